@@ -1,0 +1,121 @@
+"""The ports through which the gateway reaches its adapters, and the plain values that cross them.
+
+The core and `net` know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them together.
+Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left out unless
+the schema allows null, write-only properties never in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Row = dict[str, Any]
+Key = dict[str, Any]
+"""A row's key by property name, also when it has one property: {"id": 7}."""
+
+
+class Term(msgspec.Struct, frozen=True):
+    """One condition of a filter: `operator` is "eq" or "null" (value True: is null, False: is not null)."""
+
+    property: str
+    operator: Literal["eq", "null"]
+    value: Any
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One committed mutation, as the change log has it. `reset`: the whole resource changed beyond telling (TRUNCATE)."""
+
+    seq: int
+    time: int
+    """Milliseconds since the Unix epoch."""
+    resource: str
+    key: Key
+    action: Literal["create", "update", "delete", "reset"]
+    old: Row | None
+    new: Row | None
+    origin: str | None = None
+    """The mutation's idempotency key, if a client of this gateway made it with one."""
+    actor: str | None = None
+    """The id of the user who made it, None for foreign writers."""
+
+
+class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows to read. All terms must hold (AND); `keys` restricts to those rows."""
+
+    resource: str
+    where: tuple[Term, ...] = ()
+    keys: tuple[Key, ...] | None = None
+    sort: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
+    """The key is always the last tie-breaker."""
+    limit: int | None = None
+    offset: int = 0
+    fields: tuple[str, ...] | None = None
+    """The key is always included."""
+    count: bool = False
+
+
+class ReadResult(msgspec.Struct, frozen=True):
+    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; None unless counted."""
+
+    rows: list[Row]
+    seq: int
+    total: int | None = None
+
+
+class WriteOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One mutation request; done wholly or refused wholly."""
+
+    kind: Literal["create", "update", "delete"]
+    resource: str
+    rows: tuple[Row, ...] = ()
+    """create: the new rows (already valid, canonical, defaults not yet filled in)."""
+    data: Row | None = None
+    """update: the changed properties; None as a value means SQL NULL."""
+    keys: tuple[Key, ...] = ()
+    """update, delete: the rows; one that does not exist refuses the whole order with `not_found`."""
+    expected: Row | None = None
+    """`if`: properties that must have these values now, else `conflict`."""
+    user: str = ""
+    idempotency_key: str | None = None
+    digest: bytes = b""
+    """A hash of the request without `ref`: the same idempotency key with another digest is a `conflict`."""
+    array: bool = False
+    """create: whether the client sent an array (pointers are then /data/0/name instead of /data/name)."""
+
+
+class WriteResult(msgspec.Struct, frozen=True):
+    """The written rows (delete: the keys alone) and a log position at or after the write."""
+
+    rows: list[Row]
+    seq: int
+
+
+class LogPruned(Exception):  # noqa: N818  # a state of the log that its reader handles, not an error of the caller
+    """The log no longer has the changes after the asked position: read a snapshot instead."""
+
+
+class Store(Protocol):
+    """The data layer as the gateway sees it. Every method may be called from the event loop's thread only."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    async def head(self) -> int:
+        """The newest committed seq; 0 for an empty log."""
+
+    async def read(self, query: ReadQuery) -> ReadResult: ...
+
+    async def write(self, order: WriteOrder) -> WriteResult:
+        """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
+
+    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        """Changes with after < seq <= upto, at most `limit`, in order. Raises LogPruned."""
+
+    def listen(self, deliver: Callable[[Sequence[Change], int], None]) -> None:
+        """Start the change feed at the log's head. `deliver(changes, head)` is called in the loop's thread, in order,
+        once per batch; `head` is the seq up to which everything has now been delivered."""
+
+    async def close(self) -> None: ...

@@ -8,9 +8,14 @@ the schema allows null, write-only properties never in them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
+from tidegate_protocol import RoomPosition, Sender, User
+
+if TYPE_CHECKING:
+    from tidegate.core.history import History
+    from tidegate.core.rooms import RoomRules
 
 Row = dict[str, Any]
 Key = dict[str, Any]
@@ -119,3 +124,37 @@ class Store(Protocol):
         once per batch; `head` is the seq up to which everything has now been delivered."""
 
     async def close(self) -> None: ...
+
+
+class Broker(Protocol):
+    """Room messages, as the gateway sees them. Times in seconds since the Unix epoch."""
+
+    def publish(
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
+    ) -> RoomPosition:
+        """Say `data` in `room`; every gateway with members there delivers it. Returns its position."""
+
+    def history(self, room: str, rules: RoomRules, now: float) -> History: ...
+
+    def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
+        """Forget what is past its ttl in rooms that nobody is in."""
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """A user, and when the proof of that ends (seconds since the Unix epoch; None for never)."""
+
+    user: User
+    expires_at: float | None
+
+
+class Identities(Protocol):
+    """Who a token says it is."""
+
+    def anonymous(self) -> User:
+        """A new user nobody knows, with a generated id and name."""
+
+    def identity_token(self, user: User, now: float) -> str:
+        """A short-lived token with which the anonymous `user` can come back as itself."""
+
+    def check(self, token: str) -> Identified:
+        """Raises core.errors.Refused: unauthenticated."""

@@ -1,0 +1,151 @@
+"""The composition root: the one place where adapters meet the core.
+
+It knows nothing of the protocol; it builds the parts from settings, runs them, and takes them down in order: stop
+accepting, tell the clients, finish the writes, close the database.
+Invariant: whatever was acknowledged to a client is committed before `serve` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import secrets
+import signal
+from collections.abc import Callable
+
+from tidegate_protocol import Limits
+
+from tidegate import schema
+from tidegate.broker.memory import MemoryBroker
+from tidegate.config import ConfigError, Settings
+from tidegate.contract import Contract
+from tidegate.core.live import ResourceRules
+from tidegate.core.position import Dispatched
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rooms import RoomRules
+from tidegate.identity import TokenIdentities
+from tidegate.net.gateway import Gateway
+from tidegate.net.listener import Listener, TransportSettings
+from tidegate.net.outbox import Outbox
+from tidegate.net.pages import routes
+from tidegate.net.timers import Wheel
+from tidegate.store import SqliteStore
+
+log = logging.getLogger("tidegate")
+
+TICK_S = 0.05
+STAMPEDE_S = 2.0
+"""Clients of a stopping gateway come back spread over this many seconds."""
+
+
+def load_contract(settings: Settings) -> Contract:
+    """The contract of the application's schema folder. Raises ConfigError with every problem in it."""
+    try:
+        return Contract(schema.bundle(schema.load(settings.schema_folder)))
+    except schema.SchemaError as error:
+        raise ConfigError(f"the schema is broken:\n{error}") from None
+
+
+async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: None) -> None:
+    """Run a gateway until SIGTERM or SIGINT. `ready` is told the port once clients can connect.
+
+    Raises ConfigError for settings it cannot run with: a broken schema, a database that was not migrated, a taken port.
+    """
+    contract = load_contract(settings)
+    store = await SqliteStore.open(settings.database, contract.resources)
+    try:
+        await _run(settings, contract, store, ready)
+    finally:
+        await store.close()
+
+
+async def _run(settings: Settings, contract: Contract, store: SqliteStore, ready: Callable[[int], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    wheel = Wheel(loop)
+    outbox = Outbox(loop)
+    gateway = await _gateway(settings, contract, store, outbox)
+    transport = _transport(settings)
+    listener = Listener(gateway, transport, routes(contract, gateway, store), outbox, wheel)
+    async with asyncio.TaskGroup() as tasks:
+        gateway.start(tasks, MemoryBroker(gateway.deliver, lambda: secrets.token_urlsafe(8)))
+        wheel.every(TICK_S, gateway.tick)
+        try:
+            await listener.start(settings.host, settings.port)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 takes a free port"
+            ) from None
+        # What start-up made lives as long as the process: a full collection need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        ready(listener.port)
+        await stop.wait()
+        log.info("stopping", extra={"connections": len(gateway.sessions)})
+        gateway.say_goodbye(4201, "the gateway restarts", lambda: random.uniform(0, STAMPEDE_S))  # noqa: S311  # spread
+        await listener.stop(settings.graceful_stop)
+        gateway.stop()
+    wheel.close()
+
+
+async def _gateway(settings: Settings, contract: Contract, store: SqliteStore, outbox: Outbox) -> Gateway:
+    resources = {
+        name: ResourceRules(name, resource.key, resource.access) for name, resource in contract.resources.items()
+    }
+    protocol = Protocol(
+        resources,
+        _room_rules(contract),
+        Dispatched(store.epoch, await store.head()),
+        SessionLimits(rooms=settings.max_rooms, subscriptions=settings.max_subscriptions, page=settings.max_page),
+    )
+    limits = Limits(
+        max_message=settings.max_message,
+        max_rooms=settings.max_rooms,
+        max_subscriptions=settings.max_subscriptions,
+        max_page=settings.max_page,
+    )
+    return Gateway(
+        contract=contract,
+        protocol=protocol,
+        store=store,
+        identities=TokenIdentities(settings.token_secret, store.identity_secret),
+        outbox=outbox,
+        limits=limits,
+        heartbeat=settings.heartbeat,
+        check_output=settings.dev,
+    )
+
+
+def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:
+    """The rules of a room by its name; rooms of one kind share theirs."""
+    known: dict[str, RoomRules] = {}
+
+    def rules(name: str) -> RoomRules | None:
+        kind = contract.room_type(name)
+        if kind is None:
+            return None
+        if kind.pattern not in known:
+            known[kind.pattern] = RoomRules(
+                pattern=kind.pattern,
+                presence=kind.presence,
+                history_size=kind.history.size,
+                history_ttl=kind.history.ttl,
+                access=kind.access,
+            )
+        return known[kind.pattern]
+
+    return rules
+
+
+def _transport(settings: Settings) -> TransportSettings:
+    return TransportSettings(
+        max_size=settings.max_message,
+        max_connections=settings.max_connections,
+        origins=settings.origins,
+        loopback_origins=settings.dev,
+        rate=settings.rate,
+    )

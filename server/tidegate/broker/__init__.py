@@ -1,0 +1,1 @@
+"""Carries room messages between gateways. `memory.MemoryBroker` serves one process."""

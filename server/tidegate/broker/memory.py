@@ -1,0 +1,62 @@
+"""The broker of a single gateway: what is said in a room is delivered in the same loop turn.
+
+It gives every message its position and keeps each room's history for its ttl, whether anybody is in the room or not.
+It does not know who is in a room.
+Invariant: a room's epoch is new for each incarnation of its history, so positions are never mistaken for older ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tidegate_protocol import RoomMessage, RoomPosition, Sender
+
+from tidegate.core.history import History
+from tidegate.core.rooms import RoomRules
+
+SWEEP_S = 10.0
+"""How often histories are looked at for their ttl."""
+
+
+class MemoryBroker:
+    """Room histories in this process's memory."""
+
+    def __init__(self, deliver: Callable[[RoomMessage], None], new_epoch: Callable[[], str]) -> None:
+        self._deliver = deliver
+        self._new_epoch = new_epoch
+        self._histories: dict[str, History] = {}
+        self._swept = 0.0
+
+    def publish(
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
+    ) -> RoomPosition:
+        """Say `data` in `room`; it is delivered before this returns. A `key` said before is not said again."""
+        history = self.history(room, rules, now)
+        if key is not None and (before := history.said_before(sender.id, key)) is not None:
+            return before
+        position = history.next_position()
+        message = RoomMessage(
+            room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000)
+        )
+        history.append(message, now)
+        if key is not None:
+            history.remember(sender.id, key)
+        self._deliver(message)
+        return position
+
+    def history(self, room: str, rules: RoomRules, now: float) -> History:
+        """The history of `room`, begun if there is none."""
+        history = self._histories.get(room)
+        if history is None:
+            history = History(self._new_epoch(), rules.history_size, rules.history_ttl, now)
+            self._histories[room] = history
+        return history
+
+    def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
+        """Forget the histories whose ttl is over and in whose room nobody is. Cheap to call often."""
+        if now - self._swept < SWEEP_S:
+            return
+        self._swept = now
+        for room in [r for r, history in self._histories.items() if history.expired(now) and not occupied(r)]:
+            del self._histories[room]

@@ -1,0 +1,63 @@
+"""`tidegate serve`: run the gateway."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from tidegate import config
+from tidegate.config import ConfigError, Settings
+
+EPILOG = """\
+examples:
+  tidegate serve --dev
+  tidegate serve --port 9000 --database sqlite:////var/lib/app/app.db --schema ./schema
+  TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve
+
+It stops on SIGTERM or Ctrl-C: clients are told, queued writes are committed.
+Every setting can also stand in tidegate.toml or in the environment as TIDEGATE_NAME; see docs/settings.md.
+"""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="run the gateway",
+        description="Run the gateway until SIGTERM.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one (default: 8787)")
+    parser.add_argument(
+        "--dev",
+        action="store_true",
+        default=None,
+        help="development: accept development tokens and pages from this machine; loopback addresses only",
+    )
+    parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
+    config.add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from tidegate import app  # noqa: PLC0415  # the whole gateway, which the other commands need not load
+
+    settings = config.load(args)
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+    )
+    if settings.dev:
+        print("tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr)
+    try:
+        asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
+    except app.CannotServe as error:
+        raise ConfigError(str(error)) from None
+    return 0
+
+
+def _announce(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"tidegate: serving on http://{host}:{port}  (WebSocket: ws://{host}:{port}/ws)", flush=True)

@@ -1,0 +1,61 @@
+"""`tidegate token`: sign a JWT for a user and print it, alone, on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tidegate import config
+from tidegate.config import ConfigError
+
+EPILOG = """\
+examples:
+  tidegate token --user 1 --name John --dev
+  TIDEGATE_SECRET=$(cat secret) tidegate token --user 1 --name John --role admin --ttl 3600
+  TOKEN=$(tidegate token --user 1 --dev 2>/dev/null)
+
+A client gives it in `authenticate`, in the Authorization header, or as the WebSocket subprotocol `bearer.TOKEN`.
+"""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "token",
+        help="sign a token for a user",
+        description="Sign a JWT (HS256) for a user and print it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--user", required=True, metavar="ID", help="the user's id (the token's `sub`)")
+    parser.add_argument("--name", metavar="NAME", help="the user's name (default: the id)")
+    parser.add_argument("--role", action="append", default=[], metavar="ROLE", help="a role; may be given several times")
+    parser.add_argument("--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long it is good (default: a day)")
+    parser.add_argument(
+        "--dev",
+        action="store_true",
+        default=None,
+        help="sign with the public development secret, which only `serve --dev` accepts",
+    )
+    config.add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from tidegate.identity import ANONYMOUS_PREFIX, ID_LIMIT, sign  # noqa: PLC0415  # loads PyJWT
+
+    settings = config.load(args)
+    secret = settings.token_secret
+    if secret is None:
+        raise ConfigError("no secret to sign with: set TIDEGATE_SECRET, or use --dev for development")
+    if not 0 < len(args.user) <= ID_LIMIT or args.user.startswith(ANONYMOUS_PREFIX):
+        raise ConfigError(f"--user: 1 to {ID_LIMIT} characters, not beginning with {ANONYMOUS_PREFIX}")
+    if args.ttl <= 0:
+        raise ConfigError("--ttl: more than 0 seconds")
+    if settings.secret is None:
+        print(
+            "WARNING: signed with the DEVELOPMENT secret, which anyone can read; only `tidegate serve --dev` accepts it",
+            file=sys.stderr,
+        )
+    print(sign(secret, args.user, args.name or args.user, args.role, time.time(), args.ttl))
+    return 0

@@ -1,0 +1,141 @@
+"""The gateway's settings: defaults, then `tidegate.toml`, then TIDEGATE_* in the environment, then the command line.
+
+Every setting is a field of `Settings` with its meaning beside it; docs/settings.md lists them and a test compares the
+two. This module reads files and the environment once, at start; nothing else does.
+Invariant: a `Settings` that exists is valid; what is wrong with the input is a `ConfigError` that says what to type.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+
+DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa: S105  # public on purpose: --dev only
+SHORTEST_SECRET = 32
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+CONFIG_FILE = "tidegate.toml"
+
+
+class ConfigError(Exception):
+    """The settings make no sense; the text says which one and what would."""
+
+
+def _about(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One gateway's settings. The environment variable of a field is TIDEGATE_ and its name in capitals."""
+
+    host: Annotated[str, _about("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, _about("Port to listen on; 0 takes a free one."), msgspec.Meta(ge=0, le=65535)] = 8787
+    database: Annotated[
+        str, _about("Database URL: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://...`.")
+    ] = "sqlite:///tidegate.db"
+    schema: Annotated[
+        str | None,
+        _about("Folder with the application's schema files. Without it: `./schema`, or the sample that ships."),
+    ] = None
+    secret: Annotated[
+        str | None, _about("Secret that signs and checks tokens (HS256), at least 32 characters. Without it: no tokens.")
+    ] = None
+    dev: Annotated[
+        bool, _about("Development mode: accepts tokens of the public development secret; loopback addresses only.")
+    ] = False
+    origins: Annotated[
+        tuple[str, ...],
+        _about("Web origins that may connect, besides the gateway's own; `*` is any. Programs send none and may."),
+    ] = ()
+    heartbeat: Annotated[float, _about("Seconds between heartbeats to each client."), msgspec.Meta(gt=0)] = 25.0
+    max_message: Annotated[int, _about("Bytes in a message from a client, at most."), msgspec.Meta(ge=1024)] = 65536
+    max_connections: Annotated[int, _about("Connections at a time, at most."), msgspec.Meta(ge=1)] = 50_000
+    max_rooms: Annotated[int, _about("Rooms a connection may be in at a time."), msgspec.Meta(ge=1)] = 100
+    max_subscriptions: Annotated[int, _about("Subscriptions a connection may hold."), msgspec.Meta(ge=1)] = 100
+    max_page: Annotated[
+        int, _about("Rows that a `list` without `limit` returns, at most."), msgspec.Meta(ge=1, le=1000)
+    ] = 1000
+    rate: Annotated[
+        float, _about("Messages a second and connection, above which it is slowed down; 0 is no limit."), msgspec.Meta(ge=0)
+    ] = 0.0
+    graceful_stop: Annotated[float, _about("Seconds a stop waits for clients to go."), msgspec.Meta(ge=0)] = 10.0
+    log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
+
+    @property
+    def token_secret(self) -> str | None:
+        """The secret that tokens are signed with, the development one only in development mode."""
+        return self.secret or (DEVELOPMENT_SECRET if self.dev else None)
+
+    @property
+    def schema_folder(self) -> Path | None:
+        """The folder to read, or None for the sample that ships with the package."""
+        if self.schema is not None:
+            return Path(self.schema)
+        return Path("schema") if Path("schema").is_dir() else None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The three options that every command takes."""
+    parser.add_argument("--database", metavar="URL", help="sqlite:///relative.db, sqlite:////absolute.db, postgresql://...")
+    parser.add_argument("--schema", metavar="DIR", help="folder with the schema files (default: ./schema, else the sample)")
+    parser.add_argument("--config", metavar="FILE", help=f"settings file (default: ./{CONFIG_FILE} if there is one)")
+
+
+def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the file, the environment and `args`, the later ones winning. Raises ConfigError."""
+    given = {**_from_file(getattr(args, "config", None)), **_from_environment(environ), **_from_arguments(args)}
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"settings: {error}") from None
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if settings.secret is not None and len(settings.secret) < SHORTEST_SECRET:
+        raise ConfigError(f"secret: at least {SHORTEST_SECRET} characters; `openssl rand -hex 32` makes a good one")
+    if settings.dev and settings.host not in LOOPBACK:
+        raise ConfigError(
+            f"--dev accepts tokens that anyone can sign, so it serves loopback addresses only, not {settings.host}; "
+            "set TIDEGATE_SECRET and leave --dev out"
+        )
+    if settings.schema is not None and not Path(settings.schema).is_dir():
+        raise ConfigError(f"schema: there is no folder {settings.schema}")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise ConfigError(f"log_level: debug, info, warning or error, not {settings.log_level!r}")
+
+
+def _from_file(name: str | None) -> dict[str, Any]:
+    path = Path(name or CONFIG_FILE)
+    if name is None and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no settings file {path}") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    known = set(get_type_hints(Settings))
+    given: dict[str, Any] = {}
+    for variable, value in environ.items():
+        name = variable.removeprefix("TIDEGATE_").lower()
+        if not variable.startswith("TIDEGATE_"):
+            continue
+        if name not in known:
+            raise ConfigError(f"{variable}: there is no such setting; `tidegate serve --help` and docs/settings.md list them")
+        given[name] = [part.strip() for part in value.split(",") if part.strip()] if name == "origins" else value
+    return given
+
+
+def _from_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    known = set(get_type_hints(Settings))
+    return {name: value for name, value in vars(args).items() if name in known and value is not None}

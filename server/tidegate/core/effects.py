@@ -1,0 +1,99 @@
+"""What the core wants done: plain values that `net` carries out, in order.
+
+They name sessions, groups and queries; they know nothing of frames, threads or databases. Whoever carries out an effect
+that has an outcome (`Publish`, `Recall`, `Read`, `Write`, `Watch`, `Identify`) answers the client itself.
+Invariant: every effect that stems from a request with a `ref` leads to exactly one reply or one error with that `ref`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from tidegate_protocol import HistoryRequest, MessageRequest, RoomPosition
+
+from tidegate.core.ports import ReadQuery, WriteOrder
+
+if TYPE_CHECKING:
+    from tidegate.core.rooms import Room
+    from tidegate.core.session import Session, Watching
+
+Ref = str | int | None
+
+
+class Effect(msgspec.Struct, frozen=True, gc=False):
+    """The root of all effects."""
+
+
+class Reply(Effect, frozen=True, gc=False):
+    """One message to one session."""
+
+    session: Session
+    message: msgspec.Struct
+
+
+class Push(Effect, frozen=True, gc=False):
+    """One message to many lines: encoded once, framed once."""
+
+    lines: Collection[Any]
+    message: msgspec.Struct
+
+
+class Replay(Effect, frozen=True, gc=False):
+    """A session joined `room`: its history since `since`, then the reply, then what it missed."""
+
+    session: Session
+    room: Room
+    ref: Ref
+    since: RoomPosition | None
+    with_users: bool
+    with_presence: bool
+
+
+class Publish(Effect, frozen=True, gc=False):
+    """Say something in a room."""
+
+    session: Session
+    room: Room
+    request: MessageRequest
+
+
+class Recall(Effect, frozen=True, gc=False):
+    """A page of a room's history."""
+
+    session: Session
+    room: Room
+    request: HistoryRequest
+
+
+class Read(Effect, frozen=True, gc=False):
+    """Rows for one session."""
+
+    session: Session
+    ref: Ref
+    query: ReadQuery
+
+
+class Write(Effect, frozen=True, gc=False):
+    """A mutation. `readable`: whether its user may read the rows, else the reply has none."""
+
+    session: Session
+    ref: Ref
+    order: WriteOrder
+    readable: bool
+
+
+class Watch(Effect, frozen=True, gc=False):
+    """Bring a subscription up to the dispatched position, then make it live."""
+
+    session: Session
+    watching: Watching
+
+
+class Identify(Effect, frozen=True, gc=False):
+    """Check a token and tell the core who it is (`Protocol.identified`)."""
+
+    session: Session
+    ref: Ref
+    token: str

@@ -1,0 +1,282 @@
+"""The half of the protocol about rows: subscriptions, reads and writes, and what a committed change means to whom.
+
+Rules only: it checks who may, names what is to be read or written, and turns changes into pushes. It reads no database.
+Invariant: a session's subscription is live, and gets its group's frames, only from the loop turn in which it has
+everything up to the dispatched position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET
+from tidegate_protocol import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+    SubscribeRequest,
+    Subscribed,
+    Unsubscribed,
+    UnsubscribeRequest,
+    Update,
+    UpdateRequest,
+)
+
+from tidegate.core.access import allows, require
+from tidegate.core.effects import Effect, Push, Read, Reply, Watch, Write
+from tidegate.core.errors import Refused
+from tidegate.core.filters import compile_filters
+from tidegate.core.ports import Change, Key, ReadQuery, WriteOrder
+from tidegate.core.position import Dispatched
+from tidegate.core.session import Session, Watching
+from tidegate.core.subscriptions import Group, Subscriptions
+
+T = TypeVar("T")
+Mutation = CreateRequest | UpdateRequest | DeleteRequest
+
+
+class ResourceRules(msgspec.Struct, frozen=True):
+    """What the core needs to know of a resource."""
+
+    name: str
+    key: tuple[str, ...]
+    access: Mapping[str, Any]
+
+    def key_of(self, identifier: Any) -> Key:
+        """A row's key from the `id` of a message: a scalar, or an object for a composite key."""
+        return identifier if isinstance(identifier, dict) else {self.key[0]: identifier}
+
+
+class Live:
+    """All subscriptions, and the requests about rows."""
+
+    def __init__(
+        self,
+        resources: Mapping[str, ResourceRules],
+        dispatched: Dispatched,
+        subscriptions_per_session: int,
+        page: int,
+    ) -> None:
+        self._resources = resources
+        self._per_session = subscriptions_per_session
+        self._page = page
+        self.dispatched = dispatched
+        self.subscriptions = Subscriptions()
+
+    # -- requests ---------------------------------------------------------------------------------------------------
+
+    def subscribe(self, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
+        rules = self._permitted(session, request.resource, "read")
+        terms = compile_filters(_given(request.filters))
+        fields = self._fields(rules, _given(request.fields))
+        ref = _given(request.ref)
+        group = self.subscriptions.acquire(rules.name, terms, fields)
+        existing = session.watching.get(group.id)
+        if existing is not None:
+            group.holders -= 1
+            return self._already(existing, ref)
+        if len(session.watching) >= self._per_session:
+            self.subscriptions.release(group, session)
+            raise Refused(
+                "limit_reached",
+                f"a connection may hold {self._per_session} subscriptions at a time; unsubscribe from one first",
+                pointer="/resource",
+            )
+        watching = Watching(session, group, _given(request.since), bool(_given(request.snapshot)))
+        watching.refs.append(ref)
+        session.watching[group.id] = watching
+        session.replaying += 1
+        return [Watch(session, watching)]
+
+    def unsubscribe(self, session: Session, request: UnsubscribeRequest, now: float) -> list[Effect]:
+        watching = self._find(session, request)
+        self.end(watching)
+        if request.ref is UNSET:
+            return []
+        return [Reply(session, Unsubscribed(subscription=watching.group.id, ref=request.ref))]
+
+    def list(self, session: Session, request: ListRequest, now: float) -> list[Effect]:
+        rules = self._permitted(session, request.resource, "read")
+        query = ReadQuery(
+            resource=rules.name,
+            where=compile_filters(_given(request.filters)),
+            sort=tuple((term.field, _given(term.order) or "asc") for term in _given(request.sort) or ()),
+            limit=_given(request.limit) or self._page,
+            offset=_given(request.offset) or 0,
+            fields=self._fields(rules, _given(request.fields)),
+            count=bool(_given(request.count)),
+        )
+        return [Read(session, _given(request.ref), query)]
+
+    def get(self, session: Session, request: GetRequest, now: float) -> list[Effect]:
+        rules = self._permitted(session, request.resource, "read")
+        query = ReadQuery(
+            resource=rules.name,
+            keys=_keys(rules, request),
+            fields=self._fields(rules, _given(request.fields)),
+        )
+        return [Read(session, _given(request.ref), query)]
+
+    def create(self, session: Session, request: CreateRequest, now: float) -> list[Effect]:
+        array = isinstance(request.data, list)
+        rows = tuple(request.data) if isinstance(request.data, list) else (request.data,)
+        return self._write(session, request, "create", rows=rows, array=array)
+
+    def update(self, session: Session, request: UpdateRequest, now: float) -> list[Effect]:
+        return self._write(session, request, "update", data=request.data)
+
+    def delete(self, session: Session, request: DeleteRequest, now: float) -> list[Effect]:
+        return self._write(session, request, "delete")
+
+    # -- subscriptions that come and go -----------------------------------------------------------------------------
+
+    def go_live(self, watching: Watching) -> None:
+        """`watching` has been sent everything up to the dispatched position."""
+        watching.live = True
+        watching.session.replaying -= 1
+        watching.group.go_live(watching.session)
+
+    def end(self, watching: Watching) -> None:
+        """The subscription is over; a replay that is under way for it stops."""
+        watching.ended = True
+        if not watching.live:
+            watching.session.replaying -= 1
+        watching.session.watching.pop(watching.group.id, None)
+        self.subscriptions.release(watching.group, watching.session)
+
+    def left(self, session: Session) -> None:
+        for watching in list(session.watching.values()):
+            self.end(watching)
+
+    def recheck(self, session: Session) -> list[Effect]:
+        """The session's user changed: subscriptions that it may no longer read end."""
+        effects: list[Effect] = []
+        for watching in list(session.watching.values()):
+            if not allows(self._resources[watching.group.resource].access, "read", session.user):
+                self.end(watching)
+                effects.append(Reply(session, Unsubscribed(subscription=watching.group.id)))
+        return effects
+
+    # -- changes ----------------------------------------------------------------------------------------------------
+
+    def dispatch(self, changes: Sequence[Change], head: int) -> Iterable[Effect]:
+        """The pushes that `changes` cause among the live subscriptions; then everything up to `head` is dispatched."""
+        effects: list[Effect] = []
+        for change in changes:
+            for group in self.subscriptions.concerned(change):
+                if group.members:
+                    effects += self._told(group, change)
+        self.dispatched.advance(changes, head)
+        return effects
+
+    def missed(self, watching: Watching, changes: Sequence[Change]) -> Iterable[Update]:
+        """What one replaying subscription is sent for `changes`."""
+        group = watching.group
+        for change in changes:
+            if change.resource != group.resource:
+                continue
+            update = group.update(change, self.dispatched.epoch)
+            if update is not None:
+                if change.origin is not None and change.actor == watching.session.user.id:
+                    update.origin = change.origin
+                yield update
+
+    def _told(self, group: Group, change: Change) -> Iterable[Effect]:
+        update = group.update(change, self.dispatched.epoch)
+        if update is None:
+            return
+        if change.origin is None:
+            yield Push(group.lines, update)
+            return
+        own = [member.line for member in group.members if member.user.id == change.actor]
+        others = [member.line for member in group.members if member.user.id != change.actor] if own else group.lines
+        if others:
+            yield Push(others, update)
+        if own:
+            yield Push(own, msgspec.structs.replace(update, origin=change.origin))
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _permitted(self, session: Session, resource: str, action: str) -> ResourceRules:
+        rules = self._resources.get(resource)
+        if rules is None:
+            raise Refused("unknown_resource", "the schema has no such resource", pointer="/resource")
+        require(rules.access, action, session.user, f"resource {resource!r}")
+        return rules
+
+    def _already(self, existing: Watching, ref: str | int | None) -> list[Effect]:
+        if not existing.live:
+            existing.refs.append(ref)
+            return []
+        if ref is None:
+            return []
+        subscribed = Subscribed(
+            subscription=existing.group.id,
+            resource=existing.group.resource,
+            position=self.dispatched.position,
+            mode="live",
+            ref=ref,
+        )
+        return [Reply(existing.session, subscribed)]
+
+    def _find(self, session: Session, request: UnsubscribeRequest) -> Watching:
+        if request.subscription is not UNSET:
+            found = session.watching.get(request.subscription)
+            pointer = "/subscription"
+        else:
+            terms = compile_filters(_given(request.filters))
+            resource = request.resource
+            found = next(
+                (w for w in session.watching.values() if w.group.resource == resource and w.group.terms == terms), None
+            )
+            pointer = "/resource"
+        if found is None:
+            raise Refused("not_found", "this connection has no such subscription", pointer=pointer)
+        return found
+
+    def _fields(self, rules: ResourceRules, fields: Sequence[str] | None) -> tuple[str, ...] | None:
+        return None if fields is None else tuple(sorted({*fields, *rules.key}))
+
+    def _write(
+        self,
+        session: Session,
+        request: Mutation,
+        kind: Literal["create", "update", "delete"],
+        *,
+        rows: tuple[dict[str, Any], ...] = (),
+        data: dict[str, Any] | None = None,
+        array: bool = False,
+    ) -> list[Effect]:
+        rules = self._permitted(session, request.resource, kind)
+        key = _given(request.key)
+        order = WriteOrder(
+            kind=kind,
+            resource=rules.name,
+            rows=rows,
+            data=data,
+            keys=() if isinstance(request, CreateRequest) else _keys(rules, request),
+            expected=None if isinstance(request, CreateRequest) else _given(request.if_),
+            user=session.user.id,
+            idempotency_key=key,
+            digest=b"" if key is None else _digest(request),
+            array=array,
+        )
+        return [Write(session, _given(request.ref), order, allows(rules.access, "read", session.user))]
+
+
+def _given(value: T | msgspec.UnsetType) -> T | None:
+    return None if value is UNSET else value
+
+
+def _keys(rules: ResourceRules, request: GetRequest | UpdateRequest | DeleteRequest) -> tuple[Key, ...]:
+    identifiers = [request.id] if request.ids is UNSET else request.ids
+    return tuple(rules.key_of(identifier) for identifier in identifiers)
+
+
+def _digest(request: Mutation) -> bytes:
+    """A hash of the request without `ref`: equal exactly for the same request sent again."""
+    return hashlib.blake2b(msgspec.json.encode(msgspec.structs.replace(request, ref=UNSET)), digest_size=16).digest()

@@ -1,0 +1,49 @@
+"""Where the gateway and its clients are in the change feed.
+
+`Dispatched` is the gateway's own place: everything up to it is already in the queues of the live subscribers. It keeps
+the last changes, so that a subscriber who is nearly there catches up without asking the log. It reads no log itself.
+Invariant: `recent` holds, without a gap, the changes after `floor` up to `seq`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tidegate_protocol import FeedPosition
+
+from tidegate.core.ports import Change
+
+RECENT_CHANGES = 2_000
+
+
+class Dispatched:
+    """The dispatched feed position, and the changes that led to it."""
+
+    def __init__(self, epoch: str, seq: int, keep: int = RECENT_CHANGES) -> None:
+        self.epoch = epoch
+        self.seq = seq
+        self._floor = seq
+        self._keep = keep
+        self._recent: deque[Change] = deque()
+
+    @property
+    def position(self) -> FeedPosition:
+        return FeedPosition(epoch=self.epoch, seq=self.seq)
+
+    def advance(self, changes: Sequence[Change], head: int) -> None:
+        """`changes` are dispatched, and with them everything up to `head`."""
+        self._recent.extend(changes)
+        self.seq = head
+        while len(self._recent) > self._keep:
+            self._floor = self._recent.popleft().seq
+
+    def since(self, seq: int) -> list[Change] | None:
+        """The changes after `seq`, or None where they reach further back than what is kept."""
+        if seq < self._floor:
+            return None
+        return [change for change in self._recent if change.seq > seq]
+
+    def recoverable(self, since: FeedPosition) -> bool:
+        """Whether `since` is of this feed and not ahead of it; the log may still have been pruned."""
+        return since.epoch == self.epoch and since.seq <= self.seq

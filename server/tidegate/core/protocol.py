@@ -1,0 +1,128 @@
+"""The protocol of one gateway: messages, ends and time go in, effects come out.
+
+It joins the two halves, `talk` (rooms) and `live` (rows), and keeps who is who. It knows neither sockets nor clocks:
+every method is told what time it is (`now`, seconds since the Unix epoch).
+Invariant: for the same inputs in the same order, the same effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from tidegate_protocol import (
+    Authenticated,
+    AuthenticateRequest,
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    HistoryRequest,
+    JoinRequest,
+    LeaveRequest,
+    ListRequest,
+    MessageRequest,
+    PingRequest,
+    Pong,
+    PresenceRequest,
+    SubscribeRequest,
+    UnsubscribeRequest,
+    UpdateRequest,
+    User,
+)
+
+from tidegate.core.effects import Effect, Identify, Ref, Reply
+from tidegate.core.errors import Refused
+from tidegate.core.live import Live, ResourceRules
+from tidegate.core.position import Dispatched
+from tidegate.core.rooms import RoomRules
+from tidegate.core.session import Session
+from tidegate.core.talk import Talk
+
+Handler = Callable[[Session, Any, float], Sequence[Effect]]
+
+
+class SessionLimits(msgspec.Struct, frozen=True):
+    """What one connection may hold, and how many rows a `list` without a limit returns."""
+
+    rooms: int = 100
+    subscriptions: int = 100
+    page: int = 1000
+
+
+class Protocol:
+    """Everything the gateway decides. One instance a process."""
+
+    def __init__(
+        self,
+        resources: Mapping[str, ResourceRules],
+        room_rules: Callable[[str], RoomRules | None],
+        dispatched: Dispatched,
+        limits: SessionLimits,
+    ) -> None:
+        self.talk = Talk(room_rules, limits.rooms)
+        self.live = Live(resources, dispatched, limits.subscriptions, limits.page)
+        self._handlers: dict[type[msgspec.Struct], Handler] = {
+            AuthenticateRequest: self._authenticate,
+            JoinRequest: self.talk.join,
+            LeaveRequest: self.talk.leave,
+            MessageRequest: self.talk.message,
+            PresenceRequest: self.talk.presence,
+            HistoryRequest: self.talk.history,
+            SubscribeRequest: self.live.subscribe,
+            UnsubscribeRequest: self.live.unsubscribe,
+            ListRequest: self.live.list,
+            GetRequest: self.live.get,
+            CreateRequest: self.live.create,
+            UpdateRequest: self.live.update,
+            DeleteRequest: self.live.delete,
+            PingRequest: self._ping,
+        }
+
+    def receive(self, session: Session, request: msgspec.Struct, now: float) -> Sequence[Effect]:
+        """What `request` leads to. Raises Refused; the session is then as it was."""
+        handler = self._handlers.get(type(request))
+        if handler is None:
+            raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
+        return handler(session, request, now)
+
+    def identified(
+        self, session: Session, ref: Ref, user: User, expires_at: float | None, now: float
+    ) -> Sequence[Effect]:
+        """The token of an `authenticate` was good: the session is `user` from here on."""
+        effects: list[Effect] = []
+        if user != session.user:
+
+            def become() -> None:
+                session.user = user
+
+            effects += self.talk.change_user(session, become, now)
+            effects += self.live.recheck(session)
+        session.expires_at = expires_at
+        if ref is not None:
+            answer = Authenticated(user=user, ref=ref)
+            if expires_at is not None:
+                answer.expires_at = int(expires_at * 1000)
+            effects.insert(0, Reply(session, answer))
+        return effects
+
+    def ended(self, session: Session, now: float, clean: bool) -> Sequence[Effect]:
+        """The connection is gone: by its own will (`clean`), or the line just broke."""
+        self.live.left(session)
+        return self.talk.left(session, now) if clean else self.talk.dropped(session, now)
+
+    def tick(self, now: float) -> Sequence[Effect]:
+        """What time alone brings; to be called at least every 100 ms."""
+        return self.talk.tick(now)
+
+    def _authenticate(self, session: Session, request: AuthenticateRequest, now: float) -> list[Effect]:
+        return [Identify(session, None if request.ref is UNSET else request.ref, request.token)]
+
+    def _ping(self, session: Session, request: PingRequest, now: float) -> list[Effect]:
+        if request.ref is UNSET:
+            return []
+        pong = Pong(time=int(now * 1000), ref=request.ref)
+        if not session.replaying:
+            pong.position = self.live.dispatched.position
+        return [Reply(session, pong)]

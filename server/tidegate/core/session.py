@@ -1,0 +1,53 @@
+"""The protocol state of one client: who it is, the rooms it is in, the subscriptions it has.
+
+A session is only data with a few questions; the rules that change it are in `talk`, `live` and `protocol`.
+Invariant: `replaying` counts the subscriptions that are not live yet; while it is above 0 the client is told no feed
+position, for it could not have everything up to there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tidegate_protocol import FeedPosition, User
+
+from tidegate.core.effects import Ref
+
+if TYPE_CHECKING:
+    from tidegate.core.rooms import Room
+    from tidegate.core.subscriptions import Group
+
+
+class Session:
+    """`line` is where its frames go: opaque here, the connection in `net`."""
+
+    __slots__ = ("dropped", "expires_at", "id", "line", "replaying", "rooms", "user", "watching")
+
+    def __init__(self, session_id: str, line: Any, user: User) -> None:
+        self.id = session_id
+        self.line = line
+        self.user = user
+        self.expires_at: float | None = None
+        """When the user's token ends, in seconds since the Unix epoch; None for a user without one."""
+        self.rooms: dict[str, Room] = {}
+        self.watching: dict[str, Watching] = {}
+        self.replaying = 0
+        self.dropped = False
+        """The line broke; the session only stands for its user's presence until its grace time is over."""
+
+
+class Watching:
+    """One subscription of one session, from the request on."""
+
+    __slots__ = ("ended", "group", "live", "refs", "session", "since", "snapshot")
+
+    def __init__(self, session: Session, group: Group, since: FeedPosition | None, snapshot: bool) -> None:
+        self.session = session
+        self.group = group
+        self.since = since
+        self.snapshot = snapshot
+        self.live = False
+        self.ended = False
+        """Unsubscribed or disconnected: whoever is still replaying for it stops."""
+        self.refs: list[Ref] = []
+        """Equal requests that came while this one was replaying; they are answered once it is live."""

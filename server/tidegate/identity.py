@@ -1,0 +1,94 @@
+"""Who a token says it is: signing and checking JWTs (RFC 7519, HS256), for users and for anonymous clients.
+
+Two kinds, never mixed: a USER token is signed with the configured secret; an IDENTITY token lets an anonymous client be
+the same one after a reconnect and is signed with the database's own secret and for another audience.
+Invariant: a user token can never name an anonymous id, and an identity token never anything else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import jwt
+from tidegate_protocol import User
+
+from tidegate.core.errors import Refused
+from tidegate.core.ports import Identified
+
+ALGORITHM = "HS256"
+ANONYMOUS_PREFIX = "anon-"
+IDENTITY_AUDIENCE = "tidegate:identity"
+IDENTITY_TTL_S = 3600
+ID_LIMIT = 128
+"""Characters in a user's id or name, at most."""
+
+
+class TokenIdentities:
+    """Checks and issues tokens for one gateway."""
+
+    def __init__(self, user_secret: str | None, identity_secret: str) -> None:
+        self._user_secret = user_secret
+        self._identity_secret = identity_secret
+
+    def anonymous(self) -> User:
+        """A new user nobody knows, with a generated id and name."""
+        name = secrets.token_hex(8)
+        return User(id=ANONYMOUS_PREFIX + name, name=f"Guest {name[:4].upper()}", roles=[], anonymous=True)
+
+    def identity_token(self, user: User, now: float) -> str:
+        """A short-lived token with which the anonymous `user` can come back as itself."""
+        claims = {"sub": user.id, "name": user.name, "aud": IDENTITY_AUDIENCE, "exp": int(now) + IDENTITY_TTL_S}
+        return jwt.encode(claims, self._identity_secret, ALGORITHM)
+
+    def check(self, token: str) -> Identified:
+        """Who `token` proves. Raises Refused(unauthenticated); the text never holds the token."""
+        try:
+            if _audience(token) == IDENTITY_AUDIENCE:
+                claims = jwt.decode(
+                    token,
+                    self._identity_secret,
+                    [ALGORITHM],
+                    audience=IDENTITY_AUDIENCE,
+                    options={"require": ["sub", "exp"]},
+                )
+                user = User(id=claims["sub"], name=str(claims.get("name", "")), roles=[], anonymous=True)
+                return Identified(user, None)
+            if self._user_secret is None:
+                raise Refused(
+                    "unauthenticated", "this gateway takes no tokens: set TIDEGATE_SECRET, or --dev for development"
+                )
+            claims = jwt.decode(token, self._user_secret, [ALGORITHM], options={"require": ["sub"]})
+        except jwt.ExpiredSignatureError:
+            raise Refused("unauthenticated", "the token has expired", pointer="/token") from None
+        except (jwt.InvalidTokenError, ValueError) as error:
+            raise Refused(
+                "unauthenticated", f"the token is not valid: {type(error).__name__}", pointer="/token"
+            ) from None
+        return _user(claims)
+
+
+def sign(secret: str, user: str, name: str, roles: list[str], now: float, ttl: float) -> str:
+    """A user token. `ttl` in seconds."""
+    return jwt.encode(
+        {"sub": user, "name": name, "roles": roles, "iat": int(now), "exp": int(now + ttl)}, secret, ALGORITHM
+    )
+
+
+def _audience(token: str) -> Any:
+    """What the token claims to be for, unproved: it only chooses the secret to check it with."""
+    return jwt.decode(token, options={"verify_signature": False}).get("aud")
+
+
+def _user(claims: dict[str, Any]) -> Identified:
+    identifier = claims["sub"]
+    if not identifier or len(identifier) > ID_LIMIT or identifier.startswith(ANONYMOUS_PREFIX):
+        raise Refused("unauthenticated", "the token's `sub` is not an id that a user may have", pointer="/token")
+    named = claims.get("roles", claims.get("role", []))
+    roles = [named] if isinstance(named, str) else [role for role in named if isinstance(role, str)]
+    name = claims.get("name")
+    user = User(
+        id=identifier, name=(name if isinstance(name, str) else identifier)[:ID_LIMIT], roles=roles, anonymous=False
+    )
+    expires = claims.get("exp")
+    return Identified(user, None if expires is None else float(expires))

@@ -1,0 +1,311 @@
+"""Where connections, the core and the adapters meet: frames become requests, effects become frames.
+
+It decides nothing of the protocol itself (that is `core`) and knows no SQL and no WebSocket details. It owns the
+sessions and, through the task group it is given, every read, write and replay under way.
+Invariant: whatever a client sends, it gets a typed error at most; an unexpected failure is logged and answered `internal`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from asyncio import TaskGroup
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from tidegate_protocol import (
+    PROTOCOL_VERSION,
+    FeedPosition,
+    Goodbye,
+    Joined,
+    Limits,
+    Messages,
+    RoomMessage,
+    Rows,
+    Sender,
+    Sent,
+    Welcome,
+)
+
+from tidegate.contract import Contract
+from tidegate.core import effects as fx
+from tidegate.core.errors import Refused, error_message
+from tidegate.core.ports import Broker, Change, Identities, Store
+from tidegate.core.protocol import Protocol
+from tidegate.core.session import Session
+from tidegate.net.connection import Connection
+from tidegate.net.frames import text_frame
+from tidegate.net.heart import Heart
+from tidegate.net.outbox import Outbox
+from tidegate.net.replay import Replayer
+
+log = logging.getLogger("tidegate.gateway")
+
+PENDING_LIMIT = 256
+"""Reads and writes of one connection under way, above which we stop reading from it for a while."""
+
+
+class Gateway:
+    """The application that `Connection` talks to."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        protocol: Protocol,
+        store: Store,
+        identities: Identities,
+        outbox: Outbox,
+        limits: Limits,
+        heartbeat: float,
+        check_output: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._contract = contract
+        self._protocol = protocol
+        self._store = store
+        self._identities = identities
+        self._outbox = outbox
+        self._limits = limits
+        self._heartbeat = heartbeat
+        self._check_output = check_output
+        self._clock = clock
+        self._tasks: TaskGroup
+        self._broker: Broker
+        self._replayer = Replayer(protocol.live, store, self.send)
+        self._pending: dict[Session, int] = {}
+        self.heart = Heart(heartbeat, protocol, self._push, self._expire, clock)
+        self.sessions: dict[Session, None] = {}
+        self.draining = False
+        self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
+            fx.Reply: lambda effect: self.send(effect.session, effect.message),
+            fx.Push: lambda effect: self._push(effect.lines, effect.message),
+            fx.Publish: self._publish,
+            fx.Replay: self._replay_room,
+            fx.Recall: self._recall,
+            fx.Read: lambda effect: self._spawn(effect.session, effect.ref, self._read(effect)),
+            fx.Write: lambda effect: self._spawn(effect.session, effect.ref, self._write(effect)),
+            fx.Watch: self._watch,
+            fx.Identify: self._identify,
+        }
+
+    def start(self, tasks: TaskGroup, broker: Broker) -> None:
+        """`tasks` owns everything that is under way from here on and must outlive the last connection."""
+        self._tasks = tasks
+        self._broker = broker
+        self._store.listen(self.dispatch)
+
+    # -- what a connection tells ------------------------------------------------------------------------------------
+
+    def connected(self, connection: Connection) -> None:
+        now = self._clock()
+        session = Session(connection.id, connection, self._identities.anonymous())
+        connection.session = session
+        self.sessions[session] = None
+        if connection.token is not None:
+            try:
+                identified = self._identities.check(connection.token)
+            except Refused as refused:
+                self.send(session, error_message(refused))
+                self._close(session, 4001, "the token is not valid")
+                return
+            session.user = identified.user
+            session.expires_at = identified.expires_at
+        self.heart.add(session)
+        self.send(session, self._welcome(session, now))
+
+    def received(self, connection: Connection, payload: bytes) -> None:
+        session: Session = connection.session
+        try:
+            request = self._contract.decode(payload)
+        except Refused as refused:
+            self.send(session, error_message(refused))
+            return
+        try:
+            for effect in self._protocol.receive(session, request, self._clock()):
+                self._carry[type(effect)](effect)
+        except Refused as refused:
+            self.send(session, error_message(refused, _ref(request)))
+
+    def received_binary(self, connection: Connection) -> None:
+        refused = Refused("invalid_json", "a message is one JSON object in a text frame; this was a binary frame")
+        self.send(connection.session, error_message(refused))
+
+    def disconnected(self, connection: Connection, code: int | None) -> None:
+        session: Session = connection.session
+        self.sessions.pop(session, None)
+        self.heart.discard(session)
+        self._pending.pop(session, None)
+        clean = code in {1000, 1001}
+        self._run(self._protocol.ended(session, self._clock(), clean))
+
+    # -- what the adapters tell -------------------------------------------------------------------------------------
+
+    def dispatch(self, changes: Sequence[Change], head: int) -> None:
+        """Committed changes, in order; everything up to `head` is in the queues when this returns."""
+        self._run(self._protocol.live.dispatch(changes, head))
+        self._replayer.dispatched()
+
+    def deliver(self, message: RoomMessage) -> None:
+        """Something was said in a room, here or elsewhere."""
+        room = self._protocol.talk.room(message.room)
+        if room is not None:
+            self._push(room.lines, message)
+
+    def tick(self) -> None:
+        """What time alone brings; called every 50 ms."""
+        now = self._clock()
+        self._run(self._protocol.tick(now))
+        self.heart.tick(now)
+        self._broker.sweep(now, lambda room: self._protocol.talk.room(room) is not None)
+
+    def say_goodbye(self, code: int, reason: str, retry_after: Callable[[], float]) -> None:
+        """Tell every client that the end is near; `retry_after` differs for each, so that nobody stampedes."""
+        self.draining = True
+        for session in self.sessions:
+            self.send(session, Goodbye(code=code, reason=reason, retry_after=round(retry_after(), 3)))
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def send(self, session: Session, message: msgspec.Struct) -> None:
+        """One message to one session."""
+        session.line.push(self._frame(message))
+
+    def _push(self, lines: Collection[Any], message: msgspec.Struct) -> None:
+        self._outbox.push_many(lines, self._frame(message))
+
+    def _frame(self, message: msgspec.Struct) -> bytes:
+        if self._check_output:
+            self._contract.check_server(message)
+        return text_frame(self._contract.encode(message))
+
+    def _run(self, effects: Any) -> None:
+        for effect in effects:
+            self._carry[type(effect)](effect)
+
+    def _close(self, session: Session, code: int, reason: str) -> None:
+        session.line.close(code, reason)
+
+    def _welcome(self, session: Session, now: float) -> Welcome:
+        welcome = Welcome(
+            protocol=PROTOCOL_VERSION,
+            connection=session.id,
+            user=session.user,
+            position=self._protocol.live.dispatched.position,
+            heartbeat=self._heartbeat,
+            limits=self._limits,
+            contract=self._contract.hash,
+        )
+        if session.user.anonymous:
+            welcome.identity = self._identities.identity_token(session.user, now)
+        return welcome
+
+    # -- effects ----------------------------------------------------------------------------------------------------
+
+    def _publish(self, effect: fx.Publish) -> None:
+        user, request, room = effect.session.user, effect.request, effect.room
+        key = None if request.key is UNSET else request.key
+        position = self._broker.publish(
+            room.name, room.rules, Sender(id=user.id, name=user.name), request.data, key, self._clock()
+        )
+        if request.ref is not UNSET:
+            self.send(effect.session, Sent(room=room.name, position=position, ref=request.ref))
+
+    def _replay_room(self, effect: fx.Replay) -> None:
+        room, session, now = effect.room, effect.session, self._clock()
+        history = self._broker.history(room.name, room.rules, now)
+        missed = None if effect.since is None else history.after(effect.since, now)
+        if effect.ref is not None:
+            joined = Joined(
+                room=room.name,
+                position=history.head,
+                recovered=missed is not None,
+                replayed=len(missed or ()),
+                ref=effect.ref,
+            )
+            if effect.with_users:
+                joined.users = room.presence.members()
+            self.send(session, joined)
+        for message in missed or ():
+            self.send(session, message)
+        if effect.with_presence:
+            self.send(session, room.presence_list())
+
+    def _recall(self, effect: fx.Recall) -> None:
+        request, now = effect.request, self._clock()
+        if request.ref is UNSET:
+            return
+        history = self._broker.history(effect.room.name, effect.room.rules, now)
+        limit = self._limits.max_history if request.limit is UNSET else request.limit
+        before = None if request.before is UNSET else request.before
+        messages, more = history.page(before, limit, now)
+        self.send(effect.session, Messages(room=effect.room.name, messages=messages, more=more, ref=request.ref))
+
+    async def _read(self, effect: fx.Read) -> None:
+        result = await self._store.read(effect.query)
+        if effect.ref is None:
+            return
+        rows = Rows(
+            resource=effect.query.resource,
+            rows=result.rows,
+            position=FeedPosition(epoch=self._store.epoch, seq=result.seq),
+            ref=effect.ref,
+        )
+        if result.total is not None:
+            rows.total = result.total
+        self.send(effect.session, rows)
+
+    async def _write(self, effect: fx.Write) -> None:
+        result = await self._store.write(effect.order)
+        if effect.ref is not None:
+            position = FeedPosition(epoch=self._store.epoch, seq=result.seq)
+            rows = result.rows if effect.readable else []
+            self.send(effect.session, Rows(rows=rows, position=position, ref=effect.ref))
+
+    def _watch(self, effect: fx.Watch) -> None:
+        if not self._replayer.at_once(effect.watching):
+            self._spawn(effect.session, effect.watching.refs[0], self._replayer.bring_up(effect.watching))
+
+    def _identify(self, effect: fx.Identify) -> None:
+        identified = self._identities.check(effect.token)
+        now = self._clock()
+        self._run(self._protocol.identified(effect.session, effect.ref, identified.user, identified.expires_at, now))
+        self.heart.renew(effect.session)
+
+    def _expire(self, session: Session) -> None:
+        """The user's token ended: the client comes back at once with a fresh one."""
+        self.send(session, Goodbye(code=4202, reason="the token has expired", retry_after=0))
+        self._close(session, 4202, "the token has expired")
+
+    # -- work under way ---------------------------------------------------------------------------------------------
+
+    def _spawn(self, session: Session, ref: fx.Ref, work: Awaitable[None]) -> None:
+        """Do `work` beside the loop's other work; a connection with too much of it is not read from for a while."""
+        pending = self._pending.get(session, 0) + 1
+        self._pending[session] = pending
+        if pending == PENDING_LIMIT:
+            session.line.pause_reading()
+        self._tasks.create_task(self._guard(session, ref, work))
+
+    async def _guard(self, session: Session, ref: fx.Ref, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Refused as refused:
+            self.send(session, error_message(refused, ref))
+        except Exception:  # the boundary: a bug or a broken database must cost one request, not the server
+            log.exception("request failed", extra={"connection": session.id, "user": session.user.id})
+            self.send(session, error_message(Refused("internal", "the gateway failed at this; it is in its log"), ref))
+        finally:
+            pending = self._pending.get(session, 0) - 1
+            if pending > 0:
+                self._pending[session] = pending
+            else:
+                self._pending.pop(session, None)
+            if pending == PENDING_LIMIT // 2:
+                session.line.resume_reading()
+
+
+def _ref(request: msgspec.Struct) -> fx.Ref:
+    ref = getattr(request, "ref", UNSET)
+    return None if ref is UNSET else ref

@@ -1,0 +1,233 @@
+"""What a resource and a room are: the meaning of a row schema and a room schema, read once.
+
+The store builds tables from `Resource`, the contract checks rows by it, the generators name types after it. This module
+does not know files, databases or the wire; it reads dictionaries whose `$ref`s point into `definitions`.
+Invariant: everything in a `Resource` was true in the schema; nothing is guessed that the schema leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+JsonSchema = dict[str, Any]
+Definitions = Mapping[str, Any]
+
+REF_PREFIX = "#/$defs/"
+ANY = "any"
+"""The `Property.type` of a property whose schema allows more than one JSON type besides null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of a row. `type` is a JSON Schema type without null, or `ANY`."""
+
+    name: str
+    type: str
+    format: str | None
+    nullable: bool
+    """The schema allows an explicit null."""
+    required: bool
+    default: Any
+    has_default: bool
+    read_only: bool
+    write_only: bool
+    enum: tuple[Any, ...] | None
+    max_length: int | None
+    items: JsonSchema | None
+    """The schema of an array's items, `$ref`s resolved at the top level."""
+    schema: JsonSchema
+    """The property's own schema, a `$ref` at its top merged in."""
+
+    @property
+    def column_nullable(self) -> bool:
+        """NULL is a legal column value: the schema allows null, or the property is optional and has no default."""
+        return self.nullable or not (self.required or self.has_default)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of row that the gateway shares. `name` is its name on the wire, `title` names its generated types."""
+
+    name: str
+    title: str
+    table: str
+    key: tuple[str, ...]
+    properties: dict[str, Property]
+    """In the order of the schema file."""
+    unique: tuple[tuple[str, ...], ...]
+    indexes: tuple[tuple[str, ...], ...]
+    references: dict[str, tuple[str, str]]
+    """{property: (resource, property there)}"""
+    access: dict[str, Any]
+    """The raw `x-access` rules: read, create, update, delete. A missing one denies."""
+    schema: JsonSchema = field(repr=False)
+
+    @property
+    def key_properties(self) -> tuple[Property, ...]:
+        return tuple(self.properties[name] for name in self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRules:
+    """How much a room remembers: `size` messages for `ttl` seconds; `durable` ones survive a restart."""
+
+    size: int = 0
+    ttl: float = 0
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoomType:
+    """The rules of all rooms whose name fits `pattern`; `schema` is the contract of what may be said there."""
+
+    pattern: str
+    title: str
+    schema: JsonSchema = field(repr=False)
+    history: HistoryRules = HistoryRules()
+    presence: bool = True
+    slow: str = "disconnect"
+    access: dict[str, Any] = field(default_factory=dict)
+
+
+def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Resource:
+    """The resource that a linted row schema describes."""
+    rules = schema.get("x-resource", {})
+    required = set(schema.get("required", ()))
+    key = rules.get("key", ())
+    return Resource(
+        name=name,
+        title=schema["title"],
+        table=rules.get("table", name),
+        key=(key,) if isinstance(key, str) else tuple(key),
+        properties={
+            prop: read_property(prop, sub, prop in required, definitions)
+            for prop, sub in schema.get("properties", {}).items()
+        },
+        unique=_name_lists(rules.get("unique", ())),
+        indexes=_name_lists(rules.get("indexes", ())),
+        references={prop: _reference(target) for prop, target in rules.get("references", {}).items()},
+        access=dict(schema.get("x-access", {})),
+        schema=schema,
+    )
+
+
+def read_room(schema: JsonSchema) -> RoomType:
+    """The rules of the rooms that a linted room schema describes."""
+    rules = schema.get("x-room", {})
+    return RoomType(
+        pattern=rules["pattern"],
+        title=schema["title"],
+        schema=schema,
+        history=HistoryRules(**rules.get("history", {})),
+        presence=rules.get("presence", True),
+        slow=rules.get("slow", "disconnect"),
+        access=dict(schema.get("x-access", {})),
+    )
+
+
+def read_property(name: str, schema: Any, required: bool, definitions: Definitions) -> Property:
+    """One property; `schema` may be `true` or start with a `$ref` into `definitions`."""
+    merged = resolved(schema, definitions)
+    kinds, nullable = _kinds(merged, definitions)
+    core = _without_null(merged, definitions)
+    items = core.get("items")
+    enum = core.get("enum", (core["const"],) if "const" in core else None)
+    return Property(
+        name=name,
+        type=kinds[0] if len(kinds) == 1 else ANY,
+        format=core.get("format"),
+        nullable=nullable,
+        required=required,
+        default=merged.get("default"),
+        has_default="default" in merged,
+        read_only=merged.get("readOnly", False),
+        write_only=merged.get("writeOnly", False),
+        enum=None if enum is None else tuple(value for value in enum if value is not None),
+        max_length=core.get("maxLength"),
+        items=None if items is None else resolved(items, definitions),
+        schema=merged,
+    )
+
+
+def resolved(schema: Any, definitions: Definitions) -> JsonSchema:
+    """`schema` with a `$ref` at its top replaced by what it points to; keywords beside the `$ref` win."""
+    if not isinstance(schema, dict):
+        return {} if schema else {"not": {}}
+    seen: set[str] = set()
+    while isinstance(reference := schema.get("$ref"), str) and reference not in seen:
+        seen.add(reference)
+        target = follow(reference, definitions)
+        beside = {word: value for word, value in schema.items() if word != "$ref"}
+        schema = {**(target if isinstance(target, dict) else {}), **beside}
+    return dict(schema)
+
+
+def follow(reference: str, definitions: Definitions) -> Any:
+    """What a `#/$defs/...` reference points to. Raises KeyError when there is nothing."""
+    if not reference.startswith(REF_PREFIX):
+        raise KeyError(reference)
+    target: Any = definitions
+    for part in reference.removeprefix(REF_PREFIX).split("/"):
+        step = part.replace("~1", "/").replace("~0", "~")
+        target = target[int(step)] if isinstance(target, list) else target[step]
+    return target
+
+
+def _kinds(schema: JsonSchema, definitions: Definitions) -> tuple[list[str], bool]:
+    """The JSON types that `schema` allows, null apart."""
+    kinds = _stated_kinds(schema, definitions)
+    return [kind for kind in kinds if kind != "null"], "null" in kinds
+
+
+def _stated_kinds(schema: JsonSchema, definitions: Definitions) -> list[str]:
+    if "type" in schema:
+        kinds = schema["type"]
+        return [kinds] if isinstance(kinds, str) else list(kinds)
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            branches = [_stated_kinds(resolved(branch, definitions), definitions) for branch in schema[word]]
+            return list(dict.fromkeys(kind for branch in branches for kind in branch))
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return list(dict.fromkeys(_kind_of(value) for value in values))
+    return []
+
+
+def _without_null(schema: JsonSchema, definitions: Definitions) -> JsonSchema:
+    """`schema`, or the one branch of its anyOf/oneOf that is not null, where the details stand."""
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            branches = [resolved(branch, definitions) for branch in schema[word]]
+            real = [branch for branch in branches if branch.get("type") != "null"]
+            if len(real) == 1:
+                return {**real[0], **{name: value for name, value in schema.items() if name != word}}
+    return schema
+
+
+def _kind_of(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def _name_lists(lists: Any) -> tuple[tuple[str, ...], ...]:
+    return tuple((names,) if isinstance(names, str) else tuple(names) for names in lists)
+
+
+def _reference(target: str) -> tuple[str, str]:
+    resource, _, prop = target.partition(".")
+    return resource, prop

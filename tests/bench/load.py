@@ -1,0 +1,138 @@
+"""A load generator that costs little: raw WebSocket clients that count frames instead of reading them.
+
+Only the SERVER's processor time is reported, read from the operating system, so that this side's own cost does not
+matter. Frames from a server are unmasked (RFC 6455, section 5.1); a client's are masked with the zero key, which is
+valid and costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import struct
+from typing import Any
+
+import psutil
+
+HANDSHAKE = (
+    "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A client's text frame, masked with the zero key."""
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BBI", 0x81, 0x80 | size, 0) + payload
+    return struct.pack("!BBHI", 0x81, 0xFE, size, 0) + payload
+
+
+class Client(asyncio.Protocol):
+    """One connection. `frames` counts the frames that came since the handshake."""
+
+    __slots__ = ("_buffer", "_opened", "_skip", "_wanted", "_waiter", "frames", "last", "transport")
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.last = b""
+        self._buffer = b""
+        self._opened = False
+        self._wanted = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.write(HANDSHAKE.format(key=base64.b64encode(os.urandom(16)).decode()).encode())
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data if self._buffer else data
+        if not self._opened:
+            end = buffer.find(b"\r\n\r\n")
+            if end < 0:
+                self._buffer = buffer
+                return
+            if b" 101 " not in buffer[:end]:
+                raise ConnectionError(buffer[:end].decode("latin-1"))
+            self._opened = True
+            buffer = buffer[end + 4 :]
+        self._buffer = self._count(buffer)
+        if self._waiter is not None and self.frames >= self._wanted:
+            waiter, self._waiter = self._waiter, None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _count(self, buffer: bytes) -> bytes:
+        at, end = 0, len(buffer)
+        while end - at >= 2:
+            size, head = buffer[at + 1], 2
+            if size == 126:
+                if end - at < 4:
+                    break
+                size, head = int.from_bytes(buffer[at + 2 : at + 4]), 4
+            elif size == 127:
+                if end - at < 10:
+                    break
+                size, head = int.from_bytes(buffer[at + 2 : at + 10]), 10
+            if end - at < head + size:
+                break
+            self.frames += 1
+            self.last = buffer[at + head : at + head + size]
+            at += head + size
+        return buffer[at:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(exc or ConnectionResetError("the server closed the connection"))
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.transport.write(text_frame(json.dumps(message).encode()))
+
+    def until(self, frames: int) -> asyncio.Future[None]:
+        """Resolves once `frames` frames came in all."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.frames >= frames:
+            future.set_result(None)
+        else:
+            self._wanted, self._waiter = frames, future
+        return future
+
+
+async def connect(port: int) -> Client:
+    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+    return client
+
+
+async def connect_many(port: int, count: int, at_a_time: int = 100) -> list[Client]:
+    clients: list[Client] = []
+    while len(clients) < count:
+        batch = min(at_a_time, count - len(clients))
+        clients += await asyncio.gather(*(connect(port) for _ in range(batch)))
+    return clients
+
+
+class Meter:
+    """Processor time and memory of one process, as the operating system accounts for them."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._schedstat = f"/proc/{pid}/schedstat"
+
+    def cpu_us(self) -> float:
+        """Microseconds on a processor so far: nanosecond accounting of all threads on Linux, clock ticks elsewhere."""
+        try:
+            total = 0
+            for thread in os.listdir(f"/proc/{self._process.pid}/task"):
+                with open(f"/proc/{self._process.pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                    total += int(file.read().split()[0])
+            return total / 1000
+        except OSError:
+            times = self._process.cpu_times()
+            return (times.user + times.system) * 1e6
+
+    def rss(self) -> int:
+        """Bytes resident."""
+        return int(self._process.memory_info().rss)

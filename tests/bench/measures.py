@@ -1,0 +1,109 @@
+"""What is measured, of any server that answers `ping` to its sender and sends a `message` to everybody in the room."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.bench.load import Client, Meter, connect, connect_many
+
+PAYLOAD = "x" * 100
+ROOM = "chat-bench"
+SAY = {"type": "message", "room": ROOM, "data": {"text": PAYLOAD}}
+PING = {"type": "ping", "ref": 1}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `greeting` and `joining` are the frames a client gets on its own account."""
+
+    name: str
+    port: int
+    pid: int
+    greeting: int
+    joining: bool
+
+    async def join(self, client: Client) -> None:
+        await client.until(self.greeting)
+        if self.joining:
+            client.send({"type": "join", "room": ROOM, "presence": "none", "ref": 0})
+            await client.until(self.greeting + 1)
+
+
+async def crowd(server: Server, count: int) -> list[Client]:
+    """`count` clients in the room."""
+    clients = await connect_many(server.port, count)
+    for start in range(0, count, 100):
+        await asyncio.gather(*(server.join(client) for client in clients[start : start + 100]))
+    return clients
+
+
+async def fan_out(server: Server, receivers: int, in_flight: int, rounds: int) -> float:
+    """Server microseconds a delivery: one speaker, `receivers` listeners, `in_flight` messages at a time."""
+    clients = await crowd(server, receivers)
+    speaker, meter = clients[0], Meter(server.pid)
+
+    async def one_round() -> None:
+        wanted = [client.frames + in_flight for client in clients]
+        for _ in range(in_flight):
+            speaker.send(SAY)
+        await asyncio.gather(*(client.until(count) for client, count in zip(clients, wanted, strict=True)))
+
+    cost = await _cost(one_round, rounds, meter)
+    await close(clients)
+    return cost / (receivers * in_flight)
+
+
+async def round_trip(server: Server, message: dict[str, object], replies: int, rounds: int) -> float:
+    """Server microseconds from a request to its answer, one client, one request in flight."""
+    client = (await crowd(server, 1))[0]
+
+    async def one_round() -> None:
+        wanted = client.frames + replies
+        client.send(message)
+        await client.until(wanted)
+
+    cost = await _cost(one_round, rounds, Meter(server.pid))
+    await close([client])
+    return cost
+
+
+async def connections(server: Server, count: int) -> tuple[float, float]:
+    """(kilobytes resident a connection, microseconds a connect): `count` idle clients in the room."""
+    await close(await crowd(server, 200))
+    meter = Meter(server.pid)
+    memory, cpu = meter.rss(), meter.cpu_us()
+    clients = await crowd(server, count)
+    result = (meter.rss() - memory) / count / 1024, (meter.cpu_us() - cpu) / count
+    await close(clients)
+    return result
+
+
+async def close(clients: list[Client]) -> None:
+    for client in clients:
+        client.transport.write(b"\x88\x82\x00\x00\x00\x00\x03\xe8")
+    await asyncio.sleep(0)
+    for client in clients:
+        client.transport.close()
+    gc.collect()
+
+
+async def settle(server: Server) -> None:
+    """Wait until the server has answered a fresh client: what came before is behind it."""
+    client = await connect(server.port)
+    await client.until(server.greeting)
+    client.send(PING)
+    await client.until(server.greeting + 1)
+    client.transport.close()
+
+
+async def _cost(one_round: Callable[[], Awaitable[None]], rounds: int, meter: Meter) -> float:
+    """Server microseconds a round, after a warm-up of a tenth."""
+    for _ in range(max(1, rounds // 10)):
+        await one_round()
+    before = meter.cpu_us()
+    for _ in range(rounds):
+        await one_round()
+    return (meter.cpu_us() - before) / rounds

@@ -1,0 +1,270 @@
+"""Rows, as the whole core plays them: subscriptions, reads, writes, and what a change means to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from tidegate_protocol import (
+    CreateRequest,
+    DeleteRequest,
+    FeedPosition,
+    GetRequest,
+    ListRequest,
+    PingRequest,
+    Pong,
+    Subscribed,
+    SubscribeRequest,
+    Unsubscribed,
+    UnsubscribeRequest,
+    Update,
+    UpdateRequest,
+    User,
+)
+
+from tidegate.core import effects as fx
+from tidegate.core.errors import Refused
+from tidegate.core.live import ResourceRules
+from tidegate.core.ports import Change, Term
+from tidegate.core.position import Dispatched
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.session import Session, Watching
+
+ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
+RESOURCES = {
+    "users": ResourceRules("users", ("id",), ANYONE),
+    "secrets": ResourceRules("secrets", ("id",), {"read": "role:admin", "create": "anyone"}),
+    "places": ResourceRules("places", ("country", "city"), ANYONE),
+}
+GUEST = User(id="anon-1", name="Guest", roles=[], anonymous=True)
+ADMIN = User(id="9", name="Root", roles=["admin"], anonymous=False)
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    return Protocol(RESOURCES, lambda name: None, Dispatched("e", 10), SessionLimits(subscriptions=2, page=50))
+
+
+def client(user: User = GUEST) -> Session:
+    return Session("c", object(), user)
+
+
+def one(protocol: Protocol, session: Session, request: msgspec.Struct) -> Any:
+    (effect,) = protocol.receive(session, request, 1.0)
+    return effect
+
+
+def subscribe(protocol: Protocol, session: Session, resource: str = "users", **fields: Any) -> Watching:
+    effect = one(protocol, session, SubscribeRequest(resource=resource, **fields))
+    assert isinstance(effect, fx.Watch)
+    return effect.watching
+
+
+def refused(protocol: Protocol, session: Session, request: msgspec.Struct) -> Refused:
+    with pytest.raises(Refused) as caught:
+        protocol.receive(session, request, 1.0)
+    return caught.value
+
+
+def created(seq: int, name: str = "Ada", **fields: Any) -> Change:
+    return Change(
+        seq=seq, time=0, resource="users", key={"id": seq}, action="create", old=None, new={"id": seq, "name": name}, **fields
+    )
+
+
+def test_a_subscription_is_replaying_until_it_is_live(protocol: Protocol) -> None:
+    session = client()
+    since = FeedPosition(epoch="e", seq=3)
+    watching = subscribe(protocol, session, filters={"name": "Ada"}, since=since, snapshot=True, ref="r")
+    assert (watching.since, watching.snapshot, watching.refs, session.replaying) == (since, True, ["r"], 1)
+    assert list(protocol.live.dispatch([created(11)], 11)) == []
+    protocol.live.go_live(watching)
+    (push,) = protocol.live.dispatch([created(12)], 12)
+    assert isinstance(push, fx.Push)
+    assert list(push.lines) == [session.line]
+    assert isinstance(push.message, Update)
+    assert (push.message.action, push.message.data) == ("create", {"id": 12, "name": "Ada"})
+    assert session.replaying == 0
+    assert protocol.live.dispatched.seq == 12
+
+
+def test_no_position_is_told_while_a_subscription_replays(protocol: Protocol) -> None:
+    session = client()
+    watching = subscribe(protocol, session, snapshot=True)
+    pong = one(protocol, session, PingRequest(ref=1)).message
+    assert isinstance(pong, Pong)
+    assert (pong.ref, pong.time, pong.position) == (1, 1000, msgspec.UNSET)
+    protocol.live.go_live(watching)
+    assert one(protocol, session, PingRequest(ref=1)).message.position == FeedPosition(epoch="e", seq=10)
+    assert list(protocol.receive(session, PingRequest(), 1.0)) == []
+
+
+def test_an_equal_subscription_starts_nothing_new(protocol: Protocol) -> None:
+    session = client()
+    watching = subscribe(protocol, session, filters={"name": "Ada"})
+    assert list(protocol.receive(session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=2), 1.0)) == []
+    assert watching.refs == [None, 2]
+    protocol.live.go_live(watching)
+    answer = one(protocol, session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=3)).message
+    assert isinstance(answer, Subscribed)
+    assert (answer.subscription, answer.mode, answer.ref) == (watching.group.id, "live", 3)
+    assert list(protocol.receive(session, SubscribeRequest(resource="users", filters={"name": "Ada"}), 1.0)) == []
+    protocol.receive(session, UnsubscribeRequest(subscription=watching.group.id), 1.0)
+    assert len(protocol.live.subscriptions) == 0
+
+
+def test_equal_subscriptions_of_two_clients_are_one_push(protocol: Protocol) -> None:
+    sessions = [client(), client()]
+    for session in sessions:
+        protocol.live.go_live(subscribe(protocol, session, filters={"name": "Ada"}))
+    (push,) = protocol.live.dispatch([created(11)], 11)
+    assert isinstance(push, fx.Push)
+    assert list(push.lines) == [session.line for session in sessions]
+
+
+def test_the_origin_of_a_change_is_told_only_to_the_user_who_made_it(protocol: Protocol) -> None:
+    writer, reader = client(ADMIN), client()
+    for session in (writer, reader):
+        protocol.live.go_live(subscribe(protocol, session))
+    others, own = protocol.live.dispatch([created(11, origin="k", actor="9")], 11)
+    assert isinstance(others, fx.Push)
+    assert isinstance(own, fx.Push)
+    assert (list(others.lines), others.message.origin) == ([reader.line], msgspec.UNSET)  # type: ignore[attr-defined]
+    assert (list(own.lines), own.message.origin) == ([writer.line], "k")  # type: ignore[attr-defined]
+    (push,) = protocol.live.dispatch([created(12, origin="k", actor="somebody else")], 12)
+    assert isinstance(push, fx.Push)
+    assert len(push.lines) == 2
+    watching = next(iter(writer.watching.values()))
+    assert [u.origin for u in protocol.live.missed(watching, [created(13, origin="k", actor="9")])] == ["k"]
+    protocol.ended(reader, 1.0, clean=True)
+    (push,) = protocol.live.dispatch([created(14, origin="k", actor="9")], 14)
+    assert isinstance(push, fx.Push)
+    assert list(push.lines) == [writer.line]
+
+
+def test_missed_changes_are_those_of_the_subscription(protocol: Protocol) -> None:
+    watching = subscribe(protocol, client(), filters={"name": "Ada"})
+    other = Change(seq=12, time=0, resource="places", key={}, action="create", old=None, new={"name": "Ada"})
+    missed = protocol.live.missed(watching, [created(11, "Bob"), other, created(13)])
+    assert [update.position.seq for update in missed] == [13]
+
+
+def test_unsubscribing_by_id_or_by_what_was_subscribed(protocol: Protocol) -> None:
+    session = client()
+    first = subscribe(protocol, session, filters={"name": "Ada"})
+    second = subscribe(protocol, session)
+    protocol.live.go_live(second)
+    answer = one(protocol, session, UnsubscribeRequest(resource="users", filters={"name": "Ada"}, ref=1)).message
+    assert isinstance(answer, Unsubscribed)
+    assert (answer.subscription, answer.ref) == (first.group.id, 1)
+    assert first.ended
+    assert session.replaying == 0
+    assert list(protocol.receive(session, UnsubscribeRequest(subscription=second.group.id), 1.0)) == []
+    assert list(protocol.live.dispatch([created(11)], 11)) == []
+    for request, pointer in (
+        (UnsubscribeRequest(subscription="s1"), "/subscription"),
+        (UnsubscribeRequest(resource="users"), "/resource"),
+    ):
+        assert (refused(protocol, session, request).code, refused(protocol, session, request).pointer) == ("not_found", pointer)
+
+
+def test_a_client_that_is_gone_hears_nothing(protocol: Protocol) -> None:
+    session = client()
+    protocol.live.go_live(subscribe(protocol, session))
+    protocol.ended(session, 1.0, clean=False)
+    assert list(protocol.live.dispatch([created(11)], 11)) == []
+    assert len(protocol.live.subscriptions) == 0
+
+
+def test_subscriptions_are_limited_and_permitted(protocol: Protocol) -> None:
+    session = client()
+    subscribe(protocol, session, filters={"id": 1})
+    subscribe(protocol, session, filters={"id": 2})
+    assert refused(protocol, session, SubscribeRequest(resource="users", filters={"id": 3})).code == "limit_reached"
+    assert len(protocol.live.subscriptions) == 2
+    assert refused(protocol, session, SubscribeRequest(resource="secrets")).code == "unauthenticated"
+    assert refused(protocol, session, SubscribeRequest(resource="nothing")).code == "unknown_resource"
+
+
+def test_a_user_who_may_not_read_any_longer_loses_the_subscription(protocol: Protocol) -> None:
+    session = client(ADMIN)
+    secret = subscribe(protocol, session, "secrets")
+    subscribe(protocol, session, "users")
+    (effect,) = protocol.identified(session, None, GUEST, None, 1.0)
+    assert isinstance(effect, fx.Reply)
+    assert isinstance(effect.message, Unsubscribed)
+    assert effect.message.subscription == secret.group.id
+    assert len(session.watching) == 1
+
+
+def test_the_fields_of_a_subscription_always_have_the_key(protocol: Protocol) -> None:
+    watching = subscribe(protocol, client(), "places", fields=["name", "city"])
+    assert watching.group.fields == ("city", "country", "name")
+
+
+def test_a_list_becomes_a_query(protocol: Protocol) -> None:
+    effect = one(
+        protocol,
+        client(),
+        ListRequest(
+            resource="users", filters={"name": "Ada", "notes": None}, sort=[], limit=5, offset=2, fields=["name"], count=True
+        ),
+    )
+    assert isinstance(effect, fx.Read)
+    query = effect.query
+    assert query.where == (Term("name", "eq", "Ada"), Term("notes", "null", True))
+    assert (query.limit, query.offset, query.fields, query.count) == (5, 2, ("id", "name"), True)
+    assert one(protocol, client(), ListRequest(resource="users")).query.limit == 50
+
+
+def test_get_names_rows_by_their_key(protocol: Protocol) -> None:
+    assert one(protocol, client(), GetRequest(resource="users", id=1)).query.keys == ({"id": 1},)
+    assert one(protocol, client(), GetRequest(resource="users", ids=[1, 2])).query.keys == ({"id": 1}, {"id": 2})
+    key = {"country": "NO", "city": "Bergen"}
+    assert one(protocol, client(), GetRequest(resource="places", id=key)).query.keys == (key,)
+
+
+def test_mutations_become_orders(protocol: Protocol) -> None:
+    session = client()
+    order = one(protocol, session, CreateRequest(resource="users", data={"name": "Ada"})).order
+    assert (order.kind, order.rows, order.array, order.user, order.digest) == (
+        "create",
+        ({"name": "Ada"},),
+        False,
+        "anon-1",
+        b"",
+    )
+    order = one(protocol, session, CreateRequest(resource="users", data=[{"name": "Ada"}, {"name": "Bob"}])).order
+    assert (len(order.rows), order.array) == (2, True)
+    order = one(protocol, session, UpdateRequest(resource="users", id=1, data={"name": "B"}, if_={"name": "A"})).order
+    assert (order.kind, order.keys, order.data, order.expected) == ("update", ({"id": 1},), {"name": "B"}, {"name": "A"})
+    order = one(protocol, session, DeleteRequest(resource="users", ids=[1, 2])).order
+    assert (order.kind, order.keys) == ("delete", ({"id": 1}, {"id": 2}))
+
+
+def test_a_request_sent_again_has_the_same_digest_whatever_its_ref(protocol: Protocol) -> None:
+    def order(ref: int, name: str) -> Any:
+        return one(protocol, client(), CreateRequest(resource="users", data={"name": name}, key="k", ref=ref)).order
+
+    assert order(1, "Ada").digest == order(2, "Ada").digest
+    assert order(1, "Ada").digest != order(1, "Bob").digest
+    assert order(1, "Ada").idempotency_key == "k"
+
+
+def test_who_may_write_but_not_read_is_shown_no_rows(protocol: Protocol) -> None:
+    assert not one(protocol, client(), CreateRequest(resource="secrets", data={})).readable
+    assert one(protocol, client(ADMIN), CreateRequest(resource="secrets", data={})).readable
+    assert refused(protocol, client(ADMIN), DeleteRequest(resource="secrets", id=1)).code == "forbidden"
+
+
+def test_a_token_is_checked_outside(protocol: Protocol) -> None:
+    from tidegate_protocol import AuthenticateRequest
+
+    effect = one(protocol, client(), AuthenticateRequest(token="t", ref=4))
+    assert isinstance(effect, fx.Identify)
+    assert (effect.token, effect.ref) == ("t", 4)
+
+
+def test_a_type_without_a_handler_is_unknown(protocol: Protocol) -> None:
+    assert refused(protocol, client(), FeedPosition(epoch="e", seq=1)).code == "unknown_type"

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from tidegate_protocol import User
+
+from tidegate.core.filters import compile_filters
+from tidegate.core.ports import Change
+from tidegate.core.session import Session
+from tidegate.core.subscriptions import Group, Subscriptions
+
+USER = User(id="1", name="Ada", roles=[], anonymous=False)
+ACTIVE = {"id": 1, "name": "Ada", "status": "active"}
+INACTIVE = {"id": 1, "name": "Ada", "status": "inactive"}
+
+
+def change(
+    old: dict[str, Any] | None,
+    new: dict[str, Any] | None,
+    action: Literal["create", "update", "delete", "reset"] = "update",
+    resource: str = "users",
+) -> Change:
+    return Change(seq=7, time=0, resource=resource, key={"id": 1}, action=action, old=old, new=new)
+
+
+def session() -> Session:
+    return Session("c", object(), USER)
+
+
+def subscribed(registry: Subscriptions, filters: dict[str, Any] | None, *fields: str) -> Group:
+    group = registry.acquire("users", compile_filters(filters), fields or None)
+    group.go_live(session())
+    return group
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause", "action", "data"),
+    [
+        (None, ACTIVE, "create", "create", ACTIVE),
+        (INACTIVE, ACTIVE, "update", "create", ACTIVE),
+        (ACTIVE, ACTIVE | {"name": "A."}, "update", "update", ACTIVE | {"name": "A."}),
+        (ACTIVE, INACTIVE, "update", "delete", {"id": 1}),
+        (ACTIVE, None, "delete", "delete", {"id": 1}),
+    ],
+)
+def test_what_a_change_means_to_a_subscriber(old: Any, new: Any, cause: Any, action: str, data: Any) -> None:
+    update = subscribed(Subscriptions(), {"status": "active"}).update(change(old, new, cause), "e")
+    assert update is not None
+    assert (update.action, update.data, update.cause) == (action, data, cause)
+    assert (update.position.epoch, update.position.seq) == ("e", 7)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(None, INACTIVE), (INACTIVE, None), (INACTIVE, INACTIVE | {"name": "B"}), (ACTIVE, ACTIVE)]
+)
+def test_a_change_outside_the_filter_is_not_told(old: Any, new: Any) -> None:
+    assert subscribed(Subscriptions(), {"status": "active"}).update(change(old, new), "e") is None
+
+
+def test_a_reset_is_no_update() -> None:
+    assert subscribed(Subscriptions(), None).update(change(ACTIVE, None, "reset"), "e") is None
+
+
+def test_columns_that_are_not_asked_for_are_neither_sent_nor_a_reason_to_send() -> None:
+    group = subscribed(Subscriptions(), None, "id", "name", "missing")
+    assert group.update(change(ACTIVE, INACTIVE), "e") is None
+    update = group.update(change(ACTIVE, ACTIVE | {"name": "B"}), "e")
+    assert update is not None
+    assert update.data == {"id": 1, "name": "B"}
+
+
+def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> None:
+    registry = Subscriptions()
+    first, second = session(), session()
+    one = registry.acquire("users", compile_filters({"status": "active"}), None)
+    two = registry.acquire("users", compile_filters({"status": "active"}), None)
+    assert one is two
+    one.go_live(first)
+    one.go_live(second)
+    registry.release(one, first)
+    assert list(one.members) == [second]
+    assert list(one.lines) == [second.line]
+    assert list(registry.concerned(change(None, ACTIVE))) == [one]
+    registry.release(one, second)
+    assert list(registry.concerned(change(None, ACTIVE))) == []
+    assert len(registry) == 0
+
+
+@pytest.mark.parametrize("filters", [{"status": "active"}, {"id": 1}, {"notes": None}, None, {"tags": ["a"]}])
+def test_a_group_is_found_for_what_it_matches_and_forgotten_when_released(filters: dict[str, Any] | None) -> None:
+    registry = Subscriptions()
+    group = subscribed(registry, filters)
+    row = ACTIVE | {"tags": ["a"]}
+    assert list(registry.concerned(change(None, row))) == [group]
+    assert list(registry.concerned(change(row, row))) == [group]
+    assert list(registry.concerned(change(row, None))) == [group]
+    assert list(registry.concerned(change(None, row, resource="tasks"))) == []
+    registry.release(group, next(iter(group.members)))
+    assert list(registry.concerned(change(None, row))) == []
+
+
+def test_a_change_looks_only_at_the_groups_its_values_can_match() -> None:
+    registry = Subscriptions()
+    groups = [subscribed(registry, {"id": number}) for number in range(1000)]
+    assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == [groups[3], groups[4]]
+    assert list(registry.concerned(change({"id": True}, None))) == []
+    registry.release(groups[3], next(iter(groups[3].members)))
+    assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == [groups[4]]
+
+
+def test_two_groups_with_the_same_first_term_are_both_found() -> None:
+    registry = Subscriptions()
+    wide = subscribed(registry, {"status": "active"})
+    narrow = subscribed(registry, {"status": "active"}, "id")
+    assert set(registry.concerned(change(None, ACTIVE))) == {wide, narrow}
+    registry.release(wide, next(iter(wide.members)))
+    assert set(registry.concerned(change(None, ACTIVE))) == {narrow}

@@ -1,0 +1,138 @@
+"""A real gateway in a process of its own, on a database of its own, for tests and benchmarks.
+
+It starts the `tidegate` command as a user would, waits for the line that says where it serves, and can be killed or
+restarted on the same port. It knows nothing of what is said to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+READY = re.compile(r"serving on http://[^:]+:(\d+)")
+START_S = 20.0
+
+
+def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one `tidegate` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tidegate", *arguments],
+        cwd=cwd,
+        env={**clean_environment(), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without settings that a developer may have set for a gateway."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+
+
+class GatewayProcess:
+    """One `tidegate serve`. `folder` holds its database and its log."""
+
+    def __init__(self, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = 0
+        self.log_file = folder / "gateway.log"
+        self._options = options
+        self._environment = environment or {}
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database_file(self) -> Path:
+        return self.folder / "tidegate.db"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def migrate(self, *options: str) -> None:
+        done = tidegate("migrate", "--schema", str(ROOT / "schema"), *options, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """Start, or start again on the port it had. Returns when clients can connect."""
+        command = [sys.executable, "-m", "tidegate", "serve", "--port", str(self.port)]
+        if "--schema" not in self._options:
+            command += ["--schema", str(ROOT / "schema")]
+        with self.log_file.open("a") as log:
+            self._process = subprocess.Popen(
+                [*command, *self._options],
+                cwd=self.folder,
+                env={**clean_environment(), **self._environment},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.port = int(self._first_line(self._process))
+
+    def kill(self) -> None:
+        """kill -9: no goodbye, no flush."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM: the graceful stop. Returns the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def execute(self, sql: str, *parameters: object) -> None:
+        """Write to the database as any other program would: with the standard library's SQLite."""
+        connection = sqlite3.connect(self.database_file, timeout=10)
+        try:
+            with connection:
+                connection.execute(sql, parameters)
+        finally:
+            connection.close()
+
+    def select(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.database_file, timeout=10)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def _end(self, signum: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(signum)
+        assert process.stdout is not None
+        try:
+            return process.wait(timeout=20)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    def _first_line(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if select.select([process.stdout], [], [], 0.1)[0]:
+                found = READY.search(process.stdout.readline())
+                if found:
+                    return found[1]
+            if process.poll() is not None:
+                break
+        self._end(signal.SIGKILL)
+        raise AssertionError(f"the gateway did not start; its log:\n{self.log_file.read_text()[-4000:]}")

@@ -1,0 +1,78 @@
+"""Where settings come from, which wins, and what a wrong one is answered."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from tidegate.config import DEVELOPMENT_SECRET, ConfigError, Settings, load
+
+
+def args(**given: object) -> argparse.Namespace:
+    return argparse.Namespace(**given)
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert load(args(), {}) == Settings()
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file(empty_folder: Path) -> None:
+    (empty_folder / "tidegate.toml").write_text('port = 1\nhost = "h"\ndatabase = "sqlite:///file.db"')
+    settings = load(args(port=3), {"TIDEGATE_PORT": "2", "TIDEGATE_HOST": "e"})
+    assert (settings.port, settings.host, settings.database) == (3, "e", "sqlite:///file.db")
+
+
+def test_a_named_file_is_read_instead(empty_folder: Path) -> None:
+    (empty_folder / "other.toml").write_text("heartbeat = 5")
+    assert load(args(config="other.toml"), {}).heartbeat == 5.0
+
+
+def test_origins_are_a_list_in_the_environment() -> None:
+    assert load(args(), {"TIDEGATE_ORIGINS": "https://a.example, https://b.example"}).origins == (
+        "https://a.example",
+        "https://b.example",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "given", "complaint"),
+    [
+        ("prot = 1", {}, {}, "prot"),
+        ("port =", {}, {}, "tidegate.toml"),
+        ("", {"TIDEGATE_PROT": "1"}, {}, "TIDEGATE_PROT"),
+        ("", {"TIDEGATE_PORT": "high"}, {}, "port"),
+        ("", {}, {"port": 70000}, "port"),
+        ("", {}, {"config": "missing.toml"}, "missing.toml"),
+        ("", {}, {"schema": "missing"}, "missing"),
+        ("", {"TIDEGATE_SECRET": "short"}, {}, "32"),
+        ("", {}, {"dev": True, "host": "0.0.0.0"}, "loopback"),
+        ("", {}, {"log_level": "loud"}, "log_level"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(
+    empty_folder: Path, file: str, environment: dict[str, str], given: dict[str, object], complaint: str
+) -> None:
+    (empty_folder / "tidegate.toml").write_text(file)
+    with pytest.raises(ConfigError, match=complaint):
+        load(args(**given), environment)
+
+
+def test_the_development_secret_is_used_only_in_development() -> None:
+    assert Settings().token_secret is None
+    assert Settings(dev=True).token_secret == DEVELOPMENT_SECRET
+    assert Settings(dev=True, secret="x" * 32).token_secret == "x" * 32
+
+
+def test_the_schema_folder_is_the_one_here_unless_named(empty_folder: Path) -> None:
+    assert Settings().schema_folder is None
+    (empty_folder / "schema").mkdir()
+    assert Settings().schema_folder == Path("schema")
+    assert Settings(schema="other").schema_folder == Path("other")

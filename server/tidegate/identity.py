@@ -11,7 +11,7 @@ import secrets
 from typing import Any
 
 import jwt
-from tidegate_protocol import User
+from tidegate_protocol import Principal
 
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Identified
@@ -31,12 +31,12 @@ class TokenIdentities:
         self._user_secret = user_secret
         self._identity_secret = identity_secret
 
-    def anonymous(self) -> User:
+    def anonymous(self) -> Principal:
         """A new user nobody knows, with a generated id and name."""
         name = secrets.token_hex(8)
-        return User(id=ANONYMOUS_PREFIX + name, name=f"Guest {name[:4].upper()}", roles=[], anonymous=True)
+        return Principal(id=ANONYMOUS_PREFIX + name, name=f"Guest {name[:4].upper()}", roles=[], anonymous=True)
 
-    def identity_token(self, user: User, now: float) -> str:
+    def identity_token(self, user: Principal, now: float) -> str:
         """A short-lived token with which the anonymous `user` can come back as itself."""
         claims = {"sub": user.id, "name": user.name, "aud": IDENTITY_AUDIENCE, "exp": int(now) + IDENTITY_TTL_S}
         return jwt.encode(claims, self._identity_secret, ALGORITHM)
@@ -52,7 +52,7 @@ class TokenIdentities:
                     audience=IDENTITY_AUDIENCE,
                     options={"require": ["sub", "exp"]},
                 )
-                user = User(id=claims["sub"], name=str(claims.get("name", "")), roles=[], anonymous=True)
+                user = Principal(id=claims["sub"], name=str(claims.get("name", "")), roles=[], anonymous=True)
                 return Identified(user, None)
             if self._user_secret is None:
                 raise Refused(
@@ -87,7 +87,7 @@ def _user(claims: dict[str, Any]) -> Identified:
     named = claims.get("roles", claims.get("role", []))
     roles = [named] if isinstance(named, str) else [role for role in named if isinstance(role, str)]
     name = claims.get("name")
-    user = User(
+    user = Principal(
         id=identifier, name=(name if isinstance(name, str) else identifier)[:ID_LIMIT], roles=roles, anonymous=False
     )
     expires = claims.get("exp")

@@ -3,14 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tidegate_protocol import User
+from tidegate_protocol import Principal
 
 from tidegate.core.access import allows, require
 from tidegate.core.errors import Refused
 
-GUEST = User(id="anon-1", name="Guest", roles=["admin"], anonymous=True)
-ADA = User(id="1", name="Ada", roles=[], anonymous=False)
-ADMIN = User(id="2", name="Root", roles=["admin"], anonymous=False)
+GUEST = Principal(id="anon-1", name="Guest", roles=["admin"], anonymous=True)
+ADA = Principal(id="1", name="Ada", roles=[], anonymous=False)
+ADMIN = Principal(id="2", name="Root", roles=["admin"], anonymous=False)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_no_rule_mentions_is_denied() -> None:
         (None, GUEST, "forbidden"),
     ],
 )
-def test_signing_in_is_advised_only_where_it_could_help(rule: Any, user: User, code: str) -> None:
+def test_signing_in_is_advised_only_where_it_could_help(rule: Any, user: Principal, code: str) -> None:
     with pytest.raises(Refused) as caught:
         require({"read": rule}, "read", user, "resource 'users'")
     assert caught.value.code == code

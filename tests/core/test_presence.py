@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from tidegate_protocol import User
+from tidegate_protocol import Principal
 
 from tidegate.core.presence import NOTHING, Presence
 
-ADA = User(id="1", name="Ada", roles=[], anonymous=False)
-BOB = User(id="2", name="Bob", roles=[], anonymous=False)
+ADA = Principal(id="1", name="Ada", roles=[], anonymous=False)
+BOB = Principal(id="2", name="Bob", roles=[], anonymous=False)
 
 
 def test_a_user_over_two_connections_is_one_member() -> None:

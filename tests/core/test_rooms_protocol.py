@@ -17,7 +17,7 @@ from tidegate_protocol import (
     PresenceList,
     PresenceRequest,
     RoomPosition,
-    User,
+    Principal,
 )
 
 from tidegate.core import effects as fx
@@ -43,7 +43,7 @@ def protocol() -> Protocol:
 
 
 def client(user: str, anonymous: bool = False) -> Session:
-    return Session(f"c-{user}", object(), User(id=user, name=f"User {user}", roles=[], anonymous=anonymous))
+    return Session(f"c-{user}", object(), Principal(id=user, name=f"User {user}", roles=[], anonymous=anonymous))
 
 
 def join(protocol: Protocol, session: Session, room: str = "chat-1", now: float = 0.0, **fields: Any) -> Sequence[fx.Effect]:
@@ -263,7 +263,7 @@ def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
     ada, guest = client("1"), client("anon-7", anonymous=True)
     join(protocol, ada, presence="diff")
     join(protocol, guest)
-    effects = protocol.identified(guest, "a", User(id="2", name="Bob", roles=[], anonymous=False), 99.0, 0.0)
+    effects = protocol.identified(guest, "a", Principal(id="2", name="Bob", roles=[], anonymous=False), 99.0, 0.0)
     left, joined = pushed(effects, ada)
     assert isinstance(left, PresenceDiff)
     assert isinstance(joined, PresenceDiff)
@@ -276,7 +276,7 @@ def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
 def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada, "members")
-    effects = protocol.identified(ada, None, User(id="anon-1", name="Guest", roles=[], anonymous=True), None, 0.0)
+    effects = protocol.identified(ada, None, Principal(id="anon-1", name="Guest", roles=[], anonymous=True), None, 0.0)
     (left,) = pushed(effects, ada)
     assert isinstance(left, Left)
     assert left.room == "members"

@@ -20,7 +20,7 @@ from tidegate_protocol import (
     UnsubscribeRequest,
     Update,
     UpdateRequest,
-    User,
+    Principal,
 )
 
 from tidegate.core import effects as fx
@@ -37,8 +37,8 @@ RESOURCES = {
     "secrets": ResourceRules("secrets", ("id",), {"read": "role:admin", "create": "anyone"}),
     "places": ResourceRules("places", ("country", "city"), ANYONE),
 }
-GUEST = User(id="anon-1", name="Guest", roles=[], anonymous=True)
-ADMIN = User(id="9", name="Root", roles=["admin"], anonymous=False)
+GUEST = Principal(id="anon-1", name="Guest", roles=[], anonymous=True)
+ADMIN = Principal(id="9", name="Root", roles=["admin"], anonymous=False)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def protocol() -> Protocol:
     return Protocol(RESOURCES, lambda name: None, Dispatched("e", 10), SessionLimits(subscriptions=2, page=50))
 
 
-def client(user: User = GUEST) -> Session:
+def client(user: Principal = GUEST) -> Session:
     return Session("c", object(), user)
 
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
-from tidegate_protocol import User
+from tidegate_protocol import Principal
 
 from tidegate.core.filters import compile_filters
 from tidegate.core.ports import Change
 from tidegate.core.session import Session
 from tidegate.core.subscriptions import Group, Subscriptions
 
-USER = User(id="1", name="Ada", roles=[], anonymous=False)
+USER = Principal(id="1", name="Ada", roles=[], anonymous=False)
 ACTIVE = {"id": 1, "name": "Ada", "status": "active"}
 INACTIVE = {"id": 1, "name": "Ada", "status": "inactive"}
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate_protocol import User
+from tidegate_protocol import Principal
 
 from tidegate.core.errors import Refused
 
 
-def allows(rules: Mapping[str, Any], action: str, user: User) -> bool:
+def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:
     """Whether `rules` (an `x-access` object) let `user` do `action`."""
     rule = rules.get(action)
     if rule == "anyone":
@@ -27,7 +27,7 @@ def allows(rules: Mapping[str, Any], action: str, user: User) -> bool:
     return False
 
 
-def require(rules: Mapping[str, Any], action: str, user: User, what: str) -> None:
+def require(rules: Mapping[str, Any], action: str, user: Principal, what: str) -> None:
     """Raise `unauthenticated` where signing in could help, else `forbidden`. `what` names the thing, for the message."""
     if allows(rules, action, user):
         return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
-from tidegate_protocol import RoomPosition, Sender, User
+from tidegate_protocol import RoomPosition, Sender, Principal
 
 if TYPE_CHECKING:
     from tidegate.core.history import History
@@ -143,17 +143,17 @@ class Broker(Protocol):
 class Identified(msgspec.Struct, frozen=True):
     """A user, and when the proof of that ends (seconds since the Unix epoch; None for never)."""
 
-    user: User
+    user: Principal
     expires_at: float | None
 
 
 class Identities(Protocol):
     """Who a token says it is."""
 
-    def anonymous(self) -> User:
+    def anonymous(self) -> Principal:
         """A new user nobody knows, with a generated id and name."""
 
-    def identity_token(self, user: User, now: float) -> str:
+    def identity_token(self, user: Principal, now: float) -> str:
         """A short-lived token with which the anonymous `user` can come back as itself."""
 
     def check(self, token: str) -> Identified:

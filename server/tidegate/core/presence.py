@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Literal
 
 import msgspec
-from tidegate_protocol import Member, User
+from tidegate_protocol import Member, Principal
 
 Status = Literal["online", "away"]
 
@@ -35,7 +35,7 @@ class _Present:
 
     __slots__ = ("info", "since", "statuses", "user")
 
-    def __init__(self, user: User, since: int) -> None:
+    def __init__(self, user: Principal, since: int) -> None:
         self.user = user
         self.since = since
         self.info: dict[str, Any] | None = None
@@ -70,7 +70,7 @@ class Presence:
 
     def enter(
         self,
-        user: User,
+        user: Principal,
         connection: Hashable,
         now: int,
         status: Status = "online",

@@ -29,7 +29,7 @@ from tidegate_protocol import (
     SubscribeRequest,
     UnsubscribeRequest,
     UpdateRequest,
-    User,
+    Principal,
 )
 
 from tidegate.core.effects import Effect, Identify, Ref, Reply
@@ -88,7 +88,7 @@ class Protocol:
         return handler(session, request, now)
 
     def identified(
-        self, session: Session, ref: Ref, user: User, expires_at: float | None, now: float
+        self, session: Session, ref: Ref, user: Principal, expires_at: float | None, now: float
     ) -> Sequence[Effect]:
         """The token of an `authenticate` was good: the session is `user` from here on."""
         effects: list[Effect] = []

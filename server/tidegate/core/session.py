@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidegate_protocol import FeedPosition, User
+from tidegate_protocol import FeedPosition, Principal
 
 from tidegate.core.effects import Ref
 
@@ -23,7 +23,7 @@ class Session:
 
     __slots__ = ("dropped", "expires_at", "id", "line", "replaying", "rooms", "user", "watching")
 
-    def __init__(self, session_id: str, line: Any, user: User) -> None:
+    def __init__(self, session_id: str, line: Any, user: Principal) -> None:
         self.id = session_id
         self.line = line
         self.user = user

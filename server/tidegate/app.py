@@ -15,8 +15,6 @@ import secrets
 import signal
 from collections.abc import Callable
 
-from tidegate_protocol import Limits
-
 from tidegate import schema
 from tidegate.broker.memory import MemoryBroker
 from tidegate.config import ConfigError, Settings
@@ -32,6 +30,7 @@ from tidegate.net.outbox import Outbox
 from tidegate.net.pages import routes
 from tidegate.net.timers import Wheel
 from tidegate.store import SqliteStore
+from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
 

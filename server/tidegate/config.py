@@ -43,7 +43,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _about("Folder with the application's schema files. Without it: `./schema`, or the sample that ships."),
     ] = None
     secret: Annotated[
-        str | None, _about("Secret that signs and checks tokens (HS256), at least 32 characters. Without it: no tokens.")
+        str | None,
+        _about("Secret that signs and checks tokens (HS256), at least 32 characters. Without it: no tokens."),
     ] = None
     dev: Annotated[
         bool, _about("Development mode: accepts tokens of the public development secret; loopback addresses only.")
@@ -61,7 +62,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int, _about("Rows that a `list` without `limit` returns, at most."), msgspec.Meta(ge=1, le=1000)
     ] = 1000
     rate: Annotated[
-        float, _about("Messages a second and connection, above which it is slowed down; 0 is no limit."), msgspec.Meta(ge=0)
+        float,
+        _about("Messages a second and connection, above which it is slowed down; 0 is no limit."),
+        msgspec.Meta(ge=0),
     ] = 0.0
     graceful_stop: Annotated[float, _about("Seconds a stop waits for clients to go."), msgspec.Meta(ge=0)] = 10.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
@@ -81,8 +84,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The three options that every command takes."""
-    parser.add_argument("--database", metavar="URL", help="sqlite:///relative.db, sqlite:////absolute.db, postgresql://...")
-    parser.add_argument("--schema", metavar="DIR", help="folder with the schema files (default: ./schema, else the sample)")
+    parser.add_argument(
+        "--database", metavar="URL", help="sqlite:///relative.db, sqlite:////absolute.db, postgresql://..."
+    )
+    parser.add_argument(
+        "--schema", metavar="DIR", help="folder with the schema files (default: ./schema, else the sample)"
+    )
     parser.add_argument("--config", metavar="FILE", help=f"settings file (default: ./{CONFIG_FILE} if there is one)")
 
 
@@ -131,7 +138,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if not variable.startswith("TIDEGATE_"):
             continue
         if name not in known:
-            raise ConfigError(f"{variable}: there is no such setting; `tidegate serve --help` and docs/settings.md list them")
+            raise ConfigError(
+                f"{variable}: there is no such setting; `tidegate serve --help` and docs/settings.md list them"
+            )
         given[name] = [part.strip() for part in value.split(",") if part.strip()] if name == "origins" else value
     return given
 

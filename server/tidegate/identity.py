@@ -11,10 +11,10 @@ import secrets
 from typing import Any
 
 import jwt
-from tidegate_protocol import Principal
 
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Identified
+from tidegate_protocol import Principal
 
 ALGORITHM = "HS256"
 ANONYMOUS_PREFIX = "anon-"

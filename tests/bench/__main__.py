@@ -73,7 +73,10 @@ async def measure(servers: list[Server], runs: int, scale: float) -> dict[str, d
         for name, take in plan:
             for server in servers:
                 figures[name][server.name].append(await take(server))
-                print(f"  run {run + 1}/{runs}  {server.name:<11} {name}: {figures[name][server.name][-1]:.2f}", flush=True)
+                print(
+                    f"  run {run + 1}/{runs}  {server.name:<11} {name}: {figures[name][server.name][-1]:.2f}",
+                    flush=True,
+                )
     for server in servers:
         memory, cpu = await measures.connections(server, max(200, int(3000 * scale)))
         figures["memory a connection (KB)"][server.name].append(memory)
@@ -102,7 +105,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="length of each run, 1 is the default")
     parser.add_argument("--judge", action="store_true", help="exit 1 when a ratio is below its target")
     args = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     with tidegate() as ours, peer() as theirs:
         figures = asyncio.run(measure([ours, theirs], args.runs, args.scale))

@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import struct
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,7 +34,7 @@ def text_frame(payload: bytes) -> bytes:
 class Client(asyncio.Protocol):
     """One connection. `frames` counts the frames that came since the handshake."""
 
-    __slots__ = ("_buffer", "_opened", "_skip", "_wanted", "_waiter", "frames", "last", "transport")
+    __slots__ = ("_buffer", "_opened", "_skip", "_waiter", "_wanted", "frames", "last", "transport")
 
     def __init__(self) -> None:
         self.frames = 0
@@ -119,16 +120,12 @@ class Meter:
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
-        self._schedstat = f"/proc/{pid}/schedstat"
 
     def cpu_us(self) -> float:
         """Microseconds on a processor so far: nanosecond accounting of all threads on Linux, clock ticks elsewhere."""
         try:
-            total = 0
-            for thread in os.listdir(f"/proc/{self._process.pid}/task"):
-                with open(f"/proc/{self._process.pid}/task/{thread}/schedstat", encoding="ascii") as file:
-                    total += int(file.read().split()[0])
-            return total / 1000
+            threads = Path(f"/proc/{self._process.pid}/task").iterdir()
+            return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
         except OSError:
             times = self._process.cpu_times()
             return (times.user + times.system) * 1e6

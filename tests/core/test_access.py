@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tidegate_protocol import Principal
 
 from tidegate.core.access import allows, require
 from tidegate.core.errors import Refused
+from tidegate_protocol import Principal
 
 GUEST = Principal(id="anon-1", name="Guest", roles=["admin"], anonymous=True)
 ADA = Principal(id="1", name="Ada", roles=[], anonymous=False)

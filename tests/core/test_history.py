@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 from tidegate.core.history import RECENT_KEYS, History
+from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 
 def said(history: History, text: str, now: float) -> RoomPosition:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from tidegate_protocol import FeedPosition
-
 from tidegate.core.ports import Change
 from tidegate.core.position import Dispatched
+from tidegate_protocol import FeedPosition
 
 
 def changes(*seqs: int) -> list[Change]:
-    return [Change(seq=seq, time=0, resource="users", key={"id": seq}, action="create", old=None, new={}) for seq in seqs]
+    return [
+        Change(seq=seq, time=0, resource="users", key={"id": seq}, action="create", old=None, new={}) for seq in seqs
+    ]
 
 
 def test_it_advances_to_the_head_even_without_changes() -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from tidegate_protocol import Principal
-
 from tidegate.core.presence import NOTHING, Presence
+from tidegate_protocol import Principal
 
 ADA = Principal(id="1", name="Ada", roles=[], anonymous=False)
 BOB = Principal(id="2", name="Bob", roles=[], anonymous=False)

@@ -6,22 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tidegate_protocol import (
-    CreateRequest,
-    DeleteRequest,
-    FeedPosition,
-    GetRequest,
-    ListRequest,
-    PingRequest,
-    Pong,
-    Subscribed,
-    SubscribeRequest,
-    Unsubscribed,
-    UnsubscribeRequest,
-    Update,
-    UpdateRequest,
-    Principal,
-)
 
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused
@@ -30,6 +14,22 @@ from tidegate.core.ports import Change, Term
 from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.session import Session, Watching
+from tidegate_protocol import (
+    CreateRequest,
+    DeleteRequest,
+    FeedPosition,
+    GetRequest,
+    ListRequest,
+    PingRequest,
+    Pong,
+    Principal,
+    Subscribed,
+    SubscribeRequest,
+    Unsubscribed,
+    UnsubscribeRequest,
+    Update,
+    UpdateRequest,
+)
 
 ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 RESOURCES = {
@@ -69,7 +69,14 @@ def refused(protocol: Protocol, session: Session, request: msgspec.Struct) -> Re
 
 def created(seq: int, name: str = "Ada", **fields: Any) -> Change:
     return Change(
-        seq=seq, time=0, resource="users", key={"id": seq}, action="create", old=None, new={"id": seq, "name": name}, **fields
+        seq=seq,
+        time=0,
+        resource="users",
+        key={"id": seq},
+        action="create",
+        old=None,
+        new={"id": seq, "name": name},
+        **fields,
     )
 
 
@@ -103,7 +110,9 @@ def test_no_position_is_told_while_a_subscription_replays(protocol: Protocol) ->
 def test_an_equal_subscription_starts_nothing_new(protocol: Protocol) -> None:
     session = client()
     watching = subscribe(protocol, session, filters={"name": "Ada"})
-    assert list(protocol.receive(session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=2), 1.0)) == []
+    assert (
+        list(protocol.receive(session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=2), 1.0)) == []
+    )
     assert watching.refs == [None, 2]
     protocol.live.go_live(watching)
     answer = one(protocol, session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=3)).message
@@ -166,7 +175,10 @@ def test_unsubscribing_by_id_or_by_what_was_subscribed(protocol: Protocol) -> No
         (UnsubscribeRequest(subscription="s1"), "/subscription"),
         (UnsubscribeRequest(resource="users"), "/resource"),
     ):
-        assert (refused(protocol, session, request).code, refused(protocol, session, request).pointer) == ("not_found", pointer)
+        assert (refused(protocol, session, request).code, refused(protocol, session, request).pointer) == (
+            "not_found",
+            pointer,
+        )
 
 
 def test_a_client_that_is_gone_hears_nothing(protocol: Protocol) -> None:
@@ -208,7 +220,13 @@ def test_a_list_becomes_a_query(protocol: Protocol) -> None:
         protocol,
         client(),
         ListRequest(
-            resource="users", filters={"name": "Ada", "notes": None}, sort=[], limit=5, offset=2, fields=["name"], count=True
+            resource="users",
+            filters={"name": "Ada", "notes": None},
+            sort=[],
+            limit=5,
+            offset=2,
+            fields=["name"],
+            count=True,
         ),
     )
     assert isinstance(effect, fx.Read)
@@ -238,7 +256,12 @@ def test_mutations_become_orders(protocol: Protocol) -> None:
     order = one(protocol, session, CreateRequest(resource="users", data=[{"name": "Ada"}, {"name": "Bob"}])).order
     assert (len(order.rows), order.array) == (2, True)
     order = one(protocol, session, UpdateRequest(resource="users", id=1, data={"name": "B"}, if_={"name": "A"})).order
-    assert (order.kind, order.keys, order.data, order.expected) == ("update", ({"id": 1},), {"name": "B"}, {"name": "A"})
+    assert (order.kind, order.keys, order.data, order.expected) == (
+        "update",
+        ({"id": 1},),
+        {"name": "B"},
+        {"name": "A"},
+    )
     order = one(protocol, session, DeleteRequest(resource="users", ids=[1, 2])).order
     assert (order.kind, order.keys) == ("delete", ({"id": 1}, {"id": 2}))
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tidegate_protocol import RoomMessage, RoomPosition, Sender
-
 from tidegate.core.history import History
 from tidegate.core.rooms import RoomRules
+from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 SWEEP_S = 10.0
 """How often histories are looked at for their ttl."""

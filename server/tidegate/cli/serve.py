@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     )
     if settings.dev:
-        print("tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr)
+        print(
+            "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr
+        )
     try:
         asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
     except app.CannotServe as error:

@@ -29,8 +29,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--user", required=True, metavar="ID", help="the user's id (the token's `sub`)")
     parser.add_argument("--name", metavar="NAME", help="the user's name (default: the id)")
-    parser.add_argument("--role", action="append", default=[], metavar="ROLE", help="a role; may be given several times")
-    parser.add_argument("--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long it is good (default: a day)")
+    parser.add_argument(
+        "--role", action="append", default=[], metavar="ROLE", help="a role; may be given several times"
+    )
+    parser.add_argument(
+        "--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long it is good (default: a day)"
+    )
     parser.add_argument(
         "--dev",
         action="store_true",
@@ -54,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--ttl: more than 0 seconds")
     if settings.secret is None:
         print(
-            "WARNING: signed with the DEVELOPMENT secret, which anyone can read; only `tidegate serve --dev` accepts it",
+            "WARNING: signed with the DEVELOPMENT secret, which anyone can read; only `serve --dev` takes it",
             file=sys.stderr,
         )
     print(sign(secret, args.user, args.name or args.user, args.role, time.time(), args.ttl))

@@ -1,1 +1,1 @@
-"""The rules of the protocol, pure: no I/O, no clock, no randomness, no asyncio. Time and identifiers come in as arguments."""
+"""The rules of the protocol, pure: no I/O, clock, randomness or asyncio. Time and identifiers come in as arguments."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate_protocol import Principal
-
 from tidegate.core.errors import Refused
+from tidegate_protocol import Principal
 
 
 def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:
@@ -28,7 +27,7 @@ def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:
 
 
 def require(rules: Mapping[str, Any], action: str, user: Principal, what: str) -> None:
-    """Raise `unauthenticated` where signing in could help, else `forbidden`. `what` names the thing, for the message."""
+    """Raise `unauthenticated` where signing in could help, else `forbidden`. `what` is for the message."""
     if allows(rules, action, user):
         return
     rule = rules.get(action)

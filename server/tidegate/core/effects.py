@@ -11,9 +11,9 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from tidegate_protocol import HistoryRequest, MessageRequest, RoomPosition
 
 from tidegate.core.ports import ReadQuery, WriteOrder
+from tidegate_protocol import HistoryRequest, MessageRequest, RoomPosition
 
 if TYPE_CHECKING:
     from tidegate.core.rooms import Room

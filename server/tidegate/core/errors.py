@@ -5,7 +5,7 @@
     +-- Closing        the connection ends: it becomes a close frame whose code says what to do next
 
 The codes are schema/types/error_code and close_code; this module does not know how either travels.
-Invariant: a `Refused` never carries more than `MESSAGE_LIMIT` characters of text, and never a value the client sent whole.
+Invariant: a `Refused` never carries more than `MESSAGE_LIMIT` characters of text, and never a sent value whole.
 """
 
 from __future__ import annotations

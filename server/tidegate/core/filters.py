@@ -18,7 +18,8 @@ Terms = tuple[Term, ...]
 def compile_filters(filters: Mapping[str, Any] | None) -> Terms:
     """`{"status": "active", "harbour": null}` as terms, in an order that does not depend on the client's."""
     terms = (
-        Term(name, "null", True) if value is None else Term(name, "eq", value) for name, value in (filters or {}).items()
+        Term(name, "null", True) if value is None else Term(name, "eq", value)
+        for name, value in (filters or {}).items()
     )
     return tuple(sorted(terms, key=lambda term: term.property))
 

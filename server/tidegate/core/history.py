@@ -56,7 +56,7 @@ class History:
             del self._recent[next(iter(self._recent))]
 
     def after(self, since: RoomPosition, now: float) -> list[RoomMessage] | None:
-        """The messages said after `since`, or None where some of them are gone or the position is not of this history."""
+        """The messages said after `since`; None where some are gone or the position is not of this history."""
         missed = self.offset - since.offset
         if since.epoch != self.epoch or missed < 0:
             return None

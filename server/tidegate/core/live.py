@@ -13,27 +13,27 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET
-from tidegate_protocol import (
-    CreateRequest,
-    DeleteRequest,
-    GetRequest,
-    ListRequest,
-    SubscribeRequest,
-    Subscribed,
-    Unsubscribed,
-    UnsubscribeRequest,
-    Update,
-    UpdateRequest,
-)
 
 from tidegate.core.access import allows, require
-from tidegate.core.effects import Effect, Push, Read, Reply, Watch, Write
+from tidegate.core.effects import Effect, Push, Read, Ref, Reply, Watch, Write
 from tidegate.core.errors import Refused
 from tidegate.core.filters import compile_filters
 from tidegate.core.ports import Change, Key, ReadQuery, WriteOrder
 from tidegate.core.position import Dispatched
 from tidegate.core.session import Session, Watching
 from tidegate.core.subscriptions import Group, Subscriptions
+from tidegate_protocol import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+    Subscribed,
+    SubscribeRequest,
+    Unsubscribed,
+    UnsubscribeRequest,
+    Update,
+    UpdateRequest,
+)
 
 T = TypeVar("T")
 Mutation = CreateRequest | UpdateRequest | DeleteRequest
@@ -73,7 +73,7 @@ class Live:
         rules = self._permitted(session, request.resource, "read")
         terms = compile_filters(_given(request.filters))
         fields = self._fields(rules, _given(request.fields))
-        ref = _given(request.ref)
+        ref = _ref(request.ref)
         group = self.subscriptions.acquire(rules.name, terms, fields)
         existing = session.watching.get(group.id)
         if existing is not None:
@@ -99,27 +99,27 @@ class Live:
             return []
         return [Reply(session, Unsubscribed(subscription=watching.group.id, ref=request.ref))]
 
-    def list(self, session: Session, request: ListRequest, now: float) -> list[Effect]:
+    def list_rows(self, session: Session, request: ListRequest, now: float) -> list[Effect]:
         rules = self._permitted(session, request.resource, "read")
         query = ReadQuery(
             resource=rules.name,
             where=compile_filters(_given(request.filters)),
-            sort=tuple((term.field, _given(term.order) or "asc") for term in _given(request.sort) or ()),
+            sort=tuple((term.field_, _given(term.order) or "asc") for term in _given(request.sort) or ()),
             limit=_given(request.limit) or self._page,
             offset=_given(request.offset) or 0,
             fields=self._fields(rules, _given(request.fields)),
             count=bool(_given(request.count)),
         )
-        return [Read(session, _given(request.ref), query)]
+        return [Read(session, _ref(request.ref), query)]
 
-    def get(self, session: Session, request: GetRequest, now: float) -> list[Effect]:
+    def get_rows(self, session: Session, request: GetRequest, now: float) -> list[Effect]:
         rules = self._permitted(session, request.resource, "read")
         query = ReadQuery(
             resource=rules.name,
             keys=_keys(rules, request),
             fields=self._fields(rules, _given(request.fields)),
         )
-        return [Read(session, _given(request.ref), query)]
+        return [Read(session, _ref(request.ref), query)]
 
     def create(self, session: Session, request: CreateRequest, now: float) -> list[Effect]:
         array = isinstance(request.data, list)
@@ -265,11 +265,15 @@ class Live:
             digest=b"" if key is None else _digest(request),
             array=array,
         )
-        return [Write(session, _given(request.ref), order, allows(rules.access, "read", session.user))]
+        return [Write(session, _ref(request.ref), order, allows(rules.access, "read", session.user))]
 
 
 def _given(value: T | msgspec.UnsetType) -> T | None:
     return None if value is UNSET else value
+
+
+def _ref(ref: str | int | msgspec.UnsetType) -> Ref:
+    return None if ref is UNSET else ref
 
 
 def _keys(rules: ResourceRules, request: GetRequest | UpdateRequest | DeleteRequest) -> tuple[Key, ...]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
-from tidegate_protocol import RoomPosition, Sender, Principal
+
+from tidegate_protocol import Principal, RoomPosition, Sender
 
 if TYPE_CHECKING:
     from tidegate.core.history import History
@@ -31,7 +32,7 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One committed mutation, as the change log has it. `reset`: the whole resource changed beyond telling (TRUNCATE)."""
+    """One committed mutation, as the change log has it. `reset`: the whole resource changed (TRUNCATE)."""
 
     seq: int
     time: int
@@ -63,7 +64,7 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; None unless counted."""
+    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; None if not counted."""
 
     rows: list[Row]
     seq: int
@@ -98,7 +99,7 @@ class WriteResult(msgspec.Struct, frozen=True):
     seq: int
 
 
-class LogPruned(Exception):  # noqa: N818  # a state of the log that its reader handles, not an error of the caller
+class LogPruned(Exception):  # a state of the log that its reader handles, not an error of the caller
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
 

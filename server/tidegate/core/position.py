@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from tidegate_protocol import FeedPosition
-
 from tidegate.core.ports import Change
+from tidegate_protocol import FeedPosition
 
 RECENT_CHANGES = 2_000
 

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Literal
 
 import msgspec
+
 from tidegate_protocol import Member, Principal
 
 Status = Literal["online", "away"]

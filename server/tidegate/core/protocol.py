@@ -12,6 +12,14 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET
+
+from tidegate.core.effects import Effect, Identify, Ref, Reply
+from tidegate.core.errors import Refused
+from tidegate.core.live import Live, ResourceRules
+from tidegate.core.position import Dispatched
+from tidegate.core.rooms import RoomRules
+from tidegate.core.session import Session
+from tidegate.core.talk import Talk
 from tidegate_protocol import (
     Authenticated,
     AuthenticateRequest,
@@ -26,19 +34,11 @@ from tidegate_protocol import (
     PingRequest,
     Pong,
     PresenceRequest,
+    Principal,
     SubscribeRequest,
     UnsubscribeRequest,
     UpdateRequest,
-    Principal,
 )
-
-from tidegate.core.effects import Effect, Identify, Ref, Reply
-from tidegate.core.errors import Refused
-from tidegate.core.live import Live, ResourceRules
-from tidegate.core.position import Dispatched
-from tidegate.core.rooms import RoomRules
-from tidegate.core.session import Session
-from tidegate.core.talk import Talk
 
 Handler = Callable[[Session, Any, float], Sequence[Effect]]
 
@@ -72,8 +72,8 @@ class Protocol:
             HistoryRequest: self.talk.history,
             SubscribeRequest: self.live.subscribe,
             UnsubscribeRequest: self.live.unsubscribe,
-            ListRequest: self.live.list,
-            GetRequest: self.live.get,
+            ListRequest: self.live.list_rows,
+            GetRequest: self.live.get_rows,
             CreateRequest: self.live.create,
             UpdateRequest: self.live.update,
             DeleteRequest: self.live.delete,

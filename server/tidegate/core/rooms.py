@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from tidegate_protocol import PresenceDiff, PresenceList
 
 from tidegate.core.effects import Effect, Push
 from tidegate.core.presence import Difference, Presence
+from tidegate_protocol import PresenceDiff, PresenceList
 
 if TYPE_CHECKING:
     from tidegate.core.session import Session
@@ -75,7 +75,9 @@ class Room:
         if not difference or not self.rules.presence:
             return []
         full = self.listeners["full"]
-        if full and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:
+        # Whoever caused it has just been sent the list, or is about to be.
+        others = len(full) > (but is not None and but.line in full)
+        if others and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:
             self.push_due = now + max(GATHER_S, GATHER_PER_MEMBER_S * len(self.presence))
         lines: Collection[Any] = self.listeners["diff"]
         if but is not None and but.line in lines:

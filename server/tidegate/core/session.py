@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidegate_protocol import FeedPosition, Principal
-
 from tidegate.core.effects import Ref
+from tidegate_protocol import FeedPosition, Principal
 
 if TYPE_CHECKING:
     from tidegate.core.rooms import Room

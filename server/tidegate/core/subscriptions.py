@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidegate_protocol import Update
-
 from tidegate.core.filters import Terms, matches, token
 from tidegate.core.ports import Change, Row
+from tidegate_protocol import FeedPosition, Update
 
 if TYPE_CHECKING:
     from tidegate.core.session import Session
@@ -72,7 +71,7 @@ class Group:
             resource=self.resource,
             action=action,
             data=data,
-            position={"epoch": epoch, "seq": change.seq},
+            position=FeedPosition(epoch=epoch, seq=change.seq),
             cause=change.action,
         )
 
@@ -127,7 +126,7 @@ class Subscriptions:
     def _shelf(self, group: Group) -> dict[Group, None]:
         """Where the index keeps `group`: under its first equality term, else in the short list of the rest."""
         for term in group.terms:
-            if term.operator == "eq" and not isinstance(term.value, list | dict):
+            if term.operator == "eq":
                 by_property = self._indexed.setdefault(group.resource, {}).setdefault(term.property, {})
                 return by_property.setdefault(token(term.value), {})
         return self._unindexed.setdefault(group.resource, {})
@@ -138,6 +137,6 @@ class Subscriptions:
         if shelf:
             return
         for term in group.terms:
-            if term.operator == "eq" and not isinstance(term.value, list | dict):
+            if term.operator == "eq":
                 del self._indexed[group.resource][term.property][token(term.value)]
                 return

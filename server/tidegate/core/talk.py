@@ -1,7 +1,7 @@
 """The half of the protocol about rooms: join, leave, message, presence and history.
 
-Rules only: it changes the rooms that somebody is in and answers with effects. It does not know rows, and leaves what was
-said in a room to whoever carries out `Publish`, `Replay` and `Recall`.
+Rules only: it changes the rooms that somebody is in and answers with effects. It does not know rows, and leaves what
+was said in a room to whoever carries out `Publish`, `Replay` and `Recall`.
 Invariant: a session hears a room exactly from its `join` to its `leave` or its end.
 """
 
@@ -10,6 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import UNSET
+
+from tidegate.core.access import allows, require
+from tidegate.core.effects import Effect, Publish, Recall, Replay, Reply
+from tidegate.core.errors import Refused
+from tidegate.core.presence import NOTHING, Difference
+from tidegate.core.rooms import Room, RoomRules
+from tidegate.core.session import Session
 from tidegate_protocol import (
     HistoryRequest,
     JoinRequest,
@@ -18,13 +25,6 @@ from tidegate_protocol import (
     MessageRequest,
     PresenceRequest,
 )
-
-from tidegate.core.access import allows, require
-from tidegate.core.effects import Effect, Publish, Recall, Replay, Reply
-from tidegate.core.errors import Refused
-from tidegate.core.presence import NOTHING, Difference
-from tidegate.core.rooms import Room, RoomRules
-from tidegate.core.session import Session
 
 GRACE_S = 10.0
 """How long a user stays present after a connection just broke."""

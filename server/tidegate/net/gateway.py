@@ -2,7 +2,7 @@
 
 It decides nothing of the protocol itself (that is `core`) and knows no SQL and no WebSocket details. It owns the
 sessions and, through the task group it is given, every read, write and replay under way.
-Invariant: whatever a client sends, it gets a typed error at most; an unexpected failure is logged and answered `internal`.
+Invariant: whatever a client sends, it gets a typed error at most; a failure of ours is logged and answered `internal`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,18 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET
+
+from tidegate.contract import Contract
+from tidegate.core import effects as fx
+from tidegate.core.errors import Refused, error_message
+from tidegate.core.ports import Broker, Change, Identities, Store
+from tidegate.core.protocol import Protocol
+from tidegate.core.session import Session
+from tidegate.net.connection import Connection
+from tidegate.net.frames import text_frame
+from tidegate.net.heart import Heart
+from tidegate.net.outbox import Outbox
+from tidegate.net.replay import Replayer
 from tidegate_protocol import (
     PROTOCOL_VERSION,
     FeedPosition,
@@ -28,18 +40,6 @@ from tidegate_protocol import (
     Sent,
     Welcome,
 )
-
-from tidegate.contract import Contract
-from tidegate.core import effects as fx
-from tidegate.core.errors import Refused, error_message
-from tidegate.core.ports import Broker, Change, Identities, Store
-from tidegate.core.protocol import Protocol
-from tidegate.core.session import Session
-from tidegate.net.connection import Connection
-from tidegate.net.frames import text_frame
-from tidegate.net.heart import Heart
-from tidegate.net.outbox import Outbox
-from tidegate.net.replay import Replayer
 
 log = logging.getLogger("tidegate.gateway")
 

@@ -11,10 +11,9 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
-from tidegate_protocol import Heartbeat
-
 from tidegate.core.protocol import Protocol
 from tidegate.core.session import Session
+from tidegate_protocol import Heartbeat
 
 
 class Heart:

@@ -13,11 +13,11 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from tidegate_protocol import FeedPosition, Snapshot, Subscribed
 
 from tidegate.core.live import Live
 from tidegate.core.ports import LogPruned, ReadQuery, Store
 from tidegate.core.session import Session, Watching
+from tidegate_protocol import FeedPosition, Snapshot, Subscribed
 
 log = logging.getLogger("tidegate.replay")
 

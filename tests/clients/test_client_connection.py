@@ -1,0 +1,315 @@
+"""The reconnect loop against a scripted gateway on a real socket: who one is, when one comes back, and when not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tidegate_client import (
+    ClientClosed,
+    ConnectionLost,
+    ConnectionRefused,
+    RequestRefused,
+    RequestTimeout,
+    TidegateError,
+    Unreachable,
+    connect,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from websockets.asyncio.server import ServerConnection
+
+    from tests.clients.conftest import FakeClock, ScriptedGateway
+
+
+def begun(work: Awaitable[Any]) -> asyncio.Future[Any]:
+    return asyncio.ensure_future(work)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def test_request_gets_its_own_reply(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url) as client:
+        peer = await gateway.accept()
+        first, second = begun(client.request({"type": "ping"})), begun(client.request({"type": "ping"}))
+        one, two = await peer.expect("ping"), await peer.expect("ping")
+        await peer.reply(two, "pong", time=2, position={"epoch": "e", "seq": 2})
+        await peer.reply(one, "pong", time=1, position={"epoch": "e", "seq": 1})
+        assert (await first)["time"] == 1
+        assert (await second)["time"] == 2
+        assert client.user.id == "anon-1"
+        assert client.status == "connected"
+    assert await peer.is_closed() == 1000
+
+
+async def test_error_becomes_an_exception_and_the_line_lives(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url) as client:
+        peer = await gateway.accept()
+        asked = begun(client.resource("users").create({"name": 5}))
+        request = await peer.expect("create")
+        violation = {"pointer": "/data/name", "keyword": "type", "message": "not a string"}
+        fields = {"code": "invalid_data", "message": "refused", "temporary": False, "pointer": "/data/name"}
+        await peer.reply(request, "error", **fields, errors=[violation], new_property=1)
+        with pytest.raises(RequestRefused) as caught:
+            await asked
+        error = caught.value
+        assert (error.code, error.pointer, error.retryable) == ("invalid_data", "/data/name", False)
+        assert error.errors[0].keyword == "type"
+        assert str(error) == "invalid_data: refused (at /data/name)"
+        again = begun(client.ping())
+        await peer.reply(await peer.expect("ping"), "pong", time=7)
+        assert await again == 7
+
+
+async def test_nothing_listens() -> None:
+    url = f"ws://127.0.0.1:{free_port()}/ws"
+    with pytest.raises(Unreachable, match="nothing listens at .*is the gateway running") as caught:
+        await connect(url)
+    assert caught.value.retryable
+
+
+async def test_not_a_gateway(gateway: ScriptedGateway) -> None:
+    gateway.welcome = None
+    with pytest.raises(Unreachable, match="sent no welcome within 0.1 s"):
+        await connect(gateway.url, open_timeout=0.1)
+
+
+async def test_another_protocol_version_is_final(gateway: ScriptedGateway) -> None:
+    assert gateway.welcome is not None
+    gateway.welcome["protocol"] = 2
+    with pytest.raises(ConnectionRefused, match="speaks protocol 2"):
+        await connect(gateway.url)
+
+
+async def test_wait_keeps_trying_with_full_jitter(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    await gateway.stop()
+    opening = begun(connect(gateway.url, wait=True, clock=clock, random=lambda: 0.5).__aenter__())
+    for bound in (0.5, 1, 2, 4, 8, 16, 20, 20):
+        await clock.pass_sleep(bound / 2)
+    await gateway.start()
+    await clock.pass_sleep(10)
+    client = await opening
+    assert client.status == "connected"
+    await client.close()
+
+
+async def test_4000_range_stops_for_good(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url) as client:
+        peer = await gateway.accept()
+        asked = begun(client.ping())
+        await peer.expect("ping")
+        await peer.close(4003, "banned")
+        with pytest.raises(ConnectionRefused, match="banned") as caught:
+            await asked
+        assert caught.value.close_code == 4003
+        assert not caught.value.retryable
+        assert client.status == "closed"
+        with pytest.raises(ConnectionRefused):
+            await client.join("chat-1")
+        with pytest.raises(ConnectionRefused):
+            await client.subscribe("users")
+
+
+async def test_4100_range_backs_off(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock, random=lambda: 0.5) as client:
+        statuses = client.statuses()
+        for delay in (0.25, 0.5, 1.0):
+            peer = await gateway.accept()
+            await peer.close(4100)
+            assert await anext(statuses) == "reconnecting"
+            await clock.pass_sleep(delay)
+            assert await anext(statuses) == "connected"
+        peer = await gateway.accept()
+        clock.advance(5.0)  # a connection that lived for 5 s starts the count anew
+        await peer.close(4100)
+        await clock.pass_sleep(0.25)
+        await gateway.accept()
+
+
+async def test_4200_range_comes_back_at_once_but_not_in_a_loop(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock, random=lambda: 0.5):
+        peer = await gateway.accept()
+        await peer.close(4201)
+        await clock.pass_sleep(0.0)
+        peer = await gateway.accept()
+        await peer.close(4201)
+        await clock.pass_sleep(0.5)
+        await gateway.accept()
+
+
+async def test_goodbye_names_the_delay(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock, random=lambda: 0.5):
+        peer = await gateway.accept()
+        await peer.send("goodbye", code=4200, reason="drain", retry_after=3.25)
+        await peer.close(4200)
+        await clock.pass_sleep(3.25)
+        await gateway.accept()
+
+
+async def test_silence_ends_the_line(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock, random=lambda: 0.0) as client:
+        peer = await gateway.accept()
+        await clock.until_sleeping(55.0)
+        clock.advance(54.0)
+        asked = begun(client.ping())
+        await peer.reply(await peer.expect("ping"), "pong", time=1)
+        await asked
+        clock.advance(1.0)  # 55 s after the welcome, 1 s after the pong: the line is fine
+        await clock.until_sleeping(54.0)
+        clock.advance(54.0)
+        assert await peer.is_closed() == 1006
+        await clock.pass_sleep(0.0)
+        await gateway.accept()
+
+
+async def test_token_goes_into_the_header_and_is_asked_for_anew(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    tokens = iter(["one", "two"])
+
+    async def token() -> str:
+        return next(tokens)
+
+    async with connect(gateway.url, token=token, clock=clock):
+        peer = await gateway.accept()
+        assert peer.authorization == "Bearer one"
+        await peer.close(4202, "token refresh")
+        await clock.pass_sleep(0.0)
+        assert (await gateway.accept()).authorization == "Bearer two"
+
+
+async def test_identity_is_given_back(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock) as client:
+        peer = await gateway.accept()
+        assert gateway.welcome is not None
+        gateway.welcome["user"] = {"id": "anon-2", "anonymous": True}
+        gateway.welcome["identity"] = "identity-2"
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await gateway.accept()
+        request = await peer.expect("authenticate")
+        assert request["token"] == "identity-1"
+        waiting = begun(client.ping())
+        await peer.reply(request, "authenticated", user={"id": "anon-1", "anonymous": True}, expires_at=1)
+        await peer.reply(await peer.expect("ping"), "pong", time=1)
+        await waiting
+        assert client.user.id == "anon-1"
+
+
+async def test_an_expired_identity_is_let_go(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock) as client:
+        peer = await gateway.accept()
+        assert gateway.welcome is not None
+        gateway.welcome["user"] = {"id": "anon-2", "anonymous": True}
+        gateway.welcome["identity"] = "identity-2"
+        statuses = client.statuses()
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await gateway.accept()
+        request = await peer.expect("authenticate")
+        await peer.reply(request, "error", code="unauthenticated", message="expired", temporary=False)
+        assert [await anext(statuses), await anext(statuses)] == ["reconnecting", "connected"]
+        assert client.user.id == "anon-2"
+
+
+async def test_mutation_is_sent_again_under_its_key(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, token="t", clock=clock) as client:
+        peer = await gateway.accept()
+        asked = begun(client.request({"type": "create", "resource": "users", "data": {"name": "Ann"}}))
+        first = await peer.expect("create")
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await gateway.accept()
+        if gateway.welcome:
+            await peer.reply(await peer.expect("authenticate"), "authenticated", user=gateway.welcome["user"])
+        second = await peer.expect("create")
+        assert second == first
+        assert first["key"]
+        await peer.reply(second, "rows", rows=[{"id": 1, "name": "Ann"}])
+        assert (await asked)["rows"] == [{"id": 1, "name": "Ann"}]
+
+
+async def test_unsafe_request_is_not_sent_again(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url) as client:
+        peer = await gateway.accept()
+        asked = begun(client.request({"type": "launch_rocket"}))
+        await peer.expect("launch_rocket")
+        await peer.close(4100)
+        with pytest.raises(ConnectionLost) as caught:
+            await asked
+        assert caught.value.retryable
+
+
+async def test_request_made_offline_waits_for_the_line(gateway: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(gateway.url, clock=clock, random=lambda: 0.5) as client:
+        peer = await gateway.accept()
+        await peer.close(4100)
+        await clock.until_sleeping(0.25)
+        asked = begun(client.request({"type": "launch_rocket"}))  # never sent yet, so it may wait although unsafe
+        await clock.pass_sleep(0.25)
+        peer = await gateway.accept()
+        await peer.reply(await peer.expect("authenticate"), "authenticated", user={"id": "anon-1", "anonymous": True})
+        await peer.reply(await peer.expect("launch_rocket"), "launched")
+        assert (await asked)["type"] == "launched"
+
+
+async def test_timeout_and_late_reply(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url, request_timeout=0.05) as client:
+        peer = await gateway.accept()
+        with pytest.raises(RequestTimeout):
+            await client.ping()
+        await peer.reply(await peer.expect("ping"), "pong", time=1)
+        asked = begun(client.ping())
+        await peer.reply(await peer.expect("ping"), "pong", time=2)
+        assert await asked == 2
+
+
+async def test_too_many_waiting_requests_are_refused(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url, max_waiting=1) as client:
+        asked = begun(client.ping())
+        await asyncio.sleep(0)
+        with pytest.raises(TidegateError) as caught:
+            await client.ping()
+        assert caught.value.code == "too_many_waiting"
+        asked.cancel()
+
+
+async def test_close_ends_what_waits(gateway: ScriptedGateway) -> None:
+    client = await connect(gateway.url)
+    peer = await gateway.accept()
+    asked = begun(client.ping())
+    await peer.expect("ping")
+    await client.close()
+    with pytest.raises(ClientClosed):
+        await asked
+    with pytest.raises(ClientClosed):
+        await client.ping()
+    await client.close()
+
+
+async def test_unknown_types_are_ignored_unless_asked_for(gateway: ScriptedGateway) -> None:
+    async with connect(gateway.url) as client:
+        peer = await gateway.accept()
+        scores = client.pushes("score")
+        await peer.socket.send("not json")
+        await peer.socket.send("[1]")
+        await peer.send("of_the_future", x=1)
+        await peer.send("score", home=1)
+        assert await anext(scores) == {"type": "score", "home": 1}
+
+
+async def test_http_refusal_is_final(gateway: ScriptedGateway) -> None:
+    async def refuse(connection: ServerConnection) -> None:
+        await connection.close(4001, "who are you")
+
+    gateway.greeting = refuse
+    with pytest.raises(ConnectionRefused, match="who are you") as caught:
+        await connect(gateway.url)
+    assert caught.value.close_code == 4001

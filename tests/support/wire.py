@@ -1,0 +1,58 @@
+"""A plain protocol client for tests: says what it is told, hears everything, waits with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+Message = dict[str, Any]
+DEADLINE_S = 10.0
+
+
+class Wire:
+    """One connection. `heard` holds everything that came, in order."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.heard: list[Message] = []
+        self._refs = itertools.count(1)
+
+    async def say(self, message: Message | str | bytes) -> None:
+        await self.connection.send(json.dumps(message) if isinstance(message, dict) else message)
+
+    async def hear(self, wanted: Callable[[Message], bool] | str, deadline: float = DEADLINE_S) -> Message:
+        """The next message (from now on) that is `wanted`: a predicate, or a type."""
+        predicate = wanted if callable(wanted) else lambda message: message["type"] == wanted
+        async with asyncio.timeout(deadline):
+            while True:
+                message = json.loads(await self.connection.recv())
+                self.heard.append(message)
+                if predicate(message):
+                    return message
+
+    async def ask(self, message: Message) -> Message:
+        """Send a request with a `ref`; returns its reply or its error."""
+        ref = next(self._refs)
+        await self.say({**message, "ref": ref})
+        return await self.hear(lambda heard: heard.get("ref") == ref)
+
+    async def settle(self) -> list[Message]:
+        """What came until the answer to a ping: everything that was on its way before."""
+        start = len(self.heard)
+        await self.ask({"type": "ping"})
+        return self.heard[start:-1]
+
+
+@contextlib.asynccontextmanager
+async def wire(url: str, **options: Any) -> AsyncIterator[Wire]:
+    """Connect and hear the welcome."""
+    async with connect(url, compression=None, **options) as connection:
+        client = Wire(connection)
+        await client.hear("welcome")
+        yield client

@@ -1,5 +1,72 @@
-"""What schema files mean: read, lint, bundle, derive. Pure; shared by `contract` and `codegen`."""
+"""What schema files mean: read, lint, bundle, derive.
 
+Pure: it reads files and dictionaries and knows neither the wire, nor tables, nor generated code. `contract` asks it at
+run time, `codegen` before.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from tidegate.schema.bundling import (
+    INDEX,
+    PROTOCOL_VERSION,
+    Bundle,
+    bundle,
+    contract_hash,
+    dump,
+    unbundle,
+)
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.folder import defines_protocol, read_folder
+from tidegate.schema.lint import lint
+from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import HistoryRules, Property, Resource, RoomType
 
-__all__ = ["HistoryRules", "Property", "Resource", "RoomType"]
+__all__ = [
+    "INDEX",
+    "PROTOCOL_VERSION",
+    "Bundle",
+    "Definition",
+    "HistoryRules",
+    "Problem",
+    "Property",
+    "Resource",
+    "RoomType",
+    "SchemaError",
+    "Schemas",
+    "bundle",
+    "contract_hash",
+    "dump",
+    "lint",
+    "load",
+    "packaged_bundle",
+    "unbundle",
+]
+
+
+def load(folder: Path | None) -> Schemas:
+    """The schemas of `folder`, together with the protocol; None: the packaged ones, sample application included.
+
+    Raises SchemaError if there is no such folder. What is wrong inside it, `lint` and `bundle` tell.
+    """
+    if folder is None:
+        return unbundle(packaged_bundle())
+    if defines_protocol(folder):
+        return read_folder(folder, None)
+    return read_folder(folder, unbundle(packaged_bundle()).protocol_only)
+
+
+def packaged_bundle() -> Bundle:
+    """The bundle beside the installed `tidegate_protocol`, or the checkout's. Raises SchemaError if there is none."""
+    spec = importlib.util.find_spec("tidegate_protocol")
+    if spec is None or spec.origin is None:
+        raise SchemaError([Problem("bundle.json", "", "the package tidegate_protocol is not installed")])
+    package = Path(spec.origin).parent
+    for path in (package / "bundle.json", package.parents[1] / "schema" / "bundle.json"):
+        if path.is_file():
+            found: Bundle = json.loads(path.read_bytes())
+            return found
+    raise SchemaError([Problem("bundle.json", "", f"not found beside {package}; run `tidegate generate`")])

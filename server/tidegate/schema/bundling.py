@@ -1,0 +1,112 @@
+"""One document for everything: each definition under `$defs`, and an index that says what each is for.
+
+The bundle is what a gateway serves from, what other documents embed and what the contract's hash is taken of.
+Invariant: the same schemas give the same bundle on any machine, and `unbundle(bundle(schemas))` loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.lint import lint
+from tidegate.schema.problem import SchemaError
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PROTOCOL_VERSION = 1
+"""The version of the wire protocol. A change that an old client could not live with makes it 2."""
+
+INDEX = "x-tidegate"
+Bundle = dict[str, Any]
+
+
+def bundle(schemas: Schemas) -> Bundle:
+    """The bundle of `schemas`. Raises SchemaError with every problem when they are broken."""
+    problems = lint(schemas)
+    if problems:
+        raise SchemaError(problems)
+    return {
+        "$schema": DIALECT,
+        "title": "Tidegate contract",
+        "description": "Everything that may be said on the wire. Generated; x-tidegate says what each definition is for.",
+        INDEX: _index(schemas),
+        "$defs": schemas.by_key,
+    }
+
+
+def unbundle(document: Bundle) -> Schemas:
+    """The schemas that a bundle was made of."""
+    index = document[INDEX]
+    schemas = document["$defs"]
+    return Schemas(
+        definitions=tuple(
+            Definition(schema=schemas[key], **_place(key, entry)) for key, entry in index["definitions"].items()
+        ),
+        meta=index["meta"],
+        defines_protocol=False,
+    )
+
+
+def contract_hash(document: Bundle) -> str:
+    """32 hexadecimal digits that change whenever the contract does."""
+    return hashlib.sha256(_canonical(document)).hexdigest()[:32]
+
+
+def dump(document: Bundle) -> str:
+    """The bundle as the text of a file."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _index(schemas: Schemas) -> dict[str, Any]:
+    return {
+        "protocol": PROTOCOL_VERSION,
+        "client": {
+            name: _without_none(schema=item.key, reply=item.schema.get("x-reply"), access=item.schema.get("x-access"))
+            for name, item in schemas.client.items()
+        },
+        "server": {name: {"schema": item.key} for name, item in schemas.server.items()},
+        "resources": {item.name: {"schema": item.key} for item in sorted(schemas.files("resources"), key=_name)},
+        "rooms": {
+            item.schema["x-room"]["pattern"]: {
+                "schema": item.key,
+                "room": item.schema["x-room"],
+                "access": item.schema.get("x-access", {}),
+            }
+            for item in sorted(schemas.files("rooms"), key=_name)
+        },
+        "errors": schemas.errors,
+        "closes": schemas.closes,
+        "definitions": {item.key: _entry(item) for item in schemas.definitions},
+        "meta": schemas.meta,
+    }
+
+
+def _entry(item: Definition) -> dict[str, Any]:
+    return {"file": item.file, **({"pointer": item.pointer} if item.pointer else {}), "protocol": item.protocol}
+
+
+def _place(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a Definition, from its key and its entry in the index."""
+    kind, _, base = entry["file"].partition("/")
+    return {
+        "title": key if entry["protocol"] else key.partition(".")[2],
+        "kind": kind,
+        "name": base.removesuffix(".json").removesuffix(".schema"),
+        "file": entry["file"],
+        "pointer": entry.get("pointer", ""),
+        "protocol": entry["protocol"],
+    }
+
+
+def _name(item: Definition) -> str:
+    return item.name
+
+
+def _without_none(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _canonical(document: Bundle) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,120 @@
+"""A schema folder in memory: its definitions, who they belong to, and what each is for.
+
+Two kinds live here: the protocol (types/, client/, server/ of Tidegate itself) and the application (everything else).
+Both may use the same titles; their keys under `$defs` differ.
+Invariant: every resolvable `$ref` in a definition is `#/$defs/KEY` or a pointer below that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+from tidegate.schema.problem import Problem
+from tidegate.schema.resource import JsonSchema, Resource, RoomType, read_resource, read_room
+
+Kind = Literal["types", "client", "server", "resources", "rooms"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+APPLICATION_PREFIX = "App."
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One named schema: a file, or an entry of a file's own `$defs` (`pointer` then says which)."""
+
+    title: str
+    kind: Kind
+    name: str
+    """The file's name without its suffix: for a resource its name on the wire."""
+    file: str
+    """Relative to the schema folder, with forward slashes."""
+    pointer: str
+    protocol: bool
+    schema: JsonSchema = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Its place under `$defs`."""
+        return self.title if self.protocol else APPLICATION_PREFIX + self.title
+
+    @property
+    def is_file(self) -> bool:
+        return not self.pointer
+
+    @property
+    def message_type(self) -> str | None:
+        """What `type` says in a message of this schema."""
+        properties = self.schema.get("properties")
+        tag = properties.get("type") if isinstance(properties, dict) else None
+        const = tag.get("const") if isinstance(tag, dict) else None
+        return const if isinstance(const, str) else None
+
+
+@dataclass(frozen=True)
+class Schemas:
+    """Everything that a schema folder (together with the protocol it builds on) says."""
+
+    definitions: tuple[Definition, ...]
+    """Sorted by key."""
+    meta: dict[str, JsonSchema] = field(repr=False)
+    """The meta-schemas of Tidegate's annotations, by file name."""
+    defines_protocol: bool
+    """The folder defines the protocol itself: Tidegate's own folder."""
+    problems: tuple[Problem, ...] = ()
+    """What was wrong on the way in; `lint` reports it with the rest."""
+
+    @cached_property
+    def by_key(self) -> dict[str, JsonSchema]:
+        """The definitions as `$ref`s address them."""
+        return {definition.key: definition.schema for definition in self.definitions}
+
+    @property
+    def protocol_only(self) -> Schemas:
+        """The same without the application."""
+        return replace(self, definitions=tuple(item for item in self.definitions if item.protocol))
+
+    def files(self, kind: Kind) -> Iterator[Definition]:
+        """The definitions of `kind` that are whole files."""
+        return (definition for definition in self.definitions if definition.kind == kind and definition.is_file)
+
+    @cached_property
+    def client(self) -> dict[str, Definition]:
+        """Client -> server messages by `type`."""
+        return self._messages("client")
+
+    @cached_property
+    def server(self) -> dict[str, Definition]:
+        """Server -> client messages by `type`."""
+        return self._messages("server")
+
+    @cached_property
+    def resources(self) -> dict[str, Resource]:
+        """By name on the wire. For linted schemas only."""
+        found = {item.name: read_resource(item.name, item.schema, self.by_key) for item in self.files("resources")}
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def rooms(self) -> dict[str, RoomType]:
+        """By pattern. For linted schemas only."""
+        found = (read_room(item.schema) for item in self.files("rooms"))
+        return dict(sorted((room.pattern, room) for room in found))
+
+    @cached_property
+    def errors(self) -> dict[str, Any]:
+        """The error codes with meaning, temporary and action."""
+        return self._table("ErrorCode", "x-errors")
+
+    @cached_property
+    def closes(self) -> dict[str, Any]:
+        """The close codes (as text) with name, meaning and reconnect."""
+        return self._table("CloseCode", "x-closes")
+
+    def _messages(self, kind: Kind) -> dict[str, Definition]:
+        found = {item.message_type: item for item in self.files(kind)}
+        return {name: found[name] for name in sorted(name for name in found if name is not None)}
+
+    def _table(self, title: str, word: str) -> dict[str, Any]:
+        return dict(self.by_key.get(title, {}).get(word, {}))

@@ -1,0 +1,161 @@
+"""Reading a schema folder: files become definitions, relative references become `#/$defs/KEY`.
+
+A folder with types/error_code.schema.json defines the protocol itself; any other is an application and builds on the
+protocol that the package carries. It does not judge what it reads (that is `lint`), beyond what cannot be read at all.
+Invariant: what is read never depends on the working directory or on the order of the directory's entries.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
+from tidegate.schema.problem import Problem, SchemaError
+from tidegate.schema.resource import JsonSchema
+from tidegate.schema.walk import escape, mapped
+
+PROTOCOL_MARK = "types/error_code.schema.json"
+SUFFIXES = (".schema.json", ".json")
+
+
+def read_folder(folder: Path, protocol: Schemas | None) -> Schemas:
+    """The schemas of `folder`, on top of `protocol` (None: the folder defines the protocol itself).
+
+    Raises SchemaError if `folder` is not a folder. What is wrong inside is kept in `Schemas.problems`.
+    """
+    if not folder.is_dir():
+        raise SchemaError([Problem(str(folder), "", "no such folder")])
+    problems: list[Problem] = []
+    files = list(_read_files(folder, protocol is None, problems))
+    inherited = protocol.definitions if protocol else ()
+    links = _Links(files, inherited, problems)
+    own = [definition for file in files for definition in links.definitions(file)]
+    meta = protocol.meta if protocol else _read_meta(folder, problems)
+    return Schemas(
+        definitions=tuple(sorted([*inherited, *own], key=lambda item: (item.key, item.file))),
+        meta=meta,
+        defines_protocol=protocol is None,
+        problems=tuple(problems),
+    )
+
+
+def defines_protocol(folder: Path) -> bool:
+    """Whether `folder` is one that defines the protocol itself."""
+    return (folder / PROTOCOL_MARK).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as it was read. `titles` are those of its own `$defs`, by name."""
+
+    path: str
+    kind: Kind
+    name: str
+    title: str
+    protocol: bool
+    schema: JsonSchema
+
+    def define(self, title: str, pointer: str, schema: JsonSchema) -> Definition:
+        return Definition(title, self.kind, self.name, self.path, pointer, self.protocol, schema)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        named = self.schema.get("$defs", {})
+        return {name: _title(sub) or self.title + pascal(name) for name, sub in named.items()}
+
+
+class _Links:
+    """Turns the references of files, relative to the file they stand in, into references to keys."""
+
+    def __init__(self, files: list[_File], inherited: tuple[Definition, ...], problems: list[Problem]) -> None:
+        self._problems = problems
+        self._keys: dict[tuple[str, str], str] = {(item.file, item.pointer): item.key for item in inherited}
+        for file in files:
+            self._keys[file.path, ""] = file.define(file.title, "", {}).key
+            for name, title in file.titles.items():
+                pointer = f"/$defs/{escape(name)}"
+                self._keys[file.path, pointer] = file.define(title, pointer, {}).key
+
+    def definitions(self, file: _File) -> Iterator[Definition]:
+        """The file itself and the entries of its `$defs`, references turned."""
+
+        def change(pointer: str, schema: JsonSchema) -> JsonSchema:
+            reference = schema.get("$ref")
+            if not isinstance(reference, str):
+                return schema
+            return {**schema, "$ref": self._turn(file.path, pointer, reference)}
+
+        whole = mapped(file.schema, change)
+        named = whole.pop("$defs", {})
+        whole.pop("$schema", None)
+        whole.pop("$id", None)
+        yield file.define(file.title, "", whole)
+        for name, title in file.titles.items():
+            schema = named[name] if isinstance(named[name], dict) else resolved_boolean(named[name])
+            yield file.define(title, f"/$defs/{escape(name)}", {"title": title, **schema})
+
+    def _turn(self, path: str, pointer: str, reference: str) -> str:
+        target, _, fragment = reference.partition("#")
+        if target:
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        else:
+            target = path
+        head = re.match(r"/\$defs/[^/]+", fragment)
+        for start in ([head[0]] if head else []) + [""]:
+            if (target, start) in self._keys:
+                return f"#/$defs/{self._keys[target, start]}{fragment[len(start) :]}"
+        self._problems.append(Problem(path, f"{pointer}/$ref", f"nothing at {reference!r}"))
+        return reference
+
+
+def resolved_boolean(schema: Any) -> JsonSchema:
+    """The object form of `true` and `false` as schemas."""
+    return {} if schema is True else {"not": {}}
+
+
+def pascal(name: str) -> str:
+    """`chat_message` and `chat-message` as `ChatMessage`."""
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name))
+
+
+def _read_files(folder: Path, defines: bool, problems: list[Problem]) -> Iterator[_File]:
+    for kind in KINDS:
+        for path in sorted((folder / kind).glob("*.json"), key=lambda item: item.name):
+            relative = f"{kind}/{path.name}"
+            schema = _read_json(path, relative, problems)
+            if schema is not None:
+                name = next(path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
+                title = _title(schema) or pascal(name)
+                protocol = defines and kind in {"types", "client", "server"}
+                yield _File(relative, kind, name, title, protocol, schema)
+
+
+def _read_meta(folder: Path, problems: list[Problem]) -> dict[str, JsonSchema]:
+    found = {path.name: _read_json(path, f"meta/{path.name}", problems) for path in (folder / "meta").glob("*.json")}
+    return {name: schema for name, schema in sorted(found.items()) if schema is not None}
+
+
+def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema | None:
+    try:
+        schema = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        problems.append(Problem(relative, "", f"not JSON: {error}"))
+        return None
+    if not isinstance(schema, dict):
+        problems.append(Problem(relative, "", "a schema file holds one JSON object"))
+        return None
+    if not isinstance(schema.get("$defs", {}), dict):
+        problems.append(Problem(relative, "/$defs", "must be an object"))
+        return None
+    return schema
+
+
+def _title(schema: Any) -> str | None:
+    title = schema.get("title") if isinstance(schema, dict) else None
+    return title if isinstance(title, str) and title else None

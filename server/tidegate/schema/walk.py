@@ -1,0 +1,61 @@
+"""Where schemas stand inside a schema: the applicators of JSON Schema draft 2020-12.
+
+A `$ref` below `const`, `default`, `enum` or `examples` is data, and a property may be called `$ref`; only this walk knows
+the difference. https://json-schema.org/draft/2020-12/json-schema-core, sections 8 and 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+ONE = frozenset({
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
+    "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
+MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+
+
+def escape(part: str | int) -> str:
+    """One step of an RFC 6901 pointer."""
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def pointer(path: list[str | int]) -> str:
+    """An RFC 6901 pointer."""
+    return "".join(f"/{escape(part)}" for part in path)
+
+
+def subschemas(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """`schema` and every schema inside it, each with its pointer."""
+    yield path, schema
+    if not isinstance(schema, dict):
+        return
+    for word, value in schema.items():
+        if word in ONE:
+            yield from subschemas(value, f"{path}/{word}")
+        elif word in MANY and isinstance(value, list):
+            for index, sub in enumerate(value):
+                yield from subschemas(sub, f"{path}/{word}/{index}")
+        elif word in NAMED and isinstance(value, dict):
+            for name, sub in value.items():
+                yield from subschemas(sub, f"{path}/{word}/{escape(name)}")
+
+
+def mapped(schema: Any, change: Callable[[str, dict[str, Any]], dict[str, Any]], path: str = "") -> Any:
+    """A deep copy of `schema` with `change(pointer, schema)` applied to every object schema, the inner ones first."""
+    if not isinstance(schema, dict):
+        return schema
+    copy: dict[str, Any] = {}
+    for word, value in schema.items():
+        here = f"{path}/{word}"
+        if word in ONE:
+            copy[word] = mapped(value, change, here)
+        elif word in MANY and isinstance(value, list):
+            copy[word] = [mapped(sub, change, f"{here}/{index}") for index, sub in enumerate(value)]
+        elif word in NAMED and isinstance(value, dict):
+            copy[word] = {name: mapped(sub, change, f"{here}/{escape(name)}") for name, sub in value.items()}
+        else:
+            copy[word] = value
+    return change(path, copy)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
+
+from tests.clients.scripted import FakeClock, ScriptedGateway, begun
 from tidegate_client import (
+    Client,
     ClientClosed,
     ConnectionLost,
     ConnectionRefused,
@@ -18,17 +21,6 @@ from tidegate_client import (
     connect,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from websockets.asyncio.server import ServerConnection
-
-    from tests.clients.conftest import FakeClock, ScriptedGateway
-
-
-def begun(work: Awaitable[Any]) -> asyncio.Future[Any]:
-    return asyncio.ensure_future(work)
-
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -37,23 +29,27 @@ def free_port() -> int:
         return port
 
 
-async def test_request_gets_its_own_reply(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url) as client:
-        peer = await gateway.accept()
+async def open_client(url: str, clock: FakeClock) -> Client:
+    return await connect(url, wait=True, clock=clock, random=lambda: 0.5)
+
+
+async def test_request_gets_its_own_reply(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
         first, second = begun(client.request({"type": "ping"})), begun(client.request({"type": "ping"}))
         one, two = await peer.expect("ping"), await peer.expect("ping")
         await peer.reply(two, "pong", time=2, position={"epoch": "e", "seq": 2})
         await peer.reply(one, "pong", time=1, position={"epoch": "e", "seq": 1})
         assert (await first)["time"] == 1
         assert (await second)["time"] == 2
-        assert client.user.id == "anon-1"
+        assert client.user.id == "7"
         assert client.status == "connected"
     assert await peer.is_closed() == 1000
 
 
-async def test_error_becomes_an_exception_and_the_line_lives(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url) as client:
-        peer = await gateway.accept()
+async def test_error_becomes_an_exception_and_the_line_lives(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
         asked = begun(client.resource("users").create({"name": 5}))
         request = await peer.expect("create")
         violation = {"pointer": "/data/name", "keyword": "type", "message": "not a string"}
@@ -77,34 +73,34 @@ async def test_nothing_listens() -> None:
     assert caught.value.retryable
 
 
-async def test_not_a_gateway(gateway: ScriptedGateway) -> None:
-    gateway.welcome = None
+async def test_not_a_gateway(scripted: ScriptedGateway) -> None:
+    scripted.welcome = None
     with pytest.raises(Unreachable, match="sent no welcome within 0.1 s"):
-        await connect(gateway.url, open_timeout=0.1)
+        await connect(scripted.url, open_timeout=0.1)
 
 
-async def test_another_protocol_version_is_final(gateway: ScriptedGateway) -> None:
-    assert gateway.welcome is not None
-    gateway.welcome["protocol"] = 2
+async def test_another_protocol_version_is_final(scripted: ScriptedGateway) -> None:
+    assert scripted.welcome is not None
+    scripted.welcome["protocol"] = 2
     with pytest.raises(ConnectionRefused, match="speaks protocol 2"):
-        await connect(gateway.url)
+        await connect(scripted.url)
 
 
-async def test_wait_keeps_trying_with_full_jitter(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    await gateway.stop()
-    opening = begun(connect(gateway.url, wait=True, clock=clock, random=lambda: 0.5).__aenter__())
+async def test_wait_keeps_trying_with_full_jitter(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    await scripted.stop()
+    opening = begun(open_client(scripted.url, clock))
     for bound in (0.5, 1, 2, 4, 8, 16, 20, 20):
         await clock.pass_sleep(bound / 2)
-    await gateway.start()
+    await scripted.start()
     await clock.pass_sleep(10)
     client = await opening
     assert client.status == "connected"
     await client.close()
 
 
-async def test_4000_range_stops_for_good(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url) as client:
-        peer = await gateway.accept()
+async def test_4000_range_stops_for_good(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
         asked = begun(client.ping())
         await peer.expect("ping")
         await peer.close(4003, "banned")
@@ -119,45 +115,45 @@ async def test_4000_range_stops_for_good(gateway: ScriptedGateway) -> None:
             await client.subscribe("users")
 
 
-async def test_4100_range_backs_off(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock, random=lambda: 0.5) as client:
+async def test_4100_range_backs_off(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock, random=lambda: 0.5) as client:
         statuses = client.statuses()
         for delay in (0.25, 0.5, 1.0):
-            peer = await gateway.accept()
+            peer = await scripted.accept()
             await peer.close(4100)
             assert await anext(statuses) == "reconnecting"
             await clock.pass_sleep(delay)
             assert await anext(statuses) == "connected"
-        peer = await gateway.accept()
+        peer = await scripted.accept()
         clock.advance(5.0)  # a connection that lived for 5 s starts the count anew
         await peer.close(4100)
         await clock.pass_sleep(0.25)
-        await gateway.accept()
+        await scripted.accept()
 
 
-async def test_4200_range_comes_back_at_once_but_not_in_a_loop(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock, random=lambda: 0.5):
-        peer = await gateway.accept()
+async def test_4200_range_comes_back_at_once_but_not_in_a_loop(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock, random=lambda: 0.5):
+        peer = await scripted.accept()
         await peer.close(4201)
         await clock.pass_sleep(0.0)
-        peer = await gateway.accept()
+        peer = await scripted.accept()
         await peer.close(4201)
         await clock.pass_sleep(0.5)
-        await gateway.accept()
+        await scripted.accept()
 
 
-async def test_goodbye_names_the_delay(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock, random=lambda: 0.5):
-        peer = await gateway.accept()
+async def test_goodbye_names_the_delay(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock, random=lambda: 0.5):
+        peer = await scripted.accept()
         await peer.send("goodbye", code=4200, reason="drain", retry_after=3.25)
         await peer.close(4200)
         await clock.pass_sleep(3.25)
-        await gateway.accept()
+        await scripted.accept()
 
 
-async def test_silence_ends_the_line(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock, random=lambda: 0.0) as client:
-        peer = await gateway.accept()
+async def test_silence_ends_the_line(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock, random=lambda: 0.0) as client:
+        peer = await scripted.accept()
         await clock.until_sleeping(55.0)
         clock.advance(54.0)
         asked = begun(client.ping())
@@ -168,32 +164,31 @@ async def test_silence_ends_the_line(gateway: ScriptedGateway, clock: FakeClock)
         clock.advance(54.0)
         assert await peer.is_closed() == 1006
         await clock.pass_sleep(0.0)
-        await gateway.accept()
+        await scripted.accept()
 
 
-async def test_token_goes_into_the_header_and_is_asked_for_anew(gateway: ScriptedGateway, clock: FakeClock) -> None:
+async def test_token_goes_into_the_header_and_is_asked_for_anew(scripted: ScriptedGateway, clock: FakeClock) -> None:
     tokens = iter(["one", "two"])
 
     async def token() -> str:
         return next(tokens)
 
-    async with connect(gateway.url, token=token, clock=clock):
-        peer = await gateway.accept()
+    async with connect(scripted.url, token=token, clock=clock):
+        peer = await scripted.accept()
         assert peer.authorization == "Bearer one"
         await peer.close(4202, "token refresh")
         await clock.pass_sleep(0.0)
-        assert (await gateway.accept()).authorization == "Bearer two"
+        assert (await scripted.accept()).authorization == "Bearer two"
 
 
-async def test_identity_is_given_back(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock) as client:
-        peer = await gateway.accept()
-        assert gateway.welcome is not None
-        gateway.welcome["user"] = {"id": "anon-2", "anonymous": True}
-        gateway.welcome["identity"] = "identity-2"
+async def test_identity_is_given_back(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    scripted.call_it("anon-1", identity="identity-1")
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        scripted.call_it("anon-2", identity="identity-2")
         await peer.close(4200)
         await clock.pass_sleep(0.0)
-        peer = await gateway.accept()
+        peer = await scripted.accept()
         request = await peer.expect("authenticate")
         assert request["token"] == "identity-1"
         waiting = begun(client.ping())
@@ -203,32 +198,29 @@ async def test_identity_is_given_back(gateway: ScriptedGateway, clock: FakeClock
         assert client.user.id == "anon-1"
 
 
-async def test_an_expired_identity_is_let_go(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock) as client:
-        peer = await gateway.accept()
-        assert gateway.welcome is not None
-        gateway.welcome["user"] = {"id": "anon-2", "anonymous": True}
-        gateway.welcome["identity"] = "identity-2"
+async def test_an_expired_identity_is_let_go(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    scripted.call_it("anon-1", identity="identity-1")
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        scripted.call_it("anon-2", identity="identity-2")
         statuses = client.statuses()
         await peer.close(4200)
         await clock.pass_sleep(0.0)
-        peer = await gateway.accept()
+        peer = await scripted.accept()
         request = await peer.expect("authenticate")
         await peer.reply(request, "error", code="unauthenticated", message="expired", temporary=False)
         assert [await anext(statuses), await anext(statuses)] == ["reconnecting", "connected"]
         assert client.user.id == "anon-2"
 
 
-async def test_mutation_is_sent_again_under_its_key(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, token="t", clock=clock) as client:
-        peer = await gateway.accept()
+async def test_mutation_is_sent_again_under_its_key(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
         asked = begun(client.request({"type": "create", "resource": "users", "data": {"name": "Ann"}}))
         first = await peer.expect("create")
         await peer.close(4200)
         await clock.pass_sleep(0.0)
-        peer = await gateway.accept()
-        if gateway.welcome:
-            await peer.reply(await peer.expect("authenticate"), "authenticated", user=gateway.welcome["user"])
+        peer = await scripted.accept()
         second = await peer.expect("create")
         assert second == first
         assert first["key"]
@@ -236,9 +228,9 @@ async def test_mutation_is_sent_again_under_its_key(gateway: ScriptedGateway, cl
         assert (await asked)["rows"] == [{"id": 1, "name": "Ann"}]
 
 
-async def test_unsafe_request_is_not_sent_again(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url) as client:
-        peer = await gateway.accept()
+async def test_unsafe_request_is_not_sent_again(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
         asked = begun(client.request({"type": "launch_rocket"}))
         await peer.expect("launch_rocket")
         await peer.close(4100)
@@ -247,22 +239,21 @@ async def test_unsafe_request_is_not_sent_again(gateway: ScriptedGateway) -> Non
         assert caught.value.retryable
 
 
-async def test_request_made_offline_waits_for_the_line(gateway: ScriptedGateway, clock: FakeClock) -> None:
-    async with connect(gateway.url, clock=clock, random=lambda: 0.5) as client:
-        peer = await gateway.accept()
+async def test_request_made_offline_waits_for_the_line(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock, random=lambda: 0.5) as client:
+        peer = await scripted.accept()
         await peer.close(4100)
         await clock.until_sleeping(0.25)
         asked = begun(client.request({"type": "launch_rocket"}))  # never sent yet, so it may wait although unsafe
         await clock.pass_sleep(0.25)
-        peer = await gateway.accept()
-        await peer.reply(await peer.expect("authenticate"), "authenticated", user={"id": "anon-1", "anonymous": True})
+        peer = await scripted.accept()
         await peer.reply(await peer.expect("launch_rocket"), "launched")
         assert (await asked)["type"] == "launched"
 
 
-async def test_timeout_and_late_reply(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url, request_timeout=0.05) as client:
-        peer = await gateway.accept()
+async def test_timeout_and_late_reply(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, request_timeout=0.05) as client:
+        peer = await scripted.accept()
         with pytest.raises(RequestTimeout):
             await client.ping()
         await peer.reply(await peer.expect("ping"), "pong", time=1)
@@ -271,8 +262,8 @@ async def test_timeout_and_late_reply(gateway: ScriptedGateway) -> None:
         assert await asked == 2
 
 
-async def test_too_many_waiting_requests_are_refused(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url, max_waiting=1) as client:
+async def test_too_many_waiting_requests_are_refused(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, max_waiting=1) as client:
         asked = begun(client.ping())
         await asyncio.sleep(0)
         with pytest.raises(TidegateError) as caught:
@@ -281,9 +272,9 @@ async def test_too_many_waiting_requests_are_refused(gateway: ScriptedGateway) -
         asked.cancel()
 
 
-async def test_close_ends_what_waits(gateway: ScriptedGateway) -> None:
-    client = await connect(gateway.url)
-    peer = await gateway.accept()
+async def test_close_ends_what_waits(scripted: ScriptedGateway) -> None:
+    client = await connect(scripted.url)
+    peer = await scripted.accept()
     asked = begun(client.ping())
     await peer.expect("ping")
     await client.close()
@@ -294,9 +285,9 @@ async def test_close_ends_what_waits(gateway: ScriptedGateway) -> None:
     await client.close()
 
 
-async def test_unknown_types_are_ignored_unless_asked_for(gateway: ScriptedGateway) -> None:
-    async with connect(gateway.url) as client:
-        peer = await gateway.accept()
+async def test_unknown_types_are_ignored_unless_asked_for(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
         scores = client.pushes("score")
         await peer.socket.send("not json")
         await peer.socket.send("[1]")
@@ -305,11 +296,36 @@ async def test_unknown_types_are_ignored_unless_asked_for(gateway: ScriptedGatew
         assert await anext(scores) == {"type": "score", "home": 1}
 
 
-async def test_http_refusal_is_final(gateway: ScriptedGateway) -> None:
+async def test_closed_before_the_welcome(scripted: ScriptedGateway) -> None:
     async def refuse(connection: ServerConnection) -> None:
         await connection.close(4001, "who are you")
 
-    gateway.greeting = refuse
+    scripted.greeting = refuse
     with pytest.raises(ConnectionRefused, match="who are you") as caught:
-        await connect(gateway.url)
+        await connect(scripted.url)
     assert caught.value.close_code == 4001
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, ConnectionRefused), (403, ConnectionRefused), (404, Unreachable), (503, Unreachable)]
+)
+async def test_http_refusal(scripted: ScriptedGateway, status: int, error: type[TidegateError]) -> None:
+    scripted.http_status = status
+    with pytest.raises(error, match=f"answered HTTP {status}: go away"):
+        await connect(scripted.url)
+
+
+async def test_retry_after_of_http_is_respected(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    scripted.http_status = 503
+    opening = begun(open_client(scripted.url, clock))
+    await clock.until_sleeping(7)
+    scripted.http_status = None
+    clock.advance(7)
+    await (await opening).close()
+
+
+async def test_a_message_over_the_limit_never_leaves(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        with pytest.raises(TidegateError) as caught:
+            await client.request({"type": "message", "room": "chat-1", "data": {"text": "x" * 70_000}})
+        assert caught.value.code == "too_large"

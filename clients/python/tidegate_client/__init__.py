@@ -1,0 +1,67 @@
+"""The Python client of Tidegate: rooms, presence and live database rows over one WebSocket that comes back by itself.
+
+    async with connect("ws://127.0.0.1:8787/ws") as client:
+        room = await client.join("chat-1")
+        await room.send({"text": "Hello"})
+
+        async with await client.subscribe("users", {"status": "active"}) as live:
+            async for change in live:
+                print(change.action, change.key, change.row)
+
+The guide is docs/clients-python.md.
+"""
+
+from .client import Client, Connecting, connect
+from .connection import Status
+from .errors import (
+    ClientClosed,
+    ConnectionLost,
+    ConnectionRefused,
+    RequestRefused,
+    RequestTimeout,
+    RowMismatch,
+    StreamOverflow,
+    TidegateError,
+    Unreachable,
+    Violation,
+)
+from .live import LiveQuery
+from .models import Change, History, Member, Message, PresenceChange, Rows, Sender, User
+from .options import Clock, Token
+from .positions import Position
+from .resource import Filters, Resource
+from .room import Room
+from .streams import Stream
+
+__all__ = [
+    "Change",
+    "Client",
+    "ClientClosed",
+    "Clock",
+    "Connecting",
+    "ConnectionLost",
+    "ConnectionRefused",
+    "Filters",
+    "History",
+    "LiveQuery",
+    "Member",
+    "Message",
+    "Position",
+    "PresenceChange",
+    "RequestRefused",
+    "RequestTimeout",
+    "Resource",
+    "Room",
+    "RowMismatch",
+    "Rows",
+    "Sender",
+    "Status",
+    "Stream",
+    "StreamOverflow",
+    "TidegateError",
+    "Token",
+    "Unreachable",
+    "User",
+    "Violation",
+    "connect",
+]

@@ -1,0 +1,276 @@
+"""The client as a program sees it: `connect`, requests, rooms, live queries, resources.
+
+It only puts the parts together and names things; each ability lives in the module of its name.
+Invariant: a program that leaves the `async with` block leaves nothing running behind.
+"""
+
+from __future__ import annotations
+
+import random as chance
+import ssl as tls
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar, overload
+
+import msgspec
+
+from tidegate_protocol import REPLIES, SERVER_MESSAGES
+
+from .connection import Connection, Status
+from .live import LiveQuery, Queries
+from .models import Row, User
+from .options import Clock, LoopClock, Options, Token
+from .outstanding import WRITES
+from .positions import Position
+from .resource import Filters, Resource
+from .room import Presence, Room, Rooms
+from .rows import key_properties
+from .streams import Overflow, Stream
+from .wire import plain, read_as
+
+__all__ = ["Client", "Connecting", "connect"]
+
+RowT = TypeVar("RowT")
+
+
+class Client:
+    """A connection to a gateway that comes back by itself. Made by `connect`."""
+
+    def __init__(self, options: Options) -> None:
+        self._connection = Connection(options)
+        self._rooms = Rooms(self._connection)
+        self._queries = Queries(self._connection)
+        self._connection.parts = (self._rooms, self._queries)
+        self._options = options
+
+    @property
+    def user(self) -> User:
+        """Who the gateway says this client is."""
+        return self._connection.user or User(id="", anonymous=True)
+
+    @property
+    def status(self) -> Status:
+        """ "connecting", "connected", "reconnecting" or "closed"."""
+        return self._connection.status
+
+    @property
+    def welcome(self) -> Mapping[str, Any]:
+        """The present (or last) connection's `welcome`: connection, limits, contract, heartbeat."""
+        return self._connection.welcome
+
+    def statuses(self) -> Stream[Status]:
+        """What `status` becomes, from now on.
+
+        Example:
+            async for status in client.statuses():
+                print("the line is", status)
+        """
+        return self._connection.watch_status()
+
+    def pushes(self, kind: str) -> Stream[dict[str, Any]]:
+        """Messages of one type that nobody asked for, such as an application's own, or "error" without a ref."""
+        return self._connection.pushes(kind)
+
+    @overload
+    async def request(self, message: Mapping[str, Any], *, repeat: bool | None = None) -> dict[str, Any]: ...
+    @overload
+    async def request(self, message: msgspec.Struct, *, repeat: bool | None = None) -> Any: ...
+    async def request(self, message: Mapping[str, Any] | msgspec.Struct, *, repeat: bool | None = None) -> Any:
+        """Send one message and return its reply: a dict for a dict, the generated reply Struct for a request Struct.
+
+        A mutation gets an idempotency `key` if it has none. While the line is broken, requests wait for the next
+        connection; what may be sent twice (reads, and mutations by their key) is sent again, and anything else that
+        was under way raises a retryable ConnectionLost. `repeat` overrides that for an application's own messages.
+        Raises RequestRefused, RequestTimeout, ConnectionLost, ConnectionRefused, ClientClosed.
+
+        Example:
+            reply = await client.request({"type": "list", "resource": "users"})
+        """
+        wire: dict[str, Any] = plain(dict(message) if isinstance(message, Mapping) else message)
+        wire.pop("ref", None)
+        kind = wire["type"]
+        if kind in WRITES:
+            wire.setdefault("key", uuid.uuid4().hex)
+        reply = await self._connection.request(wire, repeat=repeat)
+        model = SERVER_MESSAGES.get(REPLIES.get(kind, ""))
+        return reply if model is None or isinstance(message, Mapping) else read_as(reply, model)
+
+    async def join(
+        self,
+        room: str,
+        *,
+        presence: Presence = "diff",
+        since: Position | None = None,
+        status: Literal["online", "away"] | None = None,
+        info: Any = None,
+        buffer: int | None = None,
+        overflow: Overflow = "error",
+    ) -> Room:
+        """Enter a room, and stay in it across reconnects until `leave`.
+
+        `presence`: how members are told of; `since`: a position of this room to replay messages from; `status`, `info`:
+        what other members see; `buffer`, `overflow`: how many unread messages are kept, and what happens to more.
+        Raises RequestRefused (`forbidden`, `unknown_room`, ...), RequestTimeout, ConnectionRefused.
+
+        Example:
+            room = await client.join("chat-1", presence="diff")
+        """
+        self._connection.check()
+        given = (("status", status), ("info", plain(info)))
+        about = {name: value for name, value in given if value is not None}
+        return await self._rooms.join(
+            room,
+            presence=presence,
+            about=about,
+            since=since,
+            buffer=buffer or self._options.buffer,
+            overflow=overflow,
+        )
+
+    @overload
+    async def subscribe(
+        self,
+        resource: str,
+        filters: Filters | None = None,
+        *,
+        model: type[RowT],
+        snapshot: bool = True,
+        key: str | Sequence[str] | None = None,
+        buffer: int | None = None,
+    ) -> LiveQuery[RowT]: ...
+    @overload
+    async def subscribe(
+        self,
+        resource: str,
+        filters: Filters | None = None,
+        *,
+        model: None = None,
+        fields: Sequence[str] | None = None,
+        snapshot: bool = True,
+        key: str | Sequence[str] | None = None,
+        buffer: int | None = None,
+    ) -> LiveQuery[Row]: ...
+    async def subscribe(
+        self,
+        resource: str,
+        filters: Filters | None = None,
+        *,
+        model: Any = None,
+        fields: Sequence[str] | None = None,
+        snapshot: bool = True,
+        key: str | Sequence[str] | None = None,
+        buffer: int | None = None,
+    ) -> LiveQuery[Any]:
+        """Rows that match `filters`, kept up to date across reconnects until `close`.
+
+        `snapshot=False`: only what happens from now on; `key`: the names of the key's properties ("id" unless
+        `connect(keys=...)` says otherwise); `fields`: only these properties; `model`: a Struct to convert rows to.
+        Raises RequestRefused (`forbidden`, `unknown_resource`, `invalid_data`, ...), RequestTimeout, ConnectionRefused.
+
+        Example:
+            live = await client.subscribe("users", {"status": "active"})
+            await live.ready()
+        """
+        self._connection.check()
+        if model is not None and fields is not None:
+            raise ValueError("rows with only some fields do not fit a model: subscribe without one")
+        given = (("filters", plain(dict(filters or {}))), ("fields", list(fields or ())))
+        asked = {"resource": resource, **{name: value for name, value in given if value}}
+        properties = key_properties(key or self._options.keys.get(resource, "id"))
+        return await self._queries.subscribe(asked, properties, snapshot, model, buffer or self._options.buffer)
+
+    @overload
+    def resource(self, name: str, model: type[RowT]) -> Resource[RowT]: ...
+    @overload
+    def resource(self, name: str, model: None = None) -> Resource[Row]: ...
+    def resource(self, name: str, model: Any = None) -> Resource[Any]:
+        """The rows of one resource, as dicts or as Structs of `model`.
+
+        Example:
+            users = client.resource("users", User)
+        """
+        return Resource(name, model, self._connection.request, self.subscribe)
+
+    async def ping(self) -> int:
+        """The gateway's time in milliseconds."""
+        return int((await self.request({"type": "ping"}))["time"])
+
+    async def authenticate(self, token: str) -> User:
+        """Become who `token` says, now and on later connections. RequestRefused `unauthenticated` if invalid."""
+        return await self._connection.authenticate(token)
+
+    async def close(self) -> None:
+        """Close the connection; what waits raises ClientClosed, iterations end. Idempotent."""
+        await self._connection.close()
+
+    async def start(self) -> Self:
+        """Connect; `connect` does it."""
+        await self._connection.start()
+        return self
+
+
+class Connecting:
+    """What `connect` returns: to be awaited, or entered with `async with`."""
+
+    def __init__(self, options: Options) -> None:
+        self._client = Client(options)
+
+    def __await__(self) -> Generator[Any, None, Client]:
+        return self._client.start().__await__()
+
+    async def __aenter__(self) -> Client:
+        return await self._client.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+
+def connect(
+    url: str,
+    *,
+    token: Token = None,
+    keys: Mapping[str, str | Sequence[str]] | None = None,
+    wait: bool = False,
+    request_timeout: float = 30.0,
+    open_timeout: float = 10.0,
+    buffer: int = 1024,
+    max_waiting: int = 1024,
+    headers: Mapping[str, str] | None = None,
+    ssl: tls.SSLContext | None = None,
+    proxy: str | Literal[True] | None = True,
+    clock: Clock | None = None,
+    random: Callable[[], float] | None = None,
+) -> Connecting:
+    """A client of the gateway at `url` (ws:// or wss://), connected when awaited or entered.
+
+    `token`: a JWT for the Authorization header, or a function (plain or async) asked for a fresh one before each
+    connection. `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first
+    attempt fails. `request_timeout` (time offline included), `open_timeout`: seconds. `buffer`: unread items kept by
+    each iterator. `max_waiting`: requests without a reply. `headers`, `ssl`, `proxy`: for the opening handshake. `clock`,
+    `random`: time and chance, for tests.
+    Raises Unreachable or ConnectionRefused.
+
+    Example:
+        async with connect("ws://127.0.0.1:8787/ws", token=token) as client:
+            room = await client.join("chat-1")
+            await room.send({"text": "Hello"})
+    """
+    options = Options(
+        url=url,
+        token=token,
+        keys=dict(keys or {}),
+        wait=wait,
+        request_timeout=request_timeout,
+        open_timeout=open_timeout,
+        buffer=buffer,
+        max_waiting=max_waiting,
+        headers=dict(headers or {}),
+        ssl=ssl,
+        proxy=proxy,
+        clock=clock or LoopClock(),
+        random=random or chance.random,
+    )
+    return Connecting(options)

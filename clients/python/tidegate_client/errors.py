@@ -1,0 +1,160 @@
+"""Everything that can go wrong for a program that uses the client, as one small exception tree.
+
+    TidegateError
+    +-- RequestRefused      the gateway answered a request with an `error`; the connection lives
+    +-- RequestTimeout      no reply came within the timeout
+    +-- ConnectionLost      the line broke while a request was under way that must not be sent twice
+    +-- ConnectionRefused   the gateway said: do not come back (close codes 4000-4099, HTTP 401 and 403)
+    +-- Unreachable         nobody answered at the address on the first attempt
+    +-- ClientClosed        the program itself closed the client, the room or the live query
+    +-- StreamOverflow      the program read an iterator more slowly than messages came
+    +-- RowMismatch         a row does not fit the model it should be converted to
+
+Invariant: every one of them says in `retryable` whether the same call may succeed later, so that a program needs no
+list of codes. This module knows neither sockets nor asyncio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ClientClosed",
+    "ConnectionLost",
+    "ConnectionRefused",
+    "RequestRefused",
+    "RequestTimeout",
+    "RowMismatch",
+    "StreamOverflow",
+    "TidegateError",
+    "Unreachable",
+    "Violation",
+    "refusal",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One reason why a message was refused: where (RFC 6901 pointer), which schema keyword, and a sentence."""
+
+    pointer: str
+    keyword: str
+    message: str
+
+
+class TidegateError(Exception):
+    """The root of the tree.
+
+    Example:
+        try:
+            await users.create({"name": "Ann"})
+        except TidegateError as error:
+            if error.retryable:
+                await asyncio.sleep(error.retry_after or 1)
+            else:
+                print(error.code, error.pointer)
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        pointer: str | None = None,
+        keyword: str | None = None,
+        errors: Sequence[Violation] = (),
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        """A short machine-readable word: the wire's error code, or one of the client's own."""
+        self.message = message
+        self.pointer = pointer
+        """RFC 6901 pointer into the request that was sent, where it applies."""
+        self.keyword = keyword
+        self.errors = tuple(errors)
+        self.retryable = retryable
+        """Whether the same call, unchanged, may succeed later."""
+        self.retry_after = retry_after
+        """Seconds to wait before trying again, if the gateway said so."""
+
+    def __str__(self) -> str:
+        place = f" (at {self.pointer})" if self.pointer else ""
+        return f"{self.code}: {self.message}{place}"
+
+
+class RequestRefused(TidegateError):
+    """The gateway answered with an `error`; `code` is one of schema/types/error_code."""
+
+
+class RequestTimeout(TidegateError):
+    """No reply within the timeout. A mutation may have been carried out: repeat it with the same `key`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("timeout", message, retryable=True)
+
+
+class ConnectionLost(TidegateError):
+    """The line broke before the reply came, and the request may already have had its effect."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("connection_lost", message, retryable=True)
+
+
+class ConnectionRefused(TidegateError):
+    """The gateway does not want this client back; it has stopped for good. `close_code` says why."""
+
+    def __init__(self, message: str, *, close_code: int | None = None) -> None:
+        super().__init__("connection_refused", message)
+        self.close_code = close_code
+        """The WebSocket close code (4000-4099), or None if the opening handshake was refused."""
+
+
+class Unreachable(TidegateError):
+    """The first attempt to connect failed. `connect(..., wait=True)` keeps trying instead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("unreachable", message, retryable=True)
+
+
+class ClientClosed(TidegateError):
+    """The client, the room or the live query was closed by the program itself."""
+
+    def __init__(self, message: str = "the client is closed") -> None:
+        super().__init__("closed", message)
+
+
+class StreamOverflow(TidegateError):
+    """An iterator's buffer was full and `dropped` items did not fit; iterating again goes on with what comes next."""
+
+    def __init__(self, dropped: int, capacity: int) -> None:
+        super().__init__("overflow", f"{dropped} item(s) dropped: the iterator's buffer of {capacity} was full")
+        self.dropped = dropped
+
+
+class RowMismatch(TidegateError):
+    """A row cannot become the wanted model, such as one that a foreign program wrote against the schema."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("row_mismatch", message)
+
+
+def refusal(message: Mapping[str, Any]) -> RequestRefused:
+    """The exception for an `error` message; unknown properties are ignored, missing ones have plain defaults."""
+    retry_after = message.get("retry_after")
+    return RequestRefused(
+        str(message.get("code", "internal")),
+        str(message.get("message", "")),
+        pointer=message.get("pointer"),
+        keyword=message.get("keyword"),
+        errors=[_violation(entry) for entry in message.get("errors") or ()],
+        retryable=bool(message.get("temporary", False)),
+        retry_after=float(retry_after) if retry_after is not None else None,
+    )
+
+
+def _violation(entry: Mapping[str, Any]) -> Violation:
+    return Violation(str(entry.get("pointer", "")), str(entry.get("keyword", "")), str(entry.get("message", "")))

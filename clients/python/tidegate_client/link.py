@@ -1,0 +1,170 @@
+"""One WebSocket connection from the opening handshake to its end. The only module here that imports `websockets`.
+
+It knows `welcome`, `goodbye` and when something was last heard; what other messages mean is not its business.
+Invariant: whatever goes wrong becomes an `Ending`, with a sentence a person can act on; nothing is retried here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+
+from tidegate_protocol import PROTOCOL_VERSION
+
+from .backoff import Ending
+from .options import Options
+from .wire import decode
+
+__all__ = ["Link", "LinkFailed", "open_link"]
+
+MAX_MESSAGE = 64 * 1024 * 1024
+"""Bytes: the largest message taken from the gateway, which is trusted to have limits of its own."""
+CLOSE_TIMEOUT = 3.0
+"""Seconds for the closing handshake."""
+NEVER_HTTP = frozenset({401, 403})
+"""HTTP answers to the opening handshake after which coming back is pointless."""
+
+
+class LinkFailed(Exception):
+    """There is no connection; `ending` says why."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.reason)
+        self.ending = ending
+
+
+class Link:
+    """An open connection that has been welcomed."""
+
+    def __init__(self, socket: ClientConnection, options: Options) -> None:
+        self._socket = socket
+        self._clock = options.clock
+        self._goodbye: dict[str, Any] = {}
+        self._note = ""
+        self.welcome: dict[str, Any] = {}
+        self.born = self.heard_at = self._clock.now()
+        """Seconds of the client's clock: the start, and when a message last came."""
+
+    @property
+    def silence_allowed(self) -> float:
+        """Seconds without any message after which the line counts as dead: 2 heartbeats + 5 s."""
+        return 2.0 * float(self.welcome.get("heartbeat", 25.0)) + 5.0
+
+    async def send(self, payload: bytes) -> None:
+        """Send one text frame. A line that is gone is no error here: `messages` ends, and says so to the owner."""
+        try:
+            await self._socket.send(payload, text=True)
+        except ConnectionClosed:
+            return
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Every message until the connection ends, for whatever reason."""
+        try:
+            async for text in self._socket:
+                self.heard_at = self._clock.now()
+                message = decode(text)
+                if message is None:
+                    continue
+                if message["type"] == "goodbye":
+                    self._goodbye = message
+                yield message
+        except ConnectionClosed:
+            return
+
+    async def expect_welcome(self) -> None:
+        """Wait for `welcome`. LinkFailed if the connection ends first, or speaks another protocol version."""
+        async for message in self.messages():
+            if message["type"] == "welcome":
+                self.welcome = message
+                break
+        else:
+            raise LinkFailed(self.ending())
+        version = message.get("protocol", PROTOCOL_VERSION)
+        if version != PROTOCOL_VERSION:
+            reason = f"the gateway speaks protocol {version}, this client {PROTOCOL_VERSION}"
+            raise LinkFailed(Ending(reason, refused=True))
+
+    def abort(self, reason: str) -> None:
+        """Drop the line without a closing handshake, which a dead peer would not answer."""
+        self._note = reason
+        self._socket.transport.abort()
+
+    async def close(self) -> None:
+        """Close cleanly (1000), within `CLOSE_TIMEOUT`."""
+        await self._socket.close()
+
+    def ending(self) -> Ending:
+        """How the connection ended; only meaningful once `messages` did."""
+        code = self._socket.close_code
+        if code in (None, 1006) and "code" in self._goodbye:
+            code = int(self._goodbye["code"])
+        reason = self._note or self._socket.close_reason or str(self._goodbye.get("reason", "")) or "the line broke"
+        retry_after = self._goodbye.get("retry_after")
+        return Ending(
+            reason,
+            code,
+            retry_after=float(retry_after) if retry_after is not None else None,
+            lived=self._clock.now() - self.born if self.welcome else None,
+        )
+
+
+async def open_link(options: Options, token: str | None) -> Link:
+    """Connect and wait for `welcome`, each within `open_timeout`. LinkFailed if that is not to be."""
+    headers = dict(options.headers)
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    socket = await _open_socket(options, headers)
+    link = Link(socket, options)
+    try:
+        async with asyncio.timeout(options.open_timeout):
+            await link.expect_welcome()
+    except TimeoutError:
+        link.abort("")
+        waited = f"within {options.open_timeout:g} s"
+        reason = f"{options.url} answered, but sent no welcome {waited}: is it a Tidegate gateway?"
+        raise LinkFailed(Ending(reason)) from None
+    except BaseException:
+        link.abort("")
+        raise
+    return link
+
+
+async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConnection:
+    secure: dict[str, Any] = {"ssl": options.ssl} if options.ssl is not None else {}
+    try:
+        return await connect(
+            options.url,
+            additional_headers=headers,
+            compression=None,
+            proxy=options.proxy,
+            open_timeout=options.open_timeout,
+            close_timeout=CLOSE_TIMEOUT,
+            ping_interval=None,  # the gateway sends heartbeats: silence is what tells a dead line
+            max_size=MAX_MESSAGE,
+            **secure,
+        )
+    except InvalidURI as error:
+        raise LinkFailed(Ending(str(error), refused=True)) from error
+    except InvalidStatus as error:
+        raise LinkFailed(_http_ending(options.url, error)) from error
+    except TimeoutError as error:
+        reason = f"no answer from {options.url} within {options.open_timeout:g} s"
+        raise LinkFailed(Ending(reason)) from error
+    except OSError as error:
+        cause = error.strerror or error
+        reason = f"nothing listens at {options.url} ({cause}): is the gateway running? `tidegate serve` starts one"
+        raise LinkFailed(Ending(reason)) from error
+    except WebSocketException as error:
+        raise LinkFailed(Ending(f"{options.url} does not answer as a WebSocket server: {error}")) from error
+
+
+def _http_ending(url: str, error: InvalidStatus) -> Ending:
+    status = error.response.status_code
+    body = bytes(error.response.body or b"")[:200].decode("utf-8", "replace").strip()
+    reason = f"{url} answered HTTP {status}" + (f": {body}" if body else "")
+    after = error.response.headers.get("Retry-After", "")
+    return Ending(reason, retry_after=float(after) if after.isdecimal() else None, refused=status in NEVER_HTTP)

@@ -1,0 +1,104 @@
+"""A room as one client sees it: its members and its position in the room's history. Pure state, no I/O.
+
+It does not know who joined with which presence mode, it
+applies what comes. Invariants: the head that `joined` names becomes the own position only after the replayed messages
+came, so that a client cut off between asks for the rest; a message is delivered at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from .models import Member, Message, PresenceChange
+from .positions import Position, advance, is_seen
+
+__all__ = ["RoomState"]
+
+
+class RoomState:
+    """Applies `joined`, `message`, `presence` and `presence_diff`, in the order in which they came."""
+
+    def __init__(self, room: str, since: Position | None = None) -> None:
+        self.room = room
+        self.members: dict[str, Member] = {}
+        self.position: Position | None = since
+        self.recovered: bool | None = None
+        """Whether the last `joined` could replay everything since the position given; None before the first."""
+        self._spoken: Position | None = since
+        self._head: Position | None = None
+        self._replays = 0
+        self._gap = False
+
+    def resume(self) -> dict[str, Any]:
+        """The properties of the `join` that continues from here."""
+        return {} if self.position is None else {"since": dict(self.position)}
+
+    def joined(self, reply: Mapping[str, Any]) -> PresenceChange:
+        """The gateway's answer to `join`."""
+        asked = self.position is not None
+        self.recovered = bool(reply.get("recovered", False))
+        self._gap = asked and not self.recovered
+        self._replays = int(reply.get("replayed", 0))
+        self._head = reply.get("position")
+        if self._gap:
+            self.position = self._spoken = None
+        if self._replays == 0:
+            self.position = self._head
+        users = reply.get("users")
+        return self._replace(users) if users is not None else PresenceChange()
+
+    def message(self, push: Mapping[str, Any]) -> Message | None:
+        """Something was said; None if it was heard before."""
+        position = push.get("position")
+        if is_seen(self._spoken, position):
+            return None
+        replayed = self._replays > 0
+        self._spoken = position
+        self.position = position if replayed else advance(self.position, position) or position
+        if replayed:
+            self._count_replay()
+        gap, self._gap = self._gap, False
+        return read_message(push, replayed=replayed, gap=gap)
+
+    def presence(self, push: Mapping[str, Any]) -> PresenceChange:
+        """The whole room at once."""
+        return self._replace(push.get("users") or ())
+
+    def presence_diff(self, push: Mapping[str, Any]) -> PresenceChange:
+        """Who joined, left or changed."""
+        joined = self._read(push.get("joined") or ())
+        changed = self._read(push.get("changed") or ())
+        self.members.update((member.id, member) for member in (*joined, *changed))
+        left = [self.members.pop(name, None) for name in map(_member_id, push.get("left") or ())]
+        return PresenceChange(joined, tuple(member for member in left if member is not None), changed)
+
+    def _count_replay(self) -> None:
+        self._replays -= 1
+        if self._replays == 0:
+            self.position = self._head
+
+    def _replace(self, users: Iterable[Mapping[str, Any]]) -> PresenceChange:
+        before, self.members = self.members, {member.id: member for member in self._read(users)}
+        return PresenceChange(
+            joined=tuple(member for name, member in self.members.items() if name not in before),
+            left=tuple(member for name, member in before.items() if name not in self.members),
+            changed=tuple(member for name, member in self.members.items() if name in before and before[name] != member),
+        )
+
+    @staticmethod
+    def _read(users: Iterable[Mapping[str, Any]]) -> tuple[Member, ...]:
+        return tuple(msgspec.convert(user, Member, strict=False) for user in users)
+
+
+def read_message(push: Mapping[str, Any], *, replayed: bool = False, gap: bool = False) -> Message:
+    """A room message from its wire form. `from` alone is enough to know the sender."""
+    sender = push.get("sender") or {"id": str(push.get("from", ""))}
+    return msgspec.convert({**push, "sender": sender, "replayed": replayed, "gap": gap}, Message, strict=False)
+
+
+def _member_id(entry: Any) -> str:
+    """`left` names members by id, or shows them whole."""
+    return str(entry["id"]) if isinstance(entry, Mapping) else str(entry)

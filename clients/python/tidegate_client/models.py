@@ -1,0 +1,113 @@
+"""The values that the client hands to a program: messages, members, changes of rows and of presence.
+
+They are the client's own types, not the generated wire types: unknown properties are ignored, so that an older client
+understands a newer gateway. Times are integers, milliseconds since the Unix epoch.
+Invariant: all of them are immutable; what changes lives in `Room.members` and `LiveQuery.rows`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+__all__ = ["Change", "History", "Key", "Member", "Message", "PresenceChange", "Row", "Rows", "Sender", "User"]
+
+Row = dict[str, Any]
+Key = Any
+"""A row's key: the bare value, or a tuple in the order of the key's properties if there are several."""
+RowT = TypeVar("RowT")
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the gateway says this client is."""
+
+    id: str
+    name: str = ""
+    roles: tuple[str, ...] = ()
+    anonymous: bool = False
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Who said something, as the gateway knows the speaker's connection."""
+
+    id: str
+    name: str = ""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A user present in a room over `connections` connections, `since` a time in milliseconds."""
+
+    id: str
+    name: str = ""
+    status: str = "online"
+    info: Any = None
+    connections: int = 1
+    since: int = 0
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Something said in a room."""
+
+    room: str
+    sender: Sender
+    data: Any
+    time: int = 0
+    """When the gateway took it, in milliseconds."""
+    position: dict[str, Any] = {}
+    """{epoch, offset} in the room's history."""
+    replayed: bool = False
+    """It was missed while the line was broken, or asked for with `since`."""
+    gap: bool = False
+    """Messages between the one before and this one are lost: the room's history no longer had them."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page of a room's past, oldest first. `more`: there are older ones still."""
+
+    messages: tuple[Message, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChange:
+    """Who came, went or changed. `reset`: read `room.members` anew, single steps are not known."""
+
+    joined: tuple[Member, ...] = ()
+    left: tuple[Member, ...] = ()
+    changed: tuple[Member, ...] = ()
+    reset: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.joined or self.left or self.changed or self.reset)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[RowT]):
+    """What happened to a live query's copy of the rows.
+
+    `create`, `update` and `delete` concern the one row with `key`; `reset` says that the copy was replaced as a whole
+    (first load, or a gap that could not be replayed): read `live.rows`.
+    """
+
+    action: Literal["create", "update", "delete", "reset"]
+    key: Key = None
+    row: RowT | None = None
+    """The row as it is now; None for `delete` and `reset`."""
+    old: RowT | None = None
+    """The row as this copy had it before, if it had it."""
+    cause: str | None = None
+    """What happened to the row in the database, where it differs from `action` (it left the filter: an update)."""
+    origin: str | None = None
+    """The idempotency key of the mutation, if this user made it."""
+
+
+class Rows(list[RowT]):
+    """The rows of a reply: a list that also knows `total` (if counted) and the `position` it was read at."""
+
+    def __init__(self, rows: list[RowT], *, total: int | None = None, position: dict[str, Any] | None = None) -> None:
+        super().__init__(rows)
+        self.total = total
+        self.position = position

@@ -1,0 +1,62 @@
+"""What a client is told when it is made, as one frozen value, and the clock that it lives by.
+
+Nothing here connects. Invariant: time and chance reach the client through `Options.clock` and `Options.random` alone,
+so that a test decides both. Durations are seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl as tls
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+__all__ = ["Clock", "LoopClock", "Options", "Token"]
+
+Token = str | Callable[[], str | Awaitable[str]] | None
+"""A JWT, or a function (plain or async) that is asked for a fresh one before every connection."""
+
+
+class Clock(Protocol):
+    """Seconds that only go forward, and waiting for them to pass."""
+
+    def now(self) -> float:
+        """Seconds since some fixed moment."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+
+class LoopClock:
+    """The event loop's own time."""
+
+    def now(self) -> float:
+        """Seconds of the running event loop."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """As asyncio.sleep."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """See `tidegate_client.connect` for what each one does."""
+
+    url: str
+    token: Token = None
+    keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    wait: bool = False
+    request_timeout: float = 30.0
+    open_timeout: float = 10.0
+    buffer: int = 1024
+    max_waiting: int = 1024
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ssl: tls.SSLContext | None = None
+    proxy: str | Literal[True] | None = True
+    clock: Clock = field(default_factory=LoopClock)
+    random: Callable[[], float] = random.random

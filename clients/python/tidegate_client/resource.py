@@ -1,0 +1,154 @@
+"""Rows of one resource: list, get, create, update, delete, and live queries; untyped, or converted to a model.
+
+It builds the requests and reads the `rows` replies. It does not know connections.
+Invariant: every mutation carries an idempotency key, so that it is written once however often it is sent.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from .errors import TidegateError
+from .live import LiveQuery
+from .models import Rows
+from .wire import plain, read_as
+
+__all__ = ["Filters", "Resource", "Sort"]
+
+RowT = TypeVar("RowT")
+Filters = Mapping[str, Any]
+"""{"status": "active"} is equality; the operators are in the guide."""
+Sort = str | Mapping[str, str]
+"""A property's name, with a "-" before it for descending, or {"field": ..., "order": "asc" | "desc"}."""
+
+
+class Resource(Generic[RowT]):
+    """A table that the gateway shares.
+
+    Example:
+        users = client.resource("users", User)
+        ann = await users.create({"name": "Ann", "email": "ann@example.org"})
+        await users.update(ann.id, {"status": "inactive"})
+        active = await users.list({"status": "active"}, sort=["-created_at"], limit=20)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: type[RowT] | None,
+        request: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
+        subscribe: Callable[..., Awaitable[LiveQuery[Any]]],
+    ) -> None:
+        self.name = name
+        self.model = model
+        self._request = request
+        self._subscribe = subscribe
+
+    async def list(
+        self,
+        filters: Filters | None = None,
+        *,
+        sort: Iterable[Sort] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        fields: Sequence[str] | None = None,
+        count: bool = False,
+    ) -> Rows[RowT]:
+        """Rows that match. `count` counts all of them into `.total`; `fields` limits the properties (untyped only)."""
+        return await self._rows(
+            "list",
+            filters=dict(filters) if filters else None,
+            sort=[_sort_term(term) for term in sort] if sort is not None else None,
+            limit=limit,
+            offset=offset,
+            fields=self._fields(fields),
+            count=count or None,
+        )
+
+    async def get(self, id: Any, *, fields: Sequence[str] | None = None) -> RowT | None:
+        """The row with this key (an object for a key of several properties), or None."""
+        rows = await self._rows("get", id=id, fields=self._fields(fields))
+        return rows[0] if rows else None
+
+    async def get_many(self, ids: Iterable[Any], *, fields: Sequence[str] | None = None) -> Rows[RowT]:
+        """The rows with these keys; those that do not exist are left out."""
+        return await self._rows("get", ids=list(ids), fields=self._fields(fields))
+
+    async def create(self, data: Any, *, key: str | None = None) -> RowT:
+        """Add one row (a dict or a Struct) and return it as it was written."""
+        return self._one(await self._rows("create", data=plain(data), key=key or _new_key()))
+
+    async def create_many(self, data: Iterable[Any], *, key: str | None = None) -> Rows[RowT]:
+        """Add several rows in one transaction."""
+        return await self._rows("create", data=[plain(row) for row in data], key=key or _new_key())
+
+    async def update(
+        self,
+        id: Any,
+        data: Any,
+        *,
+        expect: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> RowT:
+        """Change the properties in `data`. `not_found`, or `conflict` unless the row has the values of `expect`."""
+        order = {"id": id, "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        return self._one(await self._rows("update", **order))
+
+    async def update_many(
+        self, ids: Iterable[Any], data: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None
+    ) -> Rows[RowT]:
+        """Change the same properties of several rows: all of them or, with `not_found` or `conflict`, none."""
+        order = {"ids": list(ids), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        return await self._rows("update", **order)
+
+    async def delete(self, id: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None) -> None:
+        """Remove the row with this key. RequestRefused `not_found` or `conflict`."""
+        await self._call("delete", {"id": id, "if": _or_none(expect), "key": key or _new_key()})
+
+    async def delete_many(
+        self, ids: Iterable[Any], *, expect: Mapping[str, Any] | None = None, key: str | None = None
+    ) -> None:
+        """Remove several rows: all of them or none."""
+        await self._call("delete", {"ids": list(ids), "if": _or_none(expect), "key": key or _new_key()})
+
+    async def subscribe(self, filters: Filters | None = None, **options: Any) -> LiveQuery[RowT]:
+        """A live query over this resource: `Client.subscribe` with this resource's model."""
+        live: LiveQuery[RowT] = await self._subscribe(self.name, filters, model=self.model, **options)
+        return live
+
+    async def _call(self, kind: str, order: dict[str, Any]) -> dict[str, Any]:
+        asked = {name: value for name, value in order.items() if value is not None}
+        return await self._request({"type": kind, "resource": self.name, **asked})
+
+    async def _rows(self, kind: str, **order: Any) -> Rows[RowT]:
+        reply = await self._call(kind, order)
+        rows: Any = reply["rows"]
+        if self.model is not None:
+            rows = [read_as(row, self.model) for row in rows]
+        return Rows(rows, total=reply.get("total"), position=reply.get("position"))
+
+    def _one(self, rows: Rows[RowT]) -> RowT:
+        if not rows:
+            raise TidegateError("not_readable", f"the {self.name} row was written, but this user may not read it")
+        return rows[0]
+
+    def _fields(self, fields: Sequence[str] | None) -> Sequence[str] | None:
+        if fields is not None and self.model is not None:
+            raise ValueError("rows with only some fields do not fit a model: use client.resource(name) without one")
+        return fields if fields is None else list(fields)
+
+
+def _sort_term(term: Sort) -> dict[str, str]:
+    if isinstance(term, str):
+        return {"field": term.removeprefix("-"), "order": "desc" if term.startswith("-") else "asc"}
+    return dict(term)
+
+
+def _or_none(expect: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if expect is None else dict(expect)
+
+
+def _new_key() -> str:
+    return uuid.uuid4().hex

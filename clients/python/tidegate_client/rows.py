@@ -1,0 +1,117 @@
+"""A live query's copy of the rows and its position in the change feed: pure state, no I/O.
+
+Snapshot pages are gathered aside and take the place of the copy with the page
+`done`, so that a reader never sees half a table. It does not know which connection the messages come from.
+Invariants: `position` is only ever one at which the copy was complete, so it may always be given back as `since`; it is
+None from the first page of a snapshot until `done`, so that a client cut off between asks for a snapshot again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .models import Change, Key, Row
+from .positions import Position, advance
+
+__all__ = ["RowsState", "key_of", "key_properties"]
+
+
+def key_properties(key: str | Iterable[str]) -> tuple[str, ...]:
+    """The names of a key's properties, in order."""
+    return (key,) if isinstance(key, str) else tuple(key)
+
+
+def key_of(row: Mapping[str, Any], properties: tuple[str, ...]) -> Key:
+    """A row's key: the bare value, or a tuple for a key of several properties. KeyError if the row lacks one."""
+    if len(properties) == 1:
+        return row[properties[0]]
+    return tuple(row[name] for name in properties)
+
+
+class RowsState:
+    """Applies `subscribed`, `snapshot`, `update` and dispatched positions, in the order in which they came.
+
+    `wanted`: whether the existing rows are wanted, or only what happens from now on.
+    """
+
+    def __init__(self, key: tuple[str, ...], *, wanted: bool = True) -> None:
+        self.key = key
+        self.wanted = wanted
+        self.rows: dict[Key, Row] = {}
+        self.position: Position | None = None
+        self.complete = False
+        """Whether `rows` is what the subscription asked for (it may lag behind while the line is broken)."""
+        self._pages: dict[Key, Row] | None = None
+        self._read_at: Position | None = None
+        self._loading = False
+        self._live = False
+
+    def resume(self) -> dict[str, Any]:
+        """The properties of the `subscribe` that continues from here."""
+        asked: dict[str, Any] = {"snapshot": True} if self.wanted else {}
+        return asked if self.position is None else {**asked, "since": dict(self.position)}
+
+    def subscribed(self, reply: Mapping[str, Any]) -> None:
+        """The gateway's answer: `snapshot` (pages follow), `recovered` (missed updates follow) or `live`."""
+        self._live = True
+        if reply.get("mode") == "snapshot":
+            self._read_at = reply.get("position")
+            self._loading = True
+            self.position = None
+            return
+        self._loading = False
+        if reply.get("mode") == "live":
+            self.position = advance(self.position, reply.get("position"))
+        self.complete = True
+
+    def snapshot(self, page: Mapping[str, Any]) -> list[Change[Row]]:
+        """One page. The page `done` answers one `reset`, since it replaces all rows at once."""
+        if page.get("reset") or self._pages is None:
+            self._pages = {}
+            self._loading = self._live = True
+            self.position = None
+        for row in page["rows"]:
+            self._pages[key_of(row, self.key)] = row
+        if not page.get("done"):
+            return []
+        self.rows, self._pages = self._pages, None
+        self.position = page.get("position") or self._read_at
+        self._read_at, self._loading, self.complete = None, False, True
+        return [Change("reset")]
+
+    def update(self, message: Mapping[str, Any]) -> list[Change[Row]]:
+        """One row entered, changed in or left the subscription. A row it never had leaves without a change."""
+        rows = self.rows if self._pages is None else self._pages
+        row: Row = message["data"]
+        key = key_of(row, self.key)
+        action = message["action"]
+        old = rows.get(key)
+        about = {"cause": message.get("cause"), "origin": message.get("origin")}
+        if action == "delete":
+            rows.pop(key, None)
+            change: Change[Row] | None = None if old is None else Change("delete", key, old=old, **about)
+        elif action in ("create", "update"):
+            rows[key] = row
+            change = Change(action, key, row, old, **about)
+        else:
+            return []
+        self.dispatched(message.get("position"))
+        return [change] if change is not None and self._pages is None else []
+
+    def dispatched(self, position: Position | None) -> None:
+        """A position that the gateway has sent everything up to (`update`, `heartbeat`, `pong`)."""
+        if self._live and not self._loading:
+            self.position = advance(self.position, position)
+
+    def cut(self) -> None:
+        """The line broke: half a snapshot is worth nothing, and positions of other connections are not ours."""
+        self._pages = self._read_at = None
+        self._loading = self._live = False
+
+    def forget(self) -> None:
+        """Throw the rows away: they belong to an identity that this client no longer has."""
+        self.cut()
+        self.rows = {}
+        self.position = None
+        self.complete = False

@@ -1,0 +1,79 @@
+"""The JSON of the wire: encoding requests, decoding the gateway's messages, turning parts of them into typed values.
+
+Reading is lenient, as the protocol asks of clients: unknown message types and properties are ignored, while the
+generated Structs forbid them; `read_as` therefore leaves out what the wanted type does not know, on every level.
+It knows neither sockets nor what any message means. Invariant: a message without a text `type` never leaves `decode`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from .errors import RowMismatch
+
+__all__ = ["decode", "encode", "plain", "read_as"]
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """One frame's payload. TypeError for values that JSON does not have."""
+    return _encoder.encode(message)
+
+
+def decode(text: str | bytes) -> dict[str, Any] | None:
+    """A message of the gateway, or None for what is none: not JSON, not an object, no `type`."""
+    try:
+        message = _decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None
+
+
+def plain(value: Any) -> Any:
+    """`value` with Structs, datetimes, uuids and the like turned into what JSON has."""
+    return msgspec.to_builtins(value)
+
+
+def read_as(value: Any, model: type[T]) -> T:
+    """`value` as a `model`, ignoring properties the model does not know. `RowMismatch` if it does not fit."""
+    hashable: Any = model
+    try:
+        return msgspec.convert(_known(value, _shape(hashable)), model, strict=False)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise RowMismatch(f"not a {getattr(model, '__name__', model)}: {error}") from error
+
+
+@functools.cache
+def _shape(model: Any) -> inspect.Type:
+    return inspect.type_info(model)
+
+
+def _known(value: Any, shape: inspect.Type) -> Any:
+    """`value` without the properties that `shape` does not name."""
+    if isinstance(shape, inspect.UnionType):
+        return _known_of_union(value, shape)
+    if isinstance(shape, inspect.StructType) and isinstance(value, dict):
+        names = {field.encode_name: field.type for field in shape.fields}
+        if shape.tag_field is not None and shape.tag_field in value:
+            names.setdefault(shape.tag_field, inspect.AnyType())
+        return {name: _known(item, names[name]) for name, item in value.items() if name in names}
+    if isinstance(shape, inspect.ListType | inspect.VarTupleType) and isinstance(value, list):
+        return [_known(item, shape.item_type) for item in value]
+    if isinstance(shape, inspect.DictType) and isinstance(value, dict):
+        return {name: _known(item, shape.value_type) for name, item in value.items()}
+    return value
+
+
+def _known_of_union(value: Any, shape: inspect.UnionType) -> Any:
+    """Only a union with one kind of container is unambiguous (`X | None`); others are left to msgspec."""
+    wanted = inspect.StructType | inspect.DictType if isinstance(value, dict) else inspect.ListType
+    kinds = [kind for kind in shape.types if isinstance(kind, wanted)]
+    return _known(value, kinds[0]) if len(kinds) == 1 else value

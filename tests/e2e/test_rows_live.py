@@ -1,0 +1,216 @@
+"""Rows over a real socket: read, written, and heard of, whoever wrote them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from tests.e2e.test_rooms_live import bearer, token
+from tests.support.gateway import GatewayProcess
+from tests.support.wire import Wire, wire
+
+FOREIGN_S = 0.25
+"""Seconds within which another program's write must be heard of."""
+
+
+async def create(client: Wire, name: str, **fields: Any) -> dict[str, Any]:
+    reply = await client.ask(
+        {"type": "create", "resource": "users", "data": {"name": name, "email": f"{name}@example.com", **fields}}
+    )
+    assert reply["type"] == "rows", reply
+    row: dict[str, Any] = reply["rows"][0]
+    return row
+
+
+async def subscribe(client: Wire, **fields: Any) -> dict[str, Any]:
+    reply = await client.ask({"type": "subscribe", "resource": "users", **fields})
+    assert reply["type"] == "subscribed", reply
+    return reply
+
+
+async def updates(client: Wire, count: int) -> list[tuple[str, dict[str, Any]]]:
+    heard = [await client.hear("update") for _ in range(count)]
+    return [(update["action"], update["data"]) for update in heard]
+
+
+async def test_rows_are_created_read_changed_and_deleted(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url, **bearer(token(gateway, "1", "--role", "admin"))) as client:
+        row = await create(client, "ada", password="correct horse")
+        assert row.keys() == {"id", "name", "email", "status", "created_at"}
+        assert row["status"] == "active"
+        got = await client.ask({"type": "get", "resource": "users", "ids": [row["id"], 999]})
+        assert got["rows"] == [row]
+        changed = await client.ask({"type": "update", "resource": "users", "id": row["id"], "data": {"name": "Ada L."}})
+        assert changed["rows"] == [row | {"name": "Ada L."}]
+        listed = await client.ask({"type": "list", "resource": "users", "filters": {"name": "Ada L."}, "count": True})
+        assert (listed["rows"], listed["total"]) == (changed["rows"], 1)
+        gone = await client.ask({"type": "delete", "resource": "users", "id": row["id"]})
+        assert gone["rows"] == [{"id": row["id"]}]
+        missing = await client.ask({"type": "delete", "resource": "users", "id": row["id"]})
+        assert (missing["code"], missing["pointer"]) == ("not_found", "/id")
+
+
+async def test_only_who_may_delete_does(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as guest:
+        row = await create(guest, "ada")
+        refused = await guest.ask({"type": "delete", "resource": "users", "id": row["id"]})
+        assert refused["code"] == "unauthenticated"
+        await guest.ask({"type": "authenticate", "token": token(gateway, "5")})
+        assert (await guest.ask({"type": "delete", "resource": "users", "id": row["id"]}))["code"] == "forbidden"
+
+
+async def test_what_the_database_refuses_points_into_the_message(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as client:
+        await create(client, "ada")
+        data = {"name": "Other", "email": "ada@example.com"}
+        taken = await client.ask({"type": "create", "resource": "users", "data": data})
+        assert (taken["code"], taken["pointer"]) == ("conflict", "/data/email")
+        task = {"user_id": 99, "title": "x"}
+        nowhere = await client.ask({"type": "create", "resource": "tasks", "data": [task]})
+        assert (nowhere["code"], nowhere["pointer"]) == ("conflict", "/data/0/user_id")
+        stale = await client.ask(
+            {"type": "update", "resource": "users", "id": 1, "data": {"name": "B"}, "if": {"name": "not it"}}
+        )
+        assert (stale["code"], stale["pointer"]) == ("conflict", "/if/name")
+
+
+async def test_a_subscriber_hears_what_enters_changes_and_leaves(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as reader, wire(gateway.url) as writer:
+        reply = await subscribe(reader, filters={"status": "active"})
+        assert reply["mode"] == "live"
+        row = await create(writer, "ada")
+        await create(writer, "eve", status="inactive")
+        for data in ({"name": "Ada"}, {"status": "inactive"}, {"name": "Nobody hears"}, {"status": "active"}):
+            await writer.ask({"type": "update", "resource": "users", "id": row["id"], "data": data})
+        assert await updates(reader, 4) == [
+            ("create", row),
+            ("update", row | {"name": "Ada"}),
+            ("delete", {"id": row["id"]}),
+            ("create", row | {"name": "Nobody hears"}),
+        ]
+        assert [m for m in await reader.settle() if m["type"] == "update"] == []
+
+
+async def test_a_snapshot_then_what_follows(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as reader, wire(gateway.url) as writer:
+        rows = [await create(writer, f"user{number}") for number in range(3)]
+        reply = await subscribe(reader, snapshot=True)
+        assert reply["mode"] == "snapshot"
+        page = await reader.hear("snapshot")
+        assert (page["rows"], page["reset"], page["done"]) == (rows, True, True)
+        fresh = await create(writer, "late")
+        assert await updates(reader, 1) == [("create", fresh)]
+
+
+async def test_a_snapshot_taken_amid_writes_misses_and_doubles_nothing(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as writer:
+
+        async def write() -> None:
+            for number in range(300):
+                await create(writer, f"user{number}")
+
+        async def read() -> dict[int, dict[str, Any]]:
+            async with wire(gateway.url) as reader:
+                await subscribe(reader, snapshot=True)
+                rows: dict[int, dict[str, Any]] = {}
+                while len(rows) < 300:
+                    message = await reader.hear(lambda m: m["type"] in {"snapshot", "update"})
+                    if message["type"] == "snapshot":
+                        rows |= {row["id"]: row for row in message["rows"]}
+                    else:
+                        assert message["action"] == "create"
+                        assert message["data"]["id"] not in rows, "heard twice"
+                        rows[message["data"]["id"]] = message["data"]
+                return rows
+
+        *copies, _ = await asyncio.gather(*(read() for _ in range(8)), write())
+        listed = await writer.ask({"type": "list", "resource": "users"})
+        expected = {row["id"]: row for row in listed["rows"]}
+        for copy in copies:
+            assert copy == expected
+
+
+async def test_who_comes_back_hears_exactly_what_was_missed(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as writer:
+        async with wire(gateway.url) as reader:
+            position = (await subscribe(reader, filters={"status": "active"}))["position"]
+        row = await create(writer, "ada")
+        await writer.ask({"type": "update", "resource": "users", "id": row["id"], "data": {"status": "inactive"}})
+        async with wire(gateway.url) as again:
+            reply = await subscribe(again, filters={"status": "active"}, since=position)
+            assert reply["mode"] == "recovered"
+            assert await updates(again, 2) == [("create", row), ("delete", {"id": row["id"]})]
+        async with wire(gateway.url) as stranger:
+            since = {"epoch": "another", "seq": 1}
+            reply = await subscribe(stranger, filters={"status": "active"}, since=since)
+            assert reply["mode"] == "snapshot"
+
+
+async def test_recovery_works_across_a_restart(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as reader:
+        position = (await subscribe(reader))["position"]
+    gateway.stop()
+    gateway.execute("insert into users (name, email) values ('Offline', 'offline@example.com')")
+    gateway.start()
+    async with wire(gateway.url) as again:
+        assert (await subscribe(again, since=position))["mode"] == "recovered"
+        ((action, data),) = await updates(again, 1)
+        assert (action, data["name"]) == ("create", "Offline")
+
+
+async def test_another_program_s_writes_are_heard_in_time(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as reader:
+        await subscribe(reader, filters={"status": "active"})
+        delays = []
+        for number in range(10):
+            started = time.perf_counter()
+            gateway.execute("insert into users (name, email) values (?, ?)", f"f{number}", f"f{number}@example.com")
+            ((action, data),) = await updates(reader, 1)
+            delays.append(time.perf_counter() - started)
+            assert (action, data["name"], data["status"]) == ("create", f"f{number}", "active")
+        assert sorted(delays)[len(delays) // 2] < FOREIGN_S, delays
+
+
+async def test_a_mutation_sent_twice_under_one_key_is_done_once(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as client:
+        await subscribe(client)
+        request = {
+            "type": "create",
+            "resource": "users",
+            "data": {"name": "once", "email": "once@example.com"},
+            "key": "k",
+        }
+        first, second = await client.ask(request), await client.ask(request)
+        assert first["rows"] == second["rows"]
+        await client.settle()
+        (update,) = [m for m in client.heard if m["type"] == "update"]
+        assert update["origin"] == "k"
+        other = await client.ask({**request, "data": {"name": "other", "email": "other@example.com"}})
+        assert (other["code"], other["pointer"]) == ("conflict", "/key")
+
+
+async def test_equal_subscriptions_have_one_id(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as one, wire(gateway.url) as two:
+        first = await subscribe(one, filters={"status": "active"})
+        again = await subscribe(one, filters={"status": "active"})
+        other = await subscribe(two, filters={"status": "active"})
+        assert first["subscription"] == again["subscription"] == other["subscription"]
+        await one.ask({"type": "unsubscribe", "subscription": first["subscription"]})
+        await create(one, "ada")
+        assert [m for m in await one.settle() if m["type"] == "update"] == []
+        assert len(await updates(two, 1)) == 1
+
+
+async def test_a_wrong_filter_points_at_the_property(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as client:
+        for filters, pointer in (
+            ({"staet": "active"}, "/filters/staet"),
+            ({"status": "asleep"}, "/filters/status"),
+            ({"password": "x"}, "/filters/password"),
+            ({"id": "1"}, "/filters/id"),
+        ):
+            refused = await client.ask({"type": "subscribe", "resource": "users", "filters": filters})
+            assert (refused["type"], refused["pointer"]) == ("error", pointer), refused
+        unknown = await client.ask({"type": "subscribe", "resource": "nothing"})
+        assert (unknown["code"], unknown["pointer"]) == ("unknown_resource", "/resource")

@@ -104,7 +104,7 @@ class Live:
         query = ReadQuery(
             resource=rules.name,
             where=compile_filters(_given(request.filters)),
-            sort=tuple((term.field_, _given(term.order) or "asc") for term in _given(request.sort) or ()),
+            sort=tuple((term.field, _given(term.order) or "asc") for term in _given(request.sort) or ()),
             limit=_given(request.limit) or self._page,
             offset=_given(request.offset) or 0,
             fields=self._fields(rules, _given(request.fields)),

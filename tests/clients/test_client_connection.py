@@ -68,14 +68,14 @@ async def test_error_becomes_an_exception_and_the_line_lives(scripted: ScriptedG
 
 async def test_nothing_listens() -> None:
     url = f"ws://127.0.0.1:{free_port()}/ws"
-    with pytest.raises(Unreachable, match="nothing listens at .*is the gateway running") as caught:
+    with pytest.raises(Unreachable, match=r"nothing listens at .*is the gateway running") as caught:
         await connect(url)
     assert caught.value.retryable
 
 
 async def test_not_a_gateway(scripted: ScriptedGateway) -> None:
     scripted.welcome = None
-    with pytest.raises(Unreachable, match="sent no welcome within 0.1 s"):
+    with pytest.raises(Unreachable, match=r"sent no welcome within 0\.1 s"):
         await connect(scripted.url, open_timeout=0.1)
 
 

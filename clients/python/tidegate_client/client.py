@@ -15,7 +15,34 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 import msgspec
 
-from tidegate_protocol import REPLIES, SERVER_MESSAGES
+from tidegate_protocol import (
+    REPLIES,
+    SERVER_MESSAGES,
+    Authenticated,
+    AuthenticateRequest,
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    HistoryRequest,
+    Joined,
+    JoinRequest,
+    LeaveRequest,
+    Left,
+    ListRequest,
+    MessageRequest,
+    Messages,
+    PingRequest,
+    Pong,
+    PresenceList,
+    PresenceRequest,
+    Sent,
+    Subscribed,
+    SubscribeRequest,
+    Unsubscribed,
+    UnsubscribeRequest,
+    UpdateRequest,
+)
+from tidegate_protocol import Rows as RowsReply
 
 from .connection import Connection, Status
 from .live import LiveQuery, Queries
@@ -32,6 +59,7 @@ from .wire import plain, read_as
 __all__ = ["Client", "Connecting", "connect"]
 
 RowT = TypeVar("RowT")
+RowsRequest = ListRequest | GetRequest | CreateRequest | UpdateRequest | DeleteRequest
 
 
 class Client:
@@ -74,6 +102,26 @@ class Client:
 
     @overload
     async def request(self, message: Mapping[str, Any], *, repeat: bool | None = None) -> dict[str, Any]: ...
+    @overload
+    async def request(self, message: AuthenticateRequest, *, repeat: bool | None = None) -> Authenticated: ...
+    @overload
+    async def request(self, message: JoinRequest, *, repeat: bool | None = None) -> Joined: ...
+    @overload
+    async def request(self, message: LeaveRequest, *, repeat: bool | None = None) -> Left: ...
+    @overload
+    async def request(self, message: MessageRequest, *, repeat: bool | None = None) -> Sent: ...
+    @overload
+    async def request(self, message: PresenceRequest, *, repeat: bool | None = None) -> PresenceList: ...
+    @overload
+    async def request(self, message: HistoryRequest, *, repeat: bool | None = None) -> Messages: ...
+    @overload
+    async def request(self, message: SubscribeRequest, *, repeat: bool | None = None) -> Subscribed: ...
+    @overload
+    async def request(self, message: UnsubscribeRequest, *, repeat: bool | None = None) -> Unsubscribed: ...
+    @overload
+    async def request(self, message: RowsRequest, *, repeat: bool | None = None) -> RowsReply: ...
+    @overload
+    async def request(self, message: PingRequest, *, repeat: bool | None = None) -> Pong: ...
     @overload
     async def request(self, message: msgspec.Struct, *, repeat: bool | None = None) -> Any: ...
     async def request(self, message: Mapping[str, Any] | msgspec.Struct, *, repeat: bool | None = None) -> Any:
@@ -249,8 +297,8 @@ def connect(
     `token`: a JWT for the Authorization header, or a function (plain or async) asked for a fresh one before each
     connection. `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first
     attempt fails. `request_timeout` (time offline included), `open_timeout`: seconds. `buffer`: unread items kept by
-    each iterator. `max_waiting`: requests without a reply. `headers`, `ssl`, `proxy`: for the opening handshake. `clock`,
-    `random`: time and chance, for tests.
+    each iterator. `max_waiting`: requests without a reply. `headers`, `ssl`, `proxy`: for the opening handshake.
+    `clock`, `random`: time and chance, for tests.
     Raises Unreachable or ConnectionRefused.
 
     Example:

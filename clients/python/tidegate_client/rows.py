@@ -23,7 +23,10 @@ def key_properties(key: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def key_of(row: Mapping[str, Any], properties: tuple[str, ...]) -> Key:
-    """A row's key: the bare value, or a tuple for a key of several properties. KeyError if the row lacks one."""
+    """A row's key: the bare value, or a tuple for a key of several properties. LookupError if the row lacks one."""
+    missing = [name for name in properties if name not in row]
+    if missing:
+        raise LookupError(f"a row has no {missing[0]!r}: name the key's properties with connect(keys=...)")
     if len(properties) == 1:
         return row[properties[0]]
     return tuple(row[name] for name in properties)

@@ -1,0 +1,301 @@
+"""Live queries over broken lines, against a scripted gateway on a real socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.clients.scripted import FakeClock, Peer, ScriptedGateway, begun
+from tidegate_client import Client, LiveQuery, RequestRefused, RowMismatch, TidegateError, connect
+
+
+class User(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    id: int
+    name: str = ""
+
+
+async def subscribed(client: Client, peer: Peer, *rows: dict[str, Any]) -> LiveQuery[dict[str, Any]]:
+    """A live query "s1" over users, loaded at position 5."""
+    asking = begun(client.subscribe("users", {"status": "active"}))
+    await peer.subscribe("s1", "snapshot", 5)
+    await peer.snapshot("s1", *rows)
+    return await (await asking).ready()
+
+
+async def settle(client: Client, peer: Peer) -> None:
+    """Everything sent so far has been read by the other side, both ways."""
+    pinging = begun(client.ping())
+    await peer.reply(await peer.expect("ping"), "pong", time=1)
+    await pinging
+
+
+async def test_snapshot_then_changes(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users", {"status": "active"}))
+        request = await peer.subscribe("s1", "snapshot", 5)
+        assert (request["resource"], request["filters"], request["snapshot"]) == ("users", {"status": "active"}, True)
+        live = await asking
+        ready = begun(live.ready())
+        await peer.snapshot("s1", {"id": 1}, done=False)
+        await peer.snapshot("s1", {"id": 2}, reset=False)
+        await ready
+        assert list(live.rows) == [1, 2]
+        await peer.update("s1", "create", {"id": 3}, 6, cause="update")
+        await peer.update("s1", "delete", {"id": 1}, 7)
+        actions = [((change := await anext(live)).action, change.key, change.cause) for _ in range(3)]
+        assert actions == [("reset", None, None), ("create", 3, "update"), ("delete", 1, None)]
+        assert live.rows == {2: {"id": 2}, 3: {"id": 3}}
+        assert live.position == {"epoch": "e", "seq": 7}
+        live.close()
+        assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
+        with pytest.raises(StopAsyncIteration):
+            await anext(live)
+
+
+async def test_resubscribes_with_since_and_heartbeats_count(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        await peer.send("heartbeat", time=1, position={"epoch": "e", "seq": 40})
+        await settle(client, peer)
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        request = await peer.subscribe("another-id", "recovered", 40)
+        assert request["since"] == {"epoch": "e", "seq": 40}
+        await peer.update("another-id", "create", {"id": 2}, 41)
+        await peer.update("s1", "create", {"id": 666}, 42)
+        await settle(client, peer)
+        assert list(live.rows) == [1, 2]
+
+
+async def test_cut_off_in_a_snapshot_asks_for_one_again(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users"))
+        await peer.subscribe("s1", "snapshot", 5)
+        live = await asking
+        await peer.snapshot("s1", {"id": 1}, done=False)
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        request = await peer.subscribe("s1", "snapshot", 9)
+        assert "since" not in request
+        assert request["snapshot"] is True
+        await peer.snapshot("s1", {"id": 2})
+        assert list((await live.ready()).rows) == [2]
+
+
+async def test_beyond_recovery_the_rows_are_replaced(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        assert (await anext(live)).action == "reset"
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.subscribe("s1", "snapshot", 3, epoch="restored-backup")
+        assert list(live.rows) == [1], "old rows stay readable while the new ones load"
+        await peer.snapshot("s1", {"id": 8})
+        assert (await anext(live)).action == "reset"
+        assert list(live.rows) == [8]
+        assert live.position == {"epoch": "restored-backup", "seq": 3}
+
+
+async def test_typed_rows(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.resource("users", User).subscribe())
+        request = await peer.subscribe("s1", "snapshot", 5)
+        assert "filters" not in request
+        await peer.snapshot("s1", {"id": 1, "name": "Ann", "shoe_size": 36})
+        live = await (await asking).ready()
+        assert live.rows == {1: User(id=1, name="Ann")}
+        assert live.rows[1] is live.rows[1], "a row is converted once"
+        await peer.update("s1", "update", {"id": 1, "name": "Anne"}, 6)
+        await anext(live)
+        change = await anext(live)
+        assert (change.row, change.old) == (User(id=1, name="Anne"), User(id=1, name="Ann"))
+        await peer.update("s1", "create", {"id": 2, "name": 5}, 7)
+        with pytest.raises(RowMismatch):
+            await anext(live)
+        await peer.update("s1", "delete", {"id": 2}, 8)
+        with pytest.raises(RowMismatch):
+            await anext(live)
+        assert list(live.rows) == [1]
+        with pytest.raises(ValueError, match="do not fit a model"):
+            await client.resource("users", User).subscribe(fields=["id"])
+
+
+async def test_equal_queries_share_a_subscription(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        first = await subscribed(client, peer, {"id": 1})
+        second = await client.subscribe("users", {"status": "active"})  # nothing is asked of the gateway
+        assert (await anext(second)).action == "reset"
+        assert list(second.rows) == [1]
+        first.close()
+        await peer.update("s1", "create", {"id": 2}, 6)
+        assert (await anext(second)).key == 2
+        second.close()
+        await peer.expect("unsubscribe")
+
+
+async def test_two_spellings_of_one_filter(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    """The gateway answers the same id and starts nothing new: the second gets the rows of the first."""
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        first = await subscribed(client, peer, {"id": 1})
+        asking = begun(client.subscribe("users", {"status": {"eq": "active"}}))
+        await peer.subscribe("s1", "live", 5)
+        second = await (await asking).ready()
+        assert list(second.rows) == [1]
+        await peer.update("s1", "create", {"id": 2}, 6)
+        await settle(client, peer)
+        assert list(first.rows) == list(second.rows) == [1, 2]
+        first.close()
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.subscribe("s2", "recovered", 6)
+        second.close()
+        await peer.expect("unsubscribe")
+
+
+async def test_closed_before_the_answer_came(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users"))
+        request = await peer.expect("subscribe")
+        asking.cancel()
+        await settle(client, peer)
+        position = {"epoch": "e", "seq": 1}
+        await peer.reply(request, "subscribed", subscription="s1", resource="users", position=position, mode="live")
+        assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
+
+
+async def test_changes_only_then_someone_wants_the_rows_too(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users", snapshot=False))
+        request = await peer.subscribe("s1", "live", 5)
+        assert "snapshot" not in request
+        events = await asking
+        await peer.update("s1", "create", {"id": 4}, 6)
+        assert (await anext(events)).key == 4
+        wanting = begun(client.subscribe("users"))
+        await peer.expect("unsubscribe")
+        request = await peer.subscribe("s1", "snapshot", 6)
+        assert request["snapshot"] is True
+        await peer.snapshot("s1", {"id": 3}, {"id": 4})
+        assert list((await (await wanting).ready()).rows) == [3, 4]
+
+
+async def test_refusals(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users", {"staet": 1}))
+        bad = {"code": "invalid_data", "message": "no such property", "pointer": "/filters/staet", "temporary": False}
+        await peer.reply(await peer.expect("subscribe"), "error", **bad)
+        with pytest.raises(RequestRefused) as caught:
+            await asking
+        assert caught.value.pointer == "/filters/staet"
+
+        live = await subscribed(client, peer, {"id": 1})
+        await anext(live)
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.reply(await peer.expect("subscribe"), "error", code="forbidden", message="no", temporary=False)
+        with pytest.raises(RequestRefused):
+            await anext(live)
+        with pytest.raises(RequestRefused):
+            await live.ready()
+
+
+async def test_the_gateway_ends_a_subscription(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        await anext(live)
+        await peer.send("unsubscribed", subscription="s1")
+        with pytest.raises(TidegateError) as caught:
+            await anext(live)
+        assert caught.value.code == "forbidden"
+        assert live.error is caught.value
+
+
+async def test_a_slow_consumer_is_told_to_read_anew(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, buffer=3) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer)
+        for number in range(1, 8):
+            await peer.update("s1", "create", {"id": number}, 5 + number)
+        await settle(client, peer)
+        assert (await anext(live)).action == "reset"
+        assert list(live.rows) == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_a_row_without_its_key_ends_the_query_with_a_reason(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("memberships"))
+        await peer.subscribe("s1", "snapshot", 5)
+        await peer.snapshot("s1", {"user_id": 1, "team": "a"})
+        with pytest.raises(TidegateError, match=r"memberships.*no 'id': name the key"):
+            await (await asking).ready()
+
+
+async def test_composite_keys(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, keys={"memberships": ["user_id", "team"]}) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("memberships"))
+        await peer.subscribe("s1", "snapshot", 5)
+        await peer.snapshot("s1", {"user_id": 1, "team": "a"})
+        assert list((await (await asking).ready()).rows) == [(1, "a")]
+
+
+async def test_becoming_somebody_else_starts_the_rows_anew(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        becoming = begun(client.authenticate("token-of-bob"))
+        request = await peer.expect("authenticate")
+        assert request["token"] == "token-of-bob"
+        user = {"id": "8", "name": "Bob", "roles": [], "anonymous": False}
+        await peer.reply(request, "authenticated", user=user)
+        assert (await becoming).id == "8"
+        assert live.rows == {}, "what only the other one may see is gone at once"
+        assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
+        request = await peer.subscribe("s2", "snapshot", 6)
+        assert "since" not in request
+        await peer.snapshot("s2", {"id": 9})
+        assert list((await live.ready()).rows) == [9]
+
+
+async def test_the_same_user_with_a_fresh_token_keeps_its_rows(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        becoming = begun(client.authenticate("fresh"))
+        user = {"id": "7", "name": "Ann", "roles": ["admin"], "anonymous": False}
+        await peer.reply(await peer.expect("authenticate"), "authenticated", user=user)
+        await becoming
+        await settle(client, peer)
+        assert list(live.rows) == [1]
+
+
+async def test_a_bad_token_changes_nothing(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, token="good", clock=clock) as client:
+        peer = await scripted.accept()
+        becoming = begun(client.authenticate("bad"))
+        request = await peer.expect("authenticate")
+        await peer.reply(request, "error", code="unauthenticated", message="expired", temporary=False)
+        with pytest.raises(RequestRefused):
+            await becoming
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        assert (await scripted.accept()).authorization == "Bearer good"

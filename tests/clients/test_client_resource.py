@@ -10,6 +10,7 @@ import pytest
 
 from tests.clients.scripted import Peer, ScriptedGateway, begun
 from tidegate_client import Client, RowMismatch, Rows, TidegateError, connect
+from tidegate_client.resource import Sort
 from tidegate_protocol import CLIENT_MESSAGES, REPLIES, SERVER_MESSAGES, ListRequest, PingRequest
 from tidegate_protocol import Rows as RowsReply
 
@@ -32,7 +33,7 @@ async def answered(peer: Peer, kind: str, *rows: dict[str, Any], **more: Any) ->
 async def test_list(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
-        sort = ["-name", {"field": "id", "order": "asc"}]
+        sort: list[Sort] = ["-name", {"field": "id", "order": "asc"}]
         asking = begun(client.resource("users").list({"status": "active"}, sort=sort, limit=2, offset=4, count=True))
         assert await answered(peer, "list", {"id": 1}, total=17) == {
             "filters": {"status": "active"},

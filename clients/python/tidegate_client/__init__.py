@@ -11,7 +11,8 @@
 The guide is docs/clients-python.md.
 """
 
-from .client import Client, Connecting, connect
+from .client import Client
+from .connecting import Connecting, connect
 from .connection import Status
 from .errors import (
     ClientClosed,

@@ -1,16 +1,13 @@
-"""The client as a program sees it: `connect`, requests, rooms, live queries, resources.
+"""The client as a program sees it: requests, rooms, live queries, resources. `connect` makes one.
 
 It only puts the parts together and names things; each ability lives in the module of its name.
-Invariant: a program that leaves the `async with` block leaves nothing running behind.
+Invariant: nothing here waits or sends by itself.
 """
 
 from __future__ import annotations
 
-import random as chance
-import ssl as tls
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar, overload
 
 import msgspec
@@ -47,7 +44,7 @@ from tidegate_protocol import Rows as RowsReply
 from .connection import Connection, Status
 from .live import LiveQuery, Queries
 from .models import Row, User
-from .options import Clock, LoopClock, Options, Token
+from .options import Options
 from .outstanding import WRITES
 from .positions import Position
 from .resource import Filters, Resource
@@ -56,7 +53,7 @@ from .rows import key_properties
 from .streams import Overflow, Stream
 from .wire import plain, read_as
 
-__all__ = ["Client", "Connecting", "connect"]
+__all__ = ["Client"]
 
 RowT = TypeVar("RowT")
 RowsRequest = ListRequest | GetRequest | CreateRequest | UpdateRequest | DeleteRequest
@@ -256,69 +253,3 @@ class Client:
         """Connect; `connect` does it."""
         await self._connection.start()
         return self
-
-
-class Connecting:
-    """What `connect` returns: to be awaited, or entered with `async with`."""
-
-    def __init__(self, options: Options) -> None:
-        self._client = Client(options)
-
-    def __await__(self) -> Generator[Any, None, Client]:
-        return self._client.start().__await__()
-
-    async def __aenter__(self) -> Client:
-        return await self._client.start()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._client.close()
-
-
-def connect(
-    url: str,
-    *,
-    token: Token = None,
-    keys: Mapping[str, str | Sequence[str]] | None = None,
-    wait: bool = False,
-    request_timeout: float = 30.0,
-    open_timeout: float = 10.0,
-    buffer: int = 1024,
-    max_waiting: int = 1024,
-    headers: Mapping[str, str] | None = None,
-    ssl: tls.SSLContext | None = None,
-    proxy: str | Literal[True] | None = True,
-    clock: Clock | None = None,
-    random: Callable[[], float] | None = None,
-) -> Connecting:
-    """A client of the gateway at `url` (ws:// or wss://), connected when awaited or entered.
-
-    `token`: a JWT for the Authorization header, or a function (plain or async) asked for a fresh one before each
-    connection. `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first
-    attempt fails. `request_timeout` (time offline included), `open_timeout`: seconds. `buffer`: unread items kept by
-    each iterator. `max_waiting`: requests without a reply. `headers`, `ssl`, `proxy`: for the opening handshake.
-    `clock`, `random`: time and chance, for tests.
-    Raises Unreachable or ConnectionRefused.
-
-    Example:
-        async with connect("ws://127.0.0.1:8787/ws", token=token) as client:
-            room = await client.join("chat-1")
-            await room.send({"text": "Hello"})
-    """
-    options = Options(
-        url=url,
-        token=token,
-        keys=dict(keys or {}),
-        wait=wait,
-        request_timeout=request_timeout,
-        open_timeout=open_timeout,
-        buffer=buffer,
-        max_waiting=max_waiting,
-        headers=dict(headers or {}),
-        ssl=ssl,
-        proxy=proxy,
-        clock=clock or LoopClock(),
-        random=random or chance.random,
-    )
-    return Connecting(options)

@@ -1,5 +1,6 @@
 """The schema at run time: compile it, decode what clients send, explain a refusal, encode what the gateway says."""
 
-from tidegate.schema import Property, Resource, RoomType
+from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract
+from tidegate.schema import HistoryRules, Property, Resource, RoomType
 
-__all__ = ["Property", "Resource", "RoomType"]
+__all__ = ["ApplicationRequest", "BrokenOutput", "Contract", "HistoryRules", "Property", "Resource", "RoomType"]

@@ -30,7 +30,7 @@ def bundle(schemas: Schemas) -> Bundle:
     return {
         "$schema": DIALECT,
         "title": "Tidegate contract",
-        "description": "Everything that may be said on the wire. Generated; x-tidegate says what each definition is for.",
+        "description": "Everything that may be said on the wire. Generated: x-tidegate says what each definition is.",
         INDEX: _index(schemas),
         "$defs": schemas.by_key,
     }

@@ -102,10 +102,7 @@ class _Links:
 
     def _turn(self, path: str, pointer: str, reference: str) -> str:
         target, _, fragment = reference.partition("#")
-        if target:
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-        else:
-            target = path
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
         head = re.match(r"/\$defs/[^/]+", fragment)
         for start in ([head[0]] if head else []) + [""]:
             if (target, start) in self._keys:

@@ -1,7 +1,7 @@
 """Where schemas stand inside a schema: the applicators of JSON Schema draft 2020-12.
 
-A `$ref` below `const`, `default`, `enum` or `examples` is data, and a property may be called `$ref`; only this walk knows
-the difference. https://json-schema.org/draft/2020-12/json-schema-core, sections 8 and 10.
+A `$ref` below `const`, `default`, `enum` or `examples` is data, and a property may be called `$ref`; only this walk
+knows the difference. https://json-schema.org/draft/2020-12/json-schema-core, sections 8 and 10.
 """
 
 from __future__ import annotations

@@ -1,0 +1,38 @@
+"""The compiler of a contract's validators; everything is compiled once, at start-up.
+
+One registry holds every definition; each validator is a reference into it or a derived schema that refers to it.
+Invariant: a schema that is broken fails here, before the first client connects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, Registry, Validator
+
+from tidegate.schema.bundling import DIALECT
+from tidegate.schema.resource import REF_PREFIX, JsonSchema
+from tidegate.schema.walk import mapped
+
+_URI = "tidegate:contract"
+
+
+class Compiler:
+    """Compiles schemas whose references point into `definitions`."""
+
+    def __init__(self, definitions: dict[str, Any]) -> None:
+        self._registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": definitions})])
+
+    def named(self, key: str) -> Validator:
+        """The validator of a definition."""
+        return self.schema({"$ref": REF_PREFIX + key})
+
+    def schema(self, schema: JsonSchema) -> Validator:
+        """The validator of a schema that refers to definitions."""
+        absolute = mapped(schema, lambda _pointer, sub: _absolute(sub))
+        return Draft202012Validator(absolute, registry=self._registry, validate_formats=True, offline=True)
+
+
+def _absolute(schema: JsonSchema) -> JsonSchema:
+    reference = schema.get("$ref")
+    return {**schema, "$ref": _URI + reference} if isinstance(reference, str) else schema

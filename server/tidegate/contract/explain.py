@@ -1,0 +1,113 @@
+"""Why a message is refused, in words: the typed violations of one schema.
+
+Runs only after a refusal, and stops after ten violations. It names places, keywords and limits, never values.
+Invariant: for an unexpected property the pointer names the property, for a missing one the object that lacks it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from jsonschema_rs import ValidationError, Validator
+
+from tidegate.core.errors import shorten
+from tidegate.schema.walk import escape, pointer
+from tidegate_protocol import Violation
+
+LIMIT = 10
+"""Violations that are told about one message."""
+
+_NAME_LIMIT = 64
+
+
+def violations(validator: Validator, value: Any, place: str = "") -> list[Violation]:
+    """At most `LIMIT` of them; `place` is the pointer of `value` in the message."""
+    told = (violation for error in validator.iter_errors(value) for violation in _tell(error, place))
+    # A missing property is told last: most often it is there, under the name that is told as unexpected.
+    return sorted(islice(told, LIMIT), key=lambda violation: violation.keyword == "required")
+
+
+def _tell(error: ValidationError, place: str) -> Iterator[Violation]:
+    kind: Any = error.kind
+    keyword = kind.name
+    here = place + pointer(error.instance_path)
+    if keyword in {"additionalProperties", "unevaluatedProperties"}:
+        for name in kind.unexpected:
+            yield Violation(
+                pointer=f"{here}/{escape(name)}", keyword=keyword, message=f"{_short(name)} is not allowed here"
+            )
+    elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error)) is not None:
+        for inner in closest:
+            yield from _tell(inner, place)
+    else:
+        text = _TEXTS.get(keyword, _other)(kind)
+        yield Violation(pointer=here, keyword=keyword, message=shorten(text))
+
+
+def _closest(error: ValidationError) -> list[ValidationError] | None:
+    """The errors of the alternative that the value comes closest to; None when nothing tells the alternatives apart."""
+    kind: Any = error.kind
+    branches = [branch for branch in kind.context if branch]
+    if len(branches) < len(kind.context):
+        return None  # several alternatives of a oneOf fit
+    fitting = [branch for branch in branches if not _wrong_kind(branch, error)]
+    if not fitting:
+        return None
+    closest: list[ValidationError] = max(fitting, key=_closeness)
+    return closest
+
+
+def _closeness(branch: list[ValidationError]) -> tuple[int, int]:
+    return max(len(inner.instance_path) for inner in branch), -len(branch)
+
+
+def _wrong_kind(branch: list[ValidationError], error: ValidationError) -> bool:
+    """The alternative is for values of another JSON type, or for another constant, altogether."""
+    depth = len(error.instance_path)
+    return any(len(inner.instance_path) == depth and inner.kind.name in {"type", "const"} for inner in branch)
+
+
+def _short(name: str) -> str:
+    return json.dumps(name if len(name) <= _NAME_LIMIT else name[:_NAME_LIMIT] + "…", ensure_ascii=False)
+
+
+def _any_of(kind: Any) -> str:
+    wanted = [inner.kind.types for branch in kind.context for inner in branch if inner.kind.name == "type"]
+    types = list(dict.fromkeys(name for names in wanted for name in names))
+    return f"must be {' or '.join(types)}" if types else "fits none of the alternatives"
+
+
+def _other(kind: Any) -> str:
+    return f"does not satisfy `{kind.name}`"
+
+
+def _options(kind: Any) -> str:
+    return f"must be one of {', '.join(json.dumps(option, ensure_ascii=False) for option in kind.options)}"
+
+
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "anyOf": _any_of,
+    "const": lambda kind: f"must be {json.dumps(kind.expected_value, ensure_ascii=False)}",
+    "enum": _options,
+    "exclusiveMaximum": lambda kind: f"must be below {kind.limit}",
+    "exclusiveMinimum": lambda kind: f"must be above {kind.limit}",
+    "format": lambda kind: f"must be a valid {kind.format}",
+    "maxItems": lambda kind: f"must have at most {kind.limit} items",
+    "maxLength": lambda kind: f"must have at most {kind.limit} characters",
+    "maxProperties": lambda kind: f"must have at most {kind.limit} properties",
+    "maximum": lambda kind: f"must be at most {kind.limit}",
+    "minItems": lambda kind: f"must have at least {kind.limit} items",
+    "minLength": lambda kind: f"must have at least {kind.limit} characters",
+    "minProperties": lambda kind: f"must have at least {kind.limit} properties",
+    "minimum": lambda kind: f"must be at least {kind.limit}",
+    "multipleOf": lambda kind: f"must be a multiple of {kind.multiple_of}",
+    "oneOf": lambda kind: "must fit exactly one of the alternatives",
+    "pattern": lambda kind: f"must match {kind.pattern}",
+    "propertyNames": lambda kind: "has a property whose name is not allowed",
+    "required": lambda kind: f"lacks the property {_short(kind.property)}",
+    "type": lambda kind: f"must be {' or '.join(kind.types)}",
+    "uniqueItems": lambda kind: "must not have equal items",
+}

@@ -1,0 +1,176 @@
+"""What a message carries, beyond its envelope: rows, filters and keys of a resource, and what is said in a room.
+
+The envelope's schema cannot know them, for they belong to the application. This module assumes a valid envelope.
+Invariant: `parts` names everything in a message that an application's schema has a say in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jsonschema_rs import Validator
+
+from tidegate.contract.canonical import Change, NotCanonical, canonicalise, changes
+from tidegate.contract.compiled import Compiler
+from tidegate.contract.hazards import code_at
+from tidegate.core.errors import Refused
+from tidegate.schema import Resource, RoomType, Schemas, derive, patterns
+
+Message = dict[str, Any]
+Part = tuple[str, Validator, Any]
+"""The pointer of a value in the message, what it must satisfy, and the value."""
+
+ROOM_NAMES = 4096
+"""Room names whose pattern is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowContract:
+    """What clients may say about the rows of one resource."""
+
+    parts: dict[str, tuple[str, Validator]]
+    """{property of the message: (its pointer, its validator)}; `data` depends on the type of the message."""
+    create: Validator
+    create_many: Validator
+    update: Validator
+    spelling: dict[str, Change]
+    key_spelling: Change | None
+    """For a key of one property."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomContract:
+    """The rules of a kind of room, and what may be said there."""
+
+    rules: RoomType
+    data: Validator
+
+
+class Payloads:
+    """The application's part of the contract."""
+
+    def __init__(self, schemas: Schemas, compiler: Compiler) -> None:
+        self._rows = {name: _row_contract(resource, compiler) for name, resource in schemas.resources.items()}
+        kinds = [RoomContract(room, compiler.schema(room.schema)) for room in schemas.rooms.values()]
+        self.room = lru_cache(maxsize=ROOM_NAMES)(_finder(kinds))
+        """The contract of a room by its name; None when no pattern covers it."""
+        self._parts: dict[str, Callable[[Message], Sequence[Part]]] = {
+            "message": self._said,
+            **dict.fromkeys(("join", "leave", "presence", "history"), self._in_room),
+            **dict.fromkeys(("subscribe", "list", "get", "delete"), self._asked),
+            "unsubscribe": self._unsubscribed,
+            "create": self._created,
+            "update": self._updated,
+        }
+
+    def parts_of(self, kind: str) -> Callable[[Message], Sequence[Part]] | None:
+        """What to check in messages of type `kind`. The function raises Refused: unknown_room, unknown_resource."""
+        return self._parts.get(kind)
+
+    def canonicalise(self, message: Message) -> None:
+        """Spell the values of a valid message about rows canonically, in place. Raises Refused."""
+        contract = self._rows[message["resource"]]
+        if contract.spelling:
+            for place, row in _rows_in(message):
+                try:
+                    canonicalise(row, contract.spelling)
+                except NotCanonical as error:
+                    where = f"{place}/{error.name}"
+                    raise Refused(
+                        code_at(where), f"must be a valid {error.format}", pointer=where, keyword="format"
+                    ) from None
+        if contract.key_spelling is not None:
+            _canonicalise_keys(message, contract.key_spelling)
+
+    def _said(self, message: Message) -> Sequence[Part]:
+        return (("/data", self._room_of(message).data, message["data"]),)
+
+    def _in_room(self, message: Message) -> Sequence[Part]:
+        self._room_of(message)
+        return ()
+
+    def _asked(self, message: Message) -> list[Part]:
+        parts = self._row_contract(message).parts
+        return [(*parts[name], value) for name, value in message.items() if name in parts]
+
+    def _unsubscribed(self, message: Message) -> Sequence[Part]:
+        return self._asked(message) if "resource" in message else ()
+
+    def _created(self, message: Message) -> Sequence[Part]:
+        contract, data = self._row_contract(message), message["data"]
+        return (("/data", contract.create_many if type(data) is list else contract.create, data),)
+
+    def _updated(self, message: Message) -> Sequence[Part]:
+        return [*self._asked(message), ("/data", self._row_contract(message).update, message["data"])]
+
+    def _room_of(self, message: Message) -> RoomContract:
+        room = self.room(message["room"])
+        if room is None:
+            raise Refused("unknown_room", "no kind of room covers this name", pointer="/room")
+        return room
+
+    def _row_contract(self, message: Message) -> RowContract:
+        contract = self._rows.get(message["resource"])
+        if contract is None:
+            raise Refused("unknown_resource", "there is no such resource", pointer="/resource")
+        return contract
+
+
+def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:
+    filters = compiler.schema(derive.filter_schema(resource))
+    create, key = derive.create_schema(resource), derive.key_schema(resource)
+    spelling = changes(resource.properties.values())
+    return RowContract(
+        parts={
+            "filters": ("/filters", filters),
+            "if": ("/if", filters),
+            "sort": ("/sort", compiler.schema(derive.sort_schema(resource))),
+            "fields": ("/fields", compiler.schema(derive.fields_schema(resource))),
+            "id": ("/id", compiler.schema(key)),
+            "ids": ("/ids", compiler.schema({"type": "array", "items": key})),
+        },
+        create=compiler.schema(create),
+        create_many=compiler.schema({"type": "array", "items": create}),
+        update=compiler.schema(derive.update_schema(resource)),
+        spelling=spelling,
+        key_spelling=spelling.get(resource.key[0]) if len(resource.key) == 1 else None,
+    )
+
+
+def _finder(kinds: list[RoomContract]) -> Callable[[str], RoomContract | None]:
+    """Patterns overlap with the open one alone, so the first that fits is the most specific once that one is last."""
+    ordered = sorted(kinds, key=lambda kind: kind.rules.pattern == patterns.OPEN)
+    compiled = [(patterns.compiled(kind.rules.pattern), kind) for kind in ordered]
+
+    def find(name: str) -> RoomContract | None:
+        return next((kind for pattern, kind in compiled if pattern.fullmatch(name)), None)
+
+    return find
+
+
+def _rows_in(message: Message) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of a message that has the properties of a row, with its pointer."""
+    for name in ("data", "filters", "if", "id"):
+        value = message.get(name)
+        if type(value) is dict:
+            yield f"/{name}", value
+        elif type(value) is list:
+            yield from ((f"/{name}/{index}", row) for index, row in enumerate(value))
+    for index, key in enumerate(message.get("ids", ())):
+        if type(key) is dict:
+            yield f"/ids/{index}", key
+
+
+def _canonicalise_keys(message: Message, change: Change) -> None:
+    """For keys of one property. Raises Refused."""
+    try:
+        if "id" in message:
+            message["id"] = change(message["id"])
+        if "ids" in message:
+            message["ids"] = [change(key) for key in message["ids"]]
+    except (ValueError, OverflowError):
+        where = "/id" if "id" in message else "/ids"
+        raise Refused("invalid_message", "must be a valid date-time", pointer=where, keyword="format") from None

@@ -42,11 +42,12 @@ from tidegate_protocol import (
 from tidegate_protocol import Rows as RowsReply
 
 from .connection import Connection, Status
-from .live import LiveQuery, Queries
+from .live import LiveQuery
 from .models import Row, User
 from .options import Options
 from .outstanding import WRITES
 from .positions import Position
+from .queries import Queries
 from .resource import Filters, Resource
 from .room import Presence, Room, Rooms
 from .rows import key_properties
@@ -72,7 +73,7 @@ class Client:
     @property
     def user(self) -> User:
         """Who the gateway says this client is."""
-        return self._connection.user or User(id="", anonymous=True)
+        return self._connection.user
 
     @property
     def status(self) -> Status:
@@ -223,7 +224,8 @@ class Client:
         given = (("filters", plain(dict(filters or {}))), ("fields", list(fields or ())))
         asked = {"resource": resource, **{name: value for name, value in given if value}}
         properties = key_properties(key or self._options.keys.get(resource, "id"))
-        return await self._queries.subscribe(asked, properties, snapshot, model, buffer or self._options.buffer)
+        session = self._queries.session(asked, properties, wanted=snapshot)
+        return await LiveQuery(self._queries, session, model, buffer or self._options.buffer).opened()
 
     @overload
     def resource(self, name: str, model: type[RowT]) -> Resource[RowT]: ...

@@ -9,7 +9,6 @@ Invariant: when the runner ends, nothing waits any more: every request and every
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
@@ -23,13 +22,14 @@ from .errors import (
     TidegateError,
     Unreachable,
 )
+from .identity import Identity
 from .link import Link, LinkFailed, open_link
 from .models import User
-from .options import Options, Token
-from .outstanding import Outstanding, Request, may_repeat
+from .options import Options
+from .outstanding import UNREADABLE, Outstanding, Request, may_repeat
 from .session import Part, Session, logger
 from .streams import Stream
-from .wire import encode, read_as
+from .wire import encode
 
 __all__ = ["Connection", "Status"]
 
@@ -50,13 +50,11 @@ class Connection:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.parts: Sequence[Part] = ()
-        self.token: Token = options.token
-        self.user: User | None = None
+        self.identity = Identity(options.token)
         self.welcome: dict[str, Any] = {}
         self.status: Status = "connecting"
         self.error: TidegateError | None = None
         """Why the client ended; None while it lives."""
-        self._identity: str | None = None
         self._backoff = Backoff(options.random)
         self._outstanding = Outstanding()
         self._link: Link | None = None
@@ -69,6 +67,11 @@ class Connection:
         self._pushes: dict[str, list[Stream[dict[str, Any]]]] = {}
 
     # For the client
+
+    @property
+    def user(self) -> User:
+        """Who the gateway says this client is."""
+        return self.identity.user or User(id="", anonymous=True)
 
     async def start(self) -> None:
         """Connect. Unreachable or ConnectionRefused if the first attempt fails (with `wait`: only what is final)."""
@@ -109,14 +112,11 @@ class Connection:
 
     async def authenticate(self, token: str) -> User:
         """Become who `token` says, now and on later links."""
-
-        def become(reply: dict[str, Any]) -> None:
-            self.token = token
-            self._identity = None
-            self._become(read_as(reply["user"], User))
-
-        reply = await self.call({"type": "authenticate", "token": token}, become)
-        return read_as(reply["user"], User)
+        await self.call(
+            {"type": "authenticate", "token": token},
+            lambda reply: self._identified(self.identity.authenticated(token, reply)),
+        )
+        return self.user
 
     # For sessions: the Line port
 
@@ -182,7 +182,7 @@ class Connection:
     async def _live(self) -> Ending:
         """One link, from opening it to its end."""
         try:
-            link = await open_link(self.options, await self._fresh_token())
+            link = await open_link(self.options, await self.identity.bearer())
         except LinkFailed as failure:
             return failure.ending
         self._link = link
@@ -219,7 +219,7 @@ class Connection:
         self.welcome = link.welcome
         try:
             await self._identify(link)
-        except TidegateError as error:
+        except (TidegateError, *UNREADABLE) as error:
             link.abort(f"the gateway did not say who this client is: {error}")
             return
         self._opens_sessions = True
@@ -234,25 +234,21 @@ class Connection:
 
     async def _identify(self, link: Link) -> None:
         """Be the same anonymous user as before, if the gateway still takes the identity it gave."""
-        user = read_as(link.welcome.get("user") or {"id": ""}, User)
-        if self._identity is not None and user.anonymous:
+        token = self.identity.to_give_back(link.welcome)
+        if token is not None:
             try:
-                reply = await self.call({"type": "authenticate", "token": self._identity})
+                reply = await self.call({"type": "authenticate", "token": token})
             except RequestRefused as error:
                 logger.info("%s: the old identity is no longer taken: %s", self.options.url, error)
             else:
-                self._identity = reply.get("identity") or self._identity
-                self._become(read_as(reply["user"], User))
+                self._identified(self.identity.given_back(reply))
                 return
-        self._identity = link.welcome.get("identity")
-        self._become(user)
+        self._identified(self.identity.welcomed(link.welcome))
 
-    def _become(self, user: User) -> User:
-        known, self.user = self.user, user
-        if known is not None and (known.id, known.roles) != (user.id, user.roles):
+    def _identified(self, somebody_else: bool) -> None:
+        if somebody_else:
             for part in self.parts:
                 part.identity_changed()
-        return user
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -265,13 +261,6 @@ class Connection:
         if not answered:
             for stream in self._pushes.get(kind, ()):
                 stream.push(message)
-
-    async def _fresh_token(self) -> str | None:
-        token = self.token
-        if not callable(token):
-            return token
-        fresh = token()
-        return await fresh if inspect.isawaitable(fresh) else fresh
 
     # Requests
 

@@ -109,6 +109,10 @@ class Store(Protocol):
     @property
     def epoch(self) -> str: ...
 
+    @property
+    def healthy(self) -> bool:
+        """Whether the database answered when it was last asked."""
+
     async def head(self) -> int:
         """The newest committed seq; 0 for an empty log."""
 

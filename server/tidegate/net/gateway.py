@@ -29,6 +29,7 @@ from tidegate.net.outbox import Outbox
 from tidegate.net.replay import Replayer
 from tidegate_protocol import (
     PROTOCOL_VERSION,
+    CloseCode,
     FeedPosition,
     Goodbye,
     Joined,
@@ -160,7 +161,7 @@ class Gateway:
         self.heart.tick(now)
         self._broker.sweep(now, lambda room: self._protocol.talk.room(room) is not None)
 
-    def say_goodbye(self, code: int, reason: str, retry_after: Callable[[], float]) -> None:
+    def say_goodbye(self, code: CloseCode, reason: str, retry_after: Callable[[], float]) -> None:
         """Tell every client that the end is near; `retry_after` differs for each, so that nobody stampedes."""
         self.draining = True
         for session in self.sessions:
@@ -247,7 +248,6 @@ class Gateway:
         if effect.ref is None:
             return
         rows = Rows(
-            resource=effect.query.resource,
             rows=result.rows,
             position=FeedPosition(epoch=self._store.epoch, seq=result.seq),
             ref=effect.ref,

@@ -11,7 +11,7 @@ from importlib.resources import files
 from tidegate.contract import Contract
 from tidegate.core.ports import Store
 from tidegate.net.gateway import Gateway
-from tidegate.net.http import Request, Response, Routes
+from tidegate.net.http import Answer, Request, Response, Routes
 
 CONSOLE = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -34,9 +34,12 @@ def routes(contract: Contract, gateway: Gateway, store: Store) -> Routes:
     table.add("/healthz", lambda _: Response.text(200, "ok\n"))
     table.add("/readyz", ready)
     bundle = Response(200, {"Content-Type": "application/schema+json"}, contract.bundle_json)
-    table.add("/schema/bundle.json", lambda _: bundle)
+    table.add("/schema/bundle.json", _fixed(bundle))
     folder = files("tidegate") / "console"
     for path, (name, content_type) in CONSOLE.items():
-        page = Response(200, {"Content-Type": content_type}, (folder / name).read_bytes())
-        table.add(path, lambda _, page=page: page)
+        table.add(path, _fixed(Response(200, {"Content-Type": content_type}, (folder / name).read_bytes())))
     return table
+
+
+def _fixed(response: Response) -> Answer:
+    return lambda _: response

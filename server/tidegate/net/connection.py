@@ -1,0 +1,390 @@
+"""One WebSocket connection: an asyncio.Protocol around websockets' Sans-I/O `ServerProtocol`.
+
+Complete, masked, unfragmented text frames are cut here, without objects; every other frame goes whole to the library,
+which answers by RFC 6455. No task, queue or future a connection. It knows nothing of what the messages mean.
+Invariant: `disconnected` is told exactly once for every `connected`, and nothing is received in between or after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Protocol
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import SEND_EOF, State
+from websockets.server import ServerProtocol
+
+from tidegate.net.frames import TEXT, apply_mask, frame_size
+from tidegate.net.handshake import Upgrade, answer
+
+if TYPE_CHECKING:
+    from tidegate.net.listener import Listener
+
+log = logging.getLogger("tidegate.connection")
+
+PROTOCOL_ERROR, INVALID_TEXT, INTERNAL_ERROR = 1002, 1007, 1011
+MAX_HEAD = 16 * 1024
+"""Bytes in the head of a request, at most."""
+
+
+class Application(Protocol):
+    """What connections talk to."""
+
+    def connected(self, connection: Connection) -> None: ...
+
+    def received(self, connection: Connection, payload: bytes) -> None: ...
+
+    def received_binary(self, connection: Connection) -> None: ...
+
+    def disconnected(self, connection: Connection, code: int | None) -> None:
+        """`code`: what the client closed with; None when the line broke."""
+
+
+class Connection(asyncio.Protocol):
+    """A client's line. `session` belongs to the application."""
+
+    __slots__ = (
+        "_allowance",
+        "_buffer",
+        "_close_by",
+        "_drain_waiters",
+        "_fragments",
+        "_handed_over",
+        "_heard",
+        "_held",
+        "_held_bytes",
+        "_listener",
+        "_open",
+        "_paused_since",
+        "_pinged",
+        "_reading_paused",
+        "_transport",
+        "_unfinished_since",
+        "_ws",
+        "closing",
+        "frames",
+        "id",
+        "session",
+        "token",
+    )
+
+    def __init__(self, listener: Listener, connection_id: str) -> None:
+        self.id = connection_id
+        self.session: Any = None
+        self.token: str | None = None
+        """What the handshake carried to prove who it is; not checked here."""
+        self.frames: list[bytes] = []
+        self.closing = False
+        self._listener = listener
+        self._ws: ServerProtocol
+        self._transport: asyncio.Transport
+        self._open = False
+        self._buffer = bytearray()
+        self._fragments: bytearray | None = None
+        self._handed_over = False
+        """The library gets everything from here on: it is failing or closing the connection."""
+        self._heard = 0.0
+        self._pinged = False
+        self._unfinished_since: float | None = None
+        self._close_by: float | None = None
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._paused_since: float | None = None
+        self._drain_waiters: list[asyncio.Future[None]] | None = None
+        self._reading_paused = False
+        self._allowance = listener.settings.rate
+
+    # -- what the application may do --------------------------------------------------------------------------------
+
+    def push(self, frame: bytes) -> None:
+        """Send `frame`, gathered with whatever else goes out in this loop turn."""
+        self._listener.outbox.push(self, frame)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with `code`; what was pushed before is still sent. The other side has a deadline to agree."""
+        if self.closing or not self._open:
+            return
+        self.flush()
+        self.closing = True
+        self._close_by = self._listener.now() + self._listener.settings.close_timeout
+        if self._ws.state is State.OPEN:
+            self._ws.send_close(code, reason)
+            self._write_out()
+
+    def abort(self) -> None:
+        """End the line now, whatever is still unsent."""
+        self.closing = True
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        if not self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    async def drained(self) -> None:
+        """Wait until what was pushed is with the operating system, or the connection is closing."""
+        await asyncio.sleep(0)
+        while self._paused_since is not None and not self.closing:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._drain_waiters = [*(self._drain_waiters or ()), waiter]
+            await waiter
+
+    # -- asyncio.Protocol -------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._heard = self._listener.now()
+        self._close_by = self._heard + self._listener.settings.handshake_timeout
+        self._ws = self._listener.new_protocol()
+        self._listener.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._listener.now()
+        self._pinged = False
+        if not self._open:
+            self._handshake(data)
+        elif self._handed_over:
+            self._hand(data)
+        elif self._buffer:
+            self._buffer += data
+            del self._buffer[: self._cut(self._buffer)]
+        else:
+            taken = self._cut(data)
+            if taken < len(data):
+                self._buffer += data[taken:]
+        unfinished = bool(self._buffer) or self._fragments is not None
+        if not unfinished:
+            self._unfinished_since = None
+        elif self._unfinished_since is None:
+            self._unfinished_since = self._heard
+
+    def eof_received(self) -> bool:
+        if self._ws.state is not State.CLOSED:
+            self._ws.receive_eof()
+            self._write_out()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self.frames.clear()
+        self._release_waiters()
+        self._listener.closed(self)
+        if self._ws.state is not State.CLOSED:
+            self._ws.receive_eof()
+        if self._open:
+            self._open = False
+            received = self._ws.close_rcvd
+            self._guarded(self._listener.application.disconnected, received.code if received else None)
+
+    def pause_writing(self) -> None:
+        self._paused_since = self._listener.now()
+
+    def resume_writing(self) -> None:
+        self._paused_since = None
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held:
+            self._transport.write(b"".join(held))
+        if self._paused_since is None:
+            self._release_waiters()
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what was gathered, or hold it while the client does not read."""
+        frames = self.frames
+        if not frames:
+            return
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames.clear()
+        if self.closing:
+            return
+        if self._paused_since is None:
+            self._transport.write(data)
+        else:
+            self._held.append(data)
+            self._held_bytes += len(data)
+            self._check_backlog()
+
+    def _write_out(self) -> None:
+        """Send what the library has to say: replies to control frames, close frames, the end."""
+        for data in self._ws.data_to_send():
+            if data is SEND_EOF or not data:
+                self.closing = True
+                self._transport.close()
+            elif self._paused_since is None:
+                self._transport.write(data)
+            else:
+                self._held.append(data)
+                self._held_bytes += len(data)
+                self._check_backlog()
+
+    def _check_backlog(self) -> None:
+        backlog = self._held_bytes + self._transport.get_write_buffer_size()
+        if backlog > self._listener.settings.max_backlog:
+            log.info("slow consumer", extra={"connection": self.id, "backlog": backlog})
+            self.abort()
+
+    def _release_waiters(self) -> None:
+        waiters, self._drain_waiters = self._drain_waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # -- receiving --------------------------------------------------------------------------------------------------
+
+    def _handshake(self, data: bytes) -> None:
+        """Bytes of the opening handshake, or of a plain HTTP request; the library is given whole heads only."""
+        if self.closing:
+            return
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n") + 4
+        if end < 4 and len(self._buffer) < MAX_HEAD:
+            return
+        head, rest = bytes(self._buffer[: end if end >= 4 else None]), bytes(self._buffer[end:])
+        self._buffer.clear()
+        outcome = answer(self._ws, head, self._listener)
+        if isinstance(outcome, Upgrade):
+            self._open_for(outcome)
+            if rest:
+                self.data_received(rest)
+        else:
+            self.closing = True
+            self._transport.write(outcome)
+            self._transport.close()
+
+    def _open_for(self, outcome: Upgrade) -> None:
+        self.token = outcome.token
+        self._write_out()
+        self._open = True
+        self._close_by = None
+        self._guarded(self._listener.application.connected)
+
+    def _cut(self, data: bytes | bytearray) -> int:
+        """Handle the whole frames at the start of `data`; returns how many bytes they took."""
+        at, end = 0, len(data)
+        limit = self._listener.settings.max_size
+        while at < end and not self.closing:
+            size = frame_size(data, at)
+            if size is None:
+                return at
+            head, payload = size
+            first, second = data[at], data[at + 1]
+            ordinary = second & 0x80 and payload <= limit and not first & 0x70
+            if not ordinary:
+                # Unmasked, oversized or with reserved bits: the library fails the connection as the RFC demands.
+                self._handed_over = True
+                self._hand(bytes(data[at:]))
+                return end
+            stop = at + head + payload
+            if stop > end:
+                return at
+            if first == TEXT and self._fragments is None:
+                mask = at + head - 4
+                self._text(apply_mask(bytes(data[mask + 4 : stop]), bytes(data[mask : mask + 4])))
+            else:
+                self._hand(bytes(data[at:stop]))
+            at = stop
+        return end if self.closing else at
+
+    def _hand(self, data: bytes) -> None:
+        """Give whole frames to the library and do what follows from them."""
+        if self._ws.state is State.CLOSED:
+            return
+        self._ws.receive_data(data)
+        for event in self._ws.events_received():
+            if isinstance(event, Frame):
+                self._event(event)
+        self._write_out()
+        if self._ws.close_expected():
+            self.closing = self._handed_over = True
+            if self._close_by is None:
+                self._close_by = self._listener.now() + self._listener.settings.close_timeout
+
+    def _event(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.BINARY and frame.fin:
+            self._guarded(self._listener.application.received_binary)
+        elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            # The first byte says which kind it is; a message may come in many pieces.
+            self._fragments = bytearray((frame.opcode,)) + frame.data
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments += frame.data
+            if frame.fin:
+                fragments, self._fragments = self._fragments, None
+                if fragments[0] == Opcode.TEXT:
+                    self._text(bytes(fragments[1:]))
+                else:
+                    self._guarded(self._listener.application.received_binary)
+
+    def _text(self, payload: bytes) -> None:
+        """A whole text message."""
+        if not payload.isascii():
+            try:
+                payload.decode()
+            except UnicodeDecodeError:
+                self._fail(INVALID_TEXT, "a text message must be UTF-8")
+                return
+        rate = self._listener.settings.rate
+        if rate:
+            self._allowance -= 1
+            if self._allowance < 0:
+                self.pause_reading()
+        try:
+            self._listener.application.received(self, payload)
+        except Exception:  # the boundary: a bug in one message must not take the server down
+            self._failed()
+
+    def _guarded(self, tell: Any, *arguments: Any) -> None:
+        try:
+            tell(self, *arguments)
+        except Exception:  # the boundary: as above
+            self._failed()
+
+    def _failed(self) -> None:
+        log.exception("the application failed", extra={"connection": self.id})
+        self.close(INTERNAL_ERROR, "the gateway failed at this connection")
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Fail the connection (RFC 6455, section 7.1.7)."""
+        self.flush()
+        self._ws.fail(code, reason)
+        self._handed_over = True
+        self._write_out()
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        """Deadlines of this connection; called about once a second."""
+        settings = self._listener.settings
+        if self._close_by is not None:
+            if now > self._close_by:
+                self.abort()
+            return
+        if self._paused_since is not None and now - self._paused_since > settings.max_pause:
+            log.info("slow consumer", extra={"connection": self.id, "paused": round(now - self._paused_since, 1)})
+            self.abort()
+            return
+        if self._unfinished_since is not None and now - self._unfinished_since > settings.message_timeout:
+            self._fail(PROTOCOL_ERROR, "a message was not finished in time")
+            return
+        if settings.rate:
+            self._grant(settings.rate)
+        silent = now - self._heard
+        if silent > settings.ping_interval + settings.ping_timeout and not self._reading_paused:
+            self.abort()
+        elif silent > settings.ping_interval and not self._pinged:
+            self._pinged = True
+            self._ws.send_ping(b"")
+            self._write_out()
+
+    def _grant(self, messages: float) -> None:
+        """The rate limit's share of a second; resumes reading once there is allowance again."""
+        self._allowance = min(messages, self._allowance + messages)
+        if self._reading_paused and self._allowance >= 0:
+            self.resume_reading()

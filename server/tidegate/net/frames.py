@@ -1,0 +1,42 @@
+"""The few bytes around a text message, written and read without objects (RFC 6455, section 5.2).
+
+Only complete, masked, unfragmented text frames are read here; every other frame is the library's business.
+Invariant: what `text_frame` builds, any WebSocket client reads; what `masked_text` accepts, the RFC allows.
+"""
+
+from __future__ import annotations
+
+from websockets.utils import apply_mask as pure_apply_mask
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # no compiled extension for this platform
+    apply_mask = pure_apply_mask
+
+__all__ = ["TEXT", "apply_mask", "frame_size", "text_frame"]
+
+TEXT = 0x81
+"""FIN and the opcode of a text frame."""
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A server's text frame: unmasked, unfragmented."""
+    size = len(payload)
+    if size < 126:
+        return bytes((TEXT, size)) + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
+
+
+def frame_size(buffer: bytes | bytearray, at: int) -> tuple[int, int] | None:
+    """(bytes of the header with its mask, bytes of the payload) of the client's frame at `at`; None if cut off."""
+    available = len(buffer) - at
+    if available < 2:
+        return None
+    size = buffer[at + 1] & 0x7F
+    if size < 126:
+        return 6, size
+    if size == 126:
+        return None if available < 4 else (8, int.from_bytes(buffer[at + 2 : at + 4]))
+    return None if available < 10 else (14, int.from_bytes(buffer[at + 2 : at + 10]))

@@ -1,0 +1,75 @@
+"""Plain HTTP on the gateway's port: GET and HEAD of a few fixed paths, one response a connection.
+
+It knows no WebSocket and no files. Every response closes the connection and names no software.
+Invariant: whatever is asked, there is an answer with a Content-Length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+import msgspec
+
+METHODS = ("GET", "HEAD")
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+}
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What was asked. Header names in lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = {}
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What is answered."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+    @classmethod
+    def text(cls, status: int, body: str, headers: Mapping[str, str] | None = None) -> Response:
+        return cls(status, {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}, body.encode())
+
+    def serialize(self, *, head: bool = False) -> bytes:
+        """The bytes of an HTTP/1.1 response (RFC 9112); `head` leaves the body out."""
+        status = HTTPStatus(self.status)
+        headers = {
+            **SECURITY_HEADERS,
+            **self.headers,
+            "Content-Length": str(len(self.body)),
+            "Connection": "close",
+        }
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if head else self.body)
+
+
+NOT_ALLOWED = Response.text(405, "only GET and HEAD\n", {"Allow": ", ".join(METHODS)})
+NOT_FOUND = Response.text(404, "not found\n")
+
+Answer = Callable[[Request], Response]
+
+
+class Routes:
+    """Paths and what answers them."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
+
+    def add(self, path: str, answer: Answer) -> None:
+        self._answers[path] = answer
+
+    def respond(self, request: Request) -> Response:
+        if request.method not in METHODS:
+            return NOT_ALLOWED
+        answer = self._answers.get(request.path)
+        return NOT_FOUND if answer is None else answer(request)

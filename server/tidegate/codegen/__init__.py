@@ -6,16 +6,26 @@ Invariant: the same schemas give the same bytes on any machine.
 
 from __future__ import annotations
 
-from tidegate.codegen.protocol_package import protocol_package
-from tidegate.schema import Schemas, bundle, dump
+from tidegate.codegen.application_package import application_package
+from tidegate.codegen.model import application, protocol
+from tidegate.codegen.output import OutputError, compare, write
+from tidegate.codegen.protocol_package import PACKAGE, protocol_package
+from tidegate.codegen.typescript_modules import application_module, protocol_module
+from tidegate.schema import Schemas, bundle, contract_hash, dump
 
-__all__ = ["generate"]
+__all__ = ["OutputError", "compare", "generate", "write"]
 
 
 def generate(schemas: Schemas) -> dict[str, str]:
     """All files, by path below the output folder. Raises schema.SchemaError when the schemas are broken."""
     document = bundle(schemas)
+    contract = contract_hash(document)
     files = {"schema/bundle.json": dump(document)}
     if schemas.defines_protocol:
-        files |= {f"python/tidegate_protocol/{name}": text for name, text in protocol_package(schemas).items()}
-    return files
+        types = protocol(schemas)
+        files["typescript/protocol.ts"] = protocol_module(schemas, types)
+        files |= {f"python/{PACKAGE}/{name}": text for name, text in protocol_package(schemas, types).items()}
+    types = application(schemas)
+    files["typescript/app.ts"] = application_module(types, contract)
+    files |= {f"python/app_contract/{name}": text for name, text in application_package(types, contract).items()}
+    return dict(sorted(files.items()))

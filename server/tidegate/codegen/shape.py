@@ -1,7 +1,7 @@
 """The shape of a definition: what is left of a schema when only the types matter.
 
-Bounds, patterns and conditions are dropped, because the schema itself checks them at run time and a type cannot; defaults
-are dropped, because "absent" must stay distinguishable from "default" on the wire. Both generators read shapes.
+Bounds, patterns and conditions are dropped, because the schema itself checks them at run time and a type cannot;
+defaults are dropped, because "absent" must stay distinguishable from "default" on the wire. Both languages read shapes.
 Invariant: every value that a definition accepts has its shape.
 """
 

@@ -24,7 +24,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def read(payload: bytes) -> dict[str, Any]:
-    """The JSON object in `payload`. Raises Refused: invalid_json, or invalid_message and invalid_data with a pointer."""
+    """The JSON object in `payload`. Raises Refused: invalid_json, invalid_message, invalid_data."""
     try:
         message = _decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,8 +1,8 @@
 """What follows from a row schema: which filters, sorts, creates, updates and keys are legal, and how rows are sent.
 
-The derived schemas refer to the same `$defs` as the row schema. They refuse a wrong filter at run time, and they are what
-the generated types are made of. Full filters (operators) are not derived yet: a filter is equality, or null.
-Invariant: a `writeOnly` property is in no filter, sort, field list or sent row, a `readOnly` one in no create or update.
+The derived schemas refer to the same `$defs` as the row schema. They refuse a wrong filter at run time, and generated
+types are made of them. Full filters (operators) are not derived yet: a filter is equality, or null.
+Invariant: a `writeOnly` property is in no filter, sort, field list or sent row; a `readOnly` one in no write.
 """
 
 from __future__ import annotations

@@ -1,0 +1,131 @@
+"""The two TypeScript modules: protocol.ts (the wire) and app.ts (the application's rows, rooms and messages).
+
+Neither imports anything, so that either can be copied into any project.
+Invariant: what `Resources`, `RoomData` and the message maps say is what the gateway checks at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tidegate.codegen.model import DERIVED, Collection
+from tidegate.codegen.python import GENERATED
+from tidegate.codegen.typescript import declaration, literal, property_name
+from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
+
+_INFO = """\
+/** What an error code means. */
+export interface ErrorInfo {
+  readonly meaning: string;
+  /** Whether the same request may succeed later. */
+  readonly temporary: boolean;
+  /** What the client should do. */
+  readonly action: string;
+}
+
+/** What a close code means. */
+export interface CloseInfo {
+  readonly name: string;
+  readonly meaning: string;
+  /** Whether and how the client comes back. */
+  readonly reconnect: "never" | "backoff" | "resume";
+}
+"""
+
+
+def protocol_module(schemas: Schemas, found: Collection) -> str:
+    """protocol.ts."""
+    closes = {int(code): row for code, row in schemas.closes.items()}
+    return _module(
+        "The wire protocol of Tidegate.",
+        f"/** The version of the wire protocol. */\nexport const PROTOCOL_VERSION = {PROTOCOL_VERSION};\n",
+        *_declarations(found),
+        *_aliases(found),
+        _interface("ClientMessages", "Messages of a client, by `type`.", found.client),
+        _interface("ServerMessages", "Messages of the gateway, by `type`.", found.server),
+        _interface("Replies", "The reply to each type of request.", found.reply_names),
+        _INFO,
+        _table("ERRORS", "The error codes.", "{ readonly [code in ErrorCode]: ErrorInfo }", schemas.errors),
+        _table("CLOSES", "The close codes.", "{ readonly [code in CloseCode]: CloseInfo }", closes),
+    )
+
+
+def application_module(found: Collection, contract: str) -> str:
+    """app.ts."""
+    resources = {name: _row_types(row) for name, row in found.resources.items()}
+    return _module(
+        "The application's contract: its rows, rooms and messages.",
+        "/** Changes whenever the contract does; `welcome.contract` says the gateway's. */\n"
+        f"export const CONTRACT = {literal(contract)};\n",
+        *_declarations(found),
+        _interface("Resources", "The types of each resource.", resources),
+        _interface("Rooms", "What may be said in rooms, by pattern.", found.rooms),
+        _room_data(found.rooms),
+        _interface("ClientMessages", "The application's own messages of a client, by `type`.", found.client),
+        _interface("ServerMessages", "The application's own messages of the gateway, by `type`.", found.server),
+        _interface("Replies", "The reply to each of the application's own requests.", found.reply_names),
+        _interface(
+            "App",
+            "The whole contract as one type argument.",
+            {
+                "resources": "Resources",
+                "rooms": "Rooms",
+                "clientMessages": "ClientMessages",
+                "serverMessages": "ServerMessages",
+                "replies": "Replies",
+            },
+        ),
+    )
+
+
+def _module(title: str, *parts: str) -> str:
+    return "\n".join((f"// {title}\n// {GENERATED}\n", *parts))
+
+
+def _declarations(found: Collection) -> Iterable[str]:
+    return (declaration(found.types[name]) for name in sorted(found.types))
+
+
+def _aliases(found: Collection) -> Iterable[str]:
+    if "Principal" in found.types and "User" not in found.types:
+        yield "/** Who a connection speaks for. */\nexport type User = Principal;\n"
+
+
+def _interface(name: str, doc: str, members: Mapping[str, str]) -> str:
+    lines = "".join(f"  {property_name(key)}: {kind};\n" for key, kind in members.items())
+    body = "{\n" + lines + "}" if lines else "{}"
+    return f"/** {doc} */\nexport interface {name} {body}\n"
+
+
+def _row_types(row: str) -> str:
+    members = "".join(f"    {suffix.lower()}: {row}{suffix};\n" for suffix in DERIVED)
+    return "{\n" + f"    row: {row};\n" + members + "  }"
+
+
+def _room_data(rooms: Mapping[str, str]) -> str:
+    specific = [pattern for pattern in rooms if pattern != patterns.OPEN]
+    branches = "".join(f"  R extends {_template(pattern)} ? {rooms[pattern]} :\n" for pattern in specific)
+    rest = rooms.get(patterns.OPEN, "never")
+    doc = "/** What may be said in the room `R`; `never` where no pattern covers it. */\n"
+    return f"{doc}export type RoomData<R extends string> =\n{branches}  R extends string ? {rest} : never;\n"
+
+
+def _template(pattern: str) -> str:
+    if "*" not in pattern:
+        return literal(pattern)
+    parts = (part.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$") for part in pattern.split("*"))
+    return "`" + "${string}".join(parts) + "`"
+
+
+def _table(name: str, doc: str, kind: str, rows: Mapping[Any, Mapping[str, Any]]) -> str:
+    lines = "".join(f"  {_key(code)}: {{\n{_entries(row)}  }},\n" for code, row in sorted(rows.items()))
+    return f"/** {doc} */\nexport const {name}: {kind} = {{\n{lines}}};\n"
+
+
+def _key(code: Any) -> str:
+    return str(code) if isinstance(code, int) else property_name(code)
+
+
+def _entries(row: Mapping[str, Any]) -> str:
+    return "".join(f"    {property_name(name)}: {literal(value)},\n" for name, value in row.items())

@@ -329,3 +329,92 @@ async def test_a_message_over_the_limit_never_leaves(scripted: ScriptedGateway) 
         with pytest.raises(TidegateError) as caught:
             await client.request({"type": "message", "room": "chat-1", "data": {"text": "x" * 70_000}})
         assert caught.value.code == "too_large"
+
+
+async def test_after_goodbye_new_requests_wait_for_the_next_line(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        asked = begun(client.ping())
+        under_way = await peer.expect("ping")
+        await peer.send("goodbye", code=4201, reason="restart")
+        await clock.until_sleeping(15.0)
+        launching = begun(client.request({"type": "launch_rocket"}))
+        await peer.reply(under_way, "pong", time=1)
+        assert await asked == 1, "what was asked before is still answered"
+        await peer.close(4201)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.reply(await peer.expect("launch_rocket"), "launched")
+        await launching
+
+
+async def test_goodbye_without_a_close_ends_the_line_too(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock):
+        peer = await scripted.accept()
+        await peer.send("goodbye", code=4201, reason="restart", retry_after=2)
+        await clock.pass_sleep(15.0)
+        assert await peer.is_closed() == 1006
+        await clock.pass_sleep(2.0)
+        await scripted.accept()
+
+
+async def test_goodbye_forbids_to_come_back_even_if_the_line_breaks(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        statuses = client.statuses()
+        await peer.send("goodbye", code=4003, reason="banned")
+        await asyncio.sleep(0)
+        peer.socket.transport.abort()
+        assert await anext(statuses) == "closed"
+        with pytest.raises(ConnectionRefused, match="banned"):
+            await client.ping()
+
+
+async def test_a_token_function_that_fails_is_asked_again(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    answers = ["one", None, "two"]
+
+    def token() -> str:
+        answer = answers.pop(0)
+        if answer is None:
+            raise OSError("the login service is down")
+        return answer
+
+    async with connect(scripted.url, token=token, clock=clock, random=lambda: 0.5):
+        peer = await scripted.accept()
+        await peer.close(4202)
+        await clock.pass_sleep(0.0)
+        await clock.pass_sleep(0.5)
+        assert (await scripted.accept()).authorization == "Bearer two"
+
+    def never() -> str:
+        raise OSError("the login service is down")
+
+    with pytest.raises(Unreachable, match=r"token function failed.*the login service is down"):
+        await connect(scripted.url, token=never)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/ws", "nonsense", "ws://"])
+async def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ConnectionRefused):
+        await connect(url, wait=True)
+
+
+async def test_tls_to_a_gateway_without_is_not_called_nobody(scripted: ScriptedGateway) -> None:
+    with pytest.raises(Unreachable, match=r"hung up .*does it speak wss\?|TLS with wss://.* failed"):
+        await connect(scripted.url.replace("ws://", "wss://"))
+
+
+async def test_nothing_is_left_running(scripted: ScriptedGateway) -> None:
+    before = asyncio.all_tasks()
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        joining, asking = begun(client.join("chat-1")), begun(client.subscribe("users"))
+        await peer.join("chat-1")
+        await peer.subscribe("s1", "snapshot", 1)
+        await joining
+        await asking
+        assert asyncio.all_tasks() > before
+    await peer.is_closed()
+    await scripted.stop()
+    left = {task for task in asyncio.all_tasks() - before if "tidegate_client" in repr(task.get_stack())}
+    assert left == set()

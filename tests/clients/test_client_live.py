@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.clients.scripted import FakeClock, Peer, ScriptedGateway, begun
-from tidegate_client import Client, LiveQuery, RequestRefused, RowMismatch, TidegateError, connect
+from tidegate_client import Client, LiveQuery, ModelMismatch, RequestRefused, TidegateError, connect
 
 
 class User(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -120,10 +120,10 @@ async def test_typed_rows(scripted: ScriptedGateway) -> None:
         change = await anext(live)
         assert (change.row, change.old) == (User(id=1, name="Anne"), User(id=1, name="Ann"))
         await peer.update("s1", "create", {"id": 2, "name": 5}, 7)
-        with pytest.raises(RowMismatch):
+        with pytest.raises(ModelMismatch):
             await anext(live)
         await peer.update("s1", "delete", {"id": 2}, 8)
-        with pytest.raises(RowMismatch):
+        with pytest.raises(ModelMismatch):
             await anext(live)
         assert list(live.rows) == [1]
         with pytest.raises(ValueError, match="do not fit a model"):
@@ -299,3 +299,43 @@ async def test_a_bad_token_changes_nothing(scripted: ScriptedGateway, clock: Fak
         await peer.close(4200)
         await clock.pass_sleep(0.0)
         assert (await scripted.accept()).authorization == "Bearer good"
+
+
+async def test_becoming_somebody_else_while_an_answer_is_under_way(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    """The answer recovers rows of the old user on top of a copy that was just thrown away: it must not count."""
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        resuming = await peer.expect("subscribe")
+        becoming = begun(client.authenticate("token-of-bob"))
+        user = {"id": "8", "name": "Bob", "roles": [], "anonymous": False}
+        await peer.reply(await peer.expect("authenticate"), "authenticated", user=user)
+        await becoming
+        position = {"epoch": "e", "seq": 5}
+        about = {"subscription": "s1", "resource": "users", "position": position, "mode": "recovered"}
+        await peer.reply(resuming, "subscribed", **about)
+        assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
+        request = await peer.subscribe("s2", "snapshot", 6)
+        assert "since" not in request
+        await peer.snapshot("s2", {"id": 9})
+        assert list((await live.ready()).rows) == [9]
+
+
+async def test_an_expired_identity_throws_the_rows_away(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    scripted.call_it("anon-1", identity="identity-1")
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        live = await subscribed(client, peer, {"id": 1})
+        scripted.call_it("anon-2", identity="identity-2")
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        expired = {"code": "unauthenticated", "message": "expired", "temporary": False}
+        await peer.reply(await peer.expect("authenticate"), "error", **expired)
+        request = await peer.subscribe("s1", "snapshot", 9)
+        assert "since" not in request, "positions of another user's rows are worth nothing"
+        await peer.snapshot("s1", {"id": 2})
+        assert list((await live.ready()).rows) == [2]

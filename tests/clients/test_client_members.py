@@ -81,6 +81,13 @@ def test_a_gap_is_marked_once(room: RoomState) -> None:
     assert marks == [True, False]
 
 
+def test_at_the_head_there_is_no_gap_whatever_the_room_keeps(room: RoomState) -> None:
+    room.joined(joined(3, recovered=False))
+    message = room.message(said(4))
+    assert message is not None
+    assert not message.gap
+
+
 def test_a_message_is_heard_once(room: RoomState) -> None:
     assert room.message(said(4)) is not None
     assert room.message(said(4)) is None

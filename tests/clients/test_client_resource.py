@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.clients.scripted import Peer, ScriptedGateway, begun
-from tidegate_client import Client, RowMismatch, Rows, TidegateError, connect
+from tidegate_client import Client, ModelMismatch, Rows, TidegateError, connect
 from tidegate_client.resource import Sort
 from tidegate_protocol import CLIENT_MESSAGES, REPLIES, SERVER_MESSAGES, ListRequest, PingRequest
 from tidegate_protocol import Rows as RowsReply
@@ -63,7 +63,7 @@ async def test_get(scripted: ScriptedGateway) -> None:
         assert await some == [User(id=1, name="Ann")]
         bad = begun(users.get(3))
         await answered(peer, "get", {"id": 3, "name": None})
-        with pytest.raises(RowMismatch):
+        with pytest.raises(ModelMismatch):
             await bad
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.clients.scripted import FakeClock, Peer, ScriptedGateway, begun
@@ -12,6 +13,7 @@ from tidegate_client import (
     ClientClosed,
     ConnectionRefused,
     Message,
+    ModelMismatch,
     RequestRefused,
     RequestTimeout,
     Room,
@@ -302,6 +304,7 @@ async def test_an_unreadable_push_ends_only_its_room(scripted: ScriptedGateway) 
         await peer.join("chat-1")
         broken, good = await broken_join, await good_join
         await peer.send("message", room="broken", position="nonsense")
+        assert (await peer.expect("leave"))["room"] == "broken"
         await say(peer, 1)
         assert (await anext(good)).data == 1
         with pytest.raises(TidegateError) as caught:
@@ -309,7 +312,7 @@ async def test_an_unreadable_push_ends_only_its_room(scripted: ScriptedGateway) 
         assert caught.value.code == "invalid_message"
 
 
-async def consume(room: Room) -> list[Message]:
+async def consume(room: Room[Any]) -> list[Message[Any]]:
     return [message async for message in room]
 
 
@@ -331,3 +334,31 @@ async def test_iterations_end_with_the_client_and_fail_when_it_is_refused(script
     with pytest.raises(ConnectionRefused, match="replaced"):
         await consuming
     await client.close()
+
+
+class Chat(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+
+
+async def test_typed_messages(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("chat-1", model=Chat))
+        await peer.join("chat-1")
+        room = await joining
+        sending = begun(room.send(Chat("hi")))
+        request = await peer.expect("message")
+        assert request["data"] == {"text": "hi"}
+        await peer.reply(request, "sent", room="chat-1", position=at(1))
+        await sending
+        pushed = {"from": "7", "time": 1}
+        for offset, data in ((1, {"text": "hi", "later": 1}), (2, {"text": 5}), (3, {"text": "on"})):
+            await peer.send("message", room="chat-1", **pushed, data=data, position=at(offset))
+        assert (await anext(room)).data == Chat("hi")
+        with pytest.raises(ModelMismatch, match="not a Chat"):
+            await anext(room)
+        assert (await anext(room)).data.text == "on"
+        asking = begun(room.history())
+        messages = [{**pushed, "data": {"text": "hi"}, "position": at(1)}]
+        await peer.reply(await peer.expect("history"), "messages", room="chat-1", messages=messages, more=False)
+        assert (await asking).messages[0].data == Chat("hi")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tidegate_client.errors import RowMismatch, refusal
+from tidegate_client.errors import ModelMismatch, refusal
 from tidegate_client.wire import decode, encode, plain, read_as
 from tidegate_protocol import JoinRequest, Welcome
 
@@ -37,8 +37,8 @@ def test_whole_floats_are_integers() -> None:
 
 
 @pytest.mark.parametrize("value", [{"id": "x1"}, {}, [], None, {"id": 1, "name": 5}])
-def test_what_does_not_fit_is_a_row_mismatch(value: Any) -> None:
-    with pytest.raises(RowMismatch, match="not a Strict"):
+def test_what_does_not_fit_is_a_model_mismatch(value: Any) -> None:
+    with pytest.raises(ModelMismatch, match="not a Strict"):
         read_as(value, Strict)
 
 

@@ -11,16 +11,16 @@
 The guide is docs/clients-python.md.
 """
 
+from .announcements import Status
 from .client import Client
 from .connecting import Connecting, connect
-from .connection import Status
 from .errors import (
     ClientClosed,
     ConnectionLost,
     ConnectionRefused,
+    ModelMismatch,
     RequestRefused,
     RequestTimeout,
-    RowMismatch,
     StreamOverflow,
     TidegateError,
     Unreachable,
@@ -47,13 +47,13 @@ __all__ = [
     "LiveQuery",
     "Member",
     "Message",
+    "ModelMismatch",
     "Position",
     "PresenceChange",
     "RequestRefused",
     "RequestTimeout",
     "Resource",
     "Room",
-    "RowMismatch",
     "Rows",
     "Sender",
     "Status",

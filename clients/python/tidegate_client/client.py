@@ -41,7 +41,8 @@ from tidegate_protocol import (
 )
 from tidegate_protocol import Rows as RowsReply
 
-from .connection import Connection, Status
+from .announcements import Status
+from .connection import Connection
 from .live import LiveQuery
 from .models import Row, User
 from .options import Options
@@ -49,7 +50,8 @@ from .outstanding import WRITES
 from .positions import Position
 from .queries import Queries
 from .resource import Filters, Resource
-from .room import Presence, Room, Rooms
+from .room import Room
+from .rooms import Presence, Rooms
 from .rows import key_properties
 from .streams import Overflow, Stream
 from .wire import plain, read_as
@@ -57,6 +59,7 @@ from .wire import plain, read_as
 __all__ = ["Client"]
 
 RowT = TypeVar("RowT")
+DataT = TypeVar("DataT")
 RowsRequest = ListRequest | GetRequest | CreateRequest | UpdateRequest | DeleteRequest
 
 
@@ -78,7 +81,7 @@ class Client:
     @property
     def status(self) -> Status:
         """ "connecting", "connected", "reconnecting" or "closed"."""
-        return self._connection.status
+        return self._connection.announcements.status
 
     @property
     def welcome(self) -> Mapping[str, Any]:
@@ -92,11 +95,11 @@ class Client:
             async for status in client.statuses():
                 print("the line is", status)
         """
-        return self._connection.watch_status()
+        return self._connection.announcements.statuses()
 
     def pushes(self, kind: str) -> Stream[dict[str, Any]]:
         """Messages of one type that nobody asked for, such as an application's own, or "error" without a ref."""
-        return self._connection.pushes(kind)
+        return self._connection.announcements.pushes(kind)
 
     @overload
     async def request(self, message: Mapping[str, Any], *, repeat: bool | None = None) -> dict[str, Any]: ...
@@ -142,21 +145,49 @@ class Client:
         model = SERVER_MESSAGES.get(REPLIES.get(kind, ""))
         return reply if model is None or isinstance(message, Mapping) else read_as(reply, model)
 
+    @overload
     async def join(
         self,
         room: str,
         *,
+        model: type[DataT],
         presence: Presence = "diff",
         since: Position | None = None,
         status: Literal["online", "away"] | None = None,
         info: Any = None,
         buffer: int | None = None,
         overflow: Overflow = "error",
-    ) -> Room:
+    ) -> Room[DataT]: ...
+    @overload
+    async def join(
+        self,
+        room: str,
+        *,
+        model: None = None,
+        presence: Presence = "diff",
+        since: Position | None = None,
+        status: Literal["online", "away"] | None = None,
+        info: Any = None,
+        buffer: int | None = None,
+        overflow: Overflow = "error",
+    ) -> Room[Any]: ...
+    async def join(
+        self,
+        room: str,
+        *,
+        model: Any = None,
+        presence: Presence = "diff",
+        since: Position | None = None,
+        status: Literal["online", "away"] | None = None,
+        info: Any = None,
+        buffer: int | None = None,
+        overflow: Overflow = "error",
+    ) -> Room[Any]:
         """Enter a room, and stay in it across reconnects until `leave`.
 
         `presence`: how members are told of; `since`: a position of this room to replay messages from; `status`, `info`:
-        what other members see; `buffer`, `overflow`: how many unread messages are kept, and what happens to more.
+        what other members see; `model`: a Struct to convert what is said to; `buffer`, `overflow`: how many unread
+        messages are kept, and what happens to more.
         Raises RequestRefused (`forbidden`, `unknown_room`, ...), RequestTimeout, ConnectionRefused.
 
         Example:
@@ -165,14 +196,8 @@ class Client:
         self._connection.check()
         given = (("status", status), ("info", plain(info)))
         about = {name: value for name, value in given if value is not None}
-        return await self._rooms.join(
-            room,
-            presence=presence,
-            about=about,
-            since=since,
-            buffer=buffer or self._options.buffer,
-            overflow=overflow,
-        )
+        session = self._rooms.session(room, presence=presence, about=about, since=since)
+        return await Room(self._rooms, session, model, buffer or self._options.buffer, overflow).opened()
 
     @overload
     async def subscribe(

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal
+from typing import Any
 
+from .announcements import Announcements
 from .backoff import Backoff, Ending, NextStep
 from .errors import (
     ClientClosed,
@@ -28,16 +29,17 @@ from .models import User
 from .options import Options
 from .outstanding import UNREADABLE, Outstanding, Request, may_repeat
 from .session import Part, Session, logger
-from .streams import Stream
 from .wire import encode
 
-__all__ = ["Connection", "Status"]
-
-Status = Literal["connecting", "connected", "reconnecting", "closed"]
+__all__ = ["Connection"]
 
 
 RESUME_TIMEOUT = 5.0
 """Seconds that waiting requests are held back until rooms and queries are open again; a slow one blocks no more."""
+
+
+GOODBYE_TIMEOUT = 15.0
+"""Seconds from `goodbye` until the client goes by itself; a gateway stops within 10 s."""
 
 
 class _LineEnded(Exception):
@@ -52,7 +54,7 @@ class Connection:
         self.parts: Sequence[Part] = ()
         self.identity = Identity(options.token)
         self.welcome: dict[str, Any] = {}
-        self.status: Status = "connecting"
+        self.announcements = Announcements(options.buffer)
         self.error: TidegateError | None = None
         """Why the client ended; None while it lives."""
         self._backoff = Backoff(options.random)
@@ -63,8 +65,6 @@ class Connection:
         self._ready = False
         self._runner: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
-        self._watchers: list[Stream[Status]] = []
-        self._pushes: dict[str, list[Stream[dict[str, Any]]]] = {}
 
     # For the client
 
@@ -97,18 +97,6 @@ class Connection:
         """Send now or on the next link, and wait for the reply (`request_timeout`, offline time included)."""
         request = self._new_request(message, repeat=may_repeat(message) if repeat is None else repeat)
         return await self._reply(request, self._link if self._ready else None)
-
-    def watch_status(self) -> Stream[Status]:
-        """A stream of what `status` becomes."""
-        stream: Stream[Status] = Stream(16, "drop_oldest")
-        self._watchers = [*(known for known in self._watchers if not known.closed), stream]
-        return stream
-
-    def pushes(self, kind: str) -> Stream[dict[str, Any]]:
-        """A stream of the gateway's messages of one type."""
-        stream: Stream[dict[str, Any]] = Stream(self.options.buffer, "error")
-        self._pushes[kind] = [*(known for known in self._pushes.get(kind, ()) if not known.closed), stream]
-        return stream
 
     async def authenticate(self, token: str) -> User:
         """Become who `token` says, now and on later links."""
@@ -162,7 +150,7 @@ class Connection:
                 if final is not None:
                     self._finish(final)
                     return
-                self._set_status("reconnecting")
+                self.announcements.turn("reconnecting")
                 delay = self._backoff.delay(ending)
                 logger.info("%s: %s; next attempt in %.2f s", self.options.url, ending.reason, delay)
                 await self.options.clock.sleep(delay)
@@ -182,7 +170,7 @@ class Connection:
     async def _live(self) -> Ending:
         """One link, from opening it to its end."""
         try:
-            link = await open_link(self.options, await self.identity.bearer())
+            link = await open_link(self.options, await self._bearer())
         except LinkFailed as failure:
             return failure.ending
         self._link = link
@@ -200,6 +188,13 @@ class Connection:
             self._unlink()
             await link.close()
         return link.ending()
+
+    async def _bearer(self) -> str | None:
+        try:
+            return await self.identity.bearer()
+        except Exception as error:  # the program's own function: whatever it raises, the next attempt may succeed
+            logger.warning("%s: no token: %r", self.options.url, error)
+            raise LinkFailed(Ending(f"the token function failed: {error!r}")) from error
 
     def _unlink(self) -> None:
         self._link = self._tasks = None
@@ -229,7 +224,7 @@ class Connection:
         for request in self._outstanding.unsent_on(link):
             await self._transmit(request, link)
         self._ready = True
-        self._set_status("connected")
+        self.announcements.turn("connected")
         self._opened.set()
 
     async def _identify(self, link: Link) -> None:
@@ -253,14 +248,25 @@ class Connection:
     def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message["type"]
         answered = self._outstanding.settle(message)
+        if kind == "goodbye":
+            self._on_goodbye()
         if kind == "error" and not answered:
             logger.warning("%s: %s: %s", self.options.url, message.get("code"), message.get("message"))
         for part in self.parts:
             if kind in part.routes:
                 part.receive(message)
         if not answered:
-            for stream in self._pushes.get(kind, ()):
-                stream.push(message)
+            self.announcements.deliver(message)
+
+    def _on_goodbye(self) -> None:
+        """Start nothing new on this link: what is asked from now on waits for the next one."""
+        self._ready = False
+        if self._link is not None:
+            self.spawn(self._leave(self._link))
+
+    async def _leave(self, link: Link) -> None:
+        await self.options.clock.sleep(GOODBYE_TIMEOUT)
+        link.abort("the gateway said goodbye, but did not close")
 
     # Requests
 
@@ -309,21 +315,13 @@ class Connection:
     def _sessions(self) -> list[Session]:
         return [session for part in self.parts for session in part.sessions()]
 
-    def _set_status(self, status: Status) -> None:
-        if status != self.status:
-            self.status = status
-            for stream in self._watchers:
-                stream.push(status)
-
     def _finish(self, error: TidegateError) -> None:
         if self.error is not None:
             return
         self.error = error
-        self._set_status("closed")
+        self.announcements.turn("closed")
         for session in self._sessions():
             session.fail(error)
         self._outstanding.fail_all(error)
-        streams: list[Stream[Any]] = [*self._watchers, *(s for known in self._pushes.values() for s in known)]
-        for stream in streams:
-            stream.close()
+        self.announcements.close()
         self._opened.set()

@@ -8,7 +8,7 @@
     +-- Unreachable         nobody answered at the address on the first attempt
     +-- ClientClosed        the program itself closed the client, the room or the live query
     +-- StreamOverflow      the program read an iterator more slowly than messages came
-    +-- RowMismatch         a row does not fit the model it should be converted to
+    +-- ModelMismatch       a row or a message does not fit the model it should be converted to
 
 Invariant: every one of them says in `retryable` whether the same call may succeed later, so that a program needs no
 list of codes. This module knows neither sockets nor asyncio.
@@ -24,9 +24,9 @@ __all__ = [
     "ClientClosed",
     "ConnectionLost",
     "ConnectionRefused",
+    "ModelMismatch",
     "RequestRefused",
     "RequestTimeout",
-    "RowMismatch",
     "StreamOverflow",
     "TidegateError",
     "Unreachable",
@@ -135,11 +135,11 @@ class StreamOverflow(TidegateError):
         self.dropped = dropped
 
 
-class RowMismatch(TidegateError):
-    """A row cannot become the wanted model, such as one that a foreign program wrote against the schema."""
+class ModelMismatch(TidegateError):
+    """A row or a message cannot become the wanted model, such as one that a foreign program wrote."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("row_mismatch", message)
+        super().__init__("model_mismatch", message)
 
 
 def refusal(message: Mapping[str, Any]) -> RequestRefused:

@@ -7,6 +7,8 @@ Invariant: whatever goes wrong becomes an `Ending`, with a sentence a person can
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl as tls
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -117,8 +119,7 @@ async def open_link(options: Options, token: str | None) -> Link:
     headers = dict(options.headers)
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    socket = await _open_socket(options, headers)
-    link = Link(socket, options)
+    link = Link(await _open_socket(options, headers), options)
     try:
         async with asyncio.timeout(options.open_timeout):
             await link.expect_welcome()
@@ -147,7 +148,7 @@ async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConne
             max_size=MAX_MESSAGE,
             **secure,
         )
-    except InvalidURI as error:
+    except (InvalidURI, ValueError) as error:
         raise LinkFailed(Ending(str(error), refused=True)) from error
     except InvalidStatus as error:
         raise LinkFailed(_http_ending(options.url, error)) from error
@@ -155,11 +156,23 @@ async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConne
         reason = f"no answer from {options.url} within {options.open_timeout:g} s"
         raise LinkFailed(Ending(reason)) from error
     except OSError as error:
-        cause = error.strerror or error
-        reason = f"nothing listens at {options.url} ({cause}): is the gateway running? `tidegate serve` starts one"
-        raise LinkFailed(Ending(reason)) from error
+        raise LinkFailed(Ending(_unreachable(options.url, error))) from error
     except WebSocketException as error:
         raise LinkFailed(Ending(f"{options.url} does not answer as a WebSocket server: {error}")) from error
+
+
+def _unreachable(url: str, error: OSError) -> str:
+    cause = error.strerror or error
+    if isinstance(error, tls.SSLError):
+        return f"TLS with {url} failed: {error}"
+    if isinstance(error, socket.gaierror):
+        return f"the host of {url} is not known: {cause}"
+    # One host name may stand for several addresses; asyncio then gathers their refusals into one sentence.
+    if isinstance(error, ConnectionRefusedError) or "Multiple exceptions" in str(error):
+        return f"nothing listens at {url} ({cause}): is the gateway running? `tidegate serve` starts one"
+    if isinstance(error, ConnectionError):
+        return f"{url} hung up during the opening handshake: does it speak {url.partition(':')[0]}?"
+    return f"{url} can't be reached: {cause}"
 
 
 def _http_ending(url: str, error: InvalidStatus) -> Ending:

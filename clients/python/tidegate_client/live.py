@@ -64,7 +64,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
 
     @property
     def rows(self) -> Mapping[Key, RowT]:
-        """The rows by key, as they are now; RowMismatch if one does not fit the model."""
+        """The rows by key, as they are now; ModelMismatch if one does not fit the model."""
         rows = self.session.state.rows
         if self._model is None:
             return MappingProxyType(rows)  # type: ignore[arg-type]  # without a model, RowT is Row

@@ -38,11 +38,11 @@ class RoomState:
 
     def joined(self, reply: Mapping[str, Any]) -> PresenceChange:
         """The gateway's answer to `join`."""
-        asked = self.position is not None
         self.recovered = bool(reply.get("recovered", False))
-        self._gap = asked and not self.recovered
         self._replays = int(reply.get("replayed", 0))
         self._head = reply.get("position")
+        # Whoever is at the head missed nothing, even in a room that keeps no history to recover from.
+        self._gap = not self.recovered and self.position is not None and self.position != self._head
         if self._gap:
             self.position = self._spoken = None
         if self._replays == 0:
@@ -50,7 +50,7 @@ class RoomState:
         users = reply.get("users")
         return self._replace(users) if users is not None else PresenceChange()
 
-    def message(self, push: Mapping[str, Any]) -> Message | None:
+    def message(self, push: Mapping[str, Any]) -> Message[Any] | None:
         """Something was said; None if it was heard before."""
         position = push.get("position")
         if is_seen(self._spoken, position):
@@ -93,10 +93,10 @@ class RoomState:
         return tuple(msgspec.convert(user, Member, strict=False) for user in users)
 
 
-def read_message(push: Mapping[str, Any], *, replayed: bool = False, gap: bool = False) -> Message:
+def read_message(push: Mapping[str, Any], *, replayed: bool = False, gap: bool = False) -> Message[Any]:
     """A room message from its wire form. `from` alone is enough to know the sender."""
     sender = push.get("sender") or {"id": str(push.get("from", ""))}
-    return msgspec.convert({**push, "sender": sender, "replayed": replayed, "gap": gap}, Message, strict=False)
+    return msgspec.convert({**push, "sender": sender, "replayed": replayed, "gap": gap}, Message[Any], strict=False)
 
 
 def _member_id(entry: Any) -> str:

@@ -18,6 +18,7 @@ Row = dict[str, Any]
 Key = Any
 """A row's key: the bare value, or a tuple in the order of the key's properties if there are several."""
 RowT = TypeVar("RowT")
+DataT = TypeVar("DataT")
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +48,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     since: int = 0
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, Generic[DataT], frozen=True, kw_only=True):
     """Something said in a room."""
 
     room: str
     sender: Sender
-    data: Any
+    data: DataT
     time: int = 0
     """When the gateway took it, in milliseconds."""
     position: dict[str, Any] = {}
@@ -64,10 +65,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class History(Generic[DataT]):
     """A page of a room's past, oldest first. `more`: there are older ones still."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[Message[DataT], ...]
     more: bool
 
 

@@ -109,11 +109,8 @@ class Outstanding:
 
     def unsent_on(self, link: object) -> Iterator[Request]:
         """Requests that this connection has still to carry; requests added meanwhile are met as well."""
-        while True:
-            found = next((r for r in self._requests.values() if r.sent_on is not link and not r.bound), None)
-            if found is None:
-                return
-            yield found
+        while waiting := [r for r in self._requests.values() if r.sent_on is not link and not r.bound]:
+            yield from (request for request in waiting if request.ref in self._requests)
 
     def line_lost(self) -> None:
         """The connection is gone: keep what may go over the next one, fail the rest."""

@@ -41,7 +41,8 @@ class QuerySession(Session):
     def __init__(self, queries: Queries, line: Line, asked: dict[str, Any], state: RowsState) -> None:
         super().__init__(line)
         self._queries = queries
-        self._asked_rows = False
+        self._outdated = False
+        """What is being asked for is no longer what is wanted: ask again when the answer comes."""
         self.asked = asked
         self.state = state
         self.holders: list[Holder] = []
@@ -55,7 +56,7 @@ class QuerySession(Session):
         return f"subscription to {self.asked['resource']!r}"
 
     async def open(self) -> None:
-        self.asking, self._asked_rows = True, self.state.wanted
+        self.asking, self._outdated = True, False
         try:
             await self.line.call({"type": "subscribe", **self.asked, **self.state.resume()}, self._subscribed)
         finally:
@@ -65,6 +66,9 @@ class QuerySession(Session):
         self.subscription = None
         self.asking = False
         self.state.cut()
+
+    def withdraw(self) -> None:
+        self._queries.unsubscribe(self)
 
     def on_failed(self, error: TidegateError) -> None:
         self._queries.forget(self)
@@ -100,6 +104,7 @@ class QuerySession(Session):
         """Forget the rows, and subscribe again if there is a subscription: nothing of the old one may be mixed in."""
         self.state.forget()
         self.ready.clear()
+        self._outdated = self.asking
         if self.subscription is not None:
             self._queries.unsubscribe(self)
             self.line.start_session(self)
@@ -108,8 +113,8 @@ class QuerySession(Session):
         self.subscription, self.asking = str(reply["subscription"]), False
         if not self._queries.adopt(self):
             return
-        if self.state.wanted and not self._asked_rows:
-            self.want_rows()
+        if self._outdated:
+            self.start_anew()
             return
         self.state.subscribed(reply)
         if self.state.complete:

@@ -124,6 +124,7 @@ class Session:
         except UNREADABLE as error:
             logger.warning("%s: unreadable %r message: %r", self, message["type"], error)
             reason = f"{self}: a {message['type']!r} message can't be read: {error!r}"
+            self.withdraw()
             self.fail(TidegateError("invalid_message", reason))
 
     async def open(self) -> None:
@@ -132,6 +133,10 @@ class Session:
 
     def cut(self) -> None:
         """The line broke."""
+        raise NotImplementedError
+
+    def withdraw(self) -> None:
+        """Tell the gateway, if there is a connection, that this session listens no more."""
         raise NotImplementedError
 
     def on_failed(self, error: TidegateError) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
-from .errors import RowMismatch
+from .errors import ModelMismatch
 
 __all__ = ["decode", "encode", "plain", "read_as"]
 
@@ -43,12 +43,12 @@ def plain(value: Any) -> Any:
 
 
 def read_as(value: Any, model: type[T]) -> T:
-    """`value` as a `model`, ignoring properties the model does not know. `RowMismatch` if it does not fit."""
+    """`value` as a `model`, ignoring properties the model does not know. `ModelMismatch` if it does not fit."""
     hashable: Any = model
     try:
         return msgspec.convert(_known(value, _shape(hashable)), model, strict=False)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise RowMismatch(f"not a {getattr(model, '__name__', model)}: {error}") from error
+        raise ModelMismatch(f"not a {getattr(model, '__name__', model)}: {error}") from error
 
 
 @functools.cache

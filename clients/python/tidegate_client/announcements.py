@@ -1,0 +1,59 @@
+"""What a client tells whoever listens: how the line is, and messages of types that no room and no query takes.
+
+It knows neither where these come from nor who listens. Invariant: a slow listener delays nobody: of statuses it
+misses the oldest, of messages it is told how many it missed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .streams import Stream
+
+__all__ = ["Announcements", "Status"]
+
+Status = Literal["connecting", "connected", "reconnecting", "closed"]
+KEPT_STATUSES = 16
+"""Statuses kept for a listener."""
+
+
+class Announcements:
+    """The present status, and the streams of statuses and of messages by type."""
+
+    def __init__(self, buffer: int) -> None:
+        self.status: Status = "connecting"
+        self._buffer = buffer
+        self._statuses: list[Stream[Status]] = []
+        self._pushes: dict[str, list[Stream[dict[str, Any]]]] = {}
+
+    def statuses(self) -> Stream[Status]:
+        """A stream of what `status` becomes."""
+        stream: Stream[Status] = Stream(KEPT_STATUSES, "drop_oldest")
+        self._statuses = [*(known for known in self._statuses if not known.closed), stream]
+        return stream
+
+    def pushes(self, kind: str) -> Stream[dict[str, Any]]:
+        """A stream of the gateway's messages of one type."""
+        stream: Stream[dict[str, Any]] = Stream(self._buffer, "error")
+        self._pushes[kind] = [*(known for known in self._pushes.get(kind, ()) if not known.closed), stream]
+        return stream
+
+    def turn(self, status: Status) -> None:
+        """The line is now `status`."""
+        if status != self.status:
+            self.status = status
+            for stream in self._statuses:
+                stream.push(status)
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        """Hand a message to those who want its type."""
+        for stream in self._pushes.get(message["type"], ()):
+            stream.push(message)
+
+    def close(self) -> None:
+        """Nothing will be announced any more."""
+        for status_stream in self._statuses:
+            status_stream.close()
+        for streams in self._pushes.values():
+            for stream in streams:
+                stream.close()

@@ -6,9 +6,10 @@ can live anywhere in their project.
 
 from __future__ import annotations
 
-from tidegate.codegen.model import DERIVED, Collection
+from tidegate.codegen.model import Collection
 from tidegate.codegen.protocol_package import class_table
 from tidegate.codegen.python import BASE, docstring, formatted, models
+from tidegate.schema.lint_resources import DERIVED
 
 _RESOURCE_TYPES = '''
 class ResourceTypes(NamedTuple):

@@ -14,8 +14,6 @@ from tidegate.schema import Definition, Resource, Schemas, derive
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
 from tidegate.schema.walk import subschemas
 
-DERIVED = ("Create", "Update", "Filters", "Key")
-
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -75,11 +73,6 @@ def application(schemas: Schemas) -> Collection:
     found.rooms = {pattern: room.title for pattern, room in schemas.rooms.items()}
     _add_messages(found, schemas, False, names)
     return found
-
-
-def derived_names(title: str) -> list[str]:
-    """The names of the types derived from a row type."""
-    return [title + suffix for suffix in DERIVED]
 
 
 def _named(item: Definition, names: dict[str, str]) -> Named:

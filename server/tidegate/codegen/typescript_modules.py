@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.codegen.model import DERIVED, Collection
+from tidegate.codegen.model import Collection
 from tidegate.codegen.python import GENERATED
 from tidegate.codegen.typescript import declaration, literal, property_name
 from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
+from tidegate.schema.lint_resources import DERIVED
 
 _INFO = """\
 /** What an error code means. */

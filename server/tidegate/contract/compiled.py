@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
-from tidegate.schema.bundling import DIALECT
+from tidegate.schema.folder import DIALECT
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
 from tidegate.schema.walk import mapped
 

@@ -11,10 +11,10 @@ import json
 from typing import Any
 
 from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.folder import DIALECT
 from tidegate.schema.lint import lint
 from tidegate.schema.problem import SchemaError
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PROTOCOL_VERSION = 1
 """The version of the wire protocol. A change that an old client could not live with makes it 2."""
 

@@ -21,6 +21,9 @@ from tidegate.schema.resource import JsonSchema
 from tidegate.schema.walk import escape, mapped
 
 PROTOCOL_MARK = "types/error_code.schema.json"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TIDEGATE_DIALECT = re.compile(r"(.*/)?meta/[a-z_]+\.schema\.json").fullmatch
+"""Tidegate's own meta-schemas, by whatever path an editor finds them: draft 2020-12 and the annotations."""
 SUFFIXES = (".schema.json", ".json")
 
 
@@ -75,6 +78,7 @@ class _Links:
 
     def __init__(self, files: list[_File], inherited: tuple[Definition, ...], problems: list[Problem]) -> None:
         self._problems = problems
+        self._ids = {file.schema["$id"]: file.path for file in files if isinstance(file.schema.get("$id"), str)}
         self._keys: dict[tuple[str, str], str] = {(item.file, item.pointer): item.key for item in inherited}
         for file in files:
             self._keys[file.path, ""] = file.define(file.title, "", {}).key
@@ -102,7 +106,10 @@ class _Links:
 
     def _turn(self, path: str, pointer: str, reference: str) -> str:
         target, _, fragment = reference.partition("#")
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
+        if target in self._ids:
+            target = self._ids[target]
+        else:
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
         head = re.match(r"/\$defs/[^/]+", fragment)
         for start in ([head[0]] if head else []) + [""]:
             if (target, start) in self._keys:
@@ -147,6 +154,9 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
     if not isinstance(schema, dict):
         problems.append(Problem(relative, "", "a schema file holds one JSON object"))
         return None
+    dialect = str(schema.get("$schema", DIALECT))
+    if dialect.rstrip("#") != DIALECT and not TIDEGATE_DIALECT(dialect):
+        problems.append(Problem(relative, "/$schema", f"must be {DIALECT}"))
     if not isinstance(schema.get("$defs", {}), dict):
         problems.append(Problem(relative, "/$defs", "must be an object"))
         return None

@@ -1,11 +1,161 @@
-"""What makes a schema folder unusable, all of it at once. (first checks)"""
+"""Every reason why a schema folder cannot be used, with file and JSON pointer, all of them at once.
+
+It checks the schemas as schemas, titles, annotations, messages, rooms and resources. What a folder inherits from the
+protocol is not checked again.
+Invariant: schemas without problems can be bundled, compiled, generated from, and served.
+"""
 
 from __future__ import annotations
 
-from tidegate.schema.definition import Schemas
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import lru_cache
+from itertools import combinations
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, Registry, Validator
+
+from tidegate.schema.annotations import ANNOTATIONS, KNOWN, RULE_TEXT
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.folder import DIALECT
+from tidegate.schema.lint_resources import MODULE_NAMES, resource_problems
+from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
+from tidegate.schema.resource import JsonSchema
+from tidegate.schema.walk import pointer, subschemas
+
+KEYWORDS = frozenset({
+    "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary",
+    "additionalProperties", "allOf", "anyOf", "const", "contains", "contentEncoding", "contentMediaType",
+    "contentSchema", "default", "definitions", "dependentRequired", "dependentSchemas", "deprecated", "description",
+    "else", "enum", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "if", "items", "maxContains",
+    "maxItems", "maxLength", "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
+    "minimum", "multipleOf", "not", "oneOf", "pattern", "patternProperties", "prefixItems", "properties",
+    "propertyNames", "readOnly", "required", "then", "title", "type", "unevaluatedItems", "unevaluatedProperties",
+    "uniqueItems", "writeOnly",
+})  # fmt: skip
+_TITLE = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch
 
 
 def lint(schemas: Schemas) -> list[Problem]:
-    """Every problem of `schemas`."""
-    return sorted(set(schemas.problems))
+    """Every problem of `schemas`, in the order of files and pointers."""
+    own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
+    found = set(schemas.problems)
+    for check in (_schema_problems, _annotation_problems):
+        for item in own:
+            found |= set(check(item))
+        own = _sound(own, found)  # the meaning of what is malformed is not asked
+    found |= set(_title_problems(own))
+    found |= set(_message_problems(schemas, own))
+    found |= set(_room_problems(own))
+    found |= set(resource_problems(schemas, own))
+    if not found:
+        found |= set(_compile_problems(schemas, own))
+    return sorted(found)
+
+
+def _sound(items: list[Definition], found: set[Problem]) -> list[Definition]:
+    broken = {problem.file for problem in found}
+    return [item for item in items if item.file not in broken]
+
+
+def _schema_problems(item: Definition) -> Iterator[Problem]:
+    for error in _meta_validator().iter_errors(item.schema):
+        yield _at(item, pointer(error.instance_path), error.message)
+    for place, schema in subschemas(item.schema):
+        for word in schema if isinstance(schema, dict) else ():
+            if word not in KEYWORDS and not word.startswith("x-"):
+                yield _at(item, f"{place}/{word}", f"{word!r} is no keyword of JSON Schema{_meant(word, KEYWORDS)}")
+
+
+def _title_problems(own: list[Definition]) -> Iterator[Problem]:
+    first: dict[str, Definition] = {}
+    for item in own:
+        title = item.schema.get("title")
+        if title is None:
+            yield _at(item, "", "has no `title`")
+        elif not _TITLE(title):
+            yield _at(item, "/title", f"{title!r} is not PascalCase: it names generated types")
+        elif title in MODULE_NAMES and not item.protocol:
+            yield _at(item, "/title", f"{title!r} is a name of the generated modules themselves")
+        other = first.setdefault(item.key, item)
+        if other is not item:
+            yield _at(item, "/title", f"{item.title!r} is the title of {other.file}{other.pointer} already")
+
+
+def _annotation_problems(item: Definition) -> Iterator[Problem]:
+    allowed = ANNOTATIONS[item.kind] if item.is_file else {}
+    for word in filter(lambda word: word.startswith("x-"), item.schema):
+        if word in allowed:
+            for error in _validator(item.kind, word).iter_errors(item.schema[word]):
+                reason = RULE_TEXT if error.kind.name == "anyOf" and word == "x-access" else error.message
+                yield _at(item, f"/{word}{pointer(error.instance_path)}", reason)
+        elif word in KNOWN:
+            yield _at(item, f"/{word}", f"{word!r} has no meaning here")
+        elif meant := _meant(word, KNOWN):
+            yield _at(item, f"/{word}", f"{word!r} is no annotation of Tidegate{meant}")
+    if item.kind == "resources" and item.is_file and "x-resource" not in item.schema:
+        yield _at(item, "", 'has no `x-resource`: {"key": NAME} is the least')
+    if item.kind == "rooms" and item.is_file and "x-room" not in item.schema:
+        yield _at(item, "", 'has no `x-room`: {"pattern": "NAME-*"} is the least')
+
+
+def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    first: dict[tuple[str, str], Definition] = {
+        (item.kind, item.message_type or ""): item for item in schemas.definitions if item not in own and item.is_file
+    }
+    for item in own:
+        if item.kind not in {"client", "server"} or not item.is_file:
+            continue
+        if item.message_type is None:
+            yield _at(item, "/properties", "a message has a property `type` with a `const`")
+            continue
+        if "type" not in item.schema.get("required", ()):
+            yield _at(item, "/required", "`type` is required in a message")
+        other = first.setdefault((item.kind, item.message_type), item)
+        if other is not item:
+            whose = "the protocol's" if other.protocol and not item.protocol else other.file
+            yield _at(item, "/properties/type/const", f"{item.message_type!r} is the type of {whose} already")
+        reply = item.schema.get("x-reply")
+        if reply is not None and reply not in schemas.server:
+            yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}")
+
+
+def _room_problems(own: list[Definition]) -> Iterator[Problem]:
+    rooms = [item for item in own if item.kind == "rooms" and item.is_file]
+    for left, right in combinations(rooms, 2):
+        one, two = left.schema["x-room"]["pattern"], right.schema["x-room"]["pattern"]
+        if one == two or (OPEN not in {one, two} and overlap(one, two)):
+            yield _at(right, "/x-room/pattern", f"{two!r} overlaps {one!r} of {left.file}")
+
+
+def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    """What only a compiler notices, such as a pattern that is no regular expression."""
+    uri = "tidegate:lint"
+    registry = Registry([(uri, {"$schema": DIALECT, "$id": uri, "$defs": schemas.by_key})])
+    for item in own:
+        try:
+            Draft202012Validator({"$ref": f"{uri}#/$defs/{item.key}"}, registry=registry, offline=True)
+        except ValueError as error:
+            yield _at(item, "", str(error).splitlines()[0])
+
+
+def _at(item: Definition, place: str, reason: str) -> Problem:
+    return Problem(item.file, item.pointer + place, " ".join(reason.split()))
+
+
+def _meant(word: str, known: frozenset[str]) -> str:
+    close = get_close_matches(word, sorted(known), n=1, cutoff=0.75)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+@lru_cache(maxsize=1)
+def _meta_validator() -> Validator:
+    return Draft202012Validator({"$ref": DIALECT}, offline=True)
+
+
+@lru_cache(maxsize=32)
+def _validator(kind: Any, word: str) -> Validator:
+    schema: JsonSchema = ANNOTATIONS[kind][word]
+    return Draft202012Validator(schema, offline=True)

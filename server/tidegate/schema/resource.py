@@ -92,13 +92,13 @@ class RoomType:
 
 
 def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Resource:
-    """The resource that a linted row schema describes."""
+    """The resource that a row schema without malformed annotations describes."""
     rules = schema.get("x-resource", {})
     required = set(schema.get("required", ()))
     key = rules.get("key", ())
     return Resource(
         name=name,
-        title=schema["title"],
+        title=schema.get("title", ""),
         table=rules.get("table", name),
         key=(key,) if isinstance(key, str) else tuple(key),
         properties={

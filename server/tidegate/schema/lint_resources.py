@@ -1,0 +1,107 @@
+"""What must hold for a resource beyond the shape of its annotations: keys, references, tables, names of derived types.
+
+It takes well-formed schemas and annotations for granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.derive import SCALARS
+from tidegate.schema.problem import Problem
+from tidegate.schema.resource import Resource, read_resource
+from tidegate.schema.walk import escape
+
+DERIVED = ("Create", "Update", "Filters", "Key")
+"""What the names of a row's derived types end in."""
+MODULE_NAMES = frozenset(
+    {"App", "ClientMessages", "Replies", "ResourceTypes", "Resources", "RoomData", "Rooms", "ServerMessages"}
+)
+"""Names that the generated modules define themselves."""
+_COMBINERS = frozenset({"and", "or"})
+
+
+def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    """Every problem of the resources among `own`."""
+    files = [item for item in own if item.kind == "resources" and item.is_file]
+    resources = {item.name: read_resource(item.name, item.schema, schemas.by_key) for item in files}
+    complete = len(files) == sum(item.kind == "resources" and item.is_file for item in schemas.definitions)
+    tables: dict[str, str] = {}
+    titles = {item.title for item in schemas.definitions if not item.protocol}
+    for item in files:
+        resource = resources[item.name]
+        if item.schema.get("type") != "object" or not resource.properties:
+            yield Problem(item.file, "/type", "a row is an object with properties")
+            continue
+        yield from _name_problems(item, resource, titles)
+        yield from _key_problems(item, resource)
+        yield from _list_problems(item, resource)
+        if complete:
+            yield from _reference_problems(item, resource, resources)
+        yield from _rule_problems(item, resource)
+        other = tables.setdefault(resource.table.lower(), item.file)
+        if other != item.file:
+            yield Problem(item.file, "/x-resource/table", f"{resource.table!r} is the table of {other} already")
+
+
+def _name_problems(item: Definition, resource: Resource, titles: set[str]) -> Iterator[Problem]:
+    for taken in sorted(titles & {resource.title + suffix for suffix in DERIVED}):
+        yield Problem(item.file, "/title", f"{taken!r}, a type derived from this one, is a title already")
+
+
+def _key_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
+    for name in resource.key:
+        prop = resource.properties.get(name)
+        if prop is None:
+            yield Problem(item.file, "/x-resource/key", f"there is no property {name!r}")
+        elif not (prop.required or prop.read_only):
+            yield Problem(item.file, "/x-resource/key", f"{name!r} must be `required` or `readOnly`")
+        elif prop.type not in SCALARS or prop.nullable:
+            yield Problem(item.file, "/x-resource/key", f"{name!r} must be a string, a number or a boolean, never null")
+        elif prop.write_only:
+            yield Problem(item.file, "/x-resource/key", f"{name!r} is `writeOnly`: nobody could name such a row")
+
+
+def _list_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
+    for word, lists in (("unique", resource.unique), ("indexes", resource.indexes)):
+        for index, names in enumerate(lists):
+            for position, name in enumerate(names):
+                if name not in resource.properties:
+                    place = f"/x-resource/{word}/{index}/{position}"
+                    yield Problem(item.file, place, f"there is no property {name!r}")
+
+
+def _reference_problems(item: Definition, resource: Resource, resources: dict[str, Resource]) -> Iterator[Problem]:
+    for name, (target, prop) in resource.references.items():
+        place = f"/x-resource/references/{escape(name)}"
+        if name not in resource.properties:
+            yield Problem(item.file, place, f"there is no property {name!r}")
+        if target not in resources:
+            yield Problem(item.file, place, f"there is no resource {target!r}")
+        elif prop not in resources[target].properties:
+            yield Problem(item.file, place, f"{target!r} has no property {prop!r}")
+        elif not _identifies(resources[target], prop):
+            yield Problem(item.file, place, f"{prop!r} is neither the key of {target!r} nor unique there")
+
+
+def _identifies(resource: Resource, prop: str) -> bool:
+    return resource.key == (prop,) or (prop,) in resource.unique
+
+
+def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
+    for action, rule in resource.access.items():
+        if isinstance(rule, dict):
+            for name in _named(rule["where"]):
+                if name not in resource.properties:
+                    yield Problem(item.file, f"/x-access/{action}/where", f"there is no property {name!r}")
+
+
+def _named(where: object) -> Iterable[str]:
+    """The properties that a filter names, inside `and` and `or` too."""
+    if isinstance(where, list):
+        return (name for part in where for name in _named(part))
+    if not isinstance(where, dict):
+        return ()
+    combined = (name for word in _COMBINERS & where.keys() for name in _named(where[word]))
+    return [*(name for name in where if name not in _COMBINERS), *combined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -175,6 +176,40 @@ async def test_closed_before_the_answer_came(scripted: ScriptedGateway) -> None:
         position = {"epoch": "e", "seq": 1}
         await peer.reply(request, "subscribed", subscription="s1", resource="users", position=position, mode="live")
         assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
+
+
+async def test_given_up_and_wanted_again_before_the_answer_came(scripted: ScriptedGateway) -> None:
+    """A second subscribe would be answered with the same id, and the first one's end would end it."""
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        giving_up = begun(client.subscribe("users"))
+        request = await peer.expect("subscribe")
+        giving_up.cancel()
+        await asyncio.wait([giving_up])
+        wanting = begun(client.subscribe("users"))
+        await settle(client, peer)
+        about = {"subscription": "s1", "resource": "users", "position": {"epoch": "e", "seq": 1}, "mode": "snapshot"}
+        await peer.reply(request, "subscribed", **about)
+        await peer.snapshot("s1", {"id": 1})
+        assert list((await (await wanting).ready()).rows) == [1]
+        await settle(client, peer)
+
+
+async def test_filters_as_a_struct(scripted: ScriptedGateway) -> None:
+    class UserFilters(msgspec.Struct, omit_defaults=True):
+        status: str | msgspec.UnsetType = msgspec.UNSET
+        team: int | msgspec.UnsetType = msgspec.UNSET
+
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users", UserFilters(status="active")))
+        assert (await peer.subscribe("s1", "snapshot", 5))["filters"] == {"status": "active"}
+        await asking
+        listing = begun(client.resource("users").list(UserFilters(team=1)))
+        request = await peer.expect("list")
+        assert request["filters"] == {"team": 1}
+        await peer.reply(request, "rows", rows=[], position={"epoch": "e", "seq": 5})
+        assert await listing == []
 
 
 async def test_changes_only_then_someone_wants_the_rows_too(scripted: ScriptedGateway) -> None:

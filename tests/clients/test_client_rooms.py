@@ -119,6 +119,7 @@ async def test_messages_wait_until_the_room_is_joined_again(scripted: ScriptedGa
         lost = await peer.expect("message")
         peer = await reconnected(scripted, clock, peer)
         request = await peer.expect("join")
+        newer = begun(room.send("said while the room is being joined"))
         with pytest.raises(TimeoutError):  # nothing is said into a room that is not joined yet
             async with asyncio.timeout(0.05):
                 await peer.socket.recv()
@@ -127,6 +128,8 @@ async def test_messages_wait_until_the_room_is_joined_again(scripted: ScriptedGa
         assert again == lost
         await peer.reply(again, "sent", room="chat-1", position=at(1))
         assert await sending == at(1)
+        await peer.reply(await peer.expect("message"), "sent", room="chat-1", position=at(2))
+        assert await newer == at(2)
 
 
 async def test_a_gap_is_marked_in_the_stream(scripted: ScriptedGateway, clock: FakeClock) -> None:

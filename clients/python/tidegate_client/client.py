@@ -49,7 +49,7 @@ from .options import Options
 from .outstanding import WRITES
 from .positions import Position
 from .queries import Queries
-from .resource import Filters, Resource
+from .resource import Filters, Resource, plain_filters
 from .room import Room
 from .rooms import Presence, Rooms
 from .rows import key_properties
@@ -246,7 +246,7 @@ class Client:
         self._connection.check()
         if model is not None and fields is not None:
             raise ValueError("rows with only some fields do not fit a model: subscribe without one")
-        given = (("filters", plain(dict(filters or {}))), ("fields", list(fields or ())))
+        given = (("filters", plain_filters(filters)), ("fields", list(fields or ())))
         asked = {"resource": resource, **{name: value for name, value in given if value}}
         properties = key_properties(key or self._options.keys.get(resource, "id"))
         session = self._queries.session(asked, properties, wanted=snapshot)

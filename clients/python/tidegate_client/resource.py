@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from .errors import TidegateError
 from .live import LiveQuery
 from .models import Rows
@@ -18,8 +20,8 @@ from .wire import plain, read_as
 __all__ = ["Filters", "Resource", "Sort"]
 
 RowT = TypeVar("RowT")
-Filters = Mapping[str, Any]
-"""{"status": "active"} is equality; the operators are in the guide."""
+Filters = Mapping[str, Any] | msgspec.Struct
+"""{"status": "active"}: every property named must have the value given; or a generated Struct of filters."""
 Sort = str | Mapping[str, str]
 """A property's name, with a "-" before it for descending, or {"field": ..., "order": "asc" | "desc"}."""
 
@@ -59,7 +61,7 @@ class Resource(Generic[RowT]):
         """Rows that match. `count` counts all of them into `.total`; `fields` limits the properties (untyped only)."""
         return await self._rows(
             "list",
-            filters=dict(filters) if filters else None,
+            filters=plain_filters(filters),
             sort=[_sort_term(term) for term in sort] if sort is not None else None,
             limit=limit,
             offset=offset,
@@ -69,12 +71,12 @@ class Resource(Generic[RowT]):
 
     async def get(self, id: Any, *, fields: Sequence[str] | None = None) -> RowT | None:
         """The row with this key (an object for a key of several properties), or None."""
-        rows = await self._rows("get", id=id, fields=self._fields(fields))
+        rows = await self._rows("get", id=plain(id), fields=self._fields(fields))
         return rows[0] if rows else None
 
     async def get_many(self, ids: Iterable[Any], *, fields: Sequence[str] | None = None) -> Rows[RowT]:
         """The rows with these keys; those that do not exist are left out."""
-        return await self._rows("get", ids=list(ids), fields=self._fields(fields))
+        return await self._rows("get", ids=plain(list(ids)), fields=self._fields(fields))
 
     async def create(self, data: Any, *, key: str | None = None) -> RowT:
         """Add one row (a dict or a Struct) and return it as it was written."""
@@ -93,25 +95,25 @@ class Resource(Generic[RowT]):
         key: str | None = None,
     ) -> RowT:
         """Change the properties in `data`. `not_found`, or `conflict` unless the row has the values of `expect`."""
-        order = {"id": id, "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        order = {"id": plain(id), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
         return self._one(await self._rows("update", **order))
 
     async def update_many(
         self, ids: Iterable[Any], data: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None
     ) -> Rows[RowT]:
         """Change the same properties of several rows: all of them or, with `not_found` or `conflict`, none."""
-        order = {"ids": list(ids), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        order = {"ids": plain(list(ids)), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
         return await self._rows("update", **order)
 
     async def delete(self, id: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None) -> None:
         """Remove the row with this key. RequestRefused `not_found` or `conflict`."""
-        await self._call("delete", {"id": id, "if": _or_none(expect), "key": key or _new_key()})
+        await self._call("delete", {"id": plain(id), "if": _or_none(expect), "key": key or _new_key()})
 
     async def delete_many(
         self, ids: Iterable[Any], *, expect: Mapping[str, Any] | None = None, key: str | None = None
     ) -> None:
         """Remove several rows: all of them or none."""
-        await self._call("delete", {"ids": list(ids), "if": _or_none(expect), "key": key or _new_key()})
+        await self._call("delete", {"ids": plain(list(ids)), "if": _or_none(expect), "key": key or _new_key()})
 
     async def subscribe(self, filters: Filters | None = None, **options: Any) -> LiveQuery[RowT]:
         """A live query over this resource: `Client.subscribe` with this resource's model."""
@@ -140,6 +142,11 @@ class Resource(Generic[RowT]):
         return fields if fields is None else list(fields)
 
 
+def plain_filters(filters: Filters | None) -> dict[str, Any] | None:
+    """Filters as they go over the wire; None if they ask for nothing."""
+    return plain(dict(filters) if isinstance(filters, Mapping) else filters) or None
+
+
 def _sort_term(term: Sort) -> dict[str, str]:
     if isinstance(term, str):
         return {"field": term.removeprefix("-"), "order": "desc" if term.startswith("-") else "asc"}
@@ -147,7 +154,7 @@ def _sort_term(term: Sort) -> dict[str, str]:
 
 
 def _or_none(expect: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if expect is None else dict(expect)
+    return None if expect is None else plain(dict(expect))
 
 
 def _new_key() -> str:

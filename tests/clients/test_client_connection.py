@@ -418,3 +418,43 @@ async def test_nothing_is_left_running(scripted: ScriptedGateway) -> None:
     await scripted.stop()
     left = {task for task in asyncio.all_tasks() - before if "tidegate_client" in repr(task.get_stack())}
     assert left == set()
+
+
+async def test_an_attempt_that_nobody_waits_for_is_dropped(scripted: ScriptedGateway) -> None:
+    scripted.welcome = None
+    opening = begun(open_client(scripted.url, FakeClock()))
+    peer = await scripted.accept()
+    opening.cancel()
+    assert await peer.is_closed() == 1006
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+
+async def test_a_gateway_that_does_not_say_who_one_is_is_left(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    scripted.call_it("anon-1", identity="identity-1")
+    async with connect(scripted.url, clock=clock, random=lambda: 0.5) as client:
+        await (await scripted.accept()).close(4200)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.reply(await peer.expect("authenticate"), "authenticated", user={"nick": "x"})
+        assert await peer.is_closed() == 1006
+        assert client.status == "reconnecting"
+        await clock.pass_sleep(0.5)
+        await scripted.accept()
+
+
+async def test_a_fault_inside_ends_everything_instead_of_hanging(scripted: ScriptedGateway) -> None:
+    def chance() -> float:
+        raise ZeroDivisionError("no chance")
+
+    async with connect(scripted.url, random=chance) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("chat-1"))
+        await peer.join("chat-1")
+        room, asked = await joining, begun(client.ping())
+        await peer.expect("ping")
+        await peer.close(4100)
+        for waiting in (asked, anext(room), client.ping()):
+            with pytest.raises(TidegateError, match="no chance") as caught:
+                await waiting
+            assert caught.value.code == "internal"

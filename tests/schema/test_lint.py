@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,13 @@ BOUGHT: dict[str, Any] = {
 
 def sound() -> Folder:
     """An application's folder without a fault."""
-    return json.loads(
-        json.dumps(
-            {
-                "resources/users.schema.json": USERS,
-                "rooms/chat.schema.json": CHAT,
-                "client/buy.schema.json": BUY,
-                "server/bought.schema.json": BOUGHT,
-            }
-        )
+    return deepcopy(
+        {
+            "resources/users.schema.json": USERS,
+            "rooms/chat.schema.json": CHAT,
+            "client/buy.schema.json": BUY,
+            "server/bought.schema.json": BOUGHT,
+        }
     )
 
 

@@ -1,0 +1,506 @@
+"""What the contract makes of bytes: typed canonical requests, or refusals that name the place and the reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tidegate import schema
+from tidegate.contract import ApplicationRequest, BrokenOutput, Contract
+from tidegate.core.errors import MESSAGE_LIMIT, Refused
+from tidegate_protocol import (
+    CLIENT_MESSAGES,
+    CreateRequest,
+    Joined,
+    JoinRequest,
+    MessageRequest,
+    Pong,
+    RoomPosition,
+    SubscribeRequest,
+    UpdateRequest,
+)
+
+BUNDLE = schema.bundle(schema.load(Path(__file__).parents[2] / "schema"))
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return Contract(BUNDLE)
+
+
+def refusal(contract: Contract, message: Any) -> Refused:
+    payload = message if isinstance(message, bytes) else json.dumps(message).encode()
+    with pytest.raises(Refused) as caught:
+        contract.decode(payload)
+    return caught.value
+
+
+def decoded(contract: Contract, message: dict[str, Any]) -> Any:
+    return contract.decode(json.dumps(message).encode())
+
+
+def test_a_message_becomes_its_struct(contract: Contract) -> None:
+    request = decoded(contract, {"type": "join", "room": "lobby", "since": {"epoch": "e", "offset": 3}, "ref": 7})
+    assert request == JoinRequest(room="lobby", since=RoomPosition(epoch="e", offset=3), ref=7)
+
+
+def test_the_seeds_messages_are_accepted(contract: Contract) -> None:
+    assert decoded(contract, {"type": "join", "room": "users"}) == JoinRequest(room="users")
+    assert decoded(contract, {"type": "subscribe", "resource": "users", "filters": {"status": "active"}}) == (
+        SubscribeRequest(resource="users", filters={"status": "active"})
+    )
+    said = {"type": "message", "room": "users", "data": {"text": "Hello"}}
+    assert decoded(contract, said) == MessageRequest(room="users", data={"text": "Hello"})
+
+
+def test_every_request_type_has_a_struct_and_a_schema(contract: Contract) -> None:
+    assert set(CLIENT_MESSAGES) == set(BUNDLE["x-tidegate"]["client"])
+    for name in CLIENT_MESSAGES:
+        assert refusal(contract, {"type": name, "nonsense": 1}).code == "invalid_message"
+
+
+def test_keys_stay_what_they_are(contract: Contract) -> None:
+    """The lax conversion to Structs must not make a number of text."""
+    assert decoded(contract, {"type": "ping", "ref": "7"}).ref == "7"
+    assert decoded(contract, {"type": "get", "resource": "users", "id": 7.0}).id == 7
+    assert type(decoded(contract, {"type": "get", "resource": "users", "ids": [7.0]}).ids[0]) is int
+
+
+REFUSED: dict[str, tuple[Any, str, str | None, str | None]] = {
+    "unfinished": (b'{"type": "ping"', "invalid_json", None, None),
+    "not UTF-8": (b'{"type": "\xff"}', "invalid_json", None, None),
+    "empty": (b"", "invalid_json", None, None),
+    "an array": (b"[]", "invalid_json", None, None),
+    "NaN": (b'{"type": NaN}', "invalid_json", None, None),
+    "too deep to parse": (b"[" * 100_000, "invalid_json", None, None),
+    "no type": ({"room": "a"}, "invalid_message", "", "required"),
+    "type is an object": ({"type": {}}, "invalid_message", "/type", "type"),
+    "type is null": ({"type": None}, "invalid_message", "/type", "type"),
+    "unknown type": ({"type": "jion"}, "unknown_type", "/type", None),
+    "missing": ({"type": "join"}, "invalid_message", "", "required"),
+    "unexpected": ({"type": "join", "room": "a", "rooom": 1}, "invalid_message", "/rooom", "additionalProperties"),
+    "a typo before what it leaves out": (
+        {"type": "join", "rom": "a"},
+        "invalid_message",
+        "/rom",
+        "additionalProperties",
+    ),
+    "empty room": ({"type": "join", "room": ""}, "invalid_message", "/room", "minLength"),
+    "name with odd characters": (
+        {"type": "join", "room": "a", "a/b~c": 1},
+        "invalid_message",
+        "/a~1b~0c",
+        "additionalProperties",
+    ),
+    "inside a position": (
+        {"type": "join", "room": "a", "since": {"epoch": "e"}},
+        "invalid_message",
+        "/since",
+        "required",
+    ),
+    "ref is an object": ({"type": "ping", "ref": {}}, "invalid_message", "/ref", "anyOf"),
+    "ref too long": ({"type": "ping", "ref": "x" * 65}, "invalid_message", "/ref", "maxLength"),
+    "neither id nor ids": ({"type": "get", "resource": "users"}, "invalid_message", "", "required"),
+    "both id and ids": ({"type": "get", "resource": "users", "id": 1, "ids": [1]}, "invalid_message", "", "oneOf"),
+    "payload of a chat": ({"type": "message", "room": "chat-1", "data": {}}, "invalid_data", "/data", "required"),
+    "type in a payload": (
+        {"type": "message", "room": "chat-1", "data": {"text": 1}},
+        "invalid_data",
+        "/data/text",
+        "type",
+    ),
+    "payload that is no object": ({"type": "message", "room": "cursor-1", "data": 3}, "invalid_data", "/data", "type"),
+    "bound in a payload": (
+        {"type": "message", "room": "cursor-a", "data": {"x": 2, "y": 0}},
+        "invalid_data",
+        "/data/x",
+        "maximum",
+    ),
+    "no such resource": ({"type": "list", "resource": "people"}, "unknown_resource", "/resource", None),
+    "filter by nothing": (
+        {"type": "subscribe", "resource": "users", "filters": {"staet": "active"}},
+        "invalid_message",
+        "/filters/staet",
+        "additionalProperties",
+    ),
+    "filter by a secret": (
+        {"type": "subscribe", "resource": "users", "filters": {"password": "x"}},
+        "invalid_message",
+        "/filters/password",
+        "additionalProperties",
+    ),
+    "filter by another type": (
+        {"type": "list", "resource": "users", "filters": {"id": "1"}},
+        "invalid_message",
+        "/filters/id",
+        "type",
+    ),
+    "filter by a word that is not there": (
+        {"type": "list", "resource": "users", "filters": {"status": "atcive"}},
+        "invalid_message",
+        "/filters/status",
+        "enum",
+    ),
+    "filter by an operator": (
+        {"type": "list", "resource": "users", "filters": {"id": {"gt": 1}}},
+        "invalid_message",
+        "/filters/id",
+        "type",
+    ),
+    "null where there is none": (
+        {"type": "list", "resource": "users", "filters": {"name": None}},
+        "invalid_message",
+        "/filters/name",
+        "type",
+    ),
+    "filter of an unsubscribe": (
+        {"type": "unsubscribe", "resource": "users", "filters": {"x": 1}},
+        "invalid_message",
+        "/filters/x",
+        "additionalProperties",
+    ),
+    "sort by a secret": (
+        {"type": "list", "resource": "users", "sort": [{"field": "password"}]},
+        "invalid_message",
+        "/sort/0/field",
+        "enum",
+    ),
+    "sort by an array": (
+        {"type": "list", "resource": "tasks", "sort": [{"field": "tags"}]},
+        "invalid_message",
+        "/sort/0/field",
+        "enum",
+    ),
+    "fields with a secret": (
+        {"type": "get", "resource": "users", "id": 1, "fields": ["name", "password"]},
+        "invalid_message",
+        "/fields/1",
+        "enum",
+    ),
+    "key of another type": ({"type": "get", "resource": "users", "id": "1"}, "invalid_message", "/id", "type"),
+    "one of several keys": (
+        {"type": "delete", "resource": "users", "ids": [1, "2"]},
+        "invalid_message",
+        "/ids/1",
+        "type",
+    ),
+    "key that is an object": ({"type": "get", "resource": "users", "id": {"id": 1}}, "invalid_message", "/id", "type"),
+    "create without": (
+        {"type": "create", "resource": "users", "data": {"name": "A"}},
+        "invalid_data",
+        "/data",
+        "required",
+    ),
+    "create with a readOnly": (
+        {"type": "create", "resource": "users", "data": {"id": 1, "name": "A", "email": "a@example.com"}},
+        "invalid_data",
+        "/data/id",
+        "additionalProperties",
+    ),
+    "create of several": (
+        {
+            "type": "create",
+            "resource": "users",
+            "data": [{"name": "A", "email": "a@example.com"}, {"name": 1, "email": "b@example.com"}],
+        },
+        "invalid_data",
+        "/data/1/name",
+        "type",
+    ),
+    "create with a bad address": (
+        {"type": "create", "resource": "users", "data": {"name": "A", "email": "nobody"}},
+        "invalid_data",
+        "/data/email",
+        "format",
+    ),
+    "equal tags": (
+        {"type": "create", "resource": "tasks", "data": {"user_id": 1, "title": "t", "tags": ["a", "a"]}},
+        "invalid_data",
+        "/data/tags",
+        "uniqueItems",
+    ),
+    "update of a readOnly": (
+        {"type": "update", "resource": "users", "id": 1, "data": {"created_at": "2026-01-01T00:00:00Z"}},
+        "invalid_data",
+        "/data/created_at",
+        "additionalProperties",
+    ),
+    "update to null": (
+        {"type": "update", "resource": "users", "id": 1, "data": {"name": None}},
+        "invalid_data",
+        "/data/name",
+        "type",
+    ),
+    "expected secret": (
+        {"type": "update", "resource": "users", "id": 1, "data": {"name": "A"}, "if": {"password": "x"}},
+        "invalid_message",
+        "/if/password",
+        "additionalProperties",
+    ),
+    "a leap second": (
+        {"type": "update", "resource": "tasks", "id": 1, "data": {"due_at": "2016-12-31T23:59:60Z"}},
+        "invalid_data",
+        "/data/due_at",
+        "format",
+    ),
+    "a date without time": (
+        {"type": "update", "resource": "tasks", "id": 1, "data": {"due_at": "2016-12-31"}},
+        "invalid_data",
+        "/data/due_at",
+        "format",
+    ),
+    "a large integer": (
+        b'{"type":"message","room":"a","data":{"n":[1,12345678901234567890]}}',
+        "invalid_data",
+        "/data/n/1",
+        None,
+    ),
+    "an integer that loses digits": (
+        {"type": "create", "resource": "tasks", "data": {"user_id": 1e300, "title": "t"}},
+        "invalid_data",
+        "/data/user_id",
+        "maximum",
+    ),
+    "NUL": ({"type": "message", "room": "a", "data": ["b\0"]}, "invalid_data", "/data/0", None),
+    "NUL in a name": ({"type": "message", "room": "a", "data": {"b\0": 1}}, "invalid_data", "/data", None),
+    "NUL in a room": ({"type": "join", "room": "a\0"}, "invalid_message", "/room", None),
+    "too deep": (
+        b'{"type":"message","room":"a","data":' + b"[" * 32 + b"]" * 32 + b"}",
+        "invalid_data",
+        "/data" + "/0" * 31,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_wrong_is_refused_with_place_and_reason(contract: Contract, name: str) -> None:
+    message, code, pointer, keyword = REFUSED[name]
+    refused = refusal(contract, message)
+    assert (refused.code, refused.pointer, refused.keyword) == (code, pointer, keyword)
+    assert refused.message
+    if refused.errors:
+        first = refused.errors[0]
+        assert (first.pointer, first.keyword, first.message) == (pointer, keyword, refused.message)
+
+
+def test_the_deepest_that_is_allowed_passes(contract: Contract) -> None:
+    payload = b'{"type":"message","room":"a","data":' + b"[" * 31 + b"]" * 31 + b"}"
+    assert isinstance(contract.decode(payload), MessageRequest)
+
+
+def test_brackets_digits_and_backslashes_in_text_are_no_hazard(contract: Contract) -> None:
+    data = ["[" * 100, "{" * 100, "1" * 100, "\\u0000", 2**53 - 1, -(2**53 - 1), 1.5e300, 0.1234567890123456789]
+    assert decoded(contract, {"type": "message", "room": "a", "data": data}).data == data
+
+
+def test_a_refusal_carries_the_ref_whenever_one_can_be_read(contract: Contract) -> None:
+    assert refusal(contract, {"type": "join", "ref": 5}).ref == 5
+    assert refusal(contract, {"type": "nothing", "ref": "a"}).ref == "a"
+    assert refusal(contract, {"type": {}, "ref": "a"}).ref == "a"
+    assert refusal(contract, {"type": "list", "resource": "people", "ref": 6}).ref == 6
+    assert refusal(contract, {"type": "message", "room": "a", "data": "\0", "ref": 7}).ref == 7
+    assert refusal(contract, {"type": "get", "resource": "users", "id": "x", "ref": 8}).ref == 8
+
+
+@pytest.mark.parametrize("ref", [None, True, 1.5, "", "x" * 65, 2**53, [], {}])
+def test_an_invalid_ref_is_not_repeated(contract: Contract, ref: Any) -> None:
+    assert refusal(contract, {"type": "join", "ref": ref}).ref is None
+
+
+def test_at_most_ten_violations_and_all_of_them_short(contract: Contract) -> None:
+    many = {f"x{number}" + "y" * 1000: 1 for number in range(50)}
+    refused = refusal(contract, {"type": "join", "room": "a", **many})
+    assert len(refused.errors) == 10
+    assert all(len(violation.message) <= MESSAGE_LIMIT for violation in refused.errors)
+
+
+def test_a_refusal_never_repeats_the_value(contract: Contract) -> None:
+    secret = "correct horse battery staple"
+    for message in (
+        {"type": "message", "room": "chat-1", "data": {"text": [secret]}},
+        {"type": "message", "room": "chat-1", "data": secret},
+        {"type": "create", "resource": "users", "data": {"name": "A", "email": secret, "status": secret}},
+        {"type": "create", "resource": "users", "data": {"name": "A", "email": "a@example.com", "password": [secret]}},
+        {"type": "authenticate", "token": {"a": secret}},
+        {"type": secret},
+    ):
+        refused = refusal(contract, message)
+        assert secret not in refused.message
+        assert not any(secret in violation.message for violation in refused.errors)
+
+
+def test_all_that_is_wrong_with_a_payload_is_told(contract: Contract) -> None:
+    refused = refusal(
+        contract,
+        {
+            "type": "list",
+            "resource": "users",
+            "filters": {"id": "1", "x": 1},
+            "fields": ["y"],
+            "sort": [{"field": "z"}],
+        },
+    )
+    assert {(violation.pointer, violation.keyword) for violation in refused.errors} == {
+        ("/filters/id", "type"),
+        ("/filters/x", "additionalProperties"),
+        ("/fields/0", "enum"),
+        ("/sort/0/field", "enum"),
+    }
+
+
+def test_values_become_canonical(contract: Contract) -> None:
+    created = decoded(
+        contract,
+        {
+            "type": "create",
+            "resource": "tasks",
+            "data": [
+                {"user_id": 1.0, "title": "a", "due_at": "2026-01-31T13:00:00+01:00"},
+                {"user_id": 1, "title": "b", "due_at": "2026-01-31t12:00:00.1234567z"},
+                {"user_id": 1, "title": "c", "due_at": None},
+            ],
+        },
+    )
+    assert isinstance(created, CreateRequest)
+    assert created.data == [
+        {"user_id": 1, "title": "a", "due_at": "2026-01-31T12:00:00.000000Z"},
+        {"user_id": 1, "title": "b", "due_at": "2026-01-31T12:00:00.123456Z"},
+        {"user_id": 1, "title": "c", "due_at": None},
+    ]
+    assert isinstance(created.data, list)
+    assert type(created.data[0]["user_id"]) is int
+    updated = decoded(
+        contract,
+        {
+            "type": "update",
+            "resource": "tasks",
+            "id": 1,
+            "data": {"due_at": None, "notes": None},
+            "if": {"due_at": "0001-01-01T00:00:00-00:00"},
+        },
+    )
+    assert isinstance(updated, UpdateRequest)
+    assert updated.data == {"due_at": None, "notes": None}
+    assert updated.if_ == {"due_at": "0001-01-01T00:00:00.000000Z"}
+    listed = decoded(
+        contract, {"type": "subscribe", "resource": "users", "filters": {"created_at": "2026-01-31T12:00:00Z"}}
+    )
+    assert listed.filters == {"created_at": "2026-01-31T12:00:00.000000Z"}
+
+
+def test_rooms_get_the_rules_of_the_most_specific_pattern(contract: Contract) -> None:
+    patterns = {name: contract.room_type(name) for name in ("chat-1", "chat-", "cursor-x", "users", "xchat-1")}
+    assert {name: found.pattern for name, found in patterns.items() if found is not None} == {
+        "chat-1": "chat-*",
+        "chat-": "chat-*",
+        "cursor-x": "cursor-*",
+        "users": "*",
+        "xchat-1": "*",
+    }
+
+
+def test_what_the_gateway_says_is_checked_against_its_schema(contract: Contract) -> None:
+    contract.check_server(Pong(time=1, ref=1))
+    joined = Joined(room="a", position=RoomPosition(epoch="e", offset=1), recovered=False, replayed=0)
+    contract.check_server(joined)
+    joined.replayed = -1
+    with pytest.raises(BrokenOutput, match="/replayed"):
+        contract.check_server(joined)
+    with pytest.raises(BrokenOutput, match="no schema"):
+        contract.check_server(JoinRequest(room="a"))
+
+
+def test_encode_leaves_out_what_is_not_set(contract: Contract) -> None:
+    assert msgspec.json.decode(contract.encode(Pong(time=1))) == {"type": "pong", "time": 1}
+
+
+APPLICATION: dict[str, Any] = {
+    "resources/seats.schema.json": {
+        "title": "Seat",
+        "type": "object",
+        "x-resource": {"key": ["hall", "number"]},
+        "properties": {
+            "hall": {"type": "string", "format": "uuid"},
+            "number": {"type": "integer"},
+            "since": {"type": "array", "items": {"type": "string", "format": "date-time"}},
+        },
+        "required": ["hall", "number"],
+    },
+    "resources/halls.json": {
+        "title": "Hall",
+        "type": "object",
+        "x-resource": {"key": "id"},
+        "properties": {"id": {"$ref": "#/$defs/uuid"}, "anything": {}},
+        "required": ["id"],
+        "$defs": {"uuid": {"type": "string", "format": "uuid", "readOnly": True}},
+    },
+    "rooms/hall.schema.json": {"title": "HallNews", "x-room": {"pattern": "hall-*"}, "type": "string"},
+    "client/applaud.schema.json": {
+        "title": "Applaud",
+        "type": "object",
+        "x-reply": "sent",
+        "properties": {
+            "type": {"const": "applaud"},
+            "ref": {"$ref": "../types/ref.schema.json"},
+            "times": {"type": "integer"},
+        },
+        "required": ["type", "times"],
+        "additionalProperties": False,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    folder = tmp_path_factory.mktemp("application")
+    for path, content in APPLICATION.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(json.dumps(content))
+    return Contract(schema.bundle(schema.load(folder)))
+
+
+def test_an_applications_own_folder_replaces_the_sample(own: Contract) -> None:
+    assert sorted(own.resources) == ["halls", "seats"]
+    assert own.resources["seats"].key == ("hall", "number")
+    assert refusal(own, {"type": "list", "resource": "users"}).code == "unknown_resource"
+    assert own.hash != Contract(BUNDLE).hash
+
+
+def test_a_room_that_no_pattern_covers_is_refused(own: Contract) -> None:
+    assert own.room_type("lobby") is None
+    for message in ({"type": "join", "room": "lobby"}, {"type": "message", "room": "lobby", "data": 1}):
+        refused = refusal(own, message)
+        assert (refused.code, refused.pointer) == ("unknown_room", "/room")
+    assert decoded(own, {"type": "message", "room": "hall-1", "data": "news"}).data == "news"
+
+
+def test_a_message_of_the_applications_own(own: Contract) -> None:
+    request = decoded(own, {"type": "applaud", "times": 3, "ref": 1})
+    assert request == ApplicationRequest(type="applaud", ref=1, message={"type": "applaud", "times": 3, "ref": 1})
+    assert refusal(own, {"type": "applaud", "tims": 3}).pointer == "/tims"
+
+
+def test_composite_keys_are_objects(own: Contract) -> None:
+    upper = "123E4567-E89B-12D3-A456-426614174000"
+    request = decoded(own, {"type": "get", "resource": "seats", "ids": [{"hall": upper, "number": 3.0}]})
+    assert request.ids == [{"hall": upper.lower(), "number": 3}]
+    assert refusal(own, {"type": "get", "resource": "seats", "id": 3}).pointer == "/id"
+    assert refusal(own, {"type": "get", "resource": "seats", "id": {"hall": upper}}).keyword == "required"
+
+
+def test_uuid_keys_are_lower_case(own: Contract) -> None:
+    upper = "123E4567-E89B-12D3-A456-426614174000"
+    assert decoded(own, {"type": "get", "resource": "halls", "id": upper}).id == upper.lower()
+    assert decoded(own, {"type": "delete", "resource": "halls", "ids": [upper]}).ids == [upper.lower()]
+    assert refusal(own, {"type": "get", "resource": "halls", "id": "x"}).keyword == "format"
+
+
+def test_items_of_arrays_become_canonical(own: Contract) -> None:
+    data = {"hall": "123e4567-e89b-12d3-a456-426614174000", "number": 1, "since": ["2026-01-31T12:00:00Z"]}
+    request = decoded(own, {"type": "create", "resource": "seats", "data": data})
+    assert request.data["since"] == ["2026-01-31T12:00:00.000000Z"]

@@ -10,10 +10,11 @@ from tidegate.codegen.application_package import application_package
 from tidegate.codegen.model import application, protocol
 from tidegate.codegen.output import OutputError, compare, write
 from tidegate.codegen.protocol_package import PACKAGE, protocol_package
+from tidegate.codegen.python import GENERATED
 from tidegate.codegen.typescript_modules import application_module, protocol_module
 from tidegate.schema import Schemas, bundle, contract_hash, dump
 
-__all__ = ["OutputError", "compare", "generate", "write"]
+__all__ = ["GENERATED", "OutputError", "compare", "generate", "write"]
 
 
 def generate(schemas: Schemas) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 It owns the folders it writes (python/app_contract, typescript, ...) whole: a file in one of them that is not generated
 any more goes. A file there that was never generated stops it, for it is somebody's work.
-Invariant: everything is written beside the old output before the first old file is replaced.
+Invariant: everything is written beside the old output first, and a failure puts the old output back.
 """
 
 from __future__ import annotations
@@ -38,13 +38,20 @@ def write(files: Mapping[str, str], out: Path) -> list[str]:
     changed = [path for path, text in files.items() if not _same(out / path, text)]
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".generate-", dir=out) as staging:
+        new, old = Path(staging, "new"), Path(staging, "old")
         for path in changed:
-            _put(Path(staging) / path, files[path])
-        for path in changed:
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            (Path(staging) / path).replace(out / path)
-    for path in stale:
-        (out / path).unlink()
+            _put(new / path, files[path])
+        done: list[str] = []
+        try:
+            for path in [*stale, *changed]:
+                _move(out / path, old / path)
+                done.append(path)
+                _move(new / path, out / path)
+        except BaseException:
+            for path in reversed(done):
+                _move(out / path, new / path)
+                _move(old / path, out / path)
+            raise
     return sorted([*changed, *stale])
 
 
@@ -78,6 +85,13 @@ def _generated(path: str, place: Path) -> bool:
 
 def _same(place: Path, text: str) -> bool:
     return place.is_file() and place.read_bytes() == text.encode()
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file, if there is one, within one file system."""
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
 
 
 def _put(place: Path, text: str) -> None:

@@ -46,7 +46,7 @@ def create_schema(resource: Resource) -> JsonSchema:
     return {
         **{word: value for word, value in resource.schema.items() if word in _WHOLE_ROW},
         **_closed(
-            {prop.name: _value(prop) for prop in writable(resource)},
+            {prop.name: _value(resource, prop) for prop in writable(resource)},
             [prop.name for prop in writable(resource) if prop.required and not prop.has_default],
         ),
     }
@@ -57,14 +57,14 @@ def update_schema(resource: Resource) -> JsonSchema:
 
     Conditions on the row as a whole (allOf, if, dependentRequired ...) cannot be asked of a part and are left out.
     """
-    return _closed({prop.name: _changed_value(prop) for prop in writable(resource)})
+    return _closed({prop.name: _changed_value(resource, prop) for prop in writable(resource)})
 
 
 def key_schema(resource: Resource) -> JsonSchema:
     """What identifies a row: the value of its key, or an object for a key of several properties."""
     if len(resource.key) == 1:
-        return _value(resource.key_properties[0])
-    return _closed({prop.name: _value(prop) for prop in resource.key_properties}, list(resource.key))
+        return _value(resource, resource.key_properties[0])
+    return _closed({prop.name: _value(resource, prop) for prop in resource.key_properties}, list(resource.key))
 
 
 def row_schema(resource: Resource) -> JsonSchema:
@@ -93,15 +93,21 @@ def _closed(properties: dict[str, JsonSchema], required: list[str] | None = None
     return {"type": "object", "properties": properties, "required": required or [], "additionalProperties": False}
 
 
-def _value(prop: Property) -> JsonSchema:
+def _value(resource: Resource, prop: Property) -> JsonSchema:
     """The property's schema as a condition on a value, integers kept within what JSON readers keep exact."""
-    schema = {word: value for word, value in prop.schema.items() if word not in _ASIDE}
-    return _bounded(schema) if prop.type == "integer" else schema
+    written = resource.schema["properties"][prop.name]
+    if prop.type == "integer":
+        return _bounded(_without_asides(prop.schema))
+    return _without_asides(written if isinstance(written, dict) else prop.schema)
 
 
-def _changed_value(prop: Property) -> JsonSchema:
-    clearable = prop.column_nullable and not prop.nullable
-    return _with_null(_value(prop)) if clearable else _value(prop)
+def _changed_value(resource: Resource, prop: Property) -> JsonSchema:
+    value = _value(resource, prop)
+    return _with_null(value) if prop.column_nullable and not prop.nullable else value
+
+
+def _without_asides(schema: JsonSchema) -> JsonSchema:
+    return {word: value for word, value in schema.items() if word not in _ASIDE}
 
 
 def _filter_value(prop: Property) -> JsonSchema:

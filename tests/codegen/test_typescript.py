@@ -1,0 +1,140 @@
+"""The generated TypeScript compiles under --strict, and its types refuse what the gateway refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tidegate import codegen, schema
+from tidegate.codegen.typescript import jsdoc, type_of
+
+ROOT = Path(__file__).parents[2]
+TSC = ROOT / "clients/typescript/node_modules/.bin/tsc"
+OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--exactOptionalPropertyTypes"]
+
+SAMPLE_USE = """
+import type { App, Resources, RoomData, User, UserFilters, UserUpdate } from "./app.js";
+import { CONTRACT } from "./app.js";
+import type { ClientMessages, ErrorCode, JoinRequest, Joined, Replies, ServerMessages } from "./protocol.js";
+import { CLOSES, ERRORS, PROTOCOL_VERSION } from "./protocol.js";
+
+const join: ClientMessages["join"] = { type: "join", room: "a", since: { epoch: "e", offset: 1 } };
+const same: JoinRequest = join;
+const reply: Replies["join"] = {} as Joined;
+const pushed: ServerMessages["message"]["from"] = "1";
+const temporary: boolean = ERRORS.unavailable.temporary;
+const come: "never" | "backoff" | "resume" = CLOSES[4201].reconnect;
+const code: ErrorCode = "conflict";
+const version: 1 = PROTOCOL_VERSION;
+const hash: string = CONTRACT;
+const chat: RoomData<"chat-7"> = { text: "hello" };
+const cursor: RoomData<`cursor-${string}`> = { x: 0, y: 1 };
+const open: RoomData<"users"> = { anything: [1] };
+const filters: Resources["users"]["filters"] = { status: "active" };
+const key: App["resources"]["tasks"]["key"] = 7;
+const cleared: Resources["tasks"]["update"] = { notes: null };
+
+// @ts-expect-error: no such property
+const typo: UserFilters = { staet: "active" };
+// @ts-expect-error: no such word
+const word: UserFilters = { status: "atcive" };
+// @ts-expect-error: a secret is not sent
+const secret: unknown = ({} as User).password;
+// @ts-expect-error: readOnly
+const written: UserUpdate = { created_at: "" };
+// @ts-expect-error: not what is said there
+const said: RoomData<"chat-7"> = { txt: "hello" };
+// @ts-expect-error: room is missing
+const incomplete: ClientMessages["join"] = { type: "join" };
+// @ts-expect-error: no such code
+const wrong: ErrorCode = "conflicts";
+"""
+
+OWN: dict[str, Any] = {
+    "resources/orders.json": {
+        "title": "Order",
+        "description": "Ends a comment */ early.\nTwo lines.",
+        "type": "object",
+        "x-resource": {"key": ["shop", "number"]},
+        "properties": {
+            "shop": {"type": "string"},
+            "number": {"type": "integer"},
+            "ship-to": {"type": ["string", "null"]},
+            "pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}]},
+            "lines": {"type": "array", "items": {"type": "object", "properties": {"sku": {"enum": ["a", 1, None]}}}},
+            "either": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "number"]}}]},
+            "map": {"type": "object", "additionalProperties": {"type": "number"}},
+            "never": False,
+        },
+        "required": ["shop", "number"],
+    },
+    "rooms/order.json": {"title": "OrderNews", "x-room": {"pattern": "order-*-$`\\*"}, "type": "string"},
+    "rooms/lobby.json": {"title": "LobbyNews", "x-room": {"pattern": "lobby"}, "allOf": [{"type": "string"}]},
+    "client/pay.json": {
+        "title": "PayRequest",
+        "type": "object",
+        "x-reply": "rows",
+        "properties": {"type": {"const": "pay"}, "ref": {"$ref": "../types/ref.schema.json"}},
+        "required": ["type"],
+    },
+}
+OWN_USE = """
+import type { ClientMessages, OrderKey, Replies, Resources, RoomData } from "./app.js";
+
+const key: OrderKey = { shop: "s", number: 1 };
+const row: Resources["orders"]["row"] = { ...key, "ship-to": null, map: { a: 1 }, either: ["a", 1] };
+const news: RoomData<"order-7-$`\\\\x"> = "text";
+const lobby: RoomData<"lobby"> = "text";
+const pay: ClientMessages["pay"] = { type: "pay", ref: 3 };
+const rows: Replies["pay"]["type"] = "rows";
+// @ts-expect-error: no pattern covers it
+const nowhere: RoomData<"hall"> = "text";
+// @ts-expect-error: half a key
+const half: OrderKey = { shop: "s" };
+"""
+
+
+def compile_strictly(folder: Path, files: dict[str, str], use: str) -> None:
+    for name, text in {**files, "use.ts": use, "package.json": '{"type": "module"}'}.items():
+        (folder / name).write_text(text)
+    assert TSC.is_file(), "no TypeScript compiler: run `make setup-node`"
+    sources = sorted(path.name for path in folder.glob("*.ts"))
+    done = subprocess.run([TSC, *OPTIONS, *sources], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def modules(folder: Path) -> dict[str, str]:
+    files = codegen.generate(schema.load(folder))
+    return {path.rpartition("/")[2]: text for path, text in files.items() if path.endswith(".ts")}
+
+
+def test_the_sample_compiles_and_refuses(tmp_path: Path) -> None:
+    compile_strictly(tmp_path, modules(ROOT / "schema"), SAMPLE_USE)
+
+
+def test_an_applications_own_contract_compiles_and_refuses(tmp_path: Path) -> None:
+    folder = tmp_path / "schema"
+    for path, content in OWN.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(json.dumps(content))
+    compile_strictly(tmp_path, modules(folder), OWN_USE)
+
+
+def test_types_of_single_schemas() -> None:
+    assert type_of({}, "") == "unknown"
+    assert type_of(True, "") == "unknown"
+    assert type_of(False, "") == "never"
+    assert type_of({"type": ["string", "null"]}, "") == "string | null"
+    assert type_of({"enum": ["a", 1, None]}, "") == '"a" | 1 | null'
+    assert type_of({"type": "array", "items": {"type": ["string", "null"]}}, "") == "(string | null)[]"
+    assert type_of({"type": "array", "items": {"enum": ["a | b"]}}, "") == '("a | b")[]'
+    assert type_of({"type": "object"}, "") == "{ [property: string]: unknown }"
+    assert type_of({"oneOf": [{"type": "string"}, {}]}, "") == "unknown"
+    assert type_of({"$ref": "#/$defs/User"}, "") == "User"
+    assert type_of({"$ref": "#/$defs/User/properties/name"}, "") == "unknown"
+
+
+def test_a_comment_cannot_be_left() -> None:
+    assert "*/ alert" not in jsdoc({"description": "*/ alert()"}, "")

@@ -29,12 +29,14 @@ from tidegate.net.listener import Listener, TransportSettings
 from tidegate.net.outbox import Outbox
 from tidegate.net.pages import routes
 from tidegate.net.timers import Wheel
-from tidegate.store import SqliteStore
+from tidegate.store import SqliteStore, StoreError
 from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
 
 TICK_S = 0.05
+MAX_HISTORY, MAX_IDS = 1000, 1000
+"""As the schema has them (client/history, types/row_keys)."""
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway come back spread over this many seconds."""
 
@@ -53,7 +55,10 @@ async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: 
     Raises ConfigError for settings it cannot run with: a broken schema, a database that was not migrated, a taken port.
     """
     contract = load_contract(settings)
-    store = await SqliteStore.open(settings.database, contract.resources)
+    try:
+        store = await SqliteStore.open(settings.database, contract.resources)
+    except StoreError as error:
+        raise ConfigError(str(error)) from None
     try:
         await _run(settings, contract, store, ready)
     finally:
@@ -87,7 +92,6 @@ async def _run(settings: Settings, contract: Contract, store: SqliteStore, ready
         log.info("stopping", extra={"connections": len(gateway.sessions)})
         gateway.say_goodbye(4201, "the gateway restarts", lambda: random.uniform(0, STAMPEDE_S))  # noqa: S311  # spread
         await listener.stop(settings.graceful_stop)
-        gateway.stop()
     wheel.close()
 
 
@@ -106,6 +110,8 @@ async def _gateway(settings: Settings, contract: Contract, store: SqliteStore, o
         max_rooms=settings.max_rooms,
         max_subscriptions=settings.max_subscriptions,
         max_page=settings.max_page,
+        max_history=MAX_HISTORY,
+        max_ids=MAX_IDS,
     )
     return Gateway(
         contract=contract,

@@ -34,13 +34,14 @@ def text_frame(payload: bytes) -> bytes:
 class Client(asyncio.Protocol):
     """One connection. `frames` counts the frames that came since the handshake."""
 
-    __slots__ = ("_buffer", "_opened", "_skip", "_waiter", "_wanted", "frames", "last", "transport")
+    __slots__ = ("_buffer", "_opened", "_skip", "_waiter", "_wanted", "frames", "last", "opened", "transport")
 
     def __init__(self) -> None:
         self.frames = 0
         self.last = b""
         self._buffer = b""
         self._opened = False
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._wanted = 0
         self._waiter: asyncio.Future[None] | None = None
 
@@ -59,6 +60,7 @@ class Client(asyncio.Protocol):
             if b" 101 " not in buffer[:end]:
                 raise ConnectionError(buffer[:end].decode("latin-1"))
             self._opened = True
+            self.opened.set_result(None)
             buffer = buffer[end + 4 :]
         self._buffer = self._count(buffer)
         if self._waiter is not None and self.frames >= self._wanted:
@@ -104,6 +106,7 @@ class Client(asyncio.Protocol):
 
 async def connect(port: int) -> Client:
     _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+    await client.opened
     return client
 
 

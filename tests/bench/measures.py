@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from tests.bench.load import Client, Meter, connect, connect_many
 
 PAYLOAD = "x" * 100
+PATIENCE_S = 120.0
+"""Seconds after which a measure has failed rather than been slow."""
 ROOM = "chat-bench"
 SAY = {"type": "message", "room": ROOM, "data": {"text": PAYLOAD}}
 PING = {"type": "ping", "ref": 1}
+ALONE = {"type": "message", "alone": True}
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,10 @@ class Server:
     greeting: int
     joining: bool
 
-    async def join(self, client: Client) -> None:
+    async def join(self, client: Client, room: str = ROOM) -> None:
         await client.until(self.greeting)
         if self.joining:
-            client.send({"type": "join", "room": ROOM, "presence": "none", "ref": 0})
+            client.send({"type": "join", "room": room, "presence": "none", "ref": 0})
             await client.until(self.greeting + 1)
 
 
@@ -56,18 +59,25 @@ async def fan_out(server: Server, receivers: int, in_flight: int, rounds: int) -
     return cost / (receivers * in_flight)
 
 
-async def round_trip(server: Server, message: dict[str, object], replies: int, rounds: int) -> float:
-    """Server microseconds from a request to its answer, one client, one request in flight."""
-    client = (await crowd(server, 1))[0]
+async def round_trip(server: Server, message: dict[str, object], rounds: int, clients: int = 32) -> float:
+    """Server microseconds a request: `clients` that each have one in flight, so that none waits for a processor to wake.
+
+    A client that speaks in a room is alone in it.
+    """
+    asking = await connect_many(server.port, clients)
+    for number, client in enumerate(asking):
+        await server.join(client, f"{ROOM}-{number}")
+    frames = [text_frame(json.dumps(message | ROOM_OF(message, number)).encode()) for number in range(clients)]
 
     async def one_round() -> None:
-        wanted = client.frames + replies
-        client.send(message)
-        await client.until(wanted)
+        wanted = [client.frames + 1 for client in asking]
+        for client, frame in zip(asking, frames, strict=True):
+            client.transport.write(frame)
+        await asyncio.gather(*(client.until(count) for client, count in zip(asking, wanted, strict=True)))
 
     cost = await _cost(one_round, rounds, Meter(server.pid))
-    await close([client])
-    return cost
+    await close(asking)
+    return cost / clients
 
 
 async def connections(server: Server, count: int) -> tuple[float, float]:
@@ -104,6 +114,7 @@ async def _cost(one_round: Callable[[], Awaitable[None]], rounds: int, meter: Me
     for _ in range(max(1, rounds // 10)):
         await one_round()
     before = meter.cpu_us()
-    for _ in range(rounds):
-        await one_round()
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in range(rounds):
+            await one_round()
     return (meter.cpu_us() - before) / rounds

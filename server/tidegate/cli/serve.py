@@ -8,7 +8,7 @@ import logging
 import sys
 
 from tidegate import config
-from tidegate.config import ConfigError, Settings
+from tidegate.config import Settings
 
 EPILOG = """\
 examples:
@@ -53,10 +53,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr
         )
-    try:
-        asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
-    except app.CannotServe as error:
-        raise ConfigError(str(error)) from None
+    asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
     return 0
 
 

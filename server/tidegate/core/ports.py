@@ -64,7 +64,7 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; None if not counted."""
+    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; else None."""
 
     rows: list[Row]
     seq: int

@@ -1,0 +1,63 @@
+"""Database URLs and SQLite connections with the settings that Tidegate relies on.
+
+apsw's wheel carries its own SQLite, with the fixes that a system's may lack. It knows no tables.
+Invariant: every connection of ours is in WAL mode with synchronous FULL: an acknowledged commit survives a power cut.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+from playhouse.apsw_ext import APSWDatabase
+
+from tidegate.store.errors import StoreError
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a writer waits for another program that holds the lock."""
+
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+    "busy_timeout": BUSY_TIMEOUT_MS,
+}
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of `sqlite:///relative.db` or `sqlite:////absolute.db`. Raises StoreError for any other URL."""
+    if url.startswith(("postgresql://", "postgres://")):
+        raise StoreError("this release keeps its rows in SQLite: use sqlite:///relative.db or sqlite:////absolute.db")
+    if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
+        raise StoreError(f"database: {url!r} is not sqlite:///relative.db or sqlite:////absolute.db")
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def connect(path: Path) -> apsw.Connection:
+    """A connection of the calling thread's own. Raises StoreError where the file cannot be opened."""
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        for name, value in PRAGMAS.items():
+            connection.pragma(name, value)
+    except apsw.Error as error:
+        raise StoreError(f"database {path}: {error}") from None
+    return connection
+
+
+def peewee_database(path: Path) -> APSWDatabase:
+    """The same file as a peewee database, for definitions and migrations."""
+    if not path.parent.is_dir():
+        raise StoreError(f"database: there is no folder {path.parent}")
+    return APSWDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"

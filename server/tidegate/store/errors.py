@@ -1,0 +1,11 @@
+"""What can be wrong with a database, for an operator: each text says what to type next."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The database cannot be used as it is."""
+
+
+class Unmigrated(StoreError):
+    """The database lacks something that the schema needs."""

@@ -1,0 +1,106 @@
+"""The change feed: a thread that reads the log on from where it is and hands batches to the loop.
+
+It learns of other programs' commits from `PRAGMA data_version`, of ours from the writer. It never runs ahead of the
+loop by more than one batch.
+Invariant: every committed change is delivered exactly once, in order of `seq`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tidegate.core.ports import Change
+from tidegate.store.changelog import LOG
+from tidegate.store.database import connect
+from tidegate.store.reader import COLUMNS, Reader, head
+
+log = logging.getLogger("tidegate.feed")
+
+POLL_S = 0.04
+BATCH = 500
+
+Deliver = Callable[[Sequence[Change], int], None]
+
+
+class Feed:
+    """Owns its thread and its connection from `start` to `close`."""
+
+    def __init__(self, path: Path, reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        self._reader = reader
+        self._loop = loop
+        self._wake = threading.Event()
+        self._taken = threading.Event()
+        self._ended = False
+        self._at = 0
+        self._deliver: Deliver
+        self._thread = threading.Thread(target=self._run, name="tidegate-feed")
+
+    def start(self, after: int, deliver: Deliver) -> None:
+        """Deliver what comes after `after`."""
+        self._at, self._deliver = after, deliver
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something was committed; may be called in any thread."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the thread. Blocks for at most one batch."""
+        self._ended = True
+        self._wake.set()
+        self._taken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        connection = connect(self._path)
+        version = None
+        try:
+            while not self._ended:
+                woken = self._wake.wait(POLL_S)
+                self._wake.clear()
+                try:
+                    seen = connection.pragma("data_version")
+                    if woken or seen != version:
+                        self._catch_up(connection)
+                        version = seen
+                except apsw.Error:
+                    log.exception("the change log could not be read; it will be tried again")
+        finally:
+            connection.close()
+
+    def _catch_up(self, connection: apsw.Connection) -> None:
+        while not self._ended:
+            with connection:
+                newest = head(connection)
+                found: list[tuple[Any, ...]] = connection.execute(
+                    f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    (self._at, newest, BATCH),
+                ).fetchall()
+            if newest <= self._at:
+                return
+            upto = found[-1][0] if len(found) == BATCH else newest
+            self._hand_over(self._reader.decoded(found), upto)
+            self._at = upto
+
+    def _hand_over(self, changes: Sequence[Change], upto: int) -> None:
+        """Give the loop a batch and wait until it took it."""
+        self._taken.clear()
+        self._loop.call_soon_threadsafe(self._take, changes, upto)
+        while not self._taken.wait(1.0) and not self._ended:
+            pass
+
+    def _take(self, changes: Sequence[Change], upto: int) -> None:
+        try:
+            if not self._ended:
+                self._deliver(changes, upto)
+        finally:
+            self._taken.set()

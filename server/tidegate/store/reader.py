@@ -1,0 +1,161 @@
+"""Reading rows and changes: bound SQL on connections of its own, in a few threads.
+
+Names come only from the schema, values are only bound. It writes nothing.
+Invariant: what one call returns was all true at one moment: rows, count and the log's head in one transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tidegate.contract import Resource
+from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Term
+from tidegate.store.changelog import LOG, META
+from tidegate.store.database import connect, quoted
+from tidegate.store.rows import RowReader, to_column
+
+KEYS_AT_A_TIME = 200
+"""Rows named in one statement, far below SQLite's limit of bound values."""
+
+
+class Reader:
+    """Reads of one database; each thread that calls gets a connection of its own."""
+
+    def __init__(self, path: Path, resources: Mapping[str, Resource]) -> None:
+        self._path = path
+        self._resources = resources
+        self._readers = {name: RowReader(resource) for name, resource in resources.items()}
+        self._own = threading.local()
+        self._connections: list[apsw.Connection] = []
+        self._lock = threading.Lock()
+
+    def row_reader(self, resource: str) -> RowReader:
+        return self._readers[resource]
+
+    def meta(self, name: str) -> Any:
+        return one_value(self._connection(), f"SELECT value FROM {META} WHERE name = ?", name)
+
+    def head(self) -> int:
+        return head(self._connection())
+
+    def read(self, query: ReadQuery) -> ReadResult:
+        connection = self._connection()
+        with connection:  # one transaction, or savepoint, for everything below
+            seq = head(connection)
+            total = self._total(connection, query) if query.count else None
+            rows = self._rows(connection, query)
+        return ReadResult(rows, seq, total)
+
+    def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        """Changes with after < seq <= upto. Raises LogPruned when some of them are gone."""
+        connection = self._connection()
+        with connection:
+            if after < one_value(connection, f"SELECT value FROM {META} WHERE name = 'pruned_to'"):
+                raise LogPruned
+            found = connection.execute(
+                f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, limit)
+            ).fetchall()
+        return self.decoded(found)
+
+    def decoded(self, found: Sequence[tuple[Any, ...]]) -> list[Change]:
+        """Rows of the log as changes; those of resources that the schema no longer has are left out."""
+        return [self._change(*values) for values in found if values[2] in self._readers]
+
+    def close(self) -> None:
+        """To be called when no thread reads any more."""
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def _change(
+        self, seq: int, time: int, resource: str, key: bytes, action: Any, old: Any, new: Any, origin: Any, actor: Any
+    ) -> Change:
+        reader, rules = self._readers[resource], self._resources[resource]
+        identity = reader.image(key) or {}
+        return Change(
+            seq=seq,
+            time=time,
+            resource=resource,
+            key={name: identity[name] for name in rules.key if name in identity},
+            action=action,
+            old=reader.image(old),
+            new=reader.image(new),
+            origin=origin,
+            actor=actor,
+        )
+
+    def _total(self, connection: apsw.Connection, query: ReadQuery) -> int:
+        resource = self._resources[query.resource]
+        where, values = _where(resource, query.where, query.keys)
+        total: int = one_value(connection, f"SELECT count(*) FROM {quoted(resource.table)}{where}", *values)
+        return total
+
+    def _rows(self, connection: apsw.Connection, query: ReadQuery) -> list[dict[str, Any]]:
+        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        keys = query.keys
+        parts = [None] if keys is None else [keys[i : i + KEYS_AT_A_TIME] for i in range(0, len(keys), KEYS_AT_A_TIME)]
+        rows: list[dict[str, Any]] = []
+        for part in parts:
+            where, values = _where(resource, query.where, part)
+            sql = f"SELECT {', '.join(map(quoted, reader.columns))} FROM {quoted(resource.table)}{where}"
+            sql += _order(resource, query.sort)
+            if query.limit is not None or query.offset:
+                sql += " LIMIT ? OFFSET ?"
+                values += [-1 if query.limit is None else query.limit, query.offset]
+            rows += [reader.row(found) for found in connection.execute(sql, values)]
+        if query.fields is not None:
+            wanted = {*query.fields, *resource.key}
+            rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
+        return rows
+
+    def _connection(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = connect(self._path)
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+
+# Images as bytes: a foreign program may have written text that is not UTF-8.
+COLUMNS = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB), origin, actor"
+
+
+def head(connection: apsw.Connection) -> int:
+    """The newest seq ever given, also when everything was pruned; 0 for a new log."""
+    seq: int = one_value(connection, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?", LOG)
+    return seq
+
+
+def one_value(connection: apsw.Connection, sql: str, *values: Any) -> Any:
+    """The one value of a query that always has one."""
+    ((value,),) = connection.execute(sql, values)
+    return value
+
+
+def _where(resource: Resource, terms: Sequence[Term], keys: Sequence[Key] | None) -> tuple[str, list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    for term in terms:
+        if term.operator == "null":
+            conditions.append(f"{quoted(term.property)} IS {'NULL' if term.value else 'NOT NULL'}")
+        else:
+            conditions.append(f"{quoted(term.property)} = ?")
+            values.append(to_column(resource.properties[term.property], term.value))
+    if keys is not None:
+        one = "(" + " AND ".join(f"{quoted(name)} = ?" for name in resource.key) + ")"
+        conditions.append("(" + (" OR ".join([one] * len(keys)) or "0") + ")")
+        values += [to_column(resource.properties[name], key[name]) for key in keys for name in resource.key]
+    return (" WHERE " + " AND ".join(conditions) if conditions else ""), values
+
+
+def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
+    terms = [f"{quoted(name)} {'DESC' if order == 'desc' else 'ASC'}" for name, order in sort]
+    terms += [quoted(name) for name in resource.key if name not in {field for field, _ in sort}]
+    return " ORDER BY " + ", ".join(terms)

@@ -1,0 +1,42 @@
+"""How long the change log and the memory of requests are kept.
+
+Invariant: `pruned_to` moves in the same transaction in which changes go, so that no reader takes a gap for silence.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from tidegate.store.changelog import LOG, META, REQUESTS
+from tidegate.store.reader import head, one_value
+
+KEEP_MS = 24 * 3600 * 1000
+KEEP_ROWS = 100_000
+STEP = 1_000
+"""Changes that go in one transaction, so that no writer waits long."""
+REQUESTS_KEEP_MS = 24 * 3600 * 1000
+
+
+def prune(connection: apsw.Connection, now_ms: int) -> int:
+    """One small step: drop changes that are both old and many; returns how many went."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        oldest = one_value(connection, f"SELECT coalesce(min(seq), 0) FROM {LOG}")
+        last = min(head(connection) - KEEP_ROWS, oldest + STEP - 1)
+        found = one_value(
+            connection,
+            f"SELECT coalesce(max(seq), 0) FROM {LOG} WHERE seq <= ? AND time < ?",
+            last,
+            now_ms - KEEP_MS,
+        )
+        gone = 0
+        if found:
+            connection.execute(f"DELETE FROM {LOG} WHERE seq <= ?", (found,))
+            gone = connection.changes()
+            connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'pruned_to'", (found,))
+        connection.execute(f"DELETE FROM {REQUESTS} WHERE time < ?", (now_ms - REQUESTS_KEEP_MS,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return gone

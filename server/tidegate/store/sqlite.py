@@ -1,0 +1,71 @@
+"""The data layer over SQLite: one writer thread, a few reading ones, and the change feed, behind one port.
+
+Invariant: `close` returns only when every order that was accepted is committed or refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tidegate.contract import Resource
+from tidegate.core.ports import Change, ReadQuery, ReadResult, WriteOrder, WriteResult
+from tidegate.store.database import sqlite_path
+from tidegate.store.feed import Deliver, Feed
+from tidegate.store.migrate import check
+from tidegate.store.reader import Reader
+from tidegate.store.writer import Writer
+
+READERS = 2
+
+
+class SqliteStore:
+    """Implements core.ports.Store. Made by `open`; every method belongs to the loop's thread."""
+
+    def __init__(self, url: str, resources: Mapping[str, Resource], loop: asyncio.AbstractEventLoop) -> None:
+        path = sqlite_path(url)
+        self._loop = loop
+        self._reader = Reader(path, resources)
+        self._feed = Feed(path, self._reader, loop)
+        self._writer = Writer(path, resources, loop, self._feed.wake)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
+        self.epoch: str = self._reader.meta("epoch")
+        self.identity_secret: str = self._reader.meta("identity_secret")
+        """What the identity tokens of anonymous clients are signed with."""
+        self._opened_at = self._reader.head()
+
+    @classmethod
+    async def open(cls, url: str, resources: Mapping[str, Resource]) -> SqliteStore:
+        """Raises StoreError: a URL of another kind, a database that cannot be opened or was not migrated."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, check, url, resources)
+        store = cls(url, resources, loop)
+        store._writer.start()
+        return store
+
+    @property
+    def healthy(self) -> bool:
+        return self._writer.healthy
+
+    async def head(self) -> int:
+        """The head when the store was opened: where `listen` begins."""
+        return self._opened_at
+
+    async def read(self, query: ReadQuery) -> ReadResult:
+        return await self._loop.run_in_executor(self._threads, self._reader.read, query)
+
+    async def write(self, order: WriteOrder) -> WriteResult:
+        return await self._writer.submit(order)
+
+    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        return await self._loop.run_in_executor(self._threads, self._reader.changes, after, upto, limit)
+
+    def listen(self, deliver: Deliver) -> None:
+        self._feed.start(self._opened_at, deliver)
+
+    async def close(self) -> None:
+        await self._loop.run_in_executor(None, self._writer.close)
+        await self._loop.run_in_executor(None, self._feed.close)
+        self._threads.shutdown(wait=True)
+        self._reader.close()

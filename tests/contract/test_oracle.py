@@ -1,0 +1,172 @@
+"""The contract against an independent reading of the same schemas, Python jsonschema, on messages bent out of shape.
+
+And whatever the bytes are: a typed request or a refusal, never anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tidegate import schema
+from tidegate.contract import Contract
+from tidegate.core.errors import Refused
+from tidegate.schema import derive, patterns
+from tidegate_protocol import ERRORS
+
+BUNDLE = schema.bundle(schema.load(Path(__file__).parents[2] / "schema"))
+SCHEMAS = schema.unbundle(BUNDLE)
+CONTRACT = Contract(BUNDLE)
+
+SEEDS: list[dict[str, Any]] = [
+    {"type": "join", "room": "chat-1", "since": {"epoch": "e", "offset": 1}, "presence": "diff", "info": {"a": 1}},
+    {"type": "leave", "room": "chat-1", "ref": 1},
+    {"type": "message", "room": "chat-1", "data": {"text": "hello"}, "key": "k", "ref": "r"},
+    {"type": "message", "room": "cursor-1", "data": {"x": 0.5, "y": 1}},
+    {"type": "message", "room": "anything", "data": [1, None, {"a": True}]},
+    {"type": "presence", "room": "a", "status": "away"},
+    {"type": "history", "room": "a", "before": 3, "limit": 10},
+    {"type": "subscribe", "resource": "users", "filters": {"status": "active"}, "snapshot": True, "fields": ["name"]},
+    {"type": "unsubscribe", "subscription": "s"},
+    {"type": "unsubscribe", "resource": "tasks", "filters": {"done": False, "notes": None}},
+    {"type": "list", "resource": "tasks", "sort": [{"field": "title", "order": "desc"}], "limit": 3, "count": True},
+    {"type": "get", "resource": "users", "ids": [1, 2]},
+    {"type": "create", "resource": "users", "data": {"name": "A", "email": "a@example.com", "status": "active"}},
+    {"type": "create", "resource": "tasks", "data": [{"user_id": 1, "title": "t", "tags": ["a"], "priority": 2}]},
+    {"type": "update", "resource": "tasks", "id": 3, "data": {"notes": None, "done": True}, "if": {"title": "t"}},
+    {"type": "delete", "resource": "tasks", "id": 3, "key": "k"},
+    {"type": "authenticate", "token": "a.b.c"},
+    {"type": "ping", "ref": 1},
+]
+VALUES: list[Any] = [
+    *(None, True, False, 0, -1, 1, 5, 1.0, 0.5, 1e300, 2**53 - 1, "", "x", "active", "chat-2", "users", "tasks", "id"),
+    *("x" * 65, "\n", [], {}, [1], ["a", "a"], {"a": 1}, {"epoch": "e", "offset": 0}, [{"field": "id"}], {"text": "t"}),
+]
+NAMES = ["type", "ref", "room", "data", "resource", "filters", "id", "ids", "key", "sort", "fields", "text", "nonsense"]
+
+
+@cache
+def oracle(key: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/$defs/{key}", "$defs": BUNDLE["$defs"]})
+
+
+@cache
+def derived(resource: str, what: str) -> Draft202012Validator:
+    found = getattr(derive, f"{what}_schema")(SCHEMAS.resources[resource])
+    return Draft202012Validator({**found, "$defs": BUNDLE["$defs"]})
+
+
+def accepted_by_the_oracle(message: dict[str, Any]) -> bool:
+    """The protocol's rules, spelled out once more. Formats are left out: both sides read them from other libraries."""
+    kind = message.get("type")
+    if not isinstance(kind, str) or kind not in SCHEMAS.client:
+        return False
+    if not oracle(SCHEMAS.client[kind].key).is_valid(message):
+        return False
+    if "room" in message and kind == "message":
+        name = message["room"]
+        fitting = [pattern for pattern in SCHEMAS.rooms if patterns.compiled(pattern).fullmatch(name)]
+        pattern = max(fitting, key=len)
+        return oracle(f"App.{SCHEMAS.rooms[pattern].title}").is_valid(message["data"])
+    if "resource" not in message:
+        return True
+    return message["resource"] in SCHEMAS.resources and all(_parts(message, message["resource"]))
+
+
+def _parts(message: dict[str, Any], resource: str) -> Any:
+    for name, what in (("filters", "filter"), ("if", "filter"), ("sort", "sort"), ("fields", "fields"), ("id", "key")):
+        if name in message:
+            yield derived(resource, what).is_valid(message[name])
+    yield from (derived(resource, "key").is_valid(key) for key in message.get("ids", ()))
+    if message["type"] == "update":
+        yield derived(resource, "update").is_valid(message["data"])
+    if message["type"] == "create":
+        rows = message["data"] if isinstance(message["data"], list) else [message["data"]]
+        yield from (derived(resource, "create").is_valid(row) for row in rows)
+
+
+@st.composite
+def bent_messages(draw: st.DrawFn) -> dict[str, Any]:
+    message: dict[str, Any] = deepcopy(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(0, 3))):
+        target = draw(st.sampled_from(list(_containers(message))))
+        if isinstance(target, list):
+            target.append(deepcopy(draw(st.sampled_from(VALUES))))
+            continue
+        names = [*target, *NAMES]
+        name = draw(st.sampled_from(names))
+        if name in target and draw(st.booleans()):
+            del target[name]
+        else:
+            target[name] = deepcopy(draw(st.sampled_from(VALUES)))
+    return message
+
+
+def _containers(node: Any) -> Any:
+    if isinstance(node, dict | list):
+        yield node
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from _containers(value)
+
+
+@settings(max_examples=400, deadline=None)
+@given(bent_messages())
+def test_both_readings_of_the_schema_agree(message: dict[str, Any]) -> None:
+    expected = accepted_by_the_oracle(message)
+    try:
+        request = CONTRACT.decode(json.dumps(message).encode())
+    except Refused as refused:
+        assert not expected or refused.keyword == "format", (message, refused.code, refused.pointer, refused.message)
+    else:
+        assert expected, message
+        again = msgspec.json.decode(CONTRACT.encode(request))
+        assert accepted_by_the_oracle(again), (message, again)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_a_request_or_a_refusal(payload: bytes) -> None:
+    _decode_or_refuse(payload)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(SEEDS),
+    st.dictionaries(st.sampled_from(NAMES) | st.text(), json_values, max_size=4),
+)
+def test_any_message_with_any_values_is_a_request_or_a_refusal(seed: dict[str, Any], changes: dict[str, Any]) -> None:
+    _decode_or_refuse(json.dumps({**seed, **changes}).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(SEEDS), st.integers(min_value=0), st.integers(min_value=0, max_value=255))
+def test_a_flipped_byte_is_a_request_or_a_refusal(seed: dict[str, Any], place: int, byte: int) -> None:
+    payload = bytearray(json.dumps(seed).encode())
+    payload[place % len(payload)] = byte
+    _decode_or_refuse(bytes(payload))
+
+
+def _decode_or_refuse(payload: bytes) -> None:
+    try:
+        request = CONTRACT.decode(payload)
+    except Refused as refused:
+        assert refused.code in ERRORS
+        assert len(refused.message) <= 200
+        assert len(refused.errors) <= 10
+    else:
+        assert isinstance(request, msgspec.Struct)

@@ -75,15 +75,16 @@ async def _run(settings: Settings, contract: Contract, store: SqliteStore, ready
     gateway = await _gateway(settings, contract, store, outbox)
     transport = _transport(settings)
     listener = Listener(gateway, transport, routes(contract, gateway, store), outbox, wheel)
+    try:
+        await listener.start(settings.host, settings.port)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 takes a free port"
+        ) from None
+    # Nothing is awaited from here until the gateway is ready, so that no connection is accepted before.
     async with asyncio.TaskGroup() as tasks:
         gateway.start(tasks, MemoryBroker(gateway.deliver, lambda: secrets.token_urlsafe(8)))
         wheel.every(TICK_S, gateway.tick)
-        try:
-            await listener.start(settings.host, settings.port)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 takes a free port"
-            ) from None
         # What start-up made lives as long as the process: a full collection need not walk it again and again.
         gc.collect()
         gc.freeze()

@@ -113,7 +113,7 @@ def _own_tables(database: APSWDatabase) -> list[Step]:
         for name, sql in TABLES.items()
         if name not in existing
     ]
-    if META not in existing:
+    if META not in existing or not database.execute_sql(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchone():
         steps.append(Step("give the change log an epoch", lambda: _first_values(database)))
     return steps
 

@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
         if self.closing or not self._open:
             return
         self.flush()
-        self.closing = True
+        self.closing = self._handed_over = True
         self._close_by = self._listener.now() + self._listener.settings.close_timeout
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
@@ -150,8 +150,6 @@ class Connection(asyncio.Protocol):
         self._pinged = False
         if not self._open:
             self._handshake(data)
-        elif self._handed_over:
-            self._hand(data)
         elif self._buffer:
             self._buffer += data
             del self._buffer[: self._cut(self._buffer)]
@@ -159,6 +157,10 @@ class Connection(asyncio.Protocol):
             taken = self._cut(data)
             if taken < len(data):
                 self._buffer += data[taken:]
+        if self._handed_over and self._buffer:
+            rest = bytes(self._buffer)
+            self._buffer.clear()
+            self._hand(rest)
         unfinished = bool(self._buffer) or self._fragments is not None
         if not unfinished:
             self._unfinished_since = None
@@ -267,10 +269,13 @@ class Connection(asyncio.Protocol):
         self._guarded(self._listener.application.connected)
 
     def _cut(self, data: bytes | bytearray) -> int:
-        """Handle the whole frames at the start of `data`; returns how many bytes they took."""
+        """Handle the whole frames at the start of `data`; returns how many bytes they took.
+
+        Once the connection is closing or failing, what is left is the library's.
+        """
         at, end = 0, len(data)
         limit = self._listener.settings.max_size
-        while at < end and not self.closing:
+        while at < end and not self._handed_over:
             size = frame_size(data, at)
             if size is None:
                 return at
@@ -280,8 +285,7 @@ class Connection(asyncio.Protocol):
             if not ordinary:
                 # Unmasked, oversized or with reserved bits: the library fails the connection as the RFC demands.
                 self._handed_over = True
-                self._hand(bytes(data[at:]))
-                return end
+                break
             stop = at + head + payload
             if stop > end:
                 return at
@@ -291,7 +295,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._hand(bytes(data[at:stop]))
             at = stop
-        return end if self.closing else at
+        return at
 
     def _hand(self, data: bytes) -> None:
         """Give whole frames to the library and do what follows from them."""
@@ -299,7 +303,7 @@ class Connection(asyncio.Protocol):
             return
         self._ws.receive_data(data)
         for event in self._ws.events_received():
-            if isinstance(event, Frame):
+            if isinstance(event, Frame) and not self.closing:
                 self._event(event)
         self._write_out()
         if self._ws.close_expected():

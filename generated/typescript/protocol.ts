@@ -316,7 +316,7 @@ export interface RoomMessage {
   time: Time;
 }
 
-/** The name of a room. Which kind of room it is follows from the pattern that covers it. */
+/** The name of a room. Which kind of room it is follows from the pattern that covers it; control characters are not allowed. */
 export type RoomName = string;
 
 /** A place in the history of one room. */
@@ -338,6 +338,7 @@ export type RowKeys = RowKey[];
 /** The rows asked for, or those that were written. */
 export interface Rows {
   type: "rows";
+  /** The rows; after `delete` only their keys. */
   rows: Row[];
   /** How many rows match in all. */
   total?: number;
@@ -365,6 +366,7 @@ export interface Snapshot {
   type: "snapshot";
   /** The id of the subscription. */
   subscription: string;
+  /** The rows of this page. */
   rows: Row[];
   /** Whether the client throws away the rows it has of this subscription. */
   reset: boolean;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tidegate import codegen, schema
-from tidegate.cli import generate as command
+from tidegate.cli import main
 
 ROOT = Path(__file__).parents[2]
 APPLICATION: dict[str, Any] = {
@@ -91,11 +90,7 @@ def write_folder(folder: Path, files: dict[str, Any]) -> Path:
 
 
 def run(*arguments: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    command.register(parser.add_subparsers())
-    args = parser.parse_args(["generate", *map(str, arguments)])
-    code: int = args.run(args)
-    return code
+    return main(["generate", *map(str, arguments)])
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -217,7 +212,7 @@ def test_a_broken_schema_is_told_and_leaves_the_old_output(
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "resources/orders.schema.json: /x-resource/key: there is no property 'id'",
-        'rooms/fixed.schema.json: /: has no `x-room`: {"pattern": "NAME-*"} is the least',
+        "rooms/fixed.schema.json: /: has no `x-room`",
     ]
     assert tree(out) == before
 
@@ -234,8 +229,8 @@ def test_a_failure_while_writing_leaves_the_old_output(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--schema", tmp_path / "nowhere", "--out", tmp_path / "out") == 1
-    assert "no such folder" in capsys.readouterr().err
+    assert main(["generate", "--schema", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
+    assert "nowhere" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -358,7 +358,7 @@ class RoomMessage(Model, tag_field="type", tag="message", kw_only=True):
 
 
 RoomName: TypeAlias = str
-"""The name of a room. Which kind of room it is follows from the pattern that covers it."""
+"""The name of a room. Which kind of room it is follows from the pattern that covers it; control characters are not allowed."""
 
 
 class RoomPosition(Model, kw_only=True):
@@ -385,6 +385,7 @@ class Rows(Model, tag_field="type", tag="rows", kw_only=True):
     """The rows asked for, or those that were written."""
 
     rows: list[Row]
+    """The rows; after `delete` only their keys."""
     position: FeedPosition
     total: int | UnsetType = UNSET
     """How many rows match in all."""
@@ -413,6 +414,7 @@ class Snapshot(Model, tag_field="type", tag="snapshot", kw_only=True):
     subscription: str
     """The id of the subscription."""
     rows: list[Row]
+    """The rows of this page."""
     reset: bool
     """Whether the client throws away the rows it has of this subscription."""
     done: bool

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+
+from tidegate import config
+from tidegate.config import ConfigError
 
 DESCRIPTION = """\
 Write typed models for an application's schema folder:
@@ -25,9 +27,8 @@ examples:
 """
 
 
-def register(subparsers: Any) -> None:
-    """Add the command to `subparsers`."""
-    parser = subparsers.add_parser(
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
         "generate",
         help="write typed models and the TypeScript contract",
         description=DESCRIPTION,
@@ -35,12 +36,10 @@ def register(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--schema", type=Path, default=Path("schema"), metavar="DIR", help="the schema folder (default: ./schema)"
-    )
-    parser.add_argument(
         "--out", type=Path, default=Path("generated"), metavar="DIR", help="where to write (default: ./generated)"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; say whether the output is up to date")
+    config.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -49,8 +48,11 @@ def run(args: argparse.Namespace) -> int:
     # The generators take a second to import; only this command needs them.
     from tidegate import codegen, schema  # noqa: PLC0415
 
+    folder = config.load(args).schema_folder
+    if folder is None:
+        raise ConfigError("there is no folder ./schema; name another with --schema")
     try:
-        files = codegen.generate(schema.load(args.schema))
+        files = codegen.generate(schema.load(folder))
         if args.check:
             return _check(list(codegen.compare(files, args.out)), args.out)
         changed = codegen.write(files, args.out)

@@ -50,8 +50,9 @@ def unbundle(document: Bundle) -> Schemas:
 
 
 def contract_hash(document: Bundle) -> str:
-    """32 hexadecimal digits that change whenever the contract does."""
-    return hashlib.sha256(_canonical(document)).hexdigest()[:32]
+    """32 hexadecimal digits that change whenever the contract does. How schemas are linted is not part of it."""
+    index = {name: value for name, value in document[INDEX].items() if name != "meta"}
+    return hashlib.sha256(_canonical({**document, INDEX: index})).hexdigest()[:32]
 
 
 def dump(document: Bundle) -> str:

@@ -12,17 +12,15 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import combinations
-from typing import Any
 
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
-from tidegate.schema.annotations import ANNOTATIONS, KNOWN, RULE_TEXT
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.folder import DIALECT
+from tidegate.schema.lint_annotations import Annotations
 from tidegate.schema.lint_resources import MODULE_NAMES, resource_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
-from tidegate.schema.resource import JsonSchema
 from tidegate.schema.walk import pointer, subschemas
 
 KEYWORDS = frozenset({
@@ -42,7 +40,9 @@ def lint(schemas: Schemas) -> list[Problem]:
     """Every problem of `schemas`, in the order of files and pointers."""
     own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
     found = set(schemas.problems)
-    for check in (_schema_problems, _annotation_problems):
+    annotations = Annotations(schemas.meta)
+    found |= {Problem(f"meta/{file}", "", "is missing") for file in annotations.missing}
+    for check in (_schema_problems, annotations.problems):
         for item in own:
             found |= set(check(item))
         own = _sound(own, found)  # the meaning of what is malformed is not asked
@@ -82,23 +82,6 @@ def _title_problems(own: list[Definition]) -> Iterator[Problem]:
         other = first.setdefault(item.key, item)
         if other is not item:
             yield _at(item, "/title", f"{item.title!r} is the title of {other.file}{other.pointer} already")
-
-
-def _annotation_problems(item: Definition) -> Iterator[Problem]:
-    allowed = ANNOTATIONS[item.kind] if item.is_file else {}
-    for word in filter(lambda word: word.startswith("x-"), item.schema):
-        if word in allowed:
-            for error in _validator(item.kind, word).iter_errors(item.schema[word]):
-                reason = RULE_TEXT if error.kind.name == "anyOf" and word == "x-access" else error.message
-                yield _at(item, f"/{word}{pointer(error.instance_path)}", reason)
-        elif word in KNOWN:
-            yield _at(item, f"/{word}", f"{word!r} has no meaning here")
-        elif meant := _meant(word, KNOWN):
-            yield _at(item, f"/{word}", f"{word!r} is no annotation of Tidegate{meant}")
-    if item.kind == "resources" and item.is_file and "x-resource" not in item.schema:
-        yield _at(item, "", 'has no `x-resource`: {"key": NAME} is the least')
-    if item.kind == "rooms" and item.is_file and "x-room" not in item.schema:
-        yield _at(item, "", 'has no `x-room`: {"pattern": "NAME-*"} is the least')
 
 
 def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
@@ -153,9 +136,3 @@ def _meant(word: str, known: frozenset[str]) -> str:
 @lru_cache(maxsize=1)
 def _meta_validator() -> Validator:
     return Draft202012Validator({"$ref": DIALECT}, offline=True)
-
-
-@lru_cache(maxsize=32)
-def _validator(kind: Any, word: str) -> Validator:
-    schema: JsonSchema = ANNOTATIONS[kind][word]
-    return Draft202012Validator(schema, offline=True)

@@ -191,6 +191,60 @@ assert len(app.CONTRACT) == 32
     assert done.returncode == 0, done.stderr
 
 
+ODD: dict[str, Any] = {
+    "types/tree.json": {
+        "title": "Tree",
+        "description": 'With \\ back, \'q\', "dq", """ and {braces}.',
+        "type": "object",
+        "properties": {"label": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#"}}},
+    },
+    "types/list.json": {"title": "List", "type": "object", "properties": {"x": {"type": "integer"}}},
+    "resources/odd.json": {
+        "title": "Odd",
+        "type": "object",
+        "x-resource": {"key": "id"},
+        "properties": {
+            "id": {"type": "integer"},
+            **{
+                name: {"type": "string"}
+                for name in ("class", "field", "from", "self", "type", "1a", "a-b", "a_b", "", "é")
+            },
+            "int": {"type": "string"},
+            "str": {"type": "integer"},
+            "list": {"type": "array", "items": {"type": "string"}},
+            "tree": {"$ref": "../types/tree.json"},
+            "objects": {"oneOf": [{"$ref": "../types/tree.json"}, {"$ref": "../types/list.json"}]},
+            "texts": {"anyOf": [{"enum": ["a"]}, {"type": "string", "maxLength": 3}]},
+            "arrays": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "array"}]},
+            "mixed": {"type": ["string", "object", "array", "number"]},
+            "some": {"anyOf": [{"type": "string"}, {}]},
+            "patterns": {"type": "object", "patternProperties": {"^a": {"type": "integer"}}},
+            "words": {"enum": [1, "a", True, None]},
+            "all": {"allOf": [{"$ref": "../types/list.json"}, {"properties": {"y": {"type": "string"}}}]},
+        },
+        "required": ["id", "class"],
+    },
+}
+
+
+def test_odd_names_and_unions_make_importable_models(tmp_path: Path) -> None:
+    folder, out = write_folder(tmp_path / "schema", ODD), tmp_path / "out"
+    assert run("--schema", folder, "--out", out) == 0
+    program = """
+import msgspec, app_contract as app
+kinds = [kind for kind in vars(app).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+assert len(kinds) > 5
+for kind in kinds:
+    msgspec.json.Decoder(kind)
+row = {"id": 1, "class": "c", "": "e", "a-b": "x", "a_b": "y", "1a": "z", "int": "i", "str": 2, "objects": {"x": 1},
+       "texts": "abc", "arrays": [1], "mixed": {"q": 1}, "words": True, "tree": {"children": [{"label": "l"}]}}
+assert msgspec.to_builtins(msgspec.convert(row, app.Odd)) == row
+"""
+    environment = {**os.environ, "PYTHONPATH": str(out / "python"), "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_generated_hash_is_the_one_a_gateway_says(application: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("--schema", application, "--out", out) == 0

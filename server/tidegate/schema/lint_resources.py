@@ -15,10 +15,11 @@ from tidegate.schema.walk import escape
 
 DERIVED = ("Create", "Update", "Filters", "Key")
 """What the names of a row's derived types end in."""
-MODULE_NAMES = frozenset(
-    {"App", "ClientMessages", "Replies", "ResourceTypes", "Resources", "RoomData", "Rooms", "ServerMessages"}
-)
-"""Names that the generated modules define themselves."""
+MODULE_NAMES = frozenset({
+    "Annotated", "Any", "App", "ClientMessages", "Literal", "Meta", "Model", "Replies", "Request", "ResourceTypes",
+    "Resources", "RoomData", "Rooms", "ServerMessages", "TypeAlias", "UnsetType",
+})  # fmt: skip
+"""Names that the generated modules define or import themselves."""
 _COMBINERS = frozenset({"and", "or"})
 
 

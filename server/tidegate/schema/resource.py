@@ -177,17 +177,18 @@ def follow(reference: str, definitions: Definitions) -> Any:
 
 def _kinds(schema: JsonSchema, definitions: Definitions) -> tuple[list[str], bool]:
     """The JSON types that `schema` allows, null apart."""
-    kinds = _stated_kinds(schema, definitions)
+    kinds = json_types(schema, definitions)
     return [kind for kind in kinds if kind != "null"], "null" in kinds
 
 
-def _stated_kinds(schema: JsonSchema, definitions: Definitions) -> list[str]:
+def json_types(schema: JsonSchema, definitions: Definitions) -> list[str]:
+    """The JSON types that `schema` allows, null among them; none where it does not say."""
     if "type" in schema:
         kinds = schema["type"]
         return [kinds] if isinstance(kinds, str) else list(kinds)
     for word in ("anyOf", "oneOf"):
         if word in schema:
-            branches = [_stated_kinds(resolved(branch, definitions), definitions) for branch in schema[word]]
+            branches = [json_types(resolved(branch, definitions), definitions) for branch in schema[word]]
             return list(dict.fromkeys(kind for branch in branches for kind in branch))
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])

@@ -1,0 +1,47 @@
+// From an application's generated contract (`app.ts`) to the types of the client's methods.
+
+import type { Row } from "../../../generated/typescript/protocol.js";
+
+/** What `connect<App>` takes: the `App` of a generated app.ts, or nothing for an untyped client. */
+export interface AppContract {
+  resources: object;
+  rooms: object;
+}
+
+/** An application that nothing is known of: every resource and room may be named. */
+export interface AnyApp {
+  resources: Record<string, { row: Row; create: Row; update: Row; filters: Row; key: string | number | Row }>;
+  rooms: Record<string, unknown>;
+}
+
+export type ResourceName<A extends AppContract> = keyof A["resources"] & string;
+
+type Part<A extends AppContract, N extends ResourceName<A>, K extends string> = A["resources"][N] extends {
+  [P in K]: infer V;
+}
+  ? V
+  : never;
+
+export type RowOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "row">;
+export type CreateOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "create">;
+export type UpdateOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "update">;
+export type FiltersOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "filters">;
+export type KeyOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "key">;
+
+type Fits<Room extends string, Pattern> = Pattern extends `${infer Prefix}*`
+  ? Room extends `${Prefix}${string}`
+    ? Pattern
+    : never
+  : Pattern extends Room
+    ? Pattern
+    : never;
+
+/** The pattern that covers a room: the open one, `*`, only where no other does. */
+type Covering<Rooms, Room extends string> = [Exclude<Fits<Room, keyof Rooms>, "*">] extends [never]
+  ? Fits<Room, keyof Rooms>
+  : Exclude<Fits<Room, keyof Rooms>, "*">;
+
+/** What may be said in `Room`; `never` where no pattern covers it. */
+export type DataOf<A extends AppContract, Room extends string> = string extends keyof A["rooms"]
+  ? A["rooms"][keyof A["rooms"]]
+  : A["rooms"][Covering<A["rooms"], Room> & keyof A["rooms"]];

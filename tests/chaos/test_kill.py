@@ -59,7 +59,7 @@ async def test_no_acknowledged_write_is_lost_and_a_returning_client_sees_all(pro
         assert acknowledged <= stored
 
         async with asyncio.timeout(20):
-            while {int(row["name"]) for row in live.rows} != stored:
+            while {int(row["name"]) for row in live.rows.values()} != stored:
                 await anext(aiter(live))
 
 

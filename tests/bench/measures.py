@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.bench.load import Client, Meter, connect, connect_many
+from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 
 PAYLOAD = "x" * 100
 PATIENCE_S = 120.0
@@ -15,24 +16,21 @@ PATIENCE_S = 120.0
 ROOM = "chat-bench"
 SAY = {"type": "message", "room": ROOM, "data": {"text": PAYLOAD}}
 PING = {"type": "ping", "ref": 1}
-ALONE = {"type": "message", "alone": True}
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. `greeting` and `joining` are the frames a client gets on its own account."""
+    """A running server. `greeting`: the frames that a client gets by connecting."""
 
     name: str
     port: int
     pid: int
     greeting: int
-    joining: bool
 
     async def join(self, client: Client, room: str = ROOM) -> None:
         await client.until(self.greeting)
-        if self.joining:
-            client.send({"type": "join", "room": room, "presence": "none", "ref": 0})
-            await client.until(self.greeting + 1)
+        client.send({"type": "join", "room": room, "presence": "none", "ref": 0})
+        await client.until(self.greeting + 1)
 
 
 async def crowd(server: Server, count: int) -> list[Client]:
@@ -59,15 +57,17 @@ async def fan_out(server: Server, receivers: int, in_flight: int, rounds: int) -
     return cost / (receivers * in_flight)
 
 
-async def round_trip(server: Server, message: dict[str, object], rounds: int, clients: int = 32) -> float:
-    """Server microseconds a request: `clients` that each have one in flight, so that none waits for a processor to wake.
+async def round_trip(server: Server, type_: str, rounds: int, clients: int = 32) -> float:
+    """Server microseconds a request: `clients` have one in flight each, so that the server is not woken for every one.
 
-    A client that speaks in a room is alone in it.
+    Each client is alone in a room of its own, so that a `message` has one receiver, its speaker.
     """
     asking = await connect_many(server.port, clients)
+    frames = []
     for number, client in enumerate(asking):
-        await server.join(client, f"{ROOM}-{number}")
-    frames = [text_frame(json.dumps(message | ROOM_OF(message, number)).encode()) for number in range(clients)]
+        room = f"{ROOM}-{number}"
+        await server.join(client, room)
+        frames.append(text_frame(json.dumps(PING if type_ == "ping" else SAY | {"room": room}).encode()))
 
     async def one_round() -> None:
         wanted = [client.frames + 1 for client in asking]

@@ -1,28 +1,34 @@
 """The peer of the benchmark: websockets' own asyncio server and `broadcast()`, doing nothing else.
 
-It checks nothing, keeps no presence and knows one room, so that every comparison favours it. A message of type `ping`
-is answered to its sender, any other goes to everybody.
+It checks nothing and keeps no presence, history or limits, so that every comparison favours it. A `join` puts the
+connection into a room and is echoed, a `ping` is echoed, anything else goes to everybody in the speaker's room.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import defaultdict
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-connections: set[ServerConnection] = set()
+rooms: defaultdict[str, set[ServerConnection]] = defaultdict(set)
 
 
 async def handle(connection: ServerConnection) -> None:
-    connections.add(connection)
+    room: set[ServerConnection] = set()
     try:
         async for message in connection:
             if '"ping"' in message:
                 await connection.send(message)
-            elif '"message"' in message:
-                broadcast(connections, message)
+            elif '"join"' in message:
+                room = rooms[json.loads(message)["room"]]
+                room.add(connection)
+                await connection.send(message)
+            else:
+                broadcast(room, message)
     finally:
-        connections.discard(connection)
+        room.discard(connection)
 
 
 async def main() -> None:

@@ -57,27 +57,28 @@ async def fan_out(server: Server, receivers: int, in_flight: int, rounds: int) -
     return cost / (receivers * in_flight)
 
 
-async def round_trip(server: Server, type_: str, rounds: int, clients: int = 32) -> float:
-    """Server microseconds a request: `clients` have one in flight each, so that the server is not woken for every one.
+async def round_trip(server: Server, type_: str, in_flight: int, rounds: int, clients: int = 32) -> float:
+    """Server microseconds a request, of `clients` that have `in_flight` of them on the way at a time.
 
     Each client is alone in a room of its own, so that a `message` has one receiver, its speaker.
     """
     asking = await connect_many(server.port, clients)
-    frames = []
+    requests = []
     for number, client in enumerate(asking):
         room = f"{ROOM}-{number}"
         await server.join(client, room)
-        frames.append(text_frame(json.dumps(PING if type_ == "ping" else SAY | {"room": room}).encode()))
+        message = PING if type_ == "ping" else SAY | {"room": room}
+        requests.append(text_frame(json.dumps(message).encode()) * in_flight)
 
     async def one_round() -> None:
-        wanted = [client.frames + 1 for client in asking]
-        for client, frame in zip(asking, frames, strict=True):
-            client.transport.write(frame)
+        wanted = [client.frames + in_flight for client in asking]
+        for client, request in zip(asking, requests, strict=True):
+            client.transport.write(request)
         await asyncio.gather(*(client.until(count) for client, count in zip(asking, wanted, strict=True)))
 
     cost = await _cost(one_round, rounds, Meter(server.pid))
     await close(asking)
-    return cost / clients
+    return cost / (clients * in_flight)
 
 
 async def connections(server: Server, count: int) -> tuple[float, float]:

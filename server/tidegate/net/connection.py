@@ -41,8 +41,12 @@ class Application(Protocol):
         """`code`: what the client closed with; None when the line broke."""
 
 
-class Connection(asyncio.Protocol):
-    """A client's line. `session` belongs to the application."""
+class Connection(asyncio.BufferedProtocol):
+    """A client's line. `session` belongs to the application.
+
+    All connections read into one buffer of the listener's: an event loop asks for it, fills it and hands it back within
+    one call, and nothing here keeps a reference into it.
+    """
 
     __slots__ = (
         "_allowance",
@@ -135,7 +139,7 @@ class Connection(asyncio.Protocol):
             self._drain_waiters = [*(self._drain_waiters or ()), waiter]
             await waiter
 
-    # -- asyncio.Protocol -------------------------------------------------------------------------------------------
+    # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -145,9 +149,21 @@ class Connection(asyncio.Protocol):
         self._ws = self._listener.new_protocol()
         self._listener.opened(self)
 
-    def data_received(self, data: bytes) -> None:
-        self._heard = self._listener.now()
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._listener.receive_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        listener = self._listener
+        self._heard = listener.now()
         self._pinged = False
+        held = listener.outbox.hold()
+        try:
+            self._received(bytes(listener.receive_buffer[:nbytes]))
+        finally:
+            if held:
+                listener.outbox.release(self)
+
+    def _received(self, data: bytes) -> None:
         if not self._open:
             self._handshake(data)
         elif self._buffer:
@@ -161,8 +177,7 @@ class Connection(asyncio.Protocol):
             rest = bytes(self._buffer)
             self._buffer.clear()
             self._hand(rest)
-        unfinished = bool(self._buffer) or self._fragments is not None
-        if not unfinished:
+        if not self._buffer and self._fragments is None:
             self._unfinished_since = None
         elif self._unfinished_since is None:
             self._unfinished_since = self._heard
@@ -255,7 +270,7 @@ class Connection(asyncio.Protocol):
         if isinstance(outcome, Upgrade):
             self._open_for(outcome)
             if rest:
-                self.data_received(rest)
+                self._received(rest)
         else:
             self.closing = True
             self._transport.write(outcome)

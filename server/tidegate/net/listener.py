@@ -22,6 +22,8 @@ from tidegate.net.timers import Wheel
 
 SWEEP_SLICES = 20
 BACKLOG = 1024
+RECEIVE_BUFFER = 65536
+"""Bytes taken from one connection at a time, so that a loud one lets the others have their turn."""
 RESTART = 4201
 
 # The library's own log speaks of every connection; ours says what an operator needs.
@@ -66,6 +68,8 @@ class Listener:
         self.settings = settings
         self.routes = routes
         self.outbox = outbox
+        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        """Where each connection's bytes arrive, one connection at a time."""
         self.now = now or asyncio.get_running_loop().time
         self._wheel = wheel
         self._server: asyncio.Server | None = None

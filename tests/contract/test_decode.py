@@ -11,7 +11,7 @@ import pytest
 
 from tidegate import schema
 from tidegate.contract import ApplicationRequest, BrokenOutput, Contract
-from tidegate.core.errors import MESSAGE_LIMIT, Refused
+from tidegate.core.errors import MESSAGE_LIMIT, Refused, error_message
 from tidegate_protocol import (
     CLIENT_MESSAGES,
     CreateRequest,
@@ -317,6 +317,20 @@ def test_at_most_ten_violations_and_all_of_them_short(contract: Contract) -> Non
     refused = refusal(contract, {"type": "join", "room": "a", **many})
     assert len(refused.errors) == 10
     assert all(len(violation.message) <= MESSAGE_LIMIT for violation in refused.errors)
+
+
+@pytest.mark.parametrize(
+    ("message", "nearest"),
+    [
+        ({"type": "message", "room": "chat-x", "data": {"text": "a", "k" * 3000: 1}}, "/data"),
+        ({"type": "message", "room": "any", "data": {"k" * 3000: {"k": "\0"}}}, "/data"),
+        ({"type": "subscribe", "resource": "users", "filters": {"k" * 3000: 1}}, "/filters"),
+    ],
+)
+def test_a_pointer_too_long_to_be_sent_becomes_its_ancestors(contract: Contract, message: Any, nearest: str) -> None:
+    refused = refusal(contract, message)
+    assert refused.pointer == nearest
+    contract.check_server(error_message(refused))
 
 
 def test_a_refusal_never_repeats_the_value(contract: Contract) -> None:

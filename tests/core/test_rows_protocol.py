@@ -239,7 +239,7 @@ def test_a_list_becomes_a_query(protocol: Protocol) -> None:
 def test_get_names_rows_by_their_key(protocol: Protocol) -> None:
     assert one(protocol, client(), GetRequest(resource="users", id=1)).query.keys == ({"id": 1},)
     assert one(protocol, client(), GetRequest(resource="users", ids=[1, 2])).query.keys == ({"id": 1}, {"id": 2})
-    key = {"country": "NO", "city": "Bergen"}
+    key: dict[str, str | int] = {"country": "NO", "city": "Bergen"}
     assert one(protocol, client(), GetRequest(resource="places", id=key)).query.keys == (key,)
 
 

@@ -142,6 +142,12 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
     "x-resource with a typo": (resource(uniqe=[["name"]]), USERS_FILE, "/x-resource", "uniqe"),
     "annotation with a typo": (user(**{"x-acces": {}}), USERS_FILE, "/x-acces", "did you mean 'x-access'"),
     "annotation of a room": (user(**{"x-room": {"pattern": "a"}}), USERS_FILE, "/x-room", "no meaning here"),
+    "access of a single property": (
+        user(properties={"id": {"type": "integer"}, "name": {"type": "string", "x-access": {"read": "role:admin"}}}),
+        USERS_FILE,
+        "/properties/name/x-access",
+        "no meaning here",
+    ),
     "access rule with a typo": (user(**{"x-access": {"read": "anyon"}}), USERS_FILE, "/x-access/read", "role:NAME"),
     "access to an unknown action": (user(**{"x-access": {"raed": "anyone"}}), USERS_FILE, "/x-access", "raed"),
     "row rule about nothing": (

@@ -31,7 +31,7 @@ class Wire:
         predicate = wanted if callable(wanted) else lambda message: message["type"] == wanted
         async with asyncio.timeout(deadline):
             while True:
-                message = json.loads(await self.connection.recv())
+                message: Message = json.loads(await self.connection.recv())
                 self.heard.append(message)
                 if predicate(message):
                     return message

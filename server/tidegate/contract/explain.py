@@ -13,7 +13,7 @@ from typing import Any
 
 from jsonschema_rs import ValidationError, Validator
 
-from tidegate.core.errors import shorten
+from tidegate.core.errors import nearest, shorten
 from tidegate.schema.walk import escape, pointer
 from tidegate_protocol import Violation
 
@@ -36,15 +36,14 @@ def _tell(error: ValidationError, place: str) -> Iterator[Violation]:
     here = place + pointer(error.instance_path)
     if keyword in {"additionalProperties", "unevaluatedProperties"}:
         for name in kind.unexpected:
-            yield Violation(
-                pointer=f"{here}/{escape(name)}", keyword=keyword, message=f"{_short(name)} is not allowed here"
-            )
+            where = nearest(f"{here}/{escape(name)}")
+            yield Violation(pointer=where, keyword=keyword, message=f"{_short(name)} is not allowed here")
     elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error)) is not None:
         for inner in closest:
             yield from _tell(inner, place)
     else:
         text = _TEXTS.get(keyword, _other)(kind)
-        yield Violation(pointer=here, keyword=keyword, message=shorten(text))
+        yield Violation(pointer=nearest(here), keyword=keyword, message=shorten(text))
 
 
 def _closest(error: ValidationError) -> list[ValidationError] | None:

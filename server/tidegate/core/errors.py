@@ -16,6 +16,10 @@ MESSAGE_LIMIT = 200
 """Characters of human text in an error, so that a large bad value is not echoed back."""
 
 
+POINTER_LIMIT = 1024
+"""Characters of a pointer (schema/server/error): names of properties can be as long as a message."""
+
+
 class TidegateError(Exception):
     """The root: catch it where a client's doing must not become the server's crash."""
 
@@ -37,7 +41,7 @@ class Refused(TidegateError):
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = shorten(message)
-        self.pointer = pointer
+        self.pointer = None if pointer is None else nearest(pointer)
         self.keyword = keyword
         self.errors = errors
         self.retry_after = retry_after
@@ -56,6 +60,13 @@ class Closing(TidegateError):
 def shorten(text: str) -> str:
     """`text` in at most `MESSAGE_LIMIT` characters, the cut marked."""
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+
+
+def nearest(pointer: str) -> str:
+    """`pointer`, or that of the closest ancestor within `POINTER_LIMIT`: it still points at something in the message."""
+    while len(pointer) > POINTER_LIMIT:
+        pointer = pointer[: pointer.rindex("/")]
+    return pointer
 
 
 def error_message(refused: Refused, ref: str | int | None = None) -> ErrorMessage:

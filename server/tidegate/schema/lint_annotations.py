@@ -15,7 +15,7 @@ from tidegate.schema.definition import Definition, Kind
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.walk import pointer
+from tidegate.schema.walk import pointer, subschemas
 
 FILES: dict[Kind, str] = {
     "client": "client_message.schema.json",
@@ -71,6 +71,14 @@ class Annotations:
             for word in self._required.get(item.kind, ()):
                 if word not in item.schema:
                     yield _at(item, "", f"has no `{word}`")
+        yield from self._misplaced(item)
+
+    def _misplaced(self, item: Definition) -> Iterator[Problem]:
+        """Ours below the root: an `x-access` on one property protects nothing, and must not look as if it did."""
+        for place, schema in subschemas(item.schema):
+            for word in schema if place and isinstance(schema, dict) else ():
+                if word in self._known:
+                    yield _at(item, f"{place}/{word}", f"{word!r} has no meaning here")
 
 
 def _told(item: Definition, word: str, validator: Validator) -> Iterator[Problem]:

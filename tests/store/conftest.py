@@ -1,0 +1,39 @@
+"""A database with the tables of `application`, and another program that writes to it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.store.application import Foreign, created
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    created(path)
+    return path
+
+
+@pytest.fixture
+def path(template: Path, tmp_path: Path) -> Path:
+    """The file of a migrated database without rows."""
+    return Path(shutil.copy(template, tmp_path))
+
+
+@pytest.fixture
+def foreign(path: Path) -> Iterator[Foreign]:
+    program = Foreign(path)
+    yield program
+    program.close()
+
+
+@pytest.fixture(params=[False, True], ids=["recursive_triggers off", "recursive_triggers on"])
+def program(request: pytest.FixtureRequest, path: Path) -> Iterator[Foreign]:
+    """`recursive_triggers` decides whether REPLACE tells of the rows that it deletes."""
+    foreign = Foreign(path, recursive_triggers=request.param)
+    yield foreign
+    foreign.close()

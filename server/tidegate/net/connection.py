@@ -230,8 +230,14 @@ class Connection(asyncio.BufferedProtocol):
             self._check_backlog()
 
     def _write_out(self) -> None:
-        """Send what the library has to say: replies to control frames, close frames, the end."""
-        for data in self._ws.data_to_send():
+        """Send what the library has to say: replies to control frames, close frames, the end.
+
+        What was pushed before goes first: after a close frame nothing may follow (RFC 6455, section 5.5.1).
+        """
+        writes = self._ws.data_to_send()
+        if writes:
+            self.flush()
+        for data in writes:
             if data is SEND_EOF or not data:
                 self.closing = True
                 self._transport.close()

@@ -63,7 +63,7 @@ def shorten(text: str) -> str:
 
 
 def nearest(pointer: str) -> str:
-    """`pointer`, or that of the closest ancestor within `POINTER_LIMIT`: it still points at something in the message."""
+    """`pointer`, or that of the closest ancestor that fits `POINTER_LIMIT` and so still points into the message."""
     while len(pointer) > POINTER_LIMIT:
         pointer = pointer[: pointer.rindex("/")]
     return pointer

@@ -55,7 +55,10 @@ def answer(ws: ServerProtocol, head: bytes, listener: Listener) -> Upgrade | byt
     events = ws.events_received()
     if not events or not isinstance(events[0], UpgradeRequest):
         return b"".join(ws.data_to_send()) or UNREADABLE.serialize()
-    return _respond(ws, events[0], listener)
+    try:
+        return _respond(ws, events[0], listener)
+    except ValueError:  # a path or an origin that is no URL, such as http://[
+        return UNREADABLE.serialize()
 
 
 def _respond(ws: ServerProtocol, request: UpgradeRequest, listener: Listener) -> Upgrade | bytes:

@@ -89,7 +89,7 @@ def _origin_allowed(headers: Headers, listener: Listener) -> bool:
     if origin is None or "*" in settings.origins or origin in settings.origins:
         return True
     page = urlsplit(origin)
-    if page.netloc == _first(headers, "Host"):
+    if page.netloc and page.netloc == _first(headers, "Host"):
         return True
     return settings.loopback_origins and page.hostname in LOOPBACK_HOSTS
 

@@ -73,10 +73,15 @@ def _respond(ws: ServerProtocol, request: UpgradeRequest, listener: Listener) ->
     if listener.full:
         return FULL.serialize()
     response = ws.accept(request)
+    token = _token(request.headers)
     if response.status_code != 101:
-        return Response(response.status_code, dict(response.headers.raw_items()), bytes(response.body)).serialize()
+        body = bytes(response.body)
+        if token and token.encode() in body:
+            return UNREADABLE.serialize()
+        refused = Response(response.status_code, dict(response.headers.raw_items()), body)
+        return refused.serialize(head=request.method == "HEAD")
     ws.send_response(response)
-    return Upgrade(_token(request.headers))
+    return Upgrade(token)
 
 
 def _origin_allowed(headers: Headers, listener: Listener) -> bool:

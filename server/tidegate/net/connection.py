@@ -267,10 +267,10 @@ class Connection(asyncio.BufferedProtocol):
         if self.closing:
             return
         self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n") + 4
+        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
         if end < 4 and len(self._buffer) < MAX_HEAD:
             return
-        head, rest = bytes(self._buffer[: end if end >= 4 else None]), bytes(self._buffer[end:])
+        head, rest = bytes(self._buffer[: end if end >= 4 else MAX_HEAD]), bytes(self._buffer[end:])
         self._buffer.clear()
         outcome = answer(self._ws, head, self._listener)
         if isinstance(outcome, Upgrade):

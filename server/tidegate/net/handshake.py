@@ -29,6 +29,7 @@ LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 FORBIDDEN_ORIGIN = Response.text(403, "pages of this origin may not connect; see the `origins` setting\n")
 FULL = Response.text(503, "no room for another connection\n", {"Retry-After": "5"})
 UNREADABLE = Response.text(400, "not a request that this gateway can read\n")
+HEAD_TOO_LARGE = Response.text(431, "the head of the request is too large\n")
 NOT_AN_UPGRADE = Response.text(426, "this path speaks WebSocket\n", {"Upgrade": "websocket"})
 
 
@@ -46,7 +47,12 @@ def select_subprotocol(_: ServerProtocol, offered: list[Subprotocol]) -> Subprot
 
 
 def answer(ws: ServerProtocol, head: bytes, listener: Listener) -> Upgrade | bytes:
-    """What follows from the head of a request: an Upgrade, or the bytes of a response that ends the connection."""
+    """What follows from the head of a request: an Upgrade, or the bytes of a response that ends the connection.
+
+    A head without its end is one that grew too large.
+    """
+    if not head.endswith(b"\r\n\r\n"):
+        return HEAD_TOO_LARGE.serialize()
     method = head.split(b" ", 1)[0]
     if method.isalpha() and method.decode() not in METHODS:
         # Before the library reads it, which cannot read a request that announces a body.

@@ -1,0 +1,86 @@
+// A real gateway in a process of its own, on a database of its own in a temporary folder.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
+const COMMAND = join(ROOT, ".venv", "bin", "tidegate");
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TIDEGATE_")));
+const START_MS = 20_000;
+
+export class Gateway {
+  readonly folder = mkdtempSync(join(tmpdir(), "tidegate-"));
+  port = 0;
+  #process: ChildProcess | undefined;
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/ws`;
+  }
+
+  get http(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Create the tables, with sample rows if wanted. */
+  migrate(seed = false): void {
+    this.run("migrate", "--schema", join(ROOT, "schema"), ...(seed ? ["--seed"] : []));
+  }
+
+  /** Run one `tidegate` command to its end; returns what it prints. */
+  run(...parameters: string[]): string {
+    const options = {
+      cwd: this.folder,
+      env: ENVIRONMENT,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    } as const;
+    return execFileSync(COMMAND, parameters, options);
+  }
+
+  /** Write past the gateway, as any other program would: with the SQLite of Python's standard library. */
+  sql(statement: string): void {
+    const program = "import sqlite3, sys; c = sqlite3.connect('tidegate.db'); c.execute(sys.argv[1]); c.commit()";
+    execFileSync(join(ROOT, ".venv", "bin", "python"), ["-c", program, statement], { cwd: this.folder });
+  }
+
+  /** Start, or start again on the port it had. */
+  async start(): Promise<void> {
+    const parameters = ["serve", "--dev", "--port", String(this.port), "--schema", join(ROOT, "schema")];
+    const child = spawn(COMMAND, parameters, { cwd: this.folder, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said += chunk;
+    });
+    this.port = await new Promise<number>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`the gateway did not start in time:\n${said}`)), START_MS);
+      child.once("exit", () => reject(new Error(`the gateway did not start:\n${said}`)));
+      child.stdout.on("data", (chunk) => {
+        const found = /serving on http:\/\/[^:]+:(\d+)/.exec(String(chunk));
+        if (found?.[1] !== undefined) {
+          clearTimeout(late);
+          resolve(Number(found[1]));
+        }
+      });
+    });
+  }
+
+  /** SIGTERM is the graceful stop; SIGKILL leaves no time for anything. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  }
+
+  /** Stop and remove the folder. */
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+}

@@ -61,6 +61,12 @@ def test_serving_an_unmigrated_database_names_the_command(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_the_sample_migrates_and_seeds_from_any_folder(tmp_path: Path) -> None:
+    done = tidegate("migrate", "--seed", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "sample rows in users" in done.stderr
+
+
 def test_a_taken_port_is_said_plainly(gateway: GatewayProcess) -> None:
     done = tidegate("serve", "--port", str(gateway.port), "--schema", str(ROOT / "schema"), cwd=gateway.folder)
     assert done.returncode == 2

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib.resources import files
-from pathlib import Path
 
-from tidegate import config
+from tidegate import config, schema
 from tidegate.config import ConfigError, Settings
 
 EPILOG = """\
@@ -64,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
 def _sample(settings: Settings) -> dict[str, list[dict[str, object]]]:
     """The sample rows beside the schema files, or those that ship with the package."""
     folder = settings.schema_folder
-    place = files("tidegate_protocol") / "seed.json" if folder is None else folder / "seed.json"
+    place = schema.packaged("seed.json") if folder is None else folder / "seed.json"
     if not place.is_file():
-        raise ConfigError(f"--seed: there is no {place if isinstance(place, Path) else 'seed.json in the package'}")
+        raise ConfigError(f"--seed: there is no {place}; it holds sample rows as {{resource: [row, ...]}}")
     rows: dict[str, list[dict[str, object]]] = json.loads(place.read_text(encoding="utf-8"))
     return rows

@@ -42,6 +42,7 @@ __all__ = [
     "dump",
     "lint",
     "load",
+    "packaged",
     "packaged_bundle",
     "unbundle",
 ]
@@ -60,13 +61,22 @@ def load(folder: Path | None) -> Schemas:
 
 
 def packaged_bundle() -> Bundle:
-    """The bundle beside the installed `tidegate_protocol`, or the checkout's. Raises SchemaError if there is none."""
+    """The bundle that ships with `tidegate_protocol`. Raises SchemaError if there is none."""
+    found: Bundle = json.loads(packaged("bundle.json").read_bytes())
+    return found
+
+
+def packaged(name: str) -> Path:
+    """A file that ships with `tidegate_protocol`: beside the installed package, or where a checkout keeps it.
+
+    Raises SchemaError if there is none.
+    """
     spec = importlib.util.find_spec("tidegate_protocol")
     if spec is None or spec.origin is None:
-        raise SchemaError([Problem("bundle.json", "", "the package tidegate_protocol is not installed")])
+        raise SchemaError([Problem(name, "", "the package tidegate_protocol is not installed")])
     package = Path(spec.origin).parent
-    for path in (package / "bundle.json", package.parents[1] / "schema" / "bundle.json"):
+    generated, checkout = package.parents[1], package.parents[2]
+    for path in (package / name, generated / "schema" / name, checkout / "schema" / name):
         if path.is_file():
-            found: Bundle = json.loads(path.read_bytes())
-            return found
-    raise SchemaError([Problem("bundle.json", "", f"not found beside {package}; run `tidegate generate`")])
+            return path
+    raise SchemaError([Problem(name, "", f"not found beside {package}; run `tidegate generate`")])

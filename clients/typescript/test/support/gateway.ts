@@ -36,7 +36,7 @@ export class Gateway {
       cwd: this.folder,
       env: ENVIRONMENT,
       encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: "pipe",
     } as const;
     return execFileSync(COMMAND, parameters, options);
   }

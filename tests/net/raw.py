@@ -165,12 +165,11 @@ class Raw:
 
 
 class Door:
-    """A listener in this loop, its application, and the way in."""
+    """A listener in this loop and the way in. `echo` is what it talks to, where the test has no gateway."""
 
-    def __init__(self, listener: Listener, echo: Echo, wheel: Wheel) -> None:
+    def __init__(self, listener: Listener, echo: Echo | None = None) -> None:
         self.listener = listener
-        self.echo = echo
-        self.wheel = wheel
+        self.echo = echo or Echo()
 
     @contextlib.asynccontextmanager
     async def tcp(self) -> AsyncIterator[Raw]:
@@ -203,7 +202,7 @@ async def listening(
     listener = Listener(application, chosen, routes, Outbox(loop), wheel, now)
     await listener.start("127.0.0.1", 0)
     try:
-        yield Door(listener, application, wheel)
+        yield Door(listener, application)
     finally:
         await listener.stop(0.0)
         wheel.close()

@@ -1,26 +1,45 @@
-// When to try again: full jitter, so that a thousand clients of one gateway do not come back in step.
+// When to come back. Full jitter, so that a thousand clients of one gateway do not come back in step.
+//
+// Close codes say what to do: 4000-4099 stop, 4200-4299 (and 1012) come back at once; everything else is backoff, also
+// 1000 and 1001, which this client did not ask for.
+// Invariant: "at once" happens once; a gateway that sends its clients away again within 5 s meets backoff.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
 const STABLE_MS = 5_000;
+const SERVICE_RESTART = 1012;
+
+export interface Ending {
+  /** The close code; undefined where there was no connection. */
+  code?: number | undefined;
+  /** Seconds to wait, as `goodbye` said. */
+  retryAfter?: number | undefined;
+  /** Milliseconds from the opening of the line to its end; undefined where it did not open. */
+  lived?: number | undefined;
+}
+
+/** Whether a close code says that the client must not come back. */
+export function isFinal(code: number | undefined): boolean {
+  return code !== undefined && code >= 4000 && code < 4100;
+}
 
 export class Backoff {
-  #failures = 0;
+  #attempts = 0;
   readonly #random: () => number;
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  /** Milliseconds to wait before the next try: random(0, min(20 s, 0.5 s * 2^n)). */
-  next(): number {
-    const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#failures);
-    this.#failures += 1;
-    return this.#random() * ceiling;
-  }
-
-  /** A connection lived for so many milliseconds; only a stable one makes the next wait short again. */
-  lived(milliseconds: number): void {
-    if (milliseconds >= STABLE_MS) this.#failures = 0;
+  /** Milliseconds to wait before the next attempt: random(0, min(20 s, 0.5 s * 2^n)), or what the gateway asked for. */
+  next(ending: Ending = {}): number {
+    if (ending.lived !== undefined && ending.lived >= STABLE_MS) this.#attempts = 0;
+    const asked = (ending.retryAfter ?? 0) * 1000;
+    const { code } = ending;
+    const resume = code !== undefined && ((code >= 4200 && code < 4300) || code === SERVICE_RESTART);
+    const first = this.#attempts === 0;
+    const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts);
+    this.#attempts += 1;
+    return resume && first ? asked : Math.max(asked, this.#random() * ceiling);
   }
 }

@@ -50,6 +50,12 @@ export class RequestTimeout extends TidegateError {
   }
 }
 
+/** The gateway ended a membership or a subscription, since this user may not have it any more. */
+export function withdrawn(what: string): RequestRefused {
+  const message = `the gateway ended ${what}`;
+  return new RequestRefused({ type: "error", code: "forbidden", message, temporary: false });
+}
+
 /** The connection is over and will not come back: closed by the program, or refused by the gateway. */
 export class ConnectionClosed extends TidegateError {
   override readonly name = "ConnectionClosed";

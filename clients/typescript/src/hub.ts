@@ -10,13 +10,13 @@ import type {
   Principal,
   RoomMessage,
 } from "../../../generated/typescript/protocol.js";
-import type { Client } from "./client.js";
-import type { TidegateError } from "./errors.js";
+import { RequestRefused, type TidegateError } from "./errors.js";
 import type { Status } from "./link.js";
 import { type Query, queryKey } from "./live.js";
 import type { Options } from "./options.js";
 import type { LiveQuery } from "./resource.js";
-import { share } from "./shared.js";
+import type { JoinOptions } from "./room.js";
+import { type Shared, share } from "./shared.js";
 
 const MESSAGES_KEPT = 200;
 
@@ -48,11 +48,11 @@ export class Hub {
   #state = NOTHING;
   readonly #watchers = new Set<() => void>();
   readonly #queries = new Map<string, Query>();
-  readonly #rooms = new Set<string>();
+  readonly #rooms = new Map<string, JoinOptions>();
   readonly #unsent: ClientMessages[keyof ClientMessages][] = [];
   readonly #open = new Map<string, LiveQuery<Row>>();
-  #client: Client | undefined;
-  #ends: (() => void)[] = [];
+  readonly #entered = new Map<string, () => void>();
+  #shared: Shared | undefined;
 
   readonly watch = (watcher: () => void): (() => void) => {
     this.#watchers.add(watcher);
@@ -63,24 +63,27 @@ export class Hub {
 
   /** The component is mounted: take part in the gateway's client and ask for everything that is wanted. */
   attach(url: string, options: Options): () => void {
-    const { client, release } = share(url, options);
-    this.#client = client;
-    this.#set({ status: client.status, user: client.user });
-    this.#ends = [
+    const shared = share(url, options);
+    const { client } = shared;
+    this.#shared = shared;
+    this.#set({ ...NOTHING, status: client.status, user: client.user });
+    const ends = [
       client.on("status", ({ status, error }) =>
         this.#set(error ? { status, user: client.user, error } : { status, user: client.user }),
       ),
-      client.on("welcome", (welcome) => this.#set({ user: welcome.user })),
+      client.on("error", (message) => this.#set({ error: new RequestRefused(message) })),
     ];
     for (const key of this.#queries.keys()) this.#subscribe(key);
-    for (const room of this.#rooms) this.#enter(room);
+    for (const room of this.#rooms.keys()) this.#enter(room);
     for (const message of this.#unsent.splice(0)) client.send(message);
     return () => {
       for (const query of this.#open.values()) query.close();
       this.#open.clear();
-      for (const end of this.#ends.splice(0)) end();
-      this.#client = undefined;
-      release();
+      for (const exit of this.#entered.values()) exit();
+      this.#entered.clear();
+      for (const end of ends) end();
+      this.#shared = undefined;
+      shared.release();
     };
   }
 
@@ -102,50 +105,55 @@ export class Hub {
 
   /** Send a protocol message. Joining and leaving are remembered, so that a reconnect joins again. */
   readonly send = (message: ClientMessages[keyof ClientMessages]): void => {
-    if (message.type === "join") this.join(message.room);
+    if (message.type === "join") this.join(message.room, message);
     else if (message.type === "leave") this.leave(message.room);
-    else if (this.#client) this.#client.send(message);
+    else if (this.#shared) this.#shared.client.send(message);
     else this.#unsent.push(message);
   };
 
-  readonly join = (room: string): void => {
-    this.#rooms.add(room);
+  readonly join = (room: string, { status, info }: JoinOptions = {}): void => {
+    this.#rooms.set(room, { ...(status && { status }), ...(info && { info }) });
     this.#enter(room);
   };
 
   readonly leave = (room: string): void => {
     this.#rooms.delete(room);
-    this.#client?.room(room).leave();
+    this.#entered.get(room)?.();
+    this.#entered.delete(room);
     const { [room]: _, ...presence } = this.#state.presence;
     this.#set({ presence });
   };
 
   #subscribe(key: string): void {
     const query = this.#queries.get(key);
-    if (!this.#client || !query || this.#open.has(key)) return;
-    const live = this.#client.resource(query.resource).subscribe({ filters: query.filters as Row });
+    if (!this.#shared || !query || this.#open.has(key)) return;
+    const live = this.#shared.client.resource(query.resource).subscribe({ filters: query.filters as Row });
     this.#open.set(key, live);
-    live.on("change", () => this.#refresh());
+    live.on("change", () => {
+      this.#refresh();
+      // What was refused for a while and is there now is no error any more.
+      if (live.ready && this.#state.error?.retryable) this.#set({ error: undefined });
+    });
     live.on("error", (error) => this.#set({ error }));
     if (live.ready) this.#refresh();
   }
 
   #enter(name: string): void {
-    const client = this.#client;
-    if (!client) return;
-    const room = client.room(name);
+    if (!this.#shared || this.#entered.has(name)) return;
+    const room = this.#shared.client.room(name);
     const ends = [
       room.on("message", (message) =>
         this.#set({ messages: [...this.#state.messages, message as RoomMessage].slice(-MESSAGES_KEPT) }),
       ),
       room.on("presence", (members) => this.#set({ presence: { ...this.#state.presence, [name]: members } })),
       room.on("error", (error) => this.#set({ error })),
+      this.#shared.enter(name),
     ];
-    this.#ends.push(...ends);
-    room.join().then(
-      () => this.#set({ presence: { ...this.#state.presence, [name]: room.members } }),
-      () => {},
-    );
+    this.#entered.set(name, () => {
+      for (const end of ends) end();
+    });
+    room.join(this.#rooms.get(name)).catch(() => {}); // told as `error`
+    if (room.members.length > 0) this.#set({ presence: { ...this.#state.presence, [name]: room.members } });
   }
 
   #refresh(): void {

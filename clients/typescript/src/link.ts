@@ -4,7 +4,7 @@
 // Invariant: every request ends exactly once, with its reply, its error, or the loss of the line.
 
 import { CLOSES, type ErrorMessage, type Goodbye, type Welcome } from "../../../generated/typescript/protocol.js";
-import { Backoff } from "./backoff.js";
+import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { ConnectionClosed, ConnectionLost, RequestRefused, RequestTimeout, type TidegateError } from "./errors.js";
 import {
   type Environment,
@@ -21,6 +21,7 @@ export type Message = { type: string; ref?: string | number; [property: string]:
 const SUBPROTOCOL = "tidegate.v1";
 const SILENCE_S = 5;
 const HEARTBEAT_S = 25;
+const AGAIN_S = 1;
 
 /** What the owner of a link does when something happens on it. */
 export interface Owner {
@@ -37,6 +38,8 @@ export interface Request {
   failed(error: TidegateError): void;
   /** Whether it may be sent again on the next line: it changes nothing, or carries an idempotency key. */
   repeatable: boolean;
+  /** Whether it waits for its answer as long as the line lives, since an answer that comes late still counts. */
+  patient?: boolean;
 }
 
 interface Pending extends Request {
@@ -53,9 +56,13 @@ export class Link {
   readonly #backoff: Backoff;
   readonly #pending = new Map<string | number, Pending>();
   readonly #outgoing: Message[] = [];
+  readonly #timers = new Set<unknown>();
   #socket: Socket | undefined;
+  #token: Options["token"];
   #identity: string | undefined;
   #goodbye: Goodbye | undefined;
+  #ended: ConnectionClosed | undefined;
+  #attempts = 0;
   #refs = 0;
   #heard = 0;
   #openedAt = 0;
@@ -66,27 +73,29 @@ export class Link {
   constructor(url: string, options: Options, owner: Owner) {
     this.#url = url;
     this.#options = options;
+    this.#token = options.token;
     this.#owner = owner;
     this.#environment = options.environment ?? systemEnvironment;
     this.#backoff = new Backoff(this.#environment.random);
     globalThis.addEventListener?.("online", this.#online);
-    void this.#connect();
+    // Not before whoever made this client can listen to its status.
+    queueMicrotask(() => void this.#connect());
   }
 
   /** Send a request, now or as soon as the line is open. */
   request(request: Request): void {
-    if (this.status === "closed") {
-      request.failed(new ConnectionClosed("the connection is closed"));
+    if (this.#ended) {
+      request.failed(this.#ended);
       return;
     }
     const ref = `c${++this.#refs}`;
-    const seconds = this.#options.timeout ?? TIMEOUT_S;
-    const timer = this.#environment.setTimeout(() => {
-      this.#pending.delete(ref);
-      request.failed(new RequestTimeout(seconds));
-    }, seconds * 1000);
-    const pending: Pending = { ...request, message: { ...request.message, ref }, sent: false, timer };
+    const pending: Pending = { ...request, message: { ...request.message, ref }, sent: false, timer: undefined };
     this.#pending.set(ref, pending);
+    if (!request.patient) {
+      const seconds = this.#options.timeout ?? TIMEOUT_S;
+      const expired = () => this.#fail(ref, pending, new RequestTimeout(seconds));
+      pending.timer = this.#environment.setTimeout(expired, seconds * 1000);
+    }
     if (this.status === "open") this.#sendPending(pending);
   }
 
@@ -96,6 +105,24 @@ export class Link {
     else if (this.status !== "closed") this.#outgoing.push(message);
   }
 
+  /** Do `action` again after a refusal that is not for good, unless the line breaks before. */
+  again(refused: TidegateError, action: () => void): void {
+    const seconds = (refused instanceof RequestRefused ? refused.retryAfter : undefined) ?? AGAIN_S;
+    // Clients that were refused together do not come back together.
+    const wait = seconds * (1 + this.#environment.random()) * 1000;
+    const timer = this.#environment.setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, wait);
+    this.#timers.add(timer);
+  }
+
+  /** The gateway took this token: it stands for this client on later lines too. */
+  identify(token: string): void {
+    this.#token = token;
+    this.#identity = undefined;
+  }
+
   close(): void {
     this.#end(new ConnectionClosed("the connection was closed by the program"));
   }
@@ -103,19 +130,27 @@ export class Link {
   // -- connecting -----------------------------------------------------------------------------------------------------
 
   async #connect(): Promise<void> {
+    const attempt = ++this.#attempts;
+    const current = () => attempt === this.#attempts && !this.#ended;
+    if (!current()) return;
     this.#goodbye = undefined;
-    let protocols: string[];
-    let socket: Socket;
+    let token: string | undefined;
     try {
-      const token = typeof this.#options.token === "function" ? await this.#options.token() : this.#options.token;
-      if (this.status === "closed") return;
-      protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
-      socket = new (socketConstructor(this.#options))(this.#url, protocols);
-    } catch (error) {
-      if (this.#options.token && typeof this.#options.token === "function") this.#retry(this.#backoff.next());
-      else this.#end(new ConnectionClosed(error instanceof Error ? error.message : String(error)));
+      token = typeof this.#token === "function" ? await this.#token() : this.#token;
+    } catch {
+      if (current()) this.#retry({});
       return;
     }
+    if (!current()) return;
+    try {
+      const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
+      this.#listen(new (socketConstructor(this.#options))(this.#url, protocols));
+    } catch (error) {
+      this.#end(new ConnectionClosed(error instanceof Error ? error.message : String(error)));
+    }
+  }
+
+  #listen(socket: Socket): void {
     this.#socket = socket;
     this.#heard = this.#environment.now();
     this.#watchSilence();
@@ -128,27 +163,29 @@ export class Link {
   #received(socket: Socket, data: unknown): void {
     if (socket !== this.#socket || typeof data !== "string") return;
     this.#heard = this.#environment.now();
-    const message = JSON.parse(data) as Message;
+    const message = read(data);
+    if (!message) return;
     if (message.ref !== undefined && this.#settle(message)) return;
-    if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
+    if (message.type === "welcome") this.#welcomed(socket, message as unknown as Welcome);
     else if (message.type === "goodbye") this.#goodbye = message as unknown as Goodbye;
     this.#owner.pushed(message);
   }
 
   /** The gateway greets: an anonymous client first becomes again who it was, then the line is open. */
-  #welcomed(welcome: Welcome): void {
+  #welcomed(socket: Socket, welcome: Welcome): void {
     this.#silence = (2 * welcome.heartbeat + SILENCE_S) * 1000;
     const identity = this.#identity;
     if (!identity || !welcome.user.anonymous) {
-      this.#open(welcome);
+      this.#open(socket, welcome);
       return;
     }
-    const failed = () => this.#open(welcome);
-    const replied = (reply: Message) => this.#open({ ...welcome, user: reply.user as Welcome["user"] }, identity);
     const pending: Pending = {
       message: { type: "authenticate", token: identity, ref: "identity" },
-      replied,
-      failed,
+      replied: (reply) => this.#open(socket, { ...welcome, user: reply.user as Welcome["user"] }, identity),
+      failed: () => {
+        // Refused: be the new user that the gateway made of us. Otherwise this line is over.
+        if (socket === this.#socket) this.#open(socket, welcome);
+      },
       repeatable: false,
       sent: true,
       timer: undefined,
@@ -157,78 +194,85 @@ export class Link {
     this.#write(pending.message);
   }
 
-  #open(welcome: Welcome, identity = welcome.identity): void {
-    if (this.status === "closed") return;
+  #open(socket: Socket, welcome: Welcome, identity = welcome.identity): void {
     this.#identity = identity;
     this.#openedAt = this.#environment.now();
-    this.#become("open");
+    this.status = "open";
     this.#owner.opened(welcome);
-    for (const pending of this.#pending.values()) if (!pending.sent) this.#sendPending(pending);
+    for (const pending of [...this.#pending.values()]) if (!pending.sent) this.#sendPending(pending);
     for (const message of this.#outgoing.splice(0)) this.#write(message);
+    if (socket === this.#socket) this.#become("open");
   }
 
   // -- the end of a line ----------------------------------------------------------------------------------------------
 
   #closed(socket: Socket, code: number, reason: string | undefined): void {
     if (socket !== this.#socket) return;
-    this.#drop();
-    if (this.status === "closed") return;
-    if (code >= 4000 && code < 4100) {
-      this.#end(new ConnectionClosed(reason || CLOSES[code as keyof typeof CLOSES]?.meaning || "refused", code));
+    if (isFinal(code)) {
+      const meaning = CLOSES[code as keyof typeof CLOSES]?.meaning;
+      this.#end(new ConnectionClosed(reason || meaning || "the gateway does not want this client back", code));
       return;
     }
-    const resume = (code >= 4200 && code < 4300) || code === 1012;
-    this.#retry(resume ? (this.#goodbye?.retry_after ?? 0) * 1000 : this.#backoff.next());
+    this.#retry({ code, lived: this.#drop() });
   }
 
-  /** This line is over: what can be asked again waits for the next one, the rest is told. */
-  #drop(): void {
+  /** This line is over: what can be asked again waits for the next one, the rest is told. Returns how long it lived. */
+  #drop(): number | undefined {
     const socket = this.#socket;
+    const lived = this.status === "open" ? this.#environment.now() - this.#openedAt : undefined;
     this.#socket = undefined;
     this.#environment.clearTimeout(this.#silenceTimer as never);
+    for (const timer of this.#timers) this.#environment.clearTimeout(timer as never);
+    this.#timers.clear();
     if (socket) socket.onmessage = socket.onclose = null;
-    if (this.status === "open") this.#backoff.lived(this.#environment.now() - this.#openedAt);
-    const wasOpen = this.status === "open";
-    if (this.status !== "closed") this.status = "reconnecting";
+    this.status = this.#ended ? "closed" : "reconnecting";
     for (const [ref, pending] of [...this.#pending]) {
-      if (!pending.sent) continue;
-      if (pending.repeatable) pending.sent = false;
-      else this.#fail(ref, pending, new ConnectionLost());
+      if (!pending.sent && !this.#ended) continue;
+      if (pending.repeatable && !this.#ended) pending.sent = false;
+      else this.#fail(ref, pending, this.#ended ?? new ConnectionLost());
     }
-    if (wasOpen) this.#owner.lost();
+    if (lived !== undefined) this.#owner.lost();
+    return lived;
   }
 
-  #retry(milliseconds: number): void {
+  #retry(ending: Ending): void {
+    this.#wait(this.#backoff.next({ ...ending, retryAfter: this.#goodbye?.retry_after }));
     this.#become("reconnecting");
+  }
+
+  #wait(milliseconds: number): void {
     this.#environment.clearTimeout(this.#retryTimer as never);
     this.#retryTimer = this.#environment.setTimeout(() => void this.#connect(), milliseconds);
   }
 
   readonly #online = (): void => {
-    if (this.status === "reconnecting" && !this.#socket) this.#retry(0);
+    if (this.status === "reconnecting" && !this.#socket) this.#wait(0);
   };
 
   #end(error: ConnectionClosed): void {
-    if (this.status === "closed") return;
+    if (this.#ended) return;
+    this.#ended = error;
     const socket = this.#socket;
-    this.#become("closed", error);
+    this.#outgoing.length = 0;
     this.#drop();
     globalThis.removeEventListener?.("online", this.#online);
     this.#environment.clearTimeout(this.#retryTimer as never);
     socket?.close(1000);
-    for (const [ref, pending] of [...this.#pending]) this.#fail(ref, pending, error);
+    this.#become("closed", error);
   }
 
   /** Timers are throttled in background tabs, so timestamps decide, not ticks. */
   #watchSilence(): void {
     this.#silenceTimer = this.#environment.setTimeout(() => {
-      if (!this.#socket) return;
-      if (this.#environment.now() - this.#heard > this.#silence) {
-        const socket = this.#socket;
-        this.#drop();
-        socket.close();
-        this.#retry(this.#backoff.next());
-      } else this.#watchSilence();
+      const socket = this.#socket;
+      if (!socket) return;
+      if (this.#environment.now() - this.#heard <= this.#silence) {
+        this.#watchSilence();
+        return;
+      }
+      const lived = this.#drop();
+      socket.close();
+      this.#retry({ lived });
     }, this.#silence / 4);
   }
 
@@ -269,5 +313,15 @@ export class Link {
   #become(status: Status, error?: TidegateError): void {
     this.status = status;
     this.#owner.status(status, error);
+  }
+}
+
+/** A gateway says nothing but objects; what else may come (from something that is no gateway) is passed over. */
+function read(data: string): Message | undefined {
+  try {
+    const message: unknown = JSON.parse(data);
+    return typeof message === "object" && message !== null ? (message as Message) : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // The client's copy of the rows of one subscription, kept equal to what the gateway would answer to the same filter.
 //
-// Invariant: `rows` never shows half a snapshot, and its array is the same object until something in it changed.
+// Invariants: `rows` never shows half a snapshot, and is the same array until something in it changed; the position is
+// only ever one at which the copy was complete, so that it may always be given back as `since`.
 
 import type {
   FeedPosition,
@@ -12,8 +13,9 @@ import type {
   Update,
 } from "../../../generated/typescript/protocol.js";
 import { Emitter } from "./emitter.js";
-import type { TidegateError } from "./errors.js";
+import { TidegateError, withdrawn } from "./errors.js";
 import type { Link, Message } from "./link.js";
+import { advance, isKnown } from "./positions.js";
 
 export interface Change<R> {
   action: "create" | "update" | "delete" | "reset";
@@ -29,6 +31,7 @@ interface Events<R> {
   change: readonly R[];
   /** Each change by itself, in order. */
   update: Change<R>;
+  /** The gateway refused the subscription; where that is not for good (`retryable`), it is asked again. */
   error: TidegateError;
 }
 
@@ -39,31 +42,45 @@ export interface Query {
   fields?: string[] | undefined;
 }
 
+/** Which copies hold which subscription; the client keeps it. */
+export interface Subscriptions {
+  /** `live` is subscription `id`. Returns a copy that already was: the gateway starts nothing new for an equal one. */
+  adopt(live: Live<never>, id: string): Live<never> | undefined;
+  /** The answer to a `subscribe` came, whatever it was. */
+  answered(): void;
+}
+
 export class Live<R extends object = Row> {
   readonly query: Query;
   /** The id of the subscription on this line; of no meaning on another. */
   subscription: string | undefined;
+  /** Whether the gateway's answer to `subscribe` is still to come. */
+  asking = false;
+  /** Whether the gateway refused it for good; only another user, or another line, may have it. */
+  refused = false;
   readonly #link: Link;
+  readonly #subscriptions: Subscriptions;
+  readonly #key: readonly string[];
   readonly #events = new Emitter<Events<R>>();
-  readonly #live: (live: Live<R>, subscription: string) => void;
-  #keyNames: string[] = ["id"];
   #byKey = new Map<string, R>();
-  #rows: readonly R[] = [];
-  #staged: R[] | undefined;
+  #rows: readonly R[] | undefined = Object.freeze([]);
+  #staged: Map<string, R> | undefined;
   #position: FeedPosition | undefined;
   #snapshotPosition: FeedPosition | undefined;
   #ready = false;
   #announced = false;
   #closed = false;
 
-  constructor(link: Link, query: Query, subscribed: (live: Live<R>, subscription: string) => void) {
+  constructor(link: Link, query: Query, key: readonly string[], subscriptions: Subscriptions) {
     this.#link = link;
     this.query = query;
-    this.#live = subscribed;
+    this.#key = key;
+    this.#subscriptions = subscriptions;
   }
 
   /** The rows that match, in the order in which they came into the subscription. */
   get rows(): readonly R[] {
+    this.#rows ??= Object.freeze([...this.#byKey.values()]);
     return this.#rows;
   }
 
@@ -72,57 +89,97 @@ export class Live<R extends object = Row> {
     return this.#ready;
   }
 
+  /** Listen; whoever comes later than the rows hears of them as a first `change`. */
   on<K extends keyof Events<R>>(event: K, listener: (value: Events<R>[K]) => void): () => void {
-    return this.#events.on(event, listener);
+    let listening = true;
+    const end = this.#events.on(event, listener);
+    if (event === "change" && this.#ready && !this.#announced) {
+      queueMicrotask(() => {
+        if (listening) listener(this.rows as Events<R>[K]);
+      });
+    }
+    return () => {
+      listening = false;
+      end();
+    };
   }
 
   /** Ask the gateway: from where this copy is, or for a snapshot. Called on every new line. */
   subscribe(): void {
-    this.subscription = undefined;
-    this.#staged = undefined;
+    if (this.#closed) return;
+    this.cut();
+    this.refused = false;
     const message: SubscribeRequest = { type: "subscribe", resource: this.query.resource, snapshot: true };
     if (this.query.filters && Object.keys(this.query.filters).length > 0) message.filters = this.query.filters;
     if (this.query.fields) message.fields = this.query.fields;
     if (this.#position) message.since = this.#position;
+    this.asking = true;
     this.#link.request({
       message: message as unknown as Message,
       repeatable: false,
+      patient: true,
       replied: (reply) => this.#subscribed(reply as unknown as Subscribed),
-      failed: (error) => {
-        // A line that broke is followed by another `subscribe`; a refusal is for the program.
-        if (!error.retryable) this.#events.emit("error", error);
-      },
+      failed: (error) => this.#failed(error),
     });
   }
 
-  unsubscribe(): void {
+  /** The line broke: half a snapshot is worth nothing. */
+  cut(): void {
+    this.asking = false;
+    this.subscription = undefined;
+    this.#staged = this.#snapshotPosition = undefined;
+  }
+
+  /** The gateway ended the subscription by itself: these rows are not this user's to see any more. */
+  withdraw(): void {
+    this.cut();
+    this.#refuse(withdrawn(`the subscription to ${this.query.resource}`));
+  }
+
+  /** Throw the rows away: they belong to a user that this client no longer is. */
+  forget(): void {
+    this.#staged = this.#position = undefined;
+    this.#ready = false;
+    if (this.#byKey.size === 0) return;
+    this.#byKey = new Map();
+    this.#changed({ action: "reset" });
+  }
+
+  /** The client is closed. */
+  end(error: TidegateError): void {
     this.#closed = true;
-    if (this.subscription && this.#link.status === "open") {
-      this.#link.send({ type: "unsubscribe", subscription: this.subscription });
-    }
+    this.#events.emit("error", error);
+  }
+
+  /** Nobody uses this copy any more. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** A page of a snapshot; the gateway may begin one at any time. */
   page(page: Snapshot): void {
-    if (page.reset) this.#staged = [];
-    this.#staged?.push(...(page.rows as R[]));
-    if (!page.done || !this.#staged) return;
-    this.#byKey = new Map(this.#staged.map((row) => [this.#key(row), row]));
-    this.#staged = undefined;
-    this.#position = this.#snapshotPosition ?? this.#position;
+    if (page.reset) {
+      this.#staged = new Map();
+      this.#position = undefined;
+    }
+    const staged = this.#staged;
+    if (!staged) return;
+    if (!page.rows.every((row) => this.#put(staged, row as R)) || !page.done) return;
+    this.#byKey = staged;
+    this.#position = this.#snapshotPosition;
+    this.#staged = this.#snapshotPosition = undefined;
     this.#ready = true;
     this.#changed({ action: "reset" });
   }
 
   update(update: Update): void {
-    this.#position = update.position;
+    if (isKnown(this.#position, update.position)) return;
+    const rows = this.#staged ?? this.#byKey;
     const data = update.data as R;
-    if (update.action === "delete") {
-      this.#learnKey(data);
-      this.#byKey.delete(this.#key(data));
-    } else {
-      this.#byKey.set(this.#key(data), data);
-    }
+    if (update.action === "delete") rows.delete(this.#keyOf(data));
+    else if (!this.#put(rows, data)) return;
+    if (this.#staged) return;
+    this.#position = update.position;
     const change: Change<R> = { action: update.action, data };
     if (update.cause) change.cause = update.cause;
     if (update.origin) change.origin = update.origin;
@@ -131,45 +188,77 @@ export class Live<R extends object = Row> {
 
   /** Everything up to `position` has come on this line; it counts only for a copy that is complete. */
   reached(position: FeedPosition): void {
-    if (this.subscription && this.#ready && !this.#staged) this.#position = position;
+    const complete = this.subscription && this.#ready && !this.#staged && !this.#snapshotPosition;
+    if (complete) this.#position = advance(this.#position, position);
   }
 
   #subscribed(reply: Subscribed): void {
-    if (this.#closed) {
-      this.#link.send({ type: "unsubscribe", subscription: reply.subscription });
-      return;
-    }
+    this.asking = false;
     this.subscription = reply.subscription;
-    if (reply.mode === "snapshot") this.#snapshotPosition = reply.position;
-    else {
-      this.#position = reply.position;
+    const other = this.#subscriptions.adopt(this as unknown as Live<never>, reply.subscription);
+    if (reply.mode === "snapshot") {
+      this.#snapshotPosition = reply.position;
+      this.#position = undefined;
+    } else if (reply.mode === "live") {
+      // Another spelling of a filter that this line has already: the gateway sends its rows only once.
+      if (other) this.#copy(other as unknown as Live<R>);
+      else this.#position = reply.position;
       this.#ready = true;
+      this.#changed({ action: "reset" });
     }
-    this.#live(this, reply.subscription);
+    this.#subscriptions.answered();
+  }
+
+  #copy(other: Live<R>): void {
+    this.#byKey = new Map(other.#byKey);
+    this.#position = other.#position;
+  }
+
+  #failed(error: TidegateError): void {
+    if (this.#link.status !== "open") return; // the next line subscribes again
+    this.asking = false;
+    if (error.retryable) {
+      this.#events.emit("error", error);
+      this.#link.again(error, () => {
+        if (!this.asking && !this.subscription) this.subscribe();
+      });
+    } else this.#refuse(error);
+    this.#subscriptions.answered();
+  }
+
+  #refuse(error: TidegateError): void {
+    this.refused = true;
+    this.forget();
+    this.#events.emit("error", error);
   }
 
   #changed(change: Change<R>): void {
+    this.#rows = undefined;
     this.#events.emit("update", change);
+    this.#announce();
+  }
+
+  #announce(): void {
     if (this.#announced) return;
     this.#announced = true;
     queueMicrotask(() => {
       this.#announced = false;
-      this.#rows = Object.freeze([...this.#byKey.values()]);
-      this.#events.emit("change", this.#rows);
+      this.#events.emit("change", this.rows);
     });
   }
 
-  #key(row: object): string {
-    const values = row as Row;
-    return JSON.stringify(this.#keyNames.map((name) => values[name]));
+  #put(rows: Map<string, R>, row: R): boolean {
+    const lacks = this.#key.find((name) => !(name in row));
+    if (lacks === undefined) rows.set(this.#keyOf(row), row);
+    else {
+      const reason = `a row of ${this.query.resource} has no "${lacks}": name the key with the option "keys"`;
+      this.#events.emit("error", new TidegateError(reason, false));
+    }
+    return lacks === undefined;
   }
 
-  /** What a `delete` carries is exactly the key, whatever its properties are called. */
-  #learnKey(data: object): void {
-    const names = Object.keys(data).sort();
-    if (names.join("\n") === this.#keyNames.join("\n")) return;
-    this.#keyNames = names;
-    this.#byKey = new Map([...this.#byKey.values()].map((row) => [this.#key(row), row]));
+  #keyOf(row: object): string {
+    return JSON.stringify(this.#key.map((name) => (row as Row)[name]));
   }
 }
 

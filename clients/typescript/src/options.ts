@@ -29,6 +29,8 @@ export interface Options {
   WebSocket?: SocketConstructor;
   /** Seconds after which a request without an answer fails. */
   timeout?: number;
+  /** The key's properties of each resource whose key is not `id`: `{ memberships: ["user_id", "team"] }`. */
+  keys?: Record<string, string | readonly string[]>;
   environment?: Environment;
 }
 

@@ -1,6 +1,7 @@
 // The rows of one resource: read, written, and watched.
 
 import type { Filters, Row, Rows, SortTerm } from "../../../generated/typescript/protocol.js";
+import { idempotencyKey } from "./idempotency.js";
 import type { Message } from "./link.js";
 import type { Live, Query } from "./live.js";
 import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "./types.js";
@@ -82,6 +83,7 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
       filters: options.filters as Filters | undefined,
       fields: options.fields,
     });
+    const ends = new Set<() => void>();
     let open = true;
     return {
       get rows() {
@@ -90,10 +92,17 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
       get ready() {
         return live.ready;
       },
-      on: live.on.bind(live) as LiveQuery<RowOf<A, N>>["on"],
+      on: (event, listener) => {
+        if (!open) return () => {};
+        const end = live.on(event, listener as never);
+        ends.add(end);
+        return end;
+      },
       close: () => {
-        if (open) this.#client.release(live);
+        if (!open) return;
         open = false;
+        for (const end of ends) end();
+        this.#client.release(live);
       },
     };
   }
@@ -104,7 +113,7 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
 
   /** Writes carry a key of their own, so that one cut off by a broken line can be sent again and is done once. */
   #write(message: object): Promise<Rows> {
-    return this.#ask({ ...message, key: crypto.randomUUID() });
+    return this.#ask({ ...message, key: idempotencyKey() });
   }
 
   async #ask(message: object): Promise<Rows> {

@@ -15,8 +15,10 @@ import type {
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
 import { Emitter } from "./emitter.js";
-import { ConnectionClosed, type TidegateError } from "./errors.js";
+import { ConnectionClosed, ConnectionLost, type TidegateError, withdrawn } from "./errors.js";
+import { idempotencyKey } from "./idempotency.js";
 import type { Link, Message } from "./link.js";
+import { isKnown } from "./positions.js";
 
 export type Said<T> = Omit<RoomMessage, "data"> & { data: T };
 
@@ -36,7 +38,6 @@ export interface JoinOptions {
 export class Room<T = unknown> {
   readonly name: string;
   readonly #link: Link;
-  readonly #ended: () => void;
   readonly #events = new Emitter<Events<T>>();
   readonly #members = new Map<string, Member>();
   #options: JoinOptions = {};
@@ -44,10 +45,9 @@ export class Room<T = unknown> {
   #joined: Promise<void> | undefined;
   #waiting: { resolve: () => void; reject: (error: TidegateError) => void } | undefined;
 
-  constructor(link: Link, name: string, ended: () => void) {
+  constructor(link: Link, name: string) {
     this.#link = link;
     this.name = name;
-    this.#ended = ended;
   }
 
   /** Who is present, in the order in which they came. */
@@ -59,27 +59,29 @@ export class Room<T = unknown> {
     return this.#events.on(event, listener);
   }
 
-  /** Enter the room, and stay in it across reconnects until `leave`. */
+  /** Enter the room, and stay in it across reconnects until `leave`. It waits for the line to open. */
   join(options: JoinOptions = {}): Promise<void> {
-    this.#options = options;
+    this.#options = { ...this.#options, ...options };
     if (this.#joined) return this.#joined;
     this.#joined = new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
     this.#joined.catch(() => {});
-    if (this.#link.status === "open") this.enter();
-    return this.#joined;
+    const joined = this.#joined;
+    // On a closed link this fails at once.
+    if (this.#link.status === "open" || this.#link.status === "closed") this.enter();
+    return joined;
   }
 
+  /** Leave the room, and forget it: a later `join` begins anew. */
   leave(): void {
-    if (this.#link.status === "open") this.#link.send({ type: "leave", room: this.name });
-    this.#settle(new ConnectionClosed(`left ${this.name}`));
-    this.#ended();
+    if (this.#joined && this.#link.status === "open") this.#link.send({ type: "leave", room: this.name });
+    this.#out(new ConnectionClosed(`left ${this.name}`));
   }
 
   /** Say something. It comes back as a `message`, like everybody's. */
   send(data: T): Promise<RoomPosition> {
-    const message = { type: "message", room: this.name, data, key: crypto.randomUUID() };
+    const message = { type: "message", room: this.name, data, key: idempotencyKey() };
     return this.#ask(message, true).then((reply) => reply.position as RoomPosition);
   }
 
@@ -111,50 +113,80 @@ export class Room<T = unknown> {
   enter(): void {
     const message: JoinRequest = { type: "join", room: this.name, presence: "diff", ...this.#options };
     if (this.#position) message.since = this.#position;
+    const membership = this.#joined;
     this.#link.request({
       message: message as unknown as Message,
       repeatable: false,
-      replied: (reply) => this.#entered(reply as unknown as Joined),
+      patient: true,
+      replied: (reply) => {
+        if (membership === this.#joined) this.#entered(reply as unknown as Joined);
+      },
       failed: (error) => {
-        if (error.retryable) return; // the next line joins again
-        this.#settle(error);
-        this.#events.emit("error", error);
+        if (membership === this.#joined) this.#refused(error);
       },
     });
   }
 
   said(message: RoomMessage): void {
-    const known = this.#position;
-    if (known && known.epoch === message.position.epoch && message.position.offset <= known.offset) return;
+    if (!this.#joined || isKnown(this.#position, message.position)) return;
     this.#position = message.position;
     this.#events.emit("message", message as Said<T>);
   }
 
+  /** The gateway ended the membership by itself. */
+  withdraw(): void {
+    this.end(withdrawn(`the membership in ${this.name}`));
+  }
+
+  /** The membership is over without the program's doing. */
+  end(error: TidegateError): void {
+    if (!this.#joined) return;
+    this.#out(error);
+    this.#events.emit("error", error);
+  }
+
   presence(list: PresenceList): void {
+    if (!this.#joined) return;
     this.#members.clear();
     for (const member of list.users) this.#members.set(member.id, member);
     this.#events.emit("presence", this.members);
   }
 
   presenceChanged(diff: PresenceDiff): void {
+    if (!this.#joined) return;
     for (const member of diff.left) this.#members.delete(member.id);
     for (const member of [...diff.joined, ...diff.changed]) this.#members.set(member.id, member);
     this.#events.emit("presence", this.members);
   }
 
   #entered(reply: Joined): void {
-    const returning = this.#position !== undefined;
+    const before = this.#position;
     if (!reply.recovered || reply.replayed === 0) this.#position = reply.position;
-    if (returning && !reply.recovered) this.#events.emit("gap", undefined);
+    // Whoever is at the head missed nothing, even in a room that keeps no history to recover from.
+    if (before && !reply.recovered && !isKnown(before, reply.position)) this.#events.emit("gap", undefined);
     if (reply.users) this.presence({ type: "presence", room: this.name, users: reply.users });
     this.#waiting?.resolve();
     this.#waiting = undefined;
   }
 
-  #settle(error: TidegateError): void {
+  /** Whoever waits for the first answer decides itself; a member across reconnects tries again. */
+  #refused(error: TidegateError): void {
+    if (error instanceof ConnectionLost) return; // the next line joins again
+    const joined = this.#joined;
+    if (!error.retryable || this.#waiting) this.end(error);
+    else
+      this.#link.again(error, () => {
+        if (joined === this.#joined) this.enter();
+      });
+  }
+
+  #out(error: TidegateError): void {
     this.#waiting?.reject(error);
-    this.#waiting = undefined;
-    this.#joined = undefined;
+    this.#waiting = this.#joined = this.#position = undefined;
+    this.#options = {};
+    if (this.#members.size === 0) return;
+    this.#members.clear();
+    this.#events.emit("presence", this.members);
   }
 
   #ask(message: Message, repeatable: boolean): Promise<Message> {

@@ -1,18 +1,24 @@
 // From an application's generated contract (`app.ts`) to the types of the client's methods.
 
-import type { Row } from "../../../generated/typescript/protocol.js";
+import type { ClientMessages, Replies, Row, RowKey, ServerMessages } from "../../../generated/typescript/protocol.js";
 
 /** What `connect<App>` takes: the `App` of a generated app.ts, or nothing for an untyped client. */
 export interface AppContract {
   resources: object;
   rooms: object;
+  clientMessages?: object;
+  serverMessages?: object;
+  replies?: object;
 }
 
 /** An application that nothing is known of: every resource and room may be named. */
 export interface AnyApp {
-  resources: Record<string, { row: Row; create: Row; update: Row; filters: Row; key: string | number | Row }>;
+  resources: Record<string, { row: AnyRow; create: Row; update: Row; filters: Row; key: RowKey }>;
   rooms: Record<string, unknown>;
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: without a contract the values are the program's to know
+type AnyRow = Record<string, any>;
 
 export type ResourceName<A extends AppContract> = keyof A["resources"] & string;
 
@@ -27,6 +33,14 @@ export type CreateOf<A extends AppContract, N extends ResourceName<A>> = Part<A,
 export type UpdateOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "update">;
 export type FiltersOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "filters">;
 export type KeyOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N, "key">;
+
+/** Messages of a client, the application's own among them, by type. */
+export type RequestsOf<A extends AppContract> = ClientMessages & Own<A, "clientMessages">;
+export type RepliesOf<A extends AppContract> = Replies & Own<A, "replies">;
+/** What the gateway says, by type. */
+export type PushesOf<A extends AppContract> = ServerMessages & Own<A, "serverMessages">;
+
+type Own<A, K extends string> = A extends { [P in K]: infer Messages extends object } ? Messages : object;
 
 type Fits<Room extends string, Pattern> = Pattern extends `${infer Prefix}*`
   ? Room extends `${Prefix}${string}`

@@ -1,0 +1,318 @@
+// Connecting and coming back: welcome, identity, close codes, goodbye, silence, and the end.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ConnectionClosed, connect, type Status, type TidegateError } from "../src/index.js";
+import { ended, Scripted, turn, USER } from "./support/scripted.js";
+
+const GUEST = { id: "anon-1", name: "Guest 1", roles: [], anonymous: true };
+const OTHER_GUEST = { ...GUEST, id: "anon-2" };
+
+let gateway: Scripted;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+  gateway = new Scripted();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+describe("connecting", () => {
+  it("is open with the welcome, and then knows who it is", async () => {
+    const client = gateway.connect();
+    const heard: [Status, string | undefined][] = [];
+    client.on("status", ({ status }) => heard.push([status, client.user?.name]));
+    expect(client.status).toBe("connecting");
+    await turn();
+    expect(gateway.line.url).toBe("ws://gateway.test/ws");
+    expect(client.status).toBe("connecting");
+    gateway.line.welcome();
+    expect([client.status, client.user]).toEqual(["open", USER]);
+    expect(heard).toEqual([["open", "Ann"]]);
+  });
+
+  it("offers the protocol, and the token beside it, never in the URL", async () => {
+    gateway.connect();
+    gateway.connect({ token: "a.b.c" });
+    await turn();
+    expect(gateway.lines.map(({ protocols }) => protocols)).toEqual([["tidegate.v1"], ["tidegate.v1", "bearer.a.b.c"]]);
+    expect(gateway.line.url).not.toContain("a.b.c");
+  });
+
+  it("asks a token function anew for each line, and again when it fails", async () => {
+    const token = vi
+      .fn()
+      .mockResolvedValueOnce("one")
+      .mockRejectedValueOnce(new Error("down"))
+      .mockResolvedValue("two");
+    gateway.connect({ token });
+    await turn();
+    gateway.line.welcome();
+    gateway.line.end(4202);
+    await turn();
+    expect(gateway.lines).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(gateway.lines.map(({ protocols }) => protocols[1])).toEqual(["bearer.one", "bearer.two"]);
+  });
+
+  it("stays closed when a token function fails after close()", async () => {
+    let fail = (_: Error) => {};
+    const client = gateway.connect({ token: () => new Promise((_, reject) => (fail = reject)) });
+    await turn();
+    client.close();
+    fail(new Error("down"));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([client.status, gateway.lines.length]).toEqual(["closed", 0]);
+  });
+
+  it("says why where there is no WebSocket, to a token function too", async () => {
+    vi.stubGlobal("WebSocket", undefined);
+    for (const token of [undefined, () => "t"]) {
+      const client = connect("ws://gateway.test/ws", token ? { token } : {});
+      const closed = new Promise<TidegateError | undefined>((resolve) =>
+        client.on("status", ({ error }) => resolve(error)),
+      );
+      const asked = client.request({ type: "ping" });
+      expect((await closed)?.message).toContain("npm install ws");
+      await expect(asked).rejects.toThrow("npm install ws");
+      await expect(client.resource("users").list()).rejects.toThrow("npm install ws");
+    }
+  });
+
+  it("uses the WebSocket that is there when it connects, not when it is made", async () => {
+    const client = connect("ws://gateway.test/ws");
+    vi.stubGlobal("WebSocket", gateway.WebSocket);
+    await turn();
+    gateway.line.welcome();
+    expect(client.status).toBe("open");
+  });
+
+  it("passes over frames that are no messages, and messages that it does not know", async () => {
+    const { client, line } = await gateway.open();
+    for (const frame of ["hello", "null", "7", "[]", new ArrayBuffer(2)]) line.raw(frame);
+    line.say("a_type_of_a_newer_gateway", { room: 7 });
+    expect(client.status).toBe("open");
+  });
+
+  it("hears pushes of any type until it no longer listens, whatever other listeners throw", async () => {
+    const { client, line } = await gateway.open();
+    const later = vi.spyOn(globalThis, "queueMicrotask").mockImplementation(() => {});
+    const heard: string[] = [];
+    client.on("error", () => {
+      throw new Error("a defect of the program");
+    });
+    const end = client.on("error", ({ code }) => heard.push(code));
+    line.say("error", { code: "invalid_json", message: "?", temporary: false });
+    end();
+    line.say("error", { code: "unknown_type", message: "?", temporary: false });
+    expect(later).toHaveBeenCalledTimes(2);
+    for (const [rethrow] of later.mock.calls) expect(rethrow).toThrow("a defect of the program");
+    expect(heard).toEqual(["invalid_json"]);
+  });
+});
+
+describe("coming back", () => {
+  it("waits for a random time that grows, until a line is open again", async () => {
+    const client = gateway.connect();
+    await turn();
+    for (const wait of [250, 500, 1000, 2000]) {
+      const attempts = gateway.lines.length;
+      gateway.line.end();
+      expect(client.status).toBe("reconnecting");
+      await vi.advanceTimersByTimeAsync(wait - 1);
+      expect(gateway.lines).toHaveLength(attempts);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(gateway.lines).toHaveLength(attempts + 1);
+    }
+    gateway.line.welcome();
+    expect(client.status).toBe("open");
+    await vi.advanceTimersByTimeAsync(5000);
+    gateway.line.end();
+    await vi.advanceTimersByTimeAsync(250);
+    expect(gateway.lines).toHaveLength(6);
+  });
+
+  it.each([
+    [4001, "the token is not valid"],
+    [4003, ""],
+    [4009, ""],
+    [4010, ""],
+    [4077, ""],
+  ])("stops after %i and says why", async (code, reason) => {
+    const { client, line } = await gateway.open();
+    const errors: unknown[] = [];
+    client.on("status", ({ error }) => errors.push(error));
+    line.end(code, reason);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.lines).toHaveLength(1);
+    expect(client.status).toBe("closed");
+    const [error] = errors as [ConnectionClosed];
+    expect(error).toBeInstanceOf(ConnectionClosed);
+    expect([error.closeCode, error.retryable]).toEqual([code, false]);
+    expect(error.message).toBeTruthy();
+    if (reason) expect(error.message).toBe(reason);
+    expect(await ended(client.request({ type: "ping" }))).toBe(error);
+  });
+
+  it("comes back when goodbye said, each client at its own time", async () => {
+    const { line } = await gateway.open();
+    await vi.advanceTimersByTimeAsync(5000);
+    line.say("goodbye", { code: 4201, reason: "the gateway restarts", retry_after: 2.5 });
+    line.end(4201);
+    await vi.advanceTimersByTimeAsync(2499);
+    expect(gateway.lines).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(gateway.lines).toHaveLength(2);
+    gateway.line.end(4201);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(gateway.lines, "an old goodbye counts no more").toHaveLength(3);
+  });
+
+  it("does not run around in circles with a gateway that drains", async () => {
+    await gateway.open();
+    for (let seconds = 0; seconds < 10; seconds += 1) {
+      gateway.line.welcome();
+      gateway.line.end(4200);
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(gateway.lines.length).toBeLessThan(7);
+  });
+
+  it("gives a silent line up after two heartbeats and 5 s", async () => {
+    const { client, line } = await gateway.open();
+    await vi.advanceTimersByTimeAsync(40_000);
+    line.say("heartbeat", { time: 1 });
+    await vi.advanceTimersByTimeAsync(54_000);
+    expect([client.status, line.closed]).toEqual(["open", undefined]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(line.closed).toBe(0);
+    expect(gateway.lines).toHaveLength(2);
+    line.welcome();
+    line.end(4001);
+    expect(client.status, "the old line has nothing to say any more").toBe("reconnecting");
+  });
+
+  it("tries at once when the browser is online again, on one line only", async () => {
+    const browser = new EventTarget();
+    vi.stubGlobal("addEventListener", browser.addEventListener.bind(browser));
+    vi.stubGlobal("removeEventListener", browser.removeEventListener.bind(browser));
+    const tokens: ((token: string) => void)[] = [];
+    const client = gateway.connect({ token: () => new Promise((resolve) => tokens.push(resolve)) });
+    await turn();
+    tokens[0]?.("one");
+    await turn();
+    gateway.line.end();
+    browser.dispatchEvent(new Event("online"));
+    await turn();
+    browser.dispatchEvent(new Event("online"));
+    await turn();
+    for (const give of tokens) give("two");
+    await turn();
+    expect(gateway.lines).toHaveLength(2);
+    client.close();
+    browser.dispatchEvent(new Event("online"));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.lines).toHaveLength(2);
+  });
+});
+
+describe("identity", () => {
+  async function guest() {
+    const client = gateway.connect();
+    await turn();
+    gateway.line.welcome({ user: GUEST, identity: "signed-1" });
+    return client;
+  }
+
+  async function nextLine() {
+    gateway.line.end(4201);
+    await vi.advanceTimersByTimeAsync(20_000);
+    gateway.line.welcome({ user: OTHER_GUEST, identity: "signed-2" });
+    return gateway.line;
+  }
+
+  it("is kept by an anonymous client, before anything else is said", async () => {
+    const client = await guest();
+    for (let times = 0; times < 2; times += 1) {
+      const line = await nextLine();
+      expect(client.status).toBe("reconnecting");
+      const request = line.take("authenticate");
+      expect(request.token).toBe("signed-1");
+      line.reply(request, "authenticated", { user: GUEST });
+      expect([client.status, client.user]).toEqual(["open", GUEST]);
+    }
+  });
+
+  it("is a new one where the gateway takes the old one no more", async () => {
+    const client = await guest();
+    const line = await nextLine();
+    line.refuse(line.take("authenticate"), "unauthenticated");
+    expect([client.status, client.user]).toEqual(["open", OTHER_GUEST]);
+    const next = await nextLine();
+    expect(next.take("authenticate").token).toBe("signed-2");
+  });
+
+  it("survives a line that breaks while it is given back", async () => {
+    const client = await guest();
+    client.room("a").join();
+    gateway.line.join("a");
+    await nextLine();
+    const opened: Status[] = [];
+    client.on("status", ({ status }) => opened.push(status));
+    gateway.line.end();
+    expect(opened).toEqual(["reconnecting"]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    gateway.line.welcome({ user: OTHER_GUEST, identity: "signed-3" });
+    gateway.line.reply(gateway.line.take("authenticate"), "authenticated", { user: GUEST });
+    gateway.line.join("a");
+    expect(client.user).toEqual(GUEST);
+  });
+
+  it("is that of the token last authenticated with, on later lines too", async () => {
+    const client = await guest();
+    const becoming = client.authenticate("token-of-ann");
+    const request = gateway.line.take("authenticate");
+    expect(request.token).toBe("token-of-ann");
+    gateway.line.reply(request, "authenticated", { user: USER });
+    expect(await ended(becoming)).toEqual(USER);
+    expect(client.user).toEqual(USER);
+    const line = await gateway.reconnect();
+    expect(line.protocols).toEqual(["tidegate.v1", "bearer.token-of-ann"]);
+    expect(line.unread).toEqual([]);
+  });
+});
+
+describe("close()", () => {
+  it("closes the line for good, and everything that waits fails with it", async () => {
+    const { client, line } = await gateway.open();
+    const heard: Status[] = [];
+    client.on("status", ({ status }) => heard.push(status));
+    const asked = client.request({ type: "ping" });
+    const joined = client.room("a").join();
+    asked.catch(() => {}); // looked at below
+    client.close();
+    client.close();
+    expect([line.closed, heard]).toEqual([1000, ["closed"]]);
+    const late = [() => client.room("b").join(), () => client.request({ type: "ping" })];
+    for (const ask of [() => asked, () => joined, ...late]) {
+      expect(await ended<unknown>(ask())).toBeInstanceOf(ConnectionClosed);
+    }
+    client.send({ type: "ping" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.lines).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("ends a client that never had a line", async () => {
+    const client = gateway.connect();
+    const joined = client.room("a").join();
+    client.close();
+    expect(await ended<unknown>(joined)).toBeInstanceOf(ConnectionClosed);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.lines).toHaveLength(0);
+  });
+});

@@ -1,14 +1,20 @@
-"""The documents say what is there: every setting, and nothing that is not one."""
+"""The documents say what is there: every setting, message and code, and nothing that is not one."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
+import pytest
 
 from tests.support.gateway import ROOT
+from tidegate import schema
 from tidegate.config import Settings
+from tidegate.contract import Contract
+from tidegate.core.errors import Refused, error_message
+from tidegate_protocol import SERVER_MESSAGES
 
 
 def test_every_setting_is_documented_with_its_meaning_and_default() -> None:
@@ -25,3 +31,61 @@ def test_every_setting_is_documented_with_its_meaning_and_default() -> None:
         value = getattr(defaults, name)
         shown = "none" if value in (None, ()) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
         assert default == shown, name
+
+
+def schema_file(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "schema" / f"{name}.schema.json").read_text())
+    return found
+
+
+def fields(schema: dict[str, Any]) -> str:
+    """The properties of a message, the optional ones in brackets; `type` and `ref` go without saying."""
+    names = [name for name in schema["properties"] if name not in {"type", "ref"}]
+    return ", ".join(f"`{name}`" if name in schema["required"] else f"[`{name}`]" for name in names) or "-"
+
+
+def expected_tables() -> dict[str, list[str]]:
+    """The rows that the tables of docs/protocol.md must have, by the first heading of each."""
+    tables: dict[str, list[str]] = {"request": [], "message": [], "error": [], "close": []}
+    for direction, table in (("client", "request"), ("server", "message")):
+        for file in sorted((ROOT / "schema" / direction).glob("*.schema.json")):
+            message = json.loads(file.read_text())
+            cells = [f"`{message['properties']['type']['const']}`", fields(message)]
+            cells += [f"`{message['x-reply']}`"] if direction == "client" else []
+            tables[table].append(f"| {' | '.join([*cells, message['description']])} |")
+    for code, row in schema_file("types/error_code")["x-errors"].items():
+        temporary = "yes" if row["temporary"] else "no"
+        tables["error"].append(f"| `{code}` | {row['meaning']} | {temporary} | {row['action']} |")
+    for code, row in schema_file("types/close_code")["x-closes"].items():
+        tables["close"].append(f"| {code} | {row['name']} | {row['meaning']} | {row['reconnect']} |")
+    return tables
+
+
+@pytest.mark.parametrize("table", ["request", "message", "error", "close"])
+def test_every_message_and_code_is_documented_as_the_schema_has_it(table: str) -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    found = re.search(rf"^\| {table} .*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found is not None
+    expected = expected_tables()[table]
+    assert found[1].splitlines() == expected, "docs/protocol.md should have:\n" + "\n".join(expected)
+
+
+def test_the_json_in_the_protocol_document_is_what_the_contract_takes() -> None:
+    contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    lines = [line for block in re.findall(r"```jsonc?\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) > 10
+    answer = None
+    for line in lines:
+        arrow, message = line[:2], line[2:].strip().encode()
+        if arrow == "> ":
+            contract.decode(message)
+        elif arrow == "! ":
+            with pytest.raises(Refused) as refused:
+                contract.decode(message)
+            answer = json.loads(contract.encode(error_message(refused.value)))
+        else:
+            assert arrow == "< ", line
+            told = json.loads(message)
+            contract.check_server(msgspec.json.decode(message, type=SERVER_MESSAGES[told["type"]]))
+            assert told["type"] != "error" or told == answer

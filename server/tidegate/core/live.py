@@ -127,10 +127,10 @@ class Live:
         return self._write(session, request, "create", rows=rows, array=array)
 
     def update(self, session: Session, request: UpdateRequest, now: float) -> list[Effect]:
-        return self._write(session, request, "update", data=request.data)
+        return self._write(session, request, "update", data=request.data, array=request.ids is not UNSET)
 
     def delete(self, session: Session, request: DeleteRequest, now: float) -> list[Effect]:
-        return self._write(session, request, "delete")
+        return self._write(session, request, "delete", array=request.ids is not UNSET)
 
     # -- subscriptions that come and go -----------------------------------------------------------------------------
 

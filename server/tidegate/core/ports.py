@@ -89,7 +89,7 @@ class WriteOrder(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes = b""
     """A hash of the request without `ref`: the same idempotency key with another digest is a `conflict`."""
     array: bool = False
-    """create: whether the client sent an array (pointers are then /data/0/name instead of /data/name)."""
+    """Whether the client sent a list: pointers are then /data/0/name instead of /data/name, /ids/0 instead of /id."""
 
 
 class WriteResult(msgspec.Struct, frozen=True):

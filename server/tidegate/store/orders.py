@@ -19,7 +19,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.ports import Key, Row, WriteOrder, WriteResult
 from tidegate.store.changelog import LOG, REQUESTS
 from tidegate.store.database import quoted
-from tidegate.store.reader import head
+from tidegate.store.reader import head, select
 from tidegate.store.rows import RowReader, to_column
 
 
@@ -91,11 +91,11 @@ class Orders:
     def _existing(self, connection: apsw.Connection, order: WriteOrder, number: int) -> Row:
         """The row as it is now. Raises Refused when it is not there, or not as `if` expects it."""
         resource, key = self._resources[order.resource], order.keys[number]
-        sql = f"SELECT {self._columns(order.resource)} FROM {quoted(resource.table)} WHERE {_key_is(resource)}"
-        found = connection.execute(sql, _key_values(resource, key)).fetchone()
-        if found is None:
+        reader, values = self._readers[order.resource], _key_values(resource, key)
+        found = select(connection, resource, reader, f" WHERE {_key_is(resource)}", values)
+        if not found:
             raise Refused("not_found", "there is no such row", pointer=_key_pointer(order, number))
-        row = self._readers[order.resource].row(found)
+        (row,) = found
         for name, value in (order.expected or {}).items():
             if row.get(name) != value:
                 raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{_escaped(name)}")
@@ -143,7 +143,7 @@ def _key_values(resource: Resource, key: Key) -> list[Any]:
 
 
 def _key_pointer(order: WriteOrder, number: int) -> str:
-    return "/id" if len(order.keys) == 1 and not order.array else f"/ids/{number}"
+    return f"/ids/{number}" if order.array else "/id"
 
 
 def _escaped(name: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 import apsw
 
-from tidegate.contract import Resource
-from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Term
-from tidegate.store.changelog import LOG, META
+from tidegate.contract import Property, Resource
+from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row, Term
+from tidegate.store.changelog import LOG, META, image
 from tidegate.store.database import connect, quoted
-from tidegate.store.rows import RowReader, to_column
+from tidegate.store.rows import JSON_TYPES, RowReader, to_column
 
 KEYS_AT_A_TIME = 200
 """Rows named in one statement, far below SQLite's limit of bound values."""
@@ -103,12 +103,11 @@ class Reader:
         rows: list[dict[str, Any]] = []
         for part in parts:
             where, values = _where(resource, query.where, part)
-            sql = f"SELECT {', '.join(map(quoted, reader.columns))} FROM {quoted(resource.table)}{where}"
-            sql += _order(resource, query.sort)
+            rest = where + _order(resource, query.sort)
             if query.limit is not None or query.offset:
-                sql += " LIMIT ? OFFSET ?"
+                rest += " LIMIT ? OFFSET ?"
                 values += [-1 if query.limit is None else query.limit, query.offset]
-            rows += [reader.row(found) for found in connection.execute(sql, values)]
+            rows += select(connection, resource, reader, rest, values)
         if query.fields is not None:
             wanted = {*query.fields, *resource.key}
             rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
@@ -127,6 +126,19 @@ class Reader:
 COLUMNS = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB), origin, actor"
 
 
+def select(
+    connection: apsw.Connection, resource: Resource, reader: RowReader, rest: str, values: Sequence[Any]
+) -> list[Row]:
+    """Wire rows of `resource`. `rest` is the SQL from WHERE on."""
+    table = quoted(resource.table)
+    try:
+        found = connection.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values)
+        return [reader.row(row) for row in found]
+    except UnicodeDecodeError:  # text of a foreign program: read like the change log's images, where it does no harm
+        found = connection.execute(f"SELECT CAST({image('t', reader.columns)} AS BLOB) FROM {table} t{rest}", values)
+        return [reader.image(text) or {} for (text,) in found]
+
+
 def head(connection: apsw.Connection) -> int:
     """The newest seq ever given, also when everything was pruned; 0 for a new log."""
     seq: int = one_value(connection, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?", LOG)
@@ -143,16 +155,35 @@ def _where(resource: Resource, terms: Sequence[Term], keys: Sequence[Key] | None
     conditions: list[str] = []
     values: list[Any] = []
     for term in terms:
-        if term.operator == "null":
-            conditions.append(f"{quoted(term.property)} IS {'NULL' if term.value else 'NOT NULL'}")
-        else:
-            conditions.append(f"{quoted(term.property)} = ?")
-            values.append(to_column(resource.properties[term.property], term.value))
+        condition, bound = _condition(resource.properties[term.property], term)
+        conditions.append(condition)
+        values += bound
     if keys is not None:
         one = "(" + " AND ".join(f"{quoted(name)} = ?" for name in resource.key) + ")"
         conditions.append("(" + (" OR ".join([one] * len(keys)) or "0") + ")")
         values += [to_column(resource.properties[name], key[name]) for key in keys for name in resource.key]
     return (" WHERE " + " AND ".join(conditions) if conditions else ""), values
+
+
+def _condition(prop: Property, term: Term) -> tuple[str, list[Any]]:
+    column = quoted(prop.name)
+    if prop.type in JSON_TYPES:
+        return _json_condition(column, term)
+    if term.operator == "null":
+        return f"{column} IS {'NULL' if term.value else 'NOT NULL'}", []
+    return f"{column} = ?", [to_column(prop, term.value)]
+
+
+def _json_condition(column: str, term: Term) -> tuple[str, list[Any]]:
+    """Foreign programs write the same JSON in other words; what is no JSON is read as text."""
+    kind = f"CASE WHEN json_valid({column}) THEN json_type({column}) WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
+    value = f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$') ELSE {column} END"
+    if term.operator == "null":
+        return f"({kind}) {'=' if term.value else '<>'} 'null'", []
+    if isinstance(term.value, bool):
+        return f"({kind}) = '{'true' if term.value else 'false'}'", []
+    kinds = "'text'" if isinstance(term.value, str) else "'integer', 'real'"
+    return f"(({kind}) IN ({kinds}) AND ({value}) = ?)", [term.value]
 
 
 def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:

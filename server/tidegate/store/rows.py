@@ -11,12 +11,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from tidegate.contract import Property, Resource
 from tidegate.core.ports import Row
 
 JSON_TYPES = {"array", "object", "any"}
 BLOB = "$blob"
 """How the change log's images mark a BLOB, which JSON has no word for."""
+DEPTH = 200
+"""Levels of JSON that every reader can follow."""
 
 
 class RowReader:
@@ -75,12 +79,22 @@ def _boolean(value: Any) -> Any:
 
 
 def _json(value: Any) -> Any:
+    """What the text says. Text that cannot be sent as JSON again (1e999, lone surrogates, too deep) stays text."""
     if not isinstance(value, str):
         return _plain(value)
     try:
-        return json.loads(value)
-    except ValueError:
+        found = msgspec.json.decode(value)
+    except (ValueError, RecursionError):
         return value
+    return value if value.count("[") + value.count("{") > DEPTH and _too_deep(found) else found
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [item for items in inner for item in items]
+    return bool(level)
 
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, **dict.fromkeys(JSON_TYPES, _json)}

@@ -117,8 +117,8 @@ class Connection(asyncio.BufferedProtocol):
             self._write_out()
 
     def abort(self) -> None:
-        """End the line now, whatever is still unsent."""
-        self.closing = True
+        """End the line now, whatever is still unsent; nothing more is heard of it."""
+        self.closing = self._handed_over = True
         self._transport.abort()
 
     def pause_reading(self) -> None:
@@ -320,7 +320,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hand(self, data: bytes) -> None:
         """Give whole frames to the library and do what follows from them."""
-        if self._ws.state is State.CLOSED:
+        if self._ws.state is State.CLOSED or self._transport.is_closing():
             return
         self._ws.receive_data(data)
         for event in self._ws.events_received():

@@ -239,7 +239,9 @@ class Connection(asyncio.BufferedProtocol):
             self.flush()
         for data in writes:
             if data is SEND_EOF or not data:
-                self.closing = True
+                self.closing = self._handed_over = True
+                if self._close_by is None:
+                    self._close_by = self._listener.now() + self._listener.settings.close_timeout
                 self._transport.close()
             elif self._paused_since is None:
                 self._transport.write(data)

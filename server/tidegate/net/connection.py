@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tidegate.connection")
 
 PROTOCOL_ERROR, INVALID_TEXT, INTERNAL_ERROR = 1002, 1007, 1011
+BY_APPLICATION, BY_RATE = 1, 2
 MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
@@ -60,9 +61,9 @@ class Connection(asyncio.BufferedProtocol):
         "_held_bytes",
         "_listener",
         "_open",
+        "_paused_by",
         "_paused_since",
         "_pinged",
-        "_reading_paused",
         "_transport",
         "_unfinished_since",
         "_ws",
@@ -96,7 +97,8 @@ class Connection(asyncio.BufferedProtocol):
         self._held_bytes = 0
         self._paused_since: float | None = None
         self._drain_waiters: list[asyncio.Future[None]] | None = None
-        self._reading_paused = False
+        self._paused_by = 0
+        """Why nothing is read from the client: BY_APPLICATION, BY_RATE, both, or 0."""
         self._allowance = listener.settings.rate
 
     # -- what the application may do --------------------------------------------------------------------------------
@@ -121,14 +123,21 @@ class Connection(asyncio.BufferedProtocol):
         self.closing = self._handed_over = True
         self._transport.abort()
 
-    def pause_reading(self) -> None:
-        if not self._reading_paused and not self._transport.is_closing():
-            self._reading_paused = True
+    def pause_reading(self, reason: int = BY_APPLICATION) -> None:
+        if not self._paused_by and not self._transport.is_closing():
             self._transport.pause_reading()
+        self._paused_by |= reason
 
-    def resume_reading(self) -> None:
-        if self._reading_paused and not self._transport.is_closing():
-            self._reading_paused = False
+    def resume_reading(self, reason: int = BY_APPLICATION) -> None:
+        """Read again, unless there is another reason not to."""
+        if not self._paused_by & reason:
+            return
+        self._paused_by &= ~reason
+        if not self._paused_by and not self._transport.is_closing():
+            # What the client could not say meanwhile is not held against it.
+            self._heard = self._listener.now()
+            if self._unfinished_since is not None:
+                self._unfinished_since = self._heard
             self._transport.resume_reading()
 
     async def drained(self) -> None:
@@ -361,7 +370,7 @@ class Connection(asyncio.BufferedProtocol):
         if rate:
             self._allowance -= 1
             if self._allowance < 0:
-                self.pause_reading()
+                self.pause_reading(BY_RATE)
         try:
             self._listener.application.received(self, payload)
         except Exception:  # the boundary: a bug in one message must not take the server down
@@ -397,13 +406,15 @@ class Connection(asyncio.BufferedProtocol):
             log.info("slow consumer", extra={"connection": self.id, "paused": round(now - self._paused_since, 1)})
             self.abort()
             return
-        if self._unfinished_since is not None and now - self._unfinished_since > settings.message_timeout:
+        unfinished = 0.0 if self._unfinished_since is None or self._paused_by else now - self._unfinished_since
+        if unfinished > settings.message_timeout:
             self._fail(PROTOCOL_ERROR, "a message was not finished in time")
             return
         if settings.rate:
             self._grant(settings.rate)
+        # A grant may just have resumed it, which renews `_heard` to a moment after `now`.
         silent = now - self._heard
-        if silent > settings.ping_interval + settings.ping_timeout and not self._reading_paused:
+        if silent > settings.ping_interval + settings.ping_timeout and not self._paused_by:
             self.abort()
         elif silent > settings.ping_interval and not self._pinged:
             self._pinged = True
@@ -413,5 +424,5 @@ class Connection(asyncio.BufferedProtocol):
     def _grant(self, messages: float) -> None:
         """The rate limit's share of a second; resumes reading once there is allowance again."""
         self._allowance = min(messages, self._allowance + messages)
-        if self._reading_paused and self._allowance >= 0:
-            self.resume_reading()
+        if self._allowance >= 0:
+            self.resume_reading(BY_RATE)

@@ -173,11 +173,13 @@ class Connection(asyncio.BufferedProtocol):
                 listener.outbox.release(self)
 
     def _received(self, data: bytes) -> None:
+        taken = 0
         if not self._open:
             self._handshake(data)
         elif self._buffer:
             self._buffer += data
-            del self._buffer[: self._cut(self._buffer)]
+            taken = self._cut(self._buffer)
+            del self._buffer[:taken]
         else:
             taken = self._cut(data)
             if taken < len(data):
@@ -186,9 +188,9 @@ class Connection(asyncio.BufferedProtocol):
             rest = bytes(self._buffer)
             self._buffer.clear()
             self._hand(rest)
-        if not self._buffer and self._fragments is None:
+        if self._fragments is None and (taken or not self._buffer):
             self._unfinished_since = None
-        elif self._unfinished_since is None:
+        if self._unfinished_since is None and (self._buffer or self._fragments is not None):
             self._unfinished_since = self._heard
 
     def eof_received(self) -> bool:
@@ -353,6 +355,7 @@ class Connection(asyncio.BufferedProtocol):
             self._fragments += frame.data
             if frame.fin:
                 fragments, self._fragments = self._fragments, None
+                self._unfinished_since = None
                 if fragments[0] == Opcode.TEXT:
                     self._text(bytes(fragments[1:]))
                 else:

@@ -1,0 +1,256 @@
+// Rooms: joining and staying, what is said, who is there, and what a broken line costs.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ConnectionClosed, type Room } from "../src/index.js";
+import { ended, type Line, Scripted, turn } from "./support/scripted.js";
+
+let gateway: Scripted;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+  gateway = new Scripted();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const member = (id: string, fields: object = {}) => ({
+  id,
+  name: `User ${id}`,
+  status: "online",
+  connections: 1,
+  since: 1,
+  ...fields,
+});
+
+function message(text: string, offset: number, epoch = "r") {
+  const sender = { id: "8", name: "Bob" };
+  return { room: "a", from: "8", sender, data: { text }, position: { epoch, offset }, time: 1 };
+}
+
+/** A client in the room "a", and what it hears there. */
+async function joined(fields: object = {}) {
+  const { client, line } = await gateway.open();
+  const room = client.room("a");
+  const joining = room.join();
+  line.join("a", fields);
+  await joining;
+  return { client, line, room, heard: listen(room) };
+}
+
+function listen(room: Room<unknown>): unknown[] {
+  const heard: unknown[] = [];
+  room.on("message", ({ data }) => heard.push((data as { text: string }).text));
+  room.on("gap", () => heard.push("gap"));
+  room.on("error", ({ message }) => heard.push(message));
+  return heard;
+}
+
+function ids(room: Room<unknown>): string[] {
+  return room.members.map(({ id }) => id);
+}
+
+describe("a room", () => {
+  it("is joined once, with what one says of oneself, and left", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    const joining = room.join({ status: "away", info: { colour: "teal" } });
+    expect(room.join()).toBe(joining);
+    expect(client.room("a")).toBe(room);
+    const request = line.join("a");
+    expect(request).toMatchObject({ presence: "diff", status: "away", info: { colour: "teal" } });
+    expect(request).not.toHaveProperty("since");
+    await joining;
+    expect(line.unread).toEqual([]);
+    room.leave();
+    expect(line.take("leave").room).toBe("a");
+    room.leave();
+    expect(line.unread).toEqual([]);
+  });
+
+  it("refuses whoever may not join, and can be asked again", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    const heard = listen(room);
+    const joining = room.join();
+    line.refuse(line.take("join"), "unavailable", { temporary: true });
+    expect(await ended<unknown>(joining)).toMatchObject({ code: "unavailable", retryable: true });
+    expect(heard).toEqual(["refused: unavailable"]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(line.unread, "whoever waits for the answer decides itself").toEqual([]);
+    const again = room.join();
+    line.join("a");
+    expect(await ended(again)).toBeUndefined();
+  });
+
+  it("carries what is said both ways", async () => {
+    const { line, room, heard } = await joined();
+    const saying = room.send({ text: "Hello" });
+    const request = line.take("message");
+    expect(request).toMatchObject({ room: "a", data: { text: "Hello" }, key: expect.any(String) });
+    line.say("message", message("Hello", 1));
+    line.reply(request, "sent", { room: "a", position: { epoch: "r", offset: 1 } });
+    expect(await saying).toEqual({ epoch: "r", offset: 1 });
+    line.say("message", { ...message("elsewhere", 1), room: "b" });
+    expect(heard).toEqual(["Hello"]);
+  });
+
+  it("pages through its history", async () => {
+    const { line, room } = await joined();
+    const asked = room.history({ before: 40, limit: 2 });
+    const request = line.take("history");
+    expect(request).toMatchObject({ room: "a", before: 40, limit: 2 });
+    line.reply(request, "messages", { room: "a", messages: [message("x", 38), message("y", 39)], more: true });
+    const page = await asked;
+    expect([page.messages.map(({ data }) => data), page.more]).toEqual([[{ text: "x" }, { text: "y" }], true]);
+  });
+
+  it("is forgotten when it is left: what comes late is not heard, and a new join begins anew", async () => {
+    const { line, room, heard } = await joined({ users: [member("1")] });
+    line.say("message", message("before", 3));
+    room.leave();
+    line.take("leave");
+    line.say("message", message("late", 4));
+    line.say("presence_diff", { room: "a", joined: [member("2")], left: [], changed: [] });
+    line.say("presence", { room: "a", users: [member("2")] });
+    expect([heard, ids(room)]).toEqual([["before"], []]);
+    const again = room.join();
+    expect(line.join("a")).not.toHaveProperty("since");
+    await again;
+    line.say("message", message("after", 5));
+    expect(heard).toEqual(["before", "after"]);
+  });
+
+  it("may be left and joined again before the first answer", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    const first = room.join();
+    room.leave();
+    const second = room.join();
+    expect(await ended<unknown>(first)).toBeInstanceOf(ConnectionClosed);
+    line.join("a", { users: [member("1")] });
+    expect(ids(room), "the answer to the first").toEqual([]);
+    line.take("leave");
+    line.join("a", { users: [member("1"), member("2")] });
+    expect(await ended(second)).toBeUndefined();
+    expect(ids(room)).toEqual(["1", "2"]);
+  });
+
+  it("ends where the gateway ends the membership", async () => {
+    const { line, room, heard } = await joined({ users: [member("1")] });
+    line.say("left", { room: "a" });
+    expect([heard, ids(room)]).toEqual([["the gateway ended the membership in a"], []]);
+    const next = await gateway.reconnect();
+    expect(next.unread).toEqual([]);
+  });
+});
+
+describe("presence", () => {
+  it("begins with whoever is there and follows each difference", async () => {
+    const { line, room } = await joined({ users: [member("1"), member("2")] });
+    const told: string[][] = [];
+    room.on("presence", (members) => told.push(members.map(({ id, status }) => `${id} ${status}`)));
+    line.say("presence_diff", { room: "a", joined: [member("3")], left: [member("1")], changed: [] });
+    line.say("presence_diff", { room: "a", joined: [], left: [], changed: [member("2", { status: "away" })] });
+    expect(told).toEqual([
+      ["2 online", "3 online"],
+      ["2 away", "3 online"],
+    ]);
+  });
+
+  it("is replaced by a whole list", async () => {
+    const { line, room } = await joined({ users: [member("1"), member("2")] });
+    line.say("presence", { room: "a", users: [member("2"), member("4")] });
+    expect(ids(room)).toEqual(["2", "4"]);
+  });
+
+  it("is what one says of oneself, and said again on the next line", async () => {
+    const { line, room } = await joined();
+    const saying = room.update({ status: "away", info: { typing: true } });
+    const request = line.take("presence");
+    expect(request).toMatchObject({ room: "a", status: "away", info: { typing: true } });
+    line.reply(request, "presence", { room: "a", users: [member("7", { status: "away" })] });
+    expect((await saying).map(({ id }) => id)).toEqual(["7"]);
+    const next = await gateway.reconnect();
+    expect(next.join("a")).toMatchObject({ status: "away", info: { typing: true } });
+  });
+});
+
+describe("over a broken line", () => {
+  const since = (line: Line, fields: object) => line.join("a", fields).since;
+
+  it("the room is joined again from the last message heard, and what was missed is heard once", async () => {
+    const { line, heard } = await joined({ position: { epoch: "r", offset: 7 } });
+    line.say("message", message("eight", 8));
+    const next = await gateway.reconnect();
+    const missed = { position: { epoch: "r", offset: 10 }, recovered: true, replayed: 2 };
+    expect(since(next, missed)).toEqual({ epoch: "r", offset: 8 });
+    next.say("message", message("eight", 8));
+    next.say("message", message("nine", 9));
+    const third = await gateway.reconnect();
+    expect(since(third, { ...missed, replayed: 1 }), "cut off between the replayed messages").toEqual({
+      epoch: "r",
+      offset: 9,
+    });
+    third.say("message", message("nine", 9));
+    third.say("message", message("ten", 10));
+    third.say("message", message("ten", 10));
+    third.say("message", message("eleven", 11));
+    expect(heard).toEqual(["eight", "nine", "ten", "eleven"]);
+  });
+
+  it("a hole in what could be replayed is told", async () => {
+    const { line, heard } = await joined();
+    line.say("message", message("one", 1));
+    const next = await gateway.reconnect();
+    since(next, { position: { epoch: "r2", offset: 3 } });
+    next.say("message", message("four", 4, "r2"));
+    expect(heard).toEqual(["one", "gap", "four"]);
+    const third = await gateway.reconnect();
+    expect(since(third, { recovered: true })).toEqual({ epoch: "r2", offset: 4 });
+  });
+
+  it("no hole is told where nothing was said meanwhile, even in a room without history", async () => {
+    const { line, heard } = await joined();
+    line.say("message", message("one", 1));
+    const next = await gateway.reconnect();
+    since(next, { position: { epoch: "r", offset: 1 }, recovered: false });
+    expect(heard).toEqual(["one"]);
+  });
+
+  it("a join under way is sent again, and whoever waits for it is not told", async () => {
+    const { client, line } = await gateway.open();
+    const joining = client.room("a").join();
+    line.take("join");
+    const next = await gateway.reconnect();
+    next.join("a");
+    expect(await ended(joining)).toBeUndefined();
+  });
+
+  it("a member who is refused for a while tries again; one refused for good is out", async () => {
+    const { heard } = await joined();
+    const next = await gateway.reconnect();
+    next.refuse(next.take("join"), "unavailable", { temporary: true, retry_after: 2 });
+    await vi.advanceTimersByTimeAsync(2999);
+    expect(next.unread).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    next.refuse(next.take("join"), "forbidden");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([heard, next.unread]).toEqual([["refused: forbidden"], []]);
+    const third = await gateway.reconnect();
+    expect(third.unread).toEqual([]);
+  });
+
+  it("a room that was left meanwhile is not joined", async () => {
+    const { line, room } = await joined();
+    line.end();
+    room.leave();
+    await vi.advanceTimersByTimeAsync(1000);
+    gateway.line.welcome();
+    await turn();
+    expect(gateway.line.unread).toEqual([]);
+  });
+});

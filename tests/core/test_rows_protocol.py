@@ -199,15 +199,36 @@ def test_subscriptions_are_limited_and_permitted(protocol: Protocol) -> None:
     assert refused(protocol, session, SubscribeRequest(resource="nothing")).code == "unknown_resource"
 
 
-def test_a_user_who_may_not_read_any_longer_loses_the_subscription(protocol: Protocol) -> None:
+def test_another_user_starts_from_the_rows_it_may_read_or_loses_the_subscription(protocol: Protocol) -> None:
     session = client(ADMIN)
     secret = subscribe(protocol, session, "secrets")
-    subscribe(protocol, session, "users")
-    (effect,) = protocol.identified(session, None, GUEST, None, 1.0)
-    assert isinstance(effect, fx.Reply)
-    assert isinstance(effect.message, Unsubscribed)
-    assert effect.message.subscription == secret.group.id
-    assert len(session.watching) == 1
+    users = subscribe(protocol, session, "users")
+    users.answered = True
+    users.refs.clear()
+    protocol.live.go_live(users)
+    ended, anew = protocol.identified(session, None, GUEST, None, 1.0)
+    assert isinstance(ended, fx.Reply)
+    assert isinstance(ended.message, Unsubscribed)
+    assert ended.message.subscription == secret.group.id
+    assert isinstance(anew, fx.Watch)
+    assert users.ended
+    assert not anew.watching.live
+    assert anew.watching.snapshot
+    assert anew.watching.refs == [None]
+    assert session.watching == {users.group.id: anew.watching}
+    assert session.replaying == 1
+    assert anew.watching.group is users.group
+    assert session not in users.group.members
+
+
+def test_a_request_still_unanswered_when_the_user_changes_gets_its_answer(protocol: Protocol) -> None:
+    session = client(ADMIN)
+    watching = subscribe(protocol, session, "users")
+    refs = list(watching.refs)
+    (anew,) = protocol.identified(session, None, GUEST, None, 1.0)
+    assert isinstance(anew, fx.Watch)
+    assert anew.watching.refs == refs
+    assert session.replaying == 1
 
 
 def test_the_fields_of_a_subscription_always_have_the_key(protocol: Protocol) -> None:

@@ -153,13 +153,25 @@ class Live:
             self.end(watching)
 
     def recheck(self, session: Session) -> list[Effect]:
-        """The session's user changed: subscriptions that it may no longer read end."""
+        """The session's user changed: its subscriptions end, or start anew from the rows that this user may read."""
         effects: list[Effect] = []
         for watching in list(session.watching.values()):
-            if not allows(self._resources[watching.group.resource].access, "read", session.user):
+            if allows(self._resources[watching.group.resource].access, "read", session.user):
+                effects.append(Watch(session, self._anew(watching)))
+            else:
                 self.end(watching)
                 effects.append(Reply(session, Unsubscribed(subscription=watching.group.id)))
         return effects
+
+    def _anew(self, old: Watching) -> Watching:
+        """The same subscription, about to be brought up from a snapshot; who still waits for an answer gets it."""
+        group = self.subscriptions.acquire(old.group.resource, old.group.terms, old.group.fields)
+        self.end(old)
+        watching = Watching(old.session, group, since=None, snapshot=True)
+        watching.refs = [None, *old.refs] if old.answered else old.refs
+        old.session.watching[group.id] = watching
+        old.session.replaying += 1
+        return watching
 
     # -- changes ----------------------------------------------------------------------------------------------------
 

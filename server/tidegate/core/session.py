@@ -38,7 +38,7 @@ class Session:
 class Watching:
     """One subscription of one session, from the request on."""
 
-    __slots__ = ("ended", "group", "live", "refs", "session", "since", "snapshot")
+    __slots__ = ("answered", "ended", "group", "live", "refs", "session", "since", "snapshot")
 
     def __init__(self, session: Session, group: Group, since: FeedPosition | None, snapshot: bool) -> None:
         self.session = session
@@ -48,5 +48,7 @@ class Watching:
         self.live = False
         self.ended = False
         """Unsubscribed or disconnected: whoever is still replaying for it stops."""
+        self.answered = False
+        """The request that began it has its reply."""
         self.refs: list[Ref] = []
         """Equal requests that came while this one was replaying; they are answered once it is live."""

@@ -60,14 +60,12 @@ class Replayer:
         A failure before the answer is the caller's to answer. One after it ends the connection, so that the client
         comes back and resumes: it could not know otherwise that its rows stay behind.
         """
-        expected = len(watching.refs)
         try:
             await self._bring_up(watching)
         except Exception:
-            answered = len(watching.refs) < expected
             if not watching.ended:
                 self._live.end(watching)
-            if not answered:
+            if not watching.answered:
                 raise
             log.exception("a replay failed", extra={"connection": watching.session.id})
             watching.session.line.close(4100, "a replay failed; resume")
@@ -83,10 +81,8 @@ class Replayer:
                 self._answer(watching, "recovered", since)
                 if await self._catch_up(watching, since.seq):
                     return
-        answered = False
         while not watching.ended:
-            at = await self._snapshot(watching, answer=not answered)
-            answered = True
+            at = await self._snapshot(watching)
             if await self._catch_up(watching, at):
                 return
 
@@ -100,12 +96,12 @@ class Replayer:
                 future.set_result(None)
         self._waiting = [(wanted, future) for wanted, future in self._waiting if wanted > seq]
 
-    async def _snapshot(self, watching: Watching, *, answer: bool) -> int:
+    async def _snapshot(self, watching: Watching) -> int:
         """Send the rows as they are now; returns the position they were read at."""
         group = watching.group
         query = ReadQuery(resource=group.resource, where=group.terms, fields=group.fields)
         result = await self._store.read(query)
-        if answer and not watching.ended:
+        if not watching.answered and not watching.ended:
             self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=result.seq))
         for start in range(0, max(len(result.rows), 1), PAGE_ROWS):
             if watching.ended:
@@ -155,6 +151,7 @@ class Replayer:
 
     def _answer(self, watching: Watching, mode: str, position: FeedPosition) -> None:
         """Answer the request that began the subscription."""
+        watching.answered = True
         self._reply(watching, watching.refs.pop(0), mode, position)
 
     def _answer_later_ones(self, watching: Watching) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.store.program import Program
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 from tidegate.store import migrate
@@ -84,9 +85,8 @@ class Entry(NamedTuple):
 class Foreign:
     """A program of somebody else's. Every statement is a transaction of its own unless it says BEGIN."""
 
-    def __init__(self, path: Path, *, recursive_triggers: bool = False) -> None:
-        self.connection = sqlite3.connect(path, timeout=10, isolation_level=None)
-        self.connection.text_factory = lambda text: text.decode(errors="replace")
+    def __init__(self, connection: sqlite3.Connection | Program, *, recursive_triggers: bool = False) -> None:
+        self.connection = connection
         self.connection.execute(f"PRAGMA recursive_triggers = {int(recursive_triggers)}")
 
     def run(self, sql: str, *parameters: Any) -> list[Entry]:

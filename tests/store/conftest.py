@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import Foreign, created
+from tests.store.program import Program, connect
 
 
 @pytest.fixture(scope="session")
@@ -26,14 +27,15 @@ def path(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def foreign(path: Path) -> Iterator[Foreign]:
-    program = Foreign(path)
+    """It writes from a process of its own, so that the gateway's SQLite may be at work in this one."""
+    program = Foreign(Program(path))
     yield program
     program.close()
 
 
 @pytest.fixture(params=[False, True], ids=["recursive_triggers off", "recursive_triggers on"])
 def program(request: pytest.FixtureRequest, path: Path) -> Iterator[Foreign]:
-    """`recursive_triggers` decides whether REPLACE tells of the rows that it deletes."""
-    foreign = Foreign(path, recursive_triggers=request.param)
+    """It writes from this process. `recursive_triggers` decides whether REPLACE tells of the rows that it deletes."""
+    foreign = Foreign(connect(path), recursive_triggers=request.param)
     yield foreign
     foreign.close()

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.store.application import Entry, Foreign, RowKey, Values, check_told, raw
+from tests.store.program import connect
 
 TOUCH = """
 CREATE TRIGGER touch AFTER UPDATE ON boats WHEN NEW.weight IS OLD.weight BEGIN
@@ -137,7 +138,7 @@ def programs(template: Path) -> Iterator[Sequence[Foreign]]:
     """Two programs, only one of which has `recursive_triggers` on."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(shutil.copy(template, folder))
-        writers = [Foreign(path, recursive_triggers=bool(number)) for number in range(2)]
+        writers = [Foreign(connect(path), recursive_triggers=bool(number)) for number in range(2)]
         for writer in writers:
             writer.connection.execute("PRAGMA synchronous = off")
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import Foreign, add
+from tests.store.program import connect
 
 REAL_MAX, REAL_MIN = 1.7976931348623157e308, 5e-324
 HARD = -1.0112952120928272e307
@@ -75,7 +76,7 @@ def test_what_json_functions_made_is_told_like_any_text(program: Foreign) -> Non
 
 def test_a_blob_is_told_where_a_table_allows_one(path: Path) -> None:
     """A table that was there before Tidegate may lack the checks."""
-    program = Foreign(path)
+    program = Foreign(connect(path))
     program.connection.executescript("PRAGMA writable_schema = on; PRAGMA ignore_check_constraints = on;")
     for blob in (b"", b"\x00\xff", b'{"a":1}'):
         program.run("INSERT INTO boats (code, name, sign, weight, extra) VALUES (?1, ?1, ?1, ?1, ?1)", blob)

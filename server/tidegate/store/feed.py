@@ -72,7 +72,7 @@ class Feed:
                     if woken or seen != version:
                         self._catch_up(connection)
                         version = seen
-                except apsw.Error:
+                except Exception:  # the boundary of the thread, without which nobody would hear of changes
                     log.exception("the change log could not be read; it will be tried again")
         finally:
             connection.close()

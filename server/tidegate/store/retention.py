@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import apsw
 
-from tidegate.store.changelog import LOG, META, REQUESTS
+from tidegate.store.changelog import ASIDE, LOG, META, REQUESTS
 from tidegate.store.reader import head, one_value
 
 KEEP_MS = 24 * 3600 * 1000
@@ -34,6 +34,7 @@ def prune(connection: apsw.Connection, now_ms: int) -> int:
             connection.execute(f"DELETE FROM {LOG} WHERE seq <= ?", (found,))
             gone = connection.changes()
             connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'pruned_to'", (found,))
+        connection.execute(f"DELETE FROM {ASIDE}")  # between two transactions nothing there is of use
         connection.execute(f"DELETE FROM {REQUESTS} WHERE time < ?", (now_ms - REQUESTS_KEEP_MS,))
         connection.execute("COMMIT")
     except BaseException:

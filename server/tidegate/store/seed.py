@@ -9,15 +9,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.contract import Resource
+from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder
 from tidegate.store.database import connect, quoted, sqlite_path
+from tidegate.store.errors import StoreError
 from tidegate.store.orders import Orders
 
 
 def seed(
     url: str, resources: Mapping[str, Resource], rows: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, int]:
-    """Put `rows` into the tables of their resources that are empty; returns how many went into each."""
+    """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
+
+    Raises StoreError for rows that do not fit.
+    """
+    for name, several in rows.items():
+        if name not in resources:
+            raise StoreError(f"sample rows: /{name}: the schema has no such resource")
+        for number, row in enumerate(several):
+            for unknown in row.keys() - resources[name].properties.keys():
+                raise StoreError(f"sample rows: /{name}/{number}/{unknown}: the schema has no such property")
     connection = connect(sqlite_path(url))
     orders, counts = Orders(resources), {}
     try:
@@ -31,7 +42,11 @@ def seed(
                 order = WriteOrder(
                     kind="create", resource=name, rows=tuple(dict(row) for row in rows[name]), user="seed", array=True
                 )
-                counts[name] = len(orders.carry_out(connection, order).rows)
+                try:
+                    counts[name] = len(orders.carry_out(connection, order).rows)
+                except Refused as refused:
+                    place = (refused.pointer or "").removeprefix("/data")
+                    raise StoreError(f"sample rows: /{name}{place}: {refused.message}") from None
     finally:
         connection.close()
     return counts

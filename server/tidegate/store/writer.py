@@ -22,7 +22,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
 from tidegate.store.database import connect
 from tidegate.store.orders import Orders
-from tidegate.store.retention import prune
+from tidegate.store.retention import STEP, prune
 
 log = logging.getLogger("tidegate.store")
 
@@ -34,6 +34,7 @@ HOUSEKEEPING_S = 30.0
 Outcome = WriteResult | Refused
 Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
 UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
+BROKEN = "the row cannot be written; the gateway's log says why"
 
 
 class Writer:
@@ -52,6 +53,7 @@ class Writer:
         self._loop = loop
         self._committed = committed
         self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_LIMIT)
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="tidegate-writer")
 
     def start(self) -> None:
@@ -61,6 +63,8 @@ class Writer:
         """The order's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         try:
+            if self._closed:
+                raise queue.Full
             self._queue.put_nowait((order, future))
         except queue.Full:
             future.set_exception(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
@@ -68,6 +72,7 @@ class Writer:
 
     def close(self) -> None:
         """Write what is queued, then end the thread. Blocks."""
+        self._closed = True
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -75,23 +80,23 @@ class Writer:
     def _run(self) -> None:
         connection = connect(self._path)
         try:
-            swept = time.monotonic()
+            due = time.monotonic() + HOUSEKEEPING_S
             while True:
-                batch = self._next_batch()
+                batch = self._next_batch(max(0.0, due - time.monotonic()))
                 if batch is None:
                     return
                 if batch:
                     self._write(connection, batch)
-                if time.monotonic() - swept > HOUSEKEEPING_S:
-                    self._housekeeping(connection)
-                    swept = time.monotonic()
+                if time.monotonic() >= due:
+                    more = self._housekeeping(connection)
+                    due = time.monotonic() + (0 if more else HOUSEKEEPING_S)
         finally:
             connection.close()
 
-    def _next_batch(self) -> list[Waiting] | None:
-        """What waits now, at most a batch; empty when nothing came for a while; None when it is time to end."""
+    def _next_batch(self, timeout: float) -> list[Waiting] | None:
+        """What waits now, at most a batch; empty when nothing came within `timeout`; None when it is time to end."""
         try:
-            first = self._queue.get(timeout=HOUSEKEEPING_S)
+            first = self._queue.get(timeout=timeout)
         except queue.Empty:
             return []
         if first is None:
@@ -129,18 +134,30 @@ class Writer:
             connection.execute("SAVEPOINT one")
             try:
                 outcomes.append(self._orders.carry_out(connection, order))
-            except Refused as refused:
+            except Exception as error:
+                if isinstance(error, apsw.Error) and not isinstance(error, apsw.SQLError):
+                    raise  # it is the database that fails, not this order
                 connection.execute("ROLLBACK TO one")
-                outcomes.append(refused)
+                outcomes.append(_refusal(error))
             connection.execute("RELEASE one")
         connection.execute("COMMIT")
         return outcomes
 
-    def _housekeeping(self, connection: apsw.Connection) -> None:
+    def _housekeeping(self, connection: apsw.Connection) -> bool:
+        """One step; returns whether there is so much to do that it should go on, orders permitting."""
         try:
-            prune(connection, int(time.time() * 1000))
+            return prune(connection, int(time.time() * 1000)) > STEP // 2
         except apsw.Error:
             log.exception("the change log could not be pruned; it will be tried again")
+            return False
+
+
+def _refusal(error: Exception) -> Refused:
+    """What one order's failure means to its client: if it is no refusal, mostly that a foreign trigger fails."""
+    if isinstance(error, Refused):
+        return error
+    log.error("an order failed", exc_info=error)
+    return Refused("internal", BROKEN)
 
 
 def _tell(futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:

@@ -46,9 +46,9 @@ def test_what_no_rule_mentions_is_denied() -> None:
 )
 def test_signing_in_is_advised_only_where_it_could_help(rule: Any, user: Principal, code: str) -> None:
     with pytest.raises(Refused) as caught:
-        require({"read": rule}, "read", user, "resource 'users'")
+        require({"read": rule}, "read", user, "resource", "users")
     assert caught.value.code == code
 
 
 def test_require_lets_pass() -> None:
-    require({"read": "anyone"}, "read", GUEST, "resource 'users'")
+    require({"read": "anyone"}, "read", GUEST, "resource", "users")

@@ -48,6 +48,8 @@ class _Kind:
     validator: Validator
     is_valid: Callable[[Any], bool]
     parts: Callable[[Message], Sequence[Part]] | None
+    rows: bool
+    """It may speak of rows, whose values have one canonical spelling."""
     struct: type[msgspec.Struct] | None
     """None for a type of the application's own."""
 
@@ -81,7 +83,7 @@ class Contract:
                 for _, validator, value in parts:
                     if not validator.is_valid(value):
                         raise self.explain(message)
-                if "resource" in message:
+                if kind.rows and "resource" in message:
                     self._payloads.canonicalise(message)
         except Refused as refused:
             refused.ref = readable_ref(message)
@@ -118,8 +120,10 @@ class Contract:
 
     def _kind(self, name: str, validator: Validator, protocol: bool) -> _Kind:
         if not protocol:
-            return _Kind(validator, validator.is_valid, None, None)
-        return _Kind(validator, validator.is_valid, self._payloads.parts_of(name), CLIENT_MESSAGES[name])
+            return _Kind(validator, validator.is_valid, None, False, None)
+        struct = CLIENT_MESSAGES[name]
+        rows = "resource" in struct.__struct_fields__
+        return _Kind(validator, validator.is_valid, self._payloads.parts_of(name), rows, struct)
 
     def _kind_of(self, message: Message) -> _Kind:
         name = message.get("type")

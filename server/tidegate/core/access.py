@@ -26,11 +26,11 @@ def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:
     return False
 
 
-def require(rules: Mapping[str, Any], action: str, user: Principal, what: str) -> None:
-    """Raise `unauthenticated` where signing in could help, else `forbidden`. `what` is for the message."""
+def require(rules: Mapping[str, Any], action: str, user: Principal, kind: str, name: str) -> None:
+    """Raise `unauthenticated` where signing in could help, else `forbidden`. `kind` and `name` are for the message."""
     if allows(rules, action, user):
         return
     rule = rules.get(action)
     if user.anonymous and isinstance(rule, str):
-        raise Refused("unauthenticated", f"{what}: {action} needs a signed-in user; send `authenticate` first")
-    raise Refused("forbidden", f"{what}: {action} is not allowed")
+        raise Refused("unauthenticated", f"{kind} {name!r}: {action} needs a signed-in user; send `authenticate` first")
+    raise Refused("forbidden", f"{kind} {name!r}: {action} is not allowed")

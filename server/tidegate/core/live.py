@@ -217,7 +217,7 @@ class Live:
         rules = self._resources.get(resource)
         if rules is None:
             raise Refused("unknown_resource", "the schema has no such resource", pointer="/resource")
-        require(rules.access, action, session.user, f"resource {resource!r}")
+        require(rules.access, action, session.user, "resource", resource)
         return rules
 
     def _already(self, existing: Watching, ref: str | int | None) -> list[Effect]:

@@ -25,15 +25,14 @@ class Dispatched:
         self._floor = seq
         self._keep = keep
         self._recent: deque[Change] = deque()
-
-    @property
-    def position(self) -> FeedPosition:
-        return FeedPosition(epoch=self.epoch, seq=self.seq)
+        self.position = FeedPosition(epoch=epoch, seq=seq)
+        """`epoch` and `seq` as messages carry them."""
 
     def advance(self, changes: Sequence[Change], head: int) -> None:
         """`changes` are dispatched, and with them everything up to `head`."""
         self._recent.extend(changes)
         self.seq = head
+        self.position = FeedPosition(epoch=self.epoch, seq=head)
         while len(self._recent) > self._keep:
             self._floor = self._recent.popleft().seq
 

@@ -52,7 +52,7 @@ class Talk:
 
     def join(self, session: Session, request: JoinRequest, now: float) -> list[Effect]:
         room = self._rooms.get(request.room) or self._open(request.room)
-        require(room.rules.access, "join", session.user, f"room {request.room!r}")
+        require(room.rules.access, "join", session.user, "room", request.room)
         mode = request.presence if request.presence is not UNSET else "full"
         if session in room.sessions:
             room.discard(session)
@@ -94,7 +94,7 @@ class Talk:
 
     def message(self, session: Session, request: MessageRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
-        require(room.rules.access, "send", session.user, f"room {request.room!r}")
+        require(room.rules.access, "send", session.user, "room", request.room)
         return [Publish(session, room, request)]
 
     def presence(self, session: Session, request: PresenceRequest, now: float) -> list[Effect]:

@@ -70,7 +70,7 @@ class Gateway:
         self._outbox = outbox
         self._limits = limits
         self._heartbeat = heartbeat
-        self._check_output = check_output
+        self._frame = self._checked_frame if check_output else self._plain_frame
         self._clock = clock
         self._tasks: TaskGroup
         self._broker: Broker
@@ -80,7 +80,7 @@ class Gateway:
         self.sessions: dict[Session, None] = {}
         self.draining = False
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
-            fx.Reply: lambda effect: self.send(effect.session, effect.message),
+            fx.Reply: self._reply,
             fx.Push: lambda effect: self._push(effect.lines, effect.message),
             fx.Publish: self._publish,
             fx.Replay: self._replay_room,
@@ -171,15 +171,17 @@ class Gateway:
 
     def send(self, session: Session, message: msgspec.Struct) -> None:
         """One message to one session."""
-        session.line.push(self._frame(message))
+        self._outbox.push(session.line, self._frame(message))
 
     def _push(self, lines: Collection[Any], message: msgspec.Struct) -> None:
         self._outbox.push_many(lines, self._frame(message))
 
-    def _frame(self, message: msgspec.Struct) -> bytes:
-        if self._check_output:
-            self._contract.check_server(message)
+    def _plain_frame(self, message: msgspec.Struct) -> bytes:
         return text_frame(self._contract.encode(message))
+
+    def _checked_frame(self, message: msgspec.Struct) -> bytes:
+        self._contract.check_server(message)
+        return self._plain_frame(message)
 
     def _run(self, effects: Any) -> None:
         for effect in effects:
@@ -203,6 +205,9 @@ class Gateway:
         return welcome
 
     # -- effects ----------------------------------------------------------------------------------------------------
+
+    def _reply(self, effect: fx.Reply) -> None:
+        self._outbox.push(effect.session.line, self._frame(effect.message))
 
     def _publish(self, effect: fx.Publish) -> None:
         user, request, room = effect.session.user, effect.request, effect.room

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -70,7 +71,7 @@ class Listener:
         self.outbox = outbox
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
         """Where each connection's bytes arrive, one connection at a time."""
-        self.now = now or asyncio.get_running_loop().time
+        self.now = now or time.monotonic
         self._wheel = wheel
         self._server: asyncio.Server | None = None
         self._slices: list[dict[Connection, None]] = [{} for _ in range(SWEEP_SLICES)]

@@ -1,0 +1,130 @@
+// What the compiler must refuse, and what it must not. Nothing here runs: `tsc` reads it in `npm run check` and in
+// documents.test.ts; an expected error that is none is an error itself.
+
+import type { App, ChatMessage, CursorPosition, Task, User } from "../../../generated/typescript/app.js";
+import { type AppContract, type Client, connect, type LiveQuery, type Principal } from "../src/index.js";
+import { useWebSocket } from "../src/react.js";
+
+declare const client: Client<App>;
+declare const untyped: Client;
+
+export async function resources(): Promise<void> {
+  const users = client.resource("users");
+  const row: User | undefined = await users.get(1);
+  const rows: User[] = await users.list({ filters: { status: "active" }, sort: [{ field: "name" }] });
+  const created: User = await users.create({ name: "Ann", email: "ann@example.org", password: "long enough" });
+  const live: LiveQuery<Task> = client.resource("tasks").subscribe({ filters: { done: false } });
+  const titles: string[] = live.rows.map(({ title }) => title);
+  live.on("change", (tasks) => tasks[0]?.title.length);
+  live.on("update", ({ action }) => action === "reset");
+  await client.resource("tasks").update(1, { notes: null }, { done: false });
+
+  // @ts-expect-error: there is no such resource
+  client.resource("user");
+  // @ts-expect-error: there is no such property
+  await users.list({ filters: { staet: "active" } });
+  // @ts-expect-error: the property has no such value
+  await users.list({ filters: { status: "atcive" } });
+  // @ts-expect-error: what is write-only cannot be filtered by
+  await users.list({ filters: { password: "x" } });
+  // @ts-expect-error: there is no such property
+  users.subscribe({ filters: { nmae: "Ann" } });
+  // @ts-expect-error: the email is missing
+  await users.create({ name: "Ann" });
+  // @ts-expect-error: the database gives the id
+  await users.create({ id: 1, name: "Ann", email: "ann@example.org" });
+  // @ts-expect-error: read-only
+  await users.update(1, { created_at: "2026-01-01T00:00:00Z" });
+  // @ts-expect-error: the key is a number
+  await users.get("1");
+  // @ts-expect-error: what is write-only is never sent
+  created.password;
+  // @ts-expect-error: no such event
+  live.on("changed", () => {});
+  // @ts-expect-error: rows are changed through the gateway
+  live.rows.push(titles);
+  return void [row, rows];
+}
+
+export async function rooms(): Promise<void> {
+  const chat = client.room("chat-harbour");
+  const name = "chat-harbour" as `chat-${string}`;
+  const said: ChatMessage = { text: "Hello" };
+  await chat.send(said);
+  await client.room(name).send({ text: "Hello" });
+  chat.on("message", ({ data, sender }) => `${sender.name}: ${data.text}`);
+  client.room("cursor-map").on("message", ({ data }) => data.x + data.y);
+  await client.room("users").send(["anything", 7]);
+
+  // @ts-expect-error: not what is said there
+  await chat.send({ txt: "Hello" });
+  // @ts-expect-error: that is said in other rooms
+  await chat.send({ x: 0, y: 0 } satisfies CursorPosition);
+  // @ts-expect-error: y is missing
+  await client.room("cursor-map").send({ x: 0 });
+  // @ts-expect-error: a message of this room has no such property
+  chat.on("message", ({ data }) => data.x);
+  // @ts-expect-error: nobody is "busy"
+  await chat.join({ status: "busy" });
+}
+
+export async function requests(): Promise<void> {
+  const time: number = (await client.request({ type: "ping" })).time;
+  const user: Principal = (await client.request({ type: "authenticate", token: "a.b.c" })).user;
+  client.on("welcome", ({ heartbeat }) => heartbeat + time);
+  client.on("status", ({ status }) => status === "open" && user.name);
+
+  // @ts-expect-error: there is no such request
+  await client.request({ type: "pong" });
+  // @ts-expect-error: the room is missing
+  await client.request({ type: "join" });
+  // @ts-expect-error: a `joined` has no rows
+  (await client.request({ type: "join", room: "a" })).rows;
+  // @ts-expect-error: there is no such push
+  client.on("welcom", () => {});
+  // @ts-expect-error: the status is none of these
+  client.on("status", ({ status }) => status === "opened");
+  // @ts-expect-error: a number is no token
+  connect("ws://localhost/ws", { token: 7 });
+}
+
+interface Own extends AppContract {
+  resources: object;
+  rooms: { lobby: string };
+  clientMessages: { pay: { type: "pay"; amount: number; ref?: string | number } };
+  serverMessages: { score: { type: "score"; points: number } };
+  replies: { pay: { type: "paid"; receipt: string } };
+}
+
+export async function ownMessages(own: Client<Own>): Promise<void> {
+  const receipt: string = (await own.request({ type: "pay", amount: 3 })).receipt;
+  own.send({ type: "pay", amount: 3 });
+  own.on("score", ({ points }) => points + receipt.length);
+  const time: number = (await own.request({ type: "ping" })).time;
+
+  // @ts-expect-error: how much?
+  await own.request({ type: "pay" });
+  // @ts-expect-error: a score has no goals
+  own.on("score", ({ goals }) => goals + time);
+  // @ts-expect-error: no pattern covers this room
+  await own.room("hall").send("text");
+}
+
+export async function withoutContract(): Promise<void> {
+  const rows = await untyped.resource("anything").list({ filters: { whatever: 1 } });
+  const name: string = rows[0]?.name;
+  await untyped.room("any").send({ at: name });
+  await untyped.resource("memberships").delete({ user_id: 1, team: "a" });
+}
+
+export function Hook(): string {
+  const { data, subscribe } = useWebSocket<App, "users">("ws://localhost/ws");
+  subscribe("users", { status: "active" });
+  // @ts-expect-error: there is no such property
+  subscribe("users", { staet: "active" });
+  // @ts-expect-error: this component is about users
+  subscribe("tasks");
+  // @ts-expect-error: users have no title
+  data[0]?.title;
+  return data.map((user) => user.name).join();
+}

@@ -1,0 +1,101 @@
+// The README and the guide say what is there: their code compiles, and every option and error is in them.
+//
+// A block that imports nothing goes on where the first one of its document left off: it knows `client`.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+import * as library from "../src/index.js";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const HERE = `${ROOT}clients/typescript/`;
+const PRELUDE = `import { connect } from "tidegate";
+import type { App } from "./generated/typescript/app.js";
+const client = connect<App>("");
+`;
+const DOCUMENTS = ["clients/typescript/README.md", "docs/clients-typescript.md"];
+const OPTIONS = readFileSync(`${HERE}src/options.ts`, "utf8");
+
+function text(document: string): string {
+  return readFileSync(ROOT + document, "utf8");
+}
+
+/** The blocks of a document, as files beside the folder `generated`. */
+function blocks(document: string): [string, string][] {
+  const found = [...text(document).matchAll(/^```(tsx?)\n(.*?)^```/gms)];
+  return found.map(([, kind, code = ""], index) => {
+    const source = /^import /m.test(code) ? code : PRELUDE + code;
+    return [`${ROOT}${document.replaceAll("/", "-")}-${index + 1}.${kind}`, source];
+  });
+}
+
+/** What the compiler has against files, which need not exist on disk. */
+function complaints(files: Map<string, string>): string[] {
+  const { options } = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(`${HERE}tsconfig.json`, ts.sys.readFile).config,
+    ts.sys,
+    HERE,
+  );
+  options.typeRoots = [`${HERE}node_modules/@types`];
+  options.paths = {
+    tidegate: [`${HERE}src/index.ts`],
+    "tidegate/react": [`${HERE}src/react.ts`],
+    react: [`${HERE}node_modules/@types/react/index.d.ts`],
+    "react/jsx-runtime": [`${HERE}node_modules/@types/react/jsx-runtime.d.ts`],
+    ws: [`${HERE}node_modules/@types/ws/index.d.ts`],
+  };
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile, getSourceFile } = host;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name) ?? readFile(name);
+  host.getSourceFile = (name, languageVersion, ...others) => {
+    const source = files.get(name);
+    return source === undefined
+      ? getSourceFile(name, languageVersion, ...others)
+      : ts.createSourceFile(name, source, languageVersion);
+  };
+  const program = ts.createProgram([...files.keys()], options, host);
+  return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+    const line = file && start !== undefined ? file.getLineAndCharacterOfPosition(start).line + 1 : 0;
+    return `${file?.fileName.replace(ROOT, "")}:${line} ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+  });
+}
+
+describe("the documents", () => {
+  it("have code that compiles, and so does what the compiler must refuse", () => {
+    const written = DOCUMENTS.map(blocks);
+    for (const found of written) expect(found.length).toBeGreaterThan(5);
+    const types = `${HERE}test/contract.types.ts`;
+    const wrong = `${ROOT}wrong.ts`;
+    const files = new Map([...written.flat(), [types, readFileSync(types, "utf8")], [wrong, `${PRELUDE}client.typo;`]]);
+    expect(complaints(files)).toEqual([expect.stringMatching(/^wrong.ts:4 Property 'typo' does not exist/)]);
+  });
+
+  it("show the hook as it is meant to be used", () => {
+    const shown = text("clients/typescript/README.md");
+    expect(shown).toContain("const { data, subscribe, send } = useWebSocket(url);");
+    expect(shown).toContain("subscribe('users', { status: 'active' })");
+  });
+
+  it.each(DOCUMENTS)("name every option: %s", (document) => {
+    const options = [
+      ...((OPTIONS.split("interface Options {")[1] ?? "").split("\n}")[0]?.matchAll(/^ {2}(\w+)\?:/gm) ?? []),
+    ];
+    expect(options.length).toBeGreaterThan(3);
+    const missing = options.map(([, name]) => name).filter((name) => !text(document).includes(`${name}`));
+    // What only tests need is in the guide alone.
+    expect(missing.filter((name) => name !== "environment" || document.startsWith("docs"))).toEqual([]);
+  });
+
+  it.each(DOCUMENTS)("name every error: %s", (document) => {
+    const errors = Object.entries(library).filter(([, value]) => {
+      return (
+        typeof value === "function" &&
+        (value === library.TidegateError || value.prototype instanceof library.TidegateError)
+      );
+    });
+    expect(errors).toHaveLength(5);
+    expect(errors.map(([name]) => name).filter((name) => !text(document).includes(name))).toEqual([]);
+  });
+});

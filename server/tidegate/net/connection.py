@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("tidegate.connection")
 
 PROTOCOL_ERROR, INVALID_TEXT, INTERNAL_ERROR = 1002, 1007, 1011
-BY_APPLICATION, BY_RATE = 1, 2
+BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
+"""Why nothing is read from a client."""
+GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
+"""Answers to one segment are written before there are more, or a larger one, than this: who floods must feel it."""
 MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
@@ -98,7 +101,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused_since: float | None = None
         self._drain_waiters: list[asyncio.Future[None]] | None = None
         self._paused_by = 0
-        """Why nothing is read from the client: BY_APPLICATION, BY_RATE, both, or 0."""
+        """The sum of the reasons why nothing is read from the client. What it already said waits in `_buffer`."""
         self._allowance = listener.settings.rate
 
     # -- what the application may do --------------------------------------------------------------------------------
@@ -114,6 +117,8 @@ class Connection(asyncio.BufferedProtocol):
         self.flush()
         self.closing = self._handed_over = True
         self._close_by = self._listener.now() + self._listener.settings.close_timeout
+        # The client's own close frame has to be heard.
+        self.resume_reading(self._paused_by)
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
             self._write_out()
@@ -139,6 +144,8 @@ class Connection(asyncio.BufferedProtocol):
             if self._unfinished_since is not None:
                 self._unfinished_since = self._heard
             self._transport.resume_reading()
+            if self._buffer:
+                asyncio.get_running_loop().call_soon(self._received, b"")
 
     async def drained(self) -> None:
         """Wait until what was pushed is with the operating system, or the connection is closing."""
@@ -213,6 +220,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._paused_since = self._listener.now()
+        if not self.closing:
+            self.pause_reading(BY_BACKLOG)
 
     def resume_writing(self) -> None:
         self._paused_since = None
@@ -220,6 +229,7 @@ class Connection(asyncio.BufferedProtocol):
         if held:
             self._transport.write(b"".join(held))
         if self._paused_since is None:
+            self.resume_reading(BY_BACKLOG)
             self._release_waiters()
 
     # -- sending ----------------------------------------------------------------------------------------------------
@@ -305,11 +315,11 @@ class Connection(asyncio.BufferedProtocol):
     def _cut(self, data: bytes | bytearray) -> int:
         """Handle the whole frames at the start of `data`; returns how many bytes they took.
 
-        Once the connection is closing or failing, what is left is the library's.
+        It stops where the connection is paused. Once it is closing or failing, what is left is the library's.
         """
         at, end = 0, len(data)
         limit = self._listener.settings.max_size
-        while at < end and not self._handed_over:
+        while at < end and not self._handed_over and not self._paused_by:
             size = frame_size(data, at)
             if size is None:
                 return at
@@ -378,6 +388,9 @@ class Connection(asyncio.BufferedProtocol):
             self._listener.application.received(self, payload)
         except Exception:  # the boundary: a bug in one message must not take the server down
             self._failed()
+        frames = self.frames
+        if frames and (len(frames) > GATHERED_FRAMES or len(frames[-1]) > GATHERED_BYTES):
+            self.flush()
 
     def _guarded(self, tell: Any, *arguments: Any) -> None:
         try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tidegate.connection")
 
-PROTOCOL_ERROR, INVALID_TEXT, INTERNAL_ERROR = 1002, 1007, 1011
+PROTOCOL_ERROR, INVALID_TEXT, INTERNAL_ERROR, SLOW_CONSUMER = 1002, 1007, 1011, 4101
 BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
 """Why nothing is read from a client."""
 GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
@@ -115,13 +115,17 @@ class Connection(asyncio.BufferedProtocol):
         if self.closing or not self._open:
             return
         self.flush()
+        if not self.closing:
+            self._begin_close(code, reason)
+            self._write_out()
+
+    def _begin_close(self, code: int, reason: str) -> None:
         self.closing = self._handed_over = True
         self._close_by = self._listener.now() + self._listener.settings.close_timeout
         # The client's own close frame has to be heard.
         self.resume_reading(self._paused_by)
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
-            self._write_out()
 
     def abort(self) -> None:
         """End the line now, whatever is still unsent; nothing more is heard of it."""
@@ -274,8 +278,18 @@ class Connection(asyncio.BufferedProtocol):
     def _check_backlog(self) -> None:
         backlog = self._held_bytes + self._transport.get_write_buffer_size()
         if backlog > self._listener.settings.max_backlog:
-            log.info("slow consumer", extra={"connection": self.id, "backlog": backlog})
+            self._too_slow(backlog=backlog)
+
+    def _too_slow(self, **measured: float) -> None:
+        """Give the client up: what is held back is dropped, and whatever it still reads ends with the reason."""
+        log.info("slow consumer", extra={"connection": self.id, **measured})
+        self.frames.clear()
+        self._held, self._held_bytes = [], 0
+        if self.closing:
             self.abort()
+            return
+        self._begin_close(SLOW_CONSUMER, "what was sent is not read fast enough; resume")
+        self._transport.write(b"".join(self._ws.data_to_send()))
 
     def _release_waiters(self) -> None:
         waiters, self._drain_waiters = self._drain_waiters, None
@@ -419,8 +433,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.abort()
             return
         if self._paused_since is not None and now - self._paused_since > settings.max_pause:
-            log.info("slow consumer", extra={"connection": self.id, "paused": round(now - self._paused_since, 1)})
-            self.abort()
+            self._too_slow(paused=round(now - self._paused_since, 1))
             return
         unfinished = 0.0 if self._unfinished_since is None or self._paused_by else now - self._unfinished_since
         if unfinished > settings.message_timeout:

@@ -85,8 +85,15 @@ class Entry(NamedTuple):
 class Foreign:
     """A program of somebody else's. Every statement is a transaction of its own unless it says BEGIN."""
 
-    def __init__(self, connection: sqlite3.Connection | Program, *, recursive_triggers: bool = False) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection | Program,
+        resources: Mapping[str, Resource] = RESOURCES,
+        *,
+        recursive_triggers: bool = False,
+    ) -> None:
         self.connection = connection
+        self.resources = resources
         self.connection.execute(f"PRAGMA recursive_triggers = {int(recursive_triggers)}")
 
     def run(self, sql: str, *parameters: Any) -> list[Entry]:
@@ -101,7 +108,7 @@ class Foreign:
 
     def tables(self) -> dict[str, dict[RowKey, Values]]:
         """All rows, by resource and key: what SELECT says."""
-        return {name: self.table(resource) for name, resource in RESOURCES.items()}
+        return {name: self.table(resource) for name, resource in self.resources.items()}
 
     def table(self, resource: Resource) -> dict[RowKey, Values]:
         columns = [name for name, prop in resource.properties.items() if not prop.write_only]
@@ -124,7 +131,7 @@ class Foreign:
             Entry(
                 seq,
                 name,
-                tuple(raw(key)[part] for part in RESOURCES[name].key),
+                tuple(raw(key)[part] for part in self.resources[name].key),
                 action,
                 old and raw(old),
                 new and raw(new),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.store.application import Foreign, created
 from tests.store.program import Program, connect
+from tests.store.versions import with_rows
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +40,10 @@ def program(request: pytest.FixtureRequest, path: Path) -> Iterator[Foreign]:
     foreign = Foreign(connect(path), recursive_triggers=request.param)
     yield foreign
     foreign.close()
+
+
+@pytest.fixture
+def migrated(path: Path) -> str:
+    """A database that was migrated and has a boat and a person in it."""
+    with_rows(path, "INSERT INTO boats (code, sign) VALUES ('a', 1)", "INSERT INTO people (name) VALUES ('Ada')")
+    return f"sqlite:///{path}"

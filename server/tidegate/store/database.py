@@ -46,11 +46,19 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
+class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
+    """apsw binds no dates; peewee's migrations keep some, and read them as text."""
+
+    def _add_conn_hooks(self, conn: apsw.Connection) -> None:
+        super()._add_conn_hooks(conn)
+        conn.convert_binding = lambda cursor, number, value: str(value)
+
+
 def peewee_database(path: Path) -> APSWDatabase:
     """The same file as a peewee database, for definitions and migrations."""
     if not path.parent.is_dir():
         raise StoreError(f"database: there is no folder {path.parent}")
-    return APSWDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)
+    return Database(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)
 
 
 def quoted(name: str) -> str:

@@ -2,7 +2,7 @@
 
 Adding is automatic: tables, columns, indexes, the change log and its triggers. What would lose rows (dropping or
 retyping a column) is never done here: it needs a migration written by hand, in `migrations/` beside the schema files,
-which playhouse.migrations runs first.
+which playhouse.migrations runs first; after it positions of before are not taken up (a new epoch).
 Invariant: a migration happens wholly or not at all.
 """
 
@@ -39,7 +39,10 @@ class Step(msgspec.Struct, frozen=True):
 
 def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
     """What `apply` would do, in order. `folder` holds migrations written by hand."""
-    with _Opened(peewee_database(sqlite_path(url))) as database:
+    database = peewee_database(path := sqlite_path(url))
+    if not path.exists():  # only to look at is no reason to make it
+        database = peewee_database(Path(":memory:"))
+    with _Opened(database) as database:
         return [step.name for step in _steps(database, resources, folder)]
 
 
@@ -91,19 +94,37 @@ class _Opened:
 
 
 def _steps(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> list[Step]:
-    written = _written(database, folder)
+    written = _written(database, resources, folder)
     if written:
         return written
     return [*_own_tables(database), *_resource_tables(database, resources), *_triggers(database, resources)]
 
 
-def _written(database: APSWDatabase, folder: Path | None) -> list[Step]:
+def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> list[Step]:
     if folder is None or not folder.is_dir():
         return []
     runner = Runner(database, str(folder), table_name=HISTORY)
     applied = runner.applied()
-    pending = [migration for migration in runner.migrations() if migration.name not in applied]
-    return [Step(f"run migration {migration.name}", runner.up) for migration in pending[:1]]
+    pending = [migration.name for migration in runner.migrations() if migration.name not in applied]
+    if not pending:
+        return []
+    name = pending[0]
+    if not {resource.table for resource in resources.values()} & set(database.get_tables()):
+        # New tables are made as the schema has them now, which is where these migrations lead.
+        return [Step(f"skip migration {name}", lambda: runner.fake(name))]
+    return [Step(f"run migration {name}", lambda: _run(database, runner, name))]
+
+
+def _run(database: APSWDatabase, runner: Runner, name: str) -> None:
+    """Run one migration. Our triggers would be in its way: SQLite drops and renames no column that they name.
+
+    They come back with the steps after it; what it does to rows is not logged, hence the new epoch.
+    """
+    for trigger in _installed(database):
+        database.execute_sql(f"DROP TRIGGER {quoted(trigger)}")
+    runner.up(name)
+    if META in database.get_tables():
+        database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (_epoch(),))  # our name
 
 
 def _own_tables(database: APSWDatabase) -> list[Step]:
@@ -119,13 +140,20 @@ def _own_tables(database: APSWDatabase) -> list[Step]:
 
 
 def _first_values(database: APSWDatabase) -> None:
-    values = {"epoch": secrets.token_urlsafe(9), "identity_secret": secrets.token_hex(32), "pruned_to": 0}
+    values = {"epoch": _epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": 0}
     for name, value in values.items():
         database.execute_sql(f"INSERT INTO {META} (name, value) VALUES (?, ?)", (name, value))  # our name
 
 
+def _epoch() -> str:
+    return secrets.token_urlsafe(9)
+
+
 def _resource_tables(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
     wanted = list(models(resources, database).values())
+    for resource in resources.values():
+        if database.execute_sql("SELECT 1 FROM pragma_table_list WHERE name = ? AND wr", (resource.table,)).fetchone():
+            raise StoreError(f"the table {resource.table} is WITHOUT ROWID, which the change log cannot follow")
     diff = diff_models(database, wanted)
     for table, column in diff.drop_columns:
         raise StoreError(
@@ -151,16 +179,20 @@ def _resource_tables(database: APSWDatabase, resources: Mapping[str, Resource]) 
 
 def _add_column(database: APSWDatabase, field: peewee.Field[Any]) -> None:
     """ALTER TABLE ... ADD COLUMN with the column's own constraints, as SQLite allows it."""
-    context = database.get_sql_context()
-    ddl, parameters = context.sql(field.ddl(context.__class__(**context.options))).query()
-    database.execute_sql(f"ALTER TABLE {quoted(field.model._meta.table_name)} ADD COLUMN {ddl}", parameters)
+    ddl, parameters = database.get_sql_context().sql(field.ddl(database.get_sql_context())).query()
+    table = field.model._meta.table_name
+    try:
+        database.execute_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {ddl}", parameters)
+    except peewee.PeeweeException as error:
+        raise StoreError(
+            f"the migration failed and nothing was changed: the column {table}.{field.column_name} cannot be added to "
+            f"rows that are there ({error}): the property needs a default, or a migration written by hand"
+        ) from error
 
 
 def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
     """Triggers that are not there or read otherwise than they should."""
-    found = dict(
-        database.execute_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidegate_%'")
-    )
+    found = _installed(database)
     steps = []
     for resource in resources.values():
         for name, sql in triggers(resource).items():
@@ -169,6 +201,11 @@ def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list
                     Step(f"install trigger {name}", lambda name=name, sql=sql: _install(database, name, sql))  # type: ignore[misc]  # bound early
                 )
     return steps
+
+
+def _installed(database: APSWDatabase) -> dict[str, str]:
+    sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidegate\\_%' ESCAPE '\\'"
+    return dict(database.execute_sql(sql).fetchall())
 
 
 def _install(database: APSWDatabase, name: str, sql: str) -> None:

@@ -33,6 +33,7 @@ export class Client<A extends AppContract = AnyApp> {
   readonly #rooms = new Map<string, Room<never>>();
   readonly #asking: Asking;
   #user: Principal | undefined;
+  #closing = false;
 
   constructor(url: string, options: Options = {}) {
     this.#link = new Link(url, options, {
@@ -107,6 +108,7 @@ export class Client<A extends AppContract = AnyApp> {
   }
 
   close(): void {
+    this.#closing = true;
     this.#link.close();
   }
 
@@ -120,8 +122,8 @@ export class Client<A extends AppContract = AnyApp> {
 
   #status(status: Status, error: TidegateError | undefined): void {
     if (status === "closed" && error) {
-      for (const room of this.#rooms.values()) room.end(error);
-      this.#queries.closed(error);
+      for (const room of this.#rooms.values()) room.end(error, this.#closing);
+      if (!this.#closing) this.#queries.closed(error);
     }
     const event = error ? { status, error } : { status };
     this.#events.emit("status", event as Events<A>["status"]);

@@ -49,6 +49,8 @@ interface Pending extends Request {
 
 export class Link {
   status: Status = "connecting";
+  /** Why there will be no further line. */
+  ended: ConnectionClosed | undefined;
   readonly #url: string;
   readonly #options: Options;
   readonly #owner: Owner;
@@ -61,7 +63,6 @@ export class Link {
   #token: Options["token"];
   #identity: string | undefined;
   #goodbye: Goodbye | undefined;
-  #ended: ConnectionClosed | undefined;
   #attempts = 0;
   #refs = 0;
   #heard = 0;
@@ -84,8 +85,8 @@ export class Link {
 
   /** Send a request, now or as soon as the line is open. */
   request(request: Request): void {
-    if (this.#ended) {
-      request.failed(this.#ended);
+    if (this.ended) {
+      request.failed(this.ended);
       return;
     }
     const ref = `c${++this.#refs}`;
@@ -131,7 +132,7 @@ export class Link {
 
   async #connect(): Promise<void> {
     const attempt = ++this.#attempts;
-    const current = () => attempt === this.#attempts && !this.#ended;
+    const current = () => attempt === this.#attempts && !this.ended;
     if (!current()) return;
     this.#goodbye = undefined;
     let token: string | undefined;
@@ -218,18 +219,16 @@ export class Link {
 
   /** This line is over: what can be asked again waits for the next one, the rest is told. Returns how long it lived. */
   #drop(): number | undefined {
-    const socket = this.#socket;
     const lived = this.status === "open" ? this.#environment.now() - this.#openedAt : undefined;
     this.#socket = undefined;
     this.#environment.clearTimeout(this.#silenceTimer as never);
     for (const timer of this.#timers) this.#environment.clearTimeout(timer as never);
     this.#timers.clear();
-    if (socket) socket.onmessage = socket.onclose = null;
-    this.status = this.#ended ? "closed" : "reconnecting";
+    this.status = this.ended ? "closed" : "reconnecting";
     for (const [ref, pending] of [...this.#pending]) {
-      if (!pending.sent && !this.#ended) continue;
-      if (pending.repeatable && !this.#ended) pending.sent = false;
-      else this.#fail(ref, pending, this.#ended ?? new ConnectionLost());
+      if (!pending.sent && !this.ended) continue;
+      if (pending.repeatable && !this.ended) pending.sent = false;
+      else this.#fail(ref, pending, this.ended ?? new ConnectionLost());
     }
     if (lived !== undefined) this.#owner.lost();
     return lived;
@@ -250,8 +249,8 @@ export class Link {
   };
 
   #end(error: ConnectionClosed): void {
-    if (this.#ended) return;
-    this.#ended = error;
+    if (this.ended) return;
+    this.ended = error;
     const socket = this.#socket;
     this.#outgoing.length = 0;
     this.#drop();

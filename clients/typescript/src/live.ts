@@ -145,7 +145,7 @@ export class Live<R extends object = Row> {
     this.#changed({ action: "reset" });
   }
 
-  /** The client is closed. */
+  /** The client is closed, without the program's doing. */
   end(error: TidegateError): void {
     this.#closed = true;
     this.#events.emit("error", error);

@@ -68,8 +68,8 @@ export class Room<T = unknown> {
     });
     this.#joined.catch(() => {});
     const joined = this.#joined;
-    // On a closed link this fails at once.
-    if (this.#link.status === "open" || this.#link.status === "closed") this.enter();
+    if (this.#link.ended) this.end(this.#link.ended, true);
+    else if (this.#link.status === "open") this.enter();
     return joined;
   }
 
@@ -138,11 +138,11 @@ export class Room<T = unknown> {
     this.end(withdrawn(`the membership in ${this.name}`));
   }
 
-  /** The membership is over without the program's doing. */
-  end(error: TidegateError): void {
+  /** The membership is over; `quiet` if it is the program's doing. */
+  end(error: TidegateError, quiet = false): void {
     if (!this.#joined) return;
     this.#out(error);
-    this.#events.emit("error", error);
+    if (!quiet) this.#events.emit("error", error);
   }
 
   presence(list: PresenceList): void {
@@ -171,7 +171,8 @@ export class Room<T = unknown> {
 
   /** Whoever waits for the first answer decides itself; a member across reconnects tries again. */
   #refused(error: TidegateError): void {
-    if (error instanceof ConnectionLost) return; // the next line joins again
+    // The next line joins again, or whoever knows why there is none ends this.
+    if (error instanceof ConnectionLost || error instanceof ConnectionClosed) return;
     const joined = this.#joined;
     if (!error.retryable || this.#waiting) this.end(error);
     else

@@ -8,8 +8,11 @@ Invariant: frames leave a connection in the order in which they were pushed.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Protocol
+
+log = logging.getLogger("tidegate.outbox")
 
 
 class Line(Protocol):
@@ -73,4 +76,7 @@ class Outbox:
         self._scheduled = False
         dirty, self._dirty = self._dirty, []
         for line in dirty:
-            line.flush()
+            try:
+                line.flush()
+            except Exception:  # the boundary: who cannot be written to must not silence the others
+                log.exception("a line could not be written to")

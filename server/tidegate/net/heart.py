@@ -60,6 +60,8 @@ class Heart:
 
     def tick(self, now: float) -> None:
         if now < self._due:
+            # A clock that was set back must not silence the heart until it is there again.
+            self._due = min(self._due, now + self._step)
             return
         self._due = max(self._due + self._step, now)
         self._beat += 1

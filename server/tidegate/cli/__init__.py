@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tidegate import __version__
-from tidegate.cli import generate, migrate, serve, token
+from tidegate.cli import check, generate, migrate, serve, token
 from tidegate.config import ConfigError
 
 EPILOG = """\
@@ -20,6 +20,7 @@ examples:
   tidegate migrate --seed         create the tables and put sample rows in
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
   tidegate generate               write typed models and the TypeScript contract
+  tidegate check                  say what is wrong with ./schema
   tidegate token --user 1 --dev   print a token for development
 
 `tidegate COMMAND --help` says more. Settings also come from tidegate.toml and TIDEGATE_* variables.
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (serve, generate, migrate, token):
+    for module in (serve, generate, migrate, token, check):
         module.register(commands)
     args = parser.parse_args(argv)
     try:

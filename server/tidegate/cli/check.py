@@ -1,0 +1,130 @@
+"""`tidegate check`: is a schema folder sound, and can the clients made for an earlier state of it live with it?
+
+Invariant: it writes nothing; exit code 0 is good, 1 is a finding, 2 is a question that could not be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidegate import config
+from tidegate.config import ConfigError
+
+if TYPE_CHECKING:
+    from tidegate.schema import Schemas
+
+EPILOG = """\
+examples:
+  tidegate check                               every problem of ./schema, with file and JSON pointer
+  tidegate check --schema shop/schema
+  tidegate check compat --against v1.2.0       can clients made for that tag live with the schema as it is now?
+  tidegate check compat --against ../released/schema
+"""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="look for problems in schema files and for breaking changes",
+        description="Say what is wrong with a schema folder, or what old clients could not live with.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    config.add_arguments(parser)
+    parser.set_defaults(run=run)
+    checks = parser.add_subparsers(dest="check", metavar="CHECK")
+    compat = checks.add_parser(
+        "compat",
+        help="compare with an earlier state",
+        description="Compare the schema folder with an earlier state of it; exit 1 if a client could break.",
+    )
+    compat.add_argument("--against", required=True, metavar="REF-or-FOLDER", help="a git ref, or a schema folder")
+    config.add_arguments(compat)
+    compat.set_defaults(run=run_compat)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lint. Returns 1 for problems."""
+    schemas = _sound(_folder(args))
+    if schemas is None:
+        return 1
+    counts = (
+        (len(schemas.client), "requests"),
+        (len(schemas.server), "messages of the gateway"),
+        (len(schemas.resources), "resources"),
+        (len(schemas.rooms), "kinds of rooms"),
+    )
+    print(f"no problems: {', '.join(f'{count} {what}' for count, what in counts)}")
+    return 0
+
+
+def run_compat(args: argparse.Namespace) -> int:
+    """Compare with an earlier state. Returns 1 for breaking changes, or if one of the two is not sound."""
+    from tidegate.schema.compat import compare  # noqa: PLC0415  # only this command needs it
+
+    folder = _folder(args)
+    with _earlier(args.against, folder) as earlier:
+        old, new = _sound(earlier), _sound(folder)
+    if old is None or new is None:
+        return 1
+    differences = compare(old, new)
+    for difference in differences:
+        print(difference)
+    breaking = sum(difference.breaking for difference in differences)
+    print(f"{breaking} breaking change{'' if breaking == 1 else 's'} since {args.against}")
+    return 1 if breaking else 0
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    folder = config.load(args).schema_folder
+    if folder is None:
+        raise ConfigError("there is no folder ./schema; name another with --schema")
+    return folder
+
+
+def _sound(folder: Path) -> Schemas | None:
+    """The schemas of `folder`; None, and its problems on stderr, when there are any."""
+    from tidegate import schema  # noqa: PLC0415  # loads the validators
+
+    try:
+        schemas = schema.load(folder)
+    except schema.SchemaError as error:
+        raise ConfigError(str(error)) from None
+    problems = schema.lint(schemas)
+    for problem in problems:
+        print(f"{folder}/{problem}", file=sys.stderr)
+    return None if problems else schemas
+
+
+@contextmanager
+def _earlier(against: str, folder: Path) -> Iterator[Path]:
+    """The folder that `against` names: itself a folder, or what `folder` was at a git ref."""
+    if Path(against).is_dir():
+        yield Path(against)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            top = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+            inside = folder.resolve().relative_to(top.resolve()).as_posix()
+            archive = _git(top, "archive", "--format=tar", f"{against}:{'' if inside == '.' else inside}")
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", b"").decode(errors="replace").strip()
+            raise ConfigError(
+                f"--against {against}: neither a folder nor a git ref with {folder} in it. {said}"
+            ) from None
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(place, filter="data")
+        yield Path(place)
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True).stdout  # noqa: S603, S607

@@ -1,0 +1,77 @@
+"""`tidegate check` as an author and as a continuous integration job type it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import ROOT, tidegate
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose schema folder is the sample application, tagged v1 in git."""
+    for folder in ("resources", "rooms"):
+        shutil.copytree(ROOT / "schema" / folder, tmp_path / "schema" / folder)
+    for command in (
+        ("init", "--quiet"),
+        ("add", "."),
+        ("-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "First"),
+        ("tag", "v1"),
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def change(project: Path, **status: object) -> None:
+    file = project / "schema" / "resources" / "users.schema.json"
+    content = json.loads(file.read_text())
+    content["properties"]["status"].update(status)
+    file.write_text(json.dumps(content))
+
+
+def test_a_sound_folder_is_counted(project: Path) -> None:
+    done = tidegate("check", cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 resources" in done.stdout
+
+
+def test_a_problem_is_told_with_file_pointer_and_suggestion(project: Path) -> None:
+    change(project, defualt="active")
+    done = tidegate("check", cwd=project)
+    assert done.returncode == 1
+    assert "users.schema.json: /properties/status/defualt" in done.stderr
+    assert "did you mean 'default'?" in done.stderr
+
+
+def test_a_breaking_change_since_a_tag_fails(project: Path) -> None:
+    assert tidegate("check", "compat", "--against", "v1", cwd=project).returncode == 0
+    change(project, enum=["active"])
+    done = tidegate("check", "compat", "--against", "v1", cwd=project)
+    assert done.returncode == 1
+    assert "breaking: resources/users.schema.json: /properties/status: enum lost ['inactive']" in done.stdout
+    assert "1 breaking change since v1" in done.stdout
+
+
+def test_an_earlier_folder_does_as_well(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    earlier = tmp_path_factory.mktemp("earlier") / "schema"
+    shutil.copytree(project / "schema", earlier)
+    change(project, enum=["active"])
+    assert tidegate("check", "compat", "--against", str(earlier), cwd=project).returncode == 1
+
+
+def test_a_ref_that_is_none_is_said_plainly(project: Path) -> None:
+    done = tidegate("check", "compat", "--against", "v9", cwd=project)
+    assert done.returncode == 2
+    assert "--against v9: neither a folder nor a git ref" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_where_there_is_no_folder_it_says_how_to_name_one(tmp_path: Path) -> None:
+    done = tidegate("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--schema" in done.stderr

@@ -19,6 +19,7 @@ export async function servePage(file: string): Promise<{ url: string; server: Se
     format: "iife",
     platform: "browser",
     write: false,
+    clean: false,
     dts: false,
     report: false,
     logLevel: "error",

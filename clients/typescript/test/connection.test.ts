@@ -146,11 +146,19 @@ describe("coming back", () => {
     const { client, line } = await gateway.open();
     const errors: unknown[] = [];
     client.on("status", ({ error }) => errors.push(error));
+    const room = client.room("a");
+    room.join();
+    room.on("error", (error) => errors.push(error));
+    client
+      .resource("users")
+      .subscribe()
+      .on("error", (error) => errors.push(error));
     line.end(code, reason);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(gateway.lines).toHaveLength(1);
     expect(client.status).toBe("closed");
-    const [error] = errors as [ConnectionClosed];
+    const [error, ...told] = errors as [ConnectionClosed];
+    expect(told, "whoever listens to rooms and rows alone hears of it too").toEqual([error, error]);
     expect(error).toBeInstanceOf(ConnectionClosed);
     expect([error.closeCode, error.retryable]).toEqual([code, false]);
     expect(error.message).toBeTruthy();
@@ -213,6 +221,11 @@ describe("coming back", () => {
     for (const give of tokens) give("two");
     await turn();
     expect(gateway.lines).toHaveLength(2);
+    gateway.line.welcome();
+    const asked = tokens.length;
+    browser.dispatchEvent(new Event("online"));
+    await turn();
+    expect([client.status, tokens.length], "an open line needs no other").toEqual(["open", asked]);
     client.close();
     browser.dispatchEvent(new Event("online"));
     await vi.advanceTimersByTimeAsync(60_000);
@@ -263,6 +276,7 @@ describe("identity", () => {
     await nextLine();
     const opened: Status[] = [];
     client.on("status", ({ status }) => opened.push(status));
+    const asked = client.request({ type: "ping" });
     gateway.line.end();
     expect(opened).toEqual(["reconnecting"]);
     await vi.advanceTimersByTimeAsync(20_000);
@@ -270,6 +284,8 @@ describe("identity", () => {
     gateway.line.reply(gateway.line.take("authenticate"), "authenticated", { user: GUEST });
     gateway.line.join("a");
     expect(client.user).toEqual(GUEST);
+    gateway.line.reply(gateway.line.take("ping"), "pong", { time: 5 });
+    expect(await ended(asked)).toMatchObject({ time: 5 });
   });
 
   it("is that of the token last authenticated with, on later lines too", async () => {
@@ -293,10 +309,14 @@ describe("close()", () => {
     client.on("status", ({ status }) => heard.push(status));
     const asked = client.request({ type: "ping" });
     const joined = client.room("a").join();
+    const told = vi.fn();
+    client.room("a").on("error", told);
+    client.resource("users").subscribe().on("error", told);
     asked.catch(() => {}); // looked at below
     client.close();
     client.close();
     expect([line.closed, heard]).toEqual([1000, ["closed"]]);
+    expect(told, "whoever closes need not be told").not.toHaveBeenCalled();
     const late = [() => client.room("b").join(), () => client.request({ type: "ping" })];
     for (const ask of [() => asked, () => joined, ...late]) {
       expect(await ended<unknown>(ask())).toBeInstanceOf(ConnectionClosed);

@@ -4,7 +4,8 @@
 import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { StrictMode, useEffect } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type State, useWebSocket } from "../src/react.js";
+import type { AnyApp } from "../src/index.js";
+import { type State, type UseWebSocket, useWebSocket } from "../src/react.js";
 import { Scripted, turn } from "./support/scripted.js";
 
 const URL = "ws://gateway.test/ws";
@@ -165,7 +166,7 @@ describe("useWebSocket", () => {
 
 describe("rooms and errors of the hook", () => {
   let state: State;
-  let use: ReturnType<typeof useWebSocket>;
+  let use: UseWebSocket<AnyApp>;
 
   function Room({ filters = {}, token = "" }: { filters?: object; token?: string }) {
     const socket = useWebSocket(URL, token ? { token: () => token } : {});
@@ -238,6 +239,18 @@ describe("rooms and errors of the hook", () => {
     expect(state.data).toEqual([]);
     expect(line.take("unsubscribe").subscription).toBe("s1");
     expect(line.take("subscribe").filters).toEqual({ status: "inactive" });
+  });
+
+  it("subscribes once however often it is asked, and ends it once", async () => {
+    await show(<Room />);
+    const line = await open();
+    line.join("a");
+    const end = use.subscribe("users");
+    use.subscribe("users", {});
+    await rows("Ann");
+    expect([state.data.length, line.unread]).toEqual([1, []]);
+    act(() => end());
+    expect([state.data, line.unread]).toEqual([[], ["unsubscribe"]]);
   });
 
   it("tells what was refused, until it is there after all", async () => {

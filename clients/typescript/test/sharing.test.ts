@@ -35,6 +35,13 @@ describe("equal queries", () => {
     expect(line.take("unsubscribe").subscription).toBe("s1");
   });
 
+  it("may name their fields in any order", async () => {
+    const { client, line } = await gateway.open();
+    for (const fields of [["name", "email"], ["email", "name"], ["name"]])
+      client.resource("users").subscribe({ fields });
+    expect(line.unread).toEqual(["subscribe", "subscribe"]);
+  });
+
   it("that come late hear at once of the rows that are there, and do not disturb the others", async () => {
     const { client, line } = await gateway.open();
     const [early, late] = [vi.fn(), vi.fn()];

@@ -84,8 +84,8 @@ def _user(claims: dict[str, Any]) -> Identified:
     identifier = claims["sub"]
     if not identifier or len(identifier) > ID_LIMIT or identifier.startswith(ANONYMOUS_PREFIX):
         raise Refused("unauthenticated", "the token's `sub` is not an id that a user may have", pointer="/token")
-    named = claims.get("roles", claims.get("role", []))
-    roles = [named] if isinstance(named, str) else [role for role in named if isinstance(role, str)]
+    named = claims.get("roles", claims.get("role"))
+    roles = [role for role in (named if isinstance(named, list) else [named]) if isinstance(role, str)]
     name = claims.get("name")
     user = Principal(
         id=identifier, name=(name if isinstance(name, str) else identifier)[:ID_LIMIT], roles=roles, anonymous=False

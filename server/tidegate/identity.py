@@ -58,14 +58,13 @@ class TokenIdentities:
                 raise Refused(
                     "unauthenticated", "this gateway takes no tokens: set TIDEGATE_SECRET, or --dev for development"
                 )
-            claims = jwt.decode(token, self._user_secret, [ALGORITHM], options={"require": ["sub"]})
+            return _user(jwt.decode(token, self._user_secret, [ALGORITHM], options={"require": ["sub"]}))
         except jwt.ExpiredSignatureError:
             raise Refused("unauthenticated", "the token has expired", pointer="/token") from None
-        except (jwt.InvalidTokenError, ValueError) as error:
+        except (jwt.InvalidTokenError, ValueError, OverflowError) as error:
             raise Refused(
                 "unauthenticated", f"the token is not valid: {type(error).__name__}", pointer="/token"
             ) from None
-        return _user(claims)
 
 
 def sign(secret: str, user: str, name: str, roles: list[str], now: float, ttl: float) -> str:

@@ -81,13 +81,22 @@ def _audience(token: str) -> Any:
 
 def _user(claims: dict[str, Any]) -> Identified:
     identifier = claims["sub"]
-    if not identifier or len(identifier) > ID_LIMIT or identifier.startswith(ANONYMOUS_PREFIX):
+    proper = 0 < len(identifier) <= ID_LIMIT and not identifier.startswith(ANONYMOUS_PREFIX)
+    if not proper or _sendable(identifier) != identifier:
         raise Refused("unauthenticated", "the token's `sub` is not an id that a user may have", pointer="/token")
     named = claims.get("roles", claims.get("role"))
-    roles = [role for role in (named if isinstance(named, list) else [named]) if isinstance(role, str)]
+    roles = [_sendable(role) for role in (named if isinstance(named, list) else [named]) if isinstance(role, str)]
     name = claims.get("name")
     user = Principal(
-        id=identifier, name=(name if isinstance(name, str) else identifier)[:ID_LIMIT], roles=roles, anonymous=False
+        id=identifier,
+        name=_sendable(name if isinstance(name, str) else identifier)[:ID_LIMIT],
+        roles=roles,
+        anonymous=False,
     )
     expires = claims.get("exp")
     return Identified(user, None if expires is None else float(expires))
+
+
+def _sendable(text: str) -> str:
+    """`text` without lone surrogates, which JSON can say and UTF-8 cannot: presence with one could not be sent."""
+    return text.encode("utf-8", "replace").decode()

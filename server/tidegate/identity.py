@@ -52,6 +52,8 @@ class TokenIdentities:
                     audience=IDENTITY_AUDIENCE,
                     options={"require": ["sub", "exp"]},
                 )
+                if not claims["sub"].startswith(ANONYMOUS_PREFIX):
+                    raise Refused("unauthenticated", "the token is not one for an anonymous id", pointer="/token")
                 user = Principal(id=claims["sub"], name=str(claims.get("name", "")), roles=[], anonymous=True)
                 return Identified(user, None)
             if self._user_secret is None:

@@ -72,6 +72,9 @@ def test_what_json_functions_made_is_told_like_any_text(program: Foreign) -> Non
     )
     program.run("UPDATE boats SET tags = json_insert(tags, '$[#]', 'x'), extra = json_array(1), name = json('{}')")
     assert program.run("UPDATE boats SET tags = json(tags)") == []
+    (entry,) = program.run("INSERT INTO boats (code) VALUES (json('[2]'))")
+    assert entry.key == ("[2]",)
+    program.run("UPDATE boats SET code = json('{}') WHERE code = 'a'")
 
 
 def test_a_blob_is_told_where_a_table_allows_one(path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.store.application import RESOURCES, Foreign, add
 from tidegate.core.filters import compile_filters, matches
-from tidegate.core.ports import Change, LogPruned, ReadQuery, Row
+from tidegate.core.ports import Change, LogPruned, ReadQuery, Row, Term
 from tidegate.store import reader as module
 from tidegate.store.reader import Reader
 
@@ -200,6 +200,46 @@ def assert_sendable(reader: Reader) -> tuple[Row, Change]:
     assert change.new == row
     assert msgspec.json.decode(msgspec.json.encode([[[[row]]]])) == [[[[row]]]]
     return row, change
+
+
+def test_json_that_is_nested_too_deep_to_be_sent_stays_text(reader: Reader, foreign: Foreign) -> None:
+    add(foreign, "a", extra="[" * 150 + "]" * 150)
+    row, _ = assert_sendable(reader)
+    assert isinstance(row["extra"], list)
+    foreign.run("UPDATE boats SET extra = ?", deep := "[" * 300 + "]" * 300)
+    row, _ = assert_sendable(reader)
+    assert row["extra"] == deep
+    foreign.run("UPDATE boats SET extra = ?", wide := json.dumps([[]] * 300))
+    row, _ = assert_sendable(reader)
+    assert row["extra"] == json.loads(wide)
+
+
+def test_filters_ask_json_for_what_it_says(reader: Reader, foreign: Foreign) -> None:
+    """Not for the words in which a program wrote it."""
+    for code, extra in (
+        ("a", "1.0"),
+        ("b", "1"),
+        ("c", ' "x" '),
+        ("d", '"\\u0078"'),
+        ("e", "true"),
+        ("f", " null "),
+        ("g", None),
+    ):
+        add(foreign, code, harbour=code, extra=extra)
+    foreign.connection.execute("PRAGMA ignore_check_constraints = on")
+    foreign.connection.execute("INSERT INTO boats (code, extra) VALUES ('h', 'x')")  # no JSON: read as text
+    for value, expected in (
+        (1, ["a", "b"]),
+        (1.0, ["a", "b"]),
+        ("x", ["c", "d", "h"]),
+        (True, ["e"]),
+        (None, ["f", "g"]),
+    ):
+        terms = compile_filters({"extra": value})
+        assert codes(reader, where=terms) == expected, value
+        found = reader.read(ReadQuery(resource="boats")).rows
+        assert [row["code"] for row in found if matches(terms, row)] == expected
+    assert codes(reader, where=(Term("extra", "null", False),)) == ["a", "b", "c", "d", "e", "h"]
 
 
 def test_foreign_text_that_is_not_utf_8_can_be_read(reader: Reader, foreign: Foreign) -> None:

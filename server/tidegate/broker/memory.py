@@ -53,9 +53,15 @@ class MemoryBroker:
         return history
 
     def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
-        """Forget the histories whose ttl is over and in whose room nobody is. Cheap to call often."""
+        """Forget the histories whose ttl is over, counted from when their room was last seen with somebody in it.
+
+        Cheap to call often.
+        """
         if now - self._swept < SWEEP_S:
             return
         self._swept = now
-        for room in [r for r, history in self._histories.items() if history.expired(now) and not occupied(r)]:
-            del self._histories[room]
+        for room, history in list(self._histories.items()):
+            if occupied(room):
+                history.touched = now
+            elif history.expired(now):
+                del self._histories[room]

@@ -231,6 +231,20 @@ def test_a_request_still_unanswered_when_the_user_changes_gets_its_answer(protoc
     assert session.replaying == 1
 
 
+def test_a_subscription_that_ends_before_it_is_live_is_answered_all_the_same(protocol: Protocol) -> None:
+    session = client()
+    watching = subscribe(protocol, session, ref=1, snapshot=True)
+    protocol.receive(session, SubscribeRequest(resource="users", ref=2, snapshot=True), 0.0)
+    effects = protocol.receive(session, UnsubscribeRequest(subscription=watching.group.id, ref=3), 0.0)
+    replies = [effect.message for effect in effects if isinstance(effect, fx.Reply)]
+    assert [(type(reply).__name__, getattr(reply, "ref", None)) for reply in replies] == [
+        ("Subscribed", 1),
+        ("Subscribed", 2),
+        ("Unsubscribed", 3),
+    ]
+    assert watching.refs == []
+
+
 def test_the_fields_of_a_subscription_always_have_the_key(protocol: Protocol) -> None:
     watching = subscribe(protocol, client(), "places", fields=["name", "city"])
     assert watching.group.fields == ("city", "country", "name")

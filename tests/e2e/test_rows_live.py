@@ -226,3 +226,15 @@ async def test_another_user_on_the_same_line_gets_its_rows_anew(gateway: Gateway
         await create(client, "bob")
         assert [action for action, _ in await updates(client, 1)] == ["create"]
         assert [m for m in await client.settle() if m["type"] in {"update", "snapshot"}] == []
+
+
+async def test_a_subscription_given_up_at_once_is_answered_all_the_same(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as client:
+        past = {"epoch": client.heard[0]["position"]["epoch"], "seq": 0}
+        ways: list[dict[str, Any]] = [{"snapshot": True}, {"since": past}]
+        for number, how in enumerate(ways):
+            await client.say({"type": "subscribe", "resource": "users", "ref": f"begin-{number}", **how})
+            assert (await client.ask({"type": "unsubscribe", "resource": "users"}))["type"] == "unsubscribed"
+            await client.settle()
+        answers = [(message["ref"], message["type"]) for message in client.heard if "begin" in str(message.get("ref"))]
+        assert answers == [("begin-0", "subscribed"), ("begin-1", "subscribed")]

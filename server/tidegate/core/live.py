@@ -94,10 +94,10 @@ class Live:
 
     def unsubscribe(self, session: Session, request: UnsubscribeRequest, now: float) -> list[Effect]:
         watching = self._find(session, request)
-        self.end(watching)
-        if request.ref is UNSET:
-            return []
-        return [Reply(session, Unsubscribed(subscription=watching.group.id, ref=request.ref))]
+        effects = self._end_answered(watching)
+        if request.ref is not UNSET:
+            effects.append(Reply(session, Unsubscribed(subscription=watching.group.id, ref=request.ref)))
+        return effects
 
     def list_rows(self, session: Session, request: ListRequest, now: float) -> list[Effect]:
         rules = self._permitted(session, request.resource, "read")
@@ -159,9 +159,15 @@ class Live:
             if allows(self._resources[watching.group.resource].access, "read", session.user):
                 effects.append(Watch(session, self._anew(watching)))
             else:
-                self.end(watching)
+                effects += self._end_answered(watching)
                 effects.append(Reply(session, Unsubscribed(subscription=watching.group.id)))
         return effects
+
+    def _end_answered(self, watching: Watching) -> list[Effect]:
+        """End a subscription that may still be replaying: whoever waits for its answer is told that it was accepted."""
+        self.end(watching)
+        refs, watching.refs = watching.refs, []
+        return [effect for ref in refs for effect in self._accepted(watching, ref)]
 
     def _anew(self, old: Watching) -> Watching:
         """The same subscription, about to be brought up from a snapshot; who still waits for an answer gets it."""
@@ -224,6 +230,9 @@ class Live:
         if not existing.live:
             existing.refs.append(ref)
             return []
+        return self._accepted(existing, ref)
+
+    def _accepted(self, existing: Watching, ref: Ref) -> list[Effect]:
         if ref is None:
             return []
         subscribed = Subscribed(

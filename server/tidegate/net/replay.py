@@ -63,8 +63,10 @@ class Replayer:
         try:
             await self._bring_up(watching)
         except Exception:
-            if not watching.ended:
-                self._live.end(watching)
+            if watching.ended:
+                log.exception("a replay failed that nobody waits for", extra={"connection": watching.session.id})
+                return
+            self._live.end(watching)
             if not watching.answered:
                 raise
             log.exception("a replay failed", extra={"connection": watching.session.id})
@@ -78,6 +80,8 @@ class Replayer:
             except LogPruned:
                 pass
             else:
+                if watching.ended:
+                    return
                 self._answer(watching, "recovered", since)
                 if await self._catch_up(watching, since.seq):
                     return

@@ -127,6 +127,9 @@ class Listener:
         slice_number = len(self._slice_of) % SWEEP_SLICES
         self._slice_of[connection] = slice_number
         self._slices[slice_number][connection] = None
+        if self._emptied is not None:
+            # It was accepted just before the door closed.
+            connection.abort()
 
     def closed(self, connection: Connection) -> None:
         self._slices[self._slice_of.pop(connection)].pop(connection)

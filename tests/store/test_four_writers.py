@@ -67,8 +67,9 @@ def started(path: Path, who: str, commits: int, script: str = PROGRAM) -> Iterat
 
 
 async def ended(process: subprocess.Popen[str]) -> list[int]:
-    """What it says was committed."""
-    said, _ = await asyncio.to_thread(process.communicate, timeout=30)
+    """What it says was committed, until its end. (`communicate` would forget what `readline` read ahead.)"""
+    assert process.stdout is not None
+    said = await asyncio.to_thread(process.stdout.read)
     return [int(line) for line in said.split()]
 
 

@@ -15,7 +15,7 @@ import secrets
 import signal
 from collections.abc import Callable
 
-from tidegate import schema
+from tidegate import handlers, schema
 from tidegate.broker.memory import MemoryBroker
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
@@ -27,6 +27,7 @@ from tidegate.identity import TokenIdentities
 from tidegate.net.gateway import Gateway
 from tidegate.net.listener import Listener, TransportSettings
 from tidegate.net.outbox import Outbox
+from tidegate.net.own_messages import OwnMessages
 from tidegate.net.pages import routes
 from tidegate.net.timers import Wheel
 from tidegate.store import SqliteStore, StoreError
@@ -120,10 +121,25 @@ async def _gateway(settings: Settings, contract: Contract, store: SqliteStore, o
         store=store,
         identities=TokenIdentities(settings.token_secret, store.identity_secret),
         outbox=outbox,
+        own=_own_messages(settings, contract),
         limits=limits,
         heartbeat=settings.heartbeat,
         check_output=settings.dev,
     )
+
+
+def _own_messages(settings: Settings, contract: Contract) -> OwnMessages:
+    """The application's handlers. Raises ConfigError where they and the schema do not know each other's messages."""
+    try:
+        found = handlers.load(settings.handlers) if settings.handlers else handlers.Gateway()
+    except handlers.HandlersError as error:
+        raise ConfigError(str(error)) from None
+    unknown = sorted(found.handlers.keys() - contract.own.keys())
+    if unknown:
+        raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
+    for name in sorted(contract.own.keys() - found.handlers.keys()):
+        log.warning("no handler: messages of type %r are refused", name)
+    return OwnMessages(contract, found)
 
 
 def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:

@@ -42,6 +42,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str | None,
         _about("Folder with the application's schema files. Without it: `./schema`, or the sample that ships."),
     ] = None
+    handlers: Annotated[
+        str | None,
+        _about("Handlers of the application's own messages: `module:name` of a `tidegate.handlers.Gateway`."),
+    ] = None
     secret: Annotated[
         str | None,
         _about("Secret that signs and checks tokens (HS256), at least 32 characters. Without it: no tokens."),

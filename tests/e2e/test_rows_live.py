@@ -217,13 +217,13 @@ async def test_a_wrong_filter_points_at_the_property(gateway: GatewayProcess) ->
 
 
 async def test_another_user_on_the_same_line_gets_its_rows_anew(gateway: GatewayProcess) -> None:
-    async with wire(gateway.url) as client:
-        row = await create(client, "ada")
+    async with wire(gateway.url) as client, wire(gateway.url) as other:
+        row = await create(other, "ada")
         subscription = (await subscribe(client))["subscription"]
         await client.ask({"type": "authenticate", "token": token(gateway, "1")})
         page = await client.hear("snapshot")
         assert (page["subscription"], page["rows"], page["reset"], page["done"]) == (subscription, [row], True, True)
-        await create(client, "bob")
+        await create(other, "bob")
         assert [action for action, _ in await updates(client, 1)] == ["create"]
         assert [m for m in await client.settle() if m["type"] in {"update", "snapshot"}] == []
 

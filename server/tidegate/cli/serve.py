@@ -37,6 +37,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=None,
         help="development: accept development tokens and pages from this machine; loopback addresses only",
     )
+    parser.add_argument(
+        "--handlers", metavar="MODULE:NAME", help="the handlers of your own messages, such as shop.messages:gateway"
+    )
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
     config.add_arguments(parser)
     parser.set_defaults(run=run)

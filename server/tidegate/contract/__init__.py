@@ -1,6 +1,15 @@
 """The schema at run time: compile it, decode what clients send, explain a refusal, encode what the gateway says."""
 
-from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract
+from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, OwnRules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 
-__all__ = ["ApplicationRequest", "BrokenOutput", "Contract", "HistoryRules", "Property", "Resource", "RoomType"]
+__all__ = [
+    "ApplicationRequest",
+    "BrokenOutput",
+    "Contract",
+    "HistoryRules",
+    "OwnRules",
+    "Property",
+    "Resource",
+    "RoomType",
+]

@@ -37,6 +37,16 @@ class ApplicationRequest(msgspec.Struct, kw_only=True):
     message: Message
 
 
+@dataclass(frozen=True, slots=True)
+class OwnRules:
+    """What the schema of one of the application's own requests says beside its shape."""
+
+    access: dict[str, Any]
+    """The raw `x-access` rules: who may `send`. A missing one denies."""
+    reply: str | None
+    """The type of its reply; None when it has none."""
+
+
 class BrokenOutput(AssertionError):
     """The gateway was about to send what its own schema does not allow. A bug in the gateway; for tests and --dev."""
 
@@ -63,8 +73,14 @@ class Contract:
         self.hash: str = contract_hash(bundle)
         self.bundle_json: bytes = json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
         self.resources: dict[str, Resource] = schemas.resources
-        self.encode: Callable[[msgspec.Struct], bytes] = msgspec.json.Encoder().encode
+        self.encode: Callable[[msgspec.Struct | Message], bytes] = msgspec.json.Encoder().encode
         """A message of ours as JSON."""
+        self.own: dict[str, OwnRules] = {
+            name: OwnRules(item.schema.get("x-access", {}), item.schema.get("x-reply"))
+            for name, item in schemas.client.items()
+            if not item.protocol
+        }
+        """The application's own requests, by type."""
         self._payloads = Payloads(schemas, compiler)
         self._kinds: dict[str, _Kind] = {
             name: self._kind(name, compiler.named(item.key), item.protocol) for name, item in schemas.client.items()
@@ -103,15 +119,15 @@ class Contract:
                 found += violations(validator, value, place)
         return _refusal(found[:LIMIT])
 
-    def check_server(self, message: msgspec.Struct) -> None:
+    def check_server(self, message: msgspec.Struct | Message) -> None:
         """Raises BrokenOutput if `message`, about to be sent, does not satisfy its schema. For tests and --dev."""
         value = msgspec.json.decode(self.encode(message))
         validator = self._server.get(value.get("type"))
         if validator is None:
-            raise BrokenOutput(f"{type(message).__name__} has no schema among the server's messages")
+            raise BrokenOutput(f"{value.get('type')!r} has no schema among the server's messages")
         found = violations(validator, value)
         if found:
-            raise BrokenOutput(f"{type(message).__name__}: {found[0].pointer or '/'}: {found[0].message}")
+            raise BrokenOutput(f"{value['type']}: {found[0].pointer or '/'}: {found[0].message}")
 
     def room_type(self, name: str) -> RoomType | None:
         """The rules of the room `name`; None when no pattern covers it."""

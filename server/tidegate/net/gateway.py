@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from asyncio import TaskGroup
+from asyncio import Task, TaskGroup, wait
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from tidegate.contract import Contract
+from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused, error_message
 from tidegate.core.ports import Broker, Change, Identities, Store
@@ -26,6 +26,7 @@ from tidegate.net.connection import Connection
 from tidegate.net.frames import text_frame
 from tidegate.net.heart import Heart
 from tidegate.net.outbox import Outbox
+from tidegate.net.own_messages import OwnMessages
 from tidegate.net.replay import Replayer
 from tidegate_protocol import (
     PROTOCOL_VERSION,
@@ -58,6 +59,7 @@ class Gateway:
         store: Store,
         identities: Identities,
         outbox: Outbox,
+        own: OwnMessages,
         limits: Limits,
         heartbeat: float,
         check_output: bool,
@@ -68,6 +70,7 @@ class Gateway:
         self._store = store
         self._identities = identities
         self._outbox = outbox
+        self._own = own
         self._limits = limits
         self._heartbeat = heartbeat
         self._frame = self._checked_frame if check_output else self._plain_frame
@@ -76,6 +79,7 @@ class Gateway:
         self._broker: Broker
         self._replayer = Replayer(protocol.live, store, self.send)
         self._pending: dict[Session, int] = {}
+        self._under_way: set[Task[None]] = set()
         self.heart = Heart(heartbeat, protocol, self._push, self._expire, clock)
         self.sessions: dict[Session, None] = {}
         self.draining = False
@@ -123,6 +127,9 @@ class Gateway:
         except Refused as refused:
             self.send(session, error_message(refused))
             return
+        if type(request) is ApplicationRequest:
+            self._spawn(session, None if request.ref is UNSET else request.ref, self._answer(session, request))
+            return
         try:
             for effect in self._protocol.receive(session, request, self._clock()):
                 self._carry[type(effect)](effect)
@@ -140,6 +147,10 @@ class Gateway:
         self._pending.pop(session, None)
         clean = code in {1000, 1001}
         self._run(self._protocol.ended(session, self._clock(), clean))
+
+    async def settled(self) -> None:
+        if self._under_way:
+            await wait(self._under_way)
 
     # -- what the adapters tell -------------------------------------------------------------------------------------
 
@@ -176,10 +187,10 @@ class Gateway:
     def _push(self, lines: Collection[Any], message: msgspec.Struct) -> None:
         self._outbox.push_many(lines, self._frame(message))
 
-    def _plain_frame(self, message: msgspec.Struct) -> bytes:
+    def _plain_frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         return text_frame(self._contract.encode(message))
 
-    def _checked_frame(self, message: msgspec.Struct) -> bytes:
+    def _checked_frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         self._contract.check_server(message)
         return self._plain_frame(message)
 
@@ -248,6 +259,11 @@ class Gateway:
         messages, more = history.page(before, limit, now)
         self.send(effect.session, Messages(room=effect.room.name, messages=messages, more=more, ref=request.ref))
 
+    async def _answer(self, session: Session, request: ApplicationRequest) -> None:
+        reply = await self._own.answer(session, request)
+        if reply is not None:
+            self._outbox.push(session.line, self._frame(reply))
+
     async def _read(self, effect: fx.Read) -> None:
         result = await self._store.read(effect.query)
         if effect.ref is None:
@@ -291,7 +307,9 @@ class Gateway:
         self._pending[session] = pending
         if pending == PENDING_LIMIT:
             session.line.pause_reading()
-        self._tasks.create_task(self._guard(session, ref, work))
+        task = self._tasks.create_task(self._guard(session, ref, work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _guard(self, session: Session, ref: fx.Ref, work: Awaitable[None]) -> None:
         try:

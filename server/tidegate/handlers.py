@@ -1,0 +1,122 @@
+"""What an application adds to the gateway in Python: handlers of its own messages.
+
+An application's module makes a `Gateway`, puts functions on it, and is named in the setting `handlers`
+(`--handlers shop.messages:gateway`). The schema says what may be asked and answered; a handler only does it.
+This module knows neither sockets nor schemas.
+Invariant: a handler sees valid messages only, of its own type, from a user whom `x-access` lets send them.
+
+    from tidegate.handlers import Call, Gateway, Refused
+    from app_contract import Bought, BuyRequest
+
+    gateway = Gateway()
+
+    @gateway.on("buy")
+    async def buy(request: BuyRequest, call: Call) -> Bought:
+        if request.amount > stock:
+            raise Refused("conflict", "not that many are left", pointer="/amount")
+        return Bought(left=stock - request.amount)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from tidegate.core.errors import Refused
+from tidegate_protocol import Principal
+
+__all__ = ["Call", "Gateway", "HandlersError", "Refused", "load"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class HandlersError(Exception):
+    """Handlers that cannot be used; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks."""
+
+    user: Principal
+    """As the gateway knows the user; never what the message claims."""
+    connection: str
+    """The id of the connection, as `welcome` said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function for one type of message. `model`: what it wants the message as; None for a plain dict."""
+
+    function: Callable[..., Any]
+    model: type[msgspec.Struct] | None
+    takes_call: bool
+
+    async def __call__(self, message: dict[str, Any], call: Call) -> Any:
+        """What the function answers: a Struct, a dict, or None. A plain function runs in a thread of its own."""
+        request = message if self.model is None else msgspec.convert(message, self.model)
+        arguments = (request, call) if self.takes_call else (request,)
+        if inspect.iscoroutinefunction(self.function):
+            return await self.function(*arguments)
+        return await asyncio.to_thread(self.function, *arguments)
+
+
+class Gateway:
+    """The handlers of one application, by the type of message."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Handler] = {}
+
+    def on(self, type_: str) -> Callable[[Function], Function]:
+        """Let a function handle the messages of `type_`.
+
+        It takes the message, as the Struct that its first parameter is annotated with or else as a dict, and may take
+        a `Call` as well. It returns the reply (a Struct or a dict; `type` and `ref` are filled in), or raises Refused.
+        Raises HandlersError for a type that has a handler already.
+        """
+
+        def register(function: Function) -> Function:
+            if type_ in self.handlers:
+                first = self.handlers[type_].function.__qualname__
+                raise HandlersError(f"{type_!r} has two handlers: {first} and {function.__qualname__}")
+            self.handlers[type_] = _handler(function)
+            return function
+
+        return register
+
+
+def load(target: str) -> Gateway:
+    """The `Gateway` that `module:name` names; the working directory is looked into first. Raises HandlersError."""
+    module_name, _, name = target.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise HandlersError(f"handlers: cannot import {module_name!r}: {error}") from error
+    found = getattr(module, name or "gateway", None)
+    if not isinstance(found, Gateway):
+        raise HandlersError(f"handlers: {module_name!r} has no Gateway called {name or 'gateway'!r}")
+    return found
+
+
+def _handler(function: Callable[..., Any]) -> Handler:
+    parameters = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+    ]
+    if not 1 <= len(parameters) <= 2:  # the message, and perhaps the call
+        raise HandlersError(f"{function.__qualname__}: a handler takes the message, and may take a Call as well")
+    wanted = get_type_hints(function).get(parameters[0].name)
+    model = wanted if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct) else None
+    return Handler(function, model, takes_call=len(parameters) > 1)

@@ -58,6 +58,9 @@ class Echo:
         self.binaries += 1
         connection.push(text_frame(b"binary"))
 
+    async def settled(self) -> None:
+        pass
+
     def disconnected(self, connection: Connection, code: int | None) -> None:
         self.ended.append(code)
 

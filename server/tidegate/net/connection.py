@@ -41,6 +41,9 @@ class Application(Protocol):
 
     def received_binary(self, connection: Connection) -> None: ...
 
+    async def settled(self) -> None:
+        """Return when what is under way now has been answered."""
+
     def disconnected(self, connection: Connection, code: int | None) -> None:
         """`code`: what the client closed with; None when the line broke."""
 

@@ -7,6 +7,7 @@ Invariant: after `stop` no connection is left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -97,10 +98,16 @@ class Listener:
         self._wheel.every(self.settings.sweep / SWEEP_SLICES, self._sweep)
 
     async def stop(self, deadline: float, code: int = RESTART, reason: str = "the gateway restarts") -> None:
-        """Accept nobody any more, close every connection, and cut off those that are still there after `deadline`."""
+        """Accept nobody any more, close every connection, and cut off those that are still there after `deadline`.
+
+        What is under way has half of that time to be answered, so that clients know what became of their writes.
+        """
         if self._server is not None:
             self._server.close()
         self._emptied = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline / 2):
+                await self.application.settled()
         for connection in list(self._slice_of):
             connection.close(code, reason)
             if not connection.closing:

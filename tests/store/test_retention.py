@@ -18,7 +18,7 @@ from tidegate.store.reader import Reader
 from tidegate.store.retention import KEEP_MS, REQUESTS_KEEP_MS, prune
 
 NOW = int(time.time() * 1000)
-LATER = NOW + KEEP_MS + 60_000
+LATER = NOW + KEEP_MS + 24 * 3600 * 1000
 """A moment at which everything written in this test is old."""
 
 

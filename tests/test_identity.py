@@ -63,10 +63,10 @@ def refusal(identities: TokenIdentities, token: str) -> Refused:
 
 
 def test_a_signed_token_proves_its_user_until_it_ends(identities: TokenIdentities) -> None:
-    identified = identities.check(sign(SECRET, "7", "Ada", ["admin", "editor"], NOW, 60))
+    identified = identities.check(sign(SECRET, "7", "Ada", ["admin", "editor"], NOW, 3600))
     user = identified.user
     assert (user.id, user.name, user.roles, user.anonymous) == ("7", "Ada", ["admin", "editor"], False)
-    assert identified.expires_at == int(NOW + 60)
+    assert identified.expires_at == int(NOW + 3600)
 
 
 def test_an_expired_token_says_so(identities: TokenIdentities) -> None:
@@ -139,7 +139,7 @@ UNPROVED = {
     "a key of its own": signed({"sub": "7"}, OTHER, jwk={"kty": "oct", "k": part(OTHER.encode())}),
     "an unknown critical header": signed({"sub": "7"}, SECRET, crit=["x"], x=1),
     "for somebody else": signed({"sub": "7", "aud": "another-service"}),
-    "not yet": signed({"sub": "7", "nbf": NOW + 60}),
+    "not yet": signed({"sub": "7", "nbf": NOW + 3600}),
 }
 MALFORMED = {
     "empty": "",
@@ -186,7 +186,7 @@ def test_without_a_secret_no_token_is_taken_not_even_one_signed_with_nothing() -
 
 
 def test_the_development_secret_counts_in_development_only() -> None:
-    token = sign(config.DEVELOPMENT_SECRET, "7", "Ada", [], NOW, 60)
+    token = sign(config.DEVELOPMENT_SECRET, "7", "Ada", [], NOW, 3600)
     settings = config.Settings(dev=True)
     assert TokenIdentities(settings.token_secret, IDENTITY_SECRET).check(token).user.id == "7"
     for settings in (config.Settings(), config.Settings(secret=SECRET), config.Settings(secret=SECRET, dev=True)):
@@ -216,7 +216,7 @@ def test_an_identity_token_ends_and_holds_for_its_database_alone(identities: Tok
 
 
 def test_the_two_kinds_of_tokens_are_never_mixed(identities: TokenIdentities) -> None:
-    anonymous = {"sub": ANONYMOUS_PREFIX + "1", "exp": NOW + 60}
+    anonymous = {"sub": ANONYMOUS_PREFIX + "1", "exp": NOW + 3600}
     forged = {
         "an identity signed with the users' secret": signed({**anonymous, "aud": IDENTITY_AUDIENCE}),
         "an identity without its audience": signed(anonymous, IDENTITY_SECRET),
@@ -230,6 +230,6 @@ def test_the_two_kinds_of_tokens_are_never_mixed(identities: TokenIdentities) ->
 
 
 def test_roles_in_an_identity_token_count_for_nothing(identities: TokenIdentities) -> None:
-    claims = {"sub": ANONYMOUS_PREFIX + "1", "exp": NOW + 60, "aud": IDENTITY_AUDIENCE, "roles": ["admin"]}
+    claims = {"sub": ANONYMOUS_PREFIX + "1", "exp": NOW + 3600, "aud": IDENTITY_AUDIENCE, "roles": ["admin"]}
     user = identities.check(signed(claims, IDENTITY_SECRET)).user
     assert (user.roles, user.anonymous) == ([], True)

@@ -191,6 +191,15 @@ async def test_one_segment_of_requests_with_large_answers_stays_bounded() -> Non
         assert slow._transport.get_write_buffer_size() < 10_000_000
 
 
+async def test_a_client_that_reads_gets_all_its_large_answers_however_many_it_asked_for_at_once() -> None:
+    echo = Echo(lambda connection, payload: connection.push(text_frame(payload + bytes(1_000_000))))
+    async with listening(echo, max_backlog=1 << 20) as door, door.open() as raw:
+        raw.send(*(frame(TEXT, b"%02d" % number) for number in range(40)))
+        for number in range(40):
+            got = await raw.frame()
+            assert (got.payload[:2], len(got.payload)) == (b"%02d" % number, 1_000_002)
+
+
 async def test_nothing_is_heard_of_a_connection_that_was_aborted() -> None:
     echo = Echo(lambda connection, _: connection.abort())
     async with listening(echo) as door, door.open() as raw:

@@ -156,6 +156,8 @@ def test_a_users_own_folder_generates_into_their_project(application: Path, tmp_
     out = tmp_path / "out"
     assert run("--schema", application, "--out", out) == 0
     assert sorted(tree(out)) == [
+        "asyncapi.json",
+        "openapi.json",
         "python/app_contract/__init__.py",
         "python/app_contract/base.py",
         "python/app_contract/contract.py",

@@ -1,4 +1,4 @@
-"""`tidegate generate`: schema files in, typed Python and TypeScript and the bundle out.
+"""`tidegate generate`: schema files in, typed Python and TypeScript, the bundle and the documents out.
 
 Invariant: whatever is wrong with the schemas, the old output stays as it was.
 """
@@ -18,6 +18,8 @@ Write typed models for an application's schema folder:
   OUT/python/app_contract/   rows, filters, room payloads and messages as msgspec Structs
   OUT/typescript/app.ts      the same as TypeScript, for the npm package `tidegate`
   OUT/schema/bundle.json     all of it in one JSON Schema document
+  OUT/asyncapi.json          the WebSocket as an AsyncAPI 3.0 document
+  OUT/openapi.json           the HTTP endpoints as an OpenAPI 3.1 document
 """
 EPILOG = """\
 examples:

@@ -1,4 +1,4 @@
-"""schema/ -> generated/: typed Python models, TypeScript and the bundle.
+"""schema/ -> generated/: typed Python models, TypeScript, the bundle, and the AsyncAPI and OpenAPI documents.
 
 It never imports what it writes, and nothing imports it while serving.
 Invariant: the same schemas give the same bytes on any machine.
@@ -12,6 +12,7 @@ from tidegate.codegen.output import OutputError, compare, write
 from tidegate.codegen.protocol_package import PACKAGE, protocol_package
 from tidegate.codegen.python import GENERATED
 from tidegate.codegen.typescript_modules import application_module, protocol_module
+from tidegate.documents import asyncapi, openapi
 from tidegate.schema import Schemas, bundle, contract_hash, dump
 
 __all__ = ["GENERATED", "OutputError", "compare", "generate", "write"]
@@ -22,6 +23,8 @@ def generate(schemas: Schemas) -> dict[str, str]:
     document = bundle(schemas)
     contract = contract_hash(document)
     files = {"schema/bundle.json": dump(document)}
+    for name, described in (("asyncapi.json", asyncapi(document)), ("openapi.json", openapi(document))):
+        files[name] = dump({"x-generated": GENERATED, **described})
     if schemas.defines_protocol:
         types = protocol(schemas)
         files["typescript/protocol.ts"] = protocol_module(schemas, types)

@@ -1,7 +1,8 @@
 """Putting generated files in their place, all of them or none, and telling whether they are still up to date.
 
 It owns the folders it writes (python/app_contract, typescript, ...) whole: a file in one of them that is not generated
-any more goes. A file there that was never generated stops it, for it is somebody's work.
+any more goes. A file there that was never generated stops it, for it is somebody's work; so does one beside the folders
+that has the name of a document.
 Invariant: everything is written beside the old output first, and a failure puts the old output back.
 """
 
@@ -30,7 +31,8 @@ def write(files: Mapping[str, str], out: Path) -> list[str]:
     Raises OutputError when a foreign file is in the way, and OSError.
     """
     stale = [path for path in existing(files, out) if path not in files]
-    foreign = [path for path in stale if not _generated(path, out / path)]
+    beside = [path for path in files if not _owned(path) and (out / path).is_file()]
+    foreign = [path for path in [*stale, *beside] if not _generated(path, out / path)]
     if foreign:
         raise OutputError(
             "\n".join(f"{out / path}: was not generated; move it, or choose another --out" for path in foreign)
@@ -77,6 +79,10 @@ def existing(files: Mapping[str, str], out: Path) -> list[str]:
     owned = {folder for folder in OWNED for path in files if PurePosixPath(path).is_relative_to(folder)}
     found = (path for folder in owned for path in (out / folder).rglob("*") if path.is_file())
     return sorted(path.relative_to(out).as_posix() for path in found if "__pycache__" not in path.parts)
+
+
+def _owned(path: str) -> bool:
+    return any(PurePosixPath(path).is_relative_to(folder) for folder in OWNED)
 
 
 def _generated(path: str, place: Path) -> bool:

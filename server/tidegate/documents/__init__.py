@@ -1,0 +1,13 @@
+"""The contract in the forms that others read: AsyncAPI and OpenAPI.
+
+Pure: a bundle in, a document out. `codegen` writes the documents to files and `net` serves them, so that neither has to
+know the other. https://www.asyncapi.com/docs/reference/specification/v3.0.0, https://spec.openapis.org/oas/v3.1.1
+Invariant: the same bundle gives the same documents on any machine.
+"""
+
+from __future__ import annotations
+
+from tidegate.documents.asyncapi import asyncapi
+from tidegate.documents.openapi import openapi
+
+__all__ = ["asyncapi", "openapi"]

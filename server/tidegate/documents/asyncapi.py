@@ -1,0 +1,146 @@
+"""The AsyncAPI 3.0 document: one channel, and one operation for each type of message, seen from the gateway.
+
+What clients send it receives; a request names its reply, and `ref` says which reply belongs to which request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.documents.components import component_schemas, draft07, reference, version
+from tidegate.documents.examples import Examples
+from tidegate.schema import INDEX, PROTOCOL_VERSION, Bundle, Definition, contract_hash, unbundle
+
+JsonObject = dict[str, Any]
+
+CHANNEL = "#/channels/ws"
+_DESCRIPTION = """\
+Rooms with messages and presence, and live database rows, over one WebSocket. Each message is one JSON object in a text
+frame with a `type`. A request with a `ref` gets exactly one reply with that `ref`, or one `error` with it; without
+`ref` there is no reply, only the effects. The first message on every connection is `welcome`.
+"""
+_HEADERS: JsonObject = {
+    "type": "object",
+    "properties": {
+        "Authorization": {
+            "type": "string",
+            "pattern": "^[Bb]earer .+",
+            "description": "`Bearer TOKEN`: a JWT. Without a token the connection is an anonymous user.",
+        },
+        "Sec-WebSocket-Protocol": {
+            "type": "string",
+            "description": "The same from a browser, which cannot set `Authorization`: `bearer.TOKEN`.",
+        },
+    },
+}
+
+
+def asyncapi(document: Bundle) -> JsonObject:
+    """The AsyncAPI document of a bundle."""
+    schemas = unbundle(document)
+    examples = Examples(schemas, contract_hash(document))
+    messages = [*schemas.client.values(), *schemas.server.values()]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Tidegate", "version": version(document), "description": _DESCRIPTION},
+        "defaultContentType": "application/json",
+        "servers": {
+            "gateway": {
+                "host": "{host}",
+                "protocol": "ws",
+                "description": "The gateway. Behind a proxy that ends TLS, the protocol is `wss`.",
+                "variables": {"host": {"default": "127.0.0.1:8787", "description": "Where the gateway listens."}},
+            }
+        },
+        "channels": {
+            "ws": {
+                "address": "/ws",
+                "title": "The WebSocket",
+                "description": "Everything travels over this one connection.",
+                "servers": [{"$ref": "#/servers/gateway"}],
+                "messages": {item.key: {"$ref": f"#/components/messages/{item.key}"} for item in messages},
+                "bindings": {"ws": {"method": "GET", "headers": _HEADERS, "bindingVersion": "0.1.0"}},
+            }
+        },
+        "operations": {
+            **{
+                f"receive.{item.key}": _receive(item, schemas.server, document[INDEX]["client"][name])
+                for name, item in schemas.client.items()
+            },
+            **{f"send.{item.key}": _send(item) for item in schemas.server.values()},
+        },
+        "components": {
+            "messages": {item.key: _message(item, examples) for item in messages},
+            "schemas": {key: draft07(schema) for key, schema in component_schemas(schemas).items()},
+            "correlationIds": {
+                "ref": {
+                    "location": "$message.payload#/ref",
+                    "description": "Chosen by the client: whatever a request has comes back with its reply.",
+                }
+            },
+        },
+        "x-tidegate": _application(document),
+    }
+
+
+def _receive(item: Definition, server: dict[str, Definition], entry: JsonObject) -> JsonObject:
+    reply = entry.get("reply")
+    answers = [server[name] for name in (reply, "error") if name in server]
+    return {
+        "action": "receive",
+        **_operation(item),
+        **(
+            {"reply": {"channel": {"$ref": CHANNEL}, "messages": [_of_channel(found) for found in answers]}}
+            if reply
+            else {}
+        ),
+        **({"x-access": entry["access"]} if "access" in entry else {}),
+    }
+
+
+def _send(item: Definition) -> JsonObject:
+    return {"action": "send", **_operation(item)}
+
+
+def _operation(item: Definition) -> JsonObject:
+    return {
+        "channel": {"$ref": CHANNEL},
+        "title": item.message_type,
+        **_summary(item),
+        "messages": [_of_channel(item)],
+    }
+
+
+def _message(item: Definition, examples: Examples) -> JsonObject:
+    example = examples.message(item)
+    return {
+        "name": item.message_type,
+        "title": item.title,
+        **_summary(item),
+        "payload": reference(item.key),
+        **({"correlationId": {"$ref": "#/components/correlationIds/ref"}} if _has_ref(item) else {}),
+        **({"examples": [{"payload": example}]} if example is not None else {}),
+    }
+
+
+def _summary(item: Definition) -> JsonObject:
+    description = item.schema.get("description")
+    return {"summary": description} if description else {}
+
+
+def _has_ref(item: Definition) -> bool:
+    return "ref" in item.schema["properties"]
+
+
+def _of_channel(item: Definition) -> JsonObject:
+    return {"$ref": f"{CHANNEL}/messages/{item.key}"}
+
+
+def _application(document: Bundle) -> JsonObject:
+    """What AsyncAPI has no word for: which rows and rooms there are, and what the codes mean."""
+    index = document[INDEX]
+    named = {
+        part: {name: {**entry, "schema": reference(entry["schema"])} for name, entry in index[part].items()}
+        for part in ("resources", "rooms")
+    }
+    return {"protocol": PROTOCOL_VERSION, **named, "errors": index["errors"], "closes": index["closes"]}

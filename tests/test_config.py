@@ -53,6 +53,7 @@ def test_origins_are_a_list_in_the_environment() -> None:
         ("", {}, {"config": "missing.toml"}, "missing.toml"),
         ("", {}, {"schema": "missing"}, "missing"),
         ("", {"TIDEGATE_SECRET": "short"}, {}, "32"),
+        ("", {"TIDEGATE_SECRET": DEVELOPMENT_SECRET}, {}, "public"),
         ("", {}, {"dev": True, "host": "0.0.0.0"}, "loopback"),
         ("", {}, {"log_level": "loud"}, "log_level"),
     ],

@@ -111,6 +111,8 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
 def _check(settings: Settings) -> None:
     if settings.secret is not None and len(settings.secret) < SHORTEST_SECRET:
         raise ConfigError(f"secret: at least {SHORTEST_SECRET} characters; `openssl rand -hex 32` makes a good one")
+    if settings.secret == DEVELOPMENT_SECRET:
+        raise ConfigError("secret: that is the public development secret; use --dev, or one that nobody knows")
     if settings.dev and settings.host not in LOOPBACK:
         raise ConfigError(
             f"--dev accepts tokens that anyone can sign, so it serves loopback addresses only, not {settings.host}; "

@@ -7,10 +7,13 @@ Invariant: a user token can never name an anonymous id, and an identity token ne
 
 from __future__ import annotations
 
+import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import jwt
+import msgspec
 
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Identified
@@ -30,6 +33,7 @@ class TokenIdentities:
     def __init__(self, user_secret: str | None, identity_secret: str) -> None:
         self._user_secret = user_secret
         self._identity_secret = identity_secret
+        self._identity_key = identity_secret.encode()
 
     def anonymous(self) -> Principal:
         """A new user nobody knows, with a generated id and name."""
@@ -39,7 +43,9 @@ class TokenIdentities:
     def identity_token(self, user: Principal, now: float) -> str:
         """A short-lived token with which the anonymous `user` can come back as itself."""
         claims = {"sub": user.id, "name": user.name, "aud": IDENTITY_AUDIENCE, "exp": int(now) + IDENTITY_TTL_S}
-        return jwt.encode(claims, self._identity_secret, ALGORITHM)
+        # Every anonymous connection gets one, and the library takes ten times as long to write it.
+        signed = _HEADER + b"." + _base64url(msgspec.json.encode(claims))
+        return (signed + b"." + _base64url(hmac.digest(self._identity_key, signed, "sha256"))).decode()
 
     def check(self, token: str) -> Identified:
         """Who `token` proves. Raises Refused(unauthenticated); the text never holds the token."""
@@ -74,6 +80,14 @@ def sign(secret: str, user: str, name: str, roles: list[str], now: float, ttl: f
     return jwt.encode(
         {"sub": user, "name": name, "roles": roles, "iat": int(now), "exp": int(now + ttl)}, secret, ALGORITHM
     )
+
+
+def _base64url(data: bytes) -> bytes:
+    """Without padding (RFC 7515, appendix C)."""
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+_HEADER = _base64url(msgspec.json.encode({"alg": ALGORITHM, "typ": "JWT"}))
 
 
 def _audience(token: str) -> Any:

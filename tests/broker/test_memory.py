@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from tidegate.broker.memory import SWEEP_S, MemoryBroker
+from tidegate.core.errors import Refused
 from tidegate.core.history import RECENT_KEYS
 from tidegate.core.rooms import RoomRules
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
@@ -95,6 +96,14 @@ def test_a_key_is_its_users_and_its_rooms_own(house: House) -> None:
     assert house.say("b", key="k", sender=BOB).offset == 2
     assert house.say("c", key="k", room="chat-2").offset == 1
     assert len(house.delivered) == 3
+
+
+def test_something_else_under_the_same_key_is_a_conflict(house: House) -> None:
+    house.say("a", key="k")
+    with pytest.raises(Refused) as refused:
+        house.say("b", key="k")
+    assert (refused.value.code, refused.value.pointer) == ("conflict", "/key")
+    assert len(house.delivered) == 1
 
 
 def test_only_so_many_keys_are_remembered(house: House) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tidegate.core.errors import Refused
 from tidegate.core.history import RECENT_KEYS, History
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
@@ -76,12 +77,15 @@ def test_a_history_of_size_zero_still_counts() -> None:
 
 
 def test_a_key_said_before_is_found_until_many_others_came(history: History) -> None:
-    history.remember("1", "k")
-    assert history.said_before("1", "k") == RoomPosition(epoch="e1", offset=4)
-    assert history.said_before("2", "k") is None
+    history.remember("1", "k", b"what")
+    assert history.said_before("1", "k", b"what") == RoomPosition(epoch="e1", offset=4)
+    assert history.said_before("2", "k", b"what") is None
+    with pytest.raises(Refused) as refused:
+        history.said_before("1", "k", b"something else")
+    assert (refused.value.code, refused.value.pointer) == ("conflict", "/key")
     for number in range(RECENT_KEYS):
-        history.remember("1", f"other {number}")
-    assert history.said_before("1", "k") is None
+        history.remember("1", f"other {number}", b"")
+    assert history.said_before("1", "k", b"what") is None
 
 
 def test_it_expires_by_its_last_message(history: History) -> None:

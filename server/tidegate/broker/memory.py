@@ -7,8 +7,11 @@ Invariant: a room's epoch is new for each incarnation of its history, so positio
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from tidegate.core.history import History
 from tidegate.core.rooms import RoomRules
@@ -30,9 +33,13 @@ class MemoryBroker:
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
     ) -> RoomPosition:
-        """Say `data` in `room`; it is delivered before this returns. A `key` said before is not said again."""
+        """Say `data` in `room`; it is delivered before this returns. A `key` said before is not said again.
+
+        Raises Refused(conflict) where something else was said with that `key`.
+        """
         history = self.history(room, rules, now)
-        if key is not None and (before := history.said_before(sender.id, key)) is not None:
+        digest = b"" if key is None else hashlib.blake2b(msgspec.json.encode(data), digest_size=16).digest()
+        if key is not None and (before := history.said_before(sender.id, key, digest)) is not None:
             return before
         position = history.next_position()
         message = RoomMessage(
@@ -40,7 +47,7 @@ class MemoryBroker:
         )
         history.append(message, now)
         if key is not None:
-            history.remember(sender.id, key)
+            history.remember(sender.id, key, digest)
         self._deliver(message)
         return position
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from tidegate.core.errors import Refused
 from tidegate_protocol import RoomMessage, RoomPosition
 
 RECENT_KEYS = 256
@@ -28,7 +29,7 @@ class History:
         self._size = size
         self._ttl = ttl
         self.messages: deque[RoomMessage] = deque(maxlen=size)
-        self._recent: dict[tuple[str, str], int] = {}
+        self._recent: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     @property
     def head(self) -> RoomPosition:
@@ -44,14 +45,19 @@ class History:
         if self._size:
             self.messages.append(message)
 
-    def said_before(self, user: str, key: str) -> RoomPosition | None:
-        """Where `user` already said the message with this idempotency key, if that was lately."""
-        offset = self._recent.get((user, key))
+    def said_before(self, user: str, key: str, digest: bytes) -> RoomPosition | None:
+        """Where `user` already said the message with this idempotency key, if that was lately.
+
+        Raises Refused(conflict) if it was another message: `digest` is of what is said.
+        """
+        offset, said = self._recent.get((user, key), (None, digest))
+        if said != digest:
+            raise Refused("conflict", "another message was said with this key", pointer="/key")
         return None if offset is None else RoomPosition(epoch=self.epoch, offset=offset)
 
-    def remember(self, user: str, key: str) -> None:
+    def remember(self, user: str, key: str, digest: bytes) -> None:
         """Keep the key of the message just appended."""
-        self._recent[user, key] = self.offset
+        self._recent[user, key] = (self.offset, digest)
         if len(self._recent) > RECENT_KEYS:
             del self._recent[next(iter(self._recent))]
 

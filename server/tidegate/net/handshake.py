@@ -65,6 +65,9 @@ def answer(ws: ServerProtocol, head: bytes, listener: Listener) -> Upgrade | byt
         return _respond(ws, events[0], listener)
     except ValueError:  # a path or an origin that is no URL, such as http://[
         return UNREADABLE.serialize()
+    finally:
+        # The library keeps the request as long as the connection; nobody reads its headers again, 2 KB of them.
+        events[0].headers.clear()
 
 
 def _respond(ws: ServerProtocol, request: UpgradeRequest, listener: Listener) -> Upgrade | bytes:

@@ -11,8 +11,9 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.folder import DIALECT
+from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.walk import mapped
+from tidegate.schema.walk import mapped, subschemas
 
 _URI = "tidegate:contract"
 
@@ -30,7 +31,24 @@ class Compiler:
     def schema(self, schema: JsonSchema) -> Validator:
         """The validator of a schema that refers to definitions."""
         absolute = mapped(schema, lambda _pointer, sub: _absolute(sub))
-        return Draft202012Validator(absolute, registry=self._registry, validate_formats=True, offline=True)
+        return Draft202012Validator(
+            absolute,
+            registry=self._registry,
+            validate_formats=True,
+            offline=True,
+            pattern_options=LINEAR,
+            mask="…",  # the message of an error is not used, and need not be made of a large value
+        )
+
+
+def names_in(definitions: dict[str, Any]) -> frozenset[str]:
+    """The names of all properties that `definitions` speak of."""
+    found: set[str] = set()
+    for definition in definitions.values():
+        for _, schema in subschemas(definition):
+            if isinstance(schema, dict):
+                found.update(schema.get("properties", ()), schema.get("required", ()))
+    return frozenset(found)
 
 
 def _absolute(schema: JsonSchema) -> JsonSchema:

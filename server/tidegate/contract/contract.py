@@ -16,11 +16,11 @@ import msgspec
 from jsonschema_rs import Validator
 from msgspec import UNSET, UnsetType
 
-from tidegate.contract.compiled import Compiler
-from tidegate.contract.explain import LIMIT, violations
+from tidegate.contract.compiled import Compiler, names_in
+from tidegate.contract.explain import LIMIT, UNTOLD, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
-from tidegate.core.errors import Refused
+from tidegate.core.errors import Refused, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
 
@@ -85,6 +85,7 @@ class Contract:
         self._kinds: dict[str, _Kind] = {
             name: self._kind(name, compiler.named(item.key), item.protocol) for name, item in schemas.client.items()
         }
+        self._names = names_in(bundle["$defs"])
         self._server: dict[str, Validator] = {name: compiler.named(item.key) for name, item in schemas.server.items()}
 
     def decode(self, payload: bytes) -> msgspec.Struct:
@@ -113,11 +114,30 @@ class Contract:
         can tell: an unknown type, room or resource.
         """
         kind = self._kind_of(message)
-        found = violations(kind.validator, message)
-        if not found and kind.parts is not None:
-            for place, validator, value in kind.parts(message):
-                found += violations(validator, value, place)
-        return _refusal(found[:LIMIT])
+        found = violations(kind.validator, message, known=self._names)
+        if found or not kind.is_valid(message):
+            return _refusal(found)
+        untold = ""
+        for place, validator, value in [] if kind.parts is None else kind.parts(message):
+            told = self._told(place, validator, value)
+            if not told and not validator.is_valid(value):
+                untold = place
+            found += told
+        return _refusal(found, untold)
+
+    def _told(self, place: str, validator: Validator, value: Any) -> list[Violation]:
+        """What is wrong with one part. A list's schema says nothing but what its items are, so each is told by itself:
+        that way the thousandth row can be told without the others.
+        """
+        if type(value) is not list:
+            return violations(validator, value, place, self._names)
+        found: list[Violation] = []
+        for index, item in enumerate(value):
+            if len(found) >= LIMIT:
+                break
+            for told in violations(validator, [item], known=self._names):
+                found.append(msgspec.structs.replace(told, pointer=nearest(f"{place}/{index}{told.pointer[2:]}")))
+        return found
 
     def check_server(self, message: msgspec.Struct | Message) -> None:
         """Raises BrokenOutput if `message`, about to be sent, does not satisfy its schema. For tests and --dev."""
@@ -157,7 +177,11 @@ def _type_violation(present: bool) -> Violation:
     return Violation(pointer="", keyword="required", message='lacks the property "type"')
 
 
-def _refusal(found: list[Violation]) -> Refused:
+def _refusal(found: list[Violation], untold: str = "") -> Refused:
+    """The refusal for `found`; if that is nothing, for the value at the pointer `untold`."""
+    if not found:
+        return Refused(code_at(untold), UNTOLD, pointer=untold)
+    found = found[:LIMIT]
     first = found[0]
     return Refused(
         code_at(first.pointer), first.message, pointer=first.pointer, keyword=first.keyword, errors=tuple(found)

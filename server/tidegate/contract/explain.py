@@ -1,18 +1,20 @@
 """Why a message is refused, in words: the typed violations of one schema.
 
-Runs only after a refusal, and stops after ten violations. It names places, keywords and limits, never values.
+Runs only after a refusal, stops after ten violations, and of a large value looks at an excerpt. It names places,
+keywords and limits, never values.
 Invariant: for an unexpected property the pointer names the property, for a missing one the object that lacks it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from itertools import islice
 from typing import Any
 
 from jsonschema_rs import ValidationError, Validator
 
+from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.core.errors import nearest, shorten
 from tidegate.schema.walk import escape, pointer
 from tidegate_protocol import Violation
@@ -20,17 +22,30 @@ from tidegate_protocol import Violation
 LIMIT = 10
 """Violations that are told about one message."""
 
+UNTOLD = "does not fit its schema, and is too large to say where"
+
 _NAME_LIMIT = 64
 
 
-def violations(validator: Validator, value: Any, place: str = "") -> list[Violation]:
-    """At most `LIMIT` of them; `place` is the pointer of `value` in the message."""
-    told = (violation for error in validator.iter_errors(value) for violation in _tell(error, place))
-    # A missing property is told last: most often it is there, under the name that is told as unexpected.
-    return sorted(islice(told, LIMIT), key=lambda violation: violation.keyword == "required")
+def violations(validator: Validator, value: Any, place: str = "", known: Set[str] = frozenset()) -> list[Violation]:
+    """At most `LIMIT` of them; `place` is the pointer of `value` in the message. None when `value` is valid, and when
+    what is wrong lies too far inside a large one.
+
+    `known`: the names of properties that schemas speak of, which are never left out of a large value.
+    """
+    if validator.is_valid(value):
+        return []
+    for members in STEPS:
+        excerpt = Excerpt(value, known, members)
+        told = (item for error in validator.iter_errors(excerpt.value) for item in _tell(error, place, excerpt.cut))
+        # A missing property is told last: most often it is there, under the name that is told as unexpected.
+        found = sorted(islice(told, LIMIT), key=lambda violation: violation.keyword == "required")
+        if found:
+            return found
+    return []
 
 
-def _tell(error: ValidationError, place: str) -> Iterator[Violation]:
+def _tell(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violation]:
     kind: Any = error.kind
     keyword = kind.name
     here = place + pointer(error.instance_path)
@@ -40,10 +55,18 @@ def _tell(error: ValidationError, place: str) -> Iterator[Violation]:
             yield Violation(pointer=where, keyword=keyword, message=f"{_short(name)} is not allowed here")
     elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error)) is not None:
         for inner in closest:
-            yield from _tell(inner, place)
-    else:
+            yield from _tell(inner, place, cut)
+    elif not cut or _sure(error, cut):
         text = _TEXTS.get(keyword, _other)(kind)
         yield Violation(pointer=nearest(here), keyword=keyword, message=shorten(text))
+
+
+def _sure(error: ValidationError, cut: Set[str]) -> bool:
+    """It is not only there because the excerpt lacks something."""
+    kind: Any = error.kind
+    if kind.name in {"anyOf", "oneOf"}:
+        return all(any(_sure(inner, cut) for inner in branch) for branch in kind.context)
+    return kind.name in SURE or pointer(error.instance_path) not in cut
 
 
 def _closest(error: ValidationError) -> list[ValidationError] | None:

@@ -1,0 +1,63 @@
+"""Names that come twice in one object: the last counts, for what is checked, allowed, done, sent and stored alike.
+
+JSON leaves it open (RFC 8259, section 4). Whoever judged one of two and did the other could be talked past his rules.
+"""
+
+from __future__ import annotations
+
+from tests.support.gateway import GatewayProcess
+from tests.support.wire import Message, Wire, wire
+
+
+async def asked(client: Wire, text: str) -> Message:
+    """The answer to `text`, whose `ref` that counts is "it"."""
+    await client.say(text)
+    return await client.hear(lambda heard: heard.get("ref") == "it")
+
+
+async def test_the_last_type_is_judged_and_done(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as guest:
+        made = await guest.ask({"type": "create", "resource": "users", "data": {"name": "A", "email": "a@b.cc"}})
+        key = made["rows"][0]["id"]
+        about = f'"resource":"users","id":{key},"ref":"it"'
+
+        answer = await asked(guest, f'{{"type":"get",{about},"type":"delete"}}')
+        assert (answer["type"], answer["code"]) == ("error", "unauthenticated")
+        answer = await asked(guest, f'{{"type":"delete",{about},"type":"get"}}')
+        assert (answer["type"], [row["id"] for row in answer["rows"]]) == ("rows", [key])
+
+        answer = await asked(guest, '{"type":"join","room":"chat-1","ref":"it","type":"create"}')
+        assert (answer["code"], answer["pointer"]) == ("invalid_message", "/room")
+        answer = await asked(
+            guest, '{"type":"create","type":"join","room":"tasks","room":"chat-1","ref":"not it","ref":"it"}'
+        )
+        assert (answer["type"], answer["room"]) == ("joined", "chat-1")
+    assert gateway.select("SELECT id FROM users") == [(key,)]
+
+
+async def test_the_last_resource_is_the_one_whose_rules_count(gateway: GatewayProcess) -> None:
+    gateway.execute("INSERT INTO users (id, name, email) VALUES (1, 'A', 'a@b.cc')")
+    gateway.execute("INSERT INTO tasks (id, title, user_id) VALUES (1, 'T', 1)")
+    async with wire(gateway.url) as guest:
+        answer = await asked(guest, '{"type":"delete","resource":"tasks","id":1,"ref":"it","resource":"users"}')
+        assert (answer["type"], answer["code"]) == ("error", "unauthenticated")
+        answer = await asked(guest, '{"type":"delete","resource":"users","id":1,"ref":"it","resource":"tasks"}')
+        assert answer["type"] == "rows"
+    assert gateway.select("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM tasks)") == [(1, 0)]
+
+
+async def test_inside_data_the_last_is_checked_sent_and_stored(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as user:
+        await user.ask({"type": "join", "room": "chat-1"})
+        await user.say('{"type":"message","room":"chat-1","data":{"text":7,"text":"last"}}')
+        assert (await user.hear("message"))["data"] == {"text": "last"}
+
+        answer = await asked(user, '{"type":"message","room":"chat-1","data":{"text":"a","text":7},"ref":"it"}')
+        assert (answer["code"], answer["pointer"]) == ("invalid_data", "/data/text")
+
+        answer = await asked(
+            user,
+            '{"type":"create","resource":"users","data":{"name":"First","email":"a@b.cc","name":"Last"},"ref":"it"}',
+        )
+        assert answer["rows"][0]["name"] == "Last"
+    assert gateway.select("SELECT name FROM users") == [("Last",)]

@@ -9,8 +9,9 @@ import pytest
 
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused
+from tidegate.core.filters import And, Term
 from tidegate.core.live import ResourceRules
-from tidegate.core.ports import Change, Term
+from tidegate.core.ports import Change
 from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.session import Session, Watching
@@ -266,7 +267,7 @@ def test_a_list_becomes_a_query(protocol: Protocol) -> None:
     )
     assert isinstance(effect, fx.Read)
     query = effect.query
-    assert query.where == (Term("name", "eq", "Ada"), Term("notes", "null", True))
+    assert query.where == And((Term("name", "eq", "Ada"), Term("notes", "null", True)))
     assert (query.limit, query.offset, query.fields, query.count) == (5, 2, ("id", "name"), True)
     assert one(protocol, client(), ListRequest(resource="users")).query.limit == 50
 

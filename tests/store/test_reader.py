@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store.application import RESOURCES, Foreign, add
-from tidegate.core.filters import compile_filters, matches
-from tidegate.core.ports import Change, LogPruned, ReadQuery, Row, Term
+from tidegate.core.filters import compile_filters
+from tidegate.core.ports import Change, LogPruned, ReadQuery, Row
+from tidegate.core.predicate import predicate
 from tidegate.store import reader as module
 from tidegate.store.reader import Reader
 
@@ -235,11 +236,11 @@ def test_filters_ask_json_for_what_it_says(reader: Reader, foreign: Foreign) -> 
         (True, ["e"]),
         (None, ["f", "g"]),
     ):
-        terms = compile_filters({"extra": value})
-        assert codes(reader, where=terms) == expected, value
+        filters = compile_filters({"extra": value})
+        assert codes(reader, where=filters) == expected, value
         found = reader.read(ReadQuery(resource="boats")).rows
-        assert [row["code"] for row in found if matches(terms, row)] == expected
-    assert codes(reader, where=(Term("extra", "null", False),)) == ["a", "b", "c", "d", "e", "h"]
+        assert [row["code"] for row in found if predicate(filters)(row)] == expected
+    assert codes(reader, where=compile_filters({"extra": {"null": False}})) == ["a", "b", "c", "d", "e", "h"]
 
 
 def test_foreign_text_that_is_not_utf_8_can_be_read(reader: Reader, foreign: Foreign) -> None:
@@ -270,45 +271,6 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=3,
 )
-scalars = json_values.filter(lambda value: not isinstance(value, list | dict))
-boat_rows = st.fixed_dictionaries(
-    {
-        "name": st.sampled_from(["a", "A", ""]) | texts,
-        "harbour": st.none() | st.sampled_from(["1", "true"]),
-        "weight": st.none() | st.integers(-2, 2) | st.floats(-2, 2),
-        "afloat": st.integers(0, 1),
-        "extra": st.none() | st.builds(json.dumps, json_values, indent=st.sampled_from([None, 1])) | st.just("1.0"),
-    }
-)
-boat_filters = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": st.sampled_from(["a", "A", ""]) | texts,
-        "harbour": st.none() | st.sampled_from(["1", "true"]),
-        "weight": st.none() | st.integers(-2, 2) | st.floats(-2, 2),
-        "afloat": st.booleans(),
-        "extra": scalars,
-    },
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(boat_rows, max_size=6), filters=boat_filters)
-def test_a_filter_means_the_same_in_sql_and_in_python(
-    reader: Reader, foreign: Foreign, rows: list[Row], filters: dict[str, Any]
-) -> None:
-    foreign.connection.execute("BEGIN")
-    foreign.connection.execute("DELETE FROM boats")
-    for number, row in enumerate(rows):
-        foreign.connection.execute(
-            "INSERT OR REPLACE INTO boats (code, name, harbour, weight, afloat, extra)"
-            " VALUES (:code, :name, :harbour, :weight, :afloat, :extra)",
-            {"code": f"{number}", **row},
-        )
-    foreign.connection.execute("COMMIT")
-    terms = compile_filters(filters)
-    found = reader.read(ReadQuery(resource="boats")).rows
-    assert codes(reader, where=terms) == [row["code"] for row in found if matches(terms, row)]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

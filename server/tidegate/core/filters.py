@@ -1,43 +1,178 @@
-"""Filters as the protocol means them: terms that must all hold, asked of one wire row.
+"""A filter once it is compiled: a small immutable tree in one canonical form.
 
-It trusts its input: names and values were checked against the resource's filter schema before. The SQL reading of the
-same terms lives in `store`; both must answer alike on every row.
-Invariant: a term is false on null unless it asks for null; `true` never equals 1.
+`{"status": "active"}` and `{"and": [{"status": {"in": ["active"]}}]}` are the same tree, so that equal subscriptions
+find each other. It has two readings, which must answer alike on every row: `core.predicate` in Python and
+`store.conditions` in SQL. Names, operators and values were checked against the resource's filter schema before.
+Invariant: filters that differ only in order, spelling or repetition have the same `identity`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, NoReturn, assert_never
 
-from tidegate.core.ports import Row, Term
+import msgspec
 
-Terms = tuple[Term, ...]
+from tidegate.core.errors import Refused
+
+Operator = Literal[
+    "eq", "ne", "lt", "lte", "gt", "gte", "in", "nin", "ina", "nina", "null",
+    "contains", "ncontains", "containss", "ncontainss",
+    "startswith", "nstartswith", "startswiths", "nstartswiths",
+    "endswith", "nendswith", "endswiths", "nendswiths",
+]  # fmt: skip
+"""What is left of refine's operators: `eqs` is `eq`, `between` is `gte` and `lte`, and so on."""
+
+DEPTH = 8
+"""`and` and `or` inside each other."""
+CONDITIONS = 100
+"""Operators in one filter; every change is held against each."""
+VALUES = 1000
+"""Values in one filter, the items of lists counted one by one."""
+
+_SAFE_INTEGER = 2**53 - 1
+_SAME = {"eqs": "eq", "nes": "ne"}
+_FOLDED = frozenset({"contains", "ncontains", "startswith", "nstartswith", "endswith", "nendswith"})
+_LISTS = frozenset({"in", "nin", "ina", "nina"})
+_OF_ONE = {"in": "eq", "nin": "ne"}
+_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def compile_filters(filters: Mapping[str, Any] | None) -> Terms:
-    """`{"status": "active", "harbour": null}` as terms, in an order that does not depend on the client's."""
-    terms = (
-        Term(name, "null", True) if value is None else Term(name, "eq", value)
-        for name, value in (filters or {}).items()
-    )
-    return tuple(sorted(terms, key=lambda term: term.property))
+class Term(msgspec.Struct, frozen=True):
+    """One condition on one property. `value` is a scalar; for in, nin, ina and nina a tuple of scalars.
+
+    `null` asks with True for rows without the property, with False for those that have it. What ignores case has its
+    value folded already.
+    """
+
+    property: str
+    operator: Operator
+    value: Any
 
 
-def matches(terms: Iterable[Term], row: Row | None) -> bool:
-    """Whether all `terms` hold for `row`; a row that does not exist matches nothing."""
-    if row is None:
-        return False
-    return all(holds(term, row.get(term.property)) for term in terms)
+class And(msgspec.Struct, frozen=True):
+    """All parts must hold; without parts, every row meets it."""
+
+    parts: tuple[Filter, ...]
 
 
-def holds(term: Term, value: Any) -> bool:
-    """Whether one term holds for one value; a property that the row leaves out is null."""
-    if term.operator == "null":
-        return (value is None) is term.value
-    return value is not None and token(value) == token(term.value)
+class Or(msgspec.Struct, frozen=True):
+    """At least one part must hold."""
+
+    parts: tuple[Filter, ...]
 
 
-def token(value: Any) -> tuple[bool, Any]:
-    """A hashable stand-in for a scalar, equal exactly where the protocol calls two values equal."""
-    return isinstance(value, bool), value
+Filter = Term | And | Or
+
+EVERYTHING = And(())
+"""The filter that every row meets."""
+
+
+def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
+    """The `filters` of a request as a tree. Raises Refused when there is too much of it."""
+    if not filters:
+        return EVERYTHING
+    _Size().measure(filters, DEPTH)
+    return _object(filters)
+
+
+def identity(part: Filter) -> str:
+    """A text that is equal exactly for equal filters. (Python's own comparison takes `true` for 1.)"""
+    match part:
+        case Term():
+            return json.dumps([part.property, part.operator, part.value], ensure_ascii=False)
+        case And():
+            return f"and({','.join(map(identity, part.parts))})"
+        case Or():
+            return f"or({','.join(map(identity, part.parts))})"
+        case _:
+            assert_never(part)
+
+
+def fold(text: str) -> str:
+    """`text` for comparisons that ignore case: ASCII letters alone are folded, as every database can."""
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
+
+
+def _object(filters: Mapping[str, Any]) -> Filter:
+    parts: list[Filter] = []
+    for name, asked in filters.items():
+        if name == "and":
+            parts += map(_object, asked)
+        elif name == "or":
+            parts.append(_either(map(_object, asked)))
+        elif isinstance(asked, dict):
+            parts += (_condition(name, operator, value) for operator, value in asked.items())
+        else:
+            parts.append(_condition(name, "eq", asked) if asked is not None else Term(name, "null", True))
+    return _all(parts)
+
+
+def _condition(name: str, operator: Any, value: Any) -> Filter:
+    """One operator of the wire."""
+    operator = _SAME.get(operator, operator)
+    if operator == "nnull":
+        return Term(name, "null", not value)
+    if operator == "between":
+        return _all([_condition(name, "gte", value[0]), _condition(name, "lte", value[1])])
+    if operator == "nbetween":
+        return _either([_condition(name, "lt", value[0]), _condition(name, "gt", value[1])])
+    if operator in _LISTS:
+        values = {json.dumps(plain): plain for plain in map(_plain, value)}
+        if len(values) == 1 and operator in _OF_ONE:
+            return Term(name, _OF_ONE[operator], *values.values())  # type: ignore[arg-type]  # keys of a table
+        return Term(name, operator, tuple(values[text] for text in sorted(values)))
+    return Term(name, operator, fold(value) if operator in _FOLDED else _plain(value))
+
+
+def _all(parts: Iterable[Filter]) -> Filter:
+    flat = _ordered(inner for part in parts for inner in (part.parts if isinstance(part, And) else (part,)))
+    return flat[0] if len(flat) == 1 else And(flat)
+
+
+def _either(parts: Iterable[Filter]) -> Filter:
+    flat = _ordered(inner for part in parts for inner in (part.parts if isinstance(part, Or) else (part,)))
+    if EVERYTHING in flat:
+        return EVERYTHING
+    return flat[0] if len(flat) == 1 else Or(flat)
+
+
+def _ordered(parts: Iterable[Filter]) -> tuple[Filter, ...]:
+    """Each once, in an order that does not depend on the client's."""
+    by_identity = {identity(part): part for part in parts}
+    return tuple(by_identity[text] for text in sorted(by_identity))
+
+
+def _plain(value: Any) -> Any:
+    """1.0 is 1, and -0.0 is 0: one number, one spelling."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _SAFE_INTEGER else value
+
+
+class _Size:
+    """How much there is of a filter, and where it is too much."""
+
+    def __init__(self) -> None:
+        self._conditions = 0
+        self._values = 0
+
+    def measure(self, filters: Mapping[str, Any], depth: int) -> None:
+        """Raises Refused."""
+        for name, asked in filters.items():
+            if name in {"and", "or"}:
+                if not depth:
+                    _too_big(f"nested deeper than {DEPTH} levels")
+                for inner in asked:
+                    self.measure(inner, depth - 1)
+                continue
+            values = asked.values() if isinstance(asked, dict) else (asked,)
+            self._conditions += len(values)
+            self._values += sum(len(value) if isinstance(value, list) else 1 for value in values)
+            if self._conditions > CONDITIONS:
+                _too_big(f"more than {CONDITIONS} conditions")
+            if self._values > VALUES:
+                _too_big(f"more than {VALUES} values")
+
+
+def _too_big(what: str) -> NoReturn:
+    raise Refused("invalid_message", f"{what}: ask for less", pointer="/filters")

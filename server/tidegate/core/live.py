@@ -17,7 +17,7 @@ from msgspec import UNSET
 from tidegate.core.access import allows, require
 from tidegate.core.effects import Effect, Push, Read, Ref, Reply, Watch, Write
 from tidegate.core.errors import Refused
-from tidegate.core.filters import compile_filters
+from tidegate.core.filters import compile_filters, identity
 from tidegate.core.ports import Change, Key, ReadQuery, WriteOrder
 from tidegate.core.position import Dispatched
 from tidegate.core.session import Session, Watching
@@ -71,10 +71,10 @@ class Live:
 
     def subscribe(self, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
         rules = self._permitted(session, request.resource, "read")
-        terms = compile_filters(_given(request.filters))
+        filters = compile_filters(_given(request.filters))
         fields = self._fields(rules, _given(request.fields))
         ref = _ref(request.ref)
-        group = self.subscriptions.acquire(rules.name, terms, fields)
+        group = self.subscriptions.acquire(rules.name, filters, fields)
         existing = session.watching.get(group.id)
         if existing is not None:
             group.holders -= 1
@@ -171,7 +171,7 @@ class Live:
 
     def _anew(self, old: Watching) -> Watching:
         """The same subscription, about to be brought up from a snapshot; who still waits for an answer gets it."""
-        group = self.subscriptions.acquire(old.group.resource, old.group.terms, old.group.fields)
+        group = self.subscriptions.acquire(old.group.resource, old.group.filters, old.group.fields)
         self.end(old)
         watching = Watching(old.session, group, since=None, snapshot=True)
         watching.refs = [None, *old.refs] if old.answered else old.refs
@@ -249,11 +249,8 @@ class Live:
             found = session.watching.get(request.subscription)
             pointer = "/subscription"
         else:
-            terms = compile_filters(_given(request.filters))
-            resource = request.resource
-            found = next(
-                (w for w in session.watching.values() if w.group.resource == resource and w.group.terms == terms), None
-            )
+            asked = request.resource, identity(compile_filters(_given(request.filters)))
+            found = next((watching for watching in session.watching.values() if watching.group.key[:2] == asked), None)
             pointer = "/resource"
         if found is None:
             raise Refused("not_found", "this connection has no such subscription", pointer=pointer)

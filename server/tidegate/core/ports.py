@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from tidegate.core.filters import EVERYTHING, Filter
 from tidegate_protocol import Principal, RoomPosition, Sender
 
 if TYPE_CHECKING:
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Key = dict[str, Any]
 """A row's key by property name, also when it has one property: {"id": 7}."""
-
-
-class Term(msgspec.Struct, frozen=True):
-    """One condition of a filter: `operator` is "eq" or "null" (value True: is null, False: is not null)."""
-
-    property: str
-    operator: Literal["eq", "null"]
-    value: Any
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -49,10 +42,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows to read. All terms must hold (AND); `keys` restricts to those rows."""
+    """Which rows to read: those that meet `where`; `keys` restricts to those rows."""
 
     resource: str
-    where: tuple[Term, ...] = ()
+    where: Filter = EVERYTHING
     keys: tuple[Key, ...] | None = None
     sort: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
     """The key is always the last tie-breaker."""

@@ -1,7 +1,8 @@
 """Which subscriptions a committed change concerns, and what it means for each.
 
-Equal subscriptions form one group with one frame, however many connections wait for it. Groups with an equality term
-are found through an index, so that a change costs what it matches, not what exists. Sending is not known here.
+Equal subscriptions form one group with one frame, however many connections wait for it. Groups whose filter asks a
+property for certain values are found through an index, so that a change costs what it matches, not what exists. Sending
+is not known here.
 Invariant: a group is in the index exactly while somebody holds it.
 """
 
@@ -10,33 +11,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidegate.core.filters import Terms, matches, token
+from tidegate.core.filters import And, Filter, Term, identity
 from tidegate.core.ports import Change, Row
+from tidegate.core.predicate import predicate, token
 from tidegate_protocol import FeedPosition, Update
 
 if TYPE_CHECKING:
     from tidegate.core.session import Session
 
 Action = Literal["create", "update", "delete"]
-GroupKey = tuple[str, Terms, tuple[str, ...] | None]
+GroupKey = tuple[str, str, tuple[str, ...] | None]
+"""Resource, identity of the filter, columns."""
+Values = tuple[str, tuple[tuple[bool, Any], ...]]
+"""A property, and the tokens of the values that it must have one of."""
+Shelf = dict["Group", None]
+
+INDEXED_VALUES = 8
+"""A group is kept under each value of an `in` as long as that one is not longer."""
 
 
 class Group:
     """All equal subscriptions: resource, filter and columns. `lines` are where its frames go."""
 
-    __slots__ = ("fields", "holders", "id", "key", "lines", "members", "resource", "terms")
+    __slots__ = ("_meets", "fields", "filters", "holders", "id", "indexed", "key", "lines", "members", "resource")
 
-    def __init__(self, group_id: str, resource: str, terms: Terms, fields: tuple[str, ...] | None) -> None:
+    def __init__(self, group_id: str, resource: str, filters: Filter, fields: tuple[str, ...] | None) -> None:
         self.id = group_id
         self.resource = resource
-        self.terms = terms
+        self.filters = filters
         self.fields = fields
-        self.key: GroupKey = (resource, terms, fields)
+        self.key: GroupKey = (resource, identity(filters), fields)
+        self.indexed: Values | None = None
+        """Where the index keeps it; None: in the short list of the rest."""
         self.holders = 0
         """Subscriptions that exist, live or still replaying."""
         self.members: dict[Session, None] = {}
         """Sessions that are live: they hear of every change dispatched from now on."""
         self.lines: dict[Any, None] = {}
+        self._meets = predicate(filters)
+
+    def matches(self, row: Row | None) -> bool:
+        """Whether `row` is one of this group's; a row that does not exist is not."""
+        return row is not None and self._meets(row)
 
     def go_live(self, session: Session) -> None:
         """`session` has everything up to the dispatched position: from here on it gets the group's frames."""
@@ -50,7 +66,7 @@ class Group:
 
     def outcome(self, change: Change) -> tuple[Action, Row] | None:
         """What a subscriber does to its copy after `change`, or None for nothing (architecture: enter and leave)."""
-        was, is_now = matches(self.terms, change.old), matches(self.terms, change.new)
+        was, is_now = self.matches(change.old), self.matches(change.new)
         if is_now:
             assert change.new is not None
             new = self.image(change.new)
@@ -81,21 +97,21 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._groups: dict[GroupKey, Group] = {}
-        self._indexed: dict[str, dict[str, dict[tuple[bool, Any], dict[Group, None]]]] = {}
-        self._unindexed: dict[str, dict[Group, None]] = {}
+        self._indexed: dict[str, dict[str, dict[tuple[bool, Any], Shelf]]] = {}
+        self._unindexed: dict[str, Shelf] = {}
         self._created = 0
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def acquire(self, resource: str, terms: Terms, fields: tuple[str, ...] | None) -> Group:
+    def acquire(self, resource: str, filters: Filter, fields: tuple[str, ...] | None) -> Group:
         """The one group of such subscriptions, kept until it is released as often as it was acquired."""
-        group = self._groups.get((resource, terms, fields))
+        group = self._groups.get((resource, identity(filters), fields))
         if group is None:
             self._created += 1
-            group = Group(f"s{self._created}", resource, terms, fields)
+            group = Group(f"s{self._created}", resource, filters, fields)
             self._groups[group.key] = group
-            self._shelf(group)[group] = None
+            self._shelve(group)
         group.holders += 1
         return group
 
@@ -111,32 +127,53 @@ class Subscriptions:
     def concerned(self, change: Change) -> Iterator[Group]:
         """The groups that `change` could concern; each once."""
         yield from self._unindexed.get(change.resource, ())
-        for name, values in self._indexed.get(change.resource, {}).items():
-            seen = None
+        for name, shelves in self._indexed.get(change.resource, {}).items():
+            seen: Shelf = {}
             for row in (change.old, change.new):
                 value = None if row is None else row.get(name)
-                if value is None or isinstance(value, list | dict) or token(value) == seen:
+                if value is None or isinstance(value, list | dict):
                     continue
-                seen = token(value)
-                yield from values.get(seen, ())
+                found = shelves.get(token(value), {})
+                if found is not seen:
+                    yield from (group for group in found if group not in seen)
+                seen = found
 
     def of_resource(self, resource: str) -> list[Group]:
         return [group for group in self._groups.values() if group.resource == resource]
 
-    def _shelf(self, group: Group) -> dict[Group, None]:
-        """Where the index keeps `group`: under its first equality term, else in the short list of the rest."""
-        for term in group.terms:
-            if term.operator == "eq":
-                by_property = self._indexed.setdefault(group.resource, {}).setdefault(term.property, {})
-                return by_property.setdefault(token(term.value), {})
-        return self._unindexed.setdefault(group.resource, {})
+    def _shelve(self, group: Group) -> None:
+        """Keep `group` where it shares its place with the fewest: `done` is one of two, `user_id` one of many."""
+        ways = list(_ways_to_index(group.filters))
+        if not ways:
+            self._unindexed.setdefault(group.resource, {})[group] = None
+            return
+        properties = self._indexed.setdefault(group.resource, {})
+
+        def crowd(way: Values) -> int:
+            shelves = properties.get(way[0], {})
+            return sum(len(shelves.get(value, ())) for value in way[1])
+
+        group.indexed = name, values = min(ways, key=crowd)
+        shelves = properties.setdefault(name, {})
+        for value in values:
+            shelves.setdefault(value, {})[group] = None
 
     def _unshelve(self, group: Group) -> None:
-        shelf = self._shelf(group)
-        del shelf[group]
-        if shelf:
+        if group.indexed is None:
+            del self._unindexed[group.resource][group]
             return
-        for term in group.terms:
-            if term.operator == "eq":
-                del self._indexed[group.resource][term.property][token(term.value)]
-                return
+        name, values = group.indexed
+        shelves = self._indexed[group.resource][name]
+        for value in values:
+            del shelves[value][group]
+            if not shelves[value]:
+                del shelves[value]
+
+
+def _ways_to_index(filters: Filter) -> Iterator[Values]:
+    """The conditions that every matching row meets by having one of few values."""
+    for part in filters.parts if isinstance(filters, And) else (filters,):
+        if isinstance(part, Term) and part.operator == "eq":
+            yield part.property, (token(part.value),)
+        elif isinstance(part, Term) and part.operator == "in" and len(part.value) <= INDEXED_VALUES:
+            yield part.property, tuple(map(token, part.value))

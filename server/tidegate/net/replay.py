@@ -103,7 +103,7 @@ class Replayer:
     async def _snapshot(self, watching: Watching) -> int:
         """Send the rows as they are now; returns the position they were read at."""
         group = watching.group
-        query = ReadQuery(resource=group.resource, where=group.terms, fields=group.fields)
+        query = ReadQuery(resource=group.resource, where=group.filters, fields=group.fields)
         result = await self._store.read(query)
         if not watching.answered and not watching.ended:
             self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=result.seq))

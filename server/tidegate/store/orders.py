@@ -17,6 +17,7 @@ import msgspec
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Key, Row, WriteOrder, WriteResult
+from tidegate.core.predicate import token
 from tidegate.store.changelog import LOG, REQUESTS
 from tidegate.store.database import quoted
 from tidegate.store.reader import head, select
@@ -97,7 +98,7 @@ class Orders:
             raise Refused("not_found", "there is no such row", pointer=_key_pointer(order, number))
         (row,) = found
         for name, value in (order.expected or {}).items():
-            if row.get(name) != value:
+            if token(row.get(name)) != token(value):
                 raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{_escaped(name)}")
         return row
 

@@ -13,11 +13,14 @@ from typing import Any
 
 import apsw
 
-from tidegate.contract import Property, Resource
-from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row, Term
+from tidegate.contract import Resource
+from tidegate.core.filters import EVERYTHING, Filter
+from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.changelog import LOG, META, image
+from tidegate.store.conditions import condition
 from tidegate.store.database import connect, quoted
-from tidegate.store.rows import JSON_TYPES, RowReader, to_column
+from tidegate.store.rows import RowReader, to_column
+from tidegate.store.sqlite_conditions import ALIAS, SQLITE
 
 KEYS_AT_A_TIME = 200
 """Rows named in one statement, far below SQLite's limit of bound values."""
@@ -93,7 +96,7 @@ class Reader:
     def _total(self, connection: apsw.Connection, query: ReadQuery) -> int:
         resource = self._resources[query.resource]
         where, values = _where(resource, query.where, query.keys)
-        total: int = one_value(connection, f"SELECT count(*) FROM {quoted(resource.table)}{where}", *values)
+        total: int = one_value(connection, f"SELECT count(*) FROM {quoted(resource.table)} {ALIAS}{where}", *values)
         return total
 
     def _rows(self, connection: apsw.Connection, query: ReadQuery) -> list[dict[str, Any]]:
@@ -129,13 +132,13 @@ COLUMNS = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CA
 def select(
     connection: apsw.Connection, resource: Resource, reader: RowReader, rest: str, values: Sequence[Any]
 ) -> list[Row]:
-    """Wire rows of `resource`. `rest` is the SQL from WHERE on."""
-    table = quoted(resource.table)
+    """Wire rows of `resource`. `rest` is the SQL from WHERE on, in which the table is called ALIAS."""
+    table = f"{quoted(resource.table)} {ALIAS}"
     try:
         found = connection.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values)
         return [reader.row(row) for row in found]
     except UnicodeDecodeError:  # text of a foreign program: read like the change log's images, where it does no harm
-        found = connection.execute(f"SELECT CAST({image('t', reader.columns)} AS BLOB) FROM {table} t{rest}", values)
+        found = connection.execute(f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest}", values)
         return [reader.image(text) or {} for (text,) in found]
 
 
@@ -151,39 +154,18 @@ def one_value(connection: apsw.Connection, sql: str, *values: Any) -> Any:
     return value
 
 
-def _where(resource: Resource, terms: Sequence[Term], keys: Sequence[Key] | None) -> tuple[str, list[Any]]:
+def _where(resource: Resource, filters: Filter, keys: Sequence[Key] | None) -> tuple[str, list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
-    for term in terms:
-        condition, bound = _condition(resource.properties[term.property], term)
-        conditions.append(condition)
-        values += bound
+    if filters != EVERYTHING:
+        found = condition(SQLITE, resource, filters)
+        conditions.append(found.sql)
+        values += found.values
     if keys is not None:
         one = "(" + " AND ".join(f"{quoted(name)} = ?" for name in resource.key) + ")"
         conditions.append("(" + (" OR ".join([one] * len(keys)) or "0") + ")")
         values += [to_column(resource.properties[name], key[name]) for key in keys for name in resource.key]
     return (" WHERE " + " AND ".join(conditions) if conditions else ""), values
-
-
-def _condition(prop: Property, term: Term) -> tuple[str, list[Any]]:
-    column = quoted(prop.name)
-    if prop.type in JSON_TYPES:
-        return _json_condition(column, term)
-    if term.operator == "null":
-        return f"{column} IS {'NULL' if term.value else 'NOT NULL'}", []
-    return f"{column} = ?", [to_column(prop, term.value)]
-
-
-def _json_condition(column: str, term: Term) -> tuple[str, list[Any]]:
-    """Foreign programs write the same JSON in other words; what is no JSON is read as text."""
-    kind = f"CASE WHEN json_valid({column}) THEN json_type({column}) WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
-    value = f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$') ELSE {column} END"
-    if term.operator == "null":
-        return f"({kind}) {'=' if term.value else '<>'} 'null'", []
-    if isinstance(term.value, bool):
-        return f"({kind}) = '{'true' if term.value else 'false'}'", []
-    kinds = "'text'" if isinstance(term.value, str) else "'integer', 'real'"
-    return f"(({kind}) IN ({kinds}) AND ({value}) = ?)", [term.value]
 
 
 def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:

@@ -1,0 +1,120 @@
+"""How SQLite spells conditions on a column: what `store.conditions` asks of a dialect.
+
+No LIKE: it needs escapes, stops at a NUL, and a foreign build may fold more than ASCII. Columns keep what a foreign
+program puts there whatever their type says, so that each comparison asks for the kind of value first. The resource's
+table is called `t` in every query.
+Invariant: a condition is 0 or 1, and in parentheses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.contract import Property
+from tidegate.store.conditions import Condition, Dialect, joined
+from tidegate.store.database import quoted
+from tidegate.store.rows import JSON_TYPES
+
+ALIAS = "t"
+_LARGEST = "1.7976931348623157e308"
+_NUMBERS = "'integer', 'real'"
+
+
+class SqliteDialect:
+    """Has no state: one serves every resource."""
+
+    def absent(self, prop: Property) -> Condition:
+        column = _column(prop)
+        if prop.type in JSON_TYPES:
+            return Condition(f"({_json_kind(column)} = 'null')", [])
+        if prop.type == "number":  # the wire has no word for infinity
+            return Condition(f"({column} IS NULL OR (typeof({column}) = 'real' AND NOT {_finite(column)}))", [])
+        return Condition(f"({column} IS NULL)", [])
+
+    def one_of(self, prop: Property, values: tuple[Any, ...]) -> Condition:
+        column = _column(prop)
+        if prop.type in JSON_TYPES:
+            kind, value = _json_kind(column), _json_value(column)
+            return joined("OR", (_json_is(kind, value, wanted) for wanted in values)) or Condition("(0)", [])
+        marks = f"= {_MARK}" if len(values) == 1 else f"IN ({', '.join([_MARK] * len(values))})"
+        bound = [int(value) if isinstance(value, bool) else value for value in values]
+        return Condition(f"({_is_like(column, values[0])} AND {column} {marks})", bound)
+
+    def ordered(self, prop: Property, sign: str, value: Any) -> Condition:
+        column = _column(prop)
+        finite = "" if isinstance(value, str) else f" AND {_finite(column)}"
+        return Condition(f"({_is_like(column, value)} AND {column} {sign} {_MARK}{finite})", [value])
+
+    def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
+        column = _column(prop)
+        each = joined("AND", (_in_array(column, value) for value in values)) or Condition("1", [])
+        return Condition(f"(CASE WHEN {_json_kind(column)} = 'array' THEN {each.sql} ELSE 0 END)", each.values)
+
+    def contains(self, prop: Property, text: str, *, folded: bool) -> Condition:
+        column = _column(prop)
+        return Condition(f"({_is_like(column, text)} AND instr({_folded(column, folded)}, {_MARK}) > 0)", [text])
+
+    def starts(self, prop: Property, text: str, *, folded: bool) -> Condition:
+        column, wanted = _column(prop), text.encode()
+        start = f"substr({_bytes(_folded(column, folded))}, 1, {_MARK})"
+        return Condition(f"({_is_like(column, text)} AND {_same_bytes(start)})", [len(wanted), wanted])
+
+    def ends(self, prop: Property, text: str, *, folded: bool) -> Condition:
+        column, wanted = _column(prop), text.encode()
+        end = f"substr({_bytes(_folded(column, folded))}, {_MARK}, {_MARK})"
+        return Condition(f"({_is_like(column, text)} AND {_same_bytes(end)})", [-len(wanted), len(wanted), wanted])
+
+
+SQLITE: Dialect = SqliteDialect()
+_MARK = "?"
+
+
+def _column(prop: Property) -> str:
+    """With the table's name before it: json_each has columns `key`, `value` and `type` of its own."""
+    return f"{ALIAS}.{quoted(prop.name)}"
+
+
+def _is_like(column: str, value: Any) -> str:
+    """The column has a value of the same kind as `value`."""
+    return f"typeof({column}) = 'text'" if isinstance(value, str) else f"typeof({column}) IN ({_NUMBERS})"
+
+
+def _finite(column: str) -> str:
+    return f"{column} BETWEEN -{_LARGEST} AND {_LARGEST}"
+
+
+def _folded(column: str, folded: bool) -> str:
+    """SQLite's own lower() knows ASCII alone, as the protocol wants it."""
+    return f"lower({column})" if folded else column
+
+
+def _bytes(text: str) -> str:
+    """substr() of text ends at a NUL; that of bytes does not, and in UTF-8 equal bytes are equal characters."""
+    return f"CAST({text} AS BLOB)"
+
+
+def _same_bytes(part: str) -> str:
+    """substr() of no bytes at all is NULL."""
+    return f"ifnull({part}, x'') = {_MARK}"
+
+
+def _json_kind(column: str) -> str:
+    """Foreign programs write the same JSON in other words; what is no JSON is read as text."""
+    return f"CASE WHEN json_valid({column}) THEN json_type({column}) WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
+
+
+def _json_value(column: str) -> str:
+    return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$') ELSE {column} END"
+
+
+def _json_is(kind: str, value: str, wanted: Any) -> Condition:
+    """What is of this kind and has this value is `wanted`."""
+    if isinstance(wanted, bool):
+        return Condition(f"({kind} = '{'true' if wanted else 'false'}')", [])
+    kinds = "'text'" if isinstance(wanted, str) else _NUMBERS
+    return Condition(f"({kind} IN ({kinds}) AND {value} = {_MARK})", [wanted])
+
+
+def _in_array(column: str, wanted: Any) -> Condition:
+    found = _json_is("item.type", "item.atom", wanted)
+    return Condition(f"EXISTS (SELECT 1 FROM json_each({column}) AS item WHERE {found.sql})", found.values)

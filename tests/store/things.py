@@ -1,0 +1,88 @@
+"""A resource with a property of every type that a filter can ask about, and its table in a real file.
+
+Some properties have the names of columns of json_each or of SQL itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tests.core.filter_cases import KINDS
+from tests.store.application import ANYONE, created
+from tidegate.contract import Resource
+from tidegate.core.filters import Filter
+from tidegate.core.ports import ReadQuery, Row
+from tidegate.schema.resource import read_resource
+from tidegate.store.database import connect, quoted
+from tidegate.store.reader import Reader
+from tidegate.store.rows import to_column
+
+THINGS: dict[str, Any] = {
+    "title": "Thing",
+    "type": "object",
+    "x-resource": {"key": "id"},
+    "x-access": ANYONE,
+    "properties": {
+        "id": {"type": "integer"},
+        **KINDS,
+        "word": {"enum": ["a", "A", "b", "ä"]},
+        "value": {"type": "array", "items": {"type": "string"}},
+        "type": {"type": "array", "items": {"type": "number"}},
+        "atom": {},
+        't."select" %': {"type": "string"},
+        "never_null": {"type": "string", "default": ""},
+    },
+    "required": ["id"],
+    "additionalProperties": False,
+}
+RESOURCE: Resource = read_resource("things", THINGS, {})
+
+
+class Things:
+    """Writes to the table as any program may, and reads from it as the gateway does."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        self._connection: apsw.Connection = connect(path)
+        self._connection.pragma("synchronous", "off")
+        self._reader = reader
+
+    def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """These rows, by column and in the columns' own values, in the place of those that are there."""
+        self._connection.execute("BEGIN IMMEDIATE; DELETE FROM things; DELETE FROM tidegate_log")
+        for row in rows:
+            names, marks = ", ".join(map(quoted, row)), ", ".join("?" * len(row))
+            self._connection.execute(f"INSERT INTO things ({names}) VALUES ({marks})", tuple(row.values()))
+        self._connection.execute("COMMIT")
+
+    def rows(self) -> list[Row]:
+        return self._reader.read(ReadQuery(resource="things")).rows
+
+    def ids(self, filters: Filter, **more: Any) -> list[int]:
+        """What SQL finds."""
+        return [row["id"] for row in self._reader.read(ReadQuery(resource="things", where=filters, **more)).rows]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def columns(row: Row) -> dict[str, Any]:
+    """A wire row as the store writes it."""
+    return {name: to_column(RESOURCE.properties[name], value) for name, value in row.items()}
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Things]:
+    path = folder / "things.db"
+    created(path, {"things": RESOURCE})
+    reader = Reader(path, {"things": RESOURCE})
+    things = Things(path, reader)
+    try:
+        yield things
+    finally:
+        things.close()
+        reader.close()

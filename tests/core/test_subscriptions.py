@@ -87,7 +87,23 @@ def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> Non
     assert len(registry) == 0
 
 
-@pytest.mark.parametrize("filters", [{"status": "active"}, {"id": 1}, {"notes": None}, None])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        None,
+        {"id": 1},
+        {"status": "active"},
+        {"notes": None},
+        {"status": {"eq": "active"}},
+        {"status": {"in": ["active", "inactive"]}},
+        {"id": {"in": list(range(100))}},
+        {"id": {"gte": 1}, "status": {"ne": "inactive"}},
+        {"or": [{"id": 1}, {"status": "active"}]},
+        {"name": {"startswith": "a"}, "and": [{"status": "active"}]},
+        {"tags": {"ina": ["a"]}},
+    ],
+    ids=str,
+)
 def test_a_group_is_found_for_what_it_matches_and_forgotten_when_released(filters: dict[str, Any] | None) -> None:
     registry = Subscriptions()
     group = subscribed(registry, filters)
@@ -116,3 +132,29 @@ def test_two_groups_with_the_same_first_term_are_both_found() -> None:
     assert set(registry.concerned(change(None, ACTIVE))) == {wide, narrow}
     registry.release(wide, next(iter(wide.members)))
     assert set(registry.concerned(change(None, ACTIVE))) == {narrow}
+
+
+def test_one_of_few_values_is_found_by_any_of_them_and_once() -> None:
+    registry = Subscriptions()
+    several = subscribed(registry, {"id": {"in": [1, 2]}})
+    single = subscribed(registry, {"id": 2})
+    assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [several, single]
+    assert list(registry.concerned(change({"id": 1}, {"id": 3}))) == [several]
+    assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == []
+    registry.release(several, next(iter(several.members)))
+    assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [single]
+
+
+def test_a_group_is_kept_where_it_shares_its_place_with_the_fewest() -> None:
+    """Every filter has `done`; what tells the groups apart is `user_id`."""
+    registry = Subscriptions()
+    groups = [subscribed(registry, {"done": False, "user_id": number}) for number in range(1000)]
+    found = list(registry.concerned(change(None, {"done": False, "user_id": 7})))
+    assert groups[7] in found
+    assert len(found) <= 2
+
+
+def test_true_and_one_are_two_groups() -> None:
+    registry = Subscriptions()
+    assert subscribed(registry, {"extra": True}) is not subscribed(registry, {"extra": 1})
+    assert subscribed(registry, {"extra": 1}) is subscribed(registry, {"extra": {"eq": 1.0}})

@@ -1,4 +1,4 @@
-"""The contract in the forms that others read: AsyncAPI and OpenAPI.
+"""The contract in the forms that others read: AsyncAPI, OpenAPI, and a page for people.
 
 Pure: a bundle in, a document out. `codegen` writes the documents to files and `net` serves them, so that neither has to
 know the other. https://www.asyncapi.com/docs/reference/specification/v3.0.0, https://spec.openapis.org/oas/v3.1.1
@@ -9,5 +9,6 @@ from __future__ import annotations
 
 from tidegate.documents.asyncapi import asyncapi
 from tidegate.documents.openapi import openapi
+from tidegate.documents.page import protocol_page
 
-__all__ = ["asyncapi", "openapi"]
+__all__ = ["asyncapi", "openapi", "protocol_page"]

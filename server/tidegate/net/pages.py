@@ -1,23 +1,34 @@
-"""What the gateway answers over plain HTTP: health, the schema bundle, and a page to try it in a browser.
+"""What the gateway answers over plain HTTP: health, the contract in every form, and pages to read it and to try it.
 
-Only GET and HEAD, only these paths; everything is read once at start.
+Only GET and HEAD, only these paths; everything is read or made once, at start.
 Invariant: `/readyz` says 200 exactly while new clients are welcome and the database answers.
 """
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
+from typing import Any
 
 from tidegate.contract import Contract
 from tidegate.core.ports import Store
+from tidegate.documents import asyncapi, openapi, protocol_page
 from tidegate.net.gateway import Gateway
 from tidegate.net.http import Answer, Request, Response, Routes
 
-CONSOLE = {
-    "/": ("index.html", "text/html; charset=utf-8"),
+HTML, JSON = "text/html; charset=utf-8", "application/json"
+FILES = {
+    "/": ("index.html", HTML),
     "/console.js": ("console.js", "text/javascript; charset=utf-8"),
     "/console.css": ("console.css", "text/css; charset=utf-8"),
+    "/docs.js": ("docs.js", "text/javascript; charset=utf-8"),
+    "/docs.css": ("docs.css", "text/css; charset=utf-8"),
 }
+READ_ONLY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of a page that speaks to nobody."""
 
 
 def routes(contract: Contract, gateway: Gateway, store: Store) -> Routes:
@@ -35,10 +46,19 @@ def routes(contract: Contract, gateway: Gateway, store: Store) -> Routes:
     table.add("/readyz", ready)
     bundle = Response(200, {"Content-Type": "application/schema+json"}, contract.bundle_json)
     table.add("/schema/bundle.json", _fixed(bundle))
+    document: dict[str, Any] = json.loads(contract.bundle_json)
+    table.add("/asyncapi.json", _fixed(_json(asyncapi(document))))
+    table.add("/openapi.json", _fixed(_json(openapi(document))))
+    page = Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, protocol_page(document).encode())
+    table.add("/docs", _fixed(page))
     folder = files("tidegate") / "console"
-    for path, (name, content_type) in CONSOLE.items():
+    for path, (name, content_type) in FILES.items():
         table.add(path, _fixed(Response(200, {"Content-Type": content_type}, (folder / name).read_bytes())))
     return table
+
+
+def _json(document: dict[str, Any]) -> Response:
+    return Response(200, {"Content-Type": JSON}, json.dumps(document, ensure_ascii=False).encode())
 
 
 def _fixed(response: Response) -> Answer:

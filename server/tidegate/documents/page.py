@@ -1,0 +1,229 @@
+"""The protocol as one page to read: every message, resource, kind of room, type and code, with a table of contents.
+
+It is written once, at start. A script of the page's own narrows it down to what is searched for; without scripts it is
+all there.
+Invariant: the page asks nobody for anything but its own style sheet and script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.documents.examples import Examples, room_name
+from tidegate.documents.fields import Fields
+from tidegate.documents.html import Markup, anchor, element, joined, link, prose
+from tidegate.documents.openapi import openapi
+from tidegate.documents.sections import Group, access, description, example, keys, rules
+from tidegate.schema import (
+    PROTOCOL_VERSION,
+    Bundle,
+    Definition,
+    Resource,
+    RoomType,
+    Schemas,
+    contract_hash,
+    derive,
+    patterns,
+)
+from tidegate.schema import unbundle as schemas_of
+
+_INTRODUCTION = (
+    "Open a WebSocket at `/ws`. Each message is one JSON object in a text frame with a `type`; "
+    "the gateway speaks first, with `welcome`.",
+    "A request with a `ref` gets exactly one reply with that `ref`, or one `error` with it; without `ref` there is no "
+    "reply, only the effects. A request with a property that its schema does not have is refused; clients ignore types "
+    "and properties that they do not know.",
+)
+_LINKS = (
+    ("Console", "/"),
+    ("Schema bundle", "/schema/bundle.json"),
+    ("AsyncAPI", "/asyncapi.json"),
+    ("OpenAPI", "/openapi.json"),
+)
+
+
+def protocol_page(document: Bundle) -> str:
+    """The page of a bundle, as HTML."""
+    return _Page(document).html()
+
+
+class _Page:
+    """The parts of one page."""
+
+    def __init__(self, document: Bundle) -> None:
+        self._document = document
+        self._schemas: Schemas = schemas_of(document)
+        self._contract = contract_hash(document)
+        self._examples = Examples(self._schemas, self._contract)
+        self._anchors = {item.key: _anchor_of(item) for item in self._schemas.definitions}
+        self._fields = Fields(self._schemas.by_key, lambda key: self._anchors.get(key, ""))
+
+    def html(self) -> str:
+        groups = [
+            group
+            for group in (
+                self._requests(),
+                self._messages(),
+                self._resources(),
+                self._rooms(),
+                self._types(),
+                self._errors(),
+                self._closes(),
+                self._endpoints(),
+            )
+            if group.content
+        ]
+        version = f"version {PROTOCOL_VERSION}, contract {self._contract}"
+        header = element(
+            "header",
+            element("h1", link("Tidegate", "/"), " protocol"),
+            element("p", version, class_="version"),
+            element("nav", *(link(text, target) for text, target in _LINKS), aria_label="other documents"),
+        )
+        search = Markup(
+            '<label for="search">Search</label><input id="search" type="search" placeholder="Search, or press /"'
+            ' autocomplete="off" spellcheck="false"><output id="found" for="search" role="status"></output>'
+        )
+        contents = element("nav", search, *(group.contents() for group in groups), id="contents", aria_label="contents")
+        nothing = element("p", "Nothing on this page says that.", id="nothing", hidden="")
+        main = element("main", self._introduction(), *(group.html() for group in groups), nothing)
+        head = (
+            '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<meta name="color-scheme" content="light dark"><title>Tidegate protocol</title>'
+            '<link rel="icon" href="data:,"><link rel="stylesheet" href="/docs.css">'
+            '<script type="module" src="/docs.js"></script>'
+        )
+        body = element("body", header, element("div", contents, main, class_="columns"))
+        return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n{body}</html>\n'
+
+    def _introduction(self) -> Markup:
+        return element("div", *(element("p", prose(text)) for text in _INTRODUCTION), class_="introduction")
+
+    def _requests(self) -> Group:
+        group = Group("requests", "Requests", "What a client says. The protocol's own may all carry a `ref`.")
+        for name, item in self._schemas.client.items():
+            reply = item.schema.get("x-reply")
+            answer = joined((" → ", self._to_message(reply))) if reply else ""
+            group.add(
+                "request",
+                name,
+                *self._message(item),
+                label=element("small", joined(("reply", answer)) if reply else "no reply"),
+            )
+        return group
+
+    def _messages(self) -> Group:
+        group = Group("messages", "What the gateway says")
+        for name, item in self._schemas.server.items():
+            asked = [asker for asker, asking in self._schemas.client.items() if asking.schema.get("x-reply") == name]
+            links = joined((link(asker, f"#{anchor('request', asker)}") for asker in asked), ", ")
+            group.add("message", name, *self._message(item), label=element("small", "answers ", links) if asked else "")
+        return group
+
+    def _message(self, item: Definition) -> list[Markup]:
+        own = item.kind == "client" and not item.protocol
+        return [
+            description(item.schema),
+            access(item.schema.get("x-access", {})) if own else Markup(),
+            self._fields.table(item.schema),
+            example("Example", self._examples.message(item)),
+        ]
+
+    def _resources(self) -> Group:
+        group = Group("resources", "Resources", "The rows that the gateway shares.")
+        for name, resource in self._schemas.resources.items():
+            group.add("resource", name, *self._resource(resource), label=element("small", resource.title))
+        return group
+
+    def _resource(self, resource: Resource) -> Iterable[str]:
+        yield description(resource.schema)
+        yield access(resource.access)
+        yield element("h4", "Rows")
+        yield self._fields.table(resource.schema, ("Property", "Type", "Meaning"))
+        yield from keys(resource)
+        filters = derive.filter_schema(resource)
+        yield element("h4", "Filters")
+        yield element("p", "Equality: a row matches when every given property has the given value.")
+        yield self._fields.table({"properties": filters["properties"], "required": list(filters["properties"])})
+        sortable = derive.sort_schema(resource)["items"]["properties"]["field"]["enum"]
+        yield element("p", "Sorted by: ", joined((element("code", name) for name in sortable), ", "))
+        yield example("A row", self._examples.row(resource))
+        subscribe = {"type": "subscribe", "resource": resource.name, "filters": self._examples.filters(resource)}
+        yield example("Subscribe", {**subscribe, "snapshot": True, "ref": 1})
+        created = self._examples.created(resource)
+        if created is not None:
+            yield example("Create", {"type": "create", "resource": resource.name, "data": created, "ref": 2})
+
+    def _rooms(self) -> Group:
+        group = Group("rooms", "Kinds of rooms", "The pattern that covers a room's name says which kind it is.")
+        for pattern, room in sorted(self._schemas.rooms.items(), key=lambda entry: entry[0] == patterns.OPEN):
+            group.add("room", pattern, *self._room(room), label=element("small", room.title))
+        return group
+
+    def _room(self, room: RoomType) -> Iterable[str]:
+        yield description(room.schema)
+        yield access(room.access)
+        yield element("p", rules(room))
+        yield element("h4", "What may be said")
+        yield self._fields.table(room.schema) if room.schema.get("properties") else self._fields.plain(room.schema)
+        said = self._examples.value(room.schema)
+        if said is not None:
+            message = {"type": "message", "room": room_name(room.pattern), "data": said, "ref": 1}
+            yield example("Example", message)
+
+    def _types(self) -> Group:
+        group = Group("types", "Types", "Values that several messages share.")
+        for item in self._schemas.definitions:
+            if self._anchors[item.key].startswith("type-"):
+                properties = item.schema.get("properties")
+                shown = self._fields.table(item.schema) if properties else self._fields.plain(item.schema)
+                name = self._anchors[item.key].removeprefix("type-")
+                group.add("type", name, description(item.schema), shown)
+        return group
+
+    def _errors(self) -> Group:
+        group = Group("errors", "Error codes", "A request failed; the connection lives.")
+        heads = ("Code", "Meaning", "Temporary", "What to do")
+        rows = (
+            (name, [prose(entry["meaning"]), "yes" if entry["temporary"] else "no", prose(entry["action"])])
+            for name, entry in self._schemas.errors.items()
+        )
+        group.add_table("error", heads, rows)
+        return group
+
+    def _closes(self) -> Group:
+        group = Group("closes", "Close codes", "The connection ended. The last column says whether to come back.")
+        heads = ("Code", "Name", "Meaning", "Reconnect")
+        rows = (
+            (number, [element("code", entry["name"]), prose(entry["meaning"]), entry["reconnect"]])
+            for number, entry in self._schemas.closes.items()
+        )
+        group.add_table("close", heads, rows)
+        return group
+
+    def _endpoints(self) -> Group:
+        group = Group("http", "HTTP", "What is answered beside the WebSocket.")
+        rows = (
+            (path, [prose(methods["get"]["summary"]), ", ".join(methods["get"]["responses"])])
+            for path, methods in openapi(self._document)["paths"].items()
+        )
+        group.add_table("http", ("Path", "Meaning", "Status"), rows)
+        return group
+
+    def _to_message(self, name: str) -> Markup:
+        return link(name, f"#{anchor('message', name)}")
+
+
+def _anchor_of(item: Definition) -> str:
+    """Where a definition stands: messages, rows and rooms in their own parts, all others among the types."""
+    if item.is_file:
+        match item.kind:
+            case "client":
+                return anchor("request", item.message_type or "")
+            case "server":
+                return anchor("message", item.message_type or "")
+            case "resources":
+                return anchor("resource", item.name)
+            case "rooms":
+                return anchor("room", item.schema["x-room"]["pattern"])
+    return anchor("type", item.key)

@@ -1,0 +1,88 @@
+"""What the sections of the page are made of: groups of entries, and the lines that entries share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tidegate.documents.html import Markup, anchor, code, element, joined, json_block, link, prose, row, table
+from tidegate.schema import Resource, RoomType
+
+
+class Group:
+    """A part of the page: its entries, and its part of the table of contents."""
+
+    def __init__(self, id: str, title: str, about: str = "") -> None:
+        self.id, self.title, self.about = id, title, about
+        self.names: list[tuple[str, str]] = []
+        """(anchor, name) of what is in it."""
+        self.content: list[Markup] = []
+
+    def add(self, kind: str, name: str, *content: str, label: str = "", more: str = "") -> None:
+        """A section on `name`."""
+        id = anchor(kind, name)
+        self.names.append((id, name))
+        heading = element("h3", link(name, f"#{id}"), " " if label else "", label, more)
+        self.content.append(element("section", heading, *content, id=id, class_="entry"))
+
+    def add_table(self, kind: str, heads: Iterable[str], rows: Iterable[tuple[str, list[str]]]) -> None:
+        """A table with an entry a row; the first cell is its name."""
+        made = []
+        for name, cells in rows:
+            id = anchor(kind, name)
+            self.names.append((id, name))
+            made.append(row(link(name, f"#{id}"), *cells, id=id, class_="entry"))
+        self.content.append(table(heads, made))
+
+    def html(self) -> Markup:
+        about = element("p", prose(self.about)) if self.about else ""
+        return element("section", element("h2", self.title), about, *self.content, id=self.id, class_="group")
+
+    def contents(self) -> Markup:
+        items = (element("li", link(name, f"#{id}")) for id, name in self.names)
+        return element("section", element("h2", link(self.title, f"#{self.id}")), element("ul", *items))
+
+
+def description(schema: dict[str, Any]) -> Markup:
+    text = schema.get("description")
+    return element("p", prose(text)) if text else Markup()
+
+
+def example(title: str, value: Any) -> Markup:
+    if value is None:
+        return Markup()
+    return element("figure", element("figcaption", title), json_block(value))
+
+
+def access(rules: dict[str, Any]) -> Markup:
+    """Who may do what; what is not named is denied."""
+    if not rules:
+        return element("p", "Nobody may use it: it has no access rules.", class_="access")
+    said = (joined((element("b", action), " ", _who(rule))) for action, rule in rules.items())
+    return element("p", joined(said, " · "), class_="access")
+
+
+def _who(rule: Any) -> Markup:
+    if isinstance(rule, dict):
+        return joined(("where ", code(rule["where"])))
+    return joined((f"role {rule.removeprefix('role:')}" if rule.startswith("role:") else rule,))
+
+
+def keys(resource: Resource) -> Iterable[Markup]:
+    def names(parts: Iterable[str]) -> Markup:
+        return joined((element("code", part) for part in parts), " with ")
+
+    said = [joined(("Key: ", names(resource.key)))]
+    said += [joined(("Unique: ", names(unique))) for unique in resource.unique]
+    for name, (target, prop) in resource.references.items():
+        there = link(f"{target}.{prop}", f"#{anchor('resource', target)}")
+        said.append(joined((element("code", name), " refers to ", there)))
+    yield element("p", joined(said, " · "))
+
+
+def rules(room: RoomType) -> str:
+    history = room.history
+    kept = f"Keeps {history.size} messages for {history.ttl:g} seconds" if history.size else "Keeps no history"
+    lasting = ", through a restart" if history.durable else ""
+    presence = "members see who is present" if room.presence else "no presence"
+    return f"{kept}{lasting}; {presence}; slow members: {room.slow.replace('_', ' ')}."

@@ -6,22 +6,17 @@ there the body's schema says what the application's schemas say. The bodies are 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.schema import Resource, RoomType, Schemas, derive, patterns
+from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, patterns
 
 JsonSchema = dict[str, Any]
 COMPONENTS = "#/components/schemas/"
-ANYTHING: JsonSchema = {
-    "anyOf": [
-        {"type": ["string", "boolean", "null"]},
-        {"type": "number", "minimum": -1e9, "maximum": 1e9},
-        {"type": "array", "items": {"type": ["string", "integer", "null"], "minimum": -9, "maximum": 9}, "maxItems": 3},
-        {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}, "maxProperties": 3},
-    ]
-}
-"""Stands for `{}`, which allows numbers and depths that a gateway refuses everywhere."""
+VISIBLE = r"[^\u0000-\u001f\u007f-\u009f]*"
+"""What `*` in the pattern of a room's name stands for (types/room_name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +31,12 @@ class Operation:
     """The pattern of the rooms."""
 
 
+Links = Callable[[Operation], dict[str, Any]]
+"""The OpenAPI links of an operation's good answer."""
+
+
 def operations(schemas: Schemas) -> dict[str, Operation]:
-    """Every operation of the document, by path."""
+    """Every operation, by path."""
     found: list[Operation] = []
     for kind, item in schemas.client.items():
         reply = item.schema.get("x-reply")
@@ -52,14 +51,24 @@ def operations(schemas: Schemas) -> dict[str, Operation]:
     return {operation.path: operation for operation in found}
 
 
-def openapi(schemas: Schemas, keys: dict[str, list[Any]]) -> dict[str, Any]:
-    """The document. `keys` are keys of rows that exist, by resource, so that some references lead somewhere."""
+def exact_operations(schemas: Schemas) -> dict[str, Operation]:
+    """The operations whose bodies' schemas say everything: of what can be about rows or rooms, those that say which."""
+    found = operations(schemas)
+    wide = {item.type for item in found.values() if item.resource or item.room}
+    return {path: item for path, item in found.items() if item.resource or item.room or item.type not in wide}
+
+
+def openapi(schemas: Schemas, keys: dict[str, list[Any]], links: Links | None = None) -> dict[str, Any]:
+    """The document. `keys` are keys of rows that exist, by resource, so that some references lead somewhere.
+
+    With `links`, which tell what may follow the good answer of an operation, it has the exact operations alone, and
+    requests about rows name one row, not several.
+    """
+    chosen = operations(schemas) if links is None else exact_operations(schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Messages as HTTP requests", "version": "1"},
-        "paths": {
-            operation.path: {"post": _post(operation, schemas, keys)} for operation in operations(schemas).values()
-        },
+        "paths": {operation.path: {"post": _post(operation, schemas, keys, links)} for operation in chosen.values()},
         "components": {
             "schemas": {key: _turned(schema) for key, schema in schemas.by_key.items()},
             "responses": {"Refused": _response("It is refused.", {"$ref": f"{COMPONENTS}ErrorMessage"})},
@@ -79,26 +88,42 @@ def body_schema(operation: Operation, schemas: Schemas, keys: dict[str, list[Any
         if operation.type == "unsubscribe":
             schema["properties"] = {word: sub for word, sub in schema["properties"].items() if word != "subscription"}
             schema.pop("oneOf")
-    if operation.type == "message" and schema["properties"]["data"].keys() <= {"description"}:
-        schema["properties"]["data"] = ANYTHING
     return schema
 
 
-def _post(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]]) -> dict[str, Any]:
+def _post(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], links: Links | None) -> dict[str, Any]:
     item = schemas.client[operation.type]
-    body = _turned(body_schema(operation, schemas, keys))
+    body = body_schema(operation, schemas, keys)
+    if links is not None and operation.resource:
+        body = _about_one(body)
+    following = links(operation) if links is not None else {}
     nothing = {"204": {"description": "It is done; there is nothing to say."}}
     answer = schemas.server.get(operation.reply or "")
     return {
         "operationId": operation.path.strip("/").replace("/", "_"),
         "summary": item.schema.get("description", operation.type),
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _turned(body)}}},
         "responses": {
-            **({"200": _response("It is done.", {"$ref": COMPONENTS + answer.key})} if answer else nothing),
+            **({"200": {**_response("It is done.", _reply(answer)), "links": following}} if answer else nothing),
             **{str(status): {"$ref": "#/components/responses/Refused"} for status in (400, 401, 403, 404, 405, 409)},
             **{str(status): {"$ref": "#/components/responses/Refused"} for status in (413, 415, 429)},
         },
     }
+
+
+def _about_one(body: JsonSchema) -> JsonSchema:
+    """The body of a request about rows, which then names one by `id`, or has the data of one."""
+    properties = {name: schema for name, schema in body["properties"].items() if name != "ids"}
+    if "anyOf" in properties.get("data", ()):
+        properties["data"] = properties["data"]["anyOf"][0]
+    if "ids" not in body["properties"]:
+        return {**body, "properties": properties}
+    single = {word: value for word, value in body.items() if word != "oneOf"}
+    return {**single, "properties": properties, "required": [*body["required"], "id"]}
+
+
+def _reply(answer: Definition) -> JsonSchema:
+    return {"$ref": COMPONENTS + answer.key}
 
 
 def _response(description: str, schema: JsonSchema) -> dict[str, Any]:
@@ -110,13 +135,20 @@ def _about_room(operation: Operation, schemas: Schemas) -> dict[str, JsonSchema]
         return {}
     room: RoomType = schemas.rooms[operation.room]
     said = {word: value for word, value in room.schema.items() if word not in {"title"} and not word.startswith("x-")}
-    return {"room": _room_name(operation.room), "data": said}
+    return {"room": _room_name(operation.room, schemas), "data": said}
 
 
-def _room_name(pattern: str) -> JsonSchema:
+def _room_name(pattern: str, schemas: Schemas) -> JsonSchema:
+    """Names that fit `pattern` and no more specific one. A few come often, so that rooms are met again."""
+    often = [name for name in (pattern.replace("*", part) for part in ("1", "lobby", "é~/")) if name]
+    name: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": _expression(pattern)}
     if pattern == patterns.OPEN:
-        return {"enum": ["a", "lobby", "ünïcödé", "x" * 128]}
-    return {"enum": [pattern.replace("*", part) for part in ("1", "lobby", "", "-*", "é")]}
+        name["not"] = {"anyOf": [{"pattern": _expression(other)} for other in schemas.rooms if other != pattern]}
+    return {"anyOf": [{"enum": often}, name]}
+
+
+def _expression(pattern: str) -> str:
+    return f"^{VISIBLE.join(re.escape(part) for part in pattern.split('*'))}$"
 
 
 def _about_rows(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]]) -> dict[str, JsonSchema]:

@@ -84,10 +84,8 @@ class Oracle:
 
     def room_schema(self, name: str) -> dict[str, Any] | None:
         """The schema of what may be said in the room `name`: that of the most specific pattern."""
-        fitting = [pattern for pattern in self.schemas.rooms if patterns.compiled(pattern).fullmatch(name)]
-        if not fitting:
-            return None
-        return self.schemas.rooms[max(fitting, key=lambda pattern: (pattern != "*", len(pattern)))].schema
+        pattern = pattern_of(name, self.schemas)
+        return None if pattern is None else self.schemas.rooms[pattern].schema
 
     def errors(self, schema: dict[str, Any], value: Any, place: str = "", doubt: bool = False) -> Iterator[Any]:
         """(pointer, keyword) of everything that is wrong with `value`, inside alternatives too."""
@@ -162,6 +160,12 @@ class Oracle:
                 yield f"a row of {resource} has {name!r}, which nobody asked for"
             elif value is not None or not prop.column_nullable:
                 yield from (f"{resource}.{name}{place}: {word}" for place, word in self.errors(prop.schema, value))
+
+
+def pattern_of(room: str, schemas: Schemas) -> str | None:
+    """The pattern that the room's rules come from: `*` gives way to all others, and they do not overlap."""
+    fitting = [pattern for pattern in schemas.rooms if patterns.compiled(pattern).fullmatch(room)]
+    return max(fitting, key=lambda pattern: pattern != patterns.OPEN) if fitting else None
 
 
 def parse(payload: bytes) -> Any:

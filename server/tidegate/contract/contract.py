@@ -119,17 +119,17 @@ class Contract:
             return _refusal(found)
         untold = ""
         for place, validator, value in [] if kind.parts is None else kind.parts(message):
-            told = self._told(place, validator, value)
+            told = self._told(kind, place, validator, value)
             if not told and not validator.is_valid(value):
                 untold = place
             found += told
         return _refusal(found, untold)
 
-    def _told(self, place: str, validator: Validator, value: Any) -> list[Violation]:
-        """What is wrong with one part. A list's schema says nothing but what its items are, so each is told by itself:
-        that way the thousandth row can be told without the others.
+    def _told(self, kind: _Kind, place: str, validator: Validator, value: Any) -> list[Violation]:
+        """What is wrong with one part. Of a list of rows or keys the schema says nothing but what its items are, so
+        each is told by itself: that way the thousandth row can be told without the others.
         """
-        if type(value) is not list:
+        if not kind.rows or type(value) is not list:  # what is said in a room may be a list with rules of its own
             return violations(validator, value, place, self._names)
         found: list[Violation] = []
         for index, item in enumerate(value):

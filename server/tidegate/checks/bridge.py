@@ -1,0 +1,133 @@
+"""HTTP in, WebSocket out: a WSGI application with one POST address a kind of message, for tools that speak only HTTP.
+
+`POST /join` says its body on the one WebSocket and answers with what the gateway answers; errors become statuses. It
+adds a `ref` where there is none, and refuses by itself only a body that is about something else than the address.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tidegate.checks.document import Operation, exact_operations
+from tidegate.checks.line import Line
+from tidegate.checks.oracle import pattern_of
+from tidegate.schema import Schemas
+
+Message = dict[str, Any]
+Environment = dict[str, Any]
+StartResponse = Callable[..., Any]
+Answer = tuple[int, dict[str, str], Any]
+
+STATUS = {
+    "unauthenticated": 401,
+    "forbidden": 403,
+    **dict.fromkeys(("not_found", "unknown_room", "unknown_resource"), 404),
+    **dict.fromkeys(("not_joined", "conflict", "limit_reached"), 409),
+    "too_large": 413,
+    "rate_limited": 429,
+    "internal": 500,
+    "unavailable": 503,
+}
+"""The status of each error code; all others are 400."""
+REASONS = {
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+
+class Bridge:
+    """The application. It serves `document` at /openapi.json."""
+
+    def __init__(self, line: Line, schemas: Schemas, document: dict[str, Any]) -> None:
+        self._line = line
+        self._schemas = schemas
+        self._document = document
+        self._operations = exact_operations(schemas)
+        self._turn = threading.Lock()
+        self._refs = 0
+
+    def __call__(self, environ: Environment, start_response: StartResponse) -> Iterable[bytes]:
+        status, headers, content = self._answer(environ)
+        body = b"" if content is None else json.dumps(content).encode()
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        headers = {**headers, **kind, "Content-Length": str(len(body))}
+        start_response(f"{status} {REASONS[status]}", list(headers.items()))
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, environ: Environment) -> Answer:
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        if path == "/openapi.json":
+            if method != "GET":
+                return 405, {"Allow": "GET"}, _refusal("invalid_json", "only GET is answered here")
+            return 200, {}, self._document
+        operation = self._operations.get(path)
+        if operation is None:
+            return 404, {}, _refusal("not_found", "no kind of message has this address")
+        if method != "POST":
+            return 405, {"Allow": "POST"}, _refusal("invalid_json", "only POST is answered here")
+        if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
+            return 415, {}, _refusal("invalid_json", "a message is application/json")
+        with self._turn:
+            return self._say(operation, environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+    def _say(self, operation: Operation, body: bytes) -> Answer:
+        message = _read(body)
+        own_ref = isinstance(message, dict) and "ref" not in message
+        if isinstance(message, dict):
+            if (elsewhere := next(self._elsewhere(operation, message), None)) is not None:
+                return 400, {}, elsewhere
+            if own_ref:
+                self._refs += 1
+                body = json.dumps({**message, "ref": f"bridge-{self._refs}"}).encode()
+        exchange = self._line.exchange(body)
+        if exchange.closed is not None:
+            return 502, {}, _refusal("internal", f"the connection ended: {exchange.closed}"[:200])
+        if exchange.reply is None:
+            return 504, {}, _refusal("internal", "no reply in time")
+        reply = {name: value for name, value in exchange.reply.items() if name != "ref" or not own_ref}
+        return _status(reply), {}, reply
+
+    def _elsewhere(self, operation: Operation, message: Message) -> Iterator[Message]:
+        """Refusals of a message that is about something else than the address it was sent to."""
+        for name, expected in (("type", operation.type), ("resource", operation.resource)):
+            if expected is not None and isinstance(message.get(name), str) and message[name] != expected:
+                yield _refusal("invalid_message", f"this address is for the {name} {expected}", f"/{name}")
+        room = message.get("room")
+        if operation.room and isinstance(room, str) and pattern_of(room, self._schemas) != operation.room:
+            yield _refusal("invalid_message", f"this address is for rooms {operation.room}", "/room")
+
+
+def _status(reply: Message) -> int:
+    """A refusal that names no keyword is not the schema's: NUL, numbers and depths that are refused everywhere."""
+    if reply["type"] != "error":
+        return 200
+    general = reply["code"] in {"invalid_message", "invalid_data"} and "keyword" not in reply
+    return 409 if general else STATUS.get(reply["code"], 400)
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refusal(code: str, text: str, pointer: str | None = None) -> Message:
+    place = {} if pointer is None else {"pointer": pointer}
+    return {"type": "error", "code": code, "message": text, "temporary": False, **place}

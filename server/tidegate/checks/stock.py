@@ -1,0 +1,91 @@
+"""Schemathesis' own run, its stock checks and its state machine, through the bridge.
+
+What it calls a failure is one: the document says exactly what the gateway takes, and each answer has its status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core import NotSet
+from schemathesis.engine import Status, events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+
+from tidegate.checks.bridge import Bridge
+
+STEPS_A_ROUND = 5
+"""Cases of one operation, or walks of the state machine, before it is something else's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A check that failed."""
+
+    check: str
+    address: str
+    body: str
+    text: str
+
+
+@dataclass(slots=True)
+class StockTally:
+    """The numbers of a run. `steps` are cases by phase, `followed` the links that were walked, by name."""
+
+    steps: dict[str, int] = field(default_factory=dict)
+    followed: dict[str, int] = field(default_factory=dict)
+    checks: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """What kept Schemathesis itself from running."""
+
+
+def run(
+    bridge: Bridge,
+    budget: float,
+    start: int,
+    phases: tuple[str, ...] = ("coverage", "fuzzing", "stateful"),
+    progress: Callable[[str], None] = lambda text: None,
+) -> StockTally:
+    """Run until `budget` seconds are over; Schemathesis has done each of `phases` at least in part by then."""
+    config = SchemathesisConfig(max_time=max(1, round(budget)), seed=start)
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", bridge, config=config)
+    schema.config.generation.update(modes=list(GenerationMode), max_examples=STEPS_A_ROUND, database="none")
+    schema.config.phases.update(phases=list(phases))
+    tally = StockTally()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            _count(tally, event.phase.value, event.recorder)
+        elif isinstance(event, events.NonFatalError):
+            tally.errors.append(f"{event.label}: {event.info.message}")
+        elif isinstance(event, events.FatalError):
+            tally.errors.append(repr(event.exception))
+        elif isinstance(event, events.PhaseFinished) and event.phase.name.value in tally.steps:
+            progress(f"{event.phase.name.value}: {tally.steps[event.phase.name.value]} steps")
+    return tally
+
+
+def _count(tally: StockTally, phase: str, recorder: ScenarioRecorder) -> None:
+    tally.steps[phase] = tally.steps.get(phase, 0) + len(recorder.cases)
+    for node in recorder.cases.values():
+        if node.transition is not None and node.is_transition_applied:
+            name = node.transition.id
+            tally.followed[name] = tally.followed.get(name, 0) + 1
+    for case_id, checks in recorder.checks.items():
+        for check in checks:
+            tally.checks[check.name] = tally.checks.get(check.name, 0) + 1
+            if check.status == Status.FAILURE and check.failure_info is not None:
+                case = recorder.cases[case_id].value
+                text = " ".join(str(check.failure_info.failure).split())
+                tally.failures.append(Failure(check.name, f"{case.method} {case.path}", _shown(case.body), text))
+
+
+def _shown(body: Any) -> str:
+    if isinstance(body, NotSet):
+        return ""
+    return repr(body) if isinstance(body, bytes) else json.dumps(body)

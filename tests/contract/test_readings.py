@@ -1,0 +1,52 @@
+"""Refusals and replies that the generated messages of the contract check found wrong once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate import schema
+from tidegate.contract import Contract
+from tidegate.core.errors import Refused
+
+CONTRACT = Contract(schema.bundle(schema.load(Path(__file__).parents[2] / "schema")))
+
+
+def refusal(message: dict[str, Any], contract: Contract = CONTRACT) -> Refused:
+    with pytest.raises(Refused) as caught:
+        contract.decode(json.dumps(message).encode())
+    return caught.value
+
+
+@pytest.mark.parametrize("ref", [668.0, -0.0, 2.0**53 - 1])
+def test_a_refusal_carries_a_ref_that_is_an_integer_with_a_fraction_of_zero(ref: float) -> None:
+    assert refusal({"type": "join", "ref": ref}).ref == int(ref)
+
+
+@pytest.mark.parametrize("ref", [0.5, 1e300, -(2.0**53)])
+def test_a_refusal_carries_no_ref_that_is_no_exact_integer(ref: float) -> None:
+    assert refusal({"type": "join", "ref": ref}).ref is None
+
+
+def test_a_list_that_is_said_where_an_object_should_be_is_refused_as_a_whole() -> None:
+    refused = refusal({"type": "message", "room": "chat-1", "data": [None]})
+    assert (refused.pointer, refused.keyword) == ("/data", "type")
+    assert [(told.pointer, told.keyword) for told in refused.errors] == [("/data", "type")]
+
+
+def test_rules_of_a_list_that_is_said_are_told_of_the_list(tmp_path: Path) -> None:
+    (tmp_path / "rooms").mkdir()
+    room = {"title": "Pair", "x-room": {"pattern": "pair"}, "x-access": {"send": "anyone"}, "type": "array"}
+    room |= {"minItems": 2, "items": {"type": "integer"}, "uniqueItems": True}
+    (tmp_path / "rooms" / "pair.schema.json").write_text(json.dumps(room))
+    contract = Contract(schema.bundle(schema.load(tmp_path)))
+    for data, pointer, keyword in (
+        ([1], "/data", "minItems"),
+        ([1, 1], "/data", "uniqueItems"),
+        ([1, "a"], "/data/1", "type"),
+    ):
+        refused = refusal({"type": "message", "room": "pair", "data": data}, contract)
+        assert [(told.pointer, told.keyword) for told in refused.errors] == [(pointer, keyword)]

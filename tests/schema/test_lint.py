@@ -108,8 +108,8 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
     "bad regular expression": (
         user(properties={"id": {"type": "integer"}, "name": {"pattern": "("}}),
         USERS_FILE,
-        "",
-        "(",
+        "/properties/name/pattern",
+        "no regular expression",
     ),
     "reference to nothing": (
         user(properties={"id": {"type": "integer"}, "name": {"$ref": "../types/nmae.schema.json"}}),

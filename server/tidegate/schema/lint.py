@@ -1,7 +1,7 @@
 """Every reason why a schema folder cannot be used, with file and JSON pointer, all of them at once.
 
-It checks the schemas as schemas, titles, annotations, messages, rooms and resources. What a folder inherits from the
-protocol is not checked again.
+It checks the schemas as schemas, titles, annotations, messages, rooms, resources, and what checking them costs. What a
+folder inherits from the protocol is not checked again.
 Invariant: schemas without problems can be bundled, compiled, generated from, and served.
 """
 
@@ -18,9 +18,12 @@ from jsonschema_rs import Draft202012Validator, Registry, Validator
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.lint_annotations import Annotations
+from tidegate.schema.lint_costs import cost_problems
+from tidegate.schema.lint_recursion import recursion_problems
 from tidegate.schema.lint_resources import MODULE_NAMES, resource_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
+from tidegate.schema.regex import LINEAR
 from tidegate.schema.walk import pointer, subschemas
 
 KEYWORDS = frozenset({
@@ -50,6 +53,8 @@ def lint(schemas: Schemas) -> list[Problem]:
     found |= set(_message_problems(schemas, own))
     found |= set(_room_problems(own))
     found |= set(resource_problems(schemas, own))
+    found |= set(cost_problems(schemas, own))
+    found |= set(recursion_problems(schemas, own))
     if not found:
         found |= set(_compile_problems(schemas, own))
     return sorted(found)
@@ -114,12 +119,14 @@ def _room_problems(own: list[Definition]) -> Iterator[Problem]:
 
 
 def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
-    """What only a compiler notices, such as a pattern that is no regular expression."""
+    """What only a compiler notices."""
     uri = "tidegate:lint"
     registry = Registry([(uri, {"$schema": DIALECT, "$id": uri, "$defs": schemas.by_key})])
     for item in own:
         try:
-            Draft202012Validator({"$ref": f"{uri}#/$defs/{item.key}"}, registry=registry, offline=True)
+            Draft202012Validator(
+                {"$ref": f"{uri}#/$defs/{item.key}"}, registry=registry, offline=True, pattern_options=LINEAR
+            )
         except ValueError as error:
             yield _at(item, "", str(error).splitlines()[0])
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
-SIZE = 256 * 1024
-"""Bytes of a compiled pattern, at most. `^.{1,200}$` takes about 100 kB of them, for `.` is all of Unicode."""
 SMALL = 32 * 1024
-"""Bytes of a compiled pattern that may be tried on text of any length; beyond, `maxLength` has to bound the text."""
+"""Bytes of a compiled pattern that may be tried on a text of any length."""
+LARGEST = 8 * 1024 * 1024
+"""Bytes of a compiled pattern, at most: `^[\\p{L} ]{1,50}$` takes 4 MiB, for there are many letters."""
 
-LINEAR = RegexOptions(size_limit=SIZE)
+LINEAR = RegexOptions(size_limit=LARGEST)
 
 
 def fits(pattern: str, size: int) -> bool:
@@ -24,6 +24,16 @@ def fits(pattern: str, size: int) -> bool:
     except ValueError:
         return False
     return True
+
+
+def size_of(pattern: str) -> int | None:
+    """Bytes of `pattern` when compiled, rounded up to a power of two; None if the linear engine does not take it."""
+    size = SMALL
+    while size <= LARGEST:
+        if fits(pattern, size):
+            return size
+        size *= 2
+    return None
 
 
 def is_regex(pattern: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from tests.schema.test_lint import problems, sound, write
 from tidegate import schema
 from tidegate.contract import Contract
+from tidegate.contract.compiled import Compiler
 from tidegate.core.errors import Refused
 from tidegate.schema.lint_costs import WORK
 from tidegate.schema.regex import fits, size_of

@@ -7,6 +7,7 @@ are valid. A message that is answered wrongly is cut down until nothing more can
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ ROWS_KEPT = 200
 """Rows that are created before some are deleted again, so that answers stay short."""
 ROUND = 12
 """Random cases of one operation and mode before the next one's turn."""
+COVERAGE_SHARE = 2 / 3
 SHRINKING_S = 5.0
 
 
@@ -70,21 +72,30 @@ class Campaign:
         self._judge = judge
         self._start = start
         self._created = 0
-        document = schemathesis.openapi.from_dict(openapi(schemas, self._keys()))
+        document = schemathesis.openapi.from_dict(openapi(schemas, existing_keys(line, schemas)))
         document.config.generation.update(modes=list(GenerationMode))
         found: list[Any] = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
         self._operations = [operation for operation in found if operation.path.startswith(only)]
+        random.Random(start).shuffle(self._operations)  # noqa: S311  # an order, no secret
         self._document = document
 
     def run(self, budget: float, progress: Callable[[str], None] = lambda text: None) -> Tally:
-        """All coverage cases, then random ones until `budget` seconds are over or something was wrong."""
-        deadline = time.monotonic() + budget
-        for operation in self._operations:
+        """Coverage cases, then random ones, until `budget` seconds are over or something was wrong.
+
+        A budget that is too short for all coverage cases leaves a third of it for the random ones.
+        """
+        begun = time.monotonic()
+        deadline = begun + budget
+        for done, operation in enumerate(self._operations, 1):
             for case in self._coverage(operation):
                 self._try(operation.path, case)
-                if self.tally.violations:
-                    return self.tally
-        progress(f"coverage: {self.tally.cases} cases of {len(self._operations)} operations")
+                if self.tally.violations or time.monotonic() > begun + budget * COVERAGE_SHARE:
+                    break
+            else:
+                if done % 10 == 0 or done == len(self._operations):
+                    progress(f"coverage: {done} of {len(self._operations)} operations, {self.tally.cases} cases")
+                continue
+            break
         turn = self._start
         while not self.tally.violations and time.monotonic() < deadline:
             for operation in self._operations:
@@ -172,13 +183,14 @@ class Campaign:
             if keys:
                 self._line.ask({"type": "delete", "resource": resource.name, "ids": keys})
 
-    def _keys(self) -> dict[str, list[Any]]:
-        """Keys of rows that exist."""
-        found: dict[str, list[Any]] = {}
-        for name, resource in self._schemas.resources.items():
-            answer = self._line.ask({"type": "list", "resource": name, "limit": 20})
-            found[name] = [_key(row, resource.key) for row in answer.get("rows", ())]
-        return found
+
+def existing_keys(line: Line, schemas: Schemas) -> dict[str, list[Any]]:
+    """Keys of rows that exist, by resource."""
+    found: dict[str, list[Any]] = {}
+    for name, resource in schemas.resources.items():
+        answer = line.ask({"type": "list", "resource": name, "limit": 20})
+        found[name] = [_key(row, resource.key) for row in answer.get("rows", ())]
+    return found
 
 
 def _key(row: dict[str, Any], key: tuple[str, ...]) -> Any:

@@ -47,7 +47,7 @@ class Judge:
         if exchange.reply is not None and exchange.reply["type"] == "error":
             yield from self._refusal(verdict, exchange.reply)
         elif not verdict.accepted:
-            yield f"accepted, but {_said(verdict.faults)}"
+            yield f"accepted, but {_said(verdict)}"
         elif ref is not None:
             yield from self._reply(verdict.message or {}, exchange.reply or {})
 
@@ -71,24 +71,25 @@ class Judge:
         code, pointer, keyword = error["code"], error.get("pointer", ""), error.get("keyword")
         if code in NEVER:
             yield f"the answer is {code}: {error['message']}"
-        elif verdict.accepted and not self._may_refuse(verdict, error):
-            yield f"refused ({code} at {pointer or '/'}: {error['message']}), but the schema allows it"
-        elif not verdict.accepted:
-            if code not in OF_THE_CONTRACT:
-                yield f"the answer is {code}, but {_said(verdict.faults)}"
-            elif not any(_fits(fault, code, pointer, keyword) for fault in verdict.faults):
-                yield f"refused as {code} {keyword} at {pointer or '/'}, but {_said(verdict.faults)}"
-            for told in error.get("errors", ()):
-                if not any(_fits(fault, None, told["pointer"], told["keyword"]) for fault in verdict.faults):
-                    yield f"`errors` tells {told['keyword']} at {told['pointer'] or '/'}, but {_said(verdict.faults)}"
+        elif code not in OF_THE_CONTRACT:
+            if not verdict.accepted:
+                yield f"the answer is {code}, but {_said(verdict)}"
+        elif not (self._tells(verdict, code, pointer, keyword) or self._nobody_answers(verdict, code)):
+            yield f"refused as {code} ({keyword} at {pointer or '/'}: {error['message']}), but {_said(verdict)}"
+        for told in error.get("errors", ()):
+            if not self._tells(verdict, None, told["pointer"], told["keyword"]):
+                yield f"`errors` tells {told['keyword']} at {told['pointer'] or '/'}, but {_said(verdict)}"
 
-    def _may_refuse(self, verdict: Verdict, error: Message) -> bool:
-        code, pointer = error["code"], error.get("pointer", "")
-        if code == "unknown_type":  # there is a schema, and nobody to answer
-            return not self._handlers and not self._oracle.schemas.client[(verdict.message or {})["type"]].protocol
-        if code in OF_THE_CONTRACT:
-            return any(_fits(doubt, code, pointer, error.get("keyword")) for doubt in verdict.doubts)
-        return True
+    def _tells(self, verdict: Verdict, code: str | None, pointer: str, keyword: str | None) -> bool:
+        """Whether a refusal, or one of its `errors`, is of something that is wrong."""
+        return any(_fits(fault, code, pointer, keyword) for fault in verdict.faults) or any(
+            _fits(doubt, code, pointer, keyword) for doubt in self._oracle.doubts(verdict.message or {})
+        )
+
+    def _nobody_answers(self, verdict: Verdict, code: str) -> bool:
+        """There is a schema for the message, and no handler."""
+        own = verdict.accepted and not self._oracle.schemas.client[(verdict.message or {})["type"]].protocol
+        return own and code == "unknown_type" and not self._handlers
 
     def _reply(self, message: Message, reply: Message) -> Iterator[str]:
         expected = self._oracle.schemas.client[message["type"]].schema.get("x-reply")
@@ -110,6 +111,8 @@ def _fits(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> 
     return same and (keyword is None or fault.keyword is None or keyword == fault.keyword)
 
 
-def _said(faults: tuple[Fault, ...]) -> str:
-    told = [f"{fault.keyword or fault.code} at {fault.pointer or '/'}" for fault in faults[:5]]
-    return f"the schema says: {', '.join(told)}{' ...' if len(faults) > 5 else ''}"
+def _said(verdict: Verdict) -> str:
+    if verdict.accepted:
+        return "the schema allows it"
+    told = [f"{fault.keyword or fault.code} at {fault.pointer or '/'}" for fault in verdict.faults[:5]]
+    return f"the schema says: {', '.join(told)}{' ...' if len(verdict.faults) > 5 else ''}"

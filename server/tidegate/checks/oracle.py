@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import FormatError, ValidationError
 from jsonschema.validators import extend
 
-from tidegate.checks.row_rules import RowRules
+from tidegate.checks.row_rules import Part, RowRules
 from tidegate.schema import Schemas, patterns
 
 Message = dict[str, Any]
@@ -38,10 +38,9 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`faults`: everything that is wrong; the refusal names one of them. `doubts`: what may be refused, or not."""
+    """`faults`: everything that is wrong; a refusal names one of them."""
 
     faults: tuple[Fault, ...] = ()
-    doubts: tuple[Fault, ...] = ()
     message: Message | None = field(default=None, repr=False)
     """The message, if it was a JSON object."""
 
@@ -70,9 +69,7 @@ class Oracle:
             return Verdict((Fault("invalid_json", "", None),))
         if not isinstance(message, dict):
             return Verdict((Fault("invalid_json", "", None),))
-        faults = [*_hazards(message), *self._faults(message)]
-        doubts = () if faults else tuple(self._doubts(message))
-        return Verdict(tuple(faults), doubts, message)
+        return Verdict((*_hazards(message), *self._faults(message)), message)
 
     def server_faults(self, message: Any) -> list[str]:
         """What is wrong with a message that the gateway sent, in words."""
@@ -131,14 +128,20 @@ class Oracle:
                 if not _is_moment(text):
                     yield _at(place, "format")
 
-    def _doubts(self, message: Message) -> Iterator[Fault]:
-        """What is accepted here only because Python's checkers of formats are generous."""
-        kind = self.schemas.client[message["type"]]
-        parts = [("", {"$ref": _ref(kind.key)}, message)]
-        if "resource" in message and kind.protocol:
-            parts += self._rules[message["resource"]].parts(message)
-        elif message["type"] == "message" and (schema := self.room_schema(message["room"])) is not None:
-            parts.append(("/data", schema, message["data"]))
+    def doubts(self, message: Message) -> Iterator[Fault]:
+        """What this reading accepts only because Python's checkers of formats are generous: a gateway may refuse it."""
+        kind = self.schemas.client.get(str(message.get("type")))
+        if kind is None:
+            return
+        envelope: dict[str, Any] = {"$ref": _ref(kind.key)}
+        yield from (_at(*found) for found in self.errors(envelope, message, doubt=True))
+        if not kind.protocol or any(True for _ in self.errors(envelope, message)):
+            return
+        parts: list[Part] = []
+        if message["type"] == "message" and (schema := self.room_schema(message["room"])) is not None:
+            parts = [("/data", schema, message["data"])]
+        elif message.get("resource") in self._rules:
+            parts = [*self._rules[message["resource"]].parts(message)]
         for place, schema, value in parts:
             yield from (_at(*found) for found in self.errors(schema, value, place, doubt=True))
 

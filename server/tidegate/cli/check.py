@@ -1,4 +1,4 @@
-"""`tidegate check`: is a schema folder sound, and can the clients made for an earlier state of it live with it?
+"""`tidegate check`: is a schema folder sound, can older clients live with it, and does a gateway keep to it?
 
 Invariant: it writes nothing; exit code 0 is good, 1 is a finding, 2 is a question that could not be asked.
 """
@@ -6,7 +6,9 @@ Invariant: it writes nothing; exit code 0 is good, 1 is a finding, 2 is a questi
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
+import random
 import subprocess
 import sys
 import tarfile
@@ -28,6 +30,15 @@ examples:
   tidegate check --schema shop/schema
   tidegate check compat --against v1.2.0       can clients made for that tag live with the schema as it is now?
   tidegate check compat --against ../released/schema
+  tidegate check contract --budget 60          does a gateway over ./schema answer as the schema says?
+"""
+
+CONTRACT_EPILOG = """\
+It starts a gateway of its own on a database that is thrown away, sends it thousands of valid and invalid messages, and
+judges each answer by the schema. It needs Schemathesis: pip install 'tidegate[contract]'
+
+  tidegate check contract --handlers shop:gateway
+  tidegate check contract --bridge 8080        serve the gateway over HTTP instead, for `st run` and the like
 """
 
 
@@ -50,6 +61,28 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     compat.add_argument("--against", required=True, metavar="REF-or-FOLDER", help="a git ref, or a schema folder")
     config.add_arguments(compat)
     compat.set_defaults(run=run_compat)
+    _register_contract(checks)
+
+
+def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    contract = checks.add_parser(
+        "contract",
+        help="send generated messages to a gateway and judge its answers",
+        description="Check that a gateway over the schema folder accepts, refuses and answers as the schema says.",
+        epilog=CONTRACT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    contract.add_argument("--schema", metavar="DIR", help="folder with the schema files (default: ./schema)")
+    contract.add_argument("--config", metavar="FILE", help="settings file, of which schema and handlers count")
+    contract.add_argument("--handlers", metavar="MODULE:NAME", help="the handlers of your own messages")
+    contract.add_argument(
+        "--budget", type=float, default=60.0, metavar="SECONDS", help="how long to go on (default: 60)"
+    )
+    contract.add_argument("--seed", type=int, help="the seed that an earlier run named, to do it again")
+    contract.add_argument(
+        "--bridge", type=int, metavar="PORT", help="serve the gateway's messages over HTTP until Ctrl-C"
+    )
+    contract.set_defaults(run=run_contract)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,6 +115,39 @@ def run_compat(args: argparse.Namespace) -> int:
     breaking = sum(difference.breaking for difference in differences)
     print(f"{breaking} breaking change{'' if breaking == 1 else 's'} since {args.against}")
     return 1 if breaking else 0
+
+
+def run_contract(args: argparse.Namespace) -> int:
+    """Check a running gateway. Returns 1 for violations."""
+    missing = [name for name in ("schemathesis", "rfc3339_validator") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"this check needs {' and '.join(missing)}: pip install 'tidegate[contract]'")
+    from tidegate.checks import contract_check  # noqa: PLC0415  # needs an extra
+    from tidegate.checks.temporary import NotStarted  # noqa: PLC0415
+
+    if args.budget <= 0:
+        raise ConfigError("--budget: more than 0 seconds")
+    settings = config.load(args)
+    folder = _folder(args)
+    schemas = _sound(folder)
+    if schemas is None:
+        return 1
+    start = random.randrange(2**31) if args.seed is None else args.seed  # noqa: S311  # to be told apart, no secret
+    try:
+        if args.bridge is not None:
+            contract_check.serve(folder, schemas, settings.handlers, args.bridge)
+            return 0
+        report = contract_check.run(folder, schemas, settings.handlers, args.budget, start, _tell)
+    except NotStarted as error:
+        raise ConfigError(f"the gateway to check did not start:\n{error}") from None
+    print("\n".join(report.lines()))
+    if not report.sound:
+        print(f"again: tidegate check contract --schema {folder} --seed {start} --budget {args.budget:g}")
+    return 0 if report.sound else 1
+
+
+def _tell(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _folder(args: argparse.Namespace) -> Path:

@@ -27,7 +27,7 @@ def component_schemas(schemas: Schemas) -> dict[str, JsonSchema]:
             "Update": (derive.update_schema(resource), f"What can be changed in {row}; null clears a property."),
             "Filters": (
                 derive.filter_schema(resource),
-                f"Which rows of `{resource.name}`: all given values are equal.",
+                f"Which rows of `{resource.name}`.",
             ),
             "Key": (derive.key_schema(resource), f"What identifies {row}."),
         }

@@ -143,7 +143,7 @@ class _Page:
         yield from keys(resource)
         filters = derive.filter_schema(resource)
         yield element("h4", "Filters")
-        yield element("p", "Equality: a row matches when every given property has the given value.")
+        yield description(self._schemas.by_key.get("Filters", {}))
         yield self._fields.table({"properties": filters["properties"], "required": list(filters["properties"])})
         sortable = derive.sort_schema(resource)["items"]["properties"]["field"]["enum"]
         yield element("p", "Sorted by: ", joined((element("code", name) for name in sortable), ", "))

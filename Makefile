@@ -7,7 +7,7 @@ PORT   ?= 8787
 NPM    := cd clients/typescript && npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node generate run test check format bench clean lock
+.PHONY: help setup setup-node generate run test check format bench clean lock chaos
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20

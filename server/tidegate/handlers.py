@@ -62,7 +62,8 @@ class Handler:
 
     async def __call__(self, message: dict[str, Any], call: Call) -> Any:
         """What the function answers: a Struct, a dict, or None. A plain function runs in a thread of its own."""
-        request = message if self.model is None else msgspec.convert(message, self.model)
+        # Not strict, for the schema has judged already: to JSON Schema 2.0 is an integer, too.
+        request = message if self.model is None else msgspec.convert(message, self.model, strict=False)
         arguments = (request, call) if self.takes_call else (request,)
         if inspect.iscoroutinefunction(self.function):
             return await self.function(*arguments)

@@ -55,6 +55,11 @@ def test_patterns_that_run_away_elsewhere_are_matched_in_linear_time(tmp_path: P
         assert time.process_time() - start < 0.1
 
 
+def test_the_validators_of_traffic_have_no_backtracking_engine() -> None:
+    with pytest.raises(ValueError, match="regex"):
+        Compiler({}).schema({"pattern": "^(?=a)(b+)+$"})
+
+
 @pytest.mark.parametrize("pattern", ["^(?=.*[0-9]).+$", "^(?!admin)", "(?<=a)b", "(?<!a)b", "(a|b)\\1", "^(?=a)(b+)+$"])
 def test_patterns_that_need_backtracking_are_refused(tmp_path: Path, pattern: str) -> None:
     [(file, place, reason)] = chat(tmp_path, properties={"text": {"type": "string", "pattern": pattern}})

@@ -161,7 +161,7 @@ PROVOKED: dict[str, Callable[[Wire, Path], Awaitable[Message]]] = {
     "unavailable": unavailable,
     "internal": asking(type="fail", how="bug"),
 }
-"""How each code is provoked. The gateway itself never says `rate_limited`, for it reads more slowly from who is too fast.
+"""How each code is provoked. The gateway itself never says `rate_limited`: who is too fast is read from more slowly.
 The code is for handlers, as here.
 """
 

@@ -39,7 +39,12 @@ def test_a_list_that_is_said_where_an_object_should_be_is_refused_as_a_whole() -
 
 def test_rules_of_a_list_that_is_said_are_told_of_the_list(tmp_path: Path) -> None:
     (tmp_path / "rooms").mkdir()
-    room = {"title": "Pair", "x-room": {"pattern": "pair"}, "x-access": {"send": "anyone"}, "type": "array"}
+    room: dict[str, Any] = {
+        "title": "Pair",
+        "x-room": {"pattern": "pair"},
+        "x-access": {"send": "anyone"},
+        "type": "array",
+    }
     room |= {"minItems": 2, "items": {"type": "integer"}, "uniqueItems": True}
     (tmp_path / "rooms" / "pair.schema.json").write_text(json.dumps(room))
     contract = Contract(schema.bundle(schema.load(tmp_path)))

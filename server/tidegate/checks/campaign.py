@@ -61,16 +61,27 @@ class Tally:
 
 
 class Campaign:
-    """One run over one connection. `only` are the operations to try, by the beginning of their paths."""
+    """One run over one connection.
+
+    `only` are the operations to try, by the beginning of their paths; `shrinking` the seconds that may be spent on
+    making a violation smaller.
+    """
 
     def __init__(
-        self, schemas: Schemas, line: Line, judge: Judge, start: int = 0, only: tuple[str, ...] = ("/",)
+        self,
+        schemas: Schemas,
+        line: Line,
+        judge: Judge,
+        start: int = 0,
+        only: tuple[str, ...] = ("/",),
+        shrinking: float = SHRINKING_S,
     ) -> None:
         self.tally = Tally()
         self._schemas = schemas
         self._line = line
         self._judge = judge
         self._start = start
+        self._shrinking = shrinking
         self._created = 0
         document = schemathesis.openapi.from_dict(openapi(schemas, existing_keys(line, schemas)))
         document.config.generation.update(modes=list(GenerationMode))
@@ -168,7 +179,7 @@ class Campaign:
             known[smaller] = tuple(self.check(smaller)[2])
             return bool(known[smaller])
 
-        found = smallest(payload, fails, time.monotonic() + SHRINKING_S)
+        found = smallest(payload, fails, time.monotonic() + self._shrinking)
         return Violation(found, known[found])
 
     def _tidy(self, created: int) -> None:

@@ -69,6 +69,8 @@ class Judge:
 
     def _refusal(self, verdict: Verdict, error: Message) -> Iterator[str]:
         code, pointer, keyword = error["code"], error.get("pointer", ""), error.get("keyword")
+        if error["temporary"] != self._oracle.schemas.errors[code]["temporary"]:
+            yield f"{code} says temporary: {error['temporary']}"
         if code in NEVER:
             yield f"the answer is {code}: {error['message']}"
         elif code not in OF_THE_CONTRACT:

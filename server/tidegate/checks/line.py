@@ -45,11 +45,13 @@ class Exchange:
 class Line:
     """One connection; `opened` counts how often it had to be made anew."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, deadline: float = DEADLINE_S) -> None:
+        self._deadline = deadline
         self._url = url
         self._token = token
         self._pings = 0
         self._connection: ClientConnection | None = None
+        self._open_ones = contextlib.ExitStack()
         self.opened = 0
         self.welcome: Message = {}
 
@@ -89,7 +91,7 @@ class Line:
 
     def _hear(self, result: Exchange, ref: str | int | None, mark: str) -> None:
         assert self._connection is not None
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + self._deadline
         pong = False
         while not pong or (ref is not None and result.reply is None and not result.silent):
             message = json.loads(self._connection.recv(timeout=deadline - time.monotonic()))
@@ -111,15 +113,15 @@ class Line:
 
     def _open(self) -> None:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        self._connection = connect(self._url, compression=None, additional_headers=headers, max_size=None, proxy=None)
+        opening = connect(self._url, compression=None, additional_headers=headers, max_size=None, proxy=None)
+        self._connection = self._open_ones.enter_context(opening)
         self.welcome = json.loads(self._connection.recv(timeout=DEADLINE_S))
         self.opened += 1
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(ConnectionClosed, TimeoutError):
-                connection.close()
+        self._connection = None
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            self._open_ones.close()
 
 
 def ref_of(payload: bytes) -> str | int | None:

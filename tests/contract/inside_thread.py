@@ -1,0 +1,49 @@
+"""A whole gateway in a thread of the test's process: real socket, real SQLite file, and parts that can be patched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.net.inside import SECRET, running
+from tidegate.checks.temporary import Address
+from tidegate.identity import sign
+
+START_S = 20.0
+
+
+@contextlib.contextmanager
+def gateway_in_a_thread(folder: Path) -> Iterator[Address]:
+    """A gateway over the sample application, its tables empty. It ends with the block."""
+    begun, ended = threading.Event(), threading.Event()
+    found: list[str] = []
+    trouble: list[BaseException] = []
+
+    async def serve() -> None:
+        async with running(folder, max_rooms=100_000, max_subscriptions=100_000, max_page=50) as inside:
+            found.append(inside.url)
+            begun.set()
+            await asyncio.to_thread(ended.wait)
+
+    def work() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # a thread's failure belongs to the test
+            trouble.append(error)
+        finally:
+            begun.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert begun.wait(START_S), "the gateway did not start"
+        assert found, trouble
+        token = sign(SECRET, "contract-check", "Contract check", ["admin"], 1_767_225_600, 3_000_000_000)
+        yield Address(found[0], token)
+    finally:
+        ended.set()
+        thread.join(START_S)
+    assert not trouble, trouble

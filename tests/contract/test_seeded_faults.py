@@ -1,0 +1,263 @@
+"""Gateways that are broken on purpose, one fault each: the generated messages find every one of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from tests.contract.inside_thread import gateway_in_a_thread
+from tests.support.gateway import ROOT
+from tidegate import schema
+from tidegate.checks.campaign import Campaign, Tally
+from tidegate.checks.judge import Judge
+from tidegate.checks.line import Line
+from tidegate.checks.oracle import Oracle
+from tidegate.contract import compiled, contract, hazards, payload
+from tidegate.core.errors import Refused
+from tidegate.net import gateway as net
+from tidegate.net.frames import text_frame
+from tidegate.schema import derive
+from tidegate.schema.walk import mapped, pointer
+
+SCHEMAS = schema.unbundle(schema.bundle(schema.load(ROOT / "schema")))
+BUDGET_S = 20.0
+Patch = pytest.MonkeyPatch
+Keywords = dict[str, Any]
+
+
+def changed_schemas(patch: Patch, change: Callable[[Keywords], Keywords]) -> None:
+    """Every schema that the gateway compiles is compiled otherwise than it was written."""
+    start, compile_one = compiled.Compiler.__init__, compiled.Compiler.schema
+
+    def otherwise(one: Keywords) -> Keywords:
+        found: Keywords = mapped(one, lambda _, sub: change(sub))
+        return found
+
+    def begin(self: compiled.Compiler, definitions: dict[str, Any]) -> None:
+        start(self, {key: otherwise(one) for key, one in definitions.items()})
+
+    patch.setattr(compiled.Compiler, "__init__", begin)
+    patch.setattr(compiled.Compiler, "schema", lambda self, one: compile_one(self, otherwise(one)))
+
+
+def without(*keywords: str) -> Callable[[Keywords], Keywords]:
+    return lambda one: {word: value for word, value in one.items() if word not in keywords}
+
+
+def one_more(keyword: str) -> Callable[[Keywords], Keywords]:
+    return lambda one: {**one, keyword: one[keyword] + 1} if keyword in one else one
+
+
+def changed_messages(patch: Patch, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Whatever the gateway sends leaves it otherwise than it was meant."""
+
+    def frame(self: net.Gateway, message: msgspec.Struct | dict[str, Any]) -> bytes:
+        meant = msgspec.json.decode(self._contract.encode(message))
+        return text_frame(json.dumps(change(meant)).encode())
+
+    patch.setattr(net.Gateway, "_plain_frame", frame)
+
+
+def formats_ignored(patch: Patch) -> None:
+    def build(*args: Any, **options: Any) -> Any:
+        return real(*args, **{**options, "validate_formats": False})
+
+    real = Draft202012Validator
+    patch.setattr("tidegate.contract.compiled.Draft202012Validator", build)
+
+
+def pointer_of_the_parent(patch: Patch) -> None:
+    patch.setattr("tidegate.contract.explain.pointer", lambda path: pointer(path[:-1]))
+
+
+def code_always_the_same(patch: Patch) -> None:
+    patch.setattr(contract, "code_at", lambda place: "invalid_message")
+
+
+def an_error_closes_the_connection(patch: Patch) -> None:
+    def received(self: net.Gateway, connection: Any, payload: bytes) -> None:
+        real(self, connection, payload)
+        try:
+            self._contract.decode(payload)
+        except Refused:
+            connection.close(1011, "bad message")
+
+    real = net.Gateway.received
+    patch.setattr(net.Gateway, "received", received)
+
+
+def crash_on_a_type_that_is_no_string(patch: Patch) -> None:
+    def kind_of(self: contract.Contract, message: dict[str, Any]) -> Any:
+        return self._kinds.get(message.get("type")) or real(self, message)  # type: ignore[arg-type]
+
+    real = contract.Contract._kind_of
+    patch.setattr(contract.Contract, "_kind_of", kind_of)
+
+
+def part_not_checked(patch: Patch, name: str) -> None:
+    def row_contract(*args: Any) -> payload.RowContract:
+        found = real(*args)
+        found.parts.pop(name)
+        return found
+
+    real = payload._row_contract
+    patch.setattr(payload, "_row_contract", row_contract)
+
+
+def what_is_said_not_checked(patch: Patch) -> None:
+    patch.setattr(payload.Payloads, "_said", payload.Payloads._in_room)
+
+
+def read_only_can_be_updated(patch: Patch) -> None:
+    def update_schema(resource: Any) -> dict[str, Any]:
+        found = real(resource)
+        written = {name: prop.schema for name, prop in resource.properties.items() if prop.read_only}
+        return {**found, "properties": {**written, **found["properties"]}}
+
+    real = derive.update_schema
+    patch.setattr("tidegate.contract.payload.derive.update_schema", update_schema)
+
+
+def hazards_not_looked_for(patch: Patch) -> None:
+    patch.setattr(hazards, "_search", lambda *_: None)
+
+
+def integers_must_have_no_fraction(patch: Patch) -> None:
+    """A typed decoder in place of the schema: 1.0 is then no integer."""
+
+    def fits(self: contract.Contract, payload: bytes) -> msgspec.Struct:
+        request = real(self, payload)
+        message = msgspec.json.decode(payload)
+        if any(type(value) is float for value in message.values()):
+            ref = hazards.readable_ref(message)
+            raise Refused("invalid_message", "Expected `int`, got `float`", pointer="/limit", ref=ref)
+        return request
+
+    real = contract.Contract.decode
+    patch.setattr(contract.Contract, "decode", fits)
+
+
+def bad_rows_reach_the_store(patch: Patch) -> None:
+    patch.setattr(payload.Payloads, "_created", lambda self, message: ())
+
+
+def a_reply_twice(patch: Patch) -> None:
+    def reply(self: net.Gateway, effect: Any) -> None:
+        real(self, effect)
+        real(self, effect)
+
+    real = net.Gateway._reply
+    patch.setattr(net.Gateway, "_reply", reply)
+
+
+def without_ref(kind: str, message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "ref" or message["type"] != kind}
+
+
+def with_password(message: dict[str, Any]) -> dict[str, Any]:
+    if message["type"] != "rows":
+        return message
+    return {**message, "rows": [{**row, "password": "secret-secret"} for row in message["rows"]]}
+
+
+def of_type(old: str, new: str, message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "type": new} if message["type"] == old else message
+
+
+def time_as_text(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "time": str(message["time"])} if message["type"] == "pong" else message
+
+
+def always_temporary(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "temporary": True} if message["type"] == "error" else message
+
+
+def another_room(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "room": "elsewhere"} if message["type"] in {"joined", "left"} else message
+
+
+PASSED = "^(accepted, but|the answer is|the connection ended)"
+"""The schema did not refuse it: whatever came then, came too late."""
+FAULTS: dict[str, tuple[Callable[[Patch], None], tuple[str, ...], str]] = {
+    "unexpected properties pass": (
+        partial(changed_schemas, change=without("additionalProperties")),
+        ("/ping", "/update/users"),
+        PASSED,
+    ),
+    "required properties may be missing": (partial(changed_schemas, change=without("required")), ("/leave",), PASSED),
+    "maxLength is one too many": (
+        partial(changed_schemas, change=one_more("maxLength")),
+        ("/authenticate",),
+        PASSED,
+    ),
+    "minLength is one too many": (partial(changed_schemas, change=one_more("minLength")), ("/join",), "allows it"),
+    "maximum is one too many": (partial(changed_schemas, change=one_more("maximum")), ("/history",), PASSED),
+    "equal items pass": (partial(changed_schemas, change=without("uniqueItems")), ("/create/tasks",), PASSED),
+    "words of an enum are free": (partial(changed_schemas, change=without("enum")), ("/presence",), PASSED),
+    "formats are ignored": (formats_ignored, ("/create/users", "/update/tasks"), "format"),
+    "the pointer is the parent's": (pointer_of_the_parent, ("/join",), "refused as"),
+    "the code does not tell the message from its data": (code_always_the_same, ("/message/Chat",), "invalid_message"),
+    "an error closes the connection": (an_error_closes_the_connection, ("/leave",), "connection ended"),
+    "a type that is no string crashes": (crash_on_a_type_that_is_no_string, ("/ping",), "connection ended"),
+    "what is said is not checked": (what_is_said_not_checked, ("/message/Cursor",), PASSED),
+    "filters are not checked": (partial(part_not_checked, name="filters"), ("/list/users",), PASSED),
+    "sort is not checked": (partial(part_not_checked, name="sort"), ("/list/users",), PASSED),
+    "keys are not checked": (partial(part_not_checked, name="id"), ("/get/users",), "type at /id"),
+    "readOnly can be updated": (read_only_can_be_updated, ("/update/users",), "additionalProperties at /data/"),
+    "rows are not checked": (bad_rows_reach_the_store, ("/create/tasks",), PASSED),
+    "NUL and large numbers pass": (hazards_not_looked_for, ("/message/Any",), PASSED),
+    "1.0 is no integer": (integers_must_have_no_fraction, ("/history",), "allows it"),
+    "a reply comes twice": (a_reply_twice, ("/ping",), "answered already"),
+    "a reply lacks its ref": (partial(changed_messages, change=partial(without_ref, "left")), ("/leave",), "no reply"),
+    "an error lacks its ref": (
+        partial(changed_messages, change=partial(without_ref, "error")),
+        ("/leave",),
+        "no reply",
+    ),
+    "a reply has another type": (
+        partial(changed_messages, change=partial(of_type, "left", "joined")),
+        ("/leave",),
+        "type 'joined'",
+    ),
+    "a reply is about another room": (partial(changed_messages, change=another_room), ("/join",), "elsewhere"),
+    "a time is text": (
+        partial(changed_messages, change=time_as_text),
+        ("/ping",),
+        "'pong' does not fit its schema: /time",
+    ),
+    "writeOnly is sent": (partial(changed_messages, change=with_password), ("/create/users",), "'password'"),
+    "every error says it is temporary": (partial(changed_messages, change=always_temporary), ("/ping",), "temporary"),
+}
+"""What is broken, by words: how, which operations are tried, and a part of what is said about it."""
+
+
+def found_by_messages(folder: Path, only: tuple[str, ...]) -> Tally:
+    with gateway_in_a_thread(folder) as address, Line(address.url, address.token, 1.0) as line:
+        judge = Judge(Oracle(SCHEMAS), handlers=False)
+        return Campaign(SCHEMAS, line, judge, only=only, shrinking=0.0).run(BUDGET_S)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_seeded_fault_is_found(fault: str, tmp_path: Path, monkeypatch: Patch) -> None:
+    seed, only, told = FAULTS[fault]
+    seed(monkeypatch)
+    tally = found_by_messages(tmp_path, only)
+    assert tally.violations, f"not found in {tally.cases} cases"
+    assert any(re.search(told, text) for text in tally.violations[0].faults), tally.violations[0]
+
+
+def test_without_a_fault_the_same_messages_find_nothing(tmp_path: Path) -> None:
+    with gateway_in_a_thread(tmp_path) as address, Line(address.url, address.token, 1.0) as line:
+        judge = Judge(Oracle(SCHEMAS), handlers=False)
+        tally = Campaign(SCHEMAS, line, judge, only=("/ping", "/leave", "/list/users")).run(3.0)
+    assert tally.violations == []
+    assert tally.accepted > 10
+    assert tally.refused > 10

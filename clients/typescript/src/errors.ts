@@ -56,9 +56,9 @@ export function withdrawn(what: string): RequestRefused {
   return new RequestRefused({ type: "error", code: "forbidden", message, temporary: false });
 }
 
-/** The connection is over and will not come back: closed by the program, or refused by the gateway. */
+/** The connection is over and will not come back. */
 export class ConnectionClosed extends TidegateError {
-  override readonly name = "ConnectionClosed";
+  override readonly name: string = "ConnectionClosed";
   constructor(
     reason: string,
     /** The WebSocket close code, if it was the gateway that closed. */
@@ -66,4 +66,14 @@ export class ConnectionClosed extends TidegateError {
   ) {
     super(reason, false);
   }
+}
+
+/** The program itself closed the client or left the room. */
+export class ClientClosed extends ConnectionClosed {
+  override readonly name = "ClientClosed";
+}
+
+/** The gateway does not want this client back; `closeCode` says why. */
+export class ConnectionRefused extends ConnectionClosed {
+  override readonly name = "ConnectionRefused";
 }

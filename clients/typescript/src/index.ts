@@ -1,7 +1,15 @@
 export type * from "../../../generated/typescript/protocol.js";
 export { CLOSES, ERRORS, PROTOCOL_VERSION } from "../../../generated/typescript/protocol.js";
 export { Client, connect } from "./client.js";
-export { ConnectionClosed, ConnectionLost, RequestRefused, RequestTimeout, TidegateError } from "./errors.js";
+export {
+  ClientClosed,
+  ConnectionClosed,
+  ConnectionLost,
+  ConnectionRefused,
+  RequestRefused,
+  RequestTimeout,
+  TidegateError,
+} from "./errors.js";
 export type { Message, Status } from "./link.js";
 export type { Change } from "./live.js";
 export type { Environment, Options, Socket, SocketConstructor } from "./options.js";

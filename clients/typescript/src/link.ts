@@ -5,7 +5,15 @@
 
 import { CLOSES, type ErrorMessage, type Goodbye, type Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
-import { ConnectionClosed, ConnectionLost, RequestRefused, RequestTimeout, type TidegateError } from "./errors.js";
+import {
+  ClientClosed,
+  ConnectionClosed,
+  ConnectionLost,
+  ConnectionRefused,
+  RequestRefused,
+  RequestTimeout,
+  type TidegateError,
+} from "./errors.js";
 import {
   type Environment,
   type Options,
@@ -125,7 +133,7 @@ export class Link {
   }
 
   close(): void {
-    this.#end(new ConnectionClosed("the connection was closed by the program"));
+    this.#end(new ClientClosed("the connection was closed by the program"));
   }
 
   // -- connecting -----------------------------------------------------------------------------------------------------
@@ -211,7 +219,7 @@ export class Link {
     if (socket !== this.#socket) return;
     if (isFinal(code)) {
       const meaning = CLOSES[code as keyof typeof CLOSES]?.meaning;
-      this.#end(new ConnectionClosed(reason || meaning || "the gateway does not want this client back", code));
+      this.#end(new ConnectionRefused(reason || meaning || "the gateway does not want this client back", code));
       return;
     }
     this.#retry({ code, lived: this.#drop() });

@@ -15,7 +15,7 @@ import type {
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
 import { Emitter } from "./emitter.js";
-import { ConnectionClosed, ConnectionLost, type TidegateError, withdrawn } from "./errors.js";
+import { ClientClosed, ConnectionClosed, ConnectionLost, type TidegateError, withdrawn } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import type { Link, Message } from "./link.js";
 import { isKnown } from "./positions.js";
@@ -76,7 +76,7 @@ export class Room<T = unknown> {
   /** Leave the room, and forget it: a later `join` begins anew. */
   leave(): void {
     if (this.#joined && this.#link.status === "open") this.#link.send({ type: "leave", room: this.name });
-    this.#out(new ConnectionClosed(`left ${this.name}`));
+    this.#out(new ClientClosed(`left ${this.name}`));
   }
 
   /** Say something. It comes back as a `message`, like everybody's. */

@@ -95,7 +95,7 @@ describe("the documents", () => {
         (value === library.TidegateError || value.prototype instanceof library.TidegateError)
       );
     });
-    expect(errors).toHaveLength(5);
+    expect(errors).toHaveLength(7);
     expect(errors.map(([name]) => name).filter((name) => !text(document).includes(name))).toEqual([]);
   });
 });

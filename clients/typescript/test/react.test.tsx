@@ -265,7 +265,7 @@ describe("rooms and errors of the hook", () => {
     act(() => line.say("error", { code: "not_joined", message: "join the room first", temporary: false }));
     expect(state.error).toMatchObject({ name: "RequestRefused", code: "not_joined", retryable: false });
     act(() => line.end(4003));
-    expect([state.status, state.error?.name]).toEqual(["closed", "ConnectionClosed"]);
+    expect([state.status, state.error?.name]).toEqual(["closed", "ConnectionRefused"]);
   });
 
   it("does not share a client between somebody with a token and somebody without", async () => {

@@ -1,127 +1,35 @@
-"""`make bench`: what a delivery, a round trip and a connection cost, against websockets' own server in the same run.
+"""`make bench`: what things cost. Sections: transport (against websockets' own server), contract, rows.
 
-Figures are processor microseconds of the SERVER, from the operating system's accounting; what survives a noisy machine
-is the ratio. Each measure is taken in turn on all servers, several times; the median is printed. The peers are in
-peer.py: `websockets` does nothing but pass messages on, `+ checks` parses and validates them as well.
+Every figure comes from this run on this machine. Ratios survive a noisy machine, absolute figures do not.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import platform
 import resource
-import statistics
-import subprocess
 import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
-from tests.bench import measures
-from tests.bench.measures import Server
-from tests.support.gateway import READY, ROOT, GatewayProcess
+from tests.bench import contract, rows, transport
 
-FAN_OUT = "fan-out 1 -> 1000, one in flight (us a delivery)"
-LOADED = "fan-out 1 -> 1000, 16 in flight (us a delivery)"
-PING = "round trip: ping (us)"
-MESSAGE = "round trip: message in a room of one (us)"
-PINGS = "round trip: 16 pings in flight (us each)"
-MESSAGES = "round trip: 16 messages in flight (us each)"
-MEMORY = "memory a connection (KB)"
-CONNECT = "processor a connect (us)"
-
-PLAIN, CHECKING = "websockets", "+ checks"
-TARGETS = {FAN_OUT: 1.3, LOADED: 1.3, PING: 2.0, MESSAGE: 2.0, PINGS: 2.0, MESSAGES: 2.0, MEMORY: 1.8, CONNECT: 1.0}
-"""The least ratio, the plain peer's figure over Tidegate's, by measure."""
-
-
-@contextlib.contextmanager
-def tidegate() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder))
-        process.migrate()
-        process.start()
-        try:
-            yield Server("tidegate", process.port, process.pid, greeting=1)
-        finally:
-            process.stop()
-
-
-@contextlib.contextmanager
-def peer(name: str, kind: str) -> Iterator[Server]:
-    command = [sys.executable, "-m", "tests.bench.peer", kind]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        found = READY.search(process.stdout.readline())
-        assert found is not None
-        yield Server(name, int(found[1]), process.pid, greeting=0)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def plan(scale: float) -> dict[str, Callable[[Server], Awaitable[float]]]:
-    """What is measured in turn on all servers, by name."""
-
-    def rounds(count: int) -> int:
-        return max(5, int(count * scale))
-
-    return {
-        FAN_OUT: lambda server: measures.fan_out(server, 1000, 1, rounds(100)),
-        LOADED: lambda server: measures.fan_out(server, 1000, 16, rounds(30)),
-        PING: lambda server: measures.round_trip(server, "ping", 1, rounds(300)),
-        MESSAGE: lambda server: measures.round_trip(server, "message", 1, rounds(300)),
-        PINGS: lambda server: measures.round_trip(server, "ping", 16, rounds(50)),
-        MESSAGES: lambda server: measures.round_trip(server, "message", 16, rounds(50)),
-    }
-
-
-async def measure(servers: list[Server], runs: int, scale: float) -> dict[str, dict[str, list[float]]]:
-    """Figures by measure and server, the servers in turn. Memory comes first, while nothing can be reused."""
-    figures: dict[str, dict[str, list[float]]] = {name: {s.name: [] for s in servers} for name in TARGETS}
-    for server in servers:
-        memory, cpu = await measures.connections(server, max(200, int(3000 * scale)))
-        figures[MEMORY][server.name].append(memory)
-        figures[CONNECT][server.name].append(cpu)
-    for run in range(1, runs + 1):
-        for name, take in plan(scale).items():
-            for server in servers:
-                figures[name][server.name].append(await take(server))
-                print(f"  run {run}/{runs}  {server.name:<11} {name}: {figures[name][server.name][-1]:.2f}", flush=True)
-    return figures
-
-
-def report(figures: dict[str, dict[str, list[float]]], judge: bool) -> bool:
-    """Print the table; returns whether every ratio to the plain peer reaches its target."""
-    print(f"\n{platform.machine()}, Python {platform.python_version()}; medians, server processor time\n")
-    print(f"{'measure':<50}{'tidegate':>9}{PLAIN:>12}{'ratio':>7}{'at least':>10}{CHECKING:>12}{'ratio':>7}")
-    good = True
-    for name, target in TARGETS.items():
-        ours, plain, checking = (statistics.median(figures[name][server]) for server in ("tidegate", PLAIN, CHECKING))
-        reached = plain / ours >= target
-        good = good and reached
-        mark = "  below" if judge and not reached else ""
-        ratios = f"{plain:>12.2f}{plain / ours:>6.2f}x{target:>9.1f}x{checking:>12.2f}{checking / ours:>6.2f}x"
-        print(f"{name:<50}{ours:>9.2f}{ratios}{mark}")
-    return good
+SECTIONS = {"transport": transport.run, "contract": contract.run, "rows": rows.run}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--runs", type=int, default=3, help="times each measure is taken (default: 3)")
     parser.add_argument("--scale", type=float, default=1.0, help="length of each run, 1 is the default")
-    parser.add_argument("--judge", action="store_true", help="exit 1 when a ratio is below its target")
+    parser.add_argument("--judge", action="store_true", help="exit 1 when a figure misses its target")
     args = parser.parse_args()
+    unknown = set(args.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
-    with tidegate() as ours, peer(PLAIN, "plain") as plain, peer(CHECKING, "checking") as checking:
-        figures = asyncio.run(measure([ours, plain, checking], args.runs, args.scale))
-    good = report(figures, args.judge)
-    return 0 if good or not args.judge else 1
+    print(f"{platform.machine()}, Python {platform.python_version()}, {platform.system()} {platform.release()}")
+    good = [SECTIONS[name](args.runs, args.scale, args.judge) for name in args.sections or SECTIONS]
+    return 0 if all(good) or not args.judge else 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ def text_frame(payload: bytes) -> bytes:
 class Client(asyncio.Protocol):
     """One connection. `frames` counts the frames that came since the handshake."""
 
-    __slots__ = ("_buffer", "_opened", "_skip", "_waiter", "_wanted", "frames", "last", "opened", "transport")
+    __slots__ = ("_buffer", "_opened", "_waiter", "_wanted", "frames", "heard", "last", "opened", "transport")
 
     def __init__(self) -> None:
         self.frames = 0
         self.last = b""
+        self.heard: Callable[[bytes], object] | None = None
+        """Called with each frame's payload, if somebody wants to know more than their number."""
         self._buffer = b""
         self._opened = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -84,6 +87,8 @@ class Client(asyncio.Protocol):
                 break
             self.frames += 1
             self.last = buffer[at + head : at + head + size]
+            if self.heard is not None:
+                self.heard(self.last)
             at += head + size
         return buffer[at:]
 

@@ -146,7 +146,7 @@ def test_the_origin_of_a_change_is_told_only_to_the_user_who_made_it(protocol: P
     assert isinstance(push, fx.Push)
     assert len(push.lines) == 2
     watching = next(iter(writer.watching.values()))
-    assert [u.origin for u in protocol.live.missed(watching, [created(13, origin="k", actor="9")])] == ["k"]
+    assert [u.origin for u in protocol.live.missed(watching.group, [created(13, origin="k", actor="9")], "9")] == ["k"]
     protocol.ended(reader, 1.0, clean=True)
     (push,) = protocol.live.dispatch([created(14, origin="k", actor="9")], 14)
     assert isinstance(push, fx.Push)
@@ -156,7 +156,7 @@ def test_the_origin_of_a_change_is_told_only_to_the_user_who_made_it(protocol: P
 def test_missed_changes_are_those_of_the_subscription(protocol: Protocol) -> None:
     watching = subscribe(protocol, client(), filters={"name": "Ada"})
     other = Change(seq=12, time=0, resource="places", key={}, action="create", old=None, new={"name": "Ada"})
-    missed = protocol.live.missed(watching, [created(11, "Bob"), other, created(13)])
+    missed = protocol.live.missed(watching.group, [created(11, "Bob"), other, created(13)], "1")
     assert [update.position.seq for update in missed] == [13]
 
 

@@ -238,3 +238,30 @@ async def test_a_subscription_given_up_at_once_is_answered_all_the_same(gateway:
             await client.settle()
         answers = [(message["ref"], message["type"]) for message in client.heard if "begin" in str(message.get("ref"))]
         assert answers == [("begin-0", "subscribed"), ("begin-1", "subscribed")]
+
+
+async def test_large_snapshots_and_replays_come_whole_in_pieces(gateway: GatewayProcess) -> None:
+    """Three megabytes, more than may wait for one client at a time."""
+    count, notes = 1600, "x" * 1900
+    async with wire(gateway.url, max_size=None) as client, wire(gateway.url, max_size=None) as late:
+        before = late.heard[0]["position"]
+        await create(client, "ada")
+        gateway.execute(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < ?) "
+            "insert into tasks (user_id, title, notes) select 1, 't' || i, ? from n",
+            count,
+            notes,
+        )
+        await client.ask({"type": "subscribe", "resource": "tasks", "snapshot": True})
+        pages = [await client.hear("snapshot")]
+        while not pages[-1]["done"]:
+            pages.append(await client.hear("snapshot"))
+        assert [page["reset"] for page in pages] == [True] + [False] * (len(pages) - 1)
+        assert len(pages) > count * len(notes) // 300_000
+        ids = [row["id"] for page in pages for row in page["rows"]]
+        assert ids == list(range(1, count + 1))
+
+        answer = await late.ask({"type": "subscribe", "resource": "tasks", "since": before})
+        assert answer["mode"] == "recovered"
+        assert [data["id"] for _, data in await updates(late, count)] == ids
+        assert [message for message in await late.settle() if message["type"] == "update"] == []

@@ -191,15 +191,14 @@ class Live:
         self.dispatched.advance(changes, head)
         return effects
 
-    def missed(self, watching: Watching, changes: Sequence[Change]) -> Iterable[Update]:
-        """What one replaying subscription is sent for `changes`."""
-        group = watching.group
+    def missed(self, group: Group, changes: Sequence[Change], user: str | None) -> Iterable[Update]:
+        """What a replaying subscription of `group` is sent for `changes`; `user` hears which were its own."""
         for change in changes:
             if change.resource != group.resource:
                 continue
             update = group.update(change, self.dispatched.epoch)
             if update is not None:
-                if change.origin is not None and change.actor == watching.session.user.id:
+                if change.origin is not None and user is not None and change.actor == user:
                     update.origin = change.origin
                 yield update
 

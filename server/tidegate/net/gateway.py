@@ -77,7 +77,9 @@ class Gateway:
         self._clock = clock
         self._tasks: TaskGroup
         self._broker: Broker
-        self._replayer = Replayer(protocol.live, store, self.send)
+        self._replayer = Replayer(
+            protocol.live, store, self._frame, lambda session, frame: outbox.push(session.line, frame)
+        )
         self._pending: dict[Session, int] = {}
         self._under_way: set[Task[None]] = set()
         self.heart = Heart(heartbeat, protocol, self._push, self._expire, clock)

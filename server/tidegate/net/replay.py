@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from tidegate.core.live import Live
-from tidegate.core.ports import LogPruned, ReadQuery, Store
+from tidegate.core.ports import Change, LogPruned, ReadQuery, Row, Store
 from tidegate.core.session import Session, Watching
 from tidegate_protocol import FeedPosition, Snapshot, Subscribed
 
@@ -27,14 +27,37 @@ BATCH = 500
 """Changes read from the log at a time."""
 
 
+CHUNK_BYTES = 262144
+"""Bytes that are sent to a replaying client before it has to have read them: well below what a slow one may owe."""
+SHARED = 64
+"""Replays kept for others who come back from the same position."""
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """What a group's subscribers missed: as frames for all but the `owners`, who hear which changes were their own."""
+
+    changes: Sequence[Change]
+    owners: frozenset[str | None]
+    frames: bytes
+
+
 class Replayer:
     """Brings subscriptions up. Its coroutines run in the gateway's task group and stop when the subscription ends."""
 
-    def __init__(self, live: Live, store: Store, send: Callable[[Session, msgspec.Struct], None]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        store: Store,
+        frame: Callable[[msgspec.Struct], bytes],
+        push: Callable[[Session, bytes], None],
+    ) -> None:
         self._live = live
         self._store = store
-        self._send = send
+        self._frame = frame
+        self._push = push
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._shared: dict[tuple[str, int], Missed] = {}
+        """What subscribers of a group missed since a position, up to the dispatched one."""
 
     def at_once(self, watching: Watching) -> bool:
         """Make `watching` live now if that takes no reading: no snapshot wanted, or all it missed is still at hand."""
@@ -45,14 +68,50 @@ class Replayer:
             self._live.go_live(watching)
             self._answer(watching, "live", dispatched.position)
             return True
-        missed = dispatched.since(since.seq) if dispatched.recoverable(since) else None
-        if missed is None:
+        missed = self._missed(watching, since.seq) if dispatched.recoverable(since) else None
+        if missed is None or len(missed.frames) > CHUNK_BYTES:
             return False
         self._answer(watching, "recovered", since)
-        for update in self._live.missed(watching, missed):
-            self._send(watching.session, update)
+        if watching.session.user.id in missed.owners:
+            for frame in self._frames(watching, missed.changes):
+                self._push(watching.session, frame)
+        elif missed.frames:
+            self._push(watching.session, missed.frames)
         self._live.go_live(watching)
         return True
+
+    def _missed(self, watching: Watching, seq: int) -> Missed | None:
+        """What a subscriber of the group missed since `seq`; None where the log has to be asked. A herd shares it."""
+        key = (watching.group.id, seq)
+        missed = self._shared.get(key)
+        if missed is None:
+            changes = self._live.dispatched.since(seq)
+            if changes is None:
+                return None
+            owners = frozenset(change.actor for change in changes if change.origin is not None)
+            frames = b"".join(self._frame(update) for update in self._live.missed(watching.group, changes, None))
+            missed = Missed(changes, owners, frames)
+            if len(self._shared) < SHARED:
+                self._shared[key] = missed
+        return missed
+
+    async def _replay(self, watching: Watching, changes: Sequence[Change]) -> None:
+        """Send what `changes` mean, never more at a time than what may wait for the client."""
+        unsent = 0
+        for frame in self._frames(watching, changes):
+            if watching.ended:
+                return
+            self._push(watching.session, frame)
+            unsent += len(frame)
+            if unsent > CHUNK_BYTES:
+                await watching.session.line.drained()
+                unsent = 0
+
+    def _frames(self, watching: Watching, changes: Sequence[Change]) -> Iterator[bytes]:
+        return map(self._frame, self._live.missed(watching.group, changes, watching.session.user.id))
+
+    def _send(self, session: Session, message: msgspec.Struct) -> None:
+        self._push(session, self._frame(message))
 
     async def bring_up(self, watching: Watching) -> None:
         """Recover from the log if that can be done, else send a snapshot; then go live.
@@ -92,6 +151,7 @@ class Replayer:
 
     def dispatched(self) -> None:
         """The dispatched position moved: wake who waits for it."""
+        self._shared.clear()
         seq = self._live.dispatched.seq
         if not self._waiting:
             return
@@ -107,18 +167,28 @@ class Replayer:
         result = await self._store.read(query)
         if not watching.answered and not watching.ended:
             self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=result.seq))
-        for start in range(0, max(len(result.rows), 1), PAGE_ROWS):
-            if watching.ended:
-                break
-            page = Snapshot(
-                subscription=group.id,
-                rows=result.rows[start : start + PAGE_ROWS],
-                reset=start == 0,
-                done=start + PAGE_ROWS >= len(result.rows),
-            )
-            self._send(watching.session, page)
+        start = 0
+        while not watching.ended:
+            frame, end = self._page(group.id, result.rows, start)
+            self._push(watching.session, frame)
             await watching.session.line.drained()
+            if end >= len(result.rows):
+                break
+            start = end
         return result.seq
+
+    def _page(self, subscription: str, rows: Sequence[Row], start: int) -> tuple[bytes, int]:
+        """The page that begins with row `start`, and where the next one begins: as many rows as fit."""
+        count = PAGE_ROWS
+        while True:
+            end = min(start + count, len(rows))
+            page = Snapshot(
+                subscription=subscription, rows=list(rows[start:end]), reset=start == 0, done=end == len(rows)
+            )
+            frame = self._frame(page)
+            if len(frame) <= CHUNK_BYTES or end - start <= 1:
+                return frame, end
+            count = max(1, (end - start) // 4)
 
     async def _catch_up(self, watching: Watching, at: int) -> bool:
         """Replay what came after `at` and go live. False when the log was pruned past the reader."""
@@ -142,8 +212,7 @@ class Replayer:
                 at = upto
             if watching.ended:
                 break
-            for update in self._live.missed(watching, changes):
-                self._send(watching.session, update)
+            await self._replay(watching, changes)
             if at != dispatched.seq:
                 await watching.session.line.drained()
         return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from tidegate.store.reader import COLUMNS, Reader, head
 
 log = logging.getLogger("tidegate.feed")
 
-POLL_S = 0.04
+POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
+"""Seconds between looks for other programs' commits; while one came lately, they are looked for more often."""
 BATCH = 500
 
 Deliver = Callable[[Sequence[Change], int], None]
@@ -63,12 +65,15 @@ class Feed:
     def _run(self) -> None:
         connection = connect(self._path)
         version = None
+        lively_until = 0.0
         try:
             while not self._ended:
-                woken = self._wake.wait(POLL_S)
+                woken = self._wake.wait(LIVELY_POLL_S if time.monotonic() < lively_until else POLL_S)
                 self._wake.clear()
                 try:
                     seen = connection.pragma("data_version")
+                    if seen != version:
+                        lively_until = time.monotonic() + LIVELY_S
                     if woken or seen != version:
                         self._catch_up(connection)
                         version = seen

@@ -1,0 +1,165 @@
+"""What rows cost: a change among many subscriptions, from commit to client, writing, and a herd that comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.bench.load import Client, connect, connect_many, text_frame
+from tests.support.gateway import GatewayProcess
+from tidegate.core.live import ResourceRules
+from tidegate.core.ports import Change
+from tidegate.core.position import Dispatched
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.session import Session
+from tidegate_protocol import Principal, SubscribeRequest
+
+MATCHING = 10
+SUBSCRIBERS, WRITES_A_SECOND = 100, 200
+WRITERS = 64
+HERD, MISSED = 2000, 500
+PATIENCE_S = 120.0
+
+
+def run(runs: int, scale: float, judge: bool) -> bool:
+    """Measure and print; returns whether every target is reached."""
+    few, many = (min(_dispatch(count) for _ in range(max(3, runs))) for count in (1_000, 100_000))
+    rows = [("a change among 100,000 subscriptions over one among 1,000 (ratio)", many / few, 1.5, False)]
+    with tempfile.TemporaryDirectory() as folder:
+        process = GatewayProcess(Path(folder), "--dev")
+        process.migrate()
+        process.start()
+        try:
+            p50, p99 = asyncio.run(_latency(process, seconds=max(1.0, 5 * scale)))
+            rows.append(("another program's commit to the client, p50 (ms)", p50, 5.0, False))
+            rows.append(("another program's commit to the client, p99 (ms)", p99, 25.0, False))
+            rows.append(
+                ("rows written by 64 clients (a second)", asyncio.run(_writes(process, 4 * scale)), 3000.0, True)
+            )
+            rows.append(
+                ("2,000 clients come back, each missed 500 changes (s)", asyncio.run(_herd(process)), 3.0, False)
+            )
+        finally:
+            process.stop()
+    print(f"\n{'rows':<70}{'':>10}{'target':>10}")
+    good = True
+    for name, value, target, at_least in rows:
+        reached = value >= target if at_least else value <= target
+        good = good and reached
+        limit = f"{'>=' if at_least else '<='} {target:g}"
+        print(f"{name:<70}{value:>10.2f}{limit:>10}{'' if reached or not judge else '  missed'}")
+    return good
+
+
+def _dispatch(subscriptions: int) -> float:
+    """Processor microseconds to find and build what a change means, `MATCHING` of the distinct filters matching."""
+    rules = {"users": ResourceRules("users", ("id",), {"read": "anyone"})}
+    protocol = Protocol(rules, lambda _: None, Dispatched("e", 0), SessionLimits(subscriptions=subscriptions))
+    session = Session("s", object(), Principal(id="1", name="A", roles=[], anonymous=False))
+    for number in range(subscriptions):
+        # Those that match differ in the columns they ask for: equal ones would be one group.
+        fields = [f"x{number}"] if number < MATCHING else ["name"]
+        filters = {"name": "same" if number < MATCHING else f"n{number}"}
+        (effect,) = protocol.receive(
+            session, SubscribeRequest(resource="users", filters=filters, fields=[*fields, "seen"]), 0.0
+        )
+        protocol.live.go_live(effect.watching)  # type: ignore[attr-defined]  # a subscribe leads to a Watch
+    row = {"id": 1, "name": "same", "status": ""}
+    rounds = 300
+    started = time.process_time()
+    for seq in range(1, rounds + 1):
+        list(protocol.live.dispatch([Change(seq, 0, "users", {"id": 1}, "update", row, {**row, "seen": seq})], seq))
+    return (time.process_time() - started) / rounds * 1e6
+
+
+async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, float]:
+    """(p50, p99) milliseconds from the moment a commit returned to another program until a client has the update."""
+    crowd = await connect_many(process.port, SUBSCRIBERS - 1)
+    watcher = await connect(process.port)
+    for client in (*crowd, watcher):
+        await client.until(1)
+        client.send({"type": "subscribe", "resource": "users", "ref": 1})
+        await client.until(2)
+    total = int(seconds * WRITES_A_SECOND)
+    committed: dict[str, float] = {}
+    came: dict[str, float] = {}
+
+    def heard(frame: bytes) -> None:
+        came[json.loads(frame).get("data", {}).get("name", "")] = time.perf_counter()
+
+    def write() -> None:
+        connection = sqlite3.connect(process.database_file, timeout=30)
+        for number in range(total):
+            name = f"l{number}"
+            with connection:
+                connection.execute("insert into users (name, email) values (?, ?)", (name, f"{name}@example.com"))
+            committed[name] = time.perf_counter()
+            time.sleep(1 / WRITES_A_SECOND)
+        connection.close()
+
+    watcher.heard = heard
+    writer = threading.Thread(target=write)
+    writer.start()
+    async with asyncio.timeout(PATIENCE_S):
+        await watcher.until(2 + total)
+    writer.join()
+    delays = sorted((came[name] - at) * 1000 for name, at in committed.items())
+    for client in (*crowd, watcher):
+        client.transport.close()
+    return statistics.median(delays), delays[int(len(delays) * 0.99)]
+
+
+async def _writes(process: GatewayProcess, seconds: float) -> float:
+    """Rows a second that 64 clients create, each waiting for its answer before it asks again."""
+    clients = await connect_many(process.port, WRITERS)
+    end = time.perf_counter() + seconds
+    started = time.perf_counter()
+
+    async def ask(client: Client, number: int) -> int:
+        await client.until(1)
+        done = 0
+        while time.perf_counter() < end:
+            name = f"w{number}-{done}"
+            client.send(
+                {"type": "create", "resource": "users", "data": {"name": name, "email": f"{name}@x.org"}, "ref": 1}
+            )
+            done += 1
+            await client.until(1 + done)
+        return done
+
+    counts = await asyncio.gather(*(ask(client, number) for number, client in enumerate(clients)))
+    rate = sum(counts) / (time.perf_counter() - started)
+    for client in clients:
+        client.transport.close()
+    return rate
+
+
+async def _herd(process: GatewayProcess) -> float:
+    """Seconds until 2,000 clients that come back at once have each got the 500 changes that they missed."""
+    first = await connect(process.port)
+    await first.until(1)
+    position: dict[str, Any] = json.loads(first.last)["position"]
+    names = [(f"m{number}", f"m{number}@example.com") for number in range(MISSED)]
+    connection = sqlite3.connect(process.database_file, timeout=30)
+    with connection:
+        connection.executemany("insert into users (name, email) values (?, ?)", names)
+    connection.close()
+    request = text_frame(json.dumps({"type": "subscribe", "resource": "users", "since": position, "ref": 1}).encode())
+    clients = await connect_many(process.port, HERD)
+    await asyncio.gather(*(client.until(1) for client in clients))
+    started = time.perf_counter()
+    for client in clients:
+        client.transport.write(request)
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*(client.until(2 + MISSED) for client in clients))
+    elapsed = time.perf_counter() - started
+    for client in (first, *clients):
+        client.transport.close()
+    return elapsed

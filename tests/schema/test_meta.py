@@ -1,0 +1,112 @@
+"""The meta-schemas that editors complete and check files by, held to by Python's jsonschema, an independent judge."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from tests.schema.test_lint import problems, sound, write
+
+SCHEMA = Path(__file__).parents[2] / "schema"
+META = SCHEMA / "meta"
+KINDS = {"client": "client_message", "server": "server_message", "resources": "resource", "rooms": "room"}
+FILES = sorted(path.relative_to(SCHEMA).as_posix() for kind in KINDS for path in (SCHEMA / kind).glob("*.json"))
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+REGISTRY: Registry[Any] = Registry().with_resources(
+    [(path.as_uri(), Resource.from_contents(read(path), DRAFT202012)) for path in META.glob("*.json")]
+)
+
+
+def judge(meta: Path) -> Draft202012Validator:
+    """A validator as an editor makes it: references are looked up beside the file."""
+    return Draft202012Validator({"$ref": meta.resolve().as_uri()}, registry=REGISTRY)
+
+
+def wrong(kind: str, written: Any) -> set[str]:
+    """Where a file of `kind` is wrong, as pointers; of alternatives the innermost."""
+    found = judge(META / f"{KINDS[kind]}.schema.json").iter_errors(written)
+    return {"/".join(["", *map(str, error.absolute_path)]) for error in found}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_each_file_names_its_meta_schema_and_satisfies_it(file: str) -> None:
+    written = read(SCHEMA / file)
+    meta = (SCHEMA / file).parent / written["$schema"]
+    assert meta.resolve() == META / f"{KINDS[file.partition('/')[0]]}.schema.json"
+    assert list(judge(meta).iter_errors(written)) == []
+
+
+@pytest.mark.parametrize("path", sorted(META.glob("*.json")), ids=lambda path: path.name)
+def test_each_meta_schema_is_a_schema_with_a_sentence_for_the_editor(path: Path) -> None:
+    written = read(path)
+    Draft202012Validator.check_schema(written)
+    assert written["description"].endswith(".")
+
+
+ORDINARY: dict[str, Any] = {
+    "client": sound()["client/buy.schema.json"],
+    "server": sound()["server/bought.schema.json"],
+    "resources": sound()["resources/users.schema.json"],
+    "rooms": sound()["rooms/chat.schema.json"],
+}
+# kind, where, what is written there, and where an editor marks it.
+MISTAKES: dict[str, tuple[str, tuple[str, ...], Any, str]] = {
+    "an annotation with a typo": ("resources", ("x-resourc",), {"key": "id"}, ""),
+    "a keyword with a typo": ("resources", ("properties", "name", "maxlength"), 9, "/properties/name"),
+    "x-resource without a key": ("resources", ("x-resource",), {"table": "users"}, "/x-resource"),
+    "x-resource with a typo": ("resources", ("x-resource", "uniqe"), [["name"]], "/x-resource"),
+    "a table that is no name": ("resources", ("x-resource", "table"), "my users", "/x-resource/table"),
+    "a reference without a property": (
+        "resources",
+        ("x-resource", "references"),
+        {"a": "b"},
+        "/x-resource/references/a",
+    ),
+    "an access rule with a typo": ("resources", ("x-access", "read"), "anyon", "/x-access/read"),
+    "an action with a typo": ("resources", ("x-access", "raed"), "anyone", "/x-access"),
+    "a row that is no object": ("resources", ("type",), "array", "/type"),
+    "a title with a space": ("rooms", ("title",), "Chat message", "/title"),
+    "x-room in a resource": ("resources", ("x-room",), {"pattern": "a"}, ""),
+    "a room without a pattern": ("rooms", ("x-room",), {}, "/x-room"),
+    "a history with a typo": ("rooms", ("x-room", "history"), {"sise": 5}, "/x-room/history"),
+    "a way to be slow that there is not": ("rooms", ("x-room", "slow"), "wait", "/x-room/slow"),
+    "the access rule of a row in a room": ("rooms", ("x-access", "read"), "anyone", "/x-access"),
+    "a reply that is no name": ("client", ("x-reply",), 7, "/x-reply"),
+    "a message without its type": ("client", ("properties",), {}, "/properties"),
+    "a type that is not required": ("client", ("required",), ["ref"], "/required"),
+    "x-reply in a message of the gateway": ("server", ("x-reply",), "bought", ""),
+    "a type that is no type": ("server", ("properties", "left"), {"type": "int"}, "/properties/left/type"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ordinary_file_satisfies_its_meta_schema(kind: str) -> None:
+    assert wrong(kind, ORDINARY[kind]) == set()
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_marked_where_it_is(name: str, tmp_path: Path) -> None:
+    kind, where, what, place = MISTAKES[name]
+    written = deepcopy(ORDINARY[kind])
+    inner = written
+    for step in where[:-1]:
+        inner = inner.setdefault(step, {})
+    inner[where[-1]] = what
+    assert place in wrong(kind, written)
+    # And `tidegate check` refuses it as well.
+    files = sound()
+    file = next(file for file in files if file.startswith(kind))
+    files[file] = written
+    assert any(found[0] == file for found in problems(write(tmp_path, files)))

@@ -86,10 +86,11 @@ def _json(value: Any) -> Any:
         found = msgspec.json.decode(value)
     except (ValueError, RecursionError):
         return value
-    return value if value.count("[") + value.count("{") > DEPTH and _too_deep(found) else found
+    return value if value.count("[") + value.count("{") > DEPTH and too_deep(found) else found
 
 
-def _too_deep(value: Any) -> bool:
+def too_deep(value: Any) -> bool:
+    """Whether JSON is nested deeper than every reader can follow."""
     level = [value]
     for _ in range(DEPTH):
         inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))

@@ -1,0 +1,153 @@
+"""The change log in PostgreSQL: who changed what, written by triggers in the same transaction, whoever writes.
+
+An AFTER row trigger writes an entry without a `seq`, and notes the transaction in `commits`. A deferred constraint
+trigger there runs once, when the transaction commits: it takes a lock that is held until the commit is visible, and
+numbers the transaction's entries. So `seq` is in the order of commits, and who has read up to n never finds a smaller
+one later; numbers taken when the rows are written would be overtaken by transactions that commit first.
+Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from tidegate.contract import Resource
+from tidegate.store.database import literal, quoted
+from tidegate.store.postgres.connection import short
+from tidegate.store.postgres.rows import image, readable
+
+SCHEMA = "_tidegate"
+"""Not `tidegate`: a role of that name would find it first, by "$user" in its search_path."""
+LOG, COMMITS, META, REQUESTS, SEQ = (f"{SCHEMA}.{name}" for name in ("log", "commits", "meta", "requests", "log_seq"))
+COMMIT_LOCK = int.from_bytes(b"tidegate")
+"""The advisory lock that puts commits in an order. One number a database, as advisory locks are."""
+MIGRATION_LOCK = COMMIT_LOCK + 1
+
+RELATIONS = {
+    SEQ: f"CREATE SEQUENCE {SEQ}",
+    LOG: f"""CREATE TABLE {LOG} (
+  seq bigint UNIQUE, id bigint GENERATED ALWAYS AS IDENTITY, xact xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  time bigint, resource text NOT NULL, key text NOT NULL, action text NOT NULL, old text, new text, origin text,
+  actor text)""",
+    # Only what is not committed yet is in it.
+    f"{SCHEMA}.log_unnumbered": f"CREATE INDEX log_unnumbered ON {LOG} (xact, id) WHERE seq IS NULL",
+    # Of use only within a transaction, so a crash may empty it.
+    COMMITS: f"CREATE UNLOGGED TABLE {COMMITS} (xact xid8 PRIMARY KEY, origin text, actor text)",
+    META: f"CREATE TABLE {META} (name text PRIMARY KEY, value text NOT NULL)",
+    REQUESTS: f"""CREATE TABLE {REQUESTS} (
+  actor text NOT NULL, key text NOT NULL, digest bytea NOT NULL, reply text NOT NULL, time bigint NOT NULL,
+  PRIMARY KEY (actor, key))""",
+}
+"""What Tidegate keeps for itself, by name, in the order of creation."""
+
+NUMBER = f"{SCHEMA}.number_changes"
+_FUNCTION = """RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET enable_seqscan = off"""
+# Who writes may do so in its own table only, and set what it likes in its session: hence SECURITY DEFINER and the
+# settings. enable_seqscan: plans are kept, and the first is made when the log is small.
+
+NUMBER_BODY = f"""DECLARE
+  entries bigint;
+  now_ms bigint;
+BEGIN
+  SELECT count(*) INTO entries FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL;
+  IF entries > 0 THEN
+    PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
+    now_ms := extract(epoch FROM clock_timestamp()) * 1000;
+    IF entries > 1 THEN
+      -- A trigger of somebody else's that changes the rows of the very statement that it runs after is logged before
+      -- that statement. Then the images of a row do not follow from each other, and its readers must read anew.
+      INSERT INTO {LOG} (resource, key, action)
+      SELECT DISTINCT resource, '{{}}', 'reset' FROM (
+        SELECT l.resource, l.old AS image, lag(l.new) OVER images AS before, row_number() OVER images AS number
+        FROM {LOG} l WHERE l.xact = NEW.xact AND l.seq IS NULL AND l.action <> 'reset'
+        WINDOW images AS (PARTITION BY l.resource, l.key ORDER BY l.id)) entry
+      WHERE number > 1 AND image IS DISTINCT FROM before;
+    END IF;
+    UPDATE {LOG} entry SET seq = numbered.seq, time = now_ms, origin = NEW.origin, actor = NEW.actor
+    FROM (
+      SELECT id, nextval('{SEQ}') AS seq
+      FROM (SELECT id FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL ORDER BY id) ordered) numbered
+    WHERE entry.xact = NEW.xact AND entry.seq IS NULL AND entry.id = numbered.id;
+  END IF;
+  -- Whatever else this transaction still writes notes it again.
+  DELETE FROM {COMMITS} WHERE xact = NEW.xact;
+  RETURN NULL;
+END"""
+
+
+def functions(resources: dict[str, Resource]) -> dict[str, str]:
+    """The bodies of the trigger functions, by their qualified names."""
+    return {NUMBER: NUMBER_BODY} | {log_function(resource): _log_body(resource) for resource in resources.values()}
+
+
+def create_function(name: str, body: str) -> list[str]:
+    """Statements that make a function, or make it anew, and leave a mark by which `digest` knows it."""
+    return [
+        f"CREATE OR REPLACE FUNCTION {name}() {_FUNCTION} AS {literal(body)}",
+        f"COMMENT ON FUNCTION {name}() IS {literal(digest(body))}",
+    ]
+
+
+def digest(body: str) -> str:
+    """What the comment on an up-to-date function says."""
+    return "Tidegate's; " + hashlib.sha256((_FUNCTION + body).encode()).hexdigest()[:16]
+
+
+def triggers(resource: Resource) -> dict[str, str]:
+    """The triggers of one resource's table, by name.
+
+    Triggers run in the order of their names. Ours come first: what others then do is logged after what they saw.
+    """
+    table, function = quoted(resource.table), log_function(resource)
+    rows, truncate = "00_tidegate_rows", "00_tidegate_truncate"
+    return {
+        rows: f"CREATE TRIGGER {quoted(rows)} AFTER INSERT OR UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {function}()",
+        truncate: f"CREATE TRIGGER {quoted(truncate)} AFTER TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {function}()",
+    }
+
+
+NUMBER_TRIGGER = "number_changes"
+CREATE_NUMBER_TRIGGER = f"""CREATE CONSTRAINT TRIGGER {NUMBER_TRIGGER} AFTER INSERT ON {COMMITS}
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {NUMBER}()"""
+
+
+def log_function(resource: Resource) -> str:
+    return f"{SCHEMA}.{quoted(short(f'log_{resource.name}'))}"
+
+
+def _log_body(resource: Resource) -> str:
+    name, columns = literal(resource.name), readable(resource)
+    return f"""DECLARE
+  old_key text;
+  new_key text;
+  old_image text;
+  new_image text;
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO {LOG} (resource, key, action) VALUES ({name}, '{{}}', 'reset');
+  ELSE
+    IF TG_OP <> 'INSERT' THEN
+      old_key := {image("OLD", resource, resource.key)};
+      old_image := {image("OLD", resource, columns)};
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+      new_key := {image("NEW", resource, resource.key)};
+      new_image := {image("NEW", resource, columns)};
+    END IF;
+    IF old_image = new_image THEN
+      RETURN NULL;
+    END IF;
+    IF old_key <> new_key THEN
+      INSERT INTO {LOG} (resource, key, action, old) VALUES ({name}, old_key, 'delete', old_image);
+      INSERT INTO {LOG} (resource, key, action, new) VALUES ({name}, new_key, 'create', new_image);
+    ELSE
+      INSERT INTO {LOG} (resource, key, action, old, new) VALUES ({name}, coalesce(new_key, old_key),
+        CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END, old_image, new_image);
+    END IF;
+  END IF;
+  INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END"""

@@ -1,0 +1,164 @@
+"""Bringing a PostgreSQL database to where the schema needs it, and saying what is missing.
+
+Adding is automatic: tables, columns, constraints, indexes, the change log and its triggers; so is what PostgreSQL
+alters in place (NOT NULL, defaults, constraints that were made here). What would lose values (dropping or retyping a
+column) needs a migration written by hand, which playhouse.migrations runs first; after it positions of before are not
+taken up (a new epoch).
+Invariant: a migration happens wholly or not at all; two at a time happen one after the other.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import peewee
+import psycopg
+from playhouse.migrations import MigrationError, Runner
+
+from tidegate.contract import Resource
+from tidegate.store.errors import StoreError, Unmigrated
+from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
+from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
+from tidegate.store.postgres.differences import Statement, log_steps, table_steps
+from tidegate.store.postgres.place import place
+
+HISTORY = "tidegate_migration"
+"""Which migrations written by hand were applied."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing to do: what it is called, and how it is done."""
+
+    name: str
+    run: Callable[[], object]
+
+
+def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+    """What `apply` would do, in order, as far as it can be seen before the first step. Raises StoreError."""
+    with _transaction(url) as (database, connection):
+        return [step.name for step in _steps(database, connection, resources, folder)]
+
+
+def apply(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+    """Bring the database up to date, in one transaction; returns what was done. Raises StoreError."""
+    done: list[str] = []
+    with _transaction(url) as (database, connection):
+        connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        # Each step may change what the next ones see, so they are planned anew until nothing is left.
+        while steps := _steps(database, connection, resources, folder):
+            step = steps[0]
+            if step.name in done:
+                raise StoreError(f"the migration does not come to an end at: {step.name}")
+            try:
+                step.run()
+            except (psycopg.Error, peewee.PeeweeException, MigrationError) as error:
+                raise StoreError(
+                    f"the migration failed and nothing was changed: {step.name}: {str(error).strip()}"
+                ) from error
+            done.append(step.name)
+        connection.execute("COMMIT")
+    return done
+
+
+def check(url: str, resources: Mapping[str, Resource]) -> None:
+    """Raises Unmigrated when the database lacks anything that serving needs."""
+    missing = plan(url, resources)
+    if missing:
+        raise Unmigrated(
+            f"the database {shown(url)} is not ready: {missing[0]}"
+            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+            + "; type: tidegate migrate --database with the same URL"
+        )
+
+
+@contextmanager
+def _transaction(url: str) -> Iterator[tuple[peewee.PostgresqlDatabase, Connection]]:
+    """The database for peewee's migrations, and the same connection for ours; what is not committed is rolled back."""
+    name = shown(url)
+    database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, autoconnect=False)
+    try:
+        database.connect()
+    except peewee.PeeweeException as error:
+        raise StoreError(f"database {name}: {str(error).strip()}") from None
+    try:
+        connection: Connection = database.connection()  # type: ignore[no-untyped-call]  # peewee's
+        connection.cursor_factory = psycopg.RawCursor
+        connection.execute(
+            "SELECT " + ", ".join(f"set_config('{key}', '{value}', false)" for key, value in SETTINGS.items())
+        )
+        connection.execute("BEGIN")
+        yield database, connection
+    except psycopg.Error as error:
+        raise StoreError(f"database {name}: {str(error).strip()}") from error
+    finally:
+        database.close()
+
+
+def _steps(
+    database: peewee.PostgresqlDatabase, connection: Connection, resources: Mapping[str, Resource], folder: Path | None
+) -> list[Step]:
+    check_names(resources)
+    _check_encoding(connection)
+    if written := _written(database, connection, resources, folder):
+        return written
+    statements = [*_own(connection), *table_steps(connection, resources), *log_steps(connection, dict(resources))]
+    return [Step(item.name, lambda item=item: _run(connection, item)) for item in statements]  # type: ignore[misc]  # bound early
+
+
+def _run(connection: Connection, item: Statement) -> None:
+    for sql in item.statements:
+        connection.execute(sql)
+
+
+def _check_encoding(connection: Connection) -> None:
+    ((encoding,),) = connection.execute("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(f"the database's encoding is {encoding}; Tidegate needs UTF8")
+
+
+def _own(connection: Connection) -> list[Statement]:
+    """What Tidegate keeps for itself, and its first values."""
+    found = []
+    if not connection.execute("SELECT to_regnamespace($1)", [SCHEMA]).fetchall()[0][0]:
+        found.append(Statement(f"create schema {SCHEMA}", (f"CREATE SCHEMA {SCHEMA}",)))
+    missing = [name for name in RELATIONS if not connection.execute("SELECT to_regclass($1)", [name]).fetchall()[0][0]]
+    found += [Statement(f"create {name}", (RELATIONS[name],)) for name in missing]
+    if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
+        values = {"epoch": epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0"}
+        values["place"] = place(connection)
+        rows = ", ".join(f"('{name}', '{value}')" for name, value in values.items())
+        found.append(Statement("give the change log an epoch", (f"INSERT INTO {META} (name, value) VALUES {rows}",)))
+    return found
+
+
+def epoch() -> str:
+    return secrets.token_urlsafe(9)
+
+
+def _written(
+    database: peewee.PostgresqlDatabase, connection: Connection, resources: Mapping[str, Resource], folder: Path | None
+) -> list[Step]:
+    """The next migration written by hand."""
+    if folder is None or not folder.is_dir():
+        return []
+    runner = Runner(database, str(folder), table_name=HISTORY)
+    applied = runner.applied()
+    pending = [migration.name for migration in runner.migrations() if migration.name not in applied]
+    if not pending:
+        return []
+    name = pending[0]
+    if not {resource.table for resource in resources.values()} & set(database.get_tables()):
+        # New tables are made as the schema has them now, which is where these migrations lead.
+        return [Step(f"skip migration {name}", lambda: runner.fake(name))]
+    return [Step(f"run migration {name}", lambda: _run_written(connection, runner, name))]
+
+
+def _run_written(connection: Connection, runner: Runner, name: str) -> None:
+    """What it does to definitions is not in the log: positions of before are not taken up."""
+    runner.up(name)
+    if connection.execute("SELECT to_regclass($1)", [META]).fetchall()[0][0]:
+        connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [epoch()])

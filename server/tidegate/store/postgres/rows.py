@@ -1,0 +1,160 @@
+"""Column types, images and wire rows.
+
+An image is a row as the text of a JSON object. Tables and the change log are read as images alike: a row read from
+its table and the same row read from the log are the same wire row. Each kind of value has one spelling there, whatever
+the writer's session is set to: times in UTC with six decimals, floats with all their digits.
+Invariant: an image holds no write-only property.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tidegate.contract import Property, Resource
+from tidegate.core.ports import Key, Row
+from tidegate.store.database import literal, quoted
+from tidegate.store.rows import DEPTH, JSON_TYPES, too_deep
+
+
+class ColumnType(NamedTuple):
+    """`declared` is what a new column gets; a table of somebody else's may also have one of `accepted`."""
+
+    declared: str
+    accepted: tuple[str, ...] = ()
+    check: str | None = None
+    """What else each value must be: an expression over {}."""
+
+
+TEXT = ColumnType('text COLLATE "C"', ("text", "character varying", "character"))
+INTEGER = ColumnType("bigint", ("bigint", "integer", "smallint"))
+# The wire has no word for NaN and the infinities.
+NUMBER = ColumnType(
+    "double precision", ("double precision", "real"), "{0} > '-Infinity'::float8 AND {0} < 'Infinity'::float8"
+)
+BOOLEAN = ColumnType("boolean", ("boolean",))
+JSON = ColumnType("jsonb", ("jsonb", "json"))
+TIME = ColumnType(
+    "timestamp with time zone",
+    ("timestamp with time zone",),
+    "{0} >= '0001-01-01 00:00:00+00'::timestamptz AND {0} < '10000-01-01 00:00:00+00'::timestamptz",
+)
+UUID = ColumnType("uuid", ("uuid",))
+
+
+def column_type(prop: Property) -> ColumnType:
+    match prop.type, prop.format:
+        case "string", "date-time":
+            return TIME
+        case "string", "uuid":
+            return UUID
+        case "string", _:
+            return TEXT
+        case "integer", _:
+            return INTEGER
+        case "number", _:
+            return NUMBER
+        case "boolean", _:
+            return BOOLEAN
+        case _:
+            return JSON
+
+
+def rendered(prop: Property, column: str) -> str:
+    """An SQL expression: `column`, of this property, in its one spelling; text for all but numbers, booleans, JSON."""
+    kind = column_type(prop)
+    if kind is TIME:
+        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    if kind is TEXT or kind is UUID:
+        return f"{column}::text"
+    if kind is JSON:
+        return f"{column}::jsonb"
+    return f"{column}::float8" if kind is NUMBER else column
+
+
+def image(row: str, resource: Resource, names: Iterable[str]) -> str:
+    """An SQL expression: these columns of `row` (a table's alias, NEW or OLD) as the text of a JSON object."""
+    columns = ", ".join(
+        f"{rendered(resource.properties[name], f'{row}.{quoted(name)}')} AS {quoted(name)}" for name in names
+    )
+    return f"(SELECT row_to_json(image.*)::text FROM (SELECT {columns}) image)"
+
+
+def readable(resource: Resource) -> tuple[str, ...]:
+    return tuple(prop.name for prop in resource.properties.values() if not prop.write_only)
+
+
+class RowReader:
+    """Makes wire rows of a resource from images."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.columns = readable(resource)
+        self._key = resource.key
+        properties = {name: resource.properties[name] for name in self.columns}
+        self._nullable = {name: prop.nullable for name, prop in properties.items()}
+        self._numbers = tuple(name for name, prop in properties.items() if column_type(prop) is NUMBER)
+
+    def row(self, text: str) -> Row:
+        values = _decoded(text)
+        for name in self._numbers:
+            if isinstance(values.get(name), str):  # NaN, Infinity, -Infinity
+                values[name] = None
+        # Not in the order of the image, which may be older than the schema.
+        return {
+            name: value
+            for name, nullable in self._nullable.items()
+            if (value := values.get(name)) is not None or nullable
+        }
+
+    def image(self, text: str | None) -> Row | None:
+        return None if text is None else self.row(text)
+
+    def key(self, text: str) -> Key:
+        values = _decoded(text)
+        return {name: values[name] for name in self._key if name in values}
+
+
+def _decoded(text: str) -> dict[str, Any]:
+    """JSON that cannot be sent again (1e999, too deep) becomes text, value by value."""
+    if text.count("{") + text.count("[") <= DEPTH:
+        try:
+            values: dict[str, Any] = msgspec.json.decode(text)
+        except ValueError:
+            pass
+        else:
+            return values
+    return {name: _value(raw) for name, raw in msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items()}
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    try:
+        found = msgspec.json.decode(raw)
+    except (ValueError, RecursionError):
+        return bytes(raw).decode()
+    return bytes(raw).decode() if too_deep(found) else found
+
+
+def to_column(prop: Property, value: Any) -> Any:
+    """A wire value as psycopg binds it; the column's type does the rest."""
+    if value is not None and prop.type in JSON_TYPES:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value
+
+
+def default_sql(prop: Property, resource: Resource) -> str | None:
+    """The column's default as SQL: the schema's, or what only the database can know."""
+    kind = column_type(prop)
+    if prop.has_default:
+        value = to_column(prop, prop.default)
+        if value is None:
+            return None
+        text = str(value).lower() if isinstance(value, bool) else repr(value) if not isinstance(value, str) else value
+        return f"{literal(text)}::{kind.declared.partition(' COLLATE')[0]}"
+    if prop.read_only and prop.required and kind is TIME:
+        return "CURRENT_TIMESTAMP"
+    if prop.read_only and prop.name in resource.key and kind is UUID:
+        return "gen_random_uuid()"
+    return None

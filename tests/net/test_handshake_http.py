@@ -225,6 +225,12 @@ async def test_pages_of_this_machine_may_connect_in_development_only() -> None:
             assert (await answer(door, upgrade("/ws", "Origin: http://localhost.evil.example")))[0] == 403
 
 
+async def test_a_name_that_was_pointed_at_this_machine_is_no_page_of_it_in_development() -> None:
+    """DNS rebinding: to the browser the page's own origin, and the Host header says the same."""
+    async with listening(loopback_origins=True) as door:
+        assert (await answer(door, upgrade("/ws", "Origin: http://gateway.example")))[0] == 403
+
+
 async def test_above_the_limit_of_connections_a_newcomer_gets_503_until_somebody_leaves() -> None:
     async with listening(max_connections=2) as door:
         async with door.open() as one, door.open():

@@ -103,9 +103,10 @@ def _origin_allowed(headers: Headers, listener: Listener) -> bool:
     if origin is None or "*" in settings.origins or origin in settings.origins:
         return True
     page = urlsplit(origin)
-    if page.netloc and page.netloc == _first(headers, "Host"):
-        return True
-    return settings.loopback_origins and page.hostname in LOOPBACK_HOSTS
+    if settings.loopback_origins:
+        # Not by the Host header: a name that somebody else points at this machine would be its own origin.
+        return page.hostname in LOOPBACK_HOSTS
+    return bool(page.netloc) and page.netloc == _first(headers, "Host")
 
 
 def _token(headers: Headers) -> str | None:

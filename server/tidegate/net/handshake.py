@@ -1,7 +1,7 @@
 """The opening of a connection: an upgrade to WebSocket, or one plain HTTP answer.
 
 It decides who may open a WebSocket at all (path, origin, room for one more) and finds the token the handshake carries;
-whether the token is good is not its business, and it never echoes one.
+whether the token is good is not its business. It echoes one only as the subprotocol that a browser has to see again.
 Invariant: a browser page of a foreign origin cannot open a connection unless the settings name it.
 """
 

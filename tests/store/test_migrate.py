@@ -158,7 +158,7 @@ def test_rows_that_are_not_unique_stop_it_wholly(migrated: str, path: Path) -> N
         schemas["people"]["properties"]["age"] = {"type": "integer"}
 
     before = contents(path)
-    with pytest.raises(StoreError, match="nothing was changed: UNIQUE constraint failed"):
+    with pytest.raises(StoreError, match=r'nothing was changed: 2 rows of people: \(name\) is not unique.*{"id": 1}'):
         apply(migrated, changed(unique_names))
     assert contents(path) == before
 
@@ -218,11 +218,15 @@ def test_triggers_that_were_dropped_or_changed_come_back(migrated: str, path: Pa
 
 
 async def test_an_unmigrated_database_is_refused_with_the_command_to_type(url: str, file: Path, migrated: str) -> None:
-    for database, why in ((url, "the database itself"), (migrated, "add column boats.masts and 5 more")):
+    for database, why in (
+        (url, "the database itself"),
+        (migrated, "add column boats.masts (the schema has a new property)"),
+    ):
         resources = with_property("masts", {"type": "integer"})
         with pytest.raises(Unmigrated) as caught:
             await SqliteStore.open(database, resources)
-        assert f"is not ready: {why}; type: tidegate migrate --database {database}" in str(caught.value)
+        assert f"is not ready: {why}" in str(caught.value)
+        assert str(caught.value).endswith(f"; type: tidegate migrate --database {database}")
     assert "create table boats" in plan(url, RESOURCES)  # it was not made
     apply(url, with_property("masts", {"type": "integer"}))
     store = await SqliteStore.open(url, with_property("masts", {"type": "integer"}))
@@ -272,7 +276,7 @@ def test_row_rules_are_no_obstacle(tmp_path: Path) -> None:
 def test_the_log_goes_on_after_a_migration(migrated: str, path: Path) -> None:
     before = contents(path)
     apply(migrated, with_property("masts", {"type": "integer"}))
-    meta = [row for row in before if row[0] in {"tidegate_meta", "tidegate_log"}]
+    meta = [row for row in before if row[0] in {"tidegate_meta", "tidegate_log"} and row[1] != "table:boats"]
     assert set(meta) <= set(contents(path))
     foreign = Foreign(connect(path))
     mark = foreign.head()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Iterable
 
 from tidegate import config, schema
 from tidegate.config import ConfigError, Settings
@@ -14,10 +15,15 @@ examples:
   tidegate migrate
   tidegate migrate --plan
   tidegate migrate --seed --database sqlite:////var/lib/app/app.db
+  tidegate migrate --new drop_boats_weight
 
-Adding tables, columns and indexes is automatic. Dropping or retyping a column needs a migration written by hand:
-SCHEMA/migrations/0001_name.py with `def up(migrator, db)`, as playhouse.migrations describes it.
+What loses nothing is automatic: new tables, columns and indexes, and other rules for the columns that are there.
+Dropping or converting a column, another key and dropping a resource need a migration written by hand:
+SCHEMA/migrations/0001_name.py with `up` and `down`. docs/migrations.md says more.
 """
+
+TOLD_AFTER = 100_000
+"""Rows of a table from which on the copy's progress is told."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,7 +34,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--plan", action="store_true", help="say what would be done, and do nothing")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--plan", action="store_true", help="say what would be done and why, and do nothing")
+    instead.add_argument("--new", metavar="NAME", help="write an empty migration into SCHEMA/migrations")
+    instead.add_argument("--down", action="store_true", help="take the last written migration back")
     parser.add_argument("--seed", action="store_true", help="put sample rows into empty tables (SCHEMA/seed.json)")
     config.add_arguments(parser)
     parser.set_defaults(run=run)
@@ -36,27 +45,52 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     from tidegate.app import load_contract  # noqa: PLC0415  # the other commands need not load it
-    from tidegate.store import StoreError, migrate  # noqa: PLC0415
+    from tidegate.store import StoreError, migrate, written  # noqa: PLC0415
     from tidegate.store.seed import seed  # noqa: PLC0415
 
     settings = config.load(args)
-    resources = load_contract(settings).resources
-    folder = settings.schema_folder
-    written = None if folder is None else folder / "migrations"
+    folder = None if settings.schema_folder is None else settings.schema_folder / "migrations"
     try:
-        if args.plan:
-            steps = migrate.plan(settings.database, resources, written)
-            print("\n".join(steps) if steps else "nothing to do")
+        if args.new is not None:
+            if folder is None:
+                raise ConfigError("--new: the sample has no migrations; --schema DIR names a folder of your own")
+            print(written.new(folder, args.new))
             return 0
-        steps = migrate.apply(settings.database, resources, written)
-        print(f"{settings.database}: " + (f"{len(steps)} steps done" if steps else "up to date"), file=sys.stderr)
+        resources = load_contract(settings).resources
+        if args.plan:
+            steps = [str(step) for step in migrate.planned(settings.database, resources, folder)]
+            print("\n".join(steps) if steps else "nothing to do")
+            _tell(migrate.notes(settings.database, resources))
+            return 0
+        done = (migrate.down if args.down else migrate.apply)(settings.database, resources, folder, _progress())
+        _tell([f"{settings.database}: " + (f"{len(done)} steps done" if done else "up to date")])
+        _tell(migrate.notes(settings.database, resources))
+        if args.down:
+            _tell([f"{done[0]}: done; the next `tidegate migrate` runs it again, unless its file is gone"])
         if args.seed:
             counts = seed(settings.database, resources, _sample(settings))
-            for name, count in counts.items():
-                print(f"  {count} sample rows in {name}", file=sys.stderr)
+            _tell(f"  {count} sample rows in {name}" for name, count in counts.items())
     except StoreError as error:
         raise ConfigError(str(error)) from None
     return 0
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _progress() -> Callable[[str, int, int], None] | None:
+    """Tells on a terminal how far the copy of a large table is, in one line that is written over."""
+    if not sys.stderr.isatty():
+        return None
+
+    def progress(table: str, copied: int, total: int) -> None:
+        if total >= TOLD_AFTER:
+            end = "\n" if copied == total else ""
+            print(f"\r{table}: {copied} of {total} rows copied", end=end, file=sys.stderr, flush=True)
+
+    return progress
 
 
 def _sample(settings: Settings) -> dict[str, list[dict[str, object]]]:

@@ -1,79 +1,150 @@
 """Bringing a database to where the schema needs it, and saying what is missing.
 
-Adding is automatic: tables, columns, indexes, the change log and its triggers. What would lose rows (dropping or
-retyping a column) is never done here: it needs a migration written by hand, in `migrations/` beside the schema files,
-which playhouse.migrations runs first; after it positions of before are not taken up (a new epoch).
+What loses nothing is automatic: tables, columns and indexes that are new, rules that changed (the table is rebuilt),
+the change log and its triggers. The rest needs a migration written by hand, in `migrations/` beside the schema files;
+after one, positions of before are not taken up (a new epoch).
 Invariant: a migration happens wholly or not at all.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import peewee
 from playhouse.apsw_ext import APSWDatabase
-from playhouse.migrate import SqliteMigrator, migrate
-from playhouse.migrations import MigrationError, Runner
-from playhouse.schema_diff import diff_models
+from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
+from tidegate.store import written
+from tidegate.store.broken import check_references, dangling
 from tidegate.store.changelog import ASIDE, META, TABLES, triggers
 from tidegate.store.database import peewee_database, quoted, sqlite_path
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.tables import models
+from tidegate.store.rebuild import Progress
+from tidegate.store.steps import Step, Tables
 
-HISTORY = "tidegate_migration"
-"""Which migrations written by hand were applied."""
+TOLD = 3
+"""Steps that a check names; the others it counts."""
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One thing to do: what it is called, and how it is done."""
+class Planned(msgspec.Struct, frozen=True):
+    """A step in words."""
 
     name: str
-    run: Callable[[], object]
+    why: str
+    rows: int | None
+    """How many are copied; None where none are."""
+
+    def __str__(self) -> str:
+        copied = "" if self.rows is None else f" ({self.rows} rows are copied)"
+        return f"{self.name}: {self.why}{copied}"
+
+
+def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[Planned]:
+    """What `apply` would do, in order. `folder` holds migrations written by hand; what comes after one that is to run
+    is not known yet.
+    """
+    with _looked_at(url) as database:
+        return [_told(database, step) for step in _steps(database, resources, folder, _silent)]
 
 
 def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
-    """What `apply` would do, in order. `folder` holds migrations written by hand."""
-    database = peewee_database(path := sqlite_path(url))
-    if not path.exists():  # only to look at is no reason to make it
-        database = peewee_database(Path(":memory:"))
-    with _Opened(database) as database:
-        return [step.name for step in _steps(database, resources, folder)]
+    """The names of the steps that `apply` would take."""
+    return [step.name for step in planned(url, resources, folder)]
 
 
-def apply(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
+    """What a migration leaves alone that one might expect it to change."""
+    with _looked_at(url) as database:
+        return Tables(database, resources, None, _silent).notes()
+
+
+def apply(
+    url: str, resources: Mapping[str, Resource], folder: Path | None = None, progress: Progress | None = None
+) -> list[str]:
     """Bring the database up to date, in one transaction; returns what was done. Raises StoreError."""
+    progress = progress or _silent
+    return _in_one_transaction(url, lambda database, done: _steps(database, resources, folder, progress))
+
+
+def down(
+    url: str, resources: Mapping[str, Resource], folder: Path | None, progress: Progress | None = None
+) -> list[str]:
+    """Take the last written migration back and bring the database to `resources`, which should be those of before it.
+
+    One transaction, as with `apply`. Raises StoreError.
+    """
+    progress = progress or _silent
+
+    def steps(database: APSWDatabase, done: list[str]) -> list[Step]:
+        if done:
+            return _steps(database, resources, None, progress)
+        name = written.last(database, folder)
+        assert folder is not None
+        return [_written_step(database, resources, folder, name, "down")]
+
+    return _in_one_transaction(url, steps)
+
+
+def check(url: str, resources: Mapping[str, Resource]) -> None:
+    """Raises Unmigrated when the database lacks anything that serving needs, StoreError when a migration is to be
+    written first. Both say what differs and what to type.
+    """
+    path = sqlite_path(url)
+    missing = (
+        [f"{step.name} ({step.why})" for step in planned(url, resources)] if path.exists() else ["the database itself"]
+    )
+    if missing:
+        raise Unmigrated(
+            f"the database {path} is not ready: {'; '.join(missing[:TOLD])}"
+            + (f"; and {len(missing) - TOLD} more" if len(missing) > TOLD else "")
+            + f"; type: tidegate migrate --database {url}"
+        )
+
+
+def _in_one_transaction(url: str, planner: Callable[[APSWDatabase, list[str]], list[Step]]) -> list[str]:
+    """Take the first step of each plan until a plan is empty: each may change what the next ones see."""
     with _Opened(peewee_database(sqlite_path(url))) as database:
         done: list[str] = []
         try:
+            # Else dropping a table would delete what refers to it. It can only be said outside of a transaction.
+            database.execute_sql("PRAGMA foreign_keys = off")
             with database.atomic("IMMEDIATE"):
-                # Each step may change what the next ones see, so they are planned anew until nothing is left.
-                while steps := _steps(database, resources, folder):
+                steps = planner(database, done)
+                references = dangling(database) if any(step.moves for step in steps) else None
+                while steps:
                     step = steps[0]
                     if step.name in done:
                         raise StoreError(f"the migration does not come to an end at: {step.name}")
                     step.run()
                     done.append(step.name)
+                    steps = planner(database, done)
+                if references is not None:
+                    check_references(database, references)
         except (peewee.PeeweeException, MigrationError) as error:
             raise StoreError(f"the migration failed and nothing was changed: {error}") from error
         return done
 
 
-def check(url: str, resources: Mapping[str, Resource]) -> None:
-    """Raises Unmigrated when the database lacks anything that serving needs."""
-    path = sqlite_path(url)
-    missing = plan(url, resources) if path.exists() else ["the database itself"]
-    if missing:
-        raise Unmigrated(
-            f"the database {path} is not ready: {missing[0]}"
-            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-            + f"; type: tidegate migrate --database {url}"
-        )
+def _looked_at(url: str) -> _Opened:
+    """The database, or an empty one where there is none: only to look at is no reason to make it."""
+    database = peewee_database(path := sqlite_path(url))
+    return _Opened(database if path.exists() else peewee_database(Path(":memory:")))
+
+
+def _told(database: APSWDatabase, step: Step) -> Planned:
+    rows = None
+    if step.copies is not None:
+        (rows,) = database.execute_sql(f"SELECT count(*) FROM {quoted(step.copies)}").fetchone()
+    return Planned(step.name, step.why, rows)
+
+
+def _silent(table: str, copied: int, total: int) -> None:
+    """Nobody wants to know how far it is."""
 
 
 class _Opened:
@@ -93,49 +164,52 @@ class _Opened:
         self._database.close()
 
 
-def _steps(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> list[Step]:
-    written = _written(database, resources, folder)
-    if written:
-        return written
-    return [*_own_tables(database), *_resource_tables(database, resources), *_triggers(database, resources)]
+def _steps(
+    database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None, progress: Progress
+) -> list[Step]:
+    found = [*_own_tables(database), *_written(database, resources, folder)]
+    if any(step.name.startswith("run ") for step in found):
+        return found
+    return [*found, *Tables(database, resources, folder, progress).steps(), *_triggers(database, resources)]
 
 
-def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> list[Step]:
-    if folder is None or not folder.is_dir():
-        return []
-    runner = Runner(database, str(folder), table_name=HISTORY)
-    applied = runner.applied()
-    pending = [migration.name for migration in runner.migrations() if migration.name not in applied]
-    if not pending:
-        return []
-    name = pending[0]
-    if not {resource.table for resource in resources.values()} & set(database.get_tables()):
-        # New tables are made as the schema has them now, which is where these migrations lead.
-        return [Step(f"skip migration {name}", lambda: runner.fake(name))]
-    return [Step(f"run migration {name}", lambda: _run(database, runner, name))]
+def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> Iterator[Step]:
+    new = not {resource.table for resource in resources.values()} & set(database.get_tables())
+    for name in written.pending(database, folder):
+        assert folder is not None
+        if new:
+            yield Step(
+                f"skip migration {name}",
+                "new tables are made as it would leave them",
+                lambda name=name: written.skip(database, folder, name),  # type: ignore[misc]  # bound early
+            )
+        else:
+            yield _written_step(database, resources, folder, name, "up")
 
 
-def _run(database: APSWDatabase, runner: Runner, name: str) -> None:
-    """Run one migration. Our triggers would be in its way: SQLite drops and renames no column that they name.
+def _written_step(
+    database: APSWDatabase, resources: Mapping[str, Resource], folder: Path, name: str, direction: written.Direction
+) -> Step:
+    def run() -> None:
+        written.run(database, resources, folder, name, direction)
+        if META in database.get_tables():
+            database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (_epoch(),))  # our name
 
-    They come back with the steps after it; what it does to rows is not logged, hence the new epoch.
-    """
-    for trigger in _installed(database):
-        database.execute_sql(f"DROP TRIGGER {quoted(trigger)}")
-    runner.up(name)
-    if META in database.get_tables():
-        database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (_epoch(),))  # our name
+    text = ("run migration", "it was written and not applied yet")
+    if direction == "down":
+        text = ("take back migration", "it is the last one that was applied")
+    return Step(f"{text[0]} {name}", text[1], run, moves=True)
 
 
 def _own_tables(database: APSWDatabase) -> list[Step]:
     existing = set(database.get_tables())
     steps = [
-        Step(f"create table {name}", lambda sql=sql: database.execute_sql(sql))  # type: ignore[misc]  # bound early
+        Step(f"create table {name}", "Tidegate keeps its own things there", lambda sql=sql: database.execute_sql(sql))  # type: ignore[misc]  # bound early
         for name, sql in TABLES.items()
         if name not in existing
     ]
     if META not in existing or not database.execute_sql(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchone():
-        steps.append(Step("give the change log an epoch", lambda: _first_values(database)))
+        steps.append(Step("give the change log an epoch", "positions belong to one", lambda: _first_values(database)))
     return steps
 
 
@@ -149,63 +223,29 @@ def _epoch() -> str:
     return secrets.token_urlsafe(9)
 
 
-def _resource_tables(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
-    wanted = list(models(resources, database).values())
-    for resource in resources.values():
-        if database.execute_sql("SELECT 1 FROM pragma_table_list WHERE name = ? AND wr", (resource.table,)).fetchone():
-            raise StoreError(f"the table {resource.table} is WITHOUT ROWID, which the change log cannot follow")
-    diff = diff_models(database, wanted)
-    for table, column in diff.drop_columns:
-        raise StoreError(
-            f"the table {table} has a column {column} that the schema does not: dropping it needs a written migration"
-        )
-    migrator = SqliteMigrator(database)
-    steps = [
-        Step(f"create table {model._meta.table_name}", lambda model=model: model.create_table(safe=False))  # type: ignore[misc]  # bound early
-        for model in diff.create_tables
-    ]
-    for field in diff.add_columns:
-        table, column = field.model._meta.table_name, field.column_name
-        steps.append(
-            Step(f"add column {table}.{column}", lambda field=field: _add_column(database, field))  # type: ignore[misc]  # bound early
-        )
-    for index in diff.add_indexes:
-        operation = migrator.add_index(index.table, index.columns, index.unique)
-        steps.append(
-            Step(index.display("add"), lambda operation=operation: migrate(operation))  # type: ignore[misc]  # bound early
-        )
-    return steps
-
-
-def _add_column(database: APSWDatabase, field: peewee.Field[Any]) -> None:
-    """ALTER TABLE ... ADD COLUMN with the column's own constraints, as SQLite allows it."""
-    ddl, parameters = database.get_sql_context().sql(field.ddl(database.get_sql_context())).query()
-    table = field.model._meta.table_name
-    try:
-        database.execute_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {ddl}", parameters)
-    except peewee.PeeweeException as error:
-        raise StoreError(
-            f"the migration failed and nothing was changed: the column {table}.{field.column_name} cannot be added to "
-            f"rows that are there ({error}): the property needs a default, or a migration written by hand"
-        ) from error
-
-
 def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
-    """Triggers that are not there or read otherwise than they should."""
-    found = _installed(database)
-    steps = []
-    for resource in resources.values():
-        for name, sql in triggers(resource).items():
-            if found.get(name) != sql:
-                steps.append(
-                    Step(f"install trigger {name}", lambda name=name, sql=sql: _install(database, name, sql))  # type: ignore[misc]  # bound early
+    """Triggers that are not there, read otherwise than they should, or belong to a resource's former name."""
+    found, tables = written.installed(database), {resource.table for resource in resources.values()}
+    wanted = {name: sql for resource in resources.values() for name, sql in triggers(resource).items()}
+    steps = [
+        Step(
+            f"remove trigger {name}",
+            f"no resource of that name is in {table}",
+            lambda name=name: database.execute_sql(f"DROP TRIGGER {quoted(name)}"),  # type: ignore[misc]  # bound early
+        )
+        for name, (table, _) in found.items()
+        if table in tables and name not in wanted
+    ]
+    for name, sql in wanted.items():
+        if name not in found or found[name][1] != sql:
+            steps.append(
+                Step(
+                    f"install trigger {name}",
+                    "it reads otherwise" if name in found else "it is missing",
+                    lambda name=name, sql=sql: _install(database, name, sql),  # type: ignore[misc]  # bound early
                 )
+            )
     return steps
-
-
-def _installed(database: APSWDatabase) -> dict[str, str]:
-    sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidegate\\_%' ESCAPE '\\'"
-    return dict(database.execute_sql(sql).fetchall())
 
 
 def _install(database: APSWDatabase, name: str, sql: str) -> None:

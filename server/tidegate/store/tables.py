@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import peewee
 from playhouse.sqlite_ext import AutoIncrementField
 
@@ -47,9 +48,67 @@ class TextColumn(Field):
 COLUMN_TYPES = {"integer": IntegerColumn, "number": RealColumn, "boolean": IntegerColumn}
 
 
+class Column(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a column is made from, and with it all that the database holds writers to."""
+
+    type: str
+    """The JSON type that its values stand for."""
+    null: bool = False
+    automatic: bool = False
+    """SQLite counts it."""
+    default: str | None = None
+    """As SQL."""
+    enum: tuple[Any, ...] | None = None
+    max_length: int | None = None
+    references: tuple[str, str] | None = None
+    """A table and a column of it."""
+    checks: dict[str, str] = {}
+    """SQL that must not be false, by the word of the schema that it stands for."""
+
+    @property
+    def storage(self) -> str:
+        """The type that SQLite is told."""
+        return COLUMN_TYPES.get(self.type, TextColumn).field_type
+
+
 def models(resources: Mapping[str, Resource], database: peewee.Database) -> dict[str, type[peewee.Model]]:
     """A model for each resource, by its name. References lead to other resources of the same mapping."""
-    return {name: _model(resource, resources, database) for name, resource in resources.items()}
+    return {name: model(resource, resources, database) for name, resource in resources.items()}
+
+
+def model(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> type[peewee.Model]:
+    """The table of one resource, whose references lead to `resources`."""
+    facts = columns(resource, resources)
+    fields: dict[str, Any] = {
+        f"column_{number}": _field(name, column, resource.key == (name,))
+        for number, (name, column) in enumerate(facts.items())
+    }
+    named = dict(zip(facts, fields, strict=True))
+    meta: dict[str, Any] = {
+        "database": database,
+        "table_name": resource.table,
+        "indexes": tuple((tuple(named[name] for name in names), unique) for names, unique in indexes(resource)),
+    }
+    if len(resource.key) > 1:
+        meta["primary_key"] = peewee.CompositeKey(*(named[name] for name in resource.key))
+    return type(resource.name, (peewee.Model,), {**fields, "Meta": type("Meta", (), meta)})
+
+
+def create_table_sql(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> str:
+    """The CREATE TABLE of one resource, without its indexes."""
+    manager: Any = peewee.SchemaManager(model(resource, resources, database))
+    sql: str = manager._create_table(safe=False).query()[0]
+    return sql
+
+
+def indexes(resource: Resource) -> list[tuple[tuple[str, ...], bool]]:
+    """The indexes beside the key's: their columns, and whether they are unique."""
+    return [*((names, True) for names in resource.unique), *((names, False) for names in resource.indexes)]
+
+
+def columns(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Column]:
+    """What each column of the table is made from, in the schema's order."""
+    return {name: _column(prop, resource, resources) for name, prop in resource.properties.items()}
 
 
 def is_automatic(resource: Resource) -> bool:
@@ -58,39 +117,34 @@ def is_automatic(resource: Resource) -> bool:
     return len(resource.key) == 1 and first.type == "integer" and first.read_only
 
 
-def _model(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> type[peewee.Model]:
-    fields: dict[str, Any] = {
-        f"column_{number}": _field(prop, resource, resources)
-        for number, prop in enumerate(resource.properties.values())
-    }
-    named = dict(zip(resource.properties, fields, strict=True))
-    meta: dict[str, Any] = {
-        "database": database,
-        "table_name": resource.table,
-        "indexes": tuple(
-            (tuple(named[name] for name in names), unique)
-            for lists, unique in ((resource.unique, True), (resource.indexes, False))
-            for names in lists
-        ),
-    }
-    if len(resource.key) > 1:
-        meta["primary_key"] = peewee.CompositeKey(*(named[name] for name in resource.key))
-    return type(resource.name, (peewee.Model,), {**fields, "Meta": type("Meta", (), meta)})
-
-
-def _field(prop: Property, resource: Resource, resources: Mapping[str, Resource]) -> Field:
-    alone = resource.key == (prop.name,)
-    if alone and is_automatic(resource):
-        field: Field = AutoIncrementField(column_name=prop.name)
-        return field
-    return COLUMN_TYPES.get(prop.type, TextColumn)(
-        column_name=prop.name,
+def _column(prop: Property, resource: Resource, resources: Mapping[str, Resource]) -> Column:
+    if resource.key == (prop.name,) and is_automatic(resource):
+        return Column(prop.type, automatic=True)
+    checks = _checks(prop)
+    reference = resource.references.get(prop.name)
+    return Column(
+        type=prop.type,
         null=prop.column_nullable,
+        default=_default(prop, resource),
+        enum=prop.enum if "enum" in checks else None,
+        max_length=prop.max_length if "maxLength" in checks else None,
+        references=None if reference is None else (resources[reference[0]].table, reference[1]),
+        checks=checks,
+    )
+
+
+def _field(name: str, column: Column, alone: bool) -> Field:
+    if column.automatic:
+        field: Field = AutoIncrementField(column_name=name)
+        return field
+    return COLUMN_TYPES.get(column.type, TextColumn)(
+        column_name=name,
+        null=column.null,
         primary_key=alone,
         constraints=[
-            *([peewee.SQL(f"DEFAULT {default}")] if (default := _default(prop, resource)) else []),
-            *(peewee.Check(check) for check in _checks(prop)),
-            *([peewee.SQL(_reference(resource, prop, resources))] if prop.name in resource.references else []),
+            *([peewee.SQL(f"DEFAULT {column.default}")] if column.default else []),
+            *(peewee.Check(check) for check in column.checks.values()),
+            *([peewee.SQL(_reference(*column.references))] if column.references else []),
         ],
     )
 
@@ -107,29 +161,28 @@ def _default(prop: Property, resource: Resource) -> str | None:
     return None
 
 
-def _checks(prop: Property) -> list[str]:
+def _checks(prop: Property) -> dict[str, str]:
     """The schema's rules that SQL can hold; each is true on NULL, which NOT NULL speaks of."""
     name = quoted(prop.name)
-    checks = []
+    checks = {}
     match prop.type:
         case "boolean":
-            checks.append(f"{name} IN (0, 1)")
+            checks["type"] = f"{name} IN (0, 1)"
         case "integer":
-            checks.append(f"typeof({name}) IN ('integer', 'null')")
+            checks["type"] = f"typeof({name}) IN ('integer', 'null')"
         case "number":
-            checks.append(f"typeof({name}) IN ('real', 'integer', 'null')")
+            checks["type"] = f"typeof({name}) IN ('real', 'integer', 'null')"
         case "string":
-            checks.append(f"typeof({name}) IN ('text', 'null')")
+            checks["type"] = f"typeof({name}) IN ('text', 'null')"
         case _:
-            checks.append(f"{name} IS NULL OR json_valid({name})")
+            checks["type"] = f"{name} IS NULL OR json_valid({name})"
     if prop.enum is not None and prop.type in {"string", "integer"}:
         allowed = ", ".join(literal(value) if isinstance(value, str) else str(value) for value in prop.enum)
-        checks.append(f"{name} IN ({allowed})")
+        checks["enum"] = f"{name} IN ({allowed})"
     if prop.type == "string" and prop.max_length is not None:
-        checks.append(f"length({name}) <= {prop.max_length}")
+        checks["maxLength"] = f"length({name}) <= {prop.max_length}"
     return checks
 
 
-def _reference(resource: Resource, prop: Property, resources: Mapping[str, Resource]) -> str:
-    target, column = resource.references[prop.name]
-    return f"REFERENCES {quoted(resources[target].table)} ({quoted(column)})"
+def _reference(table: str, column: str) -> str:
+    return f"REFERENCES {quoted(table)} ({quoted(column)})"

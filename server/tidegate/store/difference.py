@@ -1,0 +1,140 @@
+"""What the schema wants otherwise than a table is, in words, and what of it only a written migration may do.
+
+It looks and compares; it changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tidegate.contract import Resource
+from tidegate.store.made import Made, affinity
+from tidegate.store.tables import Column
+
+
+class Refusal(NamedTuple):
+    """What is never done by itself, and how the migration that does it would be called."""
+
+    text: str
+    name: str
+
+
+def differences(made: Made, wanted: Mapping[str, Column], now: str | None) -> list[str]:
+    """What a rebuild of the table has to change. `now` is its definition in the database."""
+    if made.sql == "":  # nothing is known of what it was before
+        return ["a written migration changed it"]
+    found = ["another program changed it"] if made.sql != now else []
+    return found + [words for name in wanted if name in made.columns for words in _words(name, made, wanted[name])]
+
+
+def refusals(
+    resource: Resource, wanted: Mapping[str, Column], made: Made | None, there: Mapping[str, str]
+) -> list[Refusal]:
+    """What a written migration must do to the table. `there`: the types that its columns were declared with."""
+    table = resource.table
+    found = [
+        Refusal(
+            f"the table {table} has a column {name} that the schema does not: dropping it needs a written migration",
+            f"drop_{table}_{name}",
+        )
+        for name in there
+        if name not in wanted
+    ]
+    if made is None:
+        return found
+    for name, column in wanted.items():
+        before = made.columns[name].type if name in made.columns else column.type
+        if name in there and affinity(there[name]) != column.storage and before == column.type:
+            before = there[name] or "value of no type"
+        if before != column.type:
+            found.append(
+                Refusal(
+                    f"{table}.{name} is {_kind(before)} and the schema wants {_kind(column.type)}: "
+                    "converting it needs a written migration",
+                    f"convert_{table}_{name}",
+                )
+            )
+    if made.key != resource.key:
+        found.append(
+            Refusal(
+                f"the key of the table {table} is ({', '.join(made.key)}) and the schema wants "
+                f"({', '.join(resource.key)}): another key needs a written migration",
+                f"key_of_{table}",
+            )
+        )
+    return found
+
+
+def dropped(table: str) -> Refusal:
+    return Refusal(
+        f"the schema has no resource for the table {table} any more: dropping it needs a written migration",
+        f"drop_{table}",
+    )
+
+
+def generated(table: str, column: str) -> Refusal:
+    return Refusal(
+        f"the table {table} has a generated column {column}, which rebuilding the table would lose: that needs a "
+        "written migration",
+        f"drop_{table}_{column}",
+    )
+
+
+def to_write(folder: Path | None, name: str) -> str:
+    """What to type, and the file that it makes."""
+    slug = slugged(name)
+    command = f"tidegate migrate --new {slug}"
+    return f"type: {command}" + ("" if folder is None else f" and fill in {next_file(folder, slug)}")
+
+
+def next_file(folder: Path, slug: str) -> Path:
+    """The migration file that comes after those in `folder`."""
+    numbers = [int(found[0]) for path in folder.glob("[0-9]*.py") if (found := re.match(r"\d+", path.name))]
+    return folder / f"{max(numbers, default=0) + 1:04}_{slug}.py"
+
+
+def slugged(name: str) -> str:
+    """`name` as a part of a file's name; "" when nothing of it can be."""
+    return re.sub(r"[^\w]+", "_", name).strip("_").lower()
+
+
+def _words(name: str, made: Made, now: Column) -> Iterator[str]:
+    before = made.columns[name]
+    if before == now:
+        return
+    told = False
+    for what, old, new in (
+        ("enum", _listed(before.enum), _listed(now.enum)),
+        ("maxLength", before.max_length, now.max_length),
+        ("default", before.default, now.default),
+        ("reference", _target(before), _target(now)),
+        ("may be null", _yes(before.null), _yes(now.null)),
+        ("counted by the database", _yes(before.automatic), _yes(now.automatic)),
+    ):
+        if old != new:
+            told = True
+            yield f"{name}: {what} {'none' if old is None else old} -> {'none' if new is None else new}"
+    if not told:
+        yield f"{name}: checked otherwise"
+
+
+def _listed(values: tuple[object, ...] | None) -> str | None:
+    return None if values is None else json.dumps(values, ensure_ascii=False)
+
+
+def _target(column: Column) -> str | None:
+    return None if column.references is None else ".".join(column.references)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _kind(name: str) -> str:
+    return {"any": "any JSON", "array": "an array", "object": "an object", "integer": "an integer"}.get(
+        name, f"a {name}"
+    )

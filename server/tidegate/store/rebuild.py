@@ -1,0 +1,128 @@
+"""Rebuilding a table: SQLite's way to change what ALTER TABLE cannot (sqlite.org/lang_altertable.html, section 7).
+
+A new table, a copy of every row with its row number, drop, rename; then the table's indexes and triggers as they were,
+whoever made them. It runs inside the migration's transaction, with foreign keys off. Nothing is logged: no row changes,
+except where NULL becomes a default, which is an update like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from playhouse.apsw_ext import APSWDatabase
+
+from tidegate.contract import Resource
+from tidegate.store.broken import check_rows, rules_of
+from tidegate.store.database import quoted
+from tidegate.store.made import Made, definition, remember
+from tidegate.store.tables import Column, columns, create_table_sql
+
+CHUNK = 10_000
+"""Rows copied in one statement; between two of them it is told how far the copy is."""
+FIRST, LAST = -(2**63), 2**63 - 1
+"""The row numbers that SQLite has."""
+
+Progress = Callable[[str, int, int], object]
+"""Told a table, how many of its rows were copied, and how many there are."""
+
+
+def rebuild(
+    database: APSWDatabase,
+    resource: Resource,
+    resources: Mapping[str, Resource],
+    made: Made,
+    advice: str,
+    progress: Progress,
+) -> None:
+    """Make the table what the schema wants. Raises StoreError where rows do not fit; `advice` says what to type."""
+    table, wanted = resource.table, columns(resource, resources)
+    known = made.columns if made.sql == definition(database, table) else {}
+    _fill(database, resource, wanted, known)
+    check_rows(database, resource, rules_of(wanted, known), advice)
+
+    around = database.execute_sql(
+        "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL "
+        "ORDER BY rowid",
+        (table,),
+    ).fetchall()
+    counted = _sequence(database, table)
+    new = replace(resource, table=f"tidegate_new_{table}")
+    database.execute_sql(create_table_sql(new, resources, database))
+    _copy(database, resource, new.table, progress)
+    database.execute_sql(f"DROP TABLE {quoted(table)}")
+    database.execute_sql("PRAGMA legacy_alter_table = on")  # else other tables, views and triggers would be rewritten
+    database.execute_sql(f"ALTER TABLE {quoted(new.table)} RENAME TO {quoted(table)}")
+    database.execute_sql("PRAGMA legacy_alter_table = off")
+    if counted is not None and any(column.automatic for column in wanted.values()):
+        _go_on_counting(database, table, counted)
+    for (sql,) in around:
+        database.execute_sql(sql)
+    remember(database, table, Made(resource.key, wanted, made.indexes, definition(database, table) or ""))
+
+
+def _fill(
+    database: APSWDatabase, resource: Resource, wanted: Mapping[str, Column], known: Mapping[str, Column]
+) -> None:
+    """Give rows the default where NULL is allowed no more: updates of the old table, which the change log tells."""
+    for name, column in wanted.items():
+        before = known.get(name)
+        if column.null or not resource.properties[name].has_default or (before is not None and not before.null):
+            continue
+        # The default may be a value that the old table's CHECK does not have yet.
+        database.execute_sql(f"PRAGMA ignore_check_constraints = {int(not _fits(database, name, column, before))}")
+        database.execute_sql(
+            f"UPDATE {quoted(resource.table)} SET {quoted(name)} = {column.default} WHERE {quoted(name)} IS NULL"
+        )
+        database.execute_sql("PRAGMA ignore_check_constraints = 0")
+
+
+def _fits(database: APSWDatabase, name: str, column: Column, before: Column | None) -> bool:
+    """Whether the old table takes the new default."""
+    if before is None:
+        return False
+    kept = " AND ".join(f"({check})" for check in before.checks.values()) or "1"
+    (fits,) = database.execute_sql(f"SELECT {kept} FROM (SELECT {column.default} AS {quoted(name)})").fetchone()
+    return bool(fits)
+
+
+def _copy(database: APSWDatabase, resource: Resource, new: str, progress: Progress) -> None:
+    """Copy all rows, in the order of their numbers, which they keep."""
+    (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(resource.table)}").fetchone()
+    number = _row_number(resource)
+    names = ", ".join([*([] if number in resource.properties else [number]), *map(quoted, resource.properties)])
+    copied, start = 0, FIRST
+    while copied < total:
+        database.execute_sql(
+            f"INSERT INTO {quoted(new)} ({names}) SELECT {names} FROM {quoted(resource.table)} "
+            f"WHERE {quoted(number)} >= ? ORDER BY {quoted(number)} LIMIT ?",
+            (start, CHUNK),
+        )
+        copied = min(copied + CHUNK, total)
+        (last,) = database.execute_sql(f"SELECT max({quoted(number)}) FROM {quoted(new)}").fetchone()
+        start = min(last + 1, LAST)
+        progress(resource.table, copied, total)
+
+
+def _row_number(resource: Resource) -> str:
+    """What SQLite calls a row's number: the key where that is the number itself, else a name that no column has."""
+    if len(resource.key) == 1 and resource.properties[resource.key[0]].type in {"integer", "boolean"}:
+        return resource.key[0]
+    return next(name for name in ("rowid", "_rowid_", "oid") if name not in map(str.lower, resource.properties))
+
+
+def _sequence(database: APSWDatabase, table: str) -> int | None:
+    """Up to where AUTOINCREMENT counted in the table."""
+    if definition(database, "sqlite_sequence") is None:
+        return None
+    found = database.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return None if found is None else found[0]
+
+
+def _go_on_counting(database: APSWDatabase, table: str, counted: int) -> None:
+    """A number is never given twice, not even that of a row that is gone."""
+    now = _sequence(database, table)
+    if now is None:
+        database.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, counted))
+    elif now < counted:
+        database.execute_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (counted, table))

@@ -1,0 +1,238 @@
+"""What is to be done to the tables of the resources, as steps: each says what, why, and how it is done.
+
+Adding, and changing what loses nothing, are steps; what only a written migration may do is refused here.
+Invariant: of a table that Tidegate did not make nothing is changed; what it lacks is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import peewee
+from playhouse.apsw_ext import APSWDatabase
+from playhouse.migrate import SqliteMigrator, migrate
+from playhouse.schema_diff import IndexDiff, SchemaDiff, diff_models
+
+from tidegate.contract import Resource
+from tidegate.store.broken import check_rows, uniqueness
+from tidegate.store.database import quoted
+from tidegate.store.difference import Refusal, differences, dropped, generated, refusals, to_write
+from tidegate.store.errors import StoreError
+from tidegate.store.made import Made, definition, forget, index_names, read_all, remember
+from tidegate.store.rebuild import Progress, rebuild
+from tidegate.store.tables import columns, create_table_sql, indexes, models
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing to do."""
+
+    name: str
+    why: str
+    run: Callable[[], object]
+    copies: str | None = None
+    """The table whose rows are copied."""
+    moves: bool = False
+    """References may lead elsewhere after it, so that they are to be checked."""
+
+
+class Tables:
+    """The tables in the database and the resources that they are for."""
+
+    def __init__(
+        self, database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None, progress: Progress
+    ) -> None:
+        self._database = database
+        self._resources = resources
+        self._folder = folder
+        self._progress = progress
+        self._made = read_all(database)
+        self._wanted = {resource.table: columns(resource, resources) for resource in resources.values()}
+        self._of = {resource.table: resource for resource in resources.values()}
+        self._diff: SchemaDiff = diff_models(database, list(models(resources, database).values()))
+
+    def steps(self) -> list[Step]:
+        """Everything that the tables lack. Raises StoreError for what needs a written migration."""
+        self._refuse()
+        return [
+            *self._forgotten(),
+            *self._dropped_indexes(),
+            *self._created(),
+            *self._recognised(),
+            *self._added_columns(),
+            *self._rebuilt(),
+            *self._added_indexes(),
+        ]
+
+    def notes(self) -> list[str]:
+        """What is left alone."""
+        there = set(self._database.get_tables())
+        return [
+            f"the table {table} was there before Tidegate: its columns, indexes and triggers are completed; what it "
+            "has stays as it is, whatever the schema says of it"
+            for table in self._of
+            if table in there and table not in self._made
+        ]
+
+    def _refuse(self) -> None:
+        database, there = self._database, set(self._database.get_tables())
+        found: list[Refusal] = [dropped(table) for table in self._made if table in there and table not in self._of]
+        for table, resource in self._of.items():
+            if database.execute_sql("SELECT 1 FROM pragma_table_list WHERE name = ? AND wr", (table,)).fetchone():
+                raise StoreError(f"the table {table} is WITHOUT ROWID, which the change log cannot follow")
+            if table not in there:
+                continue
+            rows = database.execute_sql(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
+            declared = {name: kind for _, name, kind, *_, hidden in rows if not hidden}
+            found += refusals(resource, self._wanted[table], self._made.get(table), declared)
+            if table in self._made and self._differences(table):
+                found += [generated(table, name) for _, name, *_, hidden in rows if hidden]
+        if found:
+            texts = "; ".join(refusal.text for refusal in found)
+            raise StoreError(f"{texts}; {to_write(self._folder, found[0].name)}")
+
+    def _differences(self, table: str) -> list[str]:
+        return differences(self._made[table], self._wanted[table], definition(self._database, table))
+
+    def _forgotten(self) -> Iterator[Step]:
+        there = set(self._database.get_tables())
+        for table in self._made.keys() - there - self._of.keys():
+            yield Step(f"forget table {table}", "it is gone, and so is its resource", self._forget(table))
+
+    def _forget(self, table: str) -> Callable[[], object]:
+        return lambda: forget(self._database, table)
+
+    def _dropped_indexes(self) -> Iterator[Step]:
+        for table, made in self._made.items():
+            wanted = indexes(self._of[table]) if table in self._of else []
+            for name, (names, unique) in made.indexes.items():
+                if (names, unique) not in wanted:
+                    kind = "unique" if unique else "an index"
+                    yield Step(
+                        f"drop index {name}",
+                        f"the schema no longer says that ({', '.join(names)}) of {table} is {kind}",
+                        self._drop_index(table, name),
+                    )
+
+    def _drop_index(self, table: str, name: str) -> Callable[[], object]:
+        def run() -> None:
+            made = self._made[table]
+            self._database.execute_sql(f"DROP INDEX IF EXISTS {quoted(name)}")
+            rest = {other: index for other, index in made.indexes.items() if other != name}
+            remember(self._database, table, msgspec.structs.replace(made, indexes=rest))
+
+        return run
+
+    def _created(self) -> Iterator[Step]:
+        for missing in self._diff.create_tables:
+            table = missing._meta.table_name
+            yield Step(f"create table {table}", "the schema has a new resource", self._create(missing), moves=True)
+
+    def _create(self, missing: type[peewee.Model]) -> Callable[[], object]:
+        def run() -> None:
+            missing.create_table(safe=False)
+            self._remember_as_wanted(missing._meta.table_name)
+
+        return run
+
+    def _recognised(self) -> Iterator[Step]:
+        """Tables without an entry that read exactly as Tidegate makes them: nobody else's would."""
+        for table, resource in self._of.items():
+            now = definition(self._database, table)
+            if (
+                table not in self._made
+                and now is not None
+                and now == create_table_sql(resource, self._resources, self._database)
+            ):
+                yield Step(
+                    f"note table {table}",
+                    "it is as Tidegate makes it",
+                    lambda table=table: self._remember_as_wanted(table),  # type: ignore[misc]  # bound early
+                )
+
+    def _remember_as_wanted(self, table: str) -> None:
+        """Its own entry, and those of the indexes that it has and the schema wants."""
+        resource, found = self._of[table], index_names(self._database, table)
+        names = {index.name: (tuple(index.columns), bool(index.unique)) for index in self._database.get_indexes(table)}
+        own = {name: names[name] for name in found if names[name] in indexes(resource)}
+        now = definition(self._database, table) or ""
+        remember(self._database, table, Made(resource.key, self._wanted[table], own, now))
+
+    def _added_columns(self) -> Iterator[Step]:
+        for field in self._diff.add_columns:
+            table = field.model._meta.table_name
+            yield Step(
+                f"add column {table}.{field.column_name}",
+                "the schema has a new property",
+                self._add_column(table, field),
+                moves=True,
+            )
+
+    def _add_column(self, table: str, field: peewee.Field[Any]) -> Callable[[], object]:
+        """ALTER TABLE ... ADD COLUMN with the column's own constraints, as SQLite allows it."""
+
+        def run() -> None:
+            database, name = self._database, field.column_name
+            ddl, parameters = database.get_sql_context().sql(field.ddl(database.get_sql_context())).query()
+            before = definition(database, table)
+            try:
+                database.execute_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {ddl}", parameters)
+            except peewee.PeeweeException as error:
+                raise StoreError(
+                    f"the migration failed and nothing was changed: the column {table}.{name} cannot be added to rows "
+                    f"that are there ({error}): the property needs a default, or a migration written by hand; "
+                    f"{to_write(self._folder, f'add_{table}_{name}')}"
+                ) from error
+            if table in self._made:
+                made = self._made[table]
+                now = definition(database, table) or ""
+                remember(
+                    database,
+                    table,
+                    msgspec.structs.replace(
+                        made,
+                        columns={**made.columns, name: self._wanted[table][name]},
+                        sql=now if made.sql == before else made.sql,
+                    ),
+                )
+
+        return run
+
+    def _rebuilt(self) -> Iterator[Step]:
+        there = set(self._database.get_tables())
+        for table in self._of:
+            if table in self._made and table in there and (found := self._differences(table)):
+                yield Step(f"rebuild table {table}", "; ".join(found), self._rebuild(table), copies=table, moves=True)
+
+    def _rebuild(self, table: str) -> Callable[[], object]:
+        return lambda: rebuild(
+            self._database,
+            self._of[table],
+            self._resources,
+            self._made[table],
+            to_write(self._folder, f"correct_{table}"),
+            self._progress,
+        )
+
+    def _added_indexes(self) -> Iterator[Step]:
+        for index in self._diff.add_indexes:
+            yield Step(index.display("add"), "the schema wants it", self._add_index(index))
+
+    def _add_index(self, index: IndexDiff) -> Callable[[], object]:
+        def run() -> None:
+            database, table = self._database, index.table
+            if index.unique:
+                advice = to_write(self._folder, f"correct_{table}")
+                check_rows(database, self._of[table], [uniqueness(table, index.columns)], advice)
+            before = index_names(database, table)
+            migrate(SqliteMigrator(database).add_index(table, index.columns, index.unique))
+            if table in self._made:
+                made = self._made[table]
+                new = {
+                    name: (tuple(index.columns), bool(index.unique)) for name in index_names(database, table) - before
+                }
+                remember(database, table, msgspec.structs.replace(made, indexes={**made.indexes, **new}))
+
+        return run

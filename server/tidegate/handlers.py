@@ -35,6 +35,9 @@ from tidegate_protocol import Principal
 
 __all__ = ["Call", "Gateway", "HandlersError", "Refused", "load"]
 
+GENERATED = Path("generated", "python")
+"""Where `tidegate generate` puts the application's models unless told otherwise."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -95,15 +98,19 @@ class Gateway:
 
 
 def load(target: str) -> Gateway:
-    """The `Gateway` that `module:name` names; the working directory is looked into first. Raises HandlersError."""
+    """The `Gateway` that `module:name` names; the working directory and its generated code are looked into first.
+
+    Raises HandlersError.
+    """
     module_name, _, name = target.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    for folder in (Path.cwd() / GENERATED, Path.cwd()):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise HandlersError(f"handlers: cannot import {module_name!r}: {error}") from error
+        hint = "; `tidegate generate` writes it" if error.name == "app_contract" else ""
+        raise HandlersError(f"handlers: cannot import {module_name!r}: {error}{hint}") from error
     found = getattr(module, name or "gateway", None)
     if not isinstance(found, Gateway):
         raise HandlersError(f"handlers: {module_name!r} has no Gateway called {name or 'gateway'!r}")

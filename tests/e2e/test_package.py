@@ -96,6 +96,16 @@ def test_a_folder_of_ones_own_generates_migrates_and_serves(installed: Path, tmp
     assert served(installed, tmp_path)
 
 
+def test_the_package_brings_an_application_to_start_from(installed: Path, tmp_path: Path) -> None:
+    for arguments in (("init",), ("generate",), ("migrate", "--seed")):
+        done = command(installed, tmp_path, *arguments)
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "schema" / "meta").iterdir()} == {
+        path.name for path in (ROOT / "schema" / "meta").iterdir()
+    }
+    assert served(installed, tmp_path)
+
+
 def served(installed: Path, folder: Path) -> bool:
     """Whether the installed gateway starts in `folder`, and stops when told."""
     process = subprocess.Popen(

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 
 from tidegate import __version__
-from tidegate.cli import check, generate, migrate, serve, token
+from tidegate.cli import check, generate, init, migrate, serve, token
 from tidegate.config import ConfigError
 
 EPILOG = """\
 examples:
+  tidegate init shop              write a small application to start from
   tidegate migrate --seed         create the tables and put sample rows in
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
   tidegate generate               write typed models and the TypeScript contract
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (serve, generate, migrate, token, check):
+    for module in (init, serve, generate, migrate, token, check):
         module.register(commands)
     args = parser.parse_args(argv)
     try:

@@ -1,0 +1,91 @@
+"""`tidegate init`: a small application to start from: one resource, one room, one message of its own.
+
+Invariant: it replaces no file that is not Tidegate's own; if one is in the way, nothing is written at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from tidegate import schema
+from tidegate.config import ConfigError
+from tidegate.schema.definition import KINDS
+
+EPILOG = """\
+examples:
+  tidegate init shop       a new application in ./shop
+  tidegate init --meta     only ./schema/meta, which editors check schema files by; renews it after an update
+
+Then, in the folder: tidegate generate, tidegate migrate --seed, tidegate serve --dev.
+"""
+CODE = ".txt"
+"""Behind the names of Python files in the package, where they are text and not code."""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "init",
+        help="write a small application to start from",
+        description="Write a small application to start from: schema files, a handler, settings, a README.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="where (default: here)")
+    parser.add_argument("--meta", action="store_true", help="write DIR/schema/meta alone")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    folder: Path = args.folder
+    meta = meta_files()
+    files = meta if args.meta else starter_files() | meta
+    new = [name for name in files if name not in meta]
+    taken = [
+        name for name in [*(f"schema/{kind}" for kind in KINDS if not args.meta), *new] if (folder / name).exists()
+    ]
+    if taken:
+        raise ConfigError(
+            f"init: {folder / taken[0]} is there already, so nothing was written; "
+            "`tidegate init DIR` makes a folder of its own, `tidegate init --meta` writes schema/meta alone"
+        )
+    try:
+        for name, text in files.items():
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"init: cannot write {error.filename}: {error.strerror}") from None
+    print("\n".join(str(folder / name) for name in sorted(files)))
+    if not args.meta:
+        into = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+        print(f"\nnext: {into}tidegate generate && tidegate migrate --seed && tidegate serve --dev", file=sys.stderr)
+    return 0
+
+
+def starter_files() -> dict[str, str]:
+    """The text of each file of the starting application, by its path."""
+    return dict(_texts(resources.files("tidegate") / "starter", ""))
+
+
+def meta_files() -> dict[str, str]:
+    """The meta-schemas that this version of Tidegate checks schema files by."""
+    meta = schema.packaged_bundle()[schema.INDEX]["meta"]
+    return {
+        f"schema/meta/{name}": json.dumps(written, indent=2, ensure_ascii=False) + "\n"
+        for name, written in meta.items()
+    }
+
+
+def _texts(folder: Traversable, path: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            found += _texts(entry, f"{path}{entry.name}/")
+        else:
+            found.append((path + entry.name.removesuffix(CODE), entry.read_text(encoding="utf-8")))
+    return found

@@ -1,0 +1,129 @@
+"""`tidegate init`: what it writes works at once, as its own README says, and editors can check it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.schema.test_meta import judge
+from tests.support.gateway import GatewayProcess, clean_environment, tidegate
+from tests.support.wire import wire
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    done = tidegate("init", "shop", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "shop"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_it_names_what_it_wrote_and_what_to_type_next(tmp_path: Path) -> None:
+    done = tidegate("init", "shop", cwd=tmp_path)
+    assert sorted(done.stdout.split()) == sorted(f"shop/{name}" for name in files(tmp_path / "shop"))
+    assert "cd shop && tidegate generate && tidegate migrate --seed && tidegate serve --dev" in done.stderr
+
+
+def test_each_file_satisfies_the_meta_schema_beside_it(shop: Path) -> None:
+    written = [path for path in (shop / "schema").glob("*/*.json") if path.parent.name != "meta"]
+    assert len(written) == 4
+    for path in written:
+        content = json.loads(path.read_text())
+        meta = (path.parent / content["$schema"]).resolve()
+        assert meta.parent == shop.resolve() / "schema" / "meta"
+        ours = Path(__file__).parents[2] / "schema" / "meta" / meta.name
+        assert json.loads(meta.read_text()) == json.loads(ours.read_text())
+        assert list(judge(ours).iter_errors(content)) == []
+
+
+@pytest.fixture
+def served(shop: Path) -> Iterator[GatewayProcess]:
+    """What the three commands of its README lead to."""
+    (block,) = re.findall(r"```sh\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
+    commands = [line.partition("#")[0].split() for line in block.splitlines()]
+    assert [command[:2] for command in commands] == [["tidegate", name] for name in ("generate", "migrate", "serve")]
+    for command in commands[:2]:
+        done = tidegate(*command[1:], cwd=shop)
+        assert done.returncode == 0, done.stderr
+    gateway = GatewayProcess(shop, *commands[2][2:], "--schema", "schema")
+    gateway.start()
+    yield gateway
+    gateway.stop()
+
+
+async def test_the_commands_of_its_readme_serve_its_rows_rooms_and_message(served: GatewayProcess) -> None:
+    async with wire(served.url) as client:
+        asked = {"type": "list", "resource": "notes", "sort": [{"field": "id", "order": "asc"}]}
+        notes = (await client.ask(asked))["rows"]
+        assert [(note["text"], note["done"]) for note in notes] == [
+            ("Read README.md", True),
+            ("Add a property to schema/resources/notes.schema.json", False),
+        ]
+        assert all(re.fullmatch(r"\d{4}-.*Z", note["created_at"]) for note in notes)
+        user = client.heard[0]["user"]["name"]
+        greeting = await client.ask({"type": "greet", "name": "Ada"})
+        assert (greeting["type"], greeting["text"]) == ("greeting", f"Hello Ada, to me you are {user}.")
+        await client.ask({"type": "join", "room": "board-1"})
+        assert (await client.ask({"type": "message", "room": "board-1", "data": {"text": "hi"}}))["type"] == "sent"
+        assert (await client.ask({"type": "join", "room": "garden"}))["code"] == "unknown_room"
+
+
+def test_the_program_of_its_readme_runs(served: GatewayProcess) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (served.folder / "README.md").read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace("ws://127.0.0.1:8787/ws", served.url)],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Hello Ada" in done.stdout
+    assert "Read README.md" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["README.md", "handlers.py", "schema/rooms/mine.schema.json"])
+def test_it_writes_nothing_where_something_of_the_users_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    done = tidegate("init", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing was written" in done.stderr
+    assert files(tmp_path) == {name: b"mine"}
+
+
+def test_meta_alone_renews_the_meta_schemas_and_touches_nothing_else(shop: Path) -> None:
+    meta = shop / "schema" / "meta" / "room.schema.json"
+    good = meta.read_bytes()
+    meta.write_text("{}")
+    (shop / "handlers.py").write_text("mine")
+    before = files(shop)
+    done = tidegate("init", "--meta", cwd=shop)
+    assert done.returncode == 0, done.stderr
+    assert meta.read_bytes() == good
+    assert {name: text for name, text in files(shop).items() if text != before[name]} == {
+        "schema/meta/room.schema.json": good
+    }
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = tidegate("init", os.path.join("file", "shop"), cwd=tmp_path)  # noqa: PTH118  # as typed
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr

@@ -145,11 +145,11 @@ REFUSED: dict[str, tuple[Any, str, str | None, str | None]] = {
         "/filters/status",
         "enum",
     ),
-    "filter by an operator": (
-        {"type": "list", "resource": "users", "filters": {"id": {"gt": 1}}},
+    "filter by an operator that is none": (
+        {"type": "list", "resource": "users", "filters": {"id": {"gtt": 1}}},
         "invalid_message",
-        "/filters/id",
-        "type",
+        "/filters/id/gtt",
+        "additionalProperties",
     ),
     "null where there is none": (
         {"type": "list", "resource": "users", "filters": {"name": None}},

@@ -19,12 +19,13 @@ from jsonschema import Draft202012Validator
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
-from tidegate.schema import derive, patterns
+from tidegate.schema import derive, filtering, patterns
 from tidegate_protocol import ERRORS
 
 BUNDLE = schema.bundle(schema.load(Path(__file__).parents[2] / "schema"))
 SCHEMAS = schema.unbundle(BUNDLE)
 CONTRACT = Contract(BUNDLE)
+DEFINITIONS = {**BUNDLE["$defs"], **filtering.definitions(SCHEMAS.resources.values())}
 
 SEEDS: list[dict[str, Any]] = [
     {"type": "join", "room": "chat-1", "since": {"epoch": "e", "offset": 1}, "presence": "diff", "info": {"a": 1}},
@@ -37,6 +38,8 @@ SEEDS: list[dict[str, Any]] = [
     {"type": "subscribe", "resource": "users", "filters": {"status": "active"}, "snapshot": True, "fields": ["name"]},
     {"type": "unsubscribe", "subscription": "s"},
     {"type": "unsubscribe", "resource": "tasks", "filters": {"done": False, "notes": None}},
+    {"type": "subscribe", "resource": "users", "filters": {"or": [{"name": {"contains": "x"}}, {"id": {"in": [1]}}]}},
+    {"type": "list", "resource": "tasks", "filters": {"tags": {"ina": ["a"]}, "priority": {"between": [1, 5]}}},
     {"type": "list", "resource": "tasks", "sort": [{"field": "title", "order": "desc"}], "limit": 3, "count": True},
     {"type": "get", "resource": "users", "ids": [1, 2]},
     {"type": "create", "resource": "users", "data": {"name": "A", "email": "a@example.com", "status": "active"}},
@@ -51,6 +54,7 @@ VALUES: list[Any] = [
     *("x" * 65, "\n", [], {}, [1], ["a", "a"], {"a": 1}, {"epoch": "e", "offset": 0}, [{"field": "id"}], {"text": "t"}),
 ]
 NAMES = ["type", "ref", "room", "data", "resource", "filters", "id", "ids", "key", "sort", "fields", "text", "nonsense"]
+NAMES += ["and", "or", "eq", "in", "contains", "null", "name", "tags", "priority"]
 
 
 @cache
@@ -60,8 +64,9 @@ def oracle(key: str) -> Draft202012Validator:
 
 @cache
 def derived(resource: str, what: str) -> Draft202012Validator:
-    found = getattr(derive, f"{what}_schema")(SCHEMAS.resources[resource])
-    return Draft202012Validator({**found, "$defs": BUNDLE["$defs"]})
+    known = SCHEMAS.resources[resource]
+    found = filtering.filters_schema(known) if what == "filters" else getattr(derive, f"{what}_schema")(known)
+    return Draft202012Validator({**found, "$defs": DEFINITIONS})
 
 
 def accepted_by_the_oracle(message: dict[str, Any]) -> bool:
@@ -82,7 +87,7 @@ def accepted_by_the_oracle(message: dict[str, Any]) -> bool:
 
 
 def _parts(message: dict[str, Any], resource: str) -> Any:
-    for name, what in (("filters", "filter"), ("if", "filter"), ("sort", "sort"), ("fields", "fields"), ("id", "key")):
+    for name, what in (("filters", "filters"), ("if", "filter"), ("sort", "sort"), ("fields", "fields"), ("id", "key")):
         if name in message:
             yield derived(resource, what).is_valid(message[name])
     yield from (derived(resource, "key").is_valid(key) for key in message.get("ids", ()))

@@ -153,8 +153,26 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
     "row rule about nothing": (
         user(**{"x-access": {"read": {"where": {"or": [{"owner": "$user.id"}]}}}}),
         USERS_FILE,
-        "/x-access/read/where",
+        "/x-access/read/where/or/0",
         "owner",
+    ),
+    "row rule with an operator that is none": (
+        user(**{"x-access": {"read": {"where": {"name": {"containz": "$user.id"}}}}}),
+        USERS_FILE,
+        "/x-access/read/where/name",
+        "containz",
+    ),
+    "row rule with a wrong value": (
+        user(**{"x-access": {"read": {"where": {"and": [{"id": {"in": [1, "x"]}}]}}}}),
+        USERS_FILE,
+        "/x-access/read/where/and/0/id/in/1",
+        "$user.id",
+    ),
+    "property that filters take for their own word": (
+        user(properties={"id": {"type": "integer"}, "or": {"type": "string"}}, required=["id"]),
+        USERS_FILE,
+        "/properties/or",
+        "filters",
     ),
     "key that is no property": (resource(key="uid"), USERS_FILE, "/x-resource/key", "uid"),
     "key that may be missing": (
@@ -277,6 +295,13 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 def test_annotations_of_other_tools_pass(tmp_path: Path) -> None:
     files = sound()
     user(**{"x-faker": "person"})(files)
+    assert problems(write(tmp_path, files)) == []
+
+
+def test_row_rules_are_filters_with_claims_for_values(tmp_path: Path) -> None:
+    files = sound()
+    rule = {"id": "$user.id", "or": [{"name": {"in": ["a", "$user.team"]}}, {"id": {"between": [1, "$user.limit"]}}]}
+    user(**{"x-access": {"read": {"where": rule}, "update": {"where": {}}}})(files)
     assert problems(write(tmp_path, files)) == []
 
 

@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 
-from tests.store.things import THINGS, Things, opened
+from tests.store.things import RESOURCE, THINGS, Things, opened
 from tidegate.core.filters import compile_filters
 from tidegate.core.predicate import predicate
+from tidegate.schema import filtering
 
 ROWS, FILTERS = 6, 5
 PAIRS = int(os.environ.get("FILTER_PAIRS", "900"))
+LEGAL = Draft202012Validator({**filtering.filters_schema(RESOURCE), "$defs": filtering.definitions([RESOURCE])})
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,12 @@ def one_object(draw: st.DrawFn, inner: st.SearchStrategy[Any] | None = None) -> 
 any_filters = st.recursive(one_object(), one_object, max_leaves=6)
 
 
+def test_every_operator_of_every_property_is_tried() -> None:
+    assert {name: set(known) for name, known in operators.items()} == {
+        prop.name: set(filtering.operators(prop)) for prop in filtering.filterable(RESOURCE) if prop.name != "id"
+    }
+
+
 @pytest.mark.timeout(60 + PAIRS // 50)
 @settings(max_examples=max(1, PAIRS // (ROWS * FILTERS)), deadline=None)
 @given(
@@ -145,6 +154,7 @@ def test_the_predicate_takes_what_sql_finds(
     things.put({"id": number, **row} for number, row in enumerate(columns))
     found = things.rows()
     for filters in asked:
+        assert LEGAL.is_valid(filters), filters
         compiled = compile_filters(filters)
         meets = predicate(compiled)
         assert things.ids(compiled) == [row["id"] for row in found if meets(row)], (filters, found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.checks import filter_rules
 from tidegate.schema import Property, Resource
 
 Message = dict[str, Any]
@@ -35,7 +36,7 @@ class RowRules:
             if len(resource.key) == 1
             else _object({name: _value(resource.properties[name]) for name in resource.key}, list(resource.key))
         )
-        self._filter = _object({prop.name: _filter(prop) for prop in readable if _can_filter(prop)})
+        self._filters, self._expected = filter_rules.filters(readable), filter_rules.expected(readable)
         sortable = {"enum": [prop.name for prop in readable if prop.type in SCALARS]}
         self._sort = {"items": {"properties": {"field": sortable}}}
         self._fields = {"items": {"enum": [prop.name for prop in readable]}}
@@ -47,8 +48,8 @@ class RowRules:
     def parts(self, message: Message) -> Iterator[Part]:
         """What a message about this resource carries. `message` has a valid envelope."""
         for name, schema in (
-            ("filters", self._filter),
-            ("if", self._filter),
+            ("filters", self._filters),
+            ("if", self._expected),
             ("sort", self._sort),
             ("fields", self._fields),
             ("id", self._key_schema),
@@ -64,7 +65,9 @@ class RowRules:
 
     def date_times(self, message: Message) -> Iterator[tuple[str, str]]:
         """Every date-time in a message, with its place."""
-        for name in ("data", "filters", "if", "id", "ids"):
+        if isinstance(message.get("filters"), dict):
+            yield from filter_rules.date_times(message["filters"], self._moments | self._lists, "/filters")
+        for name in ("data", "if", "id", "ids"):
             value = message.get(name)
             for index, inner in enumerate(value) if isinstance(value, list) else ((None, value),):
                 place = f"/{name}" if index is None else f"/{name}/{index}"
@@ -100,25 +103,6 @@ def _value(prop: Property) -> dict[str, Any]:
 def _changed(prop: Property) -> dict[str, Any]:
     """Null clears a property that a row may be without."""
     return {"anyOf": [_value(prop), NULL]} if prop.column_nullable else _value(prop)
-
-
-def _can_filter(prop: Property) -> bool:
-    return prop.type in {*SCALARS, "any"} or prop.column_nullable
-
-
-def _filter(prop: Property) -> dict[str, Any]:
-    """A value of the property's type, or null where a row may be without one. Bounds do not count."""
-    if prop.enum is not None:
-        value: dict[str, Any] = {"enum": list(prop.enum)}
-    elif prop.type == "any":
-        value = {"type": SCALARS}
-    elif prop.type in SCALARS:
-        value = {"type": prop.type, **({"format": prop.format} if prop.format else {})}
-    else:
-        return NULL
-    if prop.type == "integer":
-        value = {**value, "minimum": -SAFE, "maximum": SAFE}
-    return {"anyOf": [value, NULL]} if prop.column_nullable else value
 
 
 def _is_date_time(kind: Any, format_name: str | None) -> bool:

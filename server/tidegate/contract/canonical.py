@@ -11,26 +11,40 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.schema.filtering import COMBINERS, NULLNESS
 from tidegate.schema.resource import Property
+from tidegate.schema.walk import escape
 
 Change = Callable[[Any], Any]
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
 
 
 class NotCanonical(ValueError):
-    """A valid value that cannot be spelled canonically: a leap second, a time before the year 1."""
+    """A valid value that cannot be spelled canonically: a leap second, a time before the year 1.
 
-    def __init__(self, name: str, format_name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    `pointer` leads to it from the object that was to be spelled.
+    """
+
+    def __init__(self, pointer: str, format_name: str) -> None:
+        super().__init__(pointer)
+        self.pointer = pointer
         self.format = format_name
 
 
 def changes(properties: Iterable[Property]) -> dict[str, Change]:
     """What to do with the values of those properties that have more than one spelling."""
-    found = {prop.name: _change(prop.type, prop.format) for prop in properties}
-    lists = {prop.name: _items_change(prop) for prop in properties}
-    return {name: change for name in found if (change := found[name] or lists[name]) is not None}
+    found: dict[str, Change] = {}
+    for prop in properties:
+        change = _change(prop.type, prop.format) or _each(_item_change(prop))
+        if change is not None:
+            found[prop.name] = change
+    return found
+
+
+def filter_changes(properties: Iterable[Property]) -> dict[str, Change]:
+    """The same for the single values that filters compare them with; for an array those are its items."""
+    found = {prop.name: _change(prop.type, prop.format) or _item_change(prop) for prop in properties}
+    return {name: change for name, change in found.items() if change is not None}
 
 
 def canonicalise(row: dict[str, Any], todo: dict[str, Change]) -> None:
@@ -38,10 +52,41 @@ def canonicalise(row: dict[str, Any], todo: dict[str, Change]) -> None:
     for name, change in todo.items():
         value = row.get(name)
         if value is not None:
-            try:
-                row[name] = change(value)
-            except (ValueError, OverflowError):
-                raise NotCanonical(name, "date-time") from None
+            row[name] = _changed(change, value, f"/{escape(name)}")
+
+
+def canonicalise_filters(filters: dict[str, Any], todo: dict[str, Change], place: str = "") -> None:
+    """Change the values in `filters` in place, at every depth; `todo` is of `filter_changes`. Raises NotCanonical."""
+    for name, asked in filters.items():
+        if name in COMBINERS:
+            for index, inner in enumerate(asked):
+                canonicalise_filters(inner, todo, f"{place}/{name}/{index}")
+        elif name in todo and asked is not None:
+            here = f"{place}/{escape(name)}"
+            filters[name] = _changed_conditions(todo[name], asked, here)
+
+
+def _changed_conditions(change: Change, asked: Any, place: str) -> Any:
+    """One value, or an object of operators."""
+    if not isinstance(asked, dict):
+        return _changed(change, asked, place)
+    changed: dict[str, Any] = {}
+    for operator, value in asked.items():
+        here = f"{place}/{operator}"
+        if operator in NULLNESS:
+            changed[operator] = value
+        elif isinstance(value, list):
+            changed[operator] = [_changed(change, item, f"{here}/{index}") for index, item in enumerate(value)]
+        else:
+            changed[operator] = _changed(change, value, here)
+    return changed
+
+
+def _changed(change: Change, value: Any, place: str) -> Any:
+    try:
+        return change(value)
+    except (ValueError, OverflowError):
+        raise NotCanonical(place, "date-time") from None
 
 
 def date_time(text: str) -> str:
@@ -65,10 +110,11 @@ def _change(kind: str, format_name: str | None) -> Change | None:
     return None
 
 
-def _items_change(prop: Property) -> Change | None:
+def _item_change(prop: Property) -> Change | None:
     items = prop.items or {}
     kind = items.get("type")
-    change = _change(kind, items.get("format")) if isinstance(kind, str) else None
-    if prop.type != "array" or change is None:
-        return None
-    return lambda values: [change(value) for value in values]
+    return _change(kind, items.get("format")) if prop.type == "array" and isinstance(kind, str) else None
+
+
+def _each(change: Change | None) -> Change | None:
+    return None if change is None else lambda values: [change(value) for value in values]

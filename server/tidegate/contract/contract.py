@@ -21,7 +21,7 @@ from tidegate.contract.explain import LIMIT, UNTOLD, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
 from tidegate.core.errors import Refused, nearest
-from tidegate.schema import Bundle, Resource, RoomType, contract_hash, unbundle
+from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filtering, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
 
 Message = dict[str, Any]
@@ -69,7 +69,8 @@ class Contract:
 
     def __init__(self, bundle: Bundle) -> None:
         schemas = unbundle(bundle)
-        compiler = Compiler(bundle["$defs"])
+        definitions = {**bundle["$defs"], **filtering.definitions(schemas.resources.values())}
+        compiler = Compiler(definitions)
         self.hash: str = contract_hash(bundle)
         self.bundle_json: bytes = json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
         self.resources: dict[str, Resource] = schemas.resources
@@ -85,7 +86,7 @@ class Contract:
         self._kinds: dict[str, _Kind] = {
             name: self._kind(name, compiler.named(item.key), item.protocol) for name, item in schemas.client.items()
         }
-        self._names = names_in(bundle["$defs"])
+        self._names = names_in(definitions)
         self._server: dict[str, Validator] = {name: compiler.named(item.key) for name, item in schemas.server.items()}
 
     def decode(self, payload: bytes) -> msgspec.Struct:

@@ -13,11 +13,18 @@ from typing import Any
 
 from jsonschema_rs import Validator
 
-from tidegate.contract.canonical import Change, NotCanonical, canonicalise, changes
+from tidegate.contract.canonical import (
+    Change,
+    NotCanonical,
+    canonicalise,
+    canonicalise_filters,
+    changes,
+    filter_changes,
+)
 from tidegate.contract.compiled import Compiler
 from tidegate.contract.hazards import code_at
 from tidegate.core.errors import Refused
-from tidegate.schema import Resource, RoomType, Schemas, derive, patterns
+from tidegate.schema import Resource, RoomType, Schemas, derive, filtering, patterns
 
 Message = dict[str, Any]
 Part = tuple[str, Validator, Any]
@@ -37,6 +44,7 @@ class RowContract:
     create_many: Validator
     update: Validator
     spelling: dict[str, Change]
+    filter_spelling: dict[str, Change]
     key_spelling: Change | None
     """For a key of one property."""
 
@@ -73,15 +81,11 @@ class Payloads:
     def canonicalise(self, message: Message) -> None:
         """Spell the values of a valid message about rows canonically, in place. Raises Refused."""
         contract = self._rows[message["resource"]]
+        if "filters" in message:
+            _spell("/filters", canonicalise_filters, message["filters"], contract.filter_spelling)
         if contract.spelling:
             for place, row in _rows_in(message):
-                try:
-                    canonicalise(row, contract.spelling)
-                except NotCanonical as error:
-                    where = f"{place}/{error.name}"
-                    raise Refused(
-                        code_at(where), f"must be a valid {error.format}", pointer=where, keyword="format"
-                    ) from None
+                _spell(place, canonicalise, row, contract.spelling)
         if contract.key_spelling is not None:
             _canonicalise_keys(message, contract.key_spelling)
 
@@ -120,13 +124,12 @@ class Payloads:
 
 
 def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:
-    filters = compiler.schema(derive.filter_schema(resource))
     create, key = derive.create_schema(resource), derive.key_schema(resource)
     spelling = changes(resource.properties.values())
     return RowContract(
         parts={
-            "filters": ("/filters", filters),
-            "if": ("/if", filters),
+            "filters": ("/filters", compiler.named(filtering.filters_key(resource))),
+            "if": ("/if", compiler.schema(derive.filter_schema(resource))),
             "sort": ("/sort", compiler.schema(derive.sort_schema(resource))),
             "fields": ("/fields", compiler.schema(derive.fields_schema(resource))),
             "id": ("/id", compiler.schema(key)),
@@ -136,6 +139,7 @@ def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:
         create_many=compiler.schema({"type": "array", "items": create}),
         update=compiler.schema(derive.update_schema(resource)),
         spelling=spelling,
+        filter_spelling=filter_changes(resource.properties.values()),
         key_spelling=spelling.get(resource.key[0]) if len(resource.key) == 1 else None,
     )
 
@@ -153,7 +157,7 @@ def _finder(kinds: list[RoomContract]) -> Callable[[str], RoomContract | None]:
 
 def _rows_in(message: Message) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object of a message that has the properties of a row, with its pointer."""
-    for name in ("data", "filters", "if", "id"):
+    for name in ("data", "if", "id"):
         value = message.get(name)
         if type(value) is dict:
             yield f"/{name}", value
@@ -162,6 +166,20 @@ def _rows_in(message: Message) -> Iterator[tuple[str, dict[str, Any]]]:
     for index, key in enumerate(message.get("ids", ())):
         if type(key) is dict:
             yield f"/ids/{index}", key
+
+
+def _spell(
+    place: str,
+    spell: Callable[[dict[str, Any], dict[str, Change]], None],
+    value: dict[str, Any],
+    todo: dict[str, Change],
+) -> None:
+    """Spell the object at `place` canonically. Raises Refused."""
+    try:
+        spell(value, todo)
+    except NotCanonical as error:
+        where = place + error.pointer
+        raise Refused(code_at(where), f"must be a valid {error.format}", pointer=where, keyword="format") from None
 
 
 def _canonicalise_keys(message: Message, change: Change) -> None:

@@ -1,7 +1,7 @@
 """What follows from a row schema: which filters, sorts, creates, updates and keys are legal, and how rows are sent.
 
 The derived schemas refer to the same `$defs` as the row schema. They refuse a wrong filter at run time, and generated
-types are made of them. Full filters (operators) are not derived yet: a filter is equality, or null.
+types are made of them. Filters with operators are in `filtering`.
 Invariant: a `writeOnly` property is in no filter, sort, field list or sent row; a `readOnly` one in no write.
 """
 
@@ -21,12 +21,12 @@ SAFE_INTEGER = 2**53 - 1
 
 
 def filter_schema(resource: Resource) -> JsonSchema:
-    """`filters` and `if`: equality with a value of the property's type, or null where a row may be without one."""
-    return _closed({prop.name: _filter_value(prop) for prop in filterable(resource)})
+    """`if`, and the short form of `filters`: a value of the property's type, or null where a row may be without one."""
+    return closed({prop.name: short_value(prop, null=prop.column_nullable) for prop in filterable(resource)})
 
 
 def filterable(resource: Resource) -> list[Property]:
-    """The properties that a filter can name."""
+    """The properties that `if` can name."""
     return [prop for prop in readable(resource) if prop.type in SCALARS or prop.type == ANY or prop.column_nullable]
 
 
@@ -45,7 +45,7 @@ def create_schema(resource: Resource) -> JsonSchema:
     """A new row: nothing `readOnly`; a required property with a default may be left out."""
     return {
         **{word: value for word, value in resource.schema.items() if word in _WHOLE_ROW},
-        **_closed(
+        **closed(
             {prop.name: _value(resource, prop) for prop in writable(resource)},
             [prop.name for prop in writable(resource) if prop.required and not prop.has_default],
         ),
@@ -57,14 +57,14 @@ def update_schema(resource: Resource) -> JsonSchema:
 
     Conditions on the row as a whole (allOf, if, dependentRequired ...) cannot be asked of a part and are left out.
     """
-    return _closed({prop.name: _changed_value(resource, prop) for prop in writable(resource)})
+    return closed({prop.name: _changed_value(resource, prop) for prop in writable(resource)})
 
 
 def key_schema(resource: Resource) -> JsonSchema:
     """What identifies a row: the value of its key, or an object for a key of several properties."""
     if len(resource.key) == 1:
         return _value(resource, resource.key_properties[0])
-    return _closed({prop.name: _value(resource, prop) for prop in resource.key_properties}, list(resource.key))
+    return closed({prop.name: _value(resource, prop) for prop in resource.key_properties}, list(resource.key))
 
 
 def row_schema(resource: Resource) -> JsonSchema:
@@ -89,29 +89,11 @@ def writable(resource: Resource) -> list[Property]:
     return [prop for prop in resource.properties.values() if not prop.read_only]
 
 
-def _closed(properties: dict[str, JsonSchema], required: list[str] | None = None) -> JsonSchema:
-    return {"type": "object", "properties": properties, "required": required or [], "additionalProperties": False}
+def short_value(prop: Property, *, null: bool) -> JsonSchema:
+    """A value to compare the property with, or null if `null`.
 
-
-def _value(resource: Resource, prop: Property) -> JsonSchema:
-    """The property's schema as a condition on a value, integers kept within what JSON readers keep exact."""
-    written = resource.schema["properties"][prop.name]
-    if prop.type == "integer":
-        return _bounded(_without_asides(prop.schema))
-    return _without_asides(written if isinstance(written, dict) else prop.schema)
-
-
-def _changed_value(resource: Resource, prop: Property) -> JsonSchema:
-    value = _value(resource, prop)
-    return _with_null(value) if prop.column_nullable and not prop.nullable else value
-
-
-def _without_asides(schema: JsonSchema) -> JsonSchema:
-    return {word: value for word, value in schema.items() if word not in _ASIDE}
-
-
-def _filter_value(prop: Property) -> JsonSchema:
-    """Only the type counts: a bound that no row meets is no error in a filter, an unknown word of an enum is."""
+    Only the type counts: a bound that no row meets is no error in a filter, an unknown word of an enum is.
+    """
     schema: JsonSchema = {}
     if prop.enum is not None:
         schema["enum"] = list(prop.enum)
@@ -125,17 +107,41 @@ def _filter_value(prop: Property) -> JsonSchema:
         return {"type": "null"}
     if description := prop.schema.get("description"):
         schema["description"] = description
-    schema = _bounded(schema) if prop.type == "integer" else schema
-    return _with_null(schema) if prop.column_nullable else schema
+    schema = bounded(schema) if prop.type == "integer" else schema
+    return _with_null(schema) if null else schema
 
 
-def _bounded(schema: JsonSchema) -> JsonSchema:
+def closed(properties: dict[str, JsonSchema], required: list[str] | None = None) -> JsonSchema:
+    """An object with these properties and no others."""
+    return {"type": "object", "properties": properties, "required": required or [], "additionalProperties": False}
+
+
+def bounded(schema: JsonSchema) -> JsonSchema:
+    """An integer, within what every JSON reader keeps exact."""
+
     def limit(word: str, ours: int, pick: Any) -> int:
         theirs = schema.get(word)
         picked: int = ours if theirs is None else pick(ours, theirs)
         return picked
 
     return {**schema, "minimum": limit("minimum", -SAFE_INTEGER, max), "maximum": limit("maximum", SAFE_INTEGER, min)}
+
+
+def _value(resource: Resource, prop: Property) -> JsonSchema:
+    """The property's schema as a condition on a value, integers kept within what JSON readers keep exact."""
+    written = resource.schema["properties"][prop.name]
+    if prop.type == "integer":
+        return bounded(_without_asides(prop.schema))
+    return _without_asides(written if isinstance(written, dict) else prop.schema)
+
+
+def _changed_value(resource: Resource, prop: Property) -> JsonSchema:
+    value = _value(resource, prop)
+    return _with_null(value) if prop.column_nullable and not prop.nullable else value
+
+
+def _without_asides(schema: JsonSchema) -> JsonSchema:
+    return {word: value for word, value in schema.items() if word not in _ASIDE}
 
 
 def _with_null(schema: JsonSchema) -> JsonSchema:

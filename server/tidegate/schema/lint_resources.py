@@ -5,22 +5,28 @@ It takes well-formed schemas and annotations for granted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
+from jsonschema_rs import Draft202012Validator, ValidationError
+
+from tidegate.schema import filtering
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SCALARS
 from tidegate.schema.problem import Problem
-from tidegate.schema.resource import Resource, read_resource
-from tidegate.schema.walk import escape
+from tidegate.schema.resource import REF_PREFIX, Resource, read_resource
+from tidegate.schema.walk import escape, pointer
 
 DERIVED = ("Create", "Update", "Filters", "Key")
 """What the names of a row's derived types end in."""
 MODULE_NAMES = frozenset({
-    "Annotated", "Any", "App", "ClientMessages", "Literal", "Meta", "Model", "Replies", "Request", "ResourceTypes",
-    "Resources", "RoomData", "Rooms", "ServerMessages", "TypeAlias", "UnsetType",
+    "Annotated", "Any", "App", "ClientMessages", "EqualityConditions", "ListConditions", "Literal", "Meta", "Model",
+    "NullConditions", "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions",
+    "NullableTextConditions", "OrderConditions", "Replies", "Request", "ResourceTypes", "Resources", "RoomData",
+    "Rooms", "ServerMessages", "TextConditions", "TypeAlias", "UnsetType",
 })  # fmt: skip
 """Names that the generated modules define or import themselves."""
-_COMBINERS = frozenset({"and", "or"})
+NO_VALUE = 'is neither a value of this property nor a claim such as "$user.id"'
 
 
 def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
@@ -49,6 +55,9 @@ def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
 def _name_problems(item: Definition, resource: Resource, titles: set[str]) -> Iterator[Problem]:
     for taken in sorted(titles & {resource.title + suffix for suffix in DERIVED}):
         yield Problem(item.file, "/title", f"{taken!r}, a type derived from this one, is a title already")
+    for name in filtering.COMBINERS:
+        if name in resource.properties:
+            yield Problem(item.file, f"/properties/{name}", f"filters have a meaning for {name!r}: name it otherwise")
 
 
 def _key_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
@@ -91,18 +100,30 @@ def _identifies(resource: Resource, prop: str) -> bool:
 
 
 def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
-    for action, rule in resource.access.items():
-        if isinstance(rule, dict):
-            for name in _named(rule["where"]):
-                if name not in resource.properties:
-                    yield Problem(item.file, f"/x-access/{action}/where", f"there is no property {name!r}")
+    """Row rules are filters, in which "$user.id" and other claims may stand for values."""
+    rules = {action: rule["where"] for action, rule in resource.access.items() if isinstance(rule, dict)}
+    if not rules:
+        return
+    key = "Rule"
+    schema = filtering.filters_schema(resource, key=key, claims=True)
+    validator = Draft202012Validator({"$ref": REF_PREFIX + key, "$defs": {key: schema}}, offline=True)
+    for action, where in rules.items():
+        for error in map(_innermost, validator.iter_errors(where)):
+            reason = NO_VALUE if error.kind.name == "anyOf" else error.message
+            yield Problem(item.file, f"/x-access/{action}/where{pointer(error.instance_path)}", reason)
 
 
-def _named(where: object) -> Iterable[str]:
-    """The properties that a filter names, inside `and` and `or` too."""
-    if isinstance(where, list):
-        return (name for part in where for name in _named(part))
-    if not isinstance(where, dict):
-        return ()
-    combined = (name for word in _COMBINERS & where.keys() for name in _named(where[word]))
-    return [*(name for name in where if name not in _COMBINERS), *combined]
+def _innermost(error: ValidationError) -> ValidationError:
+    """What is wrong with the closest alternative: that is where an error is furthest inside, or about a name."""
+    kind: Any = error.kind
+    while kind.name == "anyOf":
+        inner = max((one for branch in kind.context for one in branch), key=_insight)
+        if _insight(inner) <= _insight(error):
+            break
+        error, kind = inner, inner.kind
+    return error
+
+
+def _insight(error: ValidationError) -> tuple[int, bool]:
+    kind: Any = error.kind
+    return len(error.instance_path), kind.name == "additionalProperties"

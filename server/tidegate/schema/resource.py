@@ -192,7 +192,7 @@ def json_types(schema: JsonSchema, definitions: Definitions) -> list[str]:
             return list(dict.fromkeys(kind for branch in branches for kind in branch))
     if "enum" in schema or "const" in schema:
         values = schema.get("enum", [schema.get("const")])
-        return list(dict.fromkeys(_kind_of(value) for value in values))
+        return list(dict.fromkeys(kind_of(value) for value in values))
     return []
 
 
@@ -207,7 +207,8 @@ def _without_null(schema: JsonSchema, definitions: Definitions) -> JsonSchema:
     return schema
 
 
-def _kind_of(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """The JSON type of a value."""
     match value:
         case None:
             return "null"

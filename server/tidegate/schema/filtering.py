@@ -1,0 +1,178 @@
+"""The filter language of a resource: which operators each property takes, and with which values.
+
+Derived from the row schema, so that a wrong property, operator or value is refused with its place, and does not compile
+where types are made of it. What the operators mean is `core.filters`; docs/filters.md has them by type.
+Invariant: every property, operator and value that the schema accepts has a meaning, in Python and in SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from tidegate.schema.derive import SCALARS, bounded, closed, readable, short_value
+from tidegate.schema.resource import ANY, REF_PREFIX, JsonSchema, Property, Resource, kind_of
+
+EQUALITY = ("eq", "eqs", "ne", "nes", "in", "nin")
+ORDER = ("lt", "lte", "gt", "gte", "between", "nbetween")
+TEXT = (
+    "contains", "ncontains", "containss", "ncontainss",
+    "startswith", "nstartswith", "startswiths", "nstartswiths",
+    "endswith", "nendswith", "endswiths", "nendswiths",
+)  # fmt: skip
+MEMBERS = ("ina", "nina")
+NULLNESS = ("null", "nnull")
+COMBINERS = ("and", "or")
+"""Words that no property may be called."""
+
+Family = Literal["equality", "order", "text", "members", "nothing"]
+"""What can be asked of a property, null apart. What has an order can be asked for equality too, and text for both."""
+OPERATORS: dict[Family, tuple[str, ...]] = {
+    "equality": EQUALITY,
+    "order": EQUALITY + ORDER,
+    "text": EQUALITY + ORDER + TEXT,
+    "members": MEMBERS,
+    "nothing": (),
+}
+
+_ORDERED_FORMATS = frozenset({"date", "date-time", "uuid"})
+_UNORDERED_FORMATS = frozenset({"duration", "time"})
+"""Text of such a format sorts in another order than what it stands for."""
+_CLAIM: JsonSchema = {"type": "string", "pattern": r"^\$user\.[^.]"}
+
+
+def filters_key(resource: Resource) -> str:
+    """Under which key of `$defs` the resource's filters refer to themselves. (Lint keeps titles apart from it.)"""
+    return f"App.{resource.title}Filters"
+
+
+def filters_schema(resource: Resource, *, key: str | None = None, claims: bool = False) -> JsonSchema:
+    """`filters`: conditions on properties, `and` and `or`. It refers to itself as `#/$defs/KEY`.
+
+    `claims`: text such as "$user.id" may stand for any value, as in the row rules of `x-access`.
+    """
+    several = {"type": "array", "items": {"$ref": REF_PREFIX + (key or filters_key(resource))}, "minItems": 1}
+    combined = {
+        "and": {**several, "description": "All of these hold."},
+        "or": {**several, "description": "At least one of these holds."},
+    }
+    return closed({**conditions_schema(resource, claims=claims)["properties"], **combined})
+
+
+def definitions(resources: Iterable[Resource]) -> dict[str, JsonSchema]:
+    """The filters of all resources, as they refer to themselves under `$defs`."""
+    return {filters_key(resource): filters_schema(resource) for resource in resources}
+
+
+def conditions_schema(resource: Resource, *, claims: bool = False) -> JsonSchema:
+    """`filters` without `and` and `or`."""
+    return closed({prop.name: _asked(prop, claims) for prop in filterable(resource)})
+
+
+def filterable(resource: Resource) -> list[Property]:
+    """The properties that filters can name."""
+    return [prop for prop in readable(resource) if operators(prop)]
+
+
+def operators(prop: Property) -> tuple[str, ...]:
+    """The operators that fit the type of `prop`."""
+    return OPERATORS[family(prop)] + (NULLNESS if prop.column_nullable else ())
+
+
+def family(prop: Property) -> Family:
+    if prop.type == "array":
+        return "members" if _item_kinds(prop) else "nothing"
+    if prop.type not in SCALARS:
+        return "equality" if prop.type == ANY and (prop.enum is None or _scalars(prop.enum)) else "nothing"
+    if prop.type == "boolean" or (prop.type == "string" and prop.enum is not None):
+        return "equality"
+    if prop.type != "string" or prop.format in _ORDERED_FORMATS:
+        return "order"
+    return "equality" if prop.format in _UNORDERED_FORMATS else "text"
+
+
+def value_schema(prop: Property) -> JsonSchema:
+    """One value to compare with: of the property's type, for an array of its items'. Never null."""
+    if prop.type == "array":
+        return _item_schema(prop)
+    return _short(prop, null=False)
+
+
+def _asked(prop: Property, claims: bool) -> JsonSchema:
+    """A value, null, or an object of operators.
+
+    One schema without alternatives wherever there can be one, so that a refusal names the very place: the keywords of
+    text and numbers say nothing about objects.
+    """
+    value = value_schema(prop)
+    conditions: JsonSchema = {
+        "type": "object",
+        "properties": {name: _operand(prop, name, value, claims) for name in operators(prop)},
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    description = {"description": text} if (text := prop.schema.get("description")) else {}
+    if prop.type == "array" and not prop.column_nullable:
+        return {**conditions, **description}
+    short = _short(prop, null=prop.column_nullable)
+    if claims:
+        return {"anyOf": [_or_claim(short, claims), conditions], **description}
+    if "enum" in short:
+        kinds = list(dict.fromkeys(map(kind_of, short["enum"])))
+        return {"anyOf": [{"type": kinds, **short}, conditions], **description}
+    kinds = short["type"] if isinstance(short["type"], list) else [short["type"]]
+    return {**conditions, **short, "type": [*kinds, "object"], **description}
+
+
+def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> JsonSchema:
+    if name in NULLNESS:
+        return {"type": "boolean"}
+    if name in TEXT or (name in ORDER and value.get("type") == "string" and prop.format not in _ORDERED_FORMATS):
+        value = {"type": "string"}  # not a whole value: every address that has "@example" in it, or from "b" on
+    elif name in ORDER and "enum" in value:
+        value = {"type": prop.type}
+    value = _or_claim(value, claims)
+    if name in {"between", "nbetween"}:
+        return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
+    if name in {"in", "nin", *MEMBERS}:
+        return {"type": "array", "items": value, "minItems": 1}
+    return value
+
+
+def _short(prop: Property, *, null: bool) -> JsonSchema:
+    """Without its description, and without words that are neither text nor a number, a boolean or null."""
+    schema = {word: value for word, value in short_value(prop, null=null).items() if word != "description"}
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is None or kind_of(value) in SCALARS]
+    return schema
+
+
+def _or_claim(value: JsonSchema, claims: bool) -> JsonSchema:
+    return {"anyOf": [value, _CLAIM]} if claims else value
+
+
+def _item_kinds(prop: Property) -> list[str]:
+    """The scalar types that the items of an array may have."""
+    items = prop.items or {}
+    if "enum" in items or "const" in items:
+        kinds = [kind_of(value) for value in items.get("enum", [items.get("const")])]
+    else:
+        kinds = items.get("type", sorted(SCALARS))
+    found = [kinds] if isinstance(kinds, str) else list(dict.fromkeys(kinds))
+    return [kind for kind in found if kind in SCALARS]
+
+
+def _item_schema(prop: Property) -> JsonSchema:
+    items, kinds = prop.items or {}, _item_kinds(prop)
+    if "enum" in items or "const" in items:
+        return {"enum": _scalars(items.get("enum", [items.get("const")]))}
+    if len(kinds) > 1:
+        return {"type": kinds}
+    schema: JsonSchema = {"type": kinds[0]}
+    if kinds[0] == "string" and "format" in items:
+        schema["format"] = items["format"]
+    return bounded(schema) if kinds[0] == "integer" else schema
+
+
+def _scalars(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if kind_of(value) in SCALARS]

@@ -84,7 +84,7 @@ async def _run(settings: Settings, contract: Contract, store: SqliteStore, ready
         ) from None
     # Nothing is awaited from here until the gateway is ready, so that no connection is accepted before.
     async with asyncio.TaskGroup() as tasks:
-        gateway.start(tasks, MemoryBroker(gateway.deliver, lambda: secrets.token_urlsafe(8)))
+        gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: secrets.token_urlsafe(8)))
         wheel.every(TICK_S, gateway.tick)
         # What start-up made lives as long as the process: a full collection need not walk it again and again.
         gc.collect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
 from tidegate.broker.memory import SWEEP_S, MemoryBroker
@@ -14,6 +15,7 @@ from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 KEPT = RoomRules("chat-*", history_size=3, history_ttl=60.0)
 FLEETING = RoomRules("cursor-*")
+LIMIT = 10_000
 ADA, BOB = Sender(id="1", name="Ada"), Sender(id="2", name="Bob")
 
 
@@ -24,7 +26,12 @@ class House:
         self.delivered: list[RoomMessage] = []
         self.occupied: set[str] = set()
         epochs = itertools.count(1)
-        self.broker = MemoryBroker(self.delivered.append, lambda: f"e{next(epochs)}")
+        self.broker = MemoryBroker(msgspec.json.encode, self.deliver, lambda: f"e{next(epochs)}", limit=LIMIT)
+
+    def deliver(self, room: str, text: bytes) -> None:
+        message = msgspec.json.decode(text, type=RoomMessage)
+        assert message.room == room
+        self.delivered.append(message)
 
     def say(
         self,
@@ -60,12 +67,12 @@ def test_a_message_is_delivered_with_its_position_before_publish_returns(house: 
 def test_it_can_be_read_back_by_whoever_is_told_of_it() -> None:
     seen: list[int] = []
 
-    def deliver(message: RoomMessage) -> None:
-        history = broker.history(message.room, KEPT, 0.0)
+    def deliver(room: str, text: bytes) -> None:
+        history = broker.history(room, KEPT, 0.0)
         seen.append(history.offset)
-        assert history.messages[-1] is message
+        assert history.page(None, 1, 0.0)[0] == [text]
 
-    broker = MemoryBroker(deliver, lambda: "e")
+    broker = MemoryBroker(msgspec.json.encode, deliver, lambda: "e")
     for _ in range(5):
         broker.publish("chat-1", KEPT, ADA, "x", None, 0.0)
     assert seen == [1, 2, 3, 4, 5]
@@ -80,7 +87,7 @@ def test_a_room_without_history_counts_but_keeps_nothing(house: House) -> None:
     for number in range(1, 4):
         assert house.say("x", room="cursor-1", rules=FLEETING).offset == number
     history = house.broker.history("cursor-1", FLEETING, 0.0)
-    assert (history.offset, len(history.messages)) == (3, 0)
+    assert (history.offset, len(history)) == (3, 0)
 
 
 def test_a_key_said_before_is_answered_with_its_position_and_not_said_again(house: House) -> None:
@@ -155,3 +162,21 @@ def test_sweeping_often_looks_only_every_so_often(house: House) -> None:
     for tenth in range(1000):
         house.broker.sweep(200.0 + tenth / 10, occupied)
     assert len(asked) <= 100 / SWEEP_S + 1
+
+
+def test_all_histories_together_stay_within_the_limit_at_the_cost_of_the_most_silent(house: House) -> None:
+    first = house.say("x" * 800, now=0.0, room="chat-first")
+    for number in range(20):
+        house.say("x" * 800, now=1.0 + number, room=f"chat-{number}")
+    kept = [house.broker.history(f"chat-{number}", KEPT, 21.0).bytes for number in range(20)]
+    assert 0.5 * LIMIT < sum(kept) <= LIMIT
+    assert kept == sorted(kept), "the latest are those that are there"
+    history = house.broker.history("chat-first", KEPT, 21.0)
+    assert history.after(RoomPosition(epoch=first.epoch, offset=0), 21.0) is None
+    assert history.head == first, "what is gone is not said again"
+
+
+def test_one_room_alone_cannot_pass_the_limit_either(house: House) -> None:
+    for number in range(9):
+        house.say("x" * 6000, now=float(number))
+    assert house.broker.history("chat-1", KEPT, 9.0).bytes <= LIMIT

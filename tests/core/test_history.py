@@ -4,25 +4,17 @@ import pytest
 
 from tidegate.core.errors import Refused
 from tidegate.core.history import RECENT_KEYS, History
-from tidegate_protocol import RoomMessage, RoomPosition, Sender
+from tidegate_protocol import RoomPosition
 
 
 def said(history: History, text: str, now: float) -> RoomPosition:
     position = history.next_position()
-    message = RoomMessage(
-        room="chat-1",
-        from_="1",
-        sender=Sender(id="1", name="Ada"),
-        data={"text": text},
-        position=position,
-        time=int(now * 1000),
-    )
-    history.append(message, now)
+    history.append(text.encode(), now)
     return position
 
 
-def texts(messages: list[RoomMessage] | None) -> list[str] | None:
-    return None if messages is None else [message.data["text"] for message in messages]
+def texts(messages: list[bytes] | None) -> list[str] | None:
+    return None if messages is None else [message.decode() for message in messages]
 
 
 @pytest.fixture
@@ -35,7 +27,20 @@ def history() -> History:
 
 def test_offsets_count_from_one_without_a_gap(history: History) -> None:
     assert history.head == RoomPosition(epoch="e1", offset=4)
-    assert [message.position.offset for message in history.messages] == [2, 3, 4]
+    assert len(history) == 3
+    assert history.page(3, 10, 4.0) == ([b"b"], False), "the oldest that is kept has offset 2"
+
+
+def test_its_size_is_that_of_what_it_keeps(history: History) -> None:
+    assert history.bytes == 3
+    said(history, "long", 4.0)
+    assert history.bytes == 6
+    history.drop(2)
+    assert (history.bytes, len(history)) == (4, 1)
+    assert history.after(RoomPosition(epoch="e1", offset=3), 4.0) is None
+    assert history.head.offset == 5
+    history.drop(9)
+    assert (history.bytes, len(history)) == (0, 0)
 
 
 def test_after_gives_exactly_what_was_missed(history: History) -> None:

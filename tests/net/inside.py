@@ -55,7 +55,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     await listener.start("127.0.0.1", 0)
     try:
         async with asyncio.TaskGroup() as tasks:
-            gateway.start(tasks, MemoryBroker(gateway.deliver, lambda: "epoch"))
+            gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: "epoch"))
             wheel.every(app.TICK_S, gateway.tick)
             try:
                 yield Inside(gateway, listener, store)

@@ -17,6 +17,8 @@ from tidegate.core.history import History
 from tidegate.core.rooms import RoomRules
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
+LIMIT = 64 << 20
+"""Bytes that all histories together may hold: rooms cost their visitors nothing, so nobody may fill the memory."""
 SWEEP_S = 10.0
 """How often histories are looked at for their ttl."""
 
@@ -24,9 +26,19 @@ SWEEP_S = 10.0
 class MemoryBroker:
     """Room histories in this process's memory."""
 
-    def __init__(self, deliver: Callable[[RoomMessage], None], new_epoch: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        encode: Callable[[RoomMessage], bytes],
+        deliver: Callable[[str, bytes], None],
+        new_epoch: Callable[[], str],
+        limit: int = LIMIT,
+    ) -> None:
+        """`deliver` is told the room and the encoded message; `limit`: bytes of all histories together."""
+        self._encode = encode
         self._deliver = deliver
         self._new_epoch = new_epoch
+        self._limit = limit
+        self._bytes = 0
         self._histories: dict[str, History] = {}
         self._swept = 0.0
 
@@ -42,13 +54,17 @@ class MemoryBroker:
         if key is not None and (before := history.said_before(sender.id, key, digest)) is not None:
             return before
         position = history.next_position()
-        message = RoomMessage(
-            room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000)
+        message = self._encode(
+            RoomMessage(room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000))
         )
+        before_it = history.bytes
         history.append(message, now)
+        self._bytes += history.bytes - before_it
         if key is not None:
             history.remember(sender.id, key, digest)
-        self._deliver(message)
+        self._deliver(room, message)
+        if self._bytes > self._limit:
+            self._make_room()
         return position
 
     def history(self, room: str, rules: RoomRules, now: float) -> History:
@@ -72,3 +88,15 @@ class MemoryBroker:
                 history.touched = now
             elif history.expired(now):
                 del self._histories[room]
+        self._bytes = sum(history.bytes for history in self._histories.values())
+
+    def _make_room(self) -> None:
+        """Empty the histories of the rooms that were silent longest, until a tenth of the limit is free.
+
+        Whoever comes back to such a room hears that its messages cannot be recovered.
+        """
+        for history in sorted(self._histories.values(), key=lambda history: history.touched):
+            self._bytes -= history.bytes
+            history.drop(len(history))
+            if self._bytes <= self._limit * 0.9:
+                return

@@ -73,6 +73,7 @@ class Gateway:
         self._own = own
         self._limits = limits
         self._heartbeat = heartbeat
+        self._check_output = check_output
         self._frame = self._checked_frame if check_output else self._plain_frame
         self._clock = clock
         self._tasks: TaskGroup
@@ -161,11 +162,17 @@ class Gateway:
         self._run(self._protocol.live.dispatch(changes, head))
         self._replayer.dispatched()
 
-    def deliver(self, message: RoomMessage) -> None:
+    def encoded(self, message: RoomMessage) -> bytes:
+        """What was said in a room, as it travels and is kept."""
+        if self._check_output:
+            self._contract.check_server(message)
+        return self._contract.encode(message)
+
+    def deliver(self, name: str, message: bytes) -> None:
         """Something was said in a room, here or elsewhere."""
-        room = self._protocol.talk.room(message.room)
+        room = self._protocol.talk.room(name)
         if room is not None:
-            self._push(room.lines, message)
+            self._outbox.push_many(room.lines, text_frame(message))
 
     def tick(self) -> None:
         """What time alone brings; called every 50 ms."""
@@ -247,7 +254,7 @@ class Gateway:
                 joined.users = room.presence.members()
             self.send(session, joined)
         for message in missed or ():
-            self.send(session, message)
+            self._outbox.push(session.line, text_frame(message))
         if effect.with_presence:
             self.send(session, room.presence_list())
 
@@ -258,7 +265,8 @@ class Gateway:
         history = self._broker.history(effect.room.name, effect.room.rules, now)
         limit = self._limits.max_history if request.limit is UNSET else request.limit
         before = None if request.before is UNSET else request.before
-        messages, more = history.page(before, limit, now)
+        texts, more = history.page(before, limit, now)
+        messages: Any = [msgspec.Raw(text) for text in texts]  # encoded already
         self.send(effect.session, Messages(room=effect.room.name, messages=messages, more=more, ref=request.ref))
 
     async def _answer(self, session: Session, request: ApplicationRequest) -> None:

@@ -55,3 +55,16 @@ def test_rules_of_a_list_that_is_said_are_told_of_the_list(tmp_path: Path) -> No
     ):
         refused = refusal({"type": "message", "room": "pair", "data": data}, contract)
         assert [(told.pointer, told.keyword) for told in refused.errors] == [(pointer, keyword)]
+
+
+def test_an_optional_list_of_objects_can_be_asked_for_its_absence_only(tmp_path: Path) -> None:
+    (tmp_path / "resources").mkdir()
+    properties = {"id": {"type": "integer", "readOnly": True}, "marks": {"type": "array", "items": {"type": "object"}}}
+    thing = {"title": "Thing", "x-resource": {"key": "id"}, "type": "object", "properties": properties}
+    (tmp_path / "resources" / "things.schema.json").write_text(json.dumps({**thing, "required": ["id"]}))
+    contract = Contract(schema.bundle(schema.load(tmp_path)))
+    asked: dict[str, Any] = {"type": "list", "resource": "things"}
+    for filters in ({"marks": None}, {"marks": {"null": True}}, {"marks": {"nnull": False}}):
+        contract.decode(json.dumps({**asked, "filters": filters}).encode())
+    assert refusal({**asked, "filters": {"marks": {"ina": [1]}}}, contract).pointer == "/filters/marks/ina"
+    assert refusal({**asked, "filters": {"marks": []}}, contract).pointer == "/filters/marks"

@@ -164,6 +164,8 @@ def _item_kinds(prop: Property) -> list[str]:
 
 def _item_schema(prop: Property) -> JsonSchema:
     items, kinds = prop.items or {}, _item_kinds(prop)
+    if not kinds:
+        return {"type": "null"}  # of arrays of objects nothing can be asked but whether there is one
     if "enum" in items or "const" in items:
         return {"enum": _scalars(items.get("enum", [items.get("const")]))}
     if len(kinds) > 1:

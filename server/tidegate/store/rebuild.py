@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
 from tidegate.store.broken import check_rows, rules_of
 from tidegate.store.database import quoted
+from tidegate.store.errors import StoreError
 from tidegate.store.made import Made, definition, remember
 from tidegate.store.tables import Column, columns, create_table_sql
 
@@ -38,7 +40,7 @@ def rebuild(
     """Make the table what the schema wants. Raises StoreError where rows do not fit; `advice` says what to type."""
     table, wanted = resource.table, columns(resource, resources)
     known = made.columns if made.sql == definition(database, table) else {}
-    _fill(database, resource, wanted, known)
+    _fill(database, resource, wanted, known, advice)
     check_rows(database, resource, rules_of(wanted, known), advice)
 
     around = database.execute_sql(
@@ -62,7 +64,11 @@ def rebuild(
 
 
 def _fill(
-    database: APSWDatabase, resource: Resource, wanted: Mapping[str, Column], known: Mapping[str, Column]
+    database: APSWDatabase,
+    resource: Resource,
+    wanted: Mapping[str, Column],
+    known: Mapping[str, Column],
+    advice: str,
 ) -> None:
     """Give rows the default where NULL is allowed no more: updates of the old table, which the change log tells."""
     for name, column in wanted.items():
@@ -71,9 +77,16 @@ def _fill(
             continue
         # The default may be a value that the old table's CHECK does not have yet.
         database.execute_sql(f"PRAGMA ignore_check_constraints = {int(not _fits(database, name, column, before))}")
-        database.execute_sql(
-            f"UPDATE {quoted(resource.table)} SET {quoted(name)} = {column.default} WHERE {quoted(name)} IS NULL"
-        )
+        try:
+            database.execute_sql(
+                f"UPDATE {quoted(resource.table)} SET {quoted(name)} = {column.default} WHERE {quoted(name)} IS NULL"
+            )
+        except peewee.IntegrityError as error:
+            raise StoreError(
+                f"the migration failed and nothing was changed: {resource.table}.{name} may not be null any more, and "
+                f"rows that are cannot have the default {column.default} ({error}). Correct these rows and migrate "
+                f"again, or let a written migration correct them: {advice}"
+            ) from error
         database.execute_sql("PRAGMA ignore_check_constraints = 0")
 
 

@@ -88,13 +88,20 @@ class Tables:
             declared = {name: kind for _, name, kind, *_, hidden in rows if not hidden}
             found += refusals(resource, self._wanted[table], self._made.get(table), declared)
             if table in self._made and self._differences(table):
-                found += [generated(table, name) for _, name, *_, hidden in rows if hidden]
+                found += [generated(table, name) for name in self._generated(table)]
         if found:
             texts = "; ".join(refusal.text for refusal in found)
             raise StoreError(f"{texts}; {to_write(self._folder, found[0].name)}")
 
     def _differences(self, table: str) -> list[str]:
-        return differences(self._made[table], self._wanted[table], definition(self._database, table))
+        made, now = self._made[table], definition(self._database, table)
+        if made.sql and self._generated(table):  # adding one changes the definition and no rule of ours
+            made = msgspec.structs.replace(made, sql=now or "")
+        return differences(made, self._wanted[table], now)
+
+    def _generated(self, table: str) -> list[str]:
+        rows = self._database.execute_sql(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
+        return [name for _, name, *_, hidden in rows if hidden]
 
     def _forgotten(self) -> Iterator[Step]:
         there = set(self._database.get_tables())

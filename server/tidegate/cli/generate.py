@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tidegate import config
+from tidegate.cli.watch import watch
 from tidegate.config import ConfigError
 
 DESCRIPTION = """\
@@ -25,6 +26,7 @@ EPILOG = """\
 examples:
   tidegate generate                                  ./schema -> ./generated
   tidegate generate --schema shop/schema --out shop/contract
+  tidegate generate --watch                          again after each save, while you edit
   tidegate generate --check                          exit 1 and print a diff if the output is not up to date
 """
 
@@ -40,19 +42,29 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--out", type=Path, default=Path("generated"), metavar="DIR", help="where to write (default: ./generated)"
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; say whether the output is up to date")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="write nothing; say whether the output is up to date")
+    how.add_argument("--watch", action="store_true", help="go on, and generate again after each save, until Ctrl-C")
     config.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate, or check. Returns the exit code: 1 for broken schemas, a foreign file in the way, or stale output."""
-    # The generators take a second to import; only this command needs them.
-    from tidegate import codegen, schema  # noqa: PLC0415
-
     folder = config.load(args).schema_folder
     if folder is None:
         raise ConfigError("there is no folder ./schema; name another with --schema")
+    if not args.watch:
+        return generate(folder, args)
+    watch(folder, lambda: generate(folder, args))
+    return 0
+
+
+def generate(folder: Path, args: argparse.Namespace) -> int:
+    """Generate, or check, once."""
+    # The generators take a second to import; only this command needs them.
+    from tidegate import codegen, schema  # noqa: PLC0415
+
     try:
         files = codegen.generate(schema.load(folder))
         if args.check:
@@ -65,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"tidegate: cannot write {error.filename or args.out}: {error.strerror}", file=sys.stderr)
         return 1
     print(f"{args.out}: {len(files)} files, {len(changed)} changed")
+    if args.watch:
+        print("".join(f"  {path}\n" for path in changed), end="", flush=True)
     return 0
 
 

@@ -1,0 +1,178 @@
+"""`tidegate generate --watch`: each save generates again, a broken file leaves the output, Ctrl-C ends it.
+
+Time is the test's: between two looks it does what an editor would do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.schema.test_lint import sound, write
+from tests.support.gateway import clean_environment
+from tidegate.cli import generate
+from tidegate.cli.watch import changes, look, watch
+
+CHAT = "rooms/chat.schema.json"
+
+
+def chat(**keywords: object) -> str:
+    return json.dumps({**sound()[CHAT], **keywords})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "schema", sound())
+
+
+def between(*steps: Callable[[], object]) -> Callable[[], None]:
+    """Do one of `steps` at each look, then press Ctrl-C."""
+    left = iter(steps)
+
+    def wait() -> None:
+        step = next(left, None)
+        if step is None:
+            raise KeyboardInterrupt
+        step()
+
+    return wait
+
+
+def output(out: Path) -> dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_each_save_generates_again_and_a_broken_file_leaves_the_output(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "generated"
+    args = argparse.Namespace(out=out, check=False, watch=True)
+    told: list[tuple[str, str]] = []
+    states: list[dict[str, bytes]] = []
+
+    def worked() -> int:
+        code = generate.generate(folder, args)
+        captured = capsys.readouterr()
+        told.append((captured.out, captured.err))
+        states.append(output(out))
+        return code
+
+    good = chat(properties={"headline": {"type": "string"}})
+    watch(
+        folder,
+        worked,
+        between(
+            lambda: None,
+            lambda: (folder / CHAT).write_text(good),
+            lambda: (folder / CHAT).write_text(good[:-9]),
+            lambda: (folder / CHAT).write_text(chat(propertys={})),
+            (folder / CHAT).unlink,
+        ),
+    )
+    first, saved, unfinished, typo, removed = told
+    assert "files," in first[0]
+    assert b"headline" in states[1]["typescript/app.ts"]
+    assert b"headline" not in states[0]["typescript/app.ts"]
+    assert f"{folder / CHAT}: changed" in saved[0]
+    assert "  typescript/app.ts\n" in saved[0]
+    assert f"{CHAT}: /: not JSON" in unfinished[1]
+    assert "the output is as it was" in typo[0]
+    assert f"{CHAT}: /propertys: " in typo[1]
+    assert "did you mean 'properties'?" in typo[1]
+    assert states[1] == states[2] == states[3]
+    assert b"Chat" not in states[4]["typescript/app.ts"]
+    assert f"{folder / CHAT}: removed" in removed[0]
+    assert capsys.readouterr().out.endswith("Ctrl-C ends it\nstopped\n")
+
+
+def test_nothing_is_done_while_nothing_is_saved(folder: Path) -> None:
+    done: list[int] = []
+
+    def work() -> int:
+        done.append(1)
+        return 0
+
+    watch(folder, work, between(*[lambda: None] * 5))
+    assert done == [1]
+
+
+def test_what_is_saved_during_the_work_is_noticed_after_it(folder: Path) -> None:
+    done: list[int] = []
+
+    def work() -> int:
+        if not done:
+            (folder / "rooms" / "new.schema.json").write_text("{}")
+        done.append(1)
+        return 0
+
+    watch(folder, work, between(lambda: None, lambda: None))
+    assert done == [1, 1]
+
+
+def test_a_save_that_replaces_the_file_by_one_of_the_same_size_and_time_is_noticed(folder: Path) -> None:
+    before = look(folder)
+    new = folder / "new"
+    new.write_text((folder / CHAT).read_text())
+    stamp = before[folder / CHAT][0]
+    os.utime(new, ns=(stamp, stamp))
+    new.replace(folder / CHAT)
+    assert changes(before, look(folder)) == [f"{folder / CHAT}: changed"]
+
+
+class Running:
+    """`tidegate generate --watch` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "tidegate", "generate", "--watch"]
+        environment = clean_environment()
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def until(self, wanted: str) -> str:
+        """What it says up to and with the line that has `wanted`."""
+        said = ""
+        while wanted not in said:
+            said += self._lines.get(timeout=30)
+        return said
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[Running]:
+    running = Running(folder.parent)
+    yield running
+    running.end()
+
+
+def test_the_command_follows_an_editor_until_ctrl_c(running: Running, folder: Path) -> None:
+    running.until("watching schema")
+    (folder / CHAT).write_text(chat(properties={"headline": {"type": "string"}}))
+    assert f"schema/{CHAT}: changed" in running.until("watching schema")
+    assert "headline" in (folder.parent / "generated" / "typescript" / "app.ts").read_text()
+    (folder / CHAT).write_text(chat(propertys={}))
+    assert f"{CHAT}: /propertys: " in running.until("the output is as it was")
+    running.process.send_signal(signal.SIGINT)
+    running.until("stopped")
+    assert running.process.wait(timeout=10) == 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import lru_cache
 from itertools import combinations
 
@@ -24,6 +23,7 @@ from tidegate.schema.lint_resources import MODULE_NAMES, resource_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
+from tidegate.schema.spelling import meant
 from tidegate.schema.walk import pointer, subschemas
 
 KEYWORDS = frozenset({
@@ -50,6 +50,7 @@ def lint(schemas: Schemas) -> list[Problem]:
             found |= set(check(item))
         own = _sound(own, found)  # the meaning of what is malformed is not asked
     found |= set(_title_problems(own))
+    found |= set(_required_problems(own))
     found |= set(_message_problems(schemas, own))
     found |= set(_room_problems(own))
     found |= set(resource_problems(schemas, own))
@@ -71,7 +72,8 @@ def _schema_problems(item: Definition) -> Iterator[Problem]:
     for place, schema in subschemas(item.schema):
         for word in schema if isinstance(schema, dict) else ():
             if word not in KEYWORDS and not word.startswith("x-"):
-                yield _at(item, f"{place}/{word}", f"{word!r} is no keyword of JSON Schema{_meant(word, KEYWORDS)}")
+                hint = meant(word, KEYWORDS, 0.75)
+                yield _at(item, f"{place}/{word}", f"{word!r} is no keyword of JSON Schema{hint}")
 
 
 def _title_problems(own: list[Definition]) -> Iterator[Problem]:
@@ -87,6 +89,19 @@ def _title_problems(own: list[Definition]) -> Iterator[Problem]:
         other = first.setdefault(item.key, item)
         if other is not item:
             yield _at(item, "/title", f"{item.title!r} is the title of {other.file}{other.pointer} already")
+
+
+def _required_problems(own: list[Definition]) -> Iterator[Problem]:
+    """A required property that is not allowed: no value could fit."""
+    for item in own:
+        for place, schema in subschemas(item.schema):
+            if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
+                continue
+            known = schema.get("properties", {})
+            for index, name in enumerate(schema.get("required", ())):
+                if name not in known and "patternProperties" not in schema:
+                    reason = f"{name!r} is required, but no property is called so{meant(name, known)}"
+                    yield _at(item, f"{place}/required/{index}", reason)
 
 
 def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
@@ -107,7 +122,7 @@ def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
             yield _at(item, "/properties/type/const", f"{item.message_type!r} is the type of {whose} already")
         reply = item.schema.get("x-reply")
         if reply is not None and reply not in schemas.server:
-            yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}")
+            yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}{meant(reply, schemas.server)}")
 
 
 def _room_problems(own: list[Definition]) -> Iterator[Problem]:
@@ -133,11 +148,6 @@ def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
 
 def _at(item: Definition, place: str, reason: str) -> Problem:
     return Problem(item.file, item.pointer + place, " ".join(reason.split()))
-
-
-def _meant(word: str, known: frozenset[str]) -> str:
-    close = get_close_matches(word, sorted(known), n=1, cutoff=0.75)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 @lru_cache(maxsize=1)

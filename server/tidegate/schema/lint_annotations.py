@@ -7,7 +7,7 @@ something, so unknown words that look like ours are told; other tools' annotatio
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
+from typing import Any
 
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
@@ -15,6 +15,7 @@ from tidegate.schema.definition import Definition, Kind
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
+from tidegate.schema.spelling import meant, meant_rule
 from tidegate.schema.walk import pointer, subschemas
 
 FILES: dict[Kind, str] = {
@@ -55,6 +56,14 @@ class Annotations:
             kind: [word for word in meta.get(file, {}).get("required", ()) if word.startswith("x-")]
             for kind, file in FILES.items()
         }
+        self._words = {
+            name
+            for schema in meta.values()
+            for _, sub in subschemas(schema)
+            if isinstance(sub, dict)
+            for name in sub.get("properties", ())
+        }
+        """Everything that annotations have properties for."""
         self._known = sorted({word for words in self._validators.values() for word in words})
 
     def problems(self, item: Definition) -> Iterator[Problem]:
@@ -62,11 +71,11 @@ class Annotations:
         allowed = self._validators[item.kind] if item.is_file else {}
         for word in filter(lambda word: word.startswith("x-"), item.schema):
             if word in allowed:
-                yield from _told(item, word, allowed[word])
+                yield from _told(item, word, allowed[word], self._words)
             elif word in self._known:
                 yield _at(item, f"/{word}", f"{word!r} has no meaning here")
-            elif meant := get_close_matches(word, self._known, n=1, cutoff=0.75):
-                yield _at(item, f"/{word}", f"{word!r} is no annotation of Tidegate; did you mean {meant[0]!r}?")
+            elif hint := meant(word, self._known, 0.75):
+                yield _at(item, f"/{word}", f"{word!r} is no annotation of Tidegate{hint}")
         if item.is_file:
             for word in self._required.get(item.kind, ()):
                 if word not in item.schema:
@@ -81,9 +90,17 @@ class Annotations:
                     yield _at(item, f"{place}/{word}", f"{word!r} has no meaning here")
 
 
-def _told(item: Definition, word: str, validator: Validator) -> Iterator[Problem]:
+def _told(item: Definition, word: str, validator: Validator, known: set[str]) -> Iterator[Problem]:
     for error in validator.iter_errors(item.schema[word]):
-        reason = RULE_TEXT if word == "x-access" and error.kind.name == "anyOf" else error.message
+        kind: Any = error.kind
+        reason = error.message
+        if word == "x-access" and kind.name == "anyOf":
+            reason = RULE_TEXT + meant_rule(error.instance)
+        elif kind.name == "additionalProperties":
+            hints = "".join(meant(name, known) for name in kind.unexpected)
+            reason = f"nothing here is called {', '.join(map(repr, kind.unexpected))}{hints}"
+        elif kind.name == "enum":
+            reason += meant(error.instance, [option for option in kind.options if isinstance(option, str)])
         yield _at(item, f"/{word}{pointer(error.instance_path)}", reason)
 
 

@@ -15,6 +15,7 @@ from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SCALARS
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, Resource, read_resource
+from tidegate.schema.spelling import meant
 from tidegate.schema.walk import escape, pointer
 
 DERIVED = ("Create", "Update", "Filters", "Key")
@@ -64,7 +65,9 @@ def _key_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
     for name in resource.key:
         prop = resource.properties.get(name)
         if prop is None:
-            yield Problem(item.file, "/x-resource/key", f"there is no property {name!r}")
+            yield Problem(
+                item.file, "/x-resource/key", f"there is no property {name!r}{meant(name, resource.properties)}"
+            )
         elif not (prop.required or prop.read_only):
             yield Problem(item.file, "/x-resource/key", f"{name!r} must be `required` or `readOnly`")
         elif prop.type not in SCALARS or prop.nullable:
@@ -79,18 +82,19 @@ def _list_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
             for position, name in enumerate(names):
                 if name not in resource.properties:
                     place = f"/x-resource/{word}/{index}/{position}"
-                    yield Problem(item.file, place, f"there is no property {name!r}")
+                    yield Problem(item.file, place, f"there is no property {name!r}{meant(name, resource.properties)}")
 
 
 def _reference_problems(item: Definition, resource: Resource, resources: dict[str, Resource]) -> Iterator[Problem]:
     for name, (target, prop) in resource.references.items():
         place = f"/x-resource/references/{escape(name)}"
         if name not in resource.properties:
-            yield Problem(item.file, place, f"there is no property {name!r}")
+            yield Problem(item.file, place, f"there is no property {name!r}{meant(name, resource.properties)}")
         if target not in resources:
-            yield Problem(item.file, place, f"there is no resource {target!r}")
+            yield Problem(item.file, place, f"there is no resource {target!r}{meant(target, resources)}")
         elif prop not in resources[target].properties:
-            yield Problem(item.file, place, f"{target!r} has no property {prop!r}")
+            hint = meant(prop, resources[target].properties)
+            yield Problem(item.file, place, f"{target!r} has no property {prop!r}{hint}")
         elif not _identifies(resources[target], prop):
             yield Problem(item.file, place, f"{prop!r} is neither the key of {target!r} nor unique there")
 
@@ -109,7 +113,11 @@ def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
     validator = Draft202012Validator({"$ref": REF_PREFIX + key, "$defs": {key: schema}}, offline=True)
     for action, where in rules.items():
         for error in map(_innermost, validator.iter_errors(where)):
-            reason = NO_VALUE if error.kind.name == "anyOf" else error.message
+            kind: Any = error.kind
+            reason = NO_VALUE if kind.name == "anyOf" else error.message
+            if kind.name == "additionalProperties":
+                reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
+                reason += "".join(meant(name, resource.properties) for name in kind.unexpected)
             yield Problem(item.file, f"/x-access/{action}/where{pointer(error.instance_path)}", reason)
 
 

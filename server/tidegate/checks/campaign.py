@@ -87,26 +87,18 @@ class Campaign:
         document.config.generation.update(modes=list(GenerationMode))
         found: list[Any] = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
         self._operations = [operation for operation in found if operation.path.startswith(only)]
-        random.Random(start).shuffle(self._operations)  # noqa: S311  # an order, no secret
+        self._random = random.Random(start)  # noqa: S311  # orders, no secrets
+        self._random.shuffle(self._operations)
         self._document = document
 
     def run(self, budget: float, progress: Callable[[str], None] = lambda text: None) -> Tally:
         """Coverage cases, then random ones, until `budget` seconds are over or something was wrong.
 
-        A budget that is too short for all coverage cases leaves a third of it for the random ones.
+        A budget that is too short for all coverage cases leaves a third of it for the random ones, and every operation
+        has its share of the rest.
         """
-        begun = time.monotonic()
-        deadline = begun + budget
-        for done, operation in enumerate(self._operations, 1):
-            for case in self._coverage(operation):
-                self._try(operation.path, case)
-                if self.tally.violations or time.monotonic() > begun + budget * COVERAGE_SHARE:
-                    break
-            else:
-                if done % 10 == 0 or done == len(self._operations):
-                    progress(f"coverage: {done} of {len(self._operations)} operations, {self.tally.cases} cases")
-                continue
-            break
+        deadline = time.monotonic() + budget
+        self._cover(time.monotonic() + budget * COVERAGE_SHARE, progress)
         turn = self._start
         while not self.tally.violations and time.monotonic() < deadline:
             for operation in self._operations:
@@ -117,6 +109,21 @@ class Campaign:
             turn += 1
             progress(f"random: {self.tally.cases} cases, {self.tally.accepted} accepted, {self.tally.refused} refused")
         return self.tally
+
+    def _cover(self, deadline: float, progress: Callable[[str], None]) -> None:
+        left_out = 0
+        for done, operation in enumerate(self._operations):
+            cases = list(self._coverage(operation))
+            self._random.shuffle(cases)
+            share = (deadline - time.monotonic()) / (len(self._operations) - done)
+            until = time.monotonic() + share
+            while cases and time.monotonic() < until:
+                self._try(operation.path, cases.pop())
+                if self.tally.violations:
+                    return
+            left_out += len(cases)
+        some = f", {left_out} left out for lack of time" if left_out else ""
+        progress(f"coverage: {self.tally.cases} cases of {len(self._operations)} operations{some}")
 
     def check(self, payload: bytes) -> tuple[Verdict, Exchange, list[str]]:
         """Say one message; what the schema says of it, what came, and what was wrong with that."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, patterns
+from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, filtering, patterns
 
 JsonSchema = dict[str, Any]
 COMPONENTS = "#/components/schemas/"
@@ -64,13 +64,14 @@ def openapi(schemas: Schemas, keys: dict[str, list[Any]], links: Links | None = 
     With `links`, which tell what may follow the good answer of an operation, it has the exact operations alone, and
     requests about rows name one row, not several.
     """
+    asked = filtering.definitions(schemas.resources.values())
     chosen = operations(schemas) if links is None else exact_operations(schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Messages as HTTP requests", "version": "1"},
         "paths": {operation.path: {"post": _post(operation, schemas, keys, links)} for operation in chosen.values()},
         "components": {
-            "schemas": {key: _turned(schema) for key, schema in schemas.by_key.items()},
+            "schemas": {key: _turned(schema) for key, schema in {**schemas.by_key, **asked}.items()},
             "responses": {"Refused": _response("It is refused.", {"$ref": f"{COMPONENTS}ErrorMessage"})},
         },
     }
@@ -159,11 +160,11 @@ def _about_rows(operation: Operation, schemas: Schemas, keys: dict[str, list[Any
         "update": _with_references(derive.update_schema(resource), resource, keys),
     }
     key = _key(resource, keys)
-    filters = {**derive.filter_schema(resource), "maxProperties": 32}
+    filters = {"$ref": f"#/$defs/{filtering.filters_key(resource)}", "maxProperties": 32}
     return {
         "resource": {"const": resource.name},
         "filters": filters,
-        "if": filters,
+        "if": {**derive.filter_schema(resource), "maxProperties": 256},
         "sort": _sort(resource),
         "fields": {**derive.fields_schema(resource), "minItems": 1, "maxItems": 128},
         "id": key,

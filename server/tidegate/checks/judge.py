@@ -15,6 +15,8 @@ Message = dict[str, Any]
 NEVER = {"internal", "unavailable", "rate_limited"}
 """Codes that no message alone should lead to, on a database of its own and without a limit of rate."""
 LONGEST_POINTER = 1024
+ALSO_CALLED = {"required": "dependentRequired"}
+"""Keywords by which the gateway's validator names another."""
 
 
 class Judge:
@@ -45,7 +47,7 @@ class Judge:
             self._late += 1
         yield from self._strays(exchange)
         if exchange.reply is not None and exchange.reply["type"] == "error":
-            yield from self._refusal(verdict, exchange.reply)
+            yield from self.refusal_faults(verdict, exchange.reply)
         elif not verdict.accepted:
             yield f"accepted, but {_said(verdict)}"
         elif ref is not None:
@@ -67,7 +69,8 @@ class Judge:
                 if self._late < 0 or message["code"] in NEVER or (message["code"] in OF_THE_CONTRACT and not own):
                     yield f"an error of its own, without ref: {message['code']}: {message['message']}"
 
-    def _refusal(self, verdict: Verdict, error: Message) -> Iterator[str]:
+    def refusal_faults(self, verdict: Verdict, error: Message) -> Iterator[str]:
+        """What is wrong with the refusal `error` of a message of this verdict."""
         code, pointer, keyword = error["code"], error.get("pointer", ""), error.get("keyword")
         if error["temporary"] != self._oracle.schemas.errors[code]["temporary"]:
             yield f"{code} says temporary: {error['temporary']}"
@@ -110,7 +113,8 @@ def _fits(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> 
     if code is not None and code != fault.code:
         return False
     same = pointer == fault.pointer or (len(fault.pointer) > LONGEST_POINTER and fault.pointer.startswith(pointer))
-    return same and (keyword is None or fault.keyword is None or keyword == fault.keyword)
+    names = {None, keyword, ALSO_CALLED.get(keyword or "")}
+    return same and (keyword is None or fault.keyword in names)
 
 
 def _said(verdict: Verdict) -> str:

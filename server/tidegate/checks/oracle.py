@@ -1,7 +1,7 @@
 """What the contract says of a message, read a second time: with Python's json and jsonschema, formats on.
 
 It spells out the rules of docs/protocol.md and schema/README.md on its own, so that a slip in the gateway's reading is
-not repeated here. Places that the two libraries are known to read differently are in `LOOSE_FORMATS` and `_pattern`.
+not repeated here. Where Python jsonschema itself is known to read otherwise: `LOOSE_FORMATS` and `Reading`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -229,9 +231,15 @@ def _places(error: ValidationError, above: str = "") -> Iterator[tuple[str, str 
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.relative_path)
     here = above + "".join(f"/{step}" for step in steps)
     keyword = error.validator if isinstance(error.validator, str) else None
+    if "propertyNames" in error.absolute_schema_path:  # told of the name, where the other reading tells of the object
+        keyword = "propertyNames"
     if keyword in {"additionalProperties", "unevaluatedProperties"} and isinstance(error.instance, dict):
         for name in error.instance:
             yield f"{here}/{name.replace('~', '~0').replace('/', '~1')}", keyword
+    if keyword in {"items", "unevaluatedItems"} and isinstance(
+        error.instance, list
+    ):  # there are too many: the other reading names the first of those
+        yield from ((f"{here}/{index}", None) for index in range(len(error.instance)))
     yield here, keyword
     for inner in error.context or ():
         yield from _places(inner, here)
@@ -252,7 +260,18 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterato
         yield ValidationError(f"does not match {pattern}")
 
 
-Reading: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+def _multiple_of(_validator: Any, step: float, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`multipleOf` of the numbers as they are written: 19.99 is a multiple of 0.01, though not in binary fractions."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        quotient = Fraction(Decimal(str(value))) / Fraction(Decimal(str(step)))
+        if quotient.denominator != 1:
+            yield ValidationError(f"is no multiple of {step}")
+
+
+Reading: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of}
+)
+"""Python jsonschema, with the two keywords that it reads otherwise than the specification means them."""
 
 
 def _doubtful() -> FormatChecker:

@@ -102,6 +102,8 @@ def _value(prop: Property) -> dict[str, Any]:
 
 def _changed(prop: Property) -> dict[str, Any]:
     """Null clears a property that a row may be without."""
+    if prop.column_nullable and "const" in prop.schema:
+        return {"enum": [prop.schema["const"], None]}
     return {"anyOf": [_value(prop), NULL]} if prop.column_nullable else _value(prop)
 
 

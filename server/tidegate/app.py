@@ -30,7 +30,7 @@ from tidegate.net.outbox import Outbox
 from tidegate.net.own_messages import OwnMessages
 from tidegate.net.pages import routes
 from tidegate.net.timers import Wheel
-from tidegate.store import SqliteStore, StoreError
+from tidegate.store import OpenedStore, StoreError, open_store
 from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
@@ -57,7 +57,7 @@ async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: 
     """
     contract = load_contract(settings)
     try:
-        store = await SqliteStore.open(settings.database, contract.resources)
+        store = await open_store(settings.database, contract.resources)
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:
@@ -66,7 +66,7 @@ async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: 
         await store.close()
 
 
-async def _run(settings: Settings, contract: Contract, store: SqliteStore, ready: Callable[[int], None]) -> None:
+async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -97,7 +97,7 @@ async def _run(settings: Settings, contract: Contract, store: SqliteStore, ready
     wheel.close()
 
 
-async def _gateway(settings: Settings, contract: Contract, store: SqliteStore, outbox: Outbox) -> Gateway:
+async def _gateway(settings: Settings, contract: Contract, store: OpenedStore, outbox: Outbox) -> Gateway:
     resources = {
         name: ResourceRules(name, resource.key, resource.access) for name, resource in contract.resources.items()
     }

@@ -106,6 +106,9 @@ class Foreign:
             check_told(before, self.tables(), entries)
         return entries
 
+    def execute(self, sql: str) -> None:
+        self.connection.execute(sql)
+
     def tables(self) -> dict[str, dict[RowKey, Values]]:
         """All rows, by resource and key: what SELECT says."""
         return {name: self.table(resource) for name, resource in self.resources.items()}

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import Foreign, created
+from tests.store.postgres.foreign import RESOURCES
 from tests.store.program import Program, connect
 from tests.store.versions import with_rows
+from tests.support.postgres import PostgresServer
+from tidegate.store import choice
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,12 @@ def migrated(path: Path) -> str:
     """A database that was migrated and has a boat and a person in it."""
     with_rows(path, "INSERT INTO boats (code, sign) VALUES ('a', 1)", "INSERT INTO people (name) VALUES ('Ada')")
     return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a migrated database without rows, to make others from."""
+    name = postgres.database()
+    url = postgres.url(name)
+    choice.migrations(url).apply(url, RESOURCES)
+    return name

@@ -45,8 +45,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     from tidegate.app import load_contract  # noqa: PLC0415  # the other commands need not load it
-    from tidegate.store import StoreError, migrate, written  # noqa: PLC0415
-    from tidegate.store.seed import seed  # noqa: PLC0415
+    from tidegate.store import StoreError, choice, written  # noqa: PLC0415
 
     settings = config.load(args)
     folder = None if settings.schema_folder is None else settings.schema_folder / "migrations"
@@ -57,18 +56,19 @@ def run(args: argparse.Namespace) -> int:
             print(written.new(folder, args.new))
             return 0
         resources = load_contract(settings).resources
+        migrate = choice.migrations(settings.database)
         if args.plan:
             steps = [str(step) for step in migrate.planned(settings.database, resources, folder)]
             print("\n".join(steps) if steps else "nothing to do")
             _tell(migrate.notes(settings.database, resources))
             return 0
         done = (migrate.down if args.down else migrate.apply)(settings.database, resources, folder, _progress())
-        _tell([f"{settings.database}: " + (f"{len(done)} steps done" if done else "up to date")])
+        _tell([f"{choice.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
         _tell(migrate.notes(settings.database, resources))
         if args.down:
             _tell([f"{done[0]}: done; the next `tidegate migrate` runs it again, unless its file is gone"])
         if args.seed:
-            counts = seed(settings.database, resources, _sample(settings))
+            counts = choice.seed(settings.database, resources, _sample(settings))
             _tell(f"  {count} sample rows in {name}" for name, count in counts.items())
     except StoreError as error:
         raise ConfigError(str(error)) from None

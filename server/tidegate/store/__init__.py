@@ -1,6 +1,7 @@
-"""The data layer: the only importer of peewee and apsw."""
+"""The data layer: the only importer of peewee, apsw and psycopg."""
 
+from tidegate.store.choice import OpenedStore, open_store
 from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.sqlite import SqliteStore
 
-__all__ = ["SqliteStore", "StoreError", "Unmigrated"]
+__all__ = ["OpenedStore", "SqliteStore", "StoreError", "Unmigrated", "open_store"]

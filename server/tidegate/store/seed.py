@@ -23,12 +23,7 @@ def seed(
 
     Raises StoreError for rows that do not fit.
     """
-    for name, several in rows.items():
-        if name not in resources:
-            raise StoreError(f"sample rows: /{name}: the schema has no such resource")
-        for number, row in enumerate(several):
-            for unknown in row.keys() - resources[name].properties.keys():
-                raise StoreError(f"sample rows: /{name}/{number}/{unknown}: the schema has no such property")
+    check_names(resources, rows)
     connection = connect(sqlite_path(url))
     orders, counts = Orders(resources), {}
     try:
@@ -50,3 +45,13 @@ def seed(
     finally:
         connection.close()
     return counts
+
+
+def check_names(resources: Mapping[str, Resource], rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Raises StoreError for resources and properties that the schema does not have."""
+    for name, several in rows.items():
+        if name not in resources:
+            raise StoreError(f"sample rows: /{name}: the schema has no such resource")
+        for number, row in enumerate(several):
+            for unknown in row.keys() - resources[name].properties.keys():
+                raise StoreError(f"sample rows: /{name}/{number}/{unknown}: the schema has no such property")

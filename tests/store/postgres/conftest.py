@@ -7,21 +7,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.store.postgres.foreign import RESOURCES, ForeignPostgres
+from tests.store.postgres.foreign import ForeignPostgres
 from tests.support.postgres import PostgresServer
-from tidegate.store.postgres import migrate
-
-
-@pytest.fixture(scope="session")
-def template(postgres: PostgresServer) -> str:
-    name = postgres.database()
-    migrate.apply(postgres.url(name), RESOURCES)
-    return name
 
 
 @pytest.fixture
-def url(postgres: PostgresServer, template: str) -> str:
-    return postgres.url(postgres.database(template))
+def url(postgres: PostgresServer, postgres_template: str) -> str:
+    return postgres.url(postgres.database(postgres_template))
 
 
 @pytest.fixture

@@ -63,12 +63,14 @@ class ForeignPostgres:
         self.resources = resources
 
     def run(self, statement: str, *parameters: Any) -> list[Entry]:
-        """Run one statement; returns what the log says of it, which must be what it did."""
+        """Run one statement; returns what the log says of it, which must be what it did. `?` stands for a parameter."""
         with self.told() as entries:
             self.execute(statement, *parameters)
         return entries
 
     def execute(self, statement: str, *parameters: Any) -> None:
+        if parameters:
+            statement = statement.replace("?", "%s")
         self.connection.execute(statement.encode(), parameters or None)
 
     @contextmanager
@@ -124,7 +126,7 @@ def add(program: ForeignPostgres, code: str, **values: Any) -> None:
     """A new boat."""
     columns = ["code", *values]
     program.run(
-        f"INSERT INTO boats ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})", code, *values.values()
+        f"INSERT INTO boats ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", code, *values.values()
     )
 
 

@@ -1,1 +1,8 @@
 """The data layer over PostgreSQL: the only importer of psycopg, an optional dependency (`tidegate[postgres]`)."""
+
+from tidegate.store.postgres import migrate
+from tidegate.store.postgres.connection import shown
+from tidegate.store.postgres.seed import seed
+from tidegate.store.postgres.store import PostgresStore
+
+__all__ = ["PostgresStore", "migrate", "seed", "shown"]

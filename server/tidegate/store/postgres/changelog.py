@@ -36,7 +36,7 @@ RELATIONS = {
     META: f"CREATE TABLE {META} (name text PRIMARY KEY, value text NOT NULL)",
     REQUESTS: f"""CREATE TABLE {REQUESTS} (
   actor text NOT NULL, key text NOT NULL, digest bytea NOT NULL, reply text NOT NULL, time bigint NOT NULL,
-  PRIMARY KEY (actor, key))""",
+  seq bigint NOT NULL, PRIMARY KEY (actor, key))""",
 }
 """What Tidegate keeps for itself, by name, in the order of creation."""
 

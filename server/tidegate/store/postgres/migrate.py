@@ -25,6 +25,7 @@ from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, S
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
 from tidegate.store.postgres.differences import Statement, log_steps, table_steps
 from tidegate.store.postgres.place import place
+from tidegate.store.rebuild import Progress
 
 HISTORY = "tidegate_migration"
 """Which migrations written by hand were applied."""
@@ -37,36 +38,76 @@ class Step(msgspec.Struct, frozen=True):
     run: Callable[[], object]
 
 
-def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
     """What `apply` would do, in order, as far as it can be seen before the first step. Raises StoreError."""
     with _transaction(url) as (database, connection):
         return [step.name for step in _steps(database, connection, resources, folder)]
 
 
-def apply(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
-    """Bring the database up to date, in one transaction; returns what was done. Raises StoreError."""
-    done: list[str] = []
+def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:  # noqa: ARG001  # as every database has it
+    """What a migration leaves alone that one might expect it to change: nothing."""
+    return []
+
+
+def apply(
+    url: str,
+    resources: Mapping[str, Resource],
+    folder: Path | None = None,
+    progress: Progress | None = None,  # noqa: ARG001  # as every database has it
+) -> list[str]:
+    """Bring the database up to date, in one transaction; returns what was done. No table is copied, so that there is
+    no progress to tell. Raises StoreError.
+    """
     with _transaction(url) as (database, connection):
         connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        # Each step may change what the next ones see, so they are planned anew until nothing is left.
-        while steps := _steps(database, connection, resources, folder):
-            step = steps[0]
-            if step.name in done:
-                raise StoreError(f"the migration does not come to an end at: {step.name}")
-            try:
-                step.run()
-            except (psycopg.Error, peewee.PeeweeException, MigrationError) as error:
-                raise StoreError(
-                    f"the migration failed and nothing was changed: {step.name}: {str(error).strip()}"
-                ) from error
-            done.append(step.name)
+        done = _take_all(lambda: _steps(database, connection, resources, folder))
         connection.execute("COMMIT")
     return done
 
 
+def down(
+    url: str,
+    resources: Mapping[str, Resource],
+    folder: Path | None,
+    progress: Progress | None = None,  # noqa: ARG001  # as every database has it
+) -> list[str]:
+    """Take the last written migration back and bring the database to `resources`, which should be those of before it.
+
+    One transaction, as with `apply`. Raises StoreError.
+    """
+    with _transaction(url) as (database, connection):
+        connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        runner = None if folder is None else Runner(database, str(folder), table_name=HISTORY)
+        applied = [] if runner is None else [item.name for item in runner.status() if item.applied]
+        if runner is None or not applied:
+            raise StoreError("no written migration was applied: there is none to take back")
+        back = Step(f"take migration {applied[-1]} back", lambda: _run_written(connection, runner.down, applied[-1]))
+        done = _take(back) + _take_all(lambda: _steps(database, connection, resources, None))
+        connection.execute("COMMIT")
+    return done
+
+
+def _take_all(steps: Callable[[], list[Step]]) -> list[str]:
+    """Take the first step of each plan until a plan is empty: each may change what the next ones see."""
+    done: list[str] = []
+    while plan := steps():
+        if plan[0].name in done:
+            raise StoreError(f"the migration does not come to an end at: {plan[0].name}")
+        done += _take(plan[0])
+    return done
+
+
+def _take(step: Step) -> list[str]:
+    try:
+        step.run()
+    except (psycopg.Error, peewee.PeeweeException, MigrationError) as error:
+        raise StoreError(f"the migration failed and nothing was changed: {step.name}: {str(error).strip()}") from error
+    return [step.name]
+
+
 def check(url: str, resources: Mapping[str, Resource]) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs."""
-    missing = plan(url, resources)
+    missing = planned(url, resources)
     if missing:
         raise Unmigrated(
             f"the database {shown(url)} is not ready: {missing[0]}"
@@ -154,11 +195,11 @@ def _written(
     if not {resource.table for resource in resources.values()} & set(database.get_tables()):
         # New tables are made as the schema has them now, which is where these migrations lead.
         return [Step(f"skip migration {name}", lambda: runner.fake(name))]
-    return [Step(f"run migration {name}", lambda: _run_written(connection, runner, name))]
+    return [Step(f"run migration {name}", lambda: _run_written(connection, runner.up, name))]
 
 
-def _run_written(connection: Connection, runner: Runner, name: str) -> None:
+def _run_written(connection: Connection, run: Callable[[str], object], name: str) -> None:
     """What it does to definitions is not in the log: positions of before are not taken up."""
-    runner.up(name)
+    run(name)
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall()[0][0]:
         connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [epoch()])

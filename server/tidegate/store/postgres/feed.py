@@ -1,0 +1,157 @@
+"""The change feed of PostgreSQL: a thread that reads the log on from where it is and hands batches to the loop.
+
+It is woken by our own writers at once, by other gateways through LISTEN, and looks by itself several times a second for
+what other programs committed. After our own commits it wakes the other gateways: outside every transaction, since a
+NOTIFY within one makes all commits of the cluster wait for each other. It never runs ahead of the loop by more than one
+batch.
+Invariant: every committed change is delivered exactly once, in order of `seq`; where the log was pruned before it could
+be read, a reset of every resource is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from tidegate.core.ports import Change
+from tidegate.store.postgres.changelog import META, SCHEMA
+from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
+from tidegate.store.postgres.reader import CHANGES, PRUNED_TO, Reader
+
+log = logging.getLogger("tidegate.feed")
+
+POLL_S = 0.2
+RECONNECT_S = 0.25
+BATCH = 500
+CHANNEL = SCHEMA
+STATE = f"SELECT {PRUNED_TO}, (SELECT value FROM {META} WHERE name = 'epoch')"
+AFTER = numbered(f"{CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {BATCH}")
+
+Deliver = Callable[[Sequence[Change], int], None]
+
+
+class Feed:
+    """Owns its thread and its connection from `start` to `close`."""
+
+    def __init__(
+        self, url: str, epoch: str, resources: Iterable[str], reader: Reader, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.healthy = True
+        """Whether the database answered when it was last asked."""
+        self._url = url
+        self._epoch = epoch
+        self._resources = tuple(resources)
+        self._reader = reader
+        self._loop = loop
+        self._wakes, self._waked = socket.socketpair()
+        self._wakes.setblocking(False)
+        self._waked.setblocking(False)
+        self._tell = False
+        self._taken = threading.Event()
+        self._ended = False
+        self._at = 0
+        self._deliver: Deliver
+        self._thread = threading.Thread(target=self._run, name="tidegate-feed")
+
+    def start(self, after: int, deliver: Deliver) -> None:
+        """Deliver what comes after `after`."""
+        self._at, self._deliver = after, deliver
+        self._thread.start()
+
+    def wake(self) -> None:
+        """One of our writers committed something; may be called in any thread."""
+        self._tell = True
+        self._ring()
+
+    def close(self) -> None:
+        """End the thread. Blocks for at most one batch."""
+        self._ended = True
+        self._ring()
+        self._taken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._wakes.close()
+        self._waked.close()
+
+    def _ring(self) -> None:
+        with suppress(BlockingIOError):  # it has not heard the last hundred times yet
+            self._wakes.send(b"!")
+
+    def _run(self) -> None:
+        while not self._ended:
+            try:
+                with connect(self._url) as connection:
+                    self._follow(connection)
+            except psycopg.Error as error:
+                if self.healthy:
+                    log.warning("the database does not answer: %s", str(error).strip())
+                self.healthy = False
+                self._wait([], RECONNECT_S)
+            except Exception:  # the boundary of the thread, without which nobody would hear of changes
+                log.exception("the change log could not be read; it will be tried again")
+                self._wait([], RECONNECT_S)
+
+    def _follow(self, connection: Connection) -> None:
+        """Deliver what there is and what comes. Raises psycopg.Error when the connection breaks."""
+        connection.execute(f"LISTEN {CHANNEL}")
+        self._resume(connection)
+        while not self._ended:
+            self._catch_up(connection)
+            self.healthy = True
+            if self._tell:
+                self._tell = False
+                connection.execute(f"NOTIFY {CHANNEL}")  # we hear it too; it costs one look at the log
+            self._wait([connection], POLL_S)
+
+    def _resume(self, connection: Connection) -> None:
+        """Is it still the log that was read before? Pruned parts of it can be made good, another one cannot."""
+        ((pruned_to, epoch),) = connection.execute(STATE).fetchall()
+        if epoch != self._epoch:
+            raise psycopg.OperationalError("the change log has another epoch by now: restart the gateway")
+        if pruned_to > self._at:
+            now = int(time.time() * 1000)
+            resets = [Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources]
+            self._hand_over(resets, pruned_to)
+
+    def _catch_up(self, connection: Connection) -> None:
+        while not self._ended:
+            found: list[tuple[Any, ...]] = connection.execute(AFTER, [self._at]).fetchall()
+            if not found:
+                return
+            self._hand_over(self._reader.decoded(found), found[-1][0])
+
+    def _hand_over(self, changes: Sequence[Change], upto: int) -> None:
+        """Give the loop a batch and wait until it took it."""
+        self._taken.clear()
+        self._loop.call_soon_threadsafe(self._take, changes, upto)
+        while not self._taken.wait(1.0) and not self._ended:
+            pass
+        self._at = upto
+
+    def _take(self, changes: Sequence[Change], upto: int) -> None:
+        try:
+            if not self._ended:
+                self._deliver(changes, upto)
+        finally:
+            self._taken.set()
+
+    def _wait(self, connections: Sequence[Connection], seconds: float) -> None:
+        """Until something was committed, as far as one is told, or `seconds` are over."""
+        waked = self._waked.fileno()
+        ready, _, _ = select.select([waked, *(one.fileno() for one in connections)], [], [], seconds)
+        if waked in ready:
+            self._waked.recv(4096)
+        for connection in connections:
+            if connection.fileno() in ready:
+                connection.pgconn.consume_input()  # notifications, or the end of the connection
+                while connection.pgconn.notifies() is not None:
+                    pass

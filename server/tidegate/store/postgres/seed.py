@@ -1,0 +1,65 @@
+"""Sample rows for tables in PostgreSQL that have none.
+
+Invariant: a table that has a row is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from tidegate.contract import Resource
+from tidegate.core.errors import Refused
+from tidegate.core.ports import WriteOrder
+from tidegate.store.database import quoted
+from tidegate.store.errors import StoreError
+from tidegate.store.postgres.connection import Connection, opened
+from tidegate.store.postgres.orders import Orders, Violated
+from tidegate.store.postgres.tables import is_automatic
+from tidegate.store.postgres.violations import count_keys_anew, refusal
+from tidegate.store.seed import check_names
+
+
+def seed(
+    url: str, resources: Mapping[str, Resource], rows: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, int]:
+    """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
+
+    Raises StoreError for rows that do not fit.
+    """
+    check_names(resources, rows)
+    counts: dict[str, int] = {}
+    name = ""
+    with opened(url) as connection:
+        try:
+            with connection.transaction():
+                for name in [name for name in rows if _is_empty(connection, resources[name])]:
+                    counts[name] = _put(connection, resources, name, rows[name])
+        except Violated as violated:
+            raise _misfit(name, refusal(connection, violated.error, violated.place)) from None
+        except Refused as refused:
+            raise _misfit(name, refused) from None
+        except psycopg.Error as error:
+            raise StoreError(f"sample rows: /{name}: {str(error).strip()}") from None
+    return counts
+
+
+def _put(
+    connection: Connection, resources: Mapping[str, Resource], name: str, rows: Sequence[Mapping[str, Any]]
+) -> int:
+    order = WriteOrder(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")  # the order before this one asked for the contrary
+    written, _ = Orders(resources).carry_out(connection, order)
+    if is_automatic(resources[name]):
+        count_keys_anew(connection, resources[name])
+    return len(written)
+
+
+def _is_empty(connection: Connection, resource: Resource) -> bool:
+    return not connection.execute(f"SELECT 1 FROM {quoted(resource.table)} LIMIT 1").fetchall()
+
+
+def _misfit(name: str, refused: Refused) -> StoreError:
+    return StoreError(f"sample rows: /{name}{(refused.pointer or '').removeprefix('/data')}: {refused.message}")

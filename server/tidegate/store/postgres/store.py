@@ -1,0 +1,120 @@
+"""The data layer over PostgreSQL: writing and reading threads, the change feed, and housekeeping, behind one port.
+
+Invariant: `close` returns only when every order that was accepted is committed or refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import psycopg
+
+from tidegate.contract import Resource
+from tidegate.core.ports import Change, ReadQuery, ReadResult, WriteOrder, WriteResult
+from tidegate.store.errors import StoreError
+from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.connection import opened, shown
+from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.feed import Deliver, Feed
+from tidegate.store.postgres.migrate import check, epoch
+from tidegate.store.postgres.place import place
+from tidegate.store.postgres.reader import HEAD, Reader
+from tidegate.store.postgres.retention import prune_all
+from tidegate.store.postgres.writer import Writer
+
+log = logging.getLogger("tidegate.store")
+
+READERS = 4
+HOUSEKEEPING_S = 30.0
+
+
+class PostgresStore:
+    """Implements core.ports.Store. Made by `open`; every method belongs to the loop's thread."""
+
+    def __init__(
+        self, url: str, resources: Mapping[str, Resource], meta: Mapping[str, str], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.epoch: str = meta["epoch"]
+        self.identity_secret: str = meta["identity_secret"]
+        """What the identity tokens of anonymous clients are signed with."""
+        self._url = url
+        self._loop = loop
+        self._connections = Connections(url, reading=True)
+        self._reader = Reader(self._connections, resources)
+        self._feed = Feed(url, self.epoch, resources, self._reader, loop)
+        self._writer = Writer(url, resources, loop, self._feed.wake)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
+        self._opened_at = int(meta["head"])
+        self._housekeeping: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def open(cls, url: str, resources: Mapping[str, Resource]) -> PostgresStore:
+        """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
+        loop = asyncio.get_running_loop()
+        meta = await loop.run_in_executor(None, _prepared, url, resources)
+        store = cls(url, resources, meta, loop)
+        store._writer.start()
+        store._housekeep_later()
+        return store
+
+    @property
+    def healthy(self) -> bool:
+        return self._feed.healthy
+
+    async def head(self) -> int:
+        """The head when the store was opened: where `listen` begins."""
+        return self._opened_at
+
+    async def read(self, query: ReadQuery) -> ReadResult:
+        return await self._loop.run_in_executor(self._threads, self._reader.read, query)
+
+    async def write(self, order: WriteOrder) -> WriteResult:
+        return await self._writer.submit(order)
+
+    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        return await self._loop.run_in_executor(self._threads, self._reader.changes, after, upto, limit)
+
+    def listen(self, deliver: Deliver) -> None:
+        self._feed.start(self._opened_at, deliver)
+
+    async def close(self) -> None:
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        await self._loop.run_in_executor(None, self._writer.close)
+        await self._loop.run_in_executor(None, self._feed.close)
+        await self._loop.run_in_executor(None, self._threads.shutdown)
+        self._connections.close()
+
+    def _housekeep_later(self) -> None:
+        self._housekeeping = self._loop.call_later(HOUSEKEEPING_S, self._housekeep)
+
+    def _housekeep(self) -> None:
+        self._threads.submit(prune_all, self._url).add_done_callback(_housekeeping_done)
+        self._housekeep_later()
+
+
+def _housekeeping_done(done: Future[None]) -> None:
+    if (error := done.exception()) is not None:
+        log.warning("the change log could not be pruned; it will be tried again: %s", str(error).strip())
+
+
+def _prepared(url: str, resources: Mapping[str, Resource]) -> dict[str, str]:
+    """What the store must know of its database, which is found to be ready. Raises StoreError."""
+    check(url, resources)
+    try:
+        with opened(url) as connection, connection.transaction():
+            here = place(connection)
+            # The log of a restored backup goes on from there: its positions would mean other changes.
+            connection.execute(
+                f"UPDATE {META} SET value = CASE name WHEN 'place' THEN $1 ELSE $2 END "
+                f"WHERE name IN ('place', 'epoch') AND (SELECT value FROM {META} WHERE name = 'place') <> $1",
+                [here, epoch()],
+            )
+            meta: dict[str, str] = dict(connection.execute(f"SELECT name, value FROM {META}").fetchall())
+            ((head,),) = connection.execute(HEAD).fetchall()
+    except psycopg.Error as error:
+        raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
+    return meta | {"head": str(head)}

@@ -1,0 +1,69 @@
+"""What the port `Store` promises, tried on every database: a migrated one, and another program that writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Protocol
+
+import psycopg
+import pytest
+
+from tests.store.application import RESOURCES, Foreign
+from tests.store.postgres.foreign import ForeignPostgres
+from tests.store.program import Program
+from tests.support.postgres import PostgresServer
+from tidegate.contract import Resource
+from tidegate.core.ports import Store
+from tidegate.store import open_store
+
+
+class AnyForeign(Protocol):
+    """Another program. Statements have `?` for their parameters; keys and values are the column's own."""
+
+    def run(self, sql: str, *parameters: Any) -> Any:
+        """Run one statement and check that the change log tells exactly what it did."""
+
+    def execute(self, sql: str) -> Any: ...
+
+    def tables(self) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]: ...
+
+    def head(self) -> int: ...
+
+    def log(self, after: int = 0) -> list[Any]: ...
+
+
+class Database:
+    """One database of one kind."""
+
+    def __init__(self, url: str, foreign: AnyForeign) -> None:
+        self.url = url
+        self.foreign = foreign
+
+    async def open(self, resources: Mapping[str, Resource] = RESOURCES) -> Store:
+        return await open_store(self.url, resources)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    if request.param == "sqlite":
+        path = request.getfixturevalue("path")
+        program = Foreign(Program(path))
+        yield Database(f"sqlite:///{path}", program)
+        program.close()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.url(server.database(request.getfixturevalue("postgres_template")))
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield Database(url, ForeignPostgres(connection))
+
+
+@pytest.fixture
+def foreign(database: Database) -> AnyForeign:
+    return database.foreign
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    store = await database.open()
+    yield store
+    await store.close()

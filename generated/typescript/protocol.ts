@@ -80,7 +80,7 @@ export interface FeedPosition {
 /** The properties to send; the key is always among them. */
 export type Fields = string[];
 
-/** Which rows: every property named here must have the value given; null asks for rows without one. The filter schema of each resource is derived from its row schema. */
+/** Which rows: those that meet every condition. A condition is a value to be equal to, null for rows without one, or an object of operators such as {"gte": 18}; `and` and `or` hold lists of filters. The filter schema of each resource is derived from its row schema. */
 export type Filters = { [property: string]: unknown };
 
 /** Read rows by their keys. Those that do not exist are left out. */

@@ -15,7 +15,7 @@ TSC = ROOT / "clients/typescript/node_modules/.bin/tsc"
 OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--exactOptionalPropertyTypes"]
 
 SAMPLE_USE = """
-import type { App, Resources, RoomData, User, UserFilters, UserUpdate } from "./app.js";
+import type { App, Resources, RoomData, TaskFilters, User, UserFilters, UserUpdate } from "./app.js";
 import { CONTRACT } from "./app.js";
 import type { ClientMessages, ErrorCode, JoinRequest, Joined, Replies, ServerMessages } from "./protocol.js";
 import { CLOSES, ERRORS, PROTOCOL_VERSION } from "./protocol.js";
@@ -33,6 +33,16 @@ const chat: RoomData<"chat-7"> = { text: "hello" };
 const cursor: RoomData<`cursor-${string}`> = { x: 0, y: 1 };
 const open: RoomData<"users"> = { anything: [1] };
 const filters: Resources["users"]["filters"] = { status: "active" };
+const asked: UserFilters = {
+  id: { gt: 1, lte: 9, between: [2, 3], in: [1, 2] },
+  name: { startswith: "A", ncontainss: "b", nbetween: ["a", "b"] },
+  status: { in: ["active", "inactive"], ne: "inactive" },
+  created_at: { gte: "2026-01-01T00:00:00Z" },
+  or: [{ name: "Ada" }, { and: [{ id: { nin: [1] } }] }],
+};
+const tasks: TaskFilters = { tags: { ina: ["a"] }, notes: null, due_at: { null: false, lt: "2026-01-01T00:00:00Z" } };
+const ids: readonly number[] = [1, 2];
+const some: UserFilters = { id: { in: ids } };
 const key: App["resources"]["tasks"]["key"] = 7;
 const cleared: Resources["tasks"]["update"] = { notes: null };
 
@@ -40,6 +50,40 @@ const cleared: Resources["tasks"]["update"] = { notes: null };
 const typo: UserFilters = { staet: "active" };
 // @ts-expect-error: no such word
 const word: UserFilters = { status: "atcive" };
+// @ts-expect-error: no such operator
+const operator: UserFilters = { status: { eqq: "active" } };
+// @ts-expect-error: no such word
+const operand: UserFilters = { status: { eq: "atcive" } };
+// @ts-expect-error: no such word in a list
+const listed: UserFilters = { status: { in: ["active", "atcive"] } };
+// @ts-expect-error: a number has no letters
+const letters: UserFilters = { id: { contains: "1" } };
+// @ts-expect-error: not a number
+const number: UserFilters = { id: { gt: "1" } };
+// @ts-expect-error: a word has no order
+const order: UserFilters = { status: { gt: "active" } };
+// @ts-expect-error: a time has no letters
+const time: UserFilters = { created_at: { startswith: "2026" } };
+// @ts-expect-error: two ends
+const ends: UserFilters = { id: { between: [1] } };
+// @ts-expect-error: not a list
+const several: UserFilters = { id: { in: 1 } };
+// @ts-expect-error: no null in a list
+const nothing: TaskFilters = { due_at: { in: [null] } };
+// @ts-expect-error: every user has a name
+const nameless: UserFilters = { name: null };
+// @ts-expect-error: every user has a name
+const without: UserFilters = { name: { null: true } };
+// @ts-expect-error: an array is asked for what is in it
+const array: TaskFilters = { tags: ["a"] };
+// @ts-expect-error: tags are text
+const members: TaskFilters = { tags: { ina: [1] } };
+// @ts-expect-error: no such property inside
+const inside: UserFilters = { or: [{ and: [{ staet: "active" }] }] };
+// @ts-expect-error: a list
+const either: UserFilters = { or: { name: "Ada" } };
+// @ts-expect-error: a secret is not filtered by
+const guess: UserFilters = { password: { startswith: "a" } };
 // @ts-expect-error: a secret is not sent
 const secret: unknown = ({} as User).password;
 // @ts-expect-error: readOnly

@@ -18,6 +18,10 @@ export async function resources(): Promise<void> {
   live.on("change", (tasks) => tasks[0]?.title.length);
   live.on("update", ({ action }) => action === "reset");
   await client.resource("tasks").update(1, { notes: null }, { done: false });
+  await users.list({
+    filters: { name: { startswith: "A" }, or: [{ id: { in: [1, 2] } }, { status: { ne: "active" } }] },
+  });
+  client.resource("tasks").subscribe({ filters: { tags: { ina: ["urgent"] }, due_at: { null: true } } });
 
   // @ts-expect-error: there is no such resource
   client.resource("user");
@@ -25,6 +29,12 @@ export async function resources(): Promise<void> {
   await users.list({ filters: { staet: "active" } });
   // @ts-expect-error: the property has no such value
   await users.list({ filters: { status: "atcive" } });
+  // @ts-expect-error: there is no such operator
+  await users.list({ filters: { status: { eqq: "active" } } });
+  // @ts-expect-error: the property has no such value
+  await users.list({ filters: { or: [{ status: { in: ["atcive"] } }] } });
+  // @ts-expect-error: a number has no letters
+  users.subscribe({ filters: { id: { contains: "1" } } });
   // @ts-expect-error: what is write-only cannot be filtered by
   await users.list({ filters: { password: "x" } });
   // @ts-expect-error: there is no such property
@@ -122,6 +132,9 @@ export function Hook(): string {
   subscribe("users", { status: "active" });
   // @ts-expect-error: there is no such property
   subscribe("users", { staet: "active" });
+  subscribe("users", { name: { contains: "a" }, or: [{ id: 1 }, { status: "inactive" }] });
+  // @ts-expect-error: there is no such operator
+  subscribe("users", { name: { contain: "a" } });
   // @ts-expect-error: this component is about users
   subscribe("tasks");
   // @ts-expect-error: users have no title

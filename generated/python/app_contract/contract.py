@@ -7,18 +7,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 import msgspec
 
+from .filters import TaskFilters, UserFilters
 from .models import (
     AnyMessage,
     ChatMessage,
     CursorPosition,
     Task,
     TaskCreate,
-    TaskFilters,
     TaskKey,
     TaskUpdate,
     User,
     UserCreate,
-    UserFilters,
     UserKey,
     UserUpdate,
 )
@@ -34,7 +33,7 @@ class ResourceTypes(NamedTuple):
     key: Any
 
 
-CONTRACT = "2f2c75234441fbe1739b8eba199b2a19"
+CONTRACT = "76805279a499aadca5c17f4827ef0de9"
 """Changes whenever the contract does; `Welcome.contract` says the gateway's."""
 
 RESOURCES: dict[str, ResourceTypes] = {

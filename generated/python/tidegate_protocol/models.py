@@ -112,7 +112,7 @@ Fields: TypeAlias = list[str]
 
 
 Filters: TypeAlias = dict[str, Any]
-"""Which rows: every property named here must have the value given; null asks for rows without one. The filter schema of each resource is derived from its row schema."""
+"""Which rows: those that meet every condition. A condition is a value to be equal to, null for rows without one, or an object of operators such as {"gte": 18}; `and` and `or` hold lists of filters. The filter schema of each resource is derived from its row schema."""
 
 
 class GetRequest(Request, tag_field="type", tag="get", kw_only=True):

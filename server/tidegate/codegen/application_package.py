@@ -6,9 +6,12 @@ can live anywhere in their project.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tidegate.codegen.model import Collection
 from tidegate.codegen.protocol_package import class_table
 from tidegate.codegen.python import BASE, docstring, formatted, models
+from tidegate.codegen.python_filters import CONDITION_NAMES, CONDITIONS, filters_module
 from tidegate.schema.lint_resources import DERIVED
 
 _RESOURCE_TYPES = '''
@@ -26,13 +29,15 @@ TABLES = ("CLIENT_MESSAGES", "CONTRACT", "REPLIES", "RESOURCES", "ROOMS", "Resou
 
 def application_package(found: Collection, contract: str) -> dict[str, str]:
     """The files of the package, by name."""
+    filters = [named for named in found.types.values() if named.conditions is not None]
+    others = [named for named in found.types.values() if named.conditions is None]
+    of_filters = {"conditions.py": formatted(CONDITIONS), "filters.py": filters_module(filters)} if filters else {}
     return {
         "__init__.py": _init(found),
         "base.py": BASE,
         "contract.py": _contract(found, contract),
-        "models.py": models(
-            ".base", found.types.values(), "The rows, filters, room payloads and messages of the application."
-        ),
+        **of_filters,
+        "models.py": models(".base", others, "The rows, room payloads and messages of the application."),
         "py.typed": "",
     }
 
@@ -45,7 +50,7 @@ def _contract(found: Collection, contract: str) -> str:
     parts = [
         docstring("What the application's types are for."),
         "from __future__ import annotations\nfrom typing import Any, NamedTuple\nimport msgspec",
-        f"from .models import {', '.join(sorted(used))}" if used else "",
+        _imports(found, used),
         _RESOURCE_TYPES,
         f'CONTRACT = "{contract}"\n"""Changes whenever the contract does; `Welcome.contract` says the gateway\'s."""',
         f"RESOURCES: dict[str, ResourceTypes] = {{{resources}}}",
@@ -58,11 +63,21 @@ def _contract(found: Collection, contract: str) -> str:
 
 
 def _init(found: Collection) -> str:
-    names = sorted(found.types)
+    names = set(found.types)
+    conditions = CONDITION_NAMES if found.resources else ()
     parts = [
         docstring("The application's contract: typed rows, filters, room payloads and messages (msgspec Structs)."),
+        f"from .conditions import {', '.join(conditions)}" if conditions else "",
         f"from .contract import {', '.join(TABLES)}",
-        f"from .models import {', '.join(names)}" if names else "",
-        f"__all__ = {sorted([*TABLES, *names])!r}",
+        _imports(found, names),
+        f"__all__ = {sorted([*TABLES, *names, *conditions])!r}",
     ]
     return formatted("\n\n".join(part for part in parts if part))
+
+
+def _imports(found: Collection, names: Iterable[str]) -> str:
+    """Import statements for `names`, each from the module that has it."""
+    filters = [name for name in sorted(names) if found.types[name].conditions is not None]
+    others = [name for name in sorted(names) if found.types[name].conditions is None]
+    modules = (("filters", filters), ("models", others))
+    return "\n".join(f"from .{module} import {', '.join(of_it)}" for module, of_it in modules if of_it)

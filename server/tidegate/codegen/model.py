@@ -10,9 +10,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tidegate.codegen.shape import renamed
-from tidegate.schema import Definition, Resource, Schemas, derive
-from tidegate.schema.resource import REF_PREFIX, JsonSchema
+from tidegate.schema import Definition, Resource, Schemas, derive, filtering
+from tidegate.schema.resource import REF_PREFIX, JsonSchema, Property
 from tidegate.schema.walk import subschemas
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What filters can ask of one property. `value` is what it is compared with, None if it can only be null."""
+
+    name: str
+    description: str | None
+    family: filtering.Family
+    nullable: bool
+    value: JsonSchema | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,8 @@ class Named:
     schema: JsonSchema
     tag: str | None = None
     request: bool = False
+    conditions: tuple[Condition, ...] | None = None
+    """For the filters of a resource, which are not generated from their schema; of that only the description counts."""
 
 
 @dataclass(slots=True)
@@ -88,15 +101,19 @@ def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
         "": (derive.row_schema(resource), resource.schema.get("description", f"A row of `{resource.name}`.")),
         "Create": (derive.create_schema(resource), f"What it takes to create {row}."),
         "Update": (derive.update_schema(resource), f"What can be changed in {row}; null clears a property."),
-        "Filters": (
-            derive.filter_schema(resource),
-            f"Which rows of `{resource.name}`: all given values must be equal.",
-        ),
+        "Filters": ({}, f"Which rows of `{resource.name}`: those for which all of this holds."),
         "Key": (derive.key_schema(resource), f"What identifies {row}."),
     }
     for suffix, (schema, description) in of_suffix.items():
         named = {**schema, "title": title + suffix, "description": description}
-        yield Named(title + suffix, renamed(named, names), request=bool(suffix))
+        conditions = tuple(map(_condition, filtering.filterable(resource))) if suffix == "Filters" else None
+        yield Named(title + suffix, renamed(named, names), request=bool(suffix), conditions=conditions)
+
+
+def _condition(prop: Property) -> Condition:
+    family = filtering.family(prop)
+    value = None if family == "nothing" else filtering.value_schema(prop)
+    return Condition(prop.name, prop.schema.get("description"), family, prop.column_nullable, value)
 
 
 def _add_messages(found: Collection, schemas: Schemas, of_protocol: bool, names: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from tidegate.codegen.model import Collection
 from tidegate.codegen.python import GENERATED
 from tidegate.codegen.typescript import declaration, literal, property_name
+from tidegate.codegen.typescript_filters import CONDITIONS, filters_declaration
 from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
 from tidegate.schema.lint_resources import DERIVED
 
@@ -60,6 +61,7 @@ def application_module(found: Collection, contract: str) -> str:
         "/** Changes whenever the contract does; `welcome.contract` says the gateway's. */\n"
         f"export const CONTRACT = {literal(contract)};\n",
         *_declarations(found),
+        *([CONDITIONS] if found.resources else []),
         _interface("Resources", "The types of each resource.", resources),
         _interface("Rooms", "What may be said in rooms, by pattern.", found.rooms),
         _room_data(found.rooms),
@@ -85,7 +87,9 @@ def _module(title: str, *parts: str) -> str:
 
 
 def _declarations(found: Collection) -> Iterable[str]:
-    return (declaration(found.types[name]) for name in sorted(found.types))
+    for name in sorted(found.types):
+        named = found.types[name]
+        yield declaration(named) if named.conditions is None else filters_declaration(named)
 
 
 def _aliases(found: Collection) -> Iterable[str]:

@@ -1,0 +1,181 @@
+"""Filters in Python: a Struct a resource, of a few generic ones that have the operators.
+
+Written here and not by datamodel-code-generator, which knows no generic types and would write out every operator of
+every property.
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+from collections.abc import Iterable, Sequence
+
+from tidegate.codegen.model import Condition, Named
+from tidegate.codegen.python import GENERATED, docstring, formatted
+from tidegate.schema.resource import JsonSchema
+
+_NULL_FIELDS = '''
+    null: bool | UnsetType = UNSET
+    """Whether there is no value."""
+    nnull: bool | UnsetType = UNSET
+    """Whether there is one."""
+'''
+CONDITIONS = f'''"""What the properties of rows can be asked in filters: the operators, by the type of the property.
+
+{GENERATED}
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from msgspec import UNSET, UnsetType, field
+
+from .base import Request
+
+T = TypeVar("T")
+
+
+class EqualityConditions(Request, Generic[T], kw_only=True):
+    """Equal or not, one of a list or none of it (`eqs` is `eq`, `nes` is `ne`). All are false on null."""
+
+    eq: T | UnsetType = UNSET
+    eqs: T | UnsetType = UNSET
+    ne: T | UnsetType = UNSET
+    nes: T | UnsetType = UNSET
+    in_: list[T] | UnsetType = field(name="in", default=UNSET)
+    nin: list[T] | UnsetType = UNSET
+
+
+class OrderConditions(EqualityConditions[T], Generic[T], kw_only=True):
+    """Before or after; `between` includes both ends. Text is ordered by code point."""
+
+    lt: T | UnsetType = UNSET
+    lte: T | UnsetType = UNSET
+    gt: T | UnsetType = UNSET
+    gte: T | UnsetType = UNSET
+    between: tuple[T, T] | UnsetType = UNSET
+    nbetween: tuple[T, T] | UnsetType = UNSET
+
+
+class TextConditions(OrderConditions[str], kw_only=True):
+    """What stands in a text. Those that end in a second `s` keep case, the others take a-z for A-Z."""
+
+    contains: str | UnsetType = UNSET
+    ncontains: str | UnsetType = UNSET
+    containss: str | UnsetType = UNSET
+    ncontainss: str | UnsetType = UNSET
+    startswith: str | UnsetType = UNSET
+    nstartswith: str | UnsetType = UNSET
+    startswiths: str | UnsetType = UNSET
+    nstartswiths: str | UnsetType = UNSET
+    endswith: str | UnsetType = UNSET
+    nendswith: str | UnsetType = UNSET
+    endswiths: str | UnsetType = UNSET
+    nendswiths: str | UnsetType = UNSET
+
+
+class ListConditions(Request, Generic[T], kw_only=True):
+    """What stands in an array: `ina` asks for all of these, `nina` for anything else."""
+
+    ina: list[T] | UnsetType = UNSET
+    nina: list[T] | UnsetType = UNSET
+
+
+class NullConditions(Request, kw_only=True):
+    """Whether there is a value at all."""
+{_NULL_FIELDS}
+
+class NullableEqualityConditions(EqualityConditions[T], Generic[T], kw_only=True):
+    """EqualityConditions of a property that a row may be without."""
+{_NULL_FIELDS}
+
+class NullableOrderConditions(OrderConditions[T], Generic[T], kw_only=True):
+    """OrderConditions of a property that a row may be without."""
+{_NULL_FIELDS}
+
+class NullableTextConditions(TextConditions, kw_only=True):
+    """TextConditions of a property that a row may be without."""
+{_NULL_FIELDS}
+
+class NullableListConditions(ListConditions[T], Generic[T], kw_only=True):
+    """ListConditions of a property that a row may be without."""
+{_NULL_FIELDS}'''
+CONDITION_NAMES = tuple(sorted(re.findall(r"^class (\w+)\(", CONDITIONS, re.MULTILINE)))
+
+_BASE_NAMES = {"equality": "EqualityConditions", "order": "OrderConditions", "text": "TextConditions"}
+_BASE_NAMES |= {"members": "ListConditions", "nothing": "NullConditions"}
+_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+_TAKEN = {*_TYPES.values(), "list", "field", "Literal", "UNSET", "UnsetType", "and_", "or_", *CONDITION_NAMES}
+
+
+def filters_module(types: Sequence[Named]) -> str:
+    """filters.py: one class for each resource's filters."""
+    classes = "\n\n".join(_class(named) for named in sorted(types, key=lambda named: named.name))
+    used = [name for name in CONDITION_NAMES if re.search(rf"\b{name}\b", classes)]
+    head = [
+        docstring("Which rows to read or to hear of, by resource."),
+        "",
+        "from __future__ import annotations",
+        "",
+        *(["from typing import Literal", ""] if "Literal[" in classes else []),
+        "from msgspec import UNSET, UnsetType, field",
+        "",
+        "from .base import Request",
+        *([f"from .conditions import {', '.join(used)}"] if used else []),
+    ]
+    return formatted("\n".join([*head, "", "", classes]))
+
+
+def _class(named: Named) -> str:
+    conditions = named.conditions or ()
+    names = _field_names(item.name for item in conditions)
+    lines = [f"class {named.name}(Request, kw_only=True):", f"    {_doc(named.schema.get('description', ''))}", ""]
+    for item, name in zip(conditions, names, strict=True):
+        lines.append(_field(name, item.name, _asked(item)))
+        if item.description:
+            lines.append(f"    {_doc(item.description)}")
+    for word, doc in (("and", "All of these hold."), ("or", "At least one of these holds.")):
+        lines += [_field(f"{word}_", word, f"list[{named.name}]"), f"    {_doc(doc)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _field(name: str, on_the_wire: str, kind: str) -> str:
+    default = "UNSET" if name == on_the_wire else f"field(name={json.dumps(on_the_wire)}, default=UNSET)"
+    return f"    {name}: {kind} | UnsetType = {default}"
+
+
+def _asked(item: Condition) -> str:
+    value = "" if item.value is None else _type(item.value)
+    base = ("Nullable" if item.nullable and item.family != "nothing" else "") + _BASE_NAMES[item.family]
+    conditions = base if item.family in {"text", "nothing"} else f"{base}[{value}]"
+    short = [value] if item.family not in {"members", "nothing"} else []
+    return " | ".join([*short, *(["None"] if item.nullable else []), conditions])
+
+
+def _type(schema: JsonSchema) -> str:
+    words = schema.get("enum")
+    if words is not None and not any(isinstance(word, float) for word in words):
+        return f"Literal[{', '.join(map(repr, words))}]"
+    kinds = ["number"] if words is not None else schema["type"]
+    return " | ".join(_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def _field_names(names: Iterable[str]) -> list[str]:
+    """Python names, each once, that hide nothing the annotations speak of."""
+    found: list[str] = []
+    for name in names:
+        fitting = re.sub(r"\W", "_", name)
+        if not fitting or not fitting[0].isalpha():
+            fitting = f"field_{fitting.lstrip('_')}"
+        while keyword.iskeyword(fitting) or fitting in _TAKEN or fitting in found:
+            fitting += "_"
+        found.append(fitting)
+    return found
+
+
+def _doc(text: str) -> str:
+    """`text` as a docstring."""
+    escaped = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'"""{escaped[:-1]}\\""""' if escaped.endswith('"') else f'"""{escaped}"""'

@@ -40,6 +40,7 @@ def connect(
     url: str,
     *,
     token: Token = None,
+    contract: str | None = None,
     keys: Mapping[str, str | Sequence[str]] | None = None,
     wait: bool = False,
     request_timeout: float = 30.0,
@@ -55,8 +56,9 @@ def connect(
     """A client of the gateway at `url` (ws:// or wss://), connected when awaited or entered.
 
     `token`: a JWT for the Authorization header, or a function (plain or async) asked for a fresh one before each
-    connection. `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first
-    attempt fails. `request_timeout` (time offline included), `open_timeout`: seconds. `buffer`: unread items kept by
+    connection. `contract`: `app_contract.CONTRACT`, to be warned (by logging, once) of a gateway that has another.
+    `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first attempt fails.
+    `request_timeout` (time offline included), `open_timeout`: seconds. `buffer`: unread items kept by
     each iterator. `max_waiting`: requests without a reply. `headers`, `ssl`, `proxy`: for the opening handshake.
     `clock`, `random`: time and chance, for tests.
     Raises Unreachable or ConnectionRefused.
@@ -69,6 +71,7 @@ def connect(
     options = Options(
         url=url,
         token=token,
+        contract=contract,
         keys=dict(keys or {}),
         wait=wait,
         request_timeout=request_timeout,

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from .agreement import Agreement
 from .announcements import Announcements
 from .backoff import Backoff, Ending, NextStep
 from .errors import (
@@ -57,6 +58,7 @@ class Connection:
         self.announcements = Announcements(options.buffer)
         self.error: TidegateError | None = None
         """Why the client ended; None while it lives."""
+        self._agreement = Agreement(options.url, options.contract)
         self._backoff = Backoff(options.random)
         self._outstanding = Outstanding()
         self._link: Link | None = None
@@ -212,6 +214,7 @@ class Connection:
 
     async def _resume(self, link: Link, tasks: asyncio.TaskGroup) -> None:
         self.welcome = link.welcome
+        self._agreement.compare(link.welcome)
         try:
             await self._identify(link)
         except (TidegateError, *UNREADABLE) as error:

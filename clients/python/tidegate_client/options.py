@@ -49,6 +49,7 @@ class Options:
 
     url: str
     token: Token = None
+    contract: str | None = None
     keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     wait: bool = False
     request_timeout: float = 30.0

@@ -33,9 +33,12 @@ export class Client<A extends AppContract = AnyApp> {
   readonly #rooms = new Map<string, Room<never>>();
   readonly #asking: Asking;
   #user: Principal | undefined;
+  /** What the gateway's contract is compared with, until a difference was told. */
+  #contract: string | undefined;
   #closing = false;
 
   constructor(url: string, options: Options = {}) {
+    this.#contract = options.contract;
     this.#link = new Link(url, options, {
       opened: (welcome) => this.#opened(welcome),
       pushed: (message) => this.#pushed(message),
@@ -115,6 +118,13 @@ export class Client<A extends AppContract = AnyApp> {
   // -- the line -------------------------------------------------------------------------------------------------------
 
   #opened(welcome: Welcome): void {
+    if (this.#contract && welcome.contract && welcome.contract !== this.#contract) {
+      console.warn(
+        `tidegate: the gateway's contract is ${welcome.contract}, this program was generated from ${this.#contract}: ` +
+          "run `tidegate generate` with the gateway's schema",
+      );
+      this.#contract = undefined;
+    }
     if (this.#become(welcome.user)) this.#queries.forget();
     for (const room of this.#rooms.values()) if (room.wanted) room.enter();
     this.#queries.opened();

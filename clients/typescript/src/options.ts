@@ -25,6 +25,8 @@ export interface Environment {
 export interface Options {
   /** A JWT, or a function that gives a fresh one at each connect. It never stands in the URL. */
   token?: string | (() => string | Promise<string>);
+  /** `CONTRACT` of the generated `app.ts`: a gateway with another contract is told once, by `console.warn`. */
+  contract?: string;
   /** The WebSocket class, where there is no global one: `import WebSocket from "ws"`. */
   WebSocket?: SocketConstructor;
   /** Seconds after which a request without an answer fails. */

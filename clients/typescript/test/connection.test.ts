@@ -336,3 +336,25 @@ describe("close()", () => {
     expect(gateway.lines).toHaveLength(0);
   });
 });
+
+describe("the gateway's contract", () => {
+  const warned = () => vi.spyOn(console, "warn").mockReturnValue();
+
+  it("is told once when it is another than the program's, and nothing else happens", async () => {
+    const warn = warned();
+    const { client } = await gateway.open({ contract: "mine" });
+    expect(client.status).toBe("open");
+    await gateway.reconnect();
+    await gateway.reconnect();
+    expect(client.status).toBe("open");
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0]?.[0]).toMatch(/contract is hash, .* generated from mine: run `tidegate generate`/);
+  });
+
+  it.each([{}, { contract: "hash" }])("is not told when it is the same, or not asked about: %j", async (options) => {
+    const warn = warned();
+    await gateway.open(options);
+    await gateway.reconnect();
+    expect(warn).not.toHaveBeenCalled();
+  });
+});

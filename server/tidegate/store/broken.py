@@ -97,7 +97,10 @@ def dangling(database: APSWDatabase) -> set[Dangling]:
             continue
         try:
             rows = database.execute_sql(f"PRAGMA foreign_key_check({quoted(table)})").fetchall()
-        except peewee.PeeweeException as error:  # a reference to what is no key: wrong before any row is looked at
+        except peewee.PeeweeException as error:
+            if "foreign key mismatch" not in str(error):
+                raise
+            # A reference to what is no key: wrong whatever the rows are.
             found.add(Dangling(table, None, str(error), ()))
             continue
         found |= {Dangling(table, row, parent, tuple(columns[number])) for _, row, parent, number in rows}

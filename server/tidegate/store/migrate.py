@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
 
 
 def _in_one_transaction(url: str, planner: Callable[[APSWDatabase, list[str]], list[Step]]) -> list[str]:
-    """Take the first step of each plan until a plan is empty: each may change what the next ones see."""
+    """Take steps until a plan is empty. After most it is planned anew: they may change what the next ones see."""
     with _Opened(peewee_database(sqlite_path(url))) as database:
         done: list[str] = []
         try:
@@ -117,11 +118,13 @@ def _in_one_transaction(url: str, planner: Callable[[APSWDatabase, list[str]], l
                 steps = planner(database, done)
                 references = dangling(database) if any(step.moves for step in steps) else None
                 while steps:
-                    step = steps[0]
-                    if step.name in done:
-                        raise StoreError(f"the migration does not come to an end at: {step.name}")
-                    step.run()
-                    done.append(step.name)
+                    for step in steps:
+                        if step.name in done:
+                            raise StoreError(f"the migration does not come to an end at: {step.name}")
+                        step.run()
+                        done.append(step.name)
+                        if not step.apart:
+                            break
                     steps = planner(database, done)
                 if references is not None:
                     check_references(database, references)
@@ -181,7 +184,8 @@ def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: 
             yield Step(
                 f"skip migration {name}",
                 "new tables are made as it would leave them",
-                lambda name=name: written.skip(database, folder, name),  # type: ignore[misc]  # bound early
+                partial(written.skip, database, folder, name),
+                apart=True,
             )
         else:
             yield _written_step(database, resources, folder, name, "up")
@@ -204,12 +208,12 @@ def _written_step(
 def _own_tables(database: APSWDatabase) -> list[Step]:
     existing = set(database.get_tables())
     steps = [
-        Step(f"create table {name}", "Tidegate keeps its own things there", lambda sql=sql: database.execute_sql(sql))  # type: ignore[misc]  # bound early
+        Step(f"create table {name}", "Tidegate keeps things there", partial(database.execute_sql, sql), apart=True)
         for name, sql in TABLES.items()
         if name not in existing
     ]
     if META not in existing or not database.execute_sql(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchone():
-        steps.append(Step("give the change log an epoch", "positions belong to one", lambda: _first_values(database)))
+        steps.append(Step("give the change log an epoch", "positions belong to one", partial(_first_values, database)))
     return steps
 
 
@@ -231,7 +235,8 @@ def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list
         Step(
             f"remove trigger {name}",
             f"no resource of that name is in {table}",
-            lambda name=name: database.execute_sql(f"DROP TRIGGER {quoted(name)}"),  # type: ignore[misc]  # bound early
+            partial(database.execute_sql, f"DROP TRIGGER {quoted(name)}"),
+            apart=True,
         )
         for name, (table, _) in found.items()
         if table in tables and name not in wanted
@@ -242,7 +247,8 @@ def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list
                 Step(
                     f"install trigger {name}",
                     "it reads otherwise" if name in found else "it is missing",
-                    lambda name=name, sql=sql: _install(database, name, sql),  # type: ignore[misc]  # bound early
+                    partial(_install, database, name, sql),
+                    apart=True,
                 )
             )
     return steps

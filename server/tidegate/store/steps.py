@@ -7,6 +7,7 @@ Invariant: of a table that Tidegate did not make nothing is changed; what it lac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Step(msgspec.Struct, frozen=True):
     """The table whose rows are copied."""
     moves: bool = False
     """References may lead elsewhere after it, so that they are to be checked."""
+    apart: bool = False
+    """The steps planned after it are the same once it is done."""
 
 
 class Tables:
@@ -106,10 +109,9 @@ class Tables:
     def _forgotten(self) -> Iterator[Step]:
         there = set(self._database.get_tables())
         for table in self._made.keys() - there - self._of.keys():
-            yield Step(f"forget table {table}", "it is gone, and so is its resource", self._forget(table))
-
-    def _forget(self, table: str) -> Callable[[], object]:
-        return lambda: forget(self._database, table)
+            yield Step(
+                f"forget table {table}", "it is gone, and so is its resource", partial(forget, self._database, table)
+            )
 
     def _dropped_indexes(self) -> Iterator[Step]:
         for table, made in self._made.items():
@@ -120,29 +122,29 @@ class Tables:
                     yield Step(
                         f"drop index {name}",
                         f"the schema no longer says that ({', '.join(names)}) of {table} is {kind}",
-                        self._drop_index(table, name),
+                        partial(self._drop_index, table, name),
                     )
 
-    def _drop_index(self, table: str, name: str) -> Callable[[], object]:
-        def run() -> None:
-            made = self._made[table]
-            self._database.execute_sql(f"DROP INDEX IF EXISTS {quoted(name)}")
-            rest = {other: index for other, index in made.indexes.items() if other != name}
-            remember(self._database, table, msgspec.structs.replace(made, indexes=rest))
-
-        return run
+    def _drop_index(self, table: str, name: str) -> None:
+        made = self._made[table]
+        self._database.execute_sql(f"DROP INDEX IF EXISTS {quoted(name)}")
+        rest = {other: index for other, index in made.indexes.items() if other != name}
+        remember(self._database, table, msgspec.structs.replace(made, indexes=rest))
 
     def _created(self) -> Iterator[Step]:
         for missing in self._diff.create_tables:
             table = missing._meta.table_name
-            yield Step(f"create table {table}", "the schema has a new resource", self._create(missing), moves=True)
+            yield Step(
+                f"create table {table}",
+                "the schema has a new resource",
+                partial(self._create, missing),
+                moves=True,
+                apart=True,
+            )
 
-    def _create(self, missing: type[peewee.Model]) -> Callable[[], object]:
-        def run() -> None:
-            missing.create_table(safe=False)
-            self._remember_as_wanted(missing._meta.table_name)
-
-        return run
+    def _create(self, missing: type[peewee.Model]) -> None:
+        missing.create_table(safe=False)
+        self._remember_as_wanted(missing._meta.table_name)
 
     def _recognised(self) -> Iterator[Step]:
         """Tables without an entry that read exactly as Tidegate makes them: nobody else's would."""
@@ -156,7 +158,7 @@ class Tables:
                 yield Step(
                     f"note table {table}",
                     "it is as Tidegate makes it",
-                    lambda table=table: self._remember_as_wanted(table),  # type: ignore[misc]  # bound early
+                    partial(self._remember_as_wanted, table),
                 )
 
     def _remember_as_wanted(self, table: str) -> None:
@@ -173,73 +175,53 @@ class Tables:
             yield Step(
                 f"add column {table}.{field.column_name}",
                 "the schema has a new property",
-                self._add_column(table, field),
+                partial(self._add_column, table, field),
                 moves=True,
             )
 
-    def _add_column(self, table: str, field: peewee.Field[Any]) -> Callable[[], object]:
+    def _add_column(self, table: str, field: peewee.Field[Any]) -> None:
         """ALTER TABLE ... ADD COLUMN with the column's own constraints, as SQLite allows it."""
-
-        def run() -> None:
-            database, name = self._database, field.column_name
-            ddl, parameters = database.get_sql_context().sql(field.ddl(database.get_sql_context())).query()
-            before = definition(database, table)
-            try:
-                database.execute_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {ddl}", parameters)
-            except peewee.PeeweeException as error:
-                raise StoreError(
-                    f"the migration failed and nothing was changed: the column {table}.{name} cannot be added to rows "
-                    f"that are there ({error}): the property needs a default, or a migration written by hand; "
-                    f"{to_write(self._folder, f'add_{table}_{name}')}"
-                ) from error
-            if table in self._made:
-                made = self._made[table]
-                now = definition(database, table) or ""
-                remember(
-                    database,
-                    table,
-                    msgspec.structs.replace(
-                        made,
-                        columns={**made.columns, name: self._wanted[table][name]},
-                        sql=now if made.sql == before else made.sql,
-                    ),
-                )
-
-        return run
+        database, name = self._database, field.column_name
+        ddl, parameters = database.get_sql_context().sql(field.ddl(database.get_sql_context())).query()
+        before = definition(database, table)
+        try:
+            database.execute_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {ddl}", parameters)
+        except peewee.PeeweeException as error:
+            raise StoreError(
+                f"the migration failed and nothing was changed: the column {table}.{name} cannot be added to rows that "
+                f"are there ({error}): the property needs a default, or a migration written by hand; "
+                f"{to_write(self._folder, f'add_{table}_{name}')}"
+            ) from error
+        if table in self._made:
+            made = self._made[table]
+            known = {**made.columns, name: self._wanted[table][name]}
+            sql = definition(database, table) if made.sql == before else made.sql
+            remember(database, table, msgspec.structs.replace(made, columns=known, sql=sql or ""))
 
     def _rebuilt(self) -> Iterator[Step]:
         there = set(self._database.get_tables())
         for table in self._of:
             if table in self._made and table in there and (found := self._differences(table)):
-                yield Step(f"rebuild table {table}", "; ".join(found), self._rebuild(table), copies=table, moves=True)
+                yield Step(
+                    f"rebuild table {table}", "; ".join(found), partial(self._rebuild, table), copies=table, moves=True
+                )
 
-    def _rebuild(self, table: str) -> Callable[[], object]:
-        return lambda: rebuild(
-            self._database,
-            self._of[table],
-            self._resources,
-            self._made[table],
-            to_write(self._folder, f"correct_{table}"),
-            self._progress,
-        )
+    def _rebuild(self, table: str) -> None:
+        advice = to_write(self._folder, f"correct_{table}")
+        rebuild(self._database, self._of[table], self._resources, self._made[table], advice, self._progress)
 
     def _added_indexes(self) -> Iterator[Step]:
         for index in self._diff.add_indexes:
-            yield Step(index.display("add"), "the schema wants it", self._add_index(index))
+            yield Step(index.display("add"), "the schema wants it", partial(self._add_index, index))
 
-    def _add_index(self, index: IndexDiff) -> Callable[[], object]:
-        def run() -> None:
-            database, table = self._database, index.table
-            if index.unique:
-                advice = to_write(self._folder, f"correct_{table}")
-                check_rows(database, self._of[table], [uniqueness(table, index.columns)], advice)
-            before = index_names(database, table)
-            migrate(SqliteMigrator(database).add_index(table, index.columns, index.unique))
-            if table in self._made:
-                made = self._made[table]
-                new = {
-                    name: (tuple(index.columns), bool(index.unique)) for name in index_names(database, table) - before
-                }
-                remember(database, table, msgspec.structs.replace(made, indexes={**made.indexes, **new}))
-
-        return run
+    def _add_index(self, index: IndexDiff) -> None:
+        database, table = self._database, index.table
+        if index.unique:
+            advice = to_write(self._folder, f"correct_{table}")
+            check_rows(database, self._of[table], [uniqueness(table, index.columns)], advice)
+        before = index_names(database, table)
+        migrate(SqliteMigrator(database).add_index(table, index.columns, index.unique))
+        if table in self._made:
+            made = self._made[table]
+            new = {name: (tuple(index.columns), bool(index.unique)) for name in index_names(database, table) - before}
+            remember(database, table, msgspec.structs.replace(made, indexes={**made.indexes, **new}))

@@ -41,6 +41,7 @@ def rows(count: int, row: str) -> str:
 
 
 FILLED = VALUES - 8
+WRONG_FILTER = f'{{"name":{{"in":[{",".join(["1"] * 100)}]}}}},'
 COMMA = '","'
 GOOD = '{"name":"a","email":"a@b.cc"}'
 
@@ -160,6 +161,12 @@ HAZARDS: dict[str, tuple[str | bytes, str | None, str | None, str]] = {
     ),
     "too many rows": (rows(2_000, f"{{{members(15)}}}"), "invalid_data", "/data", "1000 items"),
     "a thousand wrong rows": (rows(1_000, f"{{{members(31)}}}"), "invalid_data", "/data/0/k0", "not allowed"),
+    "ten thousand wrong values in a filter": (
+        f'{{"type":"list","resource":"users","filters":{{"or":[{WRONG_FILTER * 99 + WRONG_FILTER[:-1]}]}}}}',
+        "invalid_message",
+        "/filters/or/0/name/in/0",
+        "must be string",
+    ),
     "the thousandth row wrong": (
         rows(1_000, GOOD).replace(GOOD + "]", '{"name":1,"email":"a@b.cc"}]'),
         "invalid_data",

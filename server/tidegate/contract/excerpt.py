@@ -8,17 +8,30 @@ Invariant: whatever is wrong with an excerpt, except at the places in `cut`, is 
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import dataclass
 from typing import Any
 
 from tidegate.schema.walk import pointer
 
-STEPS = (128, 320)
-"""Unknown properties of one object that are kept, in the first attempt and the second. 320 is more than `maxProperties`
-of anything in the protocol, 128 what `propertyNames` (quadratic) is told of in a few milliseconds."""
 ITEMS = 1024
 """Items of one array: more than `maxItems` of anything in the protocol."""
-BUDGET = 4096
-"""Values in all. Objects beyond have their known properties only; arrays have no items in the first attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much an excerpt holds."""
+
+    members: int
+    """Unknown properties of one object."""
+    values: int
+    """In all. Objects beyond have their known properties only."""
+    beyond: bool
+    """Whether arrays beyond have items."""
+
+
+STEPS = (Size(members=128, values=1024, beyond=False), Size(members=320, values=4096, beyond=True))
+"""The first attempt, and the second. 128 properties are what `propertyNames` (quadratic) is told of in milliseconds, and
+so are a thousand wrong values; 320 properties are more than `maxProperties` of anything in the protocol."""
 SURE = frozenset({
     "additionalProperties", "maxItems", "maxProperties", "propertyNames", "required", "type", "unevaluatedProperties",
     "uniqueItems",
@@ -29,10 +42,10 @@ SURE = frozenset({
 class Excerpt:
     """The excerpt of `value`; `cut` has the pointers of the arrays and objects in it that lack something."""
 
-    def __init__(self, value: Any, known: Set[str], members: int) -> None:
+    def __init__(self, value: Any, known: Set[str], size: Size) -> None:
         self._known = known
-        self._members = members
-        self._left = BUDGET
+        self._size = size
+        self._left = size.values
         self.cut: set[str] = set()
         self.value = self._part(value, [])
 
@@ -45,7 +58,7 @@ class Excerpt:
 
     def _object(self, value: dict[str, Any], path: list[str | int]) -> dict[str, Any]:
         names = [name for name in value if name in self._known]
-        room = min(self._members, max(self._left, 0))
+        room = min(self._size.members, max(self._left, 0))
         if len(value) - len(names) > room:
             self.cut.add(pointer(path))
             kept = set(names)
@@ -64,7 +77,7 @@ class Excerpt:
     def _array(self, value: list[Any], path: list[str | int]) -> list[Any]:
         found: list[Any] = []
         for index, item in enumerate(value):
-            if len(found) == ITEMS or (self._left <= 0 and self._members == STEPS[0]):
+            if len(found) == ITEMS or (self._left <= 0 and not self._size.beyond):
                 self.cut.add(pointer(path))
                 break
             self._left -= 1

@@ -35,8 +35,8 @@ def violations(validator: Validator, value: Any, place: str = "", known: Set[str
     """
     if validator.is_valid(value):
         return []
-    for members in STEPS:
-        excerpt = Excerpt(value, known, members)
+    for size in STEPS:
+        excerpt = Excerpt(value, known, size)
         told = (item for error in validator.iter_errors(excerpt.value) for item in _tell(error, place, excerpt.cut))
         # A missing property is told last: most often it is there, under the name that is told as unexpected.
         found = sorted(islice(told, LIMIT), key=lambda violation: violation.keyword == "required")

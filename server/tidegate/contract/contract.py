@@ -146,7 +146,7 @@ class Contract:
         validator = self._server.get(value.get("type"))
         if validator is None:
             raise BrokenOutput(f"{value.get('type')!r} has no schema among the server's messages")
-        found = violations(validator, value)
+        found = violations(validator, value, known=self._names)
         if found:
             raise BrokenOutput(f"{value['type']}: {found[0].pointer or '/'}: {found[0].message}")
 

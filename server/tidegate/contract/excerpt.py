@@ -30,8 +30,8 @@ class Size:
 
 
 STEPS = (Size(members=128, values=1024, beyond=False), Size(members=320, values=4096, beyond=True))
-"""The first attempt, and the second. 128 properties are what `propertyNames` (quadratic) is told of in milliseconds, and
-so are a thousand wrong values; 320 properties are more than `maxProperties` of anything in the protocol."""
+"""The first attempt, and the second. 128 properties are what `propertyNames` (quadratic) is told of in milliseconds, as
+are a thousand wrong values; 320 properties are more than `maxProperties` of anything in the protocol."""
 SURE = frozenset({
     "additionalProperties", "maxItems", "maxProperties", "propertyNames", "required", "type", "unevaluatedProperties",
     "uniqueItems",

@@ -68,3 +68,25 @@ def test_an_optional_list_of_objects_can_be_asked_for_its_absence_only(tmp_path:
         contract.decode(json.dumps({**asked, "filters": filters}).encode())
     assert refusal({**asked, "filters": {"marks": {"ina": [1]}}}, contract).pointer == "/filters/marks/ina"
     assert refusal({**asked, "filters": {"marks": []}}, contract).pointer == "/filters/marks"
+
+
+FALSE: list[tuple[dict[str, Any], Any, list[tuple[str, str]]]] = [
+    ({"additionalProperties": False}, {"a": 1}, [("", "additionalProperties")]),
+    ({"properties": {"b": {}}, "additionalProperties": False}, {"a/c": 1}, [("/a~1c", "additionalProperties")]),
+    ({"properties": {"a": False}}, {"a": 1}, [("/a", "properties")]),
+    ({"properties": {"items": False}}, {"items": 1}, [("/items", "properties")]),
+    ({"prefixItems": [{}, False]}, [1, 2], [("/1", "prefixItems")]),
+    ({"items": False, "prefixItems": [{}]}, [1, 2], [("/1", "items")]),
+    ({"dependentRequired": {"a": ["b"]}}, {"a": 1}, [("", "dependentRequired")]),
+    ({"propertyNames": False}, {"a": 1}, [("", "propertyNames")]),
+]
+
+
+@pytest.mark.parametrize(("keywords", "data", "told"), FALSE)
+def test_a_keyword_is_named_as_the_schema_has_it(keywords: Any, data: Any, told: Any, tmp_path: Path) -> None:
+    (tmp_path / "rooms").mkdir()
+    room = {"title": "Room", "x-room": {"pattern": "room"}, **keywords}
+    (tmp_path / "rooms" / "room.schema.json").write_text(json.dumps(room))
+    contract = Contract(schema.bundle(schema.load(tmp_path)))
+    refused = refusal({"type": "message", "room": "room", "data": data}, contract)
+    assert [(one.pointer.removeprefix("/data"), one.keyword) for one in refused.errors] == told

@@ -15,8 +15,6 @@ Message = dict[str, Any]
 NEVER = {"internal", "unavailable", "rate_limited"}
 """Codes that no message alone should lead to, on a database of its own and without a limit of rate."""
 LONGEST_POINTER = 1024
-ALSO_CALLED = {"required": "dependentRequired"}
-"""Keywords by which the gateway's validator names another."""
 
 
 class Judge:
@@ -113,8 +111,7 @@ def _fits(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> 
     if code is not None and code != fault.code:
         return False
     same = pointer == fault.pointer or (len(fault.pointer) > LONGEST_POINTER and fault.pointer.startswith(pointer))
-    names = {None, keyword, ALSO_CALLED.get(keyword or "")}
-    return same and (keyword is None or fault.keyword in names)
+    return same and (keyword is None or fault.keyword is None or keyword == fault.keyword)
 
 
 def _said(verdict: Verdict) -> str:

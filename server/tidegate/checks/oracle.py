@@ -1,7 +1,7 @@
 """What the contract says of a message, read a second time: with Python's json and jsonschema, formats on.
 
 It spells out the rules of docs/protocol.md and schema/README.md on its own, so that a slip in the gateway's reading is
-not repeated here. Where Python jsonschema itself is known to read otherwise: `LOOSE_FORMATS` and `Reading`.
+not repeated here. Where Python jsonschema itself is known to read otherwise: `SURE_FORMATS` and `Reading`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -26,8 +26,8 @@ from tidegate.schema import Schemas, patterns
 Message = dict[str, Any]
 SAFE = 2**53 - 1
 DEPTH = 32
-LOOSE_FORMATS = frozenset(Draft202012Validator.FORMAT_CHECKER.checkers) - {"date-time", "date", "uuid", "ipv4", "ipv6"}
-"""Formats that Python's checkers read more generously than the RFCs: what they accept, a gateway may still refuse."""
+SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6"})
+"""All others Python's checkers read generously, or not at all: what they accept, a gateway may still refuse."""
 
 
 class Fault(NamedTuple):
@@ -90,8 +90,10 @@ class Oracle:
         """(pointer, keyword) of everything that is wrong with `value`, inside alternatives too."""
         key = (json.dumps(schema, sort_keys=True), doubt)
         if key not in self._compiled:
-            checker = _doubtful() if doubt else Draft202012Validator.FORMAT_CHECKER
-            self._compiled[key] = Reading({**schema, "$defs": self._definitions}, format_checker=checker)
+            reading = Doubting if doubt else Reading
+            checker = _Doubtful(formats=()) if doubt else _formats()
+            definitions = {**self._definitions, **schema.get("$defs", {})}
+            self._compiled[key] = reading({**schema, "$defs": definitions}, format_checker=checker)
         for error in self._compiled[key].iter_errors(value):
             yield from ((place + pointer, keyword) for pointer, keyword in _places(error))
 
@@ -256,8 +258,24 @@ def _is_moment(text: str) -> bool:
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
     """`pattern` as ECMA-262 has it: `$` is the very end, where Python's also matches before a final line break."""
-    if isinstance(value, str) and not re.search(re.sub(r"(?<!\\)\$", r"\\Z", pattern), value):
+    expression = _expression(pattern)
+    if expression is not None and isinstance(value, str) and not expression.search(value):
         yield ValidationError(f"does not match {pattern}")
+
+
+def _unread_pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Wrong is what must match a pattern that Python cannot read."""
+    if isinstance(value, str) and _expression(pattern) is None:
+        yield ValidationError("doubtful")
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str] | None:
+    """None for a pattern that Python's `re` does not know, such as one with `\\p{L}`."""
+    try:
+        return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern))
+    except re.error:
+        return None
 
 
 def _multiple_of(_validator: Any, step: float, value: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -272,17 +290,23 @@ Reading: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of}
 )
 """Python jsonschema, with the two keywords that it reads otherwise than the specification means them."""
+Doubting: Any = extend(Draft202012Validator, {"pattern": _unread_pattern})  # type: ignore[no-untyped-call]
+"""The same, to which everything is wrong that it could not tell."""
 
 
-def _doubtful() -> FormatChecker:
-    """A checker to which every value of a loosely read format is wrong."""
+@cache
+def _formats() -> FormatChecker:
+    """Python's checkers, with the one that is too generous by mistake put right."""
     checker = FormatChecker(formats=())
-
-    def refuse(value: object) -> bool:
-        if isinstance(value, str):
-            raise FormatError("doubtful")
-        return True
-
-    for name in LOOSE_FORMATS:
-        checker.checks(name, raises=FormatError)(refuse)
+    checker.checkers = dict(Draft202012Validator.FORMAT_CHECKER.checkers)
+    date_time, raises = checker.checkers["date-time"]
+    checker.checkers["date-time"] = (lambda text: date_time(text) and "\n" not in str(text), raises)
     return checker
+
+
+class _Doubtful(FormatChecker):
+    """To it, every text in a format that is not read with certainty is wrong."""
+
+    def check(self, instance: object, format: str) -> None:
+        if isinstance(instance, str) and format not in SURE_FORMATS:
+            raise FormatError("doubtful")

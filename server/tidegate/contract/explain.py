@@ -47,9 +47,9 @@ def violations(validator: Validator, value: Any, place: str = "", known: Set[str
 
 def _tell(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violation]:
     kind: Any = error.kind
-    keyword = kind.name
+    keyword = _keyword(error)
     here = place + pointer(error.instance_path)
-    if keyword in {"additionalProperties", "unevaluatedProperties"}:
+    if keyword in {"additionalProperties", "unevaluatedProperties"} and kind.name == keyword:
         for name in kind.unexpected:
             where = nearest(f"{here}/{escape(name)}")
             yield Violation(pointer=where, keyword=keyword, message=f"{_short(name)} is not allowed here")
@@ -57,8 +57,20 @@ def _tell(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violati
         for inner in closest:
             yield from _tell(inner, place, cut)
     elif not cut or _sure(error, cut):
-        text = _TEXTS.get(keyword, _other)(kind)
+        text = _TEXTS.get(kind.name, _other)(kind)
         yield Violation(pointer=nearest(here), keyword=keyword, message=shorten(text))
+
+
+def _keyword(error: ValidationError) -> str:
+    """The keyword as it stands in the schema: the validator has names of its own for `false` and for dependencies."""
+    name: str = error.kind.name
+    path = error.schema_path
+    if name == "required" and path and path[-1] == "dependentRequired":
+        return "dependentRequired"
+    if name != "falseSchema" or not path:
+        return name
+    inside = len(path) > 1 and (isinstance(path[-1], int) or path[-2] in {"properties", "patternProperties"})
+    return str(path[-2] if inside else path[-1])
 
 
 def _sure(error: ValidationError, cut: Set[str]) -> bool:
@@ -116,6 +128,7 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "enum": _options,
     "exclusiveMaximum": lambda kind: f"must be below {kind.limit}",
     "exclusiveMinimum": lambda kind: f"must be above {kind.limit}",
+    "falseSchema": lambda kind: "is not allowed here",
     "format": lambda kind: f"must be a valid {kind.format}",
     "maxItems": lambda kind: f"must have at most {kind.limit} items",
     "maxLength": lambda kind: f"must have at most {kind.limit} characters",

@@ -276,3 +276,10 @@ def test_null_becomes_a_default_that_the_old_rule_did_not_have(full: str, path: 
     with pytest.raises(Exception, match="CHECK constraint failed"):
         program.execute("UPDATE boats SET harbour = 'Nord'")
     program.close()
+
+
+def test_what_the_planner_knows_of_a_table_is_measured_again(full: str, path: Path) -> None:
+    with_rows(path, "ANALYZE")
+    before = rows(path, "sqlite_stat1")
+    apply(full, changed(change("boats", "name", default="x")))
+    assert {row[:4] for row in rows(path, "sqlite_stat1")} == {row[:4] for row in before}

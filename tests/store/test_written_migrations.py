@@ -193,6 +193,21 @@ def test_a_key_may_be_changed(migrated: str, path: Path, folder: Path) -> None:
     assert rows(path, "berths")[0][:5] == ("berths", "Ost", 1, None, "free")
 
 
+def test_rows_without_a_key_are_told_and_not_lost(migrated: str, path: Path, folder: Path) -> None:
+    """INT PRIMARY KEY is not INTEGER PRIMARY KEY: it takes NULL."""
+    write(
+        folder,
+        "0001_people",
+        "DROP TABLE people",
+        "CREATE TABLE people (id INT PRIMARY KEY, name TEXT, email TEXT, joined_at TEXT)",
+        "INSERT INTO people VALUES (NULL, 'Ada', NULL, '')",
+    )
+    before = contents(path)
+    with pytest.raises(StoreError, match=r'1 row of people: id is null, for example {"id": null}'):
+        apply(migrated, RESOURCES, folder)
+    assert contents(path) == before
+
+
 def test_a_resource_goes_with_its_table_or_without_it(migrated: str, path: Path, folder: Path) -> None:
     resources = changed(lambda schemas: [schemas.pop("people"), schemas.pop("berths")])
     write(folder, "0001_gone", "DROP TABLE people", "DELETE FROM tidegate_meta WHERE name = 'table:berths'")

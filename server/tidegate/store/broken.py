@@ -64,7 +64,7 @@ def rules_of(columns: Mapping[str, Column], before: Mapping[str, Column]) -> lis
     rules = []
     for name, column in columns.items():
         place = quoted(name)
-        if not column.null and not column.automatic:
+        if not column.null:
             rules.append(Rule(f"{name} is null", f"{place} IS NULL"))
         for word, check in column.checks.items():
             rules.append(Rule(f"{name} {_wrong(word, column)}", f"NOT ({check})"))

@@ -60,6 +60,8 @@ def rebuild(
         _go_on_counting(database, table, counted)
     for (sql,) in around:
         database.execute_sql(sql)
+    if definition(database, "sqlite_stat1") is not None:  # what somebody measured for the planner went with the table
+        database.execute_sql(f"ANALYZE {quoted(table)}")
     remember(database, table, Made(resource.key, wanted, made.indexes, definition(database, table) or ""))
 
 
@@ -111,7 +113,10 @@ def _copy(database: APSWDatabase, resource: Resource, new: str, progress: Progre
             f"WHERE {quoted(number)} >= ? ORDER BY {quoted(number)} LIMIT ?",
             (start, CHUNK),
         )
-        copied = min(copied + CHUNK, total)
+        (more,) = database.execute_sql("SELECT changes()").fetchone()
+        if not more:
+            raise StoreError(f"the migration failed and nothing was changed: {total - copied} rows were not copied")
+        copied += more
         (last,) = database.execute_sql(f"SELECT max({quoted(number)}) FROM {quoted(new)}").fetchone()
         start = min(last + 1, LAST)
         progress(resource.table, copied, total)

@@ -1,0 +1,159 @@
+"""`tidegate migrate` and what `tidegate serve` says before it, as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.gateway import ROOT, clean_environment, tidegate
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The sample application, migrated, with its sample rows."""
+    shutil.copytree(ROOT / "schema" / "resources", tmp_path / "schema" / "resources")
+    shutil.copy(ROOT / "schema" / "seed.json", tmp_path / "schema")
+    done = tidegate("migrate", "--seed", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def change(project: Path, prop: str, **words: Any) -> None:
+    """Other words in a user's property, or none of it."""
+    file = project / "schema" / "resources" / "users.schema.json"
+    content = json.loads(file.read_text())
+    if words:
+        content["properties"][prop].update(words)
+    else:
+        del content["properties"][prop]
+        content["required"] = [name for name in content.get("required", []) if name != prop]
+    file.write_text(json.dumps(content))
+
+
+def select(project: Path, sql: str) -> list[Any]:
+    connection = sqlite3.connect(project / "tidegate.db")
+    try:
+        with connection:
+            return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_changed_rule_is_planned_refused_by_serve_and_brought_in(project: Path) -> None:
+    (count,) = select(project, "SELECT count(*) FROM users")[0]
+    change(project, "name", maxLength=7)
+    told = "rebuild table users: name: maxLength 100 -> 7"
+    planned = tidegate("migrate", "--plan", cwd=project)
+    assert (planned.returncode, planned.stdout, planned.stderr) == (0, f"{told} ({count} rows are copied)\n", "")
+    serving = tidegate("serve", "--port", "0", cwd=project)
+    assert serving.returncode == 2
+    assert "is not ready: rebuild table users (name: maxLength 100 -> 7); type: tidegate migrate" in serving.stderr
+    broken = tidegate("migrate", cwd=project)
+    assert broken.returncode == 2
+    assert "rows of users: name is longer than 7, for example {" in broken.stderr
+    assert "tidegate migrate --new correct_users and fill in schema/migrations/0001_correct_users.py" in broken.stderr
+    change(project, "name", maxLength=200)
+    done = tidegate("migrate", cwd=project)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "sqlite:///tidegate.db: 1 steps done\n")
+    assert tidegate("migrate", "--plan", cwd=project).stdout == "nothing to do\n"
+
+
+def test_a_migration_is_begun_written_run_and_taken_back(project: Path) -> None:
+    resource = project / "schema" / "resources" / "users.schema.json"
+    before = resource.read_text()
+    change(project, "password")
+    refused = tidegate("migrate", cwd=project)
+    assert refused.returncode == 2
+    assert "a column password that the schema does not: dropping it needs a written migration" in refused.stderr
+    command = refused.stderr.partition("type: tidegate ")[2].partition(" and fill in ")[0]
+    begun = tidegate(*command.split(), cwd=project)
+    assert begun.stdout == "schema/migrations/0001_drop_users_password.py\n"
+    file = project / begun.stdout.strip()
+    for way, sql in (("up", "DROP COLUMN password"), ("down", "ADD COLUMN password TEXT")):
+        head = f"def {way}(migrator: Any, db: Any) -> None:\n"
+        assert head in file.read_text()
+        file.write_text(file.read_text().replace(head, f"{head}    db.execute_sql('ALTER TABLE users {sql}')\n"))
+
+    assert tidegate("migrate", "--plan", cwd=project).stdout == (
+        "run migration 0001_drop_users_password: it was written and not applied yet\n"
+    )
+    done = tidegate("migrate", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "password" not in columns(project)
+
+    stays = tidegate("migrate", "--down", cwd=project)
+    assert stays.returncode == 2
+    assert "password" not in columns(project)
+    resource.write_text(before)
+    back = tidegate("migrate", "--down", cwd=project)
+    assert back.returncode == 0, back.stderr
+    assert "password" in columns(project)
+    assert back.stderr.endswith(
+        "take back migration 0001_drop_users_password: done; "
+        "the next `tidegate migrate` runs it again, unless its file is gone\n"
+    )
+
+
+def columns(project: Path) -> set[str]:
+    return {row[1] for row in select(project, "PRAGMA table_info(users)")}
+
+
+def test_the_sample_has_no_migrations(tmp_path: Path) -> None:
+    for arguments, why in (
+        (("--new", "x"), "--new: the sample has no migrations; --schema DIR names a folder of your own"),
+        (("--down",), "there is no written migration to take back"),
+    ):
+        done = tidegate("migrate", *arguments, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (2, f"tidegate: {why}\n")
+
+
+def test_one_thing_at_a_time(project: Path) -> None:
+    done = tidegate("migrate", "--plan", "--down", cwd=project)
+    assert done.returncode == 2
+    assert "not allowed with argument" in done.stderr
+
+
+def test_a_table_that_was_there_before_is_named(tmp_path: Path) -> None:
+    select(tmp_path, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, email TEXT, status TEXT, created_at TEXT)")
+    for arguments in (("--plan",), (), ("--plan",)):
+        done = tidegate("migrate", *arguments, cwd=tmp_path)
+        assert done.returncode == 0
+        assert "the table users was there before Tidegate" in done.stderr
+        assert "tasks was there" not in done.stderr
+
+
+def test_a_terminal_sees_how_far_a_long_copy_is(project: Path) -> None:
+    select(
+        project,
+        "WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 100100) "
+        "INSERT INTO users (name, email) SELECT 'x', i || '@example.com' FROM n",
+    )
+    (count,) = select(project, "SELECT count(*) FROM users")[0]
+    change(project, "name", maxLength=200)
+    mine, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tidegate", "migrate"], cwd=project, stderr=theirs, env=clean_environment()
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(mine, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(mine)
+    assert process.wait(30) == 0
+    assert f"\rusers: 10000 of {count} rows copied\r" in seen.decode()
+    assert f"\rusers: {count} of {count} rows copied\r\n" in seen.decode()

@@ -1,46 +1,16 @@
-"""The change feed: every committed change, whoever made it, once and in order, from where the store was opened."""
+"""The change feed of SQLite: what it reads ahead, and what it cannot read; what every database does is in port/."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
+from tests.store.heard import Heard
 from tidegate.core.ports import Change, WriteOrder
 from tidegate.store import SqliteStore, feed
-
-
-class Heard:
-    """What the feed delivered: batches with the position after each."""
-
-    def __init__(self) -> None:
-        self.batches: list[tuple[list[Change], int]] = []
-        self.threads: set[int] = set()
-        self._news = asyncio.Event()
-
-    def deliver(self, changes: Sequence[Change], head: int) -> None:
-        self.batches.append((list(changes), head))
-        self.threads.add(threading.get_ident())
-        self._news.set()
-
-    @property
-    def changes(self) -> list[Change]:
-        return [change for changes, _ in self.batches for change in changes]
-
-    @property
-    def head(self) -> int:
-        return self.batches[-1][1] if self.batches else 0
-
-    async def until(self, head: int) -> None:
-        """Returns once everything up to `head` was delivered."""
-        async with asyncio.timeout(10):
-            while self.head < head:
-                self._news.clear()
-                await self._news.wait()
 
 
 @pytest.fixture
@@ -54,37 +24,6 @@ def create(code: str) -> WriteOrder:
     return WriteOrder(kind="create", resource="boats", rows=({"code": code, "harbour": code},), user="7")
 
 
-async def test_changes_of_foreign_programs_arrive_in_their_order(store: SqliteStore, foreign: Foreign) -> None:
-    heard = Heard()
-    store.listen(heard.deliver)
-    add(foreign, "a")
-    foreign.run("UPDATE boats SET name = 'Ada'")
-    foreign.run("INSERT INTO people (name) VALUES ('Eve')")
-    foreign.run("DELETE FROM boats")
-    await heard.until(4)
-    assert [(change.seq, change.resource, change.action) for change in heard.changes] == [
-        (1, "boats", "create"),
-        (2, "boats", "update"),
-        (3, "people", "create"),
-        (4, "boats", "delete"),
-    ]
-    first, second, _, last = heard.changes
-    assert (first.old, first.new, second.new) == (None, second.old, last.old)
-    assert (last.key, last.new) == ({"code": "a"}, None)
-    assert heard.threads == {threading.get_ident()}
-
-
-async def test_own_and_foreign_changes_arrive_in_one_order(store: SqliteStore, foreign: Foreign) -> None:
-    heard = Heard()
-    store.listen(heard.deliver)
-    for number in range(10):
-        await store.write(create(f"own{number}"))
-        add(foreign, f"foreign{number}", harbour=f"f{number}")
-    await heard.until(20)
-    assert [change.seq for change in heard.changes] == list(range(1, 21))
-    assert [change.actor for change in heard.changes] == ["7", None] * 10
-
-
 async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer wakes the feed; foreign commits alone are polled for."""
     monkeypatch.setattr(feed, "POLL_S", 3600.0)
@@ -94,22 +33,6 @@ async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: 
     await heard.until(1)
     assert (await store.write(create("b"))).seq == 2
     await heard.until(2)
-
-
-async def test_the_feed_begins_where_the_store_was_opened(path: Path, foreign: Foreign) -> None:
-    add(foreign, "before")
-    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
-    try:
-        assert await store.head() == 1
-        add(foreign, "between", harbour="x")  # after opening, before listening: not to be missed
-        heard = Heard()
-        store.listen(heard.deliver)
-        add(foreign, "after", harbour="y")
-        await heard.until(3)
-        assert [change.key["code"] for change in heard.changes] == ["between", "after"]
-        assert await store.head() == 1
-    finally:
-        await store.close()
 
 
 async def test_what_was_rolled_back_is_not_heard(store: SqliteStore, foreign: Foreign) -> None:
@@ -199,15 +122,3 @@ async def test_a_log_that_cannot_be_read_is_tried_again(
     await heard.until(1)
     assert [change.key for change in heard.changes] == [{"code": "a"}]
     assert caplog.text.count("it will be tried again") == 2
-
-
-async def test_nothing_is_delivered_after_the_store_was_closed(path: Path, foreign: Foreign) -> None:
-    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
-    heard = Heard()
-    store.listen(heard.deliver)
-    add(foreign, "a")
-    await heard.until(1)
-    await store.close()
-    add(foreign, "b", harbour="x")
-    assert not any(thread.name.startswith("tidegate-") for thread in threading.enumerate())
-    assert len(heard.changes) == 1

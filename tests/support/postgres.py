@@ -25,7 +25,6 @@ NOBODY = 65534
 SETTINGS = {
     # A test kills processes, not the machine: what reaches the operating system survives that.
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",

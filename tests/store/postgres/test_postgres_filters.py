@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.filter_cases import CASES, Case
-from tests.store.postgres.things import RESOURCE, PostgresThings, columns, opened
+from tests.store.postgres.things import PostgresThings, columns, opened
 from tests.store.test_filters_property import any_filters, rows
+from tests.store.things import RESOURCE
 from tests.support.postgres import PostgresServer
 from tidegate.core.filters import And, Filter, Or, Term, compile_filters
 from tidegate.core.predicate import predicate
@@ -100,7 +101,7 @@ def test_text_is_sorted_by_code_point_and_null_comes_first(things: PostgresThing
 
 def possible(row: dict[str, Any]) -> dict[str, Any]:
     """A row of SQLite's as PostgreSQL can keep it."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, str):
             found[name] = value.replace("\\u0000", "").replace("\0", "")

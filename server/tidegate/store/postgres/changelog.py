@@ -53,6 +53,10 @@ BEGIN
   SELECT count(*) INTO entries FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL;
   IF entries > 0 THEN
     PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
+    -- A crash must not take back what a reader of the log has seen, or its number would be given twice.
+    IF current_setting('synchronous_commit') = 'off' THEN
+      PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     now_ms := extract(epoch FROM clock_timestamp()) * 1000;
     IF entries > 1 THEN
       -- A trigger of somebody else's that changes the rows of the very statement that it runs after is logged before

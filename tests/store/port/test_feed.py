@@ -1,0 +1,73 @@
+"""The change feed: every committed change, whoever made it, once and in order, from where the store was opened."""
+
+from __future__ import annotations
+
+import threading
+
+from tests.store.heard import Heard
+from tests.store.orders import create
+from tests.store.port.conftest import AnyForeign, Database
+from tidegate.core.ports import Store
+
+
+def add(foreign: AnyForeign, code: str, harbour: str | None = None) -> None:
+    foreign.run("INSERT INTO boats (code, name, harbour) VALUES (?, ?, ?)", code, code, harbour)
+
+
+async def test_changes_of_foreign_programs_arrive_in_their_order(store: Store, foreign: AnyForeign) -> None:
+    heard = Heard()
+    store.listen(heard.deliver)
+    add(foreign, "a")
+    foreign.run("UPDATE boats SET name = 'Ada'")
+    foreign.run("INSERT INTO people (name) VALUES ('Eve')")
+    foreign.run("DELETE FROM boats")
+    await heard.until(4)
+    assert [(change.seq, change.resource, change.action) for change in heard.changes] == [
+        (1, "boats", "create"),
+        (2, "boats", "update"),
+        (3, "people", "create"),
+        (4, "boats", "delete"),
+    ]
+    first, second, _, last = heard.changes
+    assert (first.old, first.new, second.new) == (None, second.old, last.old)
+    assert (last.key, last.new) == ({"code": "a"}, None)
+    assert heard.threads == {threading.get_ident()}
+
+
+async def test_own_and_foreign_changes_arrive_in_one_order(store: Store, foreign: AnyForeign) -> None:
+    heard = Heard()
+    store.listen(heard.deliver)
+    for number in range(10):
+        await store.write(create({"code": f"own{number}", "harbour": f"own{number}"}))
+        add(foreign, f"foreign{number}", harbour=f"f{number}")
+    await heard.until(20)
+    assert [change.seq for change in heard.changes] == list(range(1, 21))
+    assert [change.actor for change in heard.changes] == ["7", None] * 10
+
+
+async def test_the_feed_begins_where_the_store_was_opened(database: Database, foreign: AnyForeign) -> None:
+    add(foreign, "before")
+    store = await database.open()
+    try:
+        assert await store.head() == 1
+        add(foreign, "between", harbour="x")  # after opening, before listening: not to be missed
+        heard = Heard()
+        store.listen(heard.deliver)
+        add(foreign, "after", harbour="y")
+        await heard.until(3)
+        assert [change.key["code"] for change in heard.changes] == ["between", "after"]
+        assert await store.head() == 1
+    finally:
+        await store.close()
+
+
+async def test_nothing_is_delivered_after_the_store_was_closed(database: Database, foreign: AnyForeign) -> None:
+    store = await database.open()
+    heard = Heard()
+    store.listen(heard.deliver)
+    add(foreign, "a")
+    await heard.until(1)
+    await store.close()
+    add(foreign, "b", harbour="x")
+    assert not any(thread.name.startswith("tidegate-") for thread in threading.enumerate())
+    assert len(heard.changes) == 1

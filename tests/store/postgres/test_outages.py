@@ -1,0 +1,161 @@
+"""A server that goes away and comes back: requests are refused meanwhile, and no change is missed or heard twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import psycopg
+import pytest
+
+from tests.store.application import RESOURCES
+from tests.store.heard import Heard
+from tests.store.orders import create, refused
+from tests.support.postgres import PostgresServer
+from tidegate.core.errors import Refused
+from tidegate.core.ports import LogPruned, ReadQuery
+from tidegate.store import StoreError
+from tidegate.store.postgres import PostgresStore, migrate
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A server of this module's own, to be stopped while others go on with theirs."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def url(server: PostgresServer) -> str:
+    url = server.url(server.database())
+    migrate.apply(url, RESOURCES)
+    return url
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[PostgresStore]:
+    store = await PostgresStore.open(url, RESOURCES)
+    yield store
+    await store.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110  # it is another thread that knows
+            await asyncio.sleep(0.01)
+
+
+async def test_a_restart_is_survived_without_a_gap(store: PostgresStore, server: PostgresServer, url: str) -> None:
+    heard = Heard()
+    store.listen(heard.deliver)
+    await store.write(create({"code": "a", "sign": 1}))
+    await heard.until(1)
+    server.stop()
+    assert await refused(store, create({"code": "b"})) == ("unavailable", None, None)
+    with pytest.raises(Refused) as caught:
+        await store.read(ReadQuery(resource="boats"))
+    assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1.0)
+    with pytest.raises(Refused):
+        await store.changes(0, 1, 1)
+    await until(lambda: not store.healthy)
+    server.start()
+    with psycopg.connect(url) as foreign:
+        foreign.execute("INSERT INTO boats (code, name) VALUES ('c', 'c')")
+    await until(lambda: store.healthy)
+    result = await store.write(create({"code": "d"}))
+    await heard.until(result.seq)
+    assert [change.key["code"] for change in heard.changes] == ["a", "c", "d"]
+    assert [row["code"] for row in (await store.read(ReadQuery(resource="boats"))).rows] == ["a", "c", "d"]
+
+
+async def test_connections_that_broke_unnoticed_cost_nobody_a_request(store: PostgresStore, url: str) -> None:
+    """An order whose COMMIT was not sent is tried again on a new connection."""
+    heard = Heard()
+    store.listen(heard.deliver)
+    await store.write(create({"code": "a"}))
+    await store.read(ReadQuery(resource="boats"))
+    with psycopg.connect(url) as foreign:
+        foreign.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    result = await store.write(create({"code": "b", "harbour": "x"}))
+    assert len((await store.read(ReadQuery(resource="boats"))).rows) == 2
+    await heard.until(result.seq)
+    assert [change.key["code"] for change in heard.changes] == ["a", "b"]
+
+
+async def test_a_killed_backend_restarts_the_server_and_loses_nothing(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    """kill -9 of one backend makes the server end all connections and recover."""
+    heard = Heard()
+    store.listen(heard.deliver)
+    await store.write(create({"code": "a"}))
+    with psycopg.connect(url) as foreign:
+        foreign.execute("INSERT INTO boats (code, name) VALUES ('lost', 'lost')")
+        os.kill(foreign.info.backend_pid, signal.SIGKILL)
+        with pytest.raises(psycopg.OperationalError):
+            foreign.commit()
+    await until(lambda: not store.healthy)
+
+    async def written() -> int:
+        while True:
+            try:
+                return (await store.write(create({"code": "b", "harbour": "x"}, idempotency_key="k"))).seq
+            except Refused as refused:
+                assert refused.code == "unavailable"
+                await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(20):
+        await heard.until(await written())
+    assert [change.key["code"] for change in heard.changes] == ["a", "b"]
+
+
+async def test_a_feed_that_was_away_for_longer_than_the_log_is_kept_reads_all_anew(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    heard = Heard()
+    store.listen(heard.deliver)
+    await store.write(create({"code": "a"}))
+    await heard.until(1)
+    server.stop()
+    await until(lambda: not store.healthy)
+    hidden = store._feed._url
+    store._feed._url = server.url("nowhere")  # it stays away while others write and the log is pruned
+    server.start()
+    with psycopg.connect(url) as foreign:
+        foreign.execute("INSERT INTO boats (code, name) VALUES ('b', 'b')")
+        foreign.commit()
+        foreign.execute("DELETE FROM _tidegate.log")
+        foreign.execute("UPDATE _tidegate.meta SET value = '2' WHERE name = 'pruned_to'")
+    store._feed._url = hidden
+    await heard.until(2)
+    assert {(change.resource, change.action) for change in heard.changes[1:]} == {(name, "reset") for name in RESOURCES}
+    with pytest.raises(LogPruned):
+        await store.changes(1, 2, 10)
+
+
+async def test_a_restored_database_has_a_new_epoch(server: PostgresServer, url: str) -> None:
+    store = await PostgresStore.open(url, RESOURCES)
+    epoch, secret = store.epoch, store.identity_secret
+    await store.close()
+    again = await PostgresStore.open(url, RESOURCES)
+    assert (again.epoch, again.identity_secret) == (epoch, secret)
+    await again.close()
+    copy = await PostgresStore.open(server.url(server.database(url.rpartition("/")[2])), RESOURCES)
+    assert copy.epoch != epoch
+    await copy.close()
+
+
+async def test_a_database_that_cannot_be_reached_is_told_without_its_password(server: PostgresServer) -> None:
+    with pytest.raises(StoreError) as caught:
+        await PostgresStore.open(f"postgresql://ada:sesame@127.0.0.1:{server.port}/nowhere", RESOURCES)
+    assert "nowhere" in str(caught.value)
+    assert "sesame" not in str(caught.value)

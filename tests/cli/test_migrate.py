@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -157,3 +158,18 @@ def test_a_terminal_sees_how_far_a_long_copy_is(project: Path) -> None:
     assert process.wait(30) == 0
     assert f"\rusers: 10000 of {count} rows copied\r" in seen.decode()
     assert f"\rusers: {count} of {count} rows copied\r\n" in seen.decode()
+
+
+def test_the_migration_in_the_documents_does_what_they_say(project: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "migrations.md").read_text(), re.S)
+    select(project, "UPDATE users SET status = 'inactive' WHERE id = 1")
+    assert tidegate("migrate", "--new", "paused", cwd=project).returncode == 0
+    (project / "schema" / "migrations" / "0001_paused.py").write_text(code)
+    for enum, option, status in (
+        (["active", "paused"], (), "paused"),
+        (["active", "inactive"], ("--down",), "inactive"),
+    ):
+        change(project, "status", enum=enum)
+        done = tidegate("migrate", *option, cwd=project)
+        assert done.returncode == 0, done.stderr
+        assert select(project, "SELECT status FROM users WHERE id = 1") == [(status,)]

@@ -1,7 +1,7 @@
 """The judge of a history: what each client applied against what the change log says, and the rows at last.
 
-It reads the database with the standard library's SQLite and knows only equality filters; it shares no code with the
-gateway. A client's history must hold every change that concerns its filter, once, in order, and nothing else.
+It reads the database with the standard library's SQLite and shares no code with the gateway. A client's history must
+hold every change that concerns its filter, once, in order, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tests.chaos.follower import Follower, Row
+from tests.chaos.follower import Follower
+from tests.chaos.wishes import Row, Wish
 from tests.support.gateway import GatewayProcess
 
 UNDONE = "undone"
@@ -34,7 +35,7 @@ def violations(process: GatewayProcess, followers: Iterable[Follower]) -> list[s
     found = []
     for follower in followers:
         found += follower.violations
-        found += _history(follower, logs[follower.resource])
+        found += _history(follower, logs[follower.wish.resource])
         found += _rows(follower, process)
     return found
 
@@ -56,24 +57,20 @@ def _history(follower: Follower, log: list[Entry]) -> Iterator[str]:
         expected = [
             (entry.seq, action, entry.key)
             for entry in log
-            if run.start < entry.seq <= run.reached and (action := _action(follower.filters, entry)) is not None
+            if run.start < entry.seq <= run.reached and (action := _action(follower.wish, entry)) is not None
         ]
         if run.updates != expected:
-            missing = [item for item in expected if item not in run.updates][:3]
-            surplus = [item for item in run.updates if item not in expected][:3]
+            missing = sorted(set(expected) - set(run.updates))[:3]
+            surplus = sorted(set(run.updates) - set(expected))[:3]
             yield f"{follower.name}: from {run.start} to {run.reached}: missing {missing}, surplus {surplus}"
 
 
-def _action(filters: Row, entry: Entry) -> str | None:
-    """What `entry` means to a client with `filters`; None for nothing."""
-    was, is_now = (_matches(filters, image) for image in (entry.old, entry.new))
+def _action(wish: Wish, entry: Entry) -> str | None:
+    """What `entry` means to a client that wishes `wish`; None for nothing."""
+    was, is_now = (image is not None and wish.matches(image) for image in (entry.old, entry.new))
     if was and is_now:
         return "update" if _visible(entry.old) != _visible(entry.new) else None
     return "create" if is_now else "delete" if was else None
-
-
-def _matches(filters: Row, image: Row | None) -> bool:
-    return image is not None and all(image.get(name) == value for name, value in filters.items())
 
 
 def _visible(image: Row | None) -> Row:
@@ -82,9 +79,9 @@ def _visible(image: Row | None) -> Row:
 
 def _rows(follower: Follower, process: GatewayProcess) -> Iterator[str]:
     """The client's rows against `SELECT ... WHERE filter`."""
-    where = " and ".join(f"{name} = ?" for name in follower.filters) or "1"
-    columns = "id, name, status" if follower.resource == "users" else "id, title, done, priority"
-    stored = process.select(f"select {columns} from {follower.resource} where {where}", *follower.filters.values())
+    wish = follower.wish
+    columns = "id, name, status" if wish.resource == "users" else "id, title, done, priority"
+    stored = process.select(f"select {columns} from {wish.resource} where {wish.where}")
     names = columns.split(", ")
     copy = sorted(tuple(row.get(name) for name in names) for row in follower.rows.values())
     if copy != sorted(stored):

@@ -15,7 +15,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-Row = dict[str, Any]
+from tests.chaos.wishes import Row, Wish
 
 
 @dataclass
@@ -31,10 +31,9 @@ class Run:
 class Follower:
     """One client with one subscription, for as long as `follow` runs."""
 
-    def __init__(self, name: str, resource: str, filters: Row, chance: random.Random, slow: bool) -> None:
+    def __init__(self, name: str, wish: Wish, chance: random.Random, slow: bool) -> None:
         self.name = name
-        self.resource = resource
-        self.filters = filters
+        self.wish = wish
         self.rows: dict[Any, Row] = {}
         self.runs: list[Run] = []
         self.violations: list[str] = []
@@ -72,7 +71,7 @@ class Follower:
     async def _listen(self, line: ClientConnection) -> None:
         self._answered = False
         how: Row = {"since": {"epoch": self.epoch, "seq": self.seq}} if self.runs else {"snapshot": True}
-        request = {"type": "subscribe", "resource": self.resource, "filters": self.filters, "ref": "s", **how}
+        request = {"type": "subscribe", "resource": self.wish.resource, "filters": self.wish.filters, "ref": "s", **how}
         await line.send(json.dumps(request))
         async for text in line:
             self._hear(json.loads(text))

@@ -9,29 +9,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import random
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.chaos.checker import violations
 from tests.chaos.follower import Follower
+from tests.chaos.wishes import WISHES
 from tests.chaos.writers import ForeignWriter, gateway_writer
 from tests.support.gateway import GatewayProcess, tidegate
 
 CATCH_UP_S = 30.0
-SUBSCRIPTIONS: list[tuple[str, dict[str, Any]]] = [
-    ("users", {}),
-    ("users", {"status": "active"}),
-    ("users", {"status": "inactive"}),
-    ("tasks", {}),
-    ("tasks", {"done": False}),
-    ("tasks", {"priority": 3}),
-    ("tasks", {"done": True, "priority": 1}),
-]
 
 
 @dataclass
@@ -59,7 +51,12 @@ class Verdict:
 
 
 async def play(
-    folder: Path, seconds: float, seed: int, clients: int = 21, environment: dict[str, str] | None = None
+    folder: Path,
+    seconds: float,
+    seed: int,
+    clients: int = 22,
+    environment: dict[str, str] | None = None,
+    patience: float = CATCH_UP_S,
 ) -> Verdict:
     """One history of `seconds`, reproducible by `seed` as far as processes and networks are."""
     chance = random.Random(seed)
@@ -67,11 +64,8 @@ async def play(
     process.migrate("--seed")
     process.start()
     followers = [
-        Follower(
-            f"{resource} {filters} #{number}", resource, filters, random.Random(seed + number), slow=number % 5 == 0
-        )
-        for number in range(clients)
-        for resource, filters in [SUBSCRIPTIONS[number % len(SUBSCRIPTIONS)]]
+        Follower(f"{wish.resource} {wish.filters} #{number}", wish, random.Random(seed + number), slow=number % 5 == 0)
+        for number, wish in zip(range(clients), itertools.cycle(WISHES), strict=False)
     ]
     foreign = [ForeignWriter(process.database_file, number, seed + number, pace=0.03) for number in range(3)]
     acknowledged: set[str] = set()
@@ -89,7 +83,7 @@ async def play(
         broken = [str(error) for error in ended if not isinstance(error, asyncio.CancelledError)]
         ((head,),) = process.select("select max(seq) from tidegate_log")
         try:
-            async with asyncio.timeout(CATCH_UP_S):
+            async with asyncio.timeout(patience):
                 await asyncio.gather(*(follower.caught_up(int(str(head))) for follower in followers))
         except TimeoutError:
             broken += [
@@ -124,21 +118,22 @@ async def _break_things(
     """Faults until the time is over; the gateway runs when it returns."""
     faults = {"clients cut off": 0, "kill -9": 0, "restarts": 0}
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    for turn in itertools.count(1):
+        if time.monotonic() > end:
+            break
         await asyncio.sleep(0.1 + 0.4 * chance.random())
-        match chance.randrange(12):
-            case 0:
-                faults["kill -9"] += 1
-                await asyncio.to_thread(process.kill)
-                await asyncio.to_thread(process.start)
-            case 1:
-                faults["restarts"] += 1
-                await asyncio.to_thread(process.stop)
-                await asyncio.to_thread(process.start)
-            case _:
-                for follower in chance.sample(followers, 3):
-                    faults["clients cut off"] += 1
-                    follower.cut()
+        if turn % 10 == 4:
+            faults["kill -9"] += 1
+            await asyncio.to_thread(process.kill)
+            await asyncio.to_thread(process.start)
+        elif turn % 10 == 8:
+            faults["restarts"] += 1
+            await asyncio.to_thread(process.stop)
+            await asyncio.to_thread(process.start)
+        else:
+            for follower in chance.sample(followers, 3):
+                faults["clients cut off"] += 1
+                follower.cut()
     return faults
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.histories import play
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "12"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "8"))
 
 
 @pytest.mark.timeout(SECONDS + 120)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import pytest
 
+from tests.core.filter_cases import CASES
 from tidegate.core.filters import compile_filters
 from tidegate.core.ports import Change
 from tidegate.core.session import Session
@@ -98,7 +99,7 @@ def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> Non
         {"status": {"in": ["active", "inactive"]}},
         {"id": {"in": list(range(100))}},
         {"id": {"gte": 1}, "status": {"ne": "inactive"}},
-        {"or": [{"id": 1}, {"status": "active"}]},
+        {"or": [{"id": 5}, {"status": "active"}]},
         {"name": {"startswith": "a"}, "and": [{"status": "active"}]},
         {"tags": {"ina": ["a"]}},
     ],
@@ -140,9 +141,20 @@ def test_one_of_few_values_is_found_by_any_of_them_and_once() -> None:
     single = subscribed(registry, {"id": 2})
     assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [several, single]
     assert list(registry.concerned(change({"id": 1}, {"id": 3}))) == [several]
+    assert list(registry.concerned(change({"id": 3}, {"id": 2}))) == [several, single]
     assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == []
     registry.release(several, next(iter(several.members)))
     assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [single]
+
+
+def test_no_row_that_meets_a_filter_passes_the_index_by() -> None:
+    registry = Subscriptions()
+    groups = [subscribed(registry, case.filters) for case in CASES]
+    for case, group in zip(CASES, groups, strict=True):
+        for old, new in ((None, case.row), (case.row, None), (case.row, {}), ({}, case.row)):
+            found = list(registry.concerned(change(old, new)))
+            assert len(found) == len(set(found))
+            assert not case.expected or group in found, case
 
 
 def test_a_group_is_kept_where_it_shares_its_place_with_the_fewest() -> None:

@@ -45,6 +45,8 @@ check: setup setup-node ## format, lint, types, import contracts, generated file
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/tidegate generate --check
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null); \
+	  if [ -n "$$tag" ]; then $(BIN)/tidegate check compat --against "$$tag"; else echo "no tag to compare the schema with yet"; fi
 	$(NPM) run --silent check
 	$(MAKE) test
 

@@ -33,6 +33,8 @@ LARGEST = 65_536
 """Bytes: a longer message ends the connection, by the protocol."""
 ROWS_KEPT = 200
 """Rows that are created before some are deleted again, so that answers stay short."""
+FEW = 8
+"""Coverage cases that every operation has, whatever the time."""
 ROUND = 12
 """Random cases of one operation and mode before the next one's turn."""
 COVERAGE_SHARE = 2 / 3
@@ -87,15 +89,14 @@ class Campaign:
         document.config.generation.update(modes=list(GenerationMode))
         found: list[Any] = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
         self._operations = [operation for operation in found if operation.path.startswith(only)]
-        self._random = random.Random(start)  # noqa: S311  # orders, no secrets
-        self._random.shuffle(self._operations)
+        random.Random(start).shuffle(self._operations)  # noqa: S311  # an order, no secret
         self._document = document
 
     def run(self, budget: float, progress: Callable[[str], None] = lambda text: None) -> Tally:
         """Coverage cases, then random ones, until `budget` seconds are over or something was wrong.
 
         A budget that is too short for all coverage cases leaves a third of it for the random ones, and every operation
-        has its share of the rest.
+        has its share of the rest, and a few cases in any case.
         """
         deadline = time.monotonic() + budget
         self._cover(time.monotonic() + budget * COVERAGE_SHARE, progress)
@@ -111,18 +112,21 @@ class Campaign:
         return self.tally
 
     def _cover(self, deadline: float, progress: Callable[[str], None]) -> None:
-        left_out = 0
+        cut_short = 0
         for done, operation in enumerate(self._operations):
-            cases = list(self._coverage(operation))
-            self._random.shuffle(cases)
-            share = (deadline - time.monotonic()) / (len(self._operations) - done)
-            until = time.monotonic() + share
-            while cases and time.monotonic() < until:
-                self._try(operation.path, cases.pop())
+            until = time.monotonic() + (deadline - time.monotonic()) / (len(self._operations) - done)
+            # In turns, so that a share of time that is too short is spent on both.
+            waiting = [self._coverage(operation, mode) for mode in GenerationMode]
+            least = self.tally.cases + FEW
+            while waiting and (time.monotonic() < until or self.tally.cases < least):
+                cases = waiting.pop(0)
+                if (case := next(cases, None)) is not None:
+                    waiting.append(cases)
+                    self._try(operation.path, case)
                 if self.tally.violations:
                     return
-            left_out += len(cases)
-        some = f", {left_out} left out for lack of time" if left_out else ""
+            cut_short += bool(waiting)
+        some = f", {cut_short} of them cut short for lack of time" if cut_short else ""
         progress(f"coverage: {self.tally.cases} cases of {len(self._operations)} operations{some}")
 
     def check(self, payload: bytes) -> tuple[Verdict, Exchange, list[str]]:
@@ -131,11 +135,11 @@ class Campaign:
         verdict, faults = self._judge.faults(payload, exchange)
         return verdict, exchange, faults
 
-    def _coverage(self, operation: Any) -> Iterator[Case[Any]]:
+    def _coverage(self, operation: Any, mode: GenerationMode) -> Iterator[Case[Any]]:
         generation = self._document.config.generation_for(operation=operation, phase="coverage")
         cases = CoverageGenerator(
             operation=operation,
-            generation_modes=list(GenerationMode),
+            generation_modes=[mode],
             generation_config=generation,
             auth_storage=None,
             override=Override(),

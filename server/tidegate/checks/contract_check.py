@@ -110,11 +110,11 @@ def serve(folder: Path | None, schemas: Schemas, handlers: str | None, port: int
     """Serve a gateway's bridge on 127.0.0.1 until Ctrl-C. Raises NotStarted."""
     with gateway(folder, schemas, handlers) as address, Line(address.url, address.token) as line:
         bridge = bridged(line, schemas)
-        with make_server("127.0.0.1", port, bridge, handler_class=_Quiet) as server:
+        with make_server("127.0.0.1", port, bridge, handler_class=QuietHandler) as server:
             print(f"try: st run http://127.0.0.1:{server.server_port}/openapi.json", flush=True)
             server.serve_forever()
 
 
-class _Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: there are thousands of requests."""

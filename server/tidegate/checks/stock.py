@@ -19,8 +19,8 @@ from schemathesis.engine.recorder import ScenarioRecorder
 
 from tidegate.checks.bridge import Bridge
 
-STEPS_A_ROUND = 5
-"""Cases of one operation, or walks of the state machine, before it is something else's turn."""
+CASES_A_ROUND, WALKS_A_ROUND = 5, 10
+"""Cases of one operation, and walks of the state machine, before it is something else's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,17 @@ class StockTally:
 
 def run(
     bridge: Bridge,
-    budget: float,
+    budget: float | None,
     start: int,
     phases: tuple[str, ...] = ("coverage", "fuzzing", "stateful"),
     progress: Callable[[str], None] = lambda text: None,
 ) -> StockTally:
-    """Run until `budget` seconds are over; Schemathesis has done each of `phases` at least in part by then."""
-    config = SchemathesisConfig(max_time=max(1, round(budget)), seed=start)
+    """Run until `budget` seconds are over; Schemathesis deals them out to the phases. Without a budget: each once."""
+    config = SchemathesisConfig(max_time=None if budget is None else max(1, round(budget)), seed=start)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", bridge, config=config)
-    schema.config.generation.update(modes=list(GenerationMode), max_examples=STEPS_A_ROUND, database="none")
+    schema.config.generation.update(modes=list(GenerationMode), max_examples=CASES_A_ROUND, database="none")
+    # Whether wrong messages are refused, the other phases see: a journey goes on after a good answer only.
+    schema.config.phases.stateful.generation.update(modes=[GenerationMode.POSITIVE], max_examples=WALKS_A_ROUND)
     schema.config.phases.update(phases=list(phases))
     tally = StockTally()
     for event in from_schema(schema).execute():

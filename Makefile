@@ -7,7 +7,7 @@ PORT   ?= 8787
 NPM    := cd clients/typescript && npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node generate run test check format bench clean lock chaos
+.PHONY: help setup setup-node generate run test check format bench clean lock chaos fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -57,6 +57,9 @@ format: setup setup-node ## format everything
 
 bench: setup ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
+
+fuzz: setup ## hold the two readings of filters against each other on 20,000 pairs of a row and a filter
+	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/test_filters_property.py
 
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \

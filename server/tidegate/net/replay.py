@@ -86,7 +86,7 @@ class Replayer:
         missed = self._shared.get(key)
         if missed is None:
             changes = self._live.dispatched.since(seq)
-            if changes is None:
+            if changes is None or _reset(watching, changes):
                 return None
             owners = frozenset(change.actor for change in changes if change.origin is not None)
             frames = b"".join(self._frame(update) for update in self._live.missed(watching.group, changes, None))
@@ -191,7 +191,9 @@ class Replayer:
             count = max(1, (end - start) // 4)
 
     async def _catch_up(self, watching: Watching, at: int) -> bool:
-        """Replay what came after `at` and go live. False when the log was pruned past the reader."""
+        """Replay what came after `at` and go live. False when that takes another snapshot: the log was pruned past the
+        reader, or does not tell all that happened to the rows.
+        """
         dispatched = self._live.dispatched
         while not watching.ended:
             if at == dispatched.seq:
@@ -212,6 +214,8 @@ class Replayer:
                 at = upto
             if watching.ended:
                 break
+            if _reset(watching, changes):
+                return False
             await self._replay(watching, changes)
             if at != dispatched.seq:
                 await watching.session.line.drained()
@@ -247,3 +251,8 @@ class Replayer:
                 ref=ref,
             ),
         )
+
+
+def _reset(watching: Watching, changes: Sequence[Change]) -> bool:
+    """Whether the rows of the subscription changed in ways that `changes` do not tell."""
+    return any(change.action == "reset" and change.resource == watching.group.resource for change in changes)

@@ -1,0 +1,83 @@
+"""A gateway over PostgreSQL: what only that database can do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.e2e.test_rows_live import create, subscribe, updates
+from tests.support.gateway import ROOT, GatewayProcess, tidegate
+from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.wire import wire
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, postgres: PostgresServer) -> Iterator[PostgresGateway]:
+    process = PostgresGateway(tmp_path, postgres, "--dev")
+    process.migrate()
+    process.start()
+    yield process
+    process.stop()
+
+
+async def test_subscribers_of_a_truncated_table_start_anew(gateway: PostgresGateway) -> None:
+    async with wire(gateway.url) as reader, wire(gateway.url) as other, wire(gateway.url) as late:
+        since = (await subscribe(reader))["position"]
+        await other.ask({"type": "subscribe", "resource": "tasks", "filters": {"title": "x"}})
+        await create(reader, "ada")
+        gateway.execute("TRUNCATE users CASCADE")
+        page = await reader.hear("snapshot")
+        assert (page["rows"], page["reset"], page["done"]) == ([], True, True)
+        assert (await other.hear("snapshot"))["reset"]  # tasks refer to users
+        row = await create(other, "bob")
+        assert await updates(reader, 1) == [("create", row)]
+
+        # Who comes back from before hears of it too, and not of the rows that went.
+        await late.say({"type": "subscribe", "resource": "users", "since": since})
+        page = await late.hear("snapshot")
+        assert (page["rows"], page["reset"], page["done"]) == ([row], True, True)
+        assert [message for message in late.heard if message["type"] == "update"] == []
+
+
+async def test_what_one_gateway_writes_the_other_tells(gateway: PostgresGateway, tmp_path: Path) -> None:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = GatewayProcess(folder, "--dev", "--database", gateway.database_url)
+    second.start()
+    try:
+        async with wire(gateway.url) as writer, wire(second.url) as reader:
+            await subscribe(reader)
+            for number in range(3):
+                row = await create(writer, f"user{number}")
+                assert await updates(reader, 1) == [("create", row)]
+    finally:
+        second.stop()
+
+
+async def test_sample_rows_leave_the_keys_after_them_free(gateway: PostgresGateway) -> None:
+    gateway.migrate("--seed")
+    async with wire(gateway.url) as client:
+        seeded = (await client.ask({"type": "list", "resource": "users"}))["rows"]
+        assert len(seeded) == 6
+        assert (await create(client, "ada"))["id"] == 7
+        gateway.execute("INSERT INTO users (id, name, email) VALUES (8, 'x', 'x@example.com')")  # counts by itself
+        assert (await create(client, "bob"))["id"] == 9
+
+
+def test_a_database_that_is_not_ready_is_told_without_its_password(postgres: PostgresServer, tmp_path: Path) -> None:
+    url = postgres.url(postgres.database()).replace("tidegate@", "tidegate:sesame@")
+    done = tidegate("serve", "--schema", str(ROOT / "schema"), "--database", url, "--port", "0", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "tidegate migrate" in done.stderr
+    migrated = tidegate("migrate", "--schema", str(ROOT / "schema"), "--database", url, cwd=tmp_path)
+    assert migrated.returncode == 0, migrated.stderr
+    again = tidegate("migrate", "--plan", "--schema", str(ROOT / "schema"), "--database", url, cwd=tmp_path)
+    assert again.stdout == "nothing to do\n"
+    for output in (done, migrated, again):
+        assert "sesame" not in output.stdout + output.stderr
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT count(*) FROM users").fetchone()
+    assert found == (0,)

@@ -1,0 +1,154 @@
+"""What only the store over PostgreSQL does: several gateways on one database, old logs, orders that get in each other's
+way, values that only PostgreSQL can keep."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from tests.store.application import RESOURCES
+from tests.store.heard import Heard
+from tests.store.orders import create, delete, refused, update
+from tests.store.postgres.foreign import ForeignPostgres
+from tidegate.core.ports import LogPruned, ReadQuery
+from tidegate.store.postgres import PostgresStore, connection, feed, retention
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[PostgresStore]:
+    store = await PostgresStore.open(url, RESOURCES)
+    yield store
+    await store.close()
+
+
+async def test_gateways_on_one_database_tell_each_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither looks by itself here."""
+    monkeypatch.setattr(feed, "POLL_S", 3600.0)
+    one, other = [await PostgresStore.open(url, RESOURCES) for _ in range(2)]
+    try:
+        heard, heard_there = Heard(), Heard()
+        one.listen(heard.deliver)
+        other.listen(heard_there.deliver)
+        for code in ("a", "b", "c"):
+            result = await one.write(create({"code": code, "harbour": code}))
+            await heard.until(result.seq)
+            await heard_there.until(result.seq)
+        assert heard.changes == heard_there.changes
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def test_two_gateways_that_get_the_same_request_do_it_once(url: str) -> None:
+    stores = [await PostgresStore.open(url, RESOURCES) for _ in range(2)]
+    try:
+        for number in range(5):
+            order = create({"name": "Ada"}, resource="people", idempotency_key=f"k{number}", digest=b"1")
+            first, second = await asyncio.gather(*(store.write(order) for store in stores))
+            assert first == second
+        assert len((await stores[0].read(ReadQuery(resource="people"))).rows) == 5
+    finally:
+        for store in stores:
+            await store.close()
+
+
+async def test_orders_that_deadlock_are_tried_again(store: PostgresStore, foreign: ForeignPostgres) -> None:
+    foreign.run("INSERT INTO boats (code, name) SELECT n::text, n::text FROM generate_series(1, 6) n")
+    ways = [delete, lambda *codes, **more: delete(*reversed(codes), **more)]
+    orders = [way("1", "2", "3", "4", "5", "6", array=True, user=f"{n}") for n, way in enumerate(ways * 4)]
+    async with asyncio.timeout(20):
+        outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
+    codes = [getattr(outcome, "code", "done") for outcome in outcomes]
+    assert sorted(codes) == ["done", *["not_found"] * 7]
+    assert foreign.tables()["boats"] == {}
+
+
+async def test_a_row_that_another_program_holds_for_long_is_unavailable(
+    url: str, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.SETTINGS, "lock_timeout", "100ms")
+    store = await PostgresStore.open(url, RESOURCES)
+    try:
+        foreign.run("INSERT INTO boats (code, name) VALUES ('a', 'a'), ('b', 'b')")
+        with psycopg.connect(url) as holder:
+            holder.execute("UPDATE boats SET sign = 1 WHERE code = 'a'")
+            assert await refused(store, update("a", {"weight": 1})) == ("unavailable", None, None)
+            await store.write(update("b", {"weight": 1}))  # others go on
+            holder.commit()
+        row = (await store.write(update("a", {"weight": 1}))).rows[0]
+        assert (row["weight"], row["sign"]) == (1, 1)
+    finally:
+        await store.close()
+
+
+async def test_a_foreign_trigger_may_refuse_a_row_or_fail(
+    store: PostgresStore, foreign: ForeignPostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign.execute("ALTER TABLE boats ADD CONSTRAINT mine CHECK (sign < 10)")
+    assert await refused(store, create({"code": "a", "sign": 11})) == ("invalid_data", "/data/sign", "check")
+    foreign.execute("""CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE 'known to its program only'; END $$""")
+    foreign.execute("CREATE TRIGGER broken BEFORE INSERT ON boats FOR EACH ROW EXECUTE FUNCTION broken()")
+    assert await refused(store, create({"code": "a"})) == ("internal", None, None)
+    assert "known to its program only" in caplog.text
+    foreign.execute("DROP TRIGGER broken ON boats")
+    foreign.execute(
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON boats DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION broken()"
+    )
+    assert await refused(store, create({"code": "a"})) == ("internal", None, None)
+    assert foreign.tables()["boats"] == {}
+    foreign.execute("DROP TRIGGER late ON boats")
+    assert (await store.write(create({"code": "a"}))).rows[0]["code"] == "a"
+
+
+async def test_what_foreign_programs_put_into_json_does_no_harm(store: PostgresStore, foreign: ForeignPostgres) -> None:
+    deep = "[" * 300 + "]" * 300
+    foreign.run("INSERT INTO boats (code, name, papers, extra) VALUES ('a', 'a', '{\"a\": 1}', '1e400')")
+    foreign.run("INSERT INTO boats (code, name, papers, extra) VALUES ('b', 'b', '{\"a\": 1}', ?)", deep)
+    rows = (await store.read(ReadQuery(resource="boats"))).rows
+    assert rows == [change.new for change in await store.changes(0, 2, 10)]
+    assert [row["papers"] for row in rows] == [{"a": 1}, {"a": 1}]
+    assert rows[1]["extra"].startswith("[[[")
+
+
+async def test_an_old_log_is_pruned_and_says_how_far(
+    store: PostgresStore, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 4)
+    for number in range(10):
+        foreign.execute(f"INSERT INTO boats (code, name) VALUES ('{number}', '{number}')")
+    await store.write(create({"code": "k"}, idempotency_key="k", digest=b"1"))
+    now = int(time.time() * 1000)
+    later = now + retention.KEEP_MS + 60_000
+    with connection.connect(store._url) as own:
+        assert retention.prune(own, now, keep_rows=3) == 0  # many, but not old
+        assert retention.prune(own, later) == 0  # old, but not many
+        assert [retention.prune(own, later, keep_rows=3) for _ in range(3)] == [4, 4, 0]
+    assert [change.seq for change in await store.changes(8, 99, 10)] == [9, 10, 11]
+    with pytest.raises(LogPruned):
+        await store.changes(7, 99, 10)
+    assert (await store.read(ReadQuery(resource="boats"))).seq == 11
+    assert foreign.value("SELECT count(*) FROM _tidegate.requests") == 0
+    foreign.execute("DELETE FROM _tidegate.log")
+    foreign.execute("UPDATE _tidegate.meta SET value = '11' WHERE name = 'pruned_to'")
+    assert (await store.read(ReadQuery(resource="boats"))).seq == 11
+    assert (await store.write(create({"code": "l", "harbour": "x"}))).seq == 12
+
+
+async def test_changes_of_what_is_no_resource_any_more_still_move_the_position(
+    url: str, foreign: ForeignPostgres
+) -> None:
+    store = await PostgresStore.open(url, {"people": RESOURCES["people"]})
+    try:
+        heard = Heard()
+        store.listen(heard.deliver)
+        foreign.run("INSERT INTO boats (code) VALUES ('a')")
+        await heard.until(1)
+        assert heard.changes == []
+    finally:
+        await store.close()

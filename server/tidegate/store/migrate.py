@@ -95,10 +95,11 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs, StoreError when a migration is to be
     written first. Both say what differs and what to type.
     """
-    path = sqlite_path(url)
-    missing = (
-        [f"{step.name} ({step.why})" for step in planned(url, resources)] if path.exists() else ["the database itself"]
-    )
+    path, missing = sqlite_path(url), ["the database itself"]
+    if path.exists():
+        with _looked_at(url) as database:
+            steps = _steps(database, resources, None, _silent, serving=True)
+            missing = [f"{step.name} ({step.why})" for step in steps]
     if missing:
         raise Unmigrated(
             f"the database {path} is not ready: {'; '.join(missing[:TOLD])}"
@@ -168,12 +169,18 @@ class _Opened:
 
 
 def _steps(
-    database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None, progress: Progress
+    database: APSWDatabase,
+    resources: Mapping[str, Resource],
+    folder: Path | None,
+    progress: Progress,
+    *,
+    serving: bool = False,
 ) -> list[Step]:
     found = [*_own_tables(database), *_written(database, resources, folder)]
     if any(step.name.startswith("run ") for step in found):
         return found
-    return [*found, *Tables(database, resources, folder, progress).steps(), *_triggers(database, resources)]
+    tables = Tables(database, resources, folder, progress).steps(serving=serving)
+    return [*found, *tables, *_triggers(database, resources)]
 
 
 def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> Iterator[Step]:

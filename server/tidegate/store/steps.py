@@ -6,7 +6,7 @@ Invariant: of a table that Tidegate did not make nothing is changed; what it lac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,14 @@ class Tables:
         self._of = {resource.table: resource for resource in resources.values()}
         self._diff: SchemaDiff = diff_models(database, list(models(resources, database).values()))
 
-    def steps(self) -> list[Step]:
-        """Everything that the tables lack. Raises StoreError for what needs a written migration."""
-        self._refuse()
+    def steps(self, *, serving: bool = False) -> list[Step]:
+        """Everything that the tables lack. Raises StoreError for what needs a written migration.
+
+        `serving`: only what a gateway needs; another one may share tables that this one's schema does not name.
+        """
+        self._refuse(() if serving else self._made.keys() - self._of.keys())
         return [
-            *self._forgotten(),
+            *(() if serving else self._forgotten()),
             *self._dropped_indexes(),
             *self._created(),
             *self._recognised(),
@@ -79,9 +82,9 @@ class Tables:
             if table in there and table not in self._made
         ]
 
-    def _refuse(self) -> None:
+    def _refuse(self, gone: Collection[str]) -> None:
         database, there = self._database, set(self._database.get_tables())
-        found: list[Refusal] = [dropped(table) for table in self._made if table in there and table not in self._of]
+        found: list[Refusal] = [dropped(table) for table in sorted(gone) if table in there]
         for table, resource in self._of.items():
             if database.execute_sql("SELECT 1 FROM pragma_table_list WHERE name = ? AND wr", (table,)).fetchone():
                 raise StoreError(f"the table {table} is WITHOUT ROWID, which the change log cannot follow")
@@ -114,10 +117,10 @@ class Tables:
             )
 
     def _dropped_indexes(self) -> Iterator[Step]:
-        for table, made in self._made.items():
-            wanted = indexes(self._of[table]) if table in self._of else []
-            for name, (names, unique) in made.indexes.items():
-                if (names, unique) not in wanted:
+        for table, resource in self._of.items():
+            made = self._made.get(table)
+            for name, (names, unique) in () if made is None else made.indexes.items():
+                if (names, unique) not in indexes(resource):
                     kind = "unique" if unique else "an index"
                     yield Step(
                         f"drop index {name}",

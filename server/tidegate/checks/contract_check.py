@@ -6,7 +6,7 @@ What each part does is in `campaign` and `stock`; this only deals out the time a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -86,6 +86,11 @@ def run(folder: Path | None, schemas: Schemas, handlers: str | None, budget: flo
 
 def run_over(line: Line, schemas: Schemas, handlers: bool, budget: float, start: int, tell: Tell) -> Report:
     """The same over a connection to a gateway that runs already, and whose rows may be written."""
+    own = [name for name, item in schemas.client.items() if not item.protocol]
+    if own and not handlers:
+        tell(f"not tried, for there are no --handlers: {', '.join(own)}")
+        kept = tuple(item for item in schemas.definitions if item.protocol or item.kind != "client")
+        schemas = replace(schemas, definitions=kept)
     campaign = Campaign(schemas, line, Judge(Oracle(schemas), handlers), start).run(
         budget * CAMPAIGN, lambda text: tell(f"WebSocket: {text}")
     )

@@ -1,0 +1,141 @@
+"""`tidegate check contract` as an application's author types it: on schema files and handlers of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.support.gateway import clean_environment, tidegate
+from tidegate.cli import main
+
+BUY = {
+    "title": "BuyRequest",
+    "type": "object",
+    "x-reply": "bought",
+    "x-access": {"send": "role:buyer"},
+    "properties": {
+        "type": {"const": "buy"},
+        "ref": {"type": ["integer", "string"], "maxLength": 64, "minLength": 1},
+        "amount": {"type": "integer", "minimum": 1, "maximum": 9},
+    },
+    "required": ["type", "amount"],
+    "additionalProperties": False,
+}
+BOUGHT = {
+    "title": "Bought",
+    "type": "object",
+    "properties": {
+        "type": {"const": "bought"},
+        "ref": {"type": ["integer", "string"]},
+        "left": {"type": "integer", "minimum": 0},
+    },
+    "required": ["type", "left"],
+    "additionalProperties": False,
+}
+SHOP = """\
+from tidegate.handlers import Gateway
+
+gateway = Gateway()
+
+
+@gateway.on("buy")
+def buy(request: dict) -> dict:
+    return {"left": ANSWER}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project with one message of its own."""
+    for name, content in {"client/buy": BUY, "server/bought": BOUGHT}.items():
+        file = tmp_path / "schema" / f"{name}.schema.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(content))
+    return tmp_path
+
+
+def check(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": str(project)}
+    return tidegate("check", "contract", "--budget", "1", "--seed", "7", *options, cwd=project, environment=environment)
+
+
+def test_handlers_that_keep_the_contract_pass(shop: Path) -> None:
+    (shop / "shop.py").write_text(SHOP.replace("ANSWER", "9 - int(request['amount'])"))
+    done = check(shop, "--handlers", "shop:gateway")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^cases: \d+, connections: 1, violations: 0$", done.stdout, re.MULTILINE)
+    assert re.search(r"\d+ bought", done.stdout)
+    assert "coverage: " in done.stderr
+
+
+def test_a_handler_that_breaks_it_is_told_with_the_smallest_message(shop: Path) -> None:
+    (shop / "shop.py").write_text(SHOP.replace("ANSWER", "1 - int(request['amount'])"))
+    done = check(shop, "--handlers", "shop:gateway")
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = re.search(r"^VIOLATION\n  > (.*)\n  (.*)$", done.stdout, re.MULTILINE)
+    assert told is not None, done.stdout
+    message: dict[str, Any] = json.loads(told[1])
+    assert message.keys() == {"type", "ref", "amount"}
+    assert message["amount"] > 1
+    assert told[2] == "'bought' does not fit its schema: /left: minimum"
+    assert "violations: 1" in done.stdout
+    assert "again: tidegate check contract --schema schema --seed 7 --budget 1" in done.stdout
+
+
+def test_messages_without_a_handler_are_not_tried(shop: Path) -> None:
+    done = check(shop)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not tried, for there are no --handlers: buy" in done.stderr
+    assert "bought" not in done.stdout
+
+
+def test_a_gateway_that_does_not_start_is_said_plainly(shop: Path) -> None:
+    done = check(shop, "--handlers", "nothing:gateway")
+    assert done.returncode == 2
+    assert "the gateway to check did not start" in done.stderr
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_schemathesis_it_says_what_to_install(shop: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "schemathesis" else real(name))
+    monkeypatch.chdir(shop)
+    assert main(["check", "contract"]) == 2
+    assert "needs schemathesis: pip install 'tidegate[contract]'" in capsys.readouterr().err
+
+
+def test_the_bridge_serves_http_until_it_is_stopped(shop: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tidegate", "check", "contract", "--bridge", "0"],
+        cwd=shop,
+        env={**clean_environment(), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        deadline = time.monotonic() + 20
+        while not select.select([process.stdout], [], [], 0.1)[0]:
+            assert time.monotonic() < deadline
+        found = re.search(r"st run (http://127\.0\.0\.1:\d+)/openapi\.json", process.stdout.readline())
+        assert found is not None
+        body = json.dumps({"type": "ping"}).encode()
+        request = Request(f"{found[1]}/ping", data=body, headers={"Content-Type": "application/json"})
+        with urlopen(request, timeout=10) as answer:
+            assert json.load(answer)["type"] == "pong"
+    finally:
+        process.send_signal(2)
+        assert process.wait(20) == 130
+        process.stdout.close()

@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN    := .venv/bin
 DB     ?= sqlite:///tidegate.db
 PORT   ?= 8787
+BUDGET ?= 120
 NPM    := cd clients/typescript && npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node generate run test check format bench clean lock chaos fuzz
+.PHONY: help setup setup-node generate run test check format bench clean lock chaos fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,6 +61,11 @@ bench: setup ## measure against websockets' own server in the same run
 
 fuzz: setup ## hold the two readings of filters against each other on 20,000 pairs of a row and a filter
 	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/test_filters_property.py
+
+contract: setup ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
+	$(BIN)/tidegate check contract --budget $(BUDGET)
+	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
+	$(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
 
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \

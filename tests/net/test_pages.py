@@ -218,6 +218,15 @@ def test_secrets_can_neither_be_filtered_nor_sorted_by_on_the_page() -> None:
     assert "password" not in filters.partition("<figure>")[0]
 
 
+def test_the_page_names_the_operators_of_each_property() -> None:
+    text = protocol_page(sample())
+    filters = text[text.index("<h4>Filters</h4>", text.index('id="resource-tasks"')) :]
+    assert "<td><code>tags</code></td><td>string</td><td><code>ina</code> <code>nina</code></td>" in filters
+    due_at = filters[filters.index("<code>due_at</code>") :]
+    assert "<code>between</code>" in due_at
+    assert "<code>nnull</code>" in due_at[: due_at.index("</tr>")]
+
+
 def test_a_message_that_nobody_may_send_says_so(own: Bundle) -> None:
     text = protocol_page(own)
     section = text[text.index(f'id="request-{quote("ask ")}') :]

@@ -13,7 +13,7 @@ from tidegate.documents.examples import Examples, room_name
 from tidegate.documents.fields import Fields
 from tidegate.documents.html import Markup, anchor, element, joined, link, prose
 from tidegate.documents.openapi import openapi
-from tidegate.documents.sections import Group, access, description, example, keys, rules
+from tidegate.documents.sections import Group, access, description, example, filters, keys, rules
 from tidegate.schema import (
     PROTOCOL_VERSION,
     Bundle,
@@ -141,10 +141,9 @@ class _Page:
         yield element("h4", "Rows")
         yield self._fields.table(resource.schema, ("Property", "Type", "Meaning"))
         yield from keys(resource)
-        filters = derive.filter_schema(resource)
         yield element("h4", "Filters")
         yield description(self._schemas.by_key.get("Filters", {}))
-        yield self._fields.table({"properties": filters["properties"], "required": list(filters["properties"])})
+        yield filters(resource, self._fields.type_of)
         sortable = derive.sort_schema(resource)["items"]["properties"]["field"]["enum"]
         yield element("p", "Sorted by: ", joined((element("code", name) for name in sortable), ", "))
         yield example("A row", self._examples.row(resource))

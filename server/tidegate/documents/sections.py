@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tidegate.documents.html import Markup, anchor, code, element, joined, json_block, link, prose, row, table
-from tidegate.schema import Resource, RoomType
+from tidegate.schema import Resource, RoomType, filtering
 
 
 class Group:
@@ -78,6 +78,16 @@ def keys(resource: Resource) -> Iterable[Markup]:
         there = link(f"{target}.{prop}", f"#{anchor('resource', target)}")
         said.append(joined((element("code", name), " refers to ", there)))
     yield element("p", joined(said, " · "))
+
+
+def filters(resource: Resource, type_of: Callable[[Any], Markup]) -> Markup:
+    """What each property is compared with, and how."""
+    rows = []
+    for prop in filtering.filterable(resource):
+        value = type_of(filtering.value_schema(prop)) if filtering.family(prop) != "nothing" else Markup()
+        operators = joined((element("code", name) for name in filtering.operators(prop)), " ")
+        rows.append(row(element("code", prop.name), value, operators))
+    return table(("Property", "Value", "Operators"), rows) if rows else Markup()
 
 
 def rules(room: RoomType) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import RESOURCES, Foreign
-from tests.store.test_feed import Heard
+from tests.store.heard import Heard
 from tidegate.core.ports import Change, ReadQuery, Row, WriteOrder
 from tidegate.store import SqliteStore
 

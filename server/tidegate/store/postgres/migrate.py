@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import peewee
 import psycopg
-from playhouse.migrations import MigrationError, Runner
+from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
@@ -25,10 +25,8 @@ from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, S
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
 from tidegate.store.postgres.differences import Statement, log_steps, table_steps
 from tidegate.store.postgres.place import place
+from tidegate.store.postgres.written import Written
 from tidegate.store.rebuild import Progress
-
-HISTORY = "tidegate_migration"
-"""Which migrations written by hand were applied."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -40,7 +38,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
     """What `apply` would do, in order, as far as it can be seen before the first step. Raises StoreError."""
-    with _transaction(url) as (database, connection):
+    with _transaction(url, keep=False) as (database, connection):
         return [step.name for step in _steps(database, connection, resources, folder)]
 
 
@@ -58,11 +56,9 @@ def apply(
     """Bring the database up to date, in one transaction; returns what was done. No table is copied, so that there is
     no progress to tell. Raises StoreError.
     """
-    with _transaction(url) as (database, connection):
+    with _transaction(url, keep=True) as (database, connection):
         connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        done = _take_all(lambda: _steps(database, connection, resources, folder))
-        connection.execute("COMMIT")
-    return done
+        return _take_all(lambda: _steps(database, connection, resources, folder))
 
 
 def down(
@@ -75,16 +71,14 @@ def down(
 
     One transaction, as with `apply`. Raises StoreError.
     """
-    with _transaction(url) as (database, connection):
+    with _transaction(url, keep=True) as (database, connection):
         connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        runner = None if folder is None else Runner(database, str(folder), table_name=HISTORY)
-        applied = [] if runner is None else [item.name for item in runner.status() if item.applied]
-        if runner is None or not applied:
-            raise StoreError("no written migration was applied: there is none to take back")
-        back = Step(f"take migration {applied[-1]} back", lambda: _run_written(connection, runner.down, applied[-1]))
-        done = _take(back) + _take_all(lambda: _steps(database, connection, resources, None))
-        connection.execute("COMMIT")
-    return done
+        written = Written(database, connection, folder)
+        name = written.last()
+        if name is None:
+            raise StoreError("there is no written migration to take back")
+        back = Step(f"take migration {name} back", lambda: _run_written(connection, written.down, name))
+        return _take(back) + _take_all(lambda: _steps(database, connection, resources, None))
 
 
 def _take_all(steps: Callable[[], list[Step]]) -> list[str]:
@@ -117,8 +111,8 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
 
 
 @contextmanager
-def _transaction(url: str) -> Iterator[tuple[peewee.PostgresqlDatabase, Connection]]:
-    """The database for peewee's migrations, and the same connection for ours; what is not committed is rolled back."""
+def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDatabase, Connection]]:
+    """The database for peewee's migrations, and the same connection for ours; `keep`: commit at the end."""
     name = shown(url)
     database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, autoconnect=False)
     try:
@@ -131,9 +125,12 @@ def _transaction(url: str) -> Iterator[tuple[peewee.PostgresqlDatabase, Connecti
         connection.execute(
             "SELECT " + ", ".join(f"set_config('{key}', '{value}', false)" for key, value in SETTINGS.items())
         )
-        connection.execute("BEGIN")
-        yield database, connection
-    except psycopg.Error as error:
+        # peewee's own, so that what a written migration begins and ends is within it.
+        with database.atomic() as transaction:
+            yield database, connection
+            if not keep:
+                transaction.rollback()
+    except (psycopg.Error, peewee.PeeweeException) as error:
         raise StoreError(f"database {name}: {str(error).strip()}") from error
     finally:
         database.close()
@@ -184,18 +181,18 @@ def _written(
     database: peewee.PostgresqlDatabase, connection: Connection, resources: Mapping[str, Resource], folder: Path | None
 ) -> list[Step]:
     """The next migration written by hand."""
-    if folder is None or not folder.is_dir():
-        return []
-    runner = Runner(database, str(folder), table_name=HISTORY)
-    applied = runner.applied()
-    pending = [migration.name for migration in runner.migrations() if migration.name not in applied]
+    written = Written(database, connection, folder)
+    pending = written.pending()
     if not pending:
         return []
     name = pending[0]
-    if not {resource.table for resource in resources.values()} & set(database.get_tables()):
+    there = {
+        name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    }
+    if not {resource.table for resource in resources.values()} & there:
         # New tables are made as the schema has them now, which is where these migrations lead.
-        return [Step(f"skip migration {name}", lambda: runner.fake(name))]
-    return [Step(f"run migration {name}", lambda: _run_written(connection, runner.up, name))]
+        return [Step(f"skip migration {name}", lambda: written.skip(name))]
+    return [Step(f"run migration {name}", lambda: _run_written(connection, written.up, name))]
 
 
 def _run_written(connection: Connection, run: Callable[[str], object], name: str) -> None:

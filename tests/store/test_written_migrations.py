@@ -158,6 +158,16 @@ def test_a_migration_for_one_table_says_nothing_of_another(migrated: str, path: 
     assert contents(path) == before
 
 
+def test_a_column_that_it_left_as_it_was_is_still_refused(migrated: str, path: Path, folder: Path) -> None:
+    """It wrote to the table, but SQLite would turn the values of this column into others."""
+    resources = changed(change("boats", "weight", type="string"))
+    write(folder, "0001_boats", "UPDATE boats SET weight = 1.5, tags = '[]'")
+    before = contents(path)
+    with pytest.raises(StoreError, match=r"boats\.weight is a REAL and the schema wants a string: converting it needs"):
+        apply(migrated, resources, folder)
+    assert contents(path) == before
+
+
 def test_a_table_may_get_another_name_and_stays_tidegates_own(migrated: str, path: Path, folder: Path) -> None:
     resources = changed(annotated("people", "table", "persons"))
     write(folder, "0001_persons", "ALTER TABLE people RENAME TO persons")

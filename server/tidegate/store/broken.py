@@ -81,8 +81,7 @@ def rules_of(columns: Mapping[str, Column], before: Mapping[str, Column]) -> lis
 def uniqueness(table: str, columns: tuple[str, ...]) -> Rule:
     """Rows that share what an index is about to hold unique; NULLs are never equal."""
     names = ", ".join(map(quoted, columns))
-    full = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
-    shared = f"SELECT {names} FROM {quoted(table)} WHERE {full} GROUP BY {names} HAVING count(*) > 1"
+    shared = f"SELECT {names} FROM {quoted(table)} GROUP BY {names} HAVING count(*) > 1"
     return Rule(f"({', '.join(columns)}) is not unique", f"({names}) IN ({shared})")
 
 

@@ -28,7 +28,7 @@ class Made(msgspec.Struct, frozen=True):
     indexes: dict[str, tuple[tuple[str, ...], bool]]
     """By name: the columns, and whether they are unique. Those of others are not among them."""
     sql: str
-    """The definition that SQLite had then; "" when a written migration changed it."""
+    """The definition that SQLite had then; "" when a written migration left it in a shape of its own."""
 
 
 def read_all(database: APSWDatabase) -> dict[str, Made]:
@@ -63,32 +63,24 @@ def index_names(database: APSWDatabase, table: str) -> set[str]:
 def converted(
     database: APSWDatabase, resource: Resource, wanted: dict[str, Column], before: Made | None, others: dict[str, Made]
 ) -> Made:
-    """How the table is made after a written migration wrote to it: what it holds counts as what the schema wants, as
-    far as SQLite keeps both alike. `before`: its entry until then; `others`: all entries, whose indexes it may have.
+    """How the table is made after a written migration wrote to it: what it holds counts as what the schema wants.
+
+    `before`: its entry until then; `others`: all entries, one of which has its indexes if it had another name.
     """
-    now = definition(database, resource.table)
-    changed = before is None or before.sql != now
     found = database.execute_sql(f"PRAGMA table_info({quoted(resource.table)})").fetchall()
+    known = {} if before is None else before.columns
     names = index_names(database, resource.table)
     return Made(
-        key=tuple(name for *_, at, name in sorted((pk, name) for _, name, *_, pk in found) if at),
+        key=tuple(name for at, name in sorted((pk, name) for _, name, *_, pk in found) if at),
         columns={
-            name: _converted(
-                declared, wanted.get(name), None if changed or before is None else before.columns.get(name)
+            name: msgspec.structs.replace(
+                known.get(name, Column("", null=True)), type=wanted[name].type if name in wanted else ""
             )
-            for _, name, declared, *_ in found
+            for _, name, *_ in found
         },
         indexes={name: index for made in others.values() for name, index in made.indexes.items() if name in names},
-        sql="" if changed or before is None else before.sql,
+        sql="" if before is None else before.sql,
     )
-
-
-def _converted(declared: str, wanted: Column | None, before: Column | None) -> Column:
-    alike = wanted is not None and affinity(declared) == wanted.storage
-    kind = wanted.type if wanted is not None and alike else None
-    if before is not None:
-        return msgspec.structs.replace(before, type=kind or before.type)
-    return Column(kind or declared or "of no type", null=True)
 
 
 def affinity(declared: Any) -> str:

@@ -22,8 +22,8 @@ from tidegate.store.tables import Column, columns, create_table_sql
 
 CHUNK = 10_000
 """Rows copied in one statement; between two of them it is told how far the copy is."""
-FIRST, LAST = -(2**63), 2**63 - 1
-"""The row numbers that SQLite has."""
+FIRST = -(2**63)
+"""The lowest number that a row can have."""
 
 Progress = Callable[[str, int, int], object]
 """Told a table, how many of its rows were copied, and how many there are."""
@@ -118,7 +118,7 @@ def _copy(database: APSWDatabase, resource: Resource, new: str, progress: Progre
             raise StoreError(f"the migration failed and nothing was changed: {total - copied} rows were not copied")
         copied += more
         (last,) = database.execute_sql(f"SELECT max({quoted(number)}) FROM {quoted(new)}").fetchone()
-        start = min(last + 1, LAST)
+        start = last + 1
         progress(resource.table, copied, total)
 
 

@@ -56,7 +56,13 @@ async def test_rows_come_in_and_leave_as_they_meet_the_filter(gateway: GatewayPr
         assert reply["mode"] == "live"
         row = await task(writer, user, "The HULL", priority=2)
         await task(writer, user, "The hull, some day", priority=5)
-        for changes in ({"title": "It", "tags": ["hull"]}, {"priority": 3}, {"priority": 1}, {"tags": []}):
+        steps: list[dict[str, Any]] = [
+            {"title": "It", "tags": ["hull"]},
+            {"priority": 3},
+            {"priority": 1},
+            {"tags": []},
+        ]
+        for changes in steps:
             await writer.ask({"type": "update", "resource": "tasks", "id": row["id"], "data": changes})
         key = {"id": row["id"]}
         assert await updates(reader, 4) == [

@@ -237,7 +237,7 @@ async def test_an_unmigrated_database_is_refused_with_the_command_to_type(url: s
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("postgresql://localhost/app", "keeps its rows in SQLite"),
+        ("mysql://localhost/app", "or postgresql://"),
         ("mysql://localhost/app", "is not sqlite:///relative.db"),
         ("sqlite:///", "is not sqlite:///relative.db"),
         ("sqlite:////nonexistent/folder/app.db", "there is no folder /nonexistent/folder"),

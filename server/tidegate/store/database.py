@@ -27,10 +27,8 @@ PRAGMAS = {
 
 def sqlite_path(url: str) -> Path:
     """The file of `sqlite:///relative.db` or `sqlite:////absolute.db`. Raises StoreError for any other URL."""
-    if url.startswith(("postgresql://", "postgres://")):
-        raise StoreError("this release keeps its rows in SQLite: use sqlite:///relative.db or sqlite:////absolute.db")
     if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
-        raise StoreError(f"database: {url!r} is not sqlite:///relative.db or sqlite:////absolute.db")
+        raise StoreError(f"database: {url!r} is not sqlite:///relative.db, sqlite:////absolute.db or postgresql://...")
     return Path(url.removeprefix("sqlite:///"))
 
 

@@ -154,6 +154,27 @@ async def test_a_restored_database_has_a_new_epoch(server: PostgresServer, url: 
     await copy.close()
 
 
+async def test_a_database_that_was_replaced_under_a_gateway_is_not_followed(
+    store: PostgresStore, server: PostgresServer, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Positions of its log would mean other changes."""
+    heard = Heard()
+    store.listen(heard.deliver)
+    await store.write(create({"code": "a"}))
+    await heard.until(1)
+    other = server.url(server.database())
+    migrate.apply(other, RESOURCES)
+    with psycopg.connect(other) as foreign:
+        foreign.execute("INSERT INTO boats (code, name) VALUES ('b', 'b'), ('c', 'c')")
+    server.stop()
+    await until(lambda: not store.healthy)
+    store._feed._url = other
+    server.start()
+    await until(lambda: "restart the gateway" in caplog.text)
+    assert not store.healthy
+    assert len(heard.changes) == 1
+
+
 async def test_a_database_that_cannot_be_reached_is_told_without_its_password(server: PostgresServer) -> None:
     with pytest.raises(StoreError) as caught:
         await PostgresStore.open(f"postgresql://ada:sesame@127.0.0.1:{server.port}/nowhere", RESOURCES)

@@ -235,6 +235,16 @@ def test_written_migrations_run_once_in_the_same_transaction(
     assert "run migration 0002_broken" in refused(migrated, resources, tmp_path)
 
 
+def test_tables_may_be_in_a_schema_of_their_own(postgres: PostgresServer) -> None:
+    url = postgres.url(postgres.database())
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA app")
+        migrate.apply(f"{url}?options=-csearch_path%3Dapp", RESOURCES)
+        migrate.check(f"{url}?options=-csearch_path%3Dapp", RESOURCES)
+        connection.execute("INSERT INTO app.boats (code) VALUES ('a')")
+        assert connection.execute("SELECT resource, action FROM _tidegate.log").fetchall() == [("boats", "create")]
+
+
 def test_a_database_that_is_not_utf_8_is_refused(postgres: PostgresServer) -> None:
     postgres.execute(
         psycopg.sql.SQL("CREATE DATABASE latin ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")

@@ -49,6 +49,7 @@ SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET enable_seqs
 NUMBER_BODY = f"""DECLARE
   entries bigint;
   now_ms bigint;
+  place tid;
 BEGIN
   SELECT count(*) INTO entries FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL;
   IF entries > 0 THEN
@@ -68,11 +69,11 @@ BEGIN
         WINDOW images AS (PARTITION BY l.resource, l.key ORDER BY l.id)) entry
       WHERE number > 1 AND image IS DISTINCT FROM before;
     END IF;
-    UPDATE {LOG} entry SET seq = numbered.seq, time = now_ms, origin = NEW.origin, actor = NEW.actor
-    FROM (
-      SELECT id, nextval('{SEQ}') AS seq
-      FROM (SELECT id FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL ORDER BY id) ordered) numbered
-    WHERE entry.xact = NEW.xact AND entry.seq IS NULL AND entry.id = numbered.id;
+    -- One by one: a join that was planned for few entries takes hours for many.
+    FOR place IN SELECT ctid FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL ORDER BY id LOOP
+      UPDATE {LOG} SET seq = nextval('{SEQ}'), time = now_ms, origin = NEW.origin, actor = NEW.actor
+      WHERE ctid = place;
+    END LOOP;
   END IF;
   -- Whatever else this transaction still writes notes it again.
   DELETE FROM {COMMITS} WHERE xact = NEW.xact;

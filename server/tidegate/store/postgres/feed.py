@@ -25,6 +25,7 @@ import psycopg
 from tidegate.core.ports import Change
 from tidegate.store.postgres.changelog import META, SCHEMA
 from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
+from tidegate.store.postgres.place import place
 from tidegate.store.postgres.reader import CHANGES, PRUNED_TO, Reader
 
 log = logging.getLogger("tidegate.feed")
@@ -43,12 +44,19 @@ class Feed:
     """Owns its thread and its connection from `start` to `close`."""
 
     def __init__(
-        self, url: str, epoch: str, resources: Iterable[str], reader: Reader, loop: asyncio.AbstractEventLoop
+        self,
+        url: str,
+        log_of: tuple[str, str],
+        resources: Iterable[str],
+        reader: Reader,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        """`log_of`: the place of the database and its log's epoch, which no other log has."""
         self.healthy = True
         """Whether the database answered when it was last asked."""
+        self._trouble = ""
         self._url = url
-        self._epoch = epoch
+        self._log_of = log_of
         self._resources = tuple(resources)
         self._reader = reader
         self._loop = loop
@@ -92,9 +100,10 @@ class Feed:
                 with connect(self._url) as connection:
                     self._follow(connection)
             except psycopg.Error as error:
-                if self.healthy:
-                    log.warning("the database does not answer: %s", str(error).strip())
                 self.healthy = False
+                if str(error) != self._trouble:  # not four times a second
+                    self._trouble = str(error)
+                    log.warning("the database cannot be read: %s", self._trouble.strip())
                 self._wait([], RECONNECT_S)
             except Exception:  # the boundary of the thread, without which nobody would hear of changes
                 log.exception("the change log could not be read; it will be tried again")
@@ -106,7 +115,7 @@ class Feed:
         self._resume(connection)
         while not self._ended:
             self._catch_up(connection)
-            self.healthy = True
+            self.healthy, self._trouble = True, ""
             if self._tell:
                 self._tell = False
                 connection.execute(f"NOTIFY {CHANNEL}")  # we hear it too; it costs one look at the log
@@ -115,8 +124,8 @@ class Feed:
     def _resume(self, connection: Connection) -> None:
         """Is it still the log that was read before? Pruned parts of it can be made good, another one cannot."""
         ((pruned_to, epoch),) = connection.execute(STATE).fetchall()
-        if epoch != self._epoch:
-            raise psycopg.OperationalError("the change log has another epoch by now: restart the gateway")
+        if (place(connection), epoch) != self._log_of:
+            raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
         if pruned_to > self._at:
             now = int(time.time() * 1000)
             resets = [Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources]

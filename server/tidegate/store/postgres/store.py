@@ -44,7 +44,7 @@ class PostgresStore:
         self._loop = loop
         self._connections = Connections(url, reading=True)
         self._reader = Reader(self._connections, resources)
-        self._feed = Feed(url, self.epoch, resources, self._reader, loop)
+        self._feed = Feed(url, (meta["place"], self.epoch), resources, self._reader, loop)
         self._writer = Writer(url, resources, loop, self._feed.wake)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
         self._opened_at = int(meta["head"])

@@ -13,8 +13,9 @@ import pytest
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.orders import create, delete, refused, update
+from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
-from tidegate.core.ports import LogPruned, ReadQuery
+from tidegate.core.ports import LogPruned, ReadQuery, WriteOrder
 from tidegate.store.postgres import PostgresStore, connection, feed, retention
 from tidegate.store.retention import KEEP_MS
 
@@ -114,6 +115,22 @@ async def test_what_foreign_programs_put_into_json_does_no_harm(store: PostgresS
     assert rows == [change.new for change in await store.changes(0, 2, 10)]
     assert [row["papers"] for row in rows] == [{"a": 1}, {"a": 1}]
     assert rows[1]["extra"].startswith("[[[")
+
+
+async def test_a_key_that_no_row_can_have_is_not_found(url: str) -> None:
+    store = await PostgresStore.open(url, WITH_VISITS)
+    try:
+        for resource, key in (("boats", {"code": "a\0"}), ("visits", {"id": "no uuid"}), ("people", {"id": 2**70})):
+            assert (await store.read(ReadQuery(resource=resource, keys=(key,)))).rows == []
+            order = WriteOrder(kind="delete", resource=resource, keys=(key,))
+            assert await refused(store, order) == ("not_found", "/id", None)
+        assert await refused(store, create({"code": "a\0"})) == ("invalid_data", "/data", "check")
+        (row,) = (await store.write(create({"at": "2026-01-31T12:00:00.000000Z"}, resource="visits"))).rows
+        read = await store.read(ReadQuery(resource="visits", keys=({"id": row["id"]},)))
+        assert read.rows == [row]
+        assert len(row["id"]) == 36
+    finally:
+        await store.close()
 
 
 async def test_an_old_log_is_pruned_and_says_how_far(

@@ -21,7 +21,7 @@ from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.conditions import ALIAS, POSTGRES
 from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.connections import Connections
-from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image, to_column
+from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
 
 T = TypeVar("T")
 
@@ -126,10 +126,8 @@ def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
 
 
 def key_is(resource: Resource, key: Key) -> Condition:
-    parts = [
-        Condition(f"{ALIAS}.{quoted(name)} = {MARK}", [to_column(resource.properties[name], key[name])])
-        for name in resource.key
-    ]
+    """The row with this key. One that no row can have (text with NUL, no uuid) finds none."""
+    parts = [POSTGRES.one_of(resource.properties[name], (key[name],)) for name in resource.key]
     return Condition(
         f"({' AND '.join(part.sql for part in parts)})", [value for part in parts for value in part.values]
     )

@@ -128,6 +128,9 @@ def test_the_bridge_speaks_http(post: Post) -> None:
     assert post("/message/ChatMessage", {"type": "message", "room": "lobby", "data": 1})[1]["pointer"] == "/room"
     assert post("/join/AnyMessage", {"type": "join", "room": "chat-1"})[0] == 400
     assert post("/join/AnyMessage", {"type": "join", "room": "lobby", "info": {"a": "\0"}})[0] == 409
+    assert post("/ping", {"type": "ping", "ref": "\ud800"})[0] == 400
+    assert post("/message/AnyMessage", {"type": "message", "room": "lobby", "data": "x" * 70_000})[0] == 409
+    assert post("/authenticate", {"type": "authenticate", "token": "\U0010fffd" * 8192})[0] == 401
     assert post("/ping", {"type": "ping"}, method="GET")[0] == 405
     assert post("/ping", {"type": "ping"}, kind="text/plain")[0] == 415
     assert post("/nowhere", {})[0] == 404

@@ -25,8 +25,7 @@ STATUS = {
     "unauthenticated": 401,
     "forbidden": 403,
     **dict.fromkeys(("not_found", "unknown_room", "unknown_resource"), 404),
-    **dict.fromkeys(("not_joined", "conflict", "limit_reached"), 409),
-    "too_large": 413,
+    **dict.fromkeys(("not_joined", "conflict", "limit_reached", "too_large"), 409),
     "rate_limited": 429,
     "internal": 500,
     "unavailable": 503,
@@ -41,7 +40,6 @@ REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
-    413: "Content Too Large",
     415: "Unsupported Media Type",
     429: "Too Many Requests",
     500: "Internal Server Error",
@@ -94,7 +92,10 @@ class Bridge:
                 return 400, {}, elsewhere
             if own_ref:
                 self._refs += 1
-                body = json.dumps({**message, "ref": f"bridge-{self._refs}"}).encode()
+                message = {**message, "ref": f"bridge-{self._refs}"}
+            body = _bytes(message)
+        if len(body) > self._line.welcome["limits"]["max_message"]:
+            return STATUS["too_large"], {}, _refusal("too_large", "longer than `welcome.limits.max_message`")
         exchange = self._line.exchange(body)
         if exchange.closed is not None:
             return 502, {}, _refusal("internal", f"the connection ended: {exchange.closed}"[:200])
@@ -119,6 +120,14 @@ def _status(reply: Message) -> int:
         return 200
     general = reply["code"] in {"invalid_message", "invalid_data"} and "keyword" not in reply
     return 409 if general else STATUS.get(reply["code"], 400)
+
+
+def _bytes(message: Message) -> bytes:
+    """As short as JSON can be; what is no text, such as half a surrogate pair, is only possible as an escape."""
+    try:
+        return json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(message).encode()
 
 
 def _read(body: bytes) -> Any:

@@ -25,6 +25,8 @@ from tidegate.schema import Schemas
 Tell = Callable[[str], None]
 CAMPAIGN, STOCK, JOURNEYS = 0.5, 0.3, 0.2
 """How the time is dealt out."""
+LONGEST = 4000
+"""Characters of a message that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,14 @@ class Report:
     def _told(self) -> list[str]:
         told: list[str] = []
         for violation in self.campaign.violations:
-            told += ["VIOLATION", f"  > {violation.payload.decode(errors='replace')}"]
+            told += ["VIOLATION", f"  > {_cut(violation.payload.decode(errors='replace'))}"]
             told += [f"  {fault}" for fault in violation.faults]
         for failure in sorted(self.failures, key=lambda item: len(item.body))[:3]:
-            told += [f"VIOLATION of {failure.check}", f"  > {failure.address} {failure.body}", f"  {failure.text}"]
+            told += [
+                f"VIOLATION of {failure.check}",
+                f"  > {failure.address} {_cut(failure.body)}",
+                f"  {_cut(failure.text)}",
+            ]
         return [*told, *(f"ERROR {error}" for error in dict.fromkeys(self.errors))]
 
 
@@ -109,6 +115,10 @@ def bridged(line: Line, schemas: Schemas) -> Bridge:
     operations = exact_operations(schemas)
     document = openapi(schemas, existing_keys(line, schemas), lambda item: links(item, operations, schemas))
     return Bridge(line, schemas, document)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,} characters)"
 
 
 def serve(folder: Path | None, schemas: Schemas, handlers: str | None, port: int) -> None:

@@ -108,7 +108,7 @@ def _post(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], li
         "responses": {
             **({"200": {**_response("It is done.", _reply(answer)), "links": following}} if answer else nothing),
             **{str(status): {"$ref": "#/components/responses/Refused"} for status in (400, 401, 403, 404, 405, 409)},
-            **{str(status): {"$ref": "#/components/responses/Refused"} for status in (413, 415, 429)},
+            **{str(status): {"$ref": "#/components/responses/Refused"} for status in (415, 429)},
         },
     }
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from tidegate.config import ConfigError
 
 if TYPE_CHECKING:
     from tidegate.schema import Schemas
+
+PROGRESS_S = 5.0
 
 EPILOG = """\
 examples:
@@ -137,7 +140,7 @@ def run_contract(args: argparse.Namespace) -> int:
         if args.bridge is not None:
             contract_check.serve(folder, schemas, settings.handlers, args.bridge)
             return 0
-        report = contract_check.run(folder, schemas, settings.handlers, args.budget, start, _tell)
+        report = contract_check.run(folder, schemas, settings.handlers, args.budget, start, _Progress())
     except NotStarted as error:
         raise ConfigError(f"the gateway to check did not start:\n{error}") from None
     print("\n".join(report.lines()))
@@ -146,8 +149,18 @@ def run_contract(args: argparse.Namespace) -> int:
     return 0 if report.sound else 1
 
 
-def _tell(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
+class _Progress:
+    """Says how far it is, of each thing every few seconds at most."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    def __call__(self, text: str) -> None:
+        about = text.rpartition(":")[0]
+        now = time.monotonic()
+        if now - self._said.get(about, -PROGRESS_S) >= PROGRESS_S:
+            self._said[about] = now
+            print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _folder(args: argparse.Namespace) -> Path:

@@ -36,6 +36,7 @@ def everything(schemas: Schemas) -> None:
     change("people", "name", maxLength=30)(schemas)
     schemas["people"]["x-resource"]["unique"] = [["name"]]
     schemas["people"]["properties"]["nick"] = {"type": "string", "default": ""}
+    schemas["berths"]["properties"]["length"] = {"type": "number"}
     schemas["ports"] = {**PEOPLE, "title": "Port"}
 
 
@@ -144,7 +145,8 @@ def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder:
         "UPDATE tidegate_meta",
         "DROP INDEX",
         'CREATE TABLE "ports"',
-        "ALTER TABLE",
+        'ALTER TABLE "berths" ADD COLUMN',
+        'ALTER TABLE "tidegate_new_people" RENAME',
         'UPDATE "boats"',
         'CREATE TABLE "tidegate_new_boats"',
         'INSERT INTO "tidegate_new_people"',

@@ -13,7 +13,7 @@ import pytest
 from tests.store.application import RESOURCES, Foreign, told
 from tests.store.program import connect
 from tests.store.versions import Schemas, annotated, change, changed, contents, required, rows, surrounded, with_rows
-from tidegate.store import SqliteStore, Unmigrated, rebuild
+from tidegate.store import SqliteStore, StoreError, Unmigrated, rebuild
 from tidegate.store.migrate import apply, check, planned
 
 OWN = ("boats", "berths", "people")
@@ -102,7 +102,7 @@ CHANGES: dict[str, tuple[Callable[[Schemas], None], str, str, str]] = {
             schemas["berths"]["properties"].update(person={"type": "integer"})
             or schemas["berths"]["x-resource"]["references"].update(number="people.id")
         ),
-        "add column berths.person: the schema has a new property",
+        "rebuild table berths: number: reference none -> people.id; person: new (2 rows are copied)",
         "INSERT INTO berths (harbour, number) VALUES ('West', 2)",
         "INSERT INTO berths (harbour, number) VALUES ('West', 3)",
     ),
@@ -283,3 +283,35 @@ def test_what_the_planner_knows_of_a_table_is_measured_again(full: str, path: Pa
     before = rows(path, "sqlite_stat1")
     apply(full, changed(change("boats", "name", default="x")))
     assert {row[:4] for row in rows(path, "sqlite_stat1")} == {row[:4] for row in before}
+
+
+def test_new_columns_come_with_the_rebuild(full: str, path: Path) -> None:
+    def edit(schemas: Schemas) -> None:
+        change("boats", "name", maxLength=9)(schemas)
+        schemas["boats"]["properties"]["masts"] = {"type": "integer", "default": 2}
+        schemas["boats"]["properties"]["crew"] = {"type": "integer"}
+
+    resources = changed(edit)
+    done = apply(full, resources)
+    assert [step for step in done if "trigger" not in step] == ["rebuild table boats"]
+    check(full, resources)
+    program = connect(path)
+    assert program.execute("SELECT code, weight, masts, crew FROM boats").fetchall() == [
+        ("a", 2.0, 2, None),
+        ("c", 3.0, 2, None),
+    ]
+    program.close()
+
+
+def test_a_new_column_that_rows_cannot_have_stops_the_rebuild(full: str, path: Path) -> None:
+    def edit(schemas: Schemas) -> None:
+        change("boats", "name", maxLength=9)(schemas)
+        schemas["boats"]["properties"]["masts"] = {"type": "integer"}
+        schemas["boats"]["required"] += ["masts"]
+
+    before = contents(path)
+    with pytest.raises(StoreError, match=r"nothing was changed: the column boats\.masts cannot be added to rows"):
+        apply(full, changed(edit))
+    assert contents(path) == before
+    with_rows(path, "DELETE FROM boats WHERE code <> 'a'", "DELETE FROM berths WHERE 0", "DELETE FROM boats")
+    apply(full, changed(edit))

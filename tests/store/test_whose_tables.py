@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.application import RESOURCES, SCHEMAS
 from tests.store.program import connect
-from tests.store.versions import change, changed, contents, rows, surrounded, with_rows
+from tests.store.versions import Schemas, annotated, change, changed, contents, rows, surrounded, with_rows
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 from tidegate.store import Unmigrated, migrate
@@ -55,6 +55,38 @@ def test_what_another_program_did_to_a_table_is_seen_and_undone(full: str, path:
     program = connect(path)
     assert program.execute(sql).fetchone() == (made,)
     program.close()
+
+
+def test_what_another_program_did_is_seen_beside_a_new_column_too(full: str, path: Path) -> None:
+    program = connect(path)
+    program.execute("PRAGMA writable_schema = on")
+    program.execute("UPDATE sqlite_master SET sql = replace(sql, '''taken''', '''held''') WHERE name = 'berths'")
+    program.close()
+
+    def longer(schemas: Schemas) -> None:
+        schemas["berths"]["properties"]["length"] = {"type": "number"}
+
+    assert apply(full, changed(longer))[0] == "rebuild table berths"
+    with_rows(path, "UPDATE berths SET state = 'taken'")
+
+
+def test_an_index_that_was_added_later_is_tidegates_own_too(full: str, path: Path) -> None:
+    """Theirs on another column is not."""
+    with_rows(path, "CREATE INDEX theirs ON boats (weight)")
+    resources = changed(annotated("boats", "indexes", [["weight", "code"]]))
+    assert {"drop index boats_harbour", "add index boats (weight, code)"} <= set(apply(full, resources))
+    assert "drop index boats_weight_code" in apply(full, RESOURCES)
+    names = {row[1] for row in contents(path) if row[0] == "index"}
+    assert "theirs" in names
+    assert "boats_weight_code" not in names
+
+
+def test_a_table_that_another_program_dropped_is_forgotten_with_its_resource(full: str, path: Path) -> None:
+    with_rows(path, "DROP VIEW their_view", "DROP TABLE people")
+    resources = changed(lambda schemas: schemas.pop("people"))
+    check(full, resources)
+    assert apply(full, resources) == ["forget table people"]
+    assert apply(full, RESOURCES)[0] == "create table people"
 
 
 def test_tables_that_read_as_tidegate_makes_them_are_its_own(full: str, path: Path) -> None:

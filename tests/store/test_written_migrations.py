@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, told
 from tests.store.program import connect
-from tests.store.versions import annotated, change, changed, contents, rows, with_rows
+from tests.store.versions import Schemas, annotated, change, changed, contents, rows, with_property, with_rows
 from tidegate.store import StoreError
 from tidegate.store.migrate import apply, check, down, plan
 from tidegate.store.written import new
@@ -100,8 +100,14 @@ def test_written_migrations_are_not_for_new_tables(tmp_path: Path, folder: Path)
             "UPDATE boats SET weight = printf('%.1f', old); ALTER TABLE boats DROP COLUMN old",
             "2.5",
         ),
+        (
+            "weight",
+            {"type": "string"},
+            "ALTER TABLE boats DROP COLUMN weight; ALTER TABLE boats ADD COLUMN weight TEXT",
+            None,
+        ),
     ],
-    ids=["array to string", "boolean to integer", "other values of an enum", "number to string"],
+    ids=["array to string", "boolean to integer", "other values of an enum", "number to string", "nothing kept"],
 )
 def test_it_converts_values_and_the_rules_follow(
     migrated: str, path: Path, folder: Path, prop: str, schema: dict[str, object], sql: str, expected: object
@@ -128,6 +134,25 @@ def test_a_conversion_that_leaves_a_row_out_is_refused(migrated: str, path: Path
     with pytest.raises(StoreError, match=r'1 row of boats: sign is none of \[10, 20\], for example {"code": "b"}'):
         apply(migrated, resources, folder)
     assert contents(path) == before
+
+
+def test_a_conversion_is_looked_at_beside_a_new_column_too(migrated: str, path: Path, folder: Path) -> None:
+    write(folder, "0001_convert", "UPDATE boats SET sign = 'x'")
+    before = contents(path)
+    with pytest.raises(StoreError, match=r'1 row of boats: sign is no integer, for example {"code": "a"}'):
+        apply(migrated, with_property("masts", {"type": "integer"}), folder)
+    assert contents(path) == before
+
+
+def test_values_may_be_converted_beside_a_new_column(migrated: str, path: Path, folder: Path) -> None:
+    def edit(schemas: Schemas) -> None:
+        change("boats", "sign", enum=[10, 20])(schemas)
+        schemas["boats"]["properties"]["masts"] = {"type": "integer"}
+
+    apply(migrated, changed(change("boats", "sign", enum=[1, 2])))
+    write(folder, "0001_convert", "UPDATE boats SET sign = sign * 10")
+    assert apply(migrated, changed(edit), folder)[:2] == ["run migration 0001_convert", "rebuild table boats"]
+    check(migrated, changed(edit))
 
 
 def test_values_that_break_a_rule_which_stays_are_refused(migrated: str, path: Path, folder: Path) -> None:

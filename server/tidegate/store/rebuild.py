@@ -40,8 +40,14 @@ def rebuild(
     """Make the table what the schema wants. Raises StoreError where rows do not fit; `advice` says what to type."""
     table, wanted = resource.table, columns(resource, resources)
     known = made.columns if made.sql == definition(database, table) else {}
-    _fill(database, resource, wanted, known, advice)
-    check_rows(database, resource, rules_of(wanted, known), advice)
+    there = [name for _, name, *_ in database.execute_sql(f"PRAGMA table_info({quoted(table)})").fetchall()]
+    kept = {name: column for name, column in wanted.items() if name in there}
+    _fill(database, resource, kept, known, advice)
+    check_rows(database, resource, rules_of(kept, known), advice)
+    (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(table)}").fetchone()
+    for name in wanted.keys() - kept.keys() if total else ():
+        if not (wanted[name].null or resource.properties[name].has_default):
+            raise not_addable(table, name, "they would have no value", advice)
 
     around = database.execute_sql(
         "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL "
@@ -51,7 +57,7 @@ def rebuild(
     counted = _sequence(database, table)
     new = replace(resource, table=f"tidegate_new_{table}")
     database.execute_sql(create_table_sql(new, resources, database))
-    _copy(database, resource, new.table, progress)
+    _copy(database, resource, list(kept), new.table, total, progress)
     database.execute_sql(f"DROP TABLE {quoted(table)}")
     database.execute_sql("PRAGMA legacy_alter_table = on")  # else other tables, views and triggers would be rewritten
     database.execute_sql(f"ALTER TABLE {quoted(new.table)} RENAME TO {quoted(table)}")
@@ -63,6 +69,14 @@ def rebuild(
     if definition(database, "sqlite_stat1") is not None:  # what somebody measured for the planner went with the table
         database.execute_sql(f"ANALYZE {quoted(table)}")
     remember(database, table, Made(resource.key, wanted, made.indexes, definition(database, table) or ""))
+
+
+def not_addable(table: str, column: str, why: str, advice: str) -> StoreError:
+    """A new column that the rows that are there cannot have."""
+    return StoreError(
+        f"the migration failed and nothing was changed: the column {table}.{column} cannot be added to rows that are "
+        f"there ({why}): the property needs a default, or a migration written by hand; {advice}"
+    )
 
 
 def _fill(
@@ -101,11 +115,12 @@ def _fits(database: APSWDatabase, name: str, column: Column, before: Column | No
     return bool(fits)
 
 
-def _copy(database: APSWDatabase, resource: Resource, new: str, progress: Progress) -> None:
+def _copy(
+    database: APSWDatabase, resource: Resource, kept: list[str], new: str, total: int, progress: Progress
+) -> None:
     """Copy all rows, in the order of their numbers, which they keep."""
-    (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(resource.table)}").fetchone()
     number = _row_number(resource)
-    names = ", ".join([*([] if number in resource.properties else [number]), *map(quoted, resource.properties)])
+    names = ", ".join([*([] if number in resource.properties else [number]), *map(quoted, kept)])
     copied, start = 0, FIRST
     while copied < total:
         database.execute_sql(

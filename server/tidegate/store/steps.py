@@ -23,7 +23,7 @@ from tidegate.store.database import quoted
 from tidegate.store.difference import Refusal, differences, dropped, generated, refusals, to_write
 from tidegate.store.errors import StoreError
 from tidegate.store.made import Made, definition, forget, index_names, read_all, remember
-from tidegate.store.rebuild import Progress, rebuild
+from tidegate.store.rebuild import Progress, not_addable, rebuild
 from tidegate.store.tables import columns, create_table_sql, indexes, models
 
 
@@ -175,6 +175,8 @@ class Tables:
     def _added_columns(self) -> Iterator[Step]:
         for field in self._diff.add_columns:
             table = field.model._meta.table_name
+            if table in self._made and self._differences(table):
+                continue  # it comes with the rebuild
             yield Step(
                 f"add column {table}.{field.column_name}",
                 "the schema has a new property",
@@ -186,25 +188,23 @@ class Tables:
         """ALTER TABLE ... ADD COLUMN with the column's own constraints, as SQLite allows it."""
         database, name = self._database, field.column_name
         ddl, parameters = database.get_sql_context().sql(field.ddl(database.get_sql_context())).query()
-        before = definition(database, table)
         try:
             database.execute_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {ddl}", parameters)
         except peewee.PeeweeException as error:
-            raise StoreError(
-                f"the migration failed and nothing was changed: the column {table}.{name} cannot be added to rows that "
-                f"are there ({error}): the property needs a default, or a migration written by hand; "
-                f"{to_write(self._folder, f'add_{table}_{name}')}"
-            ) from error
+            advice = to_write(self._folder, f"add_{table}_{name}")
+            raise not_addable(table, name, str(error), advice) from error
         if table in self._made:
             made = self._made[table]
             known = {**made.columns, name: self._wanted[table][name]}
-            sql = definition(database, table) if made.sql == before else made.sql
-            remember(database, table, msgspec.structs.replace(made, columns=known, sql=sql or ""))
+            sql = definition(database, table) or ""
+            remember(database, table, msgspec.structs.replace(made, columns=known, sql=sql))
 
     def _rebuilt(self) -> Iterator[Step]:
         there = set(self._database.get_tables())
         for table in self._of:
             if table in self._made and table in there and (found := self._differences(table)):
+                new = [field.column_name for field in self._diff.add_columns if field.model._meta.table_name == table]
+                found += [f"{name}: new" for name in new]
                 yield Step(
                     f"rebuild table {table}", "; ".join(found), partial(self._rebuild, table), copies=table, moves=True
                 )

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import apsw
-import msgspec
 from playhouse.apsw_ext import APSWDatabase
 from playhouse.migrations import Runner
 
@@ -22,7 +21,7 @@ from tidegate.store.changelog import META
 from tidegate.store.database import quoted
 from tidegate.store.difference import differences, next_file, slugged, to_write
 from tidegate.store.errors import StoreError
-from tidegate.store.made import converted, definition, forget, read_all, remember
+from tidegate.store.made import converted, definition, read_all, remember
 from tidegate.store.tables import columns
 
 HISTORY = "tidegate_migration"
@@ -117,8 +116,6 @@ def run(
     _look_at_others(database, name, (watch.tables & existed) - entries.keys())
 
     now = set(database.get_tables())
-    for table in entries.keys() - now:
-        forget(database, table)
     for resource in resources.values():
         table = resource.table
         if META not in now or table not in now or table in (existed - (watch.tables & entries.keys())):
@@ -126,10 +123,8 @@ def run(
         wanted = columns(resource, resources)
         made = converted(database, resource, wanted, entries.get(table), entries)
         if not differences(made, wanted, definition(database, table)):
-            if made.columns.keys() == wanted.keys():
-                check_rows(database, resource, rules_of(wanted, made.columns), to_write(folder, name))
-            else:  # its rows are looked at when it is rebuilt
-                made = msgspec.structs.replace(made, sql="")
+            there = {column: facts for column, facts in wanted.items() if column in made.columns}
+            check_rows(database, resource, rules_of(there, made.columns), to_write(folder, name))
         remember(database, table, made)
 
 

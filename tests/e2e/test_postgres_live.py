@@ -16,11 +16,12 @@ from tests.support.wire import wire
 
 @pytest.fixture
 def gateway(tmp_path: Path, postgres: PostgresServer) -> Iterator[PostgresGateway]:
-    process = PostgresGateway(tmp_path, postgres, "--dev")
-    process.migrate()
-    process.start()
-    yield process
-    process.stop()
+    with postgres.lent() as url:
+        process = PostgresGateway(tmp_path, url, "--dev")
+        process.migrate()
+        process.start()
+        yield process
+        process.stop()
 
 
 async def test_subscribers_of_a_truncated_table_start_anew(gateway: PostgresGateway) -> None:

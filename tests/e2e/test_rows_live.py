@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.e2e.test_rooms_live import bearer, token
 from tests.support.gateway import GatewayProcess
-from tests.support.postgres import PostgresGateway
+from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import Wire, wire
 
 FOREIGN_S = 0.25
@@ -22,14 +23,16 @@ FOREIGN_S = 0.25
 @pytest.fixture(params=["sqlite", "postgresql"])
 def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
     """A running gateway over the sample application, its tables empty."""
-    if request.param == "sqlite":
-        process = GatewayProcess(tmp_path, "--dev")
-    else:
-        process = PostgresGateway(tmp_path, request.getfixturevalue("postgres"), "--dev")
-    process.migrate()
-    process.start()
-    yield process
-    process.stop()
+    with ExitStack() as until_the_end:
+        if request.param == "sqlite":
+            process = GatewayProcess(tmp_path, "--dev")
+        else:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent()), "--dev")
+        process.migrate()
+        process.start()
+        yield process
+        process.stop()
 
 
 async def create(client: Wire, name: str, **fields: Any) -> dict[str, Any]:

@@ -14,6 +14,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,13 @@ class PostgresServer:
         )
         return name
 
+    @contextmanager
+    def lent(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database, which is gone afterwards: each takes eight megabytes."""
+        name = self.database(template)
+        yield self.url(name)
+        self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
     def execute(self, statement: sql.Composed | sql.SQL) -> None:
         """One statement of the administrator's, outside every test's database."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
@@ -136,11 +145,11 @@ class PostgresServer:
 
 
 class PostgresGateway(GatewayProcess):
-    """One `tidegate serve` over a database of `server`'s."""
+    """One `tidegate serve` over the database at `url`."""
 
-    def __init__(self, folder: Path, server: PostgresServer, *options: str) -> None:
-        self.database_url = server.url(server.database())
-        super().__init__(folder, "--database", self.database_url, *options)
+    def __init__(self, folder: Path, url: str, *options: str) -> None:
+        self.database_url = url
+        super().__init__(folder, "--database", url, *options)
 
     def migrate(self, *options: str) -> None:
         super().migrate("--database", self.database_url, *options)

@@ -52,8 +52,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         program.close()
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    url = server.url(server.database(request.getfixturevalue("postgres_template")))
-    with psycopg.connect(url, autocommit=True) as connection:
+    template = request.getfixturevalue("postgres_template")
+    with server.lent(template) as url, psycopg.connect(url, autocommit=True) as connection:
         yield Database(url, ForeignPostgres(connection))
 
 

@@ -12,8 +12,9 @@ from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
-def url(postgres: PostgresServer, postgres_template: str) -> str:
-    return postgres.url(postgres.database(postgres_template))
+def url(postgres: PostgresServer, postgres_template: str) -> Iterator[str]:
+    with postgres.lent(postgres_template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_stock_checks_and_the_state_machine_find_nothing(bridge: Bridge) -> None
     assert all(checked.checks[name] > 50 for name in wanted | {"not_a_server_error", "status_code_conformance"})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bridge() -> Iterator[Bridge]:
     """The HTTP side of a gateway over the sample application."""
     folder = ROOT / "schema"

@@ -92,11 +92,8 @@ def run(folder: Path | None, schemas: Schemas, handlers: str | None, budget: flo
 
 def run_over(line: Line, schemas: Schemas, handlers: bool, budget: float, start: int, tell: Tell) -> Report:
     """The same over a connection to a gateway that runs already, and whose rows may be written."""
-    own = [name for name, item in schemas.client.items() if not item.protocol]
-    if own and not handlers:
-        tell(f"not tried, for there are no --handlers: {', '.join(own)}")
-        kept = tuple(item for item in schemas.definitions if item.protocol or item.kind != "client")
-        schemas = replace(schemas, definitions=kept)
+    if not handlers:
+        schemas = without_own_messages(schemas, tell)
     campaign = Campaign(schemas, line, Judge(Oracle(schemas), handlers), start).run(
         budget * CAMPAIGN, lambda text: tell(f"WebSocket: {text}")
     )
@@ -108,6 +105,15 @@ def run_over(line: Line, schemas: Schemas, handlers: bool, budget: float, start:
         )
         journeys = stock.run(bridge, budget * JOURNEYS, start, ("stateful",), lambda text: tell(f"journeys: {text}"))
     return Report(campaign, checked, journeys, line.opened)
+
+
+def without_own_messages(schemas: Schemas, tell: Tell) -> Schemas:
+    """`schemas` without the application's own requests: without handlers nobody answers them."""
+    own = [name for name, item in schemas.client.items() if not item.protocol]
+    if own:
+        tell(f"not tried, for there are no --handlers: {', '.join(own)}")
+    kept = (item for item in schemas.definitions if item.kind != "client" or item.message_type not in own)
+    return replace(schemas, definitions=tuple(kept))
 
 
 def bridged(line: Line, schemas: Schemas) -> Bridge:

@@ -115,7 +115,13 @@ class Line:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         # Without pings of its own: their thread would draw random numbers while Hypothesis counts them.
         opening = connect(
-            self._url, compression=None, additional_headers=headers, max_size=None, proxy=None, ping_interval=None
+            self._url,
+            compression=None,
+            additional_headers=headers,
+            max_size=None,
+            proxy=None,
+            ping_interval=None,
+            close_timeout=2,
         )
         self._connection = self._open_ones.enter_context(opening)
         self.welcome = json.loads(self._connection.recv(timeout=DEADLINE_S))

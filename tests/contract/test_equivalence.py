@@ -22,7 +22,7 @@ from tidegate.checks.oracle import Oracle, Verdict
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused, error_message
 
-PAYLOADS = int(os.environ.get("CONTRACT_PAYLOADS", "600"))
+PAYLOADS = int(os.environ.get("CONTRACT_PAYLOADS", "400"))
 SUBJECTS = {"sample": SEEDS, "rich": rich.SEEDS}
 
 

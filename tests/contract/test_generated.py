@@ -56,7 +56,7 @@ def test_a_gateway_answers_generated_messages_as_the_schema_says(name: str, tmp_
 
 
 def test_stock_checks_and_the_state_machine_find_nothing(bridge: Bridge) -> None:
-    checked = stock.run(bridge, None, 2026, ("fuzzing", "stateful"))
+    checked = stock.run(bridge, None, 2026, ("fuzzing", "stateful"), cases=2)
     assert (checked.failures, checked.errors) == ([], [])
     assert checked.steps["fuzzing"] > 50
     assert checked.steps["stateful"] > 10

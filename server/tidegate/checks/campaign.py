@@ -33,7 +33,7 @@ LARGEST = 65_536
 """Bytes: a longer message ends the connection, by the protocol."""
 ROWS_KEPT = 200
 """Rows that are created before some are deleted again, so that answers stay short."""
-FEW = 16
+FEW = 12
 """Coverage cases that every operation has, whatever the time."""
 ROUND = 12
 """Random cases of one operation and mode before the next one's turn."""

@@ -5,6 +5,8 @@ What each part does is in `campaign` and `stock`; this only deals out the time a
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,9 +103,11 @@ def run_over(line: Line, schemas: Schemas, handlers: bool, budget: float, start:
     if not campaign.violations:
         bridge = bridged(line, schemas)
         checked = stock.run(
-            bridge, budget * STOCK, start, ("coverage", "fuzzing"), lambda text: tell(f"stock checks: {text}")
+            bridge, budget * STOCK, start, ("coverage", "fuzzing"), progress=lambda text: tell(f"stock checks: {text}")
         )
-        journeys = stock.run(bridge, budget * JOURNEYS, start, ("stateful",), lambda text: tell(f"journeys: {text}"))
+        journeys = stock.run(
+            bridge, budget * JOURNEYS, start, ("stateful",), progress=lambda text: tell(f"journeys: {text}")
+        )
     return Report(campaign, checked, journeys, line.opened)
 
 
@@ -128,10 +132,13 @@ def _cut(text: str) -> str:
 
 
 def serve(folder: Path | None, schemas: Schemas, handlers: str | None, port: int) -> None:
-    """Serve a gateway's bridge on 127.0.0.1 until Ctrl-C. Raises NotStarted."""
+    """Serve a gateway's bridge on 127.0.0.1 until SIGINT or SIGTERM. Raises NotStarted."""
     with gateway(folder, schemas, handlers) as address, Line(address.url, address.token) as line:
         bridge = bridged(line, schemas)
         with make_server("127.0.0.1", port, bridge, handler_class=QuietHandler) as server:
+            # Not by KeyboardInterrupt: wsgiref swallows one in the middle of a request. `shutdown` waits for the loop.
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(signum, lambda *_: threading.Thread(target=server.shutdown).start())
             print(f"try: st run http://127.0.0.1:{server.server_port}/openapi.json", flush=True)
             server.serve_forever()
 

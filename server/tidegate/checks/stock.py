@@ -50,12 +50,13 @@ def run(
     budget: float | None,
     start: int,
     phases: tuple[str, ...] = ("coverage", "fuzzing", "stateful"),
+    cases: int = CASES_A_ROUND,
     progress: Callable[[str], None] = lambda text: None,
 ) -> StockTally:
     """Run until `budget` seconds are over; Schemathesis deals them out to the phases. Without a budget: each once."""
     config = SchemathesisConfig(max_time=None if budget is None else max(1, round(budget)), seed=start)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", bridge, config=config)
-    schema.config.generation.update(modes=list(GenerationMode), max_examples=CASES_A_ROUND, database="none")
+    schema.config.generation.update(modes=list(GenerationMode), max_examples=cases, database="none")
     # Whether wrong messages are refused, the other phases see: a journey goes on after a good answer only.
     schema.config.phases.stateful.generation.update(modes=[GenerationMode.POSITIVE], max_examples=WALKS_A_ROUND)
     schema.config.phases.update(phases=list(phases))
@@ -63,6 +64,8 @@ def run(
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             _count(tally, event.phase.value, event.recorder)
+        elif isinstance(event, events.Interrupted):
+            raise KeyboardInterrupt  # which the engine took for itself
         elif isinstance(event, events.NonFatalError):
             tally.errors.append(f"{event.label}: {event.info.message}")
         elif isinstance(event, events.FatalError):

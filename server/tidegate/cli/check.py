@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import io
 import random
+import signal
 import subprocess
 import sys
 import tarfile
@@ -135,6 +136,7 @@ def run_contract(args: argparse.Namespace) -> int:
     schemas = _sound(folder)
     if schemas is None:
         return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the gateway that was started must end as well
     start = random.randrange(2**31) if args.seed is None else args.seed  # noqa: S311  # to be told apart, no secret
     try:
         if args.bridge is not None:

@@ -121,7 +121,7 @@ class Replayer:
         """
         try:
             await self._bring_up(watching)
-        except Exception:
+        except Exception:  # the boundary: whatever failed, the client has to learn that it is behind
             if watching.ended:
                 log.exception("a replay failed that nobody waits for", extra={"connection": watching.session.id})
                 return

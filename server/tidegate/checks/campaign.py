@@ -126,6 +126,7 @@ class Campaign:
                 if self.tally.violations:
                     return
             cut_short += bool(waiting)
+            progress(f"coverage so far: {done + 1} of {len(self._operations)} operations, {self.tally.cases} cases")
         some = f", {cut_short} of them cut short for lack of time" if cut_short else ""
         progress(f"coverage: {self.tally.cases} cases of {len(self._operations)} operations{some}")
 

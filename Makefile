@@ -67,6 +67,9 @@ contract: setup ## prove the contract: generated messages for minutes (BUDGET=12
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
 	$(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
 
+chaos: setup ## break things for SECONDS (default 60) and check everybody's history
+	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60)
+
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \
 	  --no-emit-find-links --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml

@@ -96,6 +96,29 @@ class LogPruned(Exception):  # a state of the log that its reader handles, not a
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
 
+EncodePage = Callable[[list[Row], bool, bool], list[bytes]]
+"""(rows, whether they are the first, whether they are the last) as frames. Called in a thread of the store's."""
+
+
+class Pages(Protocol):
+    """The rows of a query, all of one moment, as frames that several may send, each in its own time.
+
+    They are kept until the last who joined has left, and read only while there is one. Waiting for them raises what
+    the reading of them failed with.
+    """
+
+    def join(self) -> bool:
+        """Take part. False when that is too late: something committed by now might not be among the rows."""
+
+    def leave(self) -> None: ...
+
+    async def seq(self) -> int:
+        """The log's head at the moment of which the rows are."""
+
+    async def page(self, number: int) -> bytes | None:
+        """The frame with this number, from 0, as soon as there is one; None after the last."""
+
+
 class Store(Protocol):
     """The data layer as the gateway sees it. Every method may be called from the event loop's thread only."""
 
@@ -110,6 +133,9 @@ class Store(Protocol):
         """The newest committed seq; 0 for an empty log."""
 
     async def read(self, query: ReadQuery) -> ReadResult: ...
+
+    def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
+        """All rows of `query`, whose limit is None, for who joins."""
 
     async def write(self, order: WriteOrder) -> WriteResult:
         """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""

@@ -1,7 +1,8 @@
 """Bringing a subscription up to the dispatched position: from a snapshot, from the log, or at once.
 
-A snapshot is "resume since S": its rows are read with the log's head S in one transaction, sent in pages, and then the
-changes after S are replayed like any other missed ones. It decides no access and encodes nothing.
+A snapshot is "resume since S": its rows are read with the log's head S in one transaction, which waits for no client,
+and sent as fast as the client takes them; then the changes after S are replayed like any other missed ones. It decides
+no access.
 Invariant: a subscription goes live in the very loop turn in which what it was sent ends at the dispatched position: no
 gap, no duplicate, no lock.
 """
@@ -15,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from tidegate.core.live import Live
-from tidegate.core.ports import Change, LogPruned, ReadQuery, Row, Store
+from tidegate.core.ports import Change, LogPruned, Store
 from tidegate.core.session import Session, Watching
-from tidegate_protocol import FeedPosition, Snapshot, Subscribed
+from tidegate.core.subscriptions import Group
+from tidegate.net.snapshot_pages import SnapshotPages
+from tidegate_protocol import FeedPosition, Subscribed
 
 log = logging.getLogger("tidegate.replay")
 
-PAGE_ROWS = 200
-"""Rows in a snapshot page: small enough to encode within a fraction of a millisecond."""
 BATCH = 500
 """Changes read from the log at a time."""
 
@@ -55,8 +56,9 @@ class Replayer:
         self._store = store
         self._frame = frame
         self._push = push
+        self._pages = SnapshotPages(store, frame)
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._shared: dict[tuple[str, int], Missed] = {}
+        self._shared: dict[tuple[Group, int], Missed] = {}
         """What subscribers of a group missed since a position, up to the dispatched one."""
 
     def at_once(self, watching: Watching) -> bool:
@@ -82,7 +84,7 @@ class Replayer:
 
     def _missed(self, watching: Watching, seq: int) -> Missed | None:
         """What a subscriber of the group missed since `seq`; None where the log has to be asked. A herd shares it."""
-        key = (watching.group.id, seq)
+        key = (watching.group, seq)
         missed = self._shared.get(key)
         if missed is None:
             changes = self._live.dispatched.since(seq)
@@ -161,34 +163,19 @@ class Replayer:
         self._waiting = [(wanted, future) for wanted, future in self._waiting if wanted > seq]
 
     async def _snapshot(self, watching: Watching) -> int:
-        """Send the rows as they are now; returns the position they were read at."""
-        group = watching.group
-        query = ReadQuery(resource=group.resource, where=group.filters, fields=group.fields)
-        result = await self._store.read(query)
-        if not watching.answered and not watching.ended:
-            self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=result.seq))
-        start = 0
-        while not watching.ended:
-            frame, end = self._page(group.id, result.rows, start)
-            self._push(watching.session, frame)
-            await watching.session.line.drained()
-            if end >= len(result.rows):
-                break
-            start = end
-        return result.seq
-
-    def _page(self, subscription: str, rows: Sequence[Row], start: int) -> tuple[bytes, int]:
-        """The page that begins with row `start`, and where the next one begins: as many rows as fit."""
-        count = PAGE_ROWS
-        while True:
-            end = min(start + count, len(rows))
-            page = Snapshot(
-                subscription=subscription, rows=list(rows[start:end]), reset=start == 0, done=end == len(rows)
-            )
-            frame = self._frame(page)
-            if len(frame) <= CHUNK_BYTES or end - start <= 1:
-                return frame, end
-            count = max(1, (end - start) // 4)
+        """Send the rows as they are now, as fast as the client takes them; returns the position they were read at."""
+        with self._pages.of(watching.group) as pages:
+            seq = await pages.seq()
+            if not watching.answered and not watching.ended:
+                self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=seq))
+            number = 0
+            while not watching.ended and (frame := await pages.page(number)) is not None:
+                if watching.ended:
+                    break
+                self._push(watching.session, frame)
+                await watching.session.line.drained()
+                number += 1
+        return seq
 
     async def _catch_up(self, watching: Watching, at: int) -> bool:
         """Replay what came after `at` and go live. False when that takes another snapshot: the log was pruned past the
@@ -241,16 +228,16 @@ class Replayer:
         if ref is None:
             return
         group = watching.group
-        self._send(
-            watching.session,
-            Subscribed(
-                subscription=group.id,
-                resource=group.resource,
-                position=position,
-                mode=mode,  # type: ignore[arg-type]  # one of the three words of the schema
-                ref=ref,
-            ),
+        subscribed = Subscribed(
+            subscription=group.id,
+            resource=group.resource,
+            position=position,
+            mode=mode,  # type: ignore[arg-type]  # one of the three words of the schema
+            ref=ref,
         )
+        if group.scope is not None:
+            subscribed.scope = group.scope
+        self._send(watching.session, subscribed)
 
 
 def _reset(watching: Watching, changes: Sequence[Change]) -> bool:

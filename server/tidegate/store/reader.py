@@ -7,7 +7,8 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tidegate.store.changelog import LOG, META, image
 from tidegate.store.conditions import condition
 from tidegate.store.database import connect, quoted
 from tidegate.store.rows import RowReader, to_column
+from tidegate.store.snapshots import Spool
 from tidegate.store.sqlite_conditions import ALIAS, SQLITE
 
 KEYS_AT_A_TIME = 200
@@ -53,6 +55,13 @@ class Reader:
             total = self._total(connection, query) if query.count else None
             rows = self._rows(connection, query)
         return ReadResult(rows, seq, total)
+
+    def snapshot(self, query: ReadQuery, spool: Spool) -> None:
+        """All rows of `query`, never more of them at a time than make a page."""
+        connection = self._connection()
+        with connection, closing(self._each(connection, query)) as rows:
+            spool.begin(head(connection))
+            spool.fill(rows)
 
     def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with after < seq <= upto. Raises LogPruned when some of them are gone."""
@@ -116,6 +125,13 @@ class Reader:
             rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
         return rows
 
+    def _each(self, connection: apsw.Connection, query: ReadQuery) -> Generator[Row, None, None]:
+        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        wanted = None if query.fields is None else {*query.fields, *resource.key}
+        where, values = _where(resource, query.where, query.keys)
+        for row in each(connection, resource, reader, where + _order(resource, query.sort), values):
+            yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
+
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._own, "connection", None)
         if connection is None:
@@ -140,6 +156,26 @@ def select(
     except UnicodeDecodeError:  # text of a foreign program: read like the change log's images, where it does no harm
         found = connection.execute(f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest}", values)
         return [reader.image(text) or {} for (text,) in found]
+
+
+def each(
+    connection: apsw.Connection, resource: Resource, reader: RowReader, rest: str, values: Sequence[Any]
+) -> Iterator[Row]:
+    """As `select`, one row after the other. `rest` ends in an ORDER BY that leaves nothing to chance."""
+    table = f"{quoted(resource.table)} {ALIAS}"
+    cursor = connection.cursor()
+    seen = 0
+    try:
+        try:
+            for row in cursor.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values):
+                seen += 1
+                yield reader.row(row)
+        except UnicodeDecodeError:  # as above, from the row that could not be read on
+            found = f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest} LIMIT -1 OFFSET ?"
+            for (text,) in cursor.execute(found, [*values, seen]):
+                yield reader.image(text) or {}
+    finally:
+        cursor.close(True)  # an unfinished statement would keep the transaction open
 
 
 def head(connection: apsw.Connection) -> int:

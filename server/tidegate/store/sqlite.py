@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tidegate.contract import Resource
-from tidegate.core.ports import Change, ReadQuery, ReadResult, WriteOrder, WriteResult
+from tidegate.core.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
 from tidegate.store.database import sqlite_path
 from tidegate.store.feed import Deliver, Feed
 from tidegate.store.migrate import check
 from tidegate.store.reader import Reader
+from tidegate.store.snapshots import Snapshots
 from tidegate.store.writer import Writer
 
 READERS = 2
@@ -29,6 +30,7 @@ class SqliteStore:
         self._reader = Reader(path, resources)
         self._feed = Feed(path, self._reader, loop)
         self._writer = Writer(path, resources, loop, self._feed.wake)
+        self._snapshots = Snapshots(self._reader.snapshot, loop)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
         self.epoch: str = self._reader.meta("epoch")
         self.identity_secret: str = self._reader.meta("identity_secret")
@@ -55,6 +57,9 @@ class SqliteStore:
     async def read(self, query: ReadQuery) -> ReadResult:
         return await self._loop.run_in_executor(self._threads, self._reader.read, query)
 
+    def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
+        return self._snapshots.open(query, encode)
+
     async def write(self, order: WriteOrder) -> WriteResult:
         return await self._writer.submit(order)
 
@@ -67,5 +72,6 @@ class SqliteStore:
     async def close(self) -> None:
         await self._loop.run_in_executor(None, self._writer.close)
         await self._loop.run_in_executor(None, self._feed.close)
+        await self._loop.run_in_executor(None, self._snapshots.close)
         self._threads.shutdown(wait=True)
         self._reader.close()

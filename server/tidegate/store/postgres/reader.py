@@ -6,7 +6,7 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -22,6 +22,7 @@ from tidegate.store.postgres.conditions import ALIAS, POSTGRES
 from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.connections import Connections
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
+from tidegate.store.snapshots import PAGE_ROWS, Spool
 
 T = TypeVar("T")
 
@@ -52,6 +53,24 @@ class Reader:
     def read(self, query: ReadQuery) -> ReadResult:
         """Raises Refused: unavailable."""
         return self._attempt(lambda connection: self._read(connection, query))
+
+    def snapshot(self, query: ReadQuery, spool: Spool) -> None:
+        """All rows of `query`, never more of them at a time than make a page. Raises Refused: unavailable."""
+        begun = False
+
+        def read(connection: Connection) -> None:
+            nonlocal begun
+            if begun:  # what was told cannot be taken back
+                raise Refused("unavailable", UNAVAILABLE, retry_after=1.0)
+            with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
+                seq = int(one_value(connection.execute(HEAD)))
+                sql, values = self._selection(query)
+                cursor.execute(sql, values)
+                begun = True
+                spool.begin(seq)
+                spool.fill(self._each(cursor, query))
+
+        self._attempt(read)
 
     def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with after < seq <= upto. Raises LogPruned when some of them are gone, Refused: unavailable."""
@@ -88,25 +107,42 @@ class Reader:
         )
 
     def _read(self, connection: Connection, query: ReadQuery) -> ReadResult:
-        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        where = _where(self._resources[query.resource], query)
+        counting = numbered(f"SELECT count(*) {self._table(query)}{where.sql}")
+        sql, values = self._selection(query)
+        with connection.pipeline(), connection.transaction():
+            head = connection.execute(HEAD)
+            count = connection.execute(counting, where.values) if query.count else None
+            found = connection.execute(sql, values)
+        rows = list(self._rows(query, found))
+        return ReadResult(rows, one_value(head), None if count is None else one_value(count))
+
+    def _table(self, query: ReadQuery) -> str:
+        return f"FROM {quoted(self._resources[query.resource].table)} {ALIAS}"
+
+    def _selection(self, query: ReadQuery) -> tuple[str, list[Any]]:
+        """The statement that reads the rows of `query` as images, and its values."""
+        resource = self._resources[query.resource]
         where = _where(resource, query)
-        table = f"FROM {quoted(resource.table)} {ALIAS}{where.sql}"
-        rest, values = _order(resource, query.sort), list(where.values)
+        rest, values = where.sql + _order(resource, query.sort), list(where.values)
         if query.limit is not None:
             rest += f" LIMIT {MARK}"
             values.append(query.limit)
         if query.offset:
             rest += f" OFFSET {MARK}"
             values.append(query.offset)
-        with connection.pipeline(), connection.transaction():
-            head = connection.execute(HEAD)
-            count = connection.execute(numbered(f"SELECT count(*) {table}"), where.values) if query.count else None
-            found = connection.execute(numbered(f"SELECT {self._images[query.resource]} {table}{rest}"), values)
-        rows: list[Row] = [reader.row(text) for (text,) in found]
-        if query.fields is not None:
-            wanted = {*query.fields, *resource.key}
-            rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
-        return ReadResult(rows, one_value(head), None if count is None else one_value(count))
+        return numbered(f"SELECT {self._images[query.resource]} {self._table(query)}{rest}"), values
+
+    def _rows(self, query: ReadQuery, found: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
+        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        wanted = None if query.fields is None else {*query.fields, *resource.key}
+        for (text,) in found:
+            row = reader.row(text)
+            yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
+
+    def _each(self, cursor: psycopg.RawServerCursor[tuple[Any, ...]], query: ReadQuery) -> Iterator[Row]:
+        while batch := cursor.fetchmany(PAGE_ROWS):
+            yield from self._rows(query, batch)
 
     def _attempt(self, work: Callable[[Connection], T]) -> T:
         """`work` with this thread's connection; once more with a new one when that turns out to be broken."""

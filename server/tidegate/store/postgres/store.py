@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import psycopg
 
 from tidegate.contract import Resource
-from tidegate.core.ports import Change, ReadQuery, ReadResult, WriteOrder, WriteResult
+from tidegate.core.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import opened, shown
@@ -24,6 +24,7 @@ from tidegate.store.postgres.place import place
 from tidegate.store.postgres.reader import HEAD, Reader
 from tidegate.store.postgres.retention import prune_all
 from tidegate.store.postgres.writer import Writer
+from tidegate.store.snapshots import Snapshots
 
 log = logging.getLogger("tidegate.store")
 
@@ -46,6 +47,7 @@ class PostgresStore:
         self._reader = Reader(self._connections, resources)
         self._feed = Feed(url, (meta["place"], self.epoch), resources, self._reader, loop)
         self._writer = Writer(url, resources, loop, self._feed.wake)
+        self._snapshots = Snapshots(self._reader.snapshot, loop)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
         self._opened_at = int(meta["head"])
         self._housekeeping: asyncio.TimerHandle | None = None
@@ -71,6 +73,9 @@ class PostgresStore:
     async def read(self, query: ReadQuery) -> ReadResult:
         return await self._loop.run_in_executor(self._threads, self._reader.read, query)
 
+    def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
+        return self._snapshots.open(query, encode)
+
     async def write(self, order: WriteOrder) -> WriteResult:
         return await self._writer.submit(order)
 
@@ -85,6 +90,7 @@ class PostgresStore:
             self._housekeeping.cancel()
         await self._loop.run_in_executor(None, self._writer.close)
         await self._loop.run_in_executor(None, self._feed.close)
+        await self._loop.run_in_executor(None, self._snapshots.close)
         await self._loop.run_in_executor(None, self._threads.shutdown)
         self._connections.close()
 

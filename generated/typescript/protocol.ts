@@ -346,6 +346,9 @@ export interface Rows {
   ref?: Ref;
 }
 
+/** An opaque word for the rows that the user may see of a resource. It is there only where that is not all of them. */
+export type Scope = string;
+
 /** Who said something in a room. */
 export interface Sender {
   id: UserId;
@@ -372,6 +375,8 @@ export interface Snapshot {
   reset: boolean;
   /** Whether this is the last page. */
   done: boolean;
+  /** On the first page: the scope of the rows, as in `subscribed`. */
+  scope?: Scope;
 }
 
 /** One property to sort by. */
@@ -389,6 +394,8 @@ export interface SubscribeRequest {
   filters?: Filters;
   /** The last position the client has of these rows. */
   since?: FeedPosition;
+  /** The `scope` that the rows at `since` came with, if they came with one: other rows are not recovered but sent anew. */
+  scope?: Scope;
   /** Whether to send the rows that match now first. */
   snapshot?: boolean;
   fields?: Fields;
@@ -404,6 +411,8 @@ export interface Subscribed {
   position: FeedPosition;
   /** What follows: only new changes, the missed ones first, or the rows first. */
   mode: "live" | "recovered" | "snapshot";
+  /** Which rows the user may see, to be given back with `since`; it is there only where that is not all of them. */
+  scope?: Scope;
   ref?: Ref;
 }
 

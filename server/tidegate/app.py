@@ -15,7 +15,7 @@ import secrets
 import signal
 from collections.abc import Callable
 
-from tidegate import handlers, schema
+from tidegate import handlers, permissions, schema
 from tidegate.broker.memory import MemoryBroker
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
@@ -98,9 +98,9 @@ async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready
 
 
 async def _gateway(settings: Settings, contract: Contract, store: OpenedStore, outbox: Outbox) -> Gateway:
-    resources = {
-        name: ResourceRules(name, resource.key, resource.access) for name, resource in contract.resources.items()
-    }
+    added = _handlers(settings)
+    access = permissions.of_resources(contract, added.rules)
+    resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     protocol = Protocol(
         resources,
         _room_rules(contract),
@@ -121,19 +121,23 @@ async def _gateway(settings: Settings, contract: Contract, store: OpenedStore, o
         store=store,
         identities=TokenIdentities(settings.token_secret, store.identity_secret),
         outbox=outbox,
-        own=_own_messages(settings, contract),
+        own=_own_messages(added, contract),
         limits=limits,
         heartbeat=settings.heartbeat,
         check_output=settings.dev,
     )
 
 
-def _own_messages(settings: Settings, contract: Contract) -> OwnMessages:
-    """The application's handlers. Raises ConfigError where they and the schema do not know each other's messages."""
+def _handlers(settings: Settings) -> handlers.Gateway:
+    """What the application adds in Python. Raises ConfigError."""
     try:
-        found = handlers.load(settings.handlers) if settings.handlers else handlers.Gateway()
+        return handlers.load(settings.handlers) if settings.handlers else handlers.Gateway()
     except handlers.HandlersError as error:
         raise ConfigError(str(error)) from None
+
+
+def _own_messages(found: handlers.Gateway, contract: Contract) -> OwnMessages:
+    """The application's handlers. Raises ConfigError where they and the schema do not know each other's messages."""
     unknown = sorted(found.handlers.keys() - contract.own.keys())
     if unknown:
         raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")

@@ -1,4 +1,4 @@
-"""What an application adds to the gateway in Python: handlers of its own messages.
+"""What an application adds to the gateway in Python: handlers of its own messages, and rules about rows.
 
 An application's module makes a `Gateway`, puts functions on it, and is named in the setting `handlers`
 (`--handlers shop.messages:gateway`). The schema says what may be asked and answered; a handler only does it.
@@ -15,6 +15,10 @@ Invariant: a handler sees valid messages only, of its own type, from a user whom
         if request.amount > stock:
             raise Refused("conflict", "not that many are left", pointer="/amount")
         return Bought(left=stock - request.amount)
+
+    @gateway.rule("orders", "read", "update")
+    def of_my_shops(user: Principal, claims: Mapping[str, Any]) -> Filter:
+        return {"shop": {"in": shops_of(user.id)}}
 """
 
 from __future__ import annotations
@@ -23,22 +27,27 @@ import asyncio
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
 from tidegate.core.errors import Refused
 from tidegate_protocol import Principal
 
-__all__ = ["Call", "Gateway", "HandlersError", "Refused", "load"]
+__all__ = ["Action", "Call", "Filter", "Gateway", "HandlersError", "Principal", "Refused", "Rule", "load"]
 
 GENERATED = Path("generated", "python")
 """Where `tidegate generate` puts the application's models unless told otherwise."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Action = Literal["read", "create", "update", "delete"]
+Filter = Mapping[str, Any]
+"""As clients write them (docs/filters.md)."""
+Rule = Callable[[Principal, Mapping[str, Any]], Filter | bool]
+"""Of a user and its token's claims: the rows that it may do something with; True and False are all and none."""
 
 
 class HandlersError(Exception):
@@ -74,10 +83,11 @@ class Handler:
 
 
 class Gateway:
-    """The handlers of one application, by the type of message."""
+    """The handlers of one application, by the type of message, and its rules, by resource and action."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
+        self.rules: dict[tuple[str, Action], Rule] = {}
 
     def on(self, type_: str) -> Callable[[Function], Function]:
         """Let a function handle the messages of `type_`.
@@ -92,6 +102,24 @@ class Gateway:
                 first = self.handlers[type_].function.__qualname__
                 raise HandlersError(f"{type_!r} has two handlers: {first} and {function.__qualname__}")
             self.handlers[type_] = _handler(function)
+            return function
+
+        return register
+
+    def rule(self, resource: str, *actions: Action) -> Callable[[Rule], Rule]:
+        """Let a function say which rows a user may read, create, update or delete, as far as the schema allows it.
+
+        It is asked once a connection, resource and action, and again when the client sends `authenticate`; it runs in
+        the gateway's loop and must not wait for anything. Whoever it fails for is refused. Raises HandlersError.
+        """
+
+        def register(function: Rule) -> Rule:
+            if not actions:
+                raise HandlersError(f'{function.__qualname__}: name an action: @gateway.rule({resource!r}, "read")')
+            for action in actions:
+                if (resource, action) in self.rules:
+                    raise HandlersError(f"there are two rules for {action!r} of {resource!r}")
+                self.rules[resource, action] = function
             return function
 
         return register

@@ -25,6 +25,8 @@ IDENTITY_AUDIENCE = "tidegate:identity"
 IDENTITY_TTL_S = 3600
 ID_LIMIT = 128
 """Characters in a user's id or name, at most."""
+OF_THE_TOKEN = frozenset({"exp", "nbf", "iat", "jti"})
+"""Claims that differ from token to token (RFC 7519, 4.1)."""
 
 
 class TokenIdentities:
@@ -110,7 +112,12 @@ def _user(claims: dict[str, Any]) -> Identified:
         anonymous=False,
     )
     expires = claims.get("exp")
-    return Identified(user, None if expires is None else float(expires))
+    return Identified(user, None if expires is None else float(expires), _lasting(claims))
+
+
+def _lasting(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims that say something of the user, not of this one token: a renewed token has the same."""
+    return {name: value for name, value in claims.items() if name not in OF_THE_TOKEN}
 
 
 def _sendable(text: str) -> str:

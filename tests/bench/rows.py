@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.bench.load import Client, connect, connect_many, text_frame
 from tests.support.gateway import GatewayProcess
+from tidegate.core.access import RowAccess
 from tidegate.core.live import ResourceRules
 from tidegate.core.ports import Change
 from tidegate.core.position import Dispatched
@@ -60,7 +61,7 @@ def run(runs: int, scale: float, judge: bool) -> bool:
 
 def _dispatch(subscriptions: int) -> float:
     """Processor microseconds to find and build what a change means, `MATCHING` of the distinct filters matching."""
-    rules = {"users": ResourceRules("users", ("id",), {"read": "anyone"})}
+    rules = {"users": ResourceRules("users", ("id",), RowAccess("users", {"read": "anyone"}))}
     protocol = Protocol(rules, lambda _: None, Dispatched("e", 0), SessionLimits(subscriptions=subscriptions))
     session = Session("s", object(), Principal(id="1", name="A", roles=[], anonymous=False))
     for number in range(subscriptions):

@@ -10,6 +10,7 @@ import pytest
 
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused
+from tidegate.core.ports import Identified
 from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms import FULL_PRESENCE_LIMIT, RoomRules
@@ -268,7 +269,9 @@ def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
     ada, guest = client("1"), client("anon-7", anonymous=True)
     join(protocol, ada, presence="diff")
     join(protocol, guest)
-    effects = protocol.identified(guest, "a", Principal(id="2", name="Bob", roles=[], anonymous=False), 99.0, 0.0)
+    effects = protocol.identified(
+        guest, "a", Identified(Principal(id="2", name="Bob", roles=[], anonymous=False), 99.0), 0.0
+    )
     left, joined = pushed(effects, ada)
     assert isinstance(left, PresenceDiff)
     assert isinstance(joined, PresenceDiff)
@@ -281,7 +284,9 @@ def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
 def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada, "members")
-    effects = protocol.identified(ada, None, Principal(id="anon-1", name="Guest", roles=[], anonymous=True), None, 0.0)
+    effects = protocol.identified(
+        ada, None, Identified(Principal(id="anon-1", name="Guest", roles=[], anonymous=True), None), 0.0
+    )
     (left,) = pushed(effects, ada)
     assert isinstance(left, Left)
     assert left.room == "members"
@@ -291,4 +296,4 @@ def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protoco
 def test_being_identified_as_oneself_changes_nothing(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
-    assert list(protocol.identified(ada, None, ada.user, None, 0.0)) == []
+    assert list(protocol.identified(ada, None, Identified(ada.user, None), 0.0)) == []

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from tidegate.core import effects as fx
+from tidegate.core.access import RowAccess
 from tidegate.core.errors import Refused
-from tidegate.core.filters import And, Term
+from tidegate.core.filters import NOTHING, And, Term
 from tidegate.core.live import ResourceRules
-from tidegate.core.ports import Change
+from tidegate.core.ports import Change, Identified
 from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.session import Session, Watching
@@ -34,9 +35,9 @@ from tidegate_protocol import (
 
 ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 RESOURCES = {
-    "users": ResourceRules("users", ("id",), ANYONE),
-    "secrets": ResourceRules("secrets", ("id",), {"read": "role:admin", "create": "anyone"}),
-    "places": ResourceRules("places", ("country", "city"), ANYONE),
+    "users": ResourceRules("users", ("id",), RowAccess("users", ANYONE)),
+    "secrets": ResourceRules("secrets", ("id",), RowAccess("secrets", {"read": "role:admin", "create": "anyone"})),
+    "places": ResourceRules("places", ("country", "city"), RowAccess("places", ANYONE)),
 }
 GUEST = Principal(id="anon-1", name="Guest", roles=[], anonymous=True)
 ADMIN = Principal(id="9", name="Root", roles=["admin"], anonymous=False)
@@ -207,7 +208,7 @@ def test_another_user_starts_from_the_rows_it_may_read_or_loses_the_subscription
     users.answered = True
     users.refs.clear()
     protocol.live.go_live(users)
-    ended, anew = protocol.identified(session, None, GUEST, None, 1.0)
+    ended, anew = protocol.identified(session, None, Identified(GUEST, None), 1.0)
     assert isinstance(ended, fx.Reply)
     assert isinstance(ended.message, Unsubscribed)
     assert ended.message.subscription == secret.group.id
@@ -246,7 +247,7 @@ def test_a_request_still_unanswered_when_the_user_changes_gets_its_answer(protoc
     session = client(ADMIN)
     watching = subscribe(protocol, session, "users")
     refs = list(watching.refs)
-    (anew,) = protocol.identified(session, None, GUEST, None, 1.0)
+    (anew,) = protocol.identified(session, None, Identified(GUEST, None), 1.0)
     assert isinstance(anew, fx.Watch)
     assert anew.watching.refs == refs
     assert session.replaying == 1
@@ -332,7 +333,7 @@ def test_a_request_sent_again_has_the_same_digest_whatever_its_ref(protocol: Pro
 
 
 def test_who_may_write_but_not_read_is_shown_no_rows(protocol: Protocol) -> None:
-    assert not one(protocol, client(), CreateRequest(resource="secrets", data={})).readable
+    assert one(protocol, client(), CreateRequest(resource="secrets", data={})).order.visible == NOTHING
     assert one(protocol, client(ADMIN), CreateRequest(resource="secrets", data={})).readable
     assert refused(protocol, client(ADMIN), DeleteRequest(resource="secrets", id=1)).code == "forbidden"
 

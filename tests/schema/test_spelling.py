@@ -138,7 +138,8 @@ def test_where_nothing_is_close_nothing_is_guessed(tmp_path: Path, name: str) ->
         ("", None),
         (7, None),
         (True, "anyone"),
-        (["role:admin", "anyone"], "role:admin"),
+        (["role:admin", "everyone"], "anyone"),
+        (["role:admin", {"where": {}}], None),
     ],
 )
 def test_access_rules_are_guessed_from_what_people_write(rule: object, right: str | None) -> None:

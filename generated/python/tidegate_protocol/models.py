@@ -392,6 +392,10 @@ class Rows(Model, tag_field="type", tag="rows", kw_only=True):
     ref: Ref | UnsetType = UNSET
 
 
+Scope: TypeAlias = str
+"""An opaque word for the rows that the user may see of a resource. It is there only where that is not all of them."""
+
+
 class Sender(Model, kw_only=True):
     """Who said something in a room."""
 
@@ -419,6 +423,8 @@ class Snapshot(Model, tag_field="type", tag="snapshot", kw_only=True):
     """Whether the client throws away the rows it has of this subscription."""
     done: bool
     """Whether this is the last page."""
+    scope: Scope | UnsetType = UNSET
+    """On the first page: the scope of the rows, as in `subscribed`."""
 
 
 class SortTerm(Model, kw_only=True):
@@ -437,6 +443,8 @@ class SubscribeRequest(Request, tag_field="type", tag="subscribe", kw_only=True)
     filters: Filters | UnsetType = UNSET
     since: FeedPosition | UnsetType = UNSET
     """The last position the client has of these rows."""
+    scope: Scope | UnsetType = UNSET
+    """The `scope` that the rows at `since` came with, if they came with one: other rows are not recovered but sent anew."""
     snapshot: bool | UnsetType = UNSET
     """Whether to send the rows that match now first."""
     fields: Fields | UnsetType = UNSET
@@ -452,6 +460,8 @@ class Subscribed(Model, tag_field="type", tag="subscribed", kw_only=True):
     position: FeedPosition
     mode: Literal["live", "recovered", "snapshot"]
     """What follows: only new changes, the missed ones first, or the rows first."""
+    scope: Scope | UnsetType = UNSET
+    """Which rows the user may see, to be given back with `since`; it is there only where that is not all of them."""
     ref: Ref | UnsetType = UNSET
 
 

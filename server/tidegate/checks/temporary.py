@@ -63,7 +63,8 @@ def roles(schemas: Schemas) -> set[str]:
     rules: list[Mapping[str, Any]] = [resource.access for resource in schemas.resources.values()]
     rules += [room.access for room in schemas.rooms.values()]
     rules += [item.schema.get("x-access", {}) for item in schemas.client.values()]
-    named = [rule for access in rules for rule in access.values() if isinstance(rule, str)]
+    each = [one for access in rules for rule in access.values() for one in (rule if isinstance(rule, list) else [rule])]
+    named = [rule for rule in each if isinstance(rule, str)]
     return {rule.removeprefix("role:") for rule in named if rule.startswith("role:")}
 
 

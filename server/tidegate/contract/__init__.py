@@ -1,5 +1,6 @@
 """The schema at run time: compile it, decode what clients send, explain a refusal, encode what the gateway says."""
 
+from tidegate.contract.claims import converters, spelled_rules
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, OwnRules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 
@@ -12,4 +13,6 @@ __all__ = [
     "Property",
     "Resource",
     "RoomType",
+    "converters",
+    "spelled_rules",
 ]

@@ -140,6 +140,17 @@ class Contract:
                 found.append(msgspec.structs.replace(told, pointer=nearest(f"{place}/{index}{told.pointer[2:]}")))
         return found
 
+    def filters(self, resource: str, filters: Message) -> Message:
+        """Filters that the application's own code made, spelled canonically. Raises Refused for such as no client could
+        send.
+        """
+        message = {"type": "list", "resource": resource, "filters": filters}
+        found = self._payloads.wrong_filters(resource, filters)
+        if found is not None:
+            raise _refusal(violations(found, filters, "/filters", self._names))
+        self._payloads.canonicalise(message)
+        return filters
+
     def check_server(self, message: msgspec.Struct | Message) -> None:
         """Raises BrokenOutput if `message`, about to be sent, does not satisfy its schema. For tests and --dev."""
         value = msgspec.json.decode(self.encode(message))

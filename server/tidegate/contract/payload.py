@@ -78,6 +78,11 @@ class Payloads:
         """What to check in messages of type `kind`. The function raises Refused: unknown_room, unknown_resource."""
         return self._parts.get(kind)
 
+    def wrong_filters(self, resource: str, filters: Any) -> Validator | None:
+        """What refuses `filters` of `resource`; None when nothing does."""
+        _, validator = self._rows[resource].parts["filters"]
+        return None if validator.is_valid(filters) else validator
+
     def canonicalise(self, message: Message) -> None:
         """Spell the values of a valid message about rows canonically, in place. Raises Refused."""
         contract = self._rows[message["resource"]]

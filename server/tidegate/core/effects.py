@@ -76,12 +76,11 @@ class Read(Effect, frozen=True, gc=False):
 
 
 class Write(Effect, frozen=True, gc=False):
-    """A mutation. `readable`: whether its user may read the rows, else the reply has none."""
+    """A mutation. The reply has those of the rows that its user may read (`order.visible`)."""
 
     session: Session
     ref: Ref
     order: WriteOrder
-    readable: bool
 
 
 class Watch(Effect, frozen=True, gc=False):

@@ -67,6 +67,8 @@ Filter = Term | And | Or
 
 EVERYTHING = And(())
 """The filter that every row meets."""
+NOTHING = Or(())
+"""The filter that no row meets."""
 
 
 def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
@@ -74,6 +76,11 @@ def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
     if not filters:
         return EVERYTHING
     _Size().measure(filters, DEPTH)
+    return tree(filters)
+
+
+def tree(filters: Mapping[str, Any]) -> Filter:
+    """`filters` from somebody who is trusted not to ask for too much. `{"or": []}` holds for no row."""
     return _object(filters)
 
 
@@ -88,6 +95,16 @@ def identity(part: Filter) -> str:
             return f"or({','.join(map(identity, part.parts))})"
         case _:
             assert_never(part)
+
+
+def both(one: Filter, other: Filter) -> Filter:
+    """The rows that meet the two."""
+    return _all((one, other))
+
+
+def any_of(filters: Iterable[Filter]) -> Filter:
+    """The rows that meet at least one."""
+    return _either(filters)
 
 
 def fold(text: str) -> str:
@@ -128,6 +145,8 @@ def _condition(name: str, operator: Any, value: Any) -> Filter:
 
 def _all(parts: Iterable[Filter]) -> Filter:
     flat = _ordered(inner for part in parts for inner in (part.parts if isinstance(part, And) else (part,)))
+    if NOTHING in flat:
+        return NOTHING
     return flat[0] if len(flat) == 1 else And(flat)
 
 

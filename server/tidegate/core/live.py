@@ -14,10 +14,10 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from tidegate.core.access import allows, require
+from tidegate.core.access import RowAccess, permission
 from tidegate.core.effects import Effect, Push, Read, Ref, Reply, Watch, Write
 from tidegate.core.errors import Refused
-from tidegate.core.filters import compile_filters, identity
+from tidegate.core.filters import NOTHING, Filter, both, compile_filters, identity
 from tidegate.core.ports import Change, Key, ReadQuery, WriteOrder
 from tidegate.core.position import Dispatched
 from tidegate.core.session import Session, Watching
@@ -44,7 +44,7 @@ class ResourceRules(msgspec.Struct, frozen=True):
 
     name: str
     key: tuple[str, ...]
-    access: Mapping[str, Any]
+    access: RowAccess
 
     def key_of(self, identifier: Any) -> Key:
         """A row's key from the `id` of a message: a scalar, or an object for a composite key."""
@@ -70,11 +70,12 @@ class Live:
     # -- requests ---------------------------------------------------------------------------------------------------
 
     def subscribe(self, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
-        rules = self._permitted(session, request.resource, "read")
+        rules = self._rules(request.resource)
+        rule = self._permission(session, rules, "read")
         filters = compile_filters(_given(request.filters))
         fields = self._fields(rules, _given(request.fields))
         ref = _ref(request.ref)
-        group = self.subscriptions.acquire(rules.name, filters, fields)
+        group = self.subscriptions.acquire(rules.name, filters, fields, rule)
         existing = session.watching.get(group.id)
         if existing is not None:
             group.holders -= 1
@@ -86,7 +87,11 @@ class Live:
                 f"a connection may hold {self._per_session} subscriptions at a time; unsubscribe from one first",
                 pointer="/resource",
             )
-        watching = Watching(session, group, _given(request.since), bool(_given(request.snapshot)))
+        since, snapshot = _given(request.since), bool(_given(request.snapshot))
+        if since is not None and _given(request.scope) != group.scope:
+            # It has rows that were another user's to see: what it missed since would not make them right.
+            since, snapshot = None, True
+        watching = Watching(session, group, since, snapshot)
         watching.refs.append(ref)
         session.watching[group.id] = watching
         session.replaying += 1
@@ -100,10 +105,10 @@ class Live:
         return effects
 
     def list_rows(self, session: Session, request: ListRequest, now: float) -> list[Effect]:
-        rules = self._permitted(session, request.resource, "read")
+        rules = self._rules(request.resource)
         query = ReadQuery(
             resource=rules.name,
-            where=compile_filters(_given(request.filters)),
+            where=both(compile_filters(_given(request.filters)), self._permission(session, rules, "read")),
             sort=tuple((term.field, _given(term.order) or "asc") for term in _given(request.sort) or ()),
             limit=_given(request.limit) or self._page,
             offset=_given(request.offset) or 0,
@@ -113,9 +118,10 @@ class Live:
         return [Read(session, _ref(request.ref), query)]
 
     def get_rows(self, session: Session, request: GetRequest, now: float) -> list[Effect]:
-        rules = self._permitted(session, request.resource, "read")
+        rules = self._rules(request.resource)
         query = ReadQuery(
             resource=rules.name,
+            where=self._permission(session, rules, "read"),
             keys=_keys(rules, request),
             fields=self._fields(rules, _given(request.fields)),
         )
@@ -153,14 +159,18 @@ class Live:
             self.end(watching)
 
     def recheck(self, session: Session) -> list[Effect]:
-        """The session's user changed: its subscriptions end, or start anew from the rows that this user may read."""
+        """The session's user or its claims changed: its subscriptions end, or start anew from the rows that it may
+        read now.
+        """
         effects: list[Effect] = []
         for watching in list(session.watching.values()):
-            if allows(self._resources[watching.group.resource].access, "read", session.user):
-                effects.append(Watch(session, self._anew(watching)))
-            else:
+            try:
+                rule = self._permission(session, self._resources[watching.group.resource], "read")
+            except Refused:
                 effects += self._end_answered(watching)
                 effects.append(Reply(session, Unsubscribed(subscription=watching.group.id)))
+            else:
+                effects.append(Watch(session, self._anew(watching, rule)))
         return effects
 
     def _end_answered(self, watching: Watching) -> list[Effect]:
@@ -169,9 +179,11 @@ class Live:
         refs, watching.refs = watching.refs, []
         return [effect for ref in refs for effect in self._accepted(watching, ref)]
 
-    def _anew(self, old: Watching) -> Watching:
-        """The same subscription, about to be brought up from a snapshot; who still waits for an answer gets it."""
-        group = self.subscriptions.acquire(old.group.resource, old.group.filters, old.group.fields)
+    def _anew(self, old: Watching, rule: Filter) -> Watching:
+        """The same subscription, about to be brought up from a snapshot of the rows that meet `rule`, too; who still
+        waits for an answer gets it.
+        """
+        group = self.subscriptions.acquire(old.group.resource, old.group.filters, old.group.fields, rule)
         self.end(old)
         watching = Watching(old.session, group, since=None, snapshot=True)
         watching.refs = [None, *old.refs] if old.answered else old.refs
@@ -211,7 +223,7 @@ class Live:
         Those that are still being brought up meet the reset on their way, and do the same.
         """
         return [
-            Watch(member, self._anew(member.watching[group.id]))
+            Watch(member, self._anew(member.watching[group.id], group.rule))
             for group in self.subscriptions.of_resource(resource)
             for member in list(group.members)
         ]
@@ -232,12 +244,26 @@ class Live:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    def _permitted(self, session: Session, resource: str, action: str) -> ResourceRules:
+    def _rules(self, resource: str) -> ResourceRules:
         rules = self._resources.get(resource)
         if rules is None:
             raise Refused("unknown_resource", "the schema has no such resource", pointer="/resource")
-        require(rules.access, action, session.user, "resource", resource)
         return rules
+
+    def _permission(self, session: Session, rules: ResourceRules, action: str) -> Filter:
+        """The rows with which the session's user may do `action`. Raises Refused where there are none."""
+        known = session.permissions.get((rules.name, action))
+        if known is None:
+            known = permission(rules.access, action, session.user, session.claims)
+            session.permissions[rules.name, action] = known
+        return known
+
+    def _visible(self, session: Session, rules: ResourceRules) -> Filter:
+        """The rows that the session's user may read, if only none."""
+        try:
+            return self._permission(session, rules, "read")
+        except Refused:
+            return NOTHING
 
     def _already(self, existing: Watching, ref: str | int | None) -> list[Effect]:
         if not existing.live:
@@ -255,6 +281,8 @@ class Live:
             mode="live",
             ref=ref,
         )
+        if existing.group.scope is not None:
+            subscribed.scope = existing.group.scope
         return [Reply(existing.session, subscribed)]
 
     def _find(self, session: Session, request: UnsubscribeRequest) -> Watching:
@@ -263,7 +291,7 @@ class Live:
             pointer = "/subscription"
         else:
             asked = request.resource, identity(compile_filters(_given(request.filters)))
-            found = next((watching for watching in session.watching.values() if watching.group.key[:2] == asked), None)
+            found = next((watching for watching in session.watching.values() if watching.group.wish[:2] == asked), None)
             pointer = "/resource"
         if found is None:
             raise Refused("not_found", "this connection has no such subscription", pointer=pointer)
@@ -282,7 +310,8 @@ class Live:
         data: dict[str, Any] | None = None,
         array: bool = False,
     ) -> list[Effect]:
-        rules = self._permitted(session, request.resource, kind)
+        rules = self._rules(request.resource)
+        allowed = self._permission(session, rules, kind)
         key = _given(request.key)
         order = WriteOrder(
             kind=kind,
@@ -294,9 +323,11 @@ class Live:
             user=session.user.id,
             idempotency_key=key,
             digest=b"" if key is None else _digest(request),
+            visible=self._visible(session, rules),
+            allowed=allowed,
             array=array,
         )
-        return [Write(session, _ref(request.ref), order, allows(rules.access, "read", session.user))]
+        return [Write(session, _ref(request.ref), order)]
 
 
 def _given(value: T | msgspec.UnsetType) -> T | None:

@@ -7,7 +7,7 @@ the schema allows null, write-only properties never in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -81,6 +81,10 @@ class WriteOrder(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     digest: bytes = b""
     """A hash of the request without `ref`: the same idempotency key with another digest is a `conflict`."""
+    visible: Filter = EVERYTHING
+    """The rows that the user may read: another one is like one that does not exist."""
+    allowed: Filter = EVERYTHING
+    """The rows that the user may create, update or delete. An update's row has to be one before and after it."""
     array: bool = False
     """Whether the client sent a list: pointers are then /data/0/name instead of /data/name, /ids/0 instead of /id."""
 
@@ -169,6 +173,8 @@ class Identified(msgspec.Struct, frozen=True):
 
     user: Principal
     expires_at: float | None
+    claims: Mapping[str, Any] = {}
+    """What else the proof says, by the claims' names: what row rules may ask for."""
 
 
 class Identities(Protocol):

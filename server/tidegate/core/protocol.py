@@ -16,6 +16,7 @@ from msgspec import UNSET
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.live import Live, ResourceRules
+from tidegate.core.ports import Identified
 from tidegate.core.position import Dispatched
 from tidegate.core.rooms import RoomRules
 from tidegate.core.session import Session
@@ -34,7 +35,6 @@ from tidegate_protocol import (
     PingRequest,
     Pong,
     PresenceRequest,
-    Principal,
     SubscribeRequest,
     UnsubscribeRequest,
     UpdateRequest,
@@ -87,17 +87,15 @@ class Protocol:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
         return handler(session, request, now)
 
-    def identified(
-        self, session: Session, ref: Ref, user: Principal, expires_at: float | None, now: float
-    ) -> Sequence[Effect]:
-        """The token of an `authenticate` was good: the session is `user` from here on."""
+    def identified(self, session: Session, ref: Ref, identified: Identified, now: float) -> Sequence[Effect]:
+        """The token of an `authenticate` was good: the session is its user from here on."""
+        user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []
         if user != session.user:
-
-            def become() -> None:
-                session.user = user
-
-            effects += self.talk.change_user(session, become, now)
+            effects += self.talk.change_user(session, lambda: session.become(user, identified.claims), now)
+            effects += self.live.recheck(session)
+        elif identified.claims != session.claims:
+            session.become(user, identified.claims)
             effects += self.live.recheck(session)
         session.expires_at = expires_at
         if ref is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidegate.core.effects import Ref
+from tidegate.core.filters import Filter
+from tidegate.core.row_rules import Claims
 from tidegate_protocol import FeedPosition, Principal
 
 if TYPE_CHECKING:
@@ -20,12 +22,18 @@ if TYPE_CHECKING:
 class Session:
     """`line` is where its frames go: opaque here, the connection in `net`."""
 
-    __slots__ = ("dropped", "expires_at", "id", "line", "replaying", "rooms", "user", "watching")
+    __slots__ = (
+        "claims", "dropped", "expires_at", "id", "line", "permissions", "replaying", "rooms", "user", "watching",
+    )  # fmt: skip
 
     def __init__(self, session_id: str, line: Any, user: Principal) -> None:
         self.id = session_id
         self.line = line
         self.user = user
+        self.claims: Claims = {}
+        """What the user's token says beside who it is, by the claims' names."""
+        self.permissions: dict[tuple[str, str], Filter] = {}
+        """What is known already of the rows with which the user may do something, by resource and action."""
         self.expires_at: float | None = None
         """When the user's token ends, in seconds since the Unix epoch; None for a user without one."""
         self.rooms: dict[str, Room] = {}
@@ -33,6 +41,12 @@ class Session:
         self.replaying = 0
         self.dropped = False
         """The line broke; the session only stands for its user's presence until its grace time is over."""
+
+    def become(self, user: Principal, claims: Claims) -> None:
+        """From here on the session is this user's."""
+        self.user = user
+        self.claims = claims
+        self.permissions.clear()
 
 
 class Watching:

@@ -1,6 +1,7 @@
 """Which subscriptions a committed change concerns, and what it means for each.
 
-Equal subscriptions form one group with one frame, however many connections wait for it. Groups whose filter asks a
+Equal subscriptions of users who may see the same rows form one group with one frame, however many connections wait for
+it. Groups whose filter asks a
 property for certain values are found through an index, so that a change costs what it matches, not what exists. Sending
 is not known here.
 Invariant: a group is in the index exactly while somebody holds it.
@@ -8,10 +9,11 @@ Invariant: a group is in the index exactly while somebody holds it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidegate.core.filters import And, Filter, Term, identity
+from tidegate.core.filters import EVERYTHING, And, Filter, Term, both, identity
 from tidegate.core.ports import Change, Row
 from tidegate.core.predicate import predicate, token
 from tidegate_protocol import FeedPosition, Update
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from tidegate.core.session import Session
 
 Action = Literal["create", "update", "delete"]
-GroupKey = tuple[str, str, tuple[str, ...] | None]
-"""Resource, identity of the filter, columns."""
+Wish = tuple[str, str, tuple[str, ...] | None]
+"""What clients ask for: resource, identity of the filter, columns."""
 Values = tuple[str, tuple[tuple[bool, Any], ...]]
 """A property, and the tokens of the values that it must have one of."""
 Shelf = dict["Group", None]
@@ -31,16 +33,31 @@ INDEXED_VALUES = 8
 
 
 class Group:
-    """All equal subscriptions: resource, filter and columns. `lines` are where its frames go."""
+    """All subscriptions of one wish and one permission. `lines` are where its frames go.
 
-    __slots__ = ("_meets", "fields", "filters", "holders", "id", "indexed", "key", "lines", "members", "resource")
+    `id` names the wish on the wire: it stays a subscription's own when its user comes to see other rows, and groups
+    that differ in their permission alone share it. So it tells no groups apart.
+    """
 
-    def __init__(self, group_id: str, resource: str, filters: Filter, fields: tuple[str, ...] | None) -> None:
-        self.id = group_id
+    __slots__ = (
+        "_meets", "fields", "filters", "holders", "id", "indexed", "lines", "members", "resource", "rule", "scope",
+        "where", "wish",
+    )  # fmt: skip
+
+    def __init__(
+        self, wish_id: str, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter
+    ) -> None:
+        self.id = wish_id
         self.resource = resource
         self.filters = filters
         self.fields = fields
-        self.key: GroupKey = (resource, identity(filters), fields)
+        self.rule = rule
+        """The rows that its members may see."""
+        self.scope = None if rule == EVERYTHING else _fingerprint(rule)
+        """An opaque word for `rule`; None where every row may be seen."""
+        self.where = both(filters, rule)
+        """The rows that they have."""
+        self.wish: Wish = (resource, identity(filters), fields)
         self.indexed: Values | None = None
         """Where the index keeps it; None: in the short list of the rest."""
         self.holders = 0
@@ -48,7 +65,7 @@ class Group:
         self.members: dict[Session, None] = {}
         """Sessions that are live: they hear of every change dispatched from now on."""
         self.lines: dict[Any, None] = {}
-        self._meets = predicate(filters)
+        self._meets = predicate(self.where)
 
     def matches(self, row: Row | None) -> bool:
         """Whether `row` is one of this group's; a row that does not exist is not."""
@@ -96,7 +113,10 @@ class Subscriptions:
     """All groups, and the index that finds those that a change can concern."""
 
     def __init__(self) -> None:
-        self._groups: dict[GroupKey, Group] = {}
+        self._groups: dict[tuple[Wish, str], Group] = {}
+        """By wish, and identity of the permission."""
+        self._wishes: dict[Wish, tuple[str, int]] = {}
+        """The id of each wish, and how many groups have it."""
         self._indexed: dict[str, dict[str, dict[tuple[bool, Any], Shelf]]] = {}
         self._unindexed: dict[str, Shelf] = {}
         self._created = 0
@@ -104,13 +124,15 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._groups)
 
-    def acquire(self, resource: str, filters: Filter, fields: tuple[str, ...] | None) -> Group:
+    def acquire(
+        self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter = EVERYTHING
+    ) -> Group:
         """The one group of such subscriptions, kept until it is released as often as it was acquired."""
-        group = self._groups.get((resource, identity(filters), fields))
+        wish = (resource, identity(filters), fields)
+        group = self._groups.get((wish, identity(rule)))
         if group is None:
-            self._created += 1
-            group = Group(f"s{self._created}", resource, filters, fields)
-            self._groups[group.key] = group
+            group = Group(self._wish_id(wish), resource, filters, fields, rule)
+            self._groups[wish, identity(rule)] = group
             self._shelve(group)
         group.holders += 1
         return group
@@ -121,8 +143,11 @@ class Subscriptions:
         group.lines.pop(session.line, None)
         group.holders -= 1
         if group.holders == 0:
-            del self._groups[group.key]
+            del self._groups[group.wish, identity(group.rule)]
             self._unshelve(group)
+            wish_id, groups = self._wishes.pop(group.wish)
+            if groups > 1:
+                self._wishes[group.wish] = (wish_id, groups - 1)
 
     def concerned(self, change: Change) -> Iterator[Group]:
         """The groups that `change` could concern; each once."""
@@ -141,9 +166,17 @@ class Subscriptions:
     def of_resource(self, resource: str) -> list[Group]:
         return [group for group in self._groups.values() if group.resource == resource]
 
+    def _wish_id(self, wish: Wish) -> str:
+        """The id of a wish that one more group has."""
+        if wish not in self._wishes:
+            self._created += 1
+        wish_id, groups = self._wishes.get(wish, (f"s{self._created}", 0))
+        self._wishes[wish] = (wish_id, groups + 1)
+        return wish_id
+
     def _shelve(self, group: Group) -> None:
         """Keep `group` where it shares its place with the fewest: `done` is one of two, `user_id` one of many."""
-        ways = list(_ways_to_index(group.filters))
+        ways = list(_ways_to_index(group.where))
         if not ways:
             self._unindexed.setdefault(group.resource, {})[group] = None
             return
@@ -168,6 +201,10 @@ class Subscriptions:
             del shelves[value][group]
             if not shelves[value]:
                 del shelves[value]
+
+
+def _fingerprint(rule: Filter) -> str:
+    return hashlib.blake2b(identity(rule).encode(), digest_size=12).hexdigest()
 
 
 def _ways_to_index(filters: Filter) -> Iterator[Values]:

@@ -63,6 +63,8 @@ def access(rules: dict[str, Any]) -> Markup:
 
 
 def _who(rule: Any) -> Markup:
+    if isinstance(rule, list):
+        return joined((_who(one) for one in rule), " or ")
     if isinstance(rule, dict):
         return joined(("where ", code(rule["where"])))
     return joined((f"role {rule.removeprefix('role:')}" if rule.startswith("role:") else rule,))

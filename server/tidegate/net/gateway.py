@@ -19,7 +19,9 @@ from msgspec import UNSET
 from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused, error_message
-from tidegate.core.ports import Broker, Change, Identities, Store
+from tidegate.core.filters import EVERYTHING
+from tidegate.core.ports import Broker, Change, Identities, Row, Store, WriteOrder
+from tidegate.core.predicate import predicate
 from tidegate.core.protocol import Protocol
 from tidegate.core.session import Session
 from tidegate.net.connection import Connection
@@ -118,7 +120,7 @@ class Gateway:
                 self.send(session, error_message(refused))
                 self._close(session, 4001, "the token is not valid")
                 return
-            session.user = identified.user
+            session.become(identified.user, identified.claims)
             session.expires_at = identified.expires_at
         self.heart.add(session)
         self.send(session, self._welcome(session, now))
@@ -291,8 +293,12 @@ class Gateway:
         result = await self._store.write(effect.order)
         if effect.ref is not None:
             position = FeedPosition(epoch=self._store.epoch, seq=result.seq)
-            rows = result.rows if effect.readable else []
+            rows = result.rows if effect.order.kind == "delete" else self._visible(effect.order, result.rows)
             self.send(effect.session, Rows(rows=rows, position=position, ref=effect.ref))
+
+    @staticmethod
+    def _visible(order: WriteOrder, rows: list[Row]) -> list[Row]:
+        return rows if order.visible == EVERYTHING else list(filter(predicate(order.visible), rows))
 
     def _watch(self, effect: fx.Watch) -> None:
         if not self._replayer.at_once(effect.watching):
@@ -301,7 +307,7 @@ class Gateway:
     def _identify(self, effect: fx.Identify) -> None:
         identified = self._identities.check(effect.token)
         now = self._clock()
-        self._run(self._protocol.identified(effect.session, effect.ref, identified.user, identified.expires_at, now))
+        self._run(self._protocol.identified(effect.session, effect.ref, identified, now))
         self.heart.renew(effect.session)
 
     def _expire(self, session: Session) -> None:

@@ -81,7 +81,7 @@ def operators(prop: Property) -> tuple[str, ...]:
 
 def family(prop: Property) -> Family:
     if prop.type == "array":
-        return "members" if _item_kinds(prop) else "nothing"
+        return "members" if item_kinds(prop) else "nothing"
     if prop.type not in SCALARS:
         return "equality" if prop.type == ANY and (prop.enum is None or _scalars(prop.enum)) else "nothing"
     if prop.type == "boolean" or (prop.type == "string" and prop.enum is not None):
@@ -135,7 +135,7 @@ def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> Json
     if name in {"between", "nbetween"}:
         return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
     if name in {"in", "nin", *MEMBERS}:
-        return {"type": "array", "items": value, "minItems": 1}
+        return _or_claim({"type": "array", "items": value, "minItems": 1}, claims)
     return value
 
 
@@ -147,11 +147,16 @@ def _short(prop: Property, *, null: bool) -> JsonSchema:
     return schema
 
 
+def is_claim(value: Any) -> bool:
+    """Whether `value` stands for a claim, in a rule where it may."""
+    return isinstance(value, str) and value.startswith("$user.")
+
+
 def _or_claim(value: JsonSchema, claims: bool) -> JsonSchema:
     return {"anyOf": [value, _CLAIM]} if claims else value
 
 
-def _item_kinds(prop: Property) -> list[str]:
+def item_kinds(prop: Property) -> list[str]:
     """The scalar types that the items of an array may have."""
     items = prop.items or {}
     if "enum" in items or "const" in items:
@@ -163,7 +168,7 @@ def _item_kinds(prop: Property) -> list[str]:
 
 
 def _item_schema(prop: Property) -> JsonSchema:
-    items, kinds = prop.items or {}, _item_kinds(prop)
+    items, kinds = prop.items or {}, item_kinds(prop)
     if not kinds:
         return {"type": "null"}  # of arrays of objects nothing can be asked but whether there is one
     if "enum" in items or "const" in items:

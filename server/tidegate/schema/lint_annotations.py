@@ -26,7 +26,7 @@ FILES: dict[Kind, str] = {
 }
 """The meta-schema of each kind of file."""
 
-RULE_TEXT = 'must be "anyone", "authenticated", "role:NAME" or {"where": FILTER}'
+RULE_TEXT = 'must be "anyone", "authenticated", "role:NAME" or {"where": FILTER}, or a list of these'
 _TEXT: JsonSchema = {"type": "string", "minLength": 1}
 _CODES: dict[str, JsonSchema] = {
     "x-errors": {"meaning": _TEXT, "temporary": {"type": "boolean"}, "action": _TEXT},

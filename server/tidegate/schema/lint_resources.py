@@ -105,20 +105,29 @@ def _identifies(resource: Resource, prop: str) -> bool:
 
 def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
     """Row rules are filters, in which "$user.id" and other claims may stand for values."""
-    rules = {action: rule["where"] for action, rule in resource.access.items() if isinstance(rule, dict)}
+    rules = {
+        f"/x-access/{action}{place}/where": rule["where"]
+        for action, said in resource.access.items()
+        for place, rule in ([("", said)] if isinstance(said, dict) else _numbered(said))
+        if isinstance(rule, dict)
+    }
     if not rules:
         return
     key = "Rule"
     schema = filtering.filters_schema(resource, key=key, claims=True)
     validator = Draft202012Validator({"$ref": REF_PREFIX + key, "$defs": {key: schema}}, offline=True)
-    for action, where in rules.items():
+    for place, where in rules.items():
         for error in map(_innermost, validator.iter_errors(where)):
             kind: Any = error.kind
             reason = NO_VALUE if kind.name == "anyOf" else error.message
             if kind.name == "additionalProperties":
                 reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
                 reason += "".join(meant(name, resource.properties) for name in kind.unexpected)
-            yield Problem(item.file, f"/x-access/{action}/where{pointer(error.instance_path)}", reason)
+            yield Problem(item.file, place + pointer(error.instance_path), reason)
+
+
+def _numbered(rules: Any) -> list[tuple[str, Any]]:
+    return [(f"/{number}", rule) for number, rule in enumerate(rules)] if isinstance(rules, list) else []
 
 
 def _innermost(error: ValidationError) -> ValidationError:

@@ -23,11 +23,11 @@ def meant_rule(rule: object) -> str:
     """The same for an access rule that is none."""
     if isinstance(rule, dict):
         return "; did you mean {'where': ...}?" if len(rule) == 1 and "where" not in rule else ""
-    if isinstance(rule, list) and rule and all(isinstance(one, str) for one in rule):
-        return f"; one rule only: what about {_rule(rule[0])!r}?"
+    if isinstance(rule, list):
+        return next(filter(None, map(meant_rule, rule)), "")
     if rule is True:
         return "; did you mean 'anyone'?"
-    return f"; did you mean {_rule(rule)!r}?" if isinstance(rule, str) and _rule(rule) else ""
+    return f"; did you mean {_rule(rule)!r}?" if isinstance(rule, str) and _rule(rule) not in {None, rule} else ""
 
 
 def _rule(word: str) -> str | None:

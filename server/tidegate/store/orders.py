@@ -20,6 +20,7 @@ from tidegate.core.ports import Key, Row, WriteOrder, WriteResult
 from tidegate.core.predicate import token
 from tidegate.store.changelog import LOG, REQUESTS
 from tidegate.store.database import quoted
+from tidegate.store.permitted import Permitted, key_pointer
 from tidegate.store.reader import head, select
 from tidegate.store.rows import RowReader, to_column
 
@@ -36,13 +37,14 @@ class Orders:
         if order.idempotency_key is not None and (before := _answered_before(connection, order)) is not None:
             return before
         mark = head(connection)
+        permitted = Permitted(order)
         match order.kind:
             case "create":
-                rows = [self._create(connection, order, number) for number in range(len(order.rows))]
+                rows = [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
             case "update":
-                rows = [self._update(connection, order, number) for number in range(len(order.keys))]
+                rows = [self._update(connection, order, permitted, number) for number in range(len(order.keys))]
             case "delete":
-                rows = [self._delete(connection, order, number) for number in range(len(order.keys))]
+                rows = [self._delete(connection, order, permitted, number) for number in range(len(order.keys))]
         seq = head(connection)
         if seq > mark:
             connection.execute(
@@ -53,7 +55,7 @@ class Orders:
             _remember(connection, order, result)
         return result
 
-    def _create(self, connection: apsw.Connection, order: WriteOrder, number: int) -> Row:
+    def _create(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, row = self._resources[order.resource], order.rows[number]
         at = f"/data/{number}" if order.array else "/data"
         names = list(row)
@@ -62,11 +64,11 @@ class Orders:
             f"({', '.join(map(quoted, names))}) VALUES ({', '.join('?' * len(names))})" if names else "DEFAULT VALUES"
         )
         sql = f"INSERT INTO {quoted(resource.table)} {into} RETURNING {self._columns(order.resource)}"
-        return self._one(connection, resource, sql, values, row, at)
+        return permitted.written(self._one(connection, resource, sql, values, row, at), at)
 
-    def _update(self, connection: apsw.Connection, order: WriteOrder, number: int) -> Row:
+    def _update(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, key, data = self._resources[order.resource], order.keys[number], order.data or {}
-        before = self._existing(connection, order, number)
+        before = self._existing(connection, order, permitted, number)
         if not data:
             return before
         sets = ", ".join(f"{quoted(name)} = ?" for name in data)
@@ -75,28 +77,27 @@ class Orders:
             f"UPDATE {quoted(resource.table)} SET {sets} WHERE {_key_is(resource)} "
             f"RETURNING {self._columns(order.resource)}"
         )
-        return self._one(connection, resource, sql, values + _key_values(resource, key), data, "/data")
+        row = self._one(connection, resource, sql, values + _key_values(resource, key), data, "/data")
+        return permitted.written(row, "/data")
 
-    def _delete(self, connection: apsw.Connection, order: WriteOrder, number: int) -> Row:
+    def _delete(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, key = self._resources[order.resource], order.keys[number]
-        self._existing(connection, order, number)
+        self._existing(connection, order, permitted, number)
         sql = f"DELETE FROM {quoted(resource.table)} WHERE {_key_is(resource)}"
         try:
             connection.execute(sql, _key_values(resource, key))
         except apsw.ConstraintError:
             raise Refused(
-                "conflict", "other rows refer to this one", pointer=_key_pointer(order, number), keyword="references"
+                "conflict", "other rows refer to this one", pointer=key_pointer(order, number), keyword="references"
             ) from None
         return key
 
-    def _existing(self, connection: apsw.Connection, order: WriteOrder, number: int) -> Row:
-        """The row as it is now. Raises Refused when it is not there, or not as `if` expects it."""
+    def _existing(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+        """The row as it is now. Raises Refused when the user may not change it, or it is not as `if` expects it."""
         resource, key = self._resources[order.resource], order.keys[number]
         reader, values = self._readers[order.resource], _key_values(resource, key)
         found = select(connection, resource, reader, f" WHERE {_key_is(resource)}", values)
-        if not found:
-            raise Refused("not_found", "there is no such row", pointer=_key_pointer(order, number))
-        (row,) = found
+        row = permitted.existing(found[0] if found else None, number)
         for name, value in (order.expected or {}).items():
             if token(row.get(name)) != token(value):
                 raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{_escaped(name)}")
@@ -141,10 +142,6 @@ def _key_is(resource: Resource) -> str:
 
 def _key_values(resource: Resource, key: Key) -> list[Any]:
     return [to_column(resource.properties[name], key[name]) for name in resource.key]
-
-
-def _key_pointer(order: WriteOrder, number: int) -> str:
-    return f"/ids/{number}" if order.array else "/id"
 
 
 def _escaped(name: str) -> str:

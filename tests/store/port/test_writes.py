@@ -10,18 +10,20 @@ import pytest
 
 from tests.store.orders import create, delete, refused, update
 from tests.store.port.conftest import AnyForeign, Database
+from tidegate.core.access import RowAccess
 from tidegate.core.live import Live, ResourceRules
 from tidegate.core.ports import Store, WriteOrder, WriteResult
 from tidegate.core.position import Dispatched
 from tidegate.core.session import Session
 from tidegate_protocol import CreateRequest, DeleteRequest, Principal, UpdateRequest
 
+ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 USER = Principal(id="7", name="Ada", roles=[], anonymous=False)
 
 
 def asked(request: CreateRequest | UpdateRequest | DeleteRequest) -> WriteOrder:
     """The order that a client's request leads to."""
-    rules = ResourceRules("boats", ("code",), dict.fromkeys(("read", "create", "update", "delete"), "anyone"))
+    rules = ResourceRules("boats", ("code",), RowAccess("boats", ANYONE))
     live = Live({"boats": rules}, Dispatched("e", 0), 10, 10)
     serve: dict[type, Callable[..., Any]] = {
         CreateRequest: live.create,

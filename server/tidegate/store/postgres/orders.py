@@ -20,6 +20,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.ports import Row, WriteOrder, WriteResult
 from tidegate.core.predicate import token
 from tidegate.store.database import quoted
+from tidegate.store.permitted import Permitted, key_pointer
 from tidegate.store.postgres.changelog import COMMITS, REQUESTS
 from tidegate.store.postgres.conditions import ALIAS
 from tidegate.store.postgres.connection import MARK, Connection, numbered
@@ -60,13 +61,14 @@ class Orders:
             numbered(f"INSERT INTO {COMMITS} (xact, origin, actor) VALUES (pg_current_xact_id(), {MARK}, {MARK})"),
             [order.idempotency_key, order.user],
         )
+        permitted = Permitted(order)
         match order.kind:
             case "create":
-                rows = [self._create(connection, order, number) for number in range(len(order.rows))]
+                rows = [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
             case "update":
-                rows = [self._update(connection, order, number) for number in range(len(order.keys))]
+                rows = [self._update(connection, order, permitted, number) for number in range(len(order.keys))]
             case "delete":
-                rows = [self._delete(connection, order, number) for number in range(len(order.keys))]
+                rows = [self._delete(connection, order, permitted, number) for number in range(len(order.keys))]
         # Now, not within COMMIT, so that the position can be asked for; the lock is held from here on.
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         if order.idempotency_key is not None:
@@ -77,29 +79,30 @@ class Orders:
         """Where to point for what is refused only at the end."""
         return self._place(order, order.data or {}, key_pointer(order, 0) if order.kind == "delete" else "/data")
 
-    def _create(self, connection: Connection, order: WriteOrder, number: int) -> Row:
+    def _create(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, row = self._resources[order.resource], order.rows[number]
         at = f"/data/{number}" if order.array else "/data"
         marks = ", ".join([MARK] * len(row))
         into = f"({', '.join(map(quoted, row))}) VALUES ({marks})" if row else "DEFAULT VALUES"
         sql = f"INSERT INTO {quoted(resource.table)} AS {ALIAS} {into}"
         values = [to_column(resource.properties[name], value) for name, value in row.items()]
-        return self._one(connection, order, sql, values, self._place(order, row, at))
+        return permitted.written(self._one(connection, order, sql, values, self._place(order, row, at)), at)
 
-    def _update(self, connection: Connection, order: WriteOrder, number: int) -> Row:
+    def _update(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, data = self._resources[order.resource], order.data or {}
-        before = self._existing(connection, order, number)
+        before = self._existing(connection, order, permitted, number)
         if not data:
             return before
         sets = ", ".join(f"{quoted(name)} = {MARK}" for name in data)
         values = [to_column(resource.properties[name], value) for name, value in data.items()]
         where = key_is(resource, order.keys[number])
         sql = f"UPDATE {quoted(resource.table)} AS {ALIAS} SET {sets} WHERE {where.sql}"
-        return self._one(connection, order, sql, values + where.values, self._place(order, data, "/data"))
+        row = self._one(connection, order, sql, values + where.values, self._place(order, data, "/data"))
+        return permitted.written(row, "/data")
 
-    def _delete(self, connection: Connection, order: WriteOrder, number: int) -> Row:
+    def _delete(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, key = self._resources[order.resource], order.keys[number]
-        self._existing(connection, order, number)
+        self._existing(connection, order, permitted, number)
         where = key_is(resource, key)
         try:
             # RETURNING so that its answer is waited for here, where a refusal has its place.
@@ -110,14 +113,12 @@ class Orders:
             raise Violated(error, self._place(order, {}, key_pointer(order, number))) from error
         return key
 
-    def _existing(self, connection: Connection, order: WriteOrder, number: int) -> Row:
-        """The row as it is now and stays until the end. Raises Refused when it is not there, or not as `if` has it."""
+    def _existing(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+        """The row as it is now and stays until the end. Raises Refused: it may not be changed, or `if` fails."""
         resource, where = self._resources[order.resource], key_is(self._resources[order.resource], order.keys[number])
         sql = f"SELECT {self._images[order.resource]} FROM {quoted(resource.table)} {ALIAS} WHERE {where.sql}"
         found = connection.execute(numbered(sql + f" FOR UPDATE OF {ALIAS}"), where.values).fetchall()
-        if not found:
-            raise Refused("not_found", "there is no such row", pointer=key_pointer(order, number))
-        row = self._readers[order.resource].row(found[0][0])
+        row = permitted.existing(self._readers[order.resource].row(found[0][0]) if found else None, number)
         for name, value in (order.expected or {}).items():
             if token(row.get(name)) != token(value):
                 raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{escaped(name)}")
@@ -135,10 +136,6 @@ class Orders:
 
     def _place(self, order: WriteOrder, row: Row, at: str) -> Place:
         return Place(self._resources[order.resource], self._resources, order.kind, row, at)
-
-
-def key_pointer(order: WriteOrder, number: int) -> str:
-    return f"/ids/{number}" if order.array else "/id"
 
 
 def _answered_before(connection: Connection, order: WriteOrder) -> WriteResult | None:

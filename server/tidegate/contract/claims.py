@@ -1,0 +1,102 @@
+"""What row rules need to know of a resource's values: how literals are spelled, and how claims become values.
+
+The same spelling as in clients' filters, so that a rule and a filter that mean the same are the same.
+Invariant: a converter returns a value of its property's type in the canonical spelling, or raises ValueError.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
+from tidegate.schema import Property, Resource, filtering
+
+Convert = Callable[[Any], Any]
+
+_SAFE_INTEGER = 2**53 - 1
+_INTEGER = re.compile(r"-?[0-9]{1,16}").fullmatch
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?").fullmatch
+
+
+def converters(resource: Resource) -> dict[str, Convert]:
+    """How a claim becomes a value of each property that filters can name; of an array, of its items."""
+    spelling = filter_changes(resource.properties.values())
+    return {prop.name: _converter(prop, spelling.get(prop.name)) for prop in filtering.filterable(resource)}
+
+
+def spelled_rules(resource: Resource) -> dict[str, Any]:
+    """`x-access` with the values in its row rules spelled canonically. Raises NotCanonical."""
+    spelling = {name: _but_claims(change) for name, change in filter_changes(resource.properties.values()).items()}
+    rules = copy.deepcopy(resource.access)
+    for rule in rules.values():
+        for one in rule if isinstance(rule, list) else [rule]:
+            if isinstance(one, dict):
+                canonicalise_filters(one["where"], spelling)
+    return rules
+
+
+def _but_claims(change: Change) -> Change:
+    return lambda value: value if filtering.is_claim(value) else change(value)
+
+
+def _converter(prop: Property, change: Change | None) -> Convert:
+    kinds = filtering.item_kinds(prop) if prop.type == "array" else [prop.type]
+    convert = _CONVERTERS.get(kinds[0] if len(kinds) == 1 else "any", _scalar)
+    return convert if change is None else partial(_then, convert, change)
+
+
+def _then(convert: Convert, change: Change, claim: Any) -> Any:
+    try:
+        return change(convert(claim))
+    except OverflowError:
+        raise ValueError("no such date-time") from None
+
+
+def _integer(claim: Any) -> int:
+    if isinstance(claim, str) and _INTEGER(claim):
+        claim = int(claim)
+    if isinstance(claim, bool) or not isinstance(claim, int | float) or claim != claim // 1:
+        raise ValueError("no integer")
+    if abs(claim) > _SAFE_INTEGER:
+        raise ValueError("an integer that not every program has")
+    return int(claim)
+
+
+def _number(claim: Any) -> int | float:
+    if isinstance(claim, str) and _NUMBER(claim):
+        return float(claim)
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
+        raise ValueError("no number")
+    return claim
+
+
+def _boolean(claim: Any) -> bool:
+    if not isinstance(claim, bool):
+        raise ValueError("no boolean")
+    return claim
+
+
+def _string(claim: Any) -> str:
+    if isinstance(claim, int) and not isinstance(claim, bool):
+        return str(claim)
+    if not isinstance(claim, str):
+        raise ValueError("no text")
+    return claim
+
+
+def _scalar(claim: Any) -> Any:
+    if not isinstance(claim, str | int | float | bool):
+        raise ValueError("no single value")
+    return claim
+
+
+_CONVERTERS: Mapping[str, Convert] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "string": _string,
+}

@@ -1,0 +1,51 @@
+"""Who may do what with which rows: `x-access` of the schema and the application's own rules, put together.
+
+It knows where the parts come from; what they mean is decided in `core.access`.
+Invariant: a rule of the application's that fails, or says what no client could ask for, lets nobody do anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from tidegate.config import ConfigError
+from tidegate.contract import Contract, converters, spelled_rules
+from tidegate.core.access import Hook, RowAccess
+from tidegate.core.errors import Refused
+from tidegate.core.filters import EVERYTHING, NOTHING, Filter, compile_filters
+from tidegate.core.row_rules import Claims
+from tidegate.handlers import Action, Rule
+from tidegate_protocol import Principal
+
+log = logging.getLogger("tidegate.rules")
+
+
+def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -> dict[str, RowAccess]:
+    """By resource. Raises ConfigError for rules about resources that there are not."""
+    for resource, action in rules:
+        if resource not in contract.resources:
+            raise ConfigError(f"handlers: there is a rule for {action!r} of {resource!r}, which is no resource")
+    return {
+        name: RowAccess(
+            resource=name,
+            rules=spelled_rules(resource),
+            convert=converters(resource),
+            hooks={action: _hook(contract, name, rule) for (of, action), rule in rules.items() if of == name},
+        )
+        for name, resource in contract.resources.items()
+    }
+
+
+def _hook(contract: Contract, resource: str, rule: Rule) -> Hook:
+    def hook(user: Principal, claims: Claims) -> Filter:
+        try:
+            said = rule(user, claims)
+            if isinstance(said, bool):
+                return EVERYTHING if said else NOTHING
+            return compile_filters(contract.filters(resource, dict(said)))
+        except Exception as error:  # the boundary to the application's code: whatever it did, nobody gets past it
+            log.exception("the rule %s failed", rule.__qualname__, extra={"user": user.id, "resource": resource})
+            raise Refused("internal", "a rule of the application failed; the gateway's log says why") from error
+
+    return hook

@@ -13,6 +13,7 @@ from tidegate.contract import Resource
 from tidegate.core.ports import Store
 from tidegate.store import migrate as sqlite_migrate
 from tidegate.store.errors import StoreError
+from tidegate.store.place import new_epoch as new_epoch_in_sqlite
 from tidegate.store.rebuild import Progress
 from tidegate.store.seed import seed as seed_sqlite
 from tidegate.store.sqlite import SqliteStore
@@ -77,6 +78,14 @@ def seed(url: str, resources: Mapping[str, Resource], rows: Rows) -> dict[str, i
         counts: dict[str, int] = _postgres().seed(url, resources, rows)
         return counts
     return seed_sqlite(url, resources, rows)
+
+
+def new_epoch(url: str) -> tuple[str, str]:
+    """Give the change log a new epoch; returns the old one and the new one. Raises StoreError."""
+    if is_postgres(url):
+        epochs: tuple[str, str] = _postgres().new_epoch(url)
+        return epochs
+    return new_epoch_in_sqlite(url)
 
 
 def shown(url: str) -> str:

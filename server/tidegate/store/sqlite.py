@@ -8,25 +8,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tidegate.contract import Resource
 from tidegate.core.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
 from tidegate.store.database import sqlite_path
 from tidegate.store.feed import Deliver, Feed
 from tidegate.store.migrate import check
+from tidegate.store.place import Keeper
 from tidegate.store.reader import Reader
 from tidegate.store.snapshots import Snapshots
 from tidegate.store.writer import Writer
 
 READERS = 2
+NOTE_S = 2.0
+"""Seconds between looks at where the log is."""
 
 
 class SqliteStore:
     """Implements core.ports.Store. Made by `open`; every method belongs to the loop's thread."""
 
-    def __init__(self, url: str, resources: Mapping[str, Resource], loop: asyncio.AbstractEventLoop) -> None:
-        path = sqlite_path(url)
+    def __init__(
+        self, path: Path, resources: Mapping[str, Resource], keeper: Keeper, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._loop = loop
+        self._keeper = keeper
         self._reader = Reader(path, resources)
         self._feed = Feed(path, self._reader, loop)
         self._writer = Writer(path, resources, loop, self._feed.wake)
@@ -36,19 +42,22 @@ class SqliteStore:
         self.identity_secret: str = self._reader.meta("identity_secret")
         """What the identity tokens of anonymous clients are signed with."""
         self._opened_at = self._reader.head()
+        self._next_look: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, url: str, resources: Mapping[str, Resource]) -> SqliteStore:
         """Raises StoreError: a URL of another kind, a database that cannot be opened or was not migrated."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, check, url, resources)
-        store = cls(url, resources, loop)
+        path = sqlite_path(url)
+        store = cls(path, resources, await loop.run_in_executor(None, Keeper.open, path), loop)
         store._writer.start()
+        store._look_later()
         return store
 
     @property
     def healthy(self) -> bool:
-        return self._writer.healthy
+        return self._writer.healthy and self._keeper.healthy
 
     async def head(self) -> int:
         """The head when the store was opened: where `listen` begins."""
@@ -70,8 +79,18 @@ class SqliteStore:
         self._feed.start(self._opened_at, deliver)
 
     async def close(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
         await self._loop.run_in_executor(None, self._writer.close)
         await self._loop.run_in_executor(None, self._feed.close)
         await self._loop.run_in_executor(None, self._snapshots.close)
         self._threads.shutdown(wait=True)
         self._reader.close()
+        await self._loop.run_in_executor(None, self._keeper.close)
+
+    def _look_later(self) -> None:
+        self._next_look = self._loop.call_later(NOTE_S, self._look)
+
+    def _look(self) -> None:
+        self._threads.submit(self._keeper.look)
+        self._look_later()

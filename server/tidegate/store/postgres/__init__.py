@@ -2,7 +2,8 @@
 
 from tidegate.store.postgres import migrate
 from tidegate.store.postgres.connection import shown
+from tidegate.store.postgres.place import new_epoch
 from tidegate.store.postgres.seed import seed
 from tidegate.store.postgres.store import PostgresStore
 
-__all__ = ["PostgresStore", "migrate", "seed", "shown"]
+__all__ = ["PostgresStore", "migrate", "new_epoch", "seed", "shown"]

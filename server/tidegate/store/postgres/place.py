@@ -6,7 +6,13 @@ place is another, by which it is known, and it gets a new epoch.
 
 from __future__ import annotations
 
-from tidegate.store.postgres.connection import Connection
+import secrets
+
+import psycopg
+
+from tidegate.store.errors import StoreError, Unmigrated
+from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.connection import Connection, opened, shown
 
 
 def place(connection: Connection) -> str:
@@ -17,3 +23,21 @@ def place(connection: Connection) -> str:
         "(SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     return str(found)
+
+
+def new_epoch(url: str) -> tuple[str, str]:
+    """Give the log a new epoch; returns the old one and the new one. Raises StoreError."""
+    try:
+        with opened(url) as connection, connection.transaction():
+            if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
+                raise Unmigrated(
+                    f"the database {shown(url)} was not migrated and has no epoch yet; "
+                    "type: tidegate migrate --database with the same URL"
+                )
+            # Locked, so that of two commands at a time each tells what it did.
+            ((old,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch' FOR UPDATE")
+            new = secrets.token_urlsafe(9)
+            connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [new])
+    except psycopg.Error as error:
+        raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
+    return old, new

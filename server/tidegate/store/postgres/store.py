@@ -30,6 +30,8 @@ log = logging.getLogger("tidegate.store")
 
 READERS = 4
 HOUSEKEEPING_S = 30.0
+LOOK_S = 2.0
+"""Seconds between looks at the log's epoch."""
 
 
 class PostgresStore:
@@ -50,7 +52,9 @@ class PostgresStore:
         self._snapshots = Snapshots(self._reader.snapshot, loop)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
         self._opened_at = int(meta["head"])
+        self._same_epoch = True
         self._housekeeping: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, url: str, resources: Mapping[str, Resource]) -> PostgresStore:
@@ -60,11 +64,12 @@ class PostgresStore:
         store = cls(url, resources, meta, loop)
         store._writer.start()
         store._housekeep_later()
+        store._look_later()
         return store
 
     @property
     def healthy(self) -> bool:
-        return self._feed.healthy
+        return self._feed.healthy and self._same_epoch
 
     async def head(self) -> int:
         """The head when the store was opened: where `listen` begins."""
@@ -86,13 +91,32 @@ class PostgresStore:
         self._feed.start(self._opened_at, deliver)
 
     async def close(self) -> None:
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
+        for timer in (self._housekeeping, self._next_look):
+            if timer is not None:
+                timer.cancel()
         await self._loop.run_in_executor(None, self._writer.close)
         await self._loop.run_in_executor(None, self._feed.close)
         await self._loop.run_in_executor(None, self._snapshots.close)
         await self._loop.run_in_executor(None, self._threads.shutdown)
         self._connections.close()
+
+    def _look_later(self) -> None:
+        self._next_look = self._loop.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        if self._same_epoch:
+            self._threads.submit(self._look_at_epoch)
+            self._look_later()
+
+    def _look_at_epoch(self) -> None:
+        """`tidegate database new-epoch` breaks no connection, by which the feed would hear of it."""
+        try:
+            ((epoch,),) = self._connections.mine().execute(f"SELECT value FROM {META} WHERE name = 'epoch'").fetchall()
+        except psycopg.Error:
+            return  # the feed says so
+        if epoch != self.epoch and self._same_epoch:
+            self._same_epoch = False
+            log.error("the database %s was given a new epoch while it is served; restart the gateway", shown(self._url))
 
     def _housekeep_later(self) -> None:
         self._housekeeping = self._loop.call_later(HOUSEKEEPING_S, self._housekeep)

@@ -9,43 +9,68 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from tests.chaos.wishes import Row, Wish
 
+SLOW_CONSUMER = 4101
+SMALL_BUFFER = 4096
+
+
+class Habit(Enum):
+    """What a client does besides listening."""
+
+    FAITHFUL = "listens"
+    SLOW = "reads nothing for seconds, over a line that holds little"
+    FICKLE = "unsubscribes and subscribes again on the same line, at times from nothing"
+    NOSTALGIC = "comes back with the copy that it had long ago"
+
 
 @dataclass
 class Run:
-    """What was heard from one snapshot on: `start` is its position, `updates` are (seq, action, key)."""
+    """What was heard from one copy on: `updates` are (seq, action, data)."""
 
+    rows: dict[Any, Row]
     start: int
-    updates: list[tuple[int, str, Any]] = field(default_factory=list)
+    exact: bool = True
+    """`start` is the position of `rows`; else it is the last one before a snapshot that came without any."""
+    updates: list[tuple[int, str, Row]] = field(default_factory=list)
     reached: int = 0
     """Up to which position the copy was complete."""
+
+    def __post_init__(self) -> None:
+        self.reached = self.start
 
 
 class Follower:
     """One client with one subscription, for as long as `follow` runs."""
 
-    def __init__(self, name: str, wish: Wish, chance: random.Random, slow: bool) -> None:
+    def __init__(self, name: str, wish: Wish, chance: random.Random, habit: Habit, token: str | None = None) -> None:
         self.name = name
         self.wish = wish
         self.rows: dict[Any, Row] = {}
         self.runs: list[Run] = []
         self.violations: list[str] = []
-        self.epoch = ""
-        self.connections = 0
-        self.recoveries = 0
+        self.connections = self.recoveries = self.returns = self.cut_off = 0
+        self._calm = asyncio.Event()
+        self._epoch = ""
         self._chance = chance
-        self._slow = slow
-        self._answered = False
-        """This line has its subscription: from here on its positions speak of it."""
+        self._habit = habit
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._subscription: str | None = None
+        """Set while this line has its subscription: only then positions speak of it."""
+        self._promised: tuple[str, int] | None = None
+        """Epoch and position of the snapshot that is under way; None for one that nobody asked for."""
         self._pending: dict[Any, Row] = {}
-        self._snapshot_at = 0
+        self._past: tuple[int, dict[Any, Row]] | None = None
         self._line: ClientConnection | None = None
 
     @property
@@ -56,10 +81,15 @@ class Follower:
         """Connect again and again; ends by being cancelled."""
         while True:
             try:
-                async with connect(url, compression=None, max_size=None, open_timeout=5) as line:
+                async with connect(
+                    url, sock=await self._socket(url), additional_headers=self._headers, **PLAIN
+                ) as line:
                     self._line = line
                     self.connections += 1
-                    await self._listen(line)
+                    try:
+                        await self._listen(line)
+                    finally:
+                        self.cut_off += line.close_code == SLOW_CONSUMER
             except (OSError, WebSocketException, TimeoutError):
                 await asyncio.sleep(0.02 + 0.1 * self._chance.random())
 
@@ -68,38 +98,104 @@ class Follower:
         if self._line is not None:
             self._line.transport.abort()
 
+    def calm_down(self) -> None:
+        """Do nothing but listen from now on."""
+        self._calm.set()
+
+    async def caught_up(self, head: int) -> None:
+        """Wait until this client knows that it has everything up to `head`."""
+        while self.seq < head:
+            if self._line is not None:
+                try:
+                    await self._line.send('{"type":"ping","ref":"p"}')
+                except WebSocketException:
+                    self._line = None
+            await asyncio.sleep(0.05)
+
+    async def _socket(self, url: str) -> socket.socket:
+        line = socket.socket()
+        try:
+            line.setblocking(False)
+            if self._habit is Habit.SLOW:
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+            parts = urlsplit(url)
+            await asyncio.get_running_loop().sock_connect(line, (parts.hostname, parts.port))
+        except BaseException:
+            line.close()
+            raise
+        return line
+
     async def _listen(self, line: ClientConnection) -> None:
-        self._answered = False
-        how: Row = {"since": {"epoch": self.epoch, "seq": self.seq}} if self.runs else {"snapshot": True}
-        request = {"type": "subscribe", "resource": self.wish.resource, "filters": self.wish.filters, "ref": "s", **how}
-        await line.send(json.dumps(request))
+        self._subscription = None
+        if self._habit is Habit.NOSTALGIC:
+            self._reminisce()
+        await self._subscribe(line)
         async for text in line:
-            self._hear(json.loads(text))
-            if self._slow and self._chance.random() < 0.002:
-                await asyncio.sleep(2 * self._chance.random())
+            message = json.loads(text)
+            self._hear(message)
+            if message["type"] == "unsubscribed":
+                self.returns += 1
+                await self._subscribe(line)
+            elif not self._calm.is_set():
+                await self._indulge(line)
+
+    async def _subscribe(self, line: ClientConnection) -> None:
+        request: Row = {"type": "subscribe", "resource": self.wish.resource, "filters": self.wish.filters, "ref": "s"}
+        if self.wish.fields is not None:
+            request["fields"] = self.wish.fields
+        anew = not self.runs or (self._habit is Habit.FICKLE and self._chance.random() < 0.4)
+        how: Row = {"snapshot": True} if anew else {"since": {"epoch": self._epoch, "seq": self.seq}}
+        await line.send(json.dumps(request | how))
+
+    async def _indulge(self, line: ClientConnection) -> None:
+        if self._habit is Habit.SLOW and self._chance.random() < 0.003:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._calm.wait(), 5 * self._chance.random())
+        if self._habit is Habit.FICKLE and self._subscription is not None and self._chance.random() < 0.02:
+            which: Row = {"resource": self.wish.resource, "filters": self.wish.filters}
+            if self._chance.random() < 0.5:
+                which = {"subscription": self._subscription}
+            await line.send(json.dumps({"type": "unsubscribe", "ref": "u", **which}))
+
+    def _reminisce(self) -> None:
+        """Go back to the copy of long ago, or keep the one of now to go back to."""
+        if self._calm.is_set() or not self.runs:
+            return
+        if self._past is None or self._chance.random() < 0.3:
+            if self.runs[-1].exact or self.runs[-1].updates:
+                self._past = self.seq, dict(self.rows)
+            return
+        seq, rows = self._past
+        self.rows = dict(rows)
+        self.runs.append(Run(dict(rows), seq))
 
     def _hear(self, message: Row) -> None:
         match message["type"]:
             case "subscribed":
                 self._subscribed(message)
+            case "unsubscribed":
+                self._subscription = None
+            case "snapshot" | "update" if message["subscription"] != self._subscription:
+                self._note(f"{message} without such a subscription")
             case "snapshot":
                 self._page(message)
             case "update":
                 self._update(message)
             case "heartbeat" | "pong" if "position" in message:
                 self._reached(message["position"])
-            case "error":
+            case "error" if message.get("ref") != "u" or message["code"] != "not_found":
                 self._note(f"an error: {message}")
 
     def _subscribed(self, message: Row) -> None:
-        self._answered = True
+        self._subscription = message["subscription"]
+        self._promised, self._pending = None, {}
         position = message["position"]
         if message["mode"] == "recovered":
             self.recoveries += 1
-            if (position["epoch"], position["seq"]) != (self.epoch, self.seq):
-                self._note(f"recovered from {position}, having asked for {self.epoch}:{self.seq}")
+            if (position["epoch"], position["seq"]) != (self._epoch, self.seq):
+                self._note(f"recovered from {position}, having asked for {self._epoch}:{self.seq}")
         elif message["mode"] == "snapshot":
-            self.epoch, self._snapshot_at = position["epoch"], position["seq"]
+            self._promised = position["epoch"], position["seq"]
         else:
             self._note(f"an answer in the mode {message['mode']}")
 
@@ -111,8 +207,13 @@ class Follower:
                 self._note(f"row {row['id']} twice in a snapshot")
             self._pending[row["id"]] = row
         if page["done"]:
-            self.rows = self._pending
-            self.runs.append(Run(self._snapshot_at, reached=self._snapshot_at))
+            self.rows, self._pending = self._pending, {}
+            if self._promised is None:
+                self.runs.append(Run(dict(self.rows), self.seq, exact=False))
+            else:
+                self._epoch, seq = self._promised
+                self.runs.append(Run(dict(self.rows), seq))
+                self._promised = None
 
     def _update(self, update: Row) -> None:
         seq, action, data = update["position"]["seq"], update["action"], update["data"]
@@ -128,22 +229,15 @@ class Follower:
             self.rows.pop(data["id"], None)
         else:
             self.rows[data["id"]] = data
-        self.runs[-1].updates.append((seq, action, data["id"]))
+        self.runs[-1].updates.append((seq, action, data))
         self.runs[-1].reached = seq
 
     def _reached(self, position: Row) -> None:
-        if self._answered and self.runs and position["epoch"] == self.epoch:
+        if self._subscription is not None and self.runs and position["epoch"] == self._epoch:
             self.runs[-1].reached = max(self.seq, position["seq"])
-
-    async def caught_up(self, head: int) -> None:
-        """Wait until this client knows that it has everything up to `head`."""
-        while self.seq < head:
-            if self._line is not None:
-                try:
-                    await self._line.send('{"type":"ping","ref":"p"}')
-                except WebSocketException:
-                    self._line = None
-            await asyncio.sleep(0.05)
 
     def _note(self, what: str) -> None:
         self.violations.append(f"{self.name}: {what}")
+
+
+PLAIN: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": 5, "close_timeout": 1}

@@ -13,140 +13,194 @@ import itertools
 import random
 import sys
 import tempfile
-import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.checker import violations
-from tests.chaos.follower import Follower
+from tests.chaos.faults import break_things
+from tests.chaos.follower import Follower, Habit
+from tests.chaos.places import Place, PostgresPlace, SqlitePlace
 from tests.chaos.wishes import WISHES
 from tests.chaos.writers import ForeignWriter, gateway_writer
 from tests.support.gateway import GatewayProcess, tidegate
+from tests.support.postgres import PostgresServer
 
-CATCH_UP_S = 30.0
+SCHEMA = Path(__file__).parent / "schema"
+CATCH_UP_S = 60.0
+PROGRAMS = 4
 
 
 @dataclass
 class Verdict:
     """What happened, and what was wrong with it."""
 
+    database: str
     seed: int
     clients: int
     connections: int
     recoveries: int
+    resubscriptions: int
     changes: int
     updates: int
     acknowledged: int
-    faults: dict[str, int]
+    faults: Counter[str]
     violations: list[str]
 
     def __str__(self) -> str:
         faults = ", ".join(f"{count} {name}" for name, count in self.faults.items())
         lines = [
-            f"seed {self.seed}: {self.clients} clients over {self.connections} connections "
-            f"({self.recoveries} recoveries), {self.changes} changes, {self.updates} updates heard, "
-            f"{self.acknowledged} writes acknowledged; faults: {faults}; violations: {len(self.violations)}"
+            f"{self.database}, seed {self.seed}: {self.clients} clients over {self.connections} connections "
+            f"({self.recoveries} recoveries, {self.resubscriptions} resubscriptions), {self.changes} changes, "
+            f"{self.updates} updates heard, {self.acknowledged} writes acknowledged; faults: {faults}; "
+            f"violations: {len(self.violations)}"
         ]
-        return "\n".join(lines + [f"  {violation}" for violation in self.violations[:20]])
+        return "\n".join(lines + [f"  {violation[:1000]}" for violation in self.violations[:20]])
+
+
+@dataclass
+class Sabotage:
+    """A fault that is put into the product on purpose: Python code for the gateway, or SQL for its database."""
+
+    python: str = ""
+    sql: str = ""
 
 
 async def play(
+    place: Place,
     folder: Path,
     seconds: float,
     seed: int,
-    clients: int = 22,
-    environment: dict[str, str] | None = None,
+    clients: int = 2 * len(WISHES),
+    sabotage: Sabotage | None = None,
     patience: float = CATCH_UP_S,
 ) -> Verdict:
     """One history of `seconds`, reproducible by `seed` as far as processes and networks are."""
-    chance = random.Random(seed)
-    process = GatewayProcess(folder, "--dev", environment={"TIDEGATE_HEARTBEAT": "1", **(environment or {})})
-    process.migrate("--seed")
-    process.start()
+    # Debugging the clients' loop would make them, not the gateway, the slowest.
+    asyncio.get_running_loop().set_debug(False)
+    process = _gateway(place, folder, sabotage or Sabotage())
     followers = [
-        Follower(f"{wish.resource} {wish.filters} #{number}", wish, random.Random(seed + number), slow=number % 5 == 0)
-        for number, wish in zip(range(clients), itertools.cycle(WISHES), strict=False)
+        Follower(f"{wish} #{number} ({habit.name.lower()})", wish, random.Random(seed + number), habit)
+        for number, wish, habit in zip(range(clients), itertools.cycle(WISHES), _habits(), strict=False)
     ]
-    foreign = [ForeignWriter(process.database_file, number, seed + number, pace=0.03) for number in range(3)]
+    programs = [ForeignWriter(place, number, seed + number, pace=0.03) for number in range(PROGRAMS)]
     acknowledged: set[str] = set()
     following = [asyncio.create_task(follower.follow(process.url)) for follower in followers]
-    token = tidegate("token", "--dev", "--user", "1", cwd=folder).stdout.strip()
+    token = (await asyncio.to_thread(tidegate, "token", "--dev", "--user", "1", cwd=folder)).stdout.strip()
     writing = [asyncio.create_task(gateway_writer(process.url, n, seed + n, token, acknowledged)) for n in range(3)]
-    for writer in foreign:
-        writer.start()
+    for program in programs:
+        program.start()
     try:
-        faults = await _break_things(process, followers, chance, seconds)
+        faults = await break_things(process, place, followers, random.Random(seed), seconds)
         for task in writing:
             task.cancel()
-        await asyncio.gather(*(asyncio.to_thread(writer.stop) for writer in foreign))
-        ended = await asyncio.gather(*writing, return_exceptions=True)
-        broken = [str(error) for error in ended if not isinstance(error, asyncio.CancelledError)]
-        ((head,),) = process.select("select max(seq) from tidegate_log")
-        try:
-            async with asyncio.timeout(patience):
-                await asyncio.gather(*(follower.caught_up(int(str(head))) for follower in followers))
-        except TimeoutError:
-            broken += [
-                f"{follower.name} is stuck at {follower.seq}" for follower in followers if follower.seq < int(str(head))
-            ]
+        await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))
+        broken = await _failures(writing)
+        broken += await _left_behind(followers, place.head(), patience)
     finally:
         for task in (*following, *writing):
             task.cancel()
-        ended = await asyncio.gather(*following, return_exceptions=True)
-        for writer in foreign:
-            writer.stop()
-        process.stop()
-    broken += [repr(error) for error in ended if not isinstance(error, asyncio.CancelledError)]
-    names = {str(name) for (name,) in process.select("select email from users")}
+        await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))
+        await asyncio.to_thread(process.stop)
+    broken += await _failures(following)
+    names = {str(name) for (name,) in place.select("select email from users")}
     broken += [f"{name} was acknowledged and is gone" for name in acknowledged if f"{name}@example.com" not in names]
+    faults["slow readers cut off"] = sum(follower.cut_off for follower in followers)
     return Verdict(
+        database=place.name,
         seed=seed,
         clients=clients,
         connections=sum(follower.connections for follower in followers),
         recoveries=sum(follower.recoveries for follower in followers),
-        changes=int(str(head)),
+        resubscriptions=sum(follower.returns for follower in followers),
+        changes=place.head(),
         updates=sum(len(run.updates) for follower in followers for run in follower.runs),
         acknowledged=len(acknowledged),
         faults=faults,
-        violations=broken + violations(process, followers),
+        violations=broken + violations(place, followers),
     )
 
 
-async def _break_things(
-    process: GatewayProcess, followers: list[Follower], chance: random.Random, seconds: float
-) -> dict[str, int]:
-    """Faults until the time is over; the gateway runs when it returns."""
-    faults = {"clients cut off": 0, "kill -9": 0, "restarts": 0}
-    end = time.monotonic() + seconds
-    for turn in itertools.count(1):
-        if time.monotonic() > end:
-            break
-        await asyncio.sleep(0.1 + 0.4 * chance.random())
-        if turn % 10 == 4:
-            faults["kill -9"] += 1
-            await asyncio.to_thread(process.kill)
-            await asyncio.to_thread(process.start)
-        elif turn % 10 == 8:
-            faults["restarts"] += 1
-            await asyncio.to_thread(process.stop)
-            await asyncio.to_thread(process.start)
-        else:
-            for follower in chance.sample(followers, 3):
-                faults["clients cut off"] += 1
-                follower.cut()
-    return faults
+def _gateway(place: Place, folder: Path, sabotage: Sabotage) -> GatewayProcess:
+    """A running gateway over a database that `migrate` made."""
+    # Python imports a module of this name by itself when it starts.
+    (folder / "sitecustomize.py").write_text(sabotage.python)
+    environment = {"TIDEGATE_HEARTBEAT": "1", "TIDEGATE_GRACEFUL_STOP": "1", "PYTHONPATH": str(folder)}
+    process = GatewayProcess(folder, "--dev", *_options(place.url), environment=environment)
+    if sabotage.sql:
+        program = place.program(0)
+        program.execute(sabotage.sql)
+        program.close()
+    process.start()
+    return process
+
+
+def migrate(url: str, folder: Path) -> None:
+    """Give the database the tables of a history."""
+    GatewayProcess(folder).migrate("--seed", *_options(url))
+
+
+def _options(url: str) -> tuple[str, ...]:
+    return "--schema", str(SCHEMA), "--database", url
+
+
+def _habits() -> Iterator[Habit]:
+    """Wishes and habits come around at different times, so that each meets each."""
+    return itertools.cycle((Habit.FAITHFUL, Habit.SLOW, Habit.FICKLE, Habit.NOSTALGIC))
+
+
+async def _failures(tasks: list[asyncio.Task[None]]) -> list[str]:
+    """Of tasks that nothing but their cancellation ends."""
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    return [repr(error) for error in ended if not isinstance(error, asyncio.CancelledError)]
+
+
+async def _left_behind(followers: list[Follower], head: int, patience: float) -> list[str]:
+    """Those who do not come to `head` although nothing breaks any more."""
+    for follower in followers:
+        follower.calm_down()
+    try:
+        async with asyncio.timeout(patience):
+            await asyncio.gather(*(follower.caught_up(head) for follower in followers))
+    except TimeoutError:
+        pass
+    return [f"{follower.name} is stuck at {follower.seq}" for follower in followers if follower.seq < head]
+
+
+@contextmanager
+def _places(names: list[str], folder: Path) -> Iterator[list[Place]]:
+    with ExitStack() as stack:
+        places: list[Place] = []
+        if "sqlite" in names:
+            places.append(SqlitePlace(folder / "tidegate.db"))
+        if "postgresql" in names:
+            server = PostgresServer()
+            stack.callback(server.close)
+            server.start()
+            places.append(PostgresPlace(server.url(server.database())))
+        yield places
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long things break (default: 60)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long things break on each (default: 60)")
     parser.add_argument("--seed", type=int, default=None, help="go through the same choices again")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default=None, help="only this one")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
-    with tempfile.TemporaryDirectory() as folder:
-        verdict = asyncio.run(play(Path(folder), args.seconds, seed))
-    print(verdict)
-    return 1 if verdict.violations else 0
+    names = ["sqlite", "postgresql"] if args.database is None else [args.database]
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder, _places(names, Path(folder)) as places:
+        for place in places:
+            here = Path(folder) / place.name
+            here.mkdir()
+            migrate(place.url, here)
+            verdict = asyncio.run(play(place, here, args.seconds, seed))
+            print(verdict, flush=True)
+            wrong += len(verdict.violations)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

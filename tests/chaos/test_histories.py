@@ -7,16 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.histories import play
+from tests.chaos.histories import Verdict, play
+from tests.chaos.places import Place
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "8"))
 
 
-@pytest.mark.timeout(SECONDS + 120)
-async def test_no_history_has_a_gap_a_duplicate_or_a_stranger(tmp_path: Path) -> None:
-    verdict = await play(tmp_path, SECONDS, seed=20)
+@pytest.mark.timeout(2 * SECONDS + 180)
+async def test_no_history_on_sqlite_has_a_gap_a_duplicate_or_a_stranger(sqlite_place: Place, tmp_path: Path) -> None:
+    _check(await play(sqlite_place, tmp_path, SECONDS, seed=20), "kill -9", "restarts", "clients cut off")
+
+
+@pytest.mark.timeout(2 * SECONDS + 180)
+async def test_no_history_on_postgresql_has_a_gap_a_duplicate_or_a_stranger(
+    postgresql_place: Place, tmp_path: Path
+) -> None:
+    verdict = await play(postgresql_place, tmp_path, SECONDS, seed=20)
+    _check(verdict, "kill -9", "restarts", "clients cut off", "tables emptied", "database connections cut")
+
+
+def _check(verdict: Verdict, *faults: str) -> None:
     print(verdict)
     assert verdict.violations == []
     assert verdict.changes > 500
     assert verdict.recoveries > 10
-    assert min(verdict.faults.values()) > 0
+    assert verdict.resubscriptions > 0
+    assert min(verdict.faults[fault] for fault in faults) > 0

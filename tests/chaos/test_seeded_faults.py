@@ -6,18 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.histories import play
+from tests.chaos.histories import Sabotage, play
+from tests.chaos.places import Place
 
 SECONDS, PATIENCE = 2.0, 2.0
-FAULTS = {
-    "the old row is not looked at": """
+OLD_ROW = """
 from tidegate.core.subscriptions import Group
 right = Group.outcome
 def outcome(self, change):
     found = right(self, change)
     return None if found is not None and found[0] == "delete" and change.action == "update" else found
 Group.outcome = outcome
-""",
+"""
+FAULTS = {
+    "the old row is not looked at": OLD_ROW,
     "a snapshot claims one change more than it has": """
 from tidegate.net.replay import Replayer
 right = Replayer._snapshot
@@ -49,15 +51,50 @@ def hand_over(self, changes, upto):
     return right(self, [change for change in changes if change.seq % 50], upto)
 Feed._hand_over = hand_over
 """,
+    "changes of hidden columns are told": """
+from tidegate.core.subscriptions import Group
+Group.image = lambda self, row: dict(row)
+""",
+    "an ended subscription goes on": """
+from tidegate.core.subscriptions import Subscriptions
+def release(self, group, session):
+    group.holders -= 1
+Subscriptions.release = release
+""",
+}
+FAULTS_OF_POSTGRESQL = {
+    "changes are numbered when they are written": Sabotage(
+        sql="alter table _tidegate.log alter seq set default nextval('_tidegate.log_seq')"
+    ),
+    "TRUNCATE is not told": Sabotage(
+        sql="""
+create function conceal() returns trigger language plpgsql as
+'begin delete from _tidegate.log where seq is null and action = ''reset''; return null; end';
+create trigger conceal after truncate on tasks for each statement execute function conceal()
+"""
+    ),
+    "TRUNCATE is told, and nobody gets a snapshot": Sabotage(
+        python="""
+from tidegate.core.live import Live
+Live._all_anew = lambda self, resource: []
+"""
+    ),
+    "the old row is not looked at": Sabotage(python=OLD_ROW),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_seeded_fault_is_seen(tmp_path: Path, fault: str) -> None:
-    patches = tmp_path / "patches"
-    patches.mkdir()
-    # Python imports a module of this name by itself when it starts.
-    (patches / "sitecustomize.py").write_text(FAULTS[fault])
-    verdict = await play(tmp_path, SECONDS, seed=7, environment={"PYTHONPATH": str(patches)}, patience=PATIENCE)
+async def test_a_seeded_fault_is_seen(sqlite_place: Place, tmp_path: Path, fault: str) -> None:
+    await _is_seen(sqlite_place, tmp_path, Sabotage(python=FAULTS[fault]))
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_POSTGRESQL)
+async def test_a_seeded_fault_is_seen_on_postgresql(postgresql_place: Place, tmp_path: Path, fault: str) -> None:
+    await _is_seen(postgresql_place, tmp_path, FAULTS_OF_POSTGRESQL[fault])
+
+
+async def _is_seen(place: Place, folder: Path, sabotage: Sabotage) -> None:
+    verdict = await play(place, folder, SECONDS, seed=7, sabotage=sabotage, patience=PATIENCE)
+    print(verdict)
     assert verdict.changes > 100
-    assert verdict.violations
+    assert [violation for violation in verdict.violations if "is stuck" not in violation]

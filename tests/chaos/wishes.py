@@ -1,6 +1,7 @@
 """What the clients of a history want to see, each wish said three times: as a filter, as SQL, and in Python.
 
-The SQL and the Python are written by hand, so that the judge shares no code with the gateway.
+The SQL (which SQLite and PostgreSQL read alike) and the Python are written by hand, so that the judge shares no code
+with the gateway.
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 
+COLUMNS = {
+    "users": ("id", "name", "email", "status"),
+    "tasks": ("id", "user_id", "title", "done", "priority", "notes"),
+    "letters": ("id", "owner", "text", "starred"),
+}
+"""What of a row clients may see, by resource."""
+
 
 class Wish(NamedTuple):
     """A subscription; `matches` takes the raw columns of a row as the change log has them."""
@@ -18,33 +26,50 @@ class Wish(NamedTuple):
     filters: Row
     where: str
     matches: Callable[[Row], bool]
+    fields: tuple[str, ...] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return COLUMNS[self.resource] if self.fields is None else self.fields
+
+    def seen(self, image: Row) -> Row:
+        """What a client with this wish sees of a row. A property that is not there is null."""
+        return {name: image.get(name) for name in self.columns}
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.filters or ''}{list(self.fields) if self.fields else ''}"
 
 
 WISHES = [
-    Wish("users", {}, "1", lambda row: True),
+    Wish("users", {}, "true", lambda row: True),
+    Wish("tasks", {}, "true", lambda row: True),
     Wish("users", {"status": "active"}, "status = 'active'", lambda row: row["status"] == "active"),
+    Wish("tasks", {"done": False}, "not done", lambda row: not row["done"]),
+    Wish("users", {}, "true", lambda row: True, fields=("id", "status")),
+    Wish("tasks", {}, "true", lambda row: True, fields=("id", "title")),
     Wish("users", {"status": "inactive"}, "status = 'inactive'", lambda row: row["status"] == "inactive"),
-    Wish("users", {"name": {"startswiths": "f1"}}, "name glob 'f1*'", lambda row: row["name"].startswith("f1")),
-    Wish(
-        "users",
-        {"status": {"ne": "active"}, "name": {"containss": "-1"}},
-        "status <> 'active' and instr(name, '-1') > 0",
-        lambda row: row["status"] != "active" and "-1" in row["name"],
-    ),
-    Wish("tasks", {}, "1", lambda row: True),
-    Wish("tasks", {"done": False}, "done = 0", lambda row: row["done"] == 0),
     Wish(
         "tasks",
         {"done": True, "priority": 1},
         "done and priority = 1",
         lambda row: row["done"] and row["priority"] == 1,
     ),
+    # What the filter looks at is not what the client sees.
+    Wish("users", {"status": "active"}, "status = 'active'", lambda row: row["status"] == "active", ("id", "name")),
+    Wish("tasks", {"done": True}, "done", lambda row: bool(row["done"]), fields=("id", "priority")),
+    Wish("users", {"name": {"startswiths": "f1"}}, "substr(name, 1, 2) = 'f1'", lambda row: row["name"][:2] == "f1"),
     Wish("tasks", {"priority": {"gte": 4}}, "priority >= 4", lambda row: row["priority"] >= 4),
+    Wish(
+        "users",
+        {"status": {"ne": "active"}, "name": {"containss": "-1"}},
+        "status <> 'active' and replace(name, '-1', '') <> name",
+        lambda row: row["status"] != "active" and "-1" in row["name"],
+    ),
     Wish("tasks", {"notes": None}, "notes is null", lambda row: row.get("notes") is None),
     Wish(
         "tasks",
         {"or": [{"priority": {"in": [1, 5]}}, {"done": True}]},
         "priority in (1, 5) or done",
-        lambda row: row["priority"] in (1, 5) or row["done"] == 1,
+        lambda row: row["priority"] in (1, 5) or bool(row["done"]),
     ),
 ]

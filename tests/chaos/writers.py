@@ -1,4 +1,7 @@
-"""Those who write while everything breaks: programs beside the gateway, and clients through it that never give up."""
+"""Those who write while everything breaks: programs beside the gateway, and clients through it that never give up.
+
+Transactions of the programs overlap, stay open, are rolled back as a whole or in part, and change one row or many.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,33 @@ import asyncio
 import itertools
 import json
 import random
-import sqlite3
 import threading
-from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.chaos.checker import UNDONE
+from tests.chaos.places import Place, Program
 
 STATUS = ("active", "inactive")
+OWNERS = ("ada", "bob", "nobody")
+UNDONE = "undone"
+"""What rows are called whose transaction, or whose part of it, was rolled back."""
+USER, TASK, LETTER = (f"(select id from {table} order by random() limit 1)" for table in ("users", "tasks", "letters"))
+SOME_USERS = "(select id from users order by random() limit 5)"
 
 
 class ForeignWriter(threading.Thread):
-    """A program of its own that knows nothing of Tidegate: the standard library's SQLite, transactions and all."""
+    """A program of its own that knows nothing of Tidegate. Writer `number` gives keys that no other one gives."""
 
-    def __init__(self, database: Path, number: int, seed: int, pace: float) -> None:
+    def __init__(self, place: Place, number: int, seed: int, pace: float) -> None:
         super().__init__(name=f"foreign-{number}")
-        self._database = database
+        self._place = place
         self._number = number
         self._chance = random.Random(seed)
         self._pace = pace
         self._ended = threading.Event()
-        self.commits = 0
+        self._keys = itertools.count(1000 + number, 100)
         self.failure: Exception | None = None
 
     def stop(self) -> None:
@@ -39,55 +45,104 @@ class ForeignWriter(threading.Thread):
             raise self.failure
 
     def run(self) -> None:
-        connection = sqlite3.connect(self._database, timeout=30, isolation_level=None)
-        connection.execute("pragma foreign_keys = on")
         try:
-            for turn in itertools.count():
-                if self._ended.wait(self._pace * self._chance.random()):
-                    return
-                self._transaction(connection, turn)
-        except sqlite3.Error as error:
+            program = self._place.program(self._number)
+            try:
+                self._work(program)
+            finally:
+                program.close()
+        except Exception as error:
             self.failure = error
-        finally:
-            connection.close()
 
-    def _transaction(self, connection: sqlite3.Connection, turn: int) -> None:
-        undone = self._chance.random() < 0.1
-        connection.execute("begin immediate")
-        for step in range(self._chance.choice((1, 1, 1, 3, 40))):
-            self._statement(connection, f"f{self._number}-{turn}-{step}", undone)
-        connection.execute("rollback" if undone else "commit")
-        self.commits += not undone
+    def _work(self, program: Program) -> None:
+        for turn in itertools.count():
+            if self._ended.wait(self._pace * self._chance.random()):
+                return
+            try:
+                self._transaction(program, f"f{self._number}-{turn}")
+            except self._place.passing:
+                program.recover()
 
-    def _statement(self, connection: sqlite3.Connection, name: str, undone: bool) -> None:
-        chance, some = self._chance, "(select id from {} order by random() limit 1)"
-        user, task = some.format("users"), some.format("tasks")
-        shown = UNDONE if undone else name
-        email = f"{name}@example.com"
-        match chance.randrange(9):
-            case 0 | 1:
-                values = (shown, email, chance.choice(STATUS), "secret" + name)
-                connection.execute("insert into users (name, email, status, password) values (?, ?, ?, ?)", values)
-            case 2:
-                connection.execute(f"update users set status = ? where id = {user}", (chance.choice(STATUS),))
+    def _transaction(self, program: Program, name: str) -> None:
+        chance = self._chance
+        undone = chance.random() < 0.1
+        program.execute(self._place.begin)
+        for step in range(chance.choice((1, 1, 1, 3, 40))):
+            in_part = chance.random() < 0.05
+            if in_part:
+                program.execute("savepoint part")
+            self._step(program, f"{name}-{step}", undone or in_part)
+            if in_part:
+                program.execute("rollback to part")
+        if chance.random() < 0.2:
+            self._ended.wait(self._place.long_s * chance.random())
+        program.execute("rollback" if undone else "commit")
+
+    def _step(self, program: Program, name: str, undone: bool) -> None:
+        subject = self._chance.choice((self._users, self._users, self._tasks, self._tasks, self._letters))
+        subject(program, name, UNDONE if undone else name)
+
+    def _users(self, program: Program, name: str, shown: str) -> None:
+        status = self._chance.choice(STATUS)
+        match self._chance.randrange(7):
+            case 0 | 1 | 2:
+                values = (shown, f"{name}@example.com", status, "secret" + name)
+                program.execute("insert into users (name, email, status, password) values (?, ?, ?, ?)", *values)
             case 3:
-                connection.execute(f"update users set name = ? where id = {user}", (shown,))
+                program.execute(f"update users set status = ? where id = {USER}", status)
             case 4:
-                connection.execute(f"update users set password = ? where id = {user}", ("secret" + name,))
+                program.execute(f"update users set name = ? where id = {USER}", shown)
             case 5:
-                into = "insert or replace into tasks (id, user_id, title, done, priority)"
-                connection.execute(
-                    f"{into} values ({task}, {user}, ?, ?, ?)", (shown, chance.randrange(2), chance.randint(1, 5))
-                )
-            case 6:
-                sql = f"insert into tasks (user_id, title, done, priority) values ({user}, ?, ?, ?)"
-                connection.execute(sql, (shown, chance.randrange(2), chance.randint(1, 5)))
-            case 7:
-                connection.execute(
-                    f"update tasks set done = 1 - done, priority = ? where id = {task}", (chance.randint(1, 5),)
-                )
+                program.execute(f"update users set password = ? where id = {USER}", "secret" + name)
             case _:
-                connection.execute(f"delete from tasks where id = {task}")
+                program.execute(f"update users set status = ?, name = name || '+' where id in {SOME_USERS}", status)
+
+    def _tasks(self, program: Program, name: str, shown: str) -> None:
+        chance = self._chance
+        key, done, priority = next(self._keys), chance.random() < 0.5, chance.randint(1, 5)
+        match chance.randrange(10):
+            case 0 | 1 | 2:
+                notes = chance.choice((None, "n", shown * 200))
+                into = "insert into tasks (id, user_id, title, done, priority, notes)"
+                program.execute(f"{into} values (?, {USER}, ?, ?, ?, ?)", key, shown, done, priority, notes)
+            case 3:
+                program.execute(
+                    "insert into tasks (id, user_id, title, done, priority) "
+                    f"values (coalesce({TASK}, {key}), {USER}, ?, ?, ?) on conflict (id) do update "
+                    "set title = excluded.title, priority = excluded.priority",
+                    shown,
+                    done,
+                    priority,
+                )
+            case 4:
+                program.execute(f"update tasks set done = not done, priority = ? where id = {TASK}", priority)
+            case 5:
+                program.execute(f"update tasks set id = ?, title = ? where id = {TASK}", key, shown)
+            case 6:
+                program.execute(f"update tasks set priority = 6 - priority where user_id in {SOME_USERS}")
+            case 7:
+                program.execute(f"update tasks set notes = ? where id = {TASK}", chance.choice((None, shown)))
+            case 8:
+                known = [number for (number,) in program.execute("select id from tasks order by random() limit 2")]
+                program.replace_tasks([(number, 1, shown, done, priority) for number in (*known, key)])
+            case _:
+                program.execute(f"delete from tasks where id = {TASK}")
+
+    def _letters(self, program: Program, name: str, shown: str) -> None:
+        chance = self._chance
+        owner, starred = chance.choice(OWNERS), chance.random() < 0.5
+        match chance.randrange(6):
+            case 0 | 1:
+                into = "insert into letters (id, owner, text, starred)"
+                program.execute(f"{into} values (?, ?, ?, ?)", next(self._keys), owner, shown, starred)
+            case 2:
+                program.execute(f"update letters set owner = ?, text = ? where id = {LETTER}", owner, shown)
+            case 3:
+                program.execute(f"update letters set text = ?, starred = not starred where id = {LETTER}", shown)
+            case 4:
+                program.execute(f"update letters set id = ?, owner = ? where id = {LETTER}", next(self._keys), owner)
+            case _:
+                program.execute(f"delete from letters where id = {LETTER}")
 
 
 async def gateway_writer(url: str, number: int, seed: int, token: str, acknowledged: set[str]) -> None:

@@ -70,6 +70,19 @@ def test_a_snapshot_and_its_position_are_of_one_moment(
     assert (later.seq, len(later.rows), later.total) == (2, 2, 2)
 
 
+def test_rows_are_read_one_after_the_other_also_past_text_that_is_none(reader: Reader, foreign: Foreign) -> None:
+    for code in "abcd":
+        add(foreign, code, harbour=code, sign=ord(code))
+    foreign.run("UPDATE boats SET name = CAST(x'ff41' AS TEXT) WHERE code IN ('b', 'd')")
+    query = ReadQuery(resource="boats", where=compile_filters({"sign": {"gte": ord("b")}}))
+    connection = reader._connection()
+    found = list(reader._each(connection, query))
+    assert [(row["code"], row["name"]) for row in found] == [("b", "\ufffdA"), ("c", "nameless"), ("d", "\ufffdA")]
+    assert found == reader.read(query).rows
+    narrow = ReadQuery(resource="boats", where=query.where, fields=("name",))
+    assert list(reader._each(connection, narrow)) == reader.read(narrow).rows
+
+
 def test_filters_mean_equality_or_null(reader: Reader, foreign: Foreign) -> None:
     add(foreign, "a", harbour="Ost", sign=1, weight=1, afloat=1)
     add(foreign, "b", harbour="ost", sign=2, weight=1.5)

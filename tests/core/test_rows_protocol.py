@@ -10,7 +10,7 @@ import pytest
 from tidegate.core import effects as fx
 from tidegate.core.access import RowAccess
 from tidegate.core.errors import Refused
-from tidegate.core.filters import NOTHING, And, Term
+from tidegate.core.filters import EVERYTHING, NOTHING, And, Term
 from tidegate.core.live import ResourceRules
 from tidegate.core.ports import Change, Identified
 from tidegate.core.position import Dispatched
@@ -334,7 +334,7 @@ def test_a_request_sent_again_has_the_same_digest_whatever_its_ref(protocol: Pro
 
 def test_who_may_write_but_not_read_is_shown_no_rows(protocol: Protocol) -> None:
     assert one(protocol, client(), CreateRequest(resource="secrets", data={})).order.visible == NOTHING
-    assert one(protocol, client(ADMIN), CreateRequest(resource="secrets", data={})).readable
+    assert one(protocol, client(ADMIN), CreateRequest(resource="secrets", data={})).order.visible == EVERYTHING
     assert refused(protocol, client(ADMIN), DeleteRequest(resource="secrets", id=1)).code == "forbidden"
 
 

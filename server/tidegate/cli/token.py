@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from typing import Any
 
 from tidegate import config
 from tidegate.config import ConfigError
 
+OWN = frozenset({"sub", "id", "name", "role", "roles", "anonymous", "iat", "exp", "nbf", "aud"})
+"""Claims that are not an application's to give."""
 EPILOG = """\
 examples:
   tidegate token --user 1 --name John --dev
   TIDEGATE_SECRET=$(cat secret) tidegate token --user 1 --name John --role admin --ttl 3600
+  tidegate token --user 1 --claim team=7 --claim 'shops=["harbour", "pier"]' --dev
   TOKEN=$(tidegate token --user 1 --dev 2>/dev/null)
 
 A client gives it in `authenticate`, in the Authorization header, or as the WebSocket subprotocol `bearer.TOKEN`.
@@ -31,6 +36,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--name", metavar="NAME", help="the user's name (default: the id)")
     parser.add_argument(
         "--role", action="append", default=[], metavar="ROLE", help="a role; may be given several times"
+    )
+    parser.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another claim, `$user.NAME` in row rules: JSON, or text; may be given several times",
     )
     parser.add_argument(
         "--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long it is good (default: a day)"
@@ -61,5 +73,18 @@ def run(args: argparse.Namespace) -> int:
             "WARNING: signed with the DEVELOPMENT secret, which anyone can read; only `serve --dev` takes it",
             file=sys.stderr,
         )
-    print(sign(secret, args.user, args.name or args.user, args.role, time.time(), args.ttl))
+    claims = dict(map(_claim, args.claim))
+    print(sign(secret, args.user, args.name or args.user, args.role, time.time(), args.ttl, claims))
     return 0
+
+
+def _claim(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ConfigError(f"--claim: NAME=VALUE, not {text!r}")
+    if name in OWN:
+        raise ConfigError(f"--claim: {name!r} has a meaning of its own; --user, --name, --role and --ttl set those")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -30,7 +30,7 @@ from tidegate.net.outbox import Outbox
 from tidegate.net.own_messages import OwnMessages
 from tidegate.net.pages import routes
 from tidegate.net.timers import Wheel
-from tidegate.store import OpenedStore, StoreError, open_store
+from tidegate.store import OpenedStore, Retention, StoreError, open_store
 from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
@@ -57,7 +57,8 @@ async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: 
     """
     contract = load_contract(settings)
     try:
-        store = await open_store(settings.database, contract.resources)
+        keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows)
+        store = await open_store(settings.database, contract.resources, keep)
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:

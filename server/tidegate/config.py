@@ -70,6 +70,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _about("Messages a second and connection, above which it is slowed down; 0 is no limit."),
         msgspec.Meta(ge=0),
     ] = 0.0
+    log_age: Annotated[
+        float, _about("Seconds that a change stays in the change log, at least."), msgspec.Meta(gt=0, le=1e9)
+    ] = 86400.0
+    log_rows: Annotated[
+        int, _about("Changes that the change log keeps, at least, however old they are."), msgspec.Meta(ge=1)
+    ] = 100_000
     graceful_stop: Annotated[float, _about("Seconds a stop waits for clients to go."), msgspec.Meta(ge=0)] = 10.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 

@@ -12,14 +12,15 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
 from tidegate.core.ports import LogPruned, WriteOrder
-from tidegate.store import SqliteStore, retention, writer
+from tidegate.store import Retention, SqliteStore, retention, writer
 from tidegate.store.database import connect
 from tidegate.store.reader import Reader
-from tidegate.store.retention import KEEP_MS, REQUESTS_KEEP_MS, prune
+from tidegate.store.retention import REQUESTS_KEEP_MS
 
 NOW = int(time.time() * 1000)
 DAY = 24 * 3600 * 1000
-LATER = NOW + KEEP_MS + DAY
+FEW = Retention(age_ms=DAY, rows=3)
+LATER = NOW + 2 * DAY
 """A moment at which everything written in this test is old."""
 
 
@@ -39,8 +40,11 @@ def reader(path: Path) -> Iterator[Reader]:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "KEEP_ROWS", 3)
     monkeypatch.setattr(retention, "STEP", 4)
+
+
+def prune(connection: apsw.Connection, now_ms: int) -> int:
+    return retention.prune(connection, now_ms, FEW)
 
 
 def fill(foreign: Foreign, count: int) -> None:
@@ -68,7 +72,7 @@ def test_old_changes_go_in_small_steps_down_to_what_is_kept(
 def test_changes_that_are_not_old_stay_however_many(connection: apsw.Connection, foreign: Foreign) -> None:
     fill(foreign, 10)
     assert prune(connection, NOW) == 0
-    foreign.connection.execute("UPDATE tidegate_log SET time = time - ? WHERE seq <= 2", (KEEP_MS + DAY,))
+    foreign.connection.execute("UPDATE tidegate_log SET time = time - ? WHERE seq <= 2", (2 * DAY,))
     assert prune(connection, NOW) == 2
     assert left(foreign) == [3, 4, 5, 6, 7, 8, 9, 10]
 
@@ -90,12 +94,9 @@ def test_a_reader_from_before_what_is_kept_is_told(
     assert [change.seq for change in reader.changes(4, 7, 10)] == [5, 6, 7]
 
 
-def test_a_position_is_never_given_twice(
-    connection: apsw.Connection, foreign: Foreign, reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "KEEP_ROWS", 0)
+def test_a_position_is_never_given_twice(connection: apsw.Connection, foreign: Foreign, reader: Reader) -> None:
     fill(foreign, 4)
-    assert prune(connection, LATER) == 4
+    assert retention.prune(connection, LATER, Retention(rows=0)) == 4
     assert left(foreign) == []
     assert reader.head() == 4
     add(foreign, "a")
@@ -135,16 +136,17 @@ async def test_the_writer_prunes_on_until_nothing_old_is_left(
     """One step in a while would not keep up with a gateway that writes much."""
     fill(foreign, 40)
     foreign.connection.execute("UPDATE tidegate_log SET time = 0")
-    monkeypatch.setattr(writer, "HOUSEKEEPING_S", 0.5)
     monkeypatch.setattr(writer, "STEP", 4)
     steps: list[float] = []
 
-    def counted(connection: apsw.Connection, now_ms: int) -> int:
+    def counted(connection: apsw.Connection, now_ms: int, keep: Retention) -> int:
         steps.append(time.monotonic())
-        return prune(connection, now_ms)
+        return retention.prune(connection, now_ms, keep)
 
     monkeypatch.setattr(writer, "prune", counted)
-    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
+    keep = Retention(age_ms=2_000, rows=3)
+    assert keep.pause_s == 0.5
+    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES, keep)
     try:
         async with asyncio.timeout(10):
             while left(foreign) != [38, 39, 40]:

@@ -2,6 +2,7 @@
 
 from tidegate.store.choice import OpenedStore, open_store
 from tidegate.store.errors import StoreError, Unmigrated
+from tidegate.store.retention import Retention
 from tidegate.store.sqlite import SqliteStore
 
-__all__ = ["OpenedStore", "SqliteStore", "StoreError", "Unmigrated", "open_store"]
+__all__ = ["OpenedStore", "Retention", "SqliteStore", "StoreError", "Unmigrated", "open_store"]

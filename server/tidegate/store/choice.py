@@ -15,6 +15,7 @@ from tidegate.store import migrate as sqlite_migrate
 from tidegate.store.errors import StoreError
 from tidegate.store.place import new_epoch as new_epoch_in_sqlite
 from tidegate.store.rebuild import Progress
+from tidegate.store.retention import KEEP, Retention
 from tidegate.store.seed import seed as seed_sqlite
 from tidegate.store.sqlite import SqliteStore
 
@@ -53,12 +54,12 @@ class Migrations(Protocol):
         """Take the last written migration back; returns what was done."""
 
 
-async def open_store(url: str, resources: Mapping[str, Resource]) -> OpenedStore:
+async def open_store(url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> OpenedStore:
     """Raises StoreError: a URL of no known kind, a database that cannot be opened or was not migrated."""
     if is_postgres(url):
-        store: OpenedStore = await _postgres().PostgresStore.open(url, resources)
+        store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep)
         return store
-    return await SqliteStore.open(url, resources)
+    return await SqliteStore.open(url, resources, keep)
 
 
 def migrations(url: str) -> Migrations:

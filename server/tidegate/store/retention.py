@@ -6,28 +6,47 @@ Invariant: `pruned_to` moves in the same transaction in which changes go, so tha
 from __future__ import annotations
 
 import apsw
+import msgspec
 
 from tidegate.store.changelog import ASIDE, LOG, META, REQUESTS
 from tidegate.store.reader import head, one_value
 
-KEEP_MS = 24 * 3600 * 1000
-KEEP_ROWS = 100_000
+PAUSE_S = 30.0
 STEP = 1_000
 """Changes that go in one transaction, so that no writer waits long."""
 REQUESTS_KEEP_MS = 24 * 3600 * 1000
 
 
-def prune(connection: apsw.Connection, now_ms: int) -> int:
+class Retention(msgspec.Struct, frozen=True):
+    """A change goes when it is older than `age_ms` and `rows` newer ones are there.
+
+    Whoever was away for a shorter time, or missed fewer, is told all of it.
+    """
+
+    age_ms: int = 24 * 3600 * 1000
+    rows: int = 100_000
+    """At least 1: the newest change tells this log from another one."""
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds between two looks for what is to go: a small part of the age."""
+        return min(PAUSE_S, max(0.25, self.age_ms / 4000))
+
+
+KEEP = Retention()
+
+
+def prune(connection: apsw.Connection, now_ms: int, keep: Retention = KEEP) -> int:
     """One small step: drop changes that are both old and many; returns how many went."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         oldest = one_value(connection, f"SELECT coalesce(min(seq), 0) FROM {LOG}")
-        last = min(head(connection) - KEEP_ROWS, oldest + STEP - 1)
+        last = min(head(connection) - keep.rows, oldest + STEP - 1)
         found = one_value(
             connection,
             f"SELECT coalesce(max(seq), 0) FROM {LOG} WHERE seq <= ? AND time < ?",
             last,
-            now_ms - KEEP_MS,
+            now_ms - keep.age_ms,
         )
         gone = 0
         if found:

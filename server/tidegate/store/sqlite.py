@@ -17,6 +17,7 @@ from tidegate.store.feed import Deliver, Feed
 from tidegate.store.migrate import check
 from tidegate.store.place import Keeper
 from tidegate.store.reader import Reader
+from tidegate.store.retention import KEEP, Retention
 from tidegate.store.snapshots import Snapshots
 from tidegate.store.writer import Writer
 
@@ -29,13 +30,18 @@ class SqliteStore:
     """Implements core.ports.Store. Made by `open`; every method belongs to the loop's thread."""
 
     def __init__(
-        self, path: Path, resources: Mapping[str, Resource], keeper: Keeper, loop: asyncio.AbstractEventLoop
+        self,
+        path: Path,
+        resources: Mapping[str, Resource],
+        keep: Retention,
+        keeper: Keeper,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._loop = loop
         self._keeper = keeper
         self._reader = Reader(path, resources)
         self._feed = Feed(path, self._reader, loop)
-        self._writer = Writer(path, resources, loop, self._feed.wake)
+        self._writer = Writer(path, resources, loop, self._feed.wake, keep)
         self._snapshots = Snapshots(self._reader.snapshot, loop)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
         self.epoch: str = self._reader.meta("epoch")
@@ -45,12 +51,13 @@ class SqliteStore:
         self._next_look: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def open(cls, url: str, resources: Mapping[str, Resource]) -> SqliteStore:
+    async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> SqliteStore:
         """Raises StoreError: a URL of another kind, a database that cannot be opened or was not migrated."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, check, url, resources)
         path = sqlite_path(url)
-        store = cls(path, resources, await loop.run_in_executor(None, Keeper.open, path), loop)
+        keeper = await loop.run_in_executor(None, Keeper.open, path)
+        store = cls(path, resources, keep, keeper, loop)
         store._writer.start()
         store._look_later()
         return store

@@ -22,14 +22,13 @@ from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
 from tidegate.store.database import connect
 from tidegate.store.orders import Orders
-from tidegate.store.retention import STEP, prune
+from tidegate.store.retention import KEEP, STEP, Retention, prune
 
 log = logging.getLogger("tidegate.store")
 
 BATCH = 64
 QUEUE_LIMIT = 10_000
 """Orders that may wait; above it the database is behind and clients are told so."""
-HOUSEKEEPING_S = 30.0
 
 Outcome = WriteResult | Refused
 Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
@@ -46,12 +45,14 @@ class Writer:
         resources: Mapping[str, Resource],
         loop: asyncio.AbstractEventLoop,
         committed: Callable[[], None],
+        keep: Retention = KEEP,
     ) -> None:
         self.healthy = True
         self._path = path
         self._orders = Orders(resources)
         self._loop = loop
         self._committed = committed
+        self._keep = keep
         self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_LIMIT)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="tidegate-writer")
@@ -80,7 +81,7 @@ class Writer:
     def _run(self) -> None:
         connection = connect(self._path)
         try:
-            due = time.monotonic() + HOUSEKEEPING_S
+            due = time.monotonic() + self._keep.pause_s
             while True:
                 batch = self._next_batch(max(0.0, due - time.monotonic()))
                 if batch is None:
@@ -89,7 +90,7 @@ class Writer:
                     self._write(connection, batch)
                 if time.monotonic() >= due:
                     more = self._housekeeping(connection)
-                    due = time.monotonic() + (0 if more else HOUSEKEEPING_S)
+                    due = time.monotonic() + (0 if more else self._keep.pause_s)
         finally:
             connection.close()
 
@@ -146,7 +147,7 @@ class Writer:
     def _housekeeping(self, connection: apsw.Connection) -> bool:
         """One step; returns whether there is so much to do that it should go on, orders permitting."""
         try:
-            return prune(connection, int(time.time() * 1000)) > STEP // 2
+            return prune(connection, int(time.time() * 1000), self._keep) > STEP // 2
         except apsw.Error:
             log.exception("the change log could not be pruned; it will be tried again")
             return False

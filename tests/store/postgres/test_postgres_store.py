@@ -17,7 +17,7 @@ from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
 from tidegate.core.ports import LogPruned, ReadQuery, WriteOrder
 from tidegate.store.postgres import PostgresStore, connection, feed, retention
-from tidegate.store.retention import KEEP_MS
+from tidegate.store.retention import KEEP, Retention
 
 
 @pytest.fixture
@@ -141,11 +141,11 @@ async def test_an_old_log_is_pruned_and_says_how_far(
         foreign.execute(f"INSERT INTO boats (code, name) VALUES ('{number}', '{number}')")
     await store.write(create({"code": "k"}, idempotency_key="k", digest=b"1"))
     now = int(time.time() * 1000)
-    later = now + KEEP_MS + 60_000
+    later = now + KEEP.age_ms + 60_000
     with connection.connect(store._url) as own:
-        assert retention.prune(own, now, keep_rows=3) == 0  # many, but not old
+        assert retention.prune(own, now, Retention(rows=3)) == 0  # many, but not old
         assert retention.prune(own, later) == 0  # old, but not many
-        assert [retention.prune(own, later, keep_rows=3) for _ in range(3)] == [4, 4, 0]
+        assert [retention.prune(own, later, Retention(rows=3)) for _ in range(3)] == [4, 4, 0]
     assert [change.seq for change in await store.changes(8, 99, 10)] == [9, 10, 11]
     with pytest.raises(LogPruned):
         await store.changes(7, 99, 10)

@@ -10,20 +10,20 @@ import time
 from tidegate.store.postgres.changelog import LOG, META, REQUESTS
 from tidegate.store.postgres.connection import Connection, connect
 from tidegate.store.postgres.reader import HEAD, one_value
-from tidegate.store.retention import KEEP_MS, KEEP_ROWS, REQUESTS_KEEP_MS
+from tidegate.store.retention import KEEP, REQUESTS_KEEP_MS, Retention
 
 STEP = 5_000
 """Changes that go in one transaction."""
 
 
-def prune_all(url: str) -> None:
+def prune_all(url: str, keep: Retention = KEEP) -> None:
     """Drop what is too old, step by step. Raises psycopg.Error."""
     with connect(url) as connection:
-        while prune(connection, int(time.time() * 1000)) > STEP // 2:
+        while prune(connection, int(time.time() * 1000), keep) > STEP // 2:
             pass
 
 
-def prune(connection: Connection, now_ms: int, keep_rows: int = KEEP_ROWS) -> int:
+def prune(connection: Connection, now_ms: int, keep: Retention = KEEP) -> int:
     """One step: drop changes that are both old and many; returns how many went."""
     with connection.transaction():
         newest = one_value(connection.execute(HEAD))
@@ -31,7 +31,7 @@ def prune(connection: Connection, now_ms: int, keep_rows: int = KEEP_ROWS) -> in
         last = one_value(
             connection.execute(
                 f"SELECT coalesce(max(seq), 0) FROM {LOG} WHERE seq <= $1 AND time < $2",
-                [min(newest - keep_rows, oldest + STEP - 1), now_ms - KEEP_MS],
+                [min(newest - keep.rows, oldest + STEP - 1), now_ms - keep.age_ms],
             )
         )
         gone = 0

@@ -24,12 +24,12 @@ from tidegate.store.postgres.place import place
 from tidegate.store.postgres.reader import HEAD, Reader
 from tidegate.store.postgres.retention import prune_all
 from tidegate.store.postgres.writer import Writer
+from tidegate.store.retention import KEEP, Retention
 from tidegate.store.snapshots import Snapshots
 
 log = logging.getLogger("tidegate.store")
 
 READERS = 4
-HOUSEKEEPING_S = 30.0
 LOOK_S = 2.0
 """Seconds between looks at the log's epoch."""
 
@@ -38,12 +38,18 @@ class PostgresStore:
     """Implements core.ports.Store. Made by `open`; every method belongs to the loop's thread."""
 
     def __init__(
-        self, url: str, resources: Mapping[str, Resource], meta: Mapping[str, str], loop: asyncio.AbstractEventLoop
+        self,
+        url: str,
+        resources: Mapping[str, Resource],
+        keep: Retention,
+        meta: Mapping[str, str],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.epoch: str = meta["epoch"]
         self.identity_secret: str = meta["identity_secret"]
         """What the identity tokens of anonymous clients are signed with."""
         self._url = url
+        self._keep = keep
         self._loop = loop
         self._connections = Connections(url, reading=True)
         self._reader = Reader(self._connections, resources)
@@ -57,11 +63,11 @@ class PostgresStore:
         self._next_look: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def open(cls, url: str, resources: Mapping[str, Resource]) -> PostgresStore:
+    async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> PostgresStore:
         """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
         loop = asyncio.get_running_loop()
         meta = await loop.run_in_executor(None, _prepared, url, resources)
-        store = cls(url, resources, meta, loop)
+        store = cls(url, resources, keep, meta, loop)
         store._writer.start()
         store._housekeep_later()
         store._look_later()
@@ -119,10 +125,10 @@ class PostgresStore:
             log.error("the database %s was given a new epoch while it is served; restart the gateway", shown(self._url))
 
     def _housekeep_later(self) -> None:
-        self._housekeeping = self._loop.call_later(HOUSEKEEPING_S, self._housekeep)
+        self._housekeeping = self._loop.call_later(self._keep.pause_s, self._housekeep)
 
     def _housekeep(self) -> None:
-        self._threads.submit(prune_all, self._url).add_done_callback(_housekeeping_done)
+        self._threads.submit(prune_all, self._url, self._keep).add_done_callback(_housekeeping_done)
         self._housekeep_later()
 
 

@@ -1,0 +1,155 @@
+"""How far back a client can resume: as far as the settings keep the change log, and never silently less."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.net.inside import running
+from tests.support.gateway import GatewayProcess
+from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.wire import Wire, wire
+from tidegate.core.ports import Change
+from tidegate.store import Retention
+from tidegate.store.database import connect
+from tidegate.store.retention import prune
+
+KEPT = 5
+SHORT = {"TIDEGATE_LOG_AGE": "0.1", "TIDEGATE_LOG_ROWS": str(KEPT)}
+LONG = {"TIDEGATE_LOG_AGE": "3600", "TIDEGATE_LOG_ROWS": str(KEPT)}
+META = {"sqlite": "tidegate_meta", "postgresql": "_tidegate.meta"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def gateway(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A running gateway that keeps few changes, and none for long; its tables are empty."""
+    with ExitStack() as until_the_end:
+        if database == "sqlite":
+            process = GatewayProcess(tmp_path, "--dev", environment=SHORT)
+        else:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent()), "--dev")
+            process._environment = SHORT
+        process.migrate()
+        process.start()
+        yield process
+        process.stop()
+
+
+def insert(gateway: GatewayProcess, *numbers: int) -> None:
+    for number in numbers:
+        gateway.execute("INSERT INTO users (name, email) VALUES (?, ?)", f"u{number}", f"u{number}@example.com")
+
+
+async def subscribe(client: Wire, since: dict[str, Any] | None = None) -> dict[str, Any]:
+    request = {"type": "subscribe", "resource": "users"}
+    reply = await client.ask(request if since is None else {**request, "since": since})
+    assert reply["type"] == "subscribed", reply
+    return reply
+
+
+async def pruned(gateway: GatewayProcess, database: str, upto: int) -> None:
+    """Returns when the log was pruned that far."""
+    async with asyncio.timeout(20):
+        while True:
+            ((found,),) = await asyncio.to_thread(
+                gateway.select, f"SELECT value FROM {META[database]} WHERE name = 'pruned_to'"
+            )
+            if int(str(found)) >= upto:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_who_missed_more_than_is_kept_gets_a_snapshot_and_who_missed_less_the_updates(
+    gateway: GatewayProcess, database: str
+) -> None:
+    async with wire(gateway.url) as client:
+        far = (await subscribe(client))["position"]
+        insert(gateway, *range(7))
+        updates = [await client.hear("update") for _ in range(7)]
+    near = updates[-1]["position"]
+    insert(gateway, 7, 8, 9)
+    await pruned(gateway, database, near["seq"] - 2)
+    gateway.stop()  # what the gateway still had in memory is gone
+    gateway.start()
+    async with wire(gateway.url) as client:
+        assert (await subscribe(client, near))["mode"] == "recovered"
+        assert [(await client.hear("update"))["data"]["name"] for _ in range(3)] == ["u7", "u8", "u9"]
+    async with wire(gateway.url) as client:
+        assert (await subscribe(client, far))["mode"] == "snapshot"
+        page = await client.hear("snapshot")
+        assert (page["reset"], page["done"]) == (True, True)
+        assert [row["name"] for row in page["rows"]] == [f"u{number}" for number in range(10)]
+        insert(gateway, 10)
+        assert (await client.hear("update"))["data"]["name"] == "u10"
+
+
+async def test_changes_stay_for_their_time_however_many_came_since(gateway: GatewayProcess, database: str) -> None:
+    gateway.stop()
+    gateway._environment = LONG
+    gateway.start()
+    async with wire(gateway.url) as client:
+        since = (await subscribe(client))["position"]
+    insert(gateway, *range(2 * KEPT))
+    gateway.stop()
+    gateway.start()
+    async with wire(gateway.url) as client:
+        assert (await subscribe(client, since))["mode"] == "recovered"
+        names = [(await client.hear("update"))["data"]["name"] for _ in range(2 * KEPT)]
+        assert names == [f"u{number}" for number in range(2 * KEPT)]
+
+
+async def test_a_replay_that_pruning_overtakes_starts_anew_from_a_snapshot(tmp_path: Path) -> None:
+    count, later = 1200, int(time.time() * 1000) + 3_600_000
+    path = tmp_path / "tidegate.db"
+    async with running(tmp_path) as inside, wire(inside.url) as client:
+        since = (await subscribe(client))["position"]
+    with sqlite3.connect(path) as foreign:
+        rows = [(f"u{number}", f"u{number}@example.com") for number in range(count)]
+        foreign.executemany("INSERT INTO users (name, email) VALUES (?, ?)", rows)
+    foreign.close()
+    async with running(tmp_path) as inside:
+        changes, asked = inside.store.changes, 0
+
+        def prune_all() -> None:
+            connection = connect(path)
+            while prune(connection, later, Retention(age_ms=0, rows=100)):
+                pass
+            connection.close()
+
+        async def changes_until_pruned(after: int, upto: int, limit: int) -> Sequence[Change]:
+            nonlocal asked
+            asked += limit > 1
+            if asked == 2:
+                await asyncio.to_thread(prune_all)
+            return await changes(after, upto, limit)
+
+        inside.store.changes = changes_until_pruned  # type: ignore[method-assign]  # the moment is the test's
+        async with wire(inside.url) as client:
+            assert (await subscribe(client, since))["mode"] == "recovered"
+            copy: dict[int, str] = {}
+            while (message := await client.hear(lambda heard: heard["type"] in {"update", "snapshot"})) is not None:
+                if message["type"] == "update":
+                    assert message["data"]["id"] not in copy
+                    copy[message["data"]["id"]] = message["data"]["name"]
+                    continue
+                if message["reset"]:
+                    assert list(copy.values()) == [f"u{number}" for number in range(500)]
+                    copy.clear()
+                copy |= {row["id"]: row["name"] for row in message["rows"]}
+                if message["done"]:
+                    break
+    assert list(copy.values()) == [f"u{number}" for number in range(count)]

@@ -199,3 +199,26 @@ def test_advance_and_is_seen() -> None:
     assert not is_seen({"epoch": "r", "offset": 2}, {"epoch": "r", "offset": 3})
     assert not is_seen({"epoch": "r", "offset": 2}, {"epoch": "s", "offset": 1})
     assert not is_seen(None, {"epoch": "r", "offset": 1})
+
+
+def test_rows_of_some_scope_are_asked_for_with_it() -> None:
+    state = RowsState(("id",))
+    state.subscribed({"mode": "snapshot", "position": at(5), "scope": "mine"})
+    assert state.resume() == {"snapshot": True}
+    state.snapshot(page(1, reset=True, done=True) | {"scope": "mine"})
+    state.cut()
+    assert state.resume() == {"snapshot": True, "since": at(5), "scope": "mine"}
+    state.subscribed({"mode": "recovered", "position": at(5), "scope": "mine"})
+    assert state.scope == "mine"
+
+
+def test_a_snapshot_of_another_scope_takes_the_place_of_the_first() -> None:
+    state = RowsState(("id",))
+    state.subscribed({"mode": "live", "position": at(5), "scope": "mine"})
+    state.snapshot(page(1, reset=True) | {"scope": "yours"})
+    state.snapshot(page(2, done=True))
+    state.dispatched(at(7))
+    assert state.resume() == {"snapshot": True, "since": at(7), "scope": "yours"}
+    state.snapshot(page(1, reset=True, done=True))
+    state.dispatched(at(8))
+    assert state.resume() == {"snapshot": True, "since": at(8)}

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from tidegate.core.access import allows, require
+from tidegate.core.access import RowAccess, allows, permission, require
 from tidegate.core.errors import Refused
+from tidegate.core.filters import EVERYTHING, NOTHING, Filter, compile_filters
 from tidegate_protocol import Principal
 
 GUEST = Principal(id="anon-1", name="Guest", roles=["admin"], anonymous=True)
@@ -22,6 +23,9 @@ ADMIN = Principal(id="2", name="Root", roles=["admin"], anonymous=False)
         ("role:", ""),
         ("everyone", ""),
         ({"where": {"owner_id": "$user.id"}}, ""),
+        (["role:admin", {"where": {}}], "admin"),
+        (["role:nobody", "authenticated"], "ada admin"),
+        ([], ""),
         (None, ""),
     ],
 )
@@ -41,6 +45,8 @@ def test_what_no_rule_mentions_is_denied() -> None:
         ("role:admin", GUEST, "unauthenticated"),
         ("role:admin", ADA, "forbidden"),
         ({"where": {}}, GUEST, "forbidden"),
+        (["role:admin", {"where": {}}], GUEST, "unauthenticated"),
+        (["role:admin", {"where": {}}], ADA, "forbidden"),
         (None, GUEST, "forbidden"),
     ],
 )
@@ -52,3 +58,43 @@ def test_signing_in_is_advised_only_where_it_could_help(rule: Any, user: Princip
 
 def test_require_lets_pass() -> None:
     require({"read": "anyone"}, "read", GUEST, "resource", "users")
+
+
+MINE = {"where": {"owner": "$user.id"}}
+SHARED = {"where": {"shared": True}}
+
+
+def rows(rule: Any, user: Principal = ADA, **hooks: Any) -> Filter:
+    convert = {"owner": int, "shared": bool}
+    return permission(RowAccess("notes", {"read": rule}, convert, hooks), "read", user, {})
+
+
+def test_a_word_that_lets_a_user_pass_means_all_rows() -> None:
+    assert rows("anyone") == rows([MINE, "authenticated"]) == rows(["role:admin", MINE], ADMIN) == EVERYTHING
+
+
+def test_row_rules_mean_the_rows_that_meet_one_of_them() -> None:
+    assert rows(MINE) == compile_filters({"owner": 1})
+    assert rows([MINE, SHARED, "role:admin"]) == compile_filters({"or": [{"owner": 1}, {"shared": True}]})
+    assert rows([MINE, SHARED], GUEST) == compile_filters({"shared": True})
+    assert rows(MINE, GUEST) == NOTHING
+
+
+@pytest.mark.parametrize("rule", ["role:admin", None, [], ["role:admin"]])
+def test_whom_no_rule_speaks_of_is_refused(rule: Any) -> None:
+    with pytest.raises(Refused) as caught:
+        rows(rule)
+    assert (caught.value.code, str(caught.value)) == ("forbidden", "resource 'notes': read is not allowed")
+
+
+def test_the_applications_own_rule_narrows_and_never_widens() -> None:
+    def hook(user: Principal, claims: Any) -> Filter:
+        return compile_filters({"team": user.name})
+
+    assert rows("anyone", read=hook) == compile_filters({"team": "Ada"})
+    assert rows(MINE, read=hook) == compile_filters({"owner": 1, "team": "Ada"})
+    assert rows(MINE, read=lambda user, claims: EVERYTHING) == rows(MINE)
+    assert rows(MINE, read=lambda user, claims: NOTHING) == NOTHING
+    assert rows("anyone", update=hook) == EVERYTHING
+    with pytest.raises(Refused):
+        rows("role:admin", read=hook)

@@ -10,7 +10,7 @@ import pytest
 from tidegate.core import effects as fx
 from tidegate.core.access import RowAccess
 from tidegate.core.errors import Refused
-from tidegate.core.filters import EVERYTHING, NOTHING, And, Term
+from tidegate.core.filters import EVERYTHING, NOTHING, And, Term, compile_filters
 from tidegate.core.live import ResourceRules
 from tidegate.core.ports import Change, Identified
 from tidegate.core.position import Dispatched
@@ -33,10 +33,12 @@ from tidegate_protocol import (
     UpdateRequest,
 )
 
+MINE = {"where": {"owner": "$user.team"}}
 ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 RESOURCES = {
     "users": ResourceRules("users", ("id",), RowAccess("users", ANYONE)),
     "secrets": ResourceRules("secrets", ("id",), RowAccess("secrets", {"read": "role:admin", "create": "anyone"})),
+    "notes": ResourceRules("notes", ("id",), RowAccess("notes", {"read": MINE, "update": MINE}, {"owner": str})),
     "places": ResourceRules("places", ("country", "city"), RowAccess("places", ANYONE)),
 }
 GUEST = Principal(id="anon-1", name="Guest", roles=[], anonymous=True)
@@ -348,3 +350,60 @@ def test_a_token_is_checked_outside(protocol: Protocol) -> None:
 
 def test_a_type_without_a_handler_is_unknown(protocol: Protocol) -> None:
     assert refused(protocol, client(), FeedPosition(epoch="e", seq=1)).code == "unknown_type"
+
+
+def test_a_row_rule_goes_with_every_read_and_write(protocol: Protocol) -> None:
+    session = client(ADMIN)
+    session.become(ADMIN, {"team": "red"})
+    mine = compile_filters({"owner": "red"})
+    assert one(protocol, session, GetRequest(resource="notes", id=1)).query.where == mine
+    listed = one(protocol, session, ListRequest(resource="notes", filters={"text": "x"}))
+    assert listed.query.where == compile_filters({"owner": "red", "text": "x"})
+    assert subscribe(protocol, session, "notes", filters={"text": "x"}).group.where == listed.query.where
+    order = one(protocol, session, UpdateRequest(resource="notes", id=1, data={"text": "y"})).order
+    assert (order.visible, order.allowed) == (mine, mine)
+    assert refused(protocol, session, DeleteRequest(resource="notes", id=1)).code == "forbidden"
+    assert one(protocol, client(), GetRequest(resource="notes", id=1)).query.where == NOTHING
+
+
+def test_other_claims_bring_other_rows_under_the_same_id(protocol: Protocol) -> None:
+    session = client(ADMIN)
+    session.become(ADMIN, {"team": "red"})
+    notes = subscribe(protocol, session, "notes", ref=1)
+    protocol.live.go_live(notes)
+    assert list(protocol.identified(session, None, Identified(ADMIN, 99.0, {"team": "red"}), 1.0)) == []
+    (anew,) = protocol.identified(session, None, Identified(ADMIN, None, {"team": "blue"}), 1.0)
+    assert isinstance(anew, fx.Watch)
+    assert anew.watching.snapshot
+    assert anew.watching.group is not notes.group
+    assert anew.watching.group.id == notes.group.id
+    assert session.watching == {notes.group.id: anew.watching}
+    assert session not in notes.group.members
+
+
+@pytest.mark.parametrize(("scope", "recovered"), [("own", True), ("another's", False), (None, False)])
+def test_rows_are_recovered_only_for_whom_they_were(protocol: Protocol, scope: str | None, recovered: bool) -> None:
+    session = client(ADMIN)
+    session.become(ADMIN, {"team": "red"})
+    given = {} if scope is None else {"scope": scope}
+    if scope == "own":
+        given = {"scope": str(subscribe(protocol, client_of("red"), "notes").group.scope)}
+    since = FeedPosition(epoch="e", seq=3)
+    watching = subscribe(protocol, session, "notes", since=since, **given)
+    assert (watching.since, watching.snapshot) == ((since, False) if recovered else (None, True))
+    users = subscribe(protocol, session, "users", since=since, **given)
+    assert (users.since is None) == (scope is not None), "all rows are to be seen there: they come without a scope"
+
+
+def client_of(team: str) -> Session:
+    session = client(ADMIN)
+    session.become(ADMIN, {"team": team})
+    return session
+
+
+def test_an_equal_subscription_is_told_its_scope(protocol: Protocol) -> None:
+    session = client_of("red")
+    watching = subscribe(protocol, session, "notes")
+    protocol.live.go_live(watching)
+    answer = one(protocol, session, SubscribeRequest(resource="notes", ref=3)).message
+    assert (answer.ref, answer.scope) == (3, watching.group.scope)

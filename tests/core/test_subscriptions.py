@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.core.filter_cases import CASES
-from tidegate.core.filters import compile_filters
+from tidegate.core.filters import EVERYTHING, compile_filters
 from tidegate.core.ports import Change
 from tidegate.core.session import Session
 from tidegate.core.subscriptions import Group, Subscriptions
@@ -170,3 +170,41 @@ def test_true_and_one_are_two_groups() -> None:
     registry = Subscriptions()
     assert subscribed(registry, {"extra": True}) is not subscribed(registry, {"extra": 1})
     assert subscribed(registry, {"extra": 1}) is subscribed(registry, {"extra": {"eq": 1.0}})
+
+
+def test_groups_of_other_permissions_share_the_id_and_nothing_else() -> None:
+    registry = Subscriptions()
+    mine, yours = compile_filters({"owner": 1}), compile_filters({"owner": 2})
+    one, two, all_of_them = (
+        registry.acquire("users", compile_filters({"name": "Ada"}), None, rule) for rule in (mine, yours, EVERYTHING)
+    )
+    assert one.id == two.id == all_of_them.id
+    assert len({one, two, all_of_them}) == 3
+    assert registry.acquire("users", compile_filters({"name": "Ada"}), None, mine) is one
+    assert registry.acquire("users", compile_filters({"name": "Bob"}), None, mine).id != one.id
+    assert [group.matches({"name": "Ada", "owner": 2}) for group in (one, two, all_of_them)] == [False, True, True]
+    assert all_of_them.scope is None
+    assert one.scope != two.scope
+    assert Subscriptions().acquire("users", EVERYTHING, None, mine).scope == one.scope, "also after a restart"
+
+
+def test_an_id_lives_as_long_as_one_of_its_groups() -> None:
+    registry, user = Subscriptions(), session()
+    mine = compile_filters({"owner": 1})
+    first = registry.acquire("users", EVERYTHING, None, mine)
+    second = registry.acquire("users", EVERYTHING, None)
+    registry.release(first, user)
+    assert registry.acquire("users", EVERYTHING, None, mine).id == second.id
+    registry.release(second, user)
+    third = registry.acquire("users", EVERYTHING, None)
+    assert third.id == second.id
+    registry.release(third, user)
+    registry.release(registry.acquire("users", EVERYTHING, None, mine), user)
+    assert len(registry) == 1
+
+
+def test_a_row_that_leaves_the_permission_leaves_the_group() -> None:
+    group = Subscriptions().acquire("users", EVERYTHING, None, compile_filters({"status": "active"}))
+    update = group.update(change(ACTIVE, INACTIVE | {"name": "secret"}), "e")
+    assert update is not None
+    assert (update.action, update.data) == ("delete", {"id": 1})

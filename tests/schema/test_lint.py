@@ -162,6 +162,19 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         "/x-access/read/where/name",
         "containz",
     ),
+    "row rule of several about nothing": (
+        user(**{"x-access": {"read": ["role:admin", {"where": {"owner": "$user.id"}}]}}),
+        USERS_FILE,
+        "/x-access/read/1/where",
+        "owner",
+    ),
+    "list of rules with a typo": (
+        user(**{"x-access": {"read": ["role:admin", "anyon"]}}),
+        USERS_FILE,
+        "/x-access/read",
+        "did you mean 'anyone'",
+    ),
+    "list of no rules": (user(**{"x-access": {"read": []}}), USERS_FILE, "/x-access/read", "a list of these"),
     "row rule with a wrong value": (
         user(**{"x-access": {"read": {"where": {"and": [{"id": {"in": [1, "x"]}}]}}}}),
         USERS_FILE,
@@ -301,7 +314,8 @@ def test_annotations_of_other_tools_pass(tmp_path: Path) -> None:
 def test_row_rules_are_filters_with_claims_for_values(tmp_path: Path) -> None:
     files = sound()
     rule = {"id": "$user.id", "or": [{"name": {"in": ["a", "$user.team"]}}, {"id": {"between": [1, "$user.limit"]}}]}
-    user(**{"x-access": {"read": {"where": rule}, "update": {"where": {}}}})(files)
+    several = ["role:admin", {"where": {"name": {"in": "$user.names"}}}]
+    user(**{"x-access": {"read": {"where": rule}, "update": {"where": {}}, "delete": several}})(files)
     assert problems(write(tmp_path, files)) == []
 
 

@@ -43,6 +43,8 @@ class RowsState:
         self.wanted = wanted
         self.rows: dict[Key, Row] = {}
         self.position: Position | None = None
+        self.scope: str | None = None
+        """Which rows the user could see when it got these, as the gateway put it; None for all of them."""
         self.complete = False
         """Whether `rows` is what the subscription asked for (it may lag behind while the line is broken)."""
         self._pages: dict[Key, Row] | None = None
@@ -53,11 +55,16 @@ class RowsState:
     def resume(self) -> dict[str, Any]:
         """The properties of the `subscribe` that continues from here."""
         asked: dict[str, Any] = {"snapshot": True} if self.wanted else {}
-        return asked if self.position is None else {**asked, "since": dict(self.position)}
+        if self.position is not None:
+            asked["since"] = dict(self.position)
+            if self.scope is not None:
+                asked["scope"] = self.scope
+        return asked
 
     def subscribed(self, reply: Mapping[str, Any]) -> None:
         """The gateway's answer: `snapshot` (pages follow), `recovered` (missed updates follow) or `live`."""
         self._live = True
+        self.scope = reply.get("scope")
         if reply.get("mode") == "snapshot":
             self._read_at = reply.get("position")
             self._loading = True
@@ -74,6 +81,7 @@ class RowsState:
             self._pages = {}
             self._loading = self._live = True
             self.position = None
+            self.scope = page.get("scope")
         for row in page["rows"]:
             self._pages[key_of(row, self.key)] = row
         if not page.get("done"):

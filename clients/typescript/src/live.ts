@@ -66,6 +66,8 @@ export class Live<R extends object = Row> {
   #rows: readonly R[] | undefined = Object.freeze([]);
   #staged: Map<string, R> | undefined;
   #position: FeedPosition | undefined;
+  /** Which rows the user could see when it got these; not there where it could see all. */
+  #scope: string | undefined;
   #snapshotPosition: FeedPosition | undefined;
   #ready = false;
   #announced = false;
@@ -112,7 +114,10 @@ export class Live<R extends object = Row> {
     const message: SubscribeRequest = { type: "subscribe", resource: this.query.resource, snapshot: true };
     if (this.query.filters && Object.keys(this.query.filters).length > 0) message.filters = this.query.filters;
     if (this.query.fields) message.fields = this.query.fields;
-    if (this.#position) message.since = this.#position;
+    if (this.#position) {
+      message.since = this.#position;
+      if (this.#scope) message.scope = this.#scope;
+    }
     this.asking = true;
     this.#link.request({
       message: message as unknown as Message,
@@ -161,6 +166,7 @@ export class Live<R extends object = Row> {
     if (page.reset) {
       this.#staged = new Map();
       this.#position = undefined;
+      this.#scope = page.scope;
     }
     const staged = this.#staged;
     if (!staged) return;
@@ -195,6 +201,7 @@ export class Live<R extends object = Row> {
   #subscribed(reply: Subscribed): void {
     this.asking = false;
     this.subscription = reply.subscription;
+    this.#scope = reply.scope;
     const other = this.#subscriptions.adopt(this as unknown as Live<never>, reply.subscription);
     if (reply.mode === "snapshot") {
       this.#snapshotPosition = reply.position;

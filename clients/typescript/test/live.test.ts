@@ -231,6 +231,23 @@ describe("over a broken line", () => {
     expect(third.subscribe("s1", "recovered", 3).since).toEqual({ epoch: "a restored backup", seq: 3 });
   });
 
+  it("rows are asked for with the scope they came with", async () => {
+    const { client, line } = await gateway.open();
+    client.resource("users").subscribe();
+    line.subscribe("s1", "snapshot", 5, "e", { scope: "mine" });
+    line.snapshot("s1", [{ id: 1 }], { scope: "mine" });
+    const next = await gateway.reconnect();
+    const request = next.subscribe("s1", "recovered", 5, "e", { scope: "mine" });
+    expect(request).toMatchObject({ since: { epoch: "e", seq: 5 }, scope: "mine" });
+    next.snapshot("s1", [{ id: 2 }], { scope: "yours" });
+    next.update("s1", "create", { id: 3 }, 6);
+    const third = await gateway.reconnect();
+    expect(third.subscribe("s1", "snapshot", 6)).toMatchObject({ since: { epoch: "e", seq: 6 }, scope: "yours" });
+    third.snapshot("s1", [{ id: 1 }]);
+    const fourth = await gateway.reconnect();
+    expect(fourth.subscribe("s1", "recovered", 6)).not.toHaveProperty("scope");
+  });
+
   it("a query that was closed meanwhile is not asked for", async () => {
     const { line, live } = await loaded([1]);
     line.end();

@@ -99,15 +99,19 @@ export class Line implements Socket {
     return request;
   }
 
-  subscribe(subscription: string, mode: string, seq: number, epoch = "e"): Message {
+  subscribe(subscription: string, mode: string, seq: number, epoch = "e", fields: object = {}): Message {
     const request = this.take("subscribe");
     const position = { epoch, seq };
-    this.reply(request, "subscribed", { subscription, resource: request.resource, position, mode });
+    this.reply(request, "subscribed", { subscription, resource: request.resource, position, mode, ...fields });
     return request;
   }
 
-  snapshot(subscription: string, rows: object[], { reset = true, done = true } = {}): void {
-    this.say("snapshot", { subscription, rows, reset, done });
+  snapshot(
+    subscription: string,
+    rows: object[],
+    { reset = true, done = true, ...fields }: Record<string, unknown> = {},
+  ): void {
+    this.say("snapshot", { subscription, rows, reset, done, ...fields });
   }
 
   update(subscription: string, action: string, data: object, seq: number, fields: object = {}): void {

@@ -1,4 +1,4 @@
-"""What rows cost: a change among many subscriptions, from commit to client, writing, and a herd that comes back."""
+"""What rows cost: a change among many subscriptions, from commit to client, writing, who comes back, snapshots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.load import Client, connect, connect_many, text_frame
+from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 from tests.support.gateway import GatewayProcess
 from tidegate.core.access import RowAccess
 from tidegate.core.live import ResourceRules
@@ -26,6 +26,7 @@ MATCHING = 10
 SUBSCRIBERS, WRITES_A_SECOND = 100, 200
 WRITERS = 64
 HERD, MISSED = 2000, 500
+LARGE, READERS = 100_000, 4
 PATIENCE_S = 120.0
 
 
@@ -49,6 +50,8 @@ def run(runs: int, scale: float, judge: bool) -> bool:
             )
         finally:
             process.stop()
+    for name, value, target in _large():
+        rows.append((name, value, target, False))
     print(f"\n{'rows':<70}{'':>10}{'target':>10}")
     good = True
     for name, value, target, at_least in rows:
@@ -78,6 +81,57 @@ def _dispatch(subscriptions: int) -> float:
     for seq in range(1, rounds + 1):
         list(protocol.live.dispatch([Change(seq, 0, "users", {"id": 1}, "update", row, {**row, "seen": seq})], seq))
     return (time.process_time() - started) / rounds * 1e6
+
+
+def _large() -> list[tuple[str, float, float]]:
+    """What clients that are sent a table of 100,000 rows cost another one, and the gateway."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = GatewayProcess(Path(folder))
+        process.migrate()
+        connection = sqlite3.connect(process.database_file)
+        with connection:
+            names = ((f"n{number}", f"n{number}@example.com") for number in range(LARGE))
+            connection.executemany("insert into users (name, email) values (?, ?)", names)
+        connection.close()
+        process.start()
+        try:
+            pings, seconds, growth = asyncio.run(snapshots(process, READERS))
+        finally:
+            process.stop()
+    return [
+        (f"{READERS} clients are sent 100,000 rows (s)", seconds, 5.0),
+        ("a ping meanwhile, p50 (ms)", statistics.median(pings), 5.0),
+        ("a ping meanwhile, p99 (ms)", pings[int(len(pings) * 0.99)], 20.0),
+        ("memory meanwhile (MB more)", growth / 1e6, 30.0),
+    ]
+
+
+async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float], float, int]:
+    """(milliseconds of each `ping` of another client meanwhile in order of size, seconds until all have all, bytes)."""
+    clients = await connect_many(process.port, readers)
+    other = await connect(process.port)
+    for client in (*clients, other):
+        await client.until(1)
+    meter = Meter(process.pid)
+    before = most = meter.rss()
+    left = set(clients)
+    started = time.perf_counter()
+    for client in clients:
+        client.heard = lambda frame, client=client: left.discard(client) if b'"done":true' in frame[-40:] else None
+        client.send({"type": "subscribe", "resource": "users", "snapshot": True, "ref": 1})
+    pings: list[float] = []
+    async with asyncio.timeout(PATIENCE_S):
+        while left:
+            asked = time.perf_counter()
+            other.send({"type": "ping", "ref": 1})
+            await other.until(2 + len(pings))
+            pings.append((time.perf_counter() - asked) * 1000)
+            most = max(most, meter.rss())
+            await asyncio.sleep(0.002)
+    seconds = time.perf_counter() - started
+    for client in (*clients, other):
+        client.transport.close()
+    return sorted(pings), seconds, most - before
 
 
 async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, float]:

@@ -45,6 +45,9 @@ class Planning:
     def __init__(self) -> None:
         self.opened: list[Any] = []
 
+    def begin(self, number: int) -> None:
+        self.opened[number].begun = True
+
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Planned:
         planned = Planned(query, encode)
         self.opened.append(planned)
@@ -66,7 +69,7 @@ def test_who_asks_before_the_reading_began_shares_it() -> None:
     with pages.of(one) as first, pages.of(one) as second, pages.of(other) as third:
         assert first is second is store.opened[0]
         assert third is store.opened[1]
-        store.opened[0].begun = True
+        store.begin(0)
         with pages.of(one) as late:
             assert late is store.opened[2]
         assert [planned.sharers for planned in store.opened] == [2, 1, 0]

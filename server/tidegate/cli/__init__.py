@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tidegate import __version__
-from tidegate.cli import check, database, generate, init, migrate, serve, token
+from tidegate.cli import check, database, generate, init, introspect, migrate, serve, token
 from tidegate.config import ConfigError
 
 EPILOG = """\
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (init, serve, generate, migrate, database, token, check):
+    for module in (init, introspect, serve, generate, migrate, database, token, check):
         module.register(commands)
     args = parser.parse_args(argv)
     try:

@@ -36,6 +36,8 @@ def refusals(
 ) -> list[Refusal]:
     """What a written migration must do to the table. `there`: the types that its columns were declared with."""
     table = resource.table
+    if made is None:
+        return []  # somebody else's table may have more than the schema names
     found = [
         Refusal(
             f"the table {table} has a column {name} that the schema does not: dropping it needs a written migration",
@@ -44,8 +46,6 @@ def refusals(
         for name in there
         if name not in wanted
     ]
-    if made is None:
-        return found
     for name, column in wanted.items():
         before = made.columns[name].type if name in made.columns else column.type
         if name in there and affinity(there[name]) != column.storage and before == column.type:

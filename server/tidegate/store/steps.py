@@ -27,6 +27,18 @@ from tidegate.store.rebuild import Progress, not_addable, rebuild
 from tidegate.store.tables import columns, create_table_sql, indexes, models
 
 
+def left_alone(tables: list[str]) -> list[str]:
+    """What is to be known of tables that were there before Tidegate."""
+    if not tables:
+        return []
+    which, its, has = ("table", "its", "it has") if len(tables) == 1 else ("tables", "their", "they have")
+    was = "was" if len(tables) == 1 else "were"
+    return [
+        f"the {which} {', '.join(tables)} {was} there before Tidegate: {its} columns, indexes and triggers are "
+        f"completed; what {has} stays as it is, whatever the schema says of it"
+    ]
+
+
 class Step(msgspec.Struct, frozen=True):
     """One thing to do."""
 
@@ -75,12 +87,7 @@ class Tables:
     def notes(self) -> list[str]:
         """What is left alone."""
         there = set(self._database.get_tables())
-        return [
-            f"the table {table} was there before Tidegate: its columns, indexes and triggers are completed; what it "
-            "has stays as it is, whatever the schema says of it"
-            for table in self._of
-            if table in there and table not in self._made
-        ]
+        return left_alone([table for table in self._of if table in there and table not in self._made])
 
     def _refuse(self, gone: Collection[str]) -> None:
         database, there = self._database, set(self._database.get_tables())

@@ -42,7 +42,8 @@ RELATIONS = {
 
 NUMBER = f"{SCHEMA}.number_changes"
 _FUNCTION = """RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET enable_seqscan = off"""
+SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET enable_seqscan = off
+SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'"""
 # Who writes may do so in its own table only, and set what it likes in its session: hence SECURITY DEFINER and the
 # settings. enable_seqscan: plans are kept, and the first is made when the log is small.
 

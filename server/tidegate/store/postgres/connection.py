@@ -30,6 +30,8 @@ NAME_BYTES = 63
 """PostgreSQL cuts longer names without a word."""
 SETTINGS = {
     "client_encoding": "UTF8",
+    "DateStyle": "ISO, YMD",  # one spelling of what is read as text
+    "IntervalStyle": "postgres",
     "extra_float_digits": "1",  # floats as they are
     "jit": "off",  # compiles longer than such queries run
     "standard_conforming_strings": "on",

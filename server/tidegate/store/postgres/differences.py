@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tidegate.contract import Property, Resource
 from tidegate.store.database import literal, quoted
 from tidegate.store.errors import StoreError
-from tidegate.store.postgres import tables
+from tidegate.store.postgres import made, tables
 from tidegate.store.postgres.changelog import (
     COMMITS,
     CREATE_NUMBER_TRIGGER,
@@ -23,6 +23,7 @@ from tidegate.store.postgres.changelog import (
     functions,
     triggers,
 )
+from tidegate.store.postgres.columns import columns
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.rows import column_type, default_sql
 
@@ -34,14 +35,6 @@ class Statement(NamedTuple):
     statements: tuple[str, ...]
 
 
-class Column(NamedTuple):
-    """A column as it is."""
-
-    type: str
-    not_null: bool
-    default: str | None
-
-
 def table_steps(connection: Connection, resources: Mapping[str, Resource]) -> list[Statement]:
     """Tables first, then what may refer to other tables. Raises StoreError for what is not done automatically."""
     found, later = [], []
@@ -49,13 +42,29 @@ def table_steps(connection: Connection, resources: Mapping[str, Resource]) -> li
         number = _table(connection, resource.table)
         if number is None:
             defaults = [_remember(resource, prop) for prop in resource.properties.values()]
-            found.append(
-                Statement(f"create table {resource.table}", (tables.create_table(resource), *filter(None, defaults)))
-            )
+            statements = (tables.create_table(resource), made.remember(resource.table, made.OURS))
+            found.append(Statement(f"create table {resource.table}", (*statements, *filter(None, defaults))))
         else:
+            whose = made.whose(connection, resource.table)
+            if whose is None:
+                whose = made.recognised(connection, number)
+                found.append(Statement(f"note table {resource.table}", (made.remember(resource.table, whose),)))
+            if whose == made.THEIRS:
+                found += _completed(connection, resource, number)
+                continue
             found += _columns(connection, resource, number)
         later += _constraints(connection, resource, resources, number)
     return found + sorted(later, key=lambda item: item.name.startswith("add reference"))
+
+
+def foreign_tables(connection: Connection, resources: Mapping[str, Resource]) -> list[str]:
+    """Tables of resources that were there before Tidegate."""
+    found = []
+    for resource in resources.values():
+        if (number := _table(connection, resource.table)) is not None:
+            whose = made.whose(connection, resource.table) or made.recognised(connection, number)
+            found += [resource.table] * (whose == made.THEIRS)
+    return found
 
 
 def log_steps(connection: Connection, resources: dict[str, Resource]) -> list[Statement]:
@@ -80,8 +89,33 @@ def log_steps(connection: Connection, resources: dict[str, Resource]) -> list[St
     return found
 
 
+def _completed(connection: Connection, resource: Resource, number: int) -> list[Statement]:
+    """What somebody else's table lacks of the schema; what it has stays as it is, and more than the schema names."""
+    there, table = columns(connection, number), resource.table
+    found = []
+    for name, prop in resource.properties.items():
+        kind = column_type(prop)
+        if name not in there:
+            add = f"ALTER TABLE {quoted(table)} ADD COLUMN {tables.column(resource, prop)}"
+            found.append(Statement(f"add column {table}.{name}", (add,)))
+        elif not kind.fits(there[name], made=False):
+            raise StoreError(
+                f"the column {table}.{name} is of the type {there[name].declared}, which the schema's property cannot "
+                f"stand for: it needs {kind.declared}, or leave the property out"
+            )
+    kept = made.indexes(connection, number)
+    for names in resource.unique:
+        if (names, True) not in kept:
+            sql = tables.unique_index(resource, names)
+            found.append(Statement(f"add unique index on {table} ({', '.join(names)})", (sql,)))
+    for names, (index, sql) in zip(resource.indexes, tables.indexes(resource).items(), strict=True):
+        if not kept & {(names, True), (names, False)}:
+            found.append(Statement(f"add index {index}", (sql,)))
+    return found
+
+
 def _columns(connection: Connection, resource: Resource, number: int) -> list[Statement]:
-    there, table = _columns_there(connection, number), resource.table
+    there, table = columns(connection, number), resource.table
     for name in there.keys() - resource.properties.keys():
         raise StoreError(
             f"the table {table} has a column {name} that the schema does not: dropping it needs a written migration"
@@ -95,7 +129,7 @@ def _columns(connection: Connection, resource: Resource, number: int) -> list[St
             found.append(Statement(f"add column {table}.{name}", (add, *filter(None, [_remember(resource, prop)]))))
             continue
         is_now, kind = there[name], column_type(prop)
-        if is_now.type not in (kind.accepted or (kind.declared,)):
+        if not kind.fits(is_now, made=True):
             raise StoreError(
                 f"the column {table}.{name} is of the type {is_now.type}, the schema's property needs "
                 f"{kind.declared}: retyping it needs a written migration"
@@ -168,17 +202,6 @@ def _table(connection: Connection, table: str) -> int | None:
     if number is not None and kind != "r":
         raise StoreError(f"{table} is no plain table, which the change log cannot follow")
     return None if number is None else int(number)
-
-
-def _columns_there(connection: Connection, number: int) -> dict[str, Column]:
-    found = connection.execute(
-        "SELECT a.attname, t.typname, format_type(a.atttypid, NULL), a.attnotnull, pg_get_expr(d.adbin, d.adrelid) "
-        "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
-        "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
-        "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
-        [number],
-    )
-    return {name: Column(kind, not_null, default) for name, _, kind, not_null, default in found}
 
 
 def _ours(connection: Connection, sql: str, number: int) -> set[str]:

@@ -23,10 +23,11 @@ from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
-from tidegate.store.postgres.differences import Statement, log_steps, table_steps
+from tidegate.store.postgres.differences import Statement, foreign_tables, log_steps, table_steps
 from tidegate.store.postgres.place import place
 from tidegate.store.postgres.written import Written
 from tidegate.store.rebuild import Progress
+from tidegate.store.steps import left_alone
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -42,9 +43,10 @@ def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = N
         return [step.name for step in _steps(database, connection, resources, folder)]
 
 
-def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:  # noqa: ARG001  # as every database has it
-    """What a migration leaves alone that one might expect it to change: nothing."""
-    return []
+def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
+    """What a migration leaves alone that one might expect it to change."""
+    with _transaction(url, keep=False) as (_, connection):
+        return left_alone(foreign_tables(connection, resources))
 
 
 def apply(

@@ -196,7 +196,7 @@ def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
 
 def _ordered(resource: Resource, name: str, descending: bool) -> str:
     prop = resource.properties[name]
-    collated = ' COLLATE "C"' if column_type(prop) is TEXT else ""
+    collated = '::text COLLATE "C"' if column_type(prop) is TEXT else ""  # it may be a date or an enumerated type
     nulls = " NULLS LAST" if descending else " NULLS FIRST"
     return (
         f"{ALIAS}.{quoted(name)}{collated}{' DESC' if descending else ''}"

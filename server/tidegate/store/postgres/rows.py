@@ -17,6 +17,7 @@ import msgspec
 from tidegate.contract import Property, Resource
 from tidegate.core.ports import Key, Row
 from tidegate.store.database import literal, quoted
+from tidegate.store.postgres.columns import ColumnThere
 from tidegate.store.rows import DEPTH, JSON_TYPES, too_deep
 
 
@@ -27,13 +28,26 @@ class ColumnType(NamedTuple):
     accepted: tuple[str, ...] = ()
     check: str | None = None
     """What else each value must be: an expression over {}."""
+    numeric: bool = False
+    """A table of somebody else's may have numeric(p, s) for it too; one without limits could be beyond any float."""
+
+    def fits(self, column: ColumnThere, *, made: bool) -> bool:
+        """Whether values of a column that is there are of this kind. `made`: Tidegate made the table."""
+        if column.type in (self.accepted or (self.declared,)):
+            return True
+        return not made and (
+            (self is TEXT and as_text(column)) or (self.numeric and column.type == "numeric" and column.modifier >= 4)
+        )
 
 
 TEXT = ColumnType('text COLLATE "C"', ("text", "character varying", "character"))
-INTEGER = ColumnType("bigint", ("bigint", "integer", "smallint"))
+INTEGER = ColumnType("bigint", ("bigint", "integer", "smallint"), numeric=True)
 # The wire has no word for NaN and the infinities.
 NUMBER = ColumnType(
-    "double precision", ("double precision", "real"), "{0} > '-Infinity'::float8 AND {0} < 'Infinity'::float8"
+    "double precision",
+    ("double precision", "real"),
+    "{0} > '-Infinity'::float8 AND {0} < 'Infinity'::float8",
+    numeric=True,
 )
 BOOLEAN = ColumnType("boolean", ("boolean",))
 JSON = ColumnType("jsonb", ("jsonb", "json"))
@@ -43,6 +57,19 @@ TIME = ColumnType(
     "{0} >= '0001-01-01 00:00:00+00'::timestamptz AND {0} < '10000-01-01 00:00:00+00'::timestamptz",
 )
 UUID = ColumnType("uuid", ("uuid",))
+# Types whose text is the same whatever a session is set to (DateStyle and the like are fixed), and is read back.
+_AS_TEXT = {
+    "text", "character varying", "character", "name", "citext", "numeric", "date", "time without time zone",
+    "time with time zone", "timestamp without time zone", "interval", "inet", "cidr", "macaddr", "macaddr8", "bit",
+    "bit varying", "int4range", "int8range", "numrange", "tsrange", "daterange",
+}  # fmt: skip
+_ITEMS = _AS_TEXT | {"uuid", "bigint", "integer", "smallint", "real", "double precision", "boolean"}
+
+
+def as_text(column: ColumnThere) -> bool:
+    """Whether a string can stand for the values of somebody else's column."""
+    item = column.type.removesuffix("[]")
+    return column.enumerates or (column.type in _AS_TEXT if item == column.type else item in _ITEMS)
 
 
 def column_type(prop: Property) -> ColumnType:

@@ -80,6 +80,13 @@ def indexes(resource: Resource) -> dict[str, str]:
     }
 
 
+def unique_index(resource: Resource, names: tuple[str, ...]) -> str:
+    """CREATE UNIQUE INDEX for a table that should get no constraints."""
+    columns = ", ".join(map(quoted, names))
+    name = _named(resource.table, *names, "key", columns)
+    return f"CREATE UNIQUE INDEX {quoted(name)} ON {quoted(resource.table)} ({columns})"
+
+
 def _named(*parts: str) -> str:
     """`parts` are names, and last what the constraint says."""
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]

@@ -1,0 +1,212 @@
+"""Reading the tables of a PostgreSQL database that is there already: those of the schema that new tables would go to.
+
+playhouse.reflection says which tables, keys and indexes there are. Of types it knows the oldest few: domains,
+enumerated types, the digits of a numeric and generated columns are asked of the catalogue, and so are references, for
+it multiplies the columns of a reference of several and does not say which schema it leads to.
+Invariant: it only reads.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import peewee
+import psycopg
+from playhouse.reflection import Introspector
+
+from tidegate.store.errors import StoreError
+from tidegate.store.introspect.found import (
+    JSON_KINDS,
+    NOTHING,
+    Column,
+    Found,
+    Table,
+    fitting,
+    is_secret,
+    json_or_nothing,
+    usable,
+)
+from tidegate.store.postgres.columns import ColumnThere, columns
+from tidegate.store.postgres.connection import Connection, opened, shown
+from tidegate.store.postgres.rows import as_text
+
+EXACT_DIGITS = 15
+"""Decimal digits that every float keeps."""
+RANGES = {"smallint": 2**15, "integer": 2**31}
+_PLAIN: dict[str, dict[str, Any]] = {
+    "bigint": {"type": "integer"},
+    "double precision": {"type": "number"},
+    "real": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "date": {"type": "string", "format": "date"},
+    "timestamp with time zone": {"type": "string", "format": "date-time"},
+    "json": {"type": JSON_KINDS},
+    "jsonb": {"type": JSON_KINDS},
+}
+_LITERAL = re.compile(r"'((?:[^']|'')*)'(?:::[\w .\"\[\](),]+)?").fullmatch
+_NUMBER = re.compile(r"\(?(-?\d+(?:\.\d+)?)\)?(?:::[\w ().,]+)?").fullmatch
+_KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "p": "partitioned table"}
+
+
+def read(url: str) -> Found:
+    """Raises StoreError."""
+    database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, autoconnect=False)
+    try:
+        with opened(url) as connection, database.connection_context():
+            connection.read_only = True
+            return _Reading(database, connection).all()
+    except (peewee.PeeweeException, psycopg.Error) as error:
+        raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
+
+
+class _Reading:
+    """One look at one database."""
+
+    def __init__(self, database: peewee.PostgresqlDatabase, connection: Connection) -> None:
+        self._connection = connection
+        self._reflection = Introspector.from_database(database).metadata
+        self._left: list[str] = []
+
+    def all(self) -> Found:
+        tables, names = [], []
+        for number, name, kind, is_part, comment in self._connection.execute(
+            "SELECT oid::bigint, relname::text, relkind::text, relispartition, obj_description(oid, 'pg_class') "
+            "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND "
+            "AND relkind IN ('r', 'v', 'm', 'f', 'p') AND relname <> 'tidegate_migration' ORDER BY relname"
+        ).fetchall():
+            names.append(name)
+            if kind != "r":
+                self._left.append(f"{name} is a {_KINDS[kind]}, which the change log cannot follow")
+            elif is_part:
+                self._left.append(f"{name} is a part of a partitioned table")
+            elif (table := self._table(number, name, comment)) is not None:
+                tables.append(table)
+        return Found(tables, self._left, names)
+
+    def _table(self, number: int, name: str, comment: str | None) -> Table | None:
+        key = tuple(self._reflection.get_primary_keys(name))
+        if not key:
+            self._left.append(f"{name} has no primary key, by which a row could be named")
+            return None
+        found = self._columns(number, name, key)
+        there = {column.name for column in found}
+        if missing := [part for part in key if part not in there]:
+            self._left.append(f"{name}: without {missing[0]} it has no key, so that it is left out as a whole")
+            return None
+        unique, indexes = self._indexes(name, key, there)
+        return Table(name, key, tuple(found), unique, indexes, self._references(number, name, there), comment)
+
+    def _columns(self, number: int, table: str, key: tuple[str, ...]) -> list[Column]:
+        found = []
+        for name, column in columns(self._connection, number).items():
+            schema = usable(name) or self._schema(f"{table}.{name}", column)
+            if isinstance(schema, str):
+                filled = not column.not_null or column.default or column.identity or column.generated
+                needed = "" if filled else "; without it nobody can create rows"
+                self._left.append(f"{table}.{name}: {schema}{needed}")
+                continue
+            default, filled_in = _default(column, schema)
+            described = {"description": column.comment} if column.comment else {}
+            found.append(
+                Column(
+                    name,
+                    {**schema, **described},
+                    null=not column.not_null,
+                    default=default,
+                    filled=filled_in,
+                    secret=is_secret(name) and schema["type"] == "string" and name not in key,
+                )
+            )
+        return found
+
+    def _schema(self, where: str, column: ColumnThere) -> dict[str, Any] | str:
+        """The column as a property, or why it cannot be one."""
+        if column.generated == "v":
+            return "it is worked out when it is read, which triggers do not do"
+        if column.labels is not None:
+            return {"type": "string", "enum": column.labels}
+        if column.type in _PLAIN:
+            return dict(_PLAIN[column.type])
+        if column.type in RANGES:
+            return {"type": "integer", "minimum": -RANGES[column.type], "maximum": RANGES[column.type] - 1}
+        if column.type == "numeric":
+            return self._numeric(where, column.modifier)
+        if column.type == "bytea":
+            return "it holds bytes, which JSON has no word for"
+        if not as_text(column):
+            return f"nothing is known of the type {column.declared}"
+        if column.type in {"character varying", "character"}:
+            length = {"maxLength": column.modifier - 4} if column.modifier >= 4 else {}
+            return {"type": "string", **length}
+        if column.type != "text":
+            self._left.append(f"{where} is {column.declared}: clients get it as text, spelled as PostgreSQL does")
+        return {"type": "string"}
+
+    def _numeric(self, where: str, modifier: int) -> dict[str, Any]:
+        digits = (modifier - 4) >> 16 if modifier >= 4 else None
+        after_point = (((modifier - 4) & 0x7FF) ^ 1024) - 1024 if modifier >= 4 else None  # 11 bits with a sign
+        if digits is None or digits > EXACT_DIGITS or after_point is None or not 0 <= after_point <= EXACT_DIGITS:
+            self._left.append(
+                f"{where} is a numeric that may have more than {EXACT_DIGITS} digits: clients get it as text, exactly, "
+                "and filters compare it as text"
+            )
+            return {"type": "string"}
+        limit = 10**digits - 1
+        return {"type": "number"} if after_point else {"type": "integer", "minimum": -limit, "maximum": limit}
+
+    def _indexes(
+        self, table: str, key: tuple[str, ...], there: set[str]
+    ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+        """The columns of its unique and of its other indexes, as far as these are over plain columns and all rows."""
+        found: dict[bool, dict[tuple[str, ...], None]] = {True: {}, False: {}}
+        for index in self._reflection.get_indexes(table):
+            names = tuple(index.columns)
+            if not there.issuperset(names) or re.search(r"\)\s*WHERE\s", index.sql):
+                if index.unique:
+                    self._left.append(
+                        f"{table}: the unique index {index.name} is over expressions, some rows or what is left out"
+                    )
+            elif names != key:
+                found[bool(index.unique)][names] = None
+        return tuple(found[True]), tuple(names for names in found[False] if names not in found[True])
+
+    def _references(self, number: int, table: str, there: set[str]) -> dict[str, tuple[str, str]]:
+        found = {}
+        for target, local, own, theirs in self._connection.execute(_REFERENCES, [number]).fetchall():
+            if len(own) > 1:
+                self._left.append(f"{table}: the reference to {target} is one of several columns")
+            elif not local:
+                self._left.append(f"{table}.{own[0]} refers to {target}, which is in another schema")
+            elif own[0] in there:
+                found[own[0]] = (target, theirs[0])
+        return found
+
+
+_REFERENCES = """SELECT t.relname::text, t.relnamespace = current_schema()::regnamespace,
+  ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place),
+  ARRAY(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY k (number, place)
+    JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number ORDER BY k.place)
+FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid WHERE c.conrelid = $1 AND c.contype = 'f' ORDER BY c.oid"""
+
+
+def _default(column: ColumnThere, schema: dict[str, Any]) -> tuple[Any, bool]:
+    """The default as JSON, if it is a value that can be; and whether only the database can work it out."""
+    if column.generated or column.identity:
+        return NOTHING, True
+    text = column.default
+    if text is None or text.partition("::")[0] == "NULL":
+        return NOTHING, False
+    kind = schema["type"]
+    if literal := _LITERAL(text):
+        value: Any = literal[1].replace("''", "'")
+        value = value if kind == "string" else json_or_nothing(value)
+    elif number := _NUMBER(text):
+        value = json_or_nothing(number[1])
+    elif text in {"true", "false"}:
+        value = text == "true"
+    else:
+        return NOTHING, True
+    return (value, False) if value is not NOTHING and fitting(schema, value) else (NOTHING, False)

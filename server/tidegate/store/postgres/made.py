@@ -1,0 +1,61 @@
+"""Whose a table is: Tidegate's, which it keeps to the schema, or somebody else's, which it only completes.
+
+The log's `meta` has an entry for each table of a resource, made when Tidegate first sees it. Older databases have none
+there; constraints and indexes with names that only Tidegate gives tell their tables.
+Invariant: a table keeps being whose it was, until it is made anew.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tidegate.store.database import literal
+from tidegate.store.postgres import tables
+from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.connection import Connection
+
+Whose = Literal["ours", "theirs"]
+OURS: Whose = "ours"
+THEIRS: Whose = "theirs"
+
+
+def whose(connection: Connection, table: str) -> Whose | None:
+    """None: nothing is known."""
+    if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
+        return None
+    found = connection.execute(f"SELECT value FROM {META} WHERE name = $1", [_entry(table)]).fetchall()
+    return None if not found else OURS if found[0][0] == OURS else THEIRS
+
+
+def recognised(connection: Connection, number: int) -> Whose:
+    """By what Tidegate left on its tables before it kept entries."""
+    marks = connection.execute(
+        "SELECT FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2 UNION ALL "
+        "SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1 AND c.relname ~ $2",
+        [number, tables.OURS],
+    ).fetchall()
+    return OURS if marks else THEIRS
+
+
+def remember(table: str, whose: Whose) -> str:
+    """A statement that keeps it."""
+    return (
+        f"INSERT INTO {META} (name, value) VALUES ({literal(_entry(table))}, {literal(whose)}) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    )
+
+
+def indexes(connection: Connection, number: int) -> set[tuple[tuple[str, ...], bool]]:
+    """The table's indexes over plain columns and all rows: the columns, and whether they are unique."""
+    found = connection.execute(
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (number, place) "
+        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
+        "WHERE k.place <= i.indnkeyatts ORDER BY k.place), i.indisunique "
+        "FROM pg_index i WHERE i.indrelid = $1 AND i.indpred IS NULL AND i.indexprs IS NULL",
+        [number],
+    )
+    return {(tuple(names), unique) for names, unique in found}
+
+
+def _entry(table: str) -> str:
+    return f"table {table}"

@@ -1,0 +1,73 @@
+"""docs/permissions.md: its schema, its rules and its Python run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_row_rules import ids, signed_in
+from tests.support.gateway import ROOT, GatewayProcess, tidegate
+from tests.support.wire import Wire, wire
+
+GUIDE = (ROOT / "docs" / "permissions.md").read_text()
+BLOCKS = dict(re.findall(r"^```(json|python)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
+ROWS = [(1, 1, "red", 0), (2, 1, None, 1), (3, 2, "red", 0), (4, 2, "blue", 0), (5, 2, None, 1)]
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+    resources = tmp_path / "schema" / "resources"
+    resources.mkdir(parents=True)
+    (resources / "notes.schema.json").write_text(BLOCKS["json"])
+    process = GatewayProcess(tmp_path, "--dev", "--schema", "schema", "--handlers", "rules:gateway")
+    process.migrate("--schema", "schema")
+    for row in ROWS:
+        process.execute("insert into notes (id, owner_id, team, shared, text) values (?, ?, ?, ?, 'text')", *row)
+    yield process
+    process.stop()
+
+
+async def test_the_schema_gives_users_the_rows_that_it_says(gateway: GatewayProcess, tmp_path: Path) -> None:
+    (tmp_path / "rules.py").write_text("from tidegate.handlers import Gateway\ngateway = Gateway()\n")
+    gateway.start()
+    async with signed_in(gateway, "1", "--claim", 'teams=["blue"]') as user:
+        assert await ids(user) == [1, 2, 4, 5]
+        assert await codes(user, 99, "update") == await codes(user, 3, "update") == ("not_found", "/id")
+        assert await codes(user, 4, "update") == await codes(user, 4, "delete") == ("forbidden", "/id")
+        moved = await user.ask({"type": "update", "resource": "notes", "id": 1, "data": {"owner_id": 2}})
+        assert (moved["code"], moved["pointer"]) == ("forbidden", "/data")
+    async with wire(gateway.url) as guest:
+        assert await ids(guest) == [2, 5]
+
+
+async def test_the_python_narrows_it(gateway: GatewayProcess, tmp_path: Path) -> None:
+    (tmp_path / "rules.py").write_text(BLOCKS["python"])
+    gateway.start()
+    rows = {}
+    for who in (("1",), ("2",), ("3",), ("4", "--role", "auditor")):
+        async with signed_in(gateway, *who) as user:
+            rows[who[0]] = await ids(user)
+    assert rows == {"1": [1], "2": [], "3": [], "4": [1, 2, 3, 4, 5]}
+
+
+async def codes(user: Wire, id: int, kind: str) -> tuple[str, str]:
+    data = {"data": {"text": "x"}} if kind == "update" else {}
+    refused = await user.ask({"type": kind, "resource": "notes", "id": id, **data})
+    return refused["code"], refused["pointer"]
+
+
+def test_every_rule_of_the_table_is_one(tmp_path: Path) -> None:
+    found = re.search(r"^\| rule \| who \|\n\|[-|]+\|\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
+    assert found is not None
+    rules = [json.loads(rule) for rule in re.findall(r"^\| `(.*?)` \|", found[1], re.MULTILINE)]
+    assert len(rules) == 5
+    (tmp_path / "resources").mkdir()
+    for number, rule in enumerate(rules):
+        schema = json.loads(BLOCKS["json"]) | {"title": f"Note{number}", "x-access": {"read": rule}}
+        (tmp_path / "resources" / f"notes{number}.schema.json").write_text(json.dumps(schema))
+    checked = tidegate("check", "--schema", str(tmp_path), cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr

@@ -73,7 +73,7 @@ class _Reading:
         tables, names = [], []
         for number, name, kind, is_part, comment in self._connection.execute(
             "SELECT oid::bigint, relname::text, relkind::text, relispartition, obj_description(oid, 'pg_class') "
-            "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND "
+            "FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
             "AND relkind IN ('r', 'v', 'm', 'f', 'p') AND relname <> 'tidegate_migration' ORDER BY relname"
         ).fetchall():
             names.append(name)

@@ -33,6 +33,9 @@ class OpenedStore(Store, Protocol):
 class Migrations(Protocol):
     """What `tidegate migrate` asks of a database. `folder` holds migrations written by hand. All raise StoreError."""
 
+    def check(self, url: str, resources: Mapping[str, Resource]) -> None:
+        """Raises Unmigrated when the database lacks anything that serving needs."""
+
     def planned(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> Sequence[object]:
         """What `apply` would do, in order."""
 

@@ -1,0 +1,188 @@
+"""The application's tables as peewee models, for programs of its own: whatever they save, subscribers hear of.
+
+    from tidegate.store import models
+
+    db = models.open("sqlite:///tidegate.db", schema="schema")
+    db.users.create(name="Ada", email="ada@example.com")
+
+The tables are Tidegate's: `tidegate migrate` makes and changes them, these models only use them. What the schema files
+say is read once, by `open`; nothing is written anywhere else than in the tables.
+Invariant: every row that is written here is logged by the tables' own triggers, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse.pool import PooledPostgresqlDatabase
+
+from tidegate import schema as schemas
+from tidegate.contract import Resource
+from tidegate.store import choice
+from tidegate.store.database import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
+from tidegate.store.errors import StoreError
+from tidegate.store.fields import field_of
+
+__all__ = ["Models", "Row", "open"]
+
+CONNECTIONS = 32
+"""To PostgreSQL, at most: one for each thread that is at work with the database."""
+WAIT_S, STALE_S = 10, 300
+"""How long a thread waits for one of them, and how long one is used."""
+
+
+class Row(peewee.Model):
+    """A row of a resource's table.
+
+    What is plain peewee is as ever, but for three things: `save` writes the columns that were changed and no others, so
+    that what clients change meanwhile stays; it inserts a new row whatever its key is; and a name that is no field is
+    refused. JSON values may be changed in place.
+    """
+
+    _stored = False
+    """It is in the table, as far as this object knows."""
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        self._stored = bool(values.get("__no_default__"))
+        fields: Any = type(self)._meta
+        for name in () if self._stored else values:
+            if name not in fields.combined:
+                likely = difflib.get_close_matches(name, fields.fields, 1)
+                hint = f"; did you mean {likely[0]!r}?" if likely else ""
+                raise TypeError(f"{type(self).__name__} has no field {name!r}{hint}")
+        super().__init__(*args, **values)
+
+    @property
+    def dirty_fields(self) -> list[peewee.Field]:
+        changed = {field.name for field in super().dirty_fields}
+        return [
+            field
+            for field in type(self)._meta.sorted_fields
+            if field.name in changed or (getattr(field, "mutable", False) and field.name in self.__data__)
+        ]
+
+    def save(self, force_insert: bool = False, only: Any = None) -> Any:
+        # With a key that the database counts and yet is given, peewee means the row of that key.
+        named = type(self)._meta.auto_increment and self.get_id() is not None  # type: ignore[no-untyped-call]  # peewee's
+        saved = super().save(force_insert or not (self._stored or named), only)
+        self._stored = True
+        return saved
+
+    @classmethod
+    def create_table(cls, *args: Any, **options: Any) -> None:  # noqa: ARG003  # as peewee has it
+        raise StoreError("tables are made by: tidegate migrate")
+
+    @classmethod
+    def drop_table(cls, *args: Any, **options: Any) -> None:  # noqa: ARG003  # as peewee has it
+        raise StoreError("tables are dropped by a migration of your own: tidegate migrate --new NAME")
+
+
+class Models(Mapping[str, type[Row]]):
+    """A model for each resource: `db.users`, or `db["users"]` whatever the name is.
+
+    `with db:` is a transaction on a connection that is given back at its end; `db.atomic()` one on the connection that
+    the thread has. `db.database` is peewee's database, for everything else.
+    """
+
+    def __init__(self, database: peewee.Database, resources: Mapping[str, Resource]) -> None:
+        self.database = database
+        self._models = {name: _model(resource, database) for name, resource in resources.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        models = self.__dict__.get("_models", {})
+        if name in models:
+            return models[name]
+        raise AttributeError(f"the schema has no resource {name!r}; it has: {', '.join(models)}")
+
+    def __getitem__(self, name: str) -> Any:
+        return self._models[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._models]
+
+    def __enter__(self) -> Models:
+        self.database.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.database.__exit__(*error)
+
+    def atomic(self, *options: Any) -> Any:
+        """A transaction, or a savepoint within one; also a decorator."""
+        return self.database.atomic(*options)
+
+    def close(self) -> None:
+        """Close the calling thread's connection, and those that wait for use."""
+        self.database.close()
+        if hasattr(self.database, "close_idle"):
+            self.database.close_idle()
+
+
+def open(url: str, *, schema: str | Path | None = None) -> Models:
+    """The models of a database that was migrated. `schema`: the folder with the schema files; without it ./schema, or
+    the sample that ships.
+
+    Raises StoreError: no such database, or one that is not ready for these schema files; SchemaError: no such folder,
+    or a broken one.
+    """
+    folder = Path(schema) if schema is not None else Path("schema") if Path("schema").is_dir() else None
+    resources = schemas.unbundle(schemas.bundle(schemas.load(folder))).resources
+    choice.migrations(url).check(url, resources)
+    return Models(_database(url), resources)
+
+
+def _database(url: str) -> peewee.Database:
+    if choice.is_postgres(url):
+        pool: peewee.Database = PooledPostgresqlDatabase(
+            url.replace("postgres://", "postgresql://", 1),
+            prefer_psycopg3=True,
+            max_connections=CONNECTIONS,
+            timeout=WAIT_S,
+            stale_timeout=STALE_S,
+        )
+        return pool
+    # IMMEDIATE: a transaction that reads first and then writes would fail at once where another one writes meanwhile.
+    path = sqlite_path(url).resolve()
+    return Database(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, lock_type="IMMEDIATE")
+
+
+def _model(resource: Resource, database: peewee.Database) -> type[Row]:
+    names = field_names(resource)
+    meta: dict[str, Any] = {"database": database, "table_name": resource.table, "only_save_dirty": True}
+    if len(resource.key) > 1:
+        meta["primary_key"] = peewee.CompositeKey(*(names[name] for name in resource.key))
+    postgres = isinstance(database, peewee.PostgresqlDatabase)
+    fields = {names[name]: field_of(prop, resource, postgres) for name, prop in resource.properties.items()}
+    members = {**fields, "Meta": type("Meta", (), meta), "__doc__": resource.schema.get("description")}
+    return type(resource.title or resource.name, (Row,), members)
+
+
+def field_names(resource: Resource) -> dict[str, str]:
+    """The name of each property's field: its own, but for those that Python or peewee have another use for."""
+    names: dict[str, str] = {}
+    for name in resource.properties:
+        field = re.sub(r"\W", "_", name)
+        if (
+            field != name
+            or keyword.iskeyword(field)
+            or field[:1].isdigit()
+            or hasattr(peewee.Model, field)
+            or field == "_stored"
+        ):
+            field = f"_{field}_" if field[:1].isdigit() else f"{field}_"
+        while field in names.values() or (field != name and field in resource.properties):
+            field += "_"
+        names[name] = field
+    return names

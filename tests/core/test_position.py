@@ -38,3 +38,35 @@ def test_only_positions_of_this_feed_and_not_ahead_of_it_can_be_recovered() -> N
     assert dispatched.recoverable(FeedPosition(epoch="e", seq=5))
     assert not dispatched.recoverable(FeedPosition(epoch="e", seq=6))
     assert not dispatched.recoverable(FeedPosition(epoch="f", seq=5))
+
+
+def test_after_a_jump_it_has_nothing_of_what_was_jumped_over() -> None:
+    dispatched = Dispatched("e", 5)
+    dispatched.advance(changes(6, 7), 7)
+    dispatched.jump(20)
+    assert dispatched.position == FeedPosition(epoch="e", seq=20)
+    assert [dispatched.since(seq) for seq in (5, 7, 19)] == [None, None, None]
+    assert dispatched.since(20) == []
+    dispatched.advance(changes(21), 21)
+    assert [change.seq for change in dispatched.since(20) or ()] == [21]
+    assert dispatched.since(19) is None
+
+
+def test_it_remembers_what_was_read_back_for_it() -> None:
+    dispatched = Dispatched("e", 20, keep=4)
+    dispatched.advance(changes(21), 21)
+    dispatched.remember(changes(18, 20), since=16, floor=20)
+    assert [change.seq for change in dispatched.since(16) or ()] == [18, 20, 21]
+    assert dispatched.since(15) is None
+    dispatched.advance(changes(22, 23), 23)
+    assert dispatched.since(16) is None
+    assert [change.seq for change in dispatched.since(18) or ()] == [20, 21, 22, 23]
+
+
+def test_what_does_not_join_on_or_is_too_much_is_not_remembered() -> None:
+    dispatched = Dispatched("e", 20, keep=2)
+    dispatched.remember(changes(17, 18, 19), since=16, floor=20)
+    assert dispatched.since(16) is None
+    dispatched.remember(changes(18), since=17, floor=18)  # it jumped while this was read
+    assert dispatched.since(17) is None
+    assert dispatched.since(20) == []

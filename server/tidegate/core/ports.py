@@ -147,9 +147,23 @@ class Store(Protocol):
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with after < seq <= upto, at most `limit`, in order. Raises LogPruned."""
 
-    def listen(self, deliver: Callable[[Sequence[Change], int], None]) -> None:
+    def listen(
+        self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None] = lambda head: None
+    ) -> None:
         """Start the change feed at the log's head. `deliver(changes, head)` is called in the loop's thread, in order,
-        once per batch; `head` is the seq up to which everything has now been delivered."""
+        once per batch; `head` is the seq up to which everything has now been delivered. `skipped(head)` likewise:
+        everything up to `head` is past and was not delivered, for nobody listened."""
+
+    def rest(self) -> None:
+        """Nobody listens: look for no changes until somebody does."""
+
+    @property
+    def attending(self) -> bool:
+        """Whether changes are being delivered."""
+
+    async def attend(self) -> None:
+        """Somebody listens: what is committed from now on is delivered. Writes that come while one waits for this are
+        done after it. Raises core.errors.Refused: unavailable."""
 
     async def close(self) -> None: ...
 

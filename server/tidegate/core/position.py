@@ -22,8 +22,10 @@ class Dispatched:
     def __init__(self, epoch: str, seq: int, keep: int = RECENT_CHANGES) -> None:
         self.epoch = epoch
         self.seq = seq
-        self._floor = seq
-        self._keep = keep
+        self.floor = seq
+        """`recent` begins after it."""
+        self.keep = keep
+        """How many changes are kept at most."""
         self._recent: deque[Change] = deque()
         self.position = FeedPosition(epoch=epoch, seq=seq)
         """`epoch` and `seq` as messages carry them."""
@@ -33,12 +35,24 @@ class Dispatched:
         self._recent.extend(changes)
         self.seq = head
         self.position = FeedPosition(epoch=self.epoch, seq=head)
-        while len(self._recent) > self._keep:
-            self._floor = self._recent.popleft().seq
+        while len(self._recent) > self.keep:
+            self.floor = self._recent.popleft().seq
+
+    def jump(self, head: int) -> None:
+        """Everything up to `head` is past, and nobody listened: what it was is not known."""
+        self._recent.clear()
+        self.seq = self.floor = head
+        self.position = FeedPosition(epoch=self.epoch, seq=head)
+
+    def remember(self, changes: Sequence[Change], since: int, floor: int) -> None:
+        """`changes` are all those after `since` up to `floor`; they are kept if they fit to what is there already."""
+        if floor == self.floor and len(changes) + len(self._recent) <= self.keep:
+            self._recent.extendleft(reversed(changes))
+            self.floor = since
 
     def since(self, seq: int) -> list[Change] | None:
         """The changes after `seq`, or None where they reach further back than what is kept."""
-        if seq < self._floor:
+        if seq < self.floor:
             return None
         return [change for change in self._recent if change.seq > seq]
 

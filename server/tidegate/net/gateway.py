@@ -104,7 +104,7 @@ class Gateway:
         """`tasks` owns everything that is under way from here on and must outlive the last connection."""
         self._tasks = tasks
         self._broker = broker
-        self._store.listen(self.dispatch)
+        self._store.listen(self.dispatch, self.skipped)
 
     # -- what a connection tells ------------------------------------------------------------------------------------
 
@@ -164,6 +164,11 @@ class Gateway:
         self._run(self._protocol.live.dispatch(changes, head))
         self._replayer.dispatched()
 
+    def skipped(self, head: int) -> None:
+        """Everything up to `head` is past, and nobody was there to hear of it."""
+        self._protocol.live.dispatched.jump(head)
+        self._replayer.dispatched()
+
     def encoded(self, message: RoomMessage) -> bytes:
         """What was said in a room, as it travels and is kept."""
         if self._check_output:
@@ -179,6 +184,8 @@ class Gateway:
     def tick(self) -> None:
         """What time alone brings; called every 50 ms."""
         now = self._clock()
+        if not self._protocol.live.subscriptions:
+            self._store.rest()
         self._run(self._protocol.tick(now))
         self.heart.tick(now)
         self._broker.sweep(now, lambda room: self._protocol.talk.room(room) is not None)

@@ -57,12 +57,16 @@ class Replayer:
         self._frame = frame
         self._push = push
         self._pages = SnapshotPages(store, frame)
+        self._remembering = asyncio.Lock()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._shared: dict[tuple[Group, int], Missed] = {}
         """What subscribers of a group missed since a position, up to the dispatched one."""
 
     def at_once(self, watching: Watching) -> bool:
         """Make `watching` live now if that takes no reading: no snapshot wanted, or all it missed is still at hand."""
+        return self._store.attending and self._now(watching)
+
+    def _now(self, watching: Watching) -> bool:
         dispatched, since = self._live.dispatched, watching.since
         if since is None:
             if watching.snapshot:
@@ -134,9 +138,17 @@ class Replayer:
             watching.session.line.close(4100, "a replay failed; resume")
 
     async def _bring_up(self, watching: Watching) -> None:
+        await self._store.attend()
+        if watching.ended:
+            return
         since = watching.since
+        if since is None and not watching.snapshot and self._now(watching):
+            return
         if since is not None and self._live.dispatched.recoverable(since):
             try:
+                await self._remember(since.seq)
+                if watching.ended or self._now(watching):
+                    return
                 await self._store.changes(since.seq, since.seq, 1)
             except LogPruned:
                 pass
@@ -150,6 +162,17 @@ class Replayer:
             at = await self._snapshot(watching)
             if await self._catch_up(watching, at):
                 return
+
+    async def _remember(self, seq: int) -> None:
+        """Have the changes after `seq` at hand, if they are not too many: one of a herd reads them for all.
+
+        Raises LogPruned.
+        """
+        dispatched = self._live.dispatched
+        async with self._remembering:
+            floor = dispatched.floor
+            if 0 < floor - seq <= dispatched.keep:
+                dispatched.remember(await self._store.changes(seq, floor, dispatched.keep), seq, floor)
 
     def dispatched(self) -> None:
         """The dispatched position moved: wake who waits for it."""

@@ -1,8 +1,8 @@
 """The change feed: a thread that reads the log on from where it is and hands batches to the loop.
 
 It learns of other programs' commits from `PRAGMA data_version`, of ours from the writer. It never runs ahead of the
-loop by more than one batch.
-Invariant: every committed change is delivered exactly once, in order of `seq`.
+loop by more than one batch. While nobody listens it sleeps, and then jumps to the head.
+Invariant: every change that is committed while somebody listens is delivered exactly once, in order of `seq`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import apsw
 
 from tidegate.core.ports import Change
+from tidegate.store.attention import Attention
 from tidegate.store.changelog import LOG
 from tidegate.store.database import connect
 from tidegate.store.reader import COLUMNS, Reader, head
@@ -39,6 +40,7 @@ class Feed:
         self._reader = reader
         self._loop = loop
         self._wake = threading.Event()
+        self.attention = Attention(loop, self._wake.set)
         self._taken = threading.Event()
         self._ended = False
         self._at = 0
@@ -52,7 +54,8 @@ class Feed:
 
     def wake(self) -> None:
         """Something was committed; may be called in any thread."""
-        self._wake.set()
+        if not self.attention.resting:
+            self._wake.set()
 
     def close(self) -> None:
         """End the thread. Blocks for at most one batch."""
@@ -68,9 +71,15 @@ class Feed:
         lively_until = 0.0
         try:
             while not self._ended:
-                woken = self._wake.wait(LIVELY_POLL_S if time.monotonic() < lively_until else POLL_S)
+                lively = time.monotonic() < lively_until
+                woken = self._wake.wait(None if self.attention.resting else LIVELY_POLL_S if lively else POLL_S)
                 self._wake.clear()
+                if self.attention.resting:
+                    continue
                 try:
+                    if self.attention.jump_due:
+                        self._at = head(connection)
+                        self.attention.jumped(self._at)
                     seen = connection.pragma("data_version")
                     if seen != version:
                         lively_until = time.monotonic() + LIVELY_S

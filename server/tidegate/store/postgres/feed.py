@@ -3,9 +3,10 @@
 It is woken by our own writers at once, by other gateways through LISTEN, and looks by itself several times a second for
 what other programs committed. After our own commits it wakes the other gateways: outside every transaction, since a
 NOTIFY within one makes all commits of the cluster wait for each other. It never runs ahead of the loop by more than one
-batch.
-Invariant: every committed change is delivered exactly once, in order of `seq`; where the log was pruned before it could
-be read, a reset of every resource is.
+batch. While nobody listens it reads nothing, only asks now and then whether the database is there; then it jumps to the
+log's head.
+Invariant: every change that is committed while somebody listens is delivered exactly once, in order of `seq`; where the
+log was pruned before it could be read, a reset of every resource is.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from typing import Any
 
 import psycopg
 
+from tidegate.core.errors import Refused
 from tidegate.core.ports import Change
+from tidegate.store.attention import Attention
 from tidegate.store.postgres.changelog import META, SCHEMA
 from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
 from tidegate.store.postgres.place import place
-from tidegate.store.postgres.reader import CHANGES, PRUNED_TO, Reader
+from tidegate.store.postgres.reader import CHANGES, HEAD, PRUNED_TO, UNAVAILABLE, Reader, one_value
 
 log = logging.getLogger("tidegate.feed")
 
-POLL_S = 0.2
+POLL_S, REST_S = 0.2, 1.0
 RECONNECT_S = 0.25
 BATCH = 500
 CHANNEL = SCHEMA
@@ -63,6 +66,7 @@ class Feed:
         self._wakes, self._waked = socket.socketpair()
         self._wakes.setblocking(False)
         self._waked.setblocking(False)
+        self.attention = Attention(loop, self._ring)
         self._tell = False
         self._taken = threading.Event()
         self._ended = False
@@ -101,6 +105,7 @@ class Feed:
                     self._follow(connection)
             except psycopg.Error as error:
                 self.healthy = False
+                self.attention.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
                 if str(error) != self._trouble:  # not four times a second
                     self._trouble = str(error)
                     log.warning("the database cannot be read: %s", self._trouble.strip())
@@ -114,22 +119,33 @@ class Feed:
         connection.execute(f"LISTEN {CHANNEL}")
         self._resume(connection)
         while not self._ended:
-            self._catch_up(connection)
+            resting = self.attention.resting
+            if resting:
+                connection.execute(f"UNLISTEN {CHANNEL}")  # and if it did before: it shows that the database answers
+            else:
+                if self.attention.jump_due:
+                    self._jump(connection)
+                self._catch_up(connection)
             self.healthy, self._trouble = True, ""
             if self._tell:
                 self._tell = False
                 connection.execute(f"NOTIFY {CHANNEL}")  # we hear it too; it costs one look at the log
-            self._wait([connection], POLL_S)
+            self._wait([connection], REST_S if resting else POLL_S)
 
     def _resume(self, connection: Connection) -> None:
         """Is it still the log that was read before? Pruned parts of it can be made good, another one cannot."""
         ((pruned_to, epoch),) = connection.execute(STATE).fetchall()
         if (place(connection), epoch) != self._log_of:
             raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
-        if pruned_to > self._at:
+        if pruned_to > self._at and not self.attention.resting and not self.attention.jump_due:
             now = int(time.time() * 1000)
             resets = [Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources]
             self._hand_over(resets, pruned_to)
+
+    def _jump(self, connection: Connection) -> None:
+        connection.execute(f"LISTEN {CHANNEL}")
+        self._at = int(one_value(connection.execute(HEAD)))
+        self.attention.jumped(self._at)
 
     def _catch_up(self, connection: Connection) -> None:
         while not self._ended:

@@ -14,6 +14,7 @@ import psycopg
 
 from tidegate.contract import Resource
 from tidegate.core.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
+from tidegate.store.attention import Skipped
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import opened, shown
@@ -88,13 +89,25 @@ class PostgresStore:
         return self._snapshots.open(query, encode)
 
     async def write(self, order: WriteOrder) -> WriteResult:
+        await self._feed.attention.settled()
         return await self._writer.submit(order)
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         return await self._loop.run_in_executor(self._threads, self._reader.changes, after, upto, limit)
 
-    def listen(self, deliver: Deliver) -> None:
+    def listen(self, deliver: Deliver, skipped: Skipped = lambda head: None) -> None:
+        self._feed.attention.skipped = skipped
         self._feed.start(self._opened_at, deliver)
+
+    def rest(self) -> None:
+        self._feed.attention.rest()
+
+    @property
+    def attending(self) -> bool:
+        return self._feed.attention.attending
+
+    async def attend(self) -> None:
+        await self._feed.attention.attend()
 
     async def close(self) -> None:
         for timer in (self._housekeeping, self._next_look):

@@ -1,0 +1,154 @@
+"""A feed that nobody listens to reads nothing; when somebody comes it jumps to the head and goes on from there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.store.heard import Heard
+from tests.store.orders import create
+from tests.store.port.conftest import AnyForeign, Database
+from tidegate.core.ports import Store
+from tidegate.store import feed as sqlite_feed
+from tidegate.store.postgres import feed as postgres_feed
+
+
+def add(foreign: AnyForeign, code: str) -> None:
+    foreign.run("INSERT INTO boats (code, name, harbour) VALUES (?, ?, ?)", code, code, code)
+
+
+class Listener(Heard):
+    """It hears of jumps, too."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.jumps: list[int] = []
+        store.listen(self.deliver, self.jumps.append)
+
+    @property
+    def codes(self) -> list[str]:
+        return [change.key["code"] for change in self.changes]
+
+
+async def test_what_happened_while_nobody_listened_is_jumped_over(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    add(foreign, "a")
+    await listener.until(1)
+    store.rest()
+    assert not store.attending
+    add(foreign, "b")
+    await store.write(create({"code": "c", "harbour": "c"}))
+    await store.attend()
+    assert store.attending
+    assert listener.jumps == [3]
+    add(foreign, "d")
+    await listener.until(4)
+    assert listener.codes[-1] == "d"
+    assert listener.codes[0] == "a"
+    # One that was being read when the feed came to rest may have been delivered.
+    assert set(listener.codes) <= {"a", "b", "d"}
+
+
+async def test_a_feed_that_is_listened_to_does_not_jump(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    await store.attend()
+    add(foreign, "a")
+    await store.attend()
+    await listener.until(1)
+    assert (listener.jumps, listener.codes) == ([], ["a"])
+
+
+async def test_all_who_come_meanwhile_wait_for_one_jump(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    store.rest()
+    add(foreign, "a")
+    await asyncio.gather(*(store.attend() for _ in range(5)))
+    assert listener.jumps == [1]
+
+
+async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    store.rest()
+    waiting = asyncio.create_task(store.attend())
+    await asyncio.sleep(0)
+    store.rest()
+    async with asyncio.timeout(10):
+        await waiting
+    assert store.attending
+    add(foreign, "a")
+    await listener.until(1)
+    assert listener.codes == ["a"]
+
+
+async def test_what_is_written_after_somebody_came_is_heard(store: Store) -> None:
+    """In the order in which it was asked for, also when the jump takes longer than the write would."""
+    listener = Listener(store)
+    for number in range(5):
+        store.rest()
+        waiting = asyncio.create_task(store.attend())
+        writes = [
+            asyncio.create_task(store.write(create({"code": f"{number}{letter}", "harbour": f"{number}{letter}"})))
+            for letter in "abc"
+        ]
+        await waiting
+        results = await asyncio.gather(*writes)
+        assert listener.jumps[-1] < results[0].seq
+        await listener.until(results[-1].seq)
+        assert listener.codes == [f"{n}{letter}" for n in range(number + 1) for letter in "abc"]
+
+
+class Recorded:
+    """A connection that keeps what is asked of it."""
+
+    def __init__(self, connection: Any, asked: list[str]) -> None:
+        self._connection, self._asked = connection, asked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def __enter__(self) -> Recorded:
+        self._connection.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        return self._connection.__exit__(*error)
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        self._asked.append(sql)
+        return self._connection.execute(sql, *values)
+
+    def pragma(self, name: str) -> Any:
+        self._asked.append(name)
+        return self._connection.pragma(name)
+
+
+async def test_nothing_is_read_while_nobody_listens(
+    database: Database, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what others commit nor what the gateway itself writes makes the feed look."""
+    asked: list[str] = []
+    for feed in (sqlite_feed, postgres_feed):
+        connect: Any = feed.connect
+        monkeypatch.setattr(feed, "connect", lambda place, connect=connect: Recorded(connect(place), asked))
+        monkeypatch.setattr(feed, "POLL_S", 0.001)
+    monkeypatch.setattr(postgres_feed, "REST_S", 0.001)
+    store = await database.open()
+    try:
+        listener = Listener(store)
+        await store.write(create({"code": "a"}))
+        await listener.until(1)
+        store.rest()
+        mark = len(asked)
+        for number in range(10):
+            add(foreign, f"b{number}")
+            await store.write(create({"code": f"c{number}", "harbour": f"c{number}"}))
+        looked = [sql for sql in asked[mark:] if "seq" in sql or sql == "data_version"]
+        assert len(looked) <= 4, "it may have been at it when it was told"
+        if database.url.startswith("postgresql"):
+            assert any("NOTIFY" in sql for sql in asked[mark:]), "other gateways have to hear of it"
+        await store.attend()
+        assert listener.jumps == [21]
+    finally:
+        await store.close()

@@ -142,6 +142,51 @@ async def test_a_feed_that_was_away_for_longer_than_the_log_is_kept_reads_all_an
         await store.changes(1, 2, 10)
 
 
+async def test_who_comes_first_while_the_server_is_away_is_refused(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    """A feed that rests still sees that its database goes and comes back."""
+    heard, jumps = Heard(), list[int]()
+    store.listen(heard.deliver, jumps.append)
+    store.rest()
+    server.stop()
+    await until(lambda: not store.healthy)
+    for _ in range(2):
+        with pytest.raises(Refused) as caught:
+            await store.attend()
+        assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1.0)
+        assert not store.attending
+    server.start()
+    with psycopg.connect(url) as foreign:
+        foreign.execute("INSERT INTO boats (code, name) VALUES ('a', 'a')")
+    await until(lambda: store.healthy)
+    await store.attend()
+    assert jumps == [1]
+    with psycopg.connect(url) as foreign:
+        foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('b', 'b', 'b')")
+    await heard.until(2)
+    assert [change.key["code"] for change in heard.changes] == ["b"]
+
+
+async def test_a_log_that_was_pruned_while_nobody_listened_is_no_news(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    heard, jumps = Heard(), list[int]()
+    store.listen(heard.deliver, jumps.append)
+    store.rest()
+    server.stop()
+    await until(lambda: not store.healthy)
+    server.start()
+    with psycopg.connect(url) as foreign:
+        foreign.execute("INSERT INTO boats (code, name) VALUES ('b', 'b')")
+        foreign.commit()
+        foreign.execute("DELETE FROM _tidegate.log")
+        foreign.execute("UPDATE _tidegate.meta SET value = '1' WHERE name = 'pruned_to'")
+    await until(lambda: store.healthy)
+    await store.attend()
+    assert (jumps, heard.batches) == ([1], [])
+
+
 async def test_a_restored_database_has_a_new_epoch(server: PostgresServer, url: str) -> None:
     store = await PostgresStore.open(url, RESOURCES)
     epoch, secret = store.epoch, store.identity_secret

@@ -84,7 +84,8 @@ class _Reading:
                 continue
             names.append(name)
             if kind != "table":
-                self._left.append(f"{name} is a {kind}, which no trigger can follow")
+                what = "virtual table" if kind == "virtual" else kind
+                self._left.append(f"{name} is a {what}, which no trigger can follow")
             elif without_rowid:
                 self._left.append(f"{name} is WITHOUT ROWID, which the change log cannot follow")
             elif (table := self._table(name)) is not None:
@@ -103,6 +104,9 @@ class _Reading:
         there = {column.name.lower(): column.name for column in columns}
         if missing := [part for part in key if part.lower() not in there]:
             self._left.append(f"{name}: without {missing[0]} it has no key, so that it is left out as a whole")
+            return None
+        if taken := self._rowid_names(name) - there.keys():
+            self._left.append(f"{name} has a column {min(taken)}, by which the change log would know its rows")
             return None
         unique, indexes = self._indexes(name, key, there)
         return Table(name, key, tuple(columns), unique, indexes, self._references(name, there))
@@ -139,6 +143,11 @@ class _Reading:
                 )
             )
         return found
+
+    def _rowid_names(self, table: str) -> set[str]:
+        """Columns that hide SQLite's own name for the number of a row."""
+        rows = self._rows(f"PRAGMA table_xinfo({quoted(table)})")
+        return {name.lower() for _, name, *_ in rows} & {"rowid", "_rowid_", "oid"}
 
     def _counted(self, table: str, key: tuple[str, ...]) -> str | None:
         """The key, if it is another name of the row's number: then no index is kept for it."""

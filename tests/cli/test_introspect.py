@@ -1,0 +1,171 @@
+"""`tidegate introspect` as a user types it: files, what it says, and what it never does."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import chinook
+from tests.support.gateway import tidegate
+
+URL = "sqlite:///chinook.db"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One with Chinook in it."""
+    chinook.sqlite_file(tmp_path / "chinook.db")
+    return tmp_path
+
+
+def resource(folder: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "schema" / "resources" / f"{name}.schema.json").read_text())
+    return found
+
+
+def test_files_look_as_if_written_by_hand_and_pass_the_check(folder: Path) -> None:
+    done = tidegate("introspect", "--database", URL, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 11
+    assert (
+        (folder / "schema" / "resources" / "Artist.schema.json").read_text()
+        == """{
+  "$schema": "../meta/resource.schema.json",
+  "title": "Artist",
+  "description": "A row of the table Artist.",
+  "x-resource": {
+    "table": "Artist",
+    "key": "ArtistId"
+  },
+  "x-access": {},
+  "type": "object",
+  "properties": {
+    "ArtistId": {
+      "type": "integer",
+      "description": "The key, given by the database.",
+      "readOnly": true
+    },
+    "Name": {
+      "type": [
+        "string",
+        "null"
+      ],
+      "maxLength": 120
+    }
+  },
+  "required": [
+    "ArtistId"
+  ],
+  "additionalProperties": false
+}
+"""
+    )
+    assert tidegate("check", cwd=folder).returncode == 0
+    assert "nobody may read, create, update or delete yet: set x-access" in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"next: tidegate generate && tidegate migrate --plan --database {URL} && tidegate migrate --database {URL}"
+        f" && tidegate serve --dev --database {URL}"
+    )
+
+
+def test_access_is_what_was_said_and_nothing_more(folder: Path) -> None:
+    rules = ["--access", "delete=role:admin", "read=authenticated"]
+    done = tidegate("introspect", "--database", URL, "--tables", "genre", *rules, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert resource(folder, "Genre")["x-access"] == {"read": "authenticated", "delete": "role:admin"}
+    assert "nobody may create or update yet: set x-access in the files\n" in done.stderr
+    for wrong in ("read", "read=everyone", "write=anyone", "read=role:"):
+        refused = tidegate("introspect", "--database", URL, "--access", wrong, "--force", cwd=folder)
+        assert refused.returncode == 2
+        assert f"--access: {wrong!r} is not ACTION=RULE" in refused.stderr
+
+
+def test_a_file_that_is_there_stays_unless_it_is_forced(folder: Path) -> None:
+    assert tidegate("introspect", "--database", URL, "--tables", "Artist", cwd=folder).returncode == 0
+    path = folder / "schema" / "resources" / "Artist.schema.json"
+    renamed = path.with_name("performers.schema.json")
+    path.rename(renamed)
+    mine = renamed.read_text().replace('"title": "Artist"', '"title": "Performer"').replace("120", "80")
+    renamed.write_text(mine)
+    done = tidegate("introspect", "--database", URL, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert renamed.read_text() == mine
+    assert not path.exists()
+    assert "performers.schema.json is there already and was left as it is; --force writes it anew" in done.stderr
+    assert len(done.stdout.splitlines()) == 10
+    assert resource(folder, "Album")["x-resource"]["references"] == {"ArtistId": "performers.ArtistId"}
+    assert tidegate("check", cwd=folder).returncode == 0
+    forced = tidegate("introspect", "--database", URL, "--force", "--tables", "Artist", cwd=folder)
+    assert forced.returncode == 0, forced.stderr
+    assert renamed.read_text() == mine.replace("80", "120")
+
+
+def test_some_tables_leave_out_references_to_the_others(folder: Path) -> None:
+    done = tidegate("introspect", "--database", URL, "--tables", "album", "--out", "shop/resources", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "shop/resources/Album.schema.json\n"
+    assert "  Album.ArtistId refers to Artist, which has no schema file\n" in done.stderr
+    assert "tidegate generate --schema shop && tidegate migrate --plan --schema shop" in done.stderr
+    assert tidegate("check", "--schema", "shop", cwd=folder).returncode == 0
+
+
+def test_what_has_no_place_in_a_file_is_told_and_secrets_are_kept(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "chinook.db")
+    connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, photo BLOB, passwordHash TEXT NOT NULL)")
+    connection.execute("CREATE VIEW songs AS SELECT Name FROM Track")
+    connection.commit()
+    done = tidegate("introspect", "--database", URL, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "  people.photo: it holds bytes, which JSON has no word for\n" in done.stderr
+    assert "  songs is a view, which no trigger can follow\n" in done.stderr
+    assert "taken for secrets by their names" in done.stderr
+    assert "never read them: people.passwordHash\n" in done.stderr
+    assert resource(folder, "people")["properties"]["passwordHash"]["writeOnly"] is True
+    only = tidegate("introspect", "--database", URL, "--tables", "Genre", "--force", cwd=folder)
+    assert "photo" not in only.stderr
+    assert "songs" not in only.stderr
+    connection.close()
+
+
+def test_a_database_that_tidegate_shares_already_is_read_without_what_is_tidegates(folder: Path) -> None:
+    assert tidegate("introspect", "--database", URL, cwd=folder).returncode == 0
+    assert tidegate("migrate", "--database", URL, cwd=folder).returncode == 0
+    before = {path.name: path.read_text() for path in (folder / "schema" / "resources").iterdir()}
+    again = tidegate("introspect", "--database", URL, "--force", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    assert {path.name: path.read_text() for path in (folder / "schema" / "resources").iterdir()} == before
+    assert "tidegate_" not in again.stderr + again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--database", "sqlite:///chinok.db"], "introspect: there is no database chinok.db"),
+        (["--database", "sqlite:///empty.db"], "introspect: the database has no tables that can be shared"),
+        (
+            ["--database", "sqlite:///views.db"],
+            "that can be shared: t has no primary key, by which a row could be named",
+        ),
+        (["--database", URL, "--tables", "Albun"], "--tables: there is no table Albun; there are: Album, Artist,"),
+        (["--database", "sqlite:///views.db", "--tables", "t"], "--tables: t has no primary key"),
+        (["--database", URL, "--out", "chinook.db"], "introspect: cannot write chinook.db: "),
+        (
+            ["--database", "mysql://localhost/x"],
+            "is not sqlite:///relative.db, sqlite:////absolute.db or postgresql://",
+        ),
+        (["--database", "postgresql://ada:sesame@127.0.0.1:1/x"], "introspect: database postgresql://127.0.0.1:1/x: "),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(folder: Path, arguments: list[str], sentence: str) -> None:
+    sqlite3.connect(folder / "empty.db").executescript("VACUUM")
+    sqlite3.connect(folder / "views.db").executescript("CREATE TABLE t (a INT)")
+    done = tidegate("introspect", *arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert "sesame" not in done.stderr
+    assert done.stderr.startswith("tidegate: ")
+    assert not (folder / "schema").exists()

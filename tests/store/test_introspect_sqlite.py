@@ -1,0 +1,202 @@
+"""What becomes of the columns of an SQLite database that others made: types, rules, keys, and what has no place."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate.store import StoreError, introspect
+
+
+def read(path: Path, *statements: str) -> introspect.Found:
+    """What is found in a database that these statements made."""
+    connection = sqlite3.connect(path)
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+    before = path.read_bytes()
+    found = introspect.read(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+    return found
+
+
+def properties(found: introspect.Found) -> dict[str, Any]:
+    (file,), left = introspect.files(found.tables, {})
+    assert left == []
+    words: dict[str, Any] = file.schema["properties"]
+    return words
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "expected"),
+    [
+        ("INTEGER", (1, 2), {"type": "integer"}),
+        ("BIGINT UNSIGNED", (), {"type": "integer"}),
+        ("INTEGER", (1, 0.5), {"type": "number"}),
+        ("NVARCHAR(120)", ("x",), {"type": "string", "maxLength": 120}),
+        ("CHARACTER(20)", (), {"type": "string", "maxLength": 20}),
+        ("VARCHAR(3)", ("longer",), {"type": "string"}),
+        ("TEXT", (), {"type": "string"}),
+        ("NUMERIC(10,2)", (0.99, 2), {"type": "number"}),
+        ("DECIMAL(5)", (), {"type": "number"}),
+        ("DOUBLE PRECISION", (), {"type": "number"}),
+        ("BOOLEAN", (0, 1), {"type": "boolean"}),
+        ("BOOLEAN", ("yes",), {"type": "string"}),
+        ("BIT", (0, 7), {"type": "integer"}),
+        ("DATETIME", ("2009-01-01 00:00:00",), {"type": "string"}),
+        ("DATETIME", (1230768000,), {"type": "integer"}),
+        ("DATE", ("2009-01-01",), {"type": "string", "format": "date"}),
+        ("DATE", ("2009-01-01", "soon"), {"type": "string"}),
+        ("TIMESTAMP", (), {"type": "string"}),
+        ("JSON", ('{"a": 1}', "[]"), {"type": ["object", "array", "string", "number", "boolean"]}),
+        ("JSON", ("{",), {"type": "string"}),
+        ("POINT", ("1 2",), {"type": "string"}),
+        ("", (5,), {"type": "integer"}),
+    ],
+)
+def test_a_column_is_what_it_was_declared_as_and_what_its_rows_hold(
+    tmp_path: Path, declared: str, values: tuple[Any, ...], expected: dict[str, Any]
+) -> None:
+    path = tmp_path / "theirs.db"
+    connection = sqlite3.connect(path)
+    connection.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY, value {declared} NOT NULL)")
+    connection.executemany("INSERT INTO things (value) VALUES (?)", [(value,) for value in values])
+    connection.commit()
+    connection.close()
+    assert properties(read(path))["value"] == expected
+
+
+def test_null_and_defaults_are_said(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT, state TEXT NOT NULL DEFAULT 'it''s new', "
+        "count INT NOT NULL DEFAULT (-1), open BOOLEAN DEFAULT 1, price REAL DEFAULT 0, big TEXT DEFAULT NULL, "
+        "made DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, short VARCHAR(2) DEFAULT 'long', token TEXT NOT NULL)",
+    )
+    words = properties(found)
+    assert words["id"] == {"type": "string"}
+    assert words["note"] == words["big"] == {"type": ["string", "null"]}
+    assert words["state"] == {"type": "string", "default": "it's new"}
+    assert words["count"] == {"type": "integer", "default": -1}
+    assert words["open"] == {"type": ["boolean", "null"], "default": True}
+    assert words["price"] == {"type": ["number", "null"], "default": 0}
+    assert words["made"] == {"type": "string", "description": "The database fills it in.", "readOnly": True}
+    assert words["short"] == {"type": ["string", "null"], "maxLength": 2}
+    assert words["token"]["writeOnly"] is True
+    ((file,), _) = introspect.files(found.tables, {"read": "anyone"})
+    assert file.schema["required"] == ["id", "state", "count", "made"]
+    assert file.schema["x-access"] == {"read": "anyone"}
+
+
+def test_keys_uniqueness_indexes_and_references_are_said(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, other TEXT)",
+        "CREATE TABLE children (one INT, two INT, parent INT REFERENCES parents, code TEXT REFERENCES PARENTS (Code), "
+        "loose TEXT REFERENCES parents (other), gone INT REFERENCES nowhere, "
+        "PRIMARY KEY (two, one), UNIQUE (code, one))",
+        "CREATE INDEX by_parent ON children (parent, one DESC)",
+        "CREATE INDEX by_length ON children (length(code))",
+        "CREATE UNIQUE INDEX some ON children (loose) WHERE loose <> ''",
+    )
+    (children, parents), left = introspect.files(found.tables, {})
+    assert parents.schema["x-resource"] == {"table": "parents", "key": "id", "unique": [["code"]]}
+    assert parents.schema["properties"]["id"]["readOnly"] is True
+    assert children.schema["x-resource"] == {
+        "table": "children",
+        "key": ["two", "one"],
+        "unique": [["code", "one"]],
+        "indexes": [["parent", "one"]],
+        "references": {"parent": "parents.id", "code": "parents.code"},
+    }
+    assert children.schema["required"] == ["one", "two"]
+    assert found.left == ["children: the unique index some is over expressions, some rows or what is left out"]
+    assert left == [
+        "children.loose refers to parents.other, which is no key that a file names",
+        "children.gone refers to nowhere, which has no schema file",
+    ]
+
+
+def test_what_cannot_be_shared_is_left_out_and_said(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE things (id INTEGER PRIMARY KEY, photo BLOB, thumb BLOB NOT NULL, odd GEOMETRY, "
+        'twice INT AS (id * 2), "or" TEXT, mixed)',
+        "INSERT INTO things (thumb, mixed) VALUES (x'00', 1), (x'00', 'one')",
+        "CREATE TABLE log (line TEXT)",
+        "CREATE TABLE pairs (a INT, b INT, PRIMARY KEY (a, b)) WITHOUT ROWID",
+        "CREATE TABLE hashes (hash BLOB PRIMARY KEY)",
+        "CREATE VIEW seen AS SELECT * FROM things",
+        "CREATE VIRTUAL TABLE words USING fts5 (word)",
+        "CREATE TABLE numbered (id TEXT PRIMARY KEY, rowid BLOB)",
+        "CREATE TABLE tidegate_log (seq INTEGER PRIMARY KEY)",
+    )
+    assert [table.name for table in found.tables] == ["things"]
+    assert list(properties(found)) == ["id"]
+    assert found.left == [
+        "hashes.hash: it holds bytes, which JSON has no word for",
+        "hashes: without hash it has no key, so that it is left out as a whole",
+        "log has no primary key, by which a row could be named",
+        "numbered.rowid: it holds bytes, which JSON has no word for",
+        "numbered has a column rowid, by which the change log would know its rows",
+        "pairs is WITHOUT ROWID, which the change log cannot follow",
+        "seen is a view, which no trigger can follow",
+        "things.twice is generated, which SQLite's triggers cannot be relied on for",
+        "things.photo: it holds bytes, which JSON has no word for",
+        "things.thumb: it holds bytes, which JSON has no word for; without it nobody can create rows",
+        "things.odd: neither its type (GEOMETRY) nor its rows say what it holds",
+        "things.or: filters have a meaning of their own for this name",
+        "things.mixed: neither its type (none) nor its rows say what it holds",
+        "words is a virtual table, which no trigger can follow",
+    ]
+
+
+def test_rows_that_are_not_what_was_declared_are_told_of(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE things (id INTEGER PRIMARY KEY, count INT, large INT)",
+        "INSERT INTO things (count, large) VALUES (1, 9007199254740993), ('many', 1)",
+    )
+    assert properties(found)["count"] == {"type": ["integer", "null"]}
+    assert found.left == [
+        "things.count is declared INT and some rows hold integer and text: clients get these as they are",
+        "things.large has integers beyond 2^53, which programs in JavaScript round",
+    ]
+
+
+def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        'CREATE TABLE "Order Details" (id INTEGER PRIMARY KEY)',
+        'CREATE TABLE "Order/Details" (id INTEGER PRIMARY KEY, "Unit Price" INT, order_id REFERENCES "Order Details")',
+        'CREATE TABLE "Model" (id INTEGER PRIMARY KEY, "a.b" TEXT)',
+        'CREATE TABLE "2nd" (id INTEGER PRIMARY KEY)',
+        'CREATE TABLE "a""b" (id INTEGER PRIMARY KEY)',
+        "CREATE TABLE users (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE users_key (id INTEGER PRIMARY KEY)",
+    )
+    files, left = introspect.files(found.tables, {})
+    named = {file.table: (file.name, file.schema["title"]) for file in files}
+    assert named == {
+        "2nd": ("2nd", "Table2nd"),
+        "Model": ("Model", "ModelRow"),
+        "Order Details": ("Order_Details", "OrderDetails"),
+        "Order/Details": ("Order_Details_2", "OrderDetails2"),
+        "users": ("users", "Users"),
+        "users_key": ("users_key", "UsersKeyRow"),
+    }
+    assert left == ["'a\"b': the names of tables have at most 63 characters and no quotes"]
+
+
+def test_what_is_no_database_is_said_in_a_sentence(tmp_path: Path) -> None:
+    missing, broken = tmp_path / "missing.db", tmp_path / "broken.db"
+    with pytest.raises(StoreError, match=r"there is no database .*missing\.db"):
+        introspect.read(f"sqlite:///{missing}")
+    assert not missing.exists()
+    broken.write_text("this is no database, whatever its name says")
+    with pytest.raises(StoreError, match="not a database"):
+        introspect.read(f"sqlite:///{broken}")

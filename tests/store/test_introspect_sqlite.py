@@ -175,6 +175,7 @@ def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:
         'CREATE TABLE "Order/Details" (id INTEGER PRIMARY KEY, "Unit Price" INT, order_id REFERENCES "Order Details")',
         'CREATE TABLE "Model" (id INTEGER PRIMARY KEY, "a.b" TEXT)',
         'CREATE TABLE "2nd" (id INTEGER PRIMARY KEY)',
+        f'CREATE TABLE "{"long" * 16}" (id INTEGER PRIMARY KEY)',
         'CREATE TABLE "a""b" (id INTEGER PRIMARY KEY)',
         "CREATE TABLE users (id INTEGER PRIMARY KEY)",
         "CREATE TABLE users_key (id INTEGER PRIMARY KEY)",
@@ -183,13 +184,14 @@ def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:
     named = {file.table: (file.name, file.schema["title"]) for file in files}
     assert named == {
         "2nd": ("2nd", "Table2nd"),
+        'a"b': ("a_b", "AB"),
         "Model": ("Model", "ModelRow"),
         "Order Details": ("Order_Details", "OrderDetails"),
         "Order/Details": ("Order_Details_2", "OrderDetails2"),
         "users": ("users", "Users"),
         "users_key": ("users_key", "UsersKeyRow"),
     }
-    assert left == ["'a\"b': the names of tables have at most 63 characters and no quotes"]
+    assert left == [f"{'long' * 16!r}: names of tables have at most 63 characters, and no control characters"]
 
 
 def test_what_is_no_database_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tidegate.schema import lint_resources
 from tidegate.store.introspect.found import NOTHING, Column, Table
 
 META = "../meta/resource.schema.json"
-_TABLE_NAME = re.compile(r"[^\x00-\x1f\x7f\"]{1,63}").fullmatch
+_TABLE_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,63}").fullmatch
 """What `x-resource.table` may be."""
 NAME_LENGTH = 64
 
@@ -56,7 +56,7 @@ def files(
             left.append(f"{table.name}: another table is called the same but for its capitals")
             continue
         if not _TABLE_NAME(table.name):
-            left.append(f"{table.name!r}: the names of tables have at most 63 characters and no quotes")
+            left.append(f"{table.name!r}: names of tables have at most 63 characters, and no control characters")
             continue
         name = old.name if old else _free(_resource_name(table.name), names)
         title = old.title if old else _free_title(_title(name), titles)

@@ -1,0 +1,232 @@
+"""What becomes of the columns of a PostgreSQL database that others made: types, rules, keys, and what has no place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.postgres import PostgresServer
+from tidegate.contract import Resource
+from tidegate.schema.resource import read_resource
+from tidegate.store import StoreError, introspect
+from tidegate.store.postgres import migrate
+
+Database = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture
+def theirs(postgres: PostgresServer) -> Iterator[Database]:
+    """A database of somebody else's."""
+    with postgres.lent() as url, psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+def url(database: Database) -> str:
+    return f"postgresql://tidegate@127.0.0.1:{database.info.port}/{database.info.dbname}"
+
+
+def only(database: Database) -> tuple[dict[str, Any], list[str]]:
+    """The one file that is written, and what has no place in it."""
+    found = introspect.read(url(database))
+    (file,), left = introspect.files(found.tables, {})
+    return file.schema, found.left + left
+
+
+def as_resources(database: Database) -> dict[str, Resource]:
+    files, _ = introspect.files(introspect.read(url(database)).tables, {})
+    return {file.name: read_resource(file.name, file.schema, {}) for file in files}
+
+
+JSON = ["object", "array", "string", "number", "boolean"]
+TYPES = {
+    "bigint": {"type": "integer"},
+    "integer": {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+    "smallint": {"type": "integer", "minimum": -(2**15), "maximum": 2**15 - 1},
+    "numeric(10,2)": {"type": "number"},
+    "numeric(3)": {"type": "integer", "minimum": -999, "maximum": 999},
+    "numeric(4,-2)": {"type": "string"},
+    "numeric": {"type": "string"},
+    "numeric(16,2)": {"type": "string"},
+    "real": {"type": "number"},
+    "double precision": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "text": {"type": "string"},
+    "varchar(40)": {"type": "string", "maxLength": 40},
+    "varchar": {"type": "string"},
+    "char(3)": {"type": "string", "maxLength": 3},
+    "uuid": {"type": "string", "format": "uuid"},
+    "date": {"type": "string", "format": "date"},
+    "time": {"type": "string"},
+    "timestamp": {"type": "string"},
+    "timestamptz": {"type": "string", "format": "date-time"},
+    "interval": {"type": "string"},
+    "inet": {"type": "string"},
+    "jsonb": {"type": JSON},
+    "json": {"type": JSON},
+    "mood": {"type": "string", "enum": ["sad", "ok"]},
+    "moods": {"type": "string", "enum": ["sad", "ok"]},
+    "short": {"type": "string", "maxLength": 5},
+    "text[]": {"type": "string"},
+    "mood[]": {"type": "string"},
+    "int4range": {"type": "string"},
+}
+
+
+def own_types(database: Database) -> None:
+    database.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+    database.execute("CREATE DOMAIN moods AS mood")
+    database.execute("CREATE DOMAIN named AS varchar(5)")
+    database.execute("CREATE DOMAIN short AS named CHECK (VALUE <> '')")
+
+
+def test_every_type_has_its_words(theirs: Database) -> None:
+    own_types(theirs)
+    columns = ", ".join(f'"{name}" {name} NOT NULL' for name in TYPES)
+    theirs.execute(f"CREATE TABLE things (id int PRIMARY KEY, {columns})".encode())
+    schema, left = only(theirs)
+    assert {name: schema["properties"][name] for name in TYPES} == TYPES
+    assert schema["required"] == ["id", *TYPES]
+    told = {line.partition(" is ")[0].removeprefix("things.") for line in left}
+    spelled = {"time", "timestamp", "interval", "inet", "text[]", "mood[]", "int4range"}
+    assert told == {"numeric(4,-2)", "numeric", "numeric(16,2)"} | spelled
+
+
+def test_null_defaults_and_what_the_database_fills_in_are_said(theirs: Database) -> None:
+    theirs.execute(
+        """CREATE TABLE things (id serial PRIMARY KEY, note varchar(9), state text NOT NULL DEFAULT 'it''s new',
+        count int NOT NULL DEFAULT -1, share numeric(4,2) DEFAULT 0.5, open boolean DEFAULT true,
+        tags jsonb DEFAULT '[]', made timestamptz NOT NULL DEFAULT now(),
+        ref uuid DEFAULT gen_random_uuid(), day date DEFAULT '2020-01-01',
+        twice int GENERATED ALWAYS AS (count * 2) STORED, api_key text, part text DEFAULT NULL)"""
+    )
+    theirs.execute("COMMENT ON TABLE things IS 'What there is.'")
+    theirs.execute("COMMENT ON COLUMN things.note IS 'Anything.'")
+    schema, left = only(theirs)
+    words = schema["properties"]
+    integer = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
+    filled = {"description": "The database fills it in.", "readOnly": True}
+    assert left == []
+    assert schema["description"] == "What there is."
+    assert words["id"] == integer | {"description": "The key, given by the database.", "readOnly": True}
+    assert words["note"] == {"type": ["string", "null"], "maxLength": 9, "description": "Anything."}
+    assert words["state"] == {"type": "string", "default": "it's new"}
+    assert words["count"] == integer | {"default": -1}
+    assert words["share"] == {"type": ["number", "null"], "default": 0.5}
+    assert words["open"] == {"type": ["boolean", "null"], "default": True}
+    assert words["tags"] == {"type": [*JSON, "null"], "default": []}
+    assert words["made"] == {"type": "string", "format": "date-time"} | filled
+    assert words["ref"] == {"type": ["string", "null"], "format": "uuid"} | filled
+    assert words["day"] == {"type": ["string", "null"], "format": "date"}
+    assert words["twice"] == integer | {"type": ["integer", "null"]} | filled
+    assert words["api_key"]["writeOnly"] is True
+    assert words["part"] == {"type": ["string", "null"]}
+    assert schema["required"] == ["id", "state", "count", "made"]
+
+
+def test_keys_uniqueness_indexes_and_references_are_said(theirs: Database) -> None:
+    theirs.execute("CREATE SCHEMA elsewhere")
+    theirs.execute("CREATE TABLE elsewhere.far (id int PRIMARY KEY)")
+    theirs.execute("CREATE TABLE parents (a int, b int, code text UNIQUE, PRIMARY KEY (b, a))")
+    theirs.execute(
+        "CREATE TABLE children (id int PRIMARY KEY, a int, b int, far int REFERENCES elsewhere.far, up int REFERENCES "
+        "children, code text REFERENCES parents (code), FOREIGN KEY (b, a) REFERENCES parents, UNIQUE (code, a))"
+    )
+    theirs.execute("CREATE INDEX ON children (a, b DESC)")
+    theirs.execute("CREATE INDEX ON children (lower(code))")
+    theirs.execute("CREATE UNIQUE INDEX few ON children (up) WHERE up > 0")
+    found = introspect.read(url(theirs))
+    (children, parents), left = introspect.files(found.tables, {})
+    assert left == []
+    assert parents.schema["x-resource"] == {"table": "parents", "key": ["b", "a"], "unique": [["code"]]}
+    assert children.schema["x-resource"] == {
+        "table": "children",
+        "key": "id",
+        "unique": [["code", "a"]],
+        "indexes": [["a", "b"]],
+        "references": {"up": "children.id", "code": "parents.code"},
+    }
+    assert found.left == [
+        "children: the unique index few is over expressions, some rows or what is left out",
+        "children.far refers to far, which is in another schema",
+        "children: the reference to parents is one of several columns",
+    ]
+
+
+def test_what_cannot_be_shared_is_left_out_and_said(theirs: Database) -> None:
+    theirs.execute(
+        "CREATE TABLE things (id int PRIMARY KEY, photo bytea NOT NULL, place point, cost money DEFAULT 1, "
+        "later int GENERATED ALWAYS AS (id + 1) VIRTUAL, at timestamptz[])"
+    )
+    theirs.execute("CREATE TABLE log (line text)")
+    theirs.execute("CREATE VIEW seen AS SELECT id FROM things")
+    theirs.execute("CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)")
+    theirs.execute("CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (9)")
+    schema, left = only(theirs)
+    assert list(schema["properties"]) == ["id"]
+    assert left == [
+        "log has no primary key, by which a row could be named",
+        "parts is a partitioned table, which the change log cannot follow",
+        "parts_1 is a part of a partitioned table",
+        "seen is a view, which the change log cannot follow",
+        "things.photo: it holds bytes, which JSON has no word for; without it nobody can create rows",
+        "things.place: nothing is known of the type point",
+        "things.cost: nothing is known of the type money",
+        "things.later: it is worked out when it is read, which triggers do not do",
+        "things.at: nothing is known of the type timestamp with time zone[]",
+    ]
+
+
+def test_a_migration_leaves_what_is_theirs_and_says_so(theirs: Database) -> None:
+    theirs.execute(
+        "CREATE TABLE things (id int PRIMARY KEY, name text, photo bytea, price numeric(10,2) DEFAULT 1, code text)"
+    )
+    theirs.execute("CREATE INDEX mine ON things (name)")
+    resources = as_resources(theirs)
+    definition = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'things'::regclass"
+    before = theirs.execute(definition.encode()).fetchall()
+    steps = migrate.apply(url(theirs), resources)
+    assert [step for step in steps if "things" in step] == [
+        "note table things",
+        'install function _tidegate."log_things"',
+        'install trigger 00_tidegate_rows on "things"',
+        'install trigger 00_tidegate_truncate on "things"',
+    ]
+    assert theirs.execute(definition.encode()).fetchall() == before
+    (note,) = migrate.notes(url(theirs), resources)
+    assert note.startswith("the table things was there before Tidegate")
+
+    # Rules of the schema that theirs does not have are not brought into it; what is missing altogether is added.
+    schema = resources["things"].schema
+    properties = schema["properties"] | {"name": {"type": "string", "maxLength": 3}, "added": {"type": "string"}}
+    rules = schema["x-resource"] | {"unique": [["code"]], "indexes": [["name"], ["price"]]}
+    wanted = schema | {"properties": properties, "x-resource": rules, "required": ["id", "name"]}
+    more = {"things": read_resource("things", wanted, {})}
+    steps = migrate.apply(url(theirs), more)
+    assert [step.partition("_tg")[0] for step in steps if "function" not in step] == [
+        "add column things.added",
+        "add unique index on things (code)",
+        "add index things_price_idx",
+    ]
+    assert theirs.execute(definition.encode()).fetchall() == before
+    assert migrate.planned(url(theirs), more) == []
+    odd = schema | {"properties": schema["properties"] | {"code": {"type": "integer"}}}
+    with pytest.raises(StoreError, match=r"things\.code is of the type text, which the schema's property cannot stand"):
+        migrate.check(url(theirs), {"things": read_resource("things", odd, {})})
+
+
+def test_tidegates_own_tables_of_before_are_known_again(theirs: Database) -> None:
+    theirs.execute("CREATE TABLE things (id int PRIMARY KEY, name text)")
+    resources = as_resources(theirs)
+    theirs.execute("DROP TABLE things")
+    limited = resources["things"].schema
+    limited = limited | {"properties": limited["properties"] | {"name": {"type": "string", "maxLength": 3}}}
+    ours = {"things": read_resource("things", limited, {})}
+    migrate.apply(url(theirs), ours)
+    theirs.execute("DELETE FROM _tidegate.meta WHERE name = 'table things'")
+    assert migrate.apply(url(theirs), ours) == ["note table things"]
+    assert migrate.notes(url(theirs), ours) == []
+    steps = migrate.apply(url(theirs), resources)
+    assert any(step.startswith("drop constraint things_name_check") for step in steps)

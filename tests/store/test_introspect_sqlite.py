@@ -145,7 +145,7 @@ def test_what_cannot_be_shared_is_left_out_and_said(tmp_path: Path) -> None:
         "numbered has a column rowid, by which the change log would know its rows",
         "pairs is WITHOUT ROWID, which the change log cannot follow",
         "seen is a view, which no trigger can follow",
-        "things.twice is generated, which SQLite's triggers cannot be relied on for",
+        "things.twice is generated, which migrations here do not follow",
         "things.photo: it holds bytes, which JSON has no word for",
         "things.thumb: it holds bytes, which JSON has no word for; without it nobody can create rows",
         "things.odd: neither its type (GEOMETRY) nor its rows say what it holds",

@@ -18,6 +18,7 @@ from tidegate.config import ConfigError
 EPILOG = """\
 examples:
   tidegate init shop              write a small application to start from
+  tidegate introspect             write schema files for the tables of an existing database
   tidegate migrate --seed         create the tables and put sample rows in
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
   tidegate generate               write typed models and the TypeScript contract

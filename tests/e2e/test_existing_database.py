@@ -24,8 +24,8 @@ from tests.support.wire import Wire, wire
 
 ADDED = (
     "create table tidegate_", "give the change log", "install trigger tidegate_", "create schema _tidegate",
-    "create _tidegate.", "install function _tidegate.", "install trigger 00_tidegate_", "install trigger number_changes",
-    "note table",
+    "create _tidegate.", "install function _tidegate.", "install trigger 00_tidegate_",
+    "install trigger number_changes", "note table",
 )  # fmt: skip
 """What a migration may do to a database of somebody else's, by how its steps begin."""
 Content = dict[str, list[tuple[Any, ...]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -230,3 +231,26 @@ def test_tidegates_own_tables_of_before_are_known_again(theirs: Database) -> Non
     assert migrate.notes(url(theirs), ours) == []
     steps = migrate.apply(url(theirs), resources)
     assert any(step.startswith("drop constraint things_name_check") for step in steps)
+
+
+def test_a_table_that_a_written_migration_makes_is_tidegates(theirs: Database, tmp_path: Path) -> None:
+    theirs.execute("CREATE TABLE things (id int PRIMARY KEY, name text)")
+    theirs.execute("CREATE TABLE kept (id int PRIMARY KEY, name text)")
+    resources = as_resources(theirs)
+    migrate.apply(url(theirs), resources)
+    schema = resources["things"].schema
+    schema = schema | {"properties": schema["properties"] | {"name": {"type": "string", "maxLength": 3}}}
+    more = {
+        name: read_resource(name, schema | {"x-resource": {"key": "id"}}, {}) for name in ("kept", "made", "renamed")
+    }
+    (tmp_path / "0001_more.py").write_text(
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE made (id int PRIMARY KEY, name text)')\n"
+        "    db.execute_sql('ALTER TABLE things RENAME TO renamed')\n"
+        "def down(migrator, db):\n"
+        "    pass\n"
+    )
+    steps = migrate.apply(url(theirs), more, tmp_path)
+    assert [step.partition("_tg")[0] for step in steps if "check" in step] == ["add check made_name_check"]
+    (note,) = migrate.notes(url(theirs), more)
+    assert note.startswith("the tables kept, renamed were there before")

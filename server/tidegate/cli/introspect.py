@@ -176,7 +176,8 @@ def _next(out: Path, database: str, wrote: bool, access: dict[str, str]) -> None
     schema = out.parent if out.name == "resources" else out
     folder = "" if schema == Path("schema") else f" --schema {shlex.quote(str(schema))}"
     same = " --database " + ("URL" if re.search(r"//[^/@]*:[^/@]*@|password=", database) else shlex.quote(database))
-    commands = [f"generate{folder}", *(f"{name}{folder}{same}" for name in ("migrate --plan", "migrate", "serve --dev"))]
+    with_database = ("migrate --plan", "migrate", "serve --dev")
+    commands = [f"generate{folder}", *(f"{name}{folder}{same}" for name in with_database)]
     _say("next: " + " && ".join(f"tidegate {command}" for command in commands))
 
 

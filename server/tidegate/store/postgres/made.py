@@ -37,6 +37,15 @@ def recognised(connection: Connection, number: int) -> Whose:
     return OURS if marks else THEIRS
 
 
+def tables_there(connection: Connection) -> dict[int, str]:
+    """The tables that are there, by their numbers (oid)."""
+    found = connection.execute(
+        "SELECT oid::bigint, relname::text FROM pg_class "
+        "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    )
+    return {number: name for number, name in found}
+
+
 def remember(table: str, whose: Whose) -> str:
     """A statement that keeps it."""
     return (

@@ -21,6 +21,7 @@ from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
+from tidegate.store.postgres import made
 from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
 from tidegate.store.postgres.differences import Statement, foreign_tables, log_steps, table_steps
@@ -198,7 +199,15 @@ def _written(
 
 
 def _run_written(connection: Connection, run: Callable[[str], object], name: str) -> None:
-    """What it does to definitions is not in the log: positions of before are not taken up."""
+    """What it does to definitions is not in the log: positions of before are not taken up.
+
+    A table that it makes is Tidegate's; one that it renames is whose it was.
+    """
+    before = made.tables_there(connection)
     run(name)
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall()[0][0]:
         connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [epoch()])
+        for number, table in made.tables_there(connection).items():
+            if before.get(number) != table:
+                known = made.whose(connection, before[number]) if number in before else made.OURS
+                connection.execute(made.remember(table, known or made.recognised(connection, number)))

@@ -70,6 +70,27 @@ def test_a_snapshot_and_its_position_are_of_one_moment(
     assert (later.seq, len(later.rows), later.total) == (2, 2, 2)
 
 
+def test_a_long_snapshot_and_its_position_are_of_one_moment(reader: Reader, foreign: Foreign) -> None:
+    """Another program commits between the reading of the position, of the first row, and of the second."""
+    add(foreign, "a")
+    add(foreign, "b", harbour="b")
+    told: list[Any] = []
+
+    class Interrupted:
+        def begin(self, seq: int) -> None:
+            told.append(seq)
+            add(foreign, "0", harbour="0")
+
+        def fill(self, rows: Iterator[Row]) -> None:
+            for row in rows:
+                told.append(row["code"])
+                add(foreign, f"z{row['code']}", harbour=row["code"] * 2)
+
+    reader.snapshot(ReadQuery(resource="boats"), Interrupted())  # type: ignore[arg-type]  # a part of a spool
+    assert told == [2, "a", "b"]
+    assert codes(reader) == ["0", "a", "b", "za", "zb"]
+
+
 def test_rows_are_read_one_after_the_other_also_past_text_that_is_none(reader: Reader, foreign: Foreign) -> None:
     for code in "abcd":
         add(foreign, code, harbour=code, sign=ord(code))

@@ -226,6 +226,7 @@ async def test_a_snapshot_waits_while_too_many_are_kept(
     await taken(slow)  # and keeps them
     waiting, impatient = joined(store), joined(store)
     impatient.leave()
+    await store.read(BOATS)  # whoever was first would have begun by now
     foreign.execute("DELETE FROM boats WHERE code > 'b100010'")
     assert waiting.join()  # nothing of it was read yet
     slow.leave()

@@ -43,6 +43,8 @@ def _hook(contract: Contract, resource: str, rule: Rule) -> Hook:
             said = rule(user, claims)
             if isinstance(said, bool):
                 return EVERYTHING if said else NOTHING
+            if not isinstance(said, Mapping):  # an empty list of filters is not the filter that everything meets
+                raise TypeError(f"a rule says a filter, True or False, and not {type(said).__name__}")
             return compile_filters(contract.filters(resource, dict(said)))
         except Exception as error:  # the boundary to the application's code: whatever it did, nobody gets past it
             log.exception("the rule %s failed", rule.__qualname__, extra={"user": user.id, "resource": resource})

@@ -7,10 +7,13 @@ Invariant: a converter returns a value of its property's type in the canonical s
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+
+from jsonschema_rs import Draft202012Validator
 
 from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
 from tidegate.schema import Property, Resource, filtering
@@ -18,8 +21,9 @@ from tidegate.schema import Property, Resource, filtering
 Convert = Callable[[Any], Any]
 
 _SAFE_INTEGER = 2**53 - 1
-_INTEGER = re.compile(r"-?[0-9]{1,16}").fullmatch
-_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?").fullmatch
+# One spelling for each number: else the users "7" and "07" would have the same rows.
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}").fullmatch
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?").fullmatch
 
 
 def converters(resource: Resource) -> dict[str, Convert]:
@@ -46,12 +50,26 @@ def _but_claims(change: Change) -> Change:
 def _converter(prop: Property, change: Change | None) -> Convert:
     kinds = filtering.item_kinds(prop) if prop.type == "array" else [prop.type]
     convert = _CONVERTERS.get(kinds[0] if len(kinds) == 1 else "any", _scalar)
-    return convert if change is None else partial(_then, convert, change)
+    if not _compared_whole(prop):
+        return convert
+    schema = filtering.value_schema(prop)
+    is_value = Draft202012Validator(schema, validate_formats=True, offline=True).is_valid
+    return partial(_value, convert, is_value, change)
 
 
-def _then(convert: Convert, change: Change, claim: Any) -> Any:
+def _compared_whole(prop: Property) -> bool:
+    """Whether only whole values are compared with `prop`, as a day or one of an enum is: not the beginning of one."""
+    family = filtering.family(prop)
+    return family in {"equality", "members"} or (family == "order" and prop.type == "string")
+
+
+def _value(convert: Convert, is_value: Callable[[Any], bool], change: Change | None, claim: Any) -> Any:
+    """Negative operators would hold for every row if "never" stood for a day: what clients may not send is refused."""
+    found = convert(claim)
+    if not is_value(found):
+        raise ValueError("no such value")
     try:
-        return change(convert(claim))
+        return found if change is None else change(found)
     except OverflowError:
         raise ValueError("no such date-time") from None
 
@@ -71,6 +89,10 @@ def _number(claim: Any) -> int | float:
         return float(claim)
     if isinstance(claim, bool) or not isinstance(claim, int | float):
         raise ValueError("no number")
+    if isinstance(claim, int) and abs(claim) > _SAFE_INTEGER:
+        raise ValueError("an integer that not every program has")
+    if not math.isfinite(claim):  # Python reads NaN and Infinity in a token's JSON
+        raise ValueError("no number")
     return claim
 
 
@@ -85,13 +107,16 @@ def _string(claim: Any) -> str:
         return str(claim)
     if not isinstance(claim, str):
         raise ValueError("no text")
+    if "\0" in claim:  # JSON can say it, and lone surrogates; no message has them, and not every database
+        raise ValueError("text with NUL")
+    claim.encode()  # raises a ValueError for surrogates
     return claim
 
 
 def _scalar(claim: Any) -> Any:
-    if not isinstance(claim, str | int | float | bool):
-        raise ValueError("no single value")
-    return claim
+    if isinstance(claim, bool):
+        return claim
+    return _string(claim) if isinstance(claim, str) else _number(claim)
 
 
 _CONVERTERS: Mapping[str, Convert] = {

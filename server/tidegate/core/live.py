@@ -186,7 +186,8 @@ class Live:
         group = self.subscriptions.acquire(old.group.resource, old.group.filters, old.group.fields, rule)
         self.end(old)
         watching = Watching(old.session, group, since=None, snapshot=True)
-        watching.refs = [None, *old.refs] if old.answered else old.refs
+        watching.refs = [None, *(ref for ref in old.refs if ref is not None)] if old.answered else old.refs
+        watching.answered = old.answered
         old.session.watching[group.id] = watching
         old.session.replaying += 1
         return watching
@@ -259,10 +260,12 @@ class Live:
         return known
 
     def _visible(self, session: Session, rules: ResourceRules) -> Filter:
-        """The rows that the session's user may read, if only none."""
+        """The rows that the session's user may read, if only none. Raises Refused where nobody knows."""
         try:
             return self._permission(session, rules, "read")
-        except Refused:
+        except Refused as refused:
+            if refused.code == "internal":  # a rule of the application failed: it did not say that there are none
+                raise
             return NOTHING
 
     def _already(self, existing: Watching, ref: str | int | None) -> list[Effect]:

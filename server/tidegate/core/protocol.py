@@ -19,6 +19,7 @@ from tidegate.core.live import Live, ResourceRules
 from tidegate.core.ports import Identified
 from tidegate.core.position import Dispatched
 from tidegate.core.rooms import RoomRules
+from tidegate.core.row_rules import same_claims
 from tidegate.core.session import Session
 from tidegate.core.talk import Talk
 from tidegate_protocol import (
@@ -94,7 +95,7 @@ class Protocol:
         if user != session.user:
             effects += self.talk.change_user(session, lambda: session.become(user, identified.claims), now)
             effects += self.live.recheck(session)
-        elif identified.claims != session.claims:
+        elif not same_claims(identified.claims, session.claims):
             session.become(user, identified.claims)
             effects += self.live.recheck(session)
         session.expires_at = expires_at

@@ -7,10 +7,12 @@ Invariant: a rule without claims in it is the filter that a client would have se
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tidegate.core.filters import Filter, tree
+from tidegate.core.errors import Refused
+from tidegate.core.filters import VALUES, Filter, tree
 from tidegate_protocol import Principal
 
 CLAIM = "$user."
@@ -24,7 +26,10 @@ Convert = Callable[[Any], Any]
 
 
 def bind(where: Mapping[str, Any], user: Principal, claims: Claims, convert: Mapping[str, Convert]) -> Filter:
-    """The rows that `where` means for this user. `convert` has the properties that filters can name."""
+    """The rows that `where` means for this user. `convert` has the properties that filters can name.
+
+    Raises Refused for a claim that has more values than a client's filter may have.
+    """
     return tree(_bound(where, _Known(user, claims), convert))
 
 
@@ -75,6 +80,8 @@ def _operand(operator: str, value: Any, known: _Known, convert: Convert) -> Any:
         items = found if isinstance(found, list) else [found]
         if not items:
             raise ValueError("an empty list")
+        if len(items) > VALUES:
+            raise Refused("forbidden", f"{value!r} of the token has more than {VALUES} values")
         return [_converted(item, convert) for item in items]
     return _single(value, known, convert)
 
@@ -87,6 +94,11 @@ def _converted(claim: Any, convert: Convert) -> Any:
     if claim is None:
         raise ValueError("no such claim")
     return convert(claim)
+
+
+def same_claims(one: Claims, other: Claims) -> bool:
+    """Whether every rule says the same of both. (Python's own comparison takes `true` for 1.)"""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def is_claim(value: Any) -> bool:

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple, Protocol, assert_never
 from tidegate.contract import Property, Resource
 from tidegate.core.filters import And, Filter, Or, Term
 
+CHAIN = 100
+"""Conditions in a row, at most; more are a tree: a chain is as deep as it is long, and SQLite takes a depth of 1000."""
+
 
 class Condition(NamedTuple):
     """An SQL expression and the values bound in it, in their order."""
@@ -64,6 +67,9 @@ def joined(word: str, conditions: Iterable[Condition]) -> Condition | None:
     parts = list(conditions)
     if not parts:
         return None
+    if len(parts) > CHAIN:
+        half = len(parts) // 2
+        parts = [part for some in (parts[:half], parts[half:]) if (part := joined(word, some)) is not None]
     sql = f" {word} ".join(part.sql for part in parts)
     return Condition(f"({sql})", [value for part in parts for value in part.values])
 

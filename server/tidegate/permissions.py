@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from tidegate.config import ConfigError
-from tidegate.contract import Contract, converters, spelled_rules
+from tidegate.contract import Contract, Resource, converters, spelled_rules
+from tidegate.contract.canonical import NotCanonical
 from tidegate.core.access import Hook, RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters import EVERYTHING, NOTHING, Filter, compile_filters
@@ -22,19 +24,28 @@ log = logging.getLogger("tidegate.rules")
 
 
 def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -> dict[str, RowAccess]:
-    """By resource. Raises ConfigError for rules about resources that there are not."""
+    """By resource. Raises ConfigError for rules about resources that there are not,
+    and for values in `x-access` that are none.
+    """
     for resource, action in rules:
         if resource not in contract.resources:
             raise ConfigError(f"handlers: there is a rule for {action!r} of {resource!r}, which is no resource")
     return {
         name: RowAccess(
             resource=name,
-            rules=spelled_rules(resource),
+            rules=_spelled(resource),
             convert=converters(resource),
             hooks={action: _hook(contract, name, rule) for (of, action), rule in rules.items() if of == name},
         )
         for name, resource in contract.resources.items()
     }
+
+
+def _spelled(resource: Resource) -> dict[str, Any]:
+    try:
+        return spelled_rules(resource)
+    except NotCanonical as error:
+        raise ConfigError(f"x-access of {resource.name!r}: {error.pointer} is no {error.format}") from None
 
 
 def _hook(contract: Contract, resource: str, rule: Rule) -> Hook:

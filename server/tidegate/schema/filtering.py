@@ -116,7 +116,7 @@ def _asked(prop: Property, claims: bool) -> JsonSchema:
         return {**conditions, **description}
     short = _short(prop, null=prop.column_nullable)
     if claims:
-        return {"anyOf": [_or_claim(short, claims), conditions], **description}
+        return {"anyOf": [_or_claim(short, "eq" in operators(prop)), conditions], **description}
     if "enum" in short:
         kinds = list(dict.fromkeys(map(kind_of, short["enum"])))
         return {"anyOf": [{"type": kinds, **short}, conditions], **description}

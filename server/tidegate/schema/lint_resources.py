@@ -5,6 +5,7 @@ It takes well-formed schemas and annotations for granted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,8 @@ MODULE_NAMES = frozenset({
     "Rooms", "ServerMessages", "TextConditions", "TypeAlias", "UnsetType",
 })  # fmt: skip
 """Names that the generated modules define or import themselves."""
+CLAIM = re.compile(r"\$user\.[^.]")
+LIKE_A_CLAIM = re.compile(r"\$(\w+\.|user)", re.IGNORECASE)
 NO_VALUE = 'is neither a value of this property nor a claim such as "$user.id"'
 
 
@@ -115,15 +118,30 @@ def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
         return
     key = "Rule"
     schema = filtering.filters_schema(resource, key=key, claims=True)
-    validator = Draft202012Validator({"$ref": REF_PREFIX + key, "$defs": {key: schema}}, offline=True)
+    validator = Draft202012Validator(
+        {"$ref": REF_PREFIX + key, "$defs": {key: schema}}, validate_formats=True, offline=True
+    )
+    names = {prop.name for prop in filtering.filterable(resource)}
     for place, where in rules.items():
         for error in map(_innermost, validator.iter_errors(where)):
             kind: Any = error.kind
             reason = NO_VALUE if kind.name == "anyOf" else error.message
             if kind.name == "additionalProperties":
                 reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
-                reason += "".join(meant(name, resource.properties) for name in kind.unexpected)
+                reason += "".join(meant(name, names) for name in kind.unexpected)
             yield Problem(item.file, place + pointer(error.instance_path), reason)
+        for inside, text in _texts(where):
+            if LIKE_A_CLAIM.match(text) and not CLAIM.match(text):  # a negative operator would let everybody pass
+                yield Problem(item.file, place + inside, f'{text!r} is no claim, as "$user.id" is one')
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a rule, and where."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(inner, f"{place}/{escape(name)}")
 
 
 def _numbered(rules: Any) -> list[tuple[str, Any]]:

@@ -67,7 +67,7 @@ MISTAKES: dict[str, tuple[str, tuple[str, ...], Any, str]] = {
     "a keyword with a typo": ("resources", ("properties", "name", "maxlength"), 9, "/properties/name"),
     "x-resource without a key": ("resources", ("x-resource",), {"table": "users"}, "/x-resource"),
     "x-resource with a typo": ("resources", ("x-resource", "uniqe"), [["name"]], "/x-resource"),
-    "a table that is no name": ("resources", ("x-resource", "table"), "my users", "/x-resource/table"),
+    "a table that is no name": ("resources", ("x-resource", "table"), "my\nusers", "/x-resource/table"),
     "a reference without a property": (
         "resources",
         ("x-resource", "references"),

@@ -116,9 +116,7 @@ class _Reading:
         found = []
         reflected = self._reflection.get_columns(table)
         hidden = {name for _, name, *_, how in self._rows(f"PRAGMA table_xinfo({quoted(table)})") if how}
-        self._left += [
-            f"{table}.{name} is generated, which migrations here do not follow" for name in hidden
-        ]
+        self._left += [f"{table}.{name} is generated, which migrations here do not follow" for name in hidden]
         for name, column in reflected.items():
             if name in hidden:
                 continue

@@ -10,8 +10,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from tidegate.config import ConfigError
-from tidegate.contract import Contract, Resource, converters, spelled_rules
+from tidegate.contract import Contract, Resource, converters, hazards, spelled_rules
 from tidegate.contract.canonical import NotCanonical
 from tidegate.core.access import Hook, RowAccess
 from tidegate.core.errors import Refused
@@ -56,7 +58,8 @@ def _hook(contract: Contract, resource: str, rule: Rule) -> Hook:
                 return EVERYTHING if said else NOTHING
             if not isinstance(said, Mapping):  # an empty list of filters is not the filter that everything meets
                 raise TypeError(f"a rule says a filter, True or False, and not {type(said).__name__}")
-            return compile_filters(contract.filters(resource, dict(said)))
+            sent = hazards.read(msgspec.json.encode(said))  # as from a client: no NUL, no surrogates, no NaN
+            return compile_filters(contract.filters(resource, sent))
         except Exception as error:  # the boundary to the application's code: whatever it did, nobody gets past it
             log.exception("the rule %s failed", rule.__qualname__, extra={"user": user.id, "resource": resource})
             raise Refused("internal", "a rule of the application failed; the gateway's log says why") from error

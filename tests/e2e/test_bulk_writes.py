@@ -1,0 +1,97 @@
+"""One transaction of 50,000 rows by another program: subscribers get each once and in order, and others are served.
+
+Everybody is a process of their own: the gateway, the writer, two subscribers; only the one who pings is here.
+BULK_ROWS sets the number of rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import sys
+import time
+from typing import Any
+
+import psycopg
+
+from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.wire import Wire, wire
+
+ROWS = int(os.environ.get("BULK_ROWS", "50000"))
+FEW = 500
+"""Of so many rows one meets the second subscriber's filter."""
+WORST_S = 1.0
+"""A ping's round trip, at worst, on a machine that others use as well. It is 10 to 50 ms on one of its own."""
+
+
+def values(number: int) -> tuple[str, str, str]:
+    return f"u{number}", f"u{number}@example.com", "inactive" if number % FEW == 0 else "active"
+
+
+def write(gateway: GatewayProcess) -> float:
+    """The foreign program: all rows in one transaction. Returns when it was committed."""
+    sql = "INSERT INTO users (name, email, status) VALUES ({0}, {0}, {0})"
+    if (url := getattr(gateway, "database_url", None)) is not None:
+        with psycopg.connect(url) as server:
+            server.cursor().executemany(sql.format("%s"), map(values, range(ROWS)))
+    else:
+        file = sqlite3.connect(gateway.database_file, timeout=10)
+        with file:
+            file.executemany(sql.format("?"), map(values, range(ROWS)))
+        file.close()
+    return time.monotonic()
+
+
+async def reader(gateway: GatewayProcess, filters: dict[str, Any], count: int) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.reader", gateway.url, json.dumps(filters), str(count)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 24,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+    return process
+
+
+async def pinged(client: Wire, ended: asyncio.Event) -> list[float]:
+    """Round trips, one after another, until `ended`."""
+    times = []
+    while not ended.is_set():
+        start = time.monotonic()
+        await client.ask({"type": "ping"})
+        times.append(time.monotonic() - start)
+        await asyncio.sleep(0.005)
+    return times
+
+
+async def test_fifty_thousand_rows_in_one_transaction_reach_everybody_and_hold_up_nobody(
+    any_gateway: GatewayProcess,
+) -> None:
+    everything = [values(number)[0] for number in range(ROWS)]
+    few = [values(number)[0] for number in range(0, ROWS, FEW)]
+    readers = [
+        await reader(any_gateway, {}, len(everything)),
+        await reader(any_gateway, {"status": "inactive"}, len(few)),
+    ]
+    ended = asyncio.Event()
+    async with wire(any_gateway.url) as client, asyncio.TaskGroup() as tasks:
+        pings = tasks.create_task(pinged(client, ended))
+        start = time.monotonic()
+        committed = await asyncio.to_thread(write, any_gateway)
+        told = [json.loads((await process.communicate())[0]) for process in readers]
+        done = time.monotonic()
+        ended.set()
+    times = sorted(pings.result())
+    print(
+        f"\n{ROWS} rows: written in {committed - start:.2f} s, read {done - committed:.2f} s after the commit, "
+        f"in {told[0]['seconds']:.2f} s; cut off: {told[0]['cuts']}; {len(times)} pings, median "
+        f"{times[len(times) // 2] * 1000:.1f} ms, 99 %: {times[int(len(times) * 0.99)] * 1000:.0f} ms, "
+        f"worst {times[-1] * 1000:.0f} ms"
+    )
+    assert told[0]["names"] == everything
+    assert told[1]["names"] == few
+    assert told[1]["cuts"] == []
+    assert times[-1] < WORST_S

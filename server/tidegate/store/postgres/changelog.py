@@ -1,9 +1,10 @@
 """The change log in PostgreSQL: who changed what, written by triggers in the same transaction, whoever writes.
 
-An AFTER row trigger writes an entry without a `seq`, and notes the transaction in `commits`. A deferred constraint
-trigger there runs once, when the transaction commits: it takes a lock that is held until the commit is visible, and
-numbers the transaction's entries. So `seq` is in the order of commits, and who has read up to n never finds a smaller
-one later; numbers taken when the rows are written would be overtaken by transactions that commit first.
+An AFTER row trigger writes an entry without a `seq`, and notes the transaction in `commits`, where a gateway has noted
+whose order it is carrying out. A deferred constraint trigger there runs once, when the transaction commits: it takes a
+lock that is held until the commit is visible, and numbers the transaction's entries. So `seq` is in the order of
+commits, and who has read up to n never finds a smaller one later; numbers taken when the rows are written would be
+overtaken by transactions that commit first.
 Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
 """
 
@@ -72,8 +73,7 @@ BEGIN
     END IF;
     -- One by one: a join that was planned for few entries takes hours for many.
     FOR place IN SELECT ctid FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL ORDER BY id LOOP
-      UPDATE {LOG} SET seq = nextval('{SEQ}'), time = now_ms, origin = NEW.origin, actor = NEW.actor
-      WHERE ctid = place;
+      UPDATE {LOG} SET seq = nextval('{SEQ}'), time = now_ms WHERE ctid = place;
     END LOOP;
   END IF;
   -- Whatever else this transaction still writes notes it again.
@@ -131,7 +131,9 @@ def _log_body(resource: Resource) -> str:
   new_key text;
   old_image text;
   new_image text;
+  noted {COMMITS}%ROWTYPE;
 BEGIN
+  SELECT * INTO noted FROM {COMMITS} WHERE xact = pg_current_xact_id();
   IF TG_OP = 'TRUNCATE' THEN
     INSERT INTO {LOG} (resource, key, action) VALUES ({name}, '{{}}', 'reset');
   ELSE
@@ -147,13 +149,18 @@ BEGIN
       RETURN NULL;
     END IF;
     IF old_key <> new_key THEN
-      INSERT INTO {LOG} (resource, key, action, old) VALUES ({name}, old_key, 'delete', old_image);
-      INSERT INTO {LOG} (resource, key, action, new) VALUES ({name}, new_key, 'create', new_image);
+      INSERT INTO {LOG} (resource, key, action, old, origin, actor)
+      VALUES ({name}, old_key, 'delete', old_image, noted.origin, noted.actor);
+      INSERT INTO {LOG} (resource, key, action, new, origin, actor)
+      VALUES ({name}, new_key, 'create', new_image, noted.origin, noted.actor);
     ELSE
-      INSERT INTO {LOG} (resource, key, action, old, new) VALUES ({name}, coalesce(new_key, old_key),
-        CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END, old_image, new_image);
+      INSERT INTO {LOG} (resource, key, action, old, new, origin, actor) VALUES ({name}, coalesce(new_key, old_key),
+        CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END, old_image, new_image,
+        noted.origin, noted.actor);
     END IF;
   END IF;
-  INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
+  IF noted.xact IS NULL THEN
+    INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id());
+  END IF;
   RETURN NULL;
 END"""

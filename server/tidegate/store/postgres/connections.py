@@ -6,6 +6,7 @@ Invariant: no two threads ever use one connection.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 import psycopg
 
@@ -15,8 +16,9 @@ from tidegate.store.postgres.connection import Connection, connect
 class Connections:
     """Of one database. `reading`: every transaction is a snapshot that writes nothing."""
 
-    def __init__(self, url: str, *, reading: bool = False) -> None:
+    def __init__(self, url: str, settings: Mapping[str, str] = {}, *, reading: bool = False) -> None:
         self._url = url
+        self._settings = settings
         self._reading = reading
         self._own = threading.local()
         self._all: list[Connection] = []
@@ -33,7 +35,7 @@ class Connections:
         if old is not None:
             old.close()
         self._own.connection = None
-        connection = connect(self._url)
+        connection = connect(self._url, self._settings)
         if self._reading:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True

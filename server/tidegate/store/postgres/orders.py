@@ -1,15 +1,15 @@
-"""Carrying out one order inside a transaction of PostgreSQL: compiled SQL, and refusals that point into the message.
+"""Carrying out orders inside a transaction of PostgreSQL: compiled SQL, and refusals that point into the message.
 
 It begins and ends no transaction. Statements whose answers nobody needs yet are not waited for (the caller
-opened a pipeline). What the database refuses by itself breaks the transaction; `violations` says after the rollback
-what it meant.
-Invariant: an order that returns has done everything it was asked, and its changes are numbered.
+opened a pipeline). What the database refuses by itself breaks the transaction, or what came after its last savepoint;
+`violations` says after the rollback what it meant.
+Invariant: an order that returns has done everything it was asked; `finish` numbers the changes of all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,22 @@ from tidegate.store.postgres.rows import RowReader, image, to_column
 from tidegate.store.postgres.violations import Place, escaped
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+Done = tuple[WriteOrder, list[Row]]
+"""An order, and the rows that it wrote."""
+
+
+NOTE = numbered(
+    f"INSERT INTO {COMMITS} (xact, origin, actor) VALUES (pg_current_xact_id(), {MARK}, {MARK}) "
+    "ON CONFLICT (xact) DO UPDATE SET origin = excluded.origin, actor = excluded.actor"
+)
+ANSWERED = (
+    f"SELECT r.actor, r.key, r.digest, r.reply, r.seq FROM {REQUESTS} r "
+    "JOIN unnest($1::text[], $2::text[]) asked (actor, key) ON r.actor = asked.actor AND r.key = asked.key"
+)
+REMEMBER = (
+    f"INSERT INTO {REQUESTS} (actor, key, digest, reply, time, seq) SELECT actor, key, digest, reply, $5, ({HEAD}) "
+    "FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[]) done (actor, key, digest, reply)"
+)
 
 
 class Violated(Exception):
@@ -48,32 +64,38 @@ class Orders:
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
 
-    def carry_out(self, connection: Connection, order: WriteOrder) -> tuple[list[Row], Cursor]:
-        """Do `order`, or answer it as it was answered before under the same idempotency key.
-
-        Returns the rows, and the query for a position at or after the write, whose answer comes with the commit's.
-        Raises Refused, Violated.
-        """
-        if order.idempotency_key is not None and (before := _answered_before(connection, order)) is not None:
-            return before.rows, connection.execute(numbered(f"SELECT {MARK}::bigint"), [before.seq])
-        # Noted here by us, in a table that foreign programs cannot write to: who made the changes of this transaction.
-        connection.execute(
-            numbered(f"INSERT INTO {COMMITS} (xact, origin, actor) VALUES (pg_current_xact_id(), {MARK}, {MARK})"),
-            [order.idempotency_key, order.user],
-        )
+    def carry_out(self, connection: Connection, order: WriteOrder) -> list[Row]:
+        """Do `order`, and return its rows. Raises Refused, Violated."""
+        # Noted by us, in a table that foreign programs cannot write to: whose the changes are from here on.
+        connection.execute(NOTE, [order.idempotency_key, order.user])
         permitted = Permitted(order)
         match order.kind:
             case "create":
-                rows = [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
+                return [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
             case "update":
-                rows = [self._update(connection, order, permitted, number) for number in range(len(order.keys))]
+                return [self._update(connection, order, permitted, number) for number in range(len(order.keys))]
             case "delete":
-                rows = [self._delete(connection, order, permitted, number) for number in range(len(order.keys))]
+                return [self._delete(connection, order, permitted, number) for number in range(len(order.keys))]
+
+    def finish(self, connection: Connection, done: Sequence[Done]) -> Cursor:
+        """Number what the transaction changed, and keep the answers of orders that have an idempotency key.
+
+        Returns the query for a position at or after all of it, whose answer comes with the commit's.
+        """
         # Now, not within COMMIT, so that the position can be asked for; the lock is held from here on.
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        if order.idempotency_key is not None:
-            _remember(connection, order, rows)
-        return rows, connection.execute(HEAD)
+        if keyed := [(order, rows) for order, rows in done if order.idempotency_key is not None]:
+            connection.execute(
+                REMEMBER,
+                [
+                    [order.user for order, _ in keyed],
+                    [order.idempotency_key for order, _ in keyed],
+                    [order.digest for order, _ in keyed],
+                    [msgspec.json.encode(rows).decode() for _, rows in keyed],
+                    int(time.time() * 1000),
+                ],
+            )
+        return connection.execute(HEAD)
 
     def place(self, order: WriteOrder) -> Place:
         """Where to point for what is refused only at the end."""
@@ -138,23 +160,26 @@ class Orders:
         return Place(self._resources[order.resource], self._resources, order.kind, row, at)
 
 
-def _answered_before(connection: Connection, order: WriteOrder) -> WriteResult | None:
-    found = connection.execute(
-        numbered(f"SELECT digest, reply, seq FROM {REQUESTS} WHERE actor = {MARK} AND key = {MARK}"),
-        [order.user, order.idempotency_key],
-    ).fetchall()
-    if not found:
-        return None
-    ((digest, reply, seq),) = found
-    if digest != order.digest:
-        raise Refused("conflict", "this key stands for another request", pointer="/key")
-    return WriteResult(msgspec.json.decode(reply, type=list[Row]), seq)
+class Answered:
+    """What some orders were answered before, under the idempotency keys that they have now."""
 
+    def __init__(self, connection: Connection, orders: Sequence[WriteOrder]) -> None:
+        """Asks the database, and does not wait for what it says."""
+        keyed = [order for order in orders if order.idempotency_key is not None]
+        self._query = keyed and connection.execute(
+            ANSWERED, [[order.user for order in keyed], [order.idempotency_key for order in keyed]]
+        )
+        self._found: dict[tuple[str, str], list[Any]] | None = None
 
-def _remember(connection: Connection, order: WriteOrder, rows: list[Row]) -> None:
-    connection.execute(
-        numbered(
-            f"INSERT INTO {REQUESTS} (actor, key, digest, reply, time, seq) VALUES ({', '.join([MARK] * 5)}, ({HEAD}))"
-        ),
-        [order.user, order.idempotency_key, order.digest, msgspec.json.encode(rows).decode(), int(time.time() * 1000)],
-    )
+    def to(self, order: WriteOrder) -> WriteResult | None:
+        """Raises Refused: the key stands for another request."""
+        if order.idempotency_key is None or not self._query:
+            return None
+        if self._found is None:
+            self._found = {(actor, key): answer for actor, key, *answer in self._query.fetchall()}
+        if (found := self._found.get((order.user, order.idempotency_key))) is None:
+            return None
+        digest, reply, seq = found
+        if digest != order.digest:
+            raise Refused("conflict", "this key stands for another request", pointer="/key")
+        return WriteResult(msgspec.json.decode(reply, type=list[Row]), seq)

@@ -1,6 +1,7 @@
 """What PostgreSQL's refusals mean to the client: a code, and a pointer into its message.
 
-Which columns a constraint is about stands in the catalogue, and is asked for after the rollback.
+Which columns a constraint is about stands in the catalogue, and is asked for after the rollback, be it one to a
+savepoint.
 Invariant: no text of the database's goes to a client; it can hold values of other rows.
 """
 
@@ -17,11 +18,13 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Row
 from tidegate.store.database import quoted
+from tidegate.store.postgres.changelog import REQUESTS
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.tables import is_automatic
 
 log = logging.getLogger("tidegate.store")
 
+UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
 BROKEN = "the row cannot be written; the gateway's log says why"
 
 
@@ -36,8 +39,44 @@ class Place(NamedTuple):
     at: str
 
 
+_OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+_BUSY = (errors.QueryCanceled, errors.ReadOnlySqlTransaction, errors.InsufficientResources)
+
+
+def is_broken(error: psycopg.Error) -> bool:
+    """The connection is, or never was: no order's fault."""
+    if isinstance(error, errors.QueryCanceled | errors.PipelineAborted):
+        return False
+    return isinstance(error, psycopg.InterfaceError) or (
+        isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in {"08", "57"})
+    )
+
+
+def verdict(connection: Connection, error: psycopg.Error, place: Place) -> Refused | None:
+    """What `error` means to the client; None: it comes of what others do, and may be gone when the order is done again.
+
+    To be asked once the order is rolled back.
+    """
+    if isinstance(error, _OVERTAKEN):
+        return None
+    if isinstance(error, _BUSY):
+        return unavailable(error)
+    if isinstance(error, errors.UniqueViolation):
+        if f"{error.diag.schema_name}.{error.diag.table_name}" == REQUESTS:
+            return None  # another gateway answers this key right now
+        if is_overtaken_key(connection, error, place):
+            count_keys_anew(connection, place.resource)
+            return None
+    return refusal(connection, error, place)
+
+
+def unavailable(error: psycopg.Error) -> Refused:
+    log.warning("the database could not write: %s", str(error).strip())
+    return Refused("unavailable", UNAVAILABLE, retry_after=1.0)
+
+
 def refusal(connection: Connection, error: psycopg.Error, place: Place) -> Refused:
-    """What `error` means. To be asked outside a transaction."""
+    """What `error` means."""
     match error:
         case errors.UniqueViolation():
             columns = _columns(connection, error)

@@ -17,6 +17,7 @@ from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
+from tidegate.core.position import RECENT_CHANGES
 from tidegate.store import Retention
 from tidegate.store.database import connect
 from tidegate.store.retention import prune
@@ -113,7 +114,7 @@ async def test_changes_stay_for_their_time_however_many_came_since(gateway: Gate
 
 
 async def test_a_replay_that_pruning_overtakes_starts_anew_from_a_snapshot(tmp_path: Path) -> None:
-    count, later = 1200, int(time.time() * 1000) + 3_600_000
+    count, later = RECENT_CHANGES + 600, int(time.time() * 1000) + 3_600_000
     path = tmp_path / "tidegate.db"
     async with running(tmp_path) as inside, wire(inside.url) as client:
         since = (await subscribe(client))["position"]

@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from tests.net.inside import Inside, running
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
+from tidegate.core.session import Watching
 from tidegate.store import database
 
 USERS = {"type": "subscribe", "resource": "users"}
@@ -147,3 +148,22 @@ async def test_it_rests_again_when_the_last_has_left(inside: Inside) -> None:
             await one.ask(USERS)
             await create(writer, "heard")
             assert await names(one, 1) == ["heard"]
+
+
+async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows are ahead of what was dispatched when the last client goes, and the feed comes to rest."""
+    async with wire(inside.url) as client:
+        await client.ask({"type": "ping"})
+        replayer = inside.gateway._replayer
+        snapshot = replayer._snapshot
+
+        async def ahead(watching: Watching) -> int:
+            return await snapshot(watching) + 1
+
+        monkeypatch.setattr(replayer, "_snapshot", ahead)
+        await client.ask(USERS | {"snapshot": True})
+        await client.hear("snapshot")
+        await until(lambda: replayer._waiting)
+    async with asyncio.timeout(5):
+        await inside.gateway.settled()
+    assert not inside.store.attending

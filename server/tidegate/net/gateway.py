@@ -185,7 +185,7 @@ class Gateway:
         """What time alone brings; called every 50 ms."""
         now = self._clock()
         if not self._protocol.live.subscriptions:
-            self._store.rest()
+            self._replayer.rest()
         self._run(self._protocol.tick(now))
         self.heart.tick(now)
         self._broker.sweep(now, lambda room: self._protocol.talk.room(room) is not None)

@@ -174,6 +174,14 @@ class Replayer:
             if 0 < floor - seq <= dispatched.keep:
                 dispatched.remember(await self._store.changes(seq, floor, dispatched.keep), seq, floor)
 
+    def rest(self) -> None:
+        """There is no subscription: follow the log no more. Replays that still wait for it have been ended."""
+        self._store.rest()
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+
     def dispatched(self) -> None:
         """The dispatched position moved: wake who waits for it."""
         self._shared.clear()

@@ -16,7 +16,7 @@ from tests.store.orders import create, delete, refused, update
 from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
 from tidegate.core.ports import LogPruned, ReadQuery, WriteOrder
-from tidegate.store.postgres import PostgresStore, connection, feed, retention
+from tidegate.store.postgres import PostgresStore, connection, feed, retention, writer
 from tidegate.store.retention import KEEP, Retention
 
 
@@ -71,7 +71,7 @@ async def test_orders_that_deadlock_are_tried_again(store: PostgresStore, foreig
 async def test_a_row_that_another_program_holds_for_long_is_unavailable(
     url: str, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(connection.SETTINGS, "lock_timeout", "100ms")
+    monkeypatch.setattr(writer, "LOCK_TIMEOUT_MS", 100)
     store = await PostgresStore.open(url, RESOURCES)
     try:
         foreign.run("INSERT INTO boats (code, name) VALUES ('a', 'a'), ('b', 'b')")

@@ -56,6 +56,8 @@ def test_origins_are_a_list_in_the_environment() -> None:
         ("", {"TIDEGATE_SECRET": DEVELOPMENT_SECRET}, {}, "public"),
         ("", {}, {"dev": True, "host": "0.0.0.0"}, "loopback"),
         ("", {}, {"log_level": "loud"}, "log_level"),
+        ("", {"TIDEGATE_LOG_AGE": "59"}, {}, "log_age"),
+        ("log_rows = 0", {}, {}, "log_rows"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(

@@ -71,7 +71,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         msgspec.Meta(ge=0),
     ] = 0.0
     log_age: Annotated[
-        float, _about("Seconds that a change stays in the change log, at least."), msgspec.Meta(gt=0, le=1e9)
+        float,
+        _about("Seconds that a change stays in the change log, at least; 60 or more."),
+        msgspec.Meta(ge=60, le=1e9),
     ] = 86400.0
     log_rows: Annotated[
         int, _about("Changes that the change log keeps, at least, however old they are."), msgspec.Meta(ge=1)

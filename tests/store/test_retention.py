@@ -144,7 +144,7 @@ async def test_the_writer_prunes_on_until_nothing_old_is_left(
         return retention.prune(connection, now_ms, keep)
 
     monkeypatch.setattr(writer, "prune", counted)
-    keep = Retention(age_ms=2_000, rows=3)
+    keep = Retention(age_ms=60_000, rows=3)
     assert keep.pause_s == 0.5
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES, keep)
     try:

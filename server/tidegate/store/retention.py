@@ -24,13 +24,14 @@ class Retention(msgspec.Struct, frozen=True):
     """
 
     age_ms: int = 24 * 3600 * 1000
+    """Far longer than the change feeds of all gateways need to read a change: they do not look for what went."""
     rows: int = 100_000
     """At least 1: the newest change tells this log from another one."""
 
     @property
     def pause_s(self) -> float:
         """Seconds between two looks for what is to go: a small part of the age."""
-        return min(PAUSE_S, max(0.25, self.age_ms / 4000))
+        return min(PAUSE_S, self.age_ms / 120_000)
 
 
 KEEP = Retention()

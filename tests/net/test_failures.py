@@ -257,3 +257,29 @@ async def test_ctrl_c_stops_as_sigterm_does(gateway: GatewayProcess) -> None:
         with pytest.raises(ConnectionClosed):
             await client.hear("never")
         assert await stopping == 0
+
+
+async def test_everybody_who_waits_for_a_snapshot_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = asyncio.Event()
+
+    class Failing:
+        async def seq(self) -> int:
+            await asked.wait()
+            raise Bug
+
+        def join(self) -> bool:
+            return True
+
+        def leave(self) -> None:
+            """Nothing is kept."""
+
+    async with running(tmp_path) as inside, wire(inside.url) as client:
+        monkeypatch.setattr(inside.store, "snapshot", lambda query, encode: Failing())
+        for ref in ("a", "b"):
+            await client.say({"type": "subscribe", "resource": "users", "snapshot": True, "ref": ref})
+        await client.ask({"type": "ping"})
+        asked.set()
+        answers = [await client.hear("error") for _ in range(2)]
+        assert [(answer["ref"], answer["code"]) for answer in answers] == [("a", "internal"), ("b", "internal")]

@@ -94,8 +94,8 @@ class Gateway:
             fx.Publish: self._publish,
             fx.Replay: self._replay_room,
             fx.Recall: self._recall,
-            fx.Read: lambda effect: self._spawn(effect.session, effect.ref, self._read(effect)),
-            fx.Write: lambda effect: self._spawn(effect.session, effect.ref, self._write(effect)),
+            fx.Read: lambda effect: self._spawn(effect.session, [effect.ref], self._read(effect)),
+            fx.Write: lambda effect: self._spawn(effect.session, [effect.ref], self._write(effect)),
             fx.Watch: self._watch,
             fx.Identify: self._identify,
         }
@@ -133,7 +133,7 @@ class Gateway:
             self.send(session, error_message(refused))
             return
         if type(request) is ApplicationRequest:
-            self._spawn(session, None if request.ref is UNSET else request.ref, self._answer(session, request))
+            self._spawn(session, [None if request.ref is UNSET else request.ref], self._answer(session, request))
             return
         try:
             for effect in self._protocol.receive(session, request, self._clock()):
@@ -309,7 +309,7 @@ class Gateway:
 
     def _watch(self, effect: fx.Watch) -> None:
         if not self._replayer.at_once(effect.watching):
-            self._spawn(effect.session, effect.watching.refs[0], self._replayer.bring_up(effect.watching))
+            self._spawn(effect.session, effect.watching.refs, self._replayer.bring_up(effect.watching))
 
     def _identify(self, effect: fx.Identify) -> None:
         identified = self._identities.check(effect.token)
@@ -324,24 +324,27 @@ class Gateway:
 
     # -- work under way ---------------------------------------------------------------------------------------------
 
-    def _spawn(self, session: Session, ref: fx.Ref, work: Awaitable[None]) -> None:
-        """Do `work` beside the loop's other work; a connection with too much of it is not read from for a while."""
+    def _spawn(self, session: Session, refs: Sequence[fx.Ref], work: Awaitable[None]) -> None:
+        """Do `work` beside the loop's other work; a connection with too much of it is not read from for a while.
+
+        `refs` are the requests that wait for it, when it fails.
+        """
         pending = self._pending.get(session, 0) + 1
         self._pending[session] = pending
         if pending == PENDING_LIMIT:
             session.line.pause_reading()
-        task = self._tasks.create_task(self._guard(session, ref, work))
+        task = self._tasks.create_task(self._guard(session, refs, work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _guard(self, session: Session, ref: fx.Ref, work: Awaitable[None]) -> None:
+    async def _guard(self, session: Session, refs: Sequence[fx.Ref], work: Awaitable[None]) -> None:
         try:
             await work
         except Refused as refused:
-            self.send(session, error_message(refused, ref))
+            self._refuse(session, refs, refused)
         except Exception:  # the boundary: a bug or a broken database must cost one request, not the server
             log.exception("request failed", extra={"connection": session.id, "user": session.user.id})
-            self.send(session, error_message(Refused("internal", "the gateway failed at this; it is in its log"), ref))
+            self._refuse(session, refs, Refused("internal", "the gateway failed at this; it is in its log"))
         finally:
             pending = self._pending.get(session, 0) - 1
             if pending > 0:
@@ -350,6 +353,10 @@ class Gateway:
                 self._pending.pop(session, None)
             if pending == PENDING_LIMIT // 2:
                 session.line.resume_reading()
+
+    def _refuse(self, session: Session, refs: Sequence[fx.Ref], refused: Refused) -> None:
+        for ref in refs:
+            self.send(session, error_message(refused, ref))
 
 
 def _ref(request: msgspec.Struct) -> fx.Ref:

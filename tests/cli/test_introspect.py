@@ -73,7 +73,7 @@ def test_files_look_as_if_written_by_hand_and_pass_the_check(folder: Path) -> No
 
 
 def test_access_is_what_was_said_and_nothing_more(folder: Path) -> None:
-    rules = ["--access", "delete=role:admin", "read=authenticated"]
+    rules = ["--access", "delete=role:admin", "--access", "read=authenticated"]
     done = tidegate("introspect", "--database", URL, "--tables", "genre", *rules, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert resource(folder, "Genre")["x-access"] == {"read": "authenticated", "delete": "role:admin"}

@@ -40,6 +40,17 @@ def test_tables_that_were_there_before_keep_their_rules_and_it_is_said(tmp_path:
     assert notes(f"sqlite:///{path}", resources) == [note]
 
 
+def test_what_a_table_says_to_be_unique_needs_no_second_index(tmp_path: Path) -> None:
+    path, url = tmp_path / "theirs.db", f"sqlite:///{tmp_path / 'theirs.db'}"
+    with_rows(path, "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE, UNIQUE (name, email))")
+    schema = copy.deepcopy(SCHEMAS["people"])
+    schema["x-resource"] |= {"unique": [["email"], ["name", "email"]], "indexes": []}
+    people = {"people": read_resource("people", schema, {})}
+    assert not [step for step in apply(url, people) if step.startswith("add index people")]
+    assert not [name for kind, name, _ in contents(path) if kind == "index" and name.startswith("people")]
+    check(url, people)
+
+
 def test_what_another_program_did_to_a_table_is_seen_and_undone(full: str, path: Path) -> None:
     sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'berths'"
     program = connect(path)

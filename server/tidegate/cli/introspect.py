@@ -48,9 +48,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the files (default: resources in the schema folder)"
     )
-    parser.add_argument("--tables", nargs="+", metavar="TABLE", help="these tables alone (default: all)")
+    parser.add_argument(
+        "--tables", action="extend", nargs="+", metavar="TABLE", help="these tables alone (default: all)"
+    )
     parser.add_argument(
         "--access",
+        action="extend",
         nargs="+",
         default=[],
         metavar="ACTION=RULE",

@@ -60,6 +60,15 @@ def index_names(database: APSWDatabase, table: str) -> set[str]:
     return {name for (name,) in database.execute_sql(sql, (table,)).fetchall()}
 
 
+def constrained(database: APSWDatabase, table: str) -> set[tuple[str, ...]]:
+    """The columns of each UNIQUE constraint in the table's definition."""
+    found = database.execute_sql("SELECT name FROM pragma_index_list(?) WHERE origin = 'u'", (table,)).fetchall()
+    return {
+        tuple(name for (name,) in database.execute_sql("SELECT name FROM pragma_index_info(?)", index).fetchall())
+        for index in found
+    }
+
+
 def converted(
     database: APSWDatabase, resource: Resource, wanted: dict[str, Column], before: Made | None, others: dict[str, Made]
 ) -> Made:

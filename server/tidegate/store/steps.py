@@ -22,7 +22,7 @@ from tidegate.store.broken import check_rows, uniqueness
 from tidegate.store.database import quoted
 from tidegate.store.difference import Refusal, differences, dropped, generated, refusals, to_write
 from tidegate.store.errors import StoreError
-from tidegate.store.made import Made, definition, forget, index_names, read_all, remember
+from tidegate.store.made import Made, constrained, definition, forget, index_names, read_all, remember
 from tidegate.store.rebuild import Progress, not_addable, rebuild
 from tidegate.store.tables import columns, create_table_sql, indexes, models
 
@@ -222,6 +222,8 @@ class Tables:
 
     def _added_indexes(self) -> Iterator[Step]:
         for index in self._diff.add_indexes:
+            if tuple(index.columns) in constrained(self._database, index.table):
+                continue  # a UNIQUE in the table's own definition, which has an index that peewee does not count
             yield Step(index.display("add"), "the schema wants it", partial(self._add_index, index))
 
     def _add_index(self, index: IndexDiff) -> None:

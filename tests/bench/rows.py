@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 from tests.support.gateway import GatewayProcess
+from tests.support.postgres import PostgresGateway, PostgresServer
 from tidegate.core.access import RowAccess
 from tidegate.core.live import ResourceRules
 from tidegate.core.ports import Change
@@ -52,6 +53,9 @@ def run(runs: int, scale: float, judge: bool) -> bool:
             process.stop()
     for name, value, target in _large():
         rows.append((name, value, target, False))
+    rows.append(
+        ("writes through the gateway, 64 clients, PostgreSQL, fsync (a second)", _postgres(4 * scale), 800.0, True)
+    )
     print(f"\n{'rows':<70}{'':>10}{'target':>10}")
     good = True
     for name, value, target, at_least in rows:
@@ -194,6 +198,23 @@ async def _writes(process: GatewayProcess, seconds: float) -> float:
     for client in clients:
         client.transport.close()
     return rate
+
+
+def _postgres(seconds: float) -> float:
+    """`_writes` over a server that flushes each commit, as real ones do."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = PostgresServer(fsync="on", full_page_writes="on")
+        try:
+            server.start()
+            process = PostgresGateway(Path(folder), server.url(server.database()), "--dev")
+            process.migrate()
+            process.start()
+            try:
+                return asyncio.run(_writes(process, seconds))
+            finally:
+                process.stop()
+        finally:
+            server.close()
 
 
 async def _herd(process: GatewayProcess) -> float:

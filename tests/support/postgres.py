@@ -43,7 +43,8 @@ SETTINGS = {
 class PostgresServer:
     """Owns its folder and its process from `start` to `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        self._settings = SETTINGS | settings
         self._numbers = itertools.count()
         self._folder = Path(tempfile.mkdtemp(prefix="tidegate-postgres-"))
         self._identity: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if _root() else {}
@@ -65,7 +66,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start, or start again on the same port. Returns when it answers."""
-        options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", self._data, "-p", str(self.port), *options],

@@ -151,9 +151,12 @@ async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(
     assert transactions(foreign) == 1
 
 
+@pytest.mark.parametrize("other", ["mine", "pinned"])
 async def test_a_deferred_constraint_refuses_the_order_that_violates_it(
-    store: PostgresStore, foreign: ForeignPostgres
+    store: PostgresStore, foreign: ForeignPostgres, other: str
 ) -> None:
+    """Also where another one, which is not deferred, has its name."""
+    foreign.execute(f"CREATE TABLE mine (code text CONSTRAINT {other} CHECK (code <> ''))")
     foreign.execute(PIN.format("DEFERRABLE INITIALLY DEFERRED"))
     orders = [
         create({"code": "a", "harbour": "a"}),
@@ -165,7 +168,7 @@ async def test_a_deferred_constraint_refuses_the_order_that_violates_it(
     outcomes = await together(store, foreign, orders)
     assert [said(outcome) for outcome in outcomes] == ["done", "conflict", "done", "conflict", "done"]
     assert [outcome.pointer for outcome in outcomes if isinstance(outcome, Refused)] == ["/data", "/data"]
-    assert transactions(foreign) == 1
+    assert transactions(foreign) == {"mine": 1, "pinned": 3}[other]
 
 
 async def test_a_constraint_that_is_checked_at_once_is_so_in_a_group(
@@ -206,19 +209,24 @@ async def test_what_a_deferred_trigger_writes_belongs_to_its_order(
 async def test_the_same_request_twice_in_a_group_is_done_once(store: PostgresStore, foreign: ForeignPostgres) -> None:
     order = create({"name": "Ada"}, resource="people", idempotency_key="k", digest=b"1")
     other = create({"name": "Eve"}, resource="people", idempotency_key="k", digest=b"2")
-    first, second, third = await together(store, foreign, [order, order, other])
+    before = create({"name": "Bob"}, resource="people")
+    _, first, second, third = await together(store, foreign, [before, order, order, other])
     assert isinstance(first, WriteResult)
     assert first == second
     assert said(third) == "conflict"
-    assert [row["name"] for row in foreign.tables()["people"].values()] == ["first", "Ada"]
+    assert [row["name"] for row in foreign.tables()["people"].values()] == ["first", "Bob", "Ada"]
+    assert transactions(foreign, "people") == 2
 
 
 async def test_automatic_keys_that_another_program_took_are_stepped_over(
     store: PostgresStore, foreign: ForeignPostgres
 ) -> None:
     foreign.run("INSERT INTO people (id, name) SELECT n, 'x' FROM generate_series(2, 40) n")
-    outcomes = await together(store, foreign, [create({"name": "Ada"}, resource="people") for _ in range(9)])
+    names = ["first", *(f"Ada {number}" for number in range(9))]
+    outcomes = await together(store, foreign, [create({"name": name}, resource="people") for name in names[1:]])
     assert [said(outcome) for outcome in outcomes] == ["done"] * 9
+    found = foreign.connection.execute("SELECT name FROM people WHERE name <> 'x' ORDER BY id")
+    assert [name for (name,) in found] == names
 
 
 async def test_a_row_that_is_held_stops_its_own_user_only(
@@ -271,10 +279,10 @@ async def test_a_connection_that_breaks_in_its_commit_leaves_a_group_without_an_
     assert foreign.value(kill) == 1
     await until_waiting(foreign)
     assert foreign.value(kill) == 1
+    foreign.execute(f"SELECT pg_advisory_unlock({COMMIT_LOCK})")
     outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert [said(outcome) for outcome in outcomes] == ["unavailable"] * 6
     assert foreign.tables()["boats"] == {}
-    foreign.execute(f"SELECT pg_advisory_unlock({COMMIT_LOCK})")
     outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
     assert [said(outcome) for outcome in outcomes] == ["done"] * 5
 

@@ -18,7 +18,7 @@ import psycopg
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Row, WriteOrder, WriteResult
 from tidegate.store.postgres.changelog import NUMBER_TRIGGER, SCHEMA
-from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connection
 from tidegate.store.postgres.orders import Answered, Orders, Violated
 from tidegate.store.postgres.reader import one_value
 from tidegate.store.postgres.violations import is_broken, verdict
@@ -27,8 +27,6 @@ GROUP_S = 0.05
 """How long a group takes orders in. The rows that it changed are locked for as long."""
 HURRIED_MS = 50
 """How long one order of a group waits for a row."""
-LOCK_TIMEOUT_MS = 5_000
-"""How long an order that is alone waits for a row, and everyone for other commits."""
 
 Outcome = WriteResult | Refused
 _Outcome = Outcome | list[Row]

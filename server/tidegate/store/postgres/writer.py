@@ -23,9 +23,10 @@ from psycopg import errors
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
+from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS
 from tidegate.store.postgres.connections import Connections
 from tidegate.store.postgres.orders import Orders, Violated
-from tidegate.store.postgres.transaction import HURRIED_MS, LOCK_TIMEOUT_MS, Outcome, Transaction
+from tidegate.store.postgres.transaction import HURRIED_MS, Outcome, Transaction
 from tidegate.store.postgres.violations import BROKEN, UNAVAILABLE, is_broken, unavailable
 
 log = logging.getLogger("tidegate.store")

@@ -25,7 +25,8 @@ Outcomes = list[WriteResult | BaseException]
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[PostgresStore]:
+async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresStore]:
+    monkeypatch.setattr(transaction, "GROUP_S", 3600.0)  # a busy machine makes no difference
     store = await PostgresStore.open(url, RESOURCES)
     yield store
     await store.close()
@@ -77,6 +78,16 @@ async def test_orders_that_wait_are_committed_together(store: PostgresStore, for
         assert [row["code"] for row in result.rows] == [f"{number}"]
         (seq,) = [entry.seq for entry in foreign.log() if entry.key == (f"{number}",)]
         assert result.seq >= seq
+
+
+async def test_a_group_takes_no_more_orders_when_its_time_is_up(
+    store: PostgresStore, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "GROUP_S", 0.0)
+    results = await together(store, foreign, [create({"code": f"{number}", "sign": number}) for number in range(9)])
+    assert [said(result) for result in results] == ["done"] * 9
+    assert [entry.key for entry in foreign.log() if entry.resource == "boats"] == [(f"{n}",) for n in range(9)]
+    assert transactions(foreign) == 9
 
 
 async def test_each_change_has_its_own_order_s_key(store: PostgresStore, foreign: ForeignPostgres) -> None:

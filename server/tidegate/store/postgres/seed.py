@@ -50,8 +50,10 @@ def _put(
     connection: Connection, resources: Mapping[str, Resource], name: str, rows: Sequence[Mapping[str, Any]]
 ) -> int:
     order = WriteOrder(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
-    connection.execute("SET CONSTRAINTS ALL DEFERRED")  # the order before this one asked for the contrary
-    written, _ = Orders(resources).carry_out(connection, order)
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")  # the contrary of what is asked for at the end
+    orders = Orders(resources)
+    written = orders.carry_out(connection, order)
+    orders.finish(connection, [])
     if is_automatic(resources[name]):
         count_keys_anew(connection, resources[name])
     return len(written)

@@ -37,11 +37,14 @@ NOTE = numbered(
     f"INSERT INTO {COMMITS} (xact, origin, actor) VALUES (pg_current_xact_id(), {MARK}, {MARK}) "
     "ON CONFLICT (xact) DO UPDATE SET origin = excluded.origin, actor = excluded.actor"
 )
-ANSWERED = (
-    f"SELECT r.actor, r.key, r.digest, r.reply, r.seq FROM {REQUESTS} r "
-    "JOIN unnest($1::text[], $2::text[]) asked (actor, key) ON r.actor = asked.actor AND r.key = asked.key"
+ANSWERED = f"SELECT actor, key, digest, reply, seq FROM {REQUESTS} WHERE actor = $1 AND key = $2"
+# OFFSET 0: each is looked up in the index, also by a plan that was made when there were few.
+ANSWERED_EACH = (
+    "SELECT asked.actor, asked.key, r.digest, r.reply, r.seq FROM unnest($1::text[], $2::text[]) asked (actor, key), "
+    f"LATERAL (SELECT digest, reply, seq FROM {REQUESTS} WHERE actor = asked.actor AND key = asked.key OFFSET 0) r"
 )
-REMEMBER = (
+REMEMBER = f"INSERT INTO {REQUESTS} (actor, key, digest, reply, time, seq) VALUES ($1, $2, $3, $4, $5, ({HEAD}))"
+REMEMBER_EACH = (
     f"INSERT INTO {REQUESTS} (actor, key, digest, reply, time, seq) SELECT actor, key, digest, reply, $5, ({HEAD}) "
     "FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[]) done (actor, key, digest, reply)"
 )
@@ -84,17 +87,16 @@ class Orders:
         """
         # Now, not within COMMIT, so that the position can be asked for; the lock is held from here on.
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        if keyed := [(order, rows) for order, rows in done if order.idempotency_key is not None]:
-            connection.execute(
-                REMEMBER,
-                [
-                    [order.user for order, _ in keyed],
-                    [order.idempotency_key for order, _ in keyed],
-                    [order.digest for order, _ in keyed],
-                    [msgspec.json.encode(rows).decode() for _, rows in keyed],
-                    int(time.time() * 1000),
-                ],
-            )
+        keyed = [
+            (order.user, order.idempotency_key, order.digest, msgspec.json.encode(rows).decode())
+            for order, rows in done
+            if order.idempotency_key is not None
+        ]
+        now = int(time.time() * 1000)
+        if len(keyed) == 1:
+            connection.execute(REMEMBER, [*keyed[0], now])
+        elif keyed:
+            connection.execute(REMEMBER_EACH, [*map(list, zip(*keyed, strict=True)), now])
         return connection.execute(HEAD)
 
     def place(self, order: WriteOrder) -> Place:
@@ -165,15 +167,17 @@ class Answered:
 
     def __init__(self, connection: Connection, orders: Sequence[WriteOrder]) -> None:
         """Asks the database, and does not wait for what it says."""
-        keyed = [order for order in orders if order.idempotency_key is not None]
-        self._query = keyed and connection.execute(
-            ANSWERED, [[order.user for order in keyed], [order.idempotency_key for order in keyed]]
-        )
+        keyed = [(order.user, order.idempotency_key) for order in orders if order.idempotency_key is not None]
+        self._query = None
+        if len(keyed) == 1:
+            self._query = connection.execute(ANSWERED, keyed[0])
+        elif keyed:
+            self._query = connection.execute(ANSWERED_EACH, [*map(list, zip(*keyed, strict=True))])
         self._found: dict[tuple[str, str], list[Any]] | None = None
 
     def to(self, order: WriteOrder) -> WriteResult | None:
         """Raises Refused: the key stands for another request."""
-        if order.idempotency_key is None or not self._query:
+        if order.idempotency_key is None or self._query is None:
             return None
         if self._found is None:
             self._found = {(actor, key): answer for actor, key, *answer in self._query.fetchall()}

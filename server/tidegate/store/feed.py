@@ -2,7 +2,8 @@
 
 It learns of other programs' commits from `PRAGMA data_version`, of ours from the writer. It never runs ahead of the
 loop by more than one batch. While nobody listens it sleeps, and then jumps to the head.
-Invariant: every change that is committed while somebody listens is delivered exactly once, in order of `seq`.
+Invariant: every change that is committed while somebody listens is delivered exactly once, in order of `seq`; where the
+log was pruned before it could be read, a reset of every resource is.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import apsw
 
 from tidegate.core.ports import Change
 from tidegate.store.attention import Attention
-from tidegate.store.changelog import LOG
+from tidegate.store.changelog import LOG, META
 from tidegate.store.database import connect
-from tidegate.store.reader import COLUMNS, Reader, head
+from tidegate.store.reader import COLUMNS, Reader, head, one_value
 
 log = logging.getLogger("tidegate.feed")
 
 POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
 """Seconds between looks for other programs' commits; while one came lately, they are looked for more often."""
 BATCH = 500
+
+PRUNED_TO = f"SELECT value FROM {META} WHERE name = 'pruned_to'"
 
 Deliver = Callable[[Sequence[Change], int], None]
 
@@ -94,13 +97,17 @@ class Feed:
     def _catch_up(self, connection: apsw.Connection) -> None:
         while not self._ended:
             with connection:
-                newest = head(connection)
+                newest, pruned_to = head(connection), one_value(connection, PRUNED_TO)
                 found: list[tuple[Any, ...]] = connection.execute(
                     f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
                     (self._at, newest, BATCH),
                 ).fetchall()
             if newest <= self._at:
                 return
+            if pruned_to > self._at:  # what is gone cannot be told: whoever listens reads anew
+                self._hand_over(self._reader.resets(pruned_to), pruned_to)
+                self._at = pruned_to
+                continue
             upto = found[-1][0] if len(found) == BATCH else newest
             self._hand_over(self._reader.decoded(found), upto)
             self._at = upto

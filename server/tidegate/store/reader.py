@@ -7,6 +7,7 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +78,11 @@ class Reader:
     def decoded(self, found: Sequence[tuple[Any, ...]]) -> list[Change]:
         """Rows of the log as changes; those of resources that the schema no longer has are left out."""
         return [self._change(*values) for values in found if values[2] in self._readers]
+
+    def resets(self, seq: int) -> list[Change]:
+        """In the place of changes up to `seq` that the log no longer has: every resource is to be read anew."""
+        now = int(time.time() * 1000)
+        return [Change(seq, now, name, {}, "reset", None, None) for name in self._readers]
 
     def close(self) -> None:
         """To be called when no thread reads any more."""

@@ -24,7 +24,7 @@ class Retention(msgspec.Struct, frozen=True):
     """
 
     age_ms: int = 24 * 3600 * 1000
-    """Far longer than the change feeds of all gateways need to read a change: they do not look for what went."""
+    """Far longer than the change feeds of all gateways need to read a change: those that come too late start anew."""
     rows: int = 100_000
     """At least 1: the newest change tells this log from another one."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from tests.store.heard import Heard
 from tests.store.orders import create
 from tests.store.port.conftest import AnyForeign, Database
-from tidegate.core.ports import Store
+from tidegate.core.ports import Change, Store
 
 
 def add(foreign: AnyForeign, code: str, harbour: str | None = None) -> None:
@@ -71,3 +72,37 @@ async def test_nothing_is_delivered_after_the_store_was_closed(database: Databas
     add(foreign, "b", harbour="x")
     assert not any(thread.name.startswith("tidegate-") for thread in threading.enumerate())
     assert len(heard.changes) == 1
+
+
+async def test_changes_that_were_pruned_before_they_were_read_are_told_as_a_reset(
+    store: Store, database: Database
+) -> None:
+    heard = Heard()
+    stuck, go_on = threading.Event(), threading.Event()
+
+    def deliver(changes: Sequence[Change], head: int) -> None:
+        heard.deliver(changes, head)
+        if head == 1:  # the loop is busy with the first change, and the feed waits for it
+            stuck.set()
+            assert go_on.wait(10)
+
+    def meanwhile() -> None:
+        assert stuck.wait(10)
+        for code in "bcd":
+            database.foreign.execute(f"INSERT INTO boats (code, name, harbour) VALUES ('{code}', '{code}', '{code}')")
+        own = "_tidegate." if database.url.startswith("postgres") else "tidegate_"
+        database.foreign.execute(f"DELETE FROM {own}log WHERE seq <= 3")
+        database.foreign.execute(f"UPDATE {own}meta SET value = 3 WHERE name = 'pruned_to'")
+        go_on.set()
+
+    store.listen(deliver)
+    database.foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")
+    thread = threading.Thread(target=meanwhile)
+    thread.start()
+    await heard.until(4)
+    thread.join()
+    told = [(change.seq, change.resource, change.action) for change in heard.changes]
+    assert told[0] == (1, "boats", "create")
+    assert (3, "boats", "reset") in told
+    assert told[-1] == (4, "boats", "create")
+    assert (2, "boats", "create") not in told

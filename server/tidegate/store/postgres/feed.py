@@ -37,7 +37,7 @@ POLL_S, REST_S = 0.2, 1.0
 RECONNECT_S = 0.25
 BATCH = 500
 CHANNEL = SCHEMA
-STATE = f"SELECT {PRUNED_TO}, (SELECT value FROM {META} WHERE name = 'epoch')"
+STATE = f"SELECT value FROM {META} WHERE name = 'epoch'"
 AFTER = numbered(f"{CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {BATCH}")
 
 Deliver = Callable[[Sequence[Change], int], None]
@@ -133,14 +133,10 @@ class Feed:
             self._wait([connection], REST_S if resting else POLL_S)
 
     def _resume(self, connection: Connection) -> None:
-        """Is it still the log that was read before? Pruned parts of it can be made good, another one cannot."""
-        ((pruned_to, epoch),) = connection.execute(STATE).fetchall()
+        """Is it still the log that was read before?"""
+        ((epoch,),) = connection.execute(STATE).fetchall()
         if (place(connection), epoch) != self._log_of:
             raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
-        if pruned_to > self._at and not self.attention.resting and not self.attention.jump_due:
-            now = int(time.time() * 1000)
-            resets = [Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources]
-            self._hand_over(resets, pruned_to)
 
     def _jump(self, connection: Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
@@ -150,9 +146,18 @@ class Feed:
     def _catch_up(self, connection: Connection) -> None:
         while not self._ended:
             found: list[tuple[Any, ...]] = connection.execute(AFTER, [self._at]).fetchall()
+            pruned_to = one_value(connection.execute(f"SELECT {PRUNED_TO}"))
+            if pruned_to > self._at:  # what is gone cannot be told: whoever listens reads anew
+                self._reset(pruned_to)
+                continue
             if not found:
                 return
             self._hand_over(self._reader.decoded(found), found[-1][0])
+
+    def _reset(self, pruned_to: int) -> None:
+        now = int(time.time() * 1000)
+        resets = [Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources]
+        self._hand_over(resets, pruned_to)
 
     def _hand_over(self, changes: Sequence[Change], upto: int) -> None:
         """Give the loop a batch and wait until it took it."""

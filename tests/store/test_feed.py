@@ -11,6 +11,17 @@ from tests.store.application import RESOURCES, Foreign, add
 from tests.store.heard import Heard
 from tidegate.core.ports import Change, WriteOrder
 from tidegate.store import SqliteStore, feed
+from tidegate.store.batches import Batches
+
+
+class Fixed(Batches):
+    """Batches of one size, whatever they cost."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def took(self, seconds: float) -> None:
+        """It is all the same."""
 
 
 @pytest.fixture
@@ -49,7 +60,7 @@ async def test_what_was_rolled_back_is_not_heard(store: SqliteStore, foreign: Fo
 async def test_a_long_transaction_comes_in_batches_without_a_gap(
     store: SqliteStore, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "BATCH", 10)
+    monkeypatch.setattr(store._feed, "_batches", Fixed(10))
     heard = Heard()
     store.listen(heard.deliver)
     foreign.connection.execute("BEGIN IMMEDIATE")
@@ -65,7 +76,7 @@ async def test_it_never_runs_ahead_of_who_listens(
     store: SqliteStore, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the loop is busy nothing piles up on it: the next batch is read when this one was taken."""
-    monkeypatch.setattr(feed, "BATCH", 2)
+    monkeypatch.setattr(store._feed, "_batches", Fixed(2))
     heard = Heard()
     handed: list[int] = []
     hand_over = store._feed._hand_over

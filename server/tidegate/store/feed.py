@@ -20,6 +20,7 @@ import apsw
 
 from tidegate.core.ports import Change
 from tidegate.store.attention import Attention
+from tidegate.store.batches import Batches
 from tidegate.store.changelog import LOG, META
 from tidegate.store.database import connect
 from tidegate.store.reader import COLUMNS, Reader, head, one_value
@@ -28,7 +29,6 @@ log = logging.getLogger("tidegate.feed")
 
 POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
 """Seconds between looks for other programs' commits; while one came lately, they are looked for more often."""
-BATCH = 500
 
 PRUNED_TO = f"SELECT value FROM {META} WHERE name = 'pruned_to'"
 
@@ -45,6 +45,7 @@ class Feed:
         self._wake = threading.Event()
         self.attention = Attention(loop, self._wake.set)
         self._taken = threading.Event()
+        self._batches = Batches()
         self._ended = False
         self._at = 0
         self._deliver: Deliver
@@ -100,7 +101,7 @@ class Feed:
                 newest, pruned_to = head(connection), one_value(connection, PRUNED_TO)
                 found: list[tuple[Any, ...]] = connection.execute(
                     f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-                    (self._at, newest, BATCH),
+                    (self._at, newest, batch := self._batches.size),
                 ).fetchall()
             if newest <= self._at:
                 return
@@ -108,7 +109,7 @@ class Feed:
                 self._hand_over(self._reader.resets(pruned_to), pruned_to)
                 self._at = pruned_to
                 continue
-            upto = found[-1][0] if len(found) == BATCH else newest
+            upto = found[-1][0] if len(found) == batch else newest
             self._hand_over(self._reader.decoded(found), upto)
             self._at = upto
 
@@ -120,8 +121,10 @@ class Feed:
             pass
 
     def _take(self, changes: Sequence[Change], upto: int) -> None:
+        began = time.perf_counter()
         try:
             if not self._ended:
                 self._deliver(changes, upto)
         finally:
+            self._batches.took(time.perf_counter() - began)
             self._taken.set()

@@ -26,6 +26,7 @@ import psycopg
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Change
 from tidegate.store.attention import Attention
+from tidegate.store.batches import Batches
 from tidegate.store.postgres.changelog import META, SCHEMA
 from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
 from tidegate.store.postgres.place import place
@@ -35,10 +36,9 @@ log = logging.getLogger("tidegate.feed")
 
 POLL_S, REST_S = 0.2, 1.0
 RECONNECT_S = 0.25
-BATCH = 500
 CHANNEL = SCHEMA
 STATE = f"SELECT value FROM {META} WHERE name = 'epoch'"
-AFTER = numbered(f"{CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {BATCH}")
+AFTER = numbered(f"{CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {MARK}")
 
 Deliver = Callable[[Sequence[Change], int], None]
 
@@ -69,6 +69,7 @@ class Feed:
         self.attention = Attention(loop, self._ring)
         self._tell = False
         self._taken = threading.Event()
+        self._batches = Batches()
         self._ended = False
         self._at = 0
         self._deliver: Deliver
@@ -145,7 +146,7 @@ class Feed:
 
     def _catch_up(self, connection: Connection) -> None:
         while not self._ended:
-            found: list[tuple[Any, ...]] = connection.execute(AFTER, [self._at]).fetchall()
+            found: list[tuple[Any, ...]] = connection.execute(AFTER, [self._at, self._batches.size]).fetchall()
             pruned_to = one_value(connection.execute(f"SELECT {PRUNED_TO}"))
             if pruned_to > self._at:  # what is gone cannot be told: whoever listens reads anew
                 self._reset(pruned_to)
@@ -168,10 +169,12 @@ class Feed:
         self._at = upto
 
     def _take(self, changes: Sequence[Change], upto: int) -> None:
+        began = time.perf_counter()
         try:
             if not self._ended:
                 self._deliver(changes, upto)
         finally:
+            self._batches.took(time.perf_counter() - began)
             self._taken.set()
 
     def _wait(self, connections: Sequence[Connection], seconds: float) -> None:

@@ -67,8 +67,8 @@ contract: setup ## prove the contract: generated messages for minutes (BUDGET=12
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
 	$(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
 
-chaos: setup ## break things for SECONDS (default 60) and check everybody's history
-	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60)
+chaos: setup ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check everybody's history
+	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \

@@ -21,8 +21,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.chaos.wishes import Row, Wish
 
-SLOW_CONSUMER = 4101
-SMALL_BUFFER = 4096
+SMALL_BUFFER, SMALL_SEGMENT = 4096, 536
 
 
 class Habit(Enum):
@@ -59,7 +58,7 @@ class Follower:
         self.rows: dict[Any, Row] = {}
         self.runs: list[Run] = []
         self.violations: list[str] = []
-        self.connections = self.recoveries = self.returns = self.cut_off = 0
+        self.connections = self.recoveries = self.returns = 0
         self._calm = asyncio.Event()
         self._epoch = ""
         self._chance = chance
@@ -67,9 +66,12 @@ class Follower:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._subscription: str | None = None
         """Set while this line has its subscription: only then positions speak of it."""
+        self._scope: Row = {}
+        """By which right the copy was seen; to be given back with its position."""
         self._promised: tuple[str, int] | None = None
         """Epoch and position of the snapshot that is under way; None for one that nobody asked for."""
         self._pending: dict[Any, Row] = {}
+        self._pending_scope: Row = {}
         self._past: tuple[int, dict[Any, Row]] | None = None
         self._line: ClientConnection | None = None
 
@@ -86,10 +88,7 @@ class Follower:
                 ) as line:
                     self._line = line
                     self.connections += 1
-                    try:
-                        await self._listen(line)
-                    finally:
-                        self.cut_off += line.close_code == SLOW_CONSUMER
+                    await self._listen(line)
             except (OSError, WebSocketException, TimeoutError):
                 await asyncio.sleep(0.02 + 0.1 * self._chance.random())
 
@@ -118,6 +117,8 @@ class Follower:
             line.setblocking(False)
             if self._habit is Habit.SLOW:
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+                # Small segments, or the system gives the gateway's end of the line room for megabytes.
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SMALL_SEGMENT)
             parts = urlsplit(url)
             await asyncio.get_running_loop().sock_connect(line, (parts.hostname, parts.port))
         except BaseException:
@@ -144,13 +145,13 @@ class Follower:
         if self.wish.fields is not None:
             request["fields"] = self.wish.fields
         anew = not self.runs or (self._habit is Habit.FICKLE and self._chance.random() < 0.4)
-        how: Row = {"snapshot": True} if anew else {"since": {"epoch": self._epoch, "seq": self.seq}}
-        await line.send(json.dumps(request | how))
+        since: Row = {"since": {"epoch": self._epoch, "seq": self.seq}, **self._scope}
+        await line.send(json.dumps(request | ({"snapshot": True} if anew else since)))
 
     async def _indulge(self, line: ClientConnection) -> None:
-        if self._habit is Habit.SLOW and self._chance.random() < 0.003:
+        if self._habit is Habit.SLOW and self._chance.random() < 0.01:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._calm.wait(), 5 * self._chance.random())
+                await asyncio.wait_for(self._calm.wait(), 10 * self._chance.random())
         if self._habit is Habit.FICKLE and self._subscription is not None and self._chance.random() < 0.02:
             which: Row = {"resource": self.wish.resource, "filters": self.wish.filters}
             if self._chance.random() < 0.5:
@@ -192,7 +193,7 @@ class Follower:
         position = message["position"]
         if message["mode"] == "recovered":
             self.recoveries += 1
-            if (position["epoch"], position["seq"]) != (self._epoch, self.seq):
+            if (position["epoch"], position["seq"], _scope(message)) != (self._epoch, self.seq, self._scope):
                 self._note(f"recovered from {position}, having asked for {self._epoch}:{self.seq}")
         elif message["mode"] == "snapshot":
             self._promised = position["epoch"], position["seq"]
@@ -201,13 +202,13 @@ class Follower:
 
     def _page(self, page: Row) -> None:
         if page["reset"]:
-            self._pending = {}
+            self._pending, self._pending_scope = {}, _scope(page)
         for row in page["rows"]:
             if row["id"] in self._pending:
                 self._note(f"row {row['id']} twice in a snapshot")
             self._pending[row["id"]] = row
         if page["done"]:
-            self.rows, self._pending = self._pending, {}
+            self.rows, self._pending, self._scope = self._pending, {}, self._pending_scope
             if self._promised is None:
                 self.runs.append(Run(dict(self.rows), self.seq, exact=False))
             else:
@@ -238,6 +239,10 @@ class Follower:
 
     def _note(self, what: str) -> None:
         self.violations.append(f"{self.name}: {what}")
+
+
+def _scope(message: Row) -> Row:
+    return {"scope": message["scope"]} if "scope" in message else {}
 
 
 PLAIN: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": 5, "close_timeout": 1}

@@ -17,13 +17,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.chaos.checker import violations
 from tests.chaos.faults import break_things
 from tests.chaos.follower import Follower, Habit
 from tests.chaos.places import Place, PostgresPlace, SqlitePlace
-from tests.chaos.wishes import WISHES
+from tests.chaos.wishes import ROLES, WISHES
 from tests.chaos.writers import ForeignWriter, gateway_writer
 from tests.support.gateway import GatewayProcess, tidegate
 from tests.support.postgres import PostgresServer
@@ -48,6 +49,8 @@ class Verdict:
     acknowledged: int
     faults: Counter[str]
     violations: list[str]
+    log: str
+    """How the gateway's log ends."""
 
     def __str__(self) -> str:
         faults = ", ".join(f"{count} {name}" for name, count in self.faults.items())
@@ -57,7 +60,9 @@ class Verdict:
             f"{self.updates} updates heard, {self.acknowledged} writes acknowledged; faults: {faults}; "
             f"violations: {len(self.violations)}"
         ]
-        return "\n".join(lines + [f"  {violation[:1000]}" for violation in self.violations[:20]])
+        if self.violations:
+            lines += [f"  {violation[:1000]}" for violation in self.violations[:20]] + [self.log]
+        return "\n".join(lines)
 
 
 @dataclass
@@ -81,15 +86,22 @@ async def play(
     # Debugging the clients' loop would make them, not the gateway, the slowest.
     asyncio.get_running_loop().set_debug(False)
     process = _gateway(place, folder, sabotage or Sabotage())
+    tokens = await asyncio.gather(*(asyncio.to_thread(_token, user) for user in ROLES))
+    token_of = dict(zip(ROLES, tokens, strict=True))
     followers = [
-        Follower(f"{wish} #{number} ({habit.name.lower()})", wish, random.Random(seed + number), habit)
+        Follower(
+            f"{wish} #{number} ({habit.name.lower()})",
+            wish,
+            random.Random(seed + number),
+            habit,
+            token_of[wish.user] if wish.user else None,
+        )
         for number, wish, habit in zip(range(clients), itertools.cycle(WISHES), _habits(), strict=False)
     ]
     programs = [ForeignWriter(place, number, seed + number, pace=0.03) for number in range(PROGRAMS)]
     acknowledged: set[str] = set()
     following = [asyncio.create_task(follower.follow(process.url)) for follower in followers]
-    token = (await asyncio.to_thread(tidegate, "token", "--dev", "--user", "1", cwd=folder)).stdout.strip()
-    writing = [asyncio.create_task(gateway_writer(process.url, n, seed + n, token, acknowledged)) for n in range(3)]
+    writing = [asyncio.create_task(gateway_writer(process.url, n, seed + n, tokens[n], acknowledged)) for n in range(3)]
     for program in programs:
         program.start()
     try:
@@ -107,7 +119,8 @@ async def play(
     broken += await _failures(following)
     names = {str(name) for (name,) in place.select("select email from users")}
     broken += [f"{name} was acknowledged and is gone" for name in acknowledged if f"{name}@example.com" not in names]
-    faults["slow readers cut off"] = sum(follower.cut_off for follower in followers)
+    log = process.log_file.read_text()
+    faults["slow readers cut off"] = log.count("slow consumer")  # they do not read the close frame, either
     return Verdict(
         database=place.name,
         seed=seed,
@@ -120,6 +133,7 @@ async def play(
         acknowledged=len(acknowledged),
         faults=faults,
         violations=broken + violations(place, followers),
+        log=log[-3000:],
     )
 
 
@@ -144,6 +158,12 @@ def migrate(url: str, folder: Path) -> None:
 
 def _options(url: str) -> tuple[str, ...]:
     return "--schema", str(SCHEMA), "--database", url
+
+
+@cache
+def _token(user: str) -> str:
+    roles = [option for role in ROLES[user] for option in ("--role", role)]
+    return tidegate("token", "--dev", "--user", user, *roles, cwd=SCHEMA).stdout.strip()
 
 
 def _habits() -> Iterator[Habit]:

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.histories import Sabotage, play
 from tests.chaos.places import Place
 
-SECONDS, PATIENCE = 2.0, 2.0
+SECONDS, PATIENCE = 1.5, 2.0
 OLD_ROW = """
 from tidegate.core.subscriptions import Group
 right = Group.outcome
@@ -54,6 +54,24 @@ Feed._hand_over = hand_over
     "changes of hidden columns are told": """
 from tidegate.core.subscriptions import Group
 Group.image = lambda self, row: dict(row)
+""",
+    "who may see a row is not asked when it changes": """
+from tidegate.core.predicate import predicate
+from tidegate.core.subscriptions import Group
+right = Group.__init__
+def init(self, *values):
+    right(self, *values)
+    self._meets = predicate(self.filters)
+Group.__init__ = init
+""",
+    "a row leaves with what it became": """
+from tidegate.core.subscriptions import Group
+right = Group.outcome
+def outcome(self, change):
+    found = right(self, change)
+    left = found is not None and found[0] == "delete" and change.new is not None
+    return ("delete", self.image(change.new)) if left else found
+Group.outcome = outcome
 """,
     "an ended subscription goes on": """
 from tidegate.core.subscriptions import Subscriptions

@@ -20,13 +20,18 @@ COLUMNS = {
 
 
 class Wish(NamedTuple):
-    """A subscription; `matches` takes the raw columns of a row as the change log has them."""
+    """A subscription. `where` and `matches` say what its user may see, too.
+
+    `matches` takes the raw columns of a row as the change log has them.
+    """
 
     resource: str
     filters: Row
     where: str
     matches: Callable[[Row], bool]
     fields: tuple[str, ...] | None = None
+    user: str | None = None
+    """Whose token the client has, which says what of the resource it may see; None for a guest."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -37,7 +42,12 @@ class Wish(NamedTuple):
         return {name: image.get(name) for name in self.columns}
 
     def __str__(self) -> str:
-        return f"{self.resource} {self.filters or ''}{list(self.fields) if self.fields else ''}"
+        wanted = f"{self.filters or ''}{list(self.fields) if self.fields else ''}"
+        return f"{self.resource} {wanted}{f' for {self.user}' if self.user else ''}"
+
+
+ROLES: dict[str, tuple[str, ...]] = {"ada": (), "bob": (), "clerk": ("clerk",)}
+"""Those who have tokens. A clerk may read all letters."""
 
 
 WISHES = [
@@ -71,5 +81,24 @@ WISHES = [
         {"or": [{"priority": {"in": [1, 5]}}, {"done": True}]},
         "priority in (1, 5) or done",
         lambda row: row["priority"] in (1, 5) or bool(row["done"]),
+    ),
+    Wish("letters", {}, "owner = 'ada'", lambda row: row["owner"] == "ada", user="ada"),
+    Wish("letters", {}, "owner = 'bob'", lambda row: row["owner"] == "bob", fields=("id", "text"), user="bob"),
+    Wish("letters", {}, "true", lambda row: True, user="clerk"),
+    Wish(
+        "letters",
+        {"starred": True},
+        "starred and owner = 'ada'",
+        lambda row: row["starred"] and row["owner"] == "ada",
+        user="ada",
+    ),
+    # Who asks for somebody else's gets nothing.
+    Wish("letters", {"owner": "ada"}, "false", lambda row: False, user="bob"),
+    Wish(
+        "letters",
+        {"owner": {"in": ["bob", "nobody"]}},
+        "owner in ('bob', 'nobody')",
+        lambda row: row["owner"] in ("bob", "nobody"),
+        user="clerk",
     ),
 ]

@@ -17,6 +17,8 @@ from websockets.exceptions import WebSocketException
 
 from tests.chaos.places import Place, Program
 
+LONG = 1500
+"""How often a long text says the same; a few of them fill a slow reader's line."""
 STATUS = ("active", "inactive")
 OWNERS = ("ada", "bob", "nobody")
 UNDONE = "undone"
@@ -102,7 +104,7 @@ class ForeignWriter(threading.Thread):
         key, done, priority = next(self._keys), chance.random() < 0.5, chance.randint(1, 5)
         match chance.randrange(10):
             case 0 | 1 | 2:
-                notes = chance.choice((None, "n", shown * 200))
+                notes = chance.choice((None, "n", LONG * shown))
                 into = "insert into tasks (id, user_id, title, done, priority, notes)"
                 program.execute(f"{into} values (?, {USER}, ?, ?, ?, ?)", key, shown, done, priority, notes)
             case 3:

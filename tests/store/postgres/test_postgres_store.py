@@ -169,3 +169,27 @@ async def test_changes_of_what_is_no_resource_any_more_still_move_the_position(
         assert heard.changes == []
     finally:
         await store.close()
+
+
+async def test_who_waits_for_a_table_to_be_emptied_reads_it_at_the_position_after(
+    store: PostgresStore, url: str, foreign: ForeignPostgres
+) -> None:
+    """TRUNCATE shows in transactions that began before it (PostgreSQL's documentation, 13.6 Caveats)."""
+    foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")
+    with psycopg.connect(url) as emptying:
+        emptying.execute("TRUNCATE boats CASCADE")
+        reading = asyncio.ensure_future(store.read(ReadQuery(resource="boats", count=True)))
+        await asyncio.to_thread(_wait_for_the_lock, foreign)
+        emptying.commit()
+    result = await reading
+    assert (result.rows, result.total) == ([], 0)
+    assert result.seq == foreign.head() > 1
+
+
+def _wait_for_the_lock(foreign: ForeignPostgres) -> None:
+    """Returns once somebody waits for a lock in this database."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    deadline = time.monotonic() + 10
+    while foreign.connection.execute(waiting).fetchone() == (0,):
+        assert time.monotonic() < deadline
+        foreign.connection.execute("SELECT pg_sleep(0.01)")

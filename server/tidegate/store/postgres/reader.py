@@ -63,6 +63,7 @@ class Reader:
             if begun:  # what was told cannot be taken back
                 raise Refused("unavailable", UNAVAILABLE, retry_after=1.0)
             with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
+                connection.execute(self._lock(query))
                 seq = int(one_value(connection.execute(HEAD)))
                 sql, values = self._selection(query)
                 cursor.execute(sql, values)
@@ -111,11 +112,20 @@ class Reader:
         counting = numbered(f"SELECT count(*) {self._table(query)}{where.sql}")
         sql, values = self._selection(query)
         with connection.pipeline(), connection.transaction():
+            connection.execute(self._lock(query))
             head = connection.execute(HEAD)
             count = connection.execute(counting, where.values) if query.count else None
             found = connection.execute(sql, values)
         rows = list(self._rows(query, found))
         return ReadResult(rows, one_value(head), None if count is None else one_value(count))
+
+    def _lock(self, query: ReadQuery) -> str:
+        """The first statement of a reading transaction; it takes no snapshot, so that the head is read after it.
+
+        TRUNCATE shows in transactions that began before it: whoever waited for it to commit would see no rows at a
+        position where there still were some.
+        """
+        return f"LOCK TABLE {quoted(self._resources[query.resource].table)} IN ACCESS SHARE MODE"
 
     def _table(self, query: ReadQuery) -> str:
         return f"FROM {quoted(self._resources[query.resource].table)} {ALIAS}"

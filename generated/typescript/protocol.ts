@@ -375,6 +375,8 @@ export interface Snapshot {
   reset: boolean;
   /** Whether this is the last page. */
   done: boolean;
+  /** On the last page: the position of which the rows are, to be given back as `since`. */
+  position?: FeedPosition;
   /** On the first page: the scope of the rows, as in `subscribed`. */
   scope?: Scope;
 }

@@ -7,7 +7,6 @@ with the content that the client may see, and nothing else; and the log itself m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 from typing import Any
 
 from tests.chaos.follower import Follower, Run
@@ -59,12 +58,10 @@ def _of_the_log(place: Place, resource: str, log: list[Entry]) -> Iterator[str]:
 def _of_the_history(follower: Follower, log: list[Entry]) -> Iterator[str]:
     """Each run begins with the rows of its position, and goes on with every change from there to where it ended."""
     wish = follower.wish
-    begun = _copies(wish, log, {run.start for run in follower.runs if run.exact})
+    begun = _copies(wish, log, {run.start for run in follower.runs})
     for run in follower.runs:
-        if not run.exact:
-            if not _explained_by_a_reset(wish, run, log):
-                yield f"after {run.start}: a snapshot of {len(run.rows)} rows that no reset explains, or what followed"
-            continue
+        if run.unasked_after is not None and not _is_reset(log, run.unasked_after, run.start):
+            yield f"between {run.unasked_after} and {run.start}: a snapshot that no reset explains"
         if _filled(wish, run.rows) != begun[run.start]:
             yield f"a snapshot that is not of its position: {_difference(_filled(wish, run.rows), begun[run.start])}"
         expected = _expected(wish, log, run.start, run.reached)
@@ -74,6 +71,10 @@ def _of_the_history(follower: Follower, log: list[Entry]) -> Iterator[str]:
             missing = [update for update in expected if update not in heard][:3]
             surplus = [update for update in heard if update not in expected][:3]
             yield f"from {run.start} to {run.reached}: missing {missing}, surplus {surplus}"
+
+
+def _is_reset(log: list[Entry], after: int, upto: int) -> bool:
+    return any(entry.action == "reset" and after < entry.seq <= upto for entry in log)
 
 
 def _copies(wish: Wish, log: list[Entry], positions: set[int]) -> dict[int, Copy]:
@@ -121,24 +122,6 @@ def _heard(wish: Wish, run: Run) -> list[Heard]:
 
 def _filled(wish: Wish, rows: Copy) -> Copy:
     return {key: wish.seen({}) | row for key, row in rows.items()}
-
-
-def _explained_by_a_reset(wish: Wish, run: Run, log: list[Entry]) -> bool:
-    """Whether there is a position, not before the first reset after `start`, from which all that was heard follows.
-
-    A snapshot that a reset makes necessary comes without a position.
-    """
-    after = [entry for entry in log if entry.seq > run.start]
-    if run.reached > run.start:
-        end = run.updates[0][0] - 1 if run.updates else run.reached
-        after = list(takewhile(lambda entry: entry.seq <= end, after))
-    copy, rows, reset = {}, _filled(wish, run.rows), False  # type: Copy, Copy, bool
-    for entry in after:
-        reset = reset or entry.action == "reset"
-        _apply(wish, entry, copy)
-        if reset and copy == rows and _heard(wish, run) == _expected(wish, log, entry.seq, run.reached):
-            return True
-    return False
 
 
 def _of_the_rows(follower: Follower, place: Place) -> Iterator[str]:

@@ -39,19 +39,15 @@ class Run:
 
     rows: dict[Any, Row]
     start: int
-    exact: bool = True
-    """`start` is the position of `rows`; else it is the last one before a snapshot that came without any."""
+    """The position of `rows`."""
+    unasked_after: int | None = None
+    """Where the copy was that a snapshot took the place of which this client had not asked for."""
     updates: list[tuple[int, str, Row]] = field(default_factory=list)
     reached: int = 0
     """Up to which position the copy was complete."""
 
     def __post_init__(self) -> None:
         self.reached = self.start
-
-    @property
-    def told(self) -> bool:
-        """Whether the client knows a position of its copy."""
-        return self.exact or self.reached > self.start
 
 
 class Follower:
@@ -73,8 +69,8 @@ class Follower:
         """Set while this line has its subscription: only then positions speak of it."""
         self._scope: Row = {}
         """By which right the copy was seen; to be given back with its position."""
-        self._promised: tuple[str, int] | None = None
-        """Epoch and position of the snapshot that is under way; None for one that nobody asked for."""
+        self._promised: Row | None = None
+        """The position of the snapshot that is under way; None for one that nobody asked for."""
         self._pending: dict[Any, Row] = {}
         self._pending_scope: Row = {}
         self._past: tuple[int, dict[Any, Row]] | None = None
@@ -149,9 +145,7 @@ class Follower:
         request: Row = {"type": "subscribe", "resource": self.wish.resource, "filters": self.wish.filters, "ref": "s"}
         if self.wish.fields is not None:
             request["fields"] = self.wish.fields
-        # Whoever is cut off right after a reset's snapshot has new rows and an old position, which goes with no copy.
-        anew = not self.runs or not self.runs[-1].told
-        anew = anew or (self._habit is Habit.FICKLE and self._chance.random() < 0.4)
+        anew = not self.runs or (self._habit is Habit.FICKLE and self._chance.random() < 0.4)
         since: Row = {"since": {"epoch": self._epoch, "seq": self.seq}, **self._scope}
         await line.send(json.dumps(request | ({"snapshot": True} if anew else since)))
 
@@ -170,8 +164,7 @@ class Follower:
         if self._calm.is_set() or not self.runs:
             return
         if self._past is None or self._chance.random() < 0.3:
-            if self.runs[-1].told:
-                self._past = self.seq, dict(self.rows)
+            self._past = self.seq, dict(self.rows)
             return
         seq, rows = self._past
         self.rows = dict(rows)
@@ -203,7 +196,7 @@ class Follower:
             if (position["epoch"], position["seq"], _scope(message)) != (self._epoch, self.seq, self._scope):
                 self._note(f"recovered from {position}, having asked for {self._epoch}:{self.seq}")
         elif message["mode"] == "snapshot":
-            self._promised = position["epoch"], position["seq"]
+            self._promised = position
         else:
             self._note(f"an answer in the mode {message['mode']}")
 
@@ -216,12 +209,14 @@ class Follower:
             self._pending[row["id"]] = row
         if page["done"]:
             self.rows, self._pending, self._scope = self._pending, {}, self._pending_scope
+            position = page["position"]
             if self._promised is None:
-                self.runs.append(Run(dict(self.rows), self.seq, exact=False))
+                self.runs.append(Run(dict(self.rows), position["seq"], unasked_after=self.seq))
             else:
-                self._epoch, seq = self._promised
-                self.runs.append(Run(dict(self.rows), seq))
-                self._promised = None
+                if self._promised != position:
+                    self._note(f"a snapshot of {position}, having promised one of {self._promised}")
+                self.runs.append(Run(dict(self.rows), position["seq"]))
+            self._epoch, self._promised = position["epoch"], None
 
     def _update(self, update: Row) -> None:
         seq, action, data = update["position"]["seq"], update["action"], update["data"]

@@ -38,6 +38,8 @@ class Peer:
     def __init__(self, socket: ServerConnection) -> None:
         self.socket = socket
         self._leftover: list[dict[str, Any]] = []
+        self._positions: dict[str, dict[str, Any]] = {}
+        """Of the subscriptions, as `subscribed` told them."""
 
     @property
     def authorization(self) -> str | None:
@@ -55,6 +57,8 @@ class Peer:
         return message
 
     async def send(self, kind: str, **fields: Any) -> None:
+        if kind == "subscribed":
+            self._positions[fields["subscription"]] = fields["position"]
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
     async def reply(self, request: dict[str, Any], kind: str, **fields: Any) -> None:
@@ -86,7 +90,9 @@ class Peer:
         return request
 
     async def snapshot(self, subscription: str, *rows: dict[str, Any], reset: bool = True, done: bool = True) -> None:
-        await self.send("snapshot", subscription=subscription, rows=list(rows), reset=reset, done=done)
+        """A page; the last one is of the position that `subscribe` told."""
+        of = {"position": self._positions[subscription]} if done else {}
+        await self.send("snapshot", subscription=subscription, rows=list(rows), reset=reset, done=done, **of)
 
     async def update(self, subscription: str, action: str, data: dict[str, Any], seq: int, **more: Any) -> None:
         fields = {"resource": "users", "action": action, "data": data, "position": {"epoch": "e", "seq": seq}, **more}

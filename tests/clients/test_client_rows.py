@@ -15,8 +15,10 @@ def at(seq: int, epoch: str = "e") -> dict[str, Any]:
     return {"epoch": epoch, "seq": seq}
 
 
-def page(*ids: int, reset: bool = False, done: bool = False) -> dict[str, Any]:
-    return {"type": "snapshot", "rows": [{"id": number} for number in ids], "reset": reset, "done": done}
+def page(*ids: int, reset: bool = False, done: int | None = None) -> dict[str, Any]:
+    """`done`: it is the last page of a snapshot of that position."""
+    about = {"done": False} if done is None else {"done": True, "position": at(done)}
+    return {"type": "snapshot", "rows": [{"id": number} for number in ids], "reset": reset, **about}
 
 
 def update(action: str, data: dict[str, Any], seq: int, epoch: str = "e") -> dict[str, Any]:
@@ -28,7 +30,7 @@ def loaded() -> RowsState:
     """Rows 1 and 2, read at position 5."""
     state = RowsState(("id",))
     state.subscribed({"mode": "snapshot", "position": at(5)})
-    state.snapshot(page(1, 2, reset=True, done=True))
+    state.snapshot(page(1, 2, reset=True, done=5))
     return state
 
 
@@ -42,7 +44,7 @@ def test_rows_appear_with_the_last_page_and_so_does_the_position() -> None:
     state.subscribed({"mode": "snapshot", "position": at(5)})
     assert state.snapshot(page(1, 2, reset=True)) == []
     assert (state.rows, state.position, state.complete) == ({}, None, False)
-    assert state.snapshot(page(3, done=True)) == [Change("reset")]
+    assert state.snapshot(page(3, done=5)) == [Change("reset")]
     assert list(state.rows) == [1, 2, 3]
     assert state.position == at(5)
     assert state.complete
@@ -56,7 +58,7 @@ def test_cut_between_pages_asks_for_a_snapshot_again() -> None:
     state.cut()
     assert state.resume() == {"snapshot": True}
     state.subscribed({"mode": "snapshot", "position": at(9)})
-    state.snapshot(page(3, reset=True, done=True))
+    state.snapshot(page(3, reset=True, done=9))
     assert list(state.rows) == [3]
     assert state.position == at(9)
 
@@ -78,7 +80,7 @@ def test_dispatched_positions_do_not_count_while_a_snapshot_loads() -> None:
     state.snapshot(page(1, reset=True))
     state.dispatched(at(8))
     assert state.position is None
-    state.snapshot(page(2, done=True))
+    state.snapshot(page(2, done=5))
     assert state.position == at(5)
     state.dispatched(at(9))
     assert state.position == at(9)
@@ -136,16 +138,14 @@ def test_the_gateway_may_start_a_snapshot_any_time(loaded: RowsState) -> None:
     assert loaded.snapshot(page(7, reset=True)) == []
     assert list(loaded.rows) == [1, 2], "no half table is ever seen"
     assert loaded.position is None
-    assert loaded.snapshot(page(8, done=True)) == [Change("reset")]
+    assert loaded.snapshot(page(8, done=20)) == [Change("reset")]
     assert list(loaded.rows) == [7, 8]
-    assert loaded.position is None, "nobody said where it was read"
-    loaded.dispatched(at(20))
-    assert loaded.position == at(20)
+    assert loaded.resume() == {"snapshot": True, "since": at(20)}
 
 
 def test_a_second_reset_throws_the_first_pages_away(loaded: RowsState) -> None:
     loaded.snapshot(page(7, reset=True))
-    loaded.snapshot(page(8, reset=True, done=True))
+    loaded.snapshot(page(8, reset=True, done=6))
     assert list(loaded.rows) == [8]
 
 
@@ -153,7 +153,7 @@ def test_updates_among_pages_belong_to_the_new_rows(loaded: RowsState) -> None:
     loaded.snapshot(page(7, reset=True))
     assert loaded.update(update("create", {"id": 9}, 6)) == []
     assert loaded.position is None
-    loaded.snapshot(page(8, done=True))
+    loaded.snapshot(page(8, done=6))
     assert list(loaded.rows) == [7, 9, 8]
 
 
@@ -180,7 +180,7 @@ def test_forget_leaves_nothing(loaded: RowsState) -> None:
 def test_keys_of_several_properties() -> None:
     state = RowsState(("user_id", "room"))
     state.subscribed({"mode": "snapshot", "position": at(1)})
-    state.snapshot({"rows": [{"room": "a", "user_id": 1, "x": 0}], "reset": True, "done": True})
+    state.snapshot({"rows": [{"room": "a", "user_id": 1, "x": 0}], "reset": True, "done": True, "position": at(1)})
     assert list(state.rows) == [(1, "a")]
     state.update(update("delete", {"user_id": 1, "room": "a"}, 2))
     assert state.rows == {}
@@ -205,7 +205,7 @@ def test_rows_of_some_scope_are_asked_for_with_it() -> None:
     state = RowsState(("id",))
     state.subscribed({"mode": "snapshot", "position": at(5), "scope": "mine"})
     assert state.resume() == {"snapshot": True}
-    state.snapshot(page(1, reset=True, done=True) | {"scope": "mine"})
+    state.snapshot(page(1, reset=True, done=5) | {"scope": "mine"})
     state.cut()
     assert state.resume() == {"snapshot": True, "since": at(5), "scope": "mine"}
     state.subscribed({"mode": "recovered", "position": at(5), "scope": "mine"})
@@ -216,9 +216,7 @@ def test_a_snapshot_of_another_scope_takes_the_place_of_the_first() -> None:
     state = RowsState(("id",))
     state.subscribed({"mode": "live", "position": at(5), "scope": "mine"})
     state.snapshot(page(1, reset=True) | {"scope": "yours"})
-    state.snapshot(page(2, done=True))
-    state.dispatched(at(7))
+    state.snapshot(page(2, done=7))
     assert state.resume() == {"snapshot": True, "since": at(7), "scope": "yours"}
-    state.snapshot(page(1, reset=True, done=True))
-    state.dispatched(at(8))
+    state.snapshot(page(1, reset=True, done=8))
     assert state.resume() == {"snapshot": True, "since": at(8)}

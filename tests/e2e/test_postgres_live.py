@@ -43,6 +43,24 @@ async def test_subscribers_of_a_truncated_table_start_anew(gateway: PostgresGate
         assert [message for message in late.heard if message["type"] == "update"] == []
 
 
+async def test_a_copy_from_after_a_reset_goes_on_from_its_own_position(gateway: PostgresGateway) -> None:
+    add = "INSERT INTO users (name, email) SELECT '{}', i || '@example.com' FROM generate_series(1, {}) AS i"
+    async with wire(gateway.url) as client:
+        since = (await subscribe(client))["position"]
+    gateway.execute(add.format("old", 600))
+    gateway.execute("TRUNCATE users CASCADE")
+    async with wire(gateway.url) as client:
+        await client.say({"type": "subscribe", "resource": "users", "since": since, "ref": 1})
+        page = await client.hear("snapshot")
+        assert (page["rows"], page["done"], page["position"]["seq"] > since["seq"] + 600) == ([], True, True)
+    gateway.execute(add.format("new", 2_100))  # more than the gateway has at hand: the log is read in several steps
+    async with wire(gateway.url) as client:
+        request = {"type": "subscribe", "resource": "users", "since": page["position"]}
+        assert (await client.ask(request))["mode"] == "recovered"
+        heard = await updates(client, 2_100)
+        assert {(action, row["name"]) for action, row in heard} == {("create", "new")}
+
+
 async def test_what_one_gateway_writes_the_other_tells(gateway: PostgresGateway, tmp_path: Path) -> None:
     folder = tmp_path / "second"
     folder.mkdir()

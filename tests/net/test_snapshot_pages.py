@@ -42,6 +42,8 @@ class Planned:
 
 
 class Planning:
+    epoch = "e1"
+
     def __init__(self) -> None:
         self.opened: list[Any] = []
 
@@ -84,10 +86,11 @@ def test_frames_say_where_they_begin_and_end_also_when_they_were_divided() -> No
     with pages.of(group(Subscriptions())):
         rows: list[Row] = [{"id": number, "name": "x" * (FRAME_BYTES // 3)} for number in range(8)]
         rows[2]["name"] *= 4  # too large by itself: it is sent all the same
-        sent = [json.loads(frame) for frame in store.opened[0].encode(rows, True, True)]
+        sent = [json.loads(frame) for frame in store.opened[0].encode(rows, True, 7)]
     assert [row["id"] for page in sent for row in page["rows"]] == list(range(8))
     assert [page["reset"] for page in sent] == [True] + [False] * (len(sent) - 1)
     assert [page["done"] for page in sent] == [False] * (len(sent) - 1) + [True]
+    assert [page["position"] for page in sent if "position" in page] == [sent[-1]["position"]] == [{"epoch": "e1", "seq": 7}]
     assert [len(page["rows"]) for page in sent] == [2, 1, 1, 2, 2]
 
 
@@ -104,11 +107,11 @@ class Watched:
         snapshot = store.snapshot
 
         def watched(query: ReadQuery, encode: EncodePage) -> Pages:
-            def encoding(rows: list[Row], first: bool, last: bool) -> list[bytes]:
+            def encoding(rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
                 self.threads.add(threading.current_thread().name)
                 self.reached.set()
                 self.goes_on.wait(10)
-                return encode(rows, first, last)
+                return encode(rows, first, seq)
 
             self.opened.append(snapshot(query, encoding))
             return self.opened[-1]

@@ -48,7 +48,6 @@ class RowsState:
         self.complete = False
         """Whether `rows` is what the subscription asked for (it may lag behind while the line is broken)."""
         self._pages: dict[Key, Row] | None = None
-        self._read_at: Position | None = None
         self._loading = False
         self._live = False
 
@@ -66,7 +65,6 @@ class RowsState:
         self._live = True
         self.scope = reply.get("scope")
         if reply.get("mode") == "snapshot":
-            self._read_at = reply.get("position")
             self._loading = True
             self.position = None
             return
@@ -87,8 +85,8 @@ class RowsState:
         if not page.get("done"):
             return []
         self.rows, self._pages = self._pages, None
-        self.position = page.get("position") or self._read_at
-        self._read_at, self._loading, self.complete = None, False, True
+        self.position = page.get("position")
+        self._loading, self.complete = False, True
         return [Change("reset")]
 
     def update(self, message: Mapping[str, Any]) -> list[Change[Row]]:
@@ -117,7 +115,7 @@ class RowsState:
 
     def cut(self) -> None:
         """The line broke: half a snapshot is worth nothing, and positions of other connections are not ours."""
-        self._pages = self._read_at = None
+        self._pages = None
         self._loading = self._live = False
 
     def forget(self) -> None:

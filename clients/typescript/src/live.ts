@@ -68,7 +68,8 @@ export class Live<R extends object = Row> {
   #position: FeedPosition | undefined;
   /** Which rows the user could see when it got these; not there where it could see all. */
   #scope: string | undefined;
-  #snapshotPosition: FeedPosition | undefined;
+  /** Whether a snapshot is under way. */
+  #loading = false;
   #ready = false;
   #announced = false;
   #closed = false;
@@ -132,7 +133,8 @@ export class Live<R extends object = Row> {
   cut(): void {
     this.asking = false;
     this.subscription = undefined;
-    this.#staged = this.#snapshotPosition = undefined;
+    this.#staged = undefined;
+    this.#loading = false;
   }
 
   /** The gateway ended the subscription by itself: these rows are not this user's to see any more. */
@@ -165,6 +167,7 @@ export class Live<R extends object = Row> {
   page(page: Snapshot): void {
     if (page.reset) {
       this.#staged = new Map();
+      this.#loading = true;
       this.#position = undefined;
       this.#scope = page.scope;
     }
@@ -172,8 +175,9 @@ export class Live<R extends object = Row> {
     if (!staged) return;
     if (!page.rows.every((row) => this.#put(staged, row as R)) || !page.done) return;
     this.#byKey = staged;
-    this.#position = this.#snapshotPosition;
-    this.#staged = this.#snapshotPosition = undefined;
+    this.#position = page.position;
+    this.#staged = undefined;
+    this.#loading = false;
     this.#ready = true;
     this.#changed({ action: "reset" });
   }
@@ -194,7 +198,7 @@ export class Live<R extends object = Row> {
 
   /** Everything up to `position` has come on this line; it counts only for a copy that is complete. */
   reached(position: FeedPosition): void {
-    const complete = this.subscription && this.#ready && !this.#staged && !this.#snapshotPosition;
+    const complete = this.subscription && this.#ready && !this.#loading;
     if (complete) this.#position = advance(this.#position, position);
   }
 
@@ -204,7 +208,7 @@ export class Live<R extends object = Row> {
     this.#scope = reply.scope;
     const other = this.#subscriptions.adopt(this as unknown as Live<never>, reply.subscription);
     if (reply.mode === "snapshot") {
-      this.#snapshotPosition = reply.position;
+      this.#loading = true;
       this.#position = undefined;
     } else if (reply.mode === "live") {
       // Another spelling of a filter that this line has already: the gateway sends its rows only once.

@@ -93,12 +93,14 @@ describe("a snapshot", () => {
     line.snapshot("s1", [{ id: 3 }], { done: false });
     expect(ids(live)).toEqual([1, 2]);
     line.snapshot("s1", [{ id: 8 }], { done: false });
-    line.snapshot("s1", [{ id: 9 }], { reset: false });
+    line.snapshot("s1", [{ id: 9 }], { reset: false, position: { epoch: "e", seq: 20 } });
     await turn();
     expect([ids(live), changes.at(-1)]).toEqual([
       [8, 9],
       [8, 9],
     ]);
+    const next = await gateway.reconnect();
+    expect(next.subscribe("s1", "recovered", 20).since).toEqual({ epoch: "e", seq: 20 });
   });
 });
 

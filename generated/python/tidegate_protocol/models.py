@@ -423,6 +423,8 @@ class Snapshot(Model, tag_field="type", tag="snapshot", kw_only=True):
     """Whether the client throws away the rows it has of this subscription."""
     done: bool
     """Whether this is the last page."""
+    position: FeedPosition | UnsetType = UNSET
+    """On the last page: the position of which the rows are, to be given back as `since`."""
     scope: Scope | UnsetType = UNSET
     """On the first page: the scope of the rows, as in `subscribed`."""
 

@@ -100,8 +100,9 @@ class LogPruned(Exception):  # a state of the log that its reader handles, not a
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
 
-EncodePage = Callable[[list[Row], bool, bool], list[bytes]]
-"""(rows, whether they are the first, whether they are the last) as frames. Called in a thread of the store's."""
+EncodePage = Callable[[list[Row], bool, int | None], list[bytes]]
+"""(rows, whether they are the first, for the last ones the log's head at their moment) as frames. Called in a thread of
+the store's."""
 
 
 class Pages(Protocol):

@@ -2,7 +2,7 @@
 
 Equal subscriptions share one reading as long as it has not begun when they ask: each gets rows that are no older than
 its request. It sends nothing and reads nothing itself.
-Invariant: the first frame of a snapshot says `reset`, the last one and no other says `done`.
+Invariant: the first frame of a snapshot says `reset`, the last one and no other says `done` and of which position it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from tidegate.core.ports import Pages, ReadQuery, Row, Store
 from tidegate.core.subscriptions import Group
-from tidegate_protocol import Snapshot
+from tidegate_protocol import FeedPosition, Snapshot
 
 FRAME_BYTES = 262144
 """A page that is larger is divided as long as it has several rows."""
@@ -45,12 +45,14 @@ class SnapshotPages:
             if self._latest.get(group) is pages:
                 del self._latest[group]
 
-    def _encode(self, group: Group, rows: list[Row], first: bool, last: bool) -> list[bytes]:
-        page = Snapshot(subscription=group.id, rows=rows, reset=first, done=last)
+    def _encode(self, group: Group, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
+        page = Snapshot(subscription=group.id, rows=rows, reset=first, done=seq is not None)
+        if seq is not None:
+            page.position = FeedPosition(epoch=self._store.epoch, seq=seq)
         if first and group.scope is not None:
             page.scope = group.scope
         frame = self._frame(page)
         if len(frame) <= FRAME_BYTES or len(rows) == 1:
             return [frame]
         half = len(rows) // 2
-        return [*self._encode(group, rows[:half], first, False), *self._encode(group, rows[half:], False, last)]
+        return [*self._encode(group, rows[:half], first, None), *self._encode(group, rows[half:], False, seq)]

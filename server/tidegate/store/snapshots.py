@@ -49,6 +49,8 @@ class Spool:
         self._loop = loop
         self._left = left
         self._sharers = 0
+        self._read_at = 0
+        """`_seq` in the thread that reads."""
         self._seq: int | None = None
         self._pages: list[Place] = []
         self._failure: Exception | None = None
@@ -117,6 +119,7 @@ class Spool:
 
     def begin(self, seq: int) -> None:
         """The transaction sees the log up to `seq`."""
+        self._read_at = seq
         self._loop.call_soon_threadsafe(self._set_seq, seq)
 
     def _set_seq(self, seq: int) -> None:
@@ -130,7 +133,7 @@ class Spool:
         page = list(islice(rows, count))
         while not self.abandoned:
             ahead = list(islice(rows, 1))
-            frames = self._encode(page, first, not ahead)
+            frames = self._encode(page, first, None if ahead else self._read_at)
             self._keep(frames)
             if not ahead:
                 return

@@ -34,6 +34,8 @@ export class Line implements Socket {
   /** What the client closed with; 0 if it said no code. */
   closed: number | undefined;
   readonly #unread: Message[] = [];
+  /** Of the subscriptions, as `subscribed` told them. */
+  readonly #positions = new Map<unknown, unknown>();
 
   constructor(
     readonly url: string,
@@ -64,7 +66,8 @@ export class Line implements Socket {
     this.onmessage?.({ data } as never);
   }
 
-  say(type: string, fields: object = {}): void {
+  say(type: string, fields: Record<string, unknown> = {}): void {
+    if (type === "subscribed") this.#positions.set(fields.subscription, fields.position);
     this.raw(JSON.stringify({ type, ...fields }));
   }
 
@@ -106,12 +109,14 @@ export class Line implements Socket {
     return request;
   }
 
+  /** A page; the last one is of the position that `subscribe` told, if nothing else is said. */
   snapshot(
     subscription: string,
     rows: object[],
     { reset = true, done = true, ...fields }: Record<string, unknown> = {},
   ): void {
-    this.say("snapshot", { subscription, rows, reset, done, ...fields });
+    const position = done ? this.#positions.get(subscription) : undefined;
+    this.say("snapshot", { subscription, rows, reset, done, position, ...fields });
   }
 
   update(subscription: string, action: string, data: object, seq: number, fields: object = {}): void {

@@ -90,7 +90,11 @@ def test_frames_say_where_they_begin_and_end_also_when_they_were_divided() -> No
     assert [row["id"] for page in sent for row in page["rows"]] == list(range(8))
     assert [page["reset"] for page in sent] == [True] + [False] * (len(sent) - 1)
     assert [page["done"] for page in sent] == [False] * (len(sent) - 1) + [True]
-    assert [page["position"] for page in sent if "position" in page] == [sent[-1]["position"]] == [{"epoch": "e1", "seq": 7}]
+    assert (
+        [page["position"] for page in sent if "position" in page]
+        == [sent[-1]["position"]]
+        == [{"epoch": "e1", "seq": 7}]
+    )
     assert [len(page["rows"]) for page in sent] == [2, 1, 1, 2, 2]
 
 

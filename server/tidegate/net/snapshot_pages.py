@@ -2,7 +2,7 @@
 
 Equal subscriptions share one reading as long as it has not begun when they ask: each gets rows that are no older than
 its request. It sends nothing and reads nothing itself.
-Invariant: the first frame of a snapshot says `reset`, the last one and no other says `done` and of which position it is.
+Invariant: the first frame of a snapshot says `reset`; the last one and no other says `done` and its position.
 """
 
 from __future__ import annotations

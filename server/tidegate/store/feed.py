@@ -18,6 +18,7 @@ from typing import Any
 
 import apsw
 
+from tidegate.core.errors import Refused
 from tidegate.core.ports import Change
 from tidegate.store.attention import Attention
 from tidegate.store.batches import Batches
@@ -32,6 +33,8 @@ POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
 
 PRUNED_TO = f"SELECT value FROM {META} WHERE name = 'pruned_to'"
 
+UNAVAILABLE = "the change log cannot be read at the moment; try again"
+
 Deliver = Callable[[Sequence[Change], int], None]
 
 
@@ -39,6 +42,9 @@ class Feed:
     """Owns its thread and its connection from `start` to `close`."""
 
     def __init__(self, path: Path, reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
+        self.healthy = True
+        """Whether the log could be read when it was last tried."""
+        self._trouble = ""
         self._path = path
         self._reader = reader
         self._loop = loop
@@ -90,10 +96,18 @@ class Feed:
                     if woken or seen != version:
                         self._catch_up(connection)
                         version = seen
-                except Exception:  # the boundary of the thread, without which nobody would hear of changes
-                    log.exception("the change log could not be read; it will be tried again")
+                    self.healthy, self._trouble = True, ""
+                except Exception as error:  # the boundary of the thread, without which nobody would hear of changes
+                    self._failed(error)
         finally:
             connection.close()
+
+    def _failed(self, error: Exception) -> None:
+        self.healthy = False
+        self.attention.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+        if str(error) != self._trouble:  # not at each look
+            self._trouble = str(error)
+            log.error("the change log could not be read; it will be tried again", exc_info=error)
 
     def _catch_up(self, connection: apsw.Connection) -> None:
         while not self._ended:

@@ -65,7 +65,7 @@ class SqliteStore:
 
     @property
     def healthy(self) -> bool:
-        return self._writer.healthy and self._keeper.healthy
+        return self._writer.healthy and self._keeper.healthy and self._feed.healthy
 
     async def head(self) -> int:
         """The head when the store was opened: where `listen` begins."""

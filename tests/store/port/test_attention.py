@@ -11,6 +11,7 @@ import pytest
 from tests.store.heard import Heard
 from tests.store.orders import create
 from tests.store.port.conftest import AnyForeign, Database
+from tidegate.core.errors import Refused
 from tidegate.core.ports import Store
 from tidegate.store import feed as sqlite_feed
 from tidegate.store.postgres import feed as postgres_feed
@@ -106,6 +107,33 @@ async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
     await listener.until(3)
     assert (listener.jumps, listener.codes) == ([0], ["a", "b", "c"])
     assert [result.seq for result in results] == sorted(result.seq for result in results)
+
+
+async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener(store)
+
+    def failing(*_: Any) -> int:
+        raise ValueError("no head")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_feed, "head", failing)
+        patched.setattr(postgres_feed, "one_value", failing)
+        store.rest()
+        for _ in range(2):
+            with pytest.raises(Refused) as refused:
+                async with asyncio.timeout(10):
+                    await store.attend()
+            assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
+            assert not store.attending
+        assert not store.healthy
+    assert caplog.text.count("it will be tried again") == 1, "the same trouble is told once"
+    async with asyncio.timeout(10):
+        await store.attend()
+        while not store.healthy:  # noqa: ASYNC110  # the feed's thread knows
+            await asyncio.sleep(0.005)
+    assert listener.jumps == [0]
 
 
 class Recorded:

@@ -104,16 +104,20 @@ class Feed:
             try:
                 with connect(self._url) as connection:
                     self._follow(connection)
-            except psycopg.Error as error:
-                self.healthy = False
-                self.attention.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
-                if str(error) != self._trouble:  # not four times a second
-                    self._trouble = str(error)
-                    log.warning("the database cannot be read: %s", self._trouble.strip())
+            except Exception as error:  # the boundary of the thread, without which nobody would hear of changes
+                self._failed(error)
                 self._wait([], RECONNECT_S)
-            except Exception:  # the boundary of the thread, without which nobody would hear of changes
-                log.exception("the change log could not be read; it will be tried again")
-                self._wait([], RECONNECT_S)
+
+    def _failed(self, error: Exception) -> None:
+        self.healthy = False
+        self.attention.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+        if str(error) == self._trouble:  # not four times a second
+            return
+        self._trouble = str(error)
+        if isinstance(error, psycopg.Error):
+            log.warning("the database cannot be read: %s", self._trouble.strip())
+        else:
+            log.error("the change log could not be read; it will be tried again", exc_info=error)
 
     def _follow(self, connection: Connection) -> None:
         """Deliver what there is and what comes. Raises psycopg.Error when the connection breaks."""

@@ -1,0 +1,211 @@
+"""A client's copy of the rows of one wish, kept as the protocol says, and held against the truth at every step.
+
+Whenever the copy gets a position, everything up to there must have been heard: each change that concerns it once, in
+order, with the content that its viewer may see. So each message is judged when it is read, not only the outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.simulate.judge import Judge, View
+from tests.simulate.store import EPOCH
+from tests.simulate.wishes import Row, Viewer, Wish
+
+Message = dict[str, Any]
+
+
+class Copy:
+    """`wrong` is told what is wrong with what was heard."""
+
+    def __init__(self, wish: Wish, wanted: bool, judge: Judge, wrong: Callable[[str], None]) -> None:
+        self.wish = wish
+        self.wanted = wanted
+        """Whether the rows are wanted, or only what happens to them."""
+        self.position: int | None = None
+        """Where `rows` is the truth; None while it is not."""
+        self.scope: str | None = None
+        self.rows: dict[int, Row] | None = None
+        """None where only changes are known."""
+        self.id: str | None = None
+        """The subscription's id, while there is one that was answered."""
+        self.asked = False
+        """A request for it is under way, or it is subscribed to."""
+        self.denied = False
+        """The viewer may not have it."""
+        self.stale = False
+        """The viewer has become another: the rows are not for its eyes, and others must come."""
+        self._pages: dict[int, Row] | None = None
+        self._promised: int | None = None
+        """The position of the snapshot that was announced."""
+        self._loading = False
+        self._judge = judge
+        self._wrong = wrong
+
+    @property
+    def complete(self) -> bool:
+        return self.id is not None and not self._loading and not self.stale and self.position is not None
+
+    def request(self) -> Message:
+        """What to send to go on from here."""
+        message: Message = {"resource": self.wish.resource, "snapshot": self.wanted}
+        if self.wish.filters:
+            message["filters"] = self.wish.filters
+        if self.wish.fields is not None:
+            message["fields"] = list(self.wish.fields)
+        if self.position is not None:
+            message["since"] = {"epoch": EPOCH, "seq": self.position}
+            if self.scope is not None:
+                message["scope"] = self.scope
+        return message
+
+    def cut(self, viewer: Viewer) -> None:
+        """The line broke, or the subscription ended: half a snapshot is worth nothing."""
+        self._abandon_pages(viewer)
+        self.id = self._promised = None
+        self.asked = self.stale = self._loading = False
+
+    def disown(self, viewer: Viewer) -> None:
+        """`viewer` is no longer who looks at it."""
+        self._abandon_pages(viewer)
+        self._promised = None
+        self.stale = self.id is not None
+
+    # -- what is heard ----------------------------------------------------------------------------------------------
+
+    def subscribed(self, message: Message, request: Message, viewer: Viewer) -> None:
+        """The answer to `request`, or to an equal one."""
+        mode, position = message["mode"], message["position"]["seq"]
+        if message["resource"] != self.wish.resource:
+            self._wrong(f"{self.wish} is answered with {message['resource']}")
+        if not self._judge.scope_is_right(self.wish.resource, viewer, message.get("scope")):
+            self._wrong(f"the scope of {self.wish} is {message.get('scope')} for {viewer}")
+        if self.id is not None:
+            if message["subscription"] != self.id or mode != "live":
+                self._wrong(f"{self.wish} is {self.id} already, and now {message['subscription']} ({mode})")
+            self.passed(position, viewer)
+            return
+        self.id = message["subscription"]
+        view = self._judge.view(self.wish, viewer)
+        since = request.get("since")
+        match mode:
+            case "snapshot":
+                self._loading, self._promised, self.position = True, position, None
+            case "recovered":
+                if since is None or message["position"] != since:
+                    self._wrong(f"{self.wish} is recovered from {message['position']}, asked for {since}")
+                self._compare(view, position)
+                self.position = position
+            case "live":
+                if self.wanted and self.rows is None:
+                    self._wrong(f"{self.wish} is live at {position} without the rows that were asked for")
+                if self.position is None:
+                    self.position, self.rows = position, None
+                else:
+                    self._pass(view, position)
+        self.scope = message.get("scope")
+
+    def page(self, message: Message, viewer: Viewer) -> None:
+        """Rows of a snapshot; with the last page they take the place of those there were."""
+        if message["reset"]:
+            if self._pages is not None:
+                self._abandon_pages(viewer)
+                self._promised = None
+            if not self._loading and not self.stale and not self._explained():
+                self._wrong(f"a snapshot of {self.wish} that nobody asked for, and no reset explains")
+            self._loading, self._pages, self.position, self.stale = True, {}, None, False
+            self.scope = message.get("scope")
+            if not self._judge.scope_is_right(self.wish.resource, viewer, self.scope):
+                self._wrong(f"the scope of the rows of {self.wish} is {self.scope} for {viewer}")
+        if self._pages is None or self.stale:
+            self._wrong(f"a page of {self.wish} without the first one")
+            return
+        for row in message["rows"]:
+            if row["id"] in self._pages:
+                self._wrong(f"row {row['id']} twice in a snapshot of {self.wish}")
+            self._pages[row["id"]] = row
+        if message["done"]:
+            self._done(message, viewer)
+        elif "position" in message:
+            self._wrong("a position before the last page")
+
+    def _done(self, message: Message, viewer: Viewer) -> None:
+        position = message["position"]["seq"]
+        if self._promised is not None and self._promised != position:
+            self._wrong(f"a snapshot of {self.wish} was announced at {self._promised} and is of {position}")
+        self.rows, self._pages, self._promised = self._pages, None, None
+        self.position, self._loading = position, False
+        if position > self._judge.database.head:
+            self._wrong(f"a snapshot of {position}, but the log ends at {self._judge.database.head}")
+        else:
+            self._compare(self._judge.view(self.wish, viewer), position)
+
+    def updated(self, message: Message, viewer: Viewer) -> None:
+        """A change; it must be the very next one."""
+        seq, action, data = message["position"]["seq"], message["action"], message["data"]
+        if self.position is None or self.stale:
+            self._wrong(f"an update of {self.wish} while its rows are loading: {seq} {action} {data}")
+            return
+        view = self._judge.view(self.wish, viewer)
+        expected = view.next(self.position, max(seq, self._judge.database.head))
+        if view.reset(self.position, seq):
+            self._wrong(f"{self.wish} from {self.position} to {seq}, past a reset without a snapshot")
+        if expected != (seq, action, data):
+            self._wrong(f"{self.wish} after {self.position}: {(seq, action, data)} instead of {expected}")
+        if self.rows is not None:
+            if action == "delete":
+                self.rows.pop(data["id"], None)
+            else:
+                self.rows[data["id"]] = data
+        self.position = max(self.position, seq)
+
+    def passed(self, position: int, viewer: Viewer) -> None:
+        """The gateway says that everything up to `position` was sent."""
+        if self.stale:
+            self._wrong(f"position {position} before {self.wish} has the rows that {viewer} may see")
+        elif self.id is not None and not self._loading:
+            self._pass(self._judge.view(self.wish, viewer), position)
+
+    def check(self, viewer: Viewer) -> None:
+        """At the end: the rows are the table's."""
+        head = self._judge.database.head
+        if not self.complete or self.position is None or self.position < head:
+            self._wrong(f"{self.wish} is stuck at {self.position}, the log ends at {head}")
+        else:
+            self._compare(self._judge.view(self.wish, viewer), head)
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _pass(self, view: View, position: int) -> None:
+        if self.position is None:
+            return
+        if position > self._judge.database.head:
+            self._wrong(f"position {position}, but the log ends at {self._judge.database.head}")
+        missed = view.next(self.position, position)
+        if missed is not None:
+            self._wrong(f"{self.wish} at {self.position} is told {position}, but not {missed}")
+        if view.reset(self.position, position):
+            self._wrong(f"{self.wish} from {self.position} to {position}, past a reset without a snapshot")
+        self.position = max(self.position, position)
+
+    def _compare(self, view: View, position: int) -> None:
+        if self.rows is not None and self.rows != (rows := view.rows(position)):
+            self._wrong(f"the rows of {self.wish} at {position} are {self.rows}, not {rows}")
+
+    def _explained(self) -> bool:
+        """Whether the log has a reset ahead, or was pruned there."""
+        judge, after = self._judge, self.position or 0
+        return judge.database.pruned_to > after or any(
+            change is not None and change.action == "reset" and change.resource == self.wish.resource
+            for change in judge.database.log[after:]
+        )
+
+    def _abandon_pages(self, viewer: Viewer) -> None:
+        """Pages that were never finished: nothing in them may be a stranger's."""
+        pages, self._pages = self._pages, None
+        if pages:
+            view = self._judge.view(self.wish, viewer)
+            for row in pages.values():
+                if not view.showed(row):
+                    self._wrong(f"{viewer} sees {row} among {self.wish}")

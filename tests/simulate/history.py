@@ -1,0 +1,306 @@
+"""One simulated history: a gateway of real parts over the simulated store, its clients and writers, and the verdict.
+
+Everything that chance decides comes from one seed: how fast what is, how often it fails, and who does what. When all
+have done what they wanted, everything calms down; then the copies must be the tables, and, when the last client has
+left, nothing may be left of any of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.simulate.client import Client
+from tests.simulate.database import Database, change_something
+from tests.simulate.judge import Judge
+from tests.simulate.loop import NeverEnds, SimulatedLoop
+from tests.simulate.remains import remains
+from tests.simulate.store import EPOCH, SimulatedStore, Tempo
+from tests.simulate.wire import Pace, Wire
+from tests.simulate.wishes import RESOURCES, TOKENS, WISHES
+from tidegate import permissions, schema
+from tidegate.broker.memory import MemoryBroker
+from tidegate.contract import Contract
+from tidegate.core.errors import Refused
+from tidegate.core.live import ResourceRules
+from tidegate.core.ports import Identified
+from tidegate.core.position import Dispatched
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.handlers import Gateway as Handlers
+from tidegate.net import replay, snapshot_pages
+from tidegate.net.gateway import Gateway
+from tidegate.net.http import Routes
+from tidegate.net.listener import Listener, TransportSettings
+from tidegate.net.outbox import Outbox
+from tidegate.net.own_messages import OwnMessages
+from tidegate.net.timers import Wheel
+from tidegate.store import snapshots
+from tidegate_protocol import Limits, Principal
+
+SCHEMA = Path(__file__).parent / "schema"
+LIMITS = Limits(
+    max_message=65536, max_rooms=10, max_subscriptions=100, max_page=100, max_history=100, max_ids=100
+)
+PATIENCE = 400
+"""Looks, a little while apart, at whether everybody has settled."""
+
+
+class Outcome(msgspec.Struct):
+    """What became of a history."""
+
+    seed: int
+    steps: int = 0
+    callbacks: int = 0
+    changes: int = 0
+    messages: int = 0
+    violations: list[str] = []
+    trace: str = ""
+    """The last events of the client that the first violation is of."""
+
+
+class Identities:
+    """Implements core.ports.Identities: a token is a name."""
+
+    def __init__(self) -> None:
+        self._guests = 0
+
+    def anonymous(self) -> Principal:
+        self._guests += 1
+        return Principal(id=f"guest-{self._guests}", name="Guest", roles=[], anonymous=True)
+
+    def identity_token(self, user: Principal, now: float) -> str:
+        return user.id
+
+    def check(self, token: str) -> Identified:
+        viewer = TOKENS.get(token)
+        if viewer is None:
+            raise Refused("unauthenticated", "the token is not good")
+        user = Principal(id=viewer.id, name=viewer.id, roles=["clerk"] if viewer.clerk else [], anonymous=False)
+        return Identified(user, None, {} if viewer.team is None else {"team": viewer.team})
+
+
+@cache
+def _contract() -> tuple[Contract, dict[str, ResourceRules]]:
+    contract = Contract(schema.bundle(schema.load(SCHEMA)))
+    access = permissions.of_resources(contract, {})
+    return contract, {
+        name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()
+    }
+
+
+class History:
+    """The parts of one history."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = chance = random.Random(seed)
+        self.loop = SimulatedLoop(chance, cost=chance.choice((0.0, 1e-5, 1e-4, 5e-4)))
+        self.database = Database()
+        self.judge = Judge(self.database)
+        for _ in range(chance.randrange(12)):
+            change_something(self.database, chance)
+        self.database.prune(chance.randrange(self.database.head + 1))
+        self._tempo = Tempo(
+            thread=chance.choice((1e-4, 1e-3, 1e-2)),
+            jobs=chance.choice((1e-4, 1e-3, 1e-2)),
+            notice=chance.choice((1e-4, 3e-3, 3e-2)),
+            batch=chance.choice((1, 3, 100)),
+            failures=chance.choice((0.0, 0.0, 0.0, 0.02)),
+        )
+        self.store = SimulatedStore(self.loop, self.database, chance, self._tempo)
+        self.sizes = {
+            (replay, "BATCH"): chance.choice((1, 2, 5, 500)),
+            (replay, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
+            (replay, "SHARED"): chance.choice((0, 1, 64)),
+            (snapshot_pages, "FRAME_BYTES"): chance.choice((200, 262144)),
+            (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),
+        }
+        """Limits of the product, small enough to matter."""
+        self._build()
+        wishes = chance.sample(WISHES, chance.choice((1, 2, 3, 5)))
+        paces = [
+            Pace(delay=delay, portion=portion, high=high)
+            for delay in (1e-4, 2e-3)
+            for portion, high in ((0, 65536), (0, 200), (300, 400), (40, 1000))
+        ]
+        self._busy = chance.choice((2e-3, 5e-3, 2e-2))
+        """Seconds between two things that anybody does."""
+        self.clients = [
+            Client(
+                f"client {number}",
+                self.loop,
+                chance,
+                self.judge,
+                self._dial,
+                chance.sample(paces, 2),
+                wishes,
+                self._busy * chance.choice((0.5, 1.0, 2.0)),
+                actions=chance.choice((5, 10, 15)),
+            )
+            for number in range(chance.choice((1, 2, 3, 4)))
+        ]
+        self._to_write = chance.choice((5, 15, 30))
+        self._connections = 0
+
+    def _build(self) -> None:
+        """As `tidegate.app` does it."""
+        contract, resources = _contract()
+        chance, loop, now = self.chance, self.loop, self.loop.time
+        self.protocol = Protocol(
+            resources,
+            lambda name: None,
+            Dispatched(EPOCH, self.database.head, keep=chance.choice((1, 5, 2000))),
+            SessionLimits(subscriptions=100),
+        )
+        self.outbox, self.wheel = Outbox(loop), Wheel(loop)
+        self.gateway = Gateway(
+            contract,
+            self.protocol,
+            self.store,
+            Identities(),
+            self.outbox,
+            OwnMessages(contract, Handlers()),
+            LIMITS,
+            heartbeat=chance.choice((0.01, 0.05)),
+            check_output=False,
+            clock=now,
+        )
+        settings = TransportSettings(
+            max_backlog=chance.choice((500, 3000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
+        )
+        self.listener = Listener(self.gateway, settings, Routes(), self.outbox, self.wheel, now)
+
+    def _dial(self, client: Client, pace: Pace) -> Wire:
+        self._connections += 1
+        name = f"c{self._connections}"
+        return Wire(self.loop, self.listener, self.chance, pace, name, client.hear, client.closed)
+
+    # -- playing ----------------------------------------------------------------------------------------------------
+
+    def play(self) -> Outcome:
+        outcome = Outcome(self.seed, violations=[])
+        with _sizes(self.sizes), _heard_log() as log:
+            try:
+                self.loop.run(self._main())
+            except NeverEnds as error:
+                self.judge.wrong(self.clients[0].name, f"the simulation never ends: {error}")
+        for found in (*log, *self.loop.failures):
+            self.judge.wrong(self.clients[0].name, found)
+        outcome.steps, outcome.callbacks = self.loop.steps, self.loop.callbacks
+        outcome.changes, outcome.messages = self.database.head, sum(client.heard for client in self.clients)
+        if self.judge.violations:
+            outcome.violations = [f"{whose}: {what}" for whose, what in self.judge.violations]
+            whose = self.judge.violations[0][0]
+            outcome.trace = next(client.trace() for client in self.clients if client.name == whose)
+        return outcome
+
+    async def _main(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            broker = MemoryBroker(self.gateway.encoded, self.gateway.deliver, lambda: "r1")
+            self.gateway.start(tasks, broker)
+            self.wheel.every(self.chance.choice((0.005, 0.02)), self._tick)
+            for client in self.clients:
+                client.begin()
+            self.loop.in_thread(self.loop.time(), self._write)
+            while self._to_write > 0 or any(client.left > 0 for client in self.clients):
+                await asyncio.sleep(self._busy)
+            await self._settle()
+            for client in self.clients:
+                client.check()
+                client.leave()
+            await self._rest()
+            self.wheel.close()
+
+    def _tick(self) -> None:
+        self.gateway.tick()
+        now = self.loop.time()
+        for connection in list(self.listener._slice_of):
+            connection.sweep(now)
+
+    def _write(self) -> None:
+        """What other programs do, and what becomes of the log."""
+        self._to_write -= 1
+        chance, database = self.chance, self.database
+        if self._to_write <= 0:
+            return
+        dice = chance.random()
+        if dice < 0.03:
+            database.empty(chance.choice(RESOURCES))
+        elif dice < 0.08:
+            database.stranger()
+        elif dice < 0.12:
+            database.prune(database.head - int(10 * chance.random()))
+        for _ in range(chance.choice((1, 1, 1, 2, 3, 12))):
+            change_something(database, chance)
+        self.store.committed()
+        self.loop.in_thread(self.loop.time() + self._busy * chance.expovariate(1.0), self._write)
+
+    async def _settle(self) -> None:
+        """Nothing fails and nobody changes anything any more: everybody catches up."""
+        self._tempo.failures = 0.0
+        for turn in range(PATIENCE):
+            if turn % 10 == 0:
+                for client in self.clients:
+                    if turn == 0 or not client.settled:
+                        client.calm_down()
+            await asyncio.sleep(self._busy)
+            if all(client.settled for client in self.clients):
+                return
+
+    async def _rest(self) -> None:
+        """The clients are gone: wait until nothing is going on, then look at what there still is."""
+        left: list[str] = []
+        for _ in range(PATIENCE):
+            await asyncio.sleep(0.05)
+            left = remains(self.gateway, self.listener, self.outbox, self.store)
+            if self.loop.idle and not left:
+                return
+        for what in left:
+            self.judge.wrong(self.clients[0].name, f"left behind: {what}")
+
+
+@contextmanager
+def _sizes(sizes: dict[tuple[Any, str], int]) -> Iterator[None]:
+    before = {(module, name): getattr(module, name) for module, name in sizes}
+    try:
+        for (module, name), size in sizes.items():
+            setattr(module, name, size)
+        yield
+    finally:
+        for (module, name), size in before.items():
+            setattr(module, name, size)
+
+
+class _Log(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found.append(f"{record.name}: {record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
+
+
+@contextmanager
+def _heard_log() -> Iterator[list[str]]:
+    """The errors that the gateway logs."""
+    handler, logger = _Log(), logging.getLogger("tidegate")
+    logger.addHandler(handler)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield handler.found
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+
+
+def play(seed: int) -> Outcome:
+    """The history of this seed; the same each time."""
+    return History(seed).play()

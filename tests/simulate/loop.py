@@ -1,0 +1,198 @@
+"""An event loop without a clock, threads or sockets of its own: the same seed runs the same callbacks in the same order.
+
+What asyncio promises is kept: callbacks run in the order of `call_soon`, those that come while a turn runs wait for the
+next one, and what one thread hands over stays in order. The product relies on that, and may: a flush runs before whoever
+slept one turn after the push; who waited first goes on first. What asyncio does not promise is left to chance: threads
+hand over between any two callbacks, sockets that are ready together are told in any order, and how long anything takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Done = Callable[..., object]
+
+
+class NeverEnds(AssertionError):
+    """Nothing is left that could happen, and somebody still waits; or it goes on for ever."""
+
+
+class _Call(asyncio.Handle):
+    """A handle without what debugging needs."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Done, args: tuple[Any, ...], context: contextvars.Context, loop: Any) -> None:
+        self._callback = callback
+        self._args = args
+        self._context = context
+        self._loop = loop
+        self._cancelled = False
+        self._source_traceback = None
+
+
+class SimulatedLoop(asyncio.AbstractEventLoop):
+    """`cost` is how long a callback takes, in virtual seconds: threads come between callbacks only if that is not 0."""
+
+    def __init__(self, chance: random.Random, cost: float, limit: int = 50_000) -> None:
+        self.steps = 0
+        """Everything that happened from outside: threads, sockets and timers."""
+        self.callbacks = 0
+        self.failures: list[str] = []
+        """What asyncio found wrong, such as exceptions that nobody retrieved."""
+        self._chance = chance
+        self._cost = cost
+        self._limit = limit
+        self._now = 0.0
+        self._count = 0
+        self._ready: deque[_Call] = deque()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._threads: list[tuple[float, int, Done, tuple[Any, ...]]] = []
+        self._sockets: list[tuple[float, int, Done, tuple[Any, ...]]] = []
+        self._context = contextvars.copy_context()
+
+    # -- what happens outside ---------------------------------------------------------------------------------------
+
+    def in_thread(self, when: float, step: Done, *args: Any) -> None:
+        """A thread does `step` at `when`, at once, between two callbacks of the loop."""
+        self._count += 1
+        heappush(self._threads, (when, self._count, step, args))
+
+    def at_socket(self, when: float, step: Done, *args: Any) -> None:
+        """The selector finds something at `when`: `step` is a callback of the turn that begins then."""
+        self._count += 1
+        heappush(self._sockets, (when, self._count, step, args))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing but timers is left."""
+        return not (self._ready or self._threads or self._sockets)
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run until `main` has ended. Raises NeverEnds."""
+        events._set_running_loop(self)
+        try:
+            task = self.create_task(main)
+            while not task.done():
+                self._turn()
+            return task.result()
+        finally:
+            events._set_running_loop(None)
+
+    def _turn(self) -> None:
+        ready = self._ready
+        if not ready:
+            self._wait()
+        self._poll()
+        threads, cost = self._threads, self._cost
+        for _ in range(len(ready)):
+            while threads and threads[0][0] <= self._now:
+                self._step_of_a_thread()
+            self._now += cost
+            call = ready.popleft()
+            if not call._cancelled:
+                self.callbacks += 1
+                call._context.run(call._callback, *call._args)
+        while threads and threads[0][0] <= self._now:
+            self._step_of_a_thread()
+
+    def _wait(self) -> None:
+        """Nothing is to be done: time passes."""
+        due = [queue[0][0] for queue in (self._timers, self._threads, self._sockets) if queue]
+        if not due:
+            raise NeverEnds("somebody waits for what cannot happen any more")
+        self._now = max(self._now, min(due))
+        while self._threads and self._threads[0][0] <= self._now:
+            self._step_of_a_thread()
+
+    def _poll(self) -> None:
+        """Sockets in any order, then timers."""
+        now, ready = self._now, self._ready
+        sockets, timers = self._sockets, self._timers
+        if sockets and sockets[0][0] <= now:
+            found = []
+            while sockets and sockets[0][0] <= now:
+                _, _, step, args = heappop(sockets)
+                found.append(_Call(step, args, self._context, self))
+            if len(found) > 1:
+                self._chance.shuffle(found)
+            self._stepped(len(found))
+            ready.extend(found)
+        while timers and timers[0][0] <= now:
+            _, _, handle = heappop(timers)
+            if not handle._cancelled:
+                self._stepped(1)
+                ready.append(_Call(handle._callback, handle._args, handle._context, self))
+
+    def _step_of_a_thread(self) -> None:
+        _, _, step, args = heappop(self._threads)
+        self._stepped(1)
+        step(*args)
+
+    def _stepped(self, count: int) -> None:
+        self.steps += count
+        if self.steps > self._limit:
+            raise NeverEnds(f"{self.steps} steps, and no end")
+
+    # -- what asyncio asks of a loop --------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        return self._now
+
+    def call_soon(  # type: ignore[override]  # typeshed types the arguments
+        self, callback: Done, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        call = _Call(callback, args, self._context if context is None else context, self)
+        self._ready.append(call)
+        return call
+
+    def call_soon_threadsafe(  # type: ignore[override]  # as above
+        self, callback: Done, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(  # type: ignore[override]  # as above
+        self, delay: float, callback: Done, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]  # as above
+        self, when: float, callback: Done, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, self._context if context is None else context)
+        self._count += 1
+        heappush(self._timers, (when, self._count, handle))
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is left out when its time has come."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]  # as above
+        self, coro: Coroutine[Any, Any, T], *, name: str | None = None, context: contextvars.Context | None = None
+    ) -> asyncio.Task[T]:
+        return asyncio.Task(coro, loop=self, name=name or "simulated")
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.failures.append(f"{context['message']}: {context.get('exception')!r}")
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False

@@ -1,0 +1,31 @@
+"""What is left in a gateway when its last client has gone: nothing may be."""
+
+from __future__ import annotations
+
+from tests.simulate.store import SimulatedStore
+from tidegate.net.gateway import Gateway
+from tidegate.net.listener import Listener
+from tidegate.net.outbox import Outbox
+
+
+def remains(gateway: Gateway, listener: Listener, outbox: Outbox, store: SimulatedStore) -> list[str]:
+    """Everything that somebody forgot."""
+    replayer, subscriptions = gateway._replayer, gateway._protocol.live.subscriptions
+    places: dict[str, object] = {
+        "connections": listener._slice_of,
+        "sessions": gateway.sessions,
+        "work under way": gateway._under_way,
+        "sessions with work": gateway._pending,
+        "groups": subscriptions._groups,
+        "wishes": subscriptions._wishes,
+        "the index": [name for name, shelves in subscriptions._indexed.items() if any(shelves.values())],
+        "groups beside the index": [name for name, shelf in subscriptions._unindexed.items() if shelf],
+        "replays that wait for a position": replayer._waiting,
+        "snapshots that are shared": replayer._pages._latest,
+        "snapshots that are kept": store.spools,
+        "frames": outbox._dirty,
+        "sessions that hear heartbeats": gateway.heart._of,
+        "a feed that attends": store.attending,
+        "who waits for the feed": store.feed.attention._waiting,
+    }
+    return [f"{name}: {there}" for name, there in places.items() if there]

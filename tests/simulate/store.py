@@ -1,0 +1,314 @@
+"""The port `Store` over a `Database` in memory, with the threads of a real one played out in virtual time.
+
+What belongs to the loop's thread of a real store is the product's own (`Attention`, `Spool`); what its threads do is
+simulated step by step, each at a moment of its own: reading a batch, handing it over, beginning a snapshot, reading it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from tests.simulate.database import Database, any_row
+from tests.simulate.loop import SimulatedLoop
+from tests.simulate.wishes import RESOURCES, Row
+from tidegate.core.errors import Refused
+from tidegate.core.ports import (
+    Change,
+    EncodePage,
+    LogPruned,
+    Pages,
+    ReadQuery,
+    ReadResult,
+    WriteOrder,
+    WriteResult,
+)
+from tidegate.core.predicate import predicate
+from tidegate.store.attention import Attention
+from tidegate.store.snapshots import Spool
+
+T = TypeVar("T")
+EPOCH = "e1"
+
+
+class Tempo(msgspec.Struct):
+    """How long things take in a history, in seconds on average, and how often they fail."""
+
+    thread: float
+    """Between two steps of a thread."""
+    jobs: float
+    """Until a reading thread, or the writing one, begins with what it was given."""
+    notice: float
+    """Until the feed learns of a commit."""
+    batch: int
+    """Changes that the feed hands over at a time, at most."""
+    failures: float
+    """The share of looks into the database that fail."""
+
+
+class Thread:
+    """What the product's own code takes for the loop, in a thread: what it hands over arrives a little later."""
+
+    def __init__(self, loop: SimulatedLoop, chance: random.Random, pause: float) -> None:
+        self.create_future = loop.create_future
+        self._loop = loop
+        self._chance = chance
+        self._pause = pause
+        self._until = 0.0
+
+    def later(self) -> float:
+        """When the thread has come to its next step."""
+        self._until = max(self._until, self._loop.time()) + self._pause * self._chance.expovariate(1.0)
+        return self._until
+
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
+        self._loop.in_thread(self.later(), self._loop.call_soon, callback, *args)
+
+
+class SimulatedSpool(Spool):
+    """A spool some of whose pages are in a file, which takes time to read."""
+
+    def __init__(self, encode: EncodePage, thread: Any, left: Callable[[Spool], None], chance: random.Random) -> None:
+        super().__init__(encode, thread, left)
+        self.thread: Thread = thread
+        self._chance = chance
+
+    async def page(self, number: int) -> bytes | None:
+        frame = await super().page(number)
+        if frame is not None and self._chance.random() < 0.2:
+            future = self.thread.create_future()
+            self.thread.call_soon_threadsafe(_settle, future, None, None)
+            await future
+        return frame
+
+
+class SimulatedStore:
+    """Implements core.ports.Store."""
+
+    epoch = EPOCH
+    healthy = True
+
+    def __init__(self, loop: SimulatedLoop, database: Database, chance: random.Random, tempo: Tempo) -> None:
+        self.database = database
+        self.tempo = tempo
+        self.spools: list[SimulatedSpool] = []
+        """Those that somebody may still be sent."""
+        self.feed = SimulatedFeed(loop, self, chance)
+        self._loop = loop
+        self._chance = chance
+        self._written_until = 0.0
+        self._requests: dict[tuple[str, str], WriteResult] = {}
+        self._created = 100
+
+    # -- in the loop's thread ---------------------------------------------------------------------------------------
+
+    async def head(self) -> int:
+        return self.database.head
+
+    async def read(self, query: ReadQuery) -> ReadResult:
+        raise NotImplementedError("no client lists rows here")
+
+    def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
+        thread = Thread(self._loop, self._chance, self.tempo.thread)
+        spool = SimulatedSpool(encode, thread, self.spools.remove, self._chance)
+        self.spools.append(spool)
+        self._loop.in_thread(self._soon(), self._begin, spool, query)
+        return spool
+
+    async def write(self, order: WriteOrder) -> WriteResult:
+        await self.feed.attention.settled()
+        self._written_until = max(self._soon(), self._written_until)  # one thread writes, in the order of requests
+        return await self._job(self._written_until, lambda: self._write(order))
+
+    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        return await self._job(self._soon(), lambda: self._changes(after, upto, limit))
+
+    def listen(
+        self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None] = lambda head: None
+    ) -> None:
+        self.feed.start(deliver, skipped)
+
+    def rest(self) -> None:
+        self.feed.attention.rest()
+
+    @property
+    def attending(self) -> bool:
+        return self.feed.attention.attending
+
+    async def attend(self) -> None:
+        await self.feed.attention.attend()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    # -- in threads -------------------------------------------------------------------------------------------------
+
+    def fails(self) -> bool:
+        """Whether the database does not answer this time."""
+        return self.tempo.failures > 0 and self._chance.random() < self.tempo.failures
+
+    def committed(self) -> None:
+        """Somebody committed something."""
+        self.feed.notice()
+
+    def _soon(self) -> float:
+        return self._loop.time() + self.tempo.jobs * self._chance.expovariate(1.0)
+
+    async def _job(self, when: float, work: Callable[[], T]) -> T:
+        future = self._loop.create_future()
+        self._loop.in_thread(when, self._work, work, future)
+        result: T = await future
+        return result
+
+    def _work(self, work: Callable[[], object], future: Any) -> None:
+        result: object = None
+        failure: Exception | None = None
+        try:
+            if self.fails():
+                raise unavailable()
+            result = work()
+        except (Refused, LogPruned) as error:
+            failure = error
+        when = self._loop.time() + self.tempo.thread * self._chance.expovariate(1.0)
+        self._loop.in_thread(when, self._loop.call_soon, _settle, future, result, failure)
+
+    def _changes(self, after: int, upto: int, limit: int) -> list[Change]:
+        if after < self.database.pruned_to:
+            raise LogPruned
+        found = self.database.between(after, min(upto, after + limit))
+        return [change for change in found if change is not None]
+
+    def _begin(self, spool: SimulatedSpool, query: ReadQuery) -> None:
+        spool.begun = True
+        self._loop.in_thread(spool.thread.later(), self._fill, spool, query)
+
+    def _fill(self, spool: SimulatedSpool, query: ReadQuery) -> None:
+        failure: Exception | None = None
+        try:
+            if not spool.abandoned:
+                if self.fails():
+                    raise unavailable()
+                spool.begin(self.database.head)
+                spool.fill(self._rows(query))
+        except Refused as error:
+            failure = error
+        spool.thread.call_soon_threadsafe(spool.stopped, failure)
+
+    def _rows(self, query: ReadQuery) -> Iterator[Row]:
+        meets = predicate(query.where)
+        for row in [row for _, row in sorted(self.database.tables[query.resource].items()) if meets(row)]:
+            if self.fails():
+                raise unavailable()
+            yield row if query.fields is None else {name: row[name] for name in query.fields}
+
+    def _write(self, order: WriteOrder) -> WriteResult:
+        """One row; who repeats a request with a key gets the first answer."""
+        request = (order.user, order.idempotency_key or "")
+        if request in self._requests:
+            return self._requests[request]
+        database, table = self.database, self.database.tables[order.resource]
+        row: Row
+        if order.kind == "create":
+            self._created += 1
+            row = {**any_row(self._chance, self._created), **order.rows[0], "id": self._created}
+        else:
+            (key,) = order.keys
+            if key["id"] not in table:
+                raise Refused("not_found", "there is no such row", pointer="/id")
+            row = {**table[key["id"]], **(order.data or {})}
+        new = None if order.kind == "delete" else row
+        database.put(order.resource, row["id"], new, order.idempotency_key, order.user)
+        result = WriteResult([{"id": row["id"]} if new is None else row], database.head)
+        if order.idempotency_key is not None:
+            self._requests[request] = result
+        self.committed()
+        return result
+
+
+class SimulatedFeed:
+    """The change feed's thread: it looks when it is woken, reads a batch, and waits until the loop took it."""
+
+    def __init__(self, loop: SimulatedLoop, store: SimulatedStore, chance: random.Random) -> None:
+        self.thread = Thread(loop, chance, store.tempo.thread)
+        view: Any = self.thread
+        self.attention = Attention(view, self.wake)
+        self.at = store.database.head
+        self._loop = loop
+        self._store = store
+        self._chance = chance
+        self._asleep = True
+        self._woken = False
+        self._deliver: Callable[[Sequence[Change], int], None]
+
+    @property
+    def asleep(self) -> bool:
+        return self._asleep
+
+    def start(self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None]) -> None:
+        self._deliver, self.attention.skipped = deliver, skipped
+
+    def notice(self) -> None:
+        """A commit: the thread sees it when it next looks."""
+        if not self.attention.resting:
+            self._loop.in_thread(self._loop.time() + self._store.tempo.notice * self._chance.random(), self.wake)
+
+    def wake(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            self._loop.in_thread(self.thread.later(), self._look)
+        else:
+            self._woken = True
+
+    def _look(self) -> None:
+        attention = self.attention
+        if attention.resting:
+            self._sleep()
+        elif self._store.fails():
+            attention.failed(unavailable())
+            self._loop.in_thread(self.thread.later(), self._look)
+        else:
+            if attention.jump_due:
+                self.at = self._store.database.head
+                attention.jumped(self.at)
+            self._loop.in_thread(self.thread.later(), self._read)
+
+    def _read(self) -> None:
+        database = self._store.database
+        if database.head <= self.at:
+            self._sleep()
+        elif database.pruned_to > self.at:
+            upto = database.pruned_to
+            self._hand_over([Change(upto, 0, name, {}, "reset", None, None) for name in RESOURCES], upto)
+        else:
+            upto = min(database.head, self.at + 1 + int(self._chance.random() * self._store.tempo.batch))
+            self._hand_over([change for change in database.between(self.at, upto) if change is not None], upto)
+
+    def _hand_over(self, changes: list[Change], upto: int) -> None:
+        self.thread.call_soon_threadsafe(self._take, changes, upto)
+
+    def _take(self, changes: list[Change], upto: int) -> None:
+        self._deliver(changes, upto)
+        self.at = upto
+        self._loop.in_thread(self.thread.later(), self._read)
+
+    def _sleep(self) -> None:
+        self._asleep = True
+        if self._woken:
+            self._woken = False
+            self.wake()
+
+
+def unavailable() -> Refused:
+    return Refused("unavailable", "the database does not answer at the moment; try again", retry_after=1.0)
+
+
+def _settle(future: Any, result: object, failure: Exception | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(result)
+    else:
+        future.set_exception(failure)

@@ -1,0 +1,68 @@
+"""What the clients of a simulated history want, who they are, and what each of them may see.
+
+Filters and permissions are said a second time here, in plain Python, so that the judge shares no code with the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+RESOURCES = ("items", "notes", "books")
+KINDS, OWNERS, KEYS = ("a", "b", "c"), ("ada", "bob"), (1, 2, 3, 4, 5)
+
+
+class Viewer(NamedTuple):
+    """A user, as far as it matters for what it may see."""
+
+    id: str
+    clerk: bool = False
+    team: str | None = None
+
+    def may_see(self, resource: str, row: Row) -> bool:
+        """Whether the row is visible; that of `books` nothing at all is, the gateway says with a refusal."""
+        if resource == "items" or self.clerk:
+            return True
+        return resource == "notes" and (row["owner"] == self.id or row["kind"] == self.team)
+
+
+TOKENS = {
+    "ada": Viewer("ada"),
+    "ada in team b": Viewer("ada", team="b"),
+    "bob": Viewer("bob"),
+    "clerk": Viewer("clerk", clerk=True),
+}
+"""Who a token says one is. A client without one is a guest whom nobody knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """A subscription that clients may have."""
+
+    resource: str
+    filters: Row
+    matches: Callable[[Row], bool]
+    fields: tuple[str, ...] | None = None
+
+    def seen(self, row: Row) -> Row:
+        """What a client with this wish sees of a row."""
+        return row if self.fields is None else {name: row[name] for name in self.fields}
+
+    def __str__(self) -> str:
+        return f"{self.resource}{self.filters or ''}{list(self.fields) if self.fields else ''}"
+
+
+WISHES = (
+    Wish("items", {}, lambda row: True),
+    Wish("items", {"kind": "a"}, lambda row: row["kind"] == "a"),
+    Wish("items", {"size": {"gte": 5}}, lambda row: row["size"] >= 5),
+    Wish("items", {"kind": {"in": ["a", "b"]}}, lambda row: row["kind"] in {"a", "b"}, ("id", "size")),
+    Wish("notes", {}, lambda row: True),
+    Wish("notes", {"kind": "b"}, lambda row: row["kind"] == "b"),
+    Wish("notes", {}, lambda row: True, ("id", "size")),
+    Wish("books", {}, lambda row: True),
+    Wish("books", {"kind": "a"}, lambda row: row["kind"] == "a", ("id", "owner")),
+)

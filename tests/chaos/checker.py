@@ -1,40 +1,83 @@
 """The judge of a history: what each client applied against what the change log says, and the rows at last.
 
 It shares no code with the gateway. A client's history must hold every change that concerns its wish, once, in order,
-with the content that the client may see, and nothing else; and the log itself must lead to the rows.
+with the content that its user may see, and nothing else; whatever begins it anew must have a reason; and the log itself
+must lead to the rows.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tests.chaos.follower import Follower, Run
+from tests.chaos.copies import Begun, Rows, Run
+from tests.chaos.follower import Follower
 from tests.chaos.places import Entry, Place
+from tests.chaos.users import Right, User
 from tests.chaos.wishes import COLUMNS, Row, Wish
 from tests.chaos.writers import UNDONE
 
-Copy = dict[Any, Row]
 Heard = tuple[int, str, Row]
+PRUNED, EMPTIED, OTHER_RIGHTS, BEHIND = (
+    "the log was pruned",
+    "the table was emptied",
+    "the rights were others",
+    "the other gateway was not that far yet",
+)
+"""Why a client gets a snapshot that it did not ask for."""
 
 
-def violations(place: Place, followers: Iterable[Follower]) -> list[str]:
-    """Everything that is wrong with what the followers heard. The rows are those of who has caught up."""
-    logs = {resource: place.log_of(resource) for resource in COLUMNS}
-    found = [fault for resource, log in logs.items() for fault in _of_the_log(place, resource, log)]
+class Log:
+    """The change log as it was written, whatever was pruned since."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._all = entries
+        self._of = {name: [entry for entry in entries if entry.resource == name] for name in COLUMNS}
+        self._seqs = {name: [entry.seq for entry in found] for name, found in self._of.items()}
+
+    def of(self, resource: str) -> list[Entry]:
+        return self._of[resource]
+
+    def between(self, resource: str, after: int, upto: int) -> list[Entry]:
+        seqs = self._seqs[resource]
+        return self._of[resource][bisect_right(seqs, after) : bisect_right(seqs, upto)]
+
+    def emptied(self, resource: str, after: int, upto: int) -> bool:
+        return any(entry.action == "reset" for entry in self.between(resource, after, upto))
+
+    def pruned(self, after: int, at: float) -> bool:
+        """Whether a change after `after` was gone `at` this time. What goes first is the oldest."""
+        first = bisect_right(self._all, after, key=lambda entry: entry.seq)
+        gone_at = self._all[first].gone_at if first < len(self._all) else None
+        return gone_at is not None and gone_at <= at * 1000
+
+
+def judge(place: Place, followers: Iterable[Follower]) -> tuple[list[str], Counter[str]]:
+    """Everything that is wrong with what the followers heard, and why they got snapshots that they did not ask for.
+
+    The rows are those of who has caught up.
+    """
+    log = Log(place.log())
+    found = [fault for resource in COLUMNS for fault in _of_the_log(place, resource, log.of(resource))]
+    reasons: Counter[str] = Counter()
     head = place.head()
+    scopes: dict[tuple[str, str], Right] = {}
     for follower in followers:
-        log = logs[follower.wish.resource]
-        found += follower.violations
-        found += (f"{follower.name}: {fault}" for fault in _of_the_history(follower, log))
-        if follower.seq >= head:
-            found += (f"{follower.name}: {fault}" for fault in _of_the_rows(follower, place))
-    return found
+        of_one = [*follower.copy.violations, *_of_the_history(follower, log)]
+        for run in follower.copy.runs:
+            of_one += _of_the_scope(follower.wish, run, scopes)
+            of_one += _of_the_reason(follower.wish, run, log, place.gateways, reasons)
+        if follower.has_all(head):
+            of_one += _of_the_rows(follower, place)
+        found += [f"{follower.name}: {fault}" for fault in of_one]
+    return found, reasons
 
 
 def _of_the_log(place: Place, resource: str, log: list[Entry]) -> Iterator[str]:
     """Each image follows from the one before, nothing is from a rollback, and in the end it is what SELECT says."""
-    rows: Copy = {}
+    rows: Rows = {}
     for entry in log:
         if entry.action == "reset":
             rows.clear()
@@ -55,59 +98,90 @@ def _of_the_log(place: Place, resource: str, log: list[Entry]) -> Iterator[str]:
         yield f"the log leads to {len(rows)} {resource}, but SELECT has {len(stored)}, or they differ"
 
 
-def _of_the_history(follower: Follower, log: list[Entry]) -> Iterator[str]:
+def _of_the_history(follower: Follower, log: Log) -> Iterator[str]:
     """Each run begins with the rows of its position, and goes on with every change from there to where it ended."""
-    wish = follower.wish
-    begun = _copies(wish, log, {run.start for run in follower.runs})
-    for run in follower.runs:
-        if run.unasked_after is not None and not _is_reset(log, run.unasked_after, run.start):
-            yield f"between {run.unasked_after} and {run.start}: a snapshot that no reset explains"
-        if _filled(wish, run.rows) != begun[run.start]:
-            yield f"a snapshot that is not of its position: {_difference(_filled(wish, run.rows), begun[run.start])}"
-        expected = _expected(wish, log, run.start, run.reached)
+    wish, runs = follower.wish, follower.copy.runs
+    begun = {
+        user: _copies(wish, user, log, {run.start for run in runs if run.user is user})
+        for user in {run.user for run in runs}
+    }
+    for run in runs:
+        place = f"as {run.user.name}, from {run.start} to {run.reached}"
+        rows = begun[run.user][run.start]
+        if _filled(wish, run.rows) != rows:
+            yield f"{place}: a snapshot that is not of its position: {_difference(_filled(wish, run.rows), rows)}"
+        expected = _expected(wish, run.user, log, run.start, run.reached)
         if expected is None:
-            yield f"from {run.start} to {run.reached}, past a reset without a snapshot"
+            yield f"{place}: past a reset without a snapshot"
         elif (heard := _heard(wish, run)) != expected:
             missing = [update for update in expected if update not in heard][:3]
             surplus = [update for update in heard if update not in expected][:3]
-            yield f"from {run.start} to {run.reached}: missing {missing}, surplus {surplus}"
+            yield f"{place}: missing {missing}, surplus {surplus}"
 
 
-def _is_reset(log: list[Entry], after: int, upto: int) -> bool:
-    return any(entry.action == "reset" and after < entry.seq <= upto for entry in log)
+def _of_the_scope(wish: Wish, run: Run, scopes: dict[tuple[str, str], Right]) -> Iterator[str]:
+    """A scope stands for one right, and for all rows there is none."""
+    right = run.user.right(wish.resource)
+    if ("scope" in run.scope) != (right is not None):
+        yield f"rows of {run.user.name} with {run.scope or 'no scope'}"
+    elif right is not None and scopes.setdefault((wish.resource, run.scope["scope"]), right) != right:
+        yield f"rows of {run.user.name} with the scope of another right"
 
 
-def _copies(wish: Wish, log: list[Entry], positions: set[int]) -> dict[int, Copy]:
+def _of_the_reason(wish: Wish, run: Run, log: Log, gateways: int, reasons: Counter[str]) -> Iterator[str]:
+    """Who wants to go on from its position is told what it missed, unless there is a reason not to."""
+    before = run.before
+    if before is None or run.begun not in {Begun.INSTEAD, Begun.UNASKED}:
+        return
+    here = f"between {before.reached} and {run.start}"
+    if run.epoch != before.epoch:
+        yield f"{here}: another epoch"
+    elif run.begun is Begun.INSTEAD and run.user.right(wish.resource) != before.user.right(wish.resource):
+        reasons[OTHER_RIGHTS] += 1
+    elif log.emptied(wish.resource, before.reached, run.start):
+        reasons[EMPTIED] += 1
+    elif log.pruned(before.reached, run.answered_at):
+        reasons[PRUNED] += 1
+    elif run.begun is Begun.INSTEAD and gateways > 1:
+        reasons[BEHIND] += 1
+    else:
+        yield f"{here}: a snapshot that nothing explains: {run.begun.value}"
+
+
+def _copies(wish: Wish, user: User, log: Log, positions: set[int]) -> dict[int, Rows]:
     """What a client with this wish has at each of `positions`."""
-    copies, copy, due = {}, {}, sorted(positions)  # type: dict[int, Copy], Copy, list[int]
-    for entry in log:
+    copies, copy, due = {}, {}, sorted(positions)  # type: dict[int, Rows], Rows, list[int]
+    for entry in log.of(wish.resource):
         while due and due[0] < entry.seq:
             copies[due.pop(0)] = dict(copy)
-        _apply(wish, entry, copy)
+        if not due:
+            break
+        _apply(wish, user, entry, copy)
     return copies | {position: copy for position in due}
 
 
-def _apply(wish: Wish, entry: Entry, copy: Copy) -> None:
+def _apply(wish: Wish, user: User, entry: Entry, copy: Rows) -> None:
     if entry.action == "reset":
         copy.clear()
-    elif entry.new is not None and wish.matches(entry.new):
-        copy[entry.key] = wish.seen(entry.new)
+    elif _has(wish, user, entry.new):
+        copy[entry.key] = wish.seen(entry.new or {})
     else:
         copy.pop(entry.key, None)
 
 
-def _expected(wish: Wish, log: list[Entry], start: int, end: int) -> list[Heard] | None:
+def _has(wish: Wish, user: User, image: Row | None) -> bool:
+    return image is not None and user.may_see(wish.resource, image) and wish.matches(image)
+
+
+def _expected(wish: Wish, user: User, log: Log, start: int, end: int) -> list[Heard] | None:
     """What is to be heard after `start` up to `end`; None where a reset is in between."""
     expected = []
-    for entry in log:
-        if not start < entry.seq <= end:
-            continue
+    for entry in log.between(wish.resource, start, end):
         if entry.action == "reset":
             return None
-        was, is_now = (image is not None and wish.matches(image) for image in (entry.old, entry.new))
+        was, is_now = (_has(wish, user, image) for image in (entry.old, entry.new))
         if is_now:
-            assert entry.new is not None
-            new = wish.seen(entry.new)
+            new = wish.seen(entry.new or {})
             if not was or wish.seen(entry.old or {}) != new:
                 expected.append((entry.seq, "update" if was else "create", new))
         elif was:
@@ -120,20 +194,21 @@ def _heard(wish: Wish, run: Run) -> list[Heard]:
     return [(seq, action, data if action == "delete" else wish.seen({}) | data) for seq, action, data in run.updates]
 
 
-def _filled(wish: Wish, rows: Copy) -> Copy:
+def _filled(wish: Wish, rows: Rows) -> Rows:
     return {key: wish.seen({}) | row for key, row in rows.items()}
 
 
 def _of_the_rows(follower: Follower, place: Place) -> Iterator[str]:
-    """The client's rows against `SELECT ... WHERE filter`."""
-    wish = follower.wish
-    stored = place.select(f"select {', '.join(wish.columns)} from {wish.resource} where {wish.where}")
+    """The client's rows against `SELECT ... WHERE filter AND what its user may see`."""
+    wish, user = follower.wish, follower.copy.user
+    where = f"({wish.where}) and {user.where(wish.resource)}"
+    stored = place.select(f"select {', '.join(wish.columns)} from {wish.resource} where {where}")
     rows = {values[wish.columns.index("id")]: dict(zip(wish.columns, values, strict=True)) for values in stored}
-    if (copy := _filled(wish, follower.rows)) != rows:
-        yield f"the rows are not those of SELECT: {_difference(copy, rows)}"
+    if (copy := _filled(wish, follower.copy.rows)) != rows:
+        yield f"as {user.name}, the rows are not those of SELECT: {_difference(copy, rows)}"
 
 
-def _difference(copy: Copy, rows: Copy) -> str:
+def _difference(copy: Rows, rows: Rows) -> str:
     missing = [row for key, row in rows.items() if key not in copy][:2]
     surplus = [row for key, row in copy.items() if key not in rows][:2]
     other = [(row, rows[key]) for key, row in copy.items() if key in rows and row != rows[key]][:2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.histories import migrate
+from tests.chaos.gateways import migrate
 from tests.chaos.places import Place, PostgresPlace, SqlitePlace
 from tests.support.postgres import PostgresServer
 

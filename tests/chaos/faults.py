@@ -1,4 +1,4 @@
-"""What breaks during a history: lines, the gateway, and what the database has for that."""
+"""What breaks during a history: lines, gateways, and what the database has for that."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import time
 from collections import Counter
 
 from tests.chaos.follower import Follower
+from tests.chaos.gateways import Gateways
 from tests.chaos.places import Place
-from tests.support.gateway import GatewayProcess
 
 
 async def break_things(
-    process: GatewayProcess, place: Place, followers: list[Follower], chance: random.Random, seconds: float
+    gateways: Gateways, place: Place, followers: list[Follower], chance: random.Random, seconds: float
 ) -> Counter[str]:
-    """Faults until the time is over; the gateway runs when it returns.
+    """Faults until the time is over; all gateways run when it returns.
 
-    It is left alone for some seconds now and then, which it takes to find somebody too slow.
+    They are left alone for some seconds now and then, which it takes to find somebody too slow.
     """
     faults: Counter[str] = Counter()
     disturbances = itertools.cycle(place.disturbances.items())
+    processes = itertools.cycle(gateways.processes)
     end = time.monotonic() + seconds
     for turn in itertools.count(1):
         await asyncio.sleep(0.1 + 0.4 * chance.random())
@@ -29,15 +30,19 @@ async def break_things(
             break
         if turn % 30 in {4, 12}:
             faults["kill -9"] += 1
+            process = next(processes)
             await asyncio.to_thread(process.kill)
             await asyncio.to_thread(process.start)
         elif turn % 30 == 8:
             faults["restarts"] += 1
+            process = next(processes)
             await asyncio.to_thread(process.stop)
             await asyncio.to_thread(process.start)
         elif turn % 4 == 2 and place.disturbances:
             name, disturb = next(disturbances)
             faults[name] += await asyncio.to_thread(disturb)
+        elif turn % 4 == 3:
+            faults["changes grown old"] += await asyncio.to_thread(place.grow_old)
         else:
             for follower in chance.sample(followers, 3):
                 faults["clients cut off"] += 1

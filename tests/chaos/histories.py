@@ -13,64 +13,23 @@ import itertools
 import random
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from tests.chaos.checker import violations
+from tests.chaos.checker import judge
 from tests.chaos.faults import break_things
 from tests.chaos.follower import Follower, Habit
+from tests.chaos.gateways import Gateways, Sabotage, migrate
 from tests.chaos.places import Place, PostgresPlace, SqlitePlace
-from tests.chaos.wishes import ROLES, WISHES
+from tests.chaos.users import USERS, token
+from tests.chaos.verdict import Verdict
+from tests.chaos.wishes import WISHES
 from tests.chaos.writers import ForeignWriter, gateway_writer
-from tests.support.gateway import GatewayProcess, tidegate
 from tests.support.postgres import PostgresServer
 
-SCHEMA = Path(__file__).parent / "schema"
 CATCH_UP_S = 60.0
 PROGRAMS = 4
-
-
-@dataclass
-class Verdict:
-    """What happened, and what was wrong with it."""
-
-    database: str
-    seed: int
-    clients: int
-    connections: int
-    recoveries: int
-    resubscriptions: int
-    changes: int
-    updates: int
-    acknowledged: int
-    faults: Counter[str]
-    violations: list[str]
-    log: str
-    """How the gateway's log ends."""
-
-    def __str__(self) -> str:
-        faults = ", ".join(f"{count} {name}" for name, count in self.faults.items())
-        lines = [
-            f"{self.database}, seed {self.seed}: {self.clients} clients over {self.connections} connections "
-            f"({self.recoveries} recoveries, {self.resubscriptions} resubscriptions), {self.changes} changes, "
-            f"{self.updates} updates heard, {self.acknowledged} writes acknowledged; faults: {faults}; "
-            f"violations: {len(self.violations)}"
-        ]
-        if self.violations:
-            lines += [f"  {violation[:1000]}" for violation in self.violations[:20]] + [self.log]
-        return "\n".join(lines)
-
-
-@dataclass
-class Sabotage:
-    """A fault that is put into the product on purpose: Python code for the gateway, or SQL for its database."""
-
-    python: str = ""
-    sql: str = ""
 
 
 async def play(
@@ -85,90 +44,71 @@ async def play(
     """One history of `seconds`, reproducible by `seed` as far as processes and networks are."""
     # Debugging the clients' loop would make them, not the gateway, the slowest.
     asyncio.get_running_loop().set_debug(False)
-    process = _gateway(place, folder, sabotage or Sabotage())
-    tokens = await asyncio.gather(*(asyncio.to_thread(_token, user) for user in ROLES))
-    token_of = dict(zip(ROLES, tokens, strict=True))
-    followers = [
-        Follower(
-            f"{wish} #{number} ({habit.name.lower()})",
-            wish,
-            random.Random(seed + number),
-            habit,
-            token_of[wish.user] if wish.user else None,
-        )
-        for number, wish, habit in zip(range(clients), itertools.cycle(WISHES), _habits(), strict=False)
-    ]
+    sabotage = sabotage or Sabotage()
+    gateways = Gateways(place, folder, sabotage)
+    place.archive()
+    if sabotage.sql:
+        _execute(place, sabotage.sql)
+    followers = list(itertools.islice(_followers(seed), clients))
     programs = [ForeignWriter(place, number, seed + number, pace=0.03) for number in range(PROGRAMS)]
     acknowledged: set[str] = set()
-    following = [asyncio.create_task(follower.follow(process.url)) for follower in followers]
-    writing = [asyncio.create_task(gateway_writer(process.url, n, seed + n, tokens[n], acknowledged)) for n in range(3)]
-    for program in programs:
-        program.start()
     try:
-        faults = await break_things(process, place, followers, random.Random(seed), seconds)
-        for task in writing:
-            task.cancel()
-        await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))
-        broken = await _failures(writing)
-        broken += await _left_behind(followers, place.head(), patience)
+        await asyncio.to_thread(gateways.start)
+        following = [asyncio.create_task(follower.follow(gateways.urls)) for follower in followers]
+        writing = [
+            asyncio.create_task(gateway_writer(gateways.urls, number, seed + number, proof, acknowledged))
+            for number, proof in enumerate(map(token, map(USERS.__getitem__, ("ada", "bob", "clerk"))))
+            if proof is not None
+        ]
+        for program in programs:
+            program.start()
+        try:
+            faults = await break_things(gateways, place, followers, random.Random(seed), seconds)
+            for task in writing:
+                task.cancel()
+            await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))
+            broken = await _failures(writing)
+            broken += await _left_behind(followers, place.head(), patience)
+        finally:
+            for task in (*following, *writing):
+                task.cancel()
+            await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))
+        broken += await _failures(following)
     finally:
-        for task in (*following, *writing):
-            task.cancel()
-        await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))
-        await asyncio.to_thread(process.stop)
-    broken += await _failures(following)
-    names = {str(name) for (name,) in place.select("select email from users")}
+        await asyncio.to_thread(gateways.stop)
+    names = set(str(name) for (name,) in place.select("select email from users"))
     broken += [f"{name} was acknowledged and is gone" for name in acknowledged if f"{name}@example.com" not in names]
-    log = process.log_file.read_text()
+    log = gateways.log()
     faults["slow readers cut off"] = log.count("slow consumer")  # they do not read the close frame, either
+    faults["unavailable"] = sum(follower.unavailable for follower in followers)
+    wrong, snapshots = judge(place, followers)
     return Verdict(
         database=place.name,
         seed=seed,
-        clients=clients,
-        connections=sum(follower.connections for follower in followers),
-        recoveries=sum(follower.recoveries for follower in followers),
-        resubscriptions=sum(follower.returns for follower in followers),
+        followers=followers,
         changes=place.head(),
-        updates=sum(len(run.updates) for follower in followers for run in follower.runs),
         acknowledged=len(acknowledged),
         faults=faults,
-        violations=broken + violations(place, followers),
+        snapshots=snapshots,
+        violations=broken + wrong,
         log=log[-3000:],
     )
 
 
-def _gateway(place: Place, folder: Path, sabotage: Sabotage) -> GatewayProcess:
-    """A running gateway over a database that `migrate` made."""
-    # Python imports a module of this name by itself when it starts.
-    (folder / "sitecustomize.py").write_text(sabotage.python)
-    environment = {"TIDEGATE_HEARTBEAT": "1", "TIDEGATE_GRACEFUL_STOP": "1", "PYTHONPATH": str(folder)}
-    process = GatewayProcess(folder, "--dev", *_options(place.url), environment=environment)
-    if sabotage.sql:
-        program = place.program(0)
-        program.execute(sabotage.sql)
-        program.close()
-    process.start()
-    return process
+def _execute(place: Place, statement: str) -> None:
+    program = place.program(0)
+    program.execute(statement)
+    program.close()
 
 
-def migrate(url: str, folder: Path) -> None:
-    """Give the database the tables of a history."""
-    GatewayProcess(folder).migrate("--seed", *_options(url))
-
-
-def _options(url: str) -> tuple[str, ...]:
-    return "--schema", str(SCHEMA), "--database", url
-
-
-@cache
-def _token(user: str) -> str:
-    roles = [option for role in ROLES[user] for option in ("--role", role)]
-    return tidegate("token", "--dev", "--user", user, *roles, cwd=SCHEMA).stdout.strip()
-
-
-def _habits() -> Iterator[Habit]:
-    """Wishes and habits come around at different times, so that each meets each."""
-    return itertools.cycle((Habit.FAITHFUL, Habit.SLOW, Habit.FICKLE, Habit.NOSTALGIC))
+def _followers(seed: int) -> Iterator[Follower]:
+    """Wishes and habits come around at different times, so that each meets each. Of those who see only some letters
+    every other one is restless, of the rest every fifth.
+    """
+    for number, wish, habit in zip(itertools.count(), itertools.cycle(WISHES), itertools.cycle(Habit)):
+        restless = number // len(WISHES) % 2 == 1 if wish.resource == "letters" else number % 5 == 4
+        name = f"{wish} #{number} ({habit.name.lower()}{', restless' if restless else ''})"
+        yield Follower(name, wish, random.Random(seed + number), habit, restless)
 
 
 async def _failures(tasks: list[asyncio.Task[None]]) -> list[str]:
@@ -186,7 +126,7 @@ async def _left_behind(followers: list[Follower], head: int, patience: float) ->
             await asyncio.gather(*(follower.caught_up(head) for follower in followers))
     except TimeoutError:
         pass
-    return [f"{follower.name} is stuck at {follower.seq}" for follower in followers if follower.seq < head]
+    return [f"{follower.name} is stuck at {follower.copy.seq}" for follower in followers if not follower.has_all(head)]
 
 
 @contextmanager

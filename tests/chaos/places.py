@@ -1,47 +1,38 @@
-"""Where a history takes place: a database of SQLite or of PostgreSQL, as programs see it that know no gateway.
+"""Where a history takes place: a database of SQLite or of PostgreSQL, as others see it that know no gateway.
 
-A place connects those programs, reads the log and the rows for the judge, and does what only such a database can do
-to a gateway.
+A place connects programs, reads the log and the rows for the judge, and does what only such a database can do to a
+gateway. It keeps every line of the log that is pruned, with the time at which it went, and it lets time go by.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
 
+from tests.chaos.programs import PostgresProgram, Program, Rows, SqliteProgram
 from tests.chaos.wishes import Row
 
-Rows = list[tuple[Any, ...]]
+LOG_AGE_S, LOG_ROWS = 60, 100
+"""The settings of a history's gateways: the shortest age that there is, and few enough changes to lose some."""
+AN_HOUR_MS = 3_600_000
+LINES = "seq, resource, key, action, old, new"
 
 
 class Entry(NamedTuple):
     """One line of the change log; the images are raw columns."""
 
     seq: int
+    resource: str
     key: Any
     action: str
     old: Row | None
     new: Row | None
-
-
-class Program(Protocol):
-    """A connection of another program's. A transaction begins when it says so."""
-
-    def execute(self, statement: str, *values: object) -> Rows:
-        """`?` stands for a value."""
-
-    def replace_tasks(self, tasks: Rows) -> None:
-        """Write whole tasks (id, user_id, title, done, priority), in a way that only this database has."""
-
-    def recover(self) -> None:
-        """After a failure of `Place.passing`: be outside of any transaction, with a connection that works."""
-
-    def close(self) -> None: ...
+    gone_at: int | None
+    """When it was pruned, in milliseconds since the Unix epoch."""
 
 
 class Place(Protocol):
@@ -49,6 +40,8 @@ class Place(Protocol):
 
     name: str
     url: str
+    gateways: int
+    """How many gateways may serve it at a time (docs/databases.md)."""
     begin: str
     """How a transaction begins that means to write."""
     long_s: float
@@ -58,41 +51,30 @@ class Place(Protocol):
     disturbances: dict[str, Callable[[], int]]
     """What can be done to everybody at the database, by what it is called; each returns how often it did it."""
 
+    def archive(self) -> None:
+        """Keep what is pruned from now on. To be called once, before the first gateway starts."""
+
+    def grow_old(self) -> int:
+        """Some time goes by for the changes in the log, so that those too many may go; returns for how many.
+
+        The gateways prune by their own clocks, and the shortest age that they can be set to is a minute.
+        """
+
     def program(self, number: int) -> Program: ...
 
-    def log_of(self, resource: str) -> list[Entry]: ...
+    def log(self) -> list[Entry]:
+        """The whole of it, what was pruned included."""
 
     def select(self, statement: str) -> Rows: ...
 
     def head(self) -> int: ...
 
 
-class SqliteProgram:
-    """The standard library's SQLite."""
-
-    def __init__(self, file: Path) -> None:
-        self._connection = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
-        self._connection.execute("pragma foreign_keys = on")
-
-    def execute(self, statement: str, *values: object) -> Rows:
-        return self._connection.execute(statement, values).fetchall()
-
-    def replace_tasks(self, tasks: Rows) -> None:
-        self._connection.executemany(
-            "insert or replace into tasks (id, user_id, title, done, priority) values (?, ?, ?, ?, ?)", tasks
-        )
-
-    def recover(self) -> None:
-        raise AssertionError("nothing of SQLite's passes")
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 class SqlitePlace:
     """The database in `file`."""
 
     name = "sqlite"
+    gateways = 1
     begin = "begin immediate"
     long_s = 0.05
     passing: tuple[type[Exception], ...] = ()
@@ -102,12 +84,29 @@ class SqlitePlace:
         self.url = f"sqlite:///{self._file}"
         self.disturbances: dict[str, Callable[[], int]] = {}
 
+    def archive(self) -> None:
+        self._run(f"create table archive as select {LINES}, 0 as gone_at from tidegate_log where false")
+        now = "cast((julianday('now') - 2440587.5) * 86400000 as integer)"
+        old = ", ".join(f"old.{column}" for column in LINES.split(", "))
+        self._run(
+            "create trigger archive before delete on tidegate_log "
+            f"begin insert into archive ({LINES}, gone_at) values ({old}, {now}); end"
+        )
+
+    def grow_old(self) -> int:
+        # A gateway knows its database by the line that it noted last (docs/decisions/0016): a minute or more that
+        # goes by within the two seconds between two notes would make it a restored backup's.
+        noted = json.loads(self._file.with_name(self._file.name + "-tidegate").read_bytes())["seq"]
+        older = f"update tidegate_log set time = time - {AN_HOUR_MS} where seq < ? and time > ("
+        older += "select max(time) from tidegate_log) - ? returning seq"
+        return len(self._run(older, noted, AN_HOUR_MS // 2))
+
     def program(self, number: int) -> Program:
         return SqliteProgram(self._file)
 
-    def log_of(self, resource: str) -> list[Entry]:
-        sql = "select seq, key, action, old, new from tidegate_log where resource = ? order by seq"
-        return _entries(self._run(sql, resource))
+    def log(self) -> list[Entry]:
+        lines = f"select {LINES}, null from tidegate_log union all select {LINES}, gone_at from archive order by seq"
+        return _entries(self._run(lines))
 
     def select(self, statement: str) -> Rows:
         return self._run(statement)
@@ -123,43 +122,11 @@ class SqlitePlace:
             program.close()
 
 
-class PostgresProgram:
-    """psycopg. Every other program works at another isolation level, so that some transactions see nothing new."""
-
-    def __init__(self, url: str, number: int) -> None:
-        self._url = url
-        self._level = ("read committed", "repeatable read")[number % 2]
-        self._connection = self._connected()
-
-    def execute(self, statement: str, *values: object) -> Rows:
-        cursor = self._connection.execute(statement.replace("?", "%s").encode(), values or None)
-        return cursor.fetchall() if cursor.description else []
-
-    def replace_tasks(self, tasks: Rows) -> None:
-        self.execute(f"delete from tasks where id in ({', '.join(str(task[0]) for task in tasks)})")
-        with self._connection.cursor().copy("copy tasks (id, user_id, title, done, priority) from stdin") as copy:
-            for task in tasks:
-                copy.write_row(task)
-
-    def recover(self) -> None:
-        try:
-            self._connection.execute("rollback")
-        except psycopg.OperationalError:
-            self._connection.close()
-            self._connection = self._connected()
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        options = f"-c default_transaction_isolation={self._level.replace(' ', chr(92) + ' ')}"
-        return psycopg.connect(self._url, autocommit=True, options=options)
-
-
 class PostgresPlace:
     """The database at `url`."""
 
     name = "postgresql"
+    gateways = 2
     begin = "begin"
     long_s = 0.3
     passing: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.errors.UniqueViolation)
@@ -169,12 +136,30 @@ class PostgresPlace:
         self.url = url
         self.disturbances = {"tables emptied": self._truncate, "database connections cut": self._cut}
 
+    def archive(self) -> None:
+        self._run(f"create table archive as select {LINES}, 0::bigint as gone_at from _tidegate.log where false")
+        old = ", ".join(f"old.{column}" for column in LINES.split(", "))
+        self._run(
+            "create function archive() returns trigger language plpgsql as 'begin "
+            f"insert into public.archive ({LINES}, gone_at) "
+            f"values ({old}, extract(epoch from clock_timestamp()) * 1000); return old; end'"
+        )
+        self._run(
+            "create trigger archive before delete on _tidegate.log "
+            "for each row when (old.seq is not null) execute function archive()"
+        )
+
+    def grow_old(self) -> int:
+        older = f"update _tidegate.log set time = time - {AN_HOUR_MS} where time > ("
+        older += "select max(time) from _tidegate.log) - ? returning seq"
+        return len(self._insist(older, AN_HOUR_MS // 2))
+
     def program(self, number: int) -> Program:
         return PostgresProgram(self.url, number)
 
-    def log_of(self, resource: str) -> list[Entry]:
-        sql = "select seq, key, action, old, new from _tidegate.log where resource = ? order by seq"
-        return _entries(self._run(sql, resource))
+    def log(self) -> list[Entry]:
+        lines = f"select {LINES}, null from _tidegate.log union all select {LINES}, gone_at from archive order by seq"
+        return _entries(self._run(lines))
 
     def select(self, statement: str) -> Rows:
         return self._run(statement)
@@ -183,22 +168,24 @@ class PostgresPlace:
         return int(self._run("select max(seq) from _tidegate.log")[0][0])
 
     def _truncate(self) -> int:
-        program = PostgresProgram(self.url, 0)
-        try:
-            while True:
-                try:
-                    program.execute("truncate tasks")
-                except self.passing:  # a deadlock with those who write
-                    program.recover()
-                else:
-                    return 1
-        finally:
-            program.close()
+        self._insist("truncate tasks")
+        return 1
 
     def _cut(self) -> int:
         others = "datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
         ((count,),) = self._run(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {others}")
         return int(count)
+
+    def _insist(self, statement: str, *values: object) -> Rows:
+        program = PostgresProgram(self.url, 0)
+        try:
+            while True:
+                try:
+                    return program.execute(statement, *values)
+                except self.passing:  # a deadlock with those who write
+                    program.recover()
+        finally:
+            program.close()
 
     def _run(self, statement: str, *values: object) -> Rows:
         program = PostgresProgram(self.url, 0)
@@ -210,6 +197,8 @@ class PostgresPlace:
 
 def _entries(found: Rows) -> list[Entry]:
     return [
-        Entry(seq, json.loads(key).get("id"), action, old and json.loads(old), new and json.loads(new))
-        for seq, key, action, old, new in found
+        Entry(
+            seq, resource, json.loads(key).get("id"), action, old and json.loads(old), new and json.loads(new), gone_at
+        )
+        for seq, resource, key, action, old, new, gone_at in found
     ]

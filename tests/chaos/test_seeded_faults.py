@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.histories import Sabotage, play
+from tests.chaos.gateways import Sabotage
+from tests.chaos.histories import play
 from tests.chaos.places import Place
 
 SECONDS, PATIENCE = 1.5, 2.0

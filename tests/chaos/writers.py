@@ -10,12 +10,14 @@ import itertools
 import json
 import random
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.chaos.places import Place, Program
+from tests.chaos.places import Place
+from tests.chaos.programs import Program
 
 LONG = 1500
 """How often a long text says the same; a few of them fill a slow reader's line."""
@@ -147,8 +149,8 @@ class ForeignWriter(threading.Thread):
                 program.execute(f"delete from letters where id = {LETTER}")
 
 
-async def gateway_writer(url: str, number: int, seed: int, token: str, acknowledged: set[str]) -> None:
-    """Create users through the gateway, one after another, each until it is acknowledged; ends by being cancelled.
+async def gateway_writer(urls: Sequence[str], number: int, seed: int, token: str, acknowledged: set[str]) -> None:
+    """Create users through the gateways, one after another, each until it is acknowledged; ends by being cancelled.
 
     With a `token`: an idempotency key is its user's own, and a guest comes back as another one.
     """
@@ -158,7 +160,9 @@ async def gateway_writer(url: str, number: int, seed: int, token: str, acknowled
     name = f"g{number}-{next(counter)}"
     while True:
         try:
-            async with connect(url, compression=None, open_timeout=5, additional_headers=headers) as line:
+            async with connect(
+                chance.choice(urls), compression=None, open_timeout=5, additional_headers=headers
+            ) as line:
                 while True:
                     await line.send(json.dumps(_create(name)))
                     reply = await _reply(line, name)

@@ -1,0 +1,64 @@
+"""The gateways over one place: as many as it may have, of which never more than one is away at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.places import LOG_AGE_S, LOG_ROWS, Place
+from tests.support.gateway import GatewayProcess
+
+SCHEMA = Path(__file__).parent / "schema"
+
+
+@dataclass
+class Sabotage:
+    """A fault that is put into the product on purpose: Python code for the gateways, or SQL for their database."""
+
+    python: str = ""
+    sql: str = ""
+
+
+class Gateways:
+    """Owns its processes from `start` to `stop`."""
+
+    def __init__(self, place: Place, folder: Path, sabotage: Sabotage) -> None:
+        # Python imports a module of this name by itself when it starts.
+        (folder / "sitecustomize.py").write_text(sabotage.python)
+        environment = {
+            "TIDEGATE_HEARTBEAT": "1",
+            "TIDEGATE_GRACEFUL_STOP": "1",
+            "TIDEGATE_LOG_AGE": str(LOG_AGE_S),
+            "TIDEGATE_LOG_ROWS": str(LOG_ROWS),
+            "PYTHONPATH": str(folder),
+        }
+        self.processes: list[GatewayProcess] = []
+        for number in range(place.gateways):
+            own = folder / f"gateway-{number}"
+            own.mkdir()
+            self.processes.append(GatewayProcess(own, "--dev", *_options(place.url), environment=environment))
+
+    @property
+    def urls(self) -> list[str]:
+        """Where clients find them, once they were started."""
+        return [process.url for process in self.processes]
+
+    def start(self) -> None:
+        for process in self.processes:
+            process.start()
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.stop()
+
+    def log(self) -> str:
+        return "\n".join(process.log_file.read_text() for process in self.processes)
+
+
+def migrate(url: str, folder: Path) -> None:
+    """Give the database the tables of a history."""
+    GatewayProcess(folder).migrate("--seed", *_options(url))
+
+
+def _options(url: str) -> tuple[str, ...]:
+    return "--schema", str(SCHEMA), "--database", url

@@ -113,6 +113,48 @@ async def test_a_foreign_trigger_may_refuse_a_row(store: SqliteStore, foreign: F
     assert (await store.write(create({"code": "b"}))).seq == 1
 
 
+@pytest.mark.parametrize("how", ["ROLLBACK", "FAIL", "ABORT"])
+async def test_a_foreign_trigger_that_ends_the_transaction_takes_nothing_of_the_others_with_it(
+    store: SqliteStore, foreign: Foreign, how: str
+) -> None:
+    foreign.connection.execute(
+        f"CREATE TRIGGER no BEFORE INSERT ON boats WHEN NEW.code = 'no' BEGIN SELECT RAISE({how}, 'not this one'); END"
+    )
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    codes = ["no", "a", "b", "no", "no", "c", "no"]
+    orders = [create({"code": code, "sign": sign}) for sign, code in enumerate(codes)]
+    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    told = [getattr(outcome, "code", "done") for outcome in outcomes]
+    assert told == ["invalid_data" if code == "no" else "done" for code in codes]
+    assert store.healthy
+    assert [entry.key for entry in foreign.log()] == [("a",), ("b",), ("c",)]
+
+
+async def test_a_row_that_a_foreign_trigger_ignores_is_refused(store: SqliteStore, foreign: Foreign) -> None:
+    foreign.run("INSERT INTO boats (code) VALUES ('b')")
+    for event in ("INSERT", "UPDATE"):
+        foreign.connection.execute(f"CREATE TRIGGER no_{event} BEFORE {event} ON boats BEGIN SELECT RAISE(IGNORE); END")
+    assert await refused(store, create({"code": "a"})) == ("conflict", "/data", None)
+    assert await refused(store, update("b", {"sign": 1})) == ("conflict", "/data", None)
+
+
+async def test_a_foreign_trigger_may_touch_the_row_that_it_is_called_for(store: SqliteStore, foreign: Foreign) -> None:
+    """As `updated_at` is kept in SQLite. A trigger that called itself would never end."""
+    foreign.connection.execute(
+        "CREATE TRIGGER touch AFTER UPDATE ON boats BEGIN "
+        "UPDATE boats SET weight = coalesce(weight, 0) + 1 WHERE code = NEW.code; END"
+    )
+    await store.write(create({"code": "a"}))
+    await store.write(update("a", {"name": "Ada"}))
+    (row,) = (await store.read(ReadQuery(resource="boats"))).rows
+    assert (row["name"], row["weight"]) == ("Ada", 1.0)
+    assert [(entry.action, (entry.new or {})["weight"]) for entry in foreign.log()][-1] == ("update", 1.0)
+
+
 async def test_rows_with_text_that_is_not_utf_8_can_be_mended(store: SqliteStore, foreign: Foreign) -> None:
     foreign.run("INSERT INTO boats (code, name) VALUES ('a', CAST(x'41ff42' AS TEXT))")
     assert (await store.write(update("a", {"name": "Ada"}))).rows[0]["name"] == "Ada"

@@ -20,7 +20,9 @@ PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
-    "recursive_triggers": 1,
+    # As programs have it: else a trigger that updates the row it is called for (`updated_at = ...`) never ends. The
+    # change log's triggers are right with and without.
+    "recursive_triggers": 0,
     "busy_timeout": BUSY_TIMEOUT_MS,
 }
 

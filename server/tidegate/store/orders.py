@@ -45,6 +45,8 @@ class Orders:
                 rows = [self._update(connection, order, permitted, number) for number in range(len(order.keys))]
             case "delete":
                 rows = [self._delete(connection, order, permitted, number) for number in range(len(order.keys))]
+        if connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:  # else COMMIT would fail, for whoever shares it
+            raise self._unresolved(connection, order)
         seq = head(connection)
         if seq > mark:
             connection.execute(
@@ -64,7 +66,7 @@ class Orders:
             f"({', '.join(map(quoted, names))}) VALUES ({', '.join('?' * len(names))})" if names else "DEFAULT VALUES"
         )
         sql = f"INSERT INTO {quoted(resource.table)} {into} RETURNING {self._columns(order.resource)}"
-        return permitted.written(self._one(connection, resource, sql, values, row, at), at)
+        return permitted.written(self._one(connection, order, sql, values, row, at), at)
 
     def _update(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, key, data = self._resources[order.resource], order.keys[number], order.data or {}
@@ -77,7 +79,7 @@ class Orders:
             f"UPDATE {quoted(resource.table)} SET {sets} WHERE {_key_is(resource)} "
             f"RETURNING {self._columns(order.resource)}"
         )
-        row = self._one(connection, resource, sql, values + _key_values(resource, key), data, "/data")
+        row = self._one(connection, order, sql, values + _key_values(resource, key), data, "/data")
         return permitted.written(row, "/data")
 
     def _delete(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
@@ -87,9 +89,7 @@ class Orders:
         try:
             connection.execute(sql, _key_values(resource, key))
         except apsw.ConstraintError:
-            raise Refused(
-                "conflict", "other rows refer to this one", pointer=key_pointer(order, number), keyword="references"
-            ) from None
+            raise _referred_to(key_pointer(order, number)) from None
         return key
 
     def _existing(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
@@ -104,29 +104,53 @@ class Orders:
         return row
 
     def _one(
-        self, connection: apsw.Connection, resource: Resource, sql: str, values: list[Any], row: Row, at: str
+        self, connection: apsw.Connection, order: WriteOrder, sql: str, values: list[Any], row: Row, at: str
     ) -> Row:
         """Run a statement that returns the row it wrote. `row` and `at`: what the client sent, and where."""
         try:
             found = connection.execute(sql, values).fetchall()
         except apsw.ConstraintError as error:
-            raise self._conflict(connection, resource, row, at, str(error)) from None
-        return self._readers[resource.name].row(found[0])
+            raise self._conflict(connection, order, row, at, str(error)) from None
+        if not found:  # IGNORE, in the table's definition or in a trigger of somebody else's
+            raise Refused("conflict", "the database did not take this row", pointer=at)
+        return self._readers[order.resource].row(found[0])
 
-    def _conflict(self, connection: apsw.Connection, resource: Resource, row: Row, at: str, text: str) -> Refused:
+    def _conflict(self, connection: apsw.Connection, order: WriteOrder, row: Row, at: str, text: str) -> Refused:
         """What SQLite's "UNIQUE constraint failed: users.email" means to the client."""
         if "FOREIGN KEY" in text:
-            for name, (target, column) in resource.references.items():
-                if row.get(name) is not None and not self._refers(connection, target, column, row[name]):
-                    return Refused(
-                        "conflict", f"no such row in {target}", pointer=f"{at}/{_escaped(name)}", keyword="references"
-                    )
-            return Refused("conflict", "other rows refer to this one", pointer=at, keyword="references")
+            return self._leads_nowhere(connection, order, row, at) or self._unknown_reference(order, row, at)
         names = [part.rpartition(".")[2] for part in text.partition("failed: ")[2].split(", ")]
         pointer = next((f"{at}/{_escaped(name)}" for name in names if name in row), at)
         if "UNIQUE" in text:
             return Refused("conflict", "this value is taken by another row", pointer=pointer, keyword="unique")
         return Refused("invalid_data", "the database does not accept this row", pointer=pointer, keyword="check")
+
+    def _unresolved(self, connection: apsw.Connection, order: WriteOrder) -> Refused:
+        """Deferred references that the order leaves broken."""
+        if order.kind == "delete":
+            return _referred_to(key_pointer(order, 0) if len(order.keys) == 1 else "/ids")
+        data = order.data or {}
+        sent = [(row, f"/data/{n}" if order.array else "/data") for n, row in enumerate(order.rows)] or [
+            (data, "/data")
+        ]
+        found = (self._leads_nowhere(connection, order, row, at) for row, at in sent)
+        return next(filter(None, found), None) or self._unknown_reference(order, data, "/data")
+
+    def _leads_nowhere(self, connection: apsw.Connection, order: WriteOrder, row: Row, at: str) -> Refused | None:
+        """The reference of `row` that has no row to lead to, as far as the schema names it."""
+        for name, (target, column) in self._resources[order.resource].references.items():
+            if row.get(name) is not None and not self._refers(connection, target, column, row[name]):
+                pointer = f"{at}/{_escaped(name)}"
+                return Refused("conflict", f"no such row in {target}", pointer=pointer, keyword="references")
+        return None
+
+    def _unknown_reference(self, order: WriteOrder, row: Row, at: str) -> Refused:
+        """SQLite says neither which reference is broken nor in which direction it goes."""
+        resource = self._resources[order.resource]
+        identifying = {name for names in (resource.key, *resource.unique) for name in names}
+        if order.kind == "update" and not identifying.isdisjoint(row):
+            return _referred_to(at)
+        return Refused("conflict", "no such row", pointer=at, keyword="references")
 
     def _refers(self, connection: apsw.Connection, target: str, column: str, value: Any) -> bool:
         sql = f"SELECT 1 FROM {quoted(self._resources[target].table)} WHERE {quoted(column)} = ?"
@@ -134,6 +158,10 @@ class Orders:
 
     def _columns(self, resource: str) -> str:
         return ", ".join(map(quoted, self._readers[resource].columns))
+
+
+def _referred_to(pointer: str) -> Refused:
+    return Refused("conflict", "other rows refer to this one", pointer=pointer, keyword="references")
 
 
 def _key_is(resource: Resource) -> str:

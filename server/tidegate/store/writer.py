@@ -34,6 +34,18 @@ Outcome = WriteResult | Refused
 Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
 UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
 BROKEN = "the row cannot be written; the gateway's log says why"
+OF_ORDERS = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
+"""Errors that an order has by itself; with the others it is the database that fails."""
+
+
+class Ended(Exception):
+    """An order ended its transaction: ROLLBACK, in the table's definition or in a trigger of somebody else's."""
+
+    def __init__(self, number: int, refusal: Refused) -> None:
+        super().__init__(number)
+        self.number = number
+        """Of the order; those before it are undone, those after it were not begun."""
+        self.refusal = refusal
 
 
 class Writer:
@@ -116,8 +128,13 @@ class Writer:
 
     def _write(self, connection: apsw.Connection, batch: Sequence[Waiting]) -> None:
         try:
-            outcomes = self._transaction(connection, [order for order, _ in batch])
+            outcomes: list[Outcome] = self._transaction(connection, [order for order, _ in batch])
             self.healthy = True
+        except Ended as ended:
+            at = ended.number
+            for orders in filter(None, (batch[:at], batch[at + 1 :])):
+                self._write(connection, orders)
+            batch, outcomes = batch[at : at + 1], [ended.refusal]
         except Exception:  # the boundary of the thread: whatever failed, nothing was committed, and each is told
             log.exception("a transaction failed")
             self.healthy = False
@@ -136,8 +153,10 @@ class Writer:
             try:
                 outcomes.append(self._orders.carry_out(connection, order))
             except Exception as error:
-                if isinstance(error, apsw.Error) and not isinstance(error, apsw.SQLError):
-                    raise  # it is the database that fails, not this order
+                if isinstance(error, apsw.Error) and not isinstance(error, OF_ORDERS):
+                    raise
+                if connection.get_autocommit():
+                    raise Ended(len(outcomes), _refusal(error)) from error
                 connection.execute("ROLLBACK TO one")
                 outcomes.append(_refusal(error))
             connection.execute("RELEASE one")

@@ -100,8 +100,14 @@ class Orders:
         return connection.execute(HEAD)
 
     def place(self, order: WriteOrder) -> Place:
-        """Where to point for what is refused only at the end."""
-        return self._place(order, order.data or {}, key_pointer(order, 0) if order.kind == "delete" else "/data")
+        """Where to point for what is refused only at the end, when nobody says for which row."""
+        alone = len(order.rows) + len(order.keys) == 1
+        if order.kind == "create":
+            row = order.rows[0] if alone else {}
+            return self._place(order, row, "/data/0" if alone and order.array else "/data")
+        if order.kind == "delete":
+            return self._place(order, {}, key_pointer(order, 0) if alone else "/ids")
+        return self._place(order, order.data or {}, "/data")
 
     def _create(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
         resource, row = self._resources[order.resource], order.rows[number]

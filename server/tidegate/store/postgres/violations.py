@@ -128,9 +128,9 @@ def escaped(name: str) -> str:
 def _reference(connection: Connection, error: psycopg.Error, place: Place) -> Refused:
     """Either a value of this row leads nowhere, or others lead to this row."""
     columns = _columns(connection, error)
-    own = [name for name in columns if name in place.row]
-    if place.kind != "delete" and error.diag.table_name == place.resource.table and own:
-        target = place.resource.references.get(own[0])
+    own = error.diag.table_name == place.resource.table and not place.row.keys().isdisjoint(columns)
+    if place.kind == "create" or (place.kind == "update" and own):
+        target = place.resource.references.get(columns[0]) if columns else None
         message = f"no such row in {target[0]}" if target else "no such row"
         return Refused("conflict", message, pointer=_pointer(place, columns), keyword="references")
     return Refused("conflict", "other rows refer to this one", pointer=place.at, keyword="references")

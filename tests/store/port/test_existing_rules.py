@@ -1,0 +1,106 @@
+"""Orders on tables that others made, with rules of their own that no schema file knows: deferred references, triggers.
+
+What such a rule says concerns the order that met it; orders that share its commit are done as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.store.application import ANYONE, RESOURCES
+from tests.store.orders import create, refused
+from tests.store.port.conftest import Database
+from tidegate.contract import Resource
+from tidegate.core.ports import ReadQuery, Store, WriteOrder
+from tidegate.schema.resource import read_resource
+from tidegate.store import choice
+
+TABLES = (
+    "CREATE TABLE masters (id integer PRIMARY KEY, name text)",
+    """CREATE TABLE dogs (id integer PRIMARY KEY, master integer REFERENCES masters (id) DEFERRABLE INITIALLY DEFERRED,
+    parent integer REFERENCES dogs (id) DEFERRABLE INITIALLY DEFERRED, name text)""",
+    "INSERT INTO masters VALUES (1, 'Ada'), (2, 'Bob')",
+    "INSERT INTO dogs VALUES (1, 1, NULL, 'Rex')",
+)
+INTEGER, TEXT = {"type": ["integer", "null"]}, {"type": ["string", "null"]}
+
+
+def _resource(name: str, columns: dict[str, Any], references: dict[str, str]) -> Resource:
+    schema = {
+        "title": name.title(),
+        "type": "object",
+        "x-resource": {"key": "id", "references": references},
+        "x-access": ANYONE,
+        "properties": {"id": {"type": "integer"}, **columns},
+        "required": ["id"],
+    }
+    return read_resource(name, schema, {})
+
+
+KENNEL = {
+    "masters": _resource("masters", {"name": TEXT}, {}),
+    "dogs": _resource(
+        "dogs", {"master": INTEGER, "parent": INTEGER, "name": TEXT}, {"master": "masters.id", "parent": "dogs.id"}
+    ),
+}
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    for statement in TABLES:
+        database.foreign.execute(statement)
+    choice.migrations(database.url).apply(database.url, {**RESOURCES, **KENNEL})
+    store = await database.open(KENNEL)
+    yield store
+    await store.close()
+
+
+def _order(kind: Any, resource: str, *ids: int, **fields: Any) -> WriteOrder:
+    return WriteOrder(kind=kind, resource=resource, keys=tuple({"id": number} for number in ids), user="7", **fields)
+
+
+@pytest.mark.parametrize(
+    ("order", "pointer"),
+    [
+        (create({"id": 2, "master": 9}, resource="dogs"), "/data/master"),
+        (create({"id": 2, "master": 1, "parent": 9}, resource="dogs", array=True), "/data/0/parent"),
+        (_order("update", "dogs", 1, data={"master": 9}), "/data/master"),
+        (_order("update", "dogs", 1, data={"parent": 9}), "/data/parent"),
+        (_order("update", "masters", 1, data={"id": 9}), "/data"),
+        (_order("delete", "masters", 1), "/id"),
+        (_order("delete", "masters", 1, array=True), "/ids/0"),
+        (_order("delete", "masters", 2, 1, array=True), "/ids"),
+    ],
+)
+async def test_a_deferred_reference_refuses_the_order_that_breaks_it(
+    store: Store, order: WriteOrder, pointer: str
+) -> None:
+    before = await _dogs(store)
+    assert await refused(store, order) == ("conflict", pointer, "references")
+    assert await _dogs(store) == before
+
+
+async def test_orders_that_share_its_commit_are_done(store: Store) -> None:
+    orders = [
+        create({"id": 2, "master": 2}, resource="dogs"),
+        create({"id": 3, "master": 9}, resource="dogs"),
+        create({"id": 4, "master": 1}, resource="dogs"),
+    ]
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
+    assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "conflict", "done"]
+    assert await _dogs(store) == [1, 2, 4]
+
+
+async def test_rows_of_one_order_may_refer_to_those_after_them(store: Store) -> None:
+    await store.write(create({"id": 2, "parent": 3}, {"id": 3, "parent": 2}, resource="dogs", array=True))
+    await store.write(_order("delete", "dogs", 2, 3, array=True))
+    assert await _dogs(store) == [1]
+
+
+async def _dogs(store: Store) -> list[int]:
+    return [row["id"] for row in (await store.read(ReadQuery(resource="dogs"))).rows]

@@ -59,6 +59,15 @@ def test_a_change_outside_the_filter_is_not_told(old: Any, new: Any) -> None:
     assert subscribed(Subscriptions(), {"status": "active"}).update(change(old, new), "e") is None
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(True, 1), (0, False), ([True], [1]), ({"on": [0]}, {"on": [False]}), (0.0, -0.0)], ids=str
+)
+def test_what_python_takes_for_equal_is_told_where_json_has_another_word_for_it(old: Any, new: Any) -> None:
+    update = subscribed(Subscriptions(), None).update(change({"id": 1, "any": old}, {"id": 1, "any": new}), "e")
+    assert update is not None
+    assert repr(update.data) == repr({"id": 1, "any": new})
+
+
 def test_a_reset_is_no_update() -> None:
     assert subscribed(Subscriptions(), None).update(change(ACTIVE, None, "reset"), "e") is None
 

@@ -13,6 +13,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from tidegate.core.filters import EVERYTHING, And, Filter, Term, both, identity
 from tidegate.core.ports import Change, Row
 from tidegate.core.predicate import predicate, token
@@ -90,7 +92,7 @@ class Group:
             if not was:
                 return "create", new
             assert change.old is not None
-            return None if new == self.image(change.old) else ("update", new)
+            return None if _same(new, self.image(change.old)) else ("update", new)
         return ("delete", change.key) if was else None
 
     def update(self, change: Change, epoch: str) -> Update | None:
@@ -201,6 +203,11 @@ class Subscriptions:
             del shelves[value][group]
             if not shelves[value]:
                 del shelves[value]
+
+
+def _same(one: Row, other: Row) -> bool:
+    """Whether the two are sent alike. (Python's own comparison takes `true` for 1.)"""
+    return one == other and msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
 def _fingerprint(rule: Filter) -> str:

@@ -367,6 +367,15 @@ def test_all_that_is_wrong_with_a_payload_is_told(contract: Contract) -> None:
     }
 
 
+@pytest.mark.parametrize("time", ["2026-06-30T23:59:60.000000Z", "0000-12-31T00:00:00.000000Z"])
+def test_a_time_that_only_looks_canonical_is_refused(contract: Contract, time: str) -> None:
+    row = {"user_id": 1, "title": "a", "due_at": time}
+    with pytest.raises(Refused) as caught:
+        decoded(contract, {"type": "create", "resource": "tasks", "data": row})
+    assert (caught.value.code, caught.value.pointer) == ("invalid_data", "/data/due_at")
+    assert caught.value.keyword == "format"
+
+
 def test_values_become_canonical(contract: Contract) -> None:
     created = decoded(
         contract,

@@ -120,6 +120,8 @@ def test_values_are_spelled_canonically_wherever_they_stand() -> None:
     [
         ({"due_at": "2026-06-30T23:59:60Z"}, "/filters/due_at"),
         ({"due_at": {"lt": "2026-06-30T23:59:60Z"}}, "/filters/due_at/lt"),
+        ({"due_at": {"lt": "2026-06-30T23:59:60.000000Z"}}, "/filters/due_at/lt"),
+        ({"due_at": {"gt": "0000-01-01T00:00:00.000000Z"}}, "/filters/due_at/gt"),
         ({"or": [{}, {"due_at": {"nin": ["2026-06-30T00:00:00Z", "0001-01-01T00:00:00+23:00"]}}]},
          "/filters/or/1/due_at/nin/1"),
     ],

@@ -100,6 +100,8 @@ def test_legal(filters: dict[str, Any]) -> None:
         {"state": None},
         {"class": 4},
         {"class": {"gte": "1"}},
+        {"class": {"gte": 1e300}},
+        {"class": {"between": [-(2**53), 2]}},
         {"left_at": {"null": None}},
         {"left_at": {"contains": "2026"}},
         {"crew": "Ada"},

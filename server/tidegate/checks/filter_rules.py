@@ -109,8 +109,10 @@ def _equal(prop: Property) -> Schema:
 
 def _bound(prop: Property) -> Schema | None:
     """What the property can be before or after; None where there is no order."""
-    if prop.type in {"integer", "number"}:
-        return {"type": prop.type} if prop.enum is not None else _value(prop)
+    if prop.type == "integer":
+        return {"type": "integer", "minimum": -SAFE, "maximum": SAFE}
+    if prop.type == "number":
+        return {"type": "number"}
     if prop.type != "string" or prop.enum is not None or prop.format in {"time", "duration"}:
         return None
     return _value(prop) if prop.format in {"date", "date-time", "uuid"} else {"type": "string"}

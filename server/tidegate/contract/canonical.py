@@ -16,7 +16,8 @@ from tidegate.schema.resource import Property
 from tidegate.schema.walk import escape
 
 Change = Callable[[Any], Any]
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
+# Not those that have the looks alone: of the year 0, or of a leap second.
+_CANONICAL = re.compile(r"(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{6}Z").fullmatch
 
 
 class NotCanonical(ValueError):

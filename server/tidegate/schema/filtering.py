@@ -130,7 +130,7 @@ def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> Json
     if name in TEXT or (name in ORDER and value.get("type") == "string" and prop.format not in _ORDERED_FORMATS):
         value = {"type": "string"}  # not a whole value: every address that has "@example" in it, or from "b" on
     elif name in ORDER and "enum" in value:
-        value = {"type": prop.type}
+        value = bounded({"type": "integer"}) if prop.type == "integer" else {"type": prop.type}
     value = _or_claim(value, claims)
     if name in {"between", "nbetween"}:
         return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}

@@ -62,6 +62,8 @@ EQUALITY = [
     *_asked("any", "eq", 1, [1, 1.0], [True, "1", [1], {"a": 1}]),
     *_asked("any", "eq", True, [True], [1, 1.0, "true", [True]]),
     *_asked("any", "eq", "true", ["true"], [True, "True"]),
+    *_asked("any", "eq", 1e23, [1e23, 10**23], [10**22, "1e+23", True]),
+    *_asked("any", "ne", 1.2345678901234566e17, [1, 1e17], [1.2345678901234566e17, 123456789012345660]),
     *_asked("any", "ne", 1, [True, "1", 2, [1], {}, ""], [1, 1.0]),
     *_asked("any", "ne", False, [0, "", [], True], [False]),
     *_asked(
@@ -76,10 +78,12 @@ LISTS = [
     *_both("num", "in", [1, 0.5], [1.0, 0.5], [0.25]),
     *_both("bool", "in", [True], [True], [False]),
     *_both("bool", "in", [True, False], [True, False], []),
+    *_both("any", "in", [1e23, 1.5e18], [1e23, 15 * 10**17], [1.0, "1e+23", 1e24]),
     *_both("any", "in", [1, "a"], [1, 1.0, "a"], [True, "1", [1], ["a"], {"a": 1}]),
     *_both("list", "ina", ["a"], [["a"], ["b", "a"]], [[], ["A"], ["ab"], [["a"]], [None], {"a": "a"}]),
     *_both("list", "ina", ["a", "b"], [["b", "a"], ["a", "c", "b"]], [["a"], ["b"], [], ["a,b"], ["a", "a"]]),
     *_both("list", "ina", [1], [[1], [1.0], [2, 1]], [["1"], [True], [[1]], [11], [None]]),
+    *_both("list", "ina", [1e23], [[1, 1e23], [10**23]], [[1], [10**22], ["1e+23"]]),
     *_both("list", "ina", [True], [[True]], [[1], ["true"], [False]]),
     *_both("list", "ina", ["%"], [["%"]], [["a"], []]),
 ]  # fmt: skip

@@ -105,6 +105,14 @@ def test_tokens_tell_true_from_one() -> None:
     assert token(1) == token(1.0)
 
 
+def test_tokens_of_large_integers_are_those_of_the_nearest_float() -> None:
+    assert token(10**23) == token(1e23) != token(1e22)
+    assert token(123456789012345660) == token(1.2345678901234566e17)
+    assert token(2**53 - 1) != token(2**53 - 2)
+    assert token(-(10**23)) == token(-1e23)
+    assert token(10**400) != token(1.7976931348623157e308)
+
+
 def nested(depth: int) -> dict[str, Any]:
     filters: dict[str, Any] = {"a": 1}
     for level in range(depth):

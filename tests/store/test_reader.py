@@ -143,13 +143,14 @@ def test_pages_come_in_the_order_that_was_asked_for(reader: Reader, foreign: For
 
 
 def test_rows_are_found_by_their_keys(reader: Reader, foreign: Foreign) -> None:
-    rows = [(f"{number:03}", f"{number}", number) for number in range(450)]  # more than go into one statement
+    rows = [(f"{number:03}", f"{number}", number) for number in range(450)]
     foreign.connection.execute("BEGIN")
     foreign.connection.executemany("INSERT INTO boats (code, harbour, sign) VALUES (?, ?, ?)", rows)
     foreign.connection.execute("COMMIT")
     keys = tuple({"code": f"{number:03}"} for number in range(0, 900, 2))
     assert codes(reader, keys=keys) == [f"{number:03}" for number in range(0, 450, 2)]
     assert codes(reader, keys=({"code": "001"}, {"code": "001"})) == ["001"]
+    assert codes(reader, keys=({"code": "449"}, *keys, {"code": "449"}))[-2:] == ["448", "449"]
     assert codes(reader, keys=({"code": "001"}, {"code": "002"}), where=compile_filters({"sign": 2})) == ["002"]
     assert codes(reader, keys=()) == []
 

@@ -31,7 +31,8 @@ CONDITIONS = 100
 VALUES = 1000
 """Values in one filter, the items of lists counted one by one."""
 
-_SAFE_INTEGER = 2**53 - 1
+SAFE_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact (RFC 8259, section 6)."""
 _SAME = {"eqs": "eq", "nes": "ne"}
 _FOLDED = frozenset({"contains", "ncontains", "startswith", "nstartswith", "endswith", "nendswith"})
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
@@ -165,7 +166,7 @@ def _ordered(parts: Iterable[Filter]) -> tuple[Filter, ...]:
 
 def _plain(value: Any) -> Any:
     """1.0 is 1, and -0.0 is 0: one number, one spelling."""
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _SAFE_INTEGER else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= SAFE_INTEGER else value
 
 
 class _Size:

@@ -8,10 +8,11 @@ code point; only ASCII letters lose their case.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any, assert_never
 
-from tidegate.core.filters import And, Filter, Or, Term, fold
+from tidegate.core.filters import SAFE_INTEGER, And, Filter, Or, Term, fold
 
 Row = dict[str, Any]
 Test = Callable[[Any], bool]
@@ -36,7 +37,13 @@ def predicate(condition: Filter) -> Callable[[Row], bool]:
 
 
 def token(value: Any) -> tuple[bool, Any]:
-    """A stand-in for a scalar, equal exactly where the protocol calls two values equal, and hashable."""
+    """A stand-in for a scalar, equal exactly where the protocol calls two values equal, and hashable.
+
+    Integers that not every JSON reader keeps are equal to the float nearest to them: PostgreSQL writes all digits of
+    1e23.
+    """
+    if isinstance(value, int) and SAFE_INTEGER < abs(value) <= sys.float_info.max:
+        value = float(value)
     return isinstance(value, bool), value
 
 
@@ -80,7 +87,8 @@ def _test(term: Term) -> Test:
 def _equal(wanted: Any) -> Test:
     if isinstance(wanted, str):
         return lambda value: bool(value == wanted)
-    return lambda value: token(value) == token(wanted)
+    wanted_token = token(wanted)
+    return lambda value: token(value) == wanted_token
 
 
 def _one_of(wanted: tuple[Any, ...]) -> Test:

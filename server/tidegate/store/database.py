@@ -41,9 +41,16 @@ def connect(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         for name, value in PRAGMAS.items():
             connection.pragma(name, value)
+        check_encoding(connection)
     except apsw.Error as error:
         raise StoreError(f"database {path}: {error}") from None
     return connection
+
+
+def check_encoding(connection: apsw.Connection) -> None:
+    """Raises StoreError for text that is kept as UTF-16: conditions and the change log compare the bytes of UTF-8."""
+    if (encoding := connection.pragma("encoding")) != "UTF-8":
+        raise StoreError(f"the encoding of the database {connection.filename} is {encoding}; Tidegate needs UTF-8")
 
 
 class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
@@ -51,6 +58,7 @@ class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
 
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         super()._add_conn_hooks(conn)
+        check_encoding(conn)
         conn.convert_binding = lambda cursor, number, value: str(value)
 
 

@@ -165,11 +165,13 @@ def _referred_to(pointer: str) -> Refused:
 
 
 def _key_is(resource: Resource) -> str:
-    return " AND ".join(f"{quoted(name)} = ?" for name in resource.key)
+    """Asked by the collation of the columns, which their index has, and then exactly."""
+    return " AND ".join(f"{quoted(name)} = ? AND {quoted(name)} COLLATE BINARY = ?" for name in resource.key)
 
 
 def _key_values(resource: Resource, key: Key) -> list[Any]:
-    return [to_column(resource.properties[name], key[name]) for name in resource.key]
+    """What `_key_is` binds."""
+    return [to_column(resource.properties[name], key[name]) for name in resource.key for _ in range(2)]
 
 
 def _escaped(name: str) -> str:

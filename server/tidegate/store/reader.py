@@ -6,6 +6,7 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -19,14 +20,11 @@ from tidegate.contract import Resource
 from tidegate.core.filters import EVERYTHING, Filter
 from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.changelog import LOG, META, image
-from tidegate.store.conditions import condition
+from tidegate.store.conditions import Condition, condition, joined
 from tidegate.store.database import connect, quoted
 from tidegate.store.rows import RowReader, to_column
 from tidegate.store.snapshots import Spool
 from tidegate.store.sqlite_conditions import ALIAS, SQLITE
-
-KEYS_AT_A_TIME = 200
-"""Rows named in one statement, far below SQLite's limit of bound values."""
 
 
 class Reader:
@@ -116,16 +114,12 @@ class Reader:
 
     def _rows(self, connection: apsw.Connection, query: ReadQuery) -> list[dict[str, Any]]:
         resource, reader = self._resources[query.resource], self._readers[query.resource]
-        keys = query.keys
-        parts = [None] if keys is None else [keys[i : i + KEYS_AT_A_TIME] for i in range(0, len(keys), KEYS_AT_A_TIME)]
-        rows: list[dict[str, Any]] = []
-        for part in parts:
-            where, values = _where(resource, query.where, part)
-            rest = where + _order(resource, query.sort)
-            if query.limit is not None or query.offset:
-                rest += " LIMIT ? OFFSET ?"
-                values += [-1 if query.limit is None else query.limit, query.offset]
-            rows += select(connection, resource, reader, rest, values)
+        where, values = _where(resource, query.where, query.keys)
+        rest = where + _order(resource, query.sort)
+        if query.limit is not None or query.offset:
+            rest += " LIMIT ? OFFSET ?"
+            values += [-1 if query.limit is None else query.limit, query.offset]
+        rows = select(connection, resource, reader, rest, values)
         if query.fields is not None:
             wanted = {*query.fields, *resource.key}
             rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
@@ -197,20 +191,25 @@ def one_value(connection: apsw.Connection, sql: str, *values: Any) -> Any:
 
 
 def _where(resource: Resource, filters: Filter, keys: Sequence[Key] | None) -> tuple[str, list[Any]]:
-    conditions: list[str] = []
-    values: list[Any] = []
-    if filters != EVERYTHING:
-        found = condition(SQLITE, resource, filters)
-        conditions.append(found.sql)
-        values += found.values
+    parts = [] if filters == EVERYTHING else [condition(SQLITE, resource, filters)]
     if keys is not None:
-        one = "(" + " AND ".join(f"{quoted(name)} = ?" for name in resource.key) + ")"
-        conditions.append("(" + (" OR ".join([one] * len(keys)) or "0") + ")")
-        values += [to_column(resource.properties[name], key[name]) for key in keys for name in resource.key]
-    return (" WHERE " + " AND ".join(conditions) if conditions else ""), values
+        parts.append(_key_is_one_of(resource, keys))
+    found = joined("AND", parts)
+    return (f" WHERE {found.sql}", found.values) if found is not None else ("", [])
+
+
+def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
+    """The rows with these keys: asked by the collation of the columns, which their index has, and then exactly."""
+    columns = [f"{ALIAS}.{quoted(name)}" for name in resource.key]
+    exact = [f"{column} COLLATE BINARY" for column in columns]
+    listed = f"(SELECT {', '.join(f'value ->> {number}' for number in range(len(columns)))} FROM json_each(?))"
+    values = [[to_column(resource.properties[name], key[name]) for name in resource.key] for key in keys]
+    return Condition(
+        f"(({', '.join(columns)}) IN {listed} AND ({', '.join(exact)}) IN {listed})", [json.dumps(values)] * 2
+    )
 
 
 def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
-    terms = [f"{quoted(name)} {'DESC' if order == 'desc' else 'ASC'}" for name, order in sort]
-    terms += [quoted(name) for name in resource.key if name not in {field for field, _ in sort}]
-    return " ORDER BY " + ", ".join(terms)
+    """By code point, whatever a foreign program's column is sorted by."""
+    terms = [*sort, *((name, "asc") for name in resource.key if name not in {field for field, _ in sort})]
+    return " ORDER BY " + ", ".join(f"{quoted(name)} COLLATE BINARY {order.upper()}" for name, order in terms)

@@ -38,12 +38,12 @@ class SqliteDialect:
             return joined("OR", (_json_is(kind, value, wanted) for wanted in values)) or Condition("(0)", [])
         marks = f"= {_MARK}" if len(values) == 1 else f"IN ({', '.join([_MARK] * len(values))})"
         bound = [int(value) if isinstance(value, bool) else value for value in values]
-        return Condition(f"({_is_like(column, values[0])} AND {column} {marks})", bound)
+        return Condition(f"({_is_like(column, values[0])} AND {_exact(column, values[0])} {marks})", bound)
 
     def ordered(self, prop: Property, sign: str, value: Any) -> Condition:
         column = _column(prop)
         finite = "" if isinstance(value, str) else f" AND {_finite(column)}"
-        return Condition(f"({_is_like(column, value)} AND {column} {sign} {_MARK}{finite})", [value])
+        return Condition(f"({_is_like(column, value)} AND {_exact(column, value)} {sign} {_MARK}{finite})", [value])
 
     def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
         column = _column(prop)
@@ -79,6 +79,11 @@ def _is_like(column: str, value: Any) -> str:
     return f"typeof({column}) = 'text'" if isinstance(value, str) else f"typeof({column}) IN ({_NUMBERS})"
 
 
+def _exact(column: str, value: Any) -> str:
+    """A foreign program's column may have a collation of its own, which takes `a` for `A`."""
+    return f"{column} COLLATE BINARY" if isinstance(value, str) else column
+
+
 def _finite(column: str) -> str:
     return f"{column} BETWEEN -{_LARGEST} AND {_LARGEST}"
 
@@ -111,8 +116,9 @@ def _json_is(kind: str, value: str, wanted: Any) -> Condition:
     """What is of this kind and has this value is `wanted`."""
     if isinstance(wanted, bool):
         return Condition(f"({kind} = '{'true' if wanted else 'false'}')", [])
-    kinds = "'text'" if isinstance(wanted, str) else _NUMBERS
-    return Condition(f"({kind} IN ({kinds}) AND {value} = {_MARK})", [wanted])
+    if isinstance(wanted, str):
+        return Condition(f"({kind} = 'text' AND {value} = {_MARK})", [wanted])
+    return Condition(f"({kind} IN ({_NUMBERS}) AND CAST({value} AS REAL) = {_MARK})", [wanted])
 
 
 def _in_array(column: str, wanted: Any) -> Condition:

@@ -121,7 +121,7 @@ async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float],
     left = set(clients)
     started = time.perf_counter()
     for client in clients:
-        client.heard = lambda frame, client=client: left.discard(client) if b'"done":true' in frame[-40:] else None
+        client.heard = lambda frame, client=client: left.discard(client) if b'"done":true' in frame[-160:] else None
         client.send({"type": "subscribe", "resource": "users", "snapshot": True, "ref": 1})
     pings: list[float] = []
     async with asyncio.timeout(PATIENCE_S):

@@ -36,6 +36,13 @@ class Wire:
                 if predicate(message):
                     return message
 
+    async def heard_of(self, kind: str) -> Message:
+        """The first message of the type `kind`, which came already or is still to come."""
+        for message in self.heard:
+            if message["type"] == kind:
+                return message
+        return await self.hear(kind)
+
     async def ask(self, message: Message) -> Message:
         """Send a request with a `ref`; returns its reply or its error."""
         ref = next(self._refs)

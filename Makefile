@@ -59,8 +59,8 @@ format: setup setup-node ## format everything
 bench: setup ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
 
-fuzz: setup ## hold the two readings of filters against each other on 20,000 pairs of a row and a filter
-	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/test_filters_property.py
+fuzz: setup ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
+	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/test_filters_property.py tests/store/postgres/test_postgres_filters.py
 
 contract: setup ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)

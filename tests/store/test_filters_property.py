@@ -1,7 +1,7 @@
 """Random rows and random filters: what the Python predicate takes is what SQL finds.
 
-`FILTER_PAIRS` says how many pairs of a row and a filter are tried; `make fuzz` tries many. Rows are written the way
-foreign programs write them: JSON in other words, text with NUL, infinity.
+`FILTER_PAIRS` says how many pairs of a row and a filter are tried, on each database; `make fuzz` tries more. Rows are
+written the way foreign programs write them: JSON in other words, text with NUL, infinity.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tidegate.core.filters import compile_filters
 from tidegate.core.predicate import predicate
 from tidegate.schema import filtering
 
-ROWS, FILTERS = 6, 5
-PAIRS = int(os.environ.get("FILTER_PAIRS", "900"))
+ROWS, FILTERS = 10, 10
+PAIRS = int(os.environ.get("FILTER_PAIRS", "5000"))
 LEGAL = Draft202012Validator({**filtering.filters_schema(RESOURCE), "$defs": filtering.definitions([RESOURCE])})
 
 

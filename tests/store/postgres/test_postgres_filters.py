@@ -21,8 +21,8 @@ from tidegate.store.conditions import condition
 from tidegate.store.postgres.conditions import POSTGRES
 from tidegate.store.postgres.connection import MARK
 
-ROWS, FILTERS = 6, 5
-PAIRS = int(os.environ.get("FILTER_PAIRS", "600"))
+ROWS, FILTERS = 10, 10
+PAIRS = int(os.environ.get("FILTER_PAIRS", "5000"))
 # Columns have types here, and text has no NUL: other rows cannot be.
 POSSIBLE = [case for case in CASES if "\\x00" not in str(case.row) and case.row.get("time") != ""]
 

@@ -86,7 +86,10 @@ def _integer(claim: Any) -> int:
 
 def _number(claim: Any) -> int | float:
     if isinstance(claim, str) and _NUMBER(claim):
-        return float(claim)
+        number = float(claim)
+        if repr(int(number) if number.is_integer() else number) != claim:
+            raise ValueError("not the number's own spelling")
+        return number
     if isinstance(claim, bool) or not isinstance(claim, int | float):
         raise ValueError("no number")
     if isinstance(claim, int) and abs(claim) > _SAFE_INTEGER:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulate.copies import Copy, Message
+from tests.simulate.copies import Asked, Copy, Message
 from tests.simulate.judge import Judge
 from tests.simulate.loop import SimulatedLoop
 from tests.simulate.store import EPOCH
@@ -60,8 +60,8 @@ class Client:
         self._refs = 0
         self._keys = 0
         self._outstanding: dict[int, Message] = {}
-        self._for: dict[int, Copy] = {}
-        """The copies that subscriptions were asked for, by `ref`."""
+        self._asked_for: dict[int, Asked] = {}
+        """The subscriptions that were asked for, by `ref`."""
         self._of: dict[str, Copy] = {}
 
     # -- what it does -----------------------------------------------------------------------------------------------
@@ -101,7 +101,9 @@ class Client:
         if self.wire is None:
             self._connect()
         elif self._welcome:
-            self._say(*self._resume(), self._asked("ping"))
+            ping = [] if self._outstanding else [self._asked("ping")]
+            self._say(*self._resume(), *ping)
+            self.wire.hurry()
 
     @property
     def settled(self) -> bool:
@@ -144,7 +146,7 @@ class Client:
     def _forget_line(self) -> None:
         self.wire, self._welcome = None, False
         self._outstanding.clear()
-        self._for.clear()
+        self._asked_for.clear()
         self._of.clear()
         for copy in self.copies.values():
             copy.cut(self.viewer)
@@ -178,7 +180,7 @@ class Client:
             asked["since"] = self._chance.choice([{"epoch": "e0", "seq": 1}, {"epoch": EPOCH, "seq": head + 100}])
         copy.asked, copy.denied = True, False
         message = self._asked("subscribe", **asked)
-        self._for[self._refs] = copy
+        self._asked_for[self._refs] = Asked(copy, asked.get("since"), None if copy.rows is None else dict(copy.rows))
         return message
 
     def _resume(self) -> list[Message]:
@@ -226,7 +228,7 @@ class Client:
         self.events.append((self._loop.time(), "hears", message))
         kind = message["type"]
         request = self._answered(message) if "ref" in message else None
-        copy = self._for.pop(message["ref"], None) if request is not None else None
+        asked = self._asked_for.pop(message["ref"], None) if request is not None else None
         match kind:
             case "update" | "snapshot":
                 self._rows(message)
@@ -234,9 +236,9 @@ class Client:
                 if "position" in message:
                     for each in self._of.values():
                         each.passed(message["position"]["seq"], self.viewer)
-            case "subscribed" if request is not None and copy is not None:
-                copy.subscribed(message, request, self.viewer)
-                self._of[message["subscription"]] = copy
+            case "subscribed" if asked is not None:
+                asked.copy.subscribed(message, asked, self.viewer)
+                self._of[message["subscription"]] = asked.copy
             case "unsubscribed":
                 self._unsubscribed(message)
             case "authenticated" if request is not None:
@@ -247,7 +249,7 @@ class Client:
                 self.viewer = Viewer(user) if self._token is None else TOKENS[self._token]
                 self._say(*self._resume())
             case "error":
-                self._refused(message, request, copy)
+                self._refused(message, request, None if asked is None else asked.copy)
 
     def _answered(self, message: Message) -> Message | None:
         request = self._outstanding.pop(message["ref"], None)
@@ -279,23 +281,29 @@ class Client:
         if "ref" not in message and copy.wish.resource != "books":
             self._wrong(f"ended by itself: {copy.wish}")
         copy.cut(self.viewer)
-        copy.asked = copy in self._for.values()
+        copy.asked = self._asks_for(copy)
         copy.denied = "ref" not in message
+
+    def _asks_for(self, copy: Copy) -> bool:
+        return any(asked.copy is copy for asked in self._asked_for.values())
 
     def _become(self, viewer: Viewer) -> None:
         if viewer != self.viewer:
             for copy in self.copies.values():
                 copy.disown(self.viewer)
+            for asked in self._asked_for.values():
+                asked.by_another = True
             self.viewer = viewer
 
     def _refused(self, message: Message, request: Message | None, copy: Copy | None) -> None:
         kind, code = request["type"] if request is not None else "", message["code"]
         if copy is not None:
-            copy.asked = copy.id is not None or copy in self._for.values()
+            copy.asked = copy.id is not None or self._asks_for(copy)
             if code in {"forbidden", "unauthenticated"} and copy.wish.resource == "books" and not self.viewer.clerk:
                 copy.denied = not copy.asked
                 return
-        if code == "unauthenticated" and kind in {"authenticate", ""} and self._token == "forged":
+        token = self._token if request is None else request.get("token")
+        if code == "unauthenticated" and token == "forged":
             return
         if code == "not_found" and kind in {"unsubscribe", "update", "delete"}:
             return

@@ -7,6 +7,7 @@ order, with the content that its viewer may see. So each message is judged when 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tests.simulate.judge import Judge, View
@@ -14,6 +15,17 @@ from tests.simulate.store import EPOCH
 from tests.simulate.wishes import Row, Viewer, Wish
 
 Message = dict[str, Any]
+
+
+@dataclass
+class Asked:
+    """A `subscribe` under way, and what the client had when it sent it."""
+
+    copy: Copy
+    since: Message | None
+    rows: dict[int, Row] | None
+    by_another: bool = False
+    """Meanwhile the client has become another user."""
 
 
 class Copy:
@@ -74,36 +86,34 @@ class Copy:
 
     # -- what is heard ----------------------------------------------------------------------------------------------
 
-    def subscribed(self, message: Message, request: Message, viewer: Viewer) -> None:
-        """The answer to `request`, or to an equal one."""
+    def subscribed(self, message: Message, asked: Asked, viewer: Viewer) -> None:
+        """The answer to a request, or to an equal one."""
         mode, position = message["mode"], message["position"]["seq"]
         if message["resource"] != self.wish.resource:
             self._wrong(f"{self.wish} is answered with {message['resource']}")
-        if not self._judge.scope_is_right(self.wish.resource, viewer, message.get("scope")):
-            self._wrong(f"the scope of {self.wish} is {message.get('scope')} for {viewer}")
-        if self.id is not None:
-            if message["subscription"] != self.id or mode != "live":
-                self._wrong(f"{self.wish} is {self.id} already, and now {message['subscription']} ({mode})")
+        if not asked.by_another:
+            self._scoped(message, viewer)
+        if self.id is not None and message["subscription"] != self.id:
+            self._wrong(f"{self.wish} is {self.id} already, and now {message['subscription']}")
+        if self.id is not None and mode == "live":
             self.passed(position, viewer)
+        if self.id is not None:
             return
         self.id = message["subscription"]
         view = self._judge.view(self.wish, viewer)
-        since = request.get("since")
         match mode:
             case "snapshot":
                 self._loading, self._promised, self.position = True, position, None
             case "recovered":
-                if since is None or message["position"] != since:
-                    self._wrong(f"{self.wish} is recovered from {message['position']}, asked for {since}")
-                self._compare(view, position)
-                self.position = position
+                if asked.since != message["position"]:
+                    self._wrong(f"{self.wish} is recovered from {message['position']}, asked for {asked.since}")
+                self.position, self.rows = position, asked.rows
+                if not asked.by_another:  # else the end of the subscription, or a snapshot, is what follows
+                    self._compare(view, position)
             case "live":
-                if self.wanted and self.rows is None:
-                    self._wrong(f"{self.wish} is live at {position} without the rows that were asked for")
-                if self.position is None:
-                    self.position, self.rows = position, None
-                else:
-                    self._pass(view, position)
+                if self.wanted or asked.since is not None:
+                    self._wrong(f"{self.wish} is live at {position} without what was asked for")
+                self.position, self.rows = position, None
         self.scope = message.get("scope")
 
     def page(self, message: Message, viewer: Viewer) -> None:
@@ -116,8 +126,7 @@ class Copy:
                 self._wrong(f"a snapshot of {self.wish} that nobody asked for, and no reset explains")
             self._loading, self._pages, self.position, self.stale = True, {}, None, False
             self.scope = message.get("scope")
-            if not self._judge.scope_is_right(self.wish.resource, viewer, self.scope):
-                self._wrong(f"the scope of the rows of {self.wish} is {self.scope} for {viewer}")
+            self._scoped(message, viewer)
         if self._pages is None or self.stale:
             self._wrong(f"a page of {self.wish} without the first one")
             return
@@ -176,6 +185,10 @@ class Copy:
             self._compare(self._judge.view(self.wish, viewer), head)
 
     # -- within -----------------------------------------------------------------------------------------------------
+
+    def _scoped(self, message: Message, viewer: Viewer) -> None:
+        if not self._judge.scope_is_right(self.wish.resource, viewer, message.get("scope")):
+            self._wrong(f"the scope of {self.wish} is {message.get('scope')} for {viewer}")
 
     def _pass(self, view: View, position: int) -> None:
         if self.position is None:

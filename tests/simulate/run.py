@@ -18,6 +18,9 @@ def simulate(seconds: float, seed: int, until_violation: bool = False) -> tuple[
     end, count, steps, changes = time.monotonic() + seconds, 0, 0, 0
     wrong: list[Outcome] = []
     enabled = gc.isenabled()
+    play(seed)  # what is made once
+    gc.collect()
+    gc.freeze()  # it need not be walked again and again
     gc.disable()
     try:
         while time.monotonic() < end:
@@ -32,6 +35,7 @@ def simulate(seconds: float, seed: int, until_violation: bool = False) -> tuple[
             if count % 100 == 0:
                 gc.collect()
     finally:
+        gc.unfreeze()
         if enabled:
             gc.enable()
     return count, wrong, steps, changes

@@ -46,9 +46,7 @@ from tidegate.store import snapshots
 from tidegate_protocol import Limits, Principal
 
 SCHEMA = Path(__file__).parent / "schema"
-LIMITS = Limits(
-    max_message=65536, max_rooms=10, max_subscriptions=100, max_page=100, max_history=100, max_ids=100
-)
+LIMITS = Limits(max_message=65536, max_rooms=10, max_subscriptions=100, max_page=100, max_history=100, max_ids=100)
 PATIENCE = 100
 """Looks, a little while apart, at whether everybody has settled."""
 
@@ -102,7 +100,8 @@ class History:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.chance = chance = random.Random(seed)
-        self.loop = SimulatedLoop(chance, cost=chance.choice((0.0, 1e-5, 1e-4, 5e-4)))
+        cost = chance.choice((0.0, 1e-5, 1e-4, 5e-4))
+        self.loop = SimulatedLoop(chance, cost)  # type: ignore[abstract]  # what it leaves out is not called
         self.database = Database()
         self.judge = Judge(self.database)
         for _ in range(chance.randrange(12)):
@@ -143,11 +142,11 @@ class History:
                 chance.sample(paces, 2),
                 wishes,
                 self._busy * chance.choice((0.5, 1.0, 2.0)),
-                actions=chance.choice((5, 10, 15)),
+                actions=chance.choice((4, 7, 12)),
             )
-            for number in range(chance.choice((1, 2, 3, 4)))
+            for number in range(chance.choice((1, 2, 2, 3)))
         ]
-        self._to_write = chance.choice((5, 15, 30))
+        self._to_write = chance.choice((4, 8, 16))
         self._connections = 0
 
     def _build(self) -> None:
@@ -206,11 +205,11 @@ class History:
         async with asyncio.TaskGroup() as tasks:
             broker = MemoryBroker(self.gateway.encoded, self.gateway.deliver, lambda: "r1")
             self.gateway.start(tasks, broker)
-            self.wheel.every(self.chance.choice((0.01, 0.05)), self._tick)
+            self.wheel.every(self.chance.choice((0.02, 0.05)), self._tick)
             for client in self.clients:
                 client.begin()
             self.loop.in_thread(self.loop.time(), self._write)
-            while self._to_write > 0 or any(client.left > 0 for client in self.clients):
+            while self._to_write > 0 or any(client.left > 0 for client in self.clients):  # noqa: ASYNC110  # time is free
                 await asyncio.sleep(self._busy)
             await self._settle()
             for client in self.clients:
@@ -238,7 +237,7 @@ class History:
             database.stranger()
         elif dice < 0.12:
             database.prune(database.head - int(10 * chance.random()))
-        for _ in range(chance.choice((1, 1, 1, 2, 3, 12))):
+        for _ in range(chance.choice((1, 1, 1, 2, 8))):
             change_something(database, chance)
         self.store.committed()
         self.loop.in_thread(self.loop.time() + self._busy * chance.expovariate(1.0), self._write)

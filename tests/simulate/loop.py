@@ -1,9 +1,9 @@
-"""An event loop without a clock, threads or sockets of its own: the same seed runs the same callbacks in the same order.
+"""An event loop without a clock, threads or sockets of its own: a seed runs the same callbacks in the same order again.
 
 What asyncio promises is kept: callbacks run in the order of `call_soon`, those that come while a turn runs wait for the
-next one, and what one thread hands over stays in order. The product relies on that, and may: a flush runs before whoever
+next one, and what one thread hands over stays in order. The product relies on that, and may: a flush runs before who
 slept one turn after the push; who waited first goes on first. What asyncio does not promise is left to chance: threads
-hand over between any two callbacks, sockets that are ready together are told in any order, and how long anything takes.
+hand over between any two callbacks, sockets that are ready together are told in any order, and how long all that takes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+NEVER = float("inf")
 Done = Callable[..., object]
 
 
@@ -54,7 +55,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._now = 0.0
         self._count = 0
         self._ready: deque[_Call] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, Any]] = []
         self._threads: list[tuple[float, int, Done, tuple[Any, ...]]] = []
         self._sockets: list[tuple[float, int, Done, tuple[Any, ...]]] = []
         self._context = contextvars.copy_context()
@@ -90,49 +91,57 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(None)
 
     def _turn(self) -> None:
-        ready = self._ready
+        ready, threads, cost = self._ready, self._threads, self._cost
         if not ready:
             self._wait()
         self._poll()
-        threads, cost = self._threads, self._cost
         for _ in range(len(ready)):
-            while threads and threads[0][0] <= self._now:
+            if threads and threads[0][0] <= self._now:
                 self._step_of_a_thread()
             self._now += cost
             call = ready.popleft()
             if not call._cancelled:
                 self.callbacks += 1
                 call._context.run(call._callback, *call._args)
-        while threads and threads[0][0] <= self._now:
-            self._step_of_a_thread()
 
     def _wait(self) -> None:
-        """Nothing is to be done: time passes."""
-        due = [queue[0][0] for queue in (self._timers, self._threads, self._sockets) if queue]
-        if not due:
-            raise NeverEnds("somebody waits for what cannot happen any more")
-        self._now = max(self._now, min(due))
-        while self._threads and self._threads[0][0] <= self._now:
-            self._step_of_a_thread()
+        """Nothing is to be done: time passes, and threads go on, until there is something."""
+        ready, threads, timers, sockets = self._ready, self._threads, self._timers, self._sockets
+        while not ready:
+            due = timers[0][0] if timers else NEVER
+            if sockets and sockets[0][0] < due:
+                due = sockets[0][0]
+            if threads and threads[0][0] < due:
+                self._now = max(self._now, threads[0][0])
+                self._step_of_a_thread()
+                continue
+            if due == NEVER:
+                raise NeverEnds("somebody waits for what cannot happen any more")
+            self._now = max(self._now, due)
+            return
 
     def _poll(self) -> None:
         """Sockets in any order, then timers."""
-        now, ready = self._now, self._ready
-        sockets, timers = self._sockets, self._timers
+        now, ready, sockets, timers = self._now, self._ready, self._sockets, self._timers
         if sockets and sockets[0][0] <= now:
-            found = []
+            first = len(ready)
             while sockets and sockets[0][0] <= now:
                 _, _, step, args = heappop(sockets)
-                found.append(_Call(step, args, self._context, self))
-            if len(found) > 1:
-                self._chance.shuffle(found)
-            self._stepped(len(found))
-            ready.extend(found)
+                ready.append(_Call(step, args, self._context, self))
+            found = len(ready) - first
+            self._stepped(found)
+            if found > 1:
+                self._shuffle_last(found)
         while timers and timers[0][0] <= now:
             _, _, handle = heappop(timers)
             if not handle._cancelled:
                 self._stepped(1)
                 ready.append(_Call(handle._callback, handle._args, handle._context, self))
+
+    def _shuffle_last(self, count: int) -> None:
+        calls = [self._ready.pop() for _ in range(count)]
+        self._chance.shuffle(calls)
+        self._ready.extend(calls)
 
     def _step_of_a_thread(self) -> None:
         _, _, step, args = heappop(self._threads)

@@ -94,7 +94,7 @@ class SimulatedStore:
     def __init__(self, loop: SimulatedLoop, database: Database, chance: random.Random, tempo: Tempo) -> None:
         self.database = database
         self.tempo = tempo
-        self.spools: list[SimulatedSpool] = []
+        self.spools: list[Spool] = []
         """Those that somebody may still be sent."""
         self.feed = SimulatedFeed(loop, self, chance)
         self._loop = loop

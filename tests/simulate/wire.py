@@ -1,4 +1,4 @@
-"""A line between a client and the gateway: the real `Connection` on one side, bytes that travel in virtual time between.
+"""A line between a client and the gateway: the real `Connection` on one side, bytes that travel in virtual time.
 
 The transport behaves as asyncio's: it tells the protocol to pause above its high mark and to resume below a quarter of
 it. What the client has not been handed when it is cut off is lost; what it sent may be. The handshake is left out.

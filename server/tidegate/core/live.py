@@ -25,6 +25,7 @@ from tidegate.core.subscriptions import Group, Subscriptions
 from tidegate_protocol import (
     CreateRequest,
     DeleteRequest,
+    FeedPosition,
     GetRequest,
     ListRequest,
     Subscribed,
@@ -174,7 +175,9 @@ class Live:
         return effects
 
     def _end_answered(self, watching: Watching) -> list[Effect]:
-        """End a subscription that may still be replaying: whoever waits for its answer is told that it was accepted."""
+        """End a subscription that may still be replaying: whoever waits for its answer is told that it was accepted,
+        and of no position up to which nothing was sent.
+        """
         self.end(watching)
         refs, watching.refs = watching.refs, []
         return [effect for ref in refs for effect in self._accepted(watching, ref)]
@@ -197,7 +200,10 @@ class Live:
     def dispatch(self, changes: Sequence[Change], head: int) -> Iterable[Effect]:
         """The pushes that `changes` cause among the live subscriptions; then everything up to `head` is dispatched."""
         effects: list[Effect] = []
+        resets = {change.resource: change.seq for change in changes if change.action == "reset"}
         for change in changes:
+            if resets and change.seq < resets.get(change.resource, 0):
+                continue  # whoever would hear of it starts anew before it could be sent
             if change.action == "reset":
                 effects += self._all_anew(change.resource)
                 continue
@@ -277,16 +283,23 @@ class Live:
     def _accepted(self, existing: Watching, ref: Ref) -> list[Effect]:
         if ref is None:
             return []
+        mode, position = self._begun(existing)
         subscribed = Subscribed(
-            subscription=existing.group.id,
-            resource=existing.group.resource,
-            position=self.dispatched.position,
-            mode="live",
-            ref=ref,
+            subscription=existing.group.id, resource=existing.group.resource, position=position, mode=mode, ref=ref
         )
         if existing.group.scope is not None:
             subscribed.scope = existing.group.scope
         return [Reply(existing.session, subscribed)]
+
+    def _begun(self, watching: Watching) -> tuple[Literal["live", "recovered", "snapshot"], FeedPosition]:
+        """How a subscription begins, or would have begun: nobody who did not get them yet is told that no rows or
+        changes of the past follow.
+        """
+        if watching.live or (watching.since is None and not watching.snapshot):
+            return "live", self.dispatched.position
+        if watching.since is not None and self.dispatched.recoverable(watching.since):
+            return "recovered", watching.since
+        return "snapshot", self.dispatched.position
 
     def _find(self, session: Session, request: UnsubscribeRequest) -> Watching:
         if request.subscription is not UNSET:

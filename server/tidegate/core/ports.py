@@ -146,7 +146,8 @@ class Store(Protocol):
         """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
-        """Changes with after < seq <= upto, at most `limit`, in order. Raises LogPruned."""
+        """Changes with after < seq <= upto, the first `limit` of them, in order; those of resources that the schema
+        does not have are counted and left out. Raises LogPruned."""
 
     def listen(
         self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None] = lambda head: None

@@ -73,6 +73,7 @@ class Replayer:
                 return False
             self._live.go_live(watching)
             self._answer(watching, "live", dispatched.position)
+            self._answer_later_ones(watching)
             return True
         missed = self._missed(watching, since.seq) if dispatched.recoverable(since) else None
         if missed is None or len(missed.frames) > CHUNK_BYTES:
@@ -84,6 +85,7 @@ class Replayer:
         elif missed.frames:
             self._push(watching.session, missed.frames)
         self._live.go_live(watching)
+        self._answer_later_ones(watching)
         return True
 
     def _missed(self, watching: Watching, seq: int) -> Missed | None:
@@ -223,13 +225,13 @@ class Replayer:
                 continue
             changes, upto = dispatched.since(at), dispatched.seq
             if changes is None:
+                # As many as there can be: fewer may come, for those of strange resources are left out.
+                upto = min(upto, at + BATCH)
                 try:
                     changes = list(await self._store.changes(at, upto, BATCH))
                 except LogPruned:
                     return False
-                at = changes[-1].seq if len(changes) == BATCH else upto
-            else:
-                at = upto
+            at = upto
             if watching.ended:
                 break
             if _reset(watching, changes):

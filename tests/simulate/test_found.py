@@ -1,0 +1,114 @@
+"""What simulated histories found in the product, each told once more by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.net.inside import running
+from tests.support.wire import wire
+from tidegate.core import effects as fx
+from tidegate.core.access import RowAccess
+from tidegate.core.live import ResourceRules
+from tidegate.core.ports import Change
+from tidegate.core.position import Dispatched
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.session import Session
+from tidegate.net import replay
+from tidegate.store import database
+from tidegate_protocol import FeedPosition, Principal, Subscribed, SubscribeRequest, UnsubscribeRequest
+
+USERS = {"type": "subscribe", "resource": "users"}
+RULES = {"users": ResourceRules("users", ("id",), RowAccess("users", {"read": "anyone"}))}
+
+
+def protocol() -> Protocol:
+    return Protocol(RULES, lambda name: None, Dispatched("e", 10), SessionLimits())
+
+
+def session(name: str) -> Session:
+    return Session(name, object(), Principal(id=name, name=name, roles=[], anonymous=False))
+
+
+def change(seq: int, action: str = "update", actor: str | None = None) -> Change:
+    return Change(
+        seq=seq,
+        time=0,
+        resource="users",
+        key={"id": 1},
+        action=action,  # type: ignore[arg-type]  # a word of the log
+        old={"id": 1, "name": "Ada"} if action == "update" else None,
+        new={"id": 1, "name": f"Ada {seq}"} if action == "update" else None,
+        origin=None if actor is None else "a key",
+        actor=actor,
+    )
+
+
+async def test_equal_requests_that_wait_for_the_feed_are_all_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as inside, wire(inside.url) as client:
+        await client.ask({"type": "ping"})
+        inside.store.rest()
+        await client.say(USERS | {"ref": "one"})
+        answers = [(await client.ask(USERS))["mode"]]
+        answers += [message["mode"] for message in client.heard if message.get("ref") == "one"]
+        assert answers == ["live", "live"]
+
+
+async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are left out of what is read from the log: a part with fewer changes than were asked for is not the end."""
+    monkeypatch.setattr(replay, "BATCH", 4)
+    async with running(tmp_path) as inside, wire(inside.url) as client:
+        inside.gateway._protocol.live.dispatched.keep = 0
+        since = (await client.ask({"type": "ping"}))["position"]
+        program = database.connect(tmp_path / "tidegate.db")
+        for number in range(12):
+            program.execute(
+                "INSERT INTO users (name, email, status, created_at) VALUES (?, ?, 'active', '2026-01-01')",
+                (f"n{number}", f"n{number}@example.com"),
+            )
+        program.execute("UPDATE tidegate_log SET resource = 'forgotten' WHERE seq % 4 = 2")
+        program.close()
+        assert (await client.ask(USERS | {"since": since}))["mode"] == "recovered"
+        names = [(await client.hear("update"))["data"]["name"] for _ in range(9)]
+        assert names == [f"n{number}" for number in range(12) if number % 4 != 1]
+
+
+@pytest.mark.parametrize("asked", ["rows", "what it missed", "nothing"])
+def test_who_unsubscribes_before_it_is_brought_up_is_told_no_position_that_it_has_not(asked: str) -> None:
+    since, snapshot = FeedPosition(epoch="e", seq=4), asked == "rows"
+    request = SubscribeRequest(resource="users", snapshot=snapshot, ref=1)
+    if asked == "what it missed":
+        request.since = since
+    rows, client = protocol(), session("ada")
+    rows.receive(client, request, 0.0)
+    (first, _) = rows.receive(client, UnsubscribeRequest(resource="users", ref=2), 0.0)
+    assert isinstance(first, fx.Reply)
+    assert isinstance(first.message, Subscribed)
+    told = first.message.mode, first.message.position.seq
+    assert told == {"rows": ("snapshot", 10), "what it missed": ("recovered", 4), "nothing": ("live", 10)}[asked]
+
+
+def test_of_a_position_of_another_log_nothing_is_promised() -> None:
+    rows, client = protocol(), session("ada")
+    since = FeedPosition(epoch="another", seq=4)
+    rows.receive(client, SubscribeRequest(resource="users", since=since, ref=1), 0.0)
+    (first, _) = rows.receive(client, UnsubscribeRequest(resource="users", ref=2), 0.0)
+    assert isinstance(first, fx.Reply)
+    assert isinstance(first.message, Subscribed)
+    assert first.message.mode == "snapshot"
+
+
+def test_before_a_reset_nobody_hears_of_some_changes_and_not_of_others() -> None:
+    """A batch in which a table was emptied: its subscribers start anew, and some lines had been noted already."""
+    rows, own, other = protocol(), session("ada"), session("bob")
+    for client in (own, other):
+        (watch,) = rows.receive(client, SubscribeRequest(resource="users", ref=1), 0.0)
+        assert isinstance(watch, fx.Watch)
+        rows.live.go_live(watch.watching)
+    effects = rows.live.dispatch([change(11), change(12, actor="ada"), change(13, "reset"), change(14)], 14)
+    sent = [line for effect in effects if isinstance(effect, fx.Push) for line in effect.lines]
+    assert sent == []
+    assert [type(effect) for effect in effects] == [fx.Watch, fx.Watch]

@@ -141,11 +141,9 @@ class Copy:
 
     def _subscribed(self, message: Row) -> None:
         self.subscription = message["subscription"]
-        if message["mode"] == "live" and self.user.refused(self._resource):
+        if self.user.refused(self._resource):  # it was accepted before the user came to be another
             self._ends = True
             return
-        if self.user.refused(self._resource):
-            self.note(f"{message}, which the user may not have")
         position, asked = message["position"], self._asked
         if message["mode"] == "recovered":
             self.recoveries += 1

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.store.application import SCHEMAS
+from tests.store.application import RESOURCES, SCHEMAS
 from tests.store.program import connect
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
+from tidegate.store.migrate import apply
 
 Schemas = dict[str, dict[str, Any]]
 
@@ -82,7 +83,9 @@ def surrounded(path: Path) -> str:
         "CREATE TRIGGER their_berths BEFORE DELETE ON berths BEGIN SELECT RAISE(ABORT, 'never'); END",
         "CREATE VIEW their_view AS SELECT name, state FROM people, berths",
     )
-    return f"sqlite:///{path}"
+    url = f"sqlite:///{path}"
+    apply(url, RESOURCES)  # the log is to know of their unique index
+    return url
 
 
 def contents(path: Path) -> list[tuple[Any, ...]]:

@@ -2,12 +2,14 @@
 
 The triggers use only what a stock SQLite >= 3.38 has, so that any program can write to the tables. REPLACE deletes rows
 without telling (unless `recursive_triggers` is on, which is per connection): BEFORE triggers set aside the rows that a
-write could displace, and the AFTER trigger logs those that are gone. What OR REPLACE displaces by a unique index that
-the schema does not name, or by random() in its VALUES (SQLite computes them twice), stays unseen.
+write could displace, and the AFTER trigger logs those that are gone. What OR REPLACE displaces by random() in its
+VALUES (SQLite computes them twice) stays unseen.
 Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from tidegate.contract import Resource
 from tidegate.store.database import literal, quoted
@@ -29,11 +31,15 @@ TABLES = {
 }
 """The tables of Tidegate's own, by name."""
 
+SERVED = "served"
+"""META's entry of a log that was served in its epoch: there is a note of it somewhere, and clients have positions."""
 NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 
-def triggers(resource: Resource) -> dict[str, str]:
-    """The triggers of one resource's table, by name."""
+def triggers(resource: Resource, displacing: Sequence[str] = ()) -> dict[str, str]:
+    """The triggers of one resource's table, by name. `displacing`: when NEW displaces a row `t` by more than what the
+    schema says to be unique.
+    """
     table, name, rowid = quoted(resource.table), literal(resource.name), _rowid(resource)
     prefix = f"tidegate_{resource.name}"
     columns = [prop.name for prop in resource.properties.values() if not prop.write_only]
@@ -58,11 +64,11 @@ def triggers(resource: Resource) -> dict[str, str]:
     return {
         f"{prefix}_before_insert": f"""CREATE TRIGGER {quoted(prefix + "_before_insert")} BEFORE INSERT ON {table} BEGIN
   DELETE FROM {ASIDE} WHERE resource = {name};
-  {_set_aside(resource, columns, "1")}
+  {_set_aside(resource, columns, displacing, "1")}
 END""",
         # Nothing is cleared here: this may be a foreign trigger's update within a REPLACE that is not logged yet.
         f"{prefix}_before_update": f"""CREATE TRIGGER {quoted(prefix + "_before_update")} BEFORE UPDATE ON {table} BEGIN
-  {_set_aside(resource, columns, f"t.{rowid} <> OLD.{rowid}")}
+  {_set_aside(resource, columns, displacing, f"t.{rowid} <> OLD.{rowid}")}
 END""",
         f"{prefix}_after_insert": f"""CREATE TRIGGER {quoted(prefix + "_after_insert")} AFTER INSERT ON {table} BEGIN
   {log_displaced};
@@ -86,16 +92,17 @@ END""",
     }
 
 
-def _set_aside(resource: Resource, columns: list[str], when: str) -> str:
+def _set_aside(resource: Resource, columns: list[str], displacing: Sequence[str], when: str) -> str:
     """Keep the rows that NEW could displace: those equal to it in the key, in a unique set of columns or in the rowid.
 
     What is aside already stays: it is how the log last saw that row. (No OR REPLACE: the outer statement's counts.)
     """
     name, rowid = literal(resource.name), _rowid(resource)
-    conflicts = " OR ".join(
+    named = (
         "(" + " AND ".join(f"t.{quoted(column)} = {_arriving(resource, column)}" for column in columns_of) + ")"
         for columns_of in (resource.key, *resource.unique)
     )
+    conflicts = " OR ".join((*named, *displacing))
     return f"""INSERT INTO {ASIDE} (resource, row, key, old)
     SELECT {name}, t.{rowid}, {image("t", resource.key)}, {image("t", columns)}
     FROM {quoted(resource.table)} t WHERE ({conflicts} OR t.{rowid} = NEW.{rowid}) AND {when}

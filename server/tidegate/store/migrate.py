@@ -22,8 +22,9 @@ from playhouse.migrations import MigrationError
 from tidegate.contract import Resource
 from tidegate.store import written
 from tidegate.store.broken import check_references, dangling
-from tidegate.store.changelog import ASIDE, META, TABLES, triggers
+from tidegate.store.changelog import ASIDE, LOG, META, NOW_MS, SERVED, TABLES, triggers
 from tidegate.store.database import peewee_database, quoted, sqlite_path
+from tidegate.store.displaced import by_unnamed_indexes
 from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.rebuild import Progress
 from tidegate.store.steps import Step, Tables
@@ -205,6 +206,7 @@ def _written_step(
         written.run(database, resources, folder, name, direction)
         if META in database.get_tables():
             database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (_epoch(),))  # our name
+            database.execute_sql(f"DELETE FROM {META} WHERE name = '{SERVED}'")  # nobody knows positions of this epoch
 
     text = ("run migration", "it was written and not applied yet")
     if direction == "down":
@@ -237,7 +239,11 @@ def _epoch() -> str:
 def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
     """Triggers that are not there, read otherwise than they should, or belong to a resource's former name."""
     found, tables = written.installed(database), {resource.table for resource in resources.values()}
-    wanted = {name: sql for resource in resources.values() for name, sql in triggers(resource).items()}
+    wanted = {
+        name: (resource, sql)
+        for resource in resources.values()
+        for name, sql in triggers(resource, by_unnamed_indexes(database, resource)).items()
+    }
     steps = [
         Step(
             f"remove trigger {name}",
@@ -248,20 +254,35 @@ def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list
         for name, (table, _) in found.items()
         if table in tables and name not in wanted
     ]
-    for name, sql in wanted.items():
+    for name, (resource, sql) in wanted.items():
         if name not in found or found[name][1] != sql:
             steps.append(
                 Step(
                     f"install trigger {name}",
                     "it reads otherwise" if name in found else "it is missing",
-                    partial(_install, database, name, sql),
+                    partial(_install, database, resource, name, sql, missing=name not in found),
                     apart=True,
                 )
             )
     return steps
 
 
-def _install(database: APSWDatabase, name: str, sql: str) -> None:
+def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *, missing: bool) -> None:
     database.execute_sql(f"DROP TRIGGER IF EXISTS {quoted(name)}")
     database.execute_sql(sql)
     database.execute_sql(f"DELETE FROM {ASIDE}")  # our name
+    if missing:
+        _tell_anew(database, resource)
+
+
+def _tell_anew(database: APSWDatabase, resource: Resource) -> None:
+    """Changes may have passed unseen: who has rows of this table reads them anew. Nobody has any of a log that was
+    never served, or of a table that is new.
+    """
+    database.execute_sql(
+        f"INSERT INTO {LOG} (time, resource, key, action) SELECT {NOW_MS}, ?1, '{{}}', 'reset' "  # our names
+        f"WHERE EXISTS (SELECT 1 FROM {META} WHERE name = '{SERVED}') "
+        f"AND (EXISTS (SELECT 1 FROM {quoted(resource.table)}) OR EXISTS (SELECT 1 FROM {LOG} WHERE resource = ?1)) "
+        f"AND (SELECT resource || action FROM {LOG} ORDER BY seq DESC LIMIT 1) IS NOT ?1 || 'reset'",
+        (resource.name,),
+    )

@@ -20,7 +20,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from tidegate.store.changelog import LOG, META
+from tidegate.store.changelog import LOG, META, SERVED
 from tidegate.store.database import connect, sqlite_path
 from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.reader import head
@@ -29,8 +29,6 @@ log = logging.getLogger("tidegate.store")
 
 SUFFIX = "-tidegate"
 """After the name of the database file, the name of its note."""
-SERVED = "served"
-"""The entry of a database that was served at least once, so that somewhere there is a note of it."""
 ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 
@@ -146,8 +144,8 @@ def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
     if note is None:
         return f"was served before and has no {_note(path).name} beside it" if served else None
     now = _seen(connection, path)
-    if note.epoch != now.epoch:
-        return "has another epoch than when it was served here last"
+    if note.epoch != now.epoch:  # it may have been given by a migration, and nobody knows a position of it yet
+        return "has another epoch than when it was served here last" if served else None
     if note.file != now.file:
         return "is another file than the one that was served here last"
     if now.seq < note.seq or (note.entry and _entry(connection, note.seq) != note.entry):

@@ -178,7 +178,7 @@ async def test_a_deferred_constraint_refuses_the_order_that_violates_it(
     ]
     outcomes = await together(store, foreign, orders)
     assert [said(outcome) for outcome in outcomes] == ["done", "conflict", "done", "conflict", "done"]
-    assert [outcome.pointer for outcome in outcomes if isinstance(outcome, Refused)] == ["/data/harbour", "/data/harbour"]
+    assert {outcome.pointer for outcome in outcomes if isinstance(outcome, Refused)} == {"/data/harbour"}
     assert transactions(foreign) == {"mine": 1, "pinned": 3}[other]
 
 

@@ -208,7 +208,7 @@ def test_triggers_that_somebody_dropped_or_turned_off_come_back(migrated: str, f
     with pytest.raises(Unmigrated):
         migrate.check(migrated, RESOURCES)
     assert migrate.apply(migrated, RESOURCES) == [
-        'install function _tidegate."log_people"',
+        'replace function _tidegate."log_people"',
         'install trigger 00_tidegate_rows on "boats"',
         'install trigger 00_tidegate_truncate on "people"',
     ]

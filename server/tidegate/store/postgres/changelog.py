@@ -11,6 +11,7 @@ Invariant: applied in order of `seq`, the log's images turn an empty table into 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from tidegate.contract import Resource
 from tidegate.store.database import literal, quoted
@@ -118,6 +119,17 @@ def triggers(resource: Resource) -> dict[str, str]:
 NUMBER_TRIGGER = "number_changes"
 CREATE_NUMBER_TRIGGER = f"""CREATE CONSTRAINT TRIGGER {NUMBER_TRIGGER} AFTER INSERT ON {COMMITS}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {NUMBER}()"""
+
+
+def reset(resources: Iterable[Resource]) -> list[str]:
+    """Statements that tell whoever has rows of these resources to read them anew."""
+    return [
+        *(
+            f"INSERT INTO {LOG} (resource, key, action) VALUES ({literal(resource.name)}, '{{}}', 'reset')"
+            for resource in resources
+        ),
+        f"INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING",
+    ]
 
 
 def log_function(resource: Resource) -> str:

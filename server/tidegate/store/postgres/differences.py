@@ -6,7 +6,7 @@ Invariant: once every statement ran, nothing is found to differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tidegate.contract import Property, Resource
@@ -21,6 +21,8 @@ from tidegate.store.postgres.changelog import (
     create_function,
     digest,
     functions,
+    log_function,
+    reset,
     triggers,
 )
 from tidegate.store.postgres.columns import columns
@@ -67,17 +69,23 @@ def foreign_tables(connection: Connection, resources: Mapping[str, Resource]) ->
     return found
 
 
-def log_steps(connection: Connection, resources: dict[str, Resource]) -> list[Statement]:
-    """Trigger functions and triggers that are not there, or not as they should be."""
-    found = []
+def log_steps(connection: Connection, resources: dict[str, Resource], done: Collection[str]) -> list[Statement]:
+    """Trigger functions and triggers that are not there, or not as they should be. `done`: steps of this migration."""
+    found, new = [], set()
     for name, body in functions(resources).items():
         rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
+        install = f"install function {name}"
+        if rows[0][0] is None or install in done:
+            new.add(name)
         if rows[0][0] != digest(body):
-            found.append(Statement(f"install function {name}", tuple(create_function(name, body))))
-    wanted = [(COMMITS, NUMBER_TRIGGER, CREATE_NUMBER_TRIGGER)]
+            label = install if name in new else f"replace function {name}"
+            found.append(Statement(label, tuple(create_function(name, body))))
+    followed = [resource for resource in resources.values() if log_function(resource) not in new]
+    wanted = [(COMMITS, NUMBER_TRIGGER, CREATE_NUMBER_TRIGGER, followed)]
     for resource in resources.values():
-        wanted += [(quoted(resource.table), name, sql) for name, sql in triggers(resource).items()]
-    for table, name, sql in wanted:
+        of = [resource] if resource in followed else []
+        wanted += [(quoted(resource.table), name, sql, of) for name, sql in triggers(resource).items()]
+    for table, name, sql, missed in wanted:
         state = connection.execute(
             "SELECT tgenabled FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = $2", [table, name]
         ).fetchall()
@@ -85,7 +93,9 @@ def log_steps(connection: Connection, resources: dict[str, Resource]) -> list[St
         always = f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quoted(name)}"
         if state != [("A",)]:
             label = f"install trigger {name} on {table}"
-            found.append(Statement(label, (always,) if state else (sql, always)))
+            # Changes may have passed unseen: who has rows of these tables reads them anew.
+            resets = reset(missed) if missed else []
+            found.append(Statement(label, (*((always,) if state else (sql, always)), *resets)))
     return found
 
 

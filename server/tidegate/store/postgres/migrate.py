@@ -41,7 +41,7 @@ class Step(msgspec.Struct, frozen=True):
 def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
     """What `apply` would do, in order, as far as it can be seen before the first step. Raises StoreError."""
     with _transaction(url, keep=False) as (database, connection):
-        return [step.name for step in _steps(database, connection, resources, folder)]
+        return [step.name for step in _steps(database, connection, resources, folder, [])]
 
 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
@@ -61,7 +61,7 @@ def apply(
     """
     with _transaction(url, keep=True) as (database, connection):
         connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        return _take_all(lambda: _steps(database, connection, resources, folder))
+        return _take_all(lambda done: _steps(database, connection, resources, folder, done))
 
 
 def down(
@@ -81,13 +81,13 @@ def down(
         if name is None:
             raise StoreError("there is no written migration to take back")
         back = Step(f"take migration {name} back", lambda: _run_written(connection, written.down, name))
-        return _take(back) + _take_all(lambda: _steps(database, connection, resources, None))
+        return _take(back) + _take_all(lambda done: _steps(database, connection, resources, None, done))
 
 
-def _take_all(steps: Callable[[], list[Step]]) -> list[str]:
+def _take_all(steps: Callable[[list[str]], list[Step]]) -> list[str]:
     """Take the first step of each plan until a plan is empty: each may change what the next ones see."""
     done: list[str] = []
-    while plan := steps():
+    while plan := steps(done):
         if plan[0].name in done:
             raise StoreError(f"the migration does not come to an end at: {plan[0].name}")
         done += _take(plan[0])
@@ -140,13 +140,17 @@ def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDat
 
 
 def _steps(
-    database: peewee.PostgresqlDatabase, connection: Connection, resources: Mapping[str, Resource], folder: Path | None
+    database: peewee.PostgresqlDatabase,
+    connection: Connection,
+    resources: Mapping[str, Resource],
+    folder: Path | None,
+    done: list[str],
 ) -> list[Step]:
     check_names(resources)
     _check_encoding(connection)
     if written := _written(database, connection, resources, folder):
         return written
-    statements = [*_own(connection), *table_steps(connection, resources), *log_steps(connection, dict(resources))]
+    statements = [*_own(connection), *table_steps(connection, resources), *log_steps(connection, dict(resources), done)]
     return [Step(item.name, lambda item=item: _run(connection, item)) for item in statements]  # type: ignore[misc]  # bound early
 
 

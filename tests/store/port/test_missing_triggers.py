@@ -1,0 +1,70 @@
+"""Triggers that were gone for a while, as when a program makes its table anew: what passed unseen is never kept quiet.
+
+The migration that brings them back tells whoever has rows of the table to read them anew.
+"""
+
+from __future__ import annotations
+
+from tests.store.application import RESOURCES
+from tests.store.port.conftest import Database
+from tidegate.core.ports import Change, Store
+from tidegate.store import choice
+
+
+def _lose_triggers(database: Database) -> None:
+    if database.url.startswith("postgresql"):
+        database.foreign.execute('DROP TRIGGER "00_tidegate_rows" ON boats')
+        return
+    for when in ("before_insert", "before_update", "after_insert", "after_update", "after_delete"):
+        database.foreign.execute(f"DROP TRIGGER tidegate_boats_{when}")
+
+
+async def _told(database: Database, after: int) -> list[Change]:
+    store: Store = await database.open()
+    try:
+        return list(await store.changes(after, await store.head(), 100))
+    finally:
+        await store.close()
+
+
+async def test_whoever_has_rows_is_told_to_read_them_anew(database: Database) -> None:
+    database.foreign.execute("INSERT INTO boats (code) VALUES ('a')")
+    (first,) = await _told(database, 0)
+    _lose_triggers(database)
+    database.foreign.execute("UPDATE boats SET name = 'unseen'")
+    choice.migrations(database.url).apply(database.url, RESOURCES)
+    database.foreign.execute("UPDATE boats SET name = 'seen'")
+    reset, change = await _told(database, first.seq)
+    assert (reset.action, reset.resource, reset.key, reset.old, reset.new) == ("reset", "boats", {}, None, None)
+    assert (change.action, change.key) == ("update", {"code": "a"})
+
+
+async def test_also_when_every_row_is_gone(database: Database) -> None:
+    database.foreign.execute("INSERT INTO boats (code) VALUES ('a')")
+    (first,) = await _told(database, 0)
+    _lose_triggers(database)
+    database.foreign.execute("DELETE FROM boats")
+    choice.migrations(database.url).apply(database.url, RESOURCES)
+    assert [(one.action, one.resource) for one in await _told(database, first.seq)] == [("reset", "boats")]
+
+
+async def test_a_new_table_is_no_news(database: Database) -> None:
+    some = {name: resource for name, resource in RESOURCES.items() if name != "berths"}
+    await _told(database, 0)
+    database.foreign.execute("DROP TABLE berths")
+    if database.url.startswith("postgresql"):
+        database.foreign.execute("DROP FUNCTION _tidegate.log_berths")
+    migrations = choice.migrations(database.url)
+    migrations.apply(database.url, some)
+    migrations.apply(database.url, RESOURCES)
+    assert await _told(database, 0) == []
+
+
+async def test_a_second_migration_tells_nothing(database: Database) -> None:
+    await _told(database, 0)
+    _lose_triggers(database)
+    migrations = choice.migrations(database.url)
+    migrations.apply(database.url, RESOURCES)
+    told = await _told(database, 0)
+    assert migrations.apply(database.url, RESOURCES) == []
+    assert await _told(database, 0) == told

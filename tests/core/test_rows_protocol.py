@@ -326,11 +326,14 @@ def test_mutations_become_orders(protocol: Protocol) -> None:
 
 
 def test_a_request_sent_again_has_the_same_digest_whatever_its_ref(protocol: Protocol) -> None:
-    def order(ref: int, name: str) -> Any:
-        return one(protocol, client(), CreateRequest(resource="users", data={"name": name}, key="k", ref=ref)).order
+    def order(ref: int, name: str, **more: Any) -> Any:
+        request = CreateRequest(resource="users", data={**more, "name": name}, key="k", ref=ref)
+        return one(protocol, client(), request).order
 
     assert order(1, "Ada").digest == order(2, "Ada").digest
     assert order(1, "Ada").digest != order(1, "Bob").digest
+    request = CreateRequest(resource="users", data={"name": "Ada", "more": {"b": 1, "a": 2}}, key="k")
+    assert order(1, "Ada", more={"a": 2, "b": 1}).digest == one(protocol, client(), request).order.digest
     assert order(1, "Ada").idempotency_key == "k"
 
 

@@ -360,5 +360,6 @@ def _keys(rules: ResourceRules, request: GetRequest | UpdateRequest | DeleteRequ
 
 
 def _digest(request: Mutation) -> bytes:
-    """A hash of the request without `ref`: equal exactly for the same request sent again."""
-    return hashlib.blake2b(msgspec.json.encode(msgspec.structs.replace(request, ref=UNSET)), digest_size=16).digest()
+    """A hash of the request without `ref`: equal exactly for the same request sent again, in whatever order."""
+    text = msgspec.json.encode(msgspec.structs.replace(request, ref=UNSET), order="deterministic")
+    return hashlib.blake2b(text, digest_size=16).digest()

@@ -3,7 +3,8 @@
 A group is hurried: an order that meets a row which somebody else holds is put back to be done alone, and so is one that
 the database undid; the others go on. The numbering lock is taken only when all orders are done, so that nobody ever
 waits for a row while holding up all commits. What a program's deferred constraints say is asked after each order, as if
-it were alone in its transaction.
+it were alone in its transaction. An order that is refused may be one that another gateway was carrying out: then it has
+the answer that was given there.
 Invariant: an outcome counts if and only if `carry_out` returned.
 """
 
@@ -58,6 +59,14 @@ class Transaction:
 
         A single order that fails raises what it failed with: Refused, Violated. Raises psycopg.Error.
         """
+        try:
+            return self._carried_out(connection)
+        except Refused:
+            if (answer := _answered_since(connection, self.group[0])) is None:
+                raise
+            return [answer]
+
+    def _carried_out(self, connection: Connection) -> list[Outcome | None]:
         try:
             with connection.pipeline() as pipeline:
                 try:
@@ -132,12 +141,17 @@ class Transaction:
                     raise
                 drain(pipeline)
             connection.execute("ROLLBACK TO SAVEPOINT one")
-            outcome = failure if isinstance(failure, Refused) else self.verdict(connection, failure, order)
+            if isinstance(failure, Refused):
+                outcome = _answered_since(connection, order) or failure
+            else:
+                outcome = self.verdict(connection, failure, order)
         connection.execute("RELEASE SAVEPOINT one")
         return outcome
 
     def verdict(self, connection: Connection, failure: Violated | psycopg.Error, order: WriteOrder) -> Refused | None:
         """What it means that this order failed, once it is rolled back; None: it may be done when it is alone."""
+        if _answered_since(connection, order) is not None:
+            return None
         if isinstance(failure, Violated):
             return verdict(connection, failure.error, failure.place)
         return verdict(connection, failure, self._orders.place(order))
@@ -172,6 +186,14 @@ class _Constraints:
             ((names, alike),) = self._query.fetchall()
             self._found = names, alike
         return self._found
+
+
+def _answered_since(connection: Connection, order: WriteOrder) -> Outcome | None:
+    """What the order's key was answered by now: it was looked up before the order met what is in its way."""
+    try:
+        return Answered(connection, [order]).to(order)
+    except Refused as refused:
+        return refused
 
 
 def drain(pipeline: psycopg.Pipeline) -> None:

@@ -59,6 +59,7 @@ class Client:
         self._welcome = False
         self._refs = 0
         self._keys = 0
+        self._gone = False
         self._outstanding: dict[int, Message] = {}
         self._asked_for: dict[int, Asked] = {}
         """The subscriptions that were asked for, by `ref`."""
@@ -73,6 +74,8 @@ class Client:
         return self._loop.time() + self._gap * self._chance.expovariate(1.0)
 
     def _act(self) -> None:
+        if self._gone:
+            return
         self.left -= 1
         if self.left > 0:
             self._loop.in_thread(self._later(), self._act)
@@ -122,6 +125,11 @@ class Client:
         for copy in self.copies.values():
             if not copy.denied:
                 copy.check(self.viewer)
+
+    def abandon(self) -> None:
+        """It does nothing more but leave."""
+        self.left = 0
+        self._gone = True
 
     def leave(self) -> None:
         """One way or the other."""
@@ -180,7 +188,8 @@ class Client:
             asked["since"] = self._chance.choice([{"epoch": "e0", "seq": 1}, {"epoch": EPOCH, "seq": head + 100}])
         copy.asked, copy.denied = True, False
         message = self._asked("subscribe", **asked)
-        self._asked_for[self._refs] = Asked(copy, asked.get("since"), None if copy.rows is None else dict(copy.rows))
+        rows = None if copy.rows is None else dict(copy.rows)
+        self._asked_for[self._refs] = Asked(copy, asked.get("since"), rows, self._judge.database.head)
         return message
 
     def _resume(self) -> list[Message]:

@@ -24,6 +24,8 @@ class Asked:
     copy: Copy
     since: Message | None
     rows: dict[int, Row] | None
+    head: int
+    """Where the log ended: rows that are sent for it are not older."""
     by_another: bool = False
     """Meanwhile the client has become another user."""
 
@@ -51,6 +53,8 @@ class Copy:
         self._pages: dict[int, Row] | None = None
         self._promised: int | None = None
         """The position of the snapshot that was announced."""
+        self._oldest = 0
+        """Where the log ended when the rows were asked for: what was written by then is among them."""
         self._loading = False
         self._judge = judge
         self._wrong = wrong
@@ -104,6 +108,7 @@ class Copy:
         match mode:
             case "snapshot":
                 self._loading, self._promised, self.position = True, position, None
+                self._oldest = asked.head
             case "recovered":
                 if asked.since != message["position"]:
                     self._wrong(f"{self.wish} is recovered from {message['position']}, asked for {asked.since}")
@@ -143,12 +148,11 @@ class Copy:
         position = message["position"]["seq"]
         if self._promised is not None and self._promised != position:
             self._wrong(f"a snapshot of {self.wish} was announced at {self._promised} and is of {position}")
+        if position < self._oldest:
+            self._wrong(f"a snapshot of {position}, although {self._oldest} was written before it was asked for")
         self.rows, self._pages, self._promised = self._pages, None, None
         self.position, self._loading = position, False
-        if position > self._judge.database.head:
-            self._wrong(f"a snapshot of {position}, but the log ends at {self._judge.database.head}")
-        else:
-            self._compare(self._judge.view(self.wish, viewer), position)
+        self._compare(self._judge.view(self.wish, viewer), position)
 
     def updated(self, message: Message, viewer: Viewer) -> None:
         """A change; it must be the very next one."""
@@ -203,7 +207,9 @@ class Copy:
         self.position = max(self.position, position)
 
     def _compare(self, view: View, position: int) -> None:
-        if self.rows is not None and self.rows != (rows := view.rows(position)):
+        if position > self._judge.database.head:
+            self._wrong(f"position {position}, but the log ends at {self._judge.database.head}")
+        elif self.rows is not None and self.rows != (rows := view.rows(position)):
             self._wrong(f"the rows of {self.wish} at {position} are {self.rows}, not {rows}")
 
     def _explained(self) -> bool:

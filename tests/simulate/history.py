@@ -1,8 +1,8 @@
 """One simulated history: a gateway of real parts over the simulated store, its clients and writers, and the verdict.
 
 Everything that chance decides comes from one seed: how fast what is, how often it fails, and who does what. When all
-have done what they wanted, everything calms down; then the copies must be the tables, and, when the last client has
-left, nothing may be left of any of them.
+have done what they wanted, everything calms down, or all go away at once; before, the copies must be the tables, and
+afterwards nothing may be left of anybody.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class History:
         self.protocol = Protocol(
             resources,
             lambda name: None,
-            Dispatched(EPOCH, self.database.head, keep=chance.choice((1, 5, 2000))),
+            Dispatched(EPOCH, self.database.head, keep=chance.choice((1, 4, 10, 2000))),
             SessionLimits(subscriptions=100),
         )
         self.outbox, self.wheel = Outbox(loop), Wheel(loop)
@@ -209,14 +209,24 @@ class History:
             for client in self.clients:
                 client.begin()
             self.loop.in_thread(self.loop.time(), self._write)
-            while self._to_write > 0 or any(client.left > 0 for client in self.clients):  # noqa: ASYNC110  # time is free
-                await asyncio.sleep(self._busy)
-            await self._settle()
+            if self.chance.random() < 0.8:
+                await self._done()
+                await self._settle()
+                for client in self.clients:
+                    client.check()
+            else:
+                await asyncio.sleep(self._busy * 10 * self.chance.random())
             for client in self.clients:
-                client.check()
+                client.abandon()
                 client.leave()
+            self._to_write = 0
             await self._rest()
             self.wheel.close()
+
+    async def _done(self) -> None:
+        """Everybody has done what it wanted."""
+        while self._to_write > 0 or any(client.left > 0 for client in self.clients):  # noqa: ASYNC110  # time is free
+            await asyncio.sleep(self._busy)
 
     def _tick(self) -> None:
         self.gateway.tick()

@@ -14,6 +14,7 @@ import random
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
@@ -84,11 +85,23 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         events._set_running_loop(self)
         try:
             task = self.create_task(main)
-            while not task.done():
-                self._turn()
+            try:
+                while not task.done():
+                    self._turn()
+            except NeverEnds:
+                self._abandon(task)
+                raise
             return task.result()
         finally:
             events._set_running_loop(None)
+
+    def _abandon(self, task: asyncio.Task[Any]) -> None:
+        """End `task` and all that it owns, as far as they let themselves be ended."""
+        self._limit += 1_000
+        task.cancel()
+        with suppress(NeverEnds):
+            while not task.done():
+                self._turn()
 
     def _turn(self) -> None:
         ready, threads, cost = self._ready, self._threads, self._cost
@@ -102,7 +115,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             call = ready.popleft()
             if not call._cancelled:
                 self.callbacks += 1
-                call._context.run(call._callback, *call._args)
+                try:
+                    call._context.run(call._callback, *call._args)
+                except Exception as error:  # as asyncio: it goes on
+                    self.failures.append(f"a callback failed: {error!r}")
 
     def _wait(self) -> None:
         """Nothing is to be done: time passes, and threads go on, until there is something."""

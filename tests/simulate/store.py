@@ -290,7 +290,12 @@ class SimulatedFeed:
         self.thread.call_soon_threadsafe(self._take, changes, upto)
 
     def _take(self, changes: list[Change], upto: int) -> None:
-        self._deliver(changes, upto)
+        try:
+            self._deliver(changes, upto)
+        finally:
+            self._took(upto)
+
+    def _took(self, upto: int) -> None:
         self.at = upto
         self._loop.in_thread(self.thread.later(), self._read)
 

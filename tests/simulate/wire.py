@@ -64,10 +64,13 @@ class Wire(asyncio.Transport):
         self._incoming: list[bytes] = []
         self._draining = self._arriving = False
         self._writing_paused = self._reading_paused = False
-        self._is_closing = False
+        self._is_closing = self._opened = False
 
     def open(self, token: str | None) -> None:
         """The handshake has succeeded; called as a callback of the loop."""
+        if self.lost:
+            return
+        self._opened = True
         self.connection.connection_made(self)
         self.connection._ws.state = State.OPEN
         self.connection._open_for(Upgrade(token))
@@ -188,7 +191,8 @@ class Wire(asyncio.Transport):
     def _end(self, error: Exception | None) -> None:
         if not self.lost:
             self.lost = self._is_closing = True
-            self.connection.connection_lost(error)
+            if self._opened:
+                self.connection.connection_lost(error)
             self._ended(None)
 
     def _ended(self, code: int | None) -> None:

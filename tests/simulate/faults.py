@@ -1,0 +1,218 @@
+"""Faults of the kind that lose, double or show rows, for a simulated gateway: the judge must see each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import UNSET
+
+from tests.simulate.store import SimulatedStore
+from tidegate.core.effects import Effect, Watch
+from tidegate.core.live import Live
+from tidegate.core.ports import Change, LogPruned, Row
+from tidegate.core.position import Dispatched
+from tidegate.core.predicate import predicate
+from tidegate.core.session import Session, Watching
+from tidegate.core.subscriptions import Group, Subscriptions
+from tidegate.net import replay
+from tidegate.net.heart import Heart
+from tidegate.net.replay import Replayer
+from tidegate.net.snapshot_pages import SnapshotPages
+from tidegate.store.snapshots import Spool
+from tidegate_protocol import FeedPosition, Heartbeat, SubscribeRequest
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+FAULTS: dict[str, Plant] = {}
+
+
+def _fault(what: str) -> Callable[[Plant], Plant]:
+    def plant(function: Plant) -> Plant:
+        FAULTS[what] = function
+        return function
+
+    return plant
+
+
+@_fault("a snapshot is one change older than it is taken for")
+def _older(patch: pytest.MonkeyPatch) -> None:
+    right = Replayer._snapshot
+
+    async def snapshot(self: Replayer, watching: Watching) -> int:
+        return await right(self, watching) + 1
+
+    patch.setattr(Replayer, "_snapshot", snapshot)
+
+
+@_fault("the last page says one position too many")
+def _ahead(patch: pytest.MonkeyPatch) -> None:
+    right = SnapshotPages._encode
+
+    def encode(self: SnapshotPages, group: Group, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
+        return right(self, group, rows, first, None if seq is None else seq + 1)
+
+    patch.setattr(SnapshotPages, "_encode", encode)
+
+
+@_fault("a subscription is live before it has caught up")
+def _too_soon(patch: pytest.MonkeyPatch) -> None:
+    async def catch_up(self: Replayer, watching: Watching, at: int) -> bool:
+        if not watching.ended:
+            self._live.go_live(watching)
+            self._answer_later_ones(watching)
+        return True
+
+    patch.setattr(Replayer, "_catch_up", catch_up)
+
+
+@_fault("a reset is not seen by who is replaying")
+def _reset_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(replay, "_reset", lambda watching, changes: False)
+
+
+@_fault("a reset is not seen by who is live")
+def _reset_ignored_live(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Live, "_all_anew", lambda self, resource: [])
+
+
+@_fault("where the log was pruned nothing happened")
+def _pruned_is_empty(patch: pytest.MonkeyPatch) -> None:
+    right = SimulatedStore.changes
+
+    async def changes(self: SimulatedStore, after: int, upto: int, limit: int) -> Sequence[Change]:
+        try:
+            return await right(self, after, upto, limit)
+        except LogPruned:
+            return []
+
+    patch.setattr(SimulatedStore, "changes", changes)
+
+
+@_fault("what others missed up to an earlier position is shared")
+def _stale_frames(patch: pytest.MonkeyPatch) -> None:
+    right = Replayer.dispatched
+
+    def dispatched(self: Replayer) -> None:
+        shared = dict(self._shared)
+        right(self)
+        self._shared.update(shared)
+
+    patch.setattr(Replayer, "dispatched", dispatched)
+
+
+@_fault("a position is taken from who had another's rows")
+def _any_scope(patch: pytest.MonkeyPatch) -> None:
+    right = Live.subscribe
+
+    def subscribe(self: Live, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
+        effects = right(self, session, request, now)
+        for effect in effects:
+            if isinstance(effect, Watch) and request.since is not UNSET:
+                effect.watching.since = request.since
+        return effects
+
+    patch.setattr(Live, "subscribe", subscribe)
+
+
+@_fault("a position of another log, or of the future, is taken")
+def _any_position(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Dispatched, "recoverable", lambda self, since: True)
+
+
+@_fault("an ended subscription goes on")
+def _goes_on(patch: pytest.MonkeyPatch) -> None:
+    right = Subscriptions.release
+
+    def release(self: Subscriptions, group: Group, session: Session) -> None:
+        members, lines = dict(group.members), dict(group.lines)
+        right(self, group, session)
+        group.members, group.lines = members, lines
+
+    patch.setattr(Subscriptions, "release", release)
+
+
+@_fault("a snapshot that has begun is shared with who comes later")
+def _late_sharer(patch: pytest.MonkeyPatch) -> None:
+    def join(self: Spool) -> bool:
+        self._sharers += 1
+        return True
+
+    patch.setattr(Spool, "join", join)
+
+
+@_fault("who has been sent a snapshot stays in it")
+def _never_leaves(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Spool, "leave", lambda self: None)
+
+
+@_fault("changes that nobody heard of are taken for none")
+def _silent_jump(patch: pytest.MonkeyPatch) -> None:
+    def jump(self: Dispatched, head: int) -> None:
+        self.seq = head
+        self.position = FeedPosition(epoch=self.epoch, seq=head)
+
+    patch.setattr(Dispatched, "jump", jump)
+
+
+@_fault("changes are remembered before a position that has moved")
+def _misplaced(patch: pytest.MonkeyPatch) -> None:
+    def remember(self: Dispatched, changes: Sequence[Change], since: int, floor: int) -> None:
+        self._recent.extendleft(reversed(changes))
+        self.floor = since
+
+    patch.setattr(Dispatched, "remember", remember)
+
+
+@_fault("who is replaying is told positions")
+def _rash_heart(patch: pytest.MonkeyPatch) -> None:
+    def send(self: Heart, sessions: Collection[Session], now: float) -> None:
+        position = self._protocol.live.dispatched.position
+        self._push([session.line for session in sessions], Heartbeat(time=int(now * 1000), position=position))
+
+    patch.setattr(Heart, "_send", send)
+
+
+@_fault("a subscription does not wait for the feed")
+def _inattentive(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Replayer, "at_once", lambda self, watching: self._now(watching))
+
+
+@_fault("who becomes another user keeps its rows")
+def _same_rows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Live, "recheck", lambda self, session: [])
+
+
+@_fault("who may see a row is not asked when it changes")
+def _rule_forgotten(patch: pytest.MonkeyPatch) -> None:
+    right = Group.__init__
+
+    def init(self: Group, *values: Any) -> None:
+        right(self, *values)
+        self._meets = predicate(self.filters)
+
+    patch.setattr(Group, "__init__", init)
+
+
+@_fault("others hear whose request a change was")
+def _origin_told(patch: pytest.MonkeyPatch) -> None:
+    right = Live.missed
+
+    def missed(self: Live, group: Group, changes: Sequence[Change], user: str | None) -> Any:
+        told = {change.seq: change.origin for change in changes if change.origin is not None}
+        for update in right(self, group, changes, user):
+            origin = told.get(update.position.seq)
+            yield update if origin is None else msgspec.structs.replace(update, origin=origin)
+
+    patch.setattr(Live, "missed", missed)
+
+
+@_fault("equal requests that came meanwhile are forgotten")
+def _unanswered(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Replayer, "_answer_later_ones", lambda self, watching: None)
+
+
+@_fault("replays that wait go on waiting when the feed comes to rest")
+def _left_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Replayer, "rest", lambda self: self._store.rest())

@@ -8,7 +8,7 @@ BUDGET ?= 120
 NPM    := cd clients/typescript && npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node generate run test check format bench clean lock chaos fuzz contract
+.PHONY: help setup setup-node generate run test check format bench clean lock chaos simulate fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -69,6 +69,9 @@ contract: setup ## prove the contract: generated messages for minutes (BUDGET=12
 
 chaos: setup ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check everybody's history
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
+
+simulate: setup ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
+	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 lock: setup ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \

@@ -110,7 +110,7 @@ class History:
         self._tempo = Tempo(
             thread=chance.choice((1e-4, 1e-3, 1e-2)),
             jobs=chance.choice((1e-4, 1e-3, 1e-2)),
-            notice=chance.choice((1e-4, 3e-3, 3e-2)),
+            notice=chance.choice((1e-4, 3e-3, 3e-2, 0.1)),
             batch=chance.choice((1, 3, 100)),
             failures=chance.choice((0.0, 0.0, 0.0, 0.02)),
         )
@@ -173,7 +173,7 @@ class History:
             clock=now,
         )
         settings = TransportSettings(
-            max_backlog=chance.choice((500, 3000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
+            max_backlog=chance.choice((5000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
         )
         self.listener = Listener(self.gateway, settings, Routes(), self.outbox, self.wheel, now)
 

@@ -7,65 +7,81 @@ import gc
 import random
 import sys
 import time
+from dataclasses import dataclass, field
 
 from tests.simulate.history import Outcome, play
 
 SHOWN = 5
 
 
-def simulate(seconds: float, seed: int, until_violation: bool = False) -> tuple[int, list[Outcome], int, int]:
-    """How many histories were played in `seconds`, those that went wrong, and all their steps and changes."""
-    end, count, steps, changes = time.monotonic() + seconds, 0, 0, 0
-    wrong: list[Outcome] = []
+@dataclass
+class Played:
+    """What a number of histories came to."""
+
+    seed: int
+    histories: int = 0
+    steps: int = 0
+    callbacks: int = 0
+    changes: int = 0
+    messages: int = 0
+    cpu: float = 0.0
+    wrong: list[Outcome] = field(default_factory=list)
+    """Those with violations."""
+
+    def add(self, outcome: Outcome) -> None:
+        self.histories += 1
+        self.steps += outcome.steps
+        self.callbacks += outcome.callbacks
+        self.changes += outcome.changes
+        self.messages += outcome.messages
+        if outcome.violations:
+            self.wrong.append(outcome)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.histories} histories from seed {self.seed} ({self.histories / max(self.cpu, 0.001):.0f} a second of "
+            f"CPU), {self.steps} steps and {self.callbacks} callbacks, {self.changes} changes, {self.messages} messages "
+            f"heard; violations: {sum(len(outcome.violations) for outcome in self.wrong)}"
+        ]
+        for outcome in self.wrong[:SHOWN]:
+            lines.append(f"seed {outcome.seed}; again: make simulate SECONDS=0 SEED={outcome.seed}")
+            lines += [f"  {violation[:600]}" for violation in outcome.violations[:SHOWN]]
+            lines.append(outcome.trace)
+        if len(self.wrong) > SHOWN:
+            lines.append(f"more seeds: {', '.join(str(outcome.seed) for outcome in self.wrong[SHOWN:][:50])}")
+        return "\n".join(lines)
+
+
+def simulate(seconds: float, seed: int) -> Played:
+    """Histories for `seconds`, at least one."""
+    played = Played(seed)
     enabled = gc.isenabled()
     play(seed)  # what is made once
     gc.collect()
     gc.freeze()  # it need not be walked again and again
     gc.disable()
+    began, end = time.process_time(), time.monotonic() + seconds
     try:
-        while time.monotonic() < end:
-            outcome = play(seed + count)
-            count += 1
-            steps += outcome.steps
-            changes += outcome.changes
-            if outcome.violations:
-                wrong.append(outcome)
-                if until_violation:
-                    break
-            if count % 100 == 0:
+        while not played.histories or time.monotonic() < end:
+            played.add(play(seed + played.histories))
+            if played.histories % 100 == 0:
                 gc.collect()
     finally:
+        played.cpu = time.process_time() - began
         gc.unfreeze()
         if enabled:
             gc.enable()
-    return count, wrong, steps, changes
-
-
-def report(outcome: Outcome) -> str:
-    """What went wrong, and how to see it again."""
-    lines = [f"seed {outcome.seed}: {len(outcome.violations)} violations; again with SECONDS=0 SEED={outcome.seed}"]
-    lines += [f"  {violation[:600]}" for violation in outcome.violations[:SHOWN]]
-    return "\n".join([*lines, outcome.trace])
+    return played
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60); 0: the seed alone")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60); 0: one history")
     parser.add_argument("--seed", type=int, default=None, help="the first seed")
     args = parser.parse_args()
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
-    if args.seconds == 0:
-        outcome = play(seed)
-        count, wrong, steps, changes = 1, [outcome] if outcome.violations else [], outcome.steps, outcome.changes
-    else:
-        count, wrong, steps, changes = simulate(args.seconds, seed)
-    for outcome in wrong[:SHOWN]:
-        print(report(outcome))
-    print(
-        f"{count} histories from seed {seed}, {steps} steps, {changes} changes; "
-        f"violations in {len(wrong)}{': seeds ' + ', '.join(str(o.seed) for o in wrong[:20]) if wrong else ''}"
-    )
-    return 1 if wrong else 0
+    played = simulate(args.seconds, args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32))
+    print(played)
+    return 1 if played.wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""A few seconds of simulated histories: none has a gap, a duplicate or a stranger, and each can be had again."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.simulate.history import play
+from tests.simulate.run import simulate
+
+SECONDS = float(os.environ.get("SIMULATE_SECONDS", "5"))
+
+
+@pytest.mark.timeout(4 * SECONDS + 60)
+def test_no_history_has_a_gap_a_duplicate_or_a_stranger() -> None:
+    played = simulate(SECONDS, seed=1)
+    print(played)
+    assert played.wrong == []
+    assert played.histories > 50
+    assert played.steps > 50 * played.histories
+    assert played.changes > 0
+
+
+def test_a_seed_tells_the_same_history_again() -> None:
+    assert [play(seed) for seed in range(20)] == [play(seed) for seed in range(20)]

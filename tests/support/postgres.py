@@ -119,6 +119,10 @@ class PostgresServer:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
+    def tool(self, command: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs, in the server's folder, to its end."""
+        self._run(command, *arguments)
+
     def _run(self, command: str, *arguments: str) -> None:
         done = subprocess.run(
             [self._binaries / command, *arguments],

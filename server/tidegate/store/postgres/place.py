@@ -1,4 +1,4 @@
-"""Where a database is: which cluster, which of its lives, which database in it.
+"""Where a database is: which cluster, which of its lives, which database in it, which change log in that.
 
 A restored backup has the change log of before and goes on from there: the same positions would mean other changes. Its
 place is another, by which it is known, and it gets a new epoch.
@@ -11,16 +11,18 @@ import secrets
 import psycopg
 
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connection, opened, shown
 
 
 def place(connection: Connection) -> str:
-    """The cluster's identifier, its timeline, the database's number."""
+    """The cluster's identifier, its timeline, the numbers of the database and of its log in it."""
     ((found,),) = connection.execute(
         "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || "
         "(SELECT timeline_id FROM pg_control_checkpoint()) || '/' || "
-        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        "(SELECT oid FROM pg_database WHERE datname = current_database()) || '/' || "
+        "coalesce(to_regclass($1)::oid, 0)",
+        [LOG],
     )
     return str(found)
 

@@ -16,6 +16,7 @@ from tidegate.contract import Resource
 from tidegate.core.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
 from tidegate.store.attention import Skipped
 from tidegate.store.errors import StoreError
+from tidegate.store.place import REPLACED
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import opened, shown
 from tidegate.store.postgres.connections import Connections
@@ -54,12 +55,13 @@ class PostgresStore:
         self._loop = loop
         self._connections = Connections(url, reading=True)
         self._reader = Reader(self._connections, resources)
-        self._feed = Feed(url, (meta["place"], self.epoch), resources, self._reader, loop)
+        self._log = (meta["place"], self.epoch)
+        self._feed = Feed(url, self._log, resources, self._reader, loop)
         self._writer = Writer(url, resources, loop, self._feed.wake)
         self._snapshots = Snapshots(self._reader.snapshot, loop)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="tidegate-reader")
         self._opened_at = int(meta["head"])
-        self._same_epoch = True
+        self._same_log = True
         self._housekeeping: asyncio.TimerHandle | None = None
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -76,7 +78,7 @@ class PostgresStore:
 
     @property
     def healthy(self) -> bool:
-        return self._feed.healthy and self._same_epoch
+        return self._feed.healthy and self._same_log
 
     async def head(self) -> int:
         """The head when the store was opened: where `listen` begins."""
@@ -123,19 +125,21 @@ class PostgresStore:
         self._next_look = self._loop.call_later(LOOK_S, self._look)
 
     def _look(self) -> None:
-        if self._same_epoch:
-            self._threads.submit(self._look_at_epoch)
+        if self._same_log:
+            self._threads.submit(self._look_at_log)
             self._look_later()
 
-    def _look_at_epoch(self) -> None:
-        """`tidegate database new-epoch` breaks no connection, by which the feed would hear of it."""
+    def _look_at_log(self) -> None:
+        """A new epoch, or a dump that is restored, breaks no connection, by which the feed would hear of it."""
         try:
-            ((epoch,),) = self._connections.mine().execute(f"SELECT value FROM {META} WHERE name = 'epoch'").fetchall()
+            connection = self._connections.mine()
+            ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'").fetchall()
+            now = place(connection), epoch
         except psycopg.Error:
             return  # the feed says so
-        if epoch != self.epoch and self._same_epoch:
-            self._same_epoch = False
-            log.error("the database %s was given a new epoch while it is served; restart the gateway", shown(self._url))
+        if now != self._log and self._same_log:
+            self._same_log = False
+            log.error("the database %s %s", shown(self._url), REPLACED)
 
     def _housekeep_later(self) -> None:
         self._housekeeping = self._loop.call_later(self._keep.pause_s, self._housekeep)

@@ -29,6 +29,7 @@ from tidegate.store.postgres.rows import (
     ColumnType,
     column_type,
     rendered,
+    tellable,
 )
 
 ALIAS = "t"
@@ -50,6 +51,8 @@ class PostgresDialect:
             return Condition(f"({column} IS NULL OR jsonb_typeof({column}::jsonb) = 'null')", [])
         if kind is NUMBER:  # the wire has no word for infinity
             return Condition(f"({column} IS NULL OR NOT {_finite(column)})", [])
+        if kind is TIME:
+            return Condition(f"({column} IS NULL OR NOT {tellable(column)})", [])
         return Condition(f"({column} IS NULL)", [])
 
     def one_of(self, prop: Property, values: tuple[Any, ...]) -> Condition:
@@ -73,9 +76,9 @@ class PostgresDialect:
                 return NOTHING
             name, is_one = _TYPED.get(kind, ("text", None))
             if is_one is not None and is_one(value) and _exists(kind, value):
-                return Condition(f"({column} IS NOT NULL AND {column} {sign} {MARK}::{name})", [value])
+                return Condition(f"({_present(prop)} AND {column} {sign} {MARK}::{name})", [value])
             text = rendered(prop, column)
-            return Condition(f'({column} IS NOT NULL AND {text} COLLATE "C" {sign} {MARK}::text)', [value])
+            return Condition(f'({_present(prop)} AND {text} COLLATE "C" {sign} {MARK}::text)', [value])
         if isinstance(value, bool):
             if kind is not BOOLEAN:
                 return NOTHING
@@ -120,9 +123,15 @@ def _column(prop: Property) -> str:
 def _text(prop: Property, asked: str, values: list[Any], folded: bool) -> Condition:
     if column_type(prop) not in (TEXT, TIME, UUID) or any(map(_unwritable, values)):
         return NOTHING
+    # Under this collation lower() knows ASCII alone, as the protocol wants it.
+    text = f'{rendered(prop, _column(prop))} COLLATE "C"'
+    return Condition(f"({_present(prop)} AND {asked.format(f'lower({text})' if folded else f'({text})')})", values)
+
+
+def _present(prop: Property) -> str:
+    """The row goes out with this property, which is text."""
     column = _column(prop)
-    text = f'{rendered(prop, column)} COLLATE "C"'  # under which lower() knows ASCII alone, as the protocol wants it
-    return Condition(f"({column} IS NOT NULL AND {asked.format(f'lower({text})' if folded else f'({text})')})", values)
+    return f"{column} IS NOT NULL" + (f" AND {tellable(column)}" if column_type(prop) is TIME else "")
 
 
 def _finite(column: str) -> str:

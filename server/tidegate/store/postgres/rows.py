@@ -94,12 +94,19 @@ def rendered(prop: Property, column: str) -> str:
     """An SQL expression: `column`, of this property, in its one spelling; text for all but numbers, booleans, JSON."""
     kind = column_type(prop)
     if kind is TIME:
-        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+        text = f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+        return f"CASE WHEN {tellable(column)} THEN {text} END"
     if kind is TEXT or kind is UUID:
         return f"{column}::text"
     if kind is JSON:
         return f"{column}::jsonb"
     return f"{column}::float8" if kind is NUMBER else column
+
+
+def tellable(time: str) -> str:
+    """An SQL condition: the wire has a word for this time, which it has not for infinity and for the year 10000."""
+    assert TIME.check is not None
+    return f"({TIME.check.format(time)})"
 
 
 def image(row: str, resource: Resource, names: Iterable[str]) -> str:

@@ -1,0 +1,76 @@
+"""Times that only somebody else's table has: infinity, and years before 1 and after 9999.
+
+The wire has no word for them: they go out as no time at all, and so they are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.store.application import ANYONE
+from tests.support.postgres import PostgresServer
+from tidegate.core.filters import compile_filters
+from tidegate.core.ports import ReadQuery
+from tidegate.core.predicate import predicate
+from tidegate.schema.resource import read_resource
+from tidegate.store.postgres import migrate
+from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.reader import Reader
+
+OFFERS = read_resource(
+    "offers",
+    {
+        "title": "Offer",
+        "type": "object",
+        "x-resource": {"key": "id"},
+        "x-access": ANYONE,
+        "properties": {"id": {"type": "integer"}, "until": {"type": "string", "format": "date-time"}},
+        "required": ["id"],
+    },
+    {},
+)
+TIMES = ("infinity", "-infinity", "0044-03-15 BC", "10000-01-01 00:00Z", None, "2026-01-01 00:00Z")
+TOLD = {"id": 6, "until": "2026-01-01T00:00:00.000000Z"}
+NOON = "2026-01-01T12:00:00.000000Z"
+
+
+@pytest.fixture(scope="module")
+def reader(postgres: PostgresServer) -> Iterator[Reader]:
+    with postgres.lent() as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE offers (id bigint PRIMARY KEY, until timestamptz)")
+        migrate.apply(url, {"offers": OFFERS})
+        for number, time in enumerate(TIMES, start=1):
+            connection.execute("INSERT INTO offers VALUES (%s, %s)", (number, time))
+        connections = Connections(url, reading=True)
+        yield Reader(connections, {"offers": OFFERS})
+        connections.close()
+
+
+def test_they_go_out_as_none(reader: Reader) -> None:
+    rows = [{"id": number} for number in range(1, 6)] + [TOLD]
+    assert reader.read(ReadQuery(resource="offers")).rows == rows
+    assert [change.new for change in reader.changes(0, reader.head(), 10)] == rows
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        None,
+        {"null": False},
+        *({operator: NOON} for operator in ("eq", "ne", "lt", "lte", "gt", "gte")),
+        {"in": [NOON, TOLD["until"]]},
+        {"nin": [NOON]},
+        {"between": ["2025-01-01T00:00:00.000000Z", NOON]},
+        {"nbetween": [NOON, NOON]},
+    ],
+    ids=str,
+)
+def test_they_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
+    filters = compile_filters({"until": asked})
+    rows = reader.read(ReadQuery(resource="offers")).rows
+    found = reader.read(ReadQuery(resource="offers", where=filters)).rows
+    assert found == [row for row in rows if predicate(filters)(row)]

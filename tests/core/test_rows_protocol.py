@@ -149,7 +149,9 @@ def test_the_origin_of_a_change_is_told_only_to_the_user_who_made_it(protocol: P
     assert isinstance(push, fx.Push)
     assert len(push.lines) == 2
     watching = next(iter(writer.watching.values()))
-    assert [u.origin for u in protocol.live.missed(watching.group, [created(13, origin="k", actor="9")], "9")] == ["k"]
+    for user, origin in (("9", "k"), ("1", msgspec.UNSET), (None, msgspec.UNSET)):
+        missed = protocol.live.missed(watching.group, [created(13, origin="k", actor="9")], user)
+        assert [update.origin for update in missed] == [origin]
     protocol.ended(reader, 1.0, clean=True)
     (push,) = protocol.live.dispatch([created(14, origin="k", actor="9")], 14)
     assert isinstance(push, fx.Push)

@@ -8,7 +8,7 @@ from tests.core.filter_cases import CASES
 from tidegate.core.filters import EVERYTHING, compile_filters
 from tidegate.core.ports import Change
 from tidegate.core.session import Session
-from tidegate.core.subscriptions import Group, Subscriptions
+from tidegate.core.subscriptions import INDEXED_VALUES, Group, Subscriptions
 from tidegate_protocol import Principal
 
 USER = Principal(id="1", name="Ada", roles=[], anonymous=False)
@@ -154,6 +154,13 @@ def test_one_of_few_values_is_found_by_any_of_them_and_once() -> None:
     assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == []
     registry.release(several, next(iter(several.members)))
     assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [single]
+
+
+def test_a_long_list_of_values_has_no_place_under_each() -> None:
+    registry = Subscriptions()
+    for count, found in ((INDEXED_VALUES, []), (INDEXED_VALUES + 1, ["held"])):
+        subscribed(registry, {"id": {"in": list(range(1, count + 1))}})
+        assert ["held" for _ in registry.concerned(change(None, {"id": 0}))] == found
 
 
 def test_no_row_that_meets_a_filter_passes_the_index_by() -> None:

@@ -20,8 +20,9 @@ from tests.chaos.wishes import COLUMNS, Row, Wish
 from tests.chaos.writers import UNDONE
 
 Heard = tuple[int, str, Row]
-PRUNED, EMPTIED, OTHER_RIGHTS, BEHIND = (
+PRUNED, PRUNED_MEANWHILE, EMPTIED, OTHER_RIGHTS, BEHIND = (
     "the log was pruned",
+    "it was pruned before all was told",
     "the table was emptied",
     "the rights were others",
     "the other gateway was not that far yet",
@@ -141,7 +142,7 @@ def _of_the_reason(wish: Wish, run: Run, log: Log, gateways: int, reasons: Count
     elif log.emptied(wish.resource, before.reached, run.start):
         reasons[EMPTIED] += 1
     elif log.pruned(before.reached, run.answered_at):
-        reasons[PRUNED] += 1
+        reasons[PRUNED if run.begun is Begun.INSTEAD else PRUNED_MEANWHILE] += 1
     elif run.begun is Begun.INSTEAD and gateways > 1:
         reasons[BEHIND] += 1
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Gateways:
             "TIDEGATE_GRACEFUL_STOP": "1",
             "TIDEGATE_LOG_AGE": str(LOG_AGE_S),
             "TIDEGATE_LOG_ROWS": str(LOG_ROWS),
-            "PYTHONPATH": str(folder),
+            "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
         self.processes: list[GatewayProcess] = []
         for number in range(place.gateways):

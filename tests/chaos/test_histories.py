@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.checker import EMPTIED, OTHER_RIGHTS, PRUNED
 from tests.chaos.histories import play
 from tests.chaos.places import Place
 from tests.chaos.verdict import Verdict
@@ -16,7 +17,8 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
 
 @pytest.mark.timeout(2 * SECONDS + 180)
 async def test_no_history_on_sqlite_has_a_gap_a_duplicate_or_a_stranger(sqlite_place: Place, tmp_path: Path) -> None:
-    _check(await play(sqlite_place, tmp_path, SECONDS, seed=20), "kill -9", "restarts", "clients cut off")
+    verdict = await play(sqlite_place, tmp_path, SECONDS, seed=20)
+    _check(verdict, "kill -9", "restarts", "clients cut off", "changes grown old")
 
 
 @pytest.mark.timeout(2 * SECONDS + 180)
@@ -24,7 +26,10 @@ async def test_no_history_on_postgresql_has_a_gap_a_duplicate_or_a_stranger(
     postgresql_place: Place, tmp_path: Path
 ) -> None:
     verdict = await play(postgresql_place, tmp_path, SECONDS, seed=20)
-    _check(verdict, "kill -9", "restarts", "clients cut off", "tables emptied", "database connections cut")
+    faults = ("kill -9", "restarts", "clients cut off", "changes grown old")
+    _check(verdict, *faults, "tables emptied", "database connections cut")
+    assert verdict.sum("moves") > 2 * len(verdict.followers)
+    assert verdict.snapshots[EMPTIED] > 0
 
 
 def _check(verdict: Verdict, *faults: str) -> None:
@@ -34,3 +39,5 @@ def _check(verdict: Verdict, *faults: str) -> None:
     assert verdict.recoveries > 10
     assert verdict.sum("returns") > 0
     assert min(verdict.faults[fault] for fault in faults) > 0
+    assert verdict.sum("changes_of_user") > 10
+    assert min(verdict.snapshots[reason] for reason in (PRUNED, OTHER_RIGHTS)) > 0

@@ -11,6 +11,8 @@ from tests.chaos.histories import play
 from tests.chaos.places import Place
 
 SECONDS, PATIENCE = 1.5, 2.0
+LONGER_S = 5.0
+"""Until changes have been pruned that somebody asks for, and each gateway was away."""
 OLD_ROW = """
 from tidegate.core.subscriptions import Group
 right = Group.outcome
@@ -18,6 +20,18 @@ def outcome(self, change):
     found = right(self, change)
     return None if found is not None and found[0] == "delete" and change.action == "update" else found
 Group.outcome = outcome
+"""
+PRUNED = """
+from tidegate.store import reader
+right = reader.one_value
+reader.one_value = lambda connection, sql, *values: 0 if "pruned_to" in sql else right(connection, sql, *values)
+"""
+AHEAD = """
+from tidegate.core.position import Dispatched
+from tidegate.store.postgres import feed
+feed.POLL_S = 0.4
+feed.Feed.wake = lambda self: None
+Dispatched.recoverable = lambda self, since: since.epoch == self.epoch
 """
 FAULTS = {
     "the old row is not looked at": OLD_ROW,
@@ -80,6 +94,23 @@ def release(self, group, session):
     group.holders -= 1
 Subscriptions.release = release
 """,
+    "who became somebody else gets no snapshot": """
+from tidegate.core.live import Live
+right = Live._anew
+def anew(self, old, rule):
+    watching = right(self, old, rule)
+    watching.snapshot = False
+    return watching
+Live._anew = anew
+""",
+    "who became somebody else goes on as before": """
+from tidegate.core.live import Live
+Live.recheck = lambda self, session: []
+""",
+    "the rows of one user are continued for another": """
+from tidegate.core import subscriptions
+subscriptions._fingerprint = lambda rule: "anybody's"
+""",
 }
 FAULTS_OF_POSTGRESQL = {
     "changes are numbered when they are written": Sabotage(
@@ -112,8 +143,18 @@ async def test_a_seeded_fault_is_seen_on_postgresql(postgresql_place: Place, tmp
     await _is_seen(postgresql_place, tmp_path, FAULTS_OF_POSTGRESQL[fault])
 
 
-async def _is_seen(place: Place, folder: Path, sabotage: Sabotage) -> None:
-    verdict = await play(place, folder, SECONDS, seed=7, sabotage=sabotage, patience=PATIENCE)
+async def test_a_pruned_log_that_is_taken_for_a_whole_one_is_seen(sqlite_place: Place, tmp_path: Path) -> None:
+    await _is_seen(sqlite_place, tmp_path, Sabotage(python=PRUNED), LONGER_S)
+
+
+async def test_a_position_of_the_other_gateways_that_is_taken_for_ones_own_is_seen(
+    postgresql_place: Place, tmp_path: Path
+) -> None:
+    await _is_seen(postgresql_place, tmp_path, Sabotage(python=AHEAD), LONGER_S)
+
+
+async def _is_seen(place: Place, folder: Path, sabotage: Sabotage, seconds: float = SECONDS) -> None:
+    verdict = await play(place, folder, seconds, seed=7, sabotage=sabotage, patience=PATIENCE)
     print(verdict)
     assert verdict.changes > 100
     assert [violation for violation in verdict.violations if "is stuck" not in violation]

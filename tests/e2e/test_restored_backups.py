@@ -130,6 +130,16 @@ async def test_a_copy_without_its_note_begins_a_new_epoch(gateway: GatewayProces
     assert (await seen(gateway, since))[::2] == ("snapshot", ["ada", "bob"])
 
 
+async def test_a_copy_with_its_note_begins_a_new_epoch_though_the_log_is_the_same(gateway: GatewayProcess) -> None:
+    """It could be served beside the original, and each would give the next positions to changes of its own."""
+    insert(gateway, "ada")
+    _, since, _ = await seen(gateway)
+    gateway.stop()
+    moved(gateway, backup(gateway))
+    gateway.start()
+    assert (await seen(gateway, since))[::2] == ("snapshot", ["ada"])
+
+
 async def test_a_note_that_nobody_can_read_is_none(gateway: GatewayProcess) -> None:
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)

@@ -6,7 +6,7 @@ It reads; the migration that asked fails by what it raises, so that nothing is c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import peewee
@@ -16,6 +16,9 @@ from tidegate.contract import Resource
 from tidegate.store.database import quoted
 from tidegate.store.errors import StoreError
 from tidegate.store.tables import Column
+
+Ask = Callable[[str], Sequence[Sequence[Any]]]
+"""Runs a query on the database and returns its rows."""
 
 
 class Rule(NamedTuple):
@@ -34,20 +37,18 @@ class Dangling(NamedTuple):
     columns: tuple[str, ...]
 
 
-def check_rows(database: APSWDatabase, resource: Resource, rules: Iterable[Rule], advice: str) -> None:
+def check_rows(ask: Ask, resource: Resource, rules: Iterable[Rule], advice: str) -> None:
     """Raises StoreError that tells of every rule that rows break. One pass over the table."""
     rules = list(rules)
     if not rules:
         return
     table = quoted(resource.table)
-    counts = database.execute_sql(
-        f"SELECT {', '.join(f'count(*) FILTER (WHERE {rule.sql})' for rule in rules)} FROM {table}"
-    ).fetchone()
+    (counts,) = ask(f"SELECT {', '.join(f'count(*) FILTER (WHERE {rule.sql})' for rule in rules)} FROM {table}")
     found = []
     for rule, count in zip(rules, counts, strict=True):
         if count:
             keys = ", ".join(map(quoted, resource.key))
-            values = database.execute_sql(f"SELECT {keys} FROM {table} WHERE {rule.sql} LIMIT 1").fetchone()
+            (values,) = ask(f"SELECT {keys} FROM {table} WHERE {rule.sql} LIMIT 1")
             found.append(_told(resource.table, count, rule.wrong, dict(zip(resource.key, values, strict=True))))
     if found:
         raise StoreError(
@@ -67,7 +68,8 @@ def rules_of(columns: Mapping[str, Column], before: Mapping[str, Column]) -> lis
         if not column.null:
             rules.append(Rule(f"{name} is null", f"{place} IS NULL"))
         for word, check in column.checks.items():
-            rules.append(Rule(f"{name} {_wrong(word, column)}", f"NOT ({check})"))
+            wrong = wrong_by(word, column.type, column.enum, column.max_length)
+            rules.append(Rule(f"{name} {wrong}", f"NOT ({check})"))
         known = name in before and before[name].references == column.references
         if column.references is not None and not known:
             table, target = column.references
@@ -106,6 +108,10 @@ def dangling(database: APSWDatabase) -> set[Dangling]:
     return found
 
 
+def asking(database: APSWDatabase) -> Ask:
+    return lambda sql: list(database.execute_sql(sql).fetchall())
+
+
 def check_references(database: APSWDatabase, before: set[Dangling]) -> None:
     """Raises StoreError for rows that lost, by this migration, the row that they refer to."""
     new = sorted(dangling(database) - before, key=str)
@@ -120,18 +126,20 @@ def check_references(database: APSWDatabase, before: set[Dangling]) -> None:
 
 def _told(table: str, count: int, wrong: str, key: dict[str, Any]) -> str:
     rows = "1 row" if count == 1 else f"{count} rows"
-    return f"{rows} of {table}: {wrong}, for example {json.dumps(key, ensure_ascii=False, default=_hexadecimal)}"
+    return f"{rows} of {table}: {wrong}, for example {json.dumps(key, ensure_ascii=False, default=_text)}"
 
 
-def _hexadecimal(value: bytes) -> str:
-    return value.hex()
+def _text(value: Any) -> str:
+    """Of a key that JSON has no word for: bytes, a UUID, a time."""
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _wrong(word: str, column: Column) -> str:
+def wrong_by(word: str, kind: str, enum: Sequence[Any] | None, max_length: int | None) -> str:
+    """What is wrong with a value that breaks the rule that this word of the schema makes."""
     match word:
         case "enum":
-            return f"is none of {json.dumps(column.enum, ensure_ascii=False)}"
+            return f"is none of {json.dumps(enum, ensure_ascii=False)}"
         case "maxLength":
-            return f"is longer than {column.max_length}"
+            return f"is longer than {max_length}"
         case _:
-            return f"is no {column.type}"
+            return f"is no {kind}"

@@ -38,14 +38,7 @@ def refusals(
     table = resource.table
     if made is None:
         return []  # somebody else's table may have more than the schema names
-    found = [
-        Refusal(
-            f"the table {table} has a column {name} that the schema does not: dropping it needs a written migration",
-            f"drop_{table}_{name}",
-        )
-        for name in there
-        if name not in wanted
-    ]
+    found = [dropped_column(table, name) for name in there if name not in wanted]
     for name, column in wanted.items():
         before = made.columns[name].type if name in made.columns else column.type
         if name in there and affinity(there[name]) != column.storage and before == column.type:
@@ -59,14 +52,23 @@ def refusals(
                 )
             )
     if made.key != resource.key:
-        found.append(
-            Refusal(
-                f"the key of the table {table} is ({', '.join(made.key)}) and the schema wants "
-                f"({', '.join(resource.key)}): another key needs a written migration",
-                f"key_of_{table}",
-            )
-        )
+        found.append(another_key(table, made.key, resource.key))
     return found
+
+
+def dropped_column(table: str, column: str) -> Refusal:
+    return Refusal(
+        f"the table {table} has a column {column} that the schema does not: dropping it needs a written migration",
+        f"drop_{table}_{column}",
+    )
+
+
+def another_key(table: str, before: tuple[str, ...], wanted: tuple[str, ...]) -> Refusal:
+    return Refusal(
+        f"the key of the table {table} is ({', '.join(before)}) and the schema wants ({', '.join(wanted)}): "
+        "another key needs a written migration",
+        f"key_of_{table}",
+    )
 
 
 def dropped(table: str) -> Refusal:

@@ -14,7 +14,7 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
-from tidegate.store.broken import check_rows, rules_of
+from tidegate.store.broken import asking, check_rows, rules_of
 from tidegate.store.database import quoted
 from tidegate.store.errors import StoreError
 from tidegate.store.made import Made, definition, remember
@@ -43,7 +43,7 @@ def rebuild(
     there = [name for _, name, *_ in database.execute_sql(f"PRAGMA table_info({quoted(table)})").fetchall()]
     kept = {name: column for name, column in wanted.items() if name in there}
     _fill(database, resource, kept, known, advice)
-    check_rows(database, resource, rules_of(kept, known), advice)
+    check_rows(asking(database), resource, rules_of(kept, known), advice)
     (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(table)}").fetchone()
     for name in wanted.keys() - kept.keys() if total else ():
         if not (wanted[name].null or resource.properties[name].has_default):

@@ -18,7 +18,7 @@ from playhouse.migrate import SqliteMigrator, migrate
 from playhouse.schema_diff import IndexDiff, SchemaDiff, diff_models
 
 from tidegate.contract import Resource
-from tidegate.store.broken import check_rows, uniqueness
+from tidegate.store.broken import asking, check_rows, uniqueness
 from tidegate.store.database import quoted
 from tidegate.store.difference import Refusal, differences, dropped, generated, refusals, to_write
 from tidegate.store.errors import StoreError
@@ -230,7 +230,7 @@ class Tables:
         database, table = self._database, index.table
         if index.unique:
             advice = to_write(self._folder, f"correct_{table}")
-            check_rows(database, self._of[table], [uniqueness(table, index.columns)], advice)
+            check_rows(asking(database), self._of[table], [uniqueness(table, index.columns)], advice)
         before = index_names(database, table)
         migrate(SqliteMigrator(database).add_index(table, index.columns, index.unique))
         if table in self._made:

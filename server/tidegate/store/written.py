@@ -16,7 +16,7 @@ from playhouse.apsw_ext import APSWDatabase
 from playhouse.migrations import Runner
 
 from tidegate.contract import Resource
-from tidegate.store.broken import check_rows, rules_of
+from tidegate.store.broken import asking, check_rows, rules_of
 from tidegate.store.changelog import META
 from tidegate.store.database import quoted
 from tidegate.store.difference import differences, next_file, slugged, to_write
@@ -124,7 +124,7 @@ def run(
         made = converted(database, resource, wanted, entries.get(table), entries)
         if not differences(made, wanted, definition(database, table)):
             there = {column: facts for column, facts in wanted.items() if column in made.columns}
-            check_rows(database, resource, rules_of(there, made.columns), to_write(folder, name))
+            check_rows(asking(database), resource, rules_of(there, made.columns), to_write(folder, name))
         remember(database, table, made)
 
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.store.application import RESOURCES, Foreign
+from tests.store.postgres import foreign as postgres_foreign
 from tests.store.postgres.foreign import ForeignPostgres
 from tests.store.program import Program
 from tests.support.postgres import PostgresServer
@@ -35,9 +36,11 @@ class AnyForeign(Protocol):
 class Database:
     """One database of one kind."""
 
-    def __init__(self, url: str, foreign: AnyForeign) -> None:
+    def __init__(self, url: str, foreign: AnyForeign, resources: dict[str, Resource]) -> None:
         self.url = url
         self.foreign = foreign
+        self.resources = resources
+        """All that it has tables for."""
 
     async def open(self, resources: Mapping[str, Resource] = RESOURCES) -> Store:
         return await open_store(self.url, resources)
@@ -48,13 +51,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         path = request.getfixturevalue("path")
         program = Foreign(Program(path))
-        yield Database(f"sqlite:///{path}", program)
+        yield Database(f"sqlite:///{path}", program, RESOURCES)
         program.close()
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     template = request.getfixturevalue("postgres_template")
     with server.lent(template) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield Database(url, ForeignPostgres(connection))
+        yield Database(url, ForeignPostgres(connection), postgres_foreign.RESOURCES)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.application import ANYONE, RESOURCES
+from tests.store.application import ANYONE
 from tests.store.orders import create, refused
 from tests.store.port.conftest import Database
 from tidegate.contract import Resource
@@ -53,7 +53,7 @@ KENNEL = {
 async def store(database: Database) -> AsyncIterator[Store]:
     for statement in TABLES:
         database.foreign.execute(statement)
-    choice.migrations(database.url).apply(database.url, {**RESOURCES, **KENNEL})
+    choice.migrations(database.url).apply(database.url, {**database.resources, **KENNEL})
     store = await database.open(KENNEL)
     yield store
     await store.close()

@@ -1,4 +1,4 @@
-"""What a database lacks of the tables, the change log and its triggers: read from PostgreSQL's catalogue.
+"""What a database lacks of the tables: read from PostgreSQL's catalogue.
 
 Only what was made here is taken away again: constraints and indexes whose names say so.
 Invariant: once every statement ran, nothing is found to differ.
@@ -6,56 +6,56 @@ Invariant: once every statement ran, nothing is found to differ.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from tidegate.contract import Property, Resource
+from tidegate.store.broken import Rule
 from tidegate.store.database import literal, quoted
+from tidegate.store.difference import Refusal, another_key, dropped, dropped_column, to_write
 from tidegate.store.errors import StoreError
-from tidegate.store.postgres import made, tables
-from tidegate.store.postgres.changelog import (
-    COMMITS,
-    CREATE_NUMBER_TRIGGER,
-    META,
-    NUMBER_TRIGGER,
-    create_function,
-    digest,
-    functions,
-    log_function,
-    reset,
-    triggers,
-)
-from tidegate.store.postgres.columns import columns
+from tidegate.store.postgres import defaults, made, tables
+from tidegate.store.postgres.columns import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.rows import column_type, default_sql
+from tidegate.store.postgres.statement import Demand, Statement
+
+NEW = "the schema has a new property"
 
 
-class Statement(NamedTuple):
-    """One thing to do: what it is called, and its SQL."""
+def table_steps(
+    connection: Connection, resources: Mapping[str, Resource], folder: Path | None, *, serving: bool
+) -> list[Statement]:
+    """Tables first, then what may refer to other tables. Raises StoreError for what is not done automatically.
 
-    name: str
-    statements: tuple[str, ...]
-
-
-def table_steps(connection: Connection, resources: Mapping[str, Resource]) -> list[Statement]:
-    """Tables first, then what may refer to other tables. Raises StoreError for what is not done automatically."""
-    found, later = [], []
+    `serving`: another gateway may share tables that this one's schema does not name.
+    """
+    own: dict[int, Resource] = {}
+    theirs: dict[int, Resource] = {}
+    found: list[Statement] = []
+    later: list[Statement] = []
     for resource in resources.values():
-        number = _table(connection, resource.table)
+        number = table_number(connection, resource.table)
         if number is None:
-            defaults = [_remember(resource, prop) for prop in resource.properties.values()]
             statements = (tables.create_table(resource), made.remember(resource.table, made.OURS))
-            found.append(Statement(f"create table {resource.table}", (*statements, *filter(None, defaults))))
-        else:
-            whose = made.whose(connection, resource.table)
-            if whose is None:
-                whose = made.recognised(connection, number)
-                found.append(Statement(f"note table {resource.table}", (made.remember(resource.table, whose),)))
-            if whose == made.THEIRS:
-                found += _completed(connection, resource, number)
-                continue
-            found += _columns(connection, resource, number)
-        later += _constraints(connection, resource, resources, number)
+            kept = [sql for prop in resource.properties.values() for sql in defaults.remember(resource, prop)]
+            found.append(
+                Statement(f"create table {resource.table}", "the schema has a new resource", (*statements, *kept))
+            )
+            later += _constraints(connection, resource, resources, None, folder)
+            continue
+        whose = made.whose(connection, resource.table)
+        if whose is None:
+            whose = made.recognised(connection, number)
+            why = "Tidegate made it" if whose == made.OURS else "it was there before Tidegate"
+            found.append(Statement(f"note table {resource.table}", why, (made.remember(resource.table, whose),)))
+        (own if whose == made.OURS else theirs)[number] = resource
+    _refuse(connection, own, resources, folder, serving=serving)
+    for number, resource in theirs.items():
+        found += _completed(connection, resource, number)
+    for number, resource in own.items():
+        found += _columns(connection, resource, number, folder)
+        later += _constraints(connection, resource, resources, number, folder)
     return found + sorted(later, key=lambda item: item.name.startswith("add reference"))
 
 
@@ -63,51 +63,47 @@ def foreign_tables(connection: Connection, resources: Mapping[str, Resource]) ->
     """Tables of resources that were there before Tidegate."""
     found = []
     for resource in resources.values():
-        if (number := _table(connection, resource.table)) is not None:
+        if (number := table_number(connection, resource.table)) is not None:
             whose = made.whose(connection, resource.table) or made.recognised(connection, number)
             found += [resource.table] * (whose == made.THEIRS)
     return found
 
 
-def log_steps(connection: Connection, resources: dict[str, Resource], done: Collection[str]) -> list[Statement]:
-    """Trigger functions and triggers that are not there, or not as they should be. `done`: steps of this migration."""
-    found, new = [], set()
-    for name, body in functions(resources).items():
-        rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
-        install = f"install function {name}"
-        if rows[0][0] is None or install in done:
-            new.add(name)
-        if rows[0][0] != digest(body):
-            label = install if name in new else f"replace function {name}"
-            found.append(Statement(label, tuple(create_function(name, body))))
-    followed = [resource for resource in resources.values() if log_function(resource) not in new]
-    wanted = [(COMMITS, NUMBER_TRIGGER, CREATE_NUMBER_TRIGGER, followed)]
-    for resource in resources.values():
-        of = [resource] if resource in followed else []
-        wanted += [(quoted(resource.table), name, sql, of) for name, sql in triggers(resource).items()]
-    for table, name, sql, missed in wanted:
-        state = connection.execute(
-            "SELECT tgenabled FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = $2", [table, name]
-        ).fetchall()
-        # ALWAYS: a writer may not turn it off with session_replication_role, as tools that copy tables do.
-        always = f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quoted(name)}"
-        if state != [("A",)]:
-            label = f"install trigger {name} on {table}"
-            # Changes may have passed unseen: who has rows of these tables reads them anew.
-            resets = reset(missed) if missed else []
-            found.append(Statement(label, (*((always,) if state else (sql, always)), *resets)))
-    return found
+def _refuse(
+    connection: Connection,
+    own: Mapping[int, Resource],
+    resources: Mapping[str, Resource],
+    folder: Path | None,
+    *,
+    serving: bool,
+) -> None:
+    """Raises StoreError for what only a written migration may do."""
+    shared = {resource.table for resource in resources.values()}
+    gone = () if serving else sorted(made.own_tables(connection) - shared)
+    found = [dropped(table) for table in gone if table_number(connection, table) is not None]
+    for number, resource in own.items():
+        there, table = columns(connection, number), resource.table
+        found += [dropped_column(table, name) for name in there if name not in resource.properties]
+        for name, prop in resource.properties.items():
+            kind = column_type(prop)
+            if name in there and not kind.fits(there[name], made=True):
+                text = f"the column {table}.{name} is of the type {there[name].type}, the schema's property needs "
+                text += f"{kind.declared}: retyping it needs a written migration"
+                found.append(Refusal(text, f"convert_{table}_{name}"))
+        if (key := made.key(connection, number)) != resource.key:
+            found.append(another_key(table, key, resource.key))
+    if found:
+        raise StoreError(f"{'; '.join(item.text for item in found)}; {to_write(folder, found[0].name)}")
 
 
-def _completed(connection: Connection, resource: Resource, number: int) -> list[Statement]:
+def _completed(connection: Connection, resource: Resource, number: int) -> Iterator[Statement]:
     """What somebody else's table lacks of the schema; what it has stays as it is, and more than the schema names."""
     there, table = columns(connection, number), resource.table
-    found = []
     for name, prop in resource.properties.items():
         kind = column_type(prop)
         if name not in there:
             add = f"ALTER TABLE {quoted(table)} ADD COLUMN {tables.column(resource, prop)}"
-            found.append(Statement(f"add column {table}.{name}", (add,)))
+            yield Statement(f"add column {table}.{name}", NEW, (add,))
         elif not kind.fits(there[name], made=False):
             raise StoreError(
                 f"the column {table}.{name} is of the type {there[name].declared}, which the schema's property cannot "
@@ -116,130 +112,99 @@ def _completed(connection: Connection, resource: Resource, number: int) -> list[
     kept = made.indexes(connection, number)
     for names in resource.unique:
         if (names, True) not in kept:
-            sql = tables.unique_index(resource, names)
-            found.append(Statement(f"add unique index on {table} ({', '.join(names)})", (sql,)))
+            sql, why = tables.unique_index(resource, names), "the schema wants it"
+            yield Statement(f"add unique index on {table} ({', '.join(names)})", why, (sql,))
     for names, (index, sql) in zip(resource.indexes, tables.indexes(resource).items(), strict=True):
         if not kept & {(names, True), (names, False)}:
-            found.append(Statement(f"add index {index}", (sql,)))
-    return found
+            yield Statement(f"add index {index}", "the schema wants it", (sql,))
 
 
-def _columns(connection: Connection, resource: Resource, number: int) -> list[Statement]:
+def _columns(connection: Connection, resource: Resource, number: int, folder: Path | None) -> Iterator[Statement]:
     there, table = columns(connection, number), resource.table
-    for name in there.keys() - resource.properties.keys():
-        raise StoreError(
-            f"the table {table} has a column {name} that the schema does not: dropping it needs a written migration"
-        )
-    found = []
-    remembered = _defaults(connection, resource)
+    remembered = defaults.remembered(connection, resource)
     for name, prop in resource.properties.items():
-        at = f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)}"
         if name not in there:
             add = f"ALTER TABLE {quoted(table)} ADD COLUMN {tables.column(resource, prop)}"
-            found.append(Statement(f"add column {table}.{name}", (add, *filter(None, [_remember(resource, prop)]))))
+            rule = Rule(f"{name} is new, required and without a default", "true")
+            demand = Demand(resource, rule, to_write(folder, f"add_{table}_{name}"))
+            yield Statement(f"add column {table}.{name}", NEW, (add, *defaults.remember(resource, prop)), demand)
             continue
-        is_now, kind = there[name], column_type(prop)
-        if not kind.fits(is_now, made=True):
-            raise StoreError(
-                f"the column {table}.{name} is of the type {is_now.type}, the schema's property needs "
-                f"{kind.declared}: retyping it needs a written migration"
-            )
-        not_null = not prop.column_nullable or name in resource.key
-        if not_null != is_now.not_null:
-            word = "SET" if not_null else "DROP"
-            found.append(Statement(f"{word.lower()} not null on {table}.{name}", (f"{at} {word} NOT NULL",)))
-        default = default_sql(prop, resource)
-        if default is not None and default != remembered.get(name):
-            statements = (f"{at} SET DEFAULT {default}", *filter(None, [_remember(resource, prop)]))
-            found.append(Statement(f"set the default of {table}.{name}", statements))
-        elif default is None and name in remembered:
-            statements = (f"{at} DROP DEFAULT", f"DELETE FROM {META} WHERE name = {_default_name(resource, name)}")
-            found.append(Statement(f"drop the default of {table}.{name}", statements))
-    return found
+        yield from defaults.step(resource, prop, remembered.get(name))
+        yield from _null(resource, prop, there[name], folder)
+        if resource.key == (name,):
+            yield from _counted(resource, there[name])
+
+
+def _null(resource: Resource, prop: Property, there: ColumnThere, folder: Path | None) -> Iterator[Statement]:
+    table, column, not_null = quoted(resource.table), quoted(prop.name), tables.is_not_null(resource, prop)
+    if not_null == there.not_null:
+        return
+    word = "SET" if not_null else "DROP"
+    statements = [f"ALTER TABLE {table} ALTER COLUMN {column} {word} NOT NULL"]
+    if not_null and (default := default_sql(prop, resource)) is not None:
+        statements.insert(0, f"UPDATE {table} SET {column} = {default} WHERE {column} IS NULL")
+    advice = to_write(folder, f"correct_{resource.table}")
+    yield Statement(
+        f"{word.lower()} not null on {resource.table}.{prop.name}",
+        "it may be null: " + ("yes -> no" if not_null else "no -> yes"),
+        tuple(statements),
+        Demand(resource, Rule(f"{prop.name} is null", f"{column} IS NULL"), advice),
+    )
+
+
+def _counted(resource: Resource, there: ColumnThere) -> Iterator[Statement]:
+    """The key, if it is to be counted and is not, or the other way round."""
+    counted, table, (name,) = tables.is_automatic(resource), quoted(resource.table), resource.key
+    at = f"ALTER TABLE {table} ALTER COLUMN {quoted(name)}"
+    if counted and not there.identity and there.default is None:
+        sequence = f"pg_get_serial_sequence({literal(table)}, {literal(name)})"
+        on = f"SELECT setval({sequence}, max({quoted(name)})) FROM {table} HAVING max({quoted(name)}) > 0"
+        statements: tuple[str, ...] = (f"{at} ADD GENERATED BY DEFAULT AS IDENTITY", on)
+        yield Statement(f"count {resource.table}.{name}", "counted by the database: no -> yes", statements)
+    elif there.identity and not counted:
+        why = "counted by the database: yes -> no"
+        yield Statement(f"do not count {resource.table}.{name}", why, (f"{at} DROP IDENTITY",))
 
 
 def _constraints(
-    connection: Connection, resource: Resource, resources: Mapping[str, Resource], number: int | None
-) -> list[Statement]:
-    table = quoted(resource.table)
+    connection: Connection,
+    resource: Resource,
+    resources: Mapping[str, Resource],
+    number: int | None,
+    folder: Path | None,
+) -> Iterator[Statement]:
+    table, advice = quoted(resource.table), to_write(folder, f"correct_{resource.table}")
     kinds = {
         "check": tables.checks(resource),
         "unique constraint": tables.uniques(resource),
         "reference": tables.references(resource, resources),
     }
-    there = (
-        set()
-        if number is None
-        else _ours(connection, "SELECT conname FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2", number)
-    )
-    wanted: dict[str, Any] = {name: None for definitions in kinds.values() for name in definitions}
-    found = [
-        Statement(
-            f"drop constraint {name} of {resource.table}", (f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}",)
-        )
-        for name in sorted(there - wanted.keys())
-    ]
-    for kind, definitions in kinds.items():
-        found += [
-            Statement(f"add {kind} {name}", (f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {sql}",))
-            for name, sql in definitions.items()
-            if name not in there
-        ]
-    indexes = tables.indexes(resource)
-    there = (
-        set()
-        if number is None
-        else _ours(
-            connection,
-            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-            "WHERE i.indrelid = $1 AND c.relname ~ $2 "
-            "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.indexrelid)",
-            number,
-        )
-    )
-    found += [
-        Statement(f"drop index {name}", (f"DROP INDEX {quoted(name)}",)) for name in sorted(there - indexes.keys())
-    ]
-    return found + [Statement(f"add index {name}", (sql,)) for name, sql in indexes.items() if name not in there]
+    there, wanted = made.constraints(connection, number), {name for kind in kinds.values() for name in kind}
+    for name in sorted(there - wanted):
+        drop = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
+        yield Statement(f"drop constraint {name} of {resource.table}", "the schema says it no longer", (drop,))
+    for kind, constraints in kinds.items():
+        for name, (sql, why, broken) in constraints.items():
+            if name not in there:
+                add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {sql}"
+                yield Statement(f"add {kind} {name}", why, (add,), Demand(resource, broken, advice))
+    indexes, indexed = tables.indexes(resource), made.own_indexes(connection, number)
+    for name in sorted(indexed - indexes.keys()):
+        yield Statement(f"drop index {name}", "the schema no longer wants it", (f"DROP INDEX {quoted(name)}",))
+    for name, sql in indexes.items():
+        if name not in indexed:
+            yield Statement(f"add index {name}", "the schema wants it", (sql,))
 
 
-def _table(connection: Connection, table: str) -> int | None:
+def table_number(connection: Connection, table: str) -> int | None:
     """The number of the table of this name, as statements without a schema find it."""
-    ((number, kind),) = connection.execute(
-        "SELECT to_regclass($1)::oid::bigint, (SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1))",
+    ((number, kind, parents),) = connection.execute(
+        "SELECT to_regclass($1)::oid::bigint, (SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1)), "
+        "EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass($1))",
         [quoted(table)],
     )
     if number is not None and kind != "r":
         raise StoreError(f"{table} is no plain table, which the change log cannot follow")
+    if parents:
+        raise StoreError(f"other tables inherit from {table}, and the change log cannot follow its rows in them")
     return None if number is None else int(number)
-
-
-def _ours(connection: Connection, sql: str, number: int) -> set[str]:
-    return {name for (name,) in connection.execute(sql, [number, tables.OURS])}
-
-
-# A default is read back in other words than it was given in: what was given is kept.
-
-
-def _default_name(resource: Resource, column: str) -> str:
-    return literal(f"default {resource.table}.{column}")
-
-
-def _remember(resource: Resource, prop: Property) -> str | None:
-    default = default_sql(prop, resource)
-    if default is None:
-        return None
-    return (
-        f"INSERT INTO {META} (name, value) VALUES ({_default_name(resource, prop.name)}, {literal(default)}) "
-        "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-    )
-
-
-def _defaults(connection: Connection, resource: Resource) -> Mapping[str, str]:
-    prefix = f"default {resource.table}."
-    if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
-        return {}
-    found: Iterable[tuple[str, str]] = connection.execute(
-        f"SELECT name, value FROM {META} WHERE starts_with(name, $1)", [prefix]
-    )
-    return {name.removeprefix(prefix): value for name, value in found}

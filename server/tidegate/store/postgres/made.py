@@ -66,5 +66,42 @@ def indexes(connection: Connection, number: int) -> set[tuple[tuple[str, ...], b
     return {(tuple(names), unique) for names, unique in found}
 
 
+def key(connection: Connection, number: int) -> tuple[str, ...]:
+    """The columns of the table's primary key."""
+    found = connection.execute(
+        "SELECT a.attname::text FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k (number, place) "
+        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
+        "WHERE i.indrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
+        [number],
+    )
+    return tuple(name for (name,) in found)
+
+
+def constraints(connection: Connection, number: int | None) -> set[str]:
+    """The constraints that were made here, by name."""
+    sql = "SELECT conname::text FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
+    return {name for (name,) in connection.execute(sql, [number, tables.OURS])}
+
+
+def own_indexes(connection: Connection, number: int | None) -> set[str]:
+    """The indexes that were made here, by name; those of constraints are not among them."""
+    found = connection.execute(
+        "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE i.indrelid = $1 AND c.relname ~ $2 "
+        "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.indexrelid)",
+        [number, tables.OURS],
+    )
+    return {name for (name,) in found}
+
+
+def own_tables(connection: Connection) -> set[str]:
+    """The tables that Tidegate made, whether they are still there or not."""
+    if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
+        return set()
+    prefix = _entry("")
+    found = connection.execute(f"SELECT name FROM {META} WHERE starts_with(name, $1) AND value = $2", [prefix, OURS])
+    return {name.removeprefix(prefix) for (name,) in found}
+
+
 def _entry(table: str) -> str:
     return f"table {table}"

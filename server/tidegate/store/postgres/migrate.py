@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -24,24 +25,34 @@ from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.postgres import made
 from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
-from tidegate.store.postgres.differences import Statement, foreign_tables, log_steps, table_steps
+from tidegate.store.postgres.differences import foreign_tables, table_steps
+from tidegate.store.postgres.log_steps import log_steps
 from tidegate.store.postgres.place import place
+from tidegate.store.postgres.statement import Statement
 from tidegate.store.postgres.written import Written
 from tidegate.store.rebuild import Progress
 from tidegate.store.steps import left_alone
 
+KEEPS = "Tidegate keeps things there"
+
 
 class Step(msgspec.Struct, frozen=True):
-    """One thing to do: what it is called, and how it is done."""
+    """One thing to do: what it is called, why, and how it is done."""
 
     name: str
+    why: str
     run: Callable[[], object]
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
 
-def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+
+def planned(
+    url: str, resources: Mapping[str, Resource], folder: Path | None = None, *, serving: bool = False
+) -> list[Step]:
     """What `apply` would do, in order, as far as it can be seen before the first step. Raises StoreError."""
     with _transaction(url, keep=False) as (database, connection):
-        return [step.name for step in _steps(database, connection, resources, folder, [])]
+        return _steps(database, connection, resources, folder, [], serving=serving)
 
 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
@@ -80,7 +91,8 @@ def down(
         name = written.last()
         if name is None:
             raise StoreError("there is no written migration to take back")
-        back = Step(f"take migration {name} back", lambda: _run_written(connection, written.down, name))
+        shared, why = {resource.table for resource in resources.values()}, "it is the last one that was applied"
+        back = Step(f"take migration {name} back", why, lambda: _run_written(connection, shared, written.down, name))
         return _take(back) + _take_all(lambda done: _steps(database, connection, resources, None, done))
 
 
@@ -104,10 +116,10 @@ def _take(step: Step) -> list[str]:
 
 def check(url: str, resources: Mapping[str, Resource]) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs."""
-    missing = planned(url, resources)
+    missing = planned(url, resources, serving=True)
     if missing:
         raise Unmigrated(
-            f"the database {shown(url)} is not ready: {missing[0]}"
+            f"the database {shown(url)} is not ready: {missing[0].name} ({missing[0].why})"
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
             + "; type: tidegate migrate --database with the same URL"
         )
@@ -145,18 +157,19 @@ def _steps(
     resources: Mapping[str, Resource],
     folder: Path | None,
     done: list[str],
+    *,
+    serving: bool = False,
 ) -> list[Step]:
     check_names(resources)
     _check_encoding(connection)
     if written := _written(database, connection, resources, folder):
         return written
-    statements = [*_own(connection), *table_steps(connection, resources), *log_steps(connection, dict(resources), done)]
-    return [Step(item.name, lambda item=item: _run(connection, item)) for item in statements]  # type: ignore[misc]  # bound early
-
-
-def _run(connection: Connection, item: Statement) -> None:
-    for sql in item.statements:
-        connection.execute(sql)
+    statements = [
+        *_own(connection),
+        *table_steps(connection, resources, folder, serving=serving),
+        *log_steps(connection, dict(resources), done),
+    ]
+    return [Step(item.name, item.why, partial(item.run, connection)) for item in statements]
 
 
 def _check_encoding(connection: Connection) -> None:
@@ -169,14 +182,15 @@ def _own(connection: Connection) -> list[Statement]:
     """What Tidegate keeps for itself, and its first values."""
     found = []
     if not connection.execute("SELECT to_regnamespace($1)", [SCHEMA]).fetchall()[0][0]:
-        found.append(Statement(f"create schema {SCHEMA}", (f"CREATE SCHEMA {SCHEMA}",)))
+        found.append(Statement(f"create schema {SCHEMA}", KEEPS, (f"CREATE SCHEMA {SCHEMA}",)))
     missing = [name for name in RELATIONS if not connection.execute("SELECT to_regclass($1)", [name]).fetchall()[0][0]]
-    found += [Statement(f"create {name}", (RELATIONS[name],)) for name in missing]
+    found += [Statement(f"create {name}", KEEPS, (RELATIONS[name],)) for name in missing]
     if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
         values = {"epoch": epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0"}
         values["place"] = place(connection)
         rows = ", ".join(f"('{name}', '{value}')" for name, value in values.items())
-        found.append(Statement("give the change log an epoch", (f"INSERT INTO {META} (name, value) VALUES {rows}",)))
+        sql = f"INSERT INTO {META} (name, value) VALUES {rows}"
+        found.append(Statement("give the change log an epoch", "positions belong to one", (sql,)))
     return found
 
 
@@ -196,22 +210,25 @@ def _written(
     there = {
         name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     }
-    if not {resource.table for resource in resources.values()} & there:
-        # New tables are made as the schema has them now, which is where these migrations lead.
-        return [Step(f"skip migration {name}", lambda: written.skip(name))]
-    return [Step(f"run migration {name}", lambda: _run_written(connection, written.up, name))]
+    shared = {resource.table for resource in resources.values()}
+    if not shared & there:
+        return [
+            Step(f"skip migration {name}", "new tables are made as it would leave them", partial(written.skip, name))
+        ]
+    why = "it was written and not applied yet"
+    return [Step(f"run migration {name}", why, lambda: _run_written(connection, shared, written.up, name))]
 
 
-def _run_written(connection: Connection, run: Callable[[str], object], name: str) -> None:
+def _run_written(connection: Connection, shared: set[str], run: Callable[[str], object], name: str) -> None:
     """What it does to definitions is not in the log: positions of before are not taken up.
 
-    A table that it makes is Tidegate's; one that it renames is whose it was.
+    A table that it makes for a resource is Tidegate's; one that it renames is whose it was. `shared`: the resources'.
     """
     before = made.tables_there(connection)
     run(name)
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall()[0][0]:
         connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [epoch()])
         for number, table in made.tables_there(connection).items():
-            if before.get(number) != table:
+            if table in shared and before.get(number) != table:
                 known = made.whose(connection, before[number]) if number in before else made.OURS
                 connection.execute(made.remember(table, known or made.recognised(connection, number)))

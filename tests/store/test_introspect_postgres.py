@@ -162,12 +162,16 @@ def test_what_cannot_be_shared_is_left_out_and_said(theirs: Database) -> None:
         "later int GENERATED ALWAYS AS (id + 1) VIRTUAL, at timestamptz[])"
     )
     theirs.execute("CREATE TABLE log (line text)")
+    theirs.execute("CREATE TABLE all_cars (id int PRIMARY KEY)")
+    theirs.execute("CREATE TABLE cars () INHERITS (all_cars)")
     theirs.execute("CREATE VIEW seen AS SELECT id FROM things")
     theirs.execute("CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)")
     theirs.execute("CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (9)")
     schema, left = only(theirs)
     assert list(schema["properties"]) == ["id"]
     assert left == [
+        "all_cars has tables that inherit from it, in which the change log cannot follow its rows",
+        "cars has no primary key, by which a row could be named",
         "log has no primary key, by which a row could be named",
         "parts is a partitioned table, which the change log cannot follow",
         "parts_1 is a part of a partitioned table",
@@ -254,3 +258,12 @@ def test_a_table_that_a_written_migration_makes_is_tidegates(theirs: Database, t
     assert [step.partition("_tg")[0] for step in steps if "check" in step] == ["add check made_name_check"]
     (note,) = migrate.notes(url(theirs), more)
     assert note.startswith("the tables kept, renamed were there before")
+
+
+def test_a_table_that_others_inherit_from_is_refused(theirs: Database) -> None:
+    """Its rows in them would be in a SELECT of it and never in the log."""
+    theirs.execute("CREATE TABLE things (id int PRIMARY KEY)")
+    resources = as_resources(theirs)
+    theirs.execute("CREATE TABLE more () INHERITS (things)")
+    with pytest.raises(StoreError, match="other tables inherit from things"):
+        migrate.apply(url(theirs), resources)

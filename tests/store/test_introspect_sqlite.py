@@ -75,7 +75,8 @@ def test_null_and_defaults_are_said(tmp_path: Path) -> None:
         tmp_path / "theirs.db",
         "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT, state TEXT NOT NULL DEFAULT 'it''s new', "
         "count INT NOT NULL DEFAULT (-1), open BOOLEAN DEFAULT 1, price REAL DEFAULT 0, big TEXT DEFAULT NULL, "
-        "made DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, short VARCHAR(2) DEFAULT 'long', token TEXT NOT NULL)",
+        "made DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, short VARCHAR(2) DEFAULT 'long', token TEXT NOT NULL, "
+        "joined TEXT NOT NULL DEFAULT ('a' || 'b'), odd TEXT DEFAULT ('it' || 's') COLLATE NOCASE)",
     )
     words = properties(found)
     assert words["id"] == {"type": "string"}
@@ -85,10 +86,12 @@ def test_null_and_defaults_are_said(tmp_path: Path) -> None:
     assert words["open"] == {"type": ["boolean", "null"], "default": True}
     assert words["price"] == {"type": ["number", "null"], "default": 0}
     assert words["made"] == {"type": "string", "description": "The database fills it in.", "readOnly": True}
+    assert words["joined"] == words["made"]
+    assert words["odd"] == {"type": ["string", "null"], "description": "The database fills it in.", "readOnly": True}
     assert words["short"] == {"type": ["string", "null"], "maxLength": 2}
     assert words["token"]["writeOnly"] is True
     ((file,), _) = introspect.files(found.tables, {"read": "anyone"})
-    assert file.schema["required"] == ["id", "state", "count", "made"]
+    assert file.schema["required"] == ["id", "state", "count", "made", "joined"]
     assert file.schema["x-access"] == {"read": "anyone"}
 
 
@@ -166,6 +169,16 @@ def test_rows_that_are_not_what_was_declared_are_told_of(tmp_path: Path) -> None
         "things.count is declared INT and some rows hold integer and text: clients get these as they are",
         "things.large has integers beyond 2^53, which programs in JavaScript round",
     ]
+
+
+def test_keys_that_are_null_are_told_of(tmp_path: Path) -> None:
+    """SQLite allows it in all but integer keys."""
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE words (word TEXT PRIMARY KEY)",
+        "INSERT INTO words VALUES ('a'), (NULL), (NULL)",
+    )
+    assert found.left == ["words: some rows have NULL in their key, so that clients cannot tell them apart"]
 
 
 def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:

@@ -71,8 +71,9 @@ class _Reading:
 
     def all(self) -> Found:
         tables, names = [], []
-        for number, name, kind, is_part, comment in self._connection.execute(
-            "SELECT oid::bigint, relname::text, relkind::text, relispartition, obj_description(oid, 'pg_class') "
+        for number, name, kind, is_part, is_parent, comment in self._connection.execute(
+            "SELECT oid::bigint, relname::text, relkind::text, relispartition, "
+            "EXISTS (SELECT FROM pg_inherits WHERE inhparent = pg_class.oid), obj_description(oid, 'pg_class') "
             "FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
             "AND relkind IN ('r', 'v', 'm', 'f', 'p') AND relname <> 'tidegate_migration' ORDER BY relname"
         ).fetchall():
@@ -81,6 +82,10 @@ class _Reading:
                 self._left.append(f"{name} is a {_KINDS[kind]}, which the change log cannot follow")
             elif is_part:
                 self._left.append(f"{name} is a part of a partitioned table")
+            elif is_parent:
+                self._left.append(
+                    f"{name} has tables that inherit from it, in which the change log cannot follow its rows"
+                )
             elif (table := self._table(number, name, comment)) is not None:
                 tables.append(table)
         return Found(tables, self._left, names)

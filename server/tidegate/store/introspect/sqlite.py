@@ -39,6 +39,7 @@ SAFE = 2**53 - 1
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
 _OURS = re.compile(r"tidegate_(log|aside|meta|requests|migration)").fullmatch
 _LENGTH = re.compile(r"\(\s*(\d+)\s*\)").search
+_TEXT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""").fullmatch
 _NUMBERS = re.compile(r"NUMERIC|DECIMAL|NUMBER|MONEY|CURRENCY")
 _TIMES = re.compile(r"DATE|TIME")
 
@@ -108,6 +109,9 @@ class _Reading:
         if taken := self._rowid_names(name) - there.keys():
             self._left.append(f"{name} has a column {min(taken)}, by which the change log would know its rows")
             return None
+        nulls = " OR ".join(f"{quoted(part)} IS NULL" for part in key)
+        if self._rows(f"SELECT 1 FROM {quoted(name)} WHERE {nulls} LIMIT 1"):
+            self._left.append(f"{name}: some rows have NULL in their key, so that clients cannot tell them apart")
         unique, indexes = self._indexes(name, key, there)
         return Table(name, key, tuple(columns), unique, indexes, self._references(name, there))
 
@@ -212,7 +216,7 @@ class _Reading:
         if text is None or text.upper() == "NULL":
             return NOTHING, False
         value: Any = json_or_nothing(text.lstrip("+").strip("()"))
-        if text[:1] in {"'", '"'} and text[-1:] == text[:1]:
+        if _TEXT(text):
             value = text[1:-1].replace(text[0] * 2, text[0])
         elif text.upper() in {"TRUE", "FALSE"}:
             value = text.upper() == "TRUE"

@@ -186,6 +186,21 @@ async def test_who_waits_for_a_table_to_be_emptied_reads_it_at_the_position_afte
     assert result.seq == foreign.head() > 1
 
 
+async def test_a_snapshot_that_waits_for_a_table_to_be_emptied_is_of_the_position_after(
+    store: PostgresStore, url: str, foreign: ForeignPostgres
+) -> None:
+    foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")
+    with psycopg.connect(url) as emptying:
+        emptying.execute("TRUNCATE boats CASCADE")
+        pages = store.snapshot(ReadQuery(resource="boats"), lambda rows, first, seq: [f"{len(rows)} {seq}".encode()])
+        assert pages.join()
+        await asyncio.to_thread(_wait_for_the_lock, foreign)
+        emptying.commit()
+    assert await pages.page(0) == f"0 {foreign.head()}".encode()
+    assert foreign.head() > 1
+    pages.leave()
+
+
 def _wait_for_the_lock(foreign: ForeignPostgres) -> None:
     """Returns once somebody waits for a lock in this database."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.store.things import RESOURCE, Things, columns, opened
 from tidegate.core.filters import compile_filters
 from tidegate.core.predicate import predicate
 from tidegate.store.conditions import condition
+from tidegate.store.database import quoted
 from tidegate.store.sqlite_conditions import SQLITE
 
 
@@ -76,3 +79,17 @@ def test_infinity_is_null_because_the_wire_has_no_word_for_it(things: Things, fi
     things.put([{"id": 1, "num": float("inf")}, {"id": 2, "num": float("-inf")}, {"id": 3}, {"id": 4, "num": 1}])
     assert things.ids(compile_filters(filters)) == found
     assert [row["id"] for row in things.rows() if predicate(compile_filters(filters))(row)] == found
+
+
+@pytest.mark.parametrize("asked", [{"eq": 2.0**53}, {"ne": 2.0**53}, {"in": [2.0**53, 1]}, {"nin": [2.0**62]}], ids=str)
+def test_large_integers_of_a_foreign_column_are_equal_to_the_nearest_float(tmp_path: Path, asked: Any) -> None:
+    """As they are for the predicate. A column without a type keeps them as integers."""
+    path, names = tmp_path / "things.db", [name for name in RESOURCE.properties if name != "id"]
+    with sqlite3.connect(path) as foreign:
+        foreign.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, {', '.join(map(quoted, names))})")
+        rows = enumerate((2**53 + 1, 2.0**53, 2**62 + 1, 1))
+        foreign.executemany("INSERT INTO things (id, num) VALUES (?, ?)", rows)
+    foreign.close()
+    filters = compile_filters({"num": asked})
+    with opened(tmp_path) as things:
+        assert things.ids(filters) == [row["id"] for row in things.rows() if predicate(filters)(row)]

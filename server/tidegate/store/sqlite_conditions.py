@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.contract import Property
+from tidegate.core.filters import SAFE_INTEGER
 from tidegate.store.conditions import Condition, Dialect, joined
 from tidegate.store.database import quoted
 from tidegate.store.rows import JSON_TYPES
@@ -38,7 +39,10 @@ class SqliteDialect:
             return joined("OR", (_json_is(kind, value, wanted) for wanted in values)) or Condition("(0)", [])
         marks = f"= {_MARK}" if len(values) == 1 else f"IN ({', '.join([_MARK] * len(values))})"
         bound = [int(value) if isinstance(value, bool) else value for value in values]
-        return Condition(f"({_is_like(column, values[0])} AND {_exact(column, values[0])} {marks})", bound)
+        compared = _exact(column, values[0])
+        if any(isinstance(value, float) and abs(value) > SAFE_INTEGER for value in values):
+            compared = f"CAST({column} AS REAL)"  # a foreign program's column may have integers of that size
+        return Condition(f"({_is_like(column, values[0])} AND {compared} {marks})", bound)
 
     def ordered(self, prop: Property, sign: str, value: Any) -> Condition:
         column = _column(prop)

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ log = logging.getLogger("tidegate.store")
 SUFFIX = "-tidegate"
 """After the name of the database file, the name of its note."""
 ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
+LOST = "has lost triggers (%s): changes there are not heard of; type: tidegate migrate"
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 
 
@@ -49,8 +50,10 @@ class Keeper:
     at a time.
     """
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
-        self.healthy = True
+    def __init__(self, path: Path, connection: apsw.Connection, triggers: Collection[str]) -> None:
+        self.replaced = False
+        self._lost: set[str] = set()
+        self._triggers = triggers
         self._path = path
         self._connection = connection
         self._noted = _seen(connection, path)
@@ -58,33 +61,50 @@ class Keeper:
         self._write(self._noted)
 
     @classmethod
-    def open(cls, path: Path) -> Keeper:
-        """Give the log a new epoch if it is not the one that was served here last. Raises StoreError."""
+    def open(cls, path: Path, triggers: Collection[str]) -> Keeper:
+        """Give the log a new epoch if it is not the one that was served here last. Raises StoreError.
+
+        `triggers`: those by which changes are heard of.
+        """
         connection = connect(path)
         try:
             _settle(connection, path)
-            return cls(path, connection)
+            return cls(path, connection, triggers)
         except BaseException as error:
             connection.close()
             if isinstance(error, apsw.Error | OSError):
                 raise StoreError(f"database {path}: {error}") from None
             raise
 
+    @property
+    def healthy(self) -> bool:
+        """Whether the log is still the one of before, and complete."""
+        return not (self.replaced or self._lost)
+
     def look(self) -> None:
         """Note how far the log is. When it is not the log of before any more, say so once and note nothing."""
-        if not self.healthy:
+        if self.replaced:
             return
         try:
             now = _seen(self._connection, self._path)
+            self._look_at_triggers()
         except (apsw.Error, OSError) as error:
             log.warning("the database's place could not be noted; it will be tried again: %s", error)
             return
         before = self._noted
         if (now.epoch, now.file) != (before.epoch, before.file) or now.seq < before.seq:
-            self.healthy = False
+            self.replaced = True
             log.error("the database %s %s", self._path, REPLACED)
         elif now != before:
             self._write(now)
+
+    def _look_at_triggers(self) -> None:
+        """They go with a table that a program makes anew, and come back with a migration, which tells a reset."""
+        found = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        lost = set(self._triggers) - {name for (name,) in found}
+        if lost - self._lost:
+            log.error(f"the database %s {LOST}", self._path, ", ".join(sorted(lost)))
+        self._lost = lost
 
     def close(self) -> None:
         self.look()

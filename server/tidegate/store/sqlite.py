@@ -13,6 +13,7 @@ from pathlib import Path
 from tidegate.contract import Resource
 from tidegate.core.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
 from tidegate.store.attention import Skipped
+from tidegate.store.changelog import triggers
 from tidegate.store.database import sqlite_path
 from tidegate.store.feed import Deliver, Feed
 from tidegate.store.migrate import check
@@ -57,7 +58,8 @@ class SqliteStore:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, check, url, resources)
         path = sqlite_path(url)
-        keeper = await loop.run_in_executor(None, Keeper.open, path)
+        names = {name for resource in resources.values() for name in triggers(resource)}
+        keeper = await loop.run_in_executor(None, Keeper.open, path, names)
         store = cls(path, resources, keep, keeper, loop)
         store._writer.start()
         store._look_later()

@@ -97,8 +97,10 @@ def _one_of(wanted: tuple[Any, ...]) -> Test:
 
 
 def _holds_all(wanted: tuple[Any, ...]) -> Test:
-    one_of = [_equal(item) for item in wanted]
-    return lambda value: isinstance(value, list) and all(any(map(is_it, value)) for is_it in one_of)
+    tokens = frozenset(map(token, wanted))
+    return lambda value: (
+        isinstance(value, list) and tokens.issubset(token(item) for item in value if not isinstance(item, list | dict))
+    )
 
 
 def _ordered(compare: Callable[[Any, Any], bool], wanted: Any) -> Test:

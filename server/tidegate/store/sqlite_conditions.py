@@ -8,6 +8,7 @@ Invariant: a condition is 0 or 1, and in parentheses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tidegate.contract import Property
@@ -35,14 +36,12 @@ class SqliteDialect:
     def one_of(self, prop: Property, values: tuple[Any, ...]) -> Condition:
         column = _column(prop)
         if prop.type in JSON_TYPES:
-            kind, value = _json_kind(column), _json_value(column)
-            return joined("OR", (_json_is(kind, value, wanted) for wanted in values)) or Condition("(0)", [])
-        marks = f"= {_MARK}" if len(values) == 1 else f"IN ({', '.join([_MARK] * len(values))})"
+            return _json_is(_json_kind(column), _json_value(column), values)
         bound = [int(value) if isinstance(value, bool) else value for value in values]
         compared = _exact(column, values[0])
         if any(isinstance(value, float) and abs(value) > SAFE_INTEGER for value in values):
             compared = f"CAST({column} AS REAL)"  # a foreign program's column may have integers of that size
-        return Condition(f"({_is_like(column, values[0])} AND {compared} {marks})", bound)
+        return Condition(f"({_is_like(column, values[0])} AND {compared} {_among(values)})", bound)
 
     def ordered(self, prop: Property, sign: str, value: Any) -> Condition:
         column = _column(prop)
@@ -51,8 +50,8 @@ class SqliteDialect:
 
     def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
         column = _column(prop)
-        each = joined("AND", (_in_array(column, value) for value in values)) or Condition("1", [])
-        return Condition(f"(CASE WHEN {_json_kind(column)} = 'array' THEN {each.sql} ELSE 0 END)", each.values)
+        every = _all_in_array(column, values)
+        return Condition(f"(CASE WHEN {_json_kind(column)} = 'array' THEN {every.sql} ELSE 0 END)", every.values)
 
     def contains(self, prop: Property, text: str, *, folded: bool) -> Condition:
         column = _column(prop)
@@ -116,15 +115,36 @@ def _json_value(column: str) -> str:
     return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$') ELSE {column} END"
 
 
-def _json_is(kind: str, value: str, wanted: Any) -> Condition:
-    """What is of this kind and has this value is `wanted`."""
-    if isinstance(wanted, bool):
-        return Condition(f"({kind} = '{'true' if wanted else 'false'}')", [])
-    if isinstance(wanted, str):
-        return Condition(f"({kind} = 'text' AND {value} = {_MARK})", [wanted])
-    return Condition(f"({kind} IN ({_NUMBERS}) AND CAST({value} AS REAL) = {_MARK})", [wanted])
+def _json_is(kind: str, value: str, wanted: Sequence[Any]) -> Condition:
+    """What is of this kind and has this value is one of `wanted`. It is looked at once, however many they are."""
+    parts = [Condition(f"({kind} = {word})", []) for word in _words(wanted)]
+    for kinds, spelled, some in _by_kind(value, wanted):
+        parts.append(Condition(f"({kind} IN ({kinds}) AND {spelled} {_among(some)})", some))
+    return joined("OR", parts) or Condition("(0)", [])
 
 
-def _in_array(column: str, wanted: Any) -> Condition:
-    found = _json_is("item.type", "item.atom", wanted)
-    return Condition(f"EXISTS (SELECT 1 FROM json_each({column}) AS item WHERE {found.sql})", found.values)
+def _all_in_array(column: str, wanted: Sequence[Any]) -> Condition:
+    """As many different ones of `wanted` are found as there are. The array is read once for each kind of them."""
+    items = f"FROM json_each({column}) AS item WHERE item.type"
+    parts = [Condition(f"EXISTS (SELECT 1 {items} = {word})", []) for word in _words(wanted)]
+    for kinds, spelled, some in _by_kind("item.atom", wanted):
+        found = f"SELECT count(DISTINCT {spelled}) {items} IN ({kinds}) AND {spelled} {_among(some)}"
+        parts.append(Condition(f"(({found}) = {len(some)})", some))
+    return joined("AND", parts) or Condition("(1)", [])
+
+
+def _words(wanted: Sequence[Any]) -> list[str]:
+    """The booleans among them, as JSON's types of the same name."""
+    return [f"'{str(one).lower()}'" for one in wanted if isinstance(one, bool)]
+
+
+def _by_kind(value: str, wanted: Sequence[Any]) -> list[tuple[str, str, list[Any]]]:
+    """The types that JSON has for the others, how `value` is compared with them, and each of them once."""
+    texts = {one for one in wanted if isinstance(one, str)}
+    numbers = {float(one) for one in wanted if not isinstance(one, str | bool)}
+    both = (("'text'", value, texts), (_NUMBERS, f"CAST({value} AS REAL)", numbers))
+    return [(kinds, spelled, sorted(some)) for kinds, spelled, some in both if some]
+
+
+def _among(values: Sequence[Any]) -> str:
+    return f"= {_MARK}" if len(values) == 1 else f"IN ({', '.join([_MARK] * len(values))})"

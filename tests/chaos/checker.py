@@ -143,7 +143,7 @@ def _of_the_reason(wish: Wish, run: Run, log: Log, gateways: int, reasons: Count
         reasons[EMPTIED] += 1
     elif log.pruned(before.reached, run.answered_at):
         reasons[PRUNED if run.begun is Begun.INSTEAD else PRUNED_MEANWHILE] += 1
-    elif run.begun is Begun.INSTEAD and gateways > 1:
+    elif run.begun is Begun.INSTEAD and gateways > 1 and run.gateway_at < before.reached:
         reasons[BEHIND] += 1
     else:
         yield f"{here}: a snapshot that nothing explains: {run.begun.value}"

@@ -65,7 +65,7 @@ class Follower:
         """Connect again and again; ends by being cancelled."""
         while True:
             url = self._chance.choice(urls)
-            self.moves += url != self._url
+            self.moves += self._url not in {"", url}
             self._url = url
             if self._restless and not self._calm.is_set() and self._chance.random() < 0.3:
                 self._user = self._chance.choice(SIGNED_IN)

@@ -10,6 +10,13 @@ from tests.chaos.places import LOG_AGE_S, LOG_ROWS, Place
 from tests.support.gateway import GatewayProcess
 
 SCHEMA = Path(__file__).parent / "schema"
+FORGETFUL = """
+from tidegate.core.position import Dispatched
+from tidegate.net import replay
+Dispatched.__init__.__defaults__ = (60,)
+replay.BATCH = 20
+"""
+"""A gateway that keeps few changes at hand, and reads few at a time: it asks the log where others need not."""
 
 
 @dataclass
@@ -23,20 +30,22 @@ class Sabotage:
 class Gateways:
     """Owns its processes from `start` to `stop`."""
 
-    def __init__(self, place: Place, folder: Path, sabotage: Sabotage) -> None:
-        # Python imports a module of this name by itself when it starts.
-        (folder / "sitecustomize.py").write_text(sabotage.python)
-        environment = {
+    def __init__(self, place: Place, folder: Path, sabotage: Sabotage, seed: int) -> None:
+        """Every other one is forgetful."""
+        settings = {
             "TIDEGATE_HEARTBEAT": "1",
             "TIDEGATE_GRACEFUL_STOP": "1",
             "TIDEGATE_LOG_AGE": str(LOG_AGE_S),
             "TIDEGATE_LOG_ROWS": str(LOG_ROWS),
-            "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
         self.processes: list[GatewayProcess] = []
         for number in range(place.gateways):
             own = folder / f"gateway-{number}"
             own.mkdir()
+            # Python imports a module of this name by itself when it starts.
+            (own / "sitecustomize.py").write_text(sabotage.python + FORGETFUL * ((seed + number) % 2))
+            path = os.pathsep.join([str(own), *filter(None, [os.environ.get("PYTHONPATH")])])
+            environment = settings | {"PYTHONPATH": path}
             self.processes.append(GatewayProcess(own, "--dev", *_options(place.url), environment=environment))
 
     @property

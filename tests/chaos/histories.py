@@ -45,7 +45,7 @@ async def play(
     # Debugging the clients' loop would make them, not the gateway, the slowest.
     asyncio.get_running_loop().set_debug(False)
     sabotage = sabotage or Sabotage()
-    gateways = Gateways(place, folder, sabotage)
+    gateways = Gateways(place, folder, sabotage, seed)
     place.archive()
     if sabotage.sql:
         _execute(place, sabotage.sql)

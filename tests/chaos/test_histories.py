@@ -17,7 +17,7 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
 
 @pytest.mark.timeout(2 * SECONDS + 180)
 async def test_no_history_on_sqlite_has_a_gap_a_duplicate_or_a_stranger(sqlite_place: Place, tmp_path: Path) -> None:
-    verdict = await play(sqlite_place, tmp_path, SECONDS, seed=20)
+    verdict = await play(sqlite_place, tmp_path, SECONDS, seed=21)
     _check(verdict, "kill -9", "restarts", "clients cut off", "changes grown old")
 
 

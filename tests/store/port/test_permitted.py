@@ -44,8 +44,8 @@ async def test_a_new_row_that_is_forbidden_tells_nothing_of_the_values_that_are_
 
 
 async def test_every_part_of_a_rule_is_asked_of_what_was_sent(store: Store) -> None:
-    rule = compile_filters({"harbour": "h", "name": "m", "or": [{"weight": 1}, {"weight": None}]})
-    taken = {"code": "theirs", "harbour": "h", "name": "m", "weight": 1}
+    rule = compile_filters({"harbour": "h", "name": "n", "or": [{"weight": 1}, {"weight": None}]})
+    taken = {"code": "theirs", "harbour": "h", "name": "n", "weight": 1}
     for wrong in ({"harbour": "g"}, {"name": "t"}, {"weight": 2}):
         assert await refused(store, create({**taken, **wrong}, allowed=rule)) == FORBIDDEN
     assert await refused(store, create(taken, allowed=rule)) == ("conflict", "/data/code", "unique")

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 
 from tests.net.inside import Inside, running
 from tests.support.wire import wire
-from tidegate.core.filters import EVERYTHING
+from tidegate.core.filters import EVERYTHING, both, compile_filters
 from tidegate.core.ports import EncodePage, Pages, ReadQuery, Row, Store
 from tidegate.core.subscriptions import Group, Subscriptions
 from tidegate.net.snapshot_pages import FRAME_BYTES, SnapshotPages
@@ -78,6 +78,15 @@ def test_who_asks_before_the_reading_began_shares_it() -> None:
     assert [planned.sharers for planned in store.opened] == [0, 0, 0]
     with pages.of(one) as anew:
         assert anew is store.opened[3]
+
+
+def test_what_is_read_are_the_rows_and_columns_of_the_group() -> None:
+    store, subscriptions = Planning(), Subscriptions()
+    pages = SnapshotPages(store, frame)  # type: ignore[arg-type]  # a part of a store
+    filters, rule = compile_filters({"status": "active"}), compile_filters({"id": 7})
+    with pages.of(subscriptions.acquire("users", filters, ("id", "name"), rule)):
+        (planned,) = store.opened
+    assert planned.query == ReadQuery(resource="users", where=both(filters, rule), fields=("id", "name"))
 
 
 def test_frames_say_where_they_begin_and_end_also_when_they_were_divided() -> None:

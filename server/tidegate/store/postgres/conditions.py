@@ -56,6 +56,8 @@ class PostgresDialect:
         return Condition(f"({column} IS NULL)", [])
 
     def one_of(self, prop: Property, values: tuple[Any, ...]) -> Condition:
+        if column_type(prop) is TEXT:
+            return _text_is(prop, [value for value in values if isinstance(value, str) and not _unwritable(value)])
         return joined("OR", (self._equal(prop, value) for value in values)) or NOTHING
 
     def _equal(self, prop: Property, value: Any) -> Condition:
@@ -118,6 +120,15 @@ POSTGRES: Dialect = PostgresDialect()
 
 def _column(prop: Property) -> str:
     return f"{ALIAS}.{quoted(prop.name)}"
+
+
+def _text_is(prop: Property, values: list[str]) -> Condition:
+    """One of them: asked by the column's own collation, which a foreign table's indexes have, and then exactly."""
+    if not values:
+        return NOTHING
+    text = rendered(prop, _column(prop))
+    one_of, bound = (f"= {MARK}::text", values[0]) if len(values) == 1 else (f"= ANY({MARK}::text[])", values)
+    return Condition(f'({_present(prop)} AND {text} {one_of} AND {text} COLLATE "C" {one_of})', [bound, bound])
 
 
 def _text(prop: Property, asked: str, values: list[Any], folded: bool) -> Condition:

@@ -15,10 +15,10 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.filters import EVERYTHING
 from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
-from tidegate.store.conditions import Condition, condition
+from tidegate.store.conditions import Condition, condition, joined
 from tidegate.store.database import quoted
 from tidegate.store.postgres.changelog import LOG, META
-from tidegate.store.postgres.conditions import ALIAS, POSTGRES
+from tidegate.store.postgres.conditions import ALIAS, NOTHING, POSTGRES
 from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.connections import Connections
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
@@ -179,18 +179,19 @@ def key_is(resource: Resource, key: Key) -> Condition:
     )
 
 
+def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
+    if len(resource.key) == 1:
+        (name,) = resource.key
+        return POSTGRES.one_of(resource.properties[name], tuple(key[name] for key in keys))
+    return joined("OR", (key_is(resource, key) for key in keys)) or NOTHING
+
+
 def _where(resource: Resource, query: ReadQuery) -> Condition:
     parts = []
     if query.where != EVERYTHING:
         parts.append(condition(POSTGRES, resource, query.where))
     if query.keys is not None:
-        keys = [key_is(resource, key) for key in query.keys]
-        parts.append(
-            Condition(
-                "(" + (" OR ".join(key.sql for key in keys) or "false") + ")",
-                [value for key in keys for value in key.values],
-            )
-        )
+        parts.append(_key_is_one_of(resource, query.keys))
     if not parts:
         return Condition("", [])
     return Condition(

@@ -1,0 +1,90 @@
+"""Text columns of somebody else's table, which are not sorted by code point: their indexes help all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.store.application import ANYONE
+from tests.support.postgres import PostgresServer
+from tidegate.core.filters import Filter, compile_filters
+from tidegate.core.ports import Key, ReadQuery
+from tidegate.schema.resource import read_resource
+from tidegate.store.postgres import migrate
+from tidegate.store.postgres.conditions import ALIAS
+from tidegate.store.postgres.connection import Connection, connect, numbered
+from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.reader import Reader, _where
+
+MEMBERS = read_resource(
+    "members",
+    {
+        "title": "Member",
+        "type": "object",
+        "x-resource": {"key": "login"},
+        "x-access": ANYONE,
+        "properties": {"login": {"type": "string"}, "mail": {"type": "string"}, "mood": {"type": "string"}},
+        "required": ["login"],
+    },
+    {},
+)
+KEYS: tuple[Key, ...] = ({"login": "Ada"}, {"login": "bo"}, {"login": "ADA"}, {"login": "nobody"})
+
+
+@pytest.fixture(scope="module")
+def url(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.lent() as url:
+        with psycopg.connect(url) as foreign:
+            foreign.execute("CREATE TYPE mood AS ENUM ('sad', 'glad')")
+            foreign.execute("CREATE TABLE members (login varchar(40) PRIMARY KEY, mail text, mood mood)")
+            foreign.execute("CREATE INDEX ON members (mail)")
+            foreign.execute("INSERT INTO members VALUES ('Ada', 'a@x.org', 'glad'), ('bo', 'A@x.org', NULL)")
+        migrate.apply(url, {"members": MEMBERS})
+        yield url
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[Connection]:
+    with connect(url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("filters", "keys"),
+    [
+        ({}, KEYS[:1]),
+        ({}, KEYS),
+        ({"mail": "a@x.org"}, None),
+        ({"mail": {"in": ["a@x.org", "b@x.org"]}}, None),
+        ({"mail": "a@x.org", "mood": "glad"}, None),
+    ],
+    ids=str,
+)
+def test_rows_are_looked_up_in_an_index(connection: Connection, filters: Any, keys: tuple[Key, ...] | None) -> None:
+    where = _where(MEMBERS, ReadQuery(resource="members", where=compile_filters(filters), keys=keys))
+    plan = connection.execute(numbered(f"EXPLAIN SELECT 1 FROM members {ALIAS}{where.sql}"), where.values)
+    assert "Index Cond" in str(plan.fetchall())
+
+
+@pytest.mark.parametrize(
+    ("filters", "keys", "found"),
+    [
+        ({}, KEYS, ["Ada", "bo"]),
+        ({}, (), []),
+        ({"mail": "a@x.org"}, None, ["Ada"]),
+        ({"mail": {"nin": ["a@x.org", "b@x.org"]}}, None, ["bo"]),
+        ({"mood": {"in": ["glad", "neither"]}}, None, ["Ada"]),
+        ({"mood": {"ne": "sad"}}, KEYS, ["Ada"]),
+    ],
+    ids=str,
+)
+def test_they_are_found_exactly(url: str, filters: Any, keys: tuple[Key, ...] | None, found: list[str]) -> None:
+    connections = Connections(url, reading=True)
+    where: Filter = compile_filters(filters)
+    rows = Reader(connections, {"members": MEMBERS}).read(ReadQuery(resource="members", where=where, keys=keys)).rows
+    connections.close()
+    assert [row["login"] for row in rows] == found

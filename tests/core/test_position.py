@@ -52,6 +52,16 @@ def test_after_a_jump_it_has_nothing_of_what_was_jumped_over() -> None:
     assert dispatched.since(19) is None
 
 
+def test_what_was_before_a_jump_never_counts_again() -> None:
+    dispatched = Dispatched("e", 5, keep=2)
+    dispatched.advance(changes(6, 7), 7)
+    dispatched.jump(20)
+    dispatched.advance(changes(21), 21)
+    assert dispatched.floor == 20
+    assert [change.seq for change in dispatched.since(20) or ()] == [21]
+    assert [dispatched.since(seq) for seq in range(6, 20)] == [None] * 14
+
+
 def test_it_remembers_what_was_read_back_for_it() -> None:
     dispatched = Dispatched("e", 20, keep=4)
     dispatched.advance(changes(21), 21)

@@ -286,3 +286,16 @@ async def test_large_snapshots_and_replays_come_whole_in_pieces(gateway: Gateway
         assert answer["mode"] == "recovered"
         assert [data["id"] for _, data in await updates(late, count)] == ids
         assert [message for message in await late.settle() if message["type"] == "update"] == []
+
+
+async def test_who_comes_back_hears_which_of_the_missed_changes_were_its_own(gateway: GatewayProcess) -> None:
+    admin, other = (bearer(token(gateway, user, "--role", "admin")) for user in ("1", "2"))
+    async with wire(gateway.url, **admin) as client:
+        since = (await subscribe(client))["position"]
+        data = {"name": "ada", "email": "ada@example.com"}
+        await client.ask({"type": "create", "resource": "users", "data": data, "key": "k"})
+        await client.heard_of("update")
+    for who, origin in ((admin, "k"), (other, None), (admin, "k")):
+        async with wire(gateway.url, **who) as client:
+            assert (await subscribe(client, since=since))["mode"] == "recovered"
+            assert (await client.heard_of("update")).get("origin") == origin

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
+import signal
 import time
 from collections import Counter
 
 from tests.chaos.follower import Follower
 from tests.chaos.gateways import Gateways
 from tests.chaos.places import Place
+from tests.support.gateway import GatewayProcess
+
+PAUSE_S = 1.0
 
 
 async def break_things(
@@ -38,6 +43,9 @@ async def break_things(
             process = next(processes)
             await asyncio.to_thread(process.stop)
             await asyncio.to_thread(process.start)
+        elif turn % 30 == 16:
+            faults["pauses"] += 1
+            await asyncio.to_thread(_pause, next(processes))
         elif turn % 4 == 2 and place.disturbances:
             name, disturb = next(disturbances)
             faults[name] += await asyncio.to_thread(disturb)
@@ -48,3 +56,10 @@ async def break_things(
                 faults["clients cut off"] += 1
                 follower.cut()
     return faults
+
+
+def _pause(process: GatewayProcess) -> None:
+    """It does nothing for a while, and then is behind."""
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(PAUSE_S)
+    os.kill(process.pid, signal.SIGCONT)

@@ -1,6 +1,6 @@
-"""Times that only somebody else's table has: infinity, and years before 1 and after 9999.
+"""Values that only somebody else's table has: infinity, NaN, and years before 1 and after 9999.
 
-The wire has no word for them: they go out as no time at all, and so they are found.
+The wire has no word for them: they go out as no value at all, and so they are found.
 """
 
 from __future__ import annotations
@@ -28,30 +28,35 @@ OFFERS = read_resource(
         "type": "object",
         "x-resource": {"key": "id"},
         "x-access": ANYONE,
-        "properties": {"id": {"type": "integer"}, "until": {"type": "string", "format": "date-time"}},
+        "properties": {
+            "id": {"type": "integer"},
+            "until": {"type": "string", "format": "date-time"},
+            "price": {"type": "number"},
+        },
         "required": ["id"],
     },
     {},
 )
 TIMES = ("infinity", "-infinity", "0044-03-15 BC", "10000-01-01 00:00Z", None, "2026-01-01 00:00Z")
-TOLD = {"id": 6, "until": "2026-01-01T00:00:00.000000Z"}
+PRICES = ("Infinity", "-Infinity", "NaN", None, 0.5, 1.5)
+TOLD = {"id": 6, "until": "2026-01-01T00:00:00.000000Z", "price": 1.5}
 NOON = "2026-01-01T12:00:00.000000Z"
 
 
 @pytest.fixture(scope="module")
 def reader(postgres: PostgresServer) -> Iterator[Reader]:
     with postgres.lent() as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE offers (id bigint PRIMARY KEY, until timestamptz)")
+        connection.execute("CREATE TABLE offers (id bigint PRIMARY KEY, until timestamptz, price double precision)")
         migrate.apply(url, {"offers": OFFERS})
-        for number, time in enumerate(TIMES, start=1):
-            connection.execute("INSERT INTO offers VALUES (%s, %s)", (number, time))
+        for number, values in enumerate(zip(TIMES, PRICES, strict=True), start=1):
+            connection.execute("INSERT INTO offers VALUES (%s, %s, %s)", (number, *values))
         connections = Connections(url, reading=True)
         yield Reader(connections, {"offers": OFFERS})
         connections.close()
 
 
 def test_they_go_out_as_none(reader: Reader) -> None:
-    rows = [{"id": number} for number in range(1, 6)] + [TOLD]
+    rows = [*({"id": number} for number in range(1, 5)), {"id": 5, "price": 0.5}, TOLD]
     assert reader.read(ReadQuery(resource="offers")).rows == rows
     assert [change.new for change in reader.changes(0, reader.head(), 10)] == rows
 
@@ -69,8 +74,29 @@ def test_they_go_out_as_none(reader: Reader) -> None:
     ],
     ids=str,
 )
-def test_they_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
-    filters = compile_filters({"until": asked})
+def test_times_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
+    check(reader, {"until": asked})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        None,
+        {"null": False},
+        *({operator: 1} for operator in ("eq", "ne", "lt", "lte", "gt", "gte")),
+        {"in": [0.5, 1]},
+        {"nin": [0.5]},
+        {"between": [-1e308, 1e308]},
+        {"nbetween": [0, 1]},
+    ],
+    ids=str,
+)
+def test_numbers_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
+    check(reader, {"price": asked})
+
+
+def check(reader: Reader, asked: Any) -> None:
+    filters = compile_filters(asked)
     rows = reader.read(ReadQuery(resource="offers")).rows
     found = reader.read(ReadQuery(resource="offers", where=filters)).rows
     assert found == [row for row in rows if predicate(filters)(row)]

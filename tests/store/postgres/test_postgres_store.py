@@ -27,6 +27,20 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
     await store.close()
 
 
+async def test_gateways_that_start_at_a_time_begin_one_epoch(url: str, foreign: ForeignPostgres) -> None:
+    """Nobody has served this database before, and they meet where they would begin it."""
+    with psycopg.connect(url) as holding:
+        holding.execute("SELECT FROM _tidegate.meta FOR UPDATE")
+        opening = asyncio.gather(*(PostgresStore.open(url, RESOURCES) for _ in range(4)))
+        await asyncio.to_thread(_wait_for_the_lock, foreign, 4)
+        holding.commit()
+    stores = await opening
+    epochs = {store.epoch for store in stores}
+    again = await PostgresStore.open(url, RESOURCES)
+    await asyncio.gather(*(store.close() for store in (*stores, again)))
+    assert epochs == {again.epoch}
+
+
 async def test_gateways_on_one_database_tell_each_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither looks by itself here."""
     monkeypatch.setattr(feed, "POLL_S", 3600.0)
@@ -201,10 +215,10 @@ async def test_a_snapshot_that_waits_for_a_table_to_be_emptied_is_of_the_positio
     pages.leave()
 
 
-def _wait_for_the_lock(foreign: ForeignPostgres) -> None:
-    """Returns once somebody waits for a lock in this database."""
+def _wait_for_the_lock(foreign: ForeignPostgres, count: int = 1) -> None:
+    """Returns once so many wait for a lock in this database."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     deadline = time.monotonic() + 10
-    while foreign.connection.execute(waiting).fetchone() == (0,):
+    while foreign.connection.execute(waiting).fetchone() != (count,):
         assert time.monotonic() < deadline
         foreign.connection.execute("SELECT pg_sleep(0.01)")

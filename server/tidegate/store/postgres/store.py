@@ -160,12 +160,11 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> dict[str, str]:
     try:
         with opened(url) as connection, connection.transaction():
             here = place(connection)
-            # The log of a restored backup goes on from there: its positions would mean other changes.
-            connection.execute(
-                f"UPDATE {META} SET value = CASE name WHEN 'place' THEN $1 ELSE $2 END "
-                f"WHERE name IN ('place', 'epoch') AND (SELECT value FROM {META} WHERE name = 'place') <> $1",
-                [here, epoch()],
-            )
+            # Locked, so that of gateways that start at a time one begins the epoch and the others take it.
+            ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
+            if there != here:  # the log of a restored backup goes on from there: its positions would mean other changes
+                for name, value in (("place", here), ("epoch", epoch())):
+                    connection.execute(f"UPDATE {META} SET value = $2 WHERE name = $1", [name, value])
             meta: dict[str, str] = dict(connection.execute(f"SELECT name, value FROM {META}").fetchall())
             ((head,),) = connection.execute(HEAD).fetchall()
     except psycopg.Error as error:

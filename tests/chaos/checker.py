@@ -20,12 +20,11 @@ from tests.chaos.wishes import COLUMNS, Row, Wish
 from tests.chaos.writers import UNDONE
 
 Heard = tuple[int, str, Row]
-PRUNED, PRUNED_MEANWHILE, EMPTIED, OTHER_RIGHTS, BEHIND = (
+PRUNED, PRUNED_MEANWHILE, EMPTIED, OTHER_RIGHTS = (
     "the log was pruned",
     "it was pruned before all was told",
     "the table was emptied",
     "the rights were others",
-    "the other gateway was not that far yet",
 )
 """Why a client gets a snapshot that it did not ask for."""
 
@@ -69,7 +68,7 @@ def judge(place: Place, followers: Iterable[Follower]) -> tuple[list[str], Count
         of_one = [*follower.copy.violations, *_of_the_history(follower, log)]
         for run in follower.copy.runs:
             of_one += _of_the_scope(follower.wish, run, scopes)
-            of_one += _of_the_reason(follower.wish, run, log, place.gateways, reasons)
+            of_one += _of_the_reason(follower.wish, run, log, reasons)
         if follower.has_all(head):
             of_one += _of_the_rows(follower, place)
         found += [f"{follower.name}: {fault}" for fault in of_one]
@@ -129,7 +128,7 @@ def _of_the_scope(wish: Wish, run: Run, scopes: dict[tuple[str, str], Right]) ->
         yield f"rows of {run.user.name} with the scope of another right"
 
 
-def _of_the_reason(wish: Wish, run: Run, log: Log, gateways: int, reasons: Counter[str]) -> Iterator[str]:
+def _of_the_reason(wish: Wish, run: Run, log: Log, reasons: Counter[str]) -> Iterator[str]:
     """Who wants to go on from its position is told what it missed, unless there is a reason not to."""
     before = run.before
     if before is None or run.begun not in {Begun.INSTEAD, Begun.UNASKED}:
@@ -141,10 +140,8 @@ def _of_the_reason(wish: Wish, run: Run, log: Log, gateways: int, reasons: Count
         reasons[OTHER_RIGHTS] += 1
     elif log.emptied(wish.resource, before.reached, run.start):
         reasons[EMPTIED] += 1
-    elif log.pruned(before.reached, run.answered_at):
+    elif log.pruned(before.reached - 1, run.answered_at):  # also if the change that it was at is the last to be gone
         reasons[PRUNED if run.begun is Begun.INSTEAD else PRUNED_MEANWHILE] += 1
-    elif run.begun is Begun.INSTEAD and gateways > 1 and run.gateway_at < before.reached:
-        reasons[BEHIND] += 1
     else:
         yield f"{here}: a snapshot that nothing explains: {run.begun.value}"
 

@@ -44,8 +44,6 @@ class Run:
     """What the copy was until then, or what the client asked to go on from."""
     answered_at: float = 0.0
     """When the gateway said that it would be so, in seconds since the Unix epoch; no earlier than it decided it."""
-    gateway_at: int = 0
-    """How far the gateway was at least when it decided it."""
     updates: list[tuple[int, str, Row]] = field(default_factory=list)
     reached: int = 0
     """Up to which position the copy was complete."""
@@ -74,8 +72,6 @@ class Copy:
         self._promised: Row | None = None
         """Its position, if it was told before."""
         self._answered_at = 0.0
-        self._gateway_at = self._decided_at = 0
-        """How far the gateway of this line is, and how far it was when it decided that a snapshot comes."""
         self._asked: Run | None = None
         """What the subscription was asked to go on from."""
         self._ends = False
@@ -94,7 +90,6 @@ class Copy:
         """There is a new line."""
         self.user = user
         self.subscription = self._asked = None
-        self._gateway_at = 0
         self._ends = False
         self._nothing_due()
 
@@ -127,8 +122,6 @@ class Copy:
         kind = message["type"]
         if self._ends and kind != "unsubscribed":
             self.note(f"{message} after the answer to a subscription that is refused")
-        if kind in {"welcome", "heartbeat", "pong"} and "position" in message:
-            self._gateway_at = max(self._gateway_at, message["position"]["seq"])
         match kind:
             case "subscribed":
                 self._subscribed(message)
@@ -177,7 +170,7 @@ class Copy:
         self._nothing_due()
 
     def _expect(self, snapshot: Begun) -> None:
-        self._due, self._answered_at, self._decided_at = snapshot, time.time(), self._gateway_at
+        self._due, self._answered_at = snapshot, time.time()
 
     def _nothing_due(self) -> None:
         self._due = self._pending = self._promised = None
@@ -209,8 +202,7 @@ class Copy:
             self.note(f"a snapshot of {seq}, though {before.reached} was reached")
         self.rows = self._pending
         rows = dict(self.rows)
-        decided = self._answered_at, self._decided_at
-        self.runs.append(Run(self.user, rows, seq, epoch, self._scope, self._due, before, *decided))
+        self.runs.append(Run(self.user, rows, seq, epoch, self._scope, self._due, before, self._answered_at))
         self._nothing_due()
 
     def _update(self, update: Row) -> None:

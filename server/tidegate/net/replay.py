@@ -146,7 +146,7 @@ class Replayer:
         since = watching.since
         if since is None and not watching.snapshot and self._now(watching):
             return
-        if since is not None and self._live.dispatched.recoverable(since):
+        if since is not None and await self._recoverable(since):
             try:
                 await self._remember(since.seq)
                 if watching.ended or self._now(watching):
@@ -164,6 +164,18 @@ class Replayer:
             at = await self._snapshot(watching)
             if await self._catch_up(watching, at):
                 return
+
+    async def _recoverable(self, since: FeedPosition) -> bool:
+        """Whether one can go on from `since`. Another gateway may have told it before this one is there: then wait."""
+        dispatched = self._live.dispatched
+        if since.epoch == dispatched.epoch and since.seq > dispatched.seq:
+            try:
+                told = await self._store.changes(since.seq - 1, since.seq, 1)
+            except LogPruned:
+                return False
+            if told and since.seq > dispatched.seq:
+                await self._until(since.seq)
+        return dispatched.recoverable(since)
 
     async def _remember(self, seq: int) -> None:
         """Have the changes after `seq` at hand, if they are not too many: one of a herd reads them for all.

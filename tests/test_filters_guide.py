@@ -17,7 +17,7 @@ from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core import filters
 from tidegate.core.errors import Refused, error_message
-from tidegate.core.subscriptions import INDEXED_VALUES
+from tidegate.core.subscriptions import INDEXED_PLACES, INDEXED_VALUES
 from tidegate.schema import filtering
 from tidegate.schema.resource import read_property
 
@@ -70,6 +70,7 @@ def test_the_limits_are_told() -> None:
     text = " ".join(GUIDE.split())
     assert f"{filters.DEPTH} levels deep, {filters.CONDITIONS} conditions, and {filters.VALUES} values" in text
     assert f"`in` with at most {INDEXED_VALUES} values" in text
+    assert f"at most {INDEXED_PLACES} values in all" in text
 
 
 def test_the_json_is_what_the_contract_takes_and_refuses() -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.core.filter_cases import CASES
-from tidegate.core.filters import EVERYTHING, compile_filters
+from tidegate.core.filters import EVERYTHING, NOTHING, compile_filters
 from tidegate.core.ports import Change
 from tidegate.core.session import Session
 from tidegate.core.subscriptions import INDEXED_VALUES, Group, Subscriptions
@@ -109,6 +109,9 @@ def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> Non
         {"id": {"in": list(range(100))}},
         {"id": {"gte": 1}, "status": {"ne": "inactive"}},
         {"or": [{"id": 5}, {"status": "active"}]},
+        {"or": [{"id": 1}, {"status": "active", "name": "Ada"}, {"notes": "x"}]},
+        {"or": [{"id": 1}, {"notes": None}]},
+        {"id": {"gt": 0}, "or": [{"id": {"in": [1, 2]}}, {"and": [{"or": [{"name": "Bob"}, {"id": 2}]}]}]},
         {"name": {"startswith": "a"}, "and": [{"status": "active"}]},
         {"tags": {"ina": ["a"]}},
     ],
@@ -161,6 +164,38 @@ def test_a_long_list_of_values_has_no_place_under_each() -> None:
     for count, found in ((INDEXED_VALUES, []), (INDEXED_VALUES + 1, ["held"])):
         subscribed(registry, {"id": {"in": list(range(1, count + 1))}})
         assert ["held" for _ in registry.concerned(change(None, {"id": 0}))] == found
+
+
+def test_each_part_of_an_or_has_its_place() -> None:
+    """A message is for who sent it and for who gets it: of all others it costs nothing."""
+    registry = Subscriptions()
+    mine = [subscribed(registry, {"or": [{"sender": user}, {"to": user}]}) for user in range(1000)]
+    sent = {"sender": 7, "to": 3}
+    assert list(registry.concerned(change(None, sent))) == [mine[7], mine[3]]
+    assert list(registry.concerned(change(sent, sent | {"to": 7}))) == [mine[7], mine[3]]
+    assert list(registry.concerned(change(sent | {"to": 7}, None))) == [mine[7]]
+    for group in mine:
+        registry.release(group, next(iter(group.members)))
+    assert list(registry.concerned(change(None, sent))) == []
+    assert not any(any(shelves.values()) for shelves in registry._indexed["users"].values())
+
+
+def test_a_group_that_no_row_can_be_in_costs_nothing() -> None:
+    registry = Subscriptions()
+    group = registry.acquire("users", EVERYTHING, None, NOTHING)
+    assert list(registry.concerned(change(ACTIVE, INACTIVE))) == []
+    registry.release(group, session())
+    assert len(registry) == 0
+
+
+def test_an_or_of_too_many_places_has_none() -> None:
+    registry = Subscriptions()
+    values = list(range(1, INDEXED_VALUES + 1))
+    few = {"or": [{"id": {"in": values}}, {"size": {"in": values}}]}
+    subscribed(registry, few)
+    assert list(registry.concerned(change(None, {"id": 0, "size": 0}))) == []
+    many = subscribed(registry, {"or": [*few["or"], {"name": "x"}]})
+    assert list(registry.concerned(change(None, {"id": 0, "size": 0}))) == [many]
 
 
 def test_no_row_that_meets_a_filter_passes_the_index_by() -> None:

@@ -1,21 +1,20 @@
 """Which subscriptions a committed change concerns, and what it means for each.
 
 Equal subscriptions of users who may see the same rows form one group with one frame, however many connections wait for
-it. Groups whose filter asks a
-property for certain values are found through an index, so that a change costs what it matches, not what exists. Sending
-is not known here.
+it. Groups whose filter asks properties for certain values are found through an index, so that a change costs what it
+matches, not what exists. Sending is not known here.
 Invariant: a group is in the index exactly while somebody holds it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from tidegate.core.filters import EVERYTHING, And, Filter, Term, both, identity
+from tidegate.core.filters import EVERYTHING, And, Filter, Or, Term, both, identity
 from tidegate.core.ports import Change, Row
 from tidegate.core.predicate import predicate, token
 from tidegate_protocol import FeedPosition, Update
@@ -26,12 +25,16 @@ if TYPE_CHECKING:
 Action = Literal["create", "update", "delete"]
 Wish = tuple[str, str, tuple[str, ...] | None]
 """What clients ask for: resource, identity of the filter, columns."""
-Values = tuple[str, tuple[tuple[bool, Any], ...]]
-"""A property, and the tokens of the values that it must have one of."""
+Place = tuple[str, tuple[bool, Any]]
+"""A property, and the token of a value."""
+Way = tuple[Place, ...]
+"""Places of which every row that matches has at least one."""
 Shelf = dict["Group", None]
 
 INDEXED_VALUES = 8
 """A group is kept under each value of an `in` as long as that one is not longer."""
+INDEXED_PLACES = 16
+"""And in all places of an `or`, as long as these are not more."""
 
 
 class Group:
@@ -60,7 +63,7 @@ class Group:
         self.where = both(filters, rule)
         """The rows that they have."""
         self.wish: Wish = (resource, identity(filters), fields)
-        self.indexed: Values | None = None
+        self.indexed: Way | None = None
         """Where the index keeps it; None: in the short list of the rest."""
         self.holders = 0
         """Subscriptions that exist, live or still replaying."""
@@ -154,16 +157,13 @@ class Subscriptions:
     def concerned(self, change: Change) -> Iterator[Group]:
         """The groups that `change` could concern; each once."""
         yield from self._unindexed.get(change.resource, ())
+        found: Shelf = {}
         for name, shelves in self._indexed.get(change.resource, {}).items():
-            seen: Shelf = {}
             for row in (change.old, change.new):
                 value = None if row is None else row.get(name)
-                if value is None or isinstance(value, list | dict):
-                    continue
-                found = shelves.get(token(value), {})
-                if found is not seen:
-                    yield from (group for group in found if group not in seen)
-                seen = found
+                if value is not None and not isinstance(value, list | dict):
+                    found.update(shelves.get(token(value), {}))
+        yield from found
 
     def of_resource(self, resource: str) -> list[Group]:
         return [group for group in self._groups.values() if group.resource == resource]
@@ -177,29 +177,25 @@ class Subscriptions:
         return wish_id
 
     def _shelve(self, group: Group) -> None:
-        """Keep `group` where it shares its place with the fewest: `done` is one of two, `user_id` one of many."""
-        ways = list(_ways_to_index(group.where))
-        if not ways:
-            self._unindexed.setdefault(group.resource, {})[group] = None
-            return
+        """Keep `group` where it shares its places with the fewest: `done` is one of two, `user_id` one of many."""
         properties = self._indexed.setdefault(group.resource, {})
 
-        def crowd(way: Values) -> int:
-            shelves = properties.get(way[0], {})
-            return sum(len(shelves.get(value, ())) for value in way[1])
+        def crowd(way: Way) -> int:
+            return sum(len(properties.get(name, {}).get(value, ())) for name, value in way)
 
-        group.indexed = name, values = min(ways, key=crowd)
-        shelves = properties.setdefault(name, {})
-        for value in values:
-            shelves.setdefault(value, {})[group] = None
+        group.indexed = min(_ways_to_index(group.where, crowd), key=crowd, default=None)
+        if group.indexed is None:
+            self._unindexed.setdefault(group.resource, {})[group] = None
+            return
+        for name, value in group.indexed:
+            properties.setdefault(name, {}).setdefault(value, {})[group] = None
 
     def _unshelve(self, group: Group) -> None:
         if group.indexed is None:
             del self._unindexed[group.resource][group]
             return
-        name, values = group.indexed
-        shelves = self._indexed[group.resource][name]
-        for value in values:
+        for name, value in group.indexed:
+            shelves = self._indexed[group.resource][name]
             del shelves[value][group]
             if not shelves[value]:
                 del shelves[value]
@@ -214,10 +210,15 @@ def _fingerprint(rule: Filter) -> str:
     return hashlib.blake2b(identity(rule).encode(), digest_size=12).hexdigest()
 
 
-def _ways_to_index(filters: Filter) -> Iterator[Values]:
-    """The conditions that every matching row meets by having one of few values."""
+def _ways_to_index(filters: Filter, crowd: Callable[[Way], int]) -> Iterator[Way]:
+    """The conditions that every matching row meets by having one of few values; of an `or`, the best of each part."""
     for part in filters.parts if isinstance(filters, And) else (filters,):
-        if isinstance(part, Term) and part.operator == "eq":
-            yield part.property, (token(part.value),)
+        if isinstance(part, Or):
+            ways = [min(_ways_to_index(one, crowd), key=crowd, default=None) for one in part.parts]
+            places = dict.fromkeys(place for way in ways for place in way or ())
+            if None not in ways and len(places) <= INDEXED_PLACES:
+                yield tuple(places)
+        elif isinstance(part, Term) and part.operator == "eq":
+            yield ((part.property, token(part.value)),)
         elif isinstance(part, Term) and part.operator == "in" and len(part.value) <= INDEXED_VALUES:
-            yield part.property, tuple(map(token, part.value))
+            yield tuple((part.property, token(value)) for value in part.value)

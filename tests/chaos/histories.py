@@ -1,8 +1,8 @@
 """`python -m tests.chaos.histories`: clients, writers and faults for a while, then the verdict.
 
-Clients are cut off, read slowly and come back; the gateway is killed, stopped and started; programs write beside it,
-with transactions that are rolled back. In the end everybody's history is held against the change log and everybody's
-rows against SELECT.
+Clients are cut off, read slowly, come back to another gateway and become other users; gateways are killed, stopped and
+paused; the log is pruned; programs write beside them, with transactions that are rolled back. In the end everybody's
+history is held against the change log, pruned or not, and everybody's rows against SELECT.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def outcome(self, change):
 Group.outcome = outcome
 """
 PRUNED = """
-from tidegate.store import reader
+from tidegate.store.sqlite import reader
 right = reader.one_value
 reader.one_value = lambda connection, sql, *values: 0 if "pruned_to" in sql else right(connection, sql, *values)
 """
@@ -60,7 +60,7 @@ async def catch_up(self, watching, at):
 Replayer._catch_up = catch_up
 """,
     "the feed skips a change now and then": """
-from tidegate.store.feed import Feed
+from tidegate.store.sqlite.feed import Feed
 right = Feed._hand_over
 def hand_over(self, changes, upto):
     return right(self, [change for change in changes if change.seq % 50], upto)

@@ -24,7 +24,7 @@ from tests.support.gateway import ROOT
 from tests.support.wire import Message, Wire, wire
 from tidegate import identity
 from tidegate.contract.hazards import VALUES
-from tidegate.store import database
+from tidegate.store.sqlite import connection
 
 TABLE: dict[str, dict[str, Any]] = json.loads((ROOT / "schema" / "types" / "error_code.schema.json").read_text())[
     "x-errors"
@@ -83,8 +83,8 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     (tmp_path / "handlers_that_fail.py").write_text(textwrap.dedent(HANDLERS))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "handlers_that_fail", raising=False)
-    monkeypatch.setitem(database.PRAGMAS, "busy_timeout", 20)
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setitem(connection.PRAGMAS, "busy_timeout", 20)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 20)
     chosen: dict[str, Any] = {"max_rooms": 1, "max_subscriptions": 1, "max_message": 1 << 22}
     chosen |= {"schema": str(folder), "handlers": "handlers_that_fail:gateway"}
     async with running(tmp_path, **chosen) as inside:
@@ -94,12 +94,12 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Somebody else is writing and does not come to an end; with the same library, for locks are those of a process."""
-    connection = apsw.Connection(str(path))
+    other = apsw.Connection(str(path))
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
         yield
     finally:
-        connection.close()
+        other.close()
 
 
 async def raw(client: Wire, sent: str | bytes) -> Message:

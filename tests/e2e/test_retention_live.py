@@ -19,8 +19,8 @@ from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
 from tidegate.core.position import RECENT_CHANGES
 from tidegate.store import Retention
-from tidegate.store.database import connect
-from tidegate.store.retention import prune
+from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.retention import prune
 
 KEPT = 5
 SETTINGS = {"TIDEGATE_LOG_AGE": "60", "TIDEGATE_LOG_ROWS": str(KEPT)}

@@ -21,7 +21,8 @@ from tidegate.net.listener import Listener
 from tidegate.net.outbox import Outbox
 from tidegate.net.pages import routes
 from tidegate.net.timers import Wheel
-from tidegate.store import SqliteStore, migrate
+from tidegate.store import SqliteStore
+from tidegate.store.sqlite import migrate
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 

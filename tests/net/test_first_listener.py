@@ -15,7 +15,7 @@ from tests.net.inside import Inside, running
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
 from tidegate.core.session import Watching
-from tidegate.store import database
+from tidegate.store.sqlite import connection
 
 USERS = {"type": "subscribe", "resource": "users"}
 
@@ -128,7 +128,7 @@ async def test_a_position_that_was_pruned_gets_a_snapshot(inside: Inside, tmp_pa
     async with wire(inside.url) as client:
         position = await create(client, "a")
         await create(client, "b")
-        foreign = database.connect(tmp_path / "tidegate.db")
+        foreign = connection.connect(tmp_path / "tidegate.db")
         foreign.execute("UPDATE tidegate_meta SET value = 2 WHERE name = 'pruned_to'; DELETE FROM tidegate_log")
         foreign.close()
         assert (await client.ask(USERS | {"since": position}))["mode"] == "snapshot"

@@ -16,7 +16,7 @@ from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.session import Session
 from tidegate.net import replay
-from tidegate.store import database
+from tidegate.store.sqlite import connection
 from tidegate_protocol import FeedPosition, Principal, Subscribed, SubscribeRequest, UnsubscribeRequest
 
 USERS = {"type": "subscribe", "resource": "users"}
@@ -63,7 +63,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
     async with running(tmp_path) as inside, wire(inside.url) as client:
         inside.gateway._protocol.live.dispatched.keep = 0
         since = (await client.ask({"type": "ping"}))["position"]
-        program = database.connect(tmp_path / "tidegate.db")
+        program = connection.connect(tmp_path / "tidegate.db")
         for number in range(12):
             program.execute(
                 "INSERT INTO users (name, email, status, created_at) VALUES (?, ?, 'active', '2026-01-01')",

@@ -14,8 +14,8 @@ from tests.store.things import RESOURCE, Things, columns, opened
 from tidegate.core.filters import compile_filters
 from tidegate.core.predicate import predicate
 from tidegate.store.conditions import condition
-from tidegate.store.database import quoted
-from tidegate.store.sqlite_conditions import SQLITE
+from tidegate.store.sql import quoted
+from tidegate.store.sqlite.conditions import SQLITE
 
 
 @pytest.fixture(scope="module")

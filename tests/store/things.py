@@ -18,9 +18,10 @@ from tidegate.contract import Resource
 from tidegate.core.filters import Filter
 from tidegate.core.ports import ReadQuery, Row
 from tidegate.schema.resource import read_resource
-from tidegate.store.database import connect, quoted
-from tidegate.store.reader import Reader
-from tidegate.store.rows import to_column
+from tidegate.store.sql import quoted
+from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.reader import Reader
+from tidegate.store.sqlite.rows import to_column
 
 THINGS: dict[str, Any] = {
     "title": "Thing",

@@ -45,7 +45,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     from tidegate.app import load_contract  # noqa: PLC0415  # the other commands need not load it
-    from tidegate.store import StoreError, choice, written  # noqa: PLC0415
+    from tidegate.store import StoreError, choice  # noqa: PLC0415
+    from tidegate.store.sqlite import written  # noqa: PLC0415
 
     settings = config.load(args)
     folder = None if settings.schema_folder is None else settings.schema_folder / "migrations"

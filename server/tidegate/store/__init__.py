@@ -3,6 +3,6 @@
 from tidegate.store.choice import OpenedStore, open_store
 from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.retention import Retention
-from tidegate.store.sqlite import SqliteStore
+from tidegate.store.sqlite.store import SqliteStore
 
 __all__ = ["OpenedStore", "Retention", "SqliteStore", "StoreError", "Unmigrated", "open_store"]

@@ -6,16 +6,12 @@ It reads; the migration that asked fails by what it raises, so that nothing is c
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import peewee
-from playhouse.apsw_ext import APSWDatabase
-
 from tidegate.contract import Resource
-from tidegate.store.database import quoted
 from tidegate.store.errors import StoreError
-from tidegate.store.tables import Column
+from tidegate.store.sql import quoted
 
 Ask = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query on the database and returns its rows."""
@@ -26,15 +22,6 @@ class Rule(NamedTuple):
 
     wrong: str
     sql: str
-
-
-class Dangling(NamedTuple):
-    """A row that refers to one that is not there."""
-
-    table: str
-    row: int | None
-    parent: str
-    columns: tuple[str, ...]
 
 
 def check_rows(ask: Ask, resource: Resource, rules: Iterable[Rule], advice: str) -> None:
@@ -57,71 +44,11 @@ def check_rows(ask: Ask, resource: Resource, rules: Iterable[Rule], advice: str)
         )
 
 
-def rules_of(columns: Mapping[str, Column], before: Mapping[str, Column]) -> list[Rule]:
-    """The rules of a table's columns; of references only those that `before` did not have.
-
-    (Rows without the row that they refer to may have been there for long: SQLite enforces references by connection.)
-    """
-    rules = []
-    for name, column in columns.items():
-        place = quoted(name)
-        if not column.null:
-            rules.append(Rule(f"{name} is null", f"{place} IS NULL"))
-        for word, check in column.checks.items():
-            wrong = wrong_by(word, column.type, column.enum, column.max_length)
-            rules.append(Rule(f"{name} {wrong}", f"NOT ({check})"))
-        known = name in before and before[name].references == column.references
-        if column.references is not None and not known:
-            table, target = column.references
-            there = f"SELECT {quoted(target)} FROM {quoted(table)} WHERE {quoted(target)} IS NOT NULL"
-            rules.append(
-                Rule(f"{name} refers to no row of {table}", f"{place} IS NOT NULL AND {place} NOT IN ({there})")
-            )
-    return rules
-
-
 def uniqueness(table: str, columns: tuple[str, ...]) -> Rule:
     """Rows that share what an index is about to hold unique; NULLs are never equal."""
     names = ", ".join(map(quoted, columns))
     shared = f"SELECT {names} FROM {quoted(table)} GROUP BY {names} HAVING count(*) > 1"
     return Rule(f"({', '.join(columns)}) is not unique", f"({names}) IN ({shared})")
-
-
-def dangling(database: APSWDatabase) -> set[Dangling]:
-    """Every row whose reference leads nowhere, whoever's table it is in."""
-    found: set[Dangling] = set()
-    for table in database.get_tables():
-        columns: dict[int, list[str]] = {}
-        for number, _, _, column, *_ in database.execute_sql(f"PRAGMA foreign_key_list({quoted(table)})").fetchall():
-            columns.setdefault(number, []).append(column)
-        if not columns:
-            continue
-        try:
-            rows = database.execute_sql(f"PRAGMA foreign_key_check({quoted(table)})").fetchall()
-        except peewee.PeeweeException as error:
-            if "foreign key mismatch" not in str(error):
-                raise
-            # A reference to what is no key: wrong whatever the rows are.
-            found.add(Dangling(table, None, str(error), ()))
-            continue
-        found |= {Dangling(table, row, parent, tuple(columns[number])) for _, row, parent, number in rows}
-    return found
-
-
-def asking(database: APSWDatabase) -> Ask:
-    return lambda sql: list(database.execute_sql(sql).fetchall())
-
-
-def check_references(database: APSWDatabase, before: set[Dangling]) -> None:
-    """Raises StoreError for rows that lost, by this migration, the row that they refer to."""
-    new = sorted(dangling(database) - before, key=str)
-    if new:
-        first = new[0]
-        what = f"({', '.join(first.columns)}) refers to no row of {first.parent}" if first.columns else first.parent
-        raise StoreError(
-            f"the migration failed and nothing was changed: {len(new)} rows would refer to rows that are not there; "
-            f"the first: {first.table}, row number {first.row}, {what}"
-        )
 
 
 def _told(table: str, count: int, wrong: str, key: dict[str, Any]) -> str:

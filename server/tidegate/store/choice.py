@@ -5,21 +5,19 @@ psycopg is an optional dependency: it is imported only when a URL asks for Postg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tidegate.contract import Resource
 from tidegate.core.ports import Store
-from tidegate.store import migrate as sqlite_migrate
 from tidegate.store.errors import StoreError
-from tidegate.store.place import new_epoch as new_epoch_in_sqlite
-from tidegate.store.rebuild import Progress
+from tidegate.store.migrations import Migrations
 from tidegate.store.retention import KEEP, Retention
-from tidegate.store.seed import seed as seed_sqlite
-from tidegate.store.sqlite import SqliteStore
-
-Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+from tidegate.store.samples import SampleRows
+from tidegate.store.sqlite import migrate as sqlite_migrate
+from tidegate.store.sqlite.place import new_epoch as new_epoch_in_sqlite
+from tidegate.store.sqlite.seed import seed as seed_sqlite
+from tidegate.store.sqlite.store import SqliteStore
 
 
 class OpenedStore(Store, Protocol):
@@ -28,33 +26,6 @@ class OpenedStore(Store, Protocol):
     @property
     def identity_secret(self) -> str:
         """What the identity tokens of anonymous clients are signed with."""
-
-
-class Migrations(Protocol):
-    """What `tidegate migrate` asks of a database. `folder` holds migrations written by hand. All raise StoreError."""
-
-    def check(self, url: str, resources: Mapping[str, Resource]) -> None:
-        """Raises Unmigrated when the database lacks anything that serving needs."""
-
-    def planned(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> Sequence[object]:
-        """What `apply` would do, in order."""
-
-    def notes(self, url: str, resources: Mapping[str, Resource]) -> list[str]:
-        """What a migration leaves alone that one might expect it to change."""
-
-    def apply(
-        self,
-        url: str,
-        resources: Mapping[str, Resource],
-        folder: Path | None = None,
-        progress: Progress | None = None,
-    ) -> list[str]:
-        """Bring the database up to date, in one transaction; returns what was done."""
-
-    def down(
-        self, url: str, resources: Mapping[str, Resource], folder: Path | None, progress: Progress | None = None
-    ) -> list[str]:
-        """Take the last written migration back; returns what was done."""
 
 
 async def open_store(url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> OpenedStore:
@@ -73,7 +44,7 @@ def migrations(url: str) -> Migrations:
     return sqlite_migrate
 
 
-def seed(url: str, resources: Mapping[str, Resource], rows: Rows) -> dict[str, int]:
+def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:
     """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
 
     Raises StoreError for rows that do not fit.

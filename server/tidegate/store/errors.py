@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
+"""After the name of the database."""
+
 
 class StoreError(Exception):
     """The database cannot be used as it is."""

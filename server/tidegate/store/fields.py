@@ -17,7 +17,7 @@ from typing import Any
 import peewee
 
 from tidegate.contract import Property, Resource
-from tidegate.store.rows import JSON_TYPES
+from tidegate.store.values import JSON_TYPES
 
 Convert = Callable[[Any], Any]
 

@@ -25,9 +25,9 @@ from playhouse.pool import PooledPostgresqlDatabase
 from tidegate import schema as schemas
 from tidegate.contract import Resource
 from tidegate.store import choice
-from tidegate.store.database import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 from tidegate.store.errors import StoreError
 from tidegate.store.fields import field_of
+from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 __all__ = ["Models", "Row", "open"]
 

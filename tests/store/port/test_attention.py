@@ -13,8 +13,8 @@ from tests.store.orders import create
 from tests.store.port.conftest import AnyForeign, Database
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Store
-from tidegate.store import feed as sqlite_feed
 from tidegate.store.postgres import feed as postgres_feed
+from tidegate.store.sqlite import feed as sqlite_feed
 
 
 def add(foreign: AnyForeign, code: str) -> None:

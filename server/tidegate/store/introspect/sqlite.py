@@ -18,7 +18,6 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 from playhouse.reflection import Introspector
 
-from tidegate.store.database import quoted, sqlite_path
 from tidegate.store.errors import StoreError
 from tidegate.store.introspect.found import (
     JSON_KINDS,
@@ -31,7 +30,9 @@ from tidegate.store.introspect.found import (
     json_or_nothing,
     usable,
 )
-from tidegate.store.made import affinity
+from tidegate.store.sql import quoted
+from tidegate.store.sqlite.connection import sqlite_path
+from tidegate.store.sqlite.made import affinity
 
 ROWS = 10_000
 """Rows of a table that are looked at."""

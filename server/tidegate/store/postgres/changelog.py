@@ -14,9 +14,9 @@ import hashlib
 from collections.abc import Iterable
 
 from tidegate.contract import Resource
-from tidegate.store.database import literal, quoted
 from tidegate.store.postgres.connection import short
 from tidegate.store.postgres.rows import image, readable
+from tidegate.store.sql import literal, quoted
 
 SCHEMA = "_tidegate"
 """Not `tidegate`: a role of that name would find it first, by "$user" in its search_path."""

@@ -16,7 +16,6 @@ from typing import Any
 
 from tidegate.contract import Property
 from tidegate.store.conditions import Condition, Dialect, joined
-from tidegate.store.database import quoted
 from tidegate.store.postgres.connection import MARK
 from tidegate.store.postgres.rows import (
     BOOLEAN,
@@ -31,6 +30,7 @@ from tidegate.store.postgres.rows import (
     rendered,
     tellable,
 )
+from tidegate.store.sql import quoted
 
 ALIAS = "t"
 NOTHING = Condition("(false)", [])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tidegate.contract import Property, Resource
-from tidegate.store.database import literal, quoted
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.rows import default_sql
 from tidegate.store.postgres.statement import Statement
+from tidegate.store.sql import literal, quoted
 
 
 def step(resource: Resource, prop: Property, before: str | None) -> Iterator[Statement]:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from tidegate.contract import Property, Resource
 from tidegate.store.broken import Rule
-from tidegate.store.database import literal, quoted
-from tidegate.store.difference import Refusal, another_key, dropped, dropped_column, to_write
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres import defaults, made, tables
 from tidegate.store.postgres.columns import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.rows import column_type, default_sql
 from tidegate.store.postgres.statement import Demand, Statement
+from tidegate.store.refusals import Refusal, another_key, dropped, dropped_column, to_write
+from tidegate.store.sql import literal, quoted
 
 NEW = "the schema has a new property"
 

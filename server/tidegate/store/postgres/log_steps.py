@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from tidegate.contract import Resource
-from tidegate.store.database import quoted
 from tidegate.store.postgres.changelog import (
     COMMITS,
     CREATE_NUMBER_TRIGGER,
@@ -24,6 +23,7 @@ from tidegate.store.postgres.changelog import (
 )
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.statement import Statement
+from tidegate.store.sql import quoted
 
 
 def log_steps(connection: Connection, resources: dict[str, Resource], done: Collection[str]) -> list[Statement]:

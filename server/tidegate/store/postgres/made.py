@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tidegate.store.database import literal
 from tidegate.store.postgres import tables
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.sql import literal
 
 Whose = Literal["ours", "theirs"]
 OURS: Whose = "ours"

@@ -22,6 +22,7 @@ from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
+from tidegate.store.migrations import Progress, left_alone
 from tidegate.store.postgres import made
 from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
@@ -30,8 +31,6 @@ from tidegate.store.postgres.log_steps import log_steps
 from tidegate.store.postgres.place import place
 from tidegate.store.postgres.statement import Statement
 from tidegate.store.postgres.written import Written
-from tidegate.store.rebuild import Progress
-from tidegate.store.steps import left_alone
 
 KEEPS = "Tidegate keeps things there"
 

@@ -19,7 +19,6 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Row, WriteOrder, WriteResult
 from tidegate.core.predicate import token
-from tidegate.store.database import quoted
 from tidegate.store.permitted import Permitted, key_pointer
 from tidegate.store.postgres.changelog import COMMITS, REQUESTS
 from tidegate.store.postgres.conditions import ALIAS
@@ -27,6 +26,7 @@ from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.reader import HEAD, key_is
 from tidegate.store.postgres.rows import RowReader, image, to_column
 from tidegate.store.postgres.violations import Place, escaped
+from tidegate.store.sql import quoted
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Done = tuple[WriteOrder, list[Row]]

@@ -6,13 +6,17 @@ place is another, by which it is known, and it gets a new epoch.
 
 from __future__ import annotations
 
+import logging
 import secrets
 
 import psycopg
 
-from tidegate.store.errors import StoreError, Unmigrated
+from tidegate.store.errors import REPLACED, StoreError, Unmigrated
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connection, opened, shown
+from tidegate.store.postgres.connections import Connections
+
+log = logging.getLogger("tidegate.store")
 
 
 def place(connection: Connection) -> str:
@@ -25,6 +29,31 @@ def place(connection: Connection) -> str:
         [LOG],
     )
     return str(found)
+
+
+class Keeper:
+    """Sees that a new epoch began, or a dump was restored, while the log is served: neither breaks a connection."""
+
+    def __init__(self, url: str, served: tuple[str, str], connections: Connections) -> None:
+        """`served`: the place and the epoch of the log. `connections` are those of the threads that call `look`."""
+        self.healthy = True
+        self._url = url
+        self._served = served
+        self._connections = connections
+
+    def look(self) -> None:
+        """Say once that it is another log."""
+        if not self.healthy:
+            return
+        try:
+            connection = self._connections.mine()
+            ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'").fetchall()
+            now = place(connection), epoch
+        except psycopg.Error:
+            return  # the feed says so
+        if now != self._served:
+            self.healthy = False
+            log.error("the database %s %s", shown(self._url), REPLACED)
 
 
 def new_epoch(url: str) -> tuple[str, str]:

@@ -16,13 +16,13 @@ from tidegate.core.errors import Refused
 from tidegate.core.filters import EVERYTHING
 from tidegate.core.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.conditions import Condition, condition, joined
-from tidegate.store.database import quoted
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.conditions import ALIAS, NOTHING, POSTGRES
 from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.connections import Connections
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
 from tidegate.store.snapshots import PAGE_ROWS, Spool
+from tidegate.store.sql import quoted
 
 T = TypeVar("T")
 
@@ -49,6 +49,9 @@ class Reader:
 
     def head(self) -> int:
         return self._attempt(lambda connection: int(one_value(connection.execute(HEAD))))
+
+    def close(self) -> None:
+        self._connections.close()
 
     def read(self, query: ReadQuery) -> ReadResult:
         """Raises Refused: unavailable."""

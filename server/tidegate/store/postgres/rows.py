@@ -16,9 +16,9 @@ import msgspec
 
 from tidegate.contract import Property, Resource
 from tidegate.core.ports import Key, Row
-from tidegate.store.database import literal, quoted
 from tidegate.store.postgres.columns import ColumnThere
-from tidegate.store.rows import DEPTH, JSON_TYPES, too_deep
+from tidegate.store.sql import literal, quoted
+from tidegate.store.values import DEPTH, JSON_TYPES, too_deep
 
 
 class ColumnType(NamedTuple):

@@ -13,18 +13,16 @@ import psycopg
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder
-from tidegate.store.database import quoted
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
 from tidegate.store.postgres.orders import Orders, Violated
 from tidegate.store.postgres.tables import is_automatic
 from tidegate.store.postgres.violations import count_keys_anew, refusal
-from tidegate.store.seed import check_names
+from tidegate.store.samples import SampleRows, check_names, misfit
+from tidegate.store.sql import quoted
 
 
-def seed(
-    url: str, resources: Mapping[str, Resource], rows: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> dict[str, int]:
+def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:
     """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
 
     Raises StoreError for rows that do not fit.
@@ -38,9 +36,9 @@ def seed(
                 for name in [name for name in rows if _is_empty(connection, resources[name])]:
                     counts[name] = _put(connection, resources, name, rows[name])
         except Violated as violated:
-            raise _misfit(name, refusal(connection, violated.error, violated.place)) from None
+            raise misfit(name, refusal(connection, violated.error, violated.place)) from None
         except Refused as refused:
-            raise _misfit(name, refused) from None
+            raise misfit(name, refused) from None
         except psycopg.Error as error:
             raise StoreError(f"sample rows: /{name}: {str(error).strip()}") from None
     return counts
@@ -61,7 +59,3 @@ def _put(
 
 def _is_empty(connection: Connection, resource: Resource) -> bool:
     return not connection.execute(f"SELECT 1 FROM {quoted(resource.table)} LIMIT 1").fetchall()
-
-
-def _misfit(name: str, refused: Refused) -> StoreError:
-    return StoreError(f"sample rows: /{name}{(refused.pointer or '').removeprefix('/data')}: {refused.message}")

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from tidegate.contract import Property, Resource
 from tidegate.store.broken import Rule, uniqueness, wrong_by
-from tidegate.store.database import literal, quoted
 from tidegate.store.postgres.connection import NAME_BYTES
 from tidegate.store.postgres.rows import column_type, default_sql
+from tidegate.store.sql import literal, quoted
 
 OURS = r"_tg[0-9a-f]{8}$"
 """A regular expression for the names of constraints and indexes that were made here."""

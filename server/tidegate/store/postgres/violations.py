@@ -17,10 +17,10 @@ from psycopg import errors
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Row
-from tidegate.store.database import quoted
 from tidegate.store.postgres.changelog import REQUESTS
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.tables import is_automatic
+from tidegate.store.sql import quoted
 
 log = logging.getLogger("tidegate.store")
 

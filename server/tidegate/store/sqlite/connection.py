@@ -1,0 +1,69 @@
+"""SQLite URLs and connections with the settings that Tidegate relies on.
+
+apsw's wheel carries its own SQLite, with the fixes that a system's may lack. It knows no tables.
+Invariant: every connection of ours is in WAL mode with synchronous FULL: an acknowledged commit survives a power cut.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+from playhouse.apsw_ext import APSWDatabase
+
+from tidegate.store.errors import StoreError
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a writer waits for another program that holds the lock."""
+
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    # As programs have it: else a trigger that updates the row it is called for (`updated_at = ...`) never ends. The
+    # change log's triggers are right with and without.
+    "recursive_triggers": 0,
+    "busy_timeout": BUSY_TIMEOUT_MS,
+}
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of `sqlite:///relative.db` or `sqlite:////absolute.db`. Raises StoreError for any other URL."""
+    if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
+        raise StoreError(f"database: {url!r} is not sqlite:///relative.db, sqlite:////absolute.db or postgresql://...")
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def connect(path: Path) -> apsw.Connection:
+    """A connection of the calling thread's own. Raises StoreError where the file cannot be opened."""
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        for name, value in PRAGMAS.items():
+            connection.pragma(name, value)
+        check_encoding(connection)
+    except apsw.Error as error:
+        raise StoreError(f"database {path}: {error}") from None
+    return connection
+
+
+def check_encoding(connection: apsw.Connection) -> None:
+    """Raises StoreError for text that is kept as UTF-16: conditions and the change log compare the bytes of UTF-8."""
+    if (encoding := connection.pragma("encoding")) != "UTF-8":
+        raise StoreError(f"the encoding of the database {connection.filename} is {encoding}; Tidegate needs UTF-8")
+
+
+class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
+    """apsw binds no dates; peewee's migrations keep some, and read them as text."""
+
+    def _add_conn_hooks(self, conn: apsw.Connection) -> None:
+        super()._add_conn_hooks(conn)
+        check_encoding(conn)
+        conn.convert_binding = lambda cursor, number, value: str(value)
+
+
+def peewee_database(path: Path) -> APSWDatabase:
+    """The same file as a peewee database, for definitions and migrations."""
+    if not path.parent.is_dir():
+        raise StoreError(f"database: there is no folder {path.parent}")
+    return Database(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)

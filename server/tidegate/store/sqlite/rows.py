@@ -1,0 +1,90 @@
+"""Column values and wire rows, both ways.
+
+SQLite keeps booleans as 0 and 1, arrays and objects as JSON text; the wire has them as what they are. It knows no SQL.
+Invariant: a row read from its table and the same row read from the change log are the same wire row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from tidegate.contract import Property, Resource
+from tidegate.core.ports import Row
+from tidegate.store.values import DEPTH, JSON_TYPES, too_deep
+
+BLOB = "$blob"
+"""How the change log's images mark a BLOB, which JSON has no word for."""
+
+
+class RowReader:
+    """Makes wire rows of a resource from its columns, in the order of `columns`. Write-only ones are not among them."""
+
+    def __init__(self, resource: Resource) -> None:
+        readable = [prop for prop in resource.properties.values() if not prop.write_only]
+        self.columns = tuple(prop.name for prop in readable)
+        self._plan: list[tuple[str, Callable[[Any], Any], bool]] = [
+            (prop.name, _DECODERS.get(prop.type, _plain), prop.nullable) for prop in readable
+        ]
+
+    def row(self, values: Iterable[Any]) -> Row:
+        """Values straight from a SELECT of `columns`."""
+        row: Row = {}
+        for (name, decode, nullable), value in zip(self._plan, values, strict=True):
+            decoded = None if value is None else decode(value)
+            if decoded is not None or nullable:
+                row[name] = decoded
+        return row
+
+    def image(self, text: bytes | str | None) -> Row | None:
+        """An image in the change log: JSON of raw column values."""
+        if text is None:
+            return None
+        values: Mapping[str, Any] = json.loads(text if isinstance(text, str) else text.decode(errors="replace"))
+        return self.row(_unmarked(values.get(name)) for name in self.columns)
+
+
+def to_column(prop: Property, value: Any) -> Any:
+    """A wire value as SQLite keeps it."""
+    if value is None:
+        return None
+    if prop.type in JSON_TYPES:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if prop.type == "boolean":
+        return int(value)
+    return value
+
+
+def _unmarked(value: Any) -> Any:
+    return bytes.fromhex(value[BLOB]) if isinstance(value, dict) else value
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is, as far as JSON has a word for it: a BLOB as hexadecimal digits, no number for infinity."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _boolean(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else _plain(value)
+
+
+def _json(value: Any) -> Any:
+    """What the text says. Text that cannot be sent as JSON again (1e999, lone surrogates, too deep) stays text."""
+    if not isinstance(value, str):
+        return _plain(value)
+    try:
+        found = msgspec.json.decode(value)
+    except (ValueError, RecursionError):
+        return value
+    return value if value.count("[") + value.count("{") > DEPTH and too_deep(found) else found
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {"boolean": _boolean, **dict.fromkeys(JSON_TYPES, _json)}

@@ -1,0 +1,44 @@
+"""Sample rows for tables that have none.
+
+Invariant: a table that has a row is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tidegate.contract import Resource
+from tidegate.core.errors import Refused
+from tidegate.core.ports import WriteOrder
+from tidegate.store.samples import SampleRows, check_names, misfit
+from tidegate.store.sql import quoted
+from tidegate.store.sqlite.connection import connect, sqlite_path
+from tidegate.store.sqlite.orders import Orders
+
+
+def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:
+    """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
+
+    Raises StoreError for rows that do not fit.
+    """
+    check_names(resources, rows)
+    connection = connect(sqlite_path(url))
+    orders, counts = Orders(resources), {}
+    try:
+        with connection:
+            empty = [
+                name
+                for name in rows
+                if not connection.execute(f"SELECT 1 FROM {quoted(resources[name].table)} LIMIT 1").fetchall()
+            ]
+            for name in empty:
+                order = WriteOrder(
+                    kind="create", resource=name, rows=tuple(dict(row) for row in rows[name]), user="seed", array=True
+                )
+                try:
+                    counts[name] = len(orders.carry_out(connection, order).rows)
+                except Refused as refused:
+                    raise misfit(name, refused) from None
+    finally:
+        connection.close()
+    return counts

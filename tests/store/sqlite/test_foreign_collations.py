@@ -1,0 +1,114 @@
+"""Tables of somebody else's whose columns have collations of their own, and files whose text is UTF-16.
+
+Filters, orders and keys mean the same there as everywhere: by code point, case and all. UTF-16 is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.filter_cases import CASES, Case
+from tests.store.application import ANYONE
+from tests.store.orders import refused
+from tests.store.things import RESOURCE, Things, columns
+from tidegate.core.filters import compile_filters
+from tidegate.core.ports import ReadQuery, WriteOrder
+from tidegate.schema.resource import read_resource
+from tidegate.store import SqliteStore, StoreError
+from tidegate.store.sql import quoted
+from tidegate.store.sqlite import migrate
+from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.reader import Reader
+
+TEXTS = [case for case in CASES if "text" in case.filters]
+WORDS = {
+    "title": "Word",
+    "type": "object",
+    "x-resource": {"key": "word"},
+    "x-access": ANYONE,
+    "properties": {"word": {"type": "string"}, "note": {"type": "string"}},
+    "required": ["word"],
+}
+RESOURCES = {"words": read_resource("words", WORDS, {})}
+
+
+def executed(path: Path, *statements: str) -> None:
+    """As another program."""
+    connection = sqlite3.connect(path)
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+@pytest.fixture(scope="module", params=["NOCASE", "RTRIM"])
+def collation(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def cases(collation: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
+    """The row of each case under the case's number."""
+    path = tmp_path_factory.mktemp("cases") / "things.db"
+    declared = ", ".join(f"{quoted(name)} TEXT COLLATE {collation}" for name in ("text", 't."select" %', "never_null"))
+    others = ", ".join(quoted(name) for name in RESOURCE.properties if quoted(name) not in declared and name != "id")
+    executed(path, f"CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, {declared}, {others})")
+    migrate.apply(f"sqlite:///{path}", {"things": RESOURCE})
+    reader = Reader(path, {"things": RESOURCE})
+    things = Things(path, reader)
+    things.put({"id": number, **columns(case.row)} for number, case in enumerate(TEXTS))
+    yield things
+    things.close()
+    reader.close()
+
+
+@pytest.fixture
+async def store(collation: str, tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    declared = f"word TEXT COLLATE {collation} PRIMARY KEY NOT NULL, note TEXT COLLATE {collation}"
+    executed(
+        tmp_path / "words.db",
+        f"CREATE TABLE words ({declared})",
+        "INSERT INTO words VALUES ('b', 'x'), ('A ', 'y'), ('a!', NULL), ('B!', 'x')",
+    )
+    url = f"sqlite:///{tmp_path / 'words.db'}"
+    migrate.apply(url, RESOURCES)
+    store = await SqliteStore.open(url, RESOURCES)
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize(("number", "case"), list(enumerate(TEXTS)), ids=map(str, TEXTS))
+def test_a_filter_takes_no_notice_of_the_columns_collation(cases: Things, number: int, case: Case) -> None:
+    assert cases.ids(compile_filters(case.filters), keys=({"id": number},)) == ([number] if case.expected else [])
+
+
+async def test_rows_are_sorted_by_code_point(store: SqliteStore) -> None:
+    for sort, expected in (((), ["A ", "B!", "a!", "b"]), ((("note", "desc"),), ["A ", "B!", "b", "a!"])):
+        found = await store.read(ReadQuery(resource="words", sort=sort))  # type: ignore[arg-type]  # words of a tuple
+        assert [row["word"] for row in found.rows] == expected
+
+
+async def test_a_key_is_the_key_and_none_like_it(store: SqliteStore) -> None:
+    keys = tuple({"word": word} for word in ("b", "B", "b ", "A ", "A", "a "))
+    found = await store.read(ReadQuery(resource="words", keys=keys))
+    assert [row["word"] for row in found.rows] == ["A ", "b"]
+    for word in ("B", "b "):
+        for kind in ("update", "delete"):
+            order = WriteOrder(kind=kind, resource="words", keys=({"word": word},), data={"note": "z"})
+            assert await refused(store, order) == ("not_found", "/id", None)
+    done = await store.write(WriteOrder(kind="delete", resource="words", keys=({"word": "b"},)))
+    assert done.rows == [{"word": "b"}]
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_a_file_whose_text_is_utf_16_is_refused(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "wide.db"
+    executed(path, f"PRAGMA encoding = '{encoding}'", "CREATE TABLE words (word TEXT PRIMARY KEY NOT NULL, note TEXT)")
+    for ask in (lambda: migrate.apply(f"sqlite:///{path}", RESOURCES), lambda: connect(path)):
+        with pytest.raises(StoreError, match=f"wide.db is {encoding}; Tidegate needs UTF-8"):
+            ask()

@@ -1,0 +1,39 @@
+"""Triggers that go with their table while a gateway serves it: nobody would hear of changes, so it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.store.application import RESOURCES, Foreign
+from tidegate.store import SqliteStore
+from tidegate.store.sqlite.changelog import triggers
+
+
+async def test_a_gateway_says_so_until_they_are_back(
+    path: Path, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
+    try:
+        store._keeper.look()
+        assert store.healthy
+        for statement in (
+            "CREATE TABLE anew AS SELECT * FROM people",
+            "DROP TABLE people",
+            "ALTER TABLE anew RENAME TO people",
+        ):
+            foreign.execute(statement)
+        for _ in range(2):
+            store._keeper.look()
+            assert not store.healthy
+        (said,) = (record.getMessage() for record in caplog.records if "has lost triggers" in record.getMessage())
+        assert "tidegate_people_after_insert" in said
+        assert said.endswith("type: tidegate migrate")
+        for name, sql in triggers(RESOURCES["people"]).items():
+            assert name.startswith("tidegate_people_")
+            foreign.execute(sql)
+        store._keeper.look()
+        assert store.healthy
+    finally:
+        await store.close()

@@ -1,0 +1,78 @@
+"""Sample rows go into empty tables, once, and all of them or none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.application import RESOURCES, Foreign
+from tests.support.gateway import ROOT, tidegate
+from tidegate.store import StoreError
+from tidegate.store.sqlite.seed import seed
+
+Sample = dict[str, list[dict[str, Any]]]
+SAMPLE: Sample = {
+    "boats": [{"code": "a", "tags": ["x"], "afloat": True, "pin": "1234"}, {"code": "b", "harbour": "Ost"}],
+    "berths": [{"harbour": "Ost", "number": 1, "boat": "a"}],
+    "people": [{"id": 7, "name": "Ada", "joined_at": "2026-01-31T12:00:00.000000Z"}],
+}
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def test_sample_rows_go_into_empty_tables(url: str, foreign: Foreign) -> None:
+    assert seed(url, RESOURCES, SAMPLE) == {"boats": 2, "berths": 1, "people": 1}
+    found = foreign.tables()
+    assert set(found["boats"]) == {("a",), ("b",)}
+    assert (found["boats"]["a",]["tags"], found["boats"]["a",]["afloat"]) == ('["x"]', 1)
+    assert found["people"][7,] == {"id": 7, "name": "Ada", "email": None, "joined_at": "2026-01-31T12:00:00.000000Z"}
+    assert foreign.connection.execute("SELECT DISTINCT actor FROM tidegate_log").fetchall() == [("seed",)]
+
+
+def test_they_go_in_once(url: str, foreign: Foreign) -> None:
+    seed(url, RESOURCES, SAMPLE)
+    before, head = foreign.tables(), foreign.head()
+    assert seed(url, RESOURCES, SAMPLE) == {}
+    assert (foreign.tables(), foreign.head()) == (before, head)
+
+
+def test_a_table_that_has_a_row_is_left_alone(url: str, foreign: Foreign) -> None:
+    foreign.run("INSERT INTO boats (code) VALUES ('mine')")
+    assert seed(url, RESOURCES, {"boats": SAMPLE["boats"], "people": SAMPLE["people"]}) == {"people": 1}
+    assert set(foreign.tables()["boats"]) == {("mine",)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ({"people": [{"name": "Ada"}], "boats": [{"code": "a"}, {"code": "a"}]}, "/boats/1/code: this value is taken"),
+        (
+            {"people": [{"name": "Ada"}], "berths": [{"harbour": "x", "number": 1, "boat": "?"}]},
+            "/berths/0/boat: no such",
+        ),
+        ({"people": [{"name": "Ada"}, {"name": "a" * 21}]}, "/people/1: the database does not accept this row"),
+        ({"people": [{"name": "Ada"}, {"nmae": "Bob"}]}, "/people/1/nmae: the schema has no such property"),
+        ({"people": [{"name": "Ada"}], "ships": []}, "/ships: the schema has no such resource"),
+    ],
+)
+def test_rows_that_do_not_fit_are_named_and_none_goes_in(url: str, foreign: Foreign, rows: Sample, why: str) -> None:
+    with pytest.raises(StoreError, match=f"sample rows: {why}"):
+        seed(url, RESOURCES, rows)
+    assert foreign.tables() == {"boats": {}, "berths": {}, "people": {}}
+    assert foreign.head() == 0
+
+
+def test_the_command_says_what_it_did_and_what_is_wrong(tmp_path: Path) -> None:
+    done = tidegate("migrate", "--schema", str(ROOT / "schema"), "--seed", cwd=tmp_path)
+    sample = json.loads((ROOT / "schema" / "seed.json").read_text())
+    assert done.returncode == 0
+    for name, rows in sample.items():
+        assert f"  {len(rows)} sample rows in {name}\n" in done.stderr
+    again = tidegate("migrate", "--schema", str(ROOT / "schema"), "--seed", cwd=tmp_path)
+    assert (again.returncode, "sample rows in" in again.stderr) == (0, False)

@@ -1,0 +1,167 @@
+"""The writer of SQLite: many orders share a commit, none spoils another; what every database does is in port/."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.store.application import RESOURCES, Foreign
+from tests.store.orders import create, delete, refused, update
+from tidegate.core.errors import Refused
+from tidegate.core.ports import ReadQuery
+from tidegate.store import SqliteStore
+from tidegate.store.sqlite import connection
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
+    yield store
+    await store.close()
+
+
+async def test_orders_that_wait_share_a_commit(store: SqliteStore, foreign: Foreign) -> None:
+    """Another program holds the lock while they come in; each commit of the writer wakes the feed once."""
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    commits: list[int] = []
+    store._writer._committed = lambda: commits.append(1)
+    waiting = [
+        asyncio.ensure_future(store.write(create({"code": f"{number}", "sign": number}))) for number in range(100)
+    ]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(10):
+        results = await asyncio.gather(*waiting)
+    assert [result.rows[0]["code"] for result in results] == [f"{number}" for number in range(100)]
+    assert len(commits) <= 3
+
+
+async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(store: SqliteStore, foreign: Foreign) -> None:
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    orders = [
+        create({"code": "a"}),
+        create({"code": "b", "harbour": "x"}, {"code": "a"}, array=True),
+        update("missing", {"name": "Ada"}),
+        create({"code": "c", "harbour": "y"}),
+        delete("c", "missing", array=True),
+        update("a", {"harbour": "z"}),
+    ]
+    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [getattr(outcome, "code", "done") for outcome in outcomes] == [
+        "done",
+        "conflict",
+        "not_found",
+        "done",
+        "not_found",
+        "done",
+    ]
+    rows = (await store.read(ReadQuery(resource="boats"))).rows
+    assert [(row["code"], row["harbour"]) for row in rows] == [("a", "z"), ("c", "y")]
+    assert [entry.action for entry in foreign.log()] == ["create", "create", "update"]
+
+
+async def test_a_database_that_is_busy_for_long_is_unavailable(
+    path: Path, foreign: Foreign, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setitem(connection.PRAGMAS, "busy_timeout", 50)
+    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
+    try:
+        foreign.connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refused) as caught:
+            await store.write(create({"code": "a"}))
+        assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1.0)
+        assert not store.healthy
+        assert (await store.read(ReadQuery(resource="boats"))).rows == []  # readers go on
+        foreign.connection.execute("COMMIT")
+        assert (await store.write(create({"code": "a"}))).seq == 1
+        assert store.healthy
+    finally:
+        await store.close()
+    assert "a transaction failed" in caplog.text
+
+
+async def test_a_foreign_trigger_that_is_broken_fails_its_own_orders_alone(
+    store: SqliteStore, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign.connection.execute(
+        "CREATE TRIGGER broken AFTER INSERT ON people BEGIN SELECT known_to_its_program_only(NEW.id); END"
+    )
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    orders = [create({"code": "a"}), create({"name": "Ada"}, resource="people"), create({"code": "b", "harbour": "x"})]
+    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "internal", "done"]
+    assert store.healthy
+    assert "known_to_its_program_only" in caplog.text
+
+
+async def test_a_foreign_trigger_may_refuse_a_row(store: SqliteStore, foreign: Foreign) -> None:
+    foreign.connection.execute(
+        "CREATE TRIGGER no BEFORE INSERT ON boats WHEN NEW.code = 'a' BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    )
+    assert await refused(store, create({"code": "a"})) == ("invalid_data", "/data", "check")
+    assert (await store.write(create({"code": "b"}))).seq == 1
+
+
+@pytest.mark.parametrize("how", ["ROLLBACK", "FAIL", "ABORT"])
+async def test_a_foreign_trigger_that_ends_the_transaction_takes_nothing_of_the_others_with_it(
+    store: SqliteStore, foreign: Foreign, how: str
+) -> None:
+    foreign.connection.execute(
+        f"CREATE TRIGGER no BEFORE INSERT ON boats WHEN NEW.code = 'no' BEGIN SELECT RAISE({how}, 'not this one'); END"
+    )
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    codes = ["no", "a", "b", "no", "no", "c", "no"]
+    orders = [create({"code": code, "sign": sign}) for sign, code in enumerate(codes)]
+    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    told = [getattr(outcome, "code", "done") for outcome in outcomes]
+    assert told == ["invalid_data" if code == "no" else "done" for code in codes]
+    assert store.healthy
+    assert [entry.key for entry in foreign.log()] == [("a",), ("b",), ("c",)]
+
+
+async def test_a_row_that_a_foreign_trigger_ignores_is_refused(store: SqliteStore, foreign: Foreign) -> None:
+    foreign.run("INSERT INTO boats (code) VALUES ('b')")
+    for event in ("INSERT", "UPDATE"):
+        foreign.connection.execute(f"CREATE TRIGGER no_{event} BEFORE {event} ON boats BEGIN SELECT RAISE(IGNORE); END")
+    assert await refused(store, create({"code": "a"})) == ("conflict", "/data", None)
+    assert await refused(store, update("b", {"sign": 1})) == ("conflict", "/data", None)
+
+
+async def test_a_foreign_trigger_may_touch_the_row_that_it_is_called_for(store: SqliteStore, foreign: Foreign) -> None:
+    """As `updated_at` is kept in SQLite. A trigger that called itself would never end."""
+    foreign.connection.execute(
+        "CREATE TRIGGER touch AFTER UPDATE ON boats BEGIN "
+        "UPDATE boats SET weight = coalesce(weight, 0) + 1 WHERE code = NEW.code; END"
+    )
+    await store.write(create({"code": "a"}))
+    await store.write(update("a", {"name": "Ada"}))
+    (row,) = (await store.read(ReadQuery(resource="boats"))).rows
+    assert (row["name"], row["weight"]) == ("Ada", 1.0)
+    assert [(entry.action, (entry.new or {})["weight"]) for entry in foreign.log()][-1] == ("update", 1.0)
+
+
+async def test_rows_with_text_that_is_not_utf_8_can_be_mended(store: SqliteStore, foreign: Foreign) -> None:
+    foreign.run("INSERT INTO boats (code, name) VALUES ('a', CAST(x'41ff42' AS TEXT))")
+    assert (await store.write(update("a", {"name": "Ada"}))).rows[0]["name"] == "Ada"
+
+
+async def test_what_was_acknowledged_is_committed(store: SqliteStore, foreign: Foreign) -> None:
+    result = await store.write(create({"code": "a"}))
+    assert foreign.log()[-1].seq == result.seq
+    assert foreign.connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]

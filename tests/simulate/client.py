@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulate.copies import Asked, Copy, Message
+from tests.simulate.habits import Habits
 from tests.simulate.judge import Judge
 from tests.simulate.loop import SimulatedLoop
 from tests.simulate.store import EPOCH
@@ -36,6 +37,7 @@ class Client:
         dial: Dial,
         paces: list[Pace],
         wishes: list[Wish],
+        habits: Habits,
         gap: float,
         actions: int,
     ) -> None:
@@ -54,6 +56,7 @@ class Client:
         self._dial = dial
         self._paces = paces
         self._wishes = wishes
+        self._habits = habits
         self._gap = gap
         self._token: str | None = None
         self._welcome = False
@@ -68,42 +71,54 @@ class Client:
     # -- what it does -----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
+        self._loop.in_thread(self._later(), self._connect)
         self._loop.in_thread(self._later(), self._act)
 
     def _later(self) -> float:
         return self._loop.time() + self._gap * self._chance.expovariate(1.0)
 
     def _act(self) -> None:
-        if self._gone:
+        if self._gone or self.left <= 0:
             return
-        self.left -= 1
-        if self.left > 0:
-            self._loop.in_thread(self._later(), self._act)
-        if self.wire is None:
-            self._connect()
-            return
+        self._loop.in_thread(self._later(), self._act)
         if not self._welcome:
             return
-        dice = self._chance.random()
-        if dice < 0.15:
-            self._cut()
-        elif dice < 0.55:
-            self._say(*(request for _ in range(1 + int(3 * self._chance.random())) for request in self._wish()))
-        elif dice < 0.65:
-            self._say(*self._unsubscribe(), *(self._wish() if self._chance.random() < 0.5 else ()))
-        elif dice < 0.75:
-            self._say(self._authenticate())
-        elif dice < 0.9:
-            self._say(*(self._wish() if self._chance.random() < 0.3 else ()), self._write())
+        self.left -= 1
+        deed = self._habits.deed(self._chance)
+        if deed in {"cut", "go back"}:
+            self.cut()
+        if deed == "go back":
+            for copy in self.copies.values():
+                copy.go_back()
+        elif deed == "keep":
+            for copy in self.copies.values():
+                copy.keep()
         else:
-            self._say(self._asked("ping"))
+            self._say(*self._requests(deed))
+
+    def _requests(self, deed: str) -> list[Message]:
+        """What it asks for in one breath."""
+        match deed:
+            case "subscribe":
+                return [request for _ in range(1 + int(3 * self._chance.random())) for request in self._wish()]
+            case "unsubscribe":
+                return self._unsubscribe()
+            case "swap":
+                return [*self._unsubscribe(), *self._wish()]
+            case "authenticate":
+                return [self._authenticate()]
+            case "write":
+                return [self._write()]
+            case "write and subscribe":
+                return [*self._wish(), self._write(), *self._wish()]
+            case "ping":
+                return [self._asked("ping")]
+        return []
 
     def calm_down(self) -> None:
         """From here on it only wants all that it once wanted."""
         self.left = 0
-        if self.wire is None:
-            self._connect()
-        elif self._welcome:
+        if self._welcome and self.wire is not None:
             ping = [] if self._outstanding else [self._asked("ping")]
             self._say(*self._resume(), *ping)
             self.wire.hurry()
@@ -135,17 +150,20 @@ class Client:
         """One way or the other."""
         if self.wire is not None and self._chance.random() < 0.5:
             self._say(*(self._asked("unsubscribe", subscription=name) for name in self._of))
-        self._cut()
+        self.cut()
 
     def _connect(self) -> None:
+        if self._gone:
+            return
         self.viewer, self._welcome = NOBODY, False
         if self._token is None or self._chance.random() < 0.2:
-            self._token = self._chance.choice([None, *TOKENS])
+            self._token = self._chance.choice(self._habits.tokens)
         self.wire = self._dial(self, self._chance.choice(self._paces))
         self._note("connect", self._token)
-        self._loop.at_socket(self._later(), self.wire.open, self._token)
+        self._loop.at_socket(self._loop.time(), self.wire.open, self._token)
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """Its line breaks."""
         if self.wire is not None:
             self._note("cut", "")
             self.wire.cut()
@@ -158,6 +176,7 @@ class Client:
         self._of.clear()
         for copy in self.copies.values():
             copy.cut(self.viewer)
+        self._loop.in_thread(self._later(), self._connect)
 
     def _say(self, *messages: Message) -> None:
         if messages and self.wire is not None:
@@ -226,7 +245,7 @@ class Client:
     def closed(self, code: int | None) -> None:
         """The line has ended, and not by its own will."""
         self._note("closed", code)
-        if code is not None and code not in {4001, 4100, 4101}:
+        if code is not None and code not in {4001, 4100, 4101, 4202}:
             self._wrong(f"closed with {code}")
         if code == 4001:
             self._token = None
@@ -314,9 +333,12 @@ class Client:
         token = self._token if request is None else request.get("token")
         if code == "unauthenticated" and token == "forged":
             return
+        if code == "limit_reached" and copy is not None:
+            copy.denied = not copy.asked
+            return
         if code == "not_found" and kind in {"unsubscribe", "update", "delete"}:
             return
-        if code != "unavailable":
+        if code != "unavailable" and not (code == "internal" and self._judge.failures):
             self._wrong(f"refused: {message}, asked: {request}")
 
     # -- what it tells ----------------------------------------------------------------------------------------------

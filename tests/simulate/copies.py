@@ -50,6 +50,7 @@ class Copy:
         """The viewer may not have it."""
         self.stale = False
         """The viewer has become another: the rows are not for its eyes, and others must come."""
+        self._kept: tuple[int, str | None, dict[int, Row] | None] | None = None
         self._pages: dict[int, Row] | None = None
         self._promised: int | None = None
         """The position of the snapshot that was announced."""
@@ -81,6 +82,17 @@ class Copy:
         self._abandon_pages(viewer)
         self.id = self._promised = None
         self.asked = self.stale = self._loading = False
+
+    def keep(self) -> None:
+        """Write the copy down."""
+        if self.complete and self.position is not None:
+            self._kept = self.position, self.scope, None if self.rows is None else dict(self.rows)
+
+    def go_back(self) -> None:
+        """All that is left is what was written down."""
+        if self.id is None and self._kept is not None:
+            position, scope, rows = self._kept
+            self.position, self.scope, self.rows = position, scope, None if rows is None else dict(rows)
 
     def disown(self, viewer: Viewer) -> None:
         """`viewer` is no longer who looks at it."""

@@ -156,15 +156,6 @@ def _silent_jump(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Dispatched, "jump", jump)
 
 
-@_fault("changes are remembered before a position that has moved")
-def _misplaced(patch: pytest.MonkeyPatch) -> None:
-    def remember(self: Dispatched, changes: Sequence[Change], since: int, floor: int) -> None:
-        self._recent.extendleft(reversed(changes))
-        self.floor = since
-
-    patch.setattr(Dispatched, "remember", remember)
-
-
 @_fault("who is replaying is told positions")
 def _rash_heart(patch: pytest.MonkeyPatch) -> None:
     def send(self: Heart, sessions: Collection[Session], now: float) -> None:

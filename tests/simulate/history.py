@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,10 +20,11 @@ import msgspec
 
 from tests.simulate.client import Client
 from tests.simulate.database import Database, change_something
+from tests.simulate.habits import Habits
 from tests.simulate.judge import Judge
 from tests.simulate.loop import NeverEnds, SimulatedLoop
 from tests.simulate.remains import remains
-from tests.simulate.store import EPOCH, SimulatedStore, Tempo
+from tests.simulate.store import EPOCH, Planned, SimulatedStore, Tempo
 from tests.simulate.wire import Pace, Wire
 from tests.simulate.wishes import RESOURCES, TOKENS, WISHES
 from tidegate import permissions, schema
@@ -35,6 +36,7 @@ from tidegate.core.ports import Identified
 from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.handlers import Gateway as Handlers
+from tidegate.net import gateway as gateway_module
 from tidegate.net import replay, snapshot_pages
 from tidegate.net.gateway import Gateway
 from tidegate.net.http import Routes
@@ -67,8 +69,10 @@ class Outcome(msgspec.Struct):
 class Identities:
     """Implements core.ports.Identities: a token is a name."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float], chance: random.Random) -> None:
         self._guests = 0
+        self._now = now
+        self._chance = chance
 
     def anonymous(self) -> Principal:
         self._guests += 1
@@ -82,7 +86,8 @@ class Identities:
         if viewer is None:
             raise Refused("unauthenticated", "the token is not good")
         user = Principal(id=viewer.id, name=viewer.id, roles=["clerk"] if viewer.clerk else [], anonymous=False)
-        return Identified(user, None, {} if viewer.team is None else {"team": viewer.team})
+        ends = self._now() + 0.2 * self._chance.random() if self._chance.random() < 0.1 else None
+        return Identified(user, ends, {} if viewer.team is None else {"team": viewer.team})
 
 
 @cache
@@ -109,26 +114,29 @@ class History:
         self.database.prune(chance.randrange(self.database.head + 1))
         self._tempo = Tempo(
             thread=chance.choice((1e-4, 1e-3, 1e-2)),
-            jobs=chance.choice((1e-4, 1e-3, 1e-2)),
+            jobs=chance.choice((1e-4, 1e-3, 1e-2, 3e-2)),
             notice=chance.choice((1e-4, 3e-3, 3e-2, 0.1)),
             batch=chance.choice((1, 3, 100)),
             failures=chance.choice((0.0, 0.0, 0.0, 0.02)),
         )
+        self.judge.failures = self._tempo.failures > 0
         self.store = SimulatedStore(self.loop, self.database, chance, self._tempo)
         self.sizes = {
             (replay, "BATCH"): chance.choice((1, 2, 5, 500)),
             (replay, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
-            (replay, "SHARED"): chance.choice((0, 1, 64)),
+            (replay, "SHARED"): chance.choice((0, 1, 64, 64)),
+            (gateway_module, "PENDING_LIMIT"): chance.choice((2, 256)),
             (snapshot_pages, "FRAME_BYTES"): chance.choice((200, 262144)),
             (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),
         }
         """Limits of the product, small enough to matter."""
         self._build()
-        wishes = chance.sample(WISHES, chance.choice((1, 2, 3, 5)))
+        self._habits = Habits.of(chance)
+        wishes = chance.sample(WISHES, chance.choice((1, 1, 1, 2, 3, 5)))
         paces = [
             Pace(delay=delay, portion=portion, high=high)
             for delay in (1e-4, 2e-3)
-            for portion, high in ((0, 65536), (0, 200), (300, 400), (100, 1000))
+            for portion, high in ((0, 65536), (0, 65536), (0, 200), (300, 400), (100, 1000))
         ]
         self._busy = chance.choice((2e-3, 5e-3, 2e-2))
         """Seconds between two things that anybody does."""
@@ -141,10 +149,11 @@ class History:
                 self._dial,
                 chance.sample(paces, 2),
                 wishes,
+                self._habits,
                 self._busy * chance.choice((0.5, 1.0, 2.0)),
-                actions=chance.choice((4, 7, 12)),
+                actions=chance.choice((3, 6, 10)),
             )
-            for number in range(chance.choice((1, 2, 2, 3)))
+            for number in range(chance.choice((1, 2, 2, 3, 3)))
         ]
         self._to_write = chance.choice((4, 8, 16))
         self._connections = 0
@@ -156,20 +165,20 @@ class History:
         self.protocol = Protocol(
             resources,
             lambda name: None,
-            Dispatched(EPOCH, self.database.head, keep=chance.choice((1, 4, 10, 2000))),
-            SessionLimits(subscriptions=100),
+            Dispatched(EPOCH, self.database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
+            SessionLimits(subscriptions=chance.choice((2, 100, 100))),
         )
         self.outbox, self.wheel = Outbox(loop), Wheel(loop)
         self.gateway = Gateway(
             contract,
             self.protocol,
             self.store,
-            Identities(),
+            Identities(now, chance),
             self.outbox,
             OwnMessages(contract, Handlers()),
             LIMITS,
             heartbeat=chance.choice((0.02, 0.1)),
-            check_output=False,
+            check_output=chance.random() < 0.03,
             clock=now,
         )
         settings = TransportSettings(
@@ -209,7 +218,7 @@ class History:
             for client in self.clients:
                 client.begin()
             self.loop.in_thread(self.loop.time(), self._write)
-            if self.chance.random() < 0.8:
+            if self.chance.random() < 0.7:
                 await self._done()
                 await self._settle()
                 for client in self.clients:
@@ -240,13 +249,16 @@ class History:
         chance, database = self.chance, self.database
         if self._to_write <= 0:
             return
-        dice = chance.random()
-        if dice < 0.03:
-            database.empty(chance.choice(RESOURCES))
-        elif dice < 0.08:
-            database.stranger()
-        elif dice < 0.12:
-            database.prune(database.head - int(10 * chance.random()))
+        match self._habits.event(chance):
+            case "empty":
+                database.empty(chance.choice(RESOURCES))
+            case "stranger":
+                database.stranger()
+            case "prune":
+                database.prune(database.head - int(10 * chance.random()))
+            case "herd":
+                for client in self.clients:
+                    client.cut()
         for _ in range(chance.choice((1, 1, 1, 2, 8))):
             change_something(database, chance)
         self.store.committed()
@@ -295,7 +307,7 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, Refused) and error.code == "unavailable":  # a failure that was meant
+        if isinstance(error, Planned) or (isinstance(error, Refused) and error.code == "unavailable"):  # it was meant
             return
         self.found.append(f"{record.name}: {record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
 

@@ -83,6 +83,8 @@ class Judge:
         self.database = database
         self.violations: list[tuple[str, str]] = []
         """Whose it is, and what."""
+        self.failures = False
+        """Whether looks into the database fail now and then."""
         self._views: dict[tuple[Wish, Viewer], View] = {}
         self._scopes: dict[tuple[str, Viewer], str | None] = {}
 

@@ -73,6 +73,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._count += 1
         heappush(self._sockets, (when, self._count, step, args))
 
+    def interrupt(self) -> None:
+        """A thread may go on within a callback, too: where that looks at what threads change."""
+        if self._threads and self._threads[0][0] <= self._now:
+            self._step_of_a_thread()
+
     @property
     def idle(self) -> bool:
         """Nothing but timers is left."""

@@ -39,9 +39,10 @@ class Played:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.histories} histories from seed {self.seed} ({self.histories / max(self.cpu, 0.001):.0f} a second of "
-            f"CPU), {self.steps} steps and {self.callbacks} callbacks, {self.changes} changes, {self.messages} messages "
-            f"heard; violations: {sum(len(outcome.violations) for outcome in self.wrong)}"
+            f"{self.histories} histories from seed {self.seed} "
+            f"({self.histories / max(self.cpu, 0.001):.0f} a second of CPU), {self.steps} steps, "
+            f"{self.callbacks} callbacks, {self.changes} changes, {self.messages} messages heard; "
+            f"violations: {sum(len(outcome.violations) for outcome in self.wrong)}"
         ]
         for outcome in self.wrong[:SHOWN]:
             lines.append(f"seed {outcome.seed}; again: make simulate SECONDS=0 SEED={outcome.seed}")

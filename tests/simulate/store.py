@@ -34,6 +34,10 @@ T = TypeVar("T")
 EPOCH = "e1"
 
 
+class Planned(Exception):
+    """Something fails that nobody thought of."""
+
+
 class Tempo(msgspec.Struct):
     """How long things take in a history, in seconds on average, and how often they fail."""
 
@@ -54,6 +58,7 @@ class Thread:
 
     def __init__(self, loop: SimulatedLoop, chance: random.Random, pause: float) -> None:
         self.create_future = loop.create_future
+        self.interrupt = loop.interrupt
         self._loop = loop
         self._chance = chance
         self._pause = pause
@@ -74,7 +79,12 @@ class SimulatedSpool(Spool):
     def __init__(self, encode: EncodePage, thread: Any, left: Callable[[Spool], None], chance: random.Random) -> None:
         super().__init__(encode, thread, left)
         self.thread: Thread = thread
+        self._interrupt = thread.interrupt
         self._chance = chance
+
+    def join(self) -> bool:
+        self._interrupt()
+        return super().join()
 
     async def page(self, number: int) -> bytes | None:
         frame = await super().page(number)
@@ -132,13 +142,16 @@ class SimulatedStore:
         self.feed.start(deliver, skipped)
 
     def rest(self) -> None:
+        self._loop.interrupt()
         self.feed.attention.rest()
 
     @property
     def attending(self) -> bool:
+        self._loop.interrupt()
         return self.feed.attention.attending
 
     async def attend(self) -> None:
+        self._loop.interrupt()
         await self.feed.attention.attend()
 
     async def close(self) -> None:
@@ -146,9 +159,17 @@ class SimulatedStore:
 
     # -- in threads -------------------------------------------------------------------------------------------------
 
-    def fails(self) -> bool:
-        """Whether the database does not answer this time."""
-        return self.tempo.failures > 0 and self._chance.random() < self.tempo.failures
+    def failure(self) -> Exception | None:
+        """What a look into the database fails with this time, if with anything."""
+        if not self.tempo.failures or self._chance.random() > self.tempo.failures:
+            return None
+        return unavailable() if self._chance.random() < 0.7 else Planned("a planned failure")
+
+    def look(self) -> None:
+        """Look into the database. Raises what that fails with."""
+        failure = self.failure()
+        if failure is not None:
+            raise failure
 
     def committed(self) -> None:
         """Somebody committed something."""
@@ -167,10 +188,9 @@ class SimulatedStore:
         result: object = None
         failure: Exception | None = None
         try:
-            if self.fails():
-                raise unavailable()
+            self.look()
             result = work()
-        except (Refused, LogPruned) as error:
+        except (Refused, LogPruned, Planned) as error:
             failure = error
         when = self._loop.time() + self.tempo.thread * self._chance.expovariate(1.0)
         self._loop.in_thread(when, self._loop.call_soon, _settle, future, result, failure)
@@ -189,19 +209,17 @@ class SimulatedStore:
         failure: Exception | None = None
         try:
             if not spool.abandoned:
-                if self.fails():
-                    raise unavailable()
+                self.look()
                 spool.begin(self.database.head)
                 spool.fill(self._rows(query))
-        except Refused as error:
+        except (Refused, Planned) as error:
             failure = error
         spool.thread.call_soon_threadsafe(spool.stopped, failure)
 
     def _rows(self, query: ReadQuery) -> Iterator[Row]:
         meets = predicate(query.where)
         for row in [row for _, row in sorted(self.database.tables[query.resource].items()) if meets(row)]:
-            if self.fails():
-                raise unavailable()
+            self.look()
             yield row if query.fields is None else {name: row[name] for name in query.fields}
 
     def _write(self, order: WriteOrder) -> WriteResult:
@@ -241,6 +259,7 @@ class SimulatedFeed:
         self._chance = chance
         self._asleep = True
         self._woken = False
+        self._noticing = False
         self._deliver: Callable[[Sequence[Change], int], None]
 
     @property
@@ -252,8 +271,13 @@ class SimulatedFeed:
 
     def notice(self) -> None:
         """A commit: the thread sees it when it next looks."""
-        if not self.attention.resting:
-            self._loop.in_thread(self._loop.time() + self._store.tempo.notice * self._chance.random(), self.wake)
+        if not self.attention.resting and not self._noticing:
+            self._noticing = True
+            self._loop.in_thread(self._loop.time() + self._store.tempo.notice * self._chance.random(), self._noticed)
+
+    def _noticed(self) -> None:
+        self._noticing = False
+        self.wake()
 
     def wake(self) -> None:
         if self._asleep:
@@ -266,17 +290,33 @@ class SimulatedFeed:
         attention = self.attention
         if attention.resting:
             self._sleep()
-        elif self._store.fails():
-            attention.failed(unavailable())
-            self._loop.in_thread(self.thread.later(), self._look)
         else:
-            if attention.jump_due:
-                self.at = self._store.database.head
-                attention.jumped(self.at)
-            self._loop.in_thread(self.thread.later(), self._read)
+            self._loop.in_thread(self.thread.later(), self._jump if attention.jump_due else self._read)
+
+    def _jump(self) -> None:
+        if self._failed():
+            return
+        self.at = self._store.database.head
+        self._loop.in_thread(self.thread.later(), self._jumped)
+
+    def _jumped(self) -> None:
+        self.attention.jumped(self.at)
+        self._loop.in_thread(self.thread.later(), self._read)
+
+    def _failed(self) -> bool:
+        """Whether the log cannot be read; it will be tried again."""
+        failure = self._store.failure()
+        if failure is None:
+            return False
+        # Whatever it was, that is what a feed tells.
+        self.attention.failed(unavailable())
+        self._loop.in_thread(self.thread.later(), self._look)
+        return True
 
     def _read(self) -> None:
         database = self._store.database
+        if self._failed():
+            return
         if database.head <= self.at:
             self._sleep()
         elif database.pruned_to > self.at:

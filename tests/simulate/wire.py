@@ -184,6 +184,10 @@ class Wire(asyncio.Transport):
         count = 1 + int(len(self._incoming) * self._chance.random())
         data = b"".join(self._incoming[:count])
         del self._incoming[:count]
+        if self._chance.random() < 0.1:  # segments end where they like
+            cut = int(len(data) * self._chance.random())
+            self._incoming.insert(0, data[cut:])
+            data = data[:cut]
         self._arrive_later()
         self._listener.receive_buffer[: len(data)] = data
         self.connection.buffer_updated(len(data))

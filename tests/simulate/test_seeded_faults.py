@@ -7,8 +7,8 @@ import pytest
 from tests.simulate.faults import FAULTS
 from tests.simulate.history import play
 
-HISTORIES = 600
-"""About what `test_simulate` plays."""
+HISTORIES = 2_000
+"""Some seconds; most faults show within the first hundred."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -182,7 +182,7 @@ class History:
             clock=now,
         )
         settings = TransportSettings(
-            max_backlog=chance.choice((5000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
+            max_backlog=chance.choice((1000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
         )
         self.listener = Listener(self.gateway, settings, Routes(), self.outbox, self.wheel, now)
 

@@ -139,7 +139,7 @@ class Connection(Line):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
         self.frames.clear()
-        self._release_waiters()
+        self._release_all()
         self._listener.closed(self)
         if self._ws.state is not State.CLOSED:
             self._ws.receive_eof()

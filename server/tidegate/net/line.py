@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 from websockets.protocol import SEND_EOF, State
@@ -37,6 +38,7 @@ class Line(asyncio.BufferedProtocol):
         "_open",
         "_paused_by",
         "_paused_since",
+        "_releasing",
         "_transport",
         "_ws",
         "closing",
@@ -58,7 +60,8 @@ class Line(asyncio.BufferedProtocol):
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._paused_since: float | None = None
-        self._drain_waiters: list[asyncio.Future[None]] | None = None
+        self._drain_waiters: deque[asyncio.Future[None]] | None = None
+        self._releasing = False
         self._paused_by = 0
         """The sum of the reasons why nothing is read from the client."""
 
@@ -104,12 +107,23 @@ class Line(asyncio.BufferedProtocol):
             self._transport.resume_reading()
             self._resumed()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that were pushed and are not with the operating system."""
+        return sum(map(len, self.frames)) + self._held_bytes + self._transport.get_write_buffer_size()
+
     async def drained(self) -> None:
-        """Wait until what was pushed is with the operating system, or the connection is closing."""
+        """Wait until what was pushed is with the operating system, or the connection is closing.
+
+        Several who wait go on one after another, each when what the one before pushed is written.
+        """
         await asyncio.sleep(0)
-        while self._paused_since is not None and not self.closing:
+        if not self.closing and (self._paused_since is not None or self.frames or self._drain_waiters):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._drain_waiters = [*(self._drain_waiters or ()), waiter]
+            if self._drain_waiters is None:
+                self._drain_waiters = deque()
+            self._drain_waiters.append(waiter)
+            self._release_soon()
             await waiter
 
     def _resumed(self) -> None:
@@ -127,7 +141,7 @@ class Line(asyncio.BufferedProtocol):
             self._transport.write(b"".join(held))
         if self._paused_since is None:
             self.resume_reading(BY_BACKLOG)
-            self._release_waiters()
+            self._release_soon()
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
@@ -184,7 +198,24 @@ class Line(asyncio.BufferedProtocol):
         self._begin_close(SLOW_CONSUMER, "what was sent is not read fast enough; resume")
         self._transport.write(b"".join(self._ws.data_to_send()))
 
-    def _release_waiters(self) -> None:
+    def _release_soon(self) -> None:
+        """Behind the one that goes on now, and behind the flush of what it pushes."""
+        if self._drain_waiters and not self._releasing:
+            self._releasing = True
+            asyncio.get_running_loop().call_soon(self._release_next)
+
+    def _release_next(self) -> None:
+        """Let the first who waits go on if nothing is unsent; while the client does not read, `resume_writing` will."""
+        self._releasing = False
+        if self._drain_waiters and self._paused_since is None:
+            if not self.frames:
+                waiter = self._drain_waiters.popleft()
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._release_soon()
+
+    def _release_all(self) -> None:
+        """The connection ends: nobody waits any more."""
         waiters, self._drain_waiters = self._drain_waiters, None
         for waiter in waiters or ():
             if not waiter.done():

@@ -76,7 +76,7 @@ class Replayer:
             self._answer_later_ones(watching)
             return True
         missed = self._missed(watching, since.seq) if dispatched.recoverable(since) else None
-        if missed is None or len(missed.frames) > CHUNK_BYTES:
+        if missed is None or len(missed.frames) + watching.session.line.unsent > CHUNK_BYTES:
             return False
         self._answer(watching, "recovered", since)
         if watching.session.user.id in missed.owners:
@@ -105,15 +105,16 @@ class Replayer:
 
     async def _replay(self, watching: Watching, changes: Sequence[Change]) -> None:
         """Send what `changes` mean, never more at a time than what may wait for the client."""
-        unsent = 0
+        line = watching.session.line
+        unsent = line.unsent
         for frame in self._frames(watching, changes):
+            if unsent > CHUNK_BYTES:
+                await line.drained()
+                unsent = 0
             if watching.ended:
                 return
             self._push(watching.session, frame)
             unsent += len(frame)
-            if unsent > CHUNK_BYTES:
-                await watching.session.line.drained()
-                unsent = 0
 
     def _frames(self, watching: Watching, changes: Sequence[Change]) -> Iterator[bytes]:
         return map(self._frame, self._live.missed(watching.group, changes, watching.session.user.id))
@@ -215,10 +216,10 @@ class Replayer:
                 self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=seq))
             number = 0
             while not watching.ended and (frame := await pages.page(number)) is not None:
+                await watching.session.line.drained()
                 if watching.ended:
                     break
                 self._push(watching.session, frame)
-                await watching.session.line.drained()
                 number += 1
         return seq
 

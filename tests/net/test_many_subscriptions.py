@@ -1,0 +1,84 @@
+"""Many large subscriptions of one slow client: they take turns on its line, so that it gets all of them in its time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.net.inside import Inside, running
+from tests.support.wire import wire
+from tidegate.net.replay import CHUNK_BYTES
+from tidegate.net.snapshot_pages import FRAME_BYTES
+
+SUBSCRIPTIONS = 12
+ROWS = 640
+"""Of 2,000 bytes: each subscription takes more than a megabyte, which is what may wait for a client."""
+
+
+def write(folder: Path) -> None:
+    program = sqlite3.connect(folder / "tidegate.db")
+    with program:
+        program.execute("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')")
+        rows = [(f"t{number}", "x" * 1900) for number in range(ROWS)]
+        program.executemany("INSERT INTO tasks (user_id, title, notes) VALUES (1, ?, ?)", rows)
+    program.close()
+
+
+class Slow:
+    """A client that reads when it is told to, over a line that holds little; it notes the most that waited for it."""
+
+    def __init__(self, line: ClientConnection, inside: Inside) -> None:
+        self.line = line
+        (session,) = inside.gateway.sessions
+        self.kept: Any = session.line
+        sending = self.kept._transport.get_extra_info("socket")
+        sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.most = 0
+
+    async def subscribe(self, **how: Any) -> None:
+        self.line.transport.pause_reading()
+        for number in range(SUBSCRIPTIONS):
+            filters = {"id": {"gte": -number}}
+            await self.line.send(json.dumps({"type": "subscribe", "resource": "tasks", "filters": filters, **how}))
+        async with asyncio.timeout(10):
+            while self.kept._paused_since is None:  # noqa: ASYNC110  # it is the gateway's to know
+                await asyncio.sleep(0.001)
+        self.line.transport.resume_reading()
+
+    async def rows(self, kind: str) -> list[int]:
+        """How many rows came to each subscription."""
+        counts: dict[str, int] = {}
+        async with asyncio.timeout(30):
+            while sum(counts.values()) < SUBSCRIPTIONS * ROWS:
+                message = json.loads(await self.line.recv())
+                self.most = max(self.most, self.kept._transport.get_write_buffer_size() + self.kept._held_bytes)
+                if message["type"] == kind:
+                    new = len(message["rows"]) if kind == "snapshot" else 1
+                    counts[message["subscription"]] = counts.get(message["subscription"], 0) + new
+        return list(counts.values())
+
+
+@pytest.mark.parametrize("kept", [0, 2 * ROWS])
+async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: Path, kept: int) -> None:
+    """`kept`: whether the changes are at hand, or read from the log."""
+    async with running(tmp_path) as inside:
+        inside.gateway._protocol.live.dispatched.keep = kept
+        async with wire(inside.url) as client:
+            since = (await client.ask({"type": "subscribe", "resource": "tasks"}))["position"]
+        write(tmp_path)
+        for kind, how in (("snapshot", {"snapshot": True}), ("update", {"since": since})):
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", inside.listener.port))
+            async with connect(inside.url, compression=None, max_size=None, sock=sock) as line:
+                slow = Slow(line, inside)
+                await slow.subscribe(**how)
+                assert await slow.rows(kind) == [ROWS] * SUBSCRIPTIONS
+            assert slow.most < 2 * max(FRAME_BYTES, CHUNK_BYTES)

@@ -30,7 +30,7 @@ AHEAD = """
 from tidegate.core.position import Dispatched
 from tidegate.store.postgres import feed
 feed.POLL_S = 0.4
-feed.Feed.wake = lambda self: None
+feed.PostgresFeed.wake = lambda self: None
 Dispatched.recoverable = lambda self, since: since.epoch == self.epoch
 """
 FAULTS = {
@@ -60,7 +60,7 @@ async def catch_up(self, watching, at):
 Replayer._catch_up = catch_up
 """,
     "the feed skips a change now and then": """
-from tidegate.store.sqlite.feed import Feed
+from tidegate.store.feed import Feed
 right = Feed._hand_over
 def hand_over(self, changes, upto):
     return right(self, [change for change in changes if change.seq % 50], upto)

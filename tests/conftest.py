@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import GatewayProcess
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresGateway, PostgresServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: the programs under test would inherit that Ctrl-C means nothing.
@@ -35,3 +35,14 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def postgres_gateway(tmp_path: Path, postgres: PostgresServer) -> Iterator[PostgresGateway]:
+    """A running gateway over the sample application in PostgreSQL, its tables empty."""
+    with postgres.lent() as url:
+        process = PostgresGateway(tmp_path, url, "--dev")
+        process.migrate()
+        process.start()
+        yield process
+        process.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,13 +14,8 @@ from tests.support.wire import wire
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, postgres: PostgresServer) -> Iterator[PostgresGateway]:
-    with postgres.lent() as url:
-        process = PostgresGateway(tmp_path, url, "--dev")
-        process.migrate()
-        process.start()
-        yield process
-        process.stop()
+def gateway(postgres_gateway: PostgresGateway) -> PostgresGateway:
+    return postgres_gateway
 
 
 async def test_subscribers_of_a_truncated_table_start_anew(gateway: PostgresGateway) -> None:

@@ -6,8 +6,6 @@ Real pg_dump and pg_restore. Whoever comes back with a position of before gets a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,8 @@ from tests.support.postgres import PostgresGateway, PostgresServer
 
 
 @pytest.fixture
-def gateway(postgres: PostgresServer, tmp_path: Path) -> Iterator[PostgresGateway]:
-    with postgres.lent() as url:
-        process = PostgresGateway(tmp_path, url, "--dev")
-        process.migrate()
-        process.start()
-        yield process
-        process.stop()
+def gateway(postgres_gateway: PostgresGateway) -> PostgresGateway:
+    return postgres_gateway
 
 
 def dumped(server: PostgresServer, gateway: PostgresGateway) -> Any:

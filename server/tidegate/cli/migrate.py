@@ -45,8 +45,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     from tidegate.app import load_contract  # noqa: PLC0415  # the other commands need not load it
-    from tidegate.store import StoreError, choice  # noqa: PLC0415
-    from tidegate.store.sqlite import written  # noqa: PLC0415
+    from tidegate.store import StoreError, choice, migration_files  # noqa: PLC0415
 
     settings = config.load(args)
     folder = None if settings.schema_folder is None else settings.schema_folder / "migrations"
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         if args.new is not None:
             if folder is None:
                 raise ConfigError("--new: the sample has no migrations; --schema DIR names a folder of your own")
-            print(written.new(folder, args.new))
+            print(migration_files.new(folder, args.new))
             return 0
         resources = load_contract(settings).resources
         migrate = choice.migrations(settings.database)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
+
+from tidegate.store.migration_files import next_file, slugged
 
 
 class Refusal(NamedTuple):
@@ -49,14 +50,3 @@ def to_write(folder: Path | None, name: str) -> str:
     slug = slugged(name)
     command = f"tidegate migrate --new {slug}"
     return f"type: {command}" + ("" if folder is None else f" and fill in {next_file(folder, slug)}")
-
-
-def next_file(folder: Path, slug: str) -> Path:
-    """The migration file that comes after those in `folder`."""
-    numbers = [int(found[0]) for path in folder.glob("[0-9]*.py") if (found := re.match(r"\d+", path.name))]
-    return folder / f"{max(numbers, default=0) + 1:04}_{slug}.py"
-
-
-def slugged(name: str) -> str:
-    """`name` as a part of a file's name; "" when nothing of it can be."""
-    return re.sub(r"[^\w]+", "_", name).strip("_").lower()

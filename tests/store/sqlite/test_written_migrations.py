@@ -11,8 +11,8 @@ from tests.store.application import RESOURCES, Foreign, told
 from tests.store.program import connect
 from tests.store.versions import Schemas, annotated, change, changed, contents, rows, with_property, with_rows
 from tidegate.store import StoreError
+from tidegate.store.migration_files import new
 from tidegate.store.sqlite.migrate import apply, check, down, plan
-from tidegate.store.sqlite.written import new
 
 
 @pytest.fixture

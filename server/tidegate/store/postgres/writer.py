@@ -153,7 +153,7 @@ class Writer:
             if len(group) > 1:
                 return [None] * len(group)  # they failed together, and nobody knows whose fault it was
             return [self._verdict(transaction, self._hurried, failure)]
-        except Exception:
+        except Exception:  # the boundary of the thread: nothing was committed, and each is tried alone
             log.exception("a transaction failed")
             return [None] * len(group)
         return outcomes

@@ -14,10 +14,8 @@ import peewee
 import psycopg
 from playhouse.migrations import Runner
 
+from tidegate.store.migration_files import HISTORY
 from tidegate.store.postgres.connection import Connection
-
-HISTORY = "tidegate_migration"
-"""Which of them were applied."""
 
 
 class Written:

@@ -18,7 +18,8 @@ from playhouse.migrations import Runner
 from tidegate.contract import Resource
 from tidegate.store.broken import check_rows
 from tidegate.store.errors import StoreError
-from tidegate.store.refusals import next_file, slugged, to_write
+from tidegate.store.migration_files import HISTORY
+from tidegate.store.refusals import to_write
 from tidegate.store.sql import quoted
 from tidegate.store.sqlite.broken import asking, rules_of
 from tidegate.store.sqlite.changelog import META
@@ -26,40 +27,7 @@ from tidegate.store.sqlite.differences import differences
 from tidegate.store.sqlite.made import converted, definition, read_all, remember
 from tidegate.store.sqlite.tables import columns
 
-HISTORY = "tidegate_migration"
-"""Which of them were applied."""
-
 Direction = Literal["up", "down"]
-
-SKELETON = '''"""What this migration is for."""
-
-from __future__ import annotations
-
-from typing import Any
-
-
-def up(migrator: Any, db: Any) -> None:
-    """From the schema of before to the schema now: db.execute_sql("UPDATE boats SET name = trim(name)")."""
-
-
-def down(migrator: Any, db: Any) -> None:
-    """And back: `tidegate migrate --down` runs it."""
-'''
-
-
-def new(folder: Path, name: str) -> Path:
-    """Write an empty migration that comes after all others. Raises StoreError."""
-    slug = slugged(name)
-    if not slug:
-        raise StoreError(f"--new: {name!r} is no name: letters, digits and _ make one")
-    path = next_file(folder, slug)
-    try:
-        folder.mkdir(exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(SKELETON)
-    except OSError as error:
-        raise StoreError(f"--new: {path}: {error.strerror}") from None
-    return path
 
 
 def pending(database: APSWDatabase, folder: Path | None) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -71,7 +72,7 @@ class Part(Protocol):
         ...
 
 
-class Session:
+class Session(ABC):
     """The base of a room's and a live query's session."""
 
     def __init__(self, line: Line) -> None:
@@ -127,21 +128,21 @@ class Session:
             self.withdraw()
             self.fail(TidegateError("invalid_message", reason))
 
+    @abstractmethod
     async def open(self) -> None:
         """Send the opening request and wait for its reply."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cut(self) -> None:
         """The line broke."""
-        raise NotImplementedError
 
+    @abstractmethod
     def withdraw(self) -> None:
         """Tell the gateway, if there is a connection, that this session listens no more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_failed(self, error: TidegateError) -> None:
         """Tell whoever holds this session."""
-        raise NotImplementedError
 
     async def _again(self, error: TidegateError) -> None:
         options = self.line.options

@@ -18,15 +18,15 @@ from tidegate.net.replay import CHUNK_BYTES
 from tidegate.net.snapshot_pages import FRAME_BYTES
 
 SUBSCRIPTIONS = 12
-ROWS = 640
-"""Of 2,000 bytes: each subscription takes more than a megabyte, which is what may wait for a client."""
+FEW, MANY = 60, 640
+"""Rows of 2,000 bytes: what one subscription misses may be sent at once, or is more than may wait for a client."""
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, count: int) -> None:
     program = sqlite3.connect(folder / "tidegate.db")
     with program:
         program.execute("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')")
-        rows = [(f"t{number}", "x" * 1900) for number in range(ROWS)]
+        rows = [(f"t{number}", "x" * 1900) for number in range(count)]
         program.executemany("INSERT INTO tasks (user_id, title, notes) VALUES (1, ?, ?)", rows)
     program.close()
 
@@ -36,7 +36,7 @@ class Slow:
 
     def __init__(self, line: ClientConnection, inside: Inside) -> None:
         self.line = line
-        (session,) = inside.gateway.sessions
+        *_, session = inside.gateway.sessions
         self.kept: Any = session.line
         sending = self.kept._transport.get_extra_info("socket")
         sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -46,33 +46,42 @@ class Slow:
         self.line.transport.pause_reading()
         for number in range(SUBSCRIPTIONS):
             filters = {"id": {"gte": -number}}
-            await self.line.send(json.dumps({"type": "subscribe", "resource": "tasks", "filters": filters, **how}))
+            request = {"type": "subscribe", "resource": "tasks", "filters": filters, **how}
+            self.line.protocol.send_text(json.dumps(request).encode())
+        # All in one segment: the gateway has read them before it could know that what it answers is not taken.
+        self.line.transport.write(b"".join(self.line.protocol.data_to_send()))
         async with asyncio.timeout(10):
             while self.kept._paused_since is None:  # noqa: ASYNC110  # it is the gateway's to know
                 await asyncio.sleep(0.001)
+        for _ in range(100):  # in which the others would be answered, if they did not wait for their turn
+            await asyncio.sleep(0.001)
+            self._note()
         self.line.transport.resume_reading()
 
-    async def rows(self, kind: str) -> list[int]:
-        """How many rows came to each subscription."""
+    async def rows(self, kind: str, count: int) -> list[int]:
+        """How many rows came to each subscription, once all have `count`."""
         counts: dict[str, int] = {}
         async with asyncio.timeout(30):
-            while sum(counts.values()) < SUBSCRIPTIONS * ROWS:
+            while sum(counts.values()) < SUBSCRIPTIONS * count:
                 message = json.loads(await self.line.recv())
-                self.most = max(self.most, self.kept._transport.get_write_buffer_size() + self.kept._held_bytes)
+                self._note()
                 if message["type"] == kind:
                     new = len(message["rows"]) if kind == "snapshot" else 1
                     counts[message["subscription"]] = counts.get(message["subscription"], 0) + new
         return list(counts.values())
 
+    def _note(self) -> None:
+        self.most = max(self.most, self.kept._transport.get_write_buffer_size() + self.kept._held_bytes)
 
-@pytest.mark.parametrize("kept", [0, 2 * ROWS])
-async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: Path, kept: int) -> None:
+
+@pytest.mark.parametrize(("count", "kept"), [(MANY, 0), (MANY, 2 * MANY), (FEW, 2 * MANY)])
+async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: Path, count: int, kept: int) -> None:
     """`kept`: whether the changes are at hand, or read from the log."""
-    async with running(tmp_path) as inside:
+    async with running(tmp_path) as inside, wire(inside.url) as other:
         inside.gateway._protocol.live.dispatched.keep = kept
-        async with wire(inside.url) as client:
-            since = (await client.ask({"type": "subscribe", "resource": "tasks"}))["position"]
-        write(tmp_path)
+        since = (await other.ask({"type": "subscribe", "resource": "users"}))["position"]  # so the feed never rests
+        write(tmp_path, count)
+        await other.hear("update")
         for kind, how in (("snapshot", {"snapshot": True}), ("update", {"since": since})):
             sock = socket.socket()
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -80,5 +89,5 @@ async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: 
             async with connect(inside.url, compression=None, max_size=None, sock=sock) as line:
                 slow = Slow(line, inside)
                 await slow.subscribe(**how)
-                assert await slow.rows(kind) == [ROWS] * SUBSCRIPTIONS
+                assert await slow.rows(kind, count) == [count] * SUBSCRIPTIONS
             assert slow.most < 2 * max(FRAME_BYTES, CHUNK_BYTES)

@@ -1,46 +1,60 @@
-# Two commands: `make run` serves the sample application, `make test` runs every test. Both set up what they need.
+# Two commands: `make run` serves the sample application, `make test` runs every test. Both install what they need.
 
 PYTHON ?= python3
 BIN    := .venv/bin
-DB     ?= sqlite:///tidegate.db
-PORT   ?= 8787
 BUDGET ?= 120
 NPM    := cd clients/typescript && npm
+# Nothing is resolved: each package and its hash stands in the lock, so no future release can change an install.
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile
+UV     := uv==0.13.9
+# A home directory that is not writable leaves npm without its cache.
+export npm_config_cache ?= $(shell test -w "$$HOME" || echo "$(CURDIR)/.npm-cache")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node generate run test check format bench clean lock chaos simulate fuzz contract
+.PHONY: help setup setup-tests setup-node generate run test check format bench clean lock package chaos simulate fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: $(BIN)/.ready ## create .venv with the locked packages and the `tidegate` command
+setup: $(BIN)/.ready ## create .venv with what running, migrating and generating need
 
-$(BIN)/.ready: requirements.lock pyproject.toml
+$(BIN)/.ready: requirements/run.lock pyproject.toml clients/python/pyproject.toml clients/python/hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tidegate needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "installing the packages of requirements/run.lock into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes -r requirements/run.lock
+	@$(PIP) --no-build-isolation -e . -e clients/python
 	@touch $@
 
-setup-node: clients/typescript/node_modules/.ready
+setup-tests: $(BIN)/.tests-ready ## add what the tests and checks need
+
+$(BIN)/.tests-ready: $(BIN)/.ready requirements/dev.lock
+	@echo "installing the packages of requirements/dev.lock into .venv"
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+setup-node: clients/typescript/node_modules/.ready ## install what the TypeScript client and its tests need
 
 clients/typescript/node_modules/.ready: clients/typescript/package-lock.json
-	$(NPM) ci --no-audit --no-fund --loglevel=error
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { echo "The TypeScript client needs Node 20 or newer, with npm." >&2; exit 1; }
+	@echo "installing the packages of clients/typescript/package-lock.json"
+	@$(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 generate: setup ## write generated/ from schema/
 	$(BIN)/tidegate generate
 
-run: setup ## migrate, seed sample rows and serve on http://127.0.0.1:8787
-	@$(BIN)/tidegate migrate --seed --database $(DB)
-	@exec $(BIN)/tidegate serve --dev --database $(DB) --port $(PORT)
+run: setup ## migrate, seed sample rows and serve on http://127.0.0.1:8787; PORT and DB say otherwise
+	@$(BIN)/tidegate migrate --seed $(if $(DB),--database "$(DB)")
+	@exec $(BIN)/tidegate serve --dev $(if $(DB),--database "$(DB)") $(if $(PORT),--port "$(PORT)")
 
-test: setup setup-node ## run all tests: Python, TypeScript, a real browser
+test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
 	$(NPM) run --silent build
 	$(BIN)/pytest
 	$(NPM) test --silent
 
-check: setup setup-node ## format, lint, types, import contracts, generated files, tests
+check: setup-tests setup-node ## format, lint, types, import contracts, generated files, tests
 	$(BIN)/ruff format --check server clients/python tests
 	$(BIN)/ruff check server clients/python tests
 	$(BIN)/mypy
@@ -51,32 +65,50 @@ check: setup setup-node ## format, lint, types, import contracts, generated file
 	$(NPM) run --silent check
 	$(MAKE) test
 
-format: setup setup-node ## format everything
+format: setup-tests setup-node ## format everything
 	$(BIN)/ruff format server clients/python tests
 	$(BIN)/ruff check --fix server clients/python tests
 	$(NPM) run --silent format
 
-bench: setup ## measure against websockets' own server in the same run
+bench: setup-tests ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
 
-fuzz: setup ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
+fuzz: setup-tests ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
 	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/test_filters_property.py tests/store/postgres/test_postgres_filters.py
 
-contract: setup ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
+contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
 	$(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
 
-chaos: setup ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check everybody's history
+chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check everybody's history
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 
-simulate: setup ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
+simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
-lock: setup ## write requirements.lock anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \
-	  --no-emit-find-links --no-emit-index-url --no-emit-trusted-host -o requirements.lock pyproject.toml
+lock: ## write the locks again, with the newest packages that pyproject.toml allows
+	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --disable-pip-version-check $(UV); }
+	@$(LOCK) pyproject.toml --upgrade --all-extras --group dev -o requirements/dev.lock
+	@$(LOCK) pyproject.toml --upgrade --extra codegen --group build -c requirements/dev.lock -o requirements/run.lock
+	@$(LOCK) --upgrade --group package -c requirements/dev.lock -o requirements/package.lock
+	@$(LOCK) pyproject.toml --upgrade --extra postgres -c requirements/dev.lock -o requirements/serve.lock
+
+# Universal: one lock for every platform and for Python 3.11 and newer. No address of an index is written.
+LOCK = .venv-lock/bin/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \
+  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-package tidegate-client
+
+.venv-package/.ready: requirements/package.lock
+	@$(PYTHON) -m venv .venv-package
+	@.venv-package/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile --require-hashes -r $<
+	@touch $@
+
+package: .venv-package/.ready setup-node ## build and check the wheels, the source packages and the npm package in dist/
+	.venv-package/bin/python -m build --no-isolation --outdir dist clients/python
+	.venv-package/bin/python -m build --no-isolation --outdir dist .
+	.venv-package/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	$(NPM) pack --pack-destination ../../dist
 
 clean: ## remove what the other targets made
-	rm -rf .venv dist clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lock .venv-package .npm-cache dist clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache
 	rm -f tidegate.db tidegate.db-wal tidegate.db-shm

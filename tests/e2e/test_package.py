@@ -32,11 +32,12 @@ NOTE = {
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the built package in it, ahead of the checkout on the path."""
+    """A folder with the built packages in it, ahead of the checkout on the path."""
     target = tmp_path_factory.mktemp("installed")
+    packages = [str(ROOT), str(ROOT / "clients" / "python")]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run(
-        [*pip, "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), str(ROOT)],
+        [*pip, "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), *packages],
         capture_output=True,
         text=True,
         timeout=120,

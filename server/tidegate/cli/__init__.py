@@ -1,7 +1,8 @@
 """The `tidegate` command: one module a subcommand, each with `register(subparsers)` and `run(args) -> exit code`.
 
 It turns arguments into settings and failures into sentences that say what to type next; what the commands do lives
-elsewhere. Modules are imported only when their command runs, so that `tidegate token` does not load a code generator.
+elsewhere. Only the module of the command that was typed is imported, and that module imports its work when it runs:
+`tidegate token` loads no code generator, `tidegate --version` loads no command.
 Invariant: a user's mistake ends in one line on stderr and exit code 1 or 2, never in a traceback.
 """
 
@@ -10,10 +11,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from tidegate import __version__
-from tidegate.cli import check, database, generate, init, introspect, migrate, serve, token
 from tidegate.config import ConfigError
+
+COMMANDS = ("init", "introspect", "serve", "generate", "migrate", "database", "token", "check")
+"""In the order of `tidegate --help`. Each is a module of this package."""
 
 EPILOG = """\
 examples:
@@ -31,6 +35,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(
         prog="tidegate",
         description="A schema-first real-time gateway.",
@@ -39,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (init, introspect, serve, generate, migrate, database, token, check):
-        module.register(commands)
-    args = parser.parse_args(argv)
+    for name in _typed(arguments):
+        import_module(f"tidegate.cli.{name}").register(commands)
+    args = parser.parse_args(arguments)
     try:
         code: int = args.run(args)
     except ConfigError as error:
@@ -52,3 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     return code
+
+
+def _typed(arguments: Sequence[str]) -> Sequence[str]:
+    """The commands that can be meant: the one that was typed; all of them where `--help` or an error lists them."""
+    first = next(iter(arguments), "")
+    if first == "--version":
+        return ()
+    return (first,) if first in COMMANDS else COMMANDS

@@ -6,6 +6,7 @@ Invariant: whatever is wrong with the schemas, the old output stays as it was.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -29,6 +30,9 @@ examples:
   tidegate generate --watch                          again after each save, while you edit
   tidegate generate --check                          exit 1 and print a diff if the output is not up to date
 """
+
+GENERATORS = ("datamodel_code_generator", "ruff")
+"""The packages of the extra `codegen`."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -62,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 def generate(folder: Path, args: argparse.Namespace) -> int:
     """Generate, or check, once."""
+    need_generators()
     # The generators take a second to import; only this command needs them.
     from tidegate import codegen, schema  # noqa: PLC0415
 
@@ -80,6 +85,13 @@ def generate(folder: Path, args: argparse.Namespace) -> int:
     if args.watch:
         print("".join(f"  {path}\n" for path in changed), end="", flush=True)
     return 0
+
+
+def need_generators() -> None:
+    """Raises ConfigError where the packages that write code are not installed: they are an extra."""
+    missing = [name for name in GENERATORS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"writing code needs {' and '.join(missing)}; type: pip install 'tidegate[codegen]'")
 
 
 def _check(diff: list[str], out: Path) -> int:

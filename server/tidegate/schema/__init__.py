@@ -6,7 +6,6 @@ run time, `codegen` before.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -61,22 +60,19 @@ def load(folder: Path | None) -> Schemas:
 
 
 def packaged_bundle() -> Bundle:
-    """The bundle that ships with `tidegate_protocol`. Raises SchemaError if there is none."""
+    """The bundle that ships with the package. Raises SchemaError if there is none."""
     found: Bundle = json.loads(packaged("bundle.json").read_bytes())
     return found
 
 
 def packaged(name: str) -> Path:
-    """A file that ships with `tidegate_protocol`: beside the installed package, or where a checkout keeps it.
+    """A file of the sample application: in the installed package, or where a checkout keeps it.
 
     Raises SchemaError if there is none.
     """
-    spec = importlib.util.find_spec("tidegate_protocol")
-    if spec is None or spec.origin is None:
-        raise SchemaError([Problem(name, "", "the package tidegate_protocol is not installed")])
-    package = Path(spec.origin).parent
-    generated, checkout = package.parents[1], package.parents[2]
-    for path in (package / name, generated / "schema" / name, checkout / "schema" / name):
+    package = Path(__file__).parents[1]
+    checkout = package.parents[1]
+    for path in (package / "sample" / name, checkout / "generated" / "schema" / name, checkout / "schema" / name):
         if path.is_file():
             return path
-    raise SchemaError([Problem(name, "", f"not found beside {package}; run `tidegate generate`")])
+    raise SchemaError([Problem(name, "", f"not found in {package}; run `tidegate generate`")])

@@ -7,11 +7,13 @@ NPM    := cd clients/typescript && npm
 # Nothing is resolved: each package and its hash stands in the lock, so no future release can change an install.
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile
 UV     := uv==0.13.9
-# A home directory that is not writable leaves npm without its cache.
-export npm_config_cache ?= $(shell test -w "$$HOME" || echo "$(CURDIR)/.npm-cache")
+# npm keeps its cache in the home directory, unless that is not writable.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export npm_config_cache := $(CURDIR)/.npm-cache
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node generate run test check format bench clean lock package chaos simulate fuzz contract
+.PHONY: help setup setup-tests setup-node generate run test test-install test-all check format bench clean lock package chaos simulate fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -53,6 +55,17 @@ test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browse
 	$(NPM) run --silent build
 	$(BIN)/pytest
 	$(NPM) test --silent
+
+test-install: setup-tests ## install everything from nothing: locks, distributions, kinds of folders and users; takes minutes
+	$(BIN)/python -m pytest -v -rs --capture=no --timeout=900 -p no:cacheprovider tests/install
+
+test-all: setup-tests setup-node ## everything that takes long: installs, every Python here, contract, filters, histories, simulation
+	$(MAKE) check
+	$(MAKE) test-install
+	$(BIN)/python -m tests.install.every_python
+	$(MAKE) contract fuzz
+	$(MAKE) simulate
+	$(MAKE) chaos
 
 check: setup-tests setup-node ## format, lint, types, import contracts, generated files, tests
 	$(BIN)/ruff format --check server clients/python tests

@@ -1,0 +1,91 @@
+"""The README's two commands where newcomers type them: each kind of folder, user and home directory.
+
+`make run` is run until it has served a page, twice. Of `make test`, the installs are run, and the tests which depend on
+where the checkout is: one over PostgreSQL and one of the TypeScript client.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.install.checkout import NOBODY, Checkout, is_root
+
+FIRST_S, AGAIN_S = 20, 3
+"""What a start should take on two quiet cores with warm caches. Printed beside the measured seconds, not asserted."""
+POSTGRES_TEST = "tests/store/postgres/test_postgres_store.py"
+TYPESCRIPT_TEST = "test/backoff.test.ts"
+
+needs_root = pytest.mark.skipif(not is_root(), reason="only root can become another user; run it as root")
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new folder that every user may enter, removed afterwards: an install takes 400 MB."""
+    folder = tmp_path_factory.mktemp("install")
+    for path in [folder, *folder.parents[:2]]:
+        path.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def install_and_serve(checkout: Checkout, *options: str) -> None:
+    first, again = checkout.first_page(*options), checkout.first_page(*options)
+    print(f"make run: page after {first:.1f} s (goal {FIRST_S}), again after {again:.1f} s (goal {AGAIN_S})")
+    checkout.run("make", "setup-tests", "setup-node", *options)
+    checkout.run(".venv/bin/python", "-m", "pip", "check")
+
+
+def run_tests(checkout: Checkout) -> None:
+    told = checkout.run(".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", POSTGRES_TEST)
+    assert "passed" in told
+    assert "skipped" not in told
+    checkout.run("npm", "--prefix", "clients/typescript", "run", "build")
+    checkout.run("npm", "--prefix", "clients/typescript", "test", "--", TYPESCRIPT_TEST)
+
+
+def test_in_a_folder_that_only_its_owner_may_enter(place: Path) -> None:
+    """As in a container, where root's home directory has the mode 0700."""
+    (place / "home").mkdir(mode=0o700)
+    checkout = Checkout(place / "home" / "tidegate", mode=0o700)
+    install_and_serve(checkout)
+    run_tests(checkout)
+
+
+@needs_root
+def test_as_an_ordinary_user(place: Path) -> None:
+    home = place / "home"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    checkout = Checkout(place / "tidegate", user=NOBODY, home=home)
+    install_and_serve(checkout)
+    run_tests(checkout)
+
+
+def test_in_a_path_with_a_space(place: Path) -> None:
+    checkout = Checkout(place / "my projects")
+    install_and_serve(checkout)
+    run_tests(checkout)
+
+
+@needs_root
+def test_where_the_home_directory_is_not_writable(place: Path) -> None:
+    home = place / "home"
+    home.mkdir(mode=0o555)
+    checkout = Checkout(place / "tidegate", user=NOBODY, home=home)
+    install_and_serve(checkout)
+    run_tests(checkout)
+    assert not list(home.iterdir())
+
+
+def test_settings_of_the_environment_count_in_make_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make run` names neither a port nor a database unless PORT or DB does."""
+    checkout = Checkout(place / "tidegate")
+    plan = checkout.run("make", "--dry-run", "run")
+    assert "tidegate serve --dev" in plan
+    assert "--port" not in plan
+    assert "--database" not in plan

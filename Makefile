@@ -7,9 +7,10 @@ NPM    := cd clients/typescript && npm
 # Nothing is resolved: each package and its hash stands in the lock, so no future release can change an install.
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile
 UV     := uv==0.13.9
-# npm keeps its cache in the home directory, unless that is not writable.
+# npm and pip keep a cache in the home directory, unless that is not writable.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export npm_config_cache := $(CURDIR)/.npm-cache
+export PIP_NO_CACHE_DIR := 1
 endif
 
 .DEFAULT_GOAL := help

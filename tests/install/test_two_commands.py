@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,11 +25,13 @@ needs_root = pytest.mark.skipif(not is_root(), reason="only root can become anot
 
 
 @pytest.fixture
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A new folder that every user may enter, removed afterwards: an install takes 400 MB."""
-    folder = tmp_path_factory.mktemp("install")
-    for path in [folder, *folder.parents[:2]]:
-        path.chmod(0o755)
+def place() -> Iterator[Path]:
+    """A new folder that every user may enter, removed afterwards: an install takes 400 MB.
+
+    pytest's own temporary folders are closed to other users.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tidegate-install-"))
+    folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
 

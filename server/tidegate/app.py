@@ -12,6 +12,7 @@ import gc
 import logging
 import random
 import secrets
+import shlex
 import signal
 from collections.abc import Callable
 
@@ -76,7 +77,8 @@ async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready
     outbox = Outbox(loop)
     gateway = await _gateway(settings, contract, store, outbox)
     transport = _transport(settings)
-    listener = Listener(gateway, transport, routes(contract, gateway, store), outbox, wheel)
+    pages = routes(contract, gateway, store, development=development(settings))
+    listener = Listener(gateway, transport, pages, outbox, wheel)
     try:
         await listener.start(settings.host, settings.port)
     except OSError as error:
@@ -166,6 +168,16 @@ def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:
         return known[kind.pattern]
 
     return rules
+
+
+def development(settings: Settings) -> dict[str, str] | None:
+    """What the page at `/` says in development mode: commands to type. None outside of it."""
+    if not settings.dev:
+        return None
+    file = settings.database.removeprefix("sqlite:///")
+    # The URL of a PostgreSQL server may hold a password, so the page names the variable that holds the URL.
+    shell = 'psql "$TIDEGATE_DATABASE"' if file == settings.database else f"sqlite3 {shlex.quote(file)}"
+    return {"shell": shell, "token": "tidegate token --user 1 --dev"}
 
 
 def _transport(settings: Settings) -> TransportSettings:

@@ -8,7 +8,8 @@ Invariant: the same bundle gives the same documents on any machine.
 from __future__ import annotations
 
 from tidegate.documents.asyncapi import asyncapi
+from tidegate.documents.console import console
 from tidegate.documents.openapi import openapi
 from tidegate.documents.page import protocol_page
 
-__all__ = ["asyncapi", "openapi", "protocol_page"]
+__all__ = ["asyncapi", "console", "openapi", "protocol_page"]

@@ -7,23 +7,25 @@ Invariant: `/readyz` says 200 exactly while new clients are welcome and the data
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Any
 
 from tidegate.contract import Contract
 from tidegate.core.ports import Store
-from tidegate.documents import asyncapi, openapi, protocol_page
+from tidegate.documents import asyncapi, console, openapi, protocol_page
 from tidegate.net.gateway import Gateway
 from tidegate.net.http import Answer, Request, Response, Routes
 
 HTML, JSON = "text/html; charset=utf-8", "application/json"
-FILES = {
-    "/": ("index.html", HTML),
-    "/console.js": ("console.js", "text/javascript; charset=utf-8"),
-    "/console.css": ("console.css", "text/css; charset=utf-8"),
-    "/docs.js": ("docs.js", "text/javascript; charset=utf-8"),
-    "/docs.css": ("docs.css", "text/css; charset=utf-8"),
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": HTML,
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+"""What the files of the pages are, by the ends of their names."""
 READ_ONLY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,8 +33,10 @@ READ_ONLY = (
 """The Content-Security-Policy of a page that speaks to nobody."""
 
 
-def routes(contract: Contract, gateway: Gateway, store: Store) -> Routes:
-    """The table of paths."""
+def routes(
+    contract: Contract, gateway: Gateway, store: Store, *, development: Mapping[str, str] | None = None
+) -> Routes:
+    """The table of paths. `development` is for the page at `/`: commands that it shows in development mode."""
 
     def ready(_: Request) -> Response:
         if gateway.draining:
@@ -51,10 +55,22 @@ def routes(contract: Contract, gateway: Gateway, store: Store) -> Routes:
     table.add("/openapi.json", _fixed(_json(openapi(document))))
     page = Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, protocol_page(document).encode())
     table.add("/docs", _fixed(page))
-    folder = files("tidegate") / "console"
-    for path, (name, content_type) in FILES.items():
-        table.add(path, _fixed(Response(200, {"Content-Type": content_type}, (folder / name).read_bytes())))
+    about = {**console(document), "development": development}
+    table.add("/console/application.json", _fixed(_json(about)))
+    for path, response in _files():
+        table.add(path, _fixed(response))
     return table
+
+
+def _files() -> Iterator[tuple[str, Response]]:
+    """The files of both pages: `/` itself, `/docs.*` of the protocol page, `/console/*` of the page at `/`."""
+    for file in (files("tidegate") / "console").iterdir():
+        content_type = TYPES.get(PurePath(file.name).suffix)
+        if content_type is None:
+            continue
+        folder = "" if file.name.startswith("docs.") else "console/"
+        path = "/" if file.name == "index.html" else f"/{folder}{file.name}"
+        yield path, Response(200, {"Content-Type": content_type}, file.read_bytes())
 
 
 def _json(document: dict[str, Any]) -> Response:

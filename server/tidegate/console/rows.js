@@ -1,0 +1,216 @@
+// The panel of rows: the chosen resource as a live table, and forms to create, change and delete.
+// It subscribes first and lists then, so that no change is lost between the two, and it never asks for more than a page.
+
+import { explanations, permitted } from "./access.js";
+import { byId, element, fillSelect, openDialog, prose, remember, remembered, words } from "./dom.js";
+import { Form } from "./forms.js";
+import { keyOf, Table } from "./table.js";
+
+const PAGE = 100;
+const PAUSE_MS = 250;
+const ACTIONS = ["read", "create", "update", "delete"];
+
+export class RowsPanel {
+  #application;
+  #connection;
+  #name;
+  #user;
+  #table;
+  #subscription;
+  #early;
+  #offset = 0;
+  #total = 0;
+  #turn = 0;
+  #reload;
+
+  constructor(application, connection) {
+    this.#application = application;
+    this.#connection = connection;
+    byId("resource").onchange = ({ target }) => this.#choose(target.value);
+    byId("new-row").onclick = () => this.#create();
+    byId("previous").onclick = () => this.#turnTo(this.#offset - PAGE);
+    byId("next").onclick = () => this.#turnTo(this.#offset + PAGE);
+    connection.on("update", (message) => this.#changed(message));
+    connection.on("snapshot", ({ subscription, reset }) => reset && subscription === this.#subscription && this.#show());
+  }
+
+  get #resource() {
+    return this.#application.resources[this.#name];
+  }
+
+  /** Begin on a new connection, or as another user. */
+  start(user) {
+    this.#user = user;
+    const names = Object.keys(this.#application.resources);
+    byId("rows").hidden = names.length === 0;
+    if (names.length === 0) return;
+    this.#name ??= names.find((name) => name === remembered("rows")) ?? this.#first(names);
+    fillSelect(byId("resource"), names, this.#name);
+    this.#show();
+  }
+
+  /** Rows that refer to no others come first: the others are about them. */
+  #first(names) {
+    const readable = names.filter((name) => this.#may("read", name).allowed);
+    const roots = readable.filter((name) => Object.keys(this.#application.resources[name].references).length === 0);
+    return roots[0] ?? readable[0] ?? names[0];
+  }
+
+  #may(action, name = this.#name) {
+    return permitted(this.#application.resources[name].access, action, this.#user);
+  }
+
+  #choose(name) {
+    this.#name = name;
+    this.#offset = 0;
+    remember("rows", name);
+    this.#show();
+  }
+
+  #turnTo(offset) {
+    this.#offset = Math.max(0, offset);
+    this.#show();
+  }
+
+  /** Draw the panel for the chosen resource and the user, and ask for its rows. */
+  #show() {
+    clearTimeout(this.#reload);
+    const may = Object.fromEntries(ACTIONS.map((action) => [action, this.#may(action)]));
+    const answers = may.read.allowed ? Object.values(may) : [may.read];
+    byId("rows-about").replaceChildren(...words(this.#resource.description));
+    byId("rows-notes").replaceChildren(...explanations(answers, this.#name, this.#application.development));
+    byId("new-row").hidden = !may.create.allowed;
+    byId("table-frame").hidden = !may.read.allowed;
+    if (this.#subscription) this.#connection.request({ type: "unsubscribe", subscription: this.#subscription }).catch(() => {});
+    this.#subscription = undefined;
+    this.#table = new Table(byId("table"), this.#resource, (row) => this.#buttons(row, may));
+    this.#count(undefined);
+    if (may.read.allowed) this.#load().catch((error) => this.#fail(error));
+  }
+
+  async #load() {
+    const turn = ++this.#turn;
+    const resource = this.#name;
+    this.#early = [];
+    const subscribed = this.#connection.request({ type: "subscribe", resource }).then(({ subscription }) => {
+      if (turn === this.#turn) this.#subscription = subscription;
+    });
+    const [page] = await Promise.all([this.#page(), subscribed]);
+    if (turn !== this.#turn) return;
+    this.#table.reset(page.rows);
+    this.#count(page.total);
+    const early = this.#early;
+    this.#early = undefined;
+    for (const message of early) this.#changed(message);
+  }
+
+  #page() {
+    const sort = this.#resource.key.map((field) => ({ field, order: "asc" }));
+    return this.#connection.request({ type: "list", resource: this.#name, sort, limit: PAGE, offset: this.#offset, count: true });
+  }
+
+  #fail(error) {
+    if (!error.code) return; // the line broke: the next connection begins again
+    byId("table-frame").hidden = true;
+    byId("rows-notes").append(prose(`The gateway refused: ${error.message}.`, { className: "why" }));
+  }
+
+  #changed(message) {
+    if (message.subscription !== this.#subscription) return;
+    if (this.#early) return this.#early.push(message);
+    const { action, data } = message;
+    const shown = this.#table.has(data);
+    if (action === "delete") this.#table.remove(data);
+    else if (shown || this.#total < PAGE) this.#table.put(data);
+    if (action === "create" && !shown) this.#count(this.#total + 1);
+    if (action === "delete") this.#count(Math.max(0, this.#total - 1));
+    if (action !== "update" && this.#total > PAGE) this.#again();
+  }
+
+  /** Where there are several pages a new row moves others: ask for this page once the changes pause. */
+  #again() {
+    clearTimeout(this.#reload);
+    this.#reload = setTimeout(async () => {
+      const turn = this.#turn;
+      const page = await this.#page().catch(() => undefined);
+      if (page === undefined || turn !== this.#turn) return;
+      this.#table.reset(page.rows);
+      this.#count(page.total);
+    }, PAUSE_MS);
+  }
+
+  #count(total) {
+    this.#total = total ?? 0;
+    byId("total").textContent = total === undefined ? "" : `${total} ${total === 1 ? "row" : "rows"}, live`;
+    byId("pager").hidden = this.#total <= PAGE;
+    byId("previous").disabled = this.#offset === 0;
+    byId("next").disabled = this.#offset + PAGE >= this.#total;
+    byId("range").textContent = `${this.#offset + 1} to ${Math.min(this.#offset + PAGE, this.#total)} of ${this.#total}`;
+    byId("table").classList.toggle("empty", total === 0);
+    this.#hint();
+  }
+
+  /** A statement to write to the database from anywhere, so that the change is seen here. */
+  #hint() {
+    byId("rows-notes").querySelector(".try")?.remove();
+    const { development } = this.#application;
+    const row = this.#table.rows[0];
+    const statement = row && development && example(this.#resource, row);
+    if (!statement) return;
+    const command = element("code", { className: "command", textContent: `${development.shell} "${statement.replace(/["$`\\]/g, "\\$&")}"` });
+    byId("rows-notes").append(element("p", { className: "try" }, "Write from anywhere, it shows here: ", command));
+  }
+
+  #buttons(row, may) {
+    const key = keyOf(this.#resource.key, row);
+    const name = typeof key === "object" ? Object.values(key).join(" ") : key;
+    const make = (action, text, act) => {
+      const about = { type: "button", className: "quiet small", "aria-label": `${text} ${name}`, "data-action": action };
+      return element("button", { ...about, textContent: text, onclick: act });
+    };
+    const changeable = may.update.allowed && Object.keys(this.#resource.update.properties).length > 0;
+    return [
+      ...(changeable ? [make("update", "Edit", () => this.#edit(key, name, row))] : []),
+      ...(may.delete.allowed ? [make("delete", "Delete", () => this.#remove(key, name))] : []),
+    ];
+  }
+
+  #create() {
+    const { create, defaults, secret, description } = this.#resource;
+    this.#ask(`New row of ${this.#name}`, description, create, { submit: "Create", values: defaults, secret }, (data) => ({ type: "create", data }));
+  }
+
+  #edit(key, name, row) {
+    const { update, secret } = this.#resource;
+    const options = { submit: "Save", values: row, secret, editing: true };
+    this.#ask(`${this.#name} ${name}`, "", update, options, (data) => (Object.keys(data).length ? { type: "update", id: key, data } : undefined));
+  }
+
+  #remove(key, name) {
+    const about = `Delete ${name} of ${this.#name}? This cannot be undone.`;
+    this.#ask("Delete this row?", about, { properties: {}, additionalProperties: false }, { submit: "Delete" }, () => ({ type: "delete", id: key }));
+  }
+
+  /** A dialog with a form; it closes once the gateway has done what `message` makes of the value. */
+  #ask(heading, about, schema, options, message) {
+    const resource = this.#name;
+    const act = async (value) => {
+      const request = message(value);
+      if (request) await this.#connection.request({ ...request, resource });
+      dialog.close();
+    };
+    const form = new Form(schema, this.#application.$defs, { ...options, act });
+    const dialog = openDialog(heading, element("p", { className: "about" }, ...words(about)), form.element);
+  }
+}
+
+/** An SQL statement that changes a text in this row, or undefined where none is plain enough. */
+function example({ table, key, update }, row) {
+  const isText = ([, schema]) => [schema.type].flat()[0] === "string" && !schema.format && !schema.enum && !schema.pattern;
+  const [column] = Object.entries(update.properties).find(isText) ?? [];
+  if (column === undefined) return undefined;
+  const name = (word) => (/^[a-z_][a-z0-9_]*$/.test(word) ? word : `"${word.replaceAll('"', '""')}"`);
+  const value = (found) => (typeof found === "number" ? found : `'${String(found).replaceAll("'", "''")}'`);
+  const where = key.map((part) => `${name(part)} = ${value(row[part])}`).join(" and ");
+  return `update ${name(table)} set ${name(column)} = ${value(/name/i.test(column) ? "Ada" : "Hello")} where ${where}`;
+}

@@ -1,0 +1,93 @@
+"""What the page at `/` is made of: the application's rows, rooms and messages, with what each form asks for.
+
+The page could read the bundle, but would then have to derive from row schemas what `schema.derive` derives already.
+It holds nothing of the protocol and no value of any row.
+Invariant: every `$ref` in the document leads to one of its `$defs`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.schema import Bundle, Resource, RoomType, Schemas, contract_hash, derive, unbundle
+from tidegate.schema.definition import Definition
+from tidegate.schema.resource import REF_PREFIX, JsonSchema
+from tidegate.schema.walk import subschemas
+
+JsonObject = dict[str, Any]
+
+
+def console(document: Bundle) -> JsonObject:
+    """{contract, resources, rooms, messages, $defs} of a bundle; resources and messages by name, rooms by pattern."""
+    schemas = unbundle(document)
+    parts: JsonObject = {
+        "resources": {name: _resource(resource) for name, resource in schemas.resources.items()},
+        "rooms": {pattern: _room(room) for pattern, room in schemas.rooms.items()},
+        "messages": {name: _message(item) for name, item in schemas.client.items() if not item.protocol},
+    }
+    return {"contract": contract_hash(document), **parts, "$defs": _reached(parts, schemas)}
+
+
+def _resource(resource: Resource) -> JsonObject:
+    """`columns` are the properties of a row as it is sent; `create` and `update` are the schemas of their `data`."""
+    update = derive.update_schema(resource)
+    changeable = {name: schema for name, schema in update["properties"].items() if name not in resource.key}
+    return {
+        "description": resource.schema.get("description", ""),
+        "table": resource.table,
+        "key": list(resource.key),
+        "references": {name: target for name, (target, _) in resource.references.items()},
+        "access": resource.access,
+        "columns": {prop.name: prop.schema for prop in derive.readable(resource)},
+        "create": derive.create_schema(resource),
+        "update": {**update, "properties": changeable},
+        "defaults": {prop.name: prop.default for prop in derive.writable(resource) if prop.has_default},
+        "secret": [prop.name for prop in resource.properties.values() if prop.write_only],
+    }
+
+
+def _room(room: RoomType) -> JsonObject:
+    return {
+        "description": room.schema.get("description", ""),
+        "access": room.access,
+        "history": room.history.size,
+        "presence": room.presence,
+        "payload": _without_annotations(room.schema),
+    }
+
+
+def _message(item: Definition) -> JsonObject:
+    """`request` is the schema of the message without its `type` and `ref`."""
+    schema = _without_annotations(item.schema)
+    aside = {"type", "ref"}
+    properties = {name: sub for name, sub in schema.get("properties", {}).items() if name not in aside}
+    required = [name for name in schema.get("required", ()) if name not in aside]
+    return {
+        "description": item.schema.get("description", ""),
+        "access": item.schema.get("x-access", {}),
+        "reply": item.schema.get("x-reply"),
+        "request": {**schema, "properties": properties, "required": required},
+    }
+
+
+def _without_annotations(schema: JsonSchema) -> JsonSchema:
+    return {word: value for word, value in schema.items() if word != "$schema" and not word.startswith("x-")}
+
+
+def _reached(parts: JsonObject, schemas: Schemas) -> dict[str, JsonSchema]:
+    """The definitions that `parts` refer to, directly or through others."""
+    waiting = [
+        *(schema for part in parts["resources"].values() for schema in (part["create"], part["update"])),
+        *(schema for part in parts["resources"].values() for schema in part["columns"].values()),
+        *(part["payload"] for part in parts["rooms"].values()),
+        *(part["request"] for part in parts["messages"].values()),
+    ]
+    found: dict[str, JsonSchema] = {}
+    while waiting:
+        for _, sub in subschemas(waiting.pop()):
+            target = sub.get("$ref", "") if isinstance(sub, dict) else ""
+            key = target.removeprefix(REF_PREFIX).partition("/")[0]
+            if target.startswith(REF_PREFIX) and key not in found:
+                found[key] = _without_annotations(schemas.by_key[key])
+                waiting.append(found[key])
+    return dict(sorted(found.items()))

@@ -15,8 +15,9 @@ import pytest
 from tests.net.inside import Inside, running
 from tests.net.raw import Door
 from tests.support.gateway import ROOT, GatewayProcess
-from tidegate import schema
-from tidegate.documents import asyncapi, openapi, protocol_page
+from tidegate import app, schema
+from tidegate.config import Settings
+from tidegate.documents import asyncapi, console, openapi, protocol_page
 from tidegate.schema import INDEX, Bundle
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -115,10 +116,11 @@ async def test_the_served_documents_are_those_that_are_generated(tmp_path: Path)
 
 
 async def test_every_described_endpoint_answers_as_described_and_no_other_is_left_out(tmp_path: Path) -> None:
-    for_people = {"/", "/console.js", "/console.css", "/docs.js", "/docs.css"}
     async with running(tmp_path) as inside:
+        paths = set(inside.listener.routes._answers)
+        for_people = {path for path in paths if path.startswith("/console/")} | {"/", "/docs.js", "/docs.css"}
         described = openapi(sample())["paths"]
-        assert set(described) | for_people == set(inside.listener.routes._answers)
+        assert set(described) | for_people == paths
         for path, methods in described.items():
             status, headers, _ = await get(inside, path)
             assert list(methods["get"]["responses"][str(status)]["content"]) == [headers["content-type"]]
@@ -148,8 +150,80 @@ async def test_the_page_may_load_its_own_files_and_nothing_else(tmp_path: Path) 
         assert "style" not in page.tags
         for path in {link.partition("#")[0] for link in page.links if not link.startswith("#")} | {"/docs.css"}:
             assert (await get(inside, path))[0] == 200, path
-        console = (await get(inside, "/"))[2]
-        assert b'href="/docs"' in console
+
+
+async def test_the_page_of_the_application_runs_no_script_but_its_files(tmp_path: Path) -> None:
+    async with running(tmp_path) as inside:
+        status, headers, body = await get(inside, "/")
+        assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        page = Read(body.decode())
+        assert "style" not in page.tags
+        assert not {name for name in page.attributes if name.startswith("on") or name == "style"}
+        assert {"/docs", "/schema/bundle.json", "/healthz"} <= set(page.links)
+        waiting = {path.partition("#")[0] for path in [*page.loads, *page.links]}
+        seen: set[str] = set()
+        while waiting - seen:
+            path = min(waiting - seen)
+            seen.add(path)
+            status, headers, body = await get(inside, path)
+            assert status == 200, path
+            if headers["content-type"].startswith("text/javascript"):
+                waiting |= {f"/console/{name}" for name in re.findall(r'from "\./(\w+\.js)"', body.decode())}
+        served = {path for path in inside.listener.routes._answers if path.startswith("/console/")}
+        assert served == {path for path in seen if path.startswith("/console/")} | {"/console/application.json"}
+
+
+async def test_the_application_is_described_for_the_page(tmp_path: Path) -> None:
+    async with running(tmp_path) as inside:
+        _, headers, body = await get(inside, "/console/application.json")
+        assert headers["content-type"] == "application/json"
+        about = json.loads(body)
+        assert about["contract"] == schema.contract_hash(sample())
+        assert about["development"] is None
+    users = about["resources"]["users"]
+    assert list(users["columns"]) == ["id", "name", "email", "status", "created_at"]
+    assert list(users["create"]["properties"]) == ["name", "email", "status", "password"]
+    assert users["create"]["required"] == ["name", "email"]
+    assert users["defaults"] == {"status": "active"}
+    assert users["secret"] == ["password"]
+    assert about["resources"]["tasks"]["references"] == {"user_id": "users"}
+    assert list(about["rooms"]) == ["*", "chat-*", "cursor-*"]
+    assert about["messages"] == {}
+
+
+def test_own_messages_are_forms_without_type_and_ref(own: Bundle) -> None:
+    about = console(own)
+    (message,) = about["messages"].values()
+    assert message["request"]["properties"] == {}
+    assert message["reply"] == "pong"
+    assert about["rooms"]["lobby*"]["payload"]["maxLength"] == 88
+
+
+def test_every_reference_of_the_description_leads_to_a_definition(own: Bundle) -> None:
+    about = console(bent(own))
+    text = json.dumps({name: part for name, part in about.items() if name != "$defs"})
+    found = set(re.findall(r'"#/\$defs/([^"/]+)', text + json.dumps(about["$defs"])))
+    assert found
+    assert found == set(about["$defs"])
+
+
+def bent(document: Bundle) -> Bundle:
+    """The same application with a message that refers to types."""
+    copy: Bundle = json.loads(json.dumps(document))
+    copy["$defs"]["App.AskRequest"]["properties"]["who"] = {"anyOf": [{"$ref": "#/$defs/Sender"}, {"type": "null"}]}
+    return copy
+
+
+def test_the_page_of_a_development_gateway_says_what_to_type(tmp_path: Path) -> None:
+    assert app.development(Settings()) is None
+    shown = app.development(Settings(dev=True, database="sqlite:///my shop.db"))
+    assert shown == {"shell": "sqlite3 'my shop.db'", "token": "tidegate token --user 1 --dev"}
+    hidden = app.development(Settings(dev=True, database="postgresql://me:secret@localhost/shop"))
+    assert hidden is not None
+    assert "secret" not in str(hidden)
 
 
 def test_everything_in_the_bundle_has_its_place_on_the_page(own: Bundle) -> None:

@@ -68,7 +68,7 @@ export class RowsPanel {
   }
 
   #turnTo(offset) {
-    this.#offset = Math.max(0, offset);
+    this.#offset = offset;
     this.#show();
   }
 
@@ -97,8 +97,8 @@ export class RowsPanel {
     });
     const [page] = await Promise.all([this.#page(), subscribed]);
     if (turn !== this.#turn) return;
-    this.#table.reset(page.rows);
-    this.#count(page.total);
+    this.#arrived(page);
+    if (turn !== this.#turn) return; // it was a page beyond the last
     const early = this.#early;
     this.#early = undefined;
     for (const message of early) this.#changed(message);
@@ -107,6 +107,12 @@ export class RowsPanel {
   #page() {
     const sort = this.#resource.key.map((field) => ({ field, order: "asc" }));
     return this.#connection.request({ type: "list", resource: this.#name, sort, limit: PAGE, offset: this.#offset, count: true });
+  }
+
+  #arrived({ rows, total }) {
+    if (rows.length === 0 && this.#offset > 0) return this.#turnTo(Math.max(0, total - 1 - ((total - 1) % PAGE)));
+    this.#table.reset(rows);
+    this.#count(total);
   }
 
   #fail(error) {
@@ -133,9 +139,7 @@ export class RowsPanel {
     this.#reload = setTimeout(async () => {
       const turn = this.#turn;
       const page = await this.#page().catch(() => undefined);
-      if (page === undefined || turn !== this.#turn) return;
-      this.#table.reset(page.rows);
-      this.#count(page.total);
+      if (page !== undefined && turn === this.#turn) this.#arrived(page);
     }, PAUSE_MS);
   }
 

@@ -36,7 +36,8 @@ export class SignIn {
   }
 
   #is(user) {
-    byId("user").textContent = user.anonymous ? `${user.name} · Sign in` : [user.name, ...user.roles].join(" · ");
+    const who = user.anonymous ? [element("span", { className: "guest", textContent: `${user.name} · ` }), "Sign in"] : [[user.name, ...user.roles].join(" · ")];
+    byId("user").replaceChildren(...who);
     byId("user").hidden = false;
     this.#started(user);
   }

@@ -1,4 +1,4 @@
-// A real gateway in a process of its own, on a database of its own in a temporary folder.
+// A real gateway in a separate process, on a database in a temporary folder.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,6 +16,12 @@ export class Gateway {
   readonly folder = mkdtempSync(join(tmpdir(), "tidegate-"));
   port = 0;
   #process: ChildProcess | undefined;
+  readonly #options: readonly string[];
+
+  /** `options` are those of `tidegate serve`; without them it serves the sample. */
+  constructor(options: readonly string[] = ["--schema", join(ROOT, "schema")]) {
+    this.#options = options;
+  }
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}/ws`;
@@ -42,14 +48,20 @@ export class Gateway {
   }
 
   /** Write past the gateway, as any other program would: with the SQLite of Python's standard library. */
-  sql(statement: string): void {
-    const program = "import sqlite3, sys; c = sqlite3.connect('tidegate.db'); c.execute(sys.argv[1]); c.commit()";
-    execFileSync(join(ROOT, ".venv", "bin", "python"), ["-c", program, statement], { cwd: this.folder });
+  sql(statement: string, file = "tidegate.db"): void {
+    const program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[2]); c.execute(sys.argv[1]); c.commit()";
+    this.python(program, statement, file);
+  }
+
+  /** Run a Python program in the folder; it can import what the tests share. */
+  python(program: string, ...parameters: string[]): void {
+    const env = { ...ENVIRONMENT, PYTHONPATH: ROOT };
+    execFileSync(join(ROOT, ".venv", "bin", "python"), ["-c", program, ...parameters], { cwd: this.folder, env });
   }
 
   /** Start, or start again on the port it had. */
   async start(): Promise<void> {
-    const parameters = ["serve", "--dev", "--port", String(this.port), "--schema", join(ROOT, "schema")];
+    const parameters = ["serve", "--dev", "--port", String(this.port), ...this.#options];
     const child = spawn(COMMAND, parameters, { cwd: this.folder, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     let said = "";

@@ -1,0 +1,341 @@
+// The page at `/` in a real Chromium, for the sample, for a new application, and for a database that was there before.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Gateway } from "../support/gateway.js";
+import { launch } from "./chromium.js";
+
+const SLOW = { timeout: 15_000 };
+const complaints: string[] = [];
+let browser: Browser;
+let page: Page;
+let other: Page;
+
+beforeAll(async () => {
+  browser = await launch();
+  [page, other] = [await browser.newPage(), await browser.newPage()];
+  for (const each of [page, other]) {
+    each.setDefaultTimeout(15_000);
+    each.on("pageerror", (error) => complaints.push(String(error)));
+    each.on("console", (message) => complaints.push(message.text()));
+    each.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+    each.on(
+      "response",
+      (response) => response.status() >= 400 && complaints.push(`${response.status()} ${response.url()}`),
+    );
+  }
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+afterEach(() => {
+  expect(complaints.splice(0)).toEqual([]);
+});
+
+async function open(where: Page, gateway: Gateway, hash = ""): Promise<void> {
+  await where.goto("about:blank");
+  await where.goto(`${gateway.http}/${hash}`);
+  await expect.poll(() => where.locator("#status").innerText(), SLOW).toBe("connected");
+}
+
+/** Leave the pages of a gateway before it goes. */
+async function close(gateway: Gateway): Promise<void> {
+  for (const each of [page, other]) await each.goto("about:blank");
+  await gateway.remove();
+}
+
+/** The texts of the cells in one column. */
+async function column(name: string, where = page): Promise<string[]> {
+  const heads = await where
+    .locator("#table th")
+    .evaluateAll((cells) => cells.map((cell) => cell.firstChild?.textContent));
+  return await where.locator(`#table tbody td:nth-child(${heads.indexOf(name) + 1})`).allInnerTexts();
+}
+
+async function expectColumn(name: string, values: unknown, where = page): Promise<void> {
+  await expect.poll(() => column(name, where), SLOW).toEqual(values);
+}
+
+/** Fill in the form of the dialog and press its button; the dialog closes when the gateway has done it. */
+async function submit(values: Record<string, string>, button: string): Promise<void> {
+  for (const [label, value] of Object.entries(values)) await page.locator("dialog").getByLabel(label).fill(value);
+  await page.locator("dialog").getByRole("button", { name: button }).click();
+}
+
+async function expectNoErrorLines(): Promise<void> {
+  for (const each of [page, other]) expect(await each.locator("#wire .error").allInnerTexts()).toEqual([]);
+}
+
+describe("the sample", () => {
+  const gateway = new Gateway();
+
+  beforeAll(async () => {
+    gateway.migrate(true);
+    await gateway.start();
+  }, 60_000);
+  afterAll(() => close(gateway));
+
+  test("users and a room are there at once, and the page needs no choice", async () => {
+    await open(page, gateway);
+    await open(other, gateway);
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("6 rows, live");
+    expect((await column("name"))[0]).toBe("Marit Sandvik");
+    expect(await page.locator("#resource option").allInnerTexts()).toEqual(["tasks", "users"]);
+    expect(await page.locator("#room-name").inputValue()).toBe("chat-lobby");
+    await expect.poll(() => page.locator("#members li").count(), SLOW).toBe(2);
+    expect(await page.locator("#own").isVisible()).toBe(false);
+    await expectNoErrorLines();
+  });
+
+  test("what is said on one page is heard on the other, and again after a reload", async () => {
+    await page.locator("#say").getByLabel("text").fill("Fog at <b>noon</b>");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => other.locator("#messages li").allInnerTexts(), SLOW).toHaveLength(1);
+    expect(await other.locator("#messages li").innerText()).toContain("Fog at <b>noon</b>");
+    await open(other, gateway);
+    await expect.poll(() => other.locator("#messages li").count(), SLOW).toBe(1);
+    expect(await page.locator("#say").getByLabel("text").inputValue()).toBe("");
+  });
+
+  test("a row is created, changed and deleted through forms, and is live on the other page", async () => {
+    await page.locator("#resource").selectOption("tasks");
+    await other.locator("#resource").selectOption("tasks");
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("10 rows, live");
+    await expect.poll(() => other.locator("#total").innerText(), SLOW).toBe("10 rows, live");
+    await page.getByRole("button", { name: "New row" }).click();
+    expect(await page.locator("dialog label").allInnerTexts()).not.toContain("id");
+    await page.locator("dialog").getByLabel("due_at").fill("2026-03-01T08:30:00");
+    await submit({ user_id: "1", title: "Count the buoys", tags: '["sea"]' }, "Create");
+    await expect.poll(async () => (await column("title", other)).at(-1), SLOW).toBe("Count the buoys");
+    expect((await column("due_at", other)).at(-1)).toMatch(/^2026-0[23]-\d\d \d\d:30:00$/);
+
+    await page.getByRole("button", { name: "Edit 11" }).click();
+    await page.locator("dialog").getByLabel("done").check();
+    await submit({ due_at: "" }, "Save");
+    await expect.poll(async () => (await column("done", other)).at(-1), SLOW).toBe("yes");
+    expect((await column("due_at", other)).at(-1)).toBe("–");
+    const sent = await page.locator("#wire .out code").first().innerText();
+    expect(JSON.parse(sent).data).toEqual({ done: true, due_at: null });
+
+    await page.getByRole("button", { name: "Delete 11" }).click();
+    await submit({}, "Delete");
+    await expect.poll(() => other.locator("#total").innerText(), SLOW).toBe("10 rows, live");
+    await expectNoErrorLines();
+  });
+
+  test("a refusal stands beside the input that caused it, with its pointer", async () => {
+    await page.locator("#resource").selectOption("users");
+    await page.getByRole("button", { name: "New row" }).click();
+    await submit({ name: "Marit", email: "marit@example.com", password: "a-secret-of-marit" }, "Create");
+    const field = page.locator("dialog .field", { hasText: "email" });
+    await expect.poll(() => field.locator(".problem").innerText(), SLOW).toContain("/data/email");
+    expect(await page.locator("dialog").getByLabel("email").getAttribute("aria-invalid")).toBe("true");
+    await page.keyboard.press("Escape");
+    expect(await page.locator("#wire").innerText()).not.toContain("a-secret-of-marit");
+    await page.getByLabel("A message as JSON").fill('{"type":"list","resource":"users","filters":{"staet":1}}');
+    await page.getByRole("button", { name: "Send as it is" }).click();
+    await expect.poll(() => page.locator("#wire .error").first().innerText(), SLOW).toContain("/filters/staet");
+  });
+
+  test("a token gives its rights, stays for the tab, and is shown nowhere", async () => {
+    expect(await page.locator("#rows-notes").innerText()).toContain("Only users with the role admin may delete users.");
+    expect(await page.getByRole("button", { name: /^Delete/ }).count()).toBe(0);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    expect(await page.locator("dialog").innerText()).toContain("tidegate token --user 1 --dev");
+    await submit({ token: "no-token" }, "Sign in");
+    await expect.poll(() => page.locator("dialog .problem:visible").allInnerTexts(), SLOW).toHaveLength(1);
+    const token = gateway.run("token", "--user", "7", "--name", "Ada", "--role", "admin", "--dev").trim();
+    await submit({ token }, "Sign in");
+    await expect.poll(() => page.locator("#user").innerText(), SLOW).toBe("Ada · admin");
+    await expect.poll(() => page.getByRole("button", { name: "Delete 1", exact: true }).count(), SLOW).toBe(1);
+    await page.reload();
+    await expect.poll(() => page.locator("#user").innerText(), SLOW).toBe("Ada · admin");
+    await expect.poll(() => page.locator("#wire").innerText(), SLOW).toContain("authenticated");
+    expect(await page.content()).not.toContain(token);
+    expect(await page.locator("#wire").innerText()).toContain('"token":"•••"');
+    expect(await page.locator("#wire").innerText()).toContain('"identity":"•••"');
+    await page.locator("#user").click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expect.poll(() => page.locator("#user").innerText(), SLOW).toContain("Sign in");
+    await expect.poll(() => page.getByRole("button", { name: /^Delete/ }).count(), SLOW).toBe(0);
+  });
+
+  test("of many rows there are pages, and a page stays right when rows come and go", async () => {
+    const numbers = "with recursive n(i) as (values (1) union all select i + 1 from n where i < 120)";
+    gateway.sql(`insert into users (name, email) ${numbers} select 'n' || i, 'n' || i || '@example.com' from n`);
+    await open(page, gateway);
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("126 rows, live");
+    expect(await page.locator("#table tbody tr").count()).toBe(100);
+    await page.getByRole("button", { name: "Next" }).click();
+    await expect.poll(() => page.locator("#range").innerText(), SLOW).toBe("101 to 126 of 126");
+    await expect.poll(() => page.locator("#table tbody tr").count(), SLOW).toBe(26);
+    gateway.sql("delete from users where name = 'n1'");
+    await expect.poll(() => page.locator("#range").innerText(), SLOW).toBe("101 to 125 of 125");
+    await expect.poll(() => page.locator("#table tbody tr").count(), SLOW).toBe(25);
+    gateway.sql("delete from users where name glob 'n[0-9]*'");
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("6 rows, live");
+    await expect.poll(() => page.locator("#table tbody tr").count(), SLOW).toBe(6);
+  });
+
+  test("light or dark as the system is, and no scrolling sideways on a narrow screen", async () => {
+    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    await page.emulateMedia({ colorScheme: "light" });
+    const light = await background();
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await background()).not.toBe(light);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    await page.setViewportSize({ width: 1280, height: 720 });
+    await page.emulateMedia({ colorScheme: "light" });
+  });
+
+  test("every input and button has a name", async () => {
+    for (const each of await page.locator("input:visible, select:visible, textarea:visible, button:visible").all()) {
+      const name = await each.evaluate(
+        (node: HTMLInputElement) => node.ariaLabel || node.labels?.[0]?.textContent || node.innerText,
+      );
+      expect(name, await each.evaluate((node) => node.outerHTML)).not.toBe("");
+    }
+  });
+
+  test("it comes back after the gateway was gone, with what was written meanwhile", async () => {
+    await gateway.stop("SIGKILL");
+    await expect.poll(() => page.locator("#status").getAttribute("data-state"), SLOW).not.toBe("open");
+    gateway.sql("update users set name = 'Zoe' where id = 1");
+    await gateway.start();
+    await expect.poll(async () => (await column("name"))[0], { timeout: 30_000 }).toBe("Zoe");
+    await expect.poll(() => page.locator("#status").innerText(), SLOW).toBe("connected");
+    const refused = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection/;
+    expect(complaints.splice(0).filter((text) => !refused.test(text))).toEqual([]);
+  }, 60_000);
+});
+
+describe("a new application", () => {
+  const gateway = new Gateway([]);
+
+  beforeAll(async () => {
+    gateway.run("init");
+    gateway.run("generate");
+    gateway.run("migrate", "--seed");
+    await gateway.start();
+  }, 60_000);
+  afterAll(() => close(gateway));
+
+  test("it shows its notes, its board and its message", async () => {
+    await open(page, gateway);
+    await open(other, gateway);
+    await expectColumn("text", ["Read README.md", "Add a property to schema/resources/notes.schema.json"]);
+    expect(await page.locator("#room-name").inputValue()).toBe("board-lobby");
+    await page.getByRole("button", { name: "New row" }).click();
+    await submit({ text: "Buy rope" }, "Create");
+    await expect.poll(async () => (await column("text", other)).at(-1), SLOW).toBe("Buy rope");
+    gateway.sql("insert into notes (text) values ('by another program')");
+    await expect.poll(async () => (await column("text")).at(-1), SLOW).toBe("by another program");
+    await page.locator("#say").getByLabel("text").fill("Ahoy");
+    await page.locator("#say").getByRole("button", { name: "Send" }).click();
+    await expect.poll(() => other.locator("#messages li").allInnerTexts(), SLOW).toHaveLength(1);
+    await page.locator("#own").getByLabel("name").fill("Ada");
+    await page.locator("#own").getByRole("button", { name: "Send" }).click();
+    await expect.poll(() => page.locator("#reply").innerText(), SLOW).toContain("Hello Ada, to me you are Guest");
+    await expectNoErrorLines();
+  });
+
+  test("a room is left and another one entered", async () => {
+    await page.getByRole("button", { name: "Leave" }).click();
+    await expect.poll(() => page.locator("#messages").isVisible(), SLOW).toBe(false);
+    await page.getByLabel("Name of the room").fill("garden");
+    await page.getByRole("button", { name: "Join" }).click();
+    expect(await page.locator("#room-notes").innerText()).toBe("No kind of room covers garden.");
+    await page.getByLabel("Name of the room").fill("board-7");
+    await page.getByRole("button", { name: "Join" }).click();
+    await expect.poll(() => page.locator("#members li").count(), SLOW).toBe(1);
+    expect(await page.locator("#messages li").count()).toBe(0);
+    await expectNoErrorLines();
+  });
+
+  test("it loads itself again when the gateway comes back with another contract", async () => {
+    const file = join(gateway.folder, "schema", "resources", "notes.schema.json");
+    const notes = JSON.parse(readFileSync(file, "utf8"));
+    notes.properties.urgent = { type: "boolean", default: false };
+    await gateway.stop();
+    writeFileSync(file, JSON.stringify(notes));
+    gateway.run("generate");
+    gateway.run("migrate");
+    await gateway.start();
+    await expect.poll(() => column("urgent"), { timeout: 30_000 }).toEqual(["no", "no", "no", "no"]);
+    expect(await page.locator("#room-name").inputValue()).toBe("board-7");
+    const refused = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection/;
+    expect(complaints.splice(0).filter((text) => !refused.test(text))).toEqual([]);
+  }, 60_000);
+});
+
+describe("a database that was there before", () => {
+  const database = "sqlite:///chinook.db";
+  const gateway = new Gateway(["--database", database]);
+
+  beforeAll(async () => {
+    gateway.python(
+      "import pathlib; from tests.support import chinook; chinook.sqlite_file(pathlib.Path('chinook.db'))",
+    );
+    gateway.run(
+      "introspect",
+      "--database",
+      database,
+      "--access",
+      ...["read", "create", "delete"].map((may) => `${may}=anyone`),
+    );
+    const genre = join(gateway.folder, "schema", "resources", "Genre.schema.json");
+    writeFileSync(genre, JSON.stringify({ ...JSON.parse(readFileSync(genre, "utf8")), "x-access": {} }));
+    gateway.run("migrate", "--database", database);
+    await gateway.start();
+  }, 60_000);
+  afterAll(() => close(gateway));
+
+  test("its tables are there to choose from, and boxes for rooms and messages are not", async () => {
+    await open(page, gateway);
+    expect(await page.locator("#resource option").count()).toBe(11);
+    await expectColumn("Name", [
+      "Name 1",
+      "Name 2",
+      "Name 3",
+      "–",
+      "Name 5",
+      "Name 6",
+      "Name 7",
+      "–",
+      "Name 9",
+      "Name 10",
+    ]);
+    for (const id of ["#room", "#own", "#notice"]) expect(await page.locator(id).isVisible()).toBe(false);
+    gateway.sql("update Artist set Name = 'Ada' where ArtistId = 4", "chinook.db");
+    await expect.poll(async () => (await column("Name"))[3], SLOW).toBe("Ada");
+    await page.getByRole("button", { name: "New row" }).click();
+    await submit({ Name: "Grace" }, "Create");
+    await expect.poll(async () => (await column("Name"))[10], SLOW).toBe("Grace");
+    expect(await page.locator("#rows-notes").innerText()).toContain("Nobody may update Artist");
+    await expectNoErrorLines();
+  });
+
+  test("a row with a key of two columns is deleted", async () => {
+    await page.locator("#resource").selectOption("PlaylistTrack");
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("30 rows, live");
+    await page.getByRole("button", { name: "Delete 1 5" }).click();
+    await submit({}, "Delete");
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("29 rows, live");
+  });
+
+  test("what nobody may read is said in words, and not asked for", async () => {
+    await page.locator("#resource").selectOption("Genre");
+    expect(await page.locator("#rows-notes").innerText()).toBe(
+      "Nobody may read Genre: x-access is empty; see docs/permissions.md.",
+    );
+    expect(await page.locator("#table-frame").isVisible()).toBe(false);
+    await page.locator("#resource").selectOption("Track");
+    await expect.poll(() => page.locator("#total").innerText(), SLOW).toBe("60 rows, live");
+    await expectNoErrorLines();
+  });
+});

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.schema.test_meta import judge
-from tests.support.gateway import GatewayProcess, clean_environment, tidegate
+from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
 from tests.support.wire import wire
 
 
@@ -127,3 +127,62 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+SEEDS_COMPONENT = """
+  const { data, subscribe, send } = useWebSocket(url);
+
+  useEffect(() => {
+    subscribe("users", { status: "active" });
+  }, []);
+
+  return data.map(user => <div key={user.id}>{user.name}</div>);
+"""
+
+
+def test_react_adds_a_web_page_and_the_rows_that_it_shows(tmp_path: Path) -> None:
+    assert tidegate("init", "plain", cwd=tmp_path).returncode == 0
+    done = tidegate("init", "shop", "--react", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plain, shop = files(tmp_path / "plain"), files(tmp_path / "shop")
+    assert sorted(done.stdout.split()) == sorted(f"shop/{name}" for name in shop)
+    assert set(shop) - set(plain) == {
+        "schema/resources/users.schema.json",
+        "web/index.html",
+        "web/package.json",
+        "web/tsconfig.json",
+        "web/vite.config.ts",
+        "web/src/main.tsx",
+        "web/src/UsersList.tsx",
+        "web/src/hooks/useWebSocket.ts",
+    }
+    assert {name for name in plain if plain[name] != shop[name]} == {"README.md", ".gitignore", "schema/seed.json"}
+    assert all(shop[name].startswith(plain[name]) for name in ("README.md", ".gitignore"))
+    assert SEEDS_COMPONENT in shop["web/src/UsersList.tsx"].decode()
+    assert b'from "tidegate/react"' in shop["web/src/hooks/useWebSocket.ts"]
+
+
+def test_the_rows_for_react_are_checked_generated_and_seeded(tmp_path: Path) -> None:
+    for command in (("init", "--react"), ("check",), ("generate",), ("migrate", "--seed")):
+        done = tidegate(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 sample rows in users" in done.stdout + done.stderr
+    users = json.loads((tmp_path / "schema" / "resources" / "users.schema.json").read_text())
+    assert list(judge(ROOT / "schema" / "meta" / "resource.schema.json").iter_errors(users)) == []
+
+
+@pytest.mark.parametrize("name", ["web/notes.txt", "web/src/UsersList.tsx"])
+def test_react_writes_nothing_where_there_is_a_web_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    done = tidegate("init", "--react", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "web is there already, so nothing was written" in done.stderr
+    assert files(tmp_path) == {name: b"mine"}
+
+
+def test_react_and_meta_exclude_each_other(tmp_path: Path) -> None:
+    done = tidegate("init", "--react", "--meta", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--meta writes schema/meta alone" in done.stderr
+    assert files(tmp_path) == {}

@@ -1,4 +1,5 @@
-"""`tidegate init`: a small application to start from: one resource, one room, one message of its own.
+"""`tidegate init`: a small application to start from: one resource, one room, one message of its own; with `--react` a
+resource more, and a web page that lists its rows.
 
 Invariant: it replaces no file that is not Tidegate's own; if one is in the way, nothing is written at all.
 """
@@ -19,10 +20,13 @@ from tidegate.schema.definition import KINDS
 EPILOG = """\
 examples:
   tidegate init shop       a new application in ./shop
+  tidegate init shop --react  the same with a page in React in ./shop/web, which lists users live
   tidegate init --meta     only ./schema/meta, which editors check schema files by; renews it after an update
 
 Then, in the folder: tidegate generate, tidegate migrate --seed, tidegate serve --dev.
 """
+APPENDED = ("README.md", ".gitignore")
+"""Files of `--react` that go on where those of the starter end. All others are files of their own, or replace one."""
 CODE = ".txt"
 """Behind the names of Python files in the package, where they are text and not code."""
 
@@ -36,18 +40,20 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="where (default: here)")
+    parser.add_argument("--react", action="store_true", help="with a web page in React, in DIR/web")
     parser.add_argument("--meta", action="store_true", help="write DIR/schema/meta alone")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     folder: Path = args.folder
+    if args.meta and args.react:
+        raise ConfigError("init: --meta writes schema/meta alone, so it takes no --react")
     meta = meta_files()
-    files = meta if args.meta else starter_files() | meta
+    files = meta if args.meta else starter_files(react=args.react) | meta
     new = [name for name in files if name not in meta]
-    taken = [
-        name for name in [*(f"schema/{kind}" for kind in KINDS if not args.meta), *new] if (folder / name).exists()
-    ]
+    folders = [f"schema/{kind}" for kind in KINDS if not args.meta] + ["web"] * args.react
+    taken = [name for name in [*folders, *new] if (folder / name).exists()]
     if taken:
         raise ConfigError(
             f"init: {folder / taken[0]} is there already, so nothing was written; "
@@ -67,9 +73,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def starter_files() -> dict[str, str]:
-    """The text of each file of the starting application, by its path."""
-    return dict(_texts(resources.files("tidegate") / "starter", ""))
+def starter_files(*, react: bool = False) -> dict[str, str]:
+    """The text of each file of the starting application, by its path; `react` adds the web page and what it shows."""
+    package = resources.files("tidegate")
+    files = dict(_texts(package / "starter", ""))
+    for name, text in _texts(package / "starter_react", "") if react else []:
+        files[name] = files[name] + text if name in APPENDED else text
+    return files
 
 
 def meta_files() -> dict[str, str]:

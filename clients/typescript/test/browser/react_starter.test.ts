@@ -1,0 +1,140 @@
+// What `tidegate init --react` writes, as its README says to use it: checked, built, served by Vite, and open in Chromium.
+// The package is the one that `npm pack` makes; all others are those of this folder, so that nothing is downloaded.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Gateway, ROOT } from "../support/gateway.js";
+import { launch } from "./chromium.js";
+
+const HERE = join(ROOT, "clients", "typescript");
+const SLOW = { timeout: 20_000 };
+const gateway = new Gateway([]);
+const web = join(gateway.folder, "web");
+const complaints: string[] = [];
+let browser: Browser | undefined;
+let page: Page;
+let vite: ChildProcess | undefined;
+
+interface Package {
+  version: string;
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+}
+
+function packageOf(folder: string): Package {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+}
+
+/** Run a program of web/node_modules to its end; returns what it printed. */
+function run(program: string, ...parameters: string[]): string {
+  const options = { cwd: web, encoding: "utf8", stdio: "pipe" } as const;
+  return execFileSync(process.execPath, [join(web, "node_modules", program), ...parameters], options);
+}
+
+/** Build and pack the client beside the checkout's `dist`, which other tests may be reading, and unpack it. */
+function installClient(): void {
+  const source = join(gateway.folder, "package");
+  const target = join(web, "node_modules", "tidegate");
+  mkdirSync(source);
+  mkdirSync(target, { recursive: true });
+  const tsdown = join(HERE, "node_modules", "tsdown", "dist", "run.mjs");
+  execFileSync(process.execPath, [tsdown, "--out-dir", join(source, "dist"), "--logLevel", "error"], { cwd: HERE });
+  for (const name of ["package.json", "README.md"]) copyFileSync(join(HERE, name), join(source, name));
+  // Without scripts: `prepack` would build, and here it is built already.
+  const packed = execFileSync("npm", ["pack", "--ignore-scripts", "--silent"], { cwd: source, encoding: "utf8" });
+  execFileSync("tar", ["-xzf", join(source, packed.trim()), "--strip-components=1", "-C", target]);
+}
+
+function installOthers(): void {
+  const { dependencies, devDependencies } = packageOf(web);
+  for (const name of Object.keys({ ...dependencies, ...devDependencies }).filter((each) => each !== "tidegate")) {
+    const link = join(web, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(HERE, "node_modules", name), link);
+  }
+}
+
+/** `npm run dev`; returns where the page is. */
+async function startVite(): Promise<string> {
+  const child = spawn(process.execPath, [join(web, "node_modules", "vite", "bin", "vite.js")], {
+    cwd: web,
+    env: { ...process.env, GATEWAY: gateway.http, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  vite = child;
+  let told = "";
+  return await new Promise<string>((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`Vite did not start in time:\n${told}`)), 30_000);
+    child.once("exit", () => reject(new Error(`Vite did not start:\n${told}`)));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk) => {
+        told += chunk;
+        const found = /http:\/\/127\.0\.0\.1:\d+\//.exec(told);
+        if (found !== null) {
+          clearTimeout(late);
+          resolve(found[0]);
+        }
+      });
+    }
+  });
+}
+
+beforeAll(async () => {
+  gateway.run("init", "--react");
+  gateway.run("generate");
+  gateway.run("migrate", "--seed");
+  await gateway.start();
+  installClient();
+  installOthers();
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  if (vite?.kill()) await once(vite, "exit");
+  await gateway.remove();
+});
+
+test("its package.json asks for this client, and for the versions that are tried here", () => {
+  const { dependencies, devDependencies } = packageOf(web);
+  const { tidegate, ...others } = { ...dependencies, ...devDependencies };
+  expect(tidegate).toBe(`^${packageOf(HERE).version}`);
+  for (const [name, version] of Object.entries(others)) {
+    expect(`${name} ${version}`).toBe(`${name} ${packageOf(join(HERE, "node_modules", name)).version}`);
+  }
+});
+
+test("the compiler accepts it, and refuses a filter that no user can match", () => {
+  run("typescript/bin/tsc");
+  const file = join(web, "src", "UsersList.tsx");
+  const written = readFileSync(file, "utf8");
+  writeFileSync(file, written.replace('"active"', '"atcive"'));
+  expect(() => run("typescript/bin/tsc")).toThrow(/Command failed/);
+  writeFileSync(file, written);
+}, 60_000);
+
+test("it builds", () => {
+  run("vite/bin/vite.js", "build", "--logLevel", "error");
+  expect(readFileSync(join(web, "dist", "index.html"), "utf8")).toMatch(/src="\/assets\/index-[\w-]+\.js"/);
+}, 60_000);
+
+test("it shows the active users, and follows what other programs write", async () => {
+  const url = await startVite();
+  browser = await launch();
+  page = await browser.newPage();
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await page.goto(url);
+  const names = () => page.locator("#root > div").allTextContents();
+  await expect.poll(names, SLOW).toEqual(["Ada", "Grace"]);
+  gateway.sql("update users set name = 'Ada Lovelace' where id = 1");
+  await expect.poll(names, SLOW).toEqual(["Ada Lovelace", "Grace"]);
+  gateway.sql("update users set status = 'active' where name = 'Linus'");
+  await expect.poll(names, SLOW).toEqual(["Ada Lovelace", "Grace", "Linus"]);
+  gateway.sql("delete from users where name = 'Grace'");
+  await expect.poll(names, SLOW).toEqual(["Ada Lovelace", "Linus"]);
+  expect(complaints).toEqual([]);
+}, 90_000);

@@ -1,5 +1,6 @@
-"""`tidegate init`: a small application to start from: one resource, one room, one message of its own; with `--react` a
-resource more, and a web page that lists its rows.
+"""`tidegate init`: a small application to start from: one resource, one room, one message of its own.
+
+`--react` adds a second resource and a web page that lists its rows.
 
 Invariant: it replaces no file that is not Tidegate's own; if one is in the way, nothing is written at all.
 """
@@ -26,7 +27,7 @@ examples:
 Then, in the folder: tidegate generate, tidegate migrate --seed, tidegate serve --dev.
 """
 APPENDED = ("README.md", ".gitignore")
-"""Files of `--react` that go on where those of the starter end. All others are files of their own, or replace one."""
+"""Files of `--react` whose text is added to the starter's file of that name. The others are new or replace one."""
 CODE = ".txt"
 """Behind the names of Python files in the package, where they are text and not code."""
 

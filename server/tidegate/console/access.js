@@ -11,7 +11,8 @@ export function permitted(access, action, user) {
     const why = Object.keys(access).length ? "`x-access` does not name this" : "`x-access` is empty";
     return { action, allowed: false, who: "Nobody may", tail: `: ${why}; see docs/permissions.md.` };
   }
-  if (rules.includes("authenticated")) return { action, allowed: false, who: "Only signed-in users may", tail: ".", options: "" };
+  if (rules.includes("authenticated"))
+    return { action, allowed: false, who: "Only signed-in users may", tail: ".", options: "" };
   const roles = rules.map((rule) => rule.slice("role:".length));
   const who = `Only users with the role ${roles.map((role) => `\`${role}\``).join(" or ")} may`;
   return { action, allowed: false, who, tail: ".", options: ` --role ${roles[0]}` };
@@ -27,7 +28,10 @@ export function explanations(answers, what, development) {
   }
   return [...alike.values()].map(({ who, actions, tail, options }) => {
     const listed = actions.join(", ").replace(/, (?=[^,]*$)/, " or ");
-    const hint = options !== undefined && development && element("code", { className: "command", textContent: development.token + options });
+    const hint =
+      options !== undefined &&
+      development &&
+      element("code", { className: "command", textContent: development.token + options });
     return element("div", { className: "why" }, prose(`${who} ${listed} \`${what}\`${tail}`), hint || "");
   });
 }

@@ -15,7 +15,9 @@ function start(application) {
   const wire = new WireLog(byId("wire"), application.resources);
   const connection = new Connection((kind, text) => wire.add(kind, text), showStatus);
   const panels = [RowsPanel, RoomPanel, OwnPanel].map((Panel) => new Panel(application, connection));
-  const signIn = new SignIn(application, connection, (user) => panels.forEach((panel) => panel.start(user)));
+  const signIn = new SignIn(application, connection, (user) => {
+    for (const panel of panels) panel.start(user);
+  });
   connection.on("welcome", ({ contract, user }) => {
     if (isCurrent(application, contract)) signIn.begin(user);
   });
@@ -26,7 +28,9 @@ function start(application) {
   const [resource] = Object.keys(application.resources);
   if (resource) byId("raw").json.value = JSON.stringify({ type: "list", resource, limit: 3, ref: "try" });
   if (["resources", "rooms", "messages"].every((part) => Object.keys(application[part]).length === 0)) {
-    showNotice("This application has no rows, rooms or messages yet. Put a schema file into schema/resources or schema/rooms; `tidegate init` writes examples.");
+    showNotice(
+      "This application has no rows, rooms or messages yet. Put a schema file into schema/resources or schema/rooms; `tidegate init` writes examples.",
+    );
   }
   connection.open();
 }
@@ -38,7 +42,9 @@ function isCurrent(application, contract) {
     return true;
   }
   if (sessionStorage.getItem(RELOADED) === contract) {
-    showNotice("The gateway has another contract than the page that it served; there may be several gateways of different versions.");
+    showNotice(
+      "The gateway has another contract than the page that it served; there may be several gateways of different versions.",
+    );
     return true;
   }
   sessionStorage.setItem(RELOADED, contract);

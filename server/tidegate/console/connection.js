@@ -8,7 +8,9 @@ export class Refused extends Error {
   constructor(message) {
     super(message.message);
     this.code = message.code;
-    this.violations = message.errors?.length ? message.errors : [{ pointer: message.pointer ?? "", message: message.message }];
+    this.violations = message.errors?.length
+      ? message.errors
+      : [{ pointer: message.pointer ?? "", message: message.message }];
   }
 }
 
@@ -36,7 +38,10 @@ export class Connection {
   open() {
     clearTimeout(this.#retry);
     this.changed("connecting", this.#attempt ? "reconnecting…" : "connecting…");
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, "tidegate.v1");
+    const socket = new WebSocket(
+      `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+      "tidegate.v1",
+    );
     this.#socket = socket;
     socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
     socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
@@ -54,7 +59,8 @@ export class Connection {
   request(message) {
     const ref = `page-${++this.#refs}`;
     return new Promise((resolve, reject) => {
-      if (!this.send(JSON.stringify({ ...message, ref }))) return reject(new Error("There is no connection; try again."));
+      if (!this.send(JSON.stringify({ ...message, ref })))
+        return reject(new Error("There is no connection; try again."));
       this.#waiting.set(ref, { resolve, reject });
     });
   }

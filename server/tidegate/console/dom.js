@@ -34,8 +34,18 @@ export function fillSelect(select, values, chosen) {
 /** Open a modal dialog with this heading and content; it is removed from the page when it closes. */
 export function openDialog(heading, ...content) {
   const title = element("h2", { id: "dialog-title", textContent: heading });
-  const close = element("button", { type: "button", className: "close quiet", "aria-label": "Close", textContent: "×" });
-  const dialog = element("dialog", { "aria-labelledby": "dialog-title" }, element("div", { className: "head" }, title, close), ...content);
+  const close = element("button", {
+    type: "button",
+    className: "close quiet",
+    "aria-label": "Close",
+    textContent: "×",
+  });
+  const dialog = element(
+    "dialog",
+    { "aria-labelledby": "dialog-title" },
+    element("div", { className: "head" }, title, close),
+    ...content,
+  );
   close.onclick = () => dialog.close();
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);

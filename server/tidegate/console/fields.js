@@ -17,7 +17,11 @@ export function resolved(schema, definitions, depth = 0) {
   const choices = found.anyOf ?? found.oneOf;
   if (choices?.length === 2 && choices.some(({ type }) => type === "null")) {
     const { anyOf, oneOf, ...rest } = found;
-    const other = resolved(choices.find(({ type }) => type !== "null"), definitions, depth + 1);
+    const other = resolved(
+      choices.find(({ type }) => type !== "null"),
+      definitions,
+      depth + 1,
+    );
     found = { ...rest, ...other.schema };
     nullable = true;
   }
@@ -32,7 +36,13 @@ export function resolved(schema, definitions, depth = 0) {
 export function inputFor({ schema, nullable }, { required, value, editing, secret }) {
   const empty = editing && nullable ? null : undefined;
   if ("const" in schema) return fixed(schema.const, required, empty);
-  if (schema.enum) return choice(schema.enum.filter((item) => item !== null), required && !nullable, value, empty);
+  if (schema.enum)
+    return choice(
+      schema.enum.filter((item) => item !== null),
+      required && !nullable,
+      value,
+      empty,
+    );
   if (schema.type === "boolean") {
     return required && !nullable ? checkbox(value) : choice([true, false], false, value, empty);
   }
@@ -49,7 +59,7 @@ function choice(values, required, value, empty) {
   const options = values.map((item, index) => element("option", { value: String(index), textContent: String(item) }));
   const blank = element("option", { value: "", textContent: "–" });
   const input = element("select", { required }, ...(required && value !== undefined ? [] : [blank]), ...options);
-  input.value = String(values.findIndex((item) => item === value));
+  input.value = String(values.indexOf(value));
   if (input.selectedIndex < 0) input.selectedIndex = 0;
   return { input, read: () => (input.value === "" ? empty : values[Number(input.value)]) };
 }
@@ -62,7 +72,10 @@ function checkbox(value) {
 function number(schema, required, value, empty) {
   const step = schema.multipleOf ?? (schema.type === "integer" ? 1 : "any");
   const given = { type: "number", step: String(step), required, value: value ?? "" };
-  for (const [word, name] of [["min", "minimum"], ["max", "maximum"]]) {
+  for (const [word, name] of [
+    ["min", "minimum"],
+    ["max", "maximum"],
+  ]) {
     if (Math.abs(schema[name]) < Number.MAX_SAFE_INTEGER) given[word] = String(schema[name]);
   }
   const input = element("input", given);
@@ -75,7 +88,12 @@ function text(schema, required, value, empty, secret) {
   const type = secret ? "password" : (types[schema.format] ?? "text");
   const long = type === "text" && !(schema.maxLength <= LONG || schema.format || schema.pattern);
   const limits = schema.maxLength && type !== "date" ? { maxLength: schema.maxLength } : {};
-  const given = { required: required && schema.minLength !== 0, value: value ?? "", autocomplete: type === "password" ? "new-password" : "off", ...limits };
+  const given = {
+    required: required && schema.minLength !== 0,
+    value: value ?? "",
+    autocomplete: type === "password" ? "new-password" : "off",
+    ...limits,
+  };
   const input = long ? element("textarea", { ...given, rows: 2 }) : element("input", { ...given, type });
   const blank = required ? "" : empty;
   return { input, read: () => (input.value === "" ? blank : input.value) };
@@ -93,6 +111,13 @@ function moment(required, value, empty) {
 function json(schema, required, value, empty) {
   const example = { array: "[]", object: "{}" }[schema.type] ?? 'JSON, such as {"text": "Hello"} or 7';
   const shown = value === undefined || value === null ? "" : JSON.stringify(value);
-  const input = element("textarea", { required, rows: 2, spellcheck: false, className: "json", placeholder: example, value: shown });
+  const input = element("textarea", {
+    required,
+    rows: 2,
+    spellcheck: false,
+    className: "json",
+    placeholder: example,
+    value: shown,
+  });
   return { input, read: () => (input.value.trim() === "" ? empty : JSON.parse(input.value)) };
 }

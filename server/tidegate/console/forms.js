@@ -30,7 +30,10 @@ export class Form {
       const found = resolved(sub, definitions);
       const isSecret = secret.includes(name);
       const needed = editing ? !found.nullable && !isSecret : this.#whole || (top.required ?? []).includes(name);
-      this.#fields.set(name, this.#field(name, found, { required: needed, value: values[name], editing, secret: isSecret }));
+      this.#fields.set(
+        name,
+        this.#field(name, found, { required: needed, value: values[name], editing, secret: isSecret }),
+      );
     }
     if (editing) this.#before = this.#texts();
     const button = element("button", { textContent: submit });
@@ -60,7 +63,13 @@ export class Form {
     const zone = found.schema.format === "date-time" ? " In the time zone of this browser." : "";
     const problem = element("span", { className: "problem", hidden: true });
     const about = element("small", { id: `${id}-about` }, `${found.schema.description ?? ""}${zone}`, problem);
-    const line = element("div", { className: input.type === "checkbox" ? "field check" : "field" }, label, input, about);
+    const line = element(
+      "div",
+      { className: input.type === "checkbox" ? "field check" : "field" },
+      label,
+      input,
+      about,
+    );
     return { line, input, read, problem };
   }
 
@@ -85,7 +94,8 @@ export class Form {
     for (const [name, { input, read }] of this.#fields) {
       try {
         const value = read();
-        if (value !== undefined && (this.#before === undefined || this.#before.get(name) !== text(input))) found[name] = value;
+        if (value !== undefined && (this.#before === undefined || this.#before.get(name) !== text(input)))
+          found[name] = value;
       } catch (error) {
         this.#complain(name, `This is no JSON: ${error.message}`);
         return undefined;
@@ -101,7 +111,11 @@ export class Form {
   #show(error) {
     for (const { pointer, message } of error.violations ?? [{ pointer: "", message: error.message }]) {
       const inside = pointer === this.#base || pointer.startsWith(`${this.#base}/`);
-      const step = pointer.slice(this.#base.length + 1).split("/")[0].replaceAll("~1", "/").replaceAll("~0", "~");
+      const step = pointer
+        .slice(this.#base.length + 1)
+        .split("/")[0]
+        .replaceAll("~1", "/")
+        .replaceAll("~0", "~");
       this.#complain(inside ? (this.#whole ? "" : step) : undefined, message, pointer);
     }
   }

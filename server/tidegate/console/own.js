@@ -37,7 +37,11 @@ export class OwnPanel {
     byId("own-about").replaceChildren(...words(description));
     byId("own-notes").replaceChildren(...explanations([may], this.#type, this.#application.development));
     byId("reply").hidden = true;
-    const form = new Form(request, this.#application.$defs, { act: (value) => this.#send(value), submit: "Send", base: "" });
+    const form = new Form(request, this.#application.$defs, {
+      act: (value) => this.#send(value),
+      submit: "Send",
+      base: "",
+    });
     byId("own-form").replaceChildren(...(may.allowed ? [form.element] : []));
   }
 

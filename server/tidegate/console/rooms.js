@@ -136,7 +136,14 @@ export class RoomPanel {
 
   #showMembers(users) {
     byId("members").replaceChildren(
-      ...users.map(({ name, status }) => element("li", { title: status, "data-status": status }, name, element("span", { className: "unseen", textContent: ` (${status})` }))),
+      ...users.map(({ name, status }) =>
+        element(
+          "li",
+          { title: status, "data-status": status },
+          name,
+          element("span", { className: "unseen", textContent: ` (${status})` }),
+        ),
+      ),
     );
   }
 
@@ -162,7 +169,14 @@ export class RoomPanel {
 
 /** The pattern that covers this name: any other goes before `*`. */
 function kindOf(name, patterns) {
-  const covers = (pattern) => new RegExp(`^${pattern.split(ANY).map(RegExp.escape ?? escaped).join(".*")}$`, "s").test(name);
+  const covers = (pattern) =>
+    new RegExp(
+      `^${pattern
+        .split(ANY)
+        .map(RegExp.escape ?? escaped)
+        .join(".*")}$`,
+      "s",
+    ).test(name);
   return patterns.filter((pattern) => pattern !== ANY).find(covers) ?? (patterns.includes(ANY) ? ANY : undefined);
 }
 
@@ -174,7 +188,18 @@ function line({ sender, data, time, position }, user) {
   const at = new Date(time);
   const said = typeof data === "object" && data !== null ? Object.values(data) : [data];
   const plain = said.length === 1 && typeof said[0] === "string";
-  const text = plain ? element("span", { textContent: said[0] }) : element("code", { textContent: JSON.stringify(data) });
-  const moment = element("time", { dateTime: at.toISOString(), textContent: at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) });
-  return element("li", { "data-offset": position.offset, className: sender.id === user.id ? "mine" : "" }, element("b", { textContent: sender.name }), moment, text);
+  const text = plain
+    ? element("span", { textContent: said[0] })
+    : element("code", { textContent: JSON.stringify(data) });
+  const moment = element("time", {
+    dateTime: at.toISOString(),
+    textContent: at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
+  });
+  return element(
+    "li",
+    { "data-offset": position.offset, className: sender.id === user.id ? "mine" : "" },
+    element("b", { textContent: sender.name }),
+    moment,
+    text,
+  );
 }

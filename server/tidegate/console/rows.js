@@ -4,6 +4,7 @@
 import { explanations, permitted } from "./access.js";
 import { byId, element, fillSelect, openDialog, prose, remember, remembered, words } from "./dom.js";
 import { Form } from "./forms.js";
+import { exampleStatement } from "./sql.js";
 import { keyOf, Table } from "./table.js";
 
 const PAGE = 100;
@@ -31,7 +32,10 @@ export class RowsPanel {
     byId("previous").onclick = () => this.#turnTo(this.#offset - PAGE);
     byId("next").onclick = () => this.#turnTo(this.#offset + PAGE);
     connection.on("update", (message) => this.#changed(message));
-    connection.on("snapshot", ({ subscription, reset }) => reset && subscription === this.#subscription && this.#show());
+    connection.on(
+      "snapshot",
+      ({ subscription, reset }) => reset && subscription === this.#subscription && this.#show(),
+    );
   }
 
   get #resource() {
@@ -81,7 +85,8 @@ export class RowsPanel {
     byId("rows-notes").replaceChildren(...explanations(answers, this.#name, this.#application.development));
     byId("new-row").hidden = !may.create.allowed;
     byId("table-frame").hidden = !may.read.allowed;
-    if (this.#subscription) this.#connection.request({ type: "unsubscribe", subscription: this.#subscription }).catch(() => {});
+    if (this.#subscription)
+      this.#connection.request({ type: "unsubscribe", subscription: this.#subscription }).catch(() => {});
     this.#subscription = undefined;
     this.#table = new Table(byId("table"), this.#resource, (row) => this.#buttons(row, may));
     this.#count(undefined);
@@ -106,7 +111,14 @@ export class RowsPanel {
 
   #page() {
     const sort = this.#resource.key.map((field) => ({ field, order: "asc" }));
-    return this.#connection.request({ type: "list", resource: this.#name, sort, limit: PAGE, offset: this.#offset, count: true });
+    return this.#connection.request({
+      type: "list",
+      resource: this.#name,
+      sort,
+      limit: PAGE,
+      offset: this.#offset,
+      count: true,
+    });
   }
 
   #arrived({ rows, total }) {
@@ -149,7 +161,8 @@ export class RowsPanel {
     byId("pager").hidden = this.#total <= PAGE;
     byId("previous").disabled = this.#offset === 0;
     byId("next").disabled = this.#offset + PAGE >= this.#total;
-    byId("range").textContent = `${this.#offset + 1} to ${Math.min(this.#offset + PAGE, this.#total)} of ${this.#total}`;
+    byId("range").textContent =
+      `${this.#offset + 1} to ${Math.min(this.#offset + PAGE, this.#total)} of ${this.#total}`;
     byId("table").classList.toggle("empty", total === 0);
     this.#hint();
   }
@@ -159,9 +172,12 @@ export class RowsPanel {
     byId("rows-notes").querySelector(".try")?.remove();
     const { development } = this.#application;
     const row = this.#table.rows[0];
-    const statement = row && development && example(this.#resource, row);
+    const statement = row && development && exampleStatement(this.#resource, row);
     if (!statement) return;
-    const command = element("code", { className: "command", textContent: `${development.shell} "${statement.replace(/["$`\\]/g, "\\$&")}"` });
+    const command = element("code", {
+      className: "command",
+      textContent: `${development.shell} "${statement.replace(/["$`\\]/g, "\\$&")}"`,
+    });
     byId("rows-notes").append(element("p", { className: "try" }, "Write from anywhere, it shows here: ", command));
   }
 
@@ -169,7 +185,12 @@ export class RowsPanel {
     const key = keyOf(this.#resource.key, row);
     const name = typeof key === "object" ? Object.values(key).join(" ") : key;
     const make = (action, text, act) => {
-      const about = { type: "button", className: "quiet small", "aria-label": `${text} ${name}`, "data-action": action };
+      const about = {
+        type: "button",
+        className: "quiet small",
+        "aria-label": `${text} ${name}`,
+        "data-action": action,
+      };
       return element("button", { ...about, textContent: text, onclick: act });
     };
     const changeable = may.update.allowed && Object.keys(this.#resource.update.properties).length > 0;
@@ -181,18 +202,29 @@ export class RowsPanel {
 
   #create() {
     const { create, defaults, secret, description } = this.#resource;
-    this.#ask(`New row of ${this.#name}`, description, create, { submit: "Create", values: defaults, secret }, (data) => ({ type: "create", data }));
+    this.#ask(
+      `New row of ${this.#name}`,
+      description,
+      create,
+      { submit: "Create", values: defaults, secret },
+      (data) => ({ type: "create", data }),
+    );
   }
 
   #edit(key, name, row) {
     const { update, secret } = this.#resource;
     const options = { submit: "Save", values: row, secret, editing: true };
-    this.#ask(`${this.#name} ${name}`, "", update, options, (data) => (Object.keys(data).length ? { type: "update", id: key, data } : undefined));
+    this.#ask(`${this.#name} ${name}`, "", update, options, (data) =>
+      Object.keys(data).length ? { type: "update", id: key, data } : undefined,
+    );
   }
 
   #remove(key, name) {
     const about = `Delete ${name} of ${this.#name}? This cannot be undone.`;
-    this.#ask("Delete this row?", about, { properties: {}, additionalProperties: false }, { submit: "Delete" }, () => ({ type: "delete", id: key }));
+    this.#ask("Delete this row?", about, { properties: {}, additionalProperties: false }, { submit: "Delete" }, () => ({
+      type: "delete",
+      id: key,
+    }));
   }
 
   /** A dialog with a form; it closes once the gateway has done what `message` makes of the value. */
@@ -206,15 +238,4 @@ export class RowsPanel {
     const form = new Form(schema, this.#application.$defs, { ...options, act });
     const dialog = openDialog(heading, element("p", { className: "about" }, ...words(about)), form.element);
   }
-}
-
-/** An SQL statement that changes a text in this row, or undefined where none is plain enough. */
-function example({ table, key, update }, row) {
-  const isText = ([, schema]) => [schema.type].flat()[0] === "string" && !schema.format && !schema.enum && !schema.pattern;
-  const [column] = Object.entries(update.properties).find(isText) ?? [];
-  if (column === undefined) return undefined;
-  const name = (word) => (/^[a-z_][a-z0-9_]*$/.test(word) ? word : `"${word.replaceAll('"', '""')}"`);
-  const value = (found) => (typeof found === "number" ? found : `'${String(found).replaceAll("'", "''")}'`);
-  const where = key.map((part) => `${name(part)} = ${value(row[part])}`).join(" and ");
-  return `update ${name(table)} set ${name(column)} = ${value(/name/i.test(column) ? "Ada" : "Hello")} where ${where}`;
 }

@@ -36,7 +36,9 @@ export class SignIn {
   }
 
   #is(user) {
-    const who = user.anonymous ? [element("span", { className: "guest", textContent: `${user.name} · ` }), "Sign in"] : [[user.name, ...user.roles].join(" · ")];
+    const who = user.anonymous
+      ? [element("span", { className: "guest", textContent: `${user.name} · ` }), "Sign in"]
+      : [[user.name, ...user.roles].join(" · ")];
     byId("user").replaceChildren(...who);
     byId("user").hidden = false;
     this.#started(user);
@@ -52,13 +54,25 @@ export class SignIn {
       this.#is(user);
     };
     const form = new Form(schema, {}, { act, submit: "Sign in", base: "", secret: ["token"] });
-    const signOut = element("button", { type: "button", className: "quiet", textContent: "Sign out", onclick: () => this.#signOut(dialog) });
+    const signOut = element("button", {
+      type: "button",
+      className: "quiet",
+      textContent: "Sign out",
+      onclick: () => this.#signOut(dialog),
+    });
     if (sessionStorage.getItem(PLACE) !== null) form.element.querySelector(".submit").append(signOut);
-    const about = "A token says who you are and which roles you have. It stays in this tab and is not shown in the log.";
+    const about =
+      "A token says who you are and which roles you have. It stays in this tab and is not shown in the log.";
     const hint = development
       ? `In development a token comes from \`${development.token}\`, with \`--role NAME\` for a role.`
       : "It is a JWT that your application signs; docs/protocol.md says which claims it has.";
-    const dialog = openDialog("Sign in", ...(why ? [prose(why, { className: "why" })] : []), prose(about, { className: "about" }), form.element, prose(hint, { className: "about" }));
+    const dialog = openDialog(
+      "Sign in",
+      ...(why ? [prose(why, { className: "why" })] : []),
+      prose(about, { className: "about" }),
+      form.element,
+      prose(hint, { className: "about" }),
+    );
   }
 
   #signOut(dialog) {

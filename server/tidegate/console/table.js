@@ -12,7 +12,6 @@ export function keyOf(key, row) {
 }
 
 export class Table {
-  #root;
   #key;
   #columns;
   #numeric;
@@ -24,16 +23,18 @@ export class Table {
 
   /** `actions(row)` gives the buttons at the end of a line. */
   constructor(root, { columns, key, references }, actions) {
-    this.#root = root;
     this.#key = key;
     this.#columns = [...key, ...Object.keys(columns).filter((name) => !key.includes(name))];
     this.#actions = actions;
-    const isQuantity = (name, { type }) => /^(integer|number)$/.test([type].flat()[0]) && !key.includes(name) && !references[name];
+    const isQuantity = (name, { type }) =>
+      /^(integer|number)$/.test([type].flat()[0]) && !key.includes(name) && !references[name];
     const heads = this.#columns.map((name) => heading(name, columns[name], key.includes(name), references[name]));
-    heads.push(element("th", { className: "actions" }, element("span", { className: "unseen", textContent: "actions" })));
+    heads.push(
+      element("th", { className: "actions" }, element("span", { className: "unseen", textContent: "actions" })),
+    );
     root.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), this.#body);
     this.#numeric = this.#columns.map((name) => isQuantity(name, columns[name]));
-    this.#numeric.forEach((is, index) => heads[index].classList.toggle("number", is));
+    for (const [index, is] of this.#numeric.entries()) heads[index].classList.toggle("number", is);
   }
 
   get rows() {
@@ -108,8 +109,10 @@ function heading(name, schema, isKey, target) {
 }
 
 function cell(value, numeric) {
-  if (value === null || value === undefined) return element("td", { className: "nothing" }, element("span", { textContent: "–", title: "null" }));
-  if (typeof value === "boolean") return element("td", { className: value ? "yes" : "no", textContent: value ? "yes" : "no" });
+  if (value === null || value === undefined)
+    return element("td", { className: "nothing" }, element("span", { textContent: "–", title: "null" }));
+  if (typeof value === "boolean")
+    return element("td", { className: value ? "yes" : "no", textContent: value ? "yes" : "no" });
   const full = typeof value === "object" ? JSON.stringify(value) : String(value);
   const text = full.replace(MOMENT, "$1 $2");
   const className = [numeric && "number", typeof value === "object" && "json"].filter(Boolean).join(" ");

@@ -21,7 +21,13 @@ export class WireLog {
     const time = new Date().toLocaleTimeString("en-GB");
     const direction = kind === "out" ? "sent" : "received";
     this.#list.prepend(
-      element("li", { className: kind }, element("time", { textContent: time }), element("span", { className: "way", role: "img", "aria-label": direction }), element("code", { textContent: this.#redacted(text) })),
+      element(
+        "li",
+        { className: kind },
+        element("time", { textContent: time }),
+        element("span", { className: "way", role: "img", "aria-label": direction }),
+        element("code", { textContent: this.#redacted(text) }),
+      ),
     );
     while (this.#list.childElementCount > LINES) this.#list.lastChild.remove();
   }
@@ -40,7 +46,10 @@ export class WireLog {
 
   /** Whether there was something to hide. */
   #hide(message) {
-    const places = [[message, "token"], [message, "identity"]];
+    const places = [
+      [message, "token"],
+      [message, "identity"],
+    ];
     const rows = [message.data].flat().filter((row) => row !== null && typeof row === "object");
     for (const name of this.#secrets.get(message.resource) ?? []) places.push(...rows.map((row) => [row, name]));
     const found = places.filter(([place, name]) => typeof place === "object" && name in place);

@@ -144,6 +144,7 @@ def test_react_adds_a_web_page_and_the_rows_that_it_shows(tmp_path: Path) -> Non
     assert tidegate("init", "plain", cwd=tmp_path).returncode == 0
     done = tidegate("init", "shop", "--react", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "cd shop/web && npm install && npm run dev" in done.stderr
     plain, shop = files(tmp_path / "plain"), files(tmp_path / "shop")
     assert sorted(done.stdout.split()) == sorted(f"shop/{name}" for name in shop)
     assert set(shop) - set(plain) == {

@@ -71,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.meta:
         into = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
         print(f"\nnext: {into}tidegate generate && tidegate migrate --seed && tidegate serve --dev", file=sys.stderr)
+    if args.react:
+        print(f"and in another terminal: cd {folder / 'web'} && npm install && npm run dev", file=sys.stderr)
     return 0
 
 

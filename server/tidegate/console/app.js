@@ -2,7 +2,7 @@
 // It has no framework and no build step, and it speaks the plain protocol, so that the log shows what any client sees.
 
 import { Connection } from "./connection.js";
-import { byId } from "./dom.js";
+import { byId, words } from "./dom.js";
 import { OwnPanel } from "./own.js";
 import { RoomPanel } from "./rooms.js";
 import { RowsPanel } from "./rows.js";
@@ -58,7 +58,7 @@ function showStatus(state, text) {
 }
 
 function showNotice(text) {
-  byId("notice").textContent = text;
+  byId("notice").replaceChildren(...words(text));
   byId("notice").hidden = false;
 }
 

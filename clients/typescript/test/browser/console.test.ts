@@ -1,6 +1,6 @@
 // The page at `/` in a real Chromium, for the sample, for a new application, and for a database that was there before.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -271,6 +271,26 @@ describe("a new application", () => {
     const refused = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection/;
     expect(complaints.splice(0).filter((text) => !refused.test(text))).toEqual([]);
   }, 60_000);
+});
+
+describe("an application without rows, rooms and messages", () => {
+  const gateway = new Gateway(["--schema", "schema"]);
+
+  beforeAll(async () => {
+    mkdirSync(join(gateway.folder, "schema"));
+    gateway.run("migrate", "--schema", "schema");
+    await gateway.start();
+  }, 60_000);
+  afterAll(() => close(gateway));
+
+  test("it says what to do next, and shows no empty box", async () => {
+    await open(page, gateway);
+    expect(await page.locator("#notice").innerText()).toContain("tidegate init");
+    expect(await page.locator("section:visible").count()).toBe(1);
+    await page.getByRole("button", { name: "Send as it is" }).click();
+    await expect.poll(() => page.locator("#wire").innerText(), SLOW).toContain("pong");
+    await expectNoErrorLines();
+  });
 });
 
 describe("a database that was there before", () => {

@@ -14,9 +14,10 @@ import random
 import secrets
 import shlex
 import signal
+import sys
 from collections.abc import Callable
 
-from tidegate import handlers, permissions, schema
+from tidegate import handlers, permissions, schema, systemd
 from tidegate.broker.memory import MemoryBroker
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
@@ -71,8 +72,7 @@ async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: 
 async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+    _follow_signals(loop, stop)
     wheel = Wheel(loop)
     outbox = Outbox(loop)
     gateway = await _gateway(settings, contract, store, outbox)
@@ -89,15 +89,32 @@ async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready
     async with asyncio.TaskGroup() as tasks:
         gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: secrets.token_urlsafe(8)))
         wheel.every(TICK_S, gateway.tick)
+        if (interval := systemd.watchdog_interval()) is not None:
+            # On the wheel, so that a loop that hangs does not say that it is alive.
+            wheel.every(interval, lambda: systemd.notify(systemd.WATCHDOG))
         # What start-up made lives as long as the process: a full collection need not walk it again and again.
         gc.collect()
         gc.freeze()
         ready(listener.port)
+        systemd.notify(systemd.READY)
         await stop.wait()
+        systemd.notify(systemd.STOPPING)
         log.info("stopping", extra={"connections": len(gateway.sessions)})
         gateway.say_goodbye(4201, "the gateway restarts", lambda: random.uniform(0, STAMPEDE_S))  # noqa: S311  # spread
         await listener.stop(settings.graceful_stop)
     wheel.close()
+
+
+def _follow_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT stop the gateway. So does SIGHUP when it means that the gateway's terminal was closed."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    at_a_terminal = sys.stdin is not None and sys.stdin.isatty()
+    loop.add_signal_handler(signal.SIGHUP, stop.set if at_a_terminal else _nothing_to_reload)
+
+
+def _nothing_to_reload() -> None:
+    log.info("SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema")
 
 
 async def _gateway(settings: Settings, contract: Contract, store: OpenedStore, outbox: Outbox) -> Gateway:

@@ -16,7 +16,7 @@ from importlib import import_module
 from tidegate import __version__
 from tidegate.config import ConfigError
 
-COMMANDS = ("init", "introspect", "serve", "generate", "migrate", "database", "token", "check")
+COMMANDS = ("init", "introspect", "serve", "health", "generate", "migrate", "database", "token", "check")
 """In the order of `tidegate --help`. Each is a module of this package."""
 
 EPILOG = """\
@@ -25,6 +25,7 @@ examples:
   tidegate introspect             write schema files for the tables of an existing database
   tidegate migrate --seed         create the tables and put sample rows in
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
+  tidegate health                 ask a running gateway whether it is ready
   tidegate generate               write typed models and the TypeScript contract
   tidegate check                  say what is wrong with ./schema
   tidegate token --user 1 --dev   print a token for development

@@ -16,7 +16,7 @@ examples:
   tidegate serve --port 9000 --database sqlite:////var/lib/app/app.db --schema ./schema
   TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve
 
-It stops on SIGTERM or Ctrl-C: clients are told, queued writes are committed.
+It stops on SIGTERM or Ctrl-C: clients are told, queued writes are committed. SIGHUP has nothing to reload yet.
 Every setting can also stand in tidegate.toml or in the environment as TIDEGATE_NAME; see docs/settings.md.
 """
 
@@ -46,7 +46,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate import app  # noqa: PLC0415  # the whole gateway, which the other commands need not load
+    from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway, which the other commands need not load
 
     settings = config.load(args)
     logging.basicConfig(
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr
         )
+    open_files.allow(settings.max_connections)
     asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
     return 0
 

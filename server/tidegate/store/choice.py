@@ -14,6 +14,7 @@ from tidegate.store.errors import StoreError
 from tidegate.store.migrations import Migrations
 from tidegate.store.retention import KEEP, Retention
 from tidegate.store.samples import SampleRows
+from tidegate.store.snapshots import spool_folder
 from tidegate.store.sqlite import migrate as sqlite_migrate
 from tidegate.store.sqlite.place import new_epoch as new_epoch_in_sqlite
 from tidegate.store.sqlite.seed import seed as seed_sqlite
@@ -29,7 +30,9 @@ class OpenedStore(Store, Protocol):
 
 
 async def open_store(url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> OpenedStore:
-    """Raises StoreError: a URL of no known kind, a database that cannot be opened or was not migrated."""
+    """Raises StoreError: a URL of no known kind, a database that cannot be opened or was not migrated, or no TMPDIR."""
+    # Now, and not when a client asks for the first large snapshot.
+    spool_folder()
     if is_postgres(url):
         store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep)
         return store

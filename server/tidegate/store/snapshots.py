@@ -20,6 +20,7 @@ from io import BufferedRandom
 from itertools import islice
 
 from tidegate.core.ports import EncodePage, ReadQuery, Row
+from tidegate.store.errors import StoreError
 
 THREADS = 2
 KEPT = 64
@@ -34,6 +35,16 @@ TURN_S, PAUSE_S = 0.0005, 0.0001
 
 Place = bytes | tuple[int, int]
 """A page in memory, or where it begins in the file and how long it is."""
+
+
+def spool_folder() -> str:
+    """The folder of the temporary files: TMPDIR, or the system's. Raises StoreError where none can be written to."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        raise StoreError(
+            "no folder for temporary files can be written to, and large snapshots need one: set TMPDIR to one that can"
+        ) from None
 
 
 class Spool:

@@ -1,0 +1,39 @@
+"""Tells systemd how the gateway is: ready, stopping, alive. The protocol is one datagram a state (`man sd_notify`).
+
+It reads the three variables that systemd sets and knows nothing of the gateway. Without NOTIFY_SOCKET it opens no
+socket and sends nothing.
+Invariant: it never blocks the event loop and never raises; a datagram that systemd does not take is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Mapping
+
+log = logging.getLogger("tidegate.systemd")
+
+READY, STOPPING, WATCHDOG = "READY=1", "STOPPING=1", "WATCHDOG=1"
+
+
+def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Send `state` to the socket that NOTIFY_SOCKET names: a path, or `@` and the name of an abstract socket."""
+    address = environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            # An abstract name begins with a zero byte, which no environment variable can hold.
+            sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+    except OSError as error:
+        log.warning("systemd does not take %s: %s", state, error.strerror or error)
+
+
+def watchdog_interval(environ: Mapping[str, str] = os.environ) -> float | None:
+    """Seconds between two WATCHDOG=1: half of what systemd allows. None where systemd does not watch this process."""
+    allowed = environ.get("WATCHDOG_USEC", "")
+    if not environ.get("NOTIFY_SOCKET") or environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    return int(allowed) / 2_000_000 if allowed.isascii() and allowed.isdigit() and int(allowed) else None

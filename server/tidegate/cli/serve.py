@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
         print(
             "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr
         )
-    open_files.allow(settings.max_connections)
+    else:
+        # A developer's machine has a few clients, and a warning at each start would only be in the way.
+        open_files.allow(settings.max_connections)
     asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
     return 0
 

@@ -1,0 +1,50 @@
+"""SIGHUP: a service has nothing to reload yet and goes on; a gateway whose terminal is closed stops."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.support.gateway import READY, ROOT, GatewayProcess, clean_environment, tidegate
+from tests.support.wire import wire
+
+
+async def test_a_service_says_that_there_is_nothing_to_reload_and_goes_on(gateway: GatewayProcess) -> None:
+    async with wire(gateway.url) as client:
+        os.kill(gateway.pid, signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while "SIGHUP" not in gateway.log_file.read_text():
+            assert time.monotonic() < deadline
+            assert (await client.ask({"type": "ping"}))["type"] == "pong"
+        assert (await client.ask({"type": "join", "room": "users"}))["type"] == "joined"
+    assert gateway.log_file.read_text().count("SIGHUP: there is nothing to reload yet") == 1
+    assert gateway.stop() == 0
+
+
+def test_a_gateway_whose_terminal_is_closed_stops_gracefully(tmp_path: Path) -> None:
+    assert tidegate("migrate", "--schema", str(ROOT / "schema"), cwd=tmp_path).returncode == 0
+    outside, terminal = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tidegate", "serve", "--port", "0", "--schema", str(ROOT / "schema")],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert READY.search(process.stdout.readline())
+        process.send_signal(signal.SIGHUP)
+        _, log = process.communicate(timeout=30)
+    finally:
+        os.close(outside)
+        os.close(terminal)
+    assert process.returncode == 0
+    assert "stopping" in log

@@ -61,6 +61,7 @@ $(BIN)/.deploy-ready: $(BIN)/.tests-ready requirements/deploy.lock
 
 test-deploy: setup-deploy ## try the deployment kit: real nginx and Caddy, linters, the steps of the image's build
 	$(BIN)/pytest tests/deploy tests/test_systemd.py tests/test_open_files.py tests/cli/test_health.py
+	$(BIN)/python -m pytest --timeout=900 tests/install/test_image_steps.py
 
 test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
 	$(NPM) run --silent build
@@ -73,6 +74,7 @@ test-install: setup-tests ## install everything from nothing: locks, distributio
 test-all: setup-tests setup-node ## everything that takes long: installs, every Python here, contract, filters, histories, simulation
 	$(MAKE) check
 	$(MAKE) test-install
+	$(MAKE) test-deploy
 	$(BIN)/python -m tests.install.every_python
 	$(MAKE) contract fuzz
 	$(MAKE) simulate

@@ -52,7 +52,7 @@ def run(python: str, options: list[str]) -> tuple[int, str]:
         subprocess.run([python, "-m", "venv", own], check=True)
         subprocess.run([*install, "--require-hashes", "-r", "requirements/dev.lock"], cwd=ROOT, check=True)
         subprocess.run([*install, "--no-build-isolation", "-e", ".", "-e", "clients/python"], cwd=ROOT, check=True)
-        command = [own / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+        command = [f"{own}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
         last = ""
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tests:
             assert tests.stdout is not None

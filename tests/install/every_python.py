@@ -39,20 +39,12 @@ def pythons() -> dict[str, str]:
 def run(python: str, options: list[str]) -> tuple[int, str]:
     """Install and test with one interpreter; returns pytest's exit code and its last line."""
     with tempfile.TemporaryDirectory(prefix="tidegate-python-") as folder:
-        own = Path(folder) / "environment"
-        install = [
-            own / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ]
-        subprocess.run([python, "-m", "venv", own], check=True)
+        own = f"{folder}/environment/bin/python"
+        install = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([python, "-m", "venv", f"{folder}/environment"], check=True)
         subprocess.run([*install, "--require-hashes", "-r", "requirements/dev.lock"], cwd=ROOT, check=True)
         subprocess.run([*install, "--no-build-isolation", "-e", ".", "-e", "clients/python"], cwd=ROOT, check=True)
-        command = [f"{own}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+        command = [own, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
         last = ""
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tests:
             assert tests.stdout is not None

@@ -21,7 +21,7 @@ from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.migrations import Progress
+from tidegate.store.migrations import RUN, Progress
 from tidegate.store.sql import quoted
 from tidegate.store.sqlite import written
 from tidegate.store.sqlite.broken import check_references, dangling
@@ -30,6 +30,8 @@ from tidegate.store.sqlite.connection import peewee_database, sqlite_path
 from tidegate.store.sqlite.displaced import by_unnamed_indexes
 from tidegate.store.sqlite.steps import Step, Tables
 
+DEFINING = ("CREATE ", "ALTER ", "DROP ")
+"""How a statement begins that changes definitions."""
 TOLD = 3
 """Steps that a check names; the others it counts."""
 
@@ -58,6 +60,40 @@ def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = N
 def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
     """The names of the steps that `apply` would take."""
     return [step.name for step in planned(url, resources, folder)]
+
+
+def statements(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+    """The SQL by which `apply` would change definitions; up to the first written migration. Raises StoreError.
+
+    SQLite's steps have no text of their SQL, so they are taken in a transaction that is rolled back.
+    """
+    found: list[str] = []
+
+    def note(_: object, sql: str, __: object) -> bool:
+        if sql.lstrip().startswith(DEFINING):
+            found.append(sql.strip())
+        return True
+
+    with _looked_at(url) as database, database.atomic("IMMEDIATE") as transaction:
+        connection = database.connection()
+        connection.exec_trace = note
+        try:
+            _take_until_written(lambda: _steps(database, resources, folder, _silent))
+        except peewee.PeeweeException as error:
+            raise StoreError(f"the migration would fail: {error}") from error
+        finally:
+            connection.exec_trace = None
+            transaction.rollback()
+    return found
+
+
+def _take_until_written(planner: Callable[[], list[Step]]) -> None:
+    done: set[str] = set()
+    while steps := [step for step in planner() if step.name not in done]:
+        if steps[0].name.startswith(RUN):
+            return
+        steps[0].run()
+        done.add(steps[0].name)
 
 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
@@ -137,8 +173,8 @@ def _in_one_transaction(url: str, planner: Callable[[APSWDatabase, list[str]], l
 
 
 def _looked_at(url: str) -> _Opened:
-    """The database, or an empty one where there is none: only to look at is no reason to make it."""
-    database = peewee_database(path := sqlite_path(url))
+    """The database, or an empty one where there is none: only to look at is no reason to make it, or to turn on WAL."""
+    database = peewee_database(path := sqlite_path(url), looking=True)
     return _Opened(database if path.exists() else peewee_database(Path(":memory:")))
 
 
@@ -179,7 +215,7 @@ def _steps(
     serving: bool = False,
 ) -> list[Step]:
     found = [*_own_tables(database), *_written(database, resources, folder)]
-    if any(step.name.startswith("run ") for step in found):
+    if any(step.name.startswith(RUN) for step in found):
         return found
     tables = Tables(database, resources, folder, progress).steps(serving=serving)
     return [*found, *tables, *_triggers(database, resources)]
@@ -209,10 +245,10 @@ def _written_step(
             database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (_epoch(),))  # our name
             database.execute_sql(f"DELETE FROM {META} WHERE name = '{SERVED}'")  # nobody knows positions of this epoch
 
-    text = ("run migration", "it was written and not applied yet")
+    text = (RUN, "it was written and not applied yet")
     if direction == "down":
-        text = ("take back migration", "it is the last one that was applied")
-    return Step(f"{text[0]} {name}", text[1], run, moves=True)
+        text = ("take back migration ", "it is the last one that was applied")
+    return Step(f"{text[0]}{name}", text[1], run, moves=True)
 
 
 def _own_tables(database: APSWDatabase) -> list[Step]:

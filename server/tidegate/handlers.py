@@ -155,7 +155,7 @@ def _why(error: BaseException, module: str) -> str:
         if not (GENERATED / PACKAGE).is_dir():
             return f"{module!r} imports {PACKAGE}, the generated code, which is not there; type: tidegate generate"
         what = str(error).partition(" (")[0]
-        return f"{_where(error)}{what}; if the schema has it, bring the generated code up to date: tidegate generate"
+        return f"{_where(error)}{what}; it is made of the schema files; if they are newer, type: tidegate generate"
     if isinstance(error, ModuleNotFoundError) and error.name == module:
         return f"there is no module {module!r} in {Path.cwd()}, which the setting `handlers` names"
     return f"{_where(error)}{type(error).__name__}: {getattr(error, 'msg', None) or error}"

@@ -68,5 +68,6 @@ def run(args: argparse.Namespace) -> int:
     try:
         Session(args, terminal).run()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway has ended; another Ctrl-C has nothing to hurry
         terminal.say("\nstopped")
     return 0

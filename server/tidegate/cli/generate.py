@@ -16,6 +16,8 @@ from tidegate import config
 from tidegate.cli.watch import watch
 from tidegate.config import ConfigError
 
+GENERATORS = ("datamodel_code_generator", "ruff")
+"""The packages of the extra `codegen`."""
 DESCRIPTION = """\
 Write typed models for an application's schema folder:
 

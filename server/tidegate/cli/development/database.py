@@ -7,6 +7,8 @@ Invariant: sample rows go only into a database that this very run created.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,15 @@ from tidegate.store.migrations import RUN
 
 STEPS_SHOWN = 8
 WIDTH = 110
+TRIGGER = re.compile(r'CREATE (?:CONSTRAINT )?TRIGGER .*? ON ("(?:[^"]|"")+"|\S+)', re.DOTALL).match
+ENABLED = re.compile(r"(ALTER TABLE .* ENABLE ALWAYS TRIGGER) ").match
+FIRST = "give the change log an epoch"
+"""A step of the first migration of a database alone."""
+OF_CHANGE_LOG = (
+    *("install ", "replace ", "enable ", "remove trigger ", "note table ", "give the change log "),
+    *("create table tidegate_", "create _tidegate", "create schema _tidegate"),
+)
+"""How steps begin that concern the change log and its triggers alone."""
 
 
 class Problem(Exception):
@@ -90,7 +101,7 @@ class Database:
         if plan.url in self._created:
             self._created.discard(plan.url)
             return [*told, f"created {choice.shown(plan.url)}", *self._seed(plan)]
-        return [*told, *_shortened(done)]
+        return [*told, *_shortened(done), *self._hint(plan, done)]
 
     def begin_again(self, plan: Plan, error: NeedsWrittenMigration) -> Plan:
         """Offer to set the database aside. Raises Problem with the text of `error` where that is not wanted."""
@@ -119,6 +130,12 @@ class Database:
             return [f"no sample rows: {error}; mend the file and type: {self._command('migrate --seed')}"]
         return [f"{count} sample rows in {name}" for name, count in counts.items()]
 
+    def _hint(self, plan: Plan, done: list[str]) -> list[str]:
+        """What to type for sample rows, at the first migration of a database that was there already."""
+        if FIRST not in done or not (self._folder(plan) / "seed.json").is_file():
+            return []
+        return [f"no sample rows, for the database was there already (to add them: {self._command('migrate --seed')})"]
+
     def _folder(self, plan: Plan) -> Path:
         return plan.migrations.parent
 
@@ -135,16 +152,17 @@ class Database:
 
     def _ask_for_adding(self, plan: Plan, others: list[str]) -> None:
         statements = choice.migrations(plan.url).statements(plan.url, plan.resources, plan.migrations)
-        lines = "".join(f"\n  {_head(sql)}" for sql in statements)
+        name = choice.shown(plan.url)
+        lines = "\n  ".join(_heads(statements))
         self._need_yes(
-            f"{choice.shown(plan.url)} has tables that Tidegate did not make: {_listed(others)}.\n"
-            f"Sharing them adds this, and changes nothing that is there:{lines}\n"
-            f"The whole SQL: {self._command('migrate --sql')}",
-            f"Add it to {choice.shown(plan.url)}?",
-            f"nothing was added to {choice.shown(plan.url)}",
+            f"{name} has tables that Tidegate did not make: {_listed(others)}.\n"
+            f"To serve it, Tidegate adds what follows ({self._command('migrate --sql')} prints all of it):\n  {lines}",
+            f"Add it to {name}?",
+            f"nothing was added to {name}",
         )
 
     def _need_yes(self, facts: str, question: str, otherwise: str) -> None:
+        """Raises ConfigError without a yes."""
         self._terminal.say(facts)
         if self._terminal.yes:
             return
@@ -155,12 +173,21 @@ class Database:
                 f"{self._command('dev')} --yes"
             )
         if not self._terminal.confirm(question, self._changed):
-            raise Problem(otherwise)
+            raise ConfigError(otherwise)
+
+
+def _heads(statements: Sequence[str]) -> list[str]:
+    """The first line of each statement; the triggers of a table, which are many, in one."""
+    heads = Counter(_head(sql) for sql in statements)
+    return [head if count == 1 else f"{head}  ({count} triggers)" for head, count in heads.items()]
 
 
 def _head(sql: str) -> str:
-    """The first line of a statement, without what opens its body."""
-    line = sql.splitlines()[0].removesuffix(" BEGIN").removesuffix(" (").removesuffix("(")
+    if found := TRIGGER(sql):
+        return f"CREATE TRIGGER … ON {found[1]}"
+    if found := ENABLED(sql):
+        return f"{found[1]} …"
+    line = sql.splitlines()[0].removesuffix(" (").removesuffix("(")
     return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
@@ -170,6 +197,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _shortened(steps: list[str]) -> list[str]:
-    if len(steps) <= STEPS_SHOWN:
-        return steps
-    return [*steps[:STEPS_SHOWN], f"and {len(steps) - STEPS_SHOWN} more steps"]
+    """The steps, with those that only keep the change log right as one."""
+    told = [step for step in steps if not step.startswith(OF_CHANGE_LOG)]
+    return [*told, "change log and triggers"] if len(told) < len(steps) else told

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from tidegate.cli.development.supervised import PREPARED, SERVE
+from tidegate.store.errors import REPLACED
 
 State = Literal["prepared", "serving", "ended"]
 
@@ -107,6 +108,6 @@ class GatewayProcess:
             elif found := SERVING(text):
                 self.url, self.port = found[1], int(found[2])
                 self._states.put("serving")
-            elif not (self._leaving and " INFO " in text):  # that it stops is what was asked of it
+            elif not (self._leaving and (" INFO " in text or text.endswith(REPLACED))):  # as is expected of it
                 self._show(text)
         self._states.put("ended")

@@ -80,7 +80,9 @@ class Session:
             self._round()
         except GivenUp:
             return  # the loop sees what was saved
-        except (Problem, schema.SchemaError, self._codegen.OutputError) as error:
+        except schema.SchemaError as error:
+            self._terminal.say("\n".join(f"{self._folder}/{problem}" for problem in error.problems))
+        except (Problem, self._codegen.OutputError) as error:
             self._terminal.say(str(error))
         except ConfigError as error:
             if first:
@@ -108,10 +110,10 @@ class Session:
             written = self._codegen.write(files, self._args.out)
         except OSError as error:
             raise Problem(f"cannot write {error.filename or self._args.out}: {error.strerror}") from None
-        self._tell(f"{self._args.out}: ", written)
+        self._tell(f"{self._args.out}: ", written, "files")
         self._load(settings)
-        self._tell("database: ", self._migrate(plan))
-        self._replace(start, contract)
+        self._tell("database: ", self._migrate(plan), "steps")
+        self._replace(start, schemas, contract)
 
     def _load(self, settings: Settings) -> None:
         """Let the next gateway load the application."""
@@ -133,17 +135,19 @@ class Session:
         self._stop_gateway()  # it has the database open that is about to be set aside
         return self._database.apply(plan)
 
-    def _replace(self, start: float, contract: Contract) -> None:
+    def _replace(self, start: float, schemas: schema.Schemas, contract: Contract) -> None:
         """Put the next gateway in the place of the one before."""
         assert self._next is not None
-        again = self._gateway is not None
+        again = self._port != 0
         self._stop_gateway()
         if not self._next.serve():
             raise Problem("the gateway did not start")
         moved = self._next.port != self._port
         self._gateway, self._next = self._next, None
         self._port = self._gateway.port
-        self._tell_unseen(contract)
+        self._tell_unseen(schemas, contract)
+        if not again:
+            self._terminal.say("DEVELOPMENT MODE: tokens signed with the public development secret are accepted")
         if again:
             self._terminal.say(f"gateway reloaded in {time.monotonic() - start:.1f} s")
         if moved or not again:
@@ -161,19 +165,19 @@ class Session:
             self._stop_gateway()
             self._terminal.say(f"the gateway ended with exit code {code}; save a file to start it again")
 
-    def _tell(self, about: str, what: list[str]) -> None:
+    def _tell(self, about: str, what: list[str], unit: str) -> None:
         if what:
-            more = [f"and {len(what) - SHOWN} more"] if len(what) > SHOWN + 1 else []
-            shown = what[:SHOWN] if more else what
-            self._terminal.say("  " + about + ", ".join([*shown, *more]))
+            told = ", ".join(what) if len(what) <= SHOWN else f"{len(what)} {unit}"
+            self._terminal.say(f"  {about}{told}")
 
-    def _tell_unseen(self, contract: Contract) -> None:
+    def _tell_unseen(self, schemas: schema.Schemas, contract: Contract) -> None:
         """Name the resources that no client may read, and the line that changes it."""
-        unseen = sorted(name for name, resource in contract.resources.items() if "read" not in resource.access)
+        unseen = [item for item in schemas.files("resources") if "read" not in contract.resources[item.name].access]
         if unseen:
-            names = ", ".join(unseen[:SHOWN]) + (f" and {len(unseen) - SHOWN} more" if len(unseen) > SHOWN else "")
+            more = f" and {len(unseen) - SHOWN} more" if len(unseen) > SHOWN else ""
             self._terminal.say(
-                f"No client may read {names}. To change that, write into the file in {self._folder}/resources:\n"
+                f"No client may read {', '.join(item.name for item in unseen[:SHOWN])}{more}. To change that, write "
+                f"into {self._folder}/{unseen[0].file}:\n"
                 '  "x-access": {"read": "anyone"}      or "authenticated", or "role:NAME"'
             )
 

@@ -25,7 +25,7 @@ from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.migrations import RUN, Progress, left_alone
 from tidegate.store.postgres import made
 from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
-from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
+from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, refused, shown
 from tidegate.store.postgres.differences import foreign_tables, table_steps
 from tidegate.store.postgres.log_steps import log_steps
 from tidegate.store.postgres.place import place
@@ -141,7 +141,7 @@ def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDat
     try:
         database.connect()
     except peewee.PeeweeException as error:
-        raise StoreError(f"database {name}: {str(error).strip()}") from None
+        raise refused(url, error) from None
     try:
         connection: Connection = database.connection()  # type: ignore[no-untyped-call]  # peewee's
         connection.cursor_factory = psycopg.RawCursor

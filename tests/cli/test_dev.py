@@ -19,6 +19,8 @@ from tests.support.terminal import CTRL_C, DEADLINE_S, TerminalProcess
 from tests.support.wire import wire
 from tidegate_client import connect
 
+pytestmark = pytest.mark.timeout(180)
+
 FOLLOWING = "Ctrl-C ends it"
 AGAIN = "save a file to try again"
 RELOADED = "gateway reloaded in"

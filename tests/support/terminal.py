@@ -87,6 +87,11 @@ class TerminalProcess:
             self.said += chunk
         return code
 
+    def close_gently(self) -> None:
+        """End it as a supervisor would, with SIGTERM."""
+        self.signal(signal.SIGTERM)
+        assert self.end() == 0, self.said
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()

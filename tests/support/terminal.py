@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pty
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -61,18 +62,18 @@ class TerminalProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def until(self, wanted: str) -> str:
+    def until(self, wanted: str | re.Pattern[str]) -> str:
         """What it prints from the last call on, up to and with `wanted`."""
-        while wanted not in self.said[self._read :]:
+        pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
+        while (found := pattern.search(self.said, self._read)) is None:
             try:
                 chunk = self._chunks.get(timeout=DEADLINE_S)
             except queue.Empty:
                 raise AssertionError(f"no {wanted!r} within {DEADLINE_S:.0f} s; it said:\n{self.said}") from None
             assert chunk is not None, f"it ended without {wanted!r}, having said:\n{self.said}"
             self.said += chunk
-        end = self.said.index(wanted, self._read) + len(wanted)
-        begin, self._read = self._read, end
-        return self.said[begin:end]
+        begin, self._read = self._read, found.end()
+        return self.said[begin : self._read]
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())

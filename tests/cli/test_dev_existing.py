@@ -213,9 +213,7 @@ def test_a_postgresql_database_that_is_missing_names_the_command(tmp_path: Path,
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_an_application_of_ones_own_on_an_empty_database(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_new_application_on_an_empty_database(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Nothing is asked where there are no tables of others; dev creates no PostgreSQL database, and so seeds none."""
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     with ExitStack() as until_the_end:

@@ -1,6 +1,6 @@
 """A command on a terminal, as a user sees it: what it prints is read, keys are typed.
 
-The command gets a pseudo-terminal and a session of its own, so that Ctrl-C reaches its foreground process group.
+The command gets a pseudo-terminal and a new session, so that Ctrl-C reaches its foreground process group.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Database:
         self._created: set[str] = set()
 
     def plan(self, settings: Settings, resources: Mapping[str, Resource]) -> Plan:
-        """Look at what is to be done, and ask. Raises Problem; ConfigError where nobody can be asked; GivenUp."""
+        """Look at what is to be done, and ask. Raises Problem, GivenUp, and ConfigError without a yes."""
         plan = Plan(settings, resources)
         try:
             if not development.exists(plan.url):

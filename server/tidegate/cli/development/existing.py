@@ -32,9 +32,12 @@ def describe_database(settings: Settings, terminal: Terminal, access: list[str])
     if not rules and terminal.interactive and not terminal.yes:
         rules = _ask_for_access(terminal)
     write_schemas(url, RESOURCES, rules)
-    for name, text in meta_files().items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(text, encoding="utf-8")
+    try:
+        for name, text in meta_files().items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from None
 
 
 def _tables(url: str) -> str:
@@ -69,7 +72,7 @@ def _ask(terminal: Terminal, url: str) -> None:
             f"or say yes in advance: tidegate dev{database} --yes --access read=authenticated"
         )
     if not terminal.confirm(f"Write a schema file for each of them into {RESOURCES}?"):
-        raise ConfigError(f"no file was written; {START} makes an application with a database of its own")
+        raise ConfigError(f"no file was written; {START} makes a new application and its database")
 
 
 def _ask_for_access(terminal: Terminal) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A gateway process that `tidegate dev` starts, follows and ends: `tidegate serve --supervised`.
 
-A thread shows what the process prints and notes its state. The process is in a process group of its own, so that
+A thread shows what the process prints and notes its state. The process is in a separate process group, so that
 Ctrl-C reaches `tidegate dev` alone, which then ends the gateway in order.
 Invariant: after `stop` there is no process left.
 """

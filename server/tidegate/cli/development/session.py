@@ -38,7 +38,6 @@ class Session:
         self._gateway: GatewayProcess | None = None
         self._next: GatewayProcess | None = None
         self._port = 0
-        self._failing = False
         settings = config.load(args)
         _look_for_port(settings, command("dev", args))
         if settings.schema_folder is None:
@@ -102,7 +101,10 @@ class Session:
         settings = config.load(self._args)
         if not self._folder.is_dir():
             raise Problem(f"there is no folder {self._folder} any more")
-        schemas = schema.load(self._folder)
+        try:
+            schemas = schema.load(self._folder)
+        except OSError as error:
+            raise Problem(f"cannot read {error.filename}: {error.strerror}") from None
         files = self._codegen.generate(schemas)
         contract = Contract(schema.bundle(schemas))
         plan = self._database.plan(settings, contract.resources)

@@ -1,7 +1,7 @@
 """Questions on a terminal, and none where there is no terminal.
 
 A question can be given up while it waits, so that a user may save a file instead of answering.
-Invariant: where nobody can answer, the answer is never yes.
+Invariant: without a terminal and without --yes, no question is answered yes.
 """
 
 from __future__ import annotations

@@ -25,12 +25,11 @@ from tidegate.store.migrations import RUN, Progress
 from tidegate.store.sql import quoted
 from tidegate.store.sqlite import written
 from tidegate.store.sqlite.broken import check_references, dangling
-from tidegate.store.sqlite.changelog import ASIDE, LOG, META, NOW_MS, SERVED, TABLES, triggers
+from tidegate.store.sqlite.changelog import META, SERVED, TABLES
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
-from tidegate.store.sqlite.displaced import by_unnamed_indexes
+from tidegate.store.sqlite.log_steps import DROP_TRIGGER, trigger_steps
 from tidegate.store.sqlite.steps import Step, Tables
 
-DROP_TRIGGER = "DROP TRIGGER IF EXISTS "
 DEFINING = ("CREATE ", "ALTER ", "DROP ")
 """How a statement begins that changes definitions."""
 TOLD = 3
@@ -221,7 +220,7 @@ def _steps(
     if any(step.name.startswith(RUN) for step in found):
         return found
     tables = Tables(database, resources, folder, progress).steps(serving=serving)
-    return [*found, *tables, *_triggers(database, resources)]
+    return [*found, *tables, *trigger_steps(database, resources)]
 
 
 def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> Iterator[Step]:
@@ -274,55 +273,3 @@ def _first_values(database: APSWDatabase) -> None:
 
 def _epoch() -> str:
     return secrets.token_urlsafe(9)
-
-
-def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
-    """Triggers that are not there, read otherwise than they should, or belong to a resource's former name."""
-    found, tables = written.installed(database), {resource.table for resource in resources.values()}
-    wanted = {
-        name: (resource, sql)
-        for resource in resources.values()
-        for name, sql in triggers(resource, by_unnamed_indexes(database, resource)).items()
-    }
-    steps = [
-        Step(
-            f"remove trigger {name}",
-            f"no resource of that name is in {table}",
-            partial(database.execute_sql, f"DROP TRIGGER {quoted(name)}"),
-            apart=True,
-        )
-        for name, (table, _) in found.items()
-        if table in tables and name not in wanted
-    ]
-    for name, (resource, sql) in wanted.items():
-        if name not in found or found[name][1] != sql:
-            steps.append(
-                Step(
-                    f"install trigger {name}",
-                    "it reads otherwise" if name in found else "it is missing",
-                    partial(_install, database, resource, name, sql, missing=name not in found),
-                    apart=True,
-                )
-            )
-    return steps
-
-
-def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *, missing: bool) -> None:
-    database.execute_sql(f"{DROP_TRIGGER}{quoted(name)}")
-    database.execute_sql(sql)
-    database.execute_sql(f"DELETE FROM {ASIDE}")  # our name
-    if missing:
-        _tell_anew(database, resource)
-
-
-def _tell_anew(database: APSWDatabase, resource: Resource) -> None:
-    """Changes may have passed unseen: who has rows of this table reads them anew. Nobody has any of a log that was
-    never served, or of a table that is new.
-    """
-    database.execute_sql(
-        f"INSERT INTO {LOG} (time, resource, key, action) SELECT {NOW_MS}, ?1, '{{}}', 'reset' "  # our names
-        f"WHERE EXISTS (SELECT 1 FROM {META} WHERE name = '{SERVED}') "
-        f"AND (EXISTS (SELECT 1 FROM {quoted(resource.table)}) OR EXISTS (SELECT 1 FROM {LOG} WHERE resource = ?1)) "
-        f"AND (SELECT resource || action FROM {LOG} ORDER BY seq DESC LIMIT 1) IS NOT ?1 || 'reset'",
-        (resource.name,),
-    )

@@ -8,6 +8,7 @@ Invariant: whatever was acknowledged to a client is committed before `serve` ret
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import random
@@ -109,8 +110,9 @@ async def _run(settings: Settings, application: Application, store: OpenedStore,
     try:
         await listener.start(settings.host, settings.port)
     except OSError as error:
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
         raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 takes a free port"
+            f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port"
         ) from None
     # Nothing is awaited from here until the gateway is ready, so that no connection is accepted before.
     async with asyncio.TaskGroup() as tasks:

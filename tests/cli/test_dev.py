@@ -70,6 +70,11 @@ def add_priority(content: dict[str, Any]) -> None:
     content["properties"]["priority"] = {"type": "integer", "default": 3}
 
 
+def drop_done(content: dict[str, Any]) -> None:
+    del content["properties"]["done"], content["x-resource"]["indexes"]
+    content["required"].remove("done")
+
+
 def select(file: Path, sql: str) -> list[Any]:
     connection = sqlite3.connect(file)
     try:
@@ -205,8 +210,7 @@ def test_a_dropped_property_keeps_the_gateway_until_the_database_may_be_set_asid
     execute(shop / "tidegate.db", "INSERT INTO notes (text) VALUES ('mine')")
     before = (shop / NOTES).read_text()
     without_done = json.loads(before)
-    del without_done["properties"]["done"], without_done["x-resource"]["indexes"]
-    without_done["required"].remove("done")
+    drop_done(without_done)
     (shop / NOTES).write_text(json.dumps(without_done))
     assert "type: tidegate migrate --new drop_notes_done" in process.until("begin again? [y/N] ")
     process.type("\n")
@@ -238,8 +242,7 @@ def test_nothing_is_set_aside_without_a_terminal_or_of_what_dev_did_not_make(
         assert tidegate("migrate", "--seed", cwd=shop).returncode == 0
     process = dev(shop, terminal=made_by == "migrate")
     process.until(FOLLOWING)
-    change(shop, lambda content: content["properties"].pop("done") and content["required"].remove("done"))
-    change(shop, lambda content: content["x-resource"].pop("indexes"))
+    change(shop, drop_done)
     said = process.until(AGAIN)
     assert "dropping it needs a written migration" in said
     assert "[y/N]" not in said
@@ -312,9 +315,7 @@ def test_ctrl_c_at_a_question_ends_it(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     gateway = psutil.Process(process.pid).children(recursive=True)
-    change(shop, lambda content: content["x-resource"].pop("indexes"))
-    process.until(RELOADED)
-    change(shop, lambda content: content["properties"].pop("done") and content["required"].remove("done"))
+    change(shop, drop_done)
     process.until("[y/N] ")
     process.type(CTRL_C)
     assert process.end() == 0
@@ -333,14 +334,16 @@ def test_a_gateway_that_is_killed_is_told_and_comes_back_with_the_next_save(shop
 def test_a_port_in_use_is_one_sentence_before_anything_is_written(shop: Path, dev: Start) -> None:
     first = dev(shop)
     first.until(FOLLOWING)
-    (shop / "generated").rename(shop / "before")
-    second = tidegate("dev", "--port", str(port(first)), cwd=shop)
+    other = shop.parent / "other"
+    assert tidegate("init", "other", cwd=shop.parent).returncode == 0
+    second = tidegate("dev", "--port", str(port(first)), cwd=other)
     assert second.returncode == 2
     assert second.stderr == (
         f"tidegate: port {port(first)} is in use, perhaps by another `tidegate dev`; "
         "type: tidegate dev --port 0 for a free one\n"
     )
-    assert not (shop / "generated").exists()
+    assert not (other / "generated").exists()
+    assert not (other / "tidegate.db").exists()
 
 
 @pytest.mark.parametrize(

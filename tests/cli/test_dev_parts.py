@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -89,15 +90,20 @@ def test_a_fresh_application_is_served_by_typing_what_serve_says(tmp_path: Path)
     """Each refusal is one line with one command; after these commands there is nothing left to refuse but the port."""
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     typed = []
-    while (done := tidegate("serve", "--host", "203.0.113.1", cwd=tmp_path / "shop")).returncode == 2:
-        (line,) = done.stderr.splitlines()
-        assert "Traceback" not in done.stderr
-        if "cannot listen on 203.0.113.1:8787" in line:
-            break
-        typed.append(line.partition("type: tidegate ")[2])
-        again = tidegate(*typed[-1].split(), cwd=tmp_path / "shop")
-        assert again.returncode == 0, (line, again.stderr)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        while True:
+            done = tidegate("serve", "--dev", "--port", port, cwd=tmp_path / "shop")
+            assert done.returncode == 2
+            line = done.stderr.splitlines()[-1]
+            assert "Traceback" not in done.stderr
+            if "cannot listen on" in line:
+                break
+            typed.append(line.partition("type: tidegate ")[2])
+            again = tidegate(*typed[-1].split(), cwd=tmp_path / "shop")
+            assert again.returncode == 0, (line, again.stderr)
     assert typed == ["generate", "migrate --database sqlite:///tidegate.db"]
+    assert line.endswith(f":{port}: another program listens there; --port 0 takes a free port")
 
 
 @pytest.mark.parametrize(
@@ -113,10 +119,11 @@ def test_a_fresh_application_is_served_by_typing_what_serve_says(tmp_path: Path)
 def test_handlers_that_cannot_be_loaded_are_one_line(tmp_path: Path, handlers: str | None, sentence: str) -> None:
     if handlers is not None:
         (tmp_path / "handlers.py").write_text(handlers)
-    done = tidegate("serve", "--handlers", "handlers:gateway", cwd=tmp_path)
+    done = tidegate("serve", "--dev", "--handlers", "handlers:gateway", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"tidegate: {sentence}")
-    assert len(done.stderr.splitlines()) == 1
+    mode, line = done.stderr.splitlines()
+    assert "DEVELOPMENT MODE" in mode
+    assert line.startswith(f"tidegate: {sentence}")
 
 
 def test_anyone_is_refused_where_other_computers_connect(tmp_path: Path) -> None:

@@ -56,16 +56,20 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     )
-    if settings.dev:
-        if not args.supervised:  # `tidegate dev` has said it
-            print(DEVELOPMENT, file=sys.stderr)
-    else:
-        # A developer's machine has a few clients, and a warning at each start would only be in the way.
-        open_files.allow(settings.max_connections)
+    if settings.dev and not args.supervised:  # `tidegate dev` has said it
+        print(DEVELOPMENT, file=sys.stderr)
     application = app.load_application(settings)
     if args.supervised and not supervised.wait_for_turn():
         return 0
-    asyncio.run(app.serve(settings, lambda port: _announce(settings, port), application))
+
+    def ready(port: int) -> None:
+        # Not sooner: a gateway that cannot start says why, and nothing else. And not in development, where the
+        # gateway has a few clients and a warning at each start would only be in the way.
+        if not settings.dev:
+            open_files.allow(settings.max_connections)
+        _announce(settings, port)
+
+    asyncio.run(app.serve(settings, ready, application))
     return 0
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.e2e.test_rows_live import create, subscribe, updates
+from tests.support.driver import psycopg
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import wire
@@ -71,7 +71,7 @@ async def test_what_one_gateway_writes_the_other_tells(gateway: PostgresGateway,
 
 
 async def test_sample_rows_leave_the_keys_after_them_free(gateway: PostgresGateway) -> None:
-    gateway.migrate("--seed")
+    gateway.migrate(seed=True)
     async with wire(gateway.url) as client:
         seeded = (await client.ask({"type": "list", "resource": "users"}))["rows"]
         assert len(seeded) == 6

@@ -1,24 +1,36 @@
 """A real gateway in a process of its own, on a database of its own, for tests and benchmarks.
 
 It starts the `tidegate` command as a user would, waits for the line that says where it serves, and can be killed or
-restarted on the same port. It knows nothing of what is said to it.
+restarted on the same port. It knows nothing of what is said to it. Migrations and tokens are made in the test's own
+process: a process for each would take longer than most tests. Tests of the commands themselves call `tidegate`.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import select
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
+from unittest import mock
+
+from tests.support.deadlines import DEADLINE_S
+from tests.support.ports import free_port
+from tests.support.sqlite import foreign
+from tidegate import cli, schema
+from tidegate.contract import Contract
+from tidegate.store import choice
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
-START_S = 20.0
+START_S = DEADLINE_S
 
 
 def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -29,14 +41,36 @@ def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = No
         env={**clean_environment(), **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings that a developer may have set for a gateway."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+    """This process's environment without settings that a developer may have set for a gateway.
+
+    Containers often tell Python to keep no bytecode. Each start would compile all modules, which doubles its time.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
+def migrate(url: str, folder: Path, *, seed: bool = False) -> None:
+    """Give the database at `url` the tables of the schema files in `folder`."""
+    resources = _sample().resources if folder == ROOT / "schema" else _contract(folder).resources
+    choice.migrations(url).apply(url, resources, folder / "migrations")
+    if seed:
+        choice.seed(url, resources, json.loads((folder / "seed.json").read_text(encoding="utf-8")))
+
+
+@cache
+def _sample() -> Contract:
+    return _contract(ROOT / "schema")
+
+
+def _contract(folder: Path) -> Contract:
+    return Contract(schema.bundle(schema.load(folder)))
 
 
 class GatewayProcess:
@@ -63,16 +97,34 @@ class GatewayProcess:
         return self.folder / "tidegate.db"
 
     @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.database_file}"
+
+    @property
+    def schema(self) -> Path:
+        """The folder of its schema files: the sample's, unless `--schema` is among its options."""
+        if "--schema" not in self._options:
+            return ROOT / "schema"
+        return self.folder / self._options[self._options.index("--schema") + 1]
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
 
-    def migrate(self, *options: str) -> None:
-        done = tidegate("migrate", "--schema", str(ROOT / "schema"), *options, cwd=self.folder)
-        assert done.returncode == 0, done.stderr
+    def migrate(self, *, seed: bool = False) -> None:
+        """Do what `tidegate migrate` does, with the sample rows if `seed`."""
+        migrate(self.database_url, self.schema, seed=seed)
+
+    def token(self, user: str, *options: str) -> str:
+        """What `tidegate token --dev` prints."""
+        with mock.patch.dict(os.environ, clean_environment(), clear=True), redirect_stdout(io.StringIO()) as printed:
+            assert cli.main(["token", "--dev", "--user", user, *options]) == 0
+        return printed.getvalue().strip()
 
     def start(self) -> None:
         """Start, or start again on the port it had. Returns when clients can connect."""
+        self.port = self.port or free_port()
         command = [sys.executable, "-m", "tidegate", "serve", "--port", str(self.port)]
         if "--schema" not in self._options:
             command += ["--schema", str(ROOT / "schema")]
@@ -85,7 +137,7 @@ class GatewayProcess:
                 stderr=log,
                 text=True,
             )
-        self.port = int(self._first_line(self._process))
+        assert int(self._first_line(self._process)) == self.port
 
     def kill(self) -> None:
         """kill -9: no goodbye, no flush."""
@@ -97,19 +149,12 @@ class GatewayProcess:
 
     def execute(self, sql: str, *parameters: object) -> None:
         """Write to the database as any other program would: with the standard library's SQLite."""
-        connection = sqlite3.connect(self.database_file, timeout=10)
-        try:
-            with connection:
-                connection.execute(sql, parameters)
-        finally:
-            connection.close()
+        with foreign(self.database_file) as program:
+            program.execute(sql, parameters)
 
     def select(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.database_file, timeout=10)
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
+        with foreign(self.database_file) as program:
+            return program.execute(sql, parameters).fetchall()
 
     def _end(self, signum: signal.Signals) -> int:
         process, self._process = self._process, None
@@ -118,7 +163,7 @@ class GatewayProcess:
         process.send_signal(signum)
         assert process.stdout is not None
         try:
-            return process.wait(timeout=20)
+            return process.wait(timeout=DEADLINE_S)
         finally:
             process.kill()
             process.wait()

@@ -19,6 +19,7 @@ import pytest
 from tests.store.application import PEOPLE, RESOURCES, Foreign, told
 from tests.store.program import connect
 from tests.store.versions import Schemas, change, changed, contents, surrounded, with_rows
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate.contract import Resource
 from tidegate.store import StoreError
@@ -137,6 +138,7 @@ def stopped_everywhere(path: Path, faults: Faults, run: Callable[[], object]) ->
     return told
 
 
+@pytest.mark.slow
 def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder: Path, faults: Faults) -> None:
     seen = stopped_everywhere(path, faults, lambda: apply(full, AFTER, folder))
     for kind in (
@@ -165,6 +167,7 @@ def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder:
     check(full, AFTER)
 
 
+@pytest.mark.slow
 def test_a_fault_on_the_way_back_changes_nothing(full: str, path: Path, folder: Path, faults: Faults) -> None:
     apply(full, RESOURCES, folder)
     stopped_everywhere(path, faults, lambda: down(full, changed(change("people", "name", maxLength=30)), folder))
@@ -209,6 +212,7 @@ apply(sys.argv[1], AFTER, Path(sys.argv[2]))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("statement", "time"),
     [('INSERT INTO "tidegate_new_boats"', 3), ('DROP TABLE "people"', 1), ("CREATE TRIGGER", 20), ("commit", 1)],
@@ -218,7 +222,7 @@ def test_kill_9_in_the_middle_changes_nothing(full: str, path: Path, folder: Pat
     done = subprocess.run(
         [sys.executable, "-c", KILLED, full, str(folder), statement, str(time)],
         cwd=ROOT,
-        timeout=30,
+        timeout=DEADLINE_S,
         check=False,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -14,6 +14,8 @@ from tests.support.closing import alone
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 
+pytestmark = pytest.mark.process
+
 TESTS = """
 import pytest
 

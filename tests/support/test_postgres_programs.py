@@ -20,6 +20,7 @@ from tests.support.postgres_programs import PACKAGE, Unusable, failure, missing,
 from tests.support.shared_folder import VARIABLE
 
 pytestmark = [
+    pytest.mark.process,
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
     pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs PostgreSQL's programs where they are"),
 ]

@@ -8,6 +8,7 @@ Invariant: whatever was acknowledged to a client is committed before `serve` ret
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import random
@@ -15,12 +16,14 @@ import secrets
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from tidegate import handlers, permissions, schema, systemd
 from tidegate.broker.memory import MemoryBroker
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
+from tidegate.core.access import RowAccess
 from tidegate.core.live import ResourceRules
 from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
@@ -42,6 +45,8 @@ MAX_HISTORY, MAX_IDS = 1000, 1000
 """As the schema has them (client/history, types/row_keys)."""
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway come back spread over this many seconds."""
+STAMPEDE_IN_DEVELOPMENT_S = 0.3
+"""The same in development, where the gateway restarts after each save and clients are few."""
 
 
 def load_contract(settings: Settings) -> Contract:
@@ -52,38 +57,62 @@ def load_contract(settings: Settings) -> Contract:
         raise ConfigError(f"the schema is broken:\n{error}") from None
 
 
-async def serve(settings: Settings, ready: Callable[[int], None] = lambda port: None) -> None:
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an application consists of: its schema, its handlers, and who may do what with which rows."""
+
+    contract: Contract
+    own: OwnMessages
+    access: Mapping[str, RowAccess]
+
+
+def load_application(settings: Settings) -> Application:
+    """The schema folder and the handlers of `settings`. Raises ConfigError where they do not fit together."""
+    contract = load_contract(settings)
+    added = _handlers(settings)
+    return Application(contract, _own_messages(added, contract), permissions.of_resources(contract, added.rules))
+
+
+async def serve(
+    settings: Settings,
+    ready: Callable[[int], None] = lambda port: None,
+    application: Application | None = None,
+) -> None:
     """Run a gateway until SIGTERM or SIGINT. `ready` is told the port once clients can connect.
 
-    Raises ConfigError for settings it cannot run with: a broken schema, a database that was not migrated, a taken port.
+    `application`: what `load_application` returned for these settings, where the caller has loaded it already.
+    Raises ConfigError for settings it cannot run with: a broken schema or handlers, a database that was not migrated,
+    a taken port.
     """
-    contract = load_contract(settings)
+    if application is None:
+        application = load_application(settings)
     try:
         keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows)
-        store = await open_store(settings.database, contract.resources, keep)
+        store = await open_store(settings.database, application.contract.resources, keep)
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:
-        await _run(settings, contract, store, ready)
+        await _run(settings, application, store, ready)
     finally:
         await store.close()
 
 
-async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready: Callable[[int], None]) -> None:
+async def _run(settings: Settings, application: Application, store: OpenedStore, ready: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     _follow_signals(loop, stop)
     wheel = Wheel(loop)
     outbox = Outbox(loop)
-    gateway = await _gateway(settings, contract, store, outbox)
+    gateway = await _gateway(settings, application, store, outbox)
     transport = _transport(settings)
-    pages = routes(contract, gateway, store, development=development(settings))
+    pages = routes(application.contract, gateway, store, development=development(settings))
     listener = Listener(gateway, transport, pages, outbox, wheel)
     try:
         await listener.start(settings.host, settings.port)
     except OSError as error:
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
         raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; --port 0 takes a free port"
+            f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port"
         ) from None
     # Nothing is awaited from here until the gateway is ready, so that no connection is accepted before.
     async with asyncio.TaskGroup() as tasks:
@@ -100,7 +129,8 @@ async def _run(settings: Settings, contract: Contract, store: OpenedStore, ready
         await stop.wait()
         systemd.notify(systemd.STOPPING)
         log.info("stopping", extra={"connections": len(gateway.sessions)})
-        gateway.say_goodbye(4201, "the gateway restarts", lambda: random.uniform(0, STAMPEDE_S))  # noqa: S311  # spread
+        spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
+        gateway.say_goodbye(4201, "the gateway restarts", lambda: random.uniform(0, spread))  # noqa: S311  # spread
         await listener.stop(settings.graceful_stop)
     wheel.close()
 
@@ -117,9 +147,8 @@ def _nothing_to_reload() -> None:
     log.info("SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema")
 
 
-async def _gateway(settings: Settings, contract: Contract, store: OpenedStore, outbox: Outbox) -> Gateway:
-    added = _handlers(settings)
-    access = permissions.of_resources(contract, added.rules)
+async def _gateway(settings: Settings, application: Application, store: OpenedStore, outbox: Outbox) -> Gateway:
+    contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     protocol = Protocol(
         resources,
@@ -141,7 +170,7 @@ async def _gateway(settings: Settings, contract: Contract, store: OpenedStore, o
         store=store,
         identities=TokenIdentities(settings.token_secret, store.identity_secret),
         outbox=outbox,
-        own=_own_messages(added, contract),
+        own=application.own,
         limits=limits,
         heartbeat=settings.heartbeat,
         check_output=settings.dev,

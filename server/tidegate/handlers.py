@@ -27,6 +27,7 @@ import asyncio
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ __all__ = ["Action", "Call", "Filter", "Gateway", "HandlersError", "Principal", 
 
 GENERATED = Path("generated", "python")
 """Where `tidegate generate` puts the application's models unless told otherwise."""
+PACKAGE = "app_contract"
+"""The package of these models."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Action = Literal["read", "create", "update", "delete"]
@@ -136,13 +139,42 @@ def load(target: str) -> Gateway:
             sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        hint = "; `tidegate generate` writes it" if error.name == "app_contract" else ""
-        raise HandlersError(f"handlers: cannot import {module_name!r}: {error}{hint}") from error
+    except HandlersError:
+        raise
+    except (Exception, SystemExit) as error:  # the application's code may fail in any way
+        raise HandlersError(f"handlers: {_why(error, module_name)}") from error
     found = getattr(module, name or "gateway", None)
     if not isinstance(found, Gateway):
         raise HandlersError(f"handlers: {module_name!r} has no Gateway called {name or 'gateway'!r}")
     return found
+
+
+def _why(error: BaseException, module: str) -> str:
+    """Why the module `module` cannot be imported, in one sentence; and the command that helps, if there is one."""
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == PACKAGE:
+        if not (GENERATED / PACKAGE).is_dir():
+            return f"{module!r} imports {PACKAGE}, the generated code, which is not there; type: tidegate generate"
+        what = str(error).partition(" (")[0]
+        return f"{_where(error)}{what}; it is made of the schema files; if they are newer, type: tidegate generate"
+    if isinstance(error, ModuleNotFoundError) and error.name == module:
+        return f"there is no module {module!r} in {Path.cwd()}, which the setting `handlers` names"
+    return f"{_where(error)}{type(error).__name__}: {getattr(error, 'msg', None) or error}"
+
+
+def _where(error: BaseException) -> str:
+    """The last line of the application's code that `error` came through, as `file, line 7: `; "" if there is none."""
+    place = None
+    if isinstance(error, SyntaxError) and error.filename:
+        place = Path(error.filename), error.lineno or 1
+    for frame, line in traceback.walk_tb(error.__traceback__) if place is None else ():
+        file = Path(frame.f_code.co_filename)
+        if file.is_relative_to(Path.cwd()) and "site-packages" not in file.parts:
+            place = file, line
+    if place is None:
+        return ""
+    file, line = place
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return f"{shown}, line {line}: "
 
 
 def _handler(function: Callable[..., Any]) -> Handler:

@@ -14,7 +14,8 @@ import pytest
 
 from tests.schema.test_meta import judge
 from tests.support.deadlines import DEADLINE_S
-from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
+from tests.support.gateway import ROOT, clean_environment, tidegate
+from tests.support.terminal import TerminalProcess
 from tests.support.wire import wire
 
 
@@ -36,7 +37,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_it_names_what_it_wrote_and_what_to_type_next(tmp_path: Path) -> None:
     done = tidegate("init", "shop", cwd=tmp_path)
     assert sorted(done.stdout.split()) == sorted(f"shop/{name}" for name in files(tmp_path / "shop"))
-    assert "cd shop && tidegate generate && tidegate migrate --seed && tidegate serve --dev" in done.stderr
+    assert done.stderr.endswith("next: cd shop && tidegate dev\n")
 
 
 def test_each_file_satisfies_the_meta_schema_beside_it(shop: Path) -> None:
@@ -52,22 +53,19 @@ def test_each_file_satisfies_the_meta_schema_beside_it(shop: Path) -> None:
 
 
 @pytest.fixture
-def served(shop: Path) -> Iterator[GatewayProcess]:
-    """What the three commands of its README lead to."""
+def served(shop: Path) -> Iterator[str]:
+    """What the command of its README leads to: the gateway's address."""
     (block,) = re.findall(r"```sh\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
-    commands = [line.partition("#")[0].split() for line in block.splitlines()]
-    assert [command[:2] for command in commands] == [["tidegate", name] for name in ("generate", "migrate", "serve")]
-    for command in commands[:2]:
-        done = tidegate(*command[1:], cwd=shop)
-        assert done.returncode == 0, done.stderr
-    gateway = GatewayProcess(shop, *commands[2][2:], "--schema", "schema")
-    gateway.start()
-    yield gateway
-    gateway.stop()
+    assert [line.partition("#")[0].split() for line in block.splitlines()] == [["tidegate", "dev"]]
+    command = [sys.executable, "-m", "tidegate", "dev", "--port", "0"]
+    process = TerminalProcess(command, shop, terminal=False)
+    yield process.until(re.compile(r"ws://\S+/ws")).rpartition(" ")[2]
+    process.close_gently()
+    process.close()
 
 
-async def test_the_commands_of_its_readme_serve_its_rows_rooms_and_message(served: GatewayProcess) -> None:
-    async with wire(served.url) as client:
+async def test_the_command_of_its_readme_serves_its_rows_rooms_and_message(served: str) -> None:
+    async with wire(served) as client:
         asked = {"type": "list", "resource": "notes", "sort": [{"field": "id", "order": "asc"}]}
         notes = (await client.ask(asked))["rows"]
         assert [(note["text"], note["done"]) for note in notes] == [
@@ -83,10 +81,10 @@ async def test_the_commands_of_its_readme_serve_its_rows_rooms_and_message(serve
         assert (await client.ask({"type": "join", "room": "garden"}))["code"] == "unknown_room"
 
 
-def test_the_program_of_its_readme_runs(served: GatewayProcess) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (served.folder / "README.md").read_text(), re.DOTALL)
+def test_the_program_of_its_readme_runs(shop: Path, served: str) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
     done = subprocess.run(
-        [sys.executable, "-c", program.replace("ws://127.0.0.1:8787/ws", served.url)],
+        [sys.executable, "-c", program.replace("ws://127.0.0.1:8787/ws", served)],
         env=clean_environment(),
         capture_output=True,
         text=True,

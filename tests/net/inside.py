@@ -45,12 +45,13 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     """A gateway over the sample application with these settings; `transport` changes its `TransportSettings`."""
     given = {"schema": str(ROOT / "schema"), "database": f"sqlite:///{folder / 'tidegate.db'}", "secret": SECRET}
     settings = config.load(argparse.Namespace(**{**given, **chosen}), {})
-    contract = app.load_contract(settings)
+    application = app.load_application(settings)
+    contract = application.contract
     migrate.apply(settings.database, contract.resources, None)
     store = await SqliteStore.open(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
     wheel, outbox = Wheel(loop), Outbox(loop)
-    gateway = await app._gateway(settings, contract, store, outbox)
+    gateway = await app._gateway(settings, application, store, outbox)
     limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
     listener = Listener(gateway, limits, routes(contract, gateway, store), outbox, wheel)
     await listener.start("127.0.0.1", 0)

@@ -16,12 +16,13 @@ from importlib import import_module
 from tidegate import __version__
 from tidegate.config import ConfigError
 
-COMMANDS = ("init", "introspect", "serve", "health", "generate", "migrate", "database", "token", "check")
+COMMANDS = ("init", "dev", "introspect", "serve", "health", "generate", "migrate", "database", "token", "check")
 """In the order of `tidegate --help`. Each is a module of this package."""
 
 EPILOG = """\
 examples:
   tidegate init shop              write a small application to start from
+  tidegate dev                    generate, migrate, serve, and follow your editor
   tidegate introspect             write schema files for the tables of an existing database
   tidegate migrate --seed         create the tables and put sample rows in
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787

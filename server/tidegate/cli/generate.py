@@ -6,14 +6,18 @@ Invariant: whatever is wrong with the schemas, the old output stays as it was.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from tidegate import config
 from tidegate.cli.watch import watch
 from tidegate.config import ConfigError
 
+GENERATORS = ("datamodel_code_generator", "ruff")
+"""The packages of the extra `codegen`."""
 DESCRIPTION = """\
 Write typed models for an application's schema folder:
 
@@ -64,12 +68,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def generators(command: str) -> ModuleType:
+    """The package `tidegate.codegen`. Raises ConfigError where the extra with the generators is not installed."""
+    if any(importlib.util.find_spec(name) is None for name in GENERATORS):
+        raise ConfigError(f"{command} writes typed code and needs the generators: pip install 'tidegate[codegen]'")
+    return importlib.import_module("tidegate.codegen")
+
+
 def generate(folder: Path, args: argparse.Namespace) -> int:
     """Generate, or check, once."""
-    need_generators()
-    # The generators take a second to import; only this command needs them.
-    from tidegate import codegen, schema  # noqa: PLC0415
+    from tidegate import schema  # noqa: PLC0415
 
+    codegen = generators("generate")
     try:
         files = codegen.generate(schema.load(folder))
         if args.check:
@@ -85,13 +95,6 @@ def generate(folder: Path, args: argparse.Namespace) -> int:
     if args.watch:
         print("".join(f"  {path}\n" for path in changed), end="", flush=True)
     return 0
-
-
-def need_generators() -> None:
-    """Raises ConfigError where the packages that write code are not installed: they are an extra."""
-    missing = [name for name in GENERATORS if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"writing code needs {' and '.join(missing)}; type: pip install 'tidegate[codegen]'")
 
 
 def _check(diff: list[str], out: Path) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -24,7 +25,7 @@ examples:
   tidegate init shop --react  the same with a page in React in ./shop/web, which lists users live
   tidegate init --meta     only ./schema/meta, which editors check schema files by; renews it after an update
 
-Then, in the folder: tidegate generate, tidegate migrate --seed, tidegate serve --dev.
+Then, in the folder: tidegate dev.
 """
 APPENDED = ("README.md", ".gitignore")
 """Files of `--react` whose text is added to the starter's file of that name. The others are new or replace one."""
@@ -69,10 +70,13 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"init: cannot write {error.filename}: {error.strerror}") from None
     print("\n".join(str(folder / name) for name in sorted(files)))
     if not args.meta:
-        into = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-        print(f"\nnext: {into}tidegate generate && tidegate migrate --seed && tidegate serve --dev", file=sys.stderr)
+        into = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+        print(f"\nnext: {into}tidegate dev", file=sys.stderr)
     if args.react:
-        print(f"and in another terminal: cd {folder / 'web'} && npm install && npm run dev", file=sys.stderr)
+        print(
+            f"and in another terminal: cd {shlex.quote(str(folder / 'web'))} && npm install && npm run dev",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate import config
-from tidegate.config import ConfigError
+from tidegate.cli.spelling import database_option
+from tidegate.config import ConfigError, Settings
 
 if TYPE_CHECKING:
     from tidegate.store.introspect import File, Found, Table
@@ -65,38 +66,56 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.store import StoreError, introspect  # noqa: PLC0415  # the other commands need not load it
-
     settings = config.load(args)
-    access = _access(args.access)
+    access = access_rules(args.access, settings)
     out: Path = args.out or (settings.schema_folder or Path("schema")) / "resources"
-    try:
-        found = introspect.read(settings.database)
-    except StoreError as error:
-        raise ConfigError(f"introspect: {error}") from None
-    tables = _asked(found, args.tables)
-    existing = dict(_existing(out))
-    files, left = introspect.files(tables, access, existing.values())
-    old = {place.table: path for path, place in existing.items()}
-    kept = [] if args.force else [old[file.table] for file in files if file.table in old]
-    new = [(old.get(file.table, out / f"{file.name}.schema.json"), file) for file in files]
-    new = [(path, file) for path, file in new if path not in kept]
-    _write(out, new)
-    asked = {table.name for table in tables}
-    told = [line for line in found.left if args.tables is None or _about(line, asked)]
-    _report(told + left, kept, [file for _, file in new])
-    _next(out, settings.database, bool(new), access)
+    wrote = write_schemas(settings.database, out, access, tables=args.tables, force=args.force)
+    _next(out, settings.database, wrote, access)
     return 0
 
 
-def _access(rules: Iterable[str]) -> dict[str, str]:
+def write_schemas(
+    database: str, out: Path, access: dict[str, str], *, tables: list[str] | None = None, force: bool = False
+) -> bool:
+    """Write a file into `out` for each table, or for these `tables`; returns whether there was one to write.
+
+    Says what it wrote and what it left out. Raises ConfigError.
+    """
+    from tidegate.store import StoreError, introspect  # noqa: PLC0415  # the other commands need not load it
+
+    try:
+        found = introspect.read(database)
+    except StoreError as error:
+        raise ConfigError(f"introspect: {error}") from None
+    chosen = _asked(found, tables)
+    existing = dict(_existing(out))
+    files, left = introspect.files(chosen, access, existing.values())
+    old = {place.table: path for path, place in existing.items()}
+    kept = [] if force else [old[file.table] for file in files if file.table in old]
+    new = [(old.get(file.table, out / f"{file.name}.schema.json"), file) for file in files]
+    new = [(path, file) for path, file in new if path not in kept]
+    _write(out, new)
+    asked = {table.name for table in chosen}
+    told = [line for line in found.left if tables is None or _about(line, asked)]
+    _report(told + left, kept, [file for _, file in new])
+    return bool(new)
+
+
+def access_rules(texts: Iterable[str], settings: Settings) -> dict[str, str]:
+    """The rules by action that `--access` gives, in the order of ACTIONS. Raises ConfigError."""
     access = {}
-    for text in rules:
+    for text in texts:
         action, _, rule = text.partition("=")
         if action not in ACTIONS or not RULE(rule):
             raise ConfigError(
                 f"--access: {text!r} is not ACTION=RULE, where ACTION is one of {', '.join(ACTIONS)} and RULE is "
                 "anyone, authenticated or role:NAME"
+            )
+        if rule == "anyone" and settings.host not in config.LOOPBACK:
+            raise ConfigError(
+                f"--access {text}: these settings serve {settings.host}, where other computers connect, and `anyone` "
+                f"lets all of them {action} every row; type {action}=authenticated or {action}=role:NAME, or write "
+                "x-access into the files yourself"
             )
         access[action] = rule
     return {action: access[action] for action in ACTIONS if action in access}
@@ -178,7 +197,7 @@ def _next(out: Path, database: str, wrote: bool, access: dict[str, str]) -> None
         _say(f"nobody may {what} yet: set x-access in the files{how}")
     schema = out.parent if out.name == "resources" else out
     folder = "" if schema == Path("schema") else f" --schema {shlex.quote(str(schema))}"
-    same = " --database " + ("URL" if re.search(r"//[^/@]*:[^/@]*@|password=", database) else shlex.quote(database))
+    same = database_option(database)
     with_database = ("migrate --plan", "migrate", "serve --dev")
     commands = [f"generate{folder}", *(f"{name}{folder}{same}" for name in with_database)]
     _say("next: " + " && ".join(f"tidegate {command}" for command in commands))

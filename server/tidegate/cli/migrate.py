@@ -14,6 +14,7 @@ EPILOG = """\
 examples:
   tidegate migrate
   tidegate migrate --plan
+  tidegate migrate --sql
   tidegate migrate --seed --database sqlite:////var/lib/app/app.db
   tidegate migrate --new drop_boats_weight
 
@@ -36,6 +37,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--plan", action="store_true", help="say what would be done and why, and do nothing")
+    instead.add_argument(
+        "--sql", action="store_true", help="print the SQL by which definitions would change, and do nothing"
+    )
     instead.add_argument("--new", metavar="NAME", help="write an empty migration into SCHEMA/migrations")
     instead.add_argument("--down", action="store_true", help="take the last written migration back")
     parser.add_argument("--seed", action="store_true", help="put sample rows into empty tables (SCHEMA/seed.json)")
@@ -57,18 +61,23 @@ def run(args: argparse.Namespace) -> int:
             return 0
         resources = load_contract(settings).resources
         migrate = choice.migrations(settings.database)
+        if args.sql:
+            print("".join(f"{sql};\n\n" for sql in migrate.statements(settings.database, resources, folder)), end="")
+            return 0
         if args.plan:
             steps = [str(step) for step in migrate.planned(settings.database, resources, folder)]
             print("\n".join(steps) if steps else "nothing to do")
             _tell(migrate.notes(settings.database, resources))
             return 0
-        done = (migrate.down if args.down else migrate.apply)(settings.database, resources, folder, _progress())
+        done = (migrate.down if args.down else migrate.apply)(
+            settings.database, resources, folder, progress_on_terminal()
+        )
         _tell([f"{choice.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
         _tell(migrate.notes(settings.database, resources))
         if args.down:
             _tell([f"{done[0]}: done; the next `tidegate migrate` runs it again, unless its file is gone"])
         if args.seed:
-            counts = choice.seed(settings.database, resources, _sample(settings))
+            counts = choice.seed(settings.database, resources, sample_rows(settings))
             _tell(f"  {count} sample rows in {name}" for name, count in counts.items())
     except StoreError as error:
         raise ConfigError(str(error)) from None
@@ -80,8 +89,8 @@ def _tell(lines: Iterable[str]) -> None:
         print(line, file=sys.stderr)
 
 
-def _progress() -> Callable[[str, int, int], None] | None:
-    """Tells on a terminal how far the copy of a large table is, in one line that is written over."""
+def progress_on_terminal() -> Callable[[str, int, int], None] | None:
+    """What tells on a terminal how far the copy of a large table is, in one line that is written over."""
     if not sys.stderr.isatty():
         return None
 
@@ -93,11 +102,14 @@ def _progress() -> Callable[[str, int, int], None] | None:
     return progress
 
 
-def _sample(settings: Settings) -> dict[str, list[dict[str, object]]]:
-    """The sample rows beside the schema files, or those that ship with the package."""
+def sample_rows(settings: Settings) -> dict[str, list[dict[str, object]]]:
+    """The sample rows beside the schema files, or those that ship with the package. Raises ConfigError."""
     folder = settings.schema_folder
     place = schema.packaged("seed.json") if folder is None else folder / "seed.json"
     if not place.is_file():
         raise ConfigError(f"--seed: there is no {place}; it holds sample rows as {{resource: [row, ...]}}")
-    rows: dict[str, list[dict[str, object]]] = json.loads(place.read_text(encoding="utf-8"))
+    try:
+        rows: dict[str, list[dict[str, object]]] = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"--seed: {place} is not JSON: {error}") from None
     return rows

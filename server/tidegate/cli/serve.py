@@ -8,6 +8,7 @@ import logging
 import sys
 
 from tidegate import config
+from tidegate.cli.development import supervised
 from tidegate.config import Settings
 
 EPILOG = """\
@@ -19,6 +20,8 @@ examples:
 It stops on SIGTERM or Ctrl-C: clients are told, queued writes are committed. SIGHUP has nothing to reload yet.
 Every setting can also stand in tidegate.toml or in the environment as TIDEGATE_NAME; see docs/settings.md.
 """
+
+DEVELOPMENT = "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted"
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +44,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--handlers", metavar="MODULE:NAME", help="the handlers of your own messages, such as shop.messages:gateway"
     )
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
+    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # for `tidegate dev`
     config.add_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -52,14 +56,20 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     )
-    if settings.dev:
-        print(
-            "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted", file=sys.stderr
-        )
-    else:
-        # A developer's machine has a few clients, and a warning at each start would only be in the way.
-        open_files.allow(settings.max_connections)
-    asyncio.run(app.serve(settings, lambda port: _announce(settings, port)))
+    if settings.dev and not args.supervised:  # `tidegate dev` has said it
+        print(DEVELOPMENT, file=sys.stderr)
+    application = app.load_application(settings)
+    if args.supervised and not supervised.wait_for_turn():
+        return 0
+
+    def ready(port: int) -> None:
+        # Not sooner: a gateway that cannot start says why, and nothing else. And not in development, where the
+        # gateway has a few clients and a warning at each start would only be in the way.
+        if not settings.dev:
+            open_files.allow(settings.max_connections)
+        _announce(settings, port)
+
+    asyncio.run(app.serve(settings, ready, application))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Doing something again each time a file of the schema folder was saved, until Ctrl-C.
+"""Noticing saved files: of a schema folder alone, or of a whole application.
 
 It looks a few times a second at what the files are, which works on every file system and needs no library.
 Invariant: a file that is saved while the work is being done is noticed afterwards.
@@ -6,18 +6,42 @@ Invariant: a file that is saved while the work is being done is noticed afterwar
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 INTERVAL_S = 0.3
 
 Seen = dict[Path, tuple[int, int, int]]
+"""What identifies the present content of each file."""
 
 
 def pause() -> None:
     """The time between two looks."""
     time.sleep(INTERVAL_S)
+
+
+class Watch:
+    """Compares what the files are with what they were when it was last asked for `changes`."""
+
+    def __init__(self, look: Callable[[], Seen]) -> None:
+        self._look = look
+        self._seen = look()
+
+    def changed(self) -> bool:
+        """Whether there are changes to ask for."""
+        return self._look() != self._seen
+
+    def changes(self, wait: Callable[[], None] = pause) -> list[str]:
+        """What changed, a line a file, once nothing changes between two looks: editors save several files at a time."""
+        before, now = self._seen, self._look()
+        while now not in (before, self._seen):
+            self._seen = now
+            wait()
+            now = self._look()
+        self._seen = now
+        return changes(before, now)
 
 
 def watch(folder: Path, work: Callable[[], int], wait: Callable[[], None] = pause) -> None:
@@ -41,15 +65,18 @@ def watch(folder: Path, work: Callable[[], int], wait: Callable[[], None] = paus
 
 
 def look(folder: Path) -> Seen:
-    """What identifies the present content of each schema file."""
-    seen: Seen = {}
-    for path in folder.rglob("*.json"):
-        try:
-            status = path.stat()
-        except OSError:  # gone since it was listed; editors save by replacing
-            continue
-        seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-    return seen
+    """The schema files in `folder`."""
+    return _seen(folder.rglob("*.json"))
+
+
+def look_at_application(schema: Path, generated: Path, *settings: Path) -> Seen:
+    """The schema files, written migrations, `settings`, and the Python files below the working directory.
+
+    Sample rows and meta-schemas are left out, for they change nothing that is served.
+    """
+    files = {path for path in schema.rglob("*.json") if path != schema / "seed.json" and schema / "meta" != path.parent}
+    files |= set((schema / "migrations").glob("*.py"))
+    return _seen({*files, *settings, *_python_files(Path(), generated)})
 
 
 def changes(before: Seen, now: Seen) -> list[str]:
@@ -59,6 +86,32 @@ def changes(before: Seen, now: Seen) -> list[str]:
         for path in sorted({*before, *now})
         if before.get(path) != now.get(path)
     ]
+
+
+def _seen(paths: Iterator[Path] | set[Path]) -> Seen:
+    seen: Seen = {}
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:  # gone since it was listed; editors save by replacing
+            continue
+        seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return seen
+
+
+def _python_files(folder: Path, generated: Path) -> Iterator[Path]:
+    """Below `folder`, except in generated code, hidden folders, virtual environments and packages of others."""
+    for name, folders, files in os.walk(folder):
+        here = Path(name)
+        folders[:] = [
+            inner
+            for inner in folders
+            if not inner.startswith(".")
+            and inner not in {"__pycache__", "node_modules", "site-packages"}
+            and here / inner != generated
+            and not (here / inner / "pyvenv.cfg").exists()
+        ]
+        yield from (here / file for file in files if file.endswith(".py"))
 
 
 def _say(folder: Path, code: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tidegate.contract import Resource
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import NeedsWrittenMigration
 from tidegate.store.sql import quoted
 
 Ask = Callable[[str], Sequence[Sequence[Any]]]
@@ -38,7 +38,7 @@ def check_rows(ask: Ask, resource: Resource, rules: Iterable[Rule], advice: str)
             (values,) = ask(f"SELECT {keys} FROM {table} WHERE {rule.sql} LIMIT 1")
             found.append(_told(resource.table, count, rule.wrong, dict(zip(resource.key, values, strict=True))))
     if found:
-        raise StoreError(
+        raise NeedsWrittenMigration(
             f"the migration failed and nothing was changed: {'; '.join(found)}. Correct these rows and migrate again, "
             f"or let a written migration correct them: {advice}"
         )

@@ -12,3 +12,7 @@ class StoreError(Exception):
 
 class Unmigrated(StoreError):
     """The database lacks something that the schema needs."""
+
+
+class NeedsWrittenMigration(StoreError):
+    """The change may lose values, or rows break a new rule: a written migration has to say what becomes of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -39,6 +40,22 @@ def new(folder: Path, name: str) -> Path:
     except OSError as error:
         raise StoreError(f"--new: {path}: {error.strerror}") from None
     return path
+
+
+def is_empty(path: Path) -> bool:
+    """Whether `up` of this file does nothing yet, as in the file that `new` writes."""
+    try:
+        functions = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
+    except (OSError, SyntaxError, ValueError):
+        return False  # it fails when it runs, and says why
+    return any(
+        function.name == "up" and all(isinstance(node, ast.Pass) or _is_text(node) for node in function.body)
+        for function in functions
+    )
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def next_file(folder: Path, slug: str) -> Path:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from tidegate.contract import Resource
 
+RUN = "run migration "
+"""Begins the name of a step that runs a written migration."""
 Progress = Callable[[str, int, int], object]
 """Told a table, how many of its rows were copied, and how many there are."""
 
@@ -20,6 +22,9 @@ class Migrations(Protocol):
 
     def planned(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> Sequence[object]:
         """What `apply` would do, in order."""
+
+    def statements(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+        """The SQL by which `apply` would change definitions; up to the first written migration."""
 
     def notes(self, url: str, resources: Mapping[str, Resource]) -> list[str]:
         """What a migration leaves alone that one might expect it to change."""

@@ -220,7 +220,7 @@ def test_triggers_that_were_dropped_or_changed_come_back(migrated: str, path: Pa
 
 async def test_an_unmigrated_database_is_refused_with_the_command_to_type(url: str, file: Path, migrated: str) -> None:
     for database, why in (
-        (url, "the database itself"),
+        (url, "it is not there yet"),
         (migrated, "add column boats.masts (the schema has a new property)"),
     ):
         resources = with_property("masts", {"type": "integer"})

@@ -61,7 +61,14 @@ def opened(url: str) -> Connection:
     try:
         return connect(url)
     except psycopg.Error as error:
-        raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
+        raise refused(url, error) from None
+
+
+def refused(url: str, error: Exception) -> StoreError:
+    """Why there is no connection, and what to type where there is no such database."""
+    text = str(error).strip()
+    missing = re.search(r'database "([^"]+)" does not exist', text)
+    return StoreError(f"database {shown(url)}: {text}" + (f"; type: createdb {missing[1]}" if missing else ""))
 
 
 def shown(url: str) -> str:

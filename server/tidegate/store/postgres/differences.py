@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tidegate.contract import Property, Resource
 from tidegate.store.broken import Rule
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import NeedsWrittenMigration, StoreError
 from tidegate.store.postgres import defaults, made, tables
 from tidegate.store.postgres.columns import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection
@@ -93,7 +93,7 @@ def _refuse(
         if (key := made.key(connection, number)) != resource.key:
             found.append(another_key(table, key, resource.key))
     if found:
-        raise StoreError(f"{'; '.join(item.text for item in found)}; {to_write(folder, found[0].name)}")
+        raise NeedsWrittenMigration(f"{'; '.join(item.text for item in found)}; {to_write(folder, found[0].name)}")
 
 
 def _completed(connection: Connection, resource: Resource, number: int) -> Iterator[Statement]:

@@ -22,16 +22,18 @@ from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.migrations import Progress, left_alone
+from tidegate.store.migrations import RUN, Progress, left_alone
 from tidegate.store.postgres import made
 from tidegate.store.postgres.changelog import META, MIGRATION_LOCK, RELATIONS, SCHEMA
-from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, shown
+from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, refused, shown
 from tidegate.store.postgres.differences import foreign_tables, table_steps
 from tidegate.store.postgres.log_steps import log_steps
 from tidegate.store.postgres.place import place
 from tidegate.store.postgres.statement import Statement
 from tidegate.store.postgres.written import Written
 
+DEFINING = ("CREATE ", "ALTER ", "DROP ")
+"""How a statement begins that changes definitions."""
 KEEPS = "Tidegate keeps things there"
 
 
@@ -41,6 +43,8 @@ class Step(msgspec.Struct, frozen=True):
     name: str
     why: str
     run: Callable[[], object]
+    statements: tuple[str, ...] = ()
+    """Its SQL; empty for a written migration."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.why}"
@@ -52,6 +56,11 @@ def planned(
     """What `apply` would do, in order, as far as it can be seen before the first step. Raises StoreError."""
     with _transaction(url, keep=False) as (database, connection):
         return _steps(database, connection, resources, folder, [], serving=serving)
+
+
+def statements(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+    """The SQL by which `apply` would change definitions; up to the first written migration. Raises StoreError."""
+    return [sql for step in planned(url, resources, folder) for sql in step.statements if sql.startswith(DEFINING)]
 
 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
@@ -132,7 +141,7 @@ def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDat
     try:
         database.connect()
     except peewee.PeeweeException as error:
-        raise StoreError(f"database {name}: {str(error).strip()}") from None
+        raise refused(url, error) from None
     try:
         connection: Connection = database.connection()  # type: ignore[no-untyped-call]  # peewee's
         connection.cursor_factory = psycopg.RawCursor
@@ -168,7 +177,7 @@ def _steps(
         *table_steps(connection, resources, folder, serving=serving),
         *log_steps(connection, dict(resources), done),
     ]
-    return [Step(item.name, item.why, partial(item.run, connection)) for item in statements]
+    return [Step(item.name, item.why, partial(item.run, connection), item.statements) for item in statements]
 
 
 def _check_encoding(connection: Connection) -> None:
@@ -215,7 +224,7 @@ def _written(
             Step(f"skip migration {name}", "new tables are made as it would leave them", partial(written.skip, name))
         ]
     why = "it was written and not applied yet"
-    return [Step(f"run migration {name}", why, lambda: _run_written(connection, shared, written.up, name))]
+    return [Step(f"{RUN}{name}", why, lambda: _run_written(connection, shared, written.up, name))]
 
 
 def _run_written(connection: Connection, shared: set[str], run: Callable[[str], object], name: str) -> None:

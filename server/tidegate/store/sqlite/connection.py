@@ -62,8 +62,9 @@ class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
         conn.convert_binding = lambda cursor, number, value: str(value)
 
 
-def peewee_database(path: Path) -> APSWDatabase:
-    """The same file as a peewee database, for definitions and migrations."""
+def peewee_database(path: Path, *, looking: bool = False) -> APSWDatabase:
+    """The same file as a peewee database, for definitions and migrations. `looking`: the file's mode stays as it is."""
     if not path.parent.is_dir():
         raise StoreError(f"database: there is no folder {path.parent}")
-    return Database(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)
+    pragmas = {name: value for name, value in PRAGMAS.items() if not (looking and name == "journal_mode")}
+    return Database(str(path), pragmas=pragmas, timeout=BUSY_TIMEOUT_MS / 1000)

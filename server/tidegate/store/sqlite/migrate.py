@@ -21,15 +21,17 @@ from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.migrations import Progress
+from tidegate.store.migrations import RUN, Progress
 from tidegate.store.sql import quoted
 from tidegate.store.sqlite import written
 from tidegate.store.sqlite.broken import check_references, dangling
-from tidegate.store.sqlite.changelog import ASIDE, LOG, META, NOW_MS, SERVED, TABLES, triggers
+from tidegate.store.sqlite.changelog import META, SERVED, TABLES
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
-from tidegate.store.sqlite.displaced import by_unnamed_indexes
+from tidegate.store.sqlite.log_steps import DROP_TRIGGER, trigger_steps
 from tidegate.store.sqlite.steps import Step, Tables
 
+DEFINING = ("CREATE ", "ALTER ", "DROP ")
+"""How a statement begins that changes definitions."""
 TOLD = 3
 """Steps that a check names; the others it counts."""
 
@@ -58,6 +60,42 @@ def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = N
 def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
     """The names of the steps that `apply` would take."""
     return [step.name for step in planned(url, resources, folder)]
+
+
+def statements(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+    """The SQL by which `apply` would change definitions; up to the first written migration. Raises StoreError.
+
+    SQLite's steps have no text of their SQL, so they are taken in a transaction that is rolled back.
+    """
+    found: list[str] = []
+
+    def note(_: object, sql: str, __: object) -> bool:
+        if sql.lstrip().startswith(DEFINING):
+            found.append(sql.strip())
+        return True
+
+    with _looked_at(url) as database, database.atomic("IMMEDIATE") as transaction:
+        there = written.installed(database)
+        connection = database.connection()
+        connection.exec_trace = note
+        try:
+            _take_until_written(lambda: _steps(database, resources, folder, _silent))
+        except peewee.PeeweeException as error:
+            raise StoreError(f"the migration would fail: {error}") from error
+        finally:
+            connection.exec_trace = None
+            transaction.rollback()
+    replaced = {f"{DROP_TRIGGER}{quoted(name)}" for name in there}
+    return [sql for sql in found if not sql.startswith(DROP_TRIGGER) or sql in replaced]
+
+
+def _take_until_written(planner: Callable[[], list[Step]]) -> None:
+    done: set[str] = set()
+    while steps := [step for step in planner() if step.name not in done]:
+        if steps[0].name.startswith(RUN):
+            return
+        steps[0].run()
+        done.add(steps[0].name)
 
 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
@@ -97,7 +135,7 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs, StoreError when a migration is to be
     written first. Both say what differs and what to type.
     """
-    path, missing = sqlite_path(url), ["the database itself"]
+    path, missing = sqlite_path(url), ["it is not there yet"]
     if path.exists():
         with _looked_at(url) as database:
             steps = _steps(database, resources, None, _silent, serving=True)
@@ -137,8 +175,8 @@ def _in_one_transaction(url: str, planner: Callable[[APSWDatabase, list[str]], l
 
 
 def _looked_at(url: str) -> _Opened:
-    """The database, or an empty one where there is none: only to look at is no reason to make it."""
-    database = peewee_database(path := sqlite_path(url))
+    """The database, or an empty one where there is none: only to look at is no reason to make it, or to turn on WAL."""
+    database = peewee_database(path := sqlite_path(url), looking=True)
     return _Opened(database if path.exists() else peewee_database(Path(":memory:")))
 
 
@@ -179,10 +217,10 @@ def _steps(
     serving: bool = False,
 ) -> list[Step]:
     found = [*_own_tables(database), *_written(database, resources, folder)]
-    if any(step.name.startswith("run ") for step in found):
+    if any(step.name.startswith(RUN) for step in found):
         return found
     tables = Tables(database, resources, folder, progress).steps(serving=serving)
-    return [*found, *tables, *_triggers(database, resources)]
+    return [*found, *tables, *trigger_steps(database, resources)]
 
 
 def _written(database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None) -> Iterator[Step]:
@@ -209,10 +247,10 @@ def _written_step(
             database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (_epoch(),))  # our name
             database.execute_sql(f"DELETE FROM {META} WHERE name = '{SERVED}'")  # nobody knows positions of this epoch
 
-    text = ("run migration", "it was written and not applied yet")
+    text = (RUN, "it was written and not applied yet")
     if direction == "down":
-        text = ("take back migration", "it is the last one that was applied")
-    return Step(f"{text[0]} {name}", text[1], run, moves=True)
+        text = ("take back migration ", "it is the last one that was applied")
+    return Step(f"{text[0]}{name}", text[1], run, moves=True)
 
 
 def _own_tables(database: APSWDatabase) -> list[Step]:
@@ -235,55 +273,3 @@ def _first_values(database: APSWDatabase) -> None:
 
 def _epoch() -> str:
     return secrets.token_urlsafe(9)
-
-
-def _triggers(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
-    """Triggers that are not there, read otherwise than they should, or belong to a resource's former name."""
-    found, tables = written.installed(database), {resource.table for resource in resources.values()}
-    wanted = {
-        name: (resource, sql)
-        for resource in resources.values()
-        for name, sql in triggers(resource, by_unnamed_indexes(database, resource)).items()
-    }
-    steps = [
-        Step(
-            f"remove trigger {name}",
-            f"no resource of that name is in {table}",
-            partial(database.execute_sql, f"DROP TRIGGER {quoted(name)}"),
-            apart=True,
-        )
-        for name, (table, _) in found.items()
-        if table in tables and name not in wanted
-    ]
-    for name, (resource, sql) in wanted.items():
-        if name not in found or found[name][1] != sql:
-            steps.append(
-                Step(
-                    f"install trigger {name}",
-                    "it reads otherwise" if name in found else "it is missing",
-                    partial(_install, database, resource, name, sql, missing=name not in found),
-                    apart=True,
-                )
-            )
-    return steps
-
-
-def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *, missing: bool) -> None:
-    database.execute_sql(f"DROP TRIGGER IF EXISTS {quoted(name)}")
-    database.execute_sql(sql)
-    database.execute_sql(f"DELETE FROM {ASIDE}")  # our name
-    if missing:
-        _tell_anew(database, resource)
-
-
-def _tell_anew(database: APSWDatabase, resource: Resource) -> None:
-    """Changes may have passed unseen: who has rows of this table reads them anew. Nobody has any of a log that was
-    never served, or of a table that is new.
-    """
-    database.execute_sql(
-        f"INSERT INTO {LOG} (time, resource, key, action) SELECT {NOW_MS}, ?1, '{{}}', 'reset' "  # our names
-        f"WHERE EXISTS (SELECT 1 FROM {META} WHERE name = '{SERVED}') "
-        f"AND (EXISTS (SELECT 1 FROM {quoted(resource.table)}) OR EXISTS (SELECT 1 FROM {LOG} WHERE resource = ?1)) "
-        f"AND (SELECT resource || action FROM {LOG} ORDER BY seq DESC LIMIT 1) IS NOT ?1 || 'reset'",
-        (resource.name,),
-    )

@@ -15,7 +15,7 @@ from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
 from tidegate.store.broken import check_rows
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import NeedsWrittenMigration, StoreError
 from tidegate.store.migrations import Progress
 from tidegate.store.sql import quoted
 from tidegate.store.sqlite.broken import asking, rules_of
@@ -70,9 +70,9 @@ def rebuild(
     remember(database, table, Made(resource.key, wanted, made.indexes, definition(database, table) or ""))
 
 
-def not_addable(table: str, column: str, why: str, advice: str) -> StoreError:
+def not_addable(table: str, column: str, why: str, advice: str) -> NeedsWrittenMigration:
     """A new column that the rows that are there cannot have."""
-    return StoreError(
+    return NeedsWrittenMigration(
         f"the migration failed and nothing was changed: the column {table}.{column} cannot be added to rows that are "
         f"there ({why}): the property needs a default, or a migration written by hand; {advice}"
     )
@@ -97,7 +97,7 @@ def _fill(
                 f"UPDATE {quoted(resource.table)} SET {quoted(name)} = {column.default} WHERE {quoted(name)} IS NULL"
             )
         except peewee.IntegrityError as error:
-            raise StoreError(
+            raise NeedsWrittenMigration(
                 f"the migration failed and nothing was changed: {resource.table}.{name} may not be null any more, and "
                 f"rows that are cannot have the default {column.default} ({error}). Correct these rows and migrate "
                 f"again, or let a written migration correct them: {advice}"

@@ -19,7 +19,7 @@ from playhouse.schema_diff import IndexDiff, SchemaDiff, diff_models
 
 from tidegate.contract import Resource
 from tidegate.store.broken import check_rows, uniqueness
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import NeedsWrittenMigration, StoreError
 from tidegate.store.migrations import Progress, left_alone
 from tidegate.store.refusals import Refusal, dropped, generated, to_write
 from tidegate.store.sql import quoted
@@ -95,7 +95,7 @@ class Tables:
                 found += [generated(table, name) for name in self._generated(table)]
         if found:
             texts = "; ".join(refusal.text for refusal in found)
-            raise StoreError(f"{texts}; {to_write(self._folder, found[0].name)}")
+            raise NeedsWrittenMigration(f"{texts}; {to_write(self._folder, found[0].name)}")
 
     def _differences(self, table: str) -> list[str]:
         made, now = self._made[table], definition(self._database, table)

@@ -1,0 +1,118 @@
+"""A command on a terminal, as a user sees it: what it prints is read, keys are typed.
+
+The command gets a pseudo-terminal and a new session, so that Ctrl-C reaches its foreground process group.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.gateway import clean_environment
+
+DEADLINE_S = 60.0
+CTRL_C = "\x03"
+
+
+class TerminalProcess:
+    """One command. `close` ends it."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: dict[str, str] | None = None, *, terminal: bool = True
+    ) -> None:
+        """Without `terminal` its input is empty and its output a pipe."""
+        self.said = ""
+        self._chunks: queue.Queue[str | None] = queue.Queue()
+        self._read = 0
+        if terminal:
+            self._ours, theirs = pty.openpty()
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", ATTACH, *command],
+                cwd=folder,
+                env=clean_environment() | (environment or {}),
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,
+            )
+        else:
+            self._ours, theirs = os.pipe()
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=clean_environment() | (environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,
+            )
+        os.close(theirs)
+        self._reader = threading.Thread(target=self._follow, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def until(self, wanted: str | re.Pattern[str]) -> str:
+        """What it prints from the last call on, up to and with `wanted`."""
+        pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
+        while (found := pattern.search(self.said, self._read)) is None:
+            try:
+                chunk = self._chunks.get(timeout=DEADLINE_S)
+            except queue.Empty:
+                raise AssertionError(f"no {wanted!r} within {DEADLINE_S:.0f} s; it said:\n{self.said}") from None
+            assert chunk is not None, f"it ended without {wanted!r}, having said:\n{self.said}"
+            self.said += chunk
+        begin, self._read = self._read, found.end()
+        return self.said[begin : self._read]
+
+    def type(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def signal(self, signum: signal.Signals) -> None:
+        self._process.send_signal(signum)
+
+    def end(self) -> int:
+        """Wait for its end; returns the exit code. `said` then is all that it printed."""
+        code = self._process.wait(timeout=DEADLINE_S)
+        while (chunk := self._chunks.get(timeout=DEADLINE_S)) is not None:
+            self.said += chunk
+        return code
+
+    def close_gently(self) -> None:
+        """End it as a supervisor would, with SIGTERM."""
+        self.signal(signal.SIGTERM)
+        assert self.end() == 0, self.said
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(timeout=DEADLINE_S)
+        os.close(self._ours)
+
+    def _follow(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._ours, 65536)
+            except OSError:  # on Linux a terminal without programs is an error
+                chunk = b""
+            if not chunk:
+                self._chunks.put(None)
+                return
+            self._chunks.put(chunk.decode(errors="replace").replace("\r\n", "\n"))
+
+
+ATTACH = """import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Makes the terminal the controlling one of the new session, as a login shell has it."""

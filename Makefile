@@ -7,14 +7,20 @@ NPM    := cd clients/typescript && npm
 # Nothing is resolved: each package and its hash stands in the lock, so no future release can change an install.
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile
 UV     := uv==0.13.9
+# A worker for each core, but not for each of a large machine: every worker starts a PostgreSQL server.
+JOBS   ?= logical
+PYTEST := $(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 # npm and pip keep a cache in the home directory, unless that is not writable.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export npm_config_cache := $(CURDIR)/.npm-cache
 export PIP_NO_CACHE_DIR := 1
 endif
 
+# Many containers tell Python to keep no bytecode. A gateway would compile all its modules at each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-install test-deploy test-all check format bench clean lock package chaos simulate fuzz contract
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench clean lock package chaos simulate fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,8 +71,11 @@ test-deploy: setup-deploy ## try the deployment kit: real nginx and Caddy, linte
 
 test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
 	$(NPM) run --silent build
-	$(BIN)/pytest
+	$(PYTEST)
 	$(NPM) test --silent
+
+test-quick: setup-tests ## run the Python tests that start no process and are not slow; says what it left out
+	$(PYTEST) --quick
 
 test-install: setup-tests ## install everything from nothing: locks, distributions, kinds of folders and users; takes minutes
 	$(BIN)/python -m pytest -v -rs --capture=no --timeout=900 -p no:cacheprovider tests/install

@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema_rs import Validator
 
+from tests.support.cases import every_case
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.contract.compiled import Compiler
@@ -88,8 +89,14 @@ def test_every_message_row_and_room_has_examples() -> None:
     assert {f"room.{item.name}" for item in SCHEMAS.files("rooms")} <= {name.split("/")[1] for name in VALID}
 
 
-@pytest.mark.parametrize("name", VALID)
-def test_valid_examples_are_accepted(name: str) -> None:
+def test_valid_examples_are_accepted() -> None:
+    with every_case() as case:
+        for name in VALID:
+            with case(name):
+                _is_accepted(name)
+
+
+def _is_accepted(name: str) -> None:
     message = example(name)
     direction, kind = kind_of(name)
     assert violations(compiled(direction, kind), message) == []
@@ -104,8 +111,14 @@ def test_valid_examples_are_accepted(name: str) -> None:
         CONTRACT.check_server(struct)
 
 
-@pytest.mark.parametrize("name", INVALID)
-def test_invalid_examples_are_refused_where_they_say(name: str) -> None:
+def test_invalid_examples_are_refused_where_they_say() -> None:
+    with every_case() as case:
+        for name in INVALID:
+            with case(name):
+                _is_refused(name)
+
+
+def _is_refused(name: str) -> None:
     expected = example(name)
     message = expected["message"]
     direction, kind = kind_of(name)
@@ -127,12 +140,13 @@ def test_invalid_examples_are_refused_where_they_say(name: str) -> None:
 BY_SCHEMA_ALONE = [name for name in INVALID if example(name)["by"] == "message"]
 
 
-@pytest.mark.parametrize("name", BY_SCHEMA_ALONE)
-def test_an_independent_reading_refuses_the_same_place(name: str) -> None:
-    expected = example(name)
-    direction, kind = kind_of(name)
-    errors = list(oracle(direction, kind).iter_errors(expected["message"]))
-    assert expected["pointer"] in {place for error in errors for place in _places(error)}
+def test_an_independent_reading_refuses_the_same_place() -> None:
+    with every_case() as case:
+        for name in BY_SCHEMA_ALONE:
+            with case(name):
+                expected = example(name)
+                errors = list(oracle(*kind_of(name)).iter_errors(expected["message"]))
+                assert expected["pointer"] in {place for error in errors for place in _places(error)}
 
 
 def _places(error: Any) -> Any:

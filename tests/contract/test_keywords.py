@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.cases import every_case
 from tidegate import schema
 from tidegate.checks.oracle import Oracle
 from tidegate.contract import Contract
@@ -168,18 +169,17 @@ def readings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, Oracle
     return Contract(bundle), Oracle(schema.unbundle(bundle))
 
 
-VALUES = [
-    (group, value, fits)
-    for group, (_, valid, invalid) in GROUPS.items()
-    for values, fits in ((valid, True), (invalid, False))
-    for value in values
-]
+@pytest.mark.parametrize("number", range(len(GROUPS)), ids=GROUPS)
+def test_a_value_fits_or_does_not(number: int, readings: tuple[Contract, Oracle]) -> None:
+    _, valid, invalid = list(GROUPS.values())[number]
+    with every_case() as case:
+        for value, fits in [*((value, True) for value in valid), *((value, False) for value in invalid)]:
+            with case(json.dumps(value)):
+                _is_read(readings, {"type": "message", "room": f"group-{number}-x", "data": value}, fits)
 
 
-@pytest.mark.parametrize(("group", "value", "fits"), VALUES, ids=lambda item: json.dumps(item)[:40])
-def test_a_value_fits_or_does_not(group: str, value: Any, fits: bool, readings: tuple[Contract, Oracle]) -> None:
+def _is_read(readings: tuple[Contract, Oracle], message: dict[str, Any], fits: bool) -> None:
     contract, oracle = readings
-    message = {"type": "message", "room": f"group-{list(GROUPS).index(group)}-x", "data": value}
     payload = json.dumps(message).encode()
     assert oracle.verdict(payload).accepted is fits, "the second reading"
     if fits:
@@ -188,7 +188,3 @@ def test_a_value_fits_or_does_not(group: str, value: Any, fits: bool, readings: 
     with pytest.raises(Refused) as caught:
         contract.decode(payload)
     assert caught.value.code == "invalid_data"
-
-
-def test_the_table_is_large() -> None:
-    assert len(VALUES) > 250

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.core.filter_cases import CASES, Case
+from tests.core.filter_cases import CASES
 from tests.store.things import RESOURCE, Things, columns, opened
+from tests.support.cases import every_case
 from tidegate.core.filters import compile_filters
 from tidegate.core.predicate import predicate
 from tidegate.store.conditions import condition
@@ -32,10 +33,12 @@ def things(tmp_path: Path) -> Iterator[Things]:
         yield found
 
 
-@pytest.mark.parametrize(("number", "case"), list(enumerate(CASES)), ids=map(str, CASES))
-def test_sql_finds_the_row_or_not(cases: Things, number: int, case: Case) -> None:
-    found = cases.ids(compile_filters(case.filters), keys=({"id": number},))
-    assert found == ([number] if case.expected else [])
+def test_sql_finds_the_row_or_not(cases: Things) -> None:
+    with every_case() as case:
+        for number, one in enumerate(CASES):
+            with case(one):
+                found = cases.ids(compile_filters(one.filters), keys=({"id": number},))
+                assert found == ([number] if one.expected else [])
 
 
 def test_rows_written_and_read_again_mean_the_same(cases: Things) -> None:

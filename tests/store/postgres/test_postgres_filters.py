@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.filter_cases import CASES, Case
+from tests.core.filter_cases import CASES
 from tests.store.postgres.things import PostgresThings, columns, opened
 from tests.store.test_filters_property import any_filters, rows
 from tests.store.things import RESOURCE
+from tests.support.cases import every_case
 from tests.support.postgres import PostgresServer
 from tidegate.core.filters import And, Filter, Or, Term, compile_filters
 from tidegate.core.predicate import predicate
@@ -41,10 +42,12 @@ def cases(postgres: PostgresServer) -> Iterator[PostgresThings]:
         yield things
 
 
-@pytest.mark.parametrize(("number", "case"), list(enumerate(POSSIBLE)), ids=map(str, POSSIBLE))
-def test_sql_finds_the_row_or_not(cases: PostgresThings, number: int, case: Case) -> None:
-    found = cases.ids(compile_filters(case.filters), keys=({"id": number},))
-    assert found == ([number] if case.expected else [])
+def test_sql_finds_the_row_or_not(cases: PostgresThings) -> None:
+    with every_case() as case:
+        for number, one in enumerate(POSSIBLE):
+            with case(one):
+                found = cases.ids(compile_filters(one.filters), keys=({"id": number},))
+                assert found == ([number] if one.expected else [])
 
 
 def test_rows_written_and_read_again_mean_the_same(cases: PostgresThings) -> None:

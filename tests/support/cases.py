@@ -1,0 +1,53 @@
+"""Many cases in one test: every case is tried, and the failure names each that is wrong.
+
+For tables of plain values, where pytest would take longer to set up a test per case than the case takes. It knows
+nothing of what a case is. A table without a case fails: a test must be able to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+SHOWN = 20
+"""Wrong cases that are shown with what is wrong, at most."""
+LINES = 8
+"""Lines of what is wrong with one of them, at most."""
+
+Tried = Callable[[object], AbstractContextManager[None]]
+
+
+@contextmanager
+def every_case() -> Iterator[Tried]:
+    """Yields what a case is tried in, under its name; raises AssertionError at the end if any of them failed."""
+    __tracebackhide__ = True
+    wrong: dict[str, BaseException] = {}
+    tried = 0
+
+    @contextmanager
+    def case(name: object) -> Iterator[None]:
+        nonlocal tried
+        tried += 1
+        try:
+            yield
+        except (Exception, pytest.fail.Exception) as error:
+            wrong[f"{name} (case {tried})"] = error
+
+    yield case
+    assert tried > 0, "there is no case"
+    if wrong:
+        raise AssertionError(_report(wrong, tried)) from next(iter(wrong.values()))
+
+
+def _report(wrong: dict[str, BaseException], tried: int) -> str:
+    told = [f"{name}\n{_indented(error)}" for name, error in list(wrong.items())[:SHOWN]]
+    more = [f"and {len(wrong) - SHOWN} more"] * (len(wrong) > SHOWN)
+    return "\n".join([f"{len(wrong)} of {tried} cases failed:", *told, *more])
+
+
+def _indented(error: BaseException) -> str:
+    text = str(error) or "no message"
+    lines = f"{type(error).__name__}: {text}".splitlines()[:LINES]
+    return "\n".join(f"    {line}" for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 
+pytest_plugins = ["tests.support.selection"]
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: the programs under test would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# asyncio's debug mode logs each callback that took 0.1 s. On a busy machine that is any; tests look at the log.
+logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
 
 
 @pytest.fixture
@@ -40,9 +46,8 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_gateway(tmp_path: Path, postgres: PostgresServer) -> Iterator[PostgresGateway]:
     """A running gateway over the sample application in PostgreSQL, its tables empty."""
-    with postgres.lent() as url:
+    with postgres.lent(postgres.sample()) as url:
         process = PostgresGateway(tmp_path, url, "--dev")
-        process.migrate()
         process.start()
         yield process
         process.stop()

@@ -91,6 +91,7 @@ def test_the_json_is_what_the_contract_takes_and_refuses() -> None:
     assert answer is not None
 
 
+@pytest.mark.process
 def test_the_structs_in_it_are_filters() -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     program = snippet.partition("rows =")[0] + "import msgspec; print(msgspec.json.encode(filters).decode())"

@@ -24,7 +24,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     resources.mkdir(parents=True)
     (resources / "notes.schema.json").write_text(BLOCKS["json"])
     process = GatewayProcess(tmp_path, "--dev", "--schema", "schema", "--handlers", "rules:gateway")
-    process.migrate("--schema", "schema")
+    process.migrate()
     for row in ROWS:
         process.execute("insert into notes (id, owner_id, team, shared, text) values (?, ?, ?, ?, 'text')", *row)
     yield process
@@ -60,6 +60,7 @@ async def codes(user: Wire, id: int, kind: str) -> tuple[str, str]:
     return refused["code"], refused["pointer"]
 
 
+@pytest.mark.process
 def test_every_rule_of_the_table_is_one(tmp_path: Path) -> None:
     found = re.search(r"^\| rule \| who \|\n\|[-|]+\|\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
     assert found is not None

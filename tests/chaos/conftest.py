@@ -16,14 +16,14 @@ from tests.support.postgres import PostgresServer
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chaos")
-    migrate(f"sqlite:///{folder / 'tidegate.db'}", folder)
+    migrate(f"sqlite:///{folder / 'tidegate.db'}")
     return folder / "tidegate.db"
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgresql_template(postgres: PostgresServer) -> str:
     name = postgres.database()
-    migrate(postgres.url(name), tmp_path_factory.mktemp("chaos"))
+    migrate(postgres.url(name))
     return name
 
 

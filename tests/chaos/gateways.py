@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.chaos.places import LOG_AGE_S, LOG_ROWS, Place
 from tests.support.gateway import GatewayProcess
+from tests.support.gateway import migrate as migrate_database
 
 SCHEMA = Path(__file__).parent / "schema"
 FORGETFUL = """
@@ -65,9 +66,9 @@ class Gateways:
         return "\n".join(process.log_file.read_text() for process in self.processes)
 
 
-def migrate(url: str, folder: Path) -> None:
-    """Give the database the tables of a history."""
-    GatewayProcess(folder).migrate("--seed", *_options(url))
+def migrate(url: str) -> None:
+    """Give the database the tables of a history, and the sample rows."""
+    migrate_database(url, SCHEMA, seed=True)
 
 
 def _options(url: str) -> tuple[str, ...]:

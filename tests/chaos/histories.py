@@ -156,7 +156,7 @@ def main() -> int:
         for place in places:
             here = Path(folder) / place.name
             here.mkdir()
-            migrate(place.url, here)
+            migrate(place.url)
             verdict = asyncio.run(play(place, here, args.seconds, seed))
             print(verdict, flush=True)
             wrong += len(verdict.violations)

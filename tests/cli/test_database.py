@@ -31,7 +31,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayP
 
 
 def url(gateway: GatewayProcess) -> str:
-    return getattr(gateway, "database_url", "sqlite:///tidegate.db")
+    return gateway.database_url
 
 
 def new_epoch(gateway: GatewayProcess) -> tuple[str, str]:
@@ -58,7 +58,7 @@ async def ready(gateway: GatewayProcess) -> int:
 
 
 async def test_clients_of_before_start_from_snapshots(gateway: GatewayProcess) -> None:
-    gateway.migrate("--seed")
+    gateway.migrate(seed=True)
     gateway.start()
     async with wire(gateway.url) as client:
         since = (await client.ask({"type": "subscribe", "resource": "users"}))["position"]

@@ -263,6 +263,7 @@ def test_an_own_message_has_an_example_where_one_can_be_made(folder: Path) -> No
     Contract(document).decode(json.dumps(create).encode())
 
 
+@pytest.mark.process
 def test_both_are_generated_and_checked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     arguments = ["generate", "--schema", str(folder), "--out", str(out)]
@@ -280,6 +281,7 @@ def test_both_are_generated_and_checked(folder: Path, tmp_path: Path, capsys: py
     assert main([*arguments, "--check"]) == 1
 
 
+@pytest.mark.process
 def test_somebody_elses_document_stops_the_generation(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from tidegate import codegen, schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 
+pytestmark = pytest.mark.process
+
 OWN: dict[str, Any] = {
     "title": "Thing",
     "type": "object",

@@ -15,6 +15,8 @@ import pytest
 from tidegate import codegen, schema
 from tidegate.cli import main
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 APPLICATION: dict[str, Any] = {
     "types/money.schema.json": {

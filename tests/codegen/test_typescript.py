@@ -7,8 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tidegate import codegen, schema
 from tidegate.codegen.typescript import jsdoc, type_of
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 TSC = ROOT / "clients/typescript/node_modules/.bin/tsc"

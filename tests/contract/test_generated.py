@@ -31,6 +31,8 @@ from tidegate.checks.line import Line
 from tidegate.checks.oracle import Oracle
 from tidegate.checks.temporary import gateway
 
+pytestmark = pytest.mark.process
+
 SECONDS = float(os.environ.get("CONTRACT_SECONDS", "2"))
 Post = Callable[..., tuple[int, Any]]
 

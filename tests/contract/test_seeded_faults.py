@@ -27,6 +27,8 @@ from tidegate.net.frames import text_frame
 from tidegate.schema import derive
 from tidegate.schema.walk import mapped, pointer
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS = schema.unbundle(schema.bundle(schema.load(ROOT / "schema")))
 BUDGET_S = 20.0
 Patch = pytest.MonkeyPatch

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 
 from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.postgres import PostgresGateway
 from tests.support.wire import Wire, wire
 
 ROWS = int(os.environ.get("BULK_ROWS", "50000"))
@@ -33,8 +34,8 @@ def values(number: int) -> tuple[str, str, str]:
 def write(gateway: GatewayProcess) -> float:
     """The foreign program: all rows in one transaction. Returns when it was committed."""
     sql = "INSERT INTO users (name, email, status) VALUES ({0}, {0}, {0})"
-    if (url := getattr(gateway, "database_url", None)) is not None:
-        with psycopg.connect(url) as server:
+    if isinstance(gateway, PostgresGateway):
+        with psycopg.connect(gateway.database_url) as server:
             server.cursor().executemany(sql.format("%s"), map(values, range(ROWS)))
     else:
         file = sqlite3.connect(gateway.database_file, timeout=10)

@@ -49,7 +49,7 @@ PROGRAM = """
 
 def run(gateway: GatewayProcess, program: str) -> None:
     """Run a program of an application's own to its end."""
-    url = getattr(gateway, "database_url", f"sqlite:///{gateway.database_file}")
+    url = gateway.database_url
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program), url, str(ROOT / "schema")],
         env=clean_environment(),

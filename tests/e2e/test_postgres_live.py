@@ -71,7 +71,7 @@ async def test_what_one_gateway_writes_the_other_tells(gateway: PostgresGateway,
 
 
 async def test_sample_rows_leave_the_keys_after_them_free(gateway: PostgresGateway) -> None:
-    gateway.migrate("--seed")
+    gateway.migrate(seed=True)
     async with wire(gateway.url) as client:
         seeded = (await client.ask({"type": "list", "resource": "users"}))["rows"]
         assert len(seeded) == 6

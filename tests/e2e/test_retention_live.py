@@ -40,11 +40,11 @@ def gateway(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
     with ExitStack() as until_the_end:
         if database == "sqlite":
             process = GatewayProcess(tmp_path, "--dev", environment=SETTINGS)
+            process.migrate()
         else:
             server: PostgresServer = request.getfixturevalue("postgres")
-            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent()), "--dev")
+            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent(server.sample())), "--dev")
             process._environment = SETTINGS
-        process.migrate()
         process.start()
         yield process
         process.stop()

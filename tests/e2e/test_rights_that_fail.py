@@ -59,7 +59,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     (tmp_path / "schema" / "resources" / "notes.schema.json").write_text(json.dumps(schema))
     (tmp_path / "rules.py").write_text(HANDLERS)
     process = GatewayProcess(tmp_path, "--dev", "--schema", "schema", "--handlers", "rules:gateway")
-    process.migrate("--schema", "schema")
+    process.migrate()
     for row in ROWS:
         process.execute("insert into notes (id, owner, team, shared, text) values (?, ?, ?, ?, 'text')", *row)
     process.start()

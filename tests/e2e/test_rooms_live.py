@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.support.gateway import GatewayProcess, tidegate
+from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
 
 
 def token(gateway: GatewayProcess, user: str, *options: str) -> str:
-    done = tidegate("token", "--user", user, "--name", f"User {user}", "--dev", *options, cwd=gateway.folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return gateway.token(user, "--name", f"User {user}", *options)
 
 
 def bearer(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_row_rules import NOTE, ROWS, ids, signed_in, subscribed, token, write
+from tests.e2e.test_row_rules import NOTE, ROWS, ids, signed_in, subscribed, write
 from tests.support.gateway import GatewayProcess, tidegate
 
 HANDLERS = """
@@ -35,7 +35,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     (tmp_path / "schema" / "resources" / "notes.schema.json").write_text(json.dumps(schema))
     (tmp_path / "rules.py").write_text(HANDLERS)
     process = GatewayProcess(tmp_path, "--dev", "--schema", "schema", "--handlers", "rules:gateway")
-    process.migrate("--schema", "schema")
+    process.migrate()
     for row in ROWS:
         write(process, "insert into notes (id, owner, team, shared, text) values (?, ?, ?, ?, 'text')", *row)
     process.start()
@@ -50,7 +50,7 @@ async def test_a_rule_in_python_says_which_rows_a_user_may_see_and_change(gatewa
         assert [row["id"] for row in page["rows"]] == [1, 3]
         change = {"type": "update", "resource": "notes", "id": 1, "data": {"text": "x"}}
         assert (await client.ask(change))["code"] == "forbidden", "the schema allows it to editors only"
-        editor = token(gateway, "1", "--claim", 'teams=["blue"]', "--role", "editor")
+        editor = gateway.token("1", "--claim", 'teams=["blue"]', "--role", "editor")
         await client.ask({"type": "authenticate", "token": editor})
         assert [row["id"] for row in (await client.hear("snapshot"))["rows"]] == [4]
         assert (await client.ask(change))["code"] == "not_found"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.test_rooms_live import bearer
-from tests.support.gateway import GatewayProcess, tidegate
+from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import Wire, wire
 
@@ -52,7 +52,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayP
         else:
             server: PostgresServer = request.getfixturevalue("postgres")
             process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent()), *options)
-        process.migrate("--schema", "schema")
+        process.migrate()
         for row in ROWS:
             write(process, "insert into notes (id, owner, team, shared, text) values (?, ?, ?, ?, 'text')", *row)
         process.start()
@@ -65,14 +65,8 @@ def write(gateway: GatewayProcess, sql: str, *values: object) -> None:
     gateway.execute(sql, *values)
 
 
-def token(gateway: GatewayProcess, user: str, *options: str) -> str:
-    done = tidegate("token", "--user", user, "--dev", *options, cwd=gateway.folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def signed_in(gateway: GatewayProcess, user: str, *options: str) -> Any:
-    return wire(gateway.url, **bearer(token(gateway, user, *options)))
+    return wire(gateway.url, **bearer(gateway.token(user, *options)))
 
 
 async def ids(client: Wire) -> list[int]:
@@ -189,7 +183,7 @@ async def test_other_claims_bring_other_rows_at_once(gateway: GatewayProcess) ->
     async with signed_in(gateway, "1") as client:
         first, page = await subscribed(client)
         assert first["scope"] == page["scope"]
-        renewed = token(gateway, "1", "--claim", 'teams=["blue"]')
+        renewed = gateway.token("1", "--claim", 'teams=["blue"]')
         assert (await client.ask({"type": "authenticate", "token": renewed}))["type"] == "authenticated"
         page = await client.hear("snapshot")
         assert (page["reset"], page["done"], page["subscription"]) == (True, True, first["subscription"])
@@ -197,7 +191,7 @@ async def test_other_claims_bring_other_rows_at_once(gateway: GatewayProcess) ->
         assert [row["id"] for row in page["rows"]] == [1, 2, 4, 5]
         write(gateway, "update notes set text = 'heard' where id in (3, 4)")
         assert (await client.hear("update"))["data"]["id"] == 4
-        same = token(gateway, "1", "--claim", 'teams=["blue"]', "--ttl", "99")
+        same = gateway.token("1", "--claim", 'teams=["blue"]', "--ttl", "99")
         await client.ask({"type": "authenticate", "token": same})
         assert await client.settle() == []
 

@@ -68,7 +68,7 @@ def prepared(folder: Path, kind: str, request: pytest.FixtureRequest, until: Exi
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
         process = PostgresGateway(folder, until.enter_context(server.lent()), *options)
-    process.migrate("--schema", "schema")
+    process.migrate()
     for row in ROWS:
         sql = "insert into papers (id, owner, slug, answers, label, number, day, open, extra) "
         process.execute(sql + "values (?, ?, ?, ?, 'x', 1.5, '2026-01-31', ?, '5')", *row, True)

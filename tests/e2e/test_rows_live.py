@@ -26,10 +26,10 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayP
     with ExitStack() as until_the_end:
         if request.param == "sqlite":
             process = GatewayProcess(tmp_path, "--dev")
+            process.migrate()
         else:
             server: PostgresServer = request.getfixturevalue("postgres")
-            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent()), "--dev")
-        process.migrate()
+            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent(server.sample())), "--dev")
         process.start()
         yield process
         process.stop()

@@ -74,7 +74,7 @@ async def test_a_handler_that_writes(tmp_path: Path) -> None:
         file.write_text(json.dumps({"type": "object", "additionalProperties": False, **rules}))
     (tmp_path / "shop.py").write_text(HANDLER)
     gateway = GatewayProcess(tmp_path, "--dev", "--schema", "schema", "--handlers", "shop:gateway")
-    gateway.migrate("--schema", "schema")
+    gateway.migrate()
     gateway.execute("INSERT INTO stock (left) VALUES (3)")
     gateway.start()
     try:

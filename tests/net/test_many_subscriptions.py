@@ -74,6 +74,7 @@ class Slow:
         self.most = max(self.most, self.kept._transport.get_write_buffer_size() + self.kept._held_bytes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "kept"), [(MANY, 0), (MANY, 2 * MANY), (FEW, 2 * MANY)])
 async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: Path, count: int, kept: int) -> None:
     """`kept`: whether the changes are at hand, or read from the log."""

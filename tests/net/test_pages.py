@@ -307,9 +307,10 @@ def test_a_message_that_nobody_may_send_says_so(own: Bundle) -> None:
     assert "Nobody may use it" in section[: section.index("</section>")]
 
 
+@pytest.mark.process
 def test_a_gateway_describes_the_folder_it_serves(tmp_path: Path, own: Bundle) -> None:
     gateway = GatewayProcess(tmp_path, "--schema", str(tmp_path / "schema"))
-    gateway.migrate("--schema", str(tmp_path / "schema"))
+    gateway.migrate()
     gateway.start()
     try:
         with urllib.request.urlopen(f"{gateway.http}/asyncapi.json", timeout=10) as response:

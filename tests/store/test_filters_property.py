@@ -143,6 +143,7 @@ def test_every_operator_of_every_property_is_tried() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60 + PAIRS // 50)
 @settings(max_examples=max(1, PAIRS // (ROWS * FILTERS)), deadline=None)
 @given(

@@ -1,11 +1,14 @@
 """A real gateway in a process of its own, on a database of its own, for tests and benchmarks.
 
 It starts the `tidegate` command as a user would, waits for the line that says where it serves, and can be killed or
-restarted on the same port. It knows nothing of what is said to it.
+restarted on the same port. It knows nothing of what is said to it. Migrations and tokens are made in the test's own
+process: a process for each would take longer than most tests. Tests of the commands themselves call `tidegate`.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import select
@@ -14,7 +17,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
+from unittest import mock
+
+from tidegate import cli, schema
+from tidegate.contract import Contract
+from tidegate.store import choice
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
@@ -35,8 +45,30 @@ def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = No
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings that a developer may have set for a gateway."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+    """This process's environment without settings that a developer may have set for a gateway.
+
+    Containers often tell Python to keep no bytecode. Each start would compile all modules, which doubles its time.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
+def migrate(url: str, folder: Path, *, seed: bool = False) -> None:
+    """Give the database at `url` the tables of the schema files in `folder`."""
+    resources = _sample().resources if folder == ROOT / "schema" else _contract(folder).resources
+    choice.migrations(url).apply(url, resources, folder / "migrations")
+    if seed:
+        choice.seed(url, resources, json.loads((folder / "seed.json").read_text(encoding="utf-8")))
+
+
+@cache
+def _sample() -> Contract:
+    return _contract(ROOT / "schema")
+
+
+def _contract(folder: Path) -> Contract:
+    return Contract(schema.bundle(schema.load(folder)))
 
 
 class GatewayProcess:
@@ -63,13 +95,30 @@ class GatewayProcess:
         return self.folder / "tidegate.db"
 
     @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.database_file}"
+
+    @property
+    def schema(self) -> Path:
+        """The folder of its schema files: the sample's, unless `--schema` is among its options."""
+        if "--schema" not in self._options:
+            return ROOT / "schema"
+        return self.folder / self._options[self._options.index("--schema") + 1]
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
 
-    def migrate(self, *options: str) -> None:
-        done = tidegate("migrate", "--schema", str(ROOT / "schema"), *options, cwd=self.folder)
-        assert done.returncode == 0, done.stderr
+    def migrate(self, *, seed: bool = False) -> None:
+        """Do what `tidegate migrate` does, with the sample rows if `seed`."""
+        migrate(self.database_url, self.schema, seed=seed)
+
+    def token(self, user: str, *options: str) -> str:
+        """What `tidegate token --dev` prints."""
+        with mock.patch.dict(os.environ, clean_environment(), clear=True), redirect_stdout(io.StringIO()) as printed:
+            assert cli.main(["token", "--dev", "--user", user, *options]) == 0
+        return printed.getvalue().strip()
 
     def start(self) -> None:
         """Start, or start again on the port it had. Returns when clients can connect."""

@@ -22,6 +22,8 @@ from tests.store.heard import Heard
 from tidegate.core.ports import Change, ReadQuery, Row, WriteOrder
 from tidegate.store import SqliteStore
 
+pytestmark = pytest.mark.process
+
 WRITERS = 4
 COMMITS = 150
 PROGRAM = """

@@ -257,6 +257,7 @@ def test_a_file_that_is_no_database_is_refused(url: str, file: Path) -> None:
     assert file.read_text().startswith("no database")
 
 
+@pytest.mark.process
 def test_row_rules_are_no_obstacle(tmp_path: Path) -> None:
     """A rule that is not implemented yet denies; the folder still migrates, and its tables are as without it."""
     shutil.copytree(ROOT / "schema" / "resources", tmp_path / "app" / "resources")

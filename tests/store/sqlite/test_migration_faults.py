@@ -137,6 +137,7 @@ def stopped_everywhere(path: Path, faults: Faults, run: Callable[[], object]) ->
     return told
 
 
+@pytest.mark.slow
 def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder: Path, faults: Faults) -> None:
     seen = stopped_everywhere(path, faults, lambda: apply(full, AFTER, folder))
     for kind in (
@@ -165,6 +166,7 @@ def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder:
     check(full, AFTER)
 
 
+@pytest.mark.slow
 def test_a_fault_on_the_way_back_changes_nothing(full: str, path: Path, folder: Path, faults: Faults) -> None:
     apply(full, RESOURCES, folder)
     stopped_everywhere(path, faults, lambda: down(full, changed(change("people", "name", maxLength=30)), folder))
@@ -209,6 +211,7 @@ apply(sys.argv[1], AFTER, Path(sys.argv[2]))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("statement", "time"),
     [('INSERT INTO "tidegate_new_boats"', 3), ('DROP TABLE "people"', 1), ("CREATE TRIGGER", 20), ("commit", 1)],

@@ -68,6 +68,7 @@ def test_rows_that_do_not_fit_are_named_and_none_goes_in(url: str, foreign: Fore
     assert foreign.head() == 0
 
 
+@pytest.mark.process
 def test_the_command_says_what_it_did_and_what_is_wrong(tmp_path: Path) -> None:
     done = tidegate("migrate", "--schema", str(ROOT / "schema"), "--seed", cwd=tmp_path)
     sample = json.loads((ROOT / "schema" / "seed.json").read_text())

@@ -1,0 +1,98 @@
+"""Which tests run: all, or with `--quick` those that start no process and are not slow.
+
+A test starts a process when it has the mark `process`, which folders and parameters give it, or the test itself. A test
+without the mark that starts one all the same fails, so that `make test-quick` stays quick. It knows nothing of what the
+tests try. What was left out is counted at the end of the run, and with pytest-xdist by the workers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROCESSES = ("chaos", "cli", "e2e", "install", "store/postgres")
+"""Folders in which every test starts a gateway, a command or PostgreSQL."""
+FIXTURES = {"gateway", "postgres", "postgres_gateway"}
+"""Fixtures that start a process."""
+HELPER = str(Path(__file__).parents[1] / "store" / "program.py")
+"""A process that starts in some milliseconds."""
+LEFT_OUT_OF_QUICK = (("process", "start a process"), ("slow", "are slow"))
+"""Marks, and what their tests do."""
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+NOT_MARKED = "this test starts a process; mark it with @pytest.mark.process, so that `make test-quick` leaves it out"
+
+_unmarked = False
+"""Whether a test runs that may not start a process."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tidegate")
+    group.addoption("--quick", action="store_true", help="leave out the tests marked `process` or `slow`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = Counter()
+    sys.addaudithook(_audit)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _starts_a_process(item):
+            item.add_marker("process")
+    for mark, why in LEFT_OUT_OF_QUICK if config.option.quick else ():
+        left = [item for item in items if item.get_closest_marker(mark)]
+        items[:] = [item for item in items if not item.get_closest_marker(mark)]
+        config.stash[LEFT_OUT][why] += len(left)
+        config.hook.pytest_deselected(items=left)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    global _unmarked  # noqa: PLW0603  # an audit hook gets nothing else
+    _unmarked = item.get_closest_marker("process") is None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """What other tests have started may end with the fixtures of this one."""
+    global _unmarked  # noqa: PLW0603
+    _unmarked = False
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        left_out: Counter[str] = session.config.stash[LEFT_OUT]
+        told["left_out"] = {**left_out}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of pytest-xdist is done. Each leaves out the same."""
+    told: dict[str, int] = getattr(node, "workeroutput", {}).get("left_out", {})
+    node.config.stash[LEFT_OUT] = Counter(told)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for why, count in config.stash[LEFT_OUT].items():
+        if count:
+            terminalreporter.write_line(f"left out: {count} tests that {why}; `make test` runs them")
+
+
+def _starts_a_process(item: pytest.Item) -> bool:
+    place = item.nodeid.removeprefix("tests/")
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return (
+        place.startswith(tuple(f"{name}/" for name in PROCESSES))
+        or "postgresql" in parameters.values()
+        or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    )
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if _unmarked and event == "subprocess.Popen" and HELPER not in map(str, args[1]):
+        raise AssertionError(NOT_MARKED)

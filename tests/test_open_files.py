@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment
 
+pytestmark = pytest.mark.process
+
 REPORT = """
 import logging, resource, sys
 from tidegate import open_files

@@ -171,6 +171,7 @@ def test_the_watchdog_is_fed_at_half_of_what_systemd_allows(environ: dict[str, s
     assert systemd.watchdog_interval(environ) is None
 
 
+@pytest.mark.process
 async def test_a_gateway_is_ready_when_clients_can_connect_feeds_the_watchdog_and_says_that_it_stops(
     tmp_path: Path, manager: Manager
 ) -> None:
@@ -187,6 +188,7 @@ async def test_a_gateway_is_ready_when_clients_can_connect_feeds_the_watchdog_an
     assert set(manager.told_until("STOPPING=1")) <= {"WATCHDOG=1", "STOPPING=1"}
 
 
+@pytest.mark.process
 def test_a_gateway_that_cannot_start_never_says_that_it_is_ready(tmp_path: Path, manager: Manager) -> None:
     process = watched(tmp_path, manager, "--database", "sqlite:///unmigrated.db")
     with pytest.raises(AssertionError, match="tidegate migrate"):
@@ -194,6 +196,7 @@ def test_a_gateway_that_cannot_start_never_says_that_it_is_ready(tmp_path: Path,
     assert manager.told_so_far() == []
 
 
+@pytest.mark.process
 def test_a_stopped_process_does_not_feed_the_watchdog(tmp_path: Path, manager: Manager) -> None:
     process = watched(tmp_path, manager)
     process.start()
@@ -210,6 +213,7 @@ def test_a_stopped_process_does_not_feed_the_watchdog(tmp_path: Path, manager: M
         process.stop()
 
 
+@pytest.mark.process
 async def test_a_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path, manager: Manager) -> None:
     """The process lives and its other threads run; only its event loop does not turn."""
     message = {
@@ -239,6 +243,7 @@ async def test_a_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path, mana
         process.stop()
 
 
+@pytest.mark.process
 def test_a_watchdog_for_another_process_is_not_fed(tmp_path: Path, manager: Manager) -> None:
     process = watched(tmp_path, manager, WATCHDOG_PID="1")
     process.start()

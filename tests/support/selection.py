@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-PROCESSES = ("chaos", "cli", "e2e", "install", "store/postgres")
+PROCESSES = ("chaos", "cli", "deploy", "e2e", "install", "store/postgres")
 """Folders in which every test starts a gateway, a command or PostgreSQL."""
 FIXTURES = {"gateway", "postgres", "postgres_gateway"}
 """Fixtures that start a process."""

@@ -1,4 +1,4 @@
-"""Fixtures that several rooms of the tests share."""
+"""Fixtures that several folders of tests share, and what a run says at its end."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.closing import pytest_terminal_summary
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.postgres_programs import missing, temporary
+from tests.support.shared_folder import shared_folder
+
+__all__ = ["pytest_terminal_summary"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell: the programs under test would inherit that Ctrl-C means nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
+    """Before pytest-xdist starts its workers: they inherit the folder of the run."""
+    shared_folder(temporary)
 
 
 @pytest.fixture
@@ -28,7 +38,10 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started for the first test that asks for it."""
+    """A PostgreSQL server, started for the first test that asks for it; without PostgreSQL such a test is skipped."""
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
     server = PostgresServer()
     try:
         server.start()

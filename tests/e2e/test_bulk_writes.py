@@ -14,8 +14,6 @@ import sys
 import time
 from typing import Any
 
-import psycopg
-
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.wire import Wire, wire
 
@@ -34,6 +32,8 @@ def write(gateway: GatewayProcess) -> float:
     """The foreign program: all rows in one transaction. Returns when it was committed."""
     sql = "INSERT INTO users (name, email, status) VALUES ({0}, {0}, {0})"
     if (url := getattr(gateway, "database_url", None)) is not None:
+        from tests.support.driver import psycopg
+
         with psycopg.connect(url) as server:
             server.cursor().executemany(sql.format("%s"), map(values, range(ROWS)))
     else:

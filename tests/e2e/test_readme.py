@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
+from tests.support.node import node
 
 README = (ROOT / "README.md").read_text()
 SHOWN_URL = "ws://127.0.0.1:8787/ws"
@@ -53,7 +54,7 @@ ADA = "insert into users (name, email, status) values ('Ada', 'ada@example.com',
 async def test_the_plain_javascript_client(gateway: GatewayProcess) -> None:
     code = block("js", "new WebSocket").replace(SHOWN_URL, gateway.url)
     # Beside the package, so that Node finds `ws`; as an argument, so that nothing is written there.
-    command = ("node", "--input-type=module", "--eval", NODE_HAS_NO_WEBSOCKET_BEFORE_22 + code)
+    command = (node(), "--input-type=module", "--eval", NODE_HAS_NO_WEBSOCKET_BEFORE_22 + code)
     process = await run(gateway, ROOT / "clients" / "typescript", *command)
     try:
         await lines_until(process, "type: 'message'", "type: 'presence'", "text: 'Hello'")

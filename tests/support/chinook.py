@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
-
 
 class Column(NamedTuple):
     name: str
@@ -88,6 +86,8 @@ def sqlite_file(path: Path) -> None:
 
 def postgres_database(url: str) -> None:
     """Make the tables in an empty database."""
+    from tests.support.driver import psycopg
+
     with psycopg.connect(url) as connection:
         for table, columns in TABLES.items():
             connection.execute(_postgres_table(table, columns).encode())

@@ -16,9 +16,11 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
-START_S = 20.0
+START_S = 60.0
 
 
 def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -29,7 +31,7 @@ def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = No
         env={**clean_environment(), **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -73,6 +75,7 @@ class GatewayProcess:
 
     def start(self) -> None:
         """Start, or start again on the port it had. Returns when clients can connect."""
+        self.port = self.port or free_port()
         command = [sys.executable, "-m", "tidegate", "serve", "--port", str(self.port)]
         if "--schema" not in self._options:
             command += ["--schema", str(ROOT / "schema")]
@@ -85,7 +88,7 @@ class GatewayProcess:
                 stderr=log,
                 text=True,
             )
-        self.port = int(self._first_line(self._process))
+        assert int(self._first_line(self._process)) == self.port
 
     def kill(self) -> None:
         """kill -9: no goodbye, no flush."""
@@ -118,7 +121,7 @@ class GatewayProcess:
         process.send_signal(signum)
         assert process.stdout is not None
         try:
-            return process.wait(timeout=20)
+            return process.wait(timeout=60)
         finally:
             process.kill()
             process.wait()

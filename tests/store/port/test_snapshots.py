@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.store.application import Foreign
@@ -60,6 +59,8 @@ def no_transaction_is_open(database: Database) -> bool:
         # A reader of an old state would keep the write-ahead log from being emptied.
         ((busy, _, _),) = database.foreign.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return not busy
+    from tests.support.driver import psycopg
+
     with psycopg.connect(database.url) as connection:
         ((count,),) = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"

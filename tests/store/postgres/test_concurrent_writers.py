@@ -11,12 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
-from psycopg import errors
-
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.postgres.foreign import ForeignPostgres, Tables, folded
+from tests.support.driver import errors, psycopg
 from tidegate.core.ports import Change, ReadQuery
 from tidegate.store.postgres import PostgresStore
 

@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.orders import create, delete, refused, update
 from tests.store.postgres.foreign import ForeignPostgres
+from tests.support.driver import psycopg
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
 from tidegate.store.postgres import PostgresStore, transaction

@@ -7,12 +7,12 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.orders import create, refused
+from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
 from tidegate.core.ports import LogPruned, ReadQuery

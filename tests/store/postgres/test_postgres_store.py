@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES
@@ -15,6 +14,7 @@ from tests.store.heard import Heard
 from tests.store.orders import create, delete, refused, update
 from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
+from tests.support.driver import psycopg
 from tidegate.core.ports import LogPruned, ReadQuery, WriteOrder
 from tidegate.store.postgres import PostgresStore, connection, feed, retention, writer
 from tidegate.store.retention import KEEP, Retention

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.gateway import ROOT, clean_environment, tidegate
+from tests.support.sqlite import foreign
 
 
 @pytest.fixture
@@ -41,12 +41,8 @@ def change(project: Path, prop: str, **words: Any) -> None:
 
 
 def select(project: Path, sql: str) -> list[Any]:
-    connection = sqlite3.connect(project / "tidegate.db")
-    try:
-        with connection:
-            return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+    with foreign(project / "tidegate.db") as program:
+        return program.execute(sql).fetchall()
 
 
 def test_a_changed_rule_is_planned_refused_by_serve_and_brought_in(project: Path) -> None:

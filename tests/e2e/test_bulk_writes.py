@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sqlite3
 import sys
 import time
 from typing import Any
 
 from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
 
 ROWS = int(os.environ.get("BULK_ROWS", "50000"))
@@ -37,10 +37,8 @@ def write(gateway: GatewayProcess) -> float:
         with psycopg.connect(url) as server:
             server.cursor().executemany(sql.format("%s"), map(values, range(ROWS)))
     else:
-        file = sqlite3.connect(gateway.database_file, timeout=10)
-        with file:
+        with foreign(gateway.database_file) as file:
             file.executemany(sql.format("?"), map(values, range(ROWS)))
-        file.close()
     return time.monotonic()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sqlite3
 import statistics
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.rows import snapshots
 from tests.support.gateway import GatewayProcess
+from tests.support.sqlite import foreign
 
 ROWS = 60_000
 
@@ -32,11 +32,9 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 
 
 def fill(gateway: GatewayProcess, count: int) -> None:
-    connection = sqlite3.connect(gateway.database_file)
-    with connection:
+    with foreign(gateway.database_file) as connection:
         names = ((f"n{number}", f"n{number}@example.com") for number in range(count))
         connection.executemany("INSERT INTO users (name, email) VALUES (?, ?)", names)
-    connection.close()
 
 
 async def test_others_are_answered_while_large_snapshots_are_sent_and_memory_stays(gateway: GatewayProcess) -> None:
@@ -54,17 +52,16 @@ async def test_others_are_answered_while_large_snapshots_are_sent_and_memory_sta
 def meddle(gateway: GatewayProcess, stop: threading.Event) -> None:
     """Another program that changes rows all over the table."""
     chance = random.Random(4)
-    connection = sqlite3.connect(gateway.database_file, timeout=30)
     number = 0
-    while not stop.is_set():
-        number += 1
-        with connection:
-            one = chance.randrange(1, 8_000)
-            connection.execute("UPDATE users SET name = ? WHERE id = ?", (f"changed {number}", one))
-            connection.execute("DELETE FROM users WHERE id = ?", (chance.randrange(1, 8_000),))
-            connection.execute("INSERT INTO users (name, email) VALUES ('new', ?)", (f"new{number}@example.com",))
-        stop.wait(0.003)
-    connection.close()
+    with foreign(gateway.database_file) as connection:
+        while not stop.is_set():
+            number += 1
+            with connection:
+                one = chance.randrange(1, 8_000)
+                connection.execute("UPDATE users SET name = ? WHERE id = ?", (f"changed {number}", one))
+                connection.execute("DELETE FROM users WHERE id = ?", (chance.randrange(1, 8_000),))
+                connection.execute("INSERT INTO users (name, email) VALUES ('new', ?)", (f"new{number}@example.com",))
+            stop.wait(0.003)
 
 
 class Copy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import pytest
 from tests.net.inside import running
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
 from tidegate.core.position import RECENT_CHANGES
@@ -119,10 +119,9 @@ async def test_a_replay_that_pruning_overtakes_starts_anew_from_a_snapshot(tmp_p
     path = tmp_path / "tidegate.db"
     async with running(tmp_path) as inside, wire(inside.url) as client:
         since = (await subscribe(client))["position"]
-    with sqlite3.connect(path) as foreign:
+    with foreign(path) as program:
         rows = [(f"u{number}", f"u{number}@example.com") for number in range(count)]
-        foreign.executemany("INSERT INTO users (name, email) VALUES (?, ?)", rows)
-    foreign.close()
+        program.executemany("INSERT INTO users (name, email) VALUES (?, ?)", rows)
     async with running(tmp_path) as inside:
         changes, asked = inside.store.changes, 0
 

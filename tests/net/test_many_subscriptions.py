@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.net.inside import Inside, running
+from tests.support.sqlite import foreign
 from tests.support.wire import wire
 from tidegate.net.replay import CHUNK_BYTES
 from tidegate.net.snapshot_pages import FRAME_BYTES
@@ -23,12 +23,10 @@ FEW, MANY = 60, 640
 
 
 def write(folder: Path, count: int) -> None:
-    program = sqlite3.connect(folder / "tidegate.db")
-    with program:
+    with foreign(folder / "tidegate.db") as program:
         program.execute("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')")
         rows = [(f"t{number}", "x" * 1900) for number in range(count)]
         program.executemany("INSERT INTO tasks (user_id, title, notes) VALUES (1, ?, ?)", rows)
-    program.close()
 
 
 class Slow:

@@ -10,13 +10,13 @@ import os
 import re
 import select
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from tests.support.ports import free_port
+from tests.support.sqlite import foreign
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
@@ -100,19 +100,12 @@ class GatewayProcess:
 
     def execute(self, sql: str, *parameters: object) -> None:
         """Write to the database as any other program would: with the standard library's SQLite."""
-        connection = sqlite3.connect(self.database_file, timeout=10)
-        try:
-            with connection:
-                connection.execute(sql, parameters)
-        finally:
-            connection.close()
+        with foreign(self.database_file) as program:
+            program.execute(sql, parameters)
 
     def select(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.database_file, timeout=10)
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
+        with foreign(self.database_file) as program:
+            return program.execute(sql, parameters).fetchall()
 
     def _end(self, signum: signal.Signals) -> int:
         process, self._process = self._process, None

@@ -35,6 +35,8 @@ def test_passes():
 def test_is_skipped(number):
     pytest.skip("no moon: make moon")
 """
+MANY = "import pytest\n@pytest.mark.parametrize('number', range(23))\ndef test_fails(number): assert False\n"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
 
 
@@ -42,7 +44,7 @@ def run(folder: Path, *options: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-q", *options],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -51,7 +53,9 @@ def run(folder: Path, *options: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("workers", [[], pytest.param(["-n", "2"], marks=XDIST)], ids=["one process", "two workers"])
+@pytest.mark.parametrize(
+    "workers", [[], pytest.param(["-p", "xdist", "-n", "2"], marks=XDIST)], ids=["one process", "two workers"]
+)
 def test_what_failed_is_named_with_its_command_and_what_was_skipped_with_its_number(
     tmp_path: Path, workers: list[str]
 ) -> None:
@@ -75,14 +79,14 @@ def test_what_failed_is_named_with_its_command_and_what_was_skipped_with_its_num
 def test_a_command_runs_what_it_names(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     command = alone("test_it.py::test_fails[it's]").replace(".venv/bin/pytest", f"{sys.executable} -m pytest")
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert "1 failed" in done.stdout
 
 
 def test_of_many_failures_some_are_named_and_the_rest_counted(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(
-        "import pytest\n@pytest.mark.parametrize('n', range(23))\ndef test(n): assert 0\n"
-    )
+    (tmp_path / "test_it.py").write_text(MANY)
     told = run(tmp_path, "-p", "tests.support.closing")
     assert told.count("run it alone: ") == 20
     assert "and 3 more: .venv/bin/pytest --last-failed" in told

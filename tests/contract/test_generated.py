@@ -19,6 +19,7 @@ from wsgiref.simple_server import make_server
 import pytest
 
 from tests.contract import rich
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks import stock
@@ -167,7 +168,7 @@ def test_st_run_works_over_the_bridge(bridge: Bridge, tmp_path: Path) -> None:
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
-                timeout=50,
+                timeout=DEADLINE_S,
                 check=False,
             )
         finally:

@@ -16,6 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.rows import snapshots
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.sqlite import foreign
 
@@ -75,7 +76,7 @@ class Copy:
 
     async def until(self, seq: int) -> None:
         """Returns once the copy is that of the position `seq` or a later one; 0: of the snapshot's."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             while not self.seq or self.seq < seq:
                 self._take(json.loads(await self._line.recv()))
 

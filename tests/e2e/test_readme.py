@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
 from tests.support.node import node
 
@@ -30,7 +31,7 @@ async def lines_until(process: asyncio.subprocess.Process, *wanted: str) -> str:
     """What the process prints until every one of `wanted` was in it."""
     assert process.stdout is not None
     told = ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while not all(text in told for text in wanted):
             line = await process.stdout.readline()
             assert line, f"ended early, having said:\n{told}"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.net.inside import running
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
@@ -64,7 +65,7 @@ async def subscribe(client: Wire, since: dict[str, Any] | None = None) -> dict[s
 
 async def pruned(gateway: GatewayProcess, database: str, upto: int) -> None:
     """Returns when the log was pruned that far."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             ((found,),) = await asyncio.to_thread(
                 gateway.select, f"SELECT value FROM {META[database]} WHERE name = 'pruned_to'"

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.net.inside import Inside, running
+from tests.support.deadlines import DEADLINE_S
 from tests.support.sqlite import foreign
 from tests.support.wire import wire
 from tidegate.net.replay import CHUNK_BYTES
@@ -48,7 +49,7 @@ class Slow:
             self.line.protocol.send_text(json.dumps(request).encode())
         # All in one segment: the gateway has read them before it could know that what it answers is not taken.
         self.line.transport.write(b"".join(self.line.protocol.data_to_send()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while self.kept._paused_since is None:  # noqa: ASYNC110  # it is the gateway's to know
                 await asyncio.sleep(0.001)
         for _ in range(100):  # in which the others would be answered, if they did not wait for their turn
@@ -59,7 +60,7 @@ class Slow:
     async def rows(self, kind: str, count: int) -> list[int]:
         """How many rows came to each subscription, once all have `count`."""
         counts: dict[str, int] = {}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             while sum(counts.values()) < SUBSCRIPTIONS * count:
                 message = json.loads(await self.line.recv())
                 self._note()

@@ -69,7 +69,7 @@ class Program:
 
 def connect(path: str | Path) -> sqlite3.Connection:
     """As a program connects that knows nothing of Tidegate, except that it can read text that is not UTF-8."""
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     connection.text_factory = lambda text: text.decode(errors="replace")
     return connection
 

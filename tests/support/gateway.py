@@ -15,12 +15,13 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.ports import free_port
 from tests.support.sqlite import foreign
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
-START_S = 60.0
+START_S = DEADLINE_S
 
 
 def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -31,7 +32,7 @@ def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = No
         env={**clean_environment(), **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=DEADLINE_S,
         check=False,
     )
 
@@ -114,7 +115,7 @@ class GatewayProcess:
         process.send_signal(signum)
         assert process.stdout is not None
         try:
-            return process.wait(timeout=60)
+            return process.wait(timeout=DEADLINE_S)
         finally:
             process.kill()
             process.wait()

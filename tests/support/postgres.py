@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.ports import free_port
 from tests.support.postgres_programs import Unusable, identity, missing, programs, server_folder
@@ -22,7 +23,7 @@ with suppress(ImportError):  # modules of tests for several databases import thi
     import psycopg
     from psycopg import sql
 
-START_S = 60.0
+START_S = DEADLINE_S
 SETTINGS = {
     # A test kills processes, not the machine: what reaches the operating system survives that.
     "fsync": "off",
@@ -125,7 +126,7 @@ class PostgresServer:
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=DEADLINE_S,
             check=False,
             **identity(),
         )

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.shared_folder import made_once, shared_folder
 
 NOBODY = 65534
@@ -94,7 +95,12 @@ def failure(folder: Path) -> str | None:
     for name in TRIED:
         try:
             done = subprocess.run(
-                [folder / name, "--version"], capture_output=True, text=True, check=False, timeout=60, **identity()
+                [folder / name, "--version"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=DEADLINE_S,
+                **identity(),
             )
         except OSError as error:
             return f"{name}: {error.strerror}"

@@ -11,6 +11,7 @@ import pytest
 from tests.store.heard import Heard
 from tests.store.orders import create
 from tests.store.port.conftest import AnyForeign, Database
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Store
 
@@ -73,7 +74,7 @@ async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreig
     waiting = asyncio.create_task(store.attend())
     await asyncio.sleep(0)
     store.rest()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await waiting
     assert store.attending
     add(foreign, "a")
@@ -120,13 +121,13 @@ async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
         store.rest()
         for _ in range(2):
             with pytest.raises(Refused) as refused:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(DEADLINE_S):
                     await store.attend()
             assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
             assert not store.attending
         assert not store.healthy
     assert caplog.text.count("it will be tried again") == 1, "the same trouble is told once"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await store.attend()
         while not store.healthy:  # noqa: ASYNC110  # the feed's thread knows
             await asyncio.sleep(0.005)

@@ -14,6 +14,7 @@ import pytest
 from tests.store.application import RESOURCES
 from tests.store.orders import create, delete, refused, update
 from tests.store.postgres.foreign import ForeignPostgres
+from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
@@ -46,7 +47,7 @@ async def commits_held(foreign: ForeignPostgres, store: PostgresStore) -> AsyncI
 
 async def until_waiting(foreign: ForeignPostgres, what: str = "advisory") -> None:
     query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = '{what}'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while not foreign.value(query):  # noqa: ASYNC110  # it is the server that knows
             await asyncio.sleep(0.005)
 
@@ -56,7 +57,7 @@ async def together(store: PostgresStore, foreign: ForeignPostgres, orders: Seque
     async with commits_held(foreign, store):
         waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
         await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         return await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -256,7 +257,7 @@ async def test_a_row_that_is_held_stops_its_own_user_only(
             await asyncio.gather(*map(store.write, orders))
         assert not any(one.done() for one in (*stuck, behind))
         holder.commit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         results = await asyncio.gather(*stuck, behind)
     assert [result.rows[0]["weight"] for result in results] == [0, 1, 2, 7]
     assert foreign.tables()["boats"][("a",)]["weight"] == 2

@@ -12,6 +12,7 @@ import pytest
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.orders import create, refused
+from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
@@ -46,7 +47,7 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110  # it is another thread that knows
             await asyncio.sleep(0.01)
 
@@ -113,7 +114,7 @@ async def test_a_killed_backend_restarts_the_server_and_loses_nothing(
                 assert refused.code == "unavailable"
                 await asyncio.sleep(0.02)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await heard.until(await written())
     assert [change.key["code"] for change in heard.changes] == ["a", "b"]
 

@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.ports import LogPruned, WriteOrder
 from tidegate.store import Retention, SqliteStore
 from tidegate.store.retention import REQUESTS_KEEP_MS
@@ -149,7 +150,7 @@ async def test_the_writer_prunes_on_until_nothing_old_is_left(
     assert keep.pause_s == 0.5
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES, keep)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while left(foreign) != [38, 39, 40]:
                 await store.write(WriteOrder(kind="update", resource="people", keys=({"id": 1},), data={}))
         assert len(steps) >= 10

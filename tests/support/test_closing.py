@@ -82,7 +82,7 @@ def test_a_command_runs_what_it_names(tmp_path: Path) -> None:
     done = subprocess.run(
         command, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
-    assert b"1 failed" in done.stdout
+    assert "1 failed" in done.stdout
 
 
 def test_of_many_failures_some_are_named_and_the_rest_counted(tmp_path: Path) -> None:

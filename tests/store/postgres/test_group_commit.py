@@ -18,7 +18,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
-from tidegate.store.postgres import PostgresStore, transaction
+from tidegate.store.postgres import PostgresStore, transaction, writer
 from tidegate.store.postgres.changelog import COMMIT_LOCK
 
 PIN = "ALTER TABLE boats ADD CONSTRAINT pinned FOREIGN KEY (harbour) REFERENCES boats {}"
@@ -27,7 +27,10 @@ Outcomes = list[WriteResult | BaseException]
 
 @pytest.fixture
 async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresStore]:
-    monkeypatch.setattr(transaction, "GROUP_S", 3600.0)  # a busy machine makes no difference
+    # A busy machine makes no difference: nothing ends because it took long, unless a test says so.
+    monkeypatch.setattr(transaction, "GROUP_S", 3600.0)
+    for module in (transaction, writer):
+        monkeypatch.setattr(module, "LOCK_TIMEOUT_MS", 3_600_000)
     store = await PostgresStore.open(url, RESOURCES)
     yield store
     await store.close()
@@ -251,7 +254,7 @@ async def test_a_row_that_is_held_stops_its_own_user_only(
         stuck = [asyncio.ensure_future(store.write(update("a", {"weight": number}))) for number in range(3)]
         behind = asyncio.ensure_future(store.write(update("b", {"weight": 7})))
         await until_waiting(foreign, "transactionid")
-        async with asyncio.timeout(4):  # less than an order waits that is alone
+        async with asyncio.timeout(DEADLINE_S):  # an order that is alone would wait for an hour
             rows = [{"name": user} for user in users]
             orders = [WriteOrder(kind="create", resource="people", rows=(row,), user=row["name"]) for row in rows]
             await asyncio.gather(*map(store.write, orders))

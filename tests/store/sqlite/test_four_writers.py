@@ -34,7 +34,7 @@ number = 0
 while number < commits or not commits:
     number += 1
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("INSERT OR REPLACE INTO boats (code, name, harbour) VALUES (?1, ?2, ?1)", (who, str(number)))
+    connection.execute("INSERT OR REPLACE INTO boats (code, name, harbour) VALUES (?, ?, ?)", (who, str(number), who))
     connection.execute("UPDATE boats SET weight = ? WHERE code = ?", (number, who))
     connection.execute("UPDATE boats SET sign = coalesce(sign, 0) + 1 WHERE code = 'shared'")
     connection.execute("COMMIT")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import chinook
 from tests.support.gateway import tidegate
+from tests.support.postgres_programs import missing
 from tests.support.sqlite import foreign
 
 URL = "sqlite:///chinook.db"
@@ -155,7 +156,11 @@ def test_a_database_that_tidegate_shares_already_is_read_without_what_is_tidegat
             ["--database", "mysql://localhost/x"],
             "is not sqlite:///relative.db, sqlite:////absolute.db or postgresql://",
         ),
-        (["--database", "postgresql://ada:sesame@127.0.0.1:1/x"], "introspect: database postgresql://127.0.0.1:1/x: "),
+        pytest.param(
+            ["--database", "postgresql://ada:sesame@127.0.0.1:1/x"],
+            "introspect: database postgresql://127.0.0.1:1/x: ",
+            marks=pytest.mark.skipif(missing() is not None, reason=str(missing())),
+        ),
     ],
 )
 def test_a_mistake_ends_in_one_sentence(folder: Path, arguments: list[str], sentence: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.closing import pytest_terminal_summary
 from tests.support.gateway import GatewayProcess
-from tests.support.postgres import PostgresGateway, PostgresServer
-from tests.support.postgres_programs import missing, temporary
+from tests.support.postgres import PostgresGateway, PostgresServer, started
+from tests.support.postgres_programs import temporary
 from tests.support.shared_folder import shared_folder
 
 __all__ = ["pytest_terminal_summary"]
@@ -39,15 +39,8 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server, started for the first test that asks for it; without PostgreSQL such a test is skipped."""
-    reason = missing()
-    if reason is not None:
-        pytest.skip(reason)
-    server = PostgresServer()
-    try:
-        server.start()
+    with started() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

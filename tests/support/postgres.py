@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.ports import free_port
@@ -131,6 +133,19 @@ class PostgresServer:
             **identity(),
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def started() -> Iterator[PostgresServer]:
+    """A server until the block ends; the test that wants one is skipped where there is no PostgreSQL."""
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 class PostgresGateway(GatewayProcess):

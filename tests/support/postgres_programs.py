@@ -40,7 +40,7 @@ def missing() -> str | None:
         absent.append("psycopg[binary]")
     if not absent:
         return None
-    return f"no PostgreSQL here (not installed: {', '.join(absent)}): make setup installs what this platform has"
+    return f"no PostgreSQL here (not installed: {', '.join(absent)}): make setup-tests installs what this platform has"
 
 
 def identity() -> dict[str, Any]:

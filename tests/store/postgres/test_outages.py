@@ -14,7 +14,7 @@ from tests.store.heard import Heard
 from tests.store.orders import create, refused
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, started
 from tidegate.core.errors import Refused
 from tidegate.core.ports import LogPruned, ReadQuery
 from tidegate.store import StoreError
@@ -24,12 +24,8 @@ from tidegate.store.postgres import PostgresStore, migrate
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server of this module's own, to be stopped while others go on with theirs."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with started() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Fixtures that several rooms of the tests share."""
+"""Fixtures that several folders of tests share, and what a run says at its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.closing import pytest_terminal_summary
 from tests.support.gateway import GatewayProcess
-from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.postgres import PostgresGateway, PostgresServer, started
+from tests.support.postgres_programs import temporary
+from tests.support.shared_folder import shared_folder
+
+__all__ = ["pytest_terminal_summary"]
 
 pytest_plugins = ["tests.support.selection"]
 
@@ -20,6 +25,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # asyncio's debug mode logs each callback that took 0.1 s. On a busy machine that is any; tests look at the log.
 logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
+
+
+def pytest_configure() -> None:
+    """Before pytest-xdist starts its workers: they inherit the folder of the run."""
+    shared_folder(temporary)
 
 
 @pytest.fixture
@@ -34,13 +44,9 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server, started for the first test that asks for it."""
-    server = PostgresServer()
-    try:
-        server.start()
+    """A PostgreSQL server, started for the first test that asks for it; without PostgreSQL such a test is skipped."""
+    with started() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.support.gateway import GatewayProcess
 from tests.support.wire import wire
 from tidegate import systemd
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 BEAT_S = 0.02
 """Between two WATCHDOG=1 of the gateways here."""
 SILENCE_S = 15 * BEAT_S

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import statistics
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.sqlite import foreign
 from tidegate.core.access import RowAccess
 from tidegate.core.live import ResourceRules
 from tidegate.core.ports import Change
@@ -92,11 +92,9 @@ def _large() -> list[tuple[str, float, float]]:
     with tempfile.TemporaryDirectory() as folder:
         process = GatewayProcess(Path(folder))
         process.migrate()
-        connection = sqlite3.connect(process.database_file)
-        with connection:
+        with foreign(process.database_file) as connection:
             names = ((f"n{number}", f"n{number}@example.com") for number in range(LARGE))
             connection.executemany("insert into users (name, email) values (?, ?)", names)
-        connection.close()
         process.start()
         try:
             pings, seconds, growth = asyncio.run(snapshots(process, READERS))
@@ -112,6 +110,12 @@ def _large() -> list[tuple[str, float, float]]:
 
 async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float], float, int]:
     """(milliseconds of each `ping` of another client meanwhile in order of size, seconds until all have all, bytes)."""
+    pings, seconds, growth = await snapshots_metered(process, readers)
+    return sorted(waited for waited, _ in pings), seconds, growth
+
+
+async def snapshots_metered(process: GatewayProcess, readers: int) -> tuple[list[tuple[float, float]], float, int]:
+    """The same; of each ping also the milliseconds of processor time that the gateway used until it had answered."""
     clients = await connect_many(process.port, readers)
     other = await connect(process.port)
     for client in (*clients, other):
@@ -123,19 +127,19 @@ async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float],
     for client in clients:
         client.heard = lambda frame, client=client: left.discard(client) if b'"done":true' in frame[-160:] else None
         client.send({"type": "subscribe", "resource": "users", "snapshot": True, "ref": 1})
-    pings: list[float] = []
+    pings: list[tuple[float, float]] = []
     async with asyncio.timeout(PATIENCE_S):
         while left:
-            asked = time.perf_counter()
+            asked, used = time.perf_counter(), meter.cpu_us()
             other.send({"type": "ping", "ref": 1})
             await other.until(2 + len(pings))
-            pings.append((time.perf_counter() - asked) * 1000)
+            pings.append(((time.perf_counter() - asked) * 1000, (meter.cpu_us() - used) / 1000))
             most = max(most, meter.rss())
             await asyncio.sleep(0.002)
     seconds = time.perf_counter() - started
     for client in (*clients, other):
         client.transport.close()
-    return sorted(pings), seconds, most - before
+    return pings, seconds, most - before
 
 
 async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, float]:
@@ -154,14 +158,13 @@ async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, floa
         came[json.loads(frame).get("data", {}).get("name", "")] = time.perf_counter()
 
     def write() -> None:
-        connection = sqlite3.connect(process.database_file, timeout=30)
-        for number in range(total):
-            name = f"l{number}"
-            with connection:
-                connection.execute("insert into users (name, email) values (?, ?)", (name, f"{name}@example.com"))
-            committed[name] = time.perf_counter()
-            time.sleep(1 / WRITES_A_SECOND)
-        connection.close()
+        with foreign(process.database_file) as connection:
+            for number in range(total):
+                name = f"l{number}"
+                with connection:
+                    connection.execute("insert into users (name, email) values (?, ?)", (name, f"{name}@example.com"))
+                committed[name] = time.perf_counter()
+                time.sleep(1 / WRITES_A_SECOND)
 
     watcher.heard = heard
     writer = threading.Thread(target=write)
@@ -225,10 +228,8 @@ async def _herd(process: GatewayProcess) -> float:
     position: dict[str, Any] = json.loads(first.last)["position"]
     first.transport.close()
     names = [(f"m{number}", f"m{number}@example.com") for number in range(MISSED)]
-    connection = sqlite3.connect(process.database_file, timeout=30)
-    with connection:
+    with foreign(process.database_file) as connection:
         connection.executemany("insert into users (name, email) values (?, ?)", names)
-    connection.close()
     request = text_frame(json.dumps({"type": "subscribe", "resource": "users", "since": position, "ref": 1}).encode())
     clients = await connect_many(process.port, HERD)
     await asyncio.gather(*(client.until(1) for client in clients))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,11 +30,28 @@ def postgresql_template(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
-def sqlite_place(sqlite_template: Path, tmp_path: Path) -> Place:
-    return SqlitePlace(Path(shutil.copy(sqlite_template, tmp_path)))
+def sqlite_places(sqlite_template: Path, tmp_path: Path) -> Callable[[], Place]:
+    """New ones, one after another."""
+    numbers = itertools.count()
+
+    def new() -> Place:
+        return SqlitePlace(Path(shutil.copy(sqlite_template, tmp_path / f"place-{next(numbers)}.db")))
+
+    return new
 
 
 @pytest.fixture
-def postgresql_place(postgres: PostgresServer, postgresql_template: str) -> Iterator[Place]:
-    with postgres.lent(postgresql_template) as url:
-        yield PostgresPlace(url)
+def sqlite_place(sqlite_places: Callable[[], Place]) -> Place:
+    return sqlite_places()
+
+
+@pytest.fixture
+def postgresql_places(postgres: PostgresServer, postgresql_template: str) -> Iterator[Callable[[], Place]]:
+    """New ones, one after another."""
+    with ExitStack() as until_the_end:
+        yield lambda: PostgresPlace(until_the_end.enter_context(postgres.lent(postgresql_template)))
+
+
+@pytest.fixture
+def postgresql_place(postgresql_places: Callable[[], Place]) -> Place:
+    return postgresql_places()

@@ -9,6 +9,8 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tests.chaos.follower import Follower
 from tests.chaos.gateways import Gateways
@@ -18,10 +20,36 @@ from tests.support.gateway import GatewayProcess
 PAUSE_S = 1.0
 
 
+@dataclass(frozen=True)
+class Least:
+    """What has to happen before a history may end, whatever time that takes: a busy machine does little in a second.
+
+    Turns are steps of `break_things`: each kind of fault comes within 16 of them. The rest is of all clients together.
+    """
+
+    turns: int = 0
+    changes: int = 0
+    recoveries: int = 0
+    returns: int = 0
+    changes_of_user: int = 0
+    moves: int = 0
+
+    def has_happened(self, turn: int, place: Place, followers: Sequence[Follower]) -> bool:
+        return (
+            turn > self.turns
+            and sum(follower.copy.recoveries for follower in followers) >= self.recoveries
+            and all(
+                sum(getattr(follower, what) for follower in followers) >= getattr(self, what)
+                for what in ("returns", "changes_of_user", "moves")
+            )
+            and place.head() >= self.changes
+        )
+
+
 async def break_things(
-    gateways: Gateways, place: Place, followers: list[Follower], chance: random.Random, seconds: float
+    gateways: Gateways, place: Place, followers: list[Follower], chance: random.Random, seconds: float, least: Least
 ) -> Counter[str]:
-    """Faults until the time is over; all gateways run when it returns.
+    """Faults until the time is over and `least` has happened; all gateways run when it returns.
 
     They are left alone for some seconds now and then, which it takes to find somebody too slow.
     """
@@ -31,7 +59,7 @@ async def break_things(
     end = time.monotonic() + seconds
     for turn in itertools.count(1):
         await asyncio.sleep(0.1 + 0.4 * chance.random())
-        if time.monotonic() > end:
+        if time.monotonic() > end and await asyncio.to_thread(least.has_happened, turn, place, followers):
             break
         if turn % 30 in {4, 12}:
             faults["kill -9"] += 1

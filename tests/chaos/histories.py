@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.chaos.checker import judge
-from tests.chaos.faults import break_things
+from tests.chaos.faults import Least, break_things
 from tests.chaos.follower import Follower, Habit
 from tests.chaos.gateways import Gateways, Sabotage, migrate
 from tests.chaos.places import Place, PostgresPlace, SqlitePlace
@@ -28,7 +28,7 @@ from tests.chaos.wishes import WISHES
 from tests.chaos.writers import ForeignWriter, gateway_writer
 from tests.support.postgres import PostgresServer
 
-CATCH_UP_S = 60.0
+CATCH_UP_S = 120.0
 PROGRAMS = 4
 
 
@@ -40,8 +40,9 @@ async def play(
     clients: int = 2 * len(WISHES),
     sabotage: Sabotage | None = None,
     patience: float = CATCH_UP_S,
+    least: Least | None = None,
 ) -> Verdict:
-    """One history of `seconds`, reproducible by `seed` as far as processes and networks are."""
+    """One history of at least `seconds`, reproducible by `seed` as far as processes and networks are."""
     # Debugging the clients' loop would make them, not the gateway, the slowest.
     asyncio.get_running_loop().set_debug(False)
     sabotage = sabotage or Sabotage()
@@ -63,7 +64,8 @@ async def play(
         for program in programs:
             program.start()
         try:
-            faults = await break_things(gateways, place, followers, random.Random(seed), seconds)
+            chance = random.Random(seed)
+            faults = await break_things(gateways, place, followers, chance, seconds, least or Least())
             for task in writing:
                 task.cancel()
             await asyncio.gather(*(asyncio.to_thread(program.stop) for program in programs))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import psycopg
+if TYPE_CHECKING:
+    import psycopg
 
 Rows = list[tuple[Any, ...]]
 
@@ -67,6 +68,8 @@ class PostgresProgram:
                 copy.write_row(task)
 
     def recover(self) -> None:
+        from tests.support.driver import psycopg
+
         try:
             self._connection.execute("rollback")
         except psycopg.OperationalError:
@@ -77,5 +80,7 @@ class PostgresProgram:
         self._connection.close()
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        from tests.support.driver import psycopg
+
         options = f"-c default_transaction_isolation={self._level.replace(' ', chr(92) + ' ')}"
         return psycopg.connect(self._url, autocommit=True, options=options)

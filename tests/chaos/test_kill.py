@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
 from tidegate_client import connect
@@ -58,7 +59,7 @@ async def test_no_acknowledged_write_is_lost_and_a_returning_client_sees_all(pro
         stored = {int(str(name)) for (name,) in process.select("select name from users")}
         assert acknowledged <= stored
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             while {int(row["name"]) for row in live.rows.values()} != stored:
                 await anext(aiter(live))
 

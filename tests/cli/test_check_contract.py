@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment, tidegate
 from tidegate import schema
 from tidegate.checks import contract_check
@@ -132,17 +133,17 @@ def test_the_bridge_serves_http_until_it_is_stopped(stopped_by: signal.Signals, 
     )
     assert process.stdout is not None
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + DEADLINE_S
         while not select.select([process.stdout], [], [], 0.1)[0]:
             assert time.monotonic() < deadline
         found = re.search(r"st run (http://127\.0\.0\.1:\d+)/openapi\.json", process.stdout.readline())
         assert found is not None
         body = json.dumps({"type": "ping"}).encode()
         request = Request(f"{found[1]}/ping", data=body, headers={"Content-Type": "application/json"})
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=DEADLINE_S) as answer:
             assert json.load(answer)["type"] == "pong"
         process.send_signal(stopped_by)
-        assert process.wait(20) == 0
+        assert process.wait(DEADLINE_S) == 0
     finally:
         process.kill()
         process.wait()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess, tidegate
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import wire
@@ -48,7 +49,7 @@ def new_epoch(gateway: GatewayProcess) -> tuple[str, str]:
 async def ready(gateway: GatewayProcess) -> int:
     def get() -> int:
         try:
-            with urllib.request.urlopen(f"{gateway.http}/readyz", timeout=5) as response:
+            with urllib.request.urlopen(f"{gateway.http}/readyz", timeout=DEADLINE_S) as response:
                 return int(response.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -77,7 +78,7 @@ async def test_a_gateway_that_runs_meanwhile_says_that_it_must_be_restarted(gate
     gateway.start()
     assert await ready(gateway) == 200
     new_epoch(gateway)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while await ready(gateway) != 503:  # noqa: ASYNC110  # another process sees it in its own time
             await asyncio.sleep(0.05)
     gateway.stop()

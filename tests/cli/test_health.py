@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
 
 
@@ -50,7 +51,7 @@ def test_a_ready_gateway_is_ready_by_its_url_and_by_the_settings(gateway: Gatewa
 def test_a_gateway_whose_database_was_given_a_new_epoch_is_alive_and_not_ready(gateway: GatewayProcess) -> None:
     """`/readyz` says so within a second or so."""
     assert tidegate("database", "new-epoch", cwd=gateway.folder).returncode == 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE_S
     while (done := health(gateway.folder, "--url", gateway.http)).returncode == 0 and time.monotonic() < deadline:
         pass
     assert (done.returncode, done.stdout) == (1, "")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.schema.test_meta import judge
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, clean_environment, tidegate
 from tests.support.terminal import TerminalProcess
 from tests.support.wire import wire
@@ -87,7 +88,7 @@ def test_the_program_of_its_readme_runs(shop: Path, served: str) -> None:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

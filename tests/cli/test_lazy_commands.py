@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, clean_environment, tidegate
 from tidegate.cli import COMMANDS
 
@@ -35,7 +36,7 @@ def loaded(arguments: list[str]) -> set[str]:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     return set(json.loads(done.stderr))
@@ -62,7 +63,7 @@ def test_the_gateway_loads_no_generator_and_no_check() -> None:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=True,
     )
     modules = set(json.loads(done.stdout))
@@ -101,7 +102,7 @@ def test_a_command_whose_extra_is_missing_names_it(tmp_path: Path) -> None:
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_S,
             check=False,
         )
         assert done.returncode == 2

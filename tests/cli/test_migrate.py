@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, clean_environment, tidegate
+from tests.support.sqlite import foreign
 
 
 @pytest.fixture
@@ -41,12 +42,8 @@ def change(project: Path, prop: str, **words: Any) -> None:
 
 
 def select(project: Path, sql: str) -> list[Any]:
-    connection = sqlite3.connect(project / "tidegate.db")
-    try:
-        with connection:
-            return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+    with foreign(project / "tidegate.db") as program:
+        return program.execute(sql).fetchall()
 
 
 def test_a_changed_rule_is_planned_refused_by_serve_and_brought_in(project: Path) -> None:
@@ -155,7 +152,7 @@ def test_a_terminal_sees_how_far_a_long_copy_is(project: Path) -> None:
             break
         seen += part
     os.close(mine)
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert f"\rusers: 10000 of {count} rows copied\r" in seen.decode()
     assert f"\rusers: {count} of {count} rows copied\r\n" in seen.decode()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.schema.test_lint import sound, write
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment
 from tidegate.cli import generate
 from tidegate.cli.watch import changes, look, watch
@@ -145,7 +146,7 @@ class Running:
         """What it says up to and with the line that has `wanted`."""
         said = ""
         while wanted not in said:
-            said += self._lines.get(timeout=30)
+            said += self._lines.get(timeout=DEADLINE_S)
         return said
 
     def end(self) -> None:
@@ -175,4 +176,4 @@ def test_the_command_follows_an_editor_until_ctrl_c(running: Running, folder: Pa
     assert f"{CHAT}: /propertys: " in running.until("the output is as it was")
     running.process.send_signal(signal.SIGINT)
     running.until("stopped")
-    assert running.process.wait(timeout=10) == 0
+    assert running.process.wait(timeout=DEADLINE_S) == 0

@@ -15,8 +15,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.support.deadlines import DEADLINE_S
+
 T = TypeVar("T")
-PATIENCE = 5.0
+PATIENCE = DEADLINE_S
 """Seconds after which a test that waits for something fails."""
 
 WELCOME = {

@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from tests.support.gateway import ROOT
+from tests.support.node import node_packages
 from tidegate import codegen, schema
 from tidegate.cli import main
 from tidegate.contract import Contract
@@ -22,11 +23,11 @@ from tidegate.documents import asyncapi, openapi
 from tidegate.documents.components import draft07
 from tidegate.schema import INDEX, Bundle
 
-PACKAGES = ROOT / "clients/typescript/node_modules"
 PUBLISHED = {
-    "asyncapi": PACKAGES / "@asyncapi/specs/schemas/3.0.0.json",
-    "openapi": PACKAGES / "@seriousme/openapi-schema-validator/schemas/v3.1/schema.json",
+    "asyncapi": "@asyncapi/specs/schemas/3.0.0.json",
+    "openapi": "@seriousme/openapi-schema-validator/schemas/v3.1/schema.json",
 }
+"""Where npm packages have them."""
 OWN: dict[str, Any] = {
     "types/money.schema.json": {
         "title": "Money",
@@ -105,7 +106,7 @@ def document(request: pytest.FixtureRequest, folder: Path) -> Bundle:
 
 def complaints(standard: str, document: Any) -> list[str]:
     """What the published schema of `standard` has against `document`."""
-    published = json.loads(PUBLISHED[standard].read_text())
+    published = json.loads((node_packages() / PUBLISHED[standard]).read_text())
     kind = Draft7Validator if standard == "asyncapi" else Draft202012Validator
     return [f"{error.json_path}: {error.message[:200]}" for error in kind(published).iter_errors(document)]
 

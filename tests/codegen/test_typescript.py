@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.node import node_program
 from tidegate import codegen, schema
 from tidegate.codegen.typescript import jsdoc, type_of
 
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
-TSC = ROOT / "clients/typescript/node_modules/.bin/tsc"
 OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--exactOptionalPropertyTypes"]
 
 SAMPLE_USE = """
@@ -147,9 +147,10 @@ const half: OrderKey = { shop: "s" };
 def compile_strictly(folder: Path, files: dict[str, str], use: str) -> None:
     for name, text in {**files, "use.ts": use, "package.json": '{"type": "module"}'}.items():
         (folder / name).write_text(text)
-    assert TSC.is_file(), "no TypeScript compiler: run `make setup-node`"
     sources = sorted(path.name for path in folder.glob("*.ts"))
-    done = subprocess.run([TSC, *OPTIONS, *sources], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [node_program("tsc"), *OPTIONS, *sources], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 

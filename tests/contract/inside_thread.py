@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.net.inside import SECRET, running
+from tests.support.deadlines import DEADLINE_S
 from tidegate.checks.temporary import Address
 from tidegate.identity import sign
 
-START_S = 20.0
+START_S = DEADLINE_S
 
 
 @contextlib.contextmanager

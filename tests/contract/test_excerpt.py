@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
+from tests.support.work import least_cost
 from tidegate.contract.compiled import Compiler
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.contract.explain import violations
@@ -21,9 +21,8 @@ def test_a_keyword_that_is_told_once_a_property_costs_no_seconds() -> None:
     """`propertyNames` copies the whole object for each name: 30,000 of them took gigabytes."""
     validator = Compiler({}).schema({"type": "object", "propertyNames": {"maxLength": 2}})
     value = {f"k{index}": index for index in range(VALUES)}
-    start = time.process_time()
     found = violations(validator, value)
-    assert time.process_time() - start < 0.2
+    assert least_cost(lambda: violations(validator, value), 0.2) < 0.2
     assert [(told.pointer, told.keyword) for told in found] == [("", "propertyNames")] * 10
 
 

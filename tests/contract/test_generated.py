@@ -19,6 +19,7 @@ from wsgiref.simple_server import make_server
 import pytest
 
 from tests.contract import rich
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks import stock
@@ -34,6 +35,8 @@ from tidegate.checks.temporary import gateway
 pytestmark = pytest.mark.process
 
 SECONDS = float(os.environ.get("CONTRACT_SECONDS", "2"))
+ENOUGH = 50
+"""Messages that are accepted, and as many that are refused."""
 Post = Callable[..., tuple[int, Any]]
 
 
@@ -41,20 +44,20 @@ def loaded(folder: Path) -> schema.Schemas:
     return schema.unbundle(schema.bundle(schema.load(folder)))
 
 
-@pytest.mark.timeout(60 + 2 * SECONDS)
+@pytest.mark.timeout(600 + 2 * SECONDS)
 @pytest.mark.parametrize("name", ["sample", "rich"])
 def test_a_gateway_answers_generated_messages_as_the_schema_says(name: str, tmp_path: Path) -> None:
     folder = ROOT / "schema" if name == "sample" else rich.write(tmp_path)
     schemas = loaded(folder)
-    with gateway(folder, schemas, None) as address, Line(address.url, address.token) as line:
+    with gateway(folder, schemas, None) as address, Line(address.url, address.token, DEADLINE_S) as line:
         campaign = Campaign(schemas, line, Judge(Oracle(schemas), handlers=False), start=2026)
         tally = campaign.run(SECONDS)
+        while not tally.violations and min(tally.accepted, tally.refused) <= ENOUGH:  # a busy machine does less
+            tally = campaign.run(SECONDS)
         assert tally.violations == []
         assert line.opened == 1
     print(f"{name}: {tally.cases} cases, {tally.accepted} accepted, {tally.refused} refused, no violation")
     assert tally.by_operation.keys() == operations(schemas).keys()
-    assert tally.accepted > 50
-    assert tally.refused > 50
 
 
 def test_stock_checks_and_the_state_machine_find_nothing(bridge: Bridge) -> None:
@@ -72,7 +75,7 @@ def bridge() -> Iterator[Bridge]:
     """The HTTP side of a gateway over the sample application."""
     folder = ROOT / "schema"
     schemas = loaded(folder)
-    with gateway(folder, schemas, None) as address, Line(address.url, address.token) as line:
+    with gateway(folder, schemas, None) as address, Line(address.url, address.token, DEADLINE_S) as line:
         yield bridged(line, schemas)
 
 
@@ -169,7 +172,7 @@ def test_st_run_works_over_the_bridge(bridge: Bridge, tmp_path: Path) -> None:
                 cwd=tmp_path,
                 capture_output=True,
                 text=True,
-                timeout=50,
+                timeout=DEADLINE_S,
                 check=False,
             )
         finally:

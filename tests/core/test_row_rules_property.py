@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -17,11 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from tests.store.postgres.test_postgres_filters import possible
-from tests.store.postgres.things import PostgresThings
-from tests.store.postgres.things import opened as opened_in_postgres
 from tests.store.test_filters_property import any_filters, asked_text, integers, rows, times, words
-from tests.store.things import RESOURCE, THINGS, Things, opened
+from tests.store.things import RESOURCE, THINGS, Things, opened, possible
 from tests.support.postgres import PostgresServer
 from tidegate.contract import converters
 from tidegate.core.access import RowAccess, permission
@@ -32,6 +29,9 @@ from tidegate.core.subscriptions import Subscriptions
 from tidegate.schema import filtering
 from tidegate.schema.resource import read_resource
 from tidegate_protocol import Principal
+
+if TYPE_CHECKING:
+    from tests.store.postgres.things import PostgresThings
 
 NAMES = ("a", "b", "c")
 SAFE = 2**53 - 1
@@ -242,7 +242,9 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
 
 @pytest.fixture(scope="module")
 def in_postgres(postgres: PostgresServer) -> Iterator[PostgresThings]:
-    with opened_in_postgres(postgres.url(postgres.database())) as found:
+    from tests.store.postgres import things
+
+    with things.opened(postgres.url(postgres.database())) as found:
         yield found
 
 

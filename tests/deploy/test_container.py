@@ -6,23 +6,22 @@ import asyncio
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.gateway import READY, ROOT, clean_environment, tidegate
 from tests.support.postgres import PostgresServer
+from tests.support.sqlite import foreign
 
 ROWS = 20_000
 """As a snapshot, some megabytes: more than stay in memory, and more than the buffers of a socket take."""
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux: /proc, namespaces, capabilities")
 
@@ -61,7 +60,7 @@ class Confined:
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command, environment = self.command(*arguments, **variables)
         return subprocess.run(
-            command, cwd=self.home, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=self.home, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False
         )
 
     def start(self) -> str:
@@ -87,7 +86,7 @@ class Confined:
         if process is None:
             return 0
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE_S)
         return process.returncode
 
 
@@ -109,11 +108,11 @@ def confined(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Confine
 def fill(url: str) -> None:
     names = [(f"n{number}", f"{number}@{'long' * 40}.example.com") for number in range(ROWS)]
     if url.startswith("sqlite"):
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-        with connection:
-            connection.executemany("INSERT INTO users (name, email) VALUES (?, ?)", names)
-        connection.close()
+        with foreign(Path(url.removeprefix("sqlite:///"))) as program:
+            program.executemany("INSERT INTO users (name, email) VALUES (?, ?)", names)
     else:
+        from tests.support.driver import psycopg
+
         with psycopg.connect(url) as postgres:
             postgres.cursor().executemany("INSERT INTO users (name, email) VALUES (%s, %s)", names)
 
@@ -171,7 +170,7 @@ def test_without_a_folder_for_temporary_files_the_gateway_says_so_at_the_start(t
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 2
@@ -204,7 +203,7 @@ def test_process_number_1_stops_at_sigterm(tmp_path: Path) -> None:
         assert READY.search(process.stdout.readline())
         (inside,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(inside), signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE_S) == 0
     finally:
         process.kill()
         process.communicate()

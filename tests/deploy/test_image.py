@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from tests.deploy.kit import KIT, WEB_PORT, tool
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 
 DOCKERFILE = KIT / "Dockerfile"
@@ -90,7 +91,7 @@ def test_every_command_of_the_image_is_one_of_the_product() -> None:
     for words in (json.loads(entry) + json.loads(command), json.loads(checked)):
         assert words[0] == "tidegate"
         done = subprocess.run(
-            [sys.executable, "-m", *words, "--help"], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-m", *words, "--help"], capture_output=True, text=True, timeout=DEADLINE_S, check=False
         )
         assert done.returncode == 0, done.stderr
     assert json.loads(checked) == ["tidegate", "health"]

@@ -12,6 +12,7 @@ import pytest
 from tests.deploy.kit import KIT, LONGEST_STOP_S, VARIABLES, WEB_PORT, documents, tool
 from tests.deploy.test_compose import TAG
 from tests.deploy.test_image import environment, stages, values
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess, tidegate
 
 
@@ -36,7 +37,7 @@ def gateway(pod: dict[str, Any]) -> dict[str, Any]:
 def test_the_manifest_is_valid_for_the_api() -> None:
     validate = tool("kubernetes-validate", install="pip install kubernetes-validate")
     done = subprocess.run(
-        [validate, "--strict", KIT / "kubernetes.yaml"], capture_output=True, text=True, timeout=60, check=False
+        [validate, "--strict", KIT / "kubernetes.yaml"], capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (done.stdout + done.stderr).count(" passed for resource ") == len(documents("kubernetes.yaml"))

@@ -19,11 +19,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.deploy.kit import KIT, WEB_PORT, seconds, tool
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import wire
 from tidegate.config import Settings
 
-START_S = 30.0
+START_S = 60.0
 NGINX = """
 daemon off;
 master_process off;
@@ -140,7 +141,7 @@ def running(folder: Path, port: int, *command: Any, environment: dict[str, str] 
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(DEADLINE_S)
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

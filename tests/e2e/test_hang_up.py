@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import READY, ROOT, GatewayProcess, clean_environment, tidegate
 from tests.support.wire import wire
 
@@ -17,7 +18,7 @@ from tests.support.wire import wire
 async def test_a_service_says_that_there_is_nothing_to_reload_and_goes_on(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         os.kill(gateway.pid, signal.SIGHUP)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + DEADLINE_S
         while "SIGHUP" not in gateway.log_file.read_text():
             assert time.monotonic() < deadline
             assert (await client.ask({"type": "ping"}))["type"] == "pong"
@@ -42,7 +43,7 @@ def test_a_gateway_whose_terminal_is_closed_stops_gracefully(tmp_path: Path) -> 
         assert process.stdout is not None
         assert READY.search(process.stdout.readline())
         process.send_signal(signal.SIGHUP)
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=DEADLINE_S)
     finally:
         os.close(outside)
         os.close(terminal)

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
 from tests.support.wire import wire
 
 
 def fetch(url: str, method: str = "GET") -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=DEADLINE_S) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 from tests.e2e.test_rows_live import subscribe
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment
 from tests.support.wire import wire
 
@@ -55,7 +56,7 @@ def run(gateway: GatewayProcess, program: str) -> None:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -94,5 +95,5 @@ async def test_what_a_program_saves_is_heard_and_what_it_undoes_is_not(any_gatew
 
 def test_the_data_layer_is_imported_without_the_models() -> None:
     program = "import sys, tidegate.store; sys.exit('tidegate.store.models' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=DEADLINE_S)
     assert done.returncode == 0

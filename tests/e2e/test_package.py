@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import READY, ROOT, clean_environment
 
 NOTE = {
@@ -40,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*pip, "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), *packages],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -54,7 +55,7 @@ def command(installed: Path, folder: Path, *arguments: str) -> subprocess.Comple
         env=clean_environment() | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
 
@@ -120,7 +121,7 @@ def served(installed: Path, folder: Path) -> bool:
     assert process.stdout is not None
     found = READY.search(process.stdout.readline())
     process.terminate()
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=DEADLINE_S)
     assert found, errors
     assert process.returncode == 0, errors
     return True

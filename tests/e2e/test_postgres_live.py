@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.e2e.test_rows_live import create, subscribe, updates
+from tests.support.driver import psycopg
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import wire

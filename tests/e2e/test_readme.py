@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
+from tests.support.node import node
 
 README = (ROOT / "README.md").read_text()
 SHOWN_URL = "ws://127.0.0.1:8787/ws"
@@ -29,7 +31,7 @@ async def lines_until(process: asyncio.subprocess.Process, *wanted: str) -> str:
     """What the process prints until every one of `wanted` was in it."""
     assert process.stdout is not None
     told = ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while not all(text in told for text in wanted):
             line = await process.stdout.readline()
             assert line, f"ended early, having said:\n{told}"
@@ -53,7 +55,7 @@ ADA = "insert into users (name, email, status) values ('Ada', 'ada@example.com',
 async def test_the_plain_javascript_client(gateway: GatewayProcess) -> None:
     code = block("js", "new WebSocket").replace(SHOWN_URL, gateway.url)
     # Beside the package, so that Node finds `ws`; as an argument, so that nothing is written there.
-    command = ("node", "--input-type=module", "--eval", NODE_HAS_NO_WEBSOCKET_BEFORE_22 + code)
+    command = (node(), "--input-type=module", "--eval", NODE_HAS_NO_WEBSOCKET_BEFORE_22 + code)
     process = await run(gateway, ROOT / "clients" / "typescript", *command)
     try:
         await lines_until(process, "type: 'message'", "type: 'presence'", "text: 'Hello'")

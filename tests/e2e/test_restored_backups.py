@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.gateway import GatewayProcess
+from tests.support.sqlite import foreign
 from tests.support.wire import wire
 
 Position = dict[str, Any]
@@ -29,10 +29,8 @@ def insert(gateway: GatewayProcess, *names: str) -> None:
 def backup(gateway: GatewayProcess) -> Path:
     """A consistent copy of the database, whoever has it open."""
     copy = gateway.folder / "backup.db"
-    source, target = sqlite3.connect(gateway.database_file), sqlite3.connect(copy)
-    source.backup(target)
-    source.close()
-    target.close()
+    with foreign(gateway.database_file) as source, foreign(copy) as target:
+        source.backup(target)
     return copy
 
 
@@ -52,10 +50,8 @@ def moved(gateway: GatewayProcess, copy: Path) -> None:
 
 def loaded(gateway: GatewayProcess, copy: Path) -> None:
     """SQLite writes the backup's pages into the file: `.restore backup.db`."""
-    source, target = sqlite3.connect(copy), sqlite3.connect(gateway.database_file)
-    source.backup(target)
-    source.close()
-    target.close()
+    with foreign(copy) as source, foreign(gateway.database_file) as target:
+        source.backup(target)
 
 
 def without_wal(gateway: GatewayProcess) -> None:

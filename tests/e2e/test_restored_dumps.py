@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.test_database import ready
 from tests.e2e.test_restored_backups import insert, seen
+from tests.support.deadlines import DEADLINE_S
 from tests.support.postgres import PostgresGateway, PostgresServer
 
 
@@ -53,7 +54,7 @@ async def test_a_gateway_that_runs_meanwhile_must_be_restarted(
     restore = dumped(postgres, gateway)
     assert await ready(gateway) == 200
     await asyncio.to_thread(restore)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while await ready(gateway) != 503:  # noqa: ASYNC110  # another process sees it in its own time
             await asyncio.sleep(0.05)
     gateway.stop()

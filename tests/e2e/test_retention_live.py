@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -13,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.net.inside import running
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
 from tidegate.core.position import RECENT_CHANGES
@@ -64,7 +65,7 @@ async def subscribe(client: Wire, since: dict[str, Any] | None = None) -> dict[s
 
 async def pruned(gateway: GatewayProcess, database: str, upto: int) -> None:
     """Returns when the log was pruned that far."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             ((found,),) = await asyncio.to_thread(
                 gateway.select, f"SELECT value FROM {META[database]} WHERE name = 'pruned_to'"
@@ -119,10 +120,9 @@ async def test_a_replay_that_pruning_overtakes_starts_anew_from_a_snapshot(tmp_p
     path = tmp_path / "tidegate.db"
     async with running(tmp_path) as inside, wire(inside.url) as client:
         since = (await subscribe(client))["position"]
-    with sqlite3.connect(path) as foreign:
+    with foreign(path) as program:
         rows = [(f"u{number}", f"u{number}@example.com") for number in range(count)]
-        foreign.executemany("INSERT INTO users (name, email) VALUES (?, ?)", rows)
-    foreign.close()
+        program.executemany("INSERT INTO users (name, email) VALUES (?, ?)", rows)
     async with running(tmp_path) as inside:
         changes, asked = inside.store.changes, 0
 

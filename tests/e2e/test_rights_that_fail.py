@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.e2e.test_rooms_live import bearer
 from tests.e2e.test_row_rules import NOTE, ROWS
 from tests.net.inside import SECRET, running
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
 from tidegate.config import DEVELOPMENT_SECRET
@@ -111,7 +112,7 @@ async def test_rows_that_cannot_be_read_anew_end_the_connection(
 async def closed(client: Wire) -> int | None:
     """The code with which the gateway closes; everything before is heard."""
     with pytest.raises(ConnectionClosed) as caught:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while True:
                 await client.hear(lambda one: True)
     return caught.value.rcvd.code if caught.value.rcvd else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
 
@@ -157,7 +158,7 @@ async def test_heartbeats_come_by_themselves(tmp_path: Any) -> None:
     try:
         async with wire(process.url) as client:
             assert client.heard[0]["heartbeat"] == 1
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE_S):
                 beat = await client.hear("heartbeat")
             assert beat["position"] == client.heard[0]["position"]
     finally:

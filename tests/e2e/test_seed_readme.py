@@ -6,18 +6,20 @@ import json
 import subprocess
 from pathlib import Path
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.node import node
 
 CLIENT = Path(__file__).with_name("seed_client.mjs")
 
 
 def test_the_seed_readme_works_word_for_word(gateway: GatewayProcess) -> None:
     done = subprocess.run(
-        ["node", str(CLIENT), gateway.url, str(gateway.database_file)],
+        [node(), str(CLIENT), gateway.url, str(gateway.database_file)],
         cwd=ROOT / "clients" / "typescript",
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

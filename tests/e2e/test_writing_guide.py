@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment
 from tests.support.wire import wire
 
@@ -57,7 +58,7 @@ async def test_a_program_runs_and_subscribers_hear_of_what_it_writes(gateway: Ga
             env=clean_environment(),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=DEADLINE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr

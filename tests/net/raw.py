@@ -13,6 +13,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
+from tests.support.deadlines import DEADLINE_S
 from tidegate.net.connection import Connection
 from tidegate.net.frames import text_frame
 from tidegate.net.http import Response, Routes
@@ -20,7 +21,7 @@ from tidegate.net.listener import Listener, TransportSettings
 from tidegate.net.outbox import Outbox
 from tidegate.net.timers import Wheel
 
-PATIENCE = 5.0
+PATIENCE = DEADLINE_S
 """Seconds after which a test that waits for something fails."""
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = b"\x37\xfa\x21\x3d"

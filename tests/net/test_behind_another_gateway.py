@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.net.inside import Inside, running
+from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
 
@@ -41,10 +41,9 @@ async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
     async with running(tmp_path) as inside, wire(inside.url) as listening:
         position = (await listening.ask({"type": "subscribe", "resource": "users"}))["position"]
         gateway = Behind(inside, inside.store._feed._deliver, position)
-        with sqlite3.connect(tmp_path / "tidegate.db") as foreign:
+        with foreign(tmp_path / "tidegate.db") as program:
             for name in ("one", "two", "three"):
-                foreign.execute("INSERT INTO users (name, email) VALUES (?, ?)", (name, f"{name}@example.com"))
-        foreign.close()
+                program.execute("INSERT INTO users (name, email) VALUES (?, ?)", (name, f"{name}@example.com"))
         yield gateway
 
 

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.net.inside import Inside, running
+from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import Wire, wire
 from tidegate.core.ports import Change
 from tidegate.core.session import Watching
@@ -28,7 +29,7 @@ async def inside(tmp_path: Path) -> AsyncIterator[Inside]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.005)
 
@@ -164,6 +165,6 @@ async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monk
         await client.ask(USERS | {"snapshot": True})
         await client.hear("snapshot")
         await until(lambda: replayer._waiting)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         await inside.gateway.settled()
     assert not inside.store.attending

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.net.inside import Inside, running
+from tests.support.deadlines import DEADLINE_S
+from tests.support.sqlite import foreign
 from tests.support.wire import wire
 from tidegate.net.replay import CHUNK_BYTES
 from tidegate.net.snapshot_pages import FRAME_BYTES
@@ -23,12 +24,10 @@ FEW, MANY = 60, 640
 
 
 def write(folder: Path, count: int) -> None:
-    program = sqlite3.connect(folder / "tidegate.db")
-    with program:
+    with foreign(folder / "tidegate.db") as program:
         program.execute("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')")
         rows = [(f"t{number}", "x" * 1900) for number in range(count)]
         program.executemany("INSERT INTO tasks (user_id, title, notes) VALUES (1, ?, ?)", rows)
-    program.close()
 
 
 class Slow:
@@ -50,7 +49,7 @@ class Slow:
             self.line.protocol.send_text(json.dumps(request).encode())
         # All in one segment: the gateway has read them before it could know that what it answers is not taken.
         self.line.transport.write(b"".join(self.line.protocol.data_to_send()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while self.kept._paused_since is None:  # noqa: ASYNC110  # it is the gateway's to know
                 await asyncio.sleep(0.001)
         for _ in range(100):  # in which the others would be answered, if they did not wait for their turn
@@ -61,7 +60,7 @@ class Slow:
     async def rows(self, kind: str, count: int) -> list[int]:
         """How many rows came to each subscription, once all have `count`."""
         counts: dict[str, int] = {}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             while sum(counts.values()) < SUBSCRIPTIONS * count:
                 message = json.loads(await self.line.recv())
                 self._note()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.net.inside import Inside, running
 from tests.net.raw import Door
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess
 from tidegate import app, schema
 from tidegate.config import Settings
@@ -313,9 +314,9 @@ def test_a_gateway_describes_the_folder_it_serves(tmp_path: Path, own: Bundle) -
     gateway.migrate()
     gateway.start()
     try:
-        with urllib.request.urlopen(f"{gateway.http}/asyncapi.json", timeout=10) as response:
+        with urllib.request.urlopen(f"{gateway.http}/asyncapi.json", timeout=DEADLINE_S) as response:
             assert json.loads(response.read()) == asyncapi(own)
-        with urllib.request.urlopen(f"{gateway.http}/docs", timeout=10) as response:
+        with urllib.request.urlopen(f"{gateway.http}/docs", timeout=DEADLINE_S) as response:
             assert response.read().decode() == protocol_page(own)
     finally:
         gateway.stop()

@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.net.inside import Inside, running
+from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import wire
 from tidegate.core.filters import EVERYTHING, both, compile_filters
 from tidegate.core.ports import EncodePage, Pages, ReadQuery, Row, Store
@@ -141,14 +142,14 @@ async def filled(inside: Inside, count: int = ROWS) -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110  # it is another thread that knows
             await asyncio.sleep(0.005)
 
 
 async def rows_of(heard: Any) -> list[int]:
     found: list[int] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             message = json.loads(await heard.recv())
             if message["type"] == "snapshot":

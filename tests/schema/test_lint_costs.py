@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.schema.test_lint import problems, sound, write
+from tests.support.work import least_cost
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.contract.compiled import Compiler
@@ -47,12 +48,16 @@ def test_patterns_that_run_away_elsewhere_are_matched_in_linear_time(tmp_path: P
     contract = Contract(schema.bundle(schema.load(write(tmp_path, files))))
     said = b'{"type":"message","room":"chat-1","data":"%s"}'
     for text in (b"a" * 60_000 + b"!", b"x" * 60_000, b"a," * 30_000):
-        start = time.process_time()
-        try:
-            contract.decode(said % text)
-        except Refused as refused:
-            assert (refused.code, refused.keyword) == ("invalid_data", "pattern")
-        assert time.process_time() - start < 0.1
+        assert least_cost(partial(_decode, contract, said % text, "pattern"), 0.1) < 0.1
+
+
+def _decode(contract: Contract, message: bytes, keyword: str | None = None) -> None:
+    """It is good, or refused for its data, and for `keyword`."""
+    try:
+        contract.decode(message)
+    except Refused as refused:
+        assert refused.code == "invalid_data"
+        assert keyword in {None, refused.keyword}
 
 
 def test_the_validators_of_traffic_have_no_backtracking_engine() -> None:
@@ -219,12 +224,9 @@ def test_the_deepest_message_is_refused_by_a_tree_in_no_time(tmp_path: Path, nam
     files[NODE_FILE] = {"title": "Node", **TREES[name]}
     files[CHAT_FILE]["properties"] = {"tree": {"$ref": "../types/node.schema.json"}}
     contract = Contract(schema.bundle(schema.load(write(tmp_path, files))))
-    start = time.process_time()
+    messages = []
     for opening, closing in (("[", "]"), ('{"a":', "}"), ('{"left":', "}"), ('{"next":', "}"), ('{"children":[', "]}")):
         deep = opening * (29 // len(closing)) + "7.5" + closing * (29 // len(closing))
-        message = f'{{"type":"message","room":"chat-1","data":{{"tree":{deep}}}}}'
-        try:
-            contract.decode(message.encode())
-        except Refused as refused:
-            assert refused.code == "invalid_data"
-    assert time.process_time() - start < 0.5
+        messages.append(f'{{"type":"message","room":"chat-1","data":{{"tree":{deep}}}}}'.encode())
+    for message in messages:
+        assert least_cost(partial(_decode, contract, message), 0.1) < 0.1

@@ -7,10 +7,11 @@ Invariant: `states[seq]` are the tables as they were when the log ended at `seq`
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from tests.simulate.wishes import KEYS, KINDS, OWNERS, RESOURCES, Row
-from tidegate.core.ports import Change
+from tidegate.core.ports import Change, WriteResult
 
 Tables = dict[str, dict[int, Row]]
 
@@ -23,6 +24,11 @@ class Database:
         """The change with `seq` is at `seq - 1`; None is one of a resource that the schema does not have."""
         self.states: list[Tables] = [{name: {} for name in RESOURCES}]
         self.pruned_to = 0
+        self.followers: list[Callable[[], None]] = []
+        """Told of each commit."""
+        self.requests: dict[tuple[str, str], WriteResult] = {}
+        """What requests with a key were answered, by user and key."""
+        self._last_key = 100
 
     @property
     def head(self) -> int:
@@ -31,6 +37,16 @@ class Database:
     @property
     def tables(self) -> Tables:
         return self.states[-1]
+
+    def committed(self) -> None:
+        """A transaction has ended; it may have been several changes."""
+        for told in self.followers:
+            told()
+
+    def new_key(self) -> int:
+        """For a row that a gateway creates."""
+        self._last_key += 1
+        return self._last_key
 
     def put(
         self, resource: str, key: int, new: Row | None, origin: str | None = None, actor: str | None = None

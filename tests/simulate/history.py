@@ -1,4 +1,4 @@
-"""One simulated history: a gateway of real parts over the simulated store, its clients and writers, and the verdict.
+"""One simulated history: gateways of real parts over one simulated database, clients and writers, and the verdict.
 
 Everything that chance decides comes from one seed: how fast what is, how often it fails, and who does what. When all
 have done what they wanted, everything calms down, or all go away at once; before, the copies must be the tables, and
@@ -10,45 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tests.simulate.client import Client
 from tests.simulate.database import Database, change_something
+from tests.simulate.gateway import Identities, SimulatedGateway
 from tests.simulate.habits import Habits
 from tests.simulate.judge import Judge
 from tests.simulate.loop import NeverEnds, SimulatedLoop
-from tests.simulate.remains import remains
-from tests.simulate.store import EPOCH, Planned, SimulatedStore, Tempo
+from tests.simulate.store import Planned, Tempo
 from tests.simulate.wire import Pace, Wire
-from tests.simulate.wishes import RESOURCES, TOKENS, WISHES
-from tidegate import permissions, schema
-from tidegate.broker.memory import MemoryBroker
-from tidegate.contract import Contract
+from tests.simulate.wishes import RESOURCES, WISHES
 from tidegate.core.errors import Refused
-from tidegate.core.live import ResourceRules
-from tidegate.core.ports import Identified
-from tidegate.core.position import Dispatched
-from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.handlers import Gateway as Handlers
 from tidegate.net import gateway as gateway_module
 from tidegate.net import replay, snapshot_pages
-from tidegate.net.gateway import Gateway
-from tidegate.net.http import Routes
-from tidegate.net.listener import Listener, TransportSettings
-from tidegate.net.outbox import Outbox
-from tidegate.net.own_messages import OwnMessages
-from tidegate.net.timers import Wheel
 from tidegate.store import snapshots
-from tidegate_protocol import Limits, Principal
 
-SCHEMA = Path(__file__).parent / "schema"
-LIMITS = Limits(max_message=65536, max_rooms=10, max_subscriptions=100, max_page=100, max_history=100, max_ids=100)
 PATIENCE = 100
 """Looks, a little while apart, at whether everybody has settled."""
 
@@ -64,39 +45,6 @@ class Outcome(msgspec.Struct):
     violations: list[str] = []
     trace: str = ""
     """The last events of the client that the first violation is of."""
-
-
-class Identities:
-    """Implements core.ports.Identities: a token is a name."""
-
-    def __init__(self, now: Callable[[], float], chance: random.Random) -> None:
-        self._guests = 0
-        self._now = now
-        self._chance = chance
-
-    def anonymous(self) -> Principal:
-        self._guests += 1
-        return Principal(id=f"guest-{self._guests}", name="Guest", roles=[], anonymous=True)
-
-    def identity_token(self, user: Principal, now: float) -> str:
-        return user.id
-
-    def check(self, token: str) -> Identified:
-        viewer = TOKENS.get(token)
-        if viewer is None:
-            raise Refused("unauthenticated", "the token is not good")
-        user = Principal(id=viewer.id, name=viewer.id, roles=["clerk"] if viewer.clerk else [], anonymous=False)
-        ends = self._now() + 0.2 * self._chance.random() if self._chance.random() < 0.1 else None
-        return Identified(user, ends, {} if viewer.team is None else {"team": viewer.team})
-
-
-@cache
-def _contract() -> tuple[Contract, dict[str, ResourceRules]]:
-    contract = Contract(schema.bundle(schema.load(SCHEMA)))
-    access = permissions.of_resources(contract, {})
-    return contract, {
-        name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()
-    }
 
 
 class History:
@@ -120,7 +68,6 @@ class History:
             failures=chance.choice((0.0, 0.0, 0.0, 0.02)),
         )
         self.judge.failures = self._tempo.failures > 0
-        self.store = SimulatedStore(self.loop, self.database, chance, self._tempo)
         self.sizes = {
             (replay, "BATCH"): chance.choice((1, 2, 5, 500)),
             (replay, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
@@ -130,7 +77,11 @@ class History:
             (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),
         }
         """Limits of the product, small enough to matter."""
-        self._build()
+        identities = Identities(self.loop.time, chance)
+        self.gateways = [
+            SimulatedGateway(f"g{number}", self.loop, self.database, identities, chance, self._tempo)
+            for number in range(chance.choice((1, 1, 2)))
+        ]
         self._habits = Habits.of(chance)
         wishes = chance.sample(WISHES, chance.choice((1, 1, 1, 2, 3, 5)))
         paces = [
@@ -156,40 +107,10 @@ class History:
             for number in range(chance.choice((1, 2, 2, 3, 3)))
         ]
         self._to_write = chance.choice((4, 8, 16))
-        self._connections = 0
-
-    def _build(self) -> None:
-        """As `tidegate.app` does it."""
-        contract, resources = _contract()
-        chance, loop, now = self.chance, self.loop, self.loop.time
-        self.protocol = Protocol(
-            resources,
-            lambda name: None,
-            Dispatched(EPOCH, self.database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
-            SessionLimits(subscriptions=chance.choice((2, 100, 100))),
-        )
-        self.outbox, self.wheel = Outbox(loop), Wheel(loop)
-        self.gateway = Gateway(
-            contract,
-            self.protocol,
-            self.store,
-            Identities(now, chance),
-            self.outbox,
-            OwnMessages(contract, Handlers()),
-            LIMITS,
-            heartbeat=chance.choice((0.02, 0.1)),
-            check_output=chance.random() < 0.03,
-            clock=now,
-        )
-        settings = TransportSettings(
-            max_backlog=chance.choice((1000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
-        )
-        self.listener = Listener(self.gateway, settings, Routes(), self.outbox, self.wheel, now)
 
     def _dial(self, client: Client, pace: Pace) -> Wire:
-        self._connections += 1
-        name = f"c{self._connections}"
-        return Wire(self.loop, self.listener, self.chance, pace, name, client.hear, client.closed)
+        """To any gateway, as a balancer would."""
+        return self.chance.choice(self.gateways).dial(pace, client.hear, client.closed)
 
     # -- playing ----------------------------------------------------------------------------------------------------
 
@@ -212,9 +133,8 @@ class History:
 
     async def _main(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            broker = MemoryBroker(self.gateway.encoded, self.gateway.deliver, lambda: "r1")
-            self.gateway.start(tasks, broker)
-            self.wheel.every(self.chance.choice((0.02, 0.05)), self._tick)
+            for gateway in self.gateways:
+                gateway.start(tasks)
             for client in self.clients:
                 client.begin()
             self.loop.in_thread(self.loop.time(), self._write)
@@ -230,18 +150,13 @@ class History:
                 client.leave()
             self._to_write = 0
             await self._rest()
-            self.wheel.close()
+            for gateway in self.gateways:
+                gateway.close()
 
     async def _done(self) -> None:
         """Everybody has done what it wanted."""
         while self._to_write > 0 or any(client.left > 0 for client in self.clients):  # noqa: ASYNC110  # time is free
             await asyncio.sleep(self._busy)
-
-    def _tick(self) -> None:
-        self.gateway.tick()
-        now = self.loop.time()
-        for connection in list(self.listener._slice_of):
-            connection.sweep(now)
 
     def _write(self) -> None:
         """What other programs do, and what becomes of the log."""
@@ -261,7 +176,7 @@ class History:
                     client.cut()
         for _ in range(chance.choice((1, 1, 1, 2, 8))):
             change_something(database, chance)
-        self.store.committed()
+        database.committed()
         self.loop.in_thread(self.loop.time() + self._busy * chance.expovariate(1.0), self._write)
 
     async def _settle(self) -> None:
@@ -281,7 +196,7 @@ class History:
         left: list[str] = []
         for _ in range(PATIENCE):
             await asyncio.sleep(0.05)
-            left = remains(self.gateway, self.listener, self.outbox, self.store)
+            left = [what for gateway in self.gateways for what in gateway.remains()]
             if self.loop.idle and not left:
                 return
         for what in left:

@@ -53,8 +53,8 @@ class Played:
         return "\n".join(lines)
 
 
-def simulate(seconds: float, seed: int) -> Played:
-    """Histories for `seconds`, at least one."""
+def simulate(seconds: float, seed: int, histories: int = 1) -> Played:
+    """Histories for `seconds`, at least so many."""
     played = Played(seed)
     enabled = gc.isenabled()
     play(seed)  # what is made once
@@ -63,7 +63,7 @@ def simulate(seconds: float, seed: int) -> Played:
     gc.disable()
     began, end = time.process_time(), time.monotonic() + seconds
     try:
-        while not played.histories or time.monotonic() < end:
+        while played.histories < histories or time.monotonic() < end:
             played.add(play(seed + played.histories))
             if played.histories % 100 == 0:
                 gc.collect()

@@ -110,8 +110,7 @@ class SimulatedStore:
         self._loop = loop
         self._chance = chance
         self._written_until = 0.0
-        self._requests: dict[tuple[str, str], WriteResult] = {}
-        self._created = 100
+        database.followers.append(self.feed.notice)
 
     # -- in the loop's thread ---------------------------------------------------------------------------------------
 
@@ -171,10 +170,6 @@ class SimulatedStore:
         if failure is not None:
             raise failure
 
-    def committed(self) -> None:
-        """Somebody committed something."""
-        self.feed.notice()
-
     def _soon(self) -> float:
         return self._loop.time() + self.tempo.jobs * self._chance.expovariate(1.0)
 
@@ -225,13 +220,13 @@ class SimulatedStore:
     def _write(self, order: WriteOrder) -> WriteResult:
         """One row; who repeats a request with a key gets the first answer."""
         request = (order.user, order.idempotency_key or "")
-        if request in self._requests:
-            return self._requests[request]
+        if request in self.database.requests:
+            return self.database.requests[request]
         database, table = self.database, self.database.tables[order.resource]
         row: Row
         if order.kind == "create":
-            self._created += 1
-            row = {**any_row(self._chance, self._created), **order.rows[0], "id": self._created}
+            identifier = database.new_key()
+            row = {**any_row(self._chance, identifier), **order.rows[0], "id": identifier}
         else:
             (key,) = order.keys
             if key["id"] not in table:
@@ -241,8 +236,8 @@ class SimulatedStore:
         database.put(order.resource, row["id"], new, order.idempotency_key, order.user)
         result = WriteResult([{"id": row["id"]} if new is None else row], database.head)
         if order.idempotency_key is not None:
-            self._requests[request] = result
-        self.committed()
+            database.requests[request] = result
+        database.committed()
         return result
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import Foreign, created
-from tests.store.postgres.foreign import RESOURCES
 from tests.store.program import Program, connect
 from tests.store.versions import with_rows
 from tests.support.postgres import PostgresServer
@@ -55,6 +54,8 @@ def migrated(path: Path) -> str:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: PostgresServer) -> str:
     """The name of a migrated database without rows, to make others from."""
+    from tests.store.postgres.foreign import RESOURCES
+
     name = postgres.database()
     url = postgres.url(name)
     choice.migrations(url).apply(url, RESOURCES)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.ports import Change
 
 
@@ -32,7 +33,7 @@ class Heard:
 
     async def until(self, head: int) -> None:
         """Returns once everything up to `head` was delivered."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             while self.head < head:
                 self._news.clear()
                 await self._news.wait()

@@ -53,7 +53,7 @@ class Program:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process.stdout.close()
 
     def _ask(self, *request: Any) -> Result:
@@ -69,7 +69,7 @@ class Program:
 
 def connect(path: str | Path) -> sqlite3.Connection:
     """As a program connects that knows nothing of Tidegate, except that it can read text that is not UTF-8."""
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     connection.text_factory = lambda text: text.decode(errors="replace")
     return connection
 

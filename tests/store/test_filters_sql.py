@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from tests.core.filter_cases import CASES
 from tests.store.things import RESOURCE, Things, columns, opened
 from tests.support.cases import every_case
+from tests.support.sqlite import foreign
 from tidegate.core.filters import compile_filters
 from tidegate.core.predicate import predicate
 from tidegate.store.conditions import condition
@@ -88,11 +88,10 @@ def test_infinity_is_null_because_the_wire_has_no_word_for_it(things: Things, fi
 def test_large_integers_of_a_foreign_column_are_equal_to_the_nearest_float(tmp_path: Path, asked: Any) -> None:
     """As they are for the predicate. A column without a type keeps them as integers."""
     path, names = tmp_path / "things.db", [name for name in RESOURCE.properties if name != "id"]
-    with sqlite3.connect(path) as foreign:
-        foreign.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, {', '.join(map(quoted, names))})")
+    with foreign(path) as program:
+        program.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, {', '.join(map(quoted, names))})")
         rows = enumerate((2**53 + 1, 2.0**53, 2**62 + 1, 1))
-        foreign.executemany("INSERT INTO things (id, num) VALUES (?, ?)", rows)
-    foreign.close()
+        program.executemany("INSERT INTO things (id, num) VALUES (?, ?)", rows)
     filters = compile_filters({"num": asked})
     with opened(tmp_path) as things:
         assert things.ids(filters) == [row["id"] for row in things.rows() if predicate(filters)(row)]

@@ -87,3 +87,16 @@ def opened(folder: Path) -> Iterator[Things]:
     finally:
         things.close()
         reader.close()
+
+
+def possible(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of SQLite's as PostgreSQL can keep it."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, str):
+            found[name] = value.replace("\\u0000", "").replace("\0", "")
+        elif name == "num" and value in (float("inf"), float("-inf")):
+            found[name] = None
+        else:
+            found[name] = bool(value) if name == "bool" and value is not None else value
+    return found

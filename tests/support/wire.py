@@ -11,8 +11,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.deadlines import DEADLINE_S
+
 Message = dict[str, Any]
-DEADLINE_S = 10.0
 
 
 class Wire:
@@ -59,7 +60,8 @@ class Wire:
 @contextlib.asynccontextmanager
 async def wire(url: str, **options: Any) -> AsyncIterator[Wire]:
     """Connect and hear the welcome."""
-    async with connect(url, compression=None, **options) as connection:
+    patient: dict[str, Any] = {"open_timeout": DEADLINE_S, "ping_interval": None}
+    async with connect(url, compression=None, **(patient | options)) as connection:
         client = Wire(connection)
         await client.hear("welcome")
         yield client

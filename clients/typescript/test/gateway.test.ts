@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import WebSocket from "ws";
 import type { App } from "../../../generated/typescript/app.js";
 import { type Client, connect, RequestRefused, type SocketConstructor, type Status } from "../src/index.js";
+import { eventually } from "./support/eventually.js";
 import { Gateway } from "./support/gateway.js";
 
 const gateway = new Gateway();
@@ -12,7 +13,7 @@ const clients: Client<App>[] = [];
 beforeAll(async () => {
   gateway.migrate(true);
   await gateway.start();
-}, 60_000);
+});
 
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
@@ -31,7 +32,7 @@ async function open(token?: string): Promise<Client<App>> {
 }
 
 async function until(client: Client<App>, status: Status): Promise<void> {
-  await vi.waitFor(() => expect(client.status).toBe(status), { timeout: 10_000, interval: 5 });
+  await eventually(() => expect(client.status).toBe(status));
 }
 
 /** `tidegate token` of an administrator: nobody else may delete users. */
@@ -46,21 +47,21 @@ describe("rooms", () => {
     const heard: unknown[] = [];
     his.on("message", ({ from, data }) => heard.push([from, data.text]));
     await Promise.all([hers.join(), his.join({ status: "away" })]);
-    await vi.waitFor(() => expect(hers.members).toHaveLength(2));
+    await eventually(() => expect(hers.members).toHaveLength(2));
     expect(hers.members.find(({ id }) => id === bob.user?.id)?.status).toBe("away");
     const position = await hers.send({ text: "Hello" });
-    await vi.waitFor(() => expect(heard).toEqual([[ann.user?.id, "Hello"]]));
+    await eventually(() => expect(heard).toEqual([[ann.user?.id, "Hello"]]));
     const page = await his.history({ limit: 10 });
     expect(page).toMatchObject({ messages: [{ data: { text: "Hello" }, position }], more: false });
     await his.update({ status: "online", info: { colour: "teal" } });
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(hers.members.find(({ id }) => id === bob.user?.id)).toMatchObject({
         status: "online",
         info: { colour: "teal" },
       }),
     );
     his.leave();
-    await vi.waitFor(() => expect(hers.members.map(({ id }) => id)).toEqual([ann.user?.id]));
+    await eventually(() => expect(hers.members.map(({ id }) => id)).toEqual([ann.user?.id]));
   });
 
   it("refuse what their schema does not allow, and say where", async () => {
@@ -81,15 +82,15 @@ describe("rows", () => {
     const live = reader.resource("users").subscribe({ filters: { status: "active" } });
     const changes: unknown[] = [];
     live.on("update", ({ action, cause }) => changes.push(cause && cause !== action ? `${action} (${cause})` : action));
-    await vi.waitFor(() => expect(live.rows.map(({ name }) => name)).toContain("Noor Haddad"));
+    await eventually(() => expect(live.rows.map(({ name }) => name)).toContain("Noor Haddad"));
     const seeded = live.rows.length;
     const users = writer.resource("users");
     const ann = await users.create({ name: "Ann", email: "ann@example.org" });
-    await vi.waitFor(() => expect(live.rows).toContainEqual(ann));
+    await eventually(() => expect(live.rows).toContainEqual(ann));
     await users.update(ann.id, { name: "Anne" }, { name: "Ann" });
     await expect(users.update(ann.id, { name: "x" }, { name: "Ann" })).rejects.toMatchObject({ code: "conflict" });
     await users.update(ann.id, { status: "inactive" });
-    await vi.waitFor(() => expect(live.rows).toHaveLength(seeded));
+    await eventually(() => expect(live.rows).toHaveLength(seeded));
     expect(await users.get(ann.id)).toMatchObject({ name: "Anne", status: "inactive" });
     await users.delete(ann.id);
     expect(await users.get(ann.id)).toBeUndefined();
@@ -131,7 +132,7 @@ describe("a gateway that is killed", () => {
     room.on("message", ({ data }) => heard.push(data));
     await room.join();
     const live = client.resource("tasks").subscribe({ filters: { done: false } });
-    await vi.waitFor(() => expect(live.ready).toBe(true));
+    await eventually(() => expect(live.ready).toBe(true));
     const titles = () => live.rows.map(({ title }) => title);
     const resets = vi.fn();
     live.on("update", ({ action }) => action === "reset" && resets());
@@ -148,7 +149,7 @@ describe("a gateway that is killed", () => {
     expect(await created).toMatchObject({ title: "Asked for meanwhile" });
     await said;
     expect(client.user).toEqual(me);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(titles()).toEqual(expect.arrayContaining(["Written meanwhile", "Asked for meanwhile"]));
       expect(titles()).not.toContain("Order two mooring buoys");
       expect(heard).toEqual(["Said meanwhile"]);
@@ -156,5 +157,5 @@ describe("a gateway that is killed", () => {
     expect(resets, "the rows went on from their position").not.toHaveBeenCalled();
     const rows = await client.resource("tasks").list({ filters: { done: false } });
     expect([...live.rows].sort((a, b) => a.id - b.id)).toEqual(rows.sort((a, b) => a.id - b.id));
-  }, 40_000);
+  });
 });

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
+from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource

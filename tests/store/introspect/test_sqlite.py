@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.sqlite import foreign
 from tidegate.store import StoreError, introspect
 
 
 def read(path: Path, *statements: str) -> introspect.Found:
     """What is found in a database that these statements made."""
-    connection = sqlite3.connect(path)
-    with connection:
+    with foreign(path) as connection:
         for statement in statements:
             connection.execute(statement)
-    connection.close()
     before = path.read_bytes()
     found = introspect.read(f"sqlite:///{path}")
     assert path.read_bytes() == before
@@ -62,11 +60,9 @@ def test_a_column_is_what_it_was_declared_as_and_what_its_rows_hold(
     tmp_path: Path, declared: str, values: tuple[Any, ...], expected: dict[str, Any]
 ) -> None:
     path = tmp_path / "theirs.db"
-    connection = sqlite3.connect(path)
-    connection.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY, value {declared} NOT NULL)")
-    connection.executemany("INSERT INTO things (value) VALUES (?)", [(value,) for value in values])
-    connection.commit()
-    connection.close()
+    with foreign(path) as connection:
+        connection.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY, value {declared} NOT NULL)")
+        connection.executemany("INSERT INTO things (value) VALUES (?)", [(value,) for value in values])
     assert properties(read(path))["value"] == expected
 
 

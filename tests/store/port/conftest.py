@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from types import ModuleType
 from typing import Any, Protocol
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES, Foreign
-from tests.store.postgres import foreign as postgres_foreign
-from tests.store.postgres.foreign import ForeignPostgres
 from tests.store.program import Program
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.core.ports import Store
 from tidegate.store import open_store
+from tidegate.store.sqlite import feed as sqlite_feed
 
 
 class AnyForeign(Protocol):
@@ -36,8 +35,10 @@ class AnyForeign(Protocol):
 class Database:
     """One database of one kind."""
 
-    def __init__(self, url: str, foreign: AnyForeign, resources: dict[str, Resource]) -> None:
+    def __init__(self, url: str, foreign: AnyForeign, resources: dict[str, Resource], feed: ModuleType) -> None:
         self.url = url
+        self.feed = feed
+        """The product's module that follows this kind of database."""
         self.foreign = foreign
         self.resources = resources
         """All that it has tables for."""
@@ -51,13 +52,17 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         path = request.getfixturevalue("path")
         program = Foreign(Program(path))
-        yield Database(f"sqlite:///{path}", program, RESOURCES)
+        yield Database(f"sqlite:///{path}", program, RESOURCES, sqlite_feed)
         program.close()
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     template = request.getfixturevalue("postgres_template")
+    from tests.store.postgres import foreign
+    from tests.support.driver import psycopg
+    from tidegate.store.postgres import feed
+
     with server.lent(template) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield Database(url, ForeignPostgres(connection), postgres_foreign.RESOURCES)
+        yield Database(url, foreign.ForeignPostgres(connection), foreign.RESOURCES, feed)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import pytest
 from tests.store.heard import Heard
 from tests.store.orders import create
 from tests.store.port.conftest import AnyForeign, Database
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.ports import Store
-from tidegate.store.postgres import feed as postgres_feed
-from tidegate.store.sqlite import feed as sqlite_feed
 
 
 def add(foreign: AnyForeign, code: str) -> None:
@@ -75,7 +74,7 @@ async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreig
     waiting = asyncio.create_task(store.attend())
     await asyncio.sleep(0)
     store.rest()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await waiting
     assert store.attending
     add(foreign, "a")
@@ -110,7 +109,7 @@ async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
 
 
 async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = Listener(store)
 
@@ -118,18 +117,17 @@ async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
         raise ValueError("no head")
 
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite_feed, "head", failing)
-        patched.setattr(postgres_feed, "one_value", failing)
+        patched.setattr(database.feed, "head" if database.url.startswith("sqlite") else "one_value", failing)
         store.rest()
         for _ in range(2):
             with pytest.raises(Refused) as refused:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(DEADLINE_S):
                     await store.attend()
             assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
             assert not store.attending
         assert not store.healthy
     assert caplog.text.count("it will be tried again") == 1, "the same trouble is told once"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await store.attend()
         while not store.healthy:  # noqa: ASYNC110  # the feed's thread knows
             await asyncio.sleep(0.005)
@@ -166,11 +164,10 @@ async def test_nothing_is_read_while_nobody_listens(
 ) -> None:
     """Neither what others commit nor what the gateway itself writes makes the feed look."""
     asked: list[str] = []
-    for feed in (sqlite_feed, postgres_feed):
-        connect: Any = feed.connect
-        monkeypatch.setattr(feed, "connect", lambda place, connect=connect: Recorded(connect(place), asked))
-        monkeypatch.setattr(feed, "POLL_S", 0.001)
-    monkeypatch.setattr(postgres_feed, "REST_S", 0.001)
+    connect = database.feed.connect
+    monkeypatch.setattr(database.feed, "connect", lambda place: Recorded(connect(place), asked))
+    monkeypatch.setattr(database.feed, "POLL_S", 0.001)
+    monkeypatch.setattr(database.feed, "REST_S", 0.001, raising=False)
     store = await database.open()
     try:
         listener = Listener(store)

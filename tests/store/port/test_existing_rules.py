@@ -14,6 +14,7 @@ import pytest
 from tests.store.application import ANYONE
 from tests.store.orders import create, refused
 from tests.store.port.conftest import Database
+from tests.support.deadlines import DEADLINE_S
 from tidegate.contract import Resource
 from tidegate.core.ports import ReadQuery, Store, WriteOrder
 from tidegate.schema.resource import read_resource
@@ -90,7 +91,7 @@ async def test_orders_that_share_its_commit_are_done(store: Store) -> None:
         create({"id": 3, "master": 9}, resource="dogs"),
         create({"id": 4, "master": 1}, resource="dogs"),
     ]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "conflict", "done"]
     assert await _dogs(store) == [1, 2, 4]

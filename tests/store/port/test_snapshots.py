@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.store.application import Foreign
 from tests.store.orders import create
 from tests.store.port.conftest import AnyForeign, Database
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.filters import compile_filters
 from tidegate.core.ports import Pages, ReadQuery, Row, Store
 from tidegate.store import snapshots
@@ -39,7 +39,7 @@ def add_many(foreign: AnyForeign, count: int = MANY) -> None:
 async def taken(pages: Pages) -> list[Page]:
     """All pages."""
     found: list[Page] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while (frame := await pages.page(len(found))) is not None:
             found.append(json.loads(frame))
     return found
@@ -60,6 +60,8 @@ def no_transaction_is_open(database: Database) -> bool:
         # A reader of an old state would keep the write-ahead log from being emptied.
         ((busy, _, _),) = database.foreign.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return not busy
+    from tests.support.driver import psycopg
+
     with psycopg.connect(database.url) as connection:
         ((count,),) = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
@@ -68,7 +70,7 @@ def no_transaction_is_open(database: Database) -> bool:
 
 
 async def until_no_transaction_is_open(database: Database) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while not await asyncio.to_thread(no_transaction_is_open, database):  # noqa: ASYNC110  # the database knows
             await asyncio.sleep(0.01)
 
@@ -247,6 +249,6 @@ async def test_a_store_that_closes_ends_the_reading(database: Database, foreign:
     await asyncio.to_thread(reached.wait, 10)
     pages.leave()
     asyncio.get_running_loop().call_later(0.05, goes_on.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         await store.close()
     assert not any(thread.name.startswith("tidegate-") for thread in threading.enumerate())

@@ -10,6 +10,7 @@ import pytest
 
 from tests.store.orders import create, delete, refused, update
 from tests.store.port.conftest import AnyForeign, Database
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.access import RowAccess
 from tidegate.core.live import Live, ResourceRules
 from tidegate.core.ports import Store, WriteOrder, WriteResult
@@ -165,7 +166,7 @@ async def test_closing_writes_what_was_accepted_and_refuses_the_rest(database: D
     waiting = [asyncio.ensure_future(store.write(create({"code": f"{n}", "sign": n}))) for n in range(200)]
     await asyncio.sleep(0)
     await store.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         assert len(await asyncio.gather(*waiting)) == 200
         assert await refused(store, create({"code": "late"})) == ("unavailable", None, None)
     assert len(foreign.tables()["boats"]) == 200

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
-from tests.store.postgres.foreign import ForeignPostgres
 from tests.support.postgres import PostgresServer
+
+if TYPE_CHECKING:
+    from tests.store.postgres.foreign import ForeignPostgres
 
 
 @pytest.fixture
@@ -19,5 +21,8 @@ def url(postgres: PostgresServer, postgres_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def foreign(url: str) -> Iterator[ForeignPostgres]:
+    from tests.store.postgres.foreign import ForeignPostgres
+    from tests.support.driver import psycopg
+
     with psycopg.connect(url, autocommit=True) as connection:
         yield ForeignPostgres(connection)

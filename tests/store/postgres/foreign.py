@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
-from psycopg import sql as names
-
 from tests.store import application
 from tests.store.application import ANYONE
+from tests.support.driver import psycopg
+from tests.support.driver import sql as names
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 

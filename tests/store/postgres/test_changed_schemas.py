@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.store import versions
 from tests.store.postgres.foreign import RESOURCES, ForeignPostgres
 from tests.store.versions import Schemas
+from tests.support.driver import psycopg
 from tidegate.contract import Resource
 from tidegate.store import StoreError
 from tidegate.store.postgres import migrate

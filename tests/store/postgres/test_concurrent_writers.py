@@ -11,12 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
-from psycopg import errors
-
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.postgres.foreign import ForeignPostgres, Tables, folded
+from tests.support.deadlines import DEADLINE_S
+from tests.support.driver import errors, psycopg
 from tidegate.core.ports import Change, ReadQuery
 from tidegate.store.postgres import PostgresStore
 
@@ -86,7 +85,7 @@ async def test_eight_writers_are_heard_completely_and_in_order(foreign: ForeignP
         with ThreadPoolExecutor(WRITERS) as threads:
             working = [asyncio.wrap_future(threads.submit(writer.run)) for writer in writers]
             everything = asyncio.gather(*working)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(DEADLINE_S):
                 while not everything.done():
                     snapshots.append(await store.read(ReadQuery(resource="boats")))
                 await everything

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.store.application import ANYONE
+from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.filters import Filter, compile_filters
 from tidegate.core.ports import Key, ReadQuery

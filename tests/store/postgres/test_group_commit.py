@@ -9,15 +9,16 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.orders import create, delete, refused, update
 from tests.store.postgres.foreign import ForeignPostgres
+from tests.support.deadlines import DEADLINE_S
+from tests.support.driver import psycopg
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder, WriteResult
-from tidegate.store.postgres import PostgresStore, transaction
+from tidegate.store.postgres import PostgresStore, transaction, writer
 from tidegate.store.postgres.changelog import COMMIT_LOCK
 
 PIN = "ALTER TABLE boats ADD CONSTRAINT pinned FOREIGN KEY (harbour) REFERENCES boats {}"
@@ -26,7 +27,10 @@ Outcomes = list[WriteResult | BaseException]
 
 @pytest.fixture
 async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresStore]:
-    monkeypatch.setattr(transaction, "GROUP_S", 3600.0)  # a busy machine makes no difference
+    # A busy machine makes no difference: nothing ends because it took long, unless a test says so.
+    monkeypatch.setattr(transaction, "GROUP_S", 3600.0)
+    for module in (transaction, writer):
+        monkeypatch.setattr(module, "LOCK_TIMEOUT_MS", 3_600_000)
     store = await PostgresStore.open(url, RESOURCES)
     yield store
     await store.close()
@@ -46,7 +50,7 @@ async def commits_held(foreign: ForeignPostgres, store: PostgresStore) -> AsyncI
 
 async def until_waiting(foreign: ForeignPostgres, what: str = "advisory") -> None:
     query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = '{what}'"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while not foreign.value(query):  # noqa: ASYNC110  # it is the server that knows
             await asyncio.sleep(0.005)
 
@@ -56,7 +60,7 @@ async def together(store: PostgresStore, foreign: ForeignPostgres, orders: Seque
     async with commits_held(foreign, store):
         waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
         await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         return await asyncio.gather(*waiting, return_exceptions=True)
 
 
@@ -250,13 +254,13 @@ async def test_a_row_that_is_held_stops_its_own_user_only(
         stuck = [asyncio.ensure_future(store.write(update("a", {"weight": number}))) for number in range(3)]
         behind = asyncio.ensure_future(store.write(update("b", {"weight": 7})))
         await until_waiting(foreign, "transactionid")
-        async with asyncio.timeout(4):  # less than an order waits that is alone
+        async with asyncio.timeout(DEADLINE_S):  # an order that is alone would wait for an hour
             rows = [{"name": user} for user in users]
             orders = [WriteOrder(kind="create", resource="people", rows=(row,), user=row["name"]) for row in rows]
             await asyncio.gather(*map(store.write, orders))
         assert not any(one.done() for one in (*stuck, behind))
         holder.commit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         results = await asyncio.gather(*stuck, behind)
     assert [result.rows[0]["weight"] for result in results] == [0, 1, 2, 7]
     assert foreign.tables()["boats"][("a",)]["weight"] == 2

@@ -7,13 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.orders import create, refused
-from tests.support.postgres import PostgresServer
+from tests.support.deadlines import DEADLINE_S
+from tests.support.driver import psycopg
+from tests.support.postgres import PostgresServer, started
 from tidegate.core.errors import Refused
 from tidegate.core.ports import LogPruned, ReadQuery
 from tidegate.store import StoreError
@@ -23,12 +24,8 @@ from tidegate.store.postgres import PostgresStore, migrate
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server of this module's own, to be stopped while others go on with theirs."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with started() as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE_S):
         while not condition():  # noqa: ASYNC110  # it is another thread that knows
             await asyncio.sleep(0.01)
 
@@ -113,7 +110,7 @@ async def test_a_killed_backend_restarts_the_server_and_loses_nothing(
                 assert refused.code == "unavailable"
                 await asyncio.sleep(0.02)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         await heard.until(await written())
     assert [change.key["code"] for change in heard.changes] == ["a", "b"]
 

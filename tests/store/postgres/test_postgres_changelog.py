@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
 from tests.store.postgres.foreign import ForeignPostgres, add, happened
+from tests.support.driver import psycopg
 
 
 def test_an_insert_an_update_and_a_delete_are_told_with_the_whole_row(foreign: ForeignPostgres) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.core.filter_cases import CASES
 from tests.store.postgres.things import PostgresThings, columns, opened
 from tests.store.test_filters_property import any_filters, rows
-from tests.store.things import RESOURCE
+from tests.store.things import RESOURCE, possible
 from tests.support.cases import every_case
 from tests.support.postgres import PostgresServer
 from tidegate.core.filters import And, Filter, Or, Term, compile_filters
@@ -100,19 +100,6 @@ def test_text_is_sorted_by_code_point_and_null_comes_first(things: PostgresThing
         found = things.ids(And(()), sort=(("text", order),))
         assert [words[number] for number in found] == (expected if order == "asc" else expected[::-1])
     assert things.ids(And(()), sort=(("text", "asc"),), limit=2, offset=1) == [4, 1]
-
-
-def possible(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of SQLite's as PostgreSQL can keep it."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, str):
-            found[name] = value.replace("\\u0000", "").replace("\0", "")
-        elif name == "num" and value in (float("inf"), float("-inf")):
-            found[name] = None
-        else:
-            found[name] = bool(value) if name == "bool" and value is not None else value
-    return found
 
 
 @pytest.mark.timeout(60 + PAIRS // 50)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.store import versions
 from tests.store.postgres.foreign import RESOURCES, ForeignPostgres
 from tests.store.versions import Schemas
+from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource

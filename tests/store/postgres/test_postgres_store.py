@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 
 from tests.store.application import RESOURCES
@@ -15,6 +14,8 @@ from tests.store.heard import Heard
 from tests.store.orders import create, delete, refused, update
 from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
+from tests.support.deadlines import DEADLINE_S
+from tests.support.driver import psycopg
 from tidegate.core.ports import LogPruned, ReadQuery, WriteOrder
 from tidegate.store.postgres import PostgresStore, connection, feed, retention, writer
 from tidegate.store.retention import KEEP, Retention
@@ -76,7 +77,7 @@ async def test_orders_that_deadlock_are_tried_again(store: PostgresStore, foreig
     foreign.run("INSERT INTO boats (code, name) SELECT n::text, n::text FROM generate_series(1, 6) n")
     codes = ["1", "2", "3", "4", "5", "6"]
     orders = [delete(*codes[:: 1 if number % 2 else -1], array=True, user=f"{number}") for number in range(8)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
     assert sorted(getattr(outcome, "code", "done") for outcome in outcomes) == ["done", *["not_found"] * 7]
     assert foreign.tables()["boats"] == {}
@@ -218,7 +219,7 @@ async def test_a_snapshot_that_waits_for_a_table_to_be_emptied_is_of_the_positio
 def _wait_for_the_lock(foreign: ForeignPostgres, count: int = 1) -> None:
     """Returns once so many wait for a lock in this database."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE_S
     while foreign.connection.execute(waiting).fetchone() != (count,):
         assert time.monotonic() < deadline
         foreign.connection.execute("SELECT pg_sleep(0.01)")

@@ -15,6 +15,7 @@ from tests.store.application import RESOURCES
 from tests.store.orders import create, delete, update
 from tests.store.postgres.foreign import ForeignPostgres
 from tests.store.postgres.test_group_commit import until_waiting
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.ports import WriteOrder
 from tidegate.store.postgres import PostgresStore
@@ -55,7 +56,7 @@ async def test_a_request_repeated_at_another_gateway_has_the_answer_of_the_first
         await until_waiting(foreign, "transactionid")
     finally:
         foreign.execute(f"SELECT pg_advisory_unlock({COMMIT_LOCK})")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         results = await asyncio.gather(first, *again)
     assert results[1] == results[0]
     assert len(foreign.log()) == mark + max(len(request_.rows), 1) + together

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
 from tests.store.things import RESOURCE
+from tests.support.driver import psycopg, sql
 from tidegate.core.filters import Filter
 from tidegate.core.ports import ReadQuery, Row
 from tidegate.store.postgres import migrate

@@ -82,7 +82,7 @@ def test_a_blob_is_told_where_a_table_allows_one(path: Path) -> None:
     program = Foreign(connect(path))
     program.connection.executescript("PRAGMA writable_schema = on; PRAGMA ignore_check_constraints = on;")
     for blob in (b"", b"\x00\xff", b'{"a":1}'):
-        program.run("INSERT INTO boats (code, name, sign, weight, extra) VALUES (?1, ?1, ?1, ?1, ?1)", blob)
+        program.run("INSERT INTO boats (code, name, sign, weight, extra) VALUES (?, ?, ?, ?, ?)", *[blob] * 5)
     program.run("UPDATE boats SET name = x'01'")
     program.run("INSERT OR REPLACE INTO boats (code, weight) VALUES (?, 'no number')", b"\x00\xff")
     program.run("DELETE FROM boats")

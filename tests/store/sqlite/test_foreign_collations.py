@@ -5,7 +5,6 @@ Filters, orders and keys mean the same there as everywhere: by code point, case 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.store.application import ANYONE
 from tests.store.orders import refused
 from tests.store.things import RESOURCE, Things, columns
 from tests.support.cases import every_case
+from tests.support.sqlite import foreign
 from tidegate.core.filters import compile_filters
 from tidegate.core.ports import ReadQuery, WriteOrder
 from tidegate.schema.resource import read_resource
@@ -39,11 +39,9 @@ RESOURCES = {"words": read_resource("words", WORDS, {})}
 
 def executed(path: Path, *statements: str) -> None:
     """As another program."""
-    connection = sqlite3.connect(path)
-    with connection:
+    with foreign(path) as connection:
         for statement in statements:
             connection.execute(statement)
-    connection.close()
 
 
 @pytest.fixture(scope="module", params=["NOCASE", "RTRIM"])

@@ -19,6 +19,7 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign
 from tests.store.heard import Heard
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.ports import Change, ReadQuery, Row, WriteOrder
 from tidegate.store import SqliteStore
 
@@ -29,13 +30,13 @@ COMMITS = 150
 PROGRAM = """
 import sqlite3, sys
 path, who, commits = sys.argv[1], sys.argv[2], int(sys.argv[3])
-connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+connection = sqlite3.connect(path, timeout=60, isolation_level=None)
 connection.execute("PRAGMA synchronous = full")
 number = 0
 while number < commits or not commits:
     number += 1
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("INSERT OR REPLACE INTO boats (code, name, harbour) VALUES (?1, ?2, ?1)", (who, str(number)))
+    connection.execute("INSERT OR REPLACE INTO boats (code, name, harbour) VALUES (?, ?, ?)", (who, str(number), who))
     connection.execute("UPDATE boats SET weight = ? WHERE code = ?", (number, who))
     connection.execute("UPDATE boats SET sign = coalesce(sign, 0) + 1 WHERE code = 'shared'")
     connection.execute("COMMIT")
@@ -110,7 +111,7 @@ async def test_every_commit_of_four_programs_and_the_gateway_is_heard_once_in_or
     store.listen(heard.deliver)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(started(path, f"w{number}", COMMITS)) for number in range(WRITERS)]
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(DEADLINE_S):
             said = await asyncio.gather(count_up(store, COMMITS), *map(ended, writers))
     assert said[1:] == [list(range(1, COMMITS + 1))] * WRITERS
     await heard.until(foreign.head())
@@ -158,7 +159,7 @@ async def test_a_program_killed_within_a_transaction_leaves_no_trace(store: Sqli
         waiting = asyncio.ensure_future(store.write(order))
         await asyncio.sleep(0)
         assert not waiting.done()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         written = await waiting
     assert written.seq == 2
     assert {row["code"] for row in (await store.read(ReadQuery(resource="boats"))).rows} == {"b", "shared"}

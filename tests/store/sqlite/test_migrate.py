@@ -17,6 +17,7 @@ import pytest
 from tests.store.application import RESOURCES, SCHEMAS, Foreign, add, told
 from tests.store.program import connect
 from tests.store.versions import Schemas, changed, contents, with_property, with_rows
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, tidegate
 from tidegate.store import SqliteStore, StoreError, Unmigrated
 from tidegate.store.sqlite.migrate import apply, check, plan
@@ -230,7 +231,7 @@ async def test_an_unmigrated_database_is_refused_with_the_command_to_type(url: s
     assert "create table boats" in plan(url, RESOURCES)  # it was not made
     apply(url, with_property("masts", {"type": "integer"}))
     store = await SqliteStore.open(url, with_property("masts", {"type": "integer"}))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         await store.close()
 
 

@@ -19,6 +19,7 @@ import pytest
 from tests.store.application import PEOPLE, RESOURCES, Foreign, told
 from tests.store.program import connect
 from tests.store.versions import Schemas, change, changed, contents, surrounded, with_rows
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate.contract import Resource
 from tidegate.store import StoreError
@@ -221,7 +222,7 @@ def test_kill_9_in_the_middle_changes_nothing(full: str, path: Path, folder: Pat
     done = subprocess.run(
         [sys.executable, "-c", KILLED, full, str(folder), statement, str(time)],
         cwd=ROOT,
-        timeout=30,
+        timeout=DEADLINE_S,
         check=False,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -10,6 +10,7 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign
 from tests.store.orders import create, delete, refused, update
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.ports import ReadQuery
 from tidegate.store import SqliteStore
@@ -33,7 +34,7 @@ async def test_orders_that_wait_share_a_commit(store: SqliteStore, foreign: Fore
     ]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         results = await asyncio.gather(*waiting)
     assert [result.rows[0]["code"] for result in results] == [f"{number}" for number in range(100)]
     assert len(commits) <= 3
@@ -52,7 +53,7 @@ async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(store: Sq
     waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == [
         "done",
@@ -99,7 +100,7 @@ async def test_a_foreign_trigger_that_is_broken_fails_its_own_orders_alone(
     waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "internal", "done"]
     assert store.healthy
@@ -127,7 +128,7 @@ async def test_a_foreign_trigger_that_ends_the_transaction_takes_nothing_of_the_
     waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     told = [getattr(outcome, "code", "done") for outcome in outcomes]
     assert told == ["invalid_data" if code == "no" else "done" for code in codes]

@@ -29,7 +29,7 @@ beforeAll(async () => {
   page.on("console", (message) => complaints.push(message.text()));
   page.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
   page.on("request", (request) => asked.push(request.url()));
-}, 60_000);
+});
 
 beforeEach(async () => {
   await page.goto("about:blank");

@@ -3,6 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +13,9 @@ const COMMAND = join(ROOT, ".venv", "bin", "tidegate");
 // Without a developer's settings for a gateway, and with bytecode, which halves the time of a start.
 const UNWANTED = /^(TIDEGATE_|PYTHONDONTWRITEBYTECODE$)/;
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !UNWANTED.test(name)));
-const START_MS = 20_000;
+const START_MS = 60_000;
+// Outside the range from which the system gives ports to outgoing connections: a stopped gateway finds its port free.
+const PORTS = { first: 30_000, count: 2_000 };
 
 export class Gateway {
   readonly folder = mkdtempSync(join(tmpdir(), "tidegate-"));
@@ -63,6 +66,7 @@ export class Gateway {
 
   /** Start, or start again on the port it had. */
   async start(): Promise<void> {
+    this.port ||= await freePort();
     const parameters = ["serve", "--dev", "--port", String(this.port), ...this.#options];
     const child = spawn(COMMAND, parameters, { cwd: this.folder, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
@@ -96,5 +100,19 @@ export class Gateway {
   async remove(): Promise<void> {
     await this.stop();
     rmSync(this.folder, { recursive: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + Math.floor(PORTS.count * Math.random());
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
   }
 }

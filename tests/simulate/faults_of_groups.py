@@ -1,0 +1,105 @@
+"""Faults in what the subscribers of a group are told, and in which changes they are told: for a simulated gateway.
+
+`faults` has those in how a subscriber is brought up. Each must be seen by the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.simulate.store import SimulatedFeed
+from tidegate.core import subscriptions
+from tidegate.core.live import Live
+from tidegate.core.ports import Change
+from tidegate.core.position import Dispatched
+from tidegate.core.session import Watching
+from tidegate.core.subscriptions import Group
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+FAULTS: dict[str, Plant] = {}
+
+
+def _fault(what: str) -> Callable[[Plant], Plant]:
+    def plant(function: Plant) -> Plant:
+        FAULTS[what] = function
+        return function
+
+    return plant
+
+
+@_fault("the old row is not looked at")
+def _old_row(patch: pytest.MonkeyPatch) -> None:
+    right = Group.outcome
+
+    def outcome(self: Group, change: Change) -> Any:
+        found = right(self, change)
+        return None if found is not None and found[0] == "delete" and change.action == "update" else found
+
+    patch.setattr(Group, "outcome", outcome)
+
+
+@_fault("a row leaves with what it became")
+def _new_content(patch: pytest.MonkeyPatch) -> None:
+    right = Group.outcome
+
+    def outcome(self: Group, change: Change) -> Any:
+        found = right(self, change)
+        left = found is not None and found[0] == "delete" and change.new is not None
+        return ("delete", self.image(change.new)) if left and change.new is not None else found
+
+    patch.setattr(Group, "outcome", outcome)
+
+
+@_fault("changes of hidden columns are told")
+def _hidden_columns(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Group, "image", lambda self, row: dict(row))
+
+
+@_fault("a replay begins one change too early")
+def _too_early(patch: pytest.MonkeyPatch) -> None:
+    right = Dispatched.since
+    patch.setattr(Dispatched, "since", lambda self, seq: right(self, seq - 1))
+
+
+@_fault("a replay begins one change too late")
+def _too_late(patch: pytest.MonkeyPatch) -> None:
+    right = Dispatched.since
+    patch.setattr(Dispatched, "since", lambda self, seq: (right(self, seq) or [])[1:])
+
+
+@_fault("a position that another gateway has told is taken before this one is there")
+def _of_another_gateway(patch: pytest.MonkeyPatch) -> None:
+    # Positions that no gateway has told, which clients make up, stay refused: they would show another fault.
+    patch.setattr(
+        Dispatched, "recoverable", lambda self, since: since.epoch == self.epoch and since.seq < self.seq + 50
+    )
+
+
+@_fault("the feed skips a change now and then")
+def _skips(patch: pytest.MonkeyPatch) -> None:
+    right = SimulatedFeed._hand_over
+
+    def hand_over(self: SimulatedFeed, changes: list[Change], upto: int) -> None:
+        right(self, [change for change in changes if change.seq % 20], upto)
+
+    patch.setattr(SimulatedFeed, "_hand_over", hand_over)
+
+
+@_fault("a client that becomes another user gets no snapshot")
+def _no_snapshot(patch: pytest.MonkeyPatch) -> None:
+    right = Live._anew
+
+    def anew(self: Live, *values: Any) -> Watching:
+        watching = right(self, *values)
+        watching.snapshot = False
+        return watching
+
+    patch.setattr(Live, "_anew", anew)
+
+
+@_fault("the rows of one user are continued for another")
+def _one_fingerprint(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(subscriptions, "_fingerprint", lambda rule: "the same for all")

@@ -1,0 +1,138 @@
+"""One simulated gateway: the product's parts over a simulated store, put together as `tidegate.app` does it.
+
+Several of them may serve one database. It decides by chance what settings it has; it knows no client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from tests.simulate.database import Database
+from tests.simulate.loop import SimulatedLoop
+from tests.simulate.remains import remains
+from tests.simulate.store import EPOCH, SimulatedStore, Tempo
+from tests.simulate.wire import Message, Pace, Wire
+from tests.simulate.wishes import TOKENS
+from tidegate import permissions, schema
+from tidegate.broker.memory import MemoryBroker
+from tidegate.contract import Contract
+from tidegate.core.errors import Refused
+from tidegate.core.live import ResourceRules
+from tidegate.core.ports import Identified
+from tidegate.core.position import Dispatched
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.handlers import Gateway as Handlers
+from tidegate.net.gateway import Gateway
+from tidegate.net.http import Routes
+from tidegate.net.listener import Listener, TransportSettings
+from tidegate.net.outbox import Outbox
+from tidegate.net.own_messages import OwnMessages
+from tidegate.net.timers import Wheel
+from tidegate_protocol import Limits, Principal
+
+SCHEMA = Path(__file__).parent / "schema"
+LIMITS = Limits(max_message=65536, max_rooms=10, max_subscriptions=100, max_page=100, max_history=100, max_ids=100)
+
+
+class Identities:
+    """Implements core.ports.Identities: a token is a name. All gateways of a history share it."""
+
+    def __init__(self, now: Callable[[], float], chance: random.Random) -> None:
+        self._guests = 0
+        self._now = now
+        self._chance = chance
+
+    def anonymous(self) -> Principal:
+        self._guests += 1
+        return Principal(id=f"guest-{self._guests}", name="Guest", roles=[], anonymous=True)
+
+    def identity_token(self, user: Principal, now: float) -> str:
+        return user.id
+
+    def check(self, token: str) -> Identified:
+        viewer = TOKENS.get(token)
+        if viewer is None:
+            raise Refused("unauthenticated", "the token is not good")
+        user = Principal(id=viewer.id, name=viewer.id, roles=["clerk"] if viewer.clerk else [], anonymous=False)
+        ends = self._now() + 0.2 * self._chance.random() if self._chance.random() < 0.1 else None
+        return Identified(user, ends, {} if viewer.team is None else {"team": viewer.team})
+
+
+@cache
+def _contract() -> tuple[Contract, dict[str, ResourceRules]]:
+    contract = Contract(schema.bundle(schema.load(SCHEMA)))
+    access = permissions.of_resources(contract, {})
+    return contract, {
+        name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()
+    }
+
+
+class SimulatedGateway:
+    """Runs from `start` until its task group ends."""
+
+    def __init__(
+        self,
+        name: str,
+        loop: SimulatedLoop,
+        database: Database,
+        identities: Identities,
+        chance: random.Random,
+        tempo: Tempo,
+    ) -> None:
+        self.store = SimulatedStore(loop, database, chance, tempo)
+        self._name = name
+        self._loop = loop
+        self._chance = chance
+        self._connections = 0
+        contract, resources = _contract()
+        self._protocol = Protocol(
+            resources,
+            lambda name: None,
+            Dispatched(EPOCH, database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
+            SessionLimits(subscriptions=chance.choice((2, 100, 100))),
+        )
+        self._outbox, self._wheel = Outbox(loop), Wheel(loop)
+        self._gateway = Gateway(
+            contract,
+            self._protocol,
+            self.store,
+            identities,
+            self._outbox,
+            OwnMessages(contract, Handlers()),
+            LIMITS,
+            heartbeat=chance.choice((0.02, 0.1)),
+            check_output=chance.random() < 0.03,
+            clock=loop.time,
+        )
+        settings = TransportSettings(
+            max_backlog=chance.choice((1000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
+        )
+        self._listener = Listener(self._gateway, settings, Routes(), self._outbox, self._wheel, loop.time)
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        broker = MemoryBroker(self._gateway.encoded, self._gateway.deliver, lambda: "r1")
+        self._gateway.start(tasks, broker)
+        self._wheel.every(self._chance.choice((0.02, 0.05)), self._tick)
+
+    def dial(self, pace: Pace, heard: Callable[[Message], None], closed: Callable[[int | None], None]) -> Wire:
+        """A new line to a client."""
+        self._connections += 1
+        name = f"{self._name}-c{self._connections}"
+        return Wire(self._loop, self._listener, self._chance, pace, name, heard, closed)
+
+    def remains(self) -> list[str]:
+        """What it keeps of clients that are gone; there should be nothing."""
+        return [f"{self._name}: {what}" for what in remains(self._gateway, self._listener, self._outbox, self.store)]
+
+    def close(self) -> None:
+        self._wheel.close()
+
+    def _tick(self) -> None:
+        self._gateway.tick()
+        now = self._loop.time()
+        for connection in list(self._listener._slice_of):
+            connection.sweep(now)

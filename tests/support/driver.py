@@ -1,0 +1,19 @@
+"""psycopg for tests: whoever imports this module where psycopg is not installed is skipped, with the reason.
+
+A module of tests that is about PostgreSQL alone imports it at its top; what is about several databases imports it
+within the function that needs it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.postgres_programs import missing
+
+try:
+    import psycopg
+    from psycopg import errors, sql
+except ImportError:
+    pytest.skip(missing() or "psycopg cannot be imported", allow_module_level=True)
+
+__all__ = ["errors", "psycopg", "sql"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from tests.support.gateway import tidegate
+from tests.support.sqlite import foreign
 from tests.support.terminal import CTRL_C, DEADLINE_S, TerminalProcess
 from tests.support.wire import wire
 from tidegate_client import connect
@@ -76,20 +76,13 @@ def drop_done(content: dict[str, Any]) -> None:
 
 
 def select(file: Path, sql: str) -> list[Any]:
-    connection = sqlite3.connect(file)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
+    with foreign(file) as program:
+        return program.execute(sql).fetchall()
 
 
 def execute(file: Path, sql: str) -> None:
-    connection = sqlite3.connect(file, timeout=10)
-    try:
-        with connection:
-            connection.execute(sql)
-    finally:
-        connection.close()
+    with foreign(file) as program:
+        program.execute(sql)
 
 
 async def notes(process: TerminalProcess) -> list[dict[str, Any]]:
@@ -125,7 +118,7 @@ async def test_a_database_that_was_there_gets_no_sample_rows(shop: Path, dev: St
 def test_a_database_that_another_command_made_gets_no_sample_rows_and_the_command_that_adds_them(
     shop: Path, dev: Start
 ) -> None:
-    sqlite3.connect(shop / "tidegate.db").executescript("VACUUM")
+    execute(shop / "tidegate.db", "VACUUM")
     said = dev(shop).until(FOLLOWING)
     assert "no sample rows" in said
     assert "tidegate migrate --seed" in said

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 
 from tests.support import chinook
 from tests.support.gateway import tidegate
 from tests.support.postgres import PostgresServer
+from tests.support.sqlite import foreign
 from tests.support.terminal import CTRL_C, TerminalProcess
 from tests.support.wire import wire
 
@@ -42,15 +41,15 @@ def of_sqlite(folder: Path) -> Existing:
     chinook.sqlite_file(file)
 
     def write(name: str) -> None:
-        connection = sqlite3.connect(file, timeout=10)
-        with connection:
-            connection.execute("INSERT INTO Artist (ArtistId, Name) VALUES (900, ?)", (name,))
-        connection.close()
+        with foreign(file) as program:
+            program.execute("INSERT INTO Artist (ArtistId, Name) VALUES (900, ?)", (name,))
 
     return Existing("sqlite:///chinook.db", "sqlite:///chinook.db", "Artist", file.read_bytes, write)
 
 
 def of_postgres(url: str) -> Existing:
+    from tests.support.driver import psycopg
+
     chinook.postgres_database(url)
 
     def content() -> object:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment, tidegate
 from tidegate.cli.spelling import command
 from tidegate.cli.watch import Seen, Watch, look_at_application
@@ -62,7 +63,7 @@ def test_missing_generators_name_the_extra(tmp_path: Path, command: str) -> None
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
     wanted = f"tidegate: {command} writes typed code and needs the generators: pip install 'tidegate[codegen]'\n"

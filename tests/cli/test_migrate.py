@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, clean_environment, tidegate
 from tests.support.sqlite import foreign
 
@@ -151,7 +152,7 @@ def test_a_terminal_sees_how_far_a_long_copy_is(project: Path) -> None:
             break
         seen += part
     os.close(mine)
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert f"\rusers: 10000 of {count} rows copied\r" in seen.decode()
     assert f"\rusers: {count} of {count} rows copied\r\n" in seen.decode()
 

@@ -42,7 +42,7 @@ def reader(tmp_path: Path, port: int, postgres: PostgresServer) -> Iterator[Read
 
 
 def get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
         text: str = answer.read().decode()
         return text
 

@@ -24,7 +24,7 @@ INSTALLING = re.compile(r"python3 -m venv|pip install")
 QUESTION = re.compile(r"(.*(?:\[y/N\]|Read:) )(.+)")
 SHELLS = {
     "sqlite3": """import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], timeout=10)
+connection = sqlite3.connect(sys.argv[1], timeout=60)
 with connection:
     connection.execute(sys.argv[2])
 connection.close()

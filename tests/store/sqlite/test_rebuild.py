@@ -158,7 +158,9 @@ def test_a_changed_rule_is_seen_told_and_brought_in(name: str, full: str, path: 
 
 def test_the_log_tells_on_as_before_and_positions_stay_valid(full: str, path: Path) -> None:
     resources = changed(change("berths", "state", enum=["free", "taken", "sunk"]))
-    head = Foreign(connect(path)).head()
+    before = Foreign(connect(path))
+    head = before.head()
+    before.close()
     apply(full, resources)
     foreign = Foreign(connect(path), resources)
     assert foreign.head() == head

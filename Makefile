@@ -84,7 +84,7 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(MAKE) check
 	$(MAKE) test-install
 	$(MAKE) test-deploy
-	$(BIN)/python -m tests.install.every_python
+	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal
 	$(MAKE) contract fuzz
 	$(MAKE) simulate
 	$(MAKE) chaos

@@ -19,7 +19,11 @@ beforeAll(async () => {
     each.setDefaultTimeout(60_000);
     each.on("pageerror", (error) => complaints.push(String(error)));
     each.on("console", (message) => complaints.push(message.text()));
-    each.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+    each.on("requestfailed", (request) => {
+      const reason = request.failure()?.errorText;
+      // Chromium aborts what a page is still loading when the page is left, as in a reload. Nothing went wrong then.
+      if (reason !== "net::ERR_ABORTED") complaints.push(`${request.url()}: ${reason}`);
+    });
     each.on(
       "response",
       (response) => response.status() >= 400 && complaints.push(`${response.status()} ${response.url()}`),

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.support.gateway import tidegate
+from tests.support.postgres import NEEDS_POSTGRES
 from tests.support.sqlite import foreign
 from tests.support.terminal import CTRL_C, DEADLINE_S, TerminalProcess
 from tests.support.wire import wire
@@ -344,7 +345,11 @@ def test_a_port_in_use_is_one_sentence_before_anything_is_written(shop: Path, de
     [
         (["--host", "0.0.0.0"], "it serves loopback addresses only, not 0.0.0.0"),
         (["--access", "read=anyone"], "--access is for the files that dev writes"),
-        (["--database", "postgresql://127.0.0.1:1/x"], "database postgresql://127.0.0.1:1/x: connection"),
+        pytest.param(
+            ["--database", "postgresql://127.0.0.1:1/x"],
+            "database postgresql://127.0.0.1:1/x: connection",
+            marks=NEEDS_POSTGRES,
+        ),
         (["--schema", "shema"], "there is no folder shema"),
     ],
 )

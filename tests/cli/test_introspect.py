@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import chinook
 from tests.support.gateway import tidegate
-from tests.support.postgres_programs import missing
+from tests.support.postgres import NEEDS_POSTGRES
 from tests.support.sqlite import foreign
 
 URL = "sqlite:///chinook.db"
@@ -159,7 +159,7 @@ def test_a_database_that_tidegate_shares_already_is_read_without_what_is_tidegat
         pytest.param(
             ["--database", "postgresql://ada:sesame@127.0.0.1:1/x"],
             "introspect: database postgresql://127.0.0.1:1/x: ",
-            marks=pytest.mark.skipif(missing() is not None, reason=str(missing())),
+            marks=NEEDS_POSTGRES,
         ),
     ],
 )

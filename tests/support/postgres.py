@@ -39,6 +39,10 @@ SETTINGS = {
 }
 
 
+NEEDS_POSTGRES = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+"""For tests, and for cases of one, that need psycopg and no server."""
+
+
 class PostgresServer:
     """Owns its folder and its process from `start` to `close`."""
 

@@ -61,8 +61,9 @@ def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *,
 
 
 def _tell_anew(database: APSWDatabase, resource: Resource) -> None:
-    """Changes may have passed unseen: who has rows of this table reads them anew. Nobody has any of a log that was
-    never served, or of a table that is new.
+    """Make subscribers of this table read its rows again, because the triggers may have missed changes.
+
+    A log that was never served, and a table that is new, have no subscribers yet.
     """
     database.execute_sql(
         f"INSERT INTO {LOG} (time, resource, key, action) SELECT {NOW_MS}, ?1, '{{}}', 'reset' "  # our names

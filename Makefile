@@ -109,7 +109,7 @@ bench: setup-tests ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
 
 fuzz: setup-tests ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
-	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/test_filters_property.py tests/store/postgres/test_postgres_filters.py
+	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_postgres_filters.py
 
 contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)

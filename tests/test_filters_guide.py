@@ -15,10 +15,10 @@ import pytest
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
-from tidegate.core import filters
 from tidegate.core.errors import Refused, error_message
-from tidegate.core.subscriptions import INDEXED_PLACES, INDEXED_VALUES
-from tidegate.schema import filtering
+from tidegate.core.filters import tree
+from tidegate.core.rows.subscription_index import INDEXED_PLACES, INDEXED_VALUES
+from tidegate.schema import filter_schemas
 from tidegate.schema.resource import read_property
 
 GUIDE = (ROOT / "docs" / "filters.md").read_text()
@@ -52,23 +52,23 @@ def names(cell: str) -> tuple[str, ...]:
 def test_the_operators_of_every_type_are_told() -> None:
     told = {kind: names(operators) for kind, operators in table("property")}
     besides = told.pop("any that a row may be without, besides")
-    assert besides == filtering.NULLNESS
+    assert besides == filter_schemas.NULLNESS
     assert list(told) == list(TYPES)
     for kind, examples in TYPES.items():
         for example in examples:
-            assert told[kind] == filtering.operators(read_property("p", example, True, {})), example
-            assert told[kind] + besides == filtering.operators(read_property("p", example, False, {})), example
+            assert told[kind] == filter_schemas.operators(read_property("p", example, True, {})), example
+            assert told[kind] + besides == filter_schemas.operators(read_property("p", example, False, {})), example
 
 
 def test_the_meaning_of_every_operator_is_told_once() -> None:
     told = [name for operators, _ in table("operator") for name in names(operators)]
-    known = {name for operators in filtering.OPERATORS.values() for name in operators} | {*filtering.NULLNESS}
+    known = {name for operators in filter_schemas.OPERATORS.values() for name in operators} | {*filter_schemas.NULLNESS}
     assert sorted(told) == sorted(known)
 
 
 def test_the_limits_are_told() -> None:
     text = " ".join(GUIDE.split())
-    assert f"{filters.DEPTH} levels deep, {filters.CONDITIONS} conditions, and {filters.VALUES} values" in text
+    assert f"{tree.DEPTH} levels deep, {tree.CONDITIONS} conditions, and {tree.VALUES} values" in text
     assert f"`in` with at most {INDEXED_VALUES} values" in text
     assert f"at most {INDEXED_PLACES} values in all" in text
 

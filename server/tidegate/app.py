@@ -19,23 +19,24 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tidegate import handlers, permissions, schema, systemd
-from tidegate.broker.memory import MemoryBroker
+from tidegate import handlers, schema, systemd
+from tidegate.auth import row_access
+from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
-from tidegate.core.access import RowAccess
-from tidegate.core.live import ResourceRules
-from tidegate.core.position import Dispatched
+from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.core.rooms import RoomRules
-from tidegate.identity import TokenIdentities
-from tidegate.net.gateway import Gateway
-from tidegate.net.listener import Listener, TransportSettings
-from tidegate.net.outbox import Outbox
-from tidegate.net.own_messages import OwnMessages
-from tidegate.net.pages import routes
-from tidegate.net.timers import Wheel
+from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.requests import ResourceRules
+from tidegate.engines.memory import MemoryBroker
+from tidegate.gateway.custom_messages import OwnMessages
+from tidegate.gateway.gateway import Gateway
+from tidegate.gateway.http_routes import routes
 from tidegate.store import OpenedStore, Retention, StoreError, open_store
+from tidegate.transport.listener import Listener, TransportSettings
+from tidegate.transport.outbox import Outbox
+from tidegate.transport.tickers import Wheel
 from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
@@ -70,7 +71,7 @@ def load_application(settings: Settings) -> Application:
     """The schema folder and the handlers of `settings`. Raises ConfigError where they do not fit together."""
     contract = load_contract(settings)
     added = _handlers(settings)
-    return Application(contract, _own_messages(added, contract), permissions.of_resources(contract, added.rules))
+    return Application(contract, _own_messages(added, contract), row_access.of_resources(contract, added.rules))
 
 
 async def serve(

@@ -15,11 +15,11 @@ from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
-from tidegate.core.access import RowAccess
-from tidegate.core.live import ResourceRules
-from tidegate.core.ports import Change
-from tidegate.core.position import Dispatched
+from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Change
+from tidegate.core.rows.requests import ResourceRules
 from tidegate.core.session import Session
 from tidegate_protocol import Principal, SubscribeRequest
 

@@ -12,10 +12,10 @@ from tests.support.gateway import migrate as migrate_database
 
 SCHEMA = Path(__file__).parent / "schema"
 FORGETFUL = """
-from tidegate.core.position import Dispatched
-from tidegate.net import replay
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.gateway import catch_up
 Dispatched.__init__.__defaults__ = (60,)
-replay.BATCH = 20
+catch_up.BATCH = 20
 """
 """A gateway that keeps few changes at hand, and reads few at a time: it asks the log where others need not."""
 

@@ -21,7 +21,7 @@ HISTORIES = 20
 PATIENCE_S = 3.0
 LITTLE, MUCH = Least(turns=5, changes=150), Least(turns=16, changes=400, recoveries=10, returns=1)
 OLD_ROW = """
-from tidegate.core.subscriptions import Group
+from tidegate.core.rows.subscription_index import Group
 right = Group.outcome
 def outcome(self, change):
     found = right(self, change)
@@ -29,14 +29,14 @@ def outcome(self, change):
 Group.outcome = outcome
 """
 SKIPS = """
-from tidegate.store.feed import Feed
+from tidegate.store.serving.feed import Feed
 right = Feed._hand_over
 def hand_over(self, changes, upto):
     return right(self, [change for change in changes if change.seq % 50], upto)
 Feed._hand_over = hand_over
 """
 PRUNED = """
-from tidegate.store.sqlite import reader
+from tidegate.store.sqlite.serving import reader
 right = reader.one_value
 reader.one_value = lambda connection, sql, *values: 0 if "pruned_to" in sql else right(connection, sql, *values)
 """

@@ -9,8 +9,8 @@ from functools import cache
 from typing import NamedTuple
 
 from tests.chaos.wishes import Row
+from tidegate.auth.tokens import sign
 from tidegate.config import DEVELOPMENT_SECRET
-from tidegate.identity import sign
 
 Right = frozenset[str] | None
 """Whose letters one may read; None: everybody's. For other resources always None."""

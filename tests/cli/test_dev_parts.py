@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment, tidegate
-from tidegate.cli.spelling import command
+from tidegate.cli.typed_again import command
 from tidegate.cli.watch import Seen, Watch, look_at_application
-from tidegate.store.migration_files import is_empty, new
+from tidegate.store.migration.files import is_empty, new
 
 
 def test_what_an_application_is_made_of_is_watched_and_nothing_else(

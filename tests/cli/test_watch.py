@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.schema.test_lint import sound, write
+from tests.schema.lint.test_lint import sound, write
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment
 from tidegate.cli import generate

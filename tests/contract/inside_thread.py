@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.net.inside import SECRET, running
 from tests.support.deadlines import DEADLINE_S
-from tidegate.checks.temporary import Address
-from tidegate.identity import sign
+from tests.transport.inside import SECRET, running
+from tidegate.auth.tokens import sign
+from tidegate.checks.gateway_process import Address
 
 START_S = DEADLINE_S
 

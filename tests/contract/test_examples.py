@@ -22,7 +22,7 @@ from tidegate.contract.compiled import Compiler
 from tidegate.contract.explain import violations
 from tidegate.core.errors import Refused
 from tidegate.schema.definition import Kind
-from tidegate.schema.walk import pointer
+from tidegate.schema.subschemas import pointer
 from tidegate_protocol import CLIENT_MESSAGES, SERVER_MESSAGES
 
 ROOT = Path(__file__).parents[2] / "schema"

@@ -14,7 +14,7 @@ from tidegate.contract.compiled import Compiler
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.contract.explain import violations
 from tidegate.contract.hazards import VALUES
-from tidegate.schema.walk import pointer
+from tidegate.schema.subschemas import pointer
 
 
 def test_a_keyword_that_is_told_once_a_property_costs_no_seconds() -> None:

@@ -22,15 +22,15 @@ from tests.contract import rich
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate import schema
-from tidegate.checks import stock
+from tidegate.checks import schemathesis_run
 from tidegate.checks.bridge import Bridge
-from tidegate.checks.campaign import Campaign
+from tidegate.checks.client import Line
 from tidegate.checks.contract_check import QuietHandler, bridged
 from tidegate.checks.document import operations
+from tidegate.checks.fuzz import Campaign
+from tidegate.checks.gateway_process import gateway
 from tidegate.checks.judge import Judge
-from tidegate.checks.line import Line
 from tidegate.checks.oracle import Oracle
-from tidegate.checks.temporary import gateway
 
 pytestmark = pytest.mark.process
 
@@ -61,7 +61,7 @@ def test_a_gateway_answers_generated_messages_as_the_schema_says(name: str, tmp_
 
 
 def test_stock_checks_and_the_state_machine_find_nothing(bridge: Bridge) -> None:
-    checked = stock.run(bridge, None, 2026, ("fuzzing", "stateful"), cases=2)
+    checked = schemathesis_run.run(bridge, None, 2026, ("fuzzing", "stateful"), cases=2)
     assert (checked.failures, checked.errors) == ([], [])
     assert checked.steps["fuzzing"] > 50
     assert checked.steps["stateful"] > 10

@@ -19,13 +19,13 @@ from jsonschema import Draft202012Validator
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
-from tidegate.schema import derive, filtering, patterns
+from tidegate.schema import derive, filter_schemas, patterns
 from tidegate_protocol import ERRORS
 
 BUNDLE = schema.bundle(schema.load(Path(__file__).parents[2] / "schema"))
 SCHEMAS = schema.unbundle(BUNDLE)
 CONTRACT = Contract(BUNDLE)
-DEFINITIONS = {**BUNDLE["$defs"], **filtering.definitions(SCHEMAS.resources.values())}
+DEFINITIONS = {**BUNDLE["$defs"], **filter_schemas.definitions(SCHEMAS.resources.values())}
 
 SEEDS: list[dict[str, Any]] = [
     {"type": "join", "room": "chat-1", "since": {"epoch": "e", "offset": 1}, "presence": "diff", "info": {"a": 1}},
@@ -65,7 +65,7 @@ def oracle(key: str) -> Draft202012Validator:
 @cache
 def derived(resource: str, what: str) -> Draft202012Validator:
     known = SCHEMAS.resources[resource]
-    found = filtering.filters_schema(known) if what == "filters" else getattr(derive, f"{what}_schema")(known)
+    found = filter_schemas.filters_schema(known) if what == "filters" else getattr(derive, f"{what}_schema")(known)
     return Draft202012Validator({**found, "$defs": DEFINITIONS})
 
 

@@ -16,16 +16,16 @@ from jsonschema_rs import Draft202012Validator
 from tests.contract.inside_thread import gateway_in_a_thread
 from tests.support.gateway import ROOT
 from tidegate import schema
-from tidegate.checks.campaign import Campaign, Tally
+from tidegate.checks.client import Line
+from tidegate.checks.fuzz import Campaign, Tally
 from tidegate.checks.judge import Judge
-from tidegate.checks.line import Line
 from tidegate.checks.oracle import Oracle
 from tidegate.contract import compiled, contract, hazards, payload
 from tidegate.core.errors import Refused
-from tidegate.net import gateway as net
-from tidegate.net.frames import text_frame
+from tidegate.gateway import gateway as net
 from tidegate.schema import derive
-from tidegate.schema.walk import mapped, pointer
+from tidegate.schema.subschemas import mapped, pointer
+from tidegate.transport.frames import text_frame
 
 pytestmark = pytest.mark.slow
 

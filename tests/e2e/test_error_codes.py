@@ -19,10 +19,10 @@ import apsw
 import jsonschema_rs
 import pytest
 
-from tests.net.inside import SECRET, Inside, running
 from tests.support.gateway import ROOT
 from tests.support.wire import Message, Wire, wire
-from tidegate import identity
+from tests.transport.inside import SECRET, Inside, running
+from tidegate.auth import tokens
 from tidegate.contract.hazards import VALUES
 from tidegate.store.sqlite import connection
 
@@ -110,7 +110,7 @@ async def raw(client: Wire, sent: str | bytes) -> Message:
 
 async def reader(client: Wire) -> None:
     """Make the client's user somebody without any role."""
-    token = identity.sign(SECRET, "5", "Reader", [], time.time(), 3600.0)
+    token = tokens.sign(SECRET, "5", "Reader", [], time.time(), 3600.0)
     assert (await client.ask({"type": "authenticate", "token": token}))["type"] == "authenticated"
 
 
@@ -284,7 +284,7 @@ async def test_no_error_repeats_a_value_that_was_sent(gateway: Inside) -> None:
 
 
 async def test_a_token_is_never_repeated(gateway: Inside) -> None:
-    good = identity.sign("another-secret-of-thirty-two-characters", "5", "R", [], 0.0, 3600.0)
+    good = tokens.sign("another-secret-of-thirty-two-characters", "5", "R", [], 0.0, 3600.0)
     async with wire(gateway.url) as client:
         for token in (good, good[:-1], f"anon.{good}", "x.y.z", "hunter2"):
             error = await client.ask({"type": "authenticate", "token": token})

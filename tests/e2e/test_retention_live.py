@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.net.inside import running
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
-from tidegate.core.ports import Change
-from tidegate.core.position import RECENT_CHANGES
+from tests.transport.inside import running
+from tidegate.core.rows.feed_cursor import RECENT_CHANGES
+from tidegate.core.rows.ports import Change
 from tidegate.store import Retention
 from tidegate.store.sqlite.connection import connect
-from tidegate.store.sqlite.retention import prune
+from tidegate.store.sqlite.serving.retention import prune
 
 KEPT = 5
 SETTINGS = {"TIDEGATE_LOG_AGE": "60", "TIDEGATE_LOG_ROWS": str(KEPT)}

@@ -14,12 +14,12 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.test_rooms_live import bearer
 from tests.e2e.test_row_rules import NOTE, ROWS
-from tests.net.inside import SECRET, running
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
+from tests.transport.inside import SECRET, running
+from tidegate.auth.tokens import sign
 from tidegate.config import DEVELOPMENT_SECRET
-from tidegate.identity import sign
 
 HANDLERS = """
 from tidegate.handlers import Gateway

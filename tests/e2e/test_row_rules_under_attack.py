@@ -17,8 +17,8 @@ from tests.e2e.test_row_rules import NOTE, subscribed
 from tests.support.gateway import GatewayProcess, tidegate
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import Wire, wire
+from tidegate.auth.tokens import sign
 from tidegate.config import DEVELOPMENT_SECRET
-from tidegate.identity import sign
 
 PAPER: dict[str, Any] = {
     "title": "Paper",

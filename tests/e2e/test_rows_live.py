@@ -14,7 +14,7 @@ from tests.e2e.test_rooms_live import bearer, token
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import Wire, wire
-from tidegate.store.sqlite import feed
+from tidegate.store.sqlite.serving import feed
 
 FOREIGN_S = 0.25
 """Seconds within which another program's write must be heard of."""

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from tests.schema.test_lint import problems, sound, write
+from tests.schema.lint.test_lint import problems, sound, write
 
 SCHEMA = Path(__file__).parents[2] / "schema"
 META = SCHEMA / "meta"

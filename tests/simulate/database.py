@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulate.wishes import KEYS, KINDS, OWNERS, RESOURCES, Row
-from tidegate.core.ports import Change, WriteResult
+from tidegate.core.rows.ports import Change, WriteResult
 
 Tables = dict[str, dict[int, Row]]
 

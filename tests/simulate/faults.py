@@ -11,17 +11,17 @@ from msgspec import UNSET
 
 from tests.simulate.store import SimulatedStore
 from tidegate.core.effects import Effect, Watch
-from tidegate.core.live import Live
-from tidegate.core.ports import Change, LogPruned, Row
-from tidegate.core.position import Dispatched
-from tidegate.core.predicate import predicate
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Change, LogPruned, Row
+from tidegate.core.rows.requests import Live
+from tidegate.core.rows.subscription_index import Group, Subscriptions
 from tidegate.core.session import Session, Watching
-from tidegate.core.subscriptions import Group, Subscriptions
-from tidegate.net import replay
-from tidegate.net.heart import Heart
-from tidegate.net.replay import Replayer
-from tidegate.net.snapshot_pages import SnapshotPages
-from tidegate.store.snapshots import Spool
+from tidegate.gateway import catch_up
+from tidegate.gateway.catch_up import Replayer
+from tidegate.gateway.heartbeats import Heart
+from tidegate.gateway.snapshot_frames import SnapshotPages
+from tidegate.store.serving.snapshots import Spool
 from tidegate_protocol import FeedPosition, Heartbeat, SubscribeRequest
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -69,7 +69,7 @@ def _too_soon(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a reset is not seen by who is replaying")
 def _reset_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(replay, "_reset", lambda watching, changes: False)
+    patch.setattr(catch_up, "_reset", lambda watching, changes: False)
 
 
 @_fault("a reset is not seen by who is live")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.simulate.store import SimulatedFeed
-from tidegate.core import subscriptions
-from tidegate.core.live import Live
-from tidegate.core.ports import Change
-from tidegate.core.position import Dispatched
+from tidegate.core.rows import subscription_index
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Change
+from tidegate.core.rows.requests import Live
+from tidegate.core.rows.subscription_index import Group
 from tidegate.core.session import Watching
-from tidegate.core.subscriptions import Group
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 FAULTS: dict[str, Plant] = {}
@@ -102,4 +102,4 @@ def _no_snapshot(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("the rows of one user are continued for another")
 def _one_fingerprint(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(subscriptions, "_fingerprint", lambda rule: "the same for all")
+    patch.setattr(subscription_index, "_fingerprint", lambda rule: "the same for all")

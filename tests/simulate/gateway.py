@@ -17,21 +17,22 @@ from tests.simulate.remains import remains
 from tests.simulate.store import EPOCH, SimulatedStore, Tempo
 from tests.simulate.wire import Message, Pace, Wire
 from tests.simulate.wishes import TOKENS
-from tidegate import permissions, schema
-from tidegate.broker.memory import MemoryBroker
+from tidegate import schema
+from tidegate.auth import row_access
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
-from tidegate.core.live import ResourceRules
-from tidegate.core.ports import Identified
-from tidegate.core.position import Dispatched
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Identified
+from tidegate.core.rows.requests import ResourceRules
+from tidegate.engines.memory import MemoryBroker
+from tidegate.gateway.custom_messages import OwnMessages
+from tidegate.gateway.gateway import Gateway
 from tidegate.handlers import Gateway as Handlers
-from tidegate.net.gateway import Gateway
-from tidegate.net.http import Routes
-from tidegate.net.listener import Listener, TransportSettings
-from tidegate.net.outbox import Outbox
-from tidegate.net.own_messages import OwnMessages
-from tidegate.net.timers import Wheel
+from tidegate.transport.http import Routes
+from tidegate.transport.listener import Listener, TransportSettings
+from tidegate.transport.outbox import Outbox
+from tidegate.transport.tickers import Wheel
 from tidegate_protocol import Limits, Principal
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -65,7 +66,7 @@ class Identities:
 @cache
 def _contract() -> tuple[Contract, dict[str, ResourceRules]]:
     contract = Contract(schema.bundle(schema.load(SCHEMA)))
-    access = permissions.of_resources(contract, {})
+    access = row_access.of_resources(contract, {})
     return contract, {
         name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()
     }

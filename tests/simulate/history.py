@@ -26,9 +26,9 @@ from tests.simulate.store import Planned, Tempo
 from tests.simulate.wire import Pace, Wire
 from tests.simulate.wishes import RESOURCES, WISHES
 from tidegate.core.errors import Refused
-from tidegate.net import gateway as gateway_module
-from tidegate.net import replay, snapshot_pages
-from tidegate.store import snapshots
+from tidegate.gateway import catch_up, snapshot_frames
+from tidegate.gateway import gateway as gateway_module
+from tidegate.store.serving import snapshots
 
 PATIENCE = 100
 """Looks, a little while apart, at whether everybody has settled."""
@@ -69,11 +69,11 @@ class History:
         )
         self.judge.failures = self._tempo.failures > 0
         self.sizes = {
-            (replay, "BATCH"): chance.choice((1, 2, 5, 500)),
-            (replay, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
-            (replay, "SHARED"): chance.choice((0, 1, 64, 64)),
+            (catch_up, "BATCH"): chance.choice((1, 2, 5, 500)),
+            (catch_up, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
+            (catch_up, "SHARED"): chance.choice((0, 1, 64, 64)),
             (gateway_module, "PENDING_LIMIT"): chance.choice((2, 256)),
-            (snapshot_pages, "FRAME_BYTES"): chance.choice((200, 262144)),
+            (snapshot_frames, "FRAME_BYTES"): chance.choice((200, 262144)),
             (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),
         }
         """Limits of the product, small enough to matter."""

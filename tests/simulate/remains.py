@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.simulate.store import SimulatedStore
-from tidegate.net.gateway import Gateway
-from tidegate.net.listener import Listener
-from tidegate.net.outbox import Outbox
+from tidegate.gateway.gateway import Gateway
+from tidegate.transport.listener import Listener
+from tidegate.transport.outbox import Outbox
 
 
 def remains(gateway: Gateway, listener: Listener, outbox: Outbox, store: SimulatedStore) -> list[str]:

@@ -16,7 +16,8 @@ from tests.simulate.database import Database, any_row
 from tests.simulate.loop import SimulatedLoop
 from tests.simulate.wishes import RESOURCES, Row
 from tidegate.core.errors import Refused
-from tidegate.core.ports import (
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.rows.ports import (
     Change,
     EncodePage,
     LogPruned,
@@ -26,9 +27,8 @@ from tidegate.core.ports import (
     WriteOrder,
     WriteResult,
 )
-from tidegate.core.predicate import predicate
-from tidegate.store.attention import Attention
-from tidegate.store.snapshots import Spool
+from tidegate.store.serving.feed_gate import Attention
+from tidegate.store.serving.snapshots import Spool
 
 T = TypeVar("T")
 EPOCH = "e1"

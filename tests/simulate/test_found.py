@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.inside import running
 from tests.support.wire import wire
+from tests.transport.inside import running
 from tidegate.core import effects as fx
-from tidegate.core.access import RowAccess
-from tidegate.core.live import ResourceRules
-from tidegate.core.ports import Change
-from tidegate.core.position import Dispatched
+from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Change
+from tidegate.core.rows.requests import ResourceRules
 from tidegate.core.session import Session
-from tidegate.net import replay
+from tidegate.gateway import catch_up
 from tidegate.store.sqlite import connection
 from tidegate_protocol import FeedPosition, Principal, Subscribed, SubscribeRequest, UnsubscribeRequest
 
@@ -59,7 +59,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are left out of what is read from the log: a part with fewer changes than were asked for is not the end."""
-    monkeypatch.setattr(replay, "BATCH", 4)
+    monkeypatch.setattr(catch_up, "BATCH", 4)
     async with running(tmp_path) as inside, wire(inside.url) as client:
         inside.gateway._protocol.live.dispatched.keep = 0
         since = (await client.ask({"type": "ping"}))["position"]

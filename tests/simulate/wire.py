@@ -15,9 +15,9 @@ import msgspec
 from websockets.protocol import State
 
 from tests.simulate.loop import SimulatedLoop
-from tidegate.net.connection import Connection
-from tidegate.net.handshake import Upgrade
-from tidegate.net.listener import Listener
+from tidegate.transport.connection import Connection
+from tidegate.transport.handshake import Upgrade
+from tidegate.transport.listener import Listener
 
 Message = dict[str, Any]
 TEXT, CLOSE = 0x81, 0x88

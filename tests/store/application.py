@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tests.store.program import Program
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
-from tidegate.store.sqlite import migrate
+from tidegate.store.sqlite.migration import migrate
 
 ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 BOATS: dict[str, Any] = {

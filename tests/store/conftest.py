@@ -12,7 +12,7 @@ from tests.store.application import Foreign, created
 from tests.store.program import Program, connect
 from tests.store.versions import with_rows
 from tests.support.postgres import PostgresServer
-from tidegate.store import choice
+from tidegate.store import backends
 
 
 @pytest.fixture(scope="session")
@@ -58,5 +58,5 @@ def postgres_template(postgres: PostgresServer) -> str:
 
     name = postgres.database()
     url = postgres.url(name)
-    choice.migrations(url).apply(url, RESOURCES)
+    backends.migrations(url).apply(url, RESOURCES)
     return name

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.ports import Change
+from tidegate.core.rows.ports import Change
 
 
 class Heard:

@@ -16,8 +16,8 @@ import pytest
 
 from tests.support.postgres import PostgresServer
 from tidegate import schema
-from tidegate.core.ports import ReadQuery
-from tidegate.store import StoreError, Unmigrated, choice, models, open_store
+from tidegate.core.rows.ports import ReadQuery
+from tidegate.store import StoreError, Unmigrated, backends, models, open_store
 
 ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 BOATS = {
@@ -100,7 +100,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def db(url: str, folder: Path) -> Iterator[models.Models]:
-    choice.migrations(url).apply(url, schema.unbundle(schema.bundle(schema.load(folder))).resources)
+    backends.migrations(url).apply(url, schema.unbundle(schema.bundle(schema.load(folder))).resources)
     db = models.open(url, schema=folder)
     yield db
     db.close()

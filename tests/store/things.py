@@ -12,16 +12,16 @@ from typing import Any
 
 import apsw
 
-from tests.core.filter_cases import KINDS
+from tests.core.filters.filter_cases import KINDS
 from tests.store.application import ANYONE, created
 from tidegate.contract import Resource
-from tidegate.core.filters import Filter
-from tidegate.core.ports import ReadQuery, Row
+from tidegate.core.filters.tree import Filter
+from tidegate.core.rows.ports import ReadQuery, Row
 from tidegate.schema.resource import read_resource
-from tidegate.store.sql import quoted
+from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import connect
-from tidegate.store.sqlite.reader import Reader
 from tidegate.store.sqlite.rows import to_column
+from tidegate.store.sqlite.serving.reader import Reader
 
 THINGS: dict[str, Any] = {
     "title": "Thing",

@@ -11,7 +11,7 @@ from tests.store.application import RESOURCES, SCHEMAS
 from tests.store.program import connect
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
-from tidegate.store.sqlite.migrate import apply
+from tidegate.store.sqlite.migration.migrate import apply
 
 Schemas = dict[str, dict[str, Any]]
 

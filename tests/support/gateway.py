@@ -26,7 +26,7 @@ from tests.support.ports import free_port
 from tests.support.sqlite import foreign
 from tidegate import cli, schema
 from tidegate.contract import Contract
-from tidegate.store import choice
+from tidegate.store import backends
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
@@ -59,9 +59,9 @@ def clean_environment() -> dict[str, str]:
 def migrate(url: str, folder: Path, *, seed: bool = False) -> None:
     """Give the database at `url` the tables of the schema files in `folder`."""
     resources = _sample().resources if folder == ROOT / "schema" else _contract(folder).resources
-    choice.migrations(url).apply(url, resources, folder / "migrations")
+    backends.migrations(url).apply(url, resources, folder / "migrations")
     if seed:
-        choice.seed(url, resources, json.loads((folder / "seed.json").read_text(encoding="utf-8")))
+        backends.seed(url, resources, json.loads((folder / "seed.json").read_text(encoding="utf-8")))
 
 
 @cache

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tidegate.checks.client import Line
 from tidegate.checks.document import Operation, exact_operations
-from tidegate.checks.line import Line
 from tidegate.checks.oracle import pattern_of
 from tidegate.schema import Schemas
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from tidegate.checks import stock
+from tidegate.checks import schemathesis_run
 from tidegate.checks.bridge import Bridge
-from tidegate.checks.campaign import Campaign, Tally, existing_keys
+from tidegate.checks.client import Line
 from tidegate.checks.document import exact_operations, openapi
-from tidegate.checks.journeys import links
+from tidegate.checks.fuzz import Campaign, Tally, existing_keys
+from tidegate.checks.gateway_process import gateway
 from tidegate.checks.judge import Judge
-from tidegate.checks.line import Line
+from tidegate.checks.links import links
 from tidegate.checks.oracle import Oracle
-from tidegate.checks.stock import Failure, StockTally
-from tidegate.checks.temporary import gateway
+from tidegate.checks.schemathesis_run import Failure, StockTally
 from tidegate.schema import Schemas
 
 Tell = Callable[[str], None]
@@ -102,10 +102,10 @@ def run_over(line: Line, schemas: Schemas, handlers: bool, budget: float, start:
     checked, journeys = StockTally(), StockTally()
     if not campaign.violations:
         bridge = bridged(line, schemas)
-        checked = stock.run(
+        checked = schemathesis_run.run(
             bridge, budget * STOCK, start, ("coverage", "fuzzing"), progress=lambda text: tell(f"stock checks: {text}")
         )
-        journeys = stock.run(
+        journeys = schemathesis_run.run(
             bridge, budget * JOURNEYS, start, ("stateful",), progress=lambda text: tell(f"journeys: {text}")
         )
     return Report(campaign, checked, journeys, line.opened)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, filtering, patterns
+from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, filter_schemas, patterns
 
 JsonSchema = dict[str, Any]
 COMPONENTS = "#/components/schemas/"
@@ -64,7 +64,7 @@ def openapi(schemas: Schemas, keys: dict[str, list[Any]], links: Links | None = 
     With `links`, which tell what may follow the good answer of an operation, it has the exact operations alone, and
     requests about rows name one row, not several.
     """
-    asked = filtering.definitions(schemas.resources.values())
+    asked = filter_schemas.definitions(schemas.resources.values())
     chosen = operations(schemas) if links is None else exact_operations(schemas)
     return {
         "openapi": "3.1.0",
@@ -166,7 +166,7 @@ def _about_rows(
     short = {**derive.filter_schema(resource), "maxProperties": 32}
     return {
         "resource": {"const": resource.name},
-        "filters": {"$ref": f"#/$defs/{filtering.filters_key(resource)}"} if operators else short,
+        "filters": {"$ref": f"#/$defs/{filter_schemas.filters_key(resource)}"} if operators else short,
         "if": short,
         "sort": _sort(resource),
         "fields": {**derive.fields_schema(resource), "minItems": 1, "maxItems": 128},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.checks.line import OF_THE_CONTRACT, Exchange, ref_of
+from tidegate.checks.client import OF_THE_CONTRACT, Exchange, ref_of
 from tidegate.checks.oracle import Fault, Oracle, Verdict
 
 Message = dict[str, Any]

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import FormatError, ValidationError
 from jsonschema.validators import extend
 
-from tidegate.checks.row_rules import Part, RowRules
+from tidegate.checks.row_schemas import Part, RowRules
 from tidegate.schema import Schemas, patterns
 
 Message = dict[str, Any]

@@ -127,7 +127,7 @@ def run_contract(args: argparse.Namespace) -> int:
     if missing:
         raise ConfigError(f"this check needs {' and '.join(missing)}: pip install 'tidegate[contract]'")
     from tidegate.checks import contract_check  # noqa: PLC0415  # needs an extra
-    from tidegate.checks.temporary import NotStarted  # noqa: PLC0415
+    from tidegate.checks.gateway_process import NotStarted  # noqa: PLC0415
 
     if args.budget <= 0:
         raise ConfigError("--budget: more than 0 seconds")

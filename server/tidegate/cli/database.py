@@ -40,12 +40,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.store import StoreError, choice  # noqa: PLC0415  # the other commands need not load it
+    from tidegate.store import (
+        StoreError,  # noqa: PLC0415  # the other commands need not load it
+        backends,  # noqa: PLC0415  # the other commands need not load it
+    )
 
     url = config.load(args).database
     try:
-        old, new = choice.new_epoch(url)
-        print(f"{choice.shown(url)}: epoch {old} -> {new}")
+        old, new = backends.new_epoch(url)
+        print(f"{backends.shown(url)}: epoch {old} -> {new}")
     except StoreError as error:
         raise ConfigError(str(error)) from None
     print("Clients start from snapshots. Restart the gateways that serve this database: they still have the old epoch.")

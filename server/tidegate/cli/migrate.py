@@ -49,7 +49,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     from tidegate.app import load_contract  # noqa: PLC0415  # the other commands need not load it
-    from tidegate.store import StoreError, choice, migration_files  # noqa: PLC0415
+    from tidegate.store import (
+        StoreError,  # noqa: PLC0415
+        backends,  # noqa: PLC0415
+    )
+    from tidegate.store.migration import files  # noqa: PLC0415
 
     settings = config.load(args)
     folder = None if settings.schema_folder is None else settings.schema_folder / "migrations"
@@ -57,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
         if args.new is not None:
             if folder is None:
                 raise ConfigError("--new: the sample has no migrations; --schema DIR names a folder of your own")
-            print(migration_files.new(folder, args.new))
+            print(files.new(folder, args.new))
             return 0
         resources = load_contract(settings).resources
-        migrate = choice.migrations(settings.database)
+        migrate = backends.migrations(settings.database)
         if args.sql:
             print("".join(f"{sql};\n\n" for sql in migrate.statements(settings.database, resources, folder)), end="")
             return 0
@@ -72,12 +76,12 @@ def run(args: argparse.Namespace) -> int:
         done = (migrate.down if args.down else migrate.apply)(
             settings.database, resources, folder, progress_on_terminal()
         )
-        _tell([f"{choice.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
+        _tell([f"{backends.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
         _tell(migrate.notes(settings.database, resources))
         if args.down:
             _tell([f"{done[0]}: done; the next `tidegate migrate` runs it again, unless its file is gone"])
         if args.seed:
-            counts = choice.seed(settings.database, resources, sample_rows(settings))
+            counts = backends.seed(settings.database, resources, sample_rows(settings))
             _tell(f"  {count} sample rows in {name}" for name, count in counts.items())
     except StoreError as error:
         raise ConfigError(str(error)) from None

@@ -58,7 +58,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.identity import ANONYMOUS_PREFIX, ID_LIMIT, sign  # noqa: PLC0415  # loads PyJWT
+    from tidegate.auth.tokens import ANONYMOUS_PREFIX, ID_LIMIT, sign  # noqa: PLC0415  # loads PyJWT
 
     settings = config.load(args)
     secret = settings.token_secret

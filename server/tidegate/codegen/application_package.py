@@ -12,7 +12,7 @@ from tidegate.codegen.model import Collection
 from tidegate.codegen.protocol_package import class_table
 from tidegate.codegen.python import BASE, docstring, formatted, models
 from tidegate.codegen.python_filters import CONDITION_NAMES, CONDITIONS, filters_module
-from tidegate.schema.lint_resources import DERIVED
+from tidegate.schema.lint.resources import DERIVED
 
 _RESOURCE_TYPES = '''
 class ResourceTypes(NamedTuple):

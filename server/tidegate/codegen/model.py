@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tidegate.codegen.shape import renamed
-from tidegate.schema import Definition, Resource, Schemas, derive, filtering
+from tidegate.schema import Definition, Resource, Schemas, derive, filter_schemas
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, Property
-from tidegate.schema.walk import subschemas
+from tidegate.schema.subschemas import subschemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Condition:
 
     name: str
     description: str | None
-    family: filtering.Family
+    family: filter_schemas.Family
     nullable: bool
     value: JsonSchema | None
 
@@ -106,13 +106,13 @@ def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
     }
     for suffix, (schema, description) in of_suffix.items():
         named = {**schema, "title": title + suffix, "description": description}
-        conditions = tuple(map(_condition, filtering.filterable(resource))) if suffix == "Filters" else None
+        conditions = tuple(map(_condition, filter_schemas.filterable(resource))) if suffix == "Filters" else None
         yield Named(title + suffix, renamed(named, names), request=bool(suffix), conditions=conditions)
 
 
 def _condition(prop: Property) -> Condition:
-    family = filtering.family(prop)
-    value = None if family == "nothing" else filtering.value_schema(prop)
+    family = filter_schemas.family(prop)
+    value = None if family == "nothing" else filter_schemas.value_schema(prop)
     return Condition(prop.name, prop.schema.get("description"), family, prop.column_nullable, value)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.walk import mapped
+from tidegate.schema.subschemas import mapped
 
 BOUNDS = frozenset({
     "contains", "default", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "maxContains", "maximum",

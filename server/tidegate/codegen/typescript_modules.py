@@ -14,7 +14,7 @@ from tidegate.codegen.python import GENERATED
 from tidegate.codegen.typescript import declaration, literal, property_name
 from tidegate.codegen.typescript_filters import CONDITIONS, filters_declaration
 from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
-from tidegate.schema.lint_resources import DERIVED
+from tidegate.schema.lint.resources import DERIVED
 
 _INFO = """\
 /** What an error code means. */

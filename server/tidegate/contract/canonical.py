@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from tidegate.schema.filtering import COMBINERS, NULLNESS
+from tidegate.schema.filter_schemas import COMBINERS, NULLNESS
 from tidegate.schema.resource import Property
-from tidegate.schema.walk import escape
+from tidegate.schema.subschemas import escape
 
 Change = Callable[[Any], Any]
 # Not those that have the looks alone: of the year 0, or of a leap second.

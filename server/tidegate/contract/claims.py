@@ -16,7 +16,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
-from tidegate.schema import Property, Resource, filtering
+from tidegate.schema import Property, Resource, filter_schemas
 
 Convert = Callable[[Any], Any]
 
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?").fullmatch
 def converters(resource: Resource) -> dict[str, Convert]:
     """How a claim becomes a value of each property that filters can name; of an array, of its items."""
     spelling = filter_changes(resource.properties.values())
-    return {prop.name: _converter(prop, spelling.get(prop.name)) for prop in filtering.filterable(resource)}
+    return {prop.name: _converter(prop, spelling.get(prop.name)) for prop in filter_schemas.filterable(resource)}
 
 
 def spelled_rules(resource: Resource) -> dict[str, Any]:
@@ -44,22 +44,22 @@ def spelled_rules(resource: Resource) -> dict[str, Any]:
 
 
 def _but_claims(change: Change) -> Change:
-    return lambda value: value if filtering.is_claim(value) else change(value)
+    return lambda value: value if filter_schemas.is_claim(value) else change(value)
 
 
 def _converter(prop: Property, change: Change | None) -> Convert:
-    kinds = filtering.item_kinds(prop) if prop.type == "array" else [prop.type]
+    kinds = filter_schemas.item_kinds(prop) if prop.type == "array" else [prop.type]
     convert = _CONVERTERS.get(kinds[0] if len(kinds) == 1 else "any", _scalar)
     if not _compared_whole(prop):
         return convert
-    schema = filtering.value_schema(prop)
+    schema = filter_schemas.value_schema(prop)
     is_value = Draft202012Validator(schema, validate_formats=True, offline=True).is_valid
     return partial(_value, convert, is_value, change)
 
 
 def _compared_whole(prop: Property) -> bool:
     """Whether only whole values are compared with `prop`, as a day or one of an enum is: not the beginning of one."""
-    family = filtering.family(prop)
+    family = filter_schemas.family(prop)
     return family in {"equality", "members"} or (family == "order" and prop.type == "string")
 
 

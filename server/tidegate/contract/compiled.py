@@ -13,7 +13,7 @@ from jsonschema_rs import Draft202012Validator, Registry, Validator
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.walk import mapped, subschemas
+from tidegate.schema.subschemas import mapped, subschemas
 
 _URI = "tidegate:contract"
 

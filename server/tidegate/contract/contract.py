@@ -21,7 +21,7 @@ from tidegate.contract.explain import LIMIT, UNTOLD, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
 from tidegate.core.errors import Refused, nearest
-from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filtering, unbundle
+from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
 
 Message = dict[str, Any]
@@ -69,7 +69,7 @@ class Contract:
 
     def __init__(self, bundle: Bundle) -> None:
         schemas = unbundle(bundle)
-        definitions = {**bundle["$defs"], **filtering.definitions(schemas.resources.values())}
+        definitions = {**bundle["$defs"], **filter_schemas.definitions(schemas.resources.values())}
         compiler = Compiler(definitions)
         self.hash: str = contract_hash(bundle)
         self.bundle_json: bytes = json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()

@@ -11,7 +11,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.schema.walk import pointer
+from tidegate.schema.subschemas import pointer
 
 ITEMS = 1024
 """Items of one array: more than `maxItems` of anything in the protocol."""

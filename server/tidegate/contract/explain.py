@@ -16,7 +16,7 @@ from jsonschema_rs import ValidationError, Validator
 
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.core.errors import nearest, shorten
-from tidegate.schema.walk import escape, pointer
+from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
 
 LIMIT = 10

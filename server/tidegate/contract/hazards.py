@@ -15,7 +15,7 @@ import msgspec
 
 from tidegate.core.errors import Refused, nearest
 from tidegate.schema.derive import SAFE_INTEGER
-from tidegate.schema.walk import pointer
+from tidegate.schema.subschemas import pointer
 
 DEPTH = 32
 """Objects and arrays inside each other, the message itself included."""

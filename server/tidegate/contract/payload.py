@@ -24,7 +24,7 @@ from tidegate.contract.canonical import (
 from tidegate.contract.compiled import Compiler
 from tidegate.contract.hazards import code_at
 from tidegate.core.errors import Refused
-from tidegate.schema import Resource, RoomType, Schemas, derive, filtering, patterns
+from tidegate.schema import Resource, RoomType, Schemas, derive, filter_schemas, patterns
 
 Message = dict[str, Any]
 Part = tuple[str, Validator, Any]
@@ -133,7 +133,7 @@ def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:
     spelling = changes(resource.properties.values())
     return RowContract(
         parts={
-            "filters": ("/filters", compiler.named(filtering.filters_key(resource))),
+            "filters": ("/filters", compiler.named(filter_schemas.filters_key(resource))),
             "if": ("/if", compiler.schema(derive.filter_schema(resource))),
             "sort": ("/sort", compiler.schema(derive.sort_schema(resource))),
             "fields": ("/fields", compiler.schema(derive.fields_schema(resource))),

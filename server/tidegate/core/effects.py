@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tidegate.core.ports import ReadQuery, WriteOrder
+from tidegate.core.rows.ports import ReadQuery, WriteOrder
 from tidegate_protocol import HistoryRequest, MessageRequest, RoomPosition
 
 if TYPE_CHECKING:
-    from tidegate.core.rooms import Room
+    from tidegate.core.rooms.room import Room
     from tidegate.core.session import Session, Watching
 
 Ref = str | int | None

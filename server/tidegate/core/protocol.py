@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from tidegate.core.access.row_rules import same_claims
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
-from tidegate.core.live import Live, ResourceRules
-from tidegate.core.ports import Identified
-from tidegate.core.position import Dispatched
-from tidegate.core.rooms import RoomRules
-from tidegate.core.row_rules import same_claims
+from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rooms.rooms import Talk
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Identified
+from tidegate.core.rows.requests import Live, ResourceRules
 from tidegate.core.session import Session
-from tidegate.core.talk import Talk
 from tidegate_protocol import (
     Authenticated,
     AuthenticateRequest,

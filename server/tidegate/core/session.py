@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tidegate.core.access.row_rules import Claims
 from tidegate.core.effects import Ref
-from tidegate.core.filters import Filter
-from tidegate.core.row_rules import Claims
+from tidegate.core.filters.tree import Filter
 from tidegate_protocol import FeedPosition, Principal
 
 if TYPE_CHECKING:
-    from tidegate.core.rooms import Room
-    from tidegate.core.subscriptions import Group
+    from tidegate.core.rooms.room import Room
+    from tidegate.core.rows.subscription_index import Group
 
 
 class Session:

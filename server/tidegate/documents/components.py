@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.schema import PROTOCOL_VERSION, Bundle, Schemas, contract_hash, derive, filtering
+from tidegate.schema import PROTOCOL_VERSION, Bundle, Schemas, contract_hash, derive, filter_schemas
 from tidegate.schema.definition import APPLICATION_PREFIX
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.walk import mapped
+from tidegate.schema.subschemas import mapped
 
 PREFIX = "#/components/schemas/"
 
@@ -26,7 +26,7 @@ def component_schemas(schemas: Schemas) -> dict[str, JsonSchema]:
             "Create": (derive.create_schema(resource), f"What it takes to create {row}."),
             "Update": (derive.update_schema(resource), f"What can be changed in {row}; null clears a property."),
             "Filters": (
-                filtering.filters_schema(resource),
+                filter_schemas.filters_schema(resource),
                 f"Which rows of `{resource.name}`: those for which all of this holds.",
             ),
             "Key": (derive.key_schema(resource), f"What identifies {row}."),

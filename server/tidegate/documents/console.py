@@ -12,7 +12,7 @@ from typing import Any
 from tidegate.schema import Bundle, Resource, RoomType, Schemas, contract_hash, derive, unbundle
 from tidegate.schema.definition import Definition
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.walk import subschemas
+from tidegate.schema.subschemas import subschemas
 
 JsonObject = dict[str, Any]
 

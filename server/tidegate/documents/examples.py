@@ -15,7 +15,7 @@ from tidegate.documents.words import FORMATS, SHOWN, TYPES, WORDS, at_length
 from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, patterns
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, json_types, resolved
-from tidegate.schema.walk import mapped
+from tidegate.schema.subschemas import mapped
 
 _URI = "tidegate:examples"
 _DEPTH = 8

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tidegate.documents.html import Markup, anchor, code, element, joined, json_block, link, prose, row, table
-from tidegate.schema import Resource, RoomType, filtering
+from tidegate.schema import Resource, RoomType, filter_schemas
 
 
 class Group:
@@ -85,9 +85,9 @@ def keys(resource: Resource) -> Iterable[Markup]:
 def filters(resource: Resource, type_of: Callable[[Any], Markup]) -> Markup:
     """What each property is compared with, and how."""
     rows = []
-    for prop in filtering.filterable(resource):
-        value = type_of(filtering.value_schema(prop)) if filtering.family(prop) != "nothing" else Markup()
-        operators = joined((element("code", name) for name in filtering.operators(prop)), " ")
+    for prop in filter_schemas.filterable(resource):
+        value = type_of(filter_schemas.value_schema(prop)) if filter_schemas.family(prop) != "nothing" else Markup()
+        operators = joined((element("code", name) for name in filter_schemas.operators(prop)), " ")
         rows.append(row(element("code", prop.name), value, operators))
     return table(("Property", "Value", "Operators"), rows) if rows else Markup()
 

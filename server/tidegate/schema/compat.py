@@ -17,7 +17,7 @@ from jsonschema_rs import CanonicalSchema, canonicalize
 from tidegate.schema import derive
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.resource import JsonSchema, resolved
-from tidegate.schema.walk import escape, mapped
+from tidegate.schema.subschemas import escape, mapped
 
 BOUNDS = (
     "const", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems", "maxLength", "maxProperties", "maximum",

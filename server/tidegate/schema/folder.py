@@ -18,7 +18,7 @@ from typing import Any
 from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.walk import escape, mapped
+from tidegate.schema.subschemas import escape, mapped
 
 PROTOCOL_MARK = "types/error_code.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -1,8 +1,8 @@
 """The data layer: the only importer of peewee, apsw and psycopg."""
 
-from tidegate.store.choice import OpenedStore, open_store
+from tidegate.store.backends import OpenedStore, open_store
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.retention import Retention
-from tidegate.store.sqlite.store import SqliteStore
+from tidegate.store.serving.retention import Retention
+from tidegate.store.sqlite.serving.store import SqliteStore
 
 __all__ = ["OpenedStore", "Retention", "SqliteStore", "StoreError", "Unmigrated", "open_store"]

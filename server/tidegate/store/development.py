@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidegate.store import choice
+from tidegate.store import backends
 from tidegate.store.sqlite import development as sqlite
 
 
 def exists(url: str) -> bool:
     """Whether the database is there. A PostgreSQL database always counts as there. Raises StoreError."""
-    return choice.is_postgres(url) or sqlite.exists(url)
+    return backends.is_postgres(url) or sqlite.exists(url)
 
 
 def tables_of_others(url: str) -> list[str]:
     """The names of the tables that Tidegate did not make. Raises StoreError."""
-    if choice.is_postgres(url):
-        choice.migrations(url)  # says what to install where psycopg is missing
+    if backends.is_postgres(url):
+        backends.migrations(url)  # says what to install where psycopg is missing
         from tidegate.store.postgres import development as postgres  # noqa: PLC0415  # optional
 
         return postgres.tables_of_others(url)
@@ -33,7 +33,7 @@ def note_made_by_dev(url: str) -> None:
 
 def made_by_dev(url: str) -> bool:
     """Whether `tidegate dev` created the database. Raises StoreError."""
-    return not choice.is_postgres(url) and sqlite.made_by_dev(url)
+    return not backends.is_postgres(url) and sqlite.made_by_dev(url)
 
 
 def set_aside(url: str) -> Path:

@@ -24,9 +24,9 @@ from playhouse.pool import PooledPostgresqlDatabase
 
 from tidegate import schema as schemas
 from tidegate.contract import Resource
-from tidegate.store import choice
+from tidegate.store import backends
 from tidegate.store.errors import StoreError
-from tidegate.store.fields import field_of
+from tidegate.store.model_fields import field_of
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 __all__ = ["Models", "Row", "open"]
@@ -139,12 +139,12 @@ def open(url: str, *, schema: str | Path | None = None) -> Models:
     """
     folder = Path(schema) if schema is not None else Path("schema") if Path("schema").is_dir() else None
     resources = schemas.unbundle(schemas.bundle(schemas.load(folder))).resources
-    choice.migrations(url).check(url, resources)
+    backends.migrations(url).check(url, resources)
     return Models(_database(url), resources)
 
 
 def _database(url: str) -> peewee.Database:
-    if choice.is_postgres(url):
+    if backends.is_postgres(url):
         pool: peewee.Database = PooledPostgresqlDatabase(
             url.replace("postgres://", "postgresql://", 1),
             prefer_psycopg3=True,

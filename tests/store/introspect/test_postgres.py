@@ -13,7 +13,7 @@ from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 from tidegate.store import StoreError, introspect
-from tidegate.store.postgres import migrate
+from tidegate.store.postgres.migration import migrate
 
 Database = psycopg.Connection[tuple[Any, ...]]
 

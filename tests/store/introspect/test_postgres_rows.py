@@ -11,11 +11,11 @@ import pytest
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
-from tidegate.core.filters import compile_filters
-from tidegate.core.ports import ReadQuery, Row, Store, WriteOrder
+from tidegate.core.filters.tree import compile_filters
+from tidegate.core.rows.ports import ReadQuery, Row, Store, WriteOrder
 from tidegate.schema.resource import Resource, read_resource
 from tidegate.store import introspect, open_store
-from tidegate.store.postgres import migrate
+from tidegate.store.postgres.migration import migrate
 
 TABLE = """CREATE TABLE things (
   day date PRIMARY KEY, price numeric(10,2), whole numeric(6), exact numeric, mood mood DEFAULT 'ok', at timestamp,

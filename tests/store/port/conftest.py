@@ -12,9 +12,9 @@ from tests.store.application import RESOURCES, Foreign
 from tests.store.program import Program
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
-from tidegate.core.ports import Store
+from tidegate.core.rows.ports import Store
 from tidegate.store import open_store
-from tidegate.store.sqlite import feed as sqlite_feed
+from tidegate.store.sqlite.serving import feed as sqlite_feed
 
 
 class AnyForeign(Protocol):
@@ -59,7 +59,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     template = request.getfixturevalue("postgres_template")
     from tests.store.postgres import foreign
     from tests.support.driver import psycopg
-    from tidegate.store.postgres import feed
+    from tidegate.store.postgres.serving import feed
 
     with server.lent(template) as url, psycopg.connect(url, autocommit=True) as connection:
         yield Database(url, foreign.ForeignPostgres(connection), foreign.RESOURCES, feed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.store.port.conftest import Database
-from tidegate.store.threaded import ThreadedStore
+from tidegate.store.serving.store import ThreadedStore
 
 
 async def test_no_duty_outlives_the_store(database: Database) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from tests.store.application import ANYONE
-from tests.store.orders import create, refused
+from tests.store.mutations import create, refused
 from tests.store.port.conftest import Database
 from tests.support.deadlines import DEADLINE_S
 from tidegate.contract import Resource
-from tidegate.core.ports import ReadQuery, Store, WriteOrder
+from tidegate.core.rows.ports import ReadQuery, Store, WriteOrder
 from tidegate.schema.resource import read_resource
-from tidegate.store import choice
+from tidegate.store import backends
 
 TABLES = (
     "CREATE TABLE masters (id integer PRIMARY KEY, name text)",
@@ -54,7 +54,7 @@ KENNEL = {
 async def store(database: Database) -> AsyncIterator[Store]:
     for statement in TABLES:
         database.foreign.execute(statement)
-    choice.migrations(database.url).apply(database.url, {**database.resources, **KENNEL})
+    backends.migrations(database.url).apply(database.url, {**database.resources, **KENNEL})
     store = await database.open(KENNEL)
     yield store
     await store.close()

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Sequence
 
 from tests.store.heard import Heard
-from tests.store.orders import create
+from tests.store.mutations import create
 from tests.store.port.conftest import AnyForeign, Database
-from tidegate.core.ports import Change, Store
+from tidegate.core.rows.ports import Change, Store
 
 
 def add(foreign: AnyForeign, code: str, harbour: str | None = None) -> None:

@@ -6,8 +6,8 @@ The migration that brings them back tells whoever has rows of the table to read 
 from __future__ import annotations
 
 from tests.store.port.conftest import Database
-from tidegate.core.ports import Change, Store
-from tidegate.store import choice
+from tidegate.core.rows.ports import Change, Store
+from tidegate.store import backends
 
 
 def _lose_triggers(database: Database) -> None:
@@ -31,7 +31,7 @@ async def test_whoever_has_rows_is_told_to_read_them_anew(database: Database) ->
     (first,) = await _told(database, 0)
     _lose_triggers(database)
     database.foreign.execute("UPDATE boats SET name = 'unseen'")
-    choice.migrations(database.url).apply(database.url, database.resources)
+    backends.migrations(database.url).apply(database.url, database.resources)
     database.foreign.execute("UPDATE boats SET name = 'seen'")
     reset, change = await _told(database, first.seq)
     assert (reset.action, reset.resource, reset.key, reset.old, reset.new) == ("reset", "boats", {}, None, None)
@@ -43,7 +43,7 @@ async def test_also_when_every_row_is_gone(database: Database) -> None:
     (first,) = await _told(database, 0)
     _lose_triggers(database)
     database.foreign.execute("DELETE FROM boats")
-    choice.migrations(database.url).apply(database.url, database.resources)
+    backends.migrations(database.url).apply(database.url, database.resources)
     assert [(one.action, one.resource) for one in await _told(database, first.seq)] == [("reset", "boats")]
 
 
@@ -53,7 +53,7 @@ async def test_a_new_table_is_no_news(database: Database) -> None:
     database.foreign.execute("DROP TABLE berths")
     if database.url.startswith("postgresql"):
         database.foreign.execute("DROP FUNCTION _tidegate.log_berths")
-    migrations = choice.migrations(database.url)
+    migrations = backends.migrations(database.url)
     migrations.apply(database.url, some)
     migrations.apply(database.url, database.resources)
     assert await _told(database, 0) == []
@@ -62,7 +62,7 @@ async def test_a_new_table_is_no_news(database: Database) -> None:
 async def test_a_second_migration_tells_nothing(database: Database) -> None:
     await _told(database, 0)
     _lose_triggers(database)
-    migrations = choice.migrations(database.url)
+    migrations = backends.migrations(database.url)
     migrations.apply(database.url, database.resources)
     told = await _told(database, 0)
     assert migrations.apply(database.url, database.resources) == []

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.store.application import Foreign
-from tests.store.orders import create
+from tests.store.mutations import create
 from tests.store.port.conftest import AnyForeign, Database
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.filters import compile_filters
-from tidegate.core.ports import Pages, ReadQuery, Row, Store
-from tidegate.store import snapshots
-from tidegate.store.snapshots import Spool
+from tidegate.core.filters.tree import compile_filters
+from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
+from tidegate.store.serving import snapshots
+from tidegate.store.serving.snapshots import Spool
 
 BOATS = ReadQuery(resource="boats")
 MANY = 1_000

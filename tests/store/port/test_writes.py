@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.store.orders import create, delete, refused, update
+from tests.store.mutations import create, delete, refused, update
 from tests.store.port.conftest import AnyForeign, Database
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.access import RowAccess
-from tidegate.core.live import Live, ResourceRules
-from tidegate.core.ports import Store, WriteOrder, WriteResult
-from tidegate.core.position import Dispatched
+from tidegate.core.access.rules import RowAccess
+from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.ports import Store, WriteOrder, WriteResult
+from tidegate.core.rows.requests import Live, ResourceRules
 from tidegate.core.session import Session
 from tidegate_protocol import CreateRequest, DeleteRequest, Principal, UpdateRequest
 

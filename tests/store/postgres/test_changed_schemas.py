@@ -14,7 +14,7 @@ from tests.store.versions import Schemas
 from tests.support.driver import psycopg
 from tidegate.contract import Resource
 from tidegate.store import StoreError
-from tidegate.store.postgres import migrate
+from tidegate.store.postgres.migration import migrate
 
 
 def changed(change: Callable[[Schemas], object]) -> dict[str, Resource]:

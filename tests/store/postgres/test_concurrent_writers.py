@@ -16,7 +16,7 @@ from tests.store.heard import Heard
 from tests.store.postgres.foreign import ForeignPostgres, Tables, folded
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import errors, psycopg
-from tidegate.core.ports import Change, ReadQuery
+from tidegate.core.rows.ports import Change, ReadQuery
 from tidegate.store.postgres import PostgresStore
 
 WRITERS, TRANSACTIONS, CODES = 8, 25, 12

@@ -10,14 +10,14 @@ import pytest
 from tests.store.application import ANYONE
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
-from tidegate.core.filters import Filter, compile_filters
-from tidegate.core.ports import Key, ReadQuery
+from tidegate.core.filters.tree import Filter, compile_filters
+from tidegate.core.rows.ports import Key, ReadQuery
 from tidegate.schema.resource import read_resource
-from tidegate.store.postgres import migrate
-from tidegate.store.postgres.conditions import ALIAS
 from tidegate.store.postgres.connection import Connection, connect, numbered
 from tidegate.store.postgres.connections import Connections
-from tidegate.store.postgres.reader import Reader, _where
+from tidegate.store.postgres.filters import ALIAS
+from tidegate.store.postgres.migration import migrate
+from tidegate.store.postgres.serving.reader import Reader, _where
 
 MEMBERS = read_resource(
     "members",

@@ -13,13 +13,13 @@ import pytest
 from tests.store.application import ANYONE
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
-from tidegate.core.filters import compile_filters
-from tidegate.core.ports import ReadQuery
-from tidegate.core.predicate import predicate
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.filters.tree import compile_filters
+from tidegate.core.rows.ports import ReadQuery
 from tidegate.schema.resource import read_resource
-from tidegate.store.postgres import migrate
 from tidegate.store.postgres.connections import Connections
-from tidegate.store.postgres.reader import Reader
+from tidegate.store.postgres.migration import migrate
+from tidegate.store.postgres.serving.reader import Reader
 
 OFFERS = read_resource(
     "offers",

@@ -12,14 +12,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.store.application import RESOURCES
-from tests.store.orders import create, delete, refused, update
+from tests.store.mutations import create, delete, refused, update
 from tests.store.postgres.foreign import ForeignPostgres
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tidegate.core.errors import Refused
-from tidegate.core.ports import WriteOrder, WriteResult
-from tidegate.store.postgres import PostgresStore, transaction, writer
+from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.changelog import COMMIT_LOCK
+from tidegate.store.postgres.serving import transaction, writer
 
 PIN = "ALTER TABLE boats ADD CONSTRAINT pinned FOREIGN KEY (harbour) REFERENCES boats {}"
 Outcomes = list[WriteResult | BaseException]

@@ -11,14 +11,15 @@ import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
-from tests.store.orders import create, refused
+from tests.store.mutations import create, refused
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer, started
 from tidegate.core.errors import Refused
-from tidegate.core.ports import LogPruned, ReadQuery
+from tidegate.core.rows.ports import LogPruned, ReadQuery
 from tidegate.store import StoreError
-from tidegate.store.postgres import PostgresStore, migrate
+from tidegate.store.postgres import PostgresStore
+from tidegate.store.postgres.migration import migrate
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.filter_cases import CASES
+from tests.core.filters.filter_cases import CASES
 from tests.store.postgres.things import PostgresThings, columns, opened
-from tests.store.test_filters_property import any_filters, rows
+from tests.store.sql.test_filters_property import any_filters, rows
 from tests.store.things import RESOURCE, possible
 from tests.support.cases import every_case
 from tests.support.postgres import PostgresServer
-from tidegate.core.filters import And, Filter, Or, Term, compile_filters
-from tidegate.core.predicate import predicate
-from tidegate.store.conditions import condition
-from tidegate.store.postgres.conditions import POSTGRES
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.filters.tree import And, Filter, Or, Term, compile_filters
 from tidegate.store.postgres.connection import MARK
+from tidegate.store.postgres.filters import POSTGRES
+from tidegate.store.sql.filters import condition
 
 ROWS, FILTERS = 10, 10
 PAIRS = int(os.environ.get("FILTER_PAIRS", "5000"))

@@ -16,8 +16,8 @@ from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
-from tidegate.store import StoreError, Unmigrated, choice
-from tidegate.store.postgres import migrate
+from tidegate.store import StoreError, Unmigrated, backends
+from tidegate.store.postgres.migration import migrate
 
 Resources = dict[str, Resource]
 
@@ -281,4 +281,4 @@ def test_without_psycopg_the_operator_is_told_what_to_install(monkeypatch: pytes
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(StoreError, match=r"pip install 'tidegate\[postgres\]'"):
-        choice.migrations("postgresql://localhost/app")
+        backends.migrations("postgresql://localhost/app")

@@ -11,14 +11,15 @@ import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
-from tests.store.orders import create, delete, refused, update
+from tests.store.mutations import create, delete, refused, update
 from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
-from tidegate.core.ports import LogPruned, ReadQuery, WriteOrder
-from tidegate.store.postgres import PostgresStore, connection, feed, retention, writer
-from tidegate.store.retention import KEEP, Retention
+from tidegate.core.rows.ports import LogPruned, ReadQuery, WriteOrder
+from tidegate.store.postgres import PostgresStore, connection
+from tidegate.store.postgres.serving import feed, retention, writer
+from tidegate.store.serving.retention import KEEP, Retention
 
 
 @pytest.fixture

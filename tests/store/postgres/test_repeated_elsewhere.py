@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from tests.store.application import RESOURCES
-from tests.store.orders import create, delete, update
+from tests.store.mutations import create, delete, update
 from tests.store.postgres.foreign import ForeignPostgres
 from tests.store.postgres.test_group_commit import until_waiting
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
-from tidegate.core.ports import WriteOrder
+from tidegate.core.rows.ports import WriteOrder
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.changelog import COMMIT_LOCK
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from tests.store.things import RESOURCE
 from tests.support.driver import psycopg, sql
-from tidegate.core.filters import Filter
-from tidegate.core.ports import ReadQuery, Row
-from tidegate.store.postgres import migrate
+from tidegate.core.filters.tree import Filter
+from tidegate.core.rows.ports import ReadQuery, Row
 from tidegate.store.postgres.connections import Connections
-from tidegate.store.postgres.reader import Reader
+from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.rows import to_column
+from tidegate.store.postgres.serving.reader import Reader
 
 RESOURCES = {"things": RESOURCE}
 

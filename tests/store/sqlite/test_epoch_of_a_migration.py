@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.store.application import RESOURCES
 from tests.store.program import connect
 from tidegate.store import SqliteStore
-from tidegate.store.sqlite import migrate
+from tidegate.store.sqlite.migration import migrate
 
 
 async def _served(url: str) -> str:

@@ -9,10 +9,10 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
 from tests.store.heard import Heard
-from tidegate.core.ports import Change, WriteOrder
+from tidegate.core.rows.ports import Change, WriteOrder
 from tidegate.store import SqliteStore
-from tidegate.store.batches import Batches
-from tidegate.store.sqlite import feed
+from tidegate.store.serving.batch_size import Batches
+from tidegate.store.sqlite.serving import feed
 
 
 class Fixed(Batches):

@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.filter_cases import CASES
+from tests.core.filters.filter_cases import CASES
 from tests.store.application import ANYONE
-from tests.store.orders import refused
+from tests.store.mutations import refused
 from tests.store.things import RESOURCE, Things, columns
 from tests.support.cases import every_case
 from tests.support.sqlite import foreign
-from tidegate.core.filters import compile_filters
-from tidegate.core.ports import ReadQuery, WriteOrder
+from tidegate.core.filters.tree import compile_filters
+from tidegate.core.rows.ports import ReadQuery, WriteOrder
 from tidegate.schema.resource import read_resource
 from tidegate.store import SqliteStore, StoreError
-from tidegate.store.sql import quoted
-from tidegate.store.sqlite import migrate
+from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import connect
-from tidegate.store.sqlite.reader import Reader
+from tidegate.store.sqlite.migration import migrate
+from tidegate.store.sqlite.serving.reader import Reader
 
 TEXTS = [case for case in CASES if "text" in case.filters]
 WORDS = {

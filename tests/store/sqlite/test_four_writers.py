@@ -20,7 +20,7 @@ import pytest
 from tests.store.application import RESOURCES, Foreign
 from tests.store.heard import Heard
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.ports import Change, ReadQuery, Row, WriteOrder
+from tidegate.core.rows.ports import Change, ReadQuery, Row, WriteOrder
 from tidegate.store import SqliteStore
 
 pytestmark = pytest.mark.process

@@ -20,7 +20,7 @@ from tests.store.versions import Schemas, changed, contents, with_property, with
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, tidegate
 from tidegate.store import SqliteStore, StoreError, Unmigrated
-from tidegate.store.sqlite.migrate import apply, check, plan
+from tidegate.store.sqlite.migration.migrate import apply, check, plan
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate.contract import Resource
 from tidegate.store import StoreError
-from tidegate.store.sqlite import rebuild
 from tidegate.store.sqlite.connection import Database
-from tidegate.store.sqlite.migrate import apply, check, down
+from tidegate.store.sqlite.migration import rebuild
+from tidegate.store.sqlite.migration.migrate import apply, check, down
 
 LOOKS_BETWEEN, ALIKE_BETWEEN = 40, 5
 """Of the statements that only look, and of those that put Tidegate's many triggers in place, every so manieth."""
@@ -192,9 +192,9 @@ def test_a_full_disk_changes_nothing(full: str, path: Path, folder: Path, monkey
 KILLED = """
 import os, signal, sys
 from tests.store.sqlite.test_migration_faults import AFTER, Faults
-from tidegate.store.sqlite import rebuild
+from tidegate.store.sqlite.migration import rebuild
 from tidegate.store.sqlite.connection import Database
-from tidegate.store.sqlite.migrate import apply
+from tidegate.store.sqlite.migration.migrate import apply
 from pathlib import Path
 
 seen = 0

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store.application import RESOURCES, Foreign, add
-from tidegate.core.filters import compile_filters
-from tidegate.core.ports import Change, LogPruned, ReadQuery, Row
-from tidegate.core.predicate import predicate
-from tidegate.store.sqlite import reader as module
-from tidegate.store.sqlite.reader import Reader
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.filters.tree import compile_filters
+from tidegate.core.rows.ports import Change, LogPruned, ReadQuery, Row
+from tidegate.store.sqlite.serving import reader as module
+from tidegate.store.sqlite.serving.reader import Reader
 
 
 @pytest.fixture

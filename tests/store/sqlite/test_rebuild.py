@@ -14,8 +14,8 @@ from tests.store.application import RESOURCES, Foreign, told
 from tests.store.program import connect
 from tests.store.versions import Schemas, annotated, change, changed, contents, required, rows, surrounded, with_rows
 from tidegate.store import SqliteStore, StoreError, Unmigrated
-from tidegate.store.sqlite import rebuild
-from tidegate.store.sqlite.migrate import apply, check, planned
+from tidegate.store.sqlite.migration import rebuild
+from tidegate.store.sqlite.migration.migrate import apply, check, planned
 
 OWN = ("boats", "berths", "people")
 

@@ -15,8 +15,8 @@ import pytest
 from tests.store.application import RESOURCES
 from tests.store.versions import Schemas, annotated, change, changed, contents, required, surrounded, with_rows
 from tidegate.store import StoreError
-from tidegate.store.migration_files import new
-from tidegate.store.sqlite.migrate import apply, check, plan
+from tidegate.store.migration.files import new
+from tidegate.store.sqlite.migration.migrate import apply, check, plan
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.ports import LogPruned, WriteOrder
+from tidegate.core.rows.ports import LogPruned, WriteOrder
 from tidegate.store import Retention, SqliteStore
-from tidegate.store.retention import REQUESTS_KEEP_MS
-from tidegate.store.sqlite import retention, writer
+from tidegate.store.serving.retention import REQUESTS_KEEP_MS
 from tidegate.store.sqlite.connection import connect
-from tidegate.store.sqlite.reader import Reader
+from tidegate.store.sqlite.serving import retention, writer
+from tidegate.store.sqlite.serving.reader import Reader
 
 NOW = int(time.time() * 1000)
 DAY = 24 * 3600 * 1000

@@ -13,8 +13,8 @@ from tests.store.versions import Schemas, annotated, change, changed, contents, 
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 from tidegate.store import StoreError, Unmigrated
-from tidegate.store.sqlite import log_steps
-from tidegate.store.sqlite.migrate import apply, check, notes, plan
+from tidegate.store.sqlite.migration import log_objects
+from tidegate.store.sqlite.migration.migrate import apply, check, notes, plan
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_resource_may_get_another_name_and_keep_its_table(full: str, path: Pat
 def test_steps_that_never_end_are_given_up(full: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite writes the first words of a definition its own way, so that this one never reads as it should."""
     endless = "create trigger tidegate_x after insert on boats begin select 1; end"
-    monkeypatch.setattr(log_steps, "triggers", lambda *_: {"tidegate_x": endless})
+    monkeypatch.setattr(log_objects, "triggers", lambda *_: {"tidegate_x": endless})
     before = contents(path)
     with pytest.raises(StoreError, match="the migration does not come to an end at: install trigger tidegate_x"):
         apply(full, RESOURCES)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import RESOURCES, Foreign
-from tests.store.orders import create, delete, refused, update
+from tests.store.mutations import create, delete, refused, update
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
-from tidegate.core.ports import ReadQuery
+from tidegate.core.rows.ports import ReadQuery
 from tidegate.store import SqliteStore
 from tidegate.store.sqlite import connection
 

@@ -17,9 +17,10 @@ from tidegate.cli.development.terminal import Terminal
 from tidegate.cli.migrate import progress_on_terminal, sample_rows
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Resource
-from tidegate.store import StoreError, choice, development, migration_files
+from tidegate.store import StoreError, backends, development
 from tidegate.store.errors import NeedsWrittenMigration
-from tidegate.store.migrations import RUN
+from tidegate.store.migration import files
+from tidegate.store.migration.port import RUN
 
 STEPS_SHOWN = 8
 WIDTH = 110
@@ -72,7 +73,7 @@ class Database:
         try:
             if not development.exists(plan.url):
                 return plan
-            steps = choice.migrations(plan.url).planned(plan.url, resources, plan.migrations)
+            steps = backends.migrations(plan.url).planned(plan.url, resources, plan.migrations)
             self._ask_for_written([str(step).partition(": ")[0] for step in steps], plan)
             if steps and (others := development.tables_of_others(plan.url)):
                 self._ask_for_adding(plan, others)
@@ -89,18 +90,18 @@ class Database:
         told = []
         try:
             if plan.begin_again:
-                told.append(f"{choice.shown(plan.url)} is now {development.set_aside(plan.url)}")
+                told.append(f"{backends.shown(plan.url)} is now {development.set_aside(plan.url)}")
             if not development.exists(plan.url):
                 self._created.add(plan.url)
             progress = progress_on_terminal()
-            done = choice.migrations(plan.url).apply(plan.url, plan.resources, plan.migrations, progress)
+            done = backends.migrations(plan.url).apply(plan.url, plan.resources, plan.migrations, progress)
         except NeedsWrittenMigration:
             raise
         except StoreError as error:
             raise Problem(str(error)) from None
         if plan.url in self._created:
             self._created.discard(plan.url)
-            return [*told, f"created {choice.shown(plan.url)}", *self._seed(plan)]
+            return [*told, f"created {backends.shown(plan.url)}", *self._seed(plan)]
         return [*told, *_shortened(done), *self._hint(plan, done)]
 
     def begin_again(self, plan: Plan, error: NeedsWrittenMigration) -> Plan:
@@ -125,7 +126,7 @@ class Database:
             development.note_made_by_dev(plan.url)
             if not (self._folder(plan) / "seed.json").is_file():
                 return []
-            counts = choice.seed(plan.url, plan.resources, sample_rows(plan.settings))
+            counts = backends.seed(plan.url, plan.resources, sample_rows(plan.settings))
         except (StoreError, ConfigError) as error:
             return [f"no sample rows: {error}; mend the file and type: {self._command('migrate --seed')}"]
         return [f"{count} sample rows in {name}" for name, count in counts.items()]
@@ -142,17 +143,17 @@ class Database:
     def _ask_for_written(self, steps: Sequence[str], plan: Plan) -> None:
         for name in (step.removeprefix(RUN) for step in steps if step.startswith(RUN)):
             path = plan.migrations / f"{name}.py"
-            if migration_files.is_empty(path):
+            if files.is_empty(path):
                 raise Problem(f"{path} does nothing yet: fill in `up`, and save")
             self._need_yes(
                 f"{path} was not run yet. A written migration may delete values.",
-                f"Run it on {choice.shown(plan.url)}?",
+                f"Run it on {backends.shown(plan.url)}?",
                 f"{path} was not run",
             )
 
     def _ask_for_adding(self, plan: Plan, others: list[str]) -> None:
-        statements = choice.migrations(plan.url).statements(plan.url, plan.resources, plan.migrations)
-        name = choice.shown(plan.url)
+        statements = backends.migrations(plan.url).statements(plan.url, plan.resources, plan.migrations)
+        name = backends.shown(plan.url)
         lines = "\n  ".join(_heads(statements))
         self._need_yes(
             f"{name} has tables that Tidegate did not make: {_listed(others)}.\n"

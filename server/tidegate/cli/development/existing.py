@@ -10,9 +10,9 @@ from pathlib import Path
 from tidegate.cli.development.terminal import Terminal
 from tidegate.cli.init import meta_files
 from tidegate.cli.introspect import RULE, access_rules, write_schemas
-from tidegate.cli.spelling import database_option
+from tidegate.cli.typed_again import database_option
 from tidegate.config import ConfigError, Settings
-from tidegate.store import StoreError, choice, development, introspect
+from tidegate.store import StoreError, backends, development, introspect
 
 RESOURCES = Path("schema", "resources")
 SHOWN = 8
@@ -26,7 +26,7 @@ def describe_database(settings: Settings, terminal: Terminal, access: list[str])
     url = settings.database
     rules = access_rules(access, settings)
     tables = _tables(url)
-    terminal.say(f"There is no folder ./schema here. {choice.shown(url)} has {tables}.")
+    terminal.say(f"There is no folder ./schema here. {backends.shown(url)} has {tables}.")
     if not terminal.yes:
         _ask(terminal, url)
     if not rules and terminal.interactive and not terminal.yes:
@@ -46,7 +46,7 @@ def _tables(url: str) -> str:
         if not development.exists(url):
             what = "there is no application in this folder (no ./schema)"
             if url != Settings().database:
-                what = f"there is no database {choice.shown(url)}, and {what}"
+                what = f"there is no database {backends.shown(url)}, and {what}"
             raise ConfigError(
                 f"{what}; for a new one {START}; for the tables of a database: tidegate dev --database URL"
             )
@@ -56,7 +56,7 @@ def _tables(url: str) -> str:
     names = [table.name for table in found.tables]
     if not names:
         why = f" ({'; '.join(found.left)})" if found.left else ""
-        raise ConfigError(f"{choice.shown(url)} has no tables that can be shared{why}; for a new application {START}")
+        raise ConfigError(f"{backends.shown(url)} has no tables that can be shared{why}; for a new application {START}")
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{len(names)} table{'s' * (len(names) > 1)}: {', '.join(names[:SHOWN])}{more}"
 

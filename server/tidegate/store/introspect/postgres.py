@@ -27,7 +27,7 @@ from tidegate.store.introspect.found import (
     json_or_nothing,
     usable,
 )
-from tidegate.store.postgres.columns import ColumnThere, columns
+from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection, opened, shown
 from tidegate.store.postgres.rows import as_text
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.schema import lint_resources
+from tidegate.schema.lint import resources as lint_resources
 from tidegate.store.introspect.found import NOTHING, Column, Table
 
 META = "../meta/resource.schema.json"

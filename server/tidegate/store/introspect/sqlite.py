@@ -30,9 +30,9 @@ from tidegate.store.introspect.found import (
     json_or_nothing,
     usable,
 )
-from tidegate.store.sql import quoted
+from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import sqlite_path
-from tidegate.store.sqlite.made import affinity
+from tidegate.store.sqlite.migration.recorded_tables import affinity
 
 ROWS = 10_000
 """Rows of a table that are looked at."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from tidegate.contract import Resource
 from tidegate.store.postgres.connection import short
 from tidegate.store.postgres.rows import image, readable
-from tidegate.store.sql import literal, quoted
+from tidegate.store.sql.names import literal, quoted
 
 SCHEMA = "_tidegate"
 """Not `tidegate`: a role of that name would find it first, by "$user" in its search_path."""

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tidegate.contract import Property, Resource
-from tidegate.core.ports import Key, Row
-from tidegate.store.postgres.columns import ColumnThere
-from tidegate.store.sql import literal, quoted
-from tidegate.store.values import DEPTH, JSON_TYPES, too_deep
+from tidegate.core.rows.ports import Key, Row
+from tidegate.store.postgres.catalogue import ColumnThere
+from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
+from tidegate.store.sql.names import literal, quoted
 
 
 class ColumnType(NamedTuple):

@@ -12,14 +12,14 @@ import psycopg
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.ports import WriteOrder
+from tidegate.core.rows.ports import WriteOrder
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
-from tidegate.store.postgres.orders import Orders, Violated
-from tidegate.store.postgres.tables import is_automatic
-from tidegate.store.postgres.violations import count_keys_anew, refusal
-from tidegate.store.samples import SampleRows, check_names, misfit
-from tidegate.store.sql import quoted
+from tidegate.store.postgres.migration.tables import is_automatic
+from tidegate.store.postgres.serving.database_errors import count_keys_anew, refusal
+from tidegate.store.postgres.serving.mutations import Orders, Violated
+from tidegate.store.seed_rows import SampleRows, check_names, misfit
+from tidegate.store.sql.names import quoted
 
 
 def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:

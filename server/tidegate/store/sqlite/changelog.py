@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.contract import Resource
-from tidegate.store.sql import literal, quoted
+from tidegate.store.sql.names import literal, quoted
 from tidegate.store.sqlite.rows import BLOB, to_column
 
 LOG, ASIDE, META, REQUESTS = "tidegate_log", "tidegate_aside", "tidegate_meta", "tidegate_requests"

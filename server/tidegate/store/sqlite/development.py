@@ -13,10 +13,10 @@ from pathlib import Path
 import apsw
 
 from tidegate.store.errors import StoreError
-from tidegate.store.migration_files import HISTORY
+from tidegate.store.migration.files import HISTORY
 from tidegate.store.sqlite.changelog import META, TABLES
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect, sqlite_path
-from tidegate.store.sqlite.made import PREFIX
+from tidegate.store.sqlite.migration.recorded_tables import PREFIX
 
 MADE_BY_DEV = "made by dev"
 """META's entry in a database that `tidegate dev` created."""

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from tidegate.contract import Property, Resource
-from tidegate.core.ports import Row
-from tidegate.store.values import DEPTH, JSON_TYPES, too_deep
+from tidegate.core.rows.ports import Row
+from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
 
 BLOB = "$blob"
 """How the change log's images mark a BLOB, which JSON has no word for."""

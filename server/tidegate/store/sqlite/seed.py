@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.ports import WriteOrder
-from tidegate.store.samples import SampleRows, check_names, misfit
-from tidegate.store.sql import quoted
+from tidegate.core.rows.ports import WriteOrder
+from tidegate.store.seed_rows import SampleRows, check_names, misfit
+from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import connect, sqlite_path
-from tidegate.store.sqlite.orders import Orders
+from tidegate.store.sqlite.serving.mutations import Orders
 
 
 def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""Permissions: the `x-access` rules, and row rules bound to one user."""

@@ -1,0 +1,106 @@
+"""Row rules: the filter of an `x-access` rule `{"where": ...}` with a user's claims for `$user.id` and such.
+
+A claim becomes a value of the property's own type. One that is missing, or cannot become such a value, makes its
+condition hold for no row, negative operators included: not knowing who somebody is must never show more.
+Invariant: a rule without claims in it is the filter that a client would have sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tidegate.core.errors import Refused
+from tidegate.core.filters.tree import VALUES, Filter, tree
+from tidegate_protocol import Principal
+
+CLAIM = "$user."
+"""What the place of a claim begins with."""
+_FALSE: Mapping[str, Any] = {"or": []}
+_LISTS = frozenset({"in", "nin", "ina", "nina"})
+
+Claims = Mapping[str, Any]
+Convert = Callable[[Any], Any]
+"""A claim as a value of a property. Raises ValueError when it cannot be one."""
+
+
+def bind(where: Mapping[str, Any], user: Principal, claims: Claims, convert: Mapping[str, Convert]) -> Filter:
+    """The rows that `where` means for this user. `convert` has the properties that filters can name.
+
+    Raises Refused for a claim that has more values than a client's filter may have.
+    """
+    return tree(_bound(where, _Known(user, claims), convert))
+
+
+class _Known:
+    """What is known of a user, by the names that rules use."""
+
+    def __init__(self, user: Principal, claims: Claims) -> None:
+        self._known = {**claims, "id": user.id, "name": user.name, "roles": user.roles, "anonymous": user.anonymous}
+
+    def value(self, place: str) -> Any:
+        """The claim that `place` ($user.NAME, or $user.NAME.NAME for one inside another) names; None without it."""
+        name = place.removeprefix(CLAIM)
+        if name in self._known:  # names of claims may have dots in them: they often are URLs
+            return self._known[name]
+        found: Any = self._known
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
+
+def _bound(where: Mapping[str, Any], known: _Known, convert: Mapping[str, Convert]) -> dict[str, Any]:
+    conditions: list[Mapping[str, Any]] = []
+    for name, asked in where.items():
+        if name in {"and", "or"}:
+            conditions.append({name: [_bound(inner, known, convert) for inner in asked]})
+        else:
+            operators = asked if isinstance(asked, dict) else {"eq": asked} if asked is not None else {"null": True}
+            conditions += _conditions(name, operators, known, convert[name])
+    return {"and": conditions}
+
+
+def _conditions(
+    name: str, operators: Mapping[str, Any], known: _Known, convert: Convert
+) -> Iterator[Mapping[str, Any]]:
+    for operator, value in operators.items():
+        try:
+            yield {name: {operator: _operand(operator, value, known, convert)}}
+        except ValueError:
+            yield _FALSE
+
+
+def _operand(operator: str, value: Any, known: _Known, convert: Convert) -> Any:
+    """Raises ValueError where a claim in it has no value of the property's type."""
+    if isinstance(value, list):
+        return [_single(item, known, convert) for item in value]
+    if operator in _LISTS:  # "$user.teams" in the place of a whole list
+        found = known.value(value)
+        items = found if isinstance(found, list) else [found]
+        if not items:
+            raise ValueError("an empty list")
+        if len(items) > VALUES:
+            raise Refused("forbidden", f"{value!r} of the token has more than {VALUES} values")
+        return [_converted(item, convert) for item in items]
+    return _single(value, known, convert)
+
+
+def _single(value: Any, known: _Known, convert: Convert) -> Any:
+    return _converted(known.value(value), convert) if is_claim(value) else value
+
+
+def _converted(claim: Any, convert: Convert) -> Any:
+    if claim is None:
+        raise ValueError("no such claim")
+    return convert(claim)
+
+
+def same_claims(one: Claims, other: Claims) -> bool:
+    """Whether every rule says the same of both. (Python's own comparison takes `true` for 1.)"""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def is_claim(value: Any) -> bool:
+    """Whether `value` stands for a claim."""
+    return isinstance(value, str) and value.startswith(CLAIM)

@@ -1,0 +1,80 @@
+"""Who may do what: the `x-access` rules of rooms, resources and messages, asked one user at a time.
+
+It decides from what the server knows of the user, never from what a message claims. A rule is a word, a row rule
+(`{"where": ...}`), or a list of rules of which one must hold. Where there are no rows, a row rule denies.
+Invariant: anything missing or unknown denies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from tidegate.core.access.row_rules import Claims, Convert, bind
+from tidegate.core.errors import Refused
+from tidegate.core.filters.tree import EVERYTHING, Filter, any_of, both
+from tidegate_protocol import Principal
+
+Hook = Callable[[Principal, Claims], Filter]
+"""What an application's own code says of a user: the rows that it may do something with. Raises Refused."""
+
+
+class RowAccess(msgspec.Struct, frozen=True):
+    """All that decides what users may do with the rows of one resource."""
+
+    resource: str
+    rules: Mapping[str, Any]
+    convert: Mapping[str, Convert] = {}
+    """How a claim becomes a value of a property."""
+    hooks: Mapping[str, Hook] = {}
+    """By action. They narrow what the rules allow, and never widen it."""
+
+
+def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:
+    """Whether `rules` (an `x-access` object) let `user` do `action`, whatever the row."""
+    return any(_says(rule, user) for rule in _alternatives(rules, action))
+
+
+def require(rules: Mapping[str, Any], action: str, user: Principal, kind: str, name: str) -> None:
+    """Raise `unauthenticated` where signing in could help, else `forbidden`. `kind` and `name` are for the message."""
+    if not allows(rules, action, user):
+        raise _refusal(rules, action, user, kind, name)
+
+
+def permission(access: RowAccess, action: str, user: Principal, claims: Claims) -> Filter:
+    """The rows with which `user` may do `action`. Raises Refused where the rules speak of none."""
+    rows = [EVERYTHING] if allows(access.rules, action, user) else [
+        bind(rule["where"], user, claims, access.convert)
+        for rule in _alternatives(access.rules, action)
+        if isinstance(rule, Mapping)
+    ]  # fmt: skip
+    if not rows:
+        raise _refusal(access.rules, action, user, "resource", access.resource)
+    hook = access.hooks.get(action)
+    return any_of(rows) if hook is None else both(any_of(rows), hook(user, claims))
+
+
+def _says(rule: Any, user: Principal) -> bool:
+    """Whether a single rule lets `user` pass without looking at rows."""
+    if rule == "anyone":
+        return True
+    if rule == "authenticated":
+        return not user.anonymous
+    if isinstance(rule, str) and rule.startswith("role:"):
+        return not user.anonymous and rule.removeprefix("role:") in user.roles
+    return False
+
+
+def _alternatives(rules: Mapping[str, Any], action: str) -> list[Any]:
+    rule = rules.get(action)
+    return rule if isinstance(rule, list) else [rule]
+
+
+def _refusal(rules: Mapping[str, Any], action: str, user: Principal, kind: str, name: str) -> Refused:
+    if user.anonymous and any(isinstance(rule, str) for rule in _alternatives(rules, action)):
+        return Refused(
+            "unauthenticated", f"{kind} {name!r}: {action} needs a signed-in user; send `authenticate` first"
+        )
+    return Refused("forbidden", f"{kind} {name!r}: {action} is not allowed")

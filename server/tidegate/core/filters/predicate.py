@@ -1,0 +1,127 @@
+"""A compiled filter as a question to one wire row, asked for every change in every group that it could concern.
+
+The SQL reading of the same tree is `store.conditions`; a property test holds the two equal.
+Invariant: every condition but `null` is false on null, the negative ones too; `true` never equals 1; text is ordered by
+code point; only ASCII letters lose their case.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable
+from typing import Any, assert_never
+
+from tidegate.core.filters.tree import SAFE_INTEGER, And, Filter, Or, Term, fold
+
+Row = dict[str, Any]
+Test = Callable[[Any], bool]
+"""Asks one value that is not null."""
+
+
+def predicate(condition: Filter) -> Callable[[Row], bool]:
+    """Whether a row meets `condition`; a property that the row leaves out is null."""
+    match condition:
+        case Term():
+            return _term(condition)
+        case And(parts=()):
+            return lambda row: True
+        case And():
+            every = [predicate(part) for part in condition.parts]
+            return lambda row: all(test(row) for test in every)
+        case Or():
+            some = [predicate(part) for part in condition.parts]
+            return lambda row: any(test(row) for test in some)
+        case _:
+            assert_never(condition)
+
+
+def token(value: Any) -> tuple[bool, Any]:
+    """A stand-in for a scalar, equal exactly where the protocol calls two values equal, and hashable.
+
+    Integers that not every JSON reader keeps are equal to the float nearest to them: PostgreSQL writes all digits of
+    1e23.
+    """
+    if isinstance(value, int) and SAFE_INTEGER < abs(value) <= sys.float_info.max:
+        value = float(value)
+    return isinstance(value, bool), value
+
+
+def _term(term: Term) -> Callable[[Row], bool]:
+    name, wanted = term.property, term.value
+    if term.operator == "null":
+        return lambda row: (row.get(name) is None) is wanted
+    test = _test(term)
+
+    def holds(row: Row) -> bool:
+        value = row.get(name)
+        return value is not None and test(value)
+
+    return holds
+
+
+def _test(term: Term) -> Test:
+    wanted = term.value
+    match term.operator:
+        case "eq":
+            return _equal(wanted)
+        case "in":
+            return _one_of(wanted)
+        case "ina":
+            return _holds_all(wanted)
+        case "lt" | "lte" | "gt" | "gte":
+            return _ordered(_ORDERS[term.operator], wanted)
+        case "contains" | "startswith" | "endswith":
+            ask = _TEXTS[term.operator]
+            return lambda value: isinstance(value, str) and ask(fold(value), wanted)
+        case "containss" | "startswiths" | "endswiths":
+            ask = _TEXTS[term.operator]
+            return lambda value: isinstance(value, str) and ask(value, wanted)
+        case "null":
+            raise AssertionError("null is asked of the row")
+        case _:
+            positive = _test(Term(term.property, _POSITIVE[term.operator], wanted))  # type: ignore[arg-type]  # keys of a table
+            return lambda value: not positive(value)
+
+
+def _equal(wanted: Any) -> Test:
+    if isinstance(wanted, str):
+        return lambda value: bool(value == wanted)
+    wanted_token = token(wanted)
+    return lambda value: token(value) == wanted_token
+
+
+def _one_of(wanted: tuple[Any, ...]) -> Test:
+    tokens = frozenset(map(token, wanted))
+    return lambda value: not isinstance(value, list | dict) and token(value) in tokens
+
+
+def _holds_all(wanted: tuple[Any, ...]) -> Test:
+    tokens = frozenset(map(token, wanted))
+    return lambda value: (
+        isinstance(value, list) and tokens.issubset(token(item) for item in value if not isinstance(item, list | dict))
+    )
+
+
+def _ordered(compare: Callable[[Any, Any], bool], wanted: Any) -> Test:
+    """A value of another kind, which only a foreign program can have written, is neither before nor after."""
+    if isinstance(wanted, str):
+        return lambda value: isinstance(value, str) and compare(value, wanted)
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and compare(value, wanted)
+
+
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
+_TEXTS: dict[str, Callable[[str, str], bool]] = {
+    "contains": operator.contains,
+    "containss": operator.contains,
+    "startswith": str.startswith,
+    "startswiths": str.startswith,
+    "endswith": str.endswith,
+    "endswiths": str.endswith,
+}
+_POSITIVE = {"ne": "eq"} | {f"n{name}": name for name in ("in", "ina", *_TEXTS)}

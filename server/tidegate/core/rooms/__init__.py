@@ -1,0 +1,1 @@
+"""The half of the protocol about rooms: members, messages, presence and history."""

@@ -1,0 +1,101 @@
+"""The rooms that somebody is in: members, presence and who is told of it.
+
+It decides what presence pushes are due and when; it does not keep history (`history`), does not send, has no clock.
+Invariant: a room exists here exactly while a session is in it or a dropped one is in its grace time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tidegate.core.effects import Effect, Push
+from tidegate.core.rooms.presence import Difference, Presence
+from tidegate_protocol import PresenceDiff, PresenceList
+
+if TYPE_CHECKING:
+    from tidegate.core.session import Session
+
+Mode = Literal["full", "diff", "none"]
+
+GATHER_S = 0.1
+GATHER_PER_MEMBER_S = 0.005
+"""Full presence is gathered for max(100 ms, 5 ms a member): its cost grows with the square of the room."""
+FULL_PRESENCE_LIMIT = 200
+"""Above this many members the whole list is sent only on request."""
+
+
+class RoomRules(msgspec.Struct, frozen=True):
+    """What the schema says of a kind of room."""
+
+    pattern: str
+    presence: bool = True
+    history_size: int = 0
+    history_ttl: float = 0.0
+    """Seconds."""
+    access: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Room:
+    """One room with somebody in it. `lines` are where its messages go: the connections of its sessions."""
+
+    __slots__ = ("lines", "listeners", "name", "presence", "push_due", "rules", "sessions")
+
+    def __init__(self, name: str, rules: RoomRules) -> None:
+        self.name = name
+        self.rules = rules
+        self.presence = Presence()
+        self.sessions: dict[Session, Mode] = {}
+        self.lines: dict[Any, None] = {}
+        self.listeners: dict[Mode, dict[Any, None]] = {"full": {}, "diff": {}, "none": {}}
+        self.push_due: float | None = None
+        """When the gathered full presence goes out, in seconds; None while nothing changed."""
+
+    def add(self, session: Session, mode: Mode) -> None:
+        self.sessions[session] = mode
+        self.lines[session.line] = None
+        self.listeners[mode][session.line] = None
+
+    def discard(self, session: Session) -> None:
+        mode = self.sessions.pop(session)
+        del self.lines[session.line]
+        del self.listeners[mode][session.line]
+
+    @property
+    def empty(self) -> bool:
+        return not self.sessions and not len(self.presence)
+
+    def presence_list(self) -> PresenceList:
+        return PresenceList(room=self.name, users=self.presence.members())
+
+    def announce(self, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
+        """Tell those who follow presence: a difference at once, the full list when it was gathered."""
+        if not difference or not self.rules.presence:
+            return []
+        full = self.listeners["full"]
+        # Whoever caused it has just been sent the list, or is about to be.
+        others = len(full) > (but is not None and but.line in full)
+        if others and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:
+            self.push_due = now + max(GATHER_S, GATHER_PER_MEMBER_S * len(self.presence))
+        lines: Collection[Any] = self.listeners["diff"]
+        if but is not None and but.line in lines:
+            lines = [line for line in lines if line is not but.line]
+        if not lines:
+            return []
+        diff = PresenceDiff(
+            room=self.name,
+            joined=list(difference.joined),
+            left=list(difference.left),
+            changed=list(difference.changed),
+        )
+        return [Push(lines, diff)]
+
+    def gathered(self) -> list[Effect]:
+        """The full presence that was waiting, to everyone who follows it in full."""
+        self.push_due = None
+        full = self.listeners["full"]
+        if not full or len(self.presence) > FULL_PRESENCE_LIMIT:
+            return []
+        return [Push(full, self.presence_list())]

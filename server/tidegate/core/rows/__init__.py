@@ -1,0 +1,1 @@
+"""The half of the protocol about rows: subscriptions, reads, writes and committed changes."""

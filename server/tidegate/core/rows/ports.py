@@ -1,0 +1,206 @@
+"""The ports through which the gateway reaches its adapters, and the plain values that cross them.
+
+The core and `net` know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them together.
+Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left out unless
+the schema allows null, write-only properties never in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+from tidegate.core.filters.tree import EVERYTHING, Filter
+from tidegate_protocol import Principal, RoomPosition, Sender
+
+if TYPE_CHECKING:
+    from tidegate.core.rooms.history import History
+    from tidegate.core.rooms.room import RoomRules
+
+Row = dict[str, Any]
+Key = dict[str, Any]
+"""A row's key by property name, also when it has one property: {"id": 7}."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One committed mutation, as the change log has it. `reset`: the whole resource changed (TRUNCATE)."""
+
+    seq: int
+    time: int
+    """Milliseconds since the Unix epoch."""
+    resource: str
+    key: Key
+    action: Literal["create", "update", "delete", "reset"]
+    old: Row | None
+    new: Row | None
+    origin: str | None = None
+    """The mutation's idempotency key, if a client of this gateway made it with one."""
+    actor: str | None = None
+    """The id of the user who made it, None for foreign writers."""
+
+
+class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows to read: those that meet `where`; `keys` restricts to those rows."""
+
+    resource: str
+    where: Filter = EVERYTHING
+    keys: tuple[Key, ...] | None = None
+    sort: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
+    """The key is always the last tie-breaker."""
+    limit: int | None = None
+    offset: int = 0
+    fields: tuple[str, ...] | None = None
+    """The key is always included."""
+    count: bool = False
+
+
+class ReadResult(msgspec.Struct, frozen=True):
+    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; else None."""
+
+    rows: list[Row]
+    seq: int
+    total: int | None = None
+
+
+class WriteOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One mutation request; done wholly or refused wholly."""
+
+    kind: Literal["create", "update", "delete"]
+    resource: str
+    rows: tuple[Row, ...] = ()
+    """create: the new rows (already valid, canonical, defaults not yet filled in)."""
+    data: Row | None = None
+    """update: the changed properties; None as a value means SQL NULL."""
+    keys: tuple[Key, ...] = ()
+    """update, delete: the rows; one that does not exist refuses the whole order with `not_found`."""
+    expected: Row | None = None
+    """`if`: properties that must have these values now, else `conflict`."""
+    user: str = ""
+    idempotency_key: str | None = None
+    digest: bytes = b""
+    """A hash of the request without `ref`: the same idempotency key with another digest is a `conflict`."""
+    visible: Filter = EVERYTHING
+    """The rows that the user may read: another one is like one that does not exist."""
+    allowed: Filter = EVERYTHING
+    """The rows that the user may create, update or delete. An update's row has to be one before and after it."""
+    array: bool = False
+    """Whether the client sent a list: pointers are then /data/0/name instead of /data/name, /ids/0 instead of /id."""
+
+
+class WriteResult(msgspec.Struct, frozen=True):
+    """The written rows (delete: the keys alone) and a log position at or after the write."""
+
+    rows: list[Row]
+    seq: int
+
+
+class LogPruned(Exception):  # a state of the log that its reader handles, not an error of the caller
+    """The log no longer has the changes after the asked position: read a snapshot instead."""
+
+
+EncodePage = Callable[[list[Row], bool, int | None], list[bytes]]
+"""(rows, whether they are the first, for the last ones the log's head at their moment) as frames. Called in a thread of
+the store's."""
+
+
+class Pages(Protocol):
+    """The rows of a query, all of one moment, as frames that several may send, each in its own time.
+
+    They are kept until the last who joined has left, and read only while there is one. Waiting for them raises what
+    the reading of them failed with.
+    """
+
+    def join(self) -> bool:
+        """Take part. False when that is too late: something committed by now might not be among the rows."""
+
+    def leave(self) -> None: ...
+
+    async def seq(self) -> int:
+        """The log's head at the moment of which the rows are."""
+
+    async def page(self, number: int) -> bytes | None:
+        """The frame with this number, from 0, as soon as there is one; None after the last."""
+
+
+class Store(Protocol):
+    """The data layer as the gateway sees it. Every method may be called from the event loop's thread only."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the database answered when it was last asked."""
+
+    async def head(self) -> int:
+        """The newest committed seq; 0 for an empty log."""
+
+    async def read(self, query: ReadQuery) -> ReadResult: ...
+
+    def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
+        """All rows of `query`, whose limit is None, for who joins."""
+
+    async def write(self, order: WriteOrder) -> WriteResult:
+        """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
+
+    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        """Changes with after < seq <= upto, the first `limit` of them, in order; those of resources that the schema
+        does not have are counted and left out. Raises LogPruned."""
+
+    def listen(
+        self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None] = lambda head: None
+    ) -> None:
+        """Start the change feed at the log's head. `deliver(changes, head)` is called in the loop's thread, in order,
+        once per batch; `head` is the seq up to which everything has now been delivered. `skipped(head)` likewise:
+        everything up to `head` is past and was not delivered, for nobody listened."""
+
+    def rest(self) -> None:
+        """Nobody listens: look for no changes until somebody does."""
+
+    @property
+    def attending(self) -> bool:
+        """Whether changes are being delivered."""
+
+    async def attend(self) -> None:
+        """Somebody listens: what is committed from now on is delivered. Writes that come while one waits for this are
+        done after it. Raises core.errors.Refused: unavailable."""
+
+    async def close(self) -> None: ...
+
+
+class Broker(Protocol):
+    """Room messages, as the gateway sees them. Times in seconds since the Unix epoch."""
+
+    def publish(
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
+    ) -> RoomPosition:
+        """Say `data` in `room`; every gateway with members there delivers it. Returns its position."""
+
+    def history(self, room: str, rules: RoomRules, now: float) -> History: ...
+
+    def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
+        """Forget what is past its ttl in rooms that nobody is in."""
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """A user, and when the proof of that ends (seconds since the Unix epoch; None for never)."""
+
+    user: Principal
+    expires_at: float | None
+    claims: Mapping[str, Any] = {}
+    """What else the proof says, by the claims' names: what row rules may ask for."""
+
+
+class Identities(Protocol):
+    """Who a token says it is."""
+
+    def anonymous(self) -> Principal:
+        """A new user nobody knows, with a generated id and name."""
+
+    def identity_token(self, user: Principal, now: float) -> str:
+        """A short-lived token with which the anonymous `user` can come back as itself."""
+
+    def check(self, token: str) -> Identified:
+        """Raises core.errors.Refused: unauthenticated."""

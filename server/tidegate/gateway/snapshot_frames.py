@@ -1,0 +1,58 @@
+"""The frames of snapshots: what a page of rows looks like on the wire, and who may share the pages of whom.
+
+Equal subscriptions share one reading as long as it has not begun when they ask: each gets rows that are no older than
+its request. It sends nothing and reads nothing itself.
+Invariant: the first frame of a snapshot says `reset`; the last one and no other says `done` and its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import msgspec
+
+from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
+from tidegate.core.rows.subscription_index import Group
+from tidegate_protocol import FeedPosition, Snapshot
+
+FRAME_BYTES = 262144
+"""A page that is larger is divided as long as it has several rows."""
+
+
+class SnapshotPages:
+    """The snapshots that somebody is being sent."""
+
+    def __init__(self, store: Store, frame: Callable[[msgspec.Struct], bytes]) -> None:
+        """`frame` is called in the store's threads."""
+        self._store = store
+        self._frame = frame
+        self._latest: dict[Group, Pages] = {}
+
+    @contextmanager
+    def of(self, group: Group) -> Iterator[Pages]:
+        """The group's rows as they are now or a little later, kept until one leaves the context."""
+        pages = self._latest.get(group)
+        if pages is None or not pages.join():
+            query = ReadQuery(resource=group.resource, where=group.where, fields=group.fields)
+            pages = self._latest[group] = self._store.snapshot(query, partial(self._encode, group))
+            pages.join()
+        try:
+            yield pages
+        finally:
+            pages.leave()
+            if self._latest.get(group) is pages:
+                del self._latest[group]
+
+    def _encode(self, group: Group, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
+        page = Snapshot(subscription=group.id, rows=rows, reset=first, done=seq is not None)
+        if seq is not None:
+            page.position = FeedPosition(epoch=self._store.epoch, seq=seq)
+        if first and group.scope is not None:
+            page.scope = group.scope
+        frame = self._frame(page)
+        if len(frame) <= FRAME_BYTES or len(rows) == 1:
+            return [frame]
+        half = len(rows) // 2
+        return [*self._encode(group, rows[:half], first, None), *self._encode(group, rows[half:], False, seq)]

@@ -1,0 +1,155 @@
+"""Every reason why a schema folder cannot be used, with file and JSON pointer, all of them at once.
+
+It checks the schemas as schemas, titles, annotations, messages, rooms, resources, and what checking them costs. What a
+folder inherits from the protocol is not checked again.
+Invariant: schemas without problems can be bundled, compiled, generated from, and served.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import combinations
+
+from jsonschema_rs import Draft202012Validator, Registry, Validator
+
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.folder import DIALECT
+from tidegate.schema.lint.annotations import Annotations
+from tidegate.schema.lint.costs import cost_problems
+from tidegate.schema.lint.recursion import recursion_problems
+from tidegate.schema.lint.resources import MODULE_NAMES, resource_problems
+from tidegate.schema.patterns import OPEN, overlap
+from tidegate.schema.problem import Problem
+from tidegate.schema.regex import LINEAR
+from tidegate.schema.subschemas import pointer, subschemas
+from tidegate.schema.suggestions import meant
+
+KEYWORDS = frozenset({
+    "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary",
+    "additionalProperties", "allOf", "anyOf", "const", "contains", "contentEncoding", "contentMediaType",
+    "contentSchema", "default", "definitions", "dependentRequired", "dependentSchemas", "deprecated", "description",
+    "else", "enum", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "if", "items", "maxContains",
+    "maxItems", "maxLength", "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
+    "minimum", "multipleOf", "not", "oneOf", "pattern", "patternProperties", "prefixItems", "properties",
+    "propertyNames", "readOnly", "required", "then", "title", "type", "unevaluatedItems", "unevaluatedProperties",
+    "uniqueItems", "writeOnly",
+})  # fmt: skip
+_TITLE = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch
+
+
+def lint(schemas: Schemas) -> list[Problem]:
+    """Every problem of `schemas`, in the order of files and pointers."""
+    own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
+    found = set(schemas.problems)
+    annotations = Annotations(schemas.meta)
+    found |= {Problem(f"meta/{file}", "", "is missing") for file in annotations.missing}
+    for check in (_schema_problems, annotations.problems):
+        for item in own:
+            found |= set(check(item))
+        own = _sound(own, found)  # the meaning of what is malformed is not asked
+    found |= set(_title_problems(own))
+    found |= set(_required_problems(own))
+    found |= set(_message_problems(schemas, own))
+    found |= set(_room_problems(own))
+    found |= set(resource_problems(schemas, own))
+    found |= set(cost_problems(schemas, own))
+    found |= set(recursion_problems(schemas, own))
+    if not found:
+        found |= set(_compile_problems(schemas, own))
+    return sorted(found)
+
+
+def _sound(items: list[Definition], found: set[Problem]) -> list[Definition]:
+    broken = {problem.file for problem in found}
+    return [item for item in items if item.file not in broken]
+
+
+def _schema_problems(item: Definition) -> Iterator[Problem]:
+    for error in _meta_validator().iter_errors(item.schema):
+        yield _at(item, pointer(error.instance_path), error.message)
+    for place, schema in subschemas(item.schema):
+        for word in schema if isinstance(schema, dict) else ():
+            if word not in KEYWORDS and not word.startswith("x-"):
+                hint = meant(word, KEYWORDS, 0.75)
+                yield _at(item, f"{place}/{word}", f"{word!r} is no keyword of JSON Schema{hint}")
+
+
+def _title_problems(own: list[Definition]) -> Iterator[Problem]:
+    first: dict[str, Definition] = {}
+    for item in own:
+        title = item.schema.get("title")
+        if title is None:
+            yield _at(item, "", "has no `title`")
+        elif not _TITLE(title):
+            yield _at(item, "/title", f"{title!r} is not PascalCase: it names generated types")
+        elif title in MODULE_NAMES and not item.protocol:
+            yield _at(item, "/title", f"{title!r} is a name of the generated modules themselves")
+        other = first.setdefault(item.key, item)
+        if other is not item:
+            yield _at(item, "/title", f"{item.title!r} is the title of {other.file}{other.pointer} already")
+
+
+def _required_problems(own: list[Definition]) -> Iterator[Problem]:
+    """A required property that is not allowed: no value could fit."""
+    for item in own:
+        for place, schema in subschemas(item.schema):
+            if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
+                continue
+            known = schema.get("properties", {})
+            for index, name in enumerate(schema.get("required", ())):
+                if name not in known and "patternProperties" not in schema:
+                    reason = f"{name!r} is required, but no property is called so{meant(name, known)}"
+                    yield _at(item, f"{place}/required/{index}", reason)
+
+
+def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    first: dict[tuple[str, str], Definition] = {
+        (item.kind, item.message_type or ""): item for item in schemas.definitions if item not in own and item.is_file
+    }
+    for item in own:
+        if item.kind not in {"client", "server"} or not item.is_file:
+            continue
+        if item.message_type is None:
+            yield _at(item, "/properties", "a message has a property `type` with a `const`")
+            continue
+        if "type" not in item.schema.get("required", ()):
+            yield _at(item, "/required", "`type` is required in a message")
+        other = first.setdefault((item.kind, item.message_type), item)
+        if other is not item:
+            whose = "the protocol's" if other.protocol and not item.protocol else other.file
+            yield _at(item, "/properties/type/const", f"{item.message_type!r} is the type of {whose} already")
+        reply = item.schema.get("x-reply")
+        if reply is not None and reply not in schemas.server:
+            yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}{meant(reply, schemas.server)}")
+
+
+def _room_problems(own: list[Definition]) -> Iterator[Problem]:
+    rooms = [item for item in own if item.kind == "rooms" and item.is_file]
+    for left, right in combinations(rooms, 2):
+        one, two = left.schema["x-room"]["pattern"], right.schema["x-room"]["pattern"]
+        if one == two or (OPEN not in {one, two} and overlap(one, two)):
+            yield _at(right, "/x-room/pattern", f"{two!r} overlaps {one!r} of {left.file}")
+
+
+def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    """What only a compiler notices."""
+    uri = "tidegate:lint"
+    registry = Registry([(uri, {"$schema": DIALECT, "$id": uri, "$defs": schemas.by_key})])
+    for item in own:
+        try:
+            Draft202012Validator(
+                {"$ref": f"{uri}#/$defs/{item.key}"}, registry=registry, offline=True, pattern_options=LINEAR
+            )
+        except ValueError as error:
+            yield _at(item, "", str(error).splitlines()[0])
+
+
+def _at(item: Definition, place: str, reason: str) -> Problem:
+    return Problem(item.file, item.pointer + place, " ".join(reason.split()))
+
+
+@lru_cache(maxsize=1)
+def _meta_validator() -> Validator:
+    return Draft202012Validator({"$ref": DIALECT}, offline=True)

@@ -1,0 +1,164 @@
+"""What must hold for a resource beyond the shape of its annotations: keys, references, tables, names of derived types.
+
+It takes well-formed schemas and annotations for granted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, ValidationError
+
+from tidegate.schema import filter_schemas
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.derive import SCALARS
+from tidegate.schema.problem import Problem
+from tidegate.schema.resource import REF_PREFIX, Resource, read_resource
+from tidegate.schema.subschemas import escape, pointer
+from tidegate.schema.suggestions import meant
+
+DERIVED = ("Create", "Update", "Filters", "Key")
+"""What the names of a row's derived types end in."""
+MODULE_NAMES = frozenset({
+    "Annotated", "Any", "App", "ClientMessages", "EqualityConditions", "ListConditions", "Literal", "Meta", "Model",
+    "NullConditions", "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions",
+    "NullableTextConditions", "OrderConditions", "Replies", "Request", "ResourceTypes", "Resources", "RoomData",
+    "Rooms", "ServerMessages", "TextConditions", "TypeAlias", "UnsetType",
+})  # fmt: skip
+"""Names that the generated modules define or import themselves."""
+CLAIM = re.compile(r"\$user\.[^.]")
+LIKE_A_CLAIM = re.compile(r"\$(\w+\.|user)", re.IGNORECASE)
+NO_VALUE = 'is neither a value of this property nor a claim such as "$user.id"'
+
+
+def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    """Every problem of the resources among `own`."""
+    files = [item for item in own if item.kind == "resources" and item.is_file]
+    resources = {item.name: read_resource(item.name, item.schema, schemas.by_key) for item in files}
+    complete = len(files) == sum(item.kind == "resources" and item.is_file for item in schemas.definitions)
+    tables: dict[str, str] = {}
+    titles = {item.title for item in schemas.definitions if not item.protocol}
+    for item in files:
+        resource = resources[item.name]
+        if item.schema.get("type") != "object" or not resource.properties:
+            yield Problem(item.file, "/type", "a row is an object with properties")
+            continue
+        yield from _name_problems(item, resource, titles)
+        yield from _key_problems(item, resource)
+        yield from _list_problems(item, resource)
+        if complete:
+            yield from _reference_problems(item, resource, resources)
+        yield from _rule_problems(item, resource)
+        other = tables.setdefault(resource.table.lower(), item.file)
+        if other != item.file:
+            yield Problem(item.file, "/x-resource/table", f"{resource.table!r} is the table of {other} already")
+
+
+def _name_problems(item: Definition, resource: Resource, titles: set[str]) -> Iterator[Problem]:
+    for taken in sorted(titles & {resource.title + suffix for suffix in DERIVED}):
+        yield Problem(item.file, "/title", f"{taken!r}, a type derived from this one, is a title already")
+    for name in filter_schemas.COMBINERS:
+        if name in resource.properties:
+            yield Problem(item.file, f"/properties/{name}", f"filters have a meaning for {name!r}: name it otherwise")
+
+
+def _key_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
+    for name in resource.key:
+        prop = resource.properties.get(name)
+        if prop is None:
+            yield Problem(
+                item.file, "/x-resource/key", f"there is no property {name!r}{meant(name, resource.properties)}"
+            )
+        elif not (prop.required or prop.read_only):
+            yield Problem(item.file, "/x-resource/key", f"{name!r} must be `required` or `readOnly`")
+        elif prop.type not in SCALARS or prop.nullable:
+            yield Problem(item.file, "/x-resource/key", f"{name!r} must be a string, a number or a boolean, never null")
+        elif prop.write_only:
+            yield Problem(item.file, "/x-resource/key", f"{name!r} is `writeOnly`: nobody could name such a row")
+
+
+def _list_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
+    for word, lists in (("unique", resource.unique), ("indexes", resource.indexes)):
+        for index, names in enumerate(lists):
+            for position, name in enumerate(names):
+                if name not in resource.properties:
+                    place = f"/x-resource/{word}/{index}/{position}"
+                    yield Problem(item.file, place, f"there is no property {name!r}{meant(name, resource.properties)}")
+
+
+def _reference_problems(item: Definition, resource: Resource, resources: dict[str, Resource]) -> Iterator[Problem]:
+    for name, (target, prop) in resource.references.items():
+        place = f"/x-resource/references/{escape(name)}"
+        if name not in resource.properties:
+            yield Problem(item.file, place, f"there is no property {name!r}{meant(name, resource.properties)}")
+        if target not in resources:
+            yield Problem(item.file, place, f"there is no resource {target!r}{meant(target, resources)}")
+        elif prop not in resources[target].properties:
+            hint = meant(prop, resources[target].properties)
+            yield Problem(item.file, place, f"{target!r} has no property {prop!r}{hint}")
+        elif not _identifies(resources[target], prop):
+            yield Problem(item.file, place, f"{prop!r} is neither the key of {target!r} nor unique there")
+
+
+def _identifies(resource: Resource, prop: str) -> bool:
+    return resource.key == (prop,) or (prop,) in resource.unique
+
+
+def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
+    """Row rules are filters, in which "$user.id" and other claims may stand for values."""
+    rules = {
+        f"/x-access/{action}{place}/where": rule["where"]
+        for action, said in resource.access.items()
+        for place, rule in ([("", said)] if isinstance(said, dict) else _numbered(said))
+        if isinstance(rule, dict)
+    }
+    if not rules:
+        return
+    key = "Rule"
+    schema = filter_schemas.filters_schema(resource, key=key, claims=True)
+    validator = Draft202012Validator(
+        {"$ref": REF_PREFIX + key, "$defs": {key: schema}}, validate_formats=True, offline=True
+    )
+    names = {prop.name for prop in filter_schemas.filterable(resource)}
+    for place, where in rules.items():
+        for error in map(_innermost, validator.iter_errors(where)):
+            kind: Any = error.kind
+            reason = NO_VALUE if kind.name == "anyOf" else error.message
+            if kind.name == "additionalProperties":
+                reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
+                reason += "".join(meant(name, names) for name in kind.unexpected)
+            yield Problem(item.file, place + pointer(error.instance_path), reason)
+        for inside, text in _texts(where):
+            if LIKE_A_CLAIM.match(text) and not CLAIM.match(text):  # a negative operator would let everybody pass
+                yield Problem(item.file, place + inside, f'{text!r} is no claim, as "$user.id" is one')
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a rule, and where."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(inner, f"{place}/{escape(name)}")
+
+
+def _numbered(rules: Any) -> list[tuple[str, Any]]:
+    return [(f"/{number}", rule) for number, rule in enumerate(rules)] if isinstance(rules, list) else []
+
+
+def _innermost(error: ValidationError) -> ValidationError:
+    """What is wrong with the closest alternative: that is where an error is furthest inside, or about a name."""
+    kind: Any = error.kind
+    while kind.name == "anyOf":
+        inner = max((one for branch in kind.context for one in branch), key=_insight)
+        if _insight(inner) <= _insight(error):
+            break
+        error, kind = inner, inner.kind
+    return error
+
+
+def _insight(error: ValidationError) -> tuple[int, bool]:
+    kind: Any = error.kind
+    return len(error.instance_path), kind.name == "additionalProperties"

@@ -1,0 +1,1 @@
+"""What both databases share when tables are made and changed."""

@@ -1,0 +1,137 @@
+"""peewee fields for the properties of a resource: what a Python program sees of a column's values.
+
+Dates, times and UUIDs are Python's own, JSON is lists and dicts; the columns are as the gateway reads them. A value of
+a foreign program that is none of these is handed out as it is.
+Invariant: what is written here is in the canonical form that filters compare by.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import peewee
+
+from tidegate.contract import Property, Resource
+from tidegate.store.sql.json_values import JSON_TYPES
+
+Convert = Callable[[Any], Any]
+
+
+class Converted(peewee.Field):
+    """A column whose values are not what Python has for them. NULL is None both ways."""
+
+    def __init__(self, to_column: Convert, to_python: Convert, *, mutable: bool = False, **options: Any) -> None:
+        self._to_column, self._to_python = to_column, to_python
+        self.mutable = mutable
+        """Its values can change without being assigned."""
+        super().__init__(**options)
+
+    def db_value(self, value: Any) -> Any:
+        return None if value is None else self._to_column(value)
+
+    def python_value(self, value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return self._to_python(value)
+        except ValueError:
+            return value
+
+
+def field_of(prop: Property, resource: Resource, postgres: bool) -> peewee.Field:
+    """The field of one property."""
+    options: dict[str, Any] = {"column_name": prop.name, "null": prop.column_nullable}
+    if resource.key == (prop.name,):
+        if prop.type == "integer" and prop.read_only:
+            return peewee.AutoField(column_name=prop.name)
+        options["primary_key"] = True
+    default = _default(prop, resource)
+    if default is not None:
+        options["default"] = default
+    match prop.type, prop.format:
+        case "boolean", _:
+            return peewee.BooleanField(**options)
+        case "integer", _:
+            return peewee.BigIntegerField(**options)
+        case "number", _:
+            return peewee.DoubleField(**options)
+        case "string", "date-time":
+            return Converted(_aware if postgres else _canonical, _time, **options)
+        case "string", "date":
+            return Converted(_date_text, _date, **options)
+        case "string", "uuid":
+            return Converted(_uuid if postgres else lambda value: str(_uuid(value)), _uuid, **options)
+        case "string", _:
+            return peewee.TextField(**options)
+        case _:
+            return (
+                Converted(_jsonb, copy.copy, mutable=True, **options)
+                if postgres
+                else Converted(_json, json.loads, mutable=True, **options)
+            )
+
+
+def _default(prop: Property, resource: Resource) -> Convert | Callable[[], Any] | None:
+    """The column's default as Python has it, so that a new object has its values before it is read again."""
+    if prop.has_default:
+        value = prop.default
+        match prop.type, prop.format:
+            case kind, _ if kind in JSON_TYPES or value is None:
+                pass
+            case "string", "date-time":
+                value = _time(value)
+            case "string", "date":
+                value = _date(value)
+            case "string", "uuid":
+                value = _uuid(value)
+        return lambda: copy.deepcopy(value)
+    if prop.read_only and prop.required and prop.format == "date-time":
+        return lambda: datetime.now(UTC)
+    if prop.read_only and prop.name in resource.key and prop.format == "uuid":
+        return uuid.uuid4
+    return None
+
+
+def _aware(value: Any) -> datetime:
+    """A moment. Raises ValueError for a time of nobody knows which zone."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {value!r}; datetime.now(UTC) has one")
+    return moment.astimezone(UTC)
+
+
+def _canonical(value: Any) -> str:
+    return _aware(value).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def _time(value: Any) -> datetime:
+    return _aware(value)
+
+
+def _date(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def _date_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        raise ValueError(f"a time where a date belongs: {value!r}")
+    return _date(value).isoformat()
+
+
+def _uuid(value: Any) -> uuid.UUID:
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _jsonb(value: Any) -> Any:
+    from psycopg.types.json import Jsonb  # noqa: PLC0415  # optional
+
+    return Jsonb(value, _json)

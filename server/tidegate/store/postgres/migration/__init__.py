@@ -1,0 +1,1 @@
+"""Tables, change log and their changes in PostgreSQL."""

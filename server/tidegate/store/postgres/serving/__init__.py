@@ -1,0 +1,1 @@
+"""The data layer over PostgreSQL while the gateway serves."""

@@ -1,0 +1,218 @@
+"""Reading rows and changes from PostgreSQL, in a few threads, each with a connection of its own.
+
+Names come only from the schema, values are only bound. It writes nothing.
+Invariant: what one call returns was all true at one moment: rows, count and the log's head in one snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+
+from tidegate.contract import Resource
+from tidegate.core.errors import Refused
+from tidegate.core.filters.tree import EVERYTHING
+from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
+from tidegate.store.postgres.changelog import LOG, META
+from tidegate.store.postgres.connection import MARK, Connection, numbered
+from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
+from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
+from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
+from tidegate.store.sql.filters import Condition, condition, joined
+from tidegate.store.sql.names import quoted
+
+T = TypeVar("T")
+
+PRUNED_TO = f"(SELECT value::bigint FROM {META} WHERE name = 'pruned_to')"
+HEAD = f"SELECT greatest((SELECT max(seq) FROM {LOG}), {PRUNED_TO})"
+"""The newest seq that a snapshot sees, also when everything was pruned. Commits become visible in the order of seq, so
+that it sees all smaller ones too."""
+CHANGES = f"SELECT seq, time, resource, key, action, old, new, origin, actor FROM {LOG}"
+UNAVAILABLE = "the database does not answer at the moment; try again"
+
+
+class Reader:
+    """Reads of one database; to be called in any thread but the loop's."""
+
+    def __init__(self, connections: Connections, resources: Mapping[str, Resource]) -> None:
+        self._connections = connections
+        self._resources = resources
+        self._readers = {name: RowReader(resource) for name, resource in resources.items()}
+        self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
+
+    def meta(self, name: str) -> str:
+        sql = numbered(f"SELECT value FROM {META} WHERE name = {MARK}")
+        return str(self._attempt(lambda connection: one_value(connection.execute(sql, [name]))))
+
+    def head(self) -> int:
+        return self._attempt(lambda connection: int(one_value(connection.execute(HEAD))))
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def read(self, query: ReadQuery) -> ReadResult:
+        """Raises Refused: unavailable."""
+        return self._attempt(lambda connection: self._read(connection, query))
+
+    def snapshot(self, query: ReadQuery, spool: Spool) -> None:
+        """All rows of `query`, never more of them at a time than make a page. Raises Refused: unavailable."""
+        begun = False
+
+        def read(connection: Connection) -> None:
+            nonlocal begun
+            if begun:  # what was told cannot be taken back
+                raise Refused("unavailable", UNAVAILABLE, retry_after=1.0)
+            with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
+                connection.execute(self._lock(query))
+                seq = int(one_value(connection.execute(HEAD)))
+                sql, values = self._selection(query)
+                cursor.execute(sql, values)
+                begun = True
+                spool.begin(seq)
+                spool.fill(self._each(cursor, query))
+
+        self._attempt(read)
+
+    def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        """Changes with after < seq <= upto. Raises LogPruned when some of them are gone, Refused: unavailable."""
+        sql = numbered(f"{CHANGES} WHERE seq > {MARK} AND seq <= {MARK} ORDER BY seq LIMIT {MARK}")
+
+        def read(connection: Connection) -> list[Change]:
+            with connection.pipeline(), connection.transaction():
+                pruned = connection.execute(f"SELECT {PRUNED_TO}")
+                found = connection.execute(sql, [after, upto, limit])
+            if after < one_value(pruned):
+                raise LogPruned
+            return self.decoded(found.fetchall())
+
+        return self._attempt(read)
+
+    def decoded(self, found: Sequence[tuple[Any, ...]]) -> list[Change]:
+        """Rows of the log as changes; those of resources that the schema no longer has are left out."""
+        return [self._change(*values) for values in found if values[2] in self._readers]
+
+    def _change(
+        self, seq: int, time: int, resource: str, key: str, action: Any, old: Any, new: Any, origin: Any, actor: Any
+    ) -> Change:
+        reader = self._readers[resource]
+        return Change(
+            seq=seq,
+            time=time,
+            resource=resource,
+            key=reader.key(key),
+            action=action,
+            old=reader.image(old),
+            new=reader.image(new),
+            origin=origin,
+            actor=actor,
+        )
+
+    def _read(self, connection: Connection, query: ReadQuery) -> ReadResult:
+        where = _where(self._resources[query.resource], query)
+        counting = numbered(f"SELECT count(*) {self._table(query)}{where.sql}")
+        sql, values = self._selection(query)
+        with connection.pipeline(), connection.transaction():
+            connection.execute(self._lock(query))
+            head = connection.execute(HEAD)
+            count = connection.execute(counting, where.values) if query.count else None
+            found = connection.execute(sql, values)
+        rows = list(self._rows(query, found))
+        return ReadResult(rows, one_value(head), None if count is None else one_value(count))
+
+    def _lock(self, query: ReadQuery) -> str:
+        """The first statement of a reading transaction; it takes no snapshot, so that the head is read after it.
+
+        TRUNCATE shows in transactions that began before it: whoever waited for it to commit would see no rows at a
+        position where there still were some.
+        """
+        return f"LOCK TABLE {quoted(self._resources[query.resource].table)} IN ACCESS SHARE MODE"
+
+    def _table(self, query: ReadQuery) -> str:
+        return f"FROM {quoted(self._resources[query.resource].table)} {ALIAS}"
+
+    def _selection(self, query: ReadQuery) -> tuple[str, list[Any]]:
+        """The statement that reads the rows of `query` as images, and its values."""
+        resource = self._resources[query.resource]
+        where = _where(resource, query)
+        rest, values = where.sql + _order(resource, query.sort), list(where.values)
+        if query.limit is not None:
+            rest += f" LIMIT {MARK}"
+            values.append(query.limit)
+        if query.offset:
+            rest += f" OFFSET {MARK}"
+            values.append(query.offset)
+        return numbered(f"SELECT {self._images[query.resource]} {self._table(query)}{rest}"), values
+
+    def _rows(self, query: ReadQuery, found: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
+        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        wanted = None if query.fields is None else {*query.fields, *resource.key}
+        for (text,) in found:
+            row = reader.row(text)
+            yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
+
+    def _each(self, cursor: psycopg.RawServerCursor[tuple[Any, ...]], query: ReadQuery) -> Iterator[Row]:
+        while batch := cursor.fetchmany(PAGE_ROWS):
+            yield from self._rows(query, batch)
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
+        """`work` with this thread's connection; once more with a new one when that turns out to be broken."""
+        try:
+            try:
+                return work(self._connections.mine())
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                return work(self._connections.anew())
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Refused("unavailable", UNAVAILABLE, retry_after=1.0) from error
+
+
+def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
+    """The one value of a query that always has one."""
+    ((value,),) = cursor.fetchall()
+    return value
+
+
+def key_is(resource: Resource, key: Key) -> Condition:
+    """The row with this key. One that no row can have (text with NUL, no uuid) finds none."""
+    parts = [POSTGRES.one_of(resource.properties[name], (key[name],)) for name in resource.key]
+    return Condition(
+        f"({' AND '.join(part.sql for part in parts)})", [value for part in parts for value in part.values]
+    )
+
+
+def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
+    if len(resource.key) == 1:
+        (name,) = resource.key
+        return POSTGRES.one_of(resource.properties[name], tuple(key[name] for key in keys))
+    return joined("OR", (key_is(resource, key) for key in keys)) or NOTHING
+
+
+def _where(resource: Resource, query: ReadQuery) -> Condition:
+    parts = []
+    if query.where != EVERYTHING:
+        parts.append(condition(POSTGRES, resource, query.where))
+    if query.keys is not None:
+        parts.append(_key_is_one_of(resource, query.keys))
+    if not parts:
+        return Condition("", [])
+    return Condition(
+        " WHERE " + " AND ".join(part.sql for part in parts), [value for part in parts for value in part.values]
+    )
+
+
+def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
+    """NULL comes first, and last when descending, as in SQLite. An index helps where there is no NULL."""
+    terms = [*sort, *((name, "asc") for name in resource.key if name not in {field for field, _ in sort})]
+    return " ORDER BY " + ", ".join(_ordered(resource, name, order == "desc") for name, order in terms)
+
+
+def _ordered(resource: Resource, name: str, descending: bool) -> str:
+    prop = resource.properties[name]
+    collated = '::text COLLATE "C"' if column_type(prop) is TEXT else ""  # it may be a date or an enumerated type
+    nulls = " NULLS LAST" if descending else " NULLS FIRST"
+    return (
+        f"{ALIAS}.{quoted(name)}{collated}{' DESC' if descending else ''}"
+        f"{nulls if prop.column_nullable and name not in resource.key else ''}"
+    )

@@ -1,0 +1,96 @@
+"""The data layer over PostgreSQL: writing and reading threads, the change feed, and housekeeping, behind one port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import psycopg
+
+from tidegate.contract import Resource
+from tidegate.store.errors import StoreError
+from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.connection import opened, shown
+from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.migration.migrate import check, epoch
+from tidegate.store.postgres.serving.epoch import Keeper, place
+from tidegate.store.postgres.serving.feed import PostgresFeed
+from tidegate.store.postgres.serving.reader import HEAD, Reader
+from tidegate.store.postgres.serving.retention import prune_all
+from tidegate.store.postgres.serving.writer import Writer
+from tidegate.store.serving.retention import KEEP, Retention
+from tidegate.store.serving.store import ThreadedStore
+
+log = logging.getLogger("tidegate.store")
+
+READERS = 4
+LOOK_S = 2.0
+"""Seconds between looks at which log it is."""
+
+
+class PostgresStore(ThreadedStore):
+    """Implements core.ports.Store. Made by `open`."""
+
+    _feed: PostgresFeed
+
+    def __init__(
+        self,
+        url: str,
+        resources: Mapping[str, Resource],
+        keep: Retention,
+        meta: Mapping[str, str],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        served = meta["place"], meta["epoch"]
+        connections = Connections(url, reading=True)
+        reader = Reader(connections, resources)
+        feed = PostgresFeed(url, served, resources, reader, loop)
+        keeper = Keeper(url, served, connections)
+        super().__init__(
+            loop,
+            epoch=meta["epoch"],
+            identity_secret=meta["identity_secret"],
+            head=int(meta["head"]),
+            reader=reader,
+            readers=READERS,
+            writer=Writer(url, resources, loop, feed.wake),
+            feed=feed,
+            parts=(keeper,),
+        )
+        self._url = url
+        self._keep = keep
+        self._every(LOOK_S, keeper.look)
+        self._every(keep.pause_s, self._prune)
+
+    @classmethod
+    async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> PostgresStore:
+        """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
+        loop = asyncio.get_running_loop()
+        meta = await loop.run_in_executor(None, _prepared, url, resources)
+        return cls(url, resources, keep, meta, loop)
+
+    def _prune(self) -> None:
+        """In a reading thread."""
+        try:
+            prune_all(self._url, self._keep)
+        except Exception as error:  # the boundary of the thread: housekeeping is nobody's request
+            log.warning("the change log could not be pruned; it will be tried again: %s", str(error).strip())
+
+
+def _prepared(url: str, resources: Mapping[str, Resource]) -> dict[str, str]:
+    """What the store must know of its database, which is found to be ready. Raises StoreError."""
+    check(url, resources)
+    try:
+        with opened(url) as connection, connection.transaction():
+            here = place(connection)
+            # Locked, so that of gateways that start at a time one begins the epoch and the others take it.
+            ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
+            if there != here:  # the log of a restored backup goes on from there: its positions would mean other changes
+                for name, value in (("place", here), ("epoch", epoch())):
+                    connection.execute(f"UPDATE {META} SET value = $2 WHERE name = $1", [name, value])
+            meta: dict[str, str] = dict(connection.execute(f"SELECT name, value FROM {META}").fetchall())
+            ((head,),) = connection.execute(HEAD).fetchall()
+    except psycopg.Error as error:
+        raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
+    return meta | {"head": str(head)}

@@ -1,0 +1,245 @@
+"""The threads that write to PostgreSQL: each has a connection and a queue. Orders that wait are committed together.
+
+A lane takes what waits into one transaction. An order that meets a row which somebody else holds, or that the database
+undid because of others, is put aside: another thread does it alone, and waits for the row as long as need be. A user's
+orders all go through one lane, and behind what is put aside of that user's, so that they are done in the order in which
+they came.
+Invariant: an order's result is told if and only if its transaction was committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+
+import psycopg
+from psycopg import errors
+
+from tidegate.contract import Resource
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS
+from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.serving.database_errors import BROKEN, UNAVAILABLE, is_broken, unavailable
+from tidegate.store.postgres.serving.mutations import Orders, Violated
+from tidegate.store.postgres.serving.transaction import HURRIED_MS, Outcome, Transaction
+
+log = logging.getLogger("tidegate.store")
+
+LANES = 2
+ASIDE = 2
+GROUP = 64
+"""Not more: PostgreSQL keeps up to 64 savepoints of a transaction where others find them quickly."""
+QUEUE_LIMIT = 10_000
+"""Orders that may wait; above it the database is behind and clients are told so."""
+ATTEMPTS = 5
+
+Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
+Queue = SimpleQueue[Waiting | None]
+
+
+class Writer:
+    """Owns its threads and their connections from `start` to `close`."""
+
+    def __init__(
+        self,
+        url: str,
+        resources: Mapping[str, Resource],
+        loop: asyncio.AbstractEventLoop,
+        committed: Callable[[], None],
+    ) -> None:
+        self._hurried = Connections(url, {"lock_timeout": str(HURRIED_MS)})
+        self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)})
+        self._orders = Orders(resources)
+        self._loop = loop
+        self._committed = committed
+        self._closed = False
+        self._accepted = 0
+        """Orders that have no outcome yet. The loop's thread's own."""
+        self._lanes: list[Queue] = [SimpleQueue() for _ in range(LANES)]
+        self._asides: list[Queue] = [SimpleQueue() for _ in range(ASIDE)]
+        self._put_aside: Counter[str] = Counter()
+        """How many orders of each user are put aside."""
+        self._lock = threading.Lock()
+        self._lane_threads = [
+            threading.Thread(target=self._together, args=[lane], name=f"tidegate-writer-{number}")
+            for number, lane in enumerate(self._lanes)
+        ]
+        self._aside_threads = [
+            threading.Thread(target=self._alone, args=[aside], name=f"tidegate-writer-aside-{number}")
+            for number, aside in enumerate(self._asides)
+        ]
+
+    def start(self) -> None:
+        for thread in (*self._lane_threads, *self._aside_threads):
+            thread.start()
+
+    def submit(self, order: WriteOrder) -> asyncio.Future[WriteResult]:
+        """The order's result, once it is committed. To be called in the loop's thread."""
+        future: asyncio.Future[WriteResult] = self._loop.create_future()
+        if self._closed or self._accepted >= QUEUE_LIMIT:
+            future.set_exception(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+        else:
+            self._accepted += 1
+            self._lanes[_number(order) % LANES].put((order, future))
+        return future
+
+    def close(self) -> None:
+        """Write what is queued, then end the threads. Blocks."""
+        self._closed = True
+        for queues, threads in ((self._lanes, self._lane_threads), (self._asides, self._aside_threads)):
+            for queue in queues:
+                queue.put(None)
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
+        self._hurried.close()
+        self._patient.close()
+
+    def _together(self, lane: Queue) -> None:
+        waiting: deque[Waiting] = deque()
+        ended = False
+        while not ended or waiting:
+            ended = ended or not _fill(waiting, lane)
+            if group := self._group(waiting):
+                outcomes = self._outcomes([order for order, _ in group])
+                self._tell(
+                    [(future, outcome) for (_, future), outcome in zip(group, outcomes, strict=False) if outcome]
+                )
+                waiting.extendleft(reversed(group[len(outcomes) :]))
+                for one, outcome in zip(group, outcomes, strict=False):
+                    if outcome is None:
+                        self._aside(one)
+
+    def _group(self, waiting: deque[Waiting]) -> list[Waiting]:
+        """The next orders, without those of users who have orders put aside: these go there too."""
+        group: list[Waiting] = []
+        while waiting and len(group) < GROUP:
+            one = waiting.popleft()
+            if self._put_aside[one[0].user]:
+                self._aside(one)
+            else:
+                group.append(one)
+        return group
+
+    def _aside(self, waiting: Waiting) -> None:
+        order, _ = waiting
+        with self._lock:
+            self._put_aside[order.user] += 1
+        self._asides[_number(order) // LANES % ASIDE].put(waiting)
+
+    def _outcomes(self, group: Sequence[WriteOrder]) -> Sequence[Outcome | None]:
+        """Of the first orders of the group, at least one; None: to be done alone."""
+        transaction = Transaction(self._orders, group, hurried=True)
+        try:
+            outcomes = transaction.carry_out(self._hurried.mine())
+            self._committed()
+        except Refused as refused:
+            return [refused]
+        except (Violated, psycopg.Error) as failure:
+            error = failure.error if isinstance(failure, Violated) else failure
+            if is_broken(error):
+                # Broken before COMMIT was sent: nothing was written. After it nobody knows: the client
+                # may ask again under its key.
+                again = not transaction.committing and _reconnected(self._hurried)
+                return [None if again else unavailable(error)] * len(group)
+            if isinstance(error, errors.LockNotAvailable) and transaction.finishing:
+                return [unavailable(error)] * len(group)  # others' commits take longer than an order may wait
+            if len(group) > 1:
+                return [None] * len(group)  # they failed together, and nobody knows whose fault it was
+            return [self._verdict(transaction, self._hurried, failure)]
+        except Exception:  # the boundary of the thread: nothing was committed, and each is tried alone
+            log.exception("a transaction failed")
+            return [None] * len(group)
+        return outcomes
+
+    def _alone(self, aside: Queue) -> None:
+        while (waiting := aside.get()) is not None:
+            order, future = waiting
+            try:
+                outcome: Outcome = self._outcome(order)
+            except Exception:  # the boundary of the thread: whatever failed, the client is told
+                log.exception("an order failed")
+                outcome = Refused("internal", BROKEN)
+            self._tell([(future, outcome)])
+            with self._lock:
+                self._put_aside[order.user] -= 1
+                if not self._put_aside[order.user]:
+                    del self._put_aside[order.user]
+
+    def _outcome(self, order: WriteOrder) -> Outcome:
+        """Of an order that is done alone."""
+        error: psycopg.Error
+        for _ in range(ATTEMPTS):
+            transaction = Transaction(self._orders, [order], hurried=False)
+            try:
+                (outcome,) = transaction.carry_out(self._patient.mine())
+                self._committed()
+            except Refused as refused:
+                return refused
+            except (Violated, psycopg.Error) as failure:
+                error = failure.error if isinstance(failure, Violated) else failure
+                if is_broken(error):
+                    if transaction.committing or not _reconnected(self._patient):
+                        break
+                    continue
+                if isinstance(error, errors.LockNotAvailable):
+                    break
+                outcome = self._verdict(transaction, self._patient, failure)
+            if outcome is not None:
+                return outcome
+        return unavailable(error)
+
+    def _verdict(
+        self, transaction: Transaction, connections: Connections, failure: Violated | psycopg.Error
+    ) -> Refused | None:
+        """What the failure of a single order means."""
+        (order,) = transaction.group
+        try:
+            return transaction.verdict(connections.mine(), failure, order)
+        except psycopg.OperationalError as error:
+            return unavailable(error)
+
+    def _tell(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
+        if outcomes:
+            self._loop.call_soon_threadsafe(self._told, outcomes)
+
+    def _told(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
+        self._accepted -= len(outcomes)
+        for future, outcome in outcomes:
+            if future.done():  # the client that asked is gone
+                continue
+            if isinstance(outcome, Refused):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+
+def _number(order: WriteOrder) -> int:
+    return zlib.crc32(order.user.encode())
+
+
+def _fill(waiting: deque[Waiting], lane: Queue) -> bool:
+    """Take what waits, up to a group, and wait if there is nothing. False: it was the last."""
+    try:
+        while len(waiting) < GROUP:
+            one = lane.get() if not waiting else lane.get_nowait()
+            if one is None:
+                return False
+            waiting.append(one)
+    except Empty:
+        pass
+    return True
+
+
+def _reconnected(connections: Connections) -> bool:
+    try:
+        connections.anew()
+    except psycopg.OperationalError:
+        return False
+    return True

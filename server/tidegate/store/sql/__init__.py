@@ -1,0 +1,1 @@
+"""SQL that both databases share: filters as conditions, quoted names, JSON values."""

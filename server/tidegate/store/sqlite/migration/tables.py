@@ -1,0 +1,188 @@
+"""Tables from row schemas: one peewee model a resource.
+
+Constraints say in SQL what the schema says, so that another program that writes gets an error instead of a broken row.
+It creates nothing itself; `migrate` does.
+Invariant: a column is NOT NULL exactly when its property is required or has a default and the schema allows no null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import peewee
+from playhouse.sqlite_ext import AutoIncrementField
+
+from tidegate.contract import Property, Resource
+from tidegate.store.sql.names import literal, quoted
+from tidegate.store.sqlite.rows import to_column
+
+NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z','now')"
+"""The time of creation in the canonical form: UTC, six decimals."""
+UUID = (
+    "lower(hex(randomblob(4))||'-'||hex(randomblob(2))||'-4'||substr(hex(randomblob(2)),2)||'-'||"
+    "substr('89ab',1+(abs(random())%4),1)||substr(hex(randomblob(2)),2)||'-'||hex(randomblob(6)))"
+)
+"""A random UUID, version 4 (RFC 9562)."""
+
+
+if TYPE_CHECKING:
+    Field = peewee.Field[Any]
+else:  # generic only for type checkers
+    Field = peewee.Field
+
+
+class IntegerColumn(Field):
+    field_type = "INTEGER"
+
+
+class RealColumn(Field):
+    field_type = "REAL"
+
+
+class TextColumn(Field):
+    field_type = "TEXT"
+
+
+COLUMN_TYPES = {"integer": IntegerColumn, "number": RealColumn, "boolean": IntegerColumn}
+
+
+class Column(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a column is made from, and with it all that the database holds writers to."""
+
+    type: str
+    """The JSON type that its values stand for."""
+    null: bool = False
+    automatic: bool = False
+    """SQLite counts it."""
+    default: str | None = None
+    """As SQL."""
+    enum: tuple[Any, ...] | None = None
+    max_length: int | None = None
+    references: tuple[str, str] | None = None
+    """A table and a column of it."""
+    checks: dict[str, str] = {}
+    """SQL that must not be false, by the word of the schema that it stands for."""
+
+    @property
+    def storage(self) -> str:
+        """The type that SQLite is told."""
+        return COLUMN_TYPES.get(self.type, TextColumn).field_type
+
+
+def models(resources: Mapping[str, Resource], database: peewee.Database) -> dict[str, type[peewee.Model]]:
+    """A model for each resource, by its name. References lead to other resources of the same mapping."""
+    return {name: model(resource, resources, database) for name, resource in resources.items()}
+
+
+def model(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> type[peewee.Model]:
+    """The table of one resource, whose references lead to `resources`."""
+    facts = columns(resource, resources)
+    fields: dict[str, Any] = {
+        f"column_{number}": _field(name, column, resource.key == (name,))
+        for number, (name, column) in enumerate(facts.items())
+    }
+    named = dict(zip(facts, fields, strict=True))
+    meta: dict[str, Any] = {
+        "database": database,
+        "table_name": resource.table,
+        "indexes": tuple((tuple(named[name] for name in names), unique) for names, unique in indexes(resource)),
+    }
+    if len(resource.key) > 1:
+        meta["primary_key"] = peewee.CompositeKey(*(named[name] for name in resource.key))
+    return type(resource.name, (peewee.Model,), {**fields, "Meta": type("Meta", (), meta)})
+
+
+def create_table_sql(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> str:
+    """The CREATE TABLE of one resource, without its indexes."""
+    manager: Any = peewee.SchemaManager(model(resource, resources, database))
+    sql: str = manager._create_table(safe=False).query()[0]
+    return sql
+
+
+def indexes(resource: Resource) -> list[tuple[tuple[str, ...], bool]]:
+    """The indexes beside the key's: their columns, and whether they are unique."""
+    return [*((names, True) for names in resource.unique), *((names, False) for names in resource.indexes)]
+
+
+def columns(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Column]:
+    """What each column of the table is made from, in the schema's order."""
+    return {name: _column(prop, resource, resources) for name, prop in resource.properties.items()}
+
+
+def is_automatic(resource: Resource) -> bool:
+    """Whether SQLite counts the key: a single integer one that nobody may write."""
+    first = resource.properties[resource.key[0]]
+    return len(resource.key) == 1 and first.type == "integer" and first.read_only
+
+
+def _column(prop: Property, resource: Resource, resources: Mapping[str, Resource]) -> Column:
+    if resource.key == (prop.name,) and is_automatic(resource):
+        return Column(prop.type, automatic=True)
+    checks = _checks(prop)
+    reference = resource.references.get(prop.name)
+    return Column(
+        type=prop.type,
+        null=prop.column_nullable,
+        default=_default(prop, resource),
+        enum=prop.enum if "enum" in checks else None,
+        max_length=prop.max_length if "maxLength" in checks else None,
+        references=None if reference is None else (resources[reference[0]].table, reference[1]),
+        checks=checks,
+    )
+
+
+def _field(name: str, column: Column, alone: bool) -> Field:
+    if column.automatic:
+        field: Field = AutoIncrementField(column_name=name)
+        return field
+    return COLUMN_TYPES.get(column.type, TextColumn)(
+        column_name=name,
+        null=column.null,
+        primary_key=alone,
+        constraints=[
+            *([peewee.SQL(f"DEFAULT {column.default}")] if column.default else []),
+            *(peewee.Check(check) for check in column.checks.values()),
+            *([peewee.SQL(_reference(*column.references))] if column.references else []),
+        ],
+    )
+
+
+def _default(prop: Property, resource: Resource) -> str | None:
+    """The column's default as SQL: the schema's, or what only the database can know."""
+    if prop.has_default:
+        value = to_column(prop, prop.default)
+        return literal(value) if isinstance(value, str) else "NULL" if value is None else f"({value!r})"
+    if prop.read_only and prop.required and prop.format == "date-time":
+        return f"({NOW})"
+    if prop.read_only and prop.name in resource.key and prop.format == "uuid":
+        return f"({UUID})"
+    return None
+
+
+def _checks(prop: Property) -> dict[str, str]:
+    """The schema's rules that SQL can hold; each is true on NULL, which NOT NULL speaks of."""
+    name = quoted(prop.name)
+    checks = {}
+    match prop.type:
+        case "boolean":
+            checks["type"] = f"{name} IN (0, 1)"
+        case "integer":
+            checks["type"] = f"typeof({name}) IN ('integer', 'null')"
+        case "number":
+            checks["type"] = f"typeof({name}) IN ('real', 'integer', 'null')"
+        case "string":
+            checks["type"] = f"typeof({name}) IN ('text', 'null')"
+        case _:
+            checks["type"] = f"{name} IS NULL OR json_valid({name})"
+    if prop.enum is not None and prop.type in {"string", "integer"}:
+        allowed = ", ".join(literal(value) if isinstance(value, str) else str(value) for value in prop.enum)
+        checks["enum"] = f"{name} IN ({allowed})"
+    if prop.type == "string" and prop.max_length is not None:
+        checks["maxLength"] = f"length({name}) <= {prop.max_length}"
+    return checks
+
+
+def _reference(table: str, column: str) -> str:
+    return f"REFERENCES {quoted(table)} ({quoted(column)})"

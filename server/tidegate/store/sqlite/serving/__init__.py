@@ -1,0 +1,1 @@
+"""The data layer over SQLite while the gateway serves."""

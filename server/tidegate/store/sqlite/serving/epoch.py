@@ -1,0 +1,224 @@
+"""Where the change log of an SQLite file was seen last: a note beside the file, by which a restored backup is known.
+
+A backup that was put in the file's place has the log of before and goes on from there: the same positions would mean
+other changes. What the note says and the file does not bear out gets a new epoch. The note holds the newest entry of
+the log, not only its number: a restored log may have grown past it meanwhile.
+Invariant: the note tells only of what was committed, so that a gateway that was killed finds it borne out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.sqlite.changelog import LOG, META, SERVED
+from tidegate.store.sqlite.connection import connect, sqlite_path
+from tidegate.store.sqlite.serving.reader import head
+
+log = logging.getLogger("tidegate.store")
+
+SUFFIX = "-tidegate"
+"""After the name of the database file, the name of its note."""
+ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
+LOST = "has lost triggers (%s): changes there are not heard of; type: tidegate migrate"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A point in the life of one database file."""
+
+    epoch: str
+    seq: int
+    entry: str
+    """A hash of the log's entry `seq`; "" for a log that is empty."""
+    file: int
+    """The file's number in its file system: a copy has another."""
+
+
+class Keeper:
+    """Keeps the note of one database while it is served. Owns a connection from `open` to `close`, for any one thread
+    at a time.
+    """
+
+    def __init__(self, path: Path, connection: apsw.Connection, triggers: Collection[str]) -> None:
+        self.replaced = False
+        self._lost: set[str] = set()
+        self._triggers = triggers
+        self._path = path
+        self._connection = connection
+        self._noted = _seen(connection, path)
+        self._writable = True
+        self._write(self._noted)
+
+    @classmethod
+    def open(cls, path: Path, triggers: Collection[str]) -> Keeper:
+        """Give the log a new epoch if it is not the one that was served here last. Raises StoreError.
+
+        `triggers`: those by which changes are heard of.
+        """
+        connection = connect(path)
+        try:
+            _settle(connection, path)
+            return cls(path, connection, triggers)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, apsw.Error | OSError):
+                raise StoreError(f"database {path}: {error}") from None
+            raise
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the log is still the one of before, and complete."""
+        return not (self.replaced or self._lost)
+
+    def look(self) -> None:
+        """Note how far the log is. When it is not the log of before any more, say so once and note nothing."""
+        if self.replaced:
+            return
+        try:
+            now = _seen(self._connection, self._path)
+            self._look_at_triggers()
+        except (apsw.Error, OSError) as error:
+            log.warning("the database's place could not be noted; it will be tried again: %s", error)
+            return
+        before = self._noted
+        if (now.epoch, now.file) != (before.epoch, before.file) or now.seq < before.seq:
+            self.replaced = True
+            log.error("the database %s %s", self._path, REPLACED)
+        elif now != before:
+            self._write(now)
+
+    def _look_at_triggers(self) -> None:
+        """They go with a table that a program makes anew, and come back with a migration, which tells a reset."""
+        found = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        lost = set(self._triggers) - {name for (name,) in found}
+        if lost - self._lost:
+            log.error(f"the database %s {LOST}", self._path, ", ".join(sorted(lost)))
+        self._lost = lost
+
+    def close(self) -> None:
+        self.look()
+        self._connection.close()
+
+    def _write(self, place: Place) -> None:
+        self._noted = place
+        try:
+            _write_note(self._path, place)
+            self._writable = True
+        except OSError as error:
+            if self._writable:
+                log.warning("no note can be kept beside the database; the next start begins a new epoch: %s", error)
+            self._writable = False
+
+
+def new_epoch(url: str) -> tuple[str, str]:
+    """Give the log a new epoch; returns the old one and the new one. Raises StoreError."""
+    path = sqlite_path(url)
+    if not path.exists():
+        raise Unmigrated(f"there is no database {path}; type: tidegate migrate --database {url}")
+    connection = connect(path)
+    try:
+        with _writing(connection):
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (META,)).fetchall():
+                raise Unmigrated(
+                    f"the database {path} was not migrated and has no epoch; type: tidegate migrate --database {url}"
+                )
+            old = _seen(connection, path).epoch
+            _begin_epoch(connection)
+        now = _seen(connection, path)
+        if _read_note(path) is not None:  # else the next start would take this one for a restored backup's
+            _write_note(path, now)
+    except (apsw.Error, OSError) as error:
+        raise StoreError(f"database {path}: {error}") from None
+    finally:
+        connection.close()
+    return old, now.epoch
+
+
+def _settle(connection: apsw.Connection, path: Path) -> None:
+    served = connection.execute(f"SELECT 1 FROM {META} WHERE name = ?", (SERVED,)).fetchall()
+    doubt = _doubt(connection, path, bool(served))
+    if doubt is None and served:
+        return
+    with _writing(connection):
+        if doubt is not None:
+            _begin_epoch(connection)
+        connection.execute(f"INSERT OR IGNORE INTO {META} (name, value) VALUES (?, 1)", (SERVED,))
+    if doubt is not None:
+        log.warning("the database %s %s: a new epoch begins, and clients start from snapshots", path, doubt)
+
+
+def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
+    """Why this log may not be the one that was served here last; None when it is."""
+    note = _read_note(path)
+    if note is None:
+        return f"was served before and has no {_note(path).name} beside it" if served else None
+    now = _seen(connection, path)
+    if note.epoch != now.epoch:  # it may have been given by a migration, and nobody knows a position of it yet
+        return "has another epoch than when it was served here last" if served else None
+    if note.file != now.file:
+        return "is another file than the one that was served here last"
+    if now.seq < note.seq or (note.entry and _entry(connection, note.seq) != note.entry):
+        return "has another change log than when it was served here last; a backup was restored"
+    return None
+
+
+def _seen(connection: apsw.Connection, path: Path) -> Place:
+    with connection:  # one moment
+        ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'")
+        seq = head(connection)
+        entry = _entry(connection, seq)
+    return Place(epoch, seq, entry, path.stat().st_ino)
+
+
+def _entry(connection: apsw.Connection, seq: int) -> str:
+    found: list[tuple[Any, ...]] = connection.execute(f"SELECT {ENTRY} FROM {LOG} WHERE seq = ?", (seq,)).fetchall()
+    return hashlib.blake2b(repr(found[0]).encode(), digest_size=16).hexdigest() if found else ""
+
+
+@contextmanager
+def _writing(connection: apsw.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _begin_epoch(connection: apsw.Connection) -> None:
+    connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (secrets.token_urlsafe(9),))
+
+
+def _note(path: Path) -> Path:
+    file = path.resolve()
+    return file.with_name(file.name + SUFFIX)
+
+
+def _read_note(path: Path) -> Place | None:
+    """None as well for a note that nobody can read."""
+    try:
+        return msgspec.json.decode(_note(path).read_bytes(), type=Place)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write_note(path: Path, place: Place) -> None:
+    """Wholly or not at all. Raises OSError."""
+    note = _note(path)
+    new = note.with_name(note.name + ".new")
+    with new.open("wb") as file:
+        file.write(msgspec.json.encode(place))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(note)

@@ -1,0 +1,84 @@
+"""The change feed of SQLite: it learns of other programs' commits from `PRAGMA data_version`, of ours from the writer.
+
+While nobody listens its thread sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tidegate.store.serving.feed import Feed
+from tidegate.store.sqlite.changelog import LOG, META
+from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.serving.reader import COLUMNS, Reader, head, one_value
+
+POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
+"""Seconds between looks for other programs' commits; while one came lately, they are looked for more often."""
+
+PRUNED_TO = f"SELECT value FROM {META} WHERE name = 'pruned_to'"
+
+
+class SqliteFeed(Feed):
+    """Owns a connection, too."""
+
+    def __init__(self, path: Path, resources: Iterable[str], reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        self._reader = reader
+        self._bell = threading.Event()
+        super().__init__(resources, loop)
+
+    def wake(self) -> None:
+        if not self.attention.resting:
+            self._ring()
+
+    def _ring(self) -> None:
+        self._bell.set()
+
+    def _run(self) -> None:
+        connection = connect(self._path)
+        version = None
+        lively_until = 0.0
+        try:
+            while not self._ended:
+                lively = time.monotonic() < lively_until
+                woken = self._bell.wait(None if self.attention.resting else LIVELY_POLL_S if lively else POLL_S)
+                self._bell.clear()
+                if self.attention.resting:
+                    continue
+                try:
+                    if self.attention.jump_due:
+                        self._at = head(connection)
+                        self.attention.jumped(self._at)
+                    seen = connection.pragma("data_version")
+                    if seen != version:
+                        lively_until = time.monotonic() + LIVELY_S
+                    if woken or seen != version:
+                        self._catch_up(connection)
+                        version = seen
+                    self._worked()
+                except Exception as error:  # the boundary of the thread, without which nobody would hear of changes
+                    self._failed(error)
+        finally:
+            connection.close()
+
+    def _catch_up(self, connection: apsw.Connection) -> None:
+        while not self._ended:
+            with connection:
+                newest, pruned_to = head(connection), one_value(connection, PRUNED_TO)
+                found: list[tuple[Any, ...]] = connection.execute(
+                    f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    (self._at, newest, batch := self._batches.size),
+                ).fetchall()
+            if newest <= self._at:
+                return
+            if pruned_to > self._at:
+                self._reset(pruned_to)
+            else:
+                self._hand_over(self._reader.decoded(found), found[-1][0] if len(found) == batch else newest)

@@ -1,0 +1,210 @@
+"""Reading rows and changes: bound SQL on connections of its own, in a few threads.
+
+Names come only from the schema, values are only bound. It writes nothing.
+Invariant: what one call returns was all true at one moment: rows, count and the log's head in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tidegate.contract import Resource
+from tidegate.core.filters.tree import EVERYTHING, Filter
+from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
+from tidegate.store.serving.snapshots import Spool
+from tidegate.store.sql.filters import Condition, condition, joined
+from tidegate.store.sql.names import quoted
+from tidegate.store.sqlite.changelog import LOG, META, image
+from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.filters import ALIAS, SQLITE
+from tidegate.store.sqlite.rows import RowReader, to_column
+
+
+class Reader:
+    """Reads of one database; each thread that calls gets a connection of its own."""
+
+    def __init__(self, path: Path, resources: Mapping[str, Resource]) -> None:
+        self._path = path
+        self._resources = resources
+        self._readers = {name: RowReader(resource) for name, resource in resources.items()}
+        self._own = threading.local()
+        self._connections: list[apsw.Connection] = []
+        self._lock = threading.Lock()
+
+    def row_reader(self, resource: str) -> RowReader:
+        return self._readers[resource]
+
+    def meta(self, name: str) -> Any:
+        return one_value(self._connection(), f"SELECT value FROM {META} WHERE name = ?", name)
+
+    def head(self) -> int:
+        return head(self._connection())
+
+    def read(self, query: ReadQuery) -> ReadResult:
+        connection = self._connection()
+        with connection:  # one transaction, or savepoint, for everything below
+            seq = head(connection)
+            total = self._total(connection, query) if query.count else None
+            rows = self._rows(connection, query)
+        return ReadResult(rows, seq, total)
+
+    def snapshot(self, query: ReadQuery, spool: Spool) -> None:
+        """All rows of `query`, never more of them at a time than make a page."""
+        connection = self._connection()
+        with connection, closing(self._each(connection, query)) as rows:
+            spool.begin(head(connection))
+            spool.fill(rows)
+
+    def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+        """Changes with after < seq <= upto. Raises LogPruned when some of them are gone."""
+        connection = self._connection()
+        with connection:
+            if after < one_value(connection, f"SELECT value FROM {META} WHERE name = 'pruned_to'"):
+                raise LogPruned
+            found = connection.execute(
+                f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, limit)
+            ).fetchall()
+        return self.decoded(found)
+
+    def decoded(self, found: Sequence[tuple[Any, ...]]) -> list[Change]:
+        """Rows of the log as changes; those of resources that the schema no longer has are left out."""
+        return [self._change(*values) for values in found if values[2] in self._readers]
+
+    def close(self) -> None:
+        """To be called when no thread reads any more."""
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def _change(
+        self, seq: int, time: int, resource: str, key: bytes, action: Any, old: Any, new: Any, origin: Any, actor: Any
+    ) -> Change:
+        reader, rules = self._readers[resource], self._resources[resource]
+        identity = reader.image(key) or {}
+        return Change(
+            seq=seq,
+            time=time,
+            resource=resource,
+            key={name: identity[name] for name in rules.key if name in identity},
+            action=action,
+            old=reader.image(old),
+            new=reader.image(new),
+            origin=origin,
+            actor=actor,
+        )
+
+    def _total(self, connection: apsw.Connection, query: ReadQuery) -> int:
+        resource = self._resources[query.resource]
+        where, values = _where(resource, query.where, query.keys)
+        total: int = one_value(connection, f"SELECT count(*) FROM {quoted(resource.table)} {ALIAS}{where}", *values)
+        return total
+
+    def _rows(self, connection: apsw.Connection, query: ReadQuery) -> list[dict[str, Any]]:
+        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        where, values = _where(resource, query.where, query.keys)
+        rest = where + _order(resource, query.sort)
+        if query.limit is not None or query.offset:
+            rest += " LIMIT ? OFFSET ?"
+            values += [-1 if query.limit is None else query.limit, query.offset]
+        rows = select(connection, resource, reader, rest, values)
+        if query.fields is not None:
+            wanted = {*query.fields, *resource.key}
+            rows = [{name: value for name, value in row.items() if name in wanted} for row in rows]
+        return rows
+
+    def _each(self, connection: apsw.Connection, query: ReadQuery) -> Generator[Row, None, None]:
+        resource, reader = self._resources[query.resource], self._readers[query.resource]
+        wanted = None if query.fields is None else {*query.fields, *resource.key}
+        where, values = _where(resource, query.where, query.keys)
+        for row in each(connection, resource, reader, where + _order(resource, query.sort), values):
+            yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
+
+    def _connection(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = connect(self._path)
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+
+# Images as bytes: a foreign program may have written text that is not UTF-8.
+COLUMNS = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB), origin, actor"
+
+
+def select(
+    connection: apsw.Connection, resource: Resource, reader: RowReader, rest: str, values: Sequence[Any]
+) -> list[Row]:
+    """Wire rows of `resource`. `rest` is the SQL from WHERE on, in which the table is called ALIAS."""
+    table = f"{quoted(resource.table)} {ALIAS}"
+    try:
+        found = connection.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values)
+        return [reader.row(row) for row in found]
+    except UnicodeDecodeError:  # text of a foreign program: read like the change log's images, where it does no harm
+        found = connection.execute(f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest}", values)
+        return [reader.image(text) or {} for (text,) in found]
+
+
+def each(
+    connection: apsw.Connection, resource: Resource, reader: RowReader, rest: str, values: Sequence[Any]
+) -> Iterator[Row]:
+    """As `select`, one row after the other. `rest` ends in an ORDER BY that leaves nothing to chance."""
+    table = f"{quoted(resource.table)} {ALIAS}"
+    cursor = connection.cursor()
+    seen = 0
+    try:
+        try:
+            for row in cursor.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values):
+                seen += 1
+                yield reader.row(row)
+        except UnicodeDecodeError:  # as above, from the row that could not be read on
+            found = f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest} LIMIT -1 OFFSET ?"
+            for (text,) in cursor.execute(found, [*values, seen]):
+                yield reader.image(text) or {}
+    finally:
+        cursor.close(True)  # an unfinished statement would keep the transaction open
+
+
+def head(connection: apsw.Connection) -> int:
+    """The newest seq ever given, also when everything was pruned; 0 for a new log."""
+    seq: int = one_value(connection, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?", LOG)
+    return seq
+
+
+def one_value(connection: apsw.Connection, sql: str, *values: Any) -> Any:
+    """The one value of a query that always has one."""
+    ((value,),) = connection.execute(sql, values)
+    return value
+
+
+def _where(resource: Resource, filters: Filter, keys: Sequence[Key] | None) -> tuple[str, list[Any]]:
+    parts = [] if filters == EVERYTHING else [condition(SQLITE, resource, filters)]
+    if keys is not None:
+        parts.append(_key_is_one_of(resource, keys))
+    found = joined("AND", parts)
+    return (f" WHERE {found.sql}", found.values) if found is not None else ("", [])
+
+
+def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
+    """The rows with these keys: asked by the collation of the columns, which their index has, and then exactly."""
+    columns = [f"{ALIAS}.{quoted(name)}" for name in resource.key]
+    exact = [f"{column} COLLATE BINARY" for column in columns]
+    listed = f"(SELECT {', '.join(f'value ->> {number}' for number in range(len(columns)))} FROM json_each(?))"
+    values = [[to_column(resource.properties[name], key[name]) for name in resource.key] for key in keys]
+    return Condition(
+        f"(({', '.join(columns)}) IN {listed} AND ({', '.join(exact)}) IN {listed})", [json.dumps(values)] * 2
+    )
+
+
+def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
+    """By code point, whatever a foreign program's column is sorted by."""
+    terms = [*sort, *((name, "asc") for name in resource.key if name not in {field for field, _ in sort})]
+    return " ORDER BY " + ", ".join(f"{quoted(name)} COLLATE BINARY {order.upper()}" for name, order in terms)

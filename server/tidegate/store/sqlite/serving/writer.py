@@ -1,0 +1,191 @@
+"""The one thread that writes: orders wait in a queue and are committed together.
+
+Up to 64 orders share a transaction, and with it the cost of reaching the disk; each has a savepoint, so that one that
+fails takes nothing of the others with it. It answers only after the commit.
+Invariant: an order's result is told if and only if its transaction is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import apsw
+
+from tidegate.contract import Resource
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.store.serving.retention import KEEP, Retention
+from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.serving.mutations import Orders
+from tidegate.store.sqlite.serving.retention import STEP, prune
+
+log = logging.getLogger("tidegate.store")
+
+BATCH = 64
+QUEUE_LIMIT = 10_000
+"""Orders that may wait; above it the database is behind and clients are told so."""
+
+Outcome = WriteResult | Refused
+Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
+UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
+BROKEN = "the row cannot be written; the gateway's log says why"
+OF_ORDERS = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
+"""Errors that an order has by itself; with the others it is the database that fails."""
+
+
+class Ended(Exception):
+    """An order ended its transaction: ROLLBACK, in the table's definition or in a trigger of somebody else's."""
+
+    def __init__(self, number: int, refusal: Refused) -> None:
+        super().__init__(number)
+        self.number = number
+        """Of the order; those before it are undone, those after it were not begun."""
+        self.refusal = refusal
+
+
+class Writer:
+    """Owns its thread and its connection from `start` to `close`."""
+
+    def __init__(
+        self,
+        path: Path,
+        resources: Mapping[str, Resource],
+        loop: asyncio.AbstractEventLoop,
+        committed: Callable[[], None],
+        keep: Retention = KEEP,
+    ) -> None:
+        self.healthy = True
+        self._path = path
+        self._orders = Orders(resources)
+        self._loop = loop
+        self._committed = committed
+        self._keep = keep
+        self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_LIMIT)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="tidegate-writer")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, order: WriteOrder) -> asyncio.Future[WriteResult]:
+        """The order's result, once it is committed. To be called in the loop's thread."""
+        future: asyncio.Future[WriteResult] = self._loop.create_future()
+        try:
+            if self._closed:
+                raise queue.Full
+            self._queue.put_nowait((order, future))
+        except queue.Full:
+            future.set_exception(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+        return future
+
+    def close(self) -> None:
+        """Write what is queued, then end the thread. Blocks."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+
+    def _run(self) -> None:
+        connection = connect(self._path)
+        try:
+            due = time.monotonic() + self._keep.pause_s
+            while True:
+                batch = self._next_batch(max(0.0, due - time.monotonic()))
+                if batch is None:
+                    return
+                if batch:
+                    self._write(connection, batch)
+                if time.monotonic() >= due:
+                    more = self._housekeeping(connection)
+                    due = time.monotonic() + (0 if more else self._keep.pause_s)
+        finally:
+            connection.close()
+
+    def _next_batch(self, timeout: float) -> list[Waiting] | None:
+        """What waits now, at most a batch; empty when nothing came within `timeout`; None when it is time to end."""
+        try:
+            first = self._queue.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < BATCH:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._queue.put(None)  # to be found again once this batch is written
+                break
+            batch.append(following)
+        return batch
+
+    def _write(self, connection: apsw.Connection, batch: Sequence[Waiting]) -> None:
+        try:
+            outcomes: list[Outcome] = self._transaction(connection, [order for order, _ in batch])
+            self.healthy = True
+        except Ended as ended:
+            at = ended.number
+            for orders in filter(None, (batch[:at], batch[at + 1 :])):
+                self._write(connection, orders)
+            batch, outcomes = batch[at : at + 1], [ended.refusal]
+        except Exception:  # the boundary of the thread: whatever failed, nothing was committed, and each is told
+            log.exception("a transaction failed")
+            self.healthy = False
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK")
+            outcomes = [Refused("unavailable", UNAVAILABLE, retry_after=1.0)] * len(batch)
+        futures = [future for _, future in batch]
+        self._loop.call_soon_threadsafe(_tell, futures, outcomes)
+        self._committed()
+
+    def _transaction(self, connection: apsw.Connection, orders: Sequence[WriteOrder]) -> list[Outcome]:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes: list[Outcome] = []
+        for order in orders:
+            connection.execute("SAVEPOINT one")
+            try:
+                outcomes.append(self._orders.carry_out(connection, order))
+            except Exception as error:
+                if isinstance(error, apsw.Error) and not isinstance(error, OF_ORDERS):
+                    raise
+                if connection.get_autocommit():
+                    raise Ended(len(outcomes), _refusal(error)) from error
+                connection.execute("ROLLBACK TO one")
+                outcomes.append(_refusal(error))
+            connection.execute("RELEASE one")
+        connection.execute("COMMIT")
+        return outcomes
+
+    def _housekeeping(self, connection: apsw.Connection) -> bool:
+        """One step; returns whether there is so much to do that it should go on, orders permitting."""
+        try:
+            return prune(connection, int(time.time() * 1000), self._keep) > STEP // 2
+        except apsw.Error:
+            log.exception("the change log could not be pruned; it will be tried again")
+            return False
+
+
+def _refusal(error: Exception) -> Refused:
+    """What one order's failure means to its client: if it is no refusal, mostly that a foreign trigger fails."""
+    if isinstance(error, Refused):
+        return error
+    log.error("an order failed", exc_info=error)
+    return Refused("internal", BROKEN)
+
+
+def _tell(futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:
+    for future, outcome in zip(futures, outcomes, strict=True):
+        if future.done():  # the client that asked is gone
+            continue
+        if isinstance(outcome, Refused):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

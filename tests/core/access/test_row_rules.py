@@ -1,0 +1,96 @@
+"""Row rules: claims in the place of values, and what becomes of those that are not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tidegate.core.access.row_rules import bind
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.filters.tree import EVERYTHING, NOTHING, compile_filters
+from tidegate_protocol import Principal
+
+ADA = Principal(id="7", name="Ada", roles=["host", "cook"], anonymous=False)
+CLAIMS = {
+    "team": "red",
+    "teams": ["red", "blue"],
+    "none": [],
+    "org": {"id": 5, "tags": ["x"]},
+    "https://example.com/org": "dotted",
+    "null": None,
+    "id": "not the user's",
+}
+
+
+def integer(claim: Any) -> int:
+    if isinstance(claim, list | dict):
+        raise ValueError
+    return int(claim)
+
+
+def text(claim: Any) -> str:
+    if not isinstance(claim, str):
+        raise ValueError
+    return claim
+
+
+def bound(where: dict[str, Any]) -> Any:
+    return bind(where, ADA, CLAIMS, {"owner": integer, "team": text, "tags": text})
+
+
+@pytest.mark.parametrize(
+    ("where", "meaning"),
+    [
+        ({"owner": "$user.id"}, {"owner": 7}),
+        ({"owner": {"ne": "$user.id"}}, {"owner": {"ne": 7}}),
+        ({"owner": {"between": [1, "$user.id"]}}, {"owner": {"between": [1, 7]}}),
+        ({"team": "$user.name"}, {"team": "Ada"}),
+        ({"team": "$user.https://example.com/org"}, {"team": "dotted"}),
+        ({"owner": "$user.org.id"}, {"owner": 5}),
+        ({"team": {"in": "$user.teams"}}, {"team": {"in": ["red", "blue"]}}),
+        ({"team": {"in": "$user.team"}}, {"team": "red"}),
+        ({"team": {"in": ["green", "$user.team"]}}, {"team": {"in": ["green", "red"]}}),
+        ({"team": {"in": "$user.roles"}}, {"team": {"in": ["host", "cook"]}}),
+        ({"tags": {"ina": "$user.teams"}}, {"tags": {"ina": ["red", "blue"]}}),
+        ({"team": None, "owner": 3}, {"team": None, "owner": 3}),
+        ({"or": [{"owner": "$user.id"}, {"team": "red"}]}, {"or": [{"owner": 7}, {"team": "red"}]}),
+        ({"and": [{"owner": "$user.id"}]}, {"owner": 7}),
+    ],
+)
+def test_a_rule_means_the_filter_that_its_user_would_send(where: dict[str, Any], meaning: dict[str, Any]) -> None:
+    assert bound(where) == compile_filters(meaning)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "$user.missing",
+        "$user.null",
+        "$user.teams",
+        "$user.org",
+        "$user.org.missing",
+        "$user.team.of",
+        {"ne": "$user.missing"},
+        {"nin": "$user.missing"},
+        {"nin": "$user.none"},
+        {"in": "$user.none"},
+        {"in": ["red", "$user.missing"]},
+        {"nin": ["red", "$user.missing"]},
+        {"ncontains": "$user.missing"},
+        {"eq": "red", "ne": "$user.missing"},
+    ],
+)
+def test_a_claim_that_is_no_value_of_the_property_makes_the_condition_hold_for_no_row(asked: Any) -> None:
+    rule = bound({"team": asked})
+    assert rule == NOTHING
+    assert not predicate(rule)({"team": "green"})
+    assert bound({"or": [{"team": asked}, {"owner": "$user.id"}]}) == compile_filters({"owner": 7})
+
+
+def test_a_rule_without_conditions_holds_for_every_row() -> None:
+    assert bound({}) == EVERYTHING
+
+
+def test_the_user_is_who_the_token_says_whatever_its_other_claims() -> None:
+    assert bound({"owner": "$user.id"}) == compile_filters({"owner": 7})

@@ -1,0 +1,232 @@
+"""Schemas that clients could make expensive: refused with what to write instead; and what passes really is cheap."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.schema.lint.test_lint import problems, sound, write
+from tests.support.work import least_cost
+from tidegate import schema
+from tidegate.contract import Contract
+from tidegate.contract.compiled import Compiler
+from tidegate.core.errors import Refused
+from tidegate.schema.lint.costs import WORK
+from tidegate.schema.regex import fits, size_of
+
+CHAT_FILE = "rooms/chat.schema.json"
+NODE_FILE = "types/node.schema.json"
+
+
+def chat(folder: Path, **keywords: Any) -> list[tuple[str, str, str]]:
+    """The problems of a folder whose chat payload says `keywords` more."""
+    files = sound()
+    files[CHAT_FILE].update(keywords)
+    return problems(write(folder, files))
+
+
+# Patterns on which a backtracking engine takes exponential or quadratic time, and which the linear engine takes.
+RUNAWAYS = [
+    "^(a+)+$",
+    "^(a|a)*$",
+    "^(a|aa)+$",
+    "(x+x+)+y",
+    "^(([a-z])+.)+[A-Z]([a-z])+$",
+    "(.*?,){11}P",
+    "^(\\w+\\s?)*$",
+    "(a*)*b",
+]
+
+
+@pytest.mark.parametrize("pattern", RUNAWAYS)
+def test_patterns_that_run_away_elsewhere_are_matched_in_linear_time(tmp_path: Path, pattern: str) -> None:
+    files = sound()
+    files[CHAT_FILE].update(type="string", pattern=pattern, **{"x-access": {"join": "anyone", "send": "anyone"}})
+    contract = Contract(schema.bundle(schema.load(write(tmp_path, files))))
+    said = b'{"type":"message","room":"chat-1","data":"%s"}'
+    for text in (b"a" * 60_000 + b"!", b"x" * 60_000, b"a," * 30_000):
+        assert least_cost(partial(_decode, contract, said % text, "pattern"), 0.1) < 0.1
+
+
+def _decode(contract: Contract, message: bytes, keyword: str | None = None) -> None:
+    """It is good, or refused for its data, and for `keyword`."""
+    try:
+        contract.decode(message)
+    except Refused as refused:
+        assert refused.code == "invalid_data"
+        assert keyword in {None, refused.keyword}
+
+
+def test_the_validators_of_traffic_have_no_backtracking_engine() -> None:
+    with pytest.raises(ValueError, match="regex"):
+        Compiler({}).schema({"pattern": "^(?=a)(b+)+$"})
+
+
+@pytest.mark.parametrize("pattern", ["^(?=.*[0-9]).+$", "^(?!admin)", "(?<=a)b", "(?<!a)b", "(a|b)\\1", "^(?=a)(b+)+$"])
+def test_patterns_that_need_backtracking_are_refused(tmp_path: Path, pattern: str) -> None:
+    [(file, place, reason)] = chat(tmp_path, properties={"text": {"type": "string", "pattern": pattern}})
+    assert (file, place) == (CHAT_FILE, "/properties/text/pattern")
+    assert "without lookaround" in reason
+    assert "allOf" in reason
+
+
+def test_patterns_of_property_names_are_held_to_the_same(tmp_path: Path) -> None:
+    found = chat(tmp_path, patternProperties={"^(?!x-)/": {"type": "string"}, "(": {}})
+    assert [(place, "backtracking" in reason) for _, place, reason in found] == [
+        ("/patternProperties/(", False),
+        ("/patternProperties/^(?!x-)~1", True),
+    ]
+
+
+def test_a_pattern_too_large_to_match_is_refused_with_what_counts_instead(tmp_path: Path) -> None:
+    [(_, place, reason)] = chat(tmp_path, properties={"text": {"pattern": "^(.{1,1000}){1,1000}$", "maxLength": 9}})
+    assert place == "/properties/text/pattern"
+    assert "maxLength" in reason
+
+
+def test_a_large_pattern_needs_a_bounded_text(tmp_path: Path) -> None:
+    pattern = "^\\p{L}{1,20}$"
+    size = size_of(pattern)
+    assert size is not None
+    assert not fits(pattern, size // 2)
+    [(_, _, reason)] = chat(tmp_path, properties={"text": {"pattern": pattern}})
+    assert f"`maxLength` of at most {WORK // size}" in reason
+    assert chat(tmp_path, properties={"text": {"pattern": pattern, "maxLength": WORK // size}}) == []
+    assert len(chat(tmp_path, properties={"text": {"pattern": pattern, "maxLength": WORK // size + 1}})) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["^[a-z0-9_-]{1,64}$", "^[^@\\s]+@[^@\\s]+$", "^[A-Z]{2}\\d{2}[A-Z0-9]{11,30}$", "^\\w+$", "^#[0-9a-f]{6}$"],
+)
+def test_everyday_patterns_pass_as_they_are(tmp_path: Path, pattern: str) -> None:
+    assert chat(tmp_path, properties={"text": {"pattern": pattern}}) == []
+
+
+UNIQUE: dict[str, tuple[dict[str, Any], bool]] = {
+    "of anything": ({}, False),
+    "of objects": ({"items": {"type": "object"}}, False),
+    "of arrays or null": ({"items": {"type": ["array", "null"]}}, False),
+    "of objects by reference": ({"items": {"$ref": "#/$defs/thing"}}, False),
+    "of one of several": ({"items": {"anyOf": [{"type": "string"}, {"type": "object"}]}}, False),
+    "of many objects": ({"items": {"type": "object"}, "maxItems": 257}, False),
+    "of few objects": ({"items": {"type": "object"}, "maxItems": 256}, True),
+    "of texts": ({"items": {"type": "string"}}, True),
+    "of words": ({"items": {"enum": ["a", "b"]}}, True),
+    "of texts after an object": ({"items": {"type": "string"}, "prefixItems": [{"type": "object"}]}, False),
+}
+
+
+@pytest.mark.parametrize("name", UNIQUE)
+def test_unique_items_are_few_or_plain(tmp_path: Path, name: str) -> None:
+    keywords, passes = UNIQUE[name]
+    tags = {"type": "array", "uniqueItems": True, **keywords}
+    found = chat(tmp_path, properties={"tags": tags}, **{"$defs": {"thing": {"type": "object"}}})
+    assert [place for _, place, _ in found] == ([] if passes else ["/properties/tags/uniqueItems"])
+    assert all("maxItems" in reason for _, _, reason in found)
+
+
+@pytest.mark.parametrize("word", ["$dynamicRef", "$dynamicAnchor", "$anchor"])
+def test_references_that_nothing_follows_are_refused(tmp_path: Path, word: str) -> None:
+    value = "#here" if word == "$dynamicRef" else "here"
+    [(_, place, reason)] = chat(tmp_path, properties={"text": {word: value}})
+    assert place == f"/properties/text/{word}"
+    assert "$ref" in reason
+
+
+# -- recursion -----------------------------------------------------------------------------------------------------
+
+SELF = {"$ref": "node.schema.json"}
+ARRAY = {"type": "array", "items": SELF}
+TREES: dict[str, dict[str, Any]] = {
+    "a tree": {"type": "object", "properties": {"text": {"type": "string"}, "children": ARRAY}},
+    "any JSON": {
+        "anyOf": [{"type": "string"}, ARRAY, {"type": "object", "additionalProperties": SELF}],
+    },
+    "a binary tree": {"type": "object", "properties": {"left": SELF, "right": SELF}},
+    "a pair": {"type": "array", "prefixItems": [SELF, SELF], "items": False},
+    "a list with a head": {"type": "array", "prefixItems": [SELF], "items": SELF},
+    "named and other children": {"type": "object", "properties": {"a": SELF}, "additionalProperties": SELF},
+    "alternatives beside the children": {
+        "type": "object",
+        "properties": {"op": {"enum": ["and", "or"]}, "args": ARRAY},
+        "oneOf": [{"required": ["op"]}, {"required": ["args"]}],
+    },
+    "nullable": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"next": SELF}}]},
+}
+DOUBLED: dict[str, tuple[dict[str, Any], str]] = {
+    "items in two alternatives": ({"anyOf": [ARRAY, {**ARRAY, "minItems": 1}]}, ""),
+    "items in all of two": ({"type": "array", "allOf": [{"items": SELF}, {"items": SELF}]}, ""),
+    "one of the items, and all": ({"type": "array", "items": SELF, "contains": SELF}, ""),
+    "the same property of two alternatives": (
+        {
+            "oneOf": [
+                {"properties": {"op": {"const": "and"}, "args": ARRAY}},
+                {"properties": {"op": {"const": "or"}, "args": ARRAY}},
+            ]
+        },
+        "",
+    ),
+    "a property, and any": ({"properties": {"a": SELF}, "allOf": [{"additionalProperties": SELF}]}, ""),
+    "patterns of names": ({"patternProperties": {"^a": SELF, "b$": SELF}}, ""),
+    "if and then": ({"if": {"items": SELF}, "then": {"items": SELF}}, ""),
+    "further inside": (
+        {"properties": {"list": {"items": SELF, "not": {"items": SELF}}}},
+        "/properties/list",
+    ),
+    "by way of a definition": (
+        {"items": SELF, "anyOf": [{"$ref": "#/$defs/more"}], "$defs": {"more": {"items": SELF}}},
+        "",
+    ),
+}
+LOOPS: dict[str, tuple[dict[str, Any], str]] = {
+    "itself": (SELF, ""),
+    "itself among alternatives": ({"anyOf": [{"type": "string"}, SELF]}, ""),
+    "not itself": ({"not": SELF}, ""),
+    "round a corner": ({"allOf": [{"$ref": "#/$defs/more"}], "$defs": {"more": SELF}}, ""),
+}
+
+
+def node(folder: Path, written: dict[str, Any]) -> list[tuple[str, str, str]]:
+    files = sound()
+    files[NODE_FILE] = {"title": "Node", **written}
+    files[CHAT_FILE]["properties"] = {"tree": {"$ref": "../types/node.schema.json"}}
+    return problems(write(folder, files))
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_trees_pass(tmp_path: Path, name: str) -> None:
+    assert node(tmp_path, TREES[name]) == []
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+def test_recursion_that_doubles_with_every_level_is_refused(tmp_path: Path, name: str) -> None:
+    written, place = DOUBLED[name]
+    found = node(tmp_path, written)
+    assert (NODE_FILE, place) in [(file, where) for file, where, _ in found]
+    assert all("in one place only" in reason for _, _, reason in found)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_schema_that_is_nothing_but_itself_is_refused(tmp_path: Path, name: str) -> None:
+    written, place = LOOPS[name]
+    found = node(tmp_path, written)
+    assert (NODE_FILE, place) in [(file, where) for file, where, _ in found]
+    assert all("refers to itself" in reason for _, _, reason in found)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_the_deepest_message_is_refused_by_a_tree_in_no_time(tmp_path: Path, name: str) -> None:
+    files = sound()
+    files[NODE_FILE] = {"title": "Node", **TREES[name]}
+    files[CHAT_FILE]["properties"] = {"tree": {"$ref": "../types/node.schema.json"}}
+    contract = Contract(schema.bundle(schema.load(write(tmp_path, files))))
+    messages = []
+    for opening, closing in (("[", "]"), ('{"a":', "}"), ('{"left":', "}"), ('{"next":', "}"), ('{"children":[', "]}")):
+        deep = opening * (29 // len(closing)) + "7.5" + closing * (29 // len(closing))
+        messages.append(f'{{"type":"message","room":"chat-1","data":{{"tree":{deep}}}}}'.encode())
+    for message in messages:
+        assert least_cost(partial(_decode, contract, message), 0.1) < 0.1

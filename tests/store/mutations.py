@@ -1,0 +1,28 @@
+"""Write orders on the tables of `application`, and how a store refuses one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import Row, Store, WriteOrder
+
+
+def create(*rows: Row, resource: str = "boats", **fields: Any) -> WriteOrder:
+    return WriteOrder(kind="create", resource=resource, rows=rows, user="7", **fields)
+
+
+def update(code: str, data: Row, **fields: Any) -> WriteOrder:
+    return WriteOrder(kind="update", resource="boats", keys=({"code": code},), data=data, user="7", **fields)
+
+
+def delete(*codes: str, **fields: Any) -> WriteOrder:
+    return WriteOrder(kind="delete", resource="boats", keys=tuple({"code": code} for code in codes), **fields)
+
+
+async def refused(store: Store, order: WriteOrder) -> tuple[str, str | None, str | None]:
+    with pytest.raises(Refused) as caught:
+        await store.write(order)
+    return caught.value.code, caught.value.pointer, caught.value.keyword

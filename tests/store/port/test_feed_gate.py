@@ -1,0 +1,188 @@
+"""A feed that nobody listens to reads nothing; when somebody comes it jumps to the head and goes on from there."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from tests.store.heard import Heard
+from tests.store.mutations import create
+from tests.store.port.conftest import AnyForeign, Database
+from tests.support.deadlines import DEADLINE_S
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import Store
+
+
+def add(foreign: AnyForeign, code: str) -> None:
+    foreign.run("INSERT INTO boats (code, name, harbour) VALUES (?, ?, ?)", code, code, code)
+
+
+class Listener(Heard):
+    """It hears of jumps, too."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.jumps: list[int] = []
+        store.listen(self.deliver, self.jumps.append)
+
+    @property
+    def codes(self) -> list[str]:
+        return [change.key["code"] for change in self.changes]
+
+
+async def test_what_happened_while_nobody_listened_is_jumped_over(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    add(foreign, "a")
+    await listener.until(1)
+    store.rest()
+    assert not store.attending
+    add(foreign, "b")
+    await store.write(create({"code": "c", "harbour": "c"}))
+    await store.attend()
+    assert store.attending
+    assert listener.jumps == [3]
+    add(foreign, "d")
+    await listener.until(4)
+    assert (listener.codes[0], listener.codes[-1]) == ("a", "d")
+    # A look that was under way when the feed came to rest may have seen the one that followed.
+    assert len(listener.codes) < 4
+
+
+async def test_a_feed_that_is_listened_to_does_not_jump(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    await store.attend()
+    add(foreign, "a")
+    await store.attend()
+    await listener.until(1)
+    assert (listener.jumps, listener.codes) == ([], ["a"])
+
+
+async def test_all_who_come_meanwhile_wait_for_one_jump(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    store.rest()
+    add(foreign, "a")
+    await asyncio.gather(*(store.attend() for _ in range(5)))
+    assert listener.jumps == [1]
+
+
+async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreign: AnyForeign) -> None:
+    listener = Listener(store)
+    store.rest()
+    waiting = asyncio.create_task(store.attend())
+    await asyncio.sleep(0)
+    store.rest()
+    async with asyncio.timeout(DEADLINE_S):
+        await waiting
+    assert store.attending
+    add(foreign, "a")
+    await listener.until(1)
+    assert listener.codes == ["a"]
+
+
+async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it might be jumped over, and who came before would not hear of it."""
+    listener = Listener(store)
+    attention = store._feed.attention  # type: ignore[attr-defined]  # both databases' stores have one
+    goes_on, jumped = threading.Event(), attention.jumped
+
+    def held(head: int) -> None:
+        goes_on.wait(10)
+        jumped(head)
+
+    monkeypatch.setattr(attention, "jumped", held)
+    store.rest()
+    waiting = asyncio.create_task(store.attend())
+    writes = [asyncio.create_task(store.write(create({"code": code, "harbour": code}))) for code in "abc"]
+    done, _ = await asyncio.wait(writes, timeout=0.2)
+    assert not done
+    goes_on.set()
+    await waiting
+    results = await asyncio.gather(*writes)
+    await listener.until(3)
+    assert (listener.jumps, listener.codes) == ([0], ["a", "b", "c"])
+    assert [result.seq for result in results] == sorted(result.seq for result in results)
+
+
+async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
+    store: Store, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener(store)
+
+    def failing(*_: Any) -> int:
+        raise ValueError("no head")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database.feed, "head" if database.url.startswith("sqlite") else "one_value", failing)
+        store.rest()
+        for _ in range(2):
+            with pytest.raises(Refused) as refused:
+                async with asyncio.timeout(DEADLINE_S):
+                    await store.attend()
+            assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
+            assert not store.attending
+        assert not store.healthy
+    assert caplog.text.count("it will be tried again") == 1, "the same trouble is told once"
+    async with asyncio.timeout(DEADLINE_S):
+        await store.attend()
+        while not store.healthy:  # noqa: ASYNC110  # the feed's thread knows
+            await asyncio.sleep(0.005)
+    assert listener.jumps == [0]
+
+
+class Recorded:
+    """A connection that keeps what is asked of it."""
+
+    def __init__(self, connection: Any, asked: list[str]) -> None:
+        self._connection, self._asked = connection, asked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def __enter__(self) -> Recorded:
+        self._connection.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        return self._connection.__exit__(*error)
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        self._asked.append(sql)
+        return self._connection.execute(sql, *values)
+
+    def pragma(self, name: str) -> Any:
+        self._asked.append(name)
+        return self._connection.pragma(name)
+
+
+async def test_nothing_is_read_while_nobody_listens(
+    database: Database, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what others commit nor what the gateway itself writes makes the feed look."""
+    asked: list[str] = []
+    connect = database.feed.connect
+    monkeypatch.setattr(database.feed, "connect", lambda place: Recorded(connect(place), asked))
+    monkeypatch.setattr(database.feed, "POLL_S", 0.001)
+    monkeypatch.setattr(database.feed, "REST_S", 0.001, raising=False)
+    store = await database.open()
+    try:
+        listener = Listener(store)
+        await store.write(create({"code": "a"}))
+        await listener.until(1)
+        store.rest()
+        mark = len(asked)
+        for number in range(10):
+            add(foreign, f"b{number}")
+            await store.write(create({"code": f"c{number}", "harbour": f"c{number}"}))
+        looked = [sql for sql in asked[mark:] if "seq" in sql or sql == "data_version"]
+        assert len(looked) <= 4, "it may have been at it when it was told"
+        if database.url.startswith("postgresql"):
+            assert any("NOTIFY" in sql for sql in asked[mark:]), "other gateways have to hear of it"
+        await store.attend()
+        assert listener.jumps == [21]
+    finally:
+        await store.close()

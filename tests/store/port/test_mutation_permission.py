@@ -1,0 +1,120 @@
+"""What an order's permission refuses, in which words and before what else, on every database.
+
+The boats 'mine' and 'theirs' are there; the user sees and changes those of the harbour `h`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.store.mutations import create, delete, refused, update
+from tests.store.port.conftest import AnyForeign
+from tidegate.core.errors import Refused
+from tidegate.core.filters.tree import NOTHING, compile_filters
+from tidegate.core.rows.ports import Row, Store
+
+HERE = compile_filters({"harbour": "h"})
+FORBIDDEN = ("forbidden", "/data", None)
+MISSING = ("not_found", "/id", None)
+
+
+@pytest.fixture(autouse=True)
+def boats(foreign: AnyForeign) -> None:
+    foreign.execute(
+        "INSERT INTO boats (code, name, harbour, sign) VALUES ('mine', 'm', 'h', 1), ('theirs', 't', 'g', 2)"
+    )
+    foreign.execute("INSERT INTO berths (harbour, number, boat) VALUES ('g', 1, 'theirs')")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"code": "theirs", "harbour": "g"},
+        {"code": "new", "harbour": "g", "sign": 2},
+        {"code": "theirs", "harbour": None},
+    ],
+)
+async def test_a_new_row_that_is_forbidden_tells_nothing_of_the_values_that_are_taken(store: Store, row: Row) -> None:
+    assert await refused(store, create(row, visible=HERE, allowed=HERE)) == FORBIDDEN
+    assert await refused(store, create(row, visible=HERE, allowed=NOTHING)) == FORBIDDEN
+    rows = ({"code": "fine", "harbour": "h"}, row)
+    assert await refused(store, create(*rows, allowed=HERE, array=True)) == ("forbidden", "/data/1", None)
+
+
+async def test_every_part_of_a_rule_is_asked_of_what_was_sent(store: Store) -> None:
+    rule = compile_filters({"harbour": "h", "name": "n", "or": [{"weight": 1}, {"weight": None}]})
+    taken = {"code": "theirs", "harbour": "h", "name": "n", "weight": 1}
+    for wrong in ({"harbour": "g"}, {"name": "t"}, {"weight": 2}):
+        assert await refused(store, create({**taken, **wrong}, allowed=rule)) == FORBIDDEN
+    assert await refused(store, create(taken, allowed=rule)) == ("conflict", "/data/code", "unique")
+
+
+async def test_who_may_create_the_row_is_told_that_a_value_is_taken(store: Store) -> None:
+    order = create({"code": "new", "harbour": "h", "sign": 2}, visible=HERE, allowed=HERE)
+    assert await refused(store, order) == ("conflict", "/data/sign", "unique")
+
+
+async def test_what_the_database_fills_in_is_judged_once_it_is_there(store: Store, foreign: AnyForeign) -> None:
+    named = compile_filters({"name": "nameless"})
+    assert len((await store.write(create({"code": "a"}, allowed=named))).rows) == 1
+    other = compile_filters({"name": {"ne": "nameless"}})
+    before = foreign.tables()
+    assert await refused(store, create({"code": "b"}, allowed=other)) == FORBIDDEN
+    assert foreign.tables() == before
+    either = compile_filters({"or": [{"harbour": "h"}, {"name": "nameless"}]})
+    assert len((await store.write(create({"code": "c", "harbour": "g"}, allowed=either))).rows) == 1
+
+
+async def test_a_change_that_is_forbidden_tells_nothing_of_the_values_that_are_taken(
+    store: Store, foreign: AnyForeign
+) -> None:
+    before = foreign.tables()
+    for data in ({"harbour": "g", "sign": 2}, {"harbour": None, "sign": 2}):
+        assert await refused(store, update("mine", data, visible=HERE, allowed=HERE)) == FORBIDDEN
+    order = update("mine", {"sign": 2}, visible=HERE, allowed=HERE)
+    assert await refused(store, order) == ("conflict", "/data/sign", "unique")
+    assert foreign.tables() == before
+
+
+@pytest.mark.parametrize("code", ["theirs", "nobody's"])
+async def test_a_hidden_row_is_refused_as_a_missing_one_whatever_is_asked(store: Store, code: str) -> None:
+    hidden: dict[str, Any] = {"visible": HERE, "allowed": HERE}
+    heard = []
+    for order in (
+        update(code, {"name": "x"}, **hidden),
+        update(code, {}, **hidden),
+        update(code, {"sign": 1}, **hidden),
+        update(code, {"harbour": "g"}, **hidden),
+        update(code, {"name": "x"}, expected={"sign": 2}, **hidden),
+        update(code, {"name": "x"}, expected={"sign": 3}, **hidden),
+        delete(code, **hidden),
+        delete(code, expected={"sign": 3}, **hidden),
+    ):
+        with pytest.raises(Refused) as caught:
+            await store.write(order)
+        heard.append((caught.value.code, caught.value.pointer, caught.value.keyword, str(caught.value)))
+    assert set(heard) == {(*MISSING, "there is no such row")}
+
+
+async def test_the_first_row_of_a_list_that_is_wrong_is_named(store: Store, foreign: AnyForeign) -> None:
+    foreign.execute("INSERT INTO boats (code, name, harbour, sign) VALUES ('seen', 's', 'h', 3)")
+    allowed = compile_filters({"harbour": "h", "sign": {"lt": 3}})
+    before = foreign.tables()
+    for codes, expected in {
+        ("mine", "seen", "theirs"): ("forbidden", "/ids/1", None),
+        ("mine", "theirs", "seen"): ("not_found", "/ids/1", None),
+        ("mine", "nobody's", "seen"): ("not_found", "/ids/1", None),
+    }.items():
+        assert await refused(store, delete(*codes, visible=HERE, allowed=allowed, array=True)) == expected
+    assert foreign.tables() == before
+
+
+async def test_a_repeated_order_is_answered_though_the_rights_are_gone(store: Store) -> None:
+    order = create({"code": "new", "harbour": "h"}, allowed=HERE, idempotency_key="k", digest=b"d")
+    first = await store.write(order)
+    again = create({"code": "new", "harbour": "h"}, allowed=NOTHING, idempotency_key="k", digest=b"d")
+    assert (await store.write(again)).rows == first.rows
+    other = create({"code": "new", "harbour": "g"}, allowed=HERE, idempotency_key="k", digest=b"e")
+    assert await refused(store, other) == ("conflict", "/key", None)

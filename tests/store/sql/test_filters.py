@@ -1,0 +1,97 @@
+"""The SQL reading of filters: every edge case of the language, and what only foreign programs write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.filters.filter_cases import CASES
+from tests.store.things import RESOURCE, Things, columns, opened
+from tests.support.cases import every_case
+from tests.support.sqlite import foreign
+from tidegate.core.filters.predicate import predicate
+from tidegate.core.filters.tree import compile_filters
+from tidegate.store.sql.filters import condition
+from tidegate.store.sql.names import quoted
+from tidegate.store.sqlite.filters import SQLITE
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Things]:
+    """The table, with the row of each case under the case's number."""
+    with opened(tmp_path_factory.mktemp("cases")) as things:
+        things.put({"id": number, **columns(case.row)} for number, case in enumerate(CASES))
+        yield things
+
+
+@pytest.fixture
+def things(tmp_path: Path) -> Iterator[Things]:
+    with opened(tmp_path) as found:
+        yield found
+
+
+def test_sql_finds_the_row_or_not(cases: Things) -> None:
+    with every_case() as case:
+        for number, one in enumerate(CASES):
+            with case(one):
+                found = cases.ids(compile_filters(one.filters), keys=({"id": number},))
+                assert found == ([number] if one.expected else [])
+
+
+def test_rows_written_and_read_again_mean_the_same(cases: Things) -> None:
+    for case, row in zip(CASES, cases.rows(), strict=True):
+        assert predicate(compile_filters(case.filters))(row) is case.expected, case
+
+
+def test_values_are_bound_and_never_part_of_the_statement() -> None:
+    spiteful = "'); DROP TABLE things; --"
+    filters = compile_filters(
+        {
+            "text": {
+                "ne": spiteful,
+                "in": [spiteful, "x"],
+                "contains": spiteful,
+                "endswiths": spiteful,
+                "gt": spiteful,
+            },
+            "list": {"ina": [spiteful]},
+            "any": {"nin": [spiteful, 1]},
+        }
+    )
+    sql, values = condition(SQLITE, RESOURCE, filters)
+    assert "DROP" not in sql
+    assert sql.count("?") == len(values)
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"num": None}, [1, 2, 3]),
+        ({"num": {"nnull": True}}, [4]),
+        ({"num": {"gt": 0}}, [4]),
+        ({"num": {"lte": 0}}, []),
+        ({"num": {"ne": 1}}, []),
+        ({"num": {"nin": [2, 3]}}, [4]),
+        ({"num": {"nbetween": [2, 3]}}, [4]),
+    ],
+)
+def test_infinity_is_null_because_the_wire_has_no_word_for_it(things: Things, filters: dict, found: list[int]) -> None:  # type: ignore[type-arg]  # any filter
+    things.put([{"id": 1, "num": float("inf")}, {"id": 2, "num": float("-inf")}, {"id": 3}, {"id": 4, "num": 1}])
+    assert things.ids(compile_filters(filters)) == found
+    assert [row["id"] for row in things.rows() if predicate(compile_filters(filters))(row)] == found
+
+
+@pytest.mark.parametrize("asked", [{"eq": 2.0**53}, {"ne": 2.0**53}, {"in": [2.0**53, 1]}, {"nin": [2.0**62]}], ids=str)
+def test_large_integers_of_a_foreign_column_are_equal_to_the_nearest_float(tmp_path: Path, asked: Any) -> None:
+    """As they are for the predicate. A column without a type keeps them as integers."""
+    path, names = tmp_path / "things.db", [name for name in RESOURCE.properties if name != "id"]
+    with foreign(path) as program:
+        program.execute(f"CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, {', '.join(map(quoted, names))})")
+        rows = enumerate((2**53 + 1, 2.0**53, 2**62 + 1, 1))
+        program.executemany("INSERT INTO things (id, num) VALUES (?, ?)", rows)
+    filters = compile_filters({"num": asked})
+    with opened(tmp_path) as things:
+        assert things.ids(filters) == [row["id"] for row in things.rows() if predicate(filters)(row)]

@@ -1,0 +1,68 @@
+"""A whole gateway inside the test's own loop: real contract, real SQLite file, real socket, and its parts within reach.
+
+For what a process of its own does not show: what is read from whom, what is logged, what happens between turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from tests.support.gateway import ROOT
+from tidegate import app, config
+from tidegate.engines.memory import MemoryBroker
+from tidegate.gateway.gateway import Gateway
+from tidegate.gateway.http_routes import routes
+from tidegate.store import SqliteStore
+from tidegate.store.sqlite.migration import migrate
+from tidegate.transport.listener import Listener
+from tidegate.transport.outbox import Outbox
+from tidegate.transport.tickers import Wheel
+
+SECRET = "a-secret-of-the-tests-that-nobody-else-has"
+
+
+class Inside:
+    """The parts of one gateway."""
+
+    def __init__(self, gateway: Gateway, listener: Listener, store: SqliteStore) -> None:
+        self.gateway = gateway
+        self.listener = listener
+        self.store = store
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.listener.port}/ws"
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, transport: dict[str, object] | None = None, **chosen: object) -> AsyncIterator[Inside]:
+    """A gateway over the sample application with these settings; `transport` changes its `TransportSettings`."""
+    given = {"schema": str(ROOT / "schema"), "database": f"sqlite:///{folder / 'tidegate.db'}", "secret": SECRET}
+    settings = config.load(argparse.Namespace(**{**given, **chosen}), {})
+    application = app.load_application(settings)
+    contract = application.contract
+    migrate.apply(settings.database, contract.resources, None)
+    store = await SqliteStore.open(settings.database, contract.resources)
+    loop = asyncio.get_running_loop()
+    wheel, outbox = Wheel(loop), Outbox(loop)
+    gateway = await app._gateway(settings, application, store, outbox)
+    limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
+    listener = Listener(gateway, limits, routes(contract, gateway, store), outbox, wheel)
+    await listener.start("127.0.0.1", 0)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: "epoch"))
+            wheel.every(app.TICK_S, gateway.tick)
+            try:
+                yield Inside(gateway, listener, store)
+            finally:
+                await listener.stop(0.0)
+    finally:
+        wheel.close()
+        await store.close()

@@ -1,0 +1,337 @@
+"""Clients that do not read, and clients that say too much: memory stays bounded and the others are served.
+
+Limits are set small and kernel buffers are filled for real; a clock that stands still moves the deadlines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+
+from tests.transport.raw import (
+    CLOSE,
+    CONT,
+    PATIENCE,
+    PING,
+    TEXT,
+    Door,
+    Echo,
+    Frame,
+    Raw,
+    close_payload,
+    frame,
+    listening,
+    until,
+    upgrade,
+)
+from tidegate.transport.connection import Connection
+from tidegate.transport.frames import text_frame
+
+BIG = 100_000
+
+
+class FakeClock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextlib.asynccontextmanager
+async def deaf(door: Door) -> AsyncIterator[tuple[Raw, Connection]]:
+    """A WebSocket whose client does not read, with small kernel buffers; and the server's end of it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", door.listener.port))
+    sock.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    raw = Raw(reader, writer)
+    before = len(door.echo.connections)
+    raw.send(upgrade())
+    assert (await raw.head()).startswith("HTTP/1.1 101 ")
+    await until(lambda: len(door.echo.connections) == before + 1)
+    connection = door.echo.connections[-1]
+    transport = writer.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
+    try:
+        yield raw, connection
+    finally:
+        transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def hear_again(raw: Raw) -> None:
+    transport = raw.writer.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.resume_reading()
+
+
+async def fill(connection: Connection) -> None:
+    """Push until the connection is paused: the kernel's buffers and the transport's are full."""
+    while connection._paused_since is None:
+        connection.push(text_frame(b"f" * BIG))
+        await asyncio.sleep(0)
+
+
+# -- a client that does not read --------------------------------------------------------------------------------------
+
+
+async def test_a_slow_reader_is_cut_off_with_4101_above_the_backlog_and_others_are_served() -> None:
+    async with (
+        listening(max_backlog=1 << 20, close_timeout=30.0) as door,
+        deaf(door) as (raw, slow),
+        door.open() as good,
+    ):
+        pushed = 0
+        while not slow.closing:
+            slow.push(text_frame(b"%06d" % pushed + b"." * 10_000))
+            pushed += 1
+            assert pushed < 2000, "a client that reads nothing must be cut off"
+            await asyncio.sleep(0)
+        assert slow._transport.get_write_buffer_size() <= 1 << 20
+        good.send(frame(TEXT, b"not disturbed"))
+        assert await good.frame() == Frame(TEXT, b"not disturbed")
+        hear_again(raw)
+        heard = []
+        while (got := await raw.frame()).opcode == TEXT:
+            heard.append(int(got.payload[:6]))
+        assert (got.opcode, got.payload[:2]) == (CLOSE, close_payload(4101))
+        assert heard == list(range(len(heard))), "what arrives before the close has no gap"
+        assert 0 < len(heard) < pushed
+        raw.send(frame(CLOSE, close_payload(4101)))
+        assert await raw.ended() == b""
+
+
+async def test_a_slow_reader_is_cut_off_with_4101_after_the_pause_whatever_little_it_was_sent() -> None:
+    clock = FakeClock()
+    async with listening(now=clock, max_pause=3.0, max_backlog=1 << 30) as door, deaf(door) as (raw, slow):
+        await fill(slow)
+        clock.now += 2.9
+        await asyncio.sleep(0.05)
+        assert not slow.closing
+        clock.now += 0.2
+        await until(lambda: slow.closing)
+        hear_again(raw)
+        while (got := await raw.frame()).opcode == TEXT:
+            pass
+        assert got.payload[:2] == close_payload(4101)
+
+
+async def test_a_slow_reader_that_stays_deaf_is_gone_at_the_deadline() -> None:
+    clock = FakeClock()
+    async with listening(now=clock, max_pause=3.0, close_timeout=3.0) as door, deaf(door) as (_, slow):
+        await fill(slow)
+        clock.now += 3.1
+        await until(lambda: slow.closing)
+        assert door.echo.ended == []
+        clock.now += 3.1
+        await until(lambda: door.echo.ended == [None])
+
+
+async def test_a_reader_that_catches_up_gets_everything_in_order() -> None:
+    async with listening(max_backlog=1 << 24) as door, deaf(door) as (raw, connection):
+        await fill(connection)
+        frames = [b"%d" % number for number in range(500)]
+        for each in frames:
+            connection.push(text_frame(each))
+            if len(each) == 2:
+                await asyncio.sleep(0)
+        hear_again(raw)
+        while len((got := await raw.frame()).payload) == BIG:
+            pass
+        assert [got.payload, *await raw.texts(499)] == frames
+
+
+async def test_drained_waits_for_the_reader_and_ends_with_the_line() -> None:
+    async with listening() as door, deaf(door) as (raw, connection):
+        await connection.drained()
+        await fill(connection)
+        waiting = [asyncio.create_task(connection.drained()) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        assert not any(task.done() for task in waiting)
+        hear_again(raw)
+        reading = asyncio.create_task(raw.ended())
+        await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
+        connection.abort()
+        await reading
+    async with listening() as door, deaf(door) as (raw, connection):
+        await fill(connection)
+        waiting = [asyncio.create_task(connection.drained())]
+        await asyncio.sleep(0)
+        raw.writer.transport.abort()
+        await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
+
+
+async def test_pings_of_a_client_that_reads_no_pong_stay_bounded() -> None:
+    async with listening(max_backlog=1 << 18, max_pause=0.2) as door, deaf(door) as (raw, slow):
+        while not slow.closing:
+            raw.send(*[frame(PING, b"p" * 125)] * 100)
+            await asyncio.sleep(0)
+            assert slow._transport.get_write_buffer_size() + slow._held_bytes <= (1 << 18) + (1 << 16)
+
+
+async def test_one_segment_of_requests_with_large_answers_stays_bounded() -> None:
+    """600 requests of 8 bytes, each answered with 1 MB: the client gets cut off, not 600 MB into memory."""
+
+    def answer_large(connection: Connection, payload: bytes) -> None:
+        connection.push(text_frame(bytes(1_000_000)))
+
+    echo = Echo(answer_large)
+    async with listening(echo, max_pause=0.2) as door, deaf(door) as (raw, slow):
+        raw.send(frame(TEXT, b"ab") * 600)
+        await until(lambda: slow.closing)
+        assert len(echo.heard) < 10
+        assert slow._transport.get_write_buffer_size() < 10_000_000
+
+
+async def test_a_client_that_reads_gets_all_its_large_answers_however_many_it_asked_for_at_once() -> None:
+    echo = Echo(lambda connection, payload: connection.push(text_frame(payload + bytes(1_000_000))))
+    async with listening(echo, max_backlog=1 << 20) as door, door.open() as raw:
+        raw.send(*(frame(TEXT, b"%02d" % number) for number in range(40)))
+        for number in range(40):
+            got = await raw.frame()
+            assert (got.payload[:2], len(got.payload)) == (b"%02d" % number, 1_000_002)
+
+
+async def test_nothing_is_heard_of_a_connection_that_was_aborted() -> None:
+    echo = Echo(lambda connection, _: connection.abort())
+    async with listening(echo) as door, door.open() as raw:
+        raw.send(frame(TEXT, b"one"), frame(TEXT, b"two"), frame(PING) * 20, frame(TEXT, b"three"))
+        await raw.ended()
+        await until(lambda: bool(echo.ended))
+    assert echo.heard == [b"one"]
+
+
+async def test_a_half_closed_client_that_does_not_read_is_gone_at_the_deadline() -> None:
+    clock = FakeClock()
+    async with listening(now=clock, close_timeout=3.0) as door, deaf(door) as (raw, slow):
+        while not slow._transport.get_write_buffer_size():
+            slow.push(text_frame(b"f" * 10_000))
+            await asyncio.sleep(0)
+        raw.writer.write_eof()
+        await until(lambda: slow.closing)
+        assert door.echo.ended == []
+        clock.now += 3.1
+        await until(lambda: door.echo.ended == [None])
+
+
+# -- a client that says too much --------------------------------------------------------------------------------------
+
+
+async def test_a_flooding_sender_is_paused_others_are_served_and_nothing_is_lost() -> None:
+    async with listening(rate=100.0, sweep=1000.0) as door, door.open() as loud, door.open() as quiet:
+        said = [b"%d" % number for number in range(1000)]
+        loud.send(*(frame(TEXT, each) for each in said))
+        assert await loud.texts(101) == said[:101]
+        quiet.send(frame(TEXT, b"quiet"))
+        assert await quiet.frame() == Frame(TEXT, b"quiet")
+        assert door.echo.heard == [*said[:101], b"quiet"], "not a message above the rate is heard"
+        for second in range(9):
+            door.echo.connections[0].sweep(second)
+            start = 101 + second * 100
+            assert await loud.texts(len(said[start : start + 100])) == said[start : start + 100]
+
+
+async def test_a_paused_sender_is_neither_silent_nor_unfinished() -> None:
+    """It cannot answer a ping nor finish its message while nobody reads from it."""
+    clock = FakeClock()
+    async with listening(now=clock, sweep=1000.0, rate=0.01) as door, door.open() as raw:
+        await until(lambda: bool(door.echo.connections))
+        (connection,) = door.echo.connections
+        raw.send(frame(TEXT, b"too soon"), frame(TEXT, b"unfinished")[:5])
+        assert await raw.frame() == Frame(TEXT, b"too soon")
+        await until(lambda: bool(connection._buffer))
+        while connection._paused_by:
+            clock.now += 9
+            connection.sweep(clock.now)
+        clock.now += 9
+        connection.sweep(clock.now)
+        raw.send(frame(TEXT, b"unfinished")[5:])
+        heard = await raw.frame()
+        while heard.opcode == PING:
+            heard = await raw.frame()
+        assert heard == Frame(TEXT, b"unfinished")
+
+
+async def test_who_paused_for_one_reason_is_not_resumed_for_another() -> None:
+    clock = FakeClock()
+    async with listening(now=clock, rate=5.0, sweep=1000.0) as door, door.open() as raw:
+        await until(lambda: bool(door.echo.connections))
+        (connection,) = door.echo.connections
+        connection.pause_reading()
+        raw.send(frame(TEXT, b"held back"))
+        connection.sweep(clock.now)
+        await asyncio.sleep(0.02)
+        assert door.echo.heard == []
+        connection.resume_reading()
+        assert await raw.frame() == Frame(TEXT, b"held back")
+        raw.send(frame(TEXT, b"x") * 5, frame(TEXT, b"over the rate"))
+        await raw.texts(5)
+        connection.pause_reading()
+        connection.resume_reading()
+        await asyncio.sleep(0.02)
+        assert door.echo.heard[-1] == b"x"
+        connection.sweep(clock.now)
+        assert await raw.frame() == Frame(TEXT, b"over the rate")
+
+
+async def test_a_busy_sender_whose_reads_always_end_within_a_frame_is_not_cut_off() -> None:
+    clock = FakeClock()
+    streams: list[Callable[[bytes], bytes]] = [
+        lambda text: frame(TEXT, text),
+        lambda text: frame(TEXT, text[:2], fin=False) + frame(CONT, text[2:]),
+    ]
+    for encode in streams:
+        async with listening(now=clock, message_timeout=10.0) as door, door.open() as raw:
+            data = encode(b"steady")
+            await raw.send_apart(data[:9])
+            for _ in range(5):
+                clock.now += 4
+                await asyncio.sleep(0.03)
+                await raw.send_apart(data[9:] + data[:9])
+                assert await raw.frame() == Frame(TEXT, b"steady")
+
+
+# -- gathering --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_pushed_in_one_turn_goes_out_in_one_write_and_in_order() -> None:
+    async with listening() as door, door.open() as one, door.open() as two:
+        await until(lambda: len(door.echo.connections) == 2)
+        writes: list[bytes] = []
+        first = door.echo.connections[0]
+        write = first._transport.write
+
+        def count(data: bytes) -> None:
+            writes.append(data)
+            write(data)
+
+        first._transport.write = count  # type: ignore[method-assign,assignment]  # only counts
+        for number in range(50):
+            first.push(text_frame(b"own %d" % number))
+            door.listener.outbox.push_many(door.echo.connections, text_frame(b"all %d" % number))
+        expected = [text for number in range(50) for text in (b"own %d" % number, b"all %d" % number)]
+        assert await one.texts(100) == expected
+        assert await two.texts(50) == expected[1::2]
+        assert len(writes) == 1
+
+
+async def test_a_push_to_a_connection_that_is_gone_is_nothing() -> None:
+    async with listening() as door, door.open() as good:
+        async with door.open():
+            await until(lambda: len(door.echo.connections) == 2)
+        gone = door.echo.connections[1]
+        await until(lambda: bool(door.echo.ended))
+        door.listener.outbox.push_many(door.echo.connections, text_frame(b"news"))
+        gone.close(1000, "again")
+        gone.pause_reading()
+        gone.resume_reading()
+        assert await good.frame() == Frame(TEXT, b"news")
+        assert gone.frames == []

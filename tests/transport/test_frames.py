@@ -1,0 +1,68 @@
+"""The few bytes around a text message: our reading and writing of headers against the library's and the RFC's words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Protocol as WebSocket
+from websockets.protocol import Side
+from websockets.utils import apply_mask as library_mask
+
+from tests.transport.raw import TEXT, frame, mask
+from tidegate.transport.frames import apply_mask, frame_size, text_frame
+
+EDGES = (0, 1, 125, 126, 127, 65535, 65536, 65537)
+
+
+@pytest.mark.parametrize("size", EDGES)
+def test_any_client_reads_the_frames_we_write(size: int) -> None:
+    payload = bytes(index % 251 for index in range(size))
+    client = WebSocket(Side.CLIENT, max_size=None)
+    client.receive_data(text_frame(payload) + text_frame(b"next"))
+    assert client.events_received() == [Frame(Opcode.TEXT, payload), Frame(Opcode.TEXT, b"next")]
+
+
+@pytest.mark.parametrize("size", EDGES)
+def test_a_frame_is_written_as_the_library_writes_it(size: int) -> None:
+    payload = b"x" * size
+    assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
+
+
+@pytest.mark.parametrize("size", EDGES)
+@pytest.mark.parametrize("before", [b"", b"garbage"])
+def test_the_size_of_a_clients_frame_is_known_from_its_first_bytes_on(size: int, before: bytes) -> None:
+    data = Frame(Opcode.TEXT, b"x" * size).serialize(mask=True)
+    needed = 2 if size < 126 else 4 if size < 65536 else 10
+    expected = (needed + 4, size)
+    assert sum(expected) == len(data)
+    for available in range(16):
+        got = frame_size(before + data[:available], len(before))
+        assert got == (None if available < needed else expected), available
+    assert frame_size(bytearray(before + data), len(before)) == expected
+
+
+def test_a_length_of_64_bits_is_read_as_one_never_as_a_negative_number() -> None:
+    assert frame_size(b"\x81\xff" + b"\xff" * 8, 0) == (14, 2**64 - 1)
+    assert frame_size(b"\x81\xff" + (2**63).to_bytes(8), 0) == (14, 2**63)
+
+
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
+def test_masking_is_what_the_rfc_says_and_its_own_inverse(payload: bytes, key: bytes) -> None:
+    masked = mask(payload, key)
+    assert apply_mask(payload, key) == masked
+    assert apply_mask(masked, key) == payload
+    assert library_mask(payload, key) == masked
+
+
+@pytest.mark.parametrize("size", EDGES)
+@pytest.mark.parametrize("key", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x01\x02\x03\x04"])
+def test_masks_fit_at_every_length_encoding(size: int, key: bytes) -> None:
+    payload = bytes(index % 256 for index in range(size))
+    data = frame(TEXT, payload, key=key)
+    found = frame_size(data, 0)
+    assert found is not None
+    head, length = found
+    assert apply_mask(data[head : head + length], data[head - 4 : head]) == payload
+    assert library_mask(payload, key) == data[head:]

@@ -27,16 +27,16 @@ from tidegate.contract import Contract
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
-from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.requests import ResourceRules
 from tidegate.engines.memory import MemoryBroker
-from tidegate.gateway.custom_messages import OwnMessages
+from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.gateway import Gateway
 from tidegate.gateway.http_routes import routes
 from tidegate.store import OpenedStore, Retention, StoreError, open_store
 from tidegate.transport.listener import Listener, TransportSettings
 from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Wheel
+from tidegate.transport.tickers import Tickers
 from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
@@ -63,7 +63,7 @@ class Application:
     """What an application consists of: its schema, its handlers, and who may do what with which rows."""
 
     contract: Contract
-    own: OwnMessages
+    own: CustomMessages
     access: Mapping[str, RowAccess]
 
 
@@ -102,7 +102,7 @@ async def _run(settings: Settings, application: Application, store: OpenedStore,
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     _follow_signals(loop, stop)
-    wheel = Wheel(loop)
+    wheel = Tickers(loop)
     outbox = Outbox(loop)
     gateway = await _gateway(settings, application, store, outbox)
     transport = _transport(settings)
@@ -154,7 +154,7 @@ async def _gateway(settings: Settings, application: Application, store: OpenedSt
     protocol = Protocol(
         resources,
         _room_rules(contract),
-        Dispatched(store.epoch, await store.head()),
+        FeedCursor(store.epoch, await store.head()),
         SessionLimits(rooms=settings.max_rooms, subscriptions=settings.max_subscriptions, page=settings.max_page),
     )
     limits = Limits(
@@ -186,14 +186,14 @@ def _handlers(settings: Settings) -> handlers.Gateway:
         raise ConfigError(str(error)) from None
 
 
-def _own_messages(found: handlers.Gateway, contract: Contract) -> OwnMessages:
+def _own_messages(found: handlers.Gateway, contract: Contract) -> CustomMessages:
     """The application's handlers. Raises ConfigError where they and the schema do not know each other's messages."""
     unknown = sorted(found.handlers.keys() - contract.own.keys())
     if unknown:
         raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
     for name in sorted(contract.own.keys() - found.handlers.keys()):
         log.warning("no handler: messages of type %r are refused", name)
-    return OwnMessages(contract, found)
+    return CustomMessages(contract, found)
 
 
 def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:

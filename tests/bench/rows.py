@@ -17,7 +17,7 @@ from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
 from tidegate.core.rows.requests import ResourceRules
 from tidegate.core.session import Session
@@ -69,7 +69,7 @@ def run(runs: int, scale: float, judge: bool) -> bool:
 def _dispatch(subscriptions: int) -> float:
     """Processor microseconds to find and build what a change means, `MATCHING` of the distinct filters matching."""
     rules = {"users": ResourceRules("users", ("id",), RowAccess("users", {"read": "anyone"}))}
-    protocol = Protocol(rules, lambda _: None, Dispatched("e", 0), SessionLimits(subscriptions=subscriptions))
+    protocol = Protocol(rules, lambda _: None, FeedCursor("e", 0), SessionLimits(subscriptions=subscriptions))
     session = Session("s", object(), Principal(id="1", name="A", roles=[], anonymous=False))
     for number in range(subscriptions):
         # Those that match differ in the columns they ask for: equal ones would be one group.

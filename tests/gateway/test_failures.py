@@ -38,7 +38,7 @@ from tests.transport.raw import (
     upgrade,
 )
 from tidegate.auth import tokens
-from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.transport.connection import Connection
 
 
@@ -204,9 +204,9 @@ async def test_a_write_under_way_when_the_gateway_stops_is_answered_before_the_c
 ) -> None:
     async with running(tmp_path) as inside, wire(inside.url) as client:
         begun, go_on = asyncio.Event(), asyncio.Event()
-        write: Callable[[WriteOrder], Any] = inside.store.write
+        write: Callable[[Mutation], Any] = inside.store.write
 
-        async def slowly(order: WriteOrder) -> WriteResult:
+        async def slowly(order: Mutation) -> WriteResult:
             begun.set()
             await go_on.wait()
             result: WriteResult = await write(order)
@@ -234,7 +234,7 @@ async def test_a_write_that_never_ends_does_not_keep_the_gateway_from_stopping(
     async with running(tmp_path) as inside, wire(inside.url) as client:
         begun, go_on = asyncio.Event(), asyncio.Event()
 
-        async def stuck(order: WriteOrder) -> WriteResult:
+        async def stuck(order: Mutation) -> WriteResult:
             begun.set()
             await go_on.wait()
             raise Bug

@@ -19,7 +19,7 @@ from tests.support.wire import wire
 from tests.transport.inside import Inside, running
 from tidegate.core.filters.tree import EVERYTHING, both, compile_filters
 from tidegate.core.rows.ports import EncodePage, Pages, ReadQuery, Row, Store
-from tidegate.core.rows.subscription_index import Group, Subscriptions
+from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
 from tidegate.gateway.snapshot_frames import FRAME_BYTES, SnapshotPages
 
 SUBSCRIBE = {"type": "subscribe", "resource": "users", "snapshot": True}
@@ -61,13 +61,13 @@ def frame(message: msgspec.Struct) -> bytes:
     return msgspec.json.encode(message)
 
 
-def group(subscriptions: Subscriptions, fields: tuple[str, ...] | None = None) -> Group:
+def group(subscriptions: SubscriptionIndex, fields: tuple[str, ...] | None = None) -> SubscriptionGroup:
     return subscriptions.acquire("users", EVERYTHING, fields)
 
 
 def test_who_asks_before_the_reading_began_shares_it() -> None:
     store = Planning()
-    pages, subscriptions = SnapshotPages(store, frame), Subscriptions()  # type: ignore[arg-type]  # a part of a store
+    pages, subscriptions = SnapshotPages(store, frame), SubscriptionIndex()  # type: ignore[arg-type]  # a part of a store
     one, other = group(subscriptions), group(subscriptions, ("name",))
     with pages.of(one) as first, pages.of(one) as second, pages.of(other) as third:
         assert first is second is store.opened[0]
@@ -82,7 +82,7 @@ def test_who_asks_before_the_reading_began_shares_it() -> None:
 
 
 def test_what_is_read_are_the_rows_and_columns_of_the_group() -> None:
-    store, subscriptions = Planning(), Subscriptions()
+    store, subscriptions = Planning(), SubscriptionIndex()
     pages = SnapshotPages(store, frame)  # type: ignore[arg-type]  # a part of a store
     filters, rule = compile_filters({"status": "active"}), compile_filters({"id": 7})
     with pages.of(subscriptions.acquire("users", filters, ("id", "name"), rule)):
@@ -93,7 +93,7 @@ def test_what_is_read_are_the_rows_and_columns_of_the_group() -> None:
 def test_frames_say_where_they_begin_and_end_also_when_they_were_divided() -> None:
     store = Planning()
     pages = SnapshotPages(store, frame)  # type: ignore[arg-type]  # a part of a store
-    with pages.of(group(Subscriptions())):
+    with pages.of(group(SubscriptionIndex())):
         rows: list[Row] = [{"id": number, "name": "x" * (FRAME_BYTES // 3)} for number in range(8)]
         rows[2]["name"] *= 4  # too large by itself: it is sent all the same
         sent = [json.loads(frame) for frame in store.opened[0].encode(rows, True, 7)]

@@ -12,14 +12,14 @@ from msgspec import UNSET
 from tests.simulate.store import SimulatedStore
 from tidegate.core.effects import Effect, Watch
 from tidegate.core.filters.predicate import predicate
-from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change, LogPruned, Row
-from tidegate.core.rows.requests import Live
-from tidegate.core.rows.subscription_index import Group, Subscriptions
-from tidegate.core.session import Session, Watching
+from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
+from tidegate.core.session import Session, Subscription
 from tidegate.gateway import catch_up
 from tidegate.gateway.catch_up import Replayer
-from tidegate.gateway.heartbeats import Heart
+from tidegate.gateway.heartbeats import Heartbeats
 from tidegate.gateway.snapshot_frames import SnapshotPages
 from tidegate.store.serving.snapshots import Spool
 from tidegate_protocol import FeedPosition, Heartbeat, SubscribeRequest
@@ -40,7 +40,7 @@ def _fault(what: str) -> Callable[[Plant], Plant]:
 def _older(patch: pytest.MonkeyPatch) -> None:
     right = Replayer._snapshot
 
-    async def snapshot(self: Replayer, watching: Watching) -> int:
+    async def snapshot(self: Replayer, watching: Subscription) -> int:
         return await right(self, watching) + 1
 
     patch.setattr(Replayer, "_snapshot", snapshot)
@@ -50,7 +50,9 @@ def _older(patch: pytest.MonkeyPatch) -> None:
 def _ahead(patch: pytest.MonkeyPatch) -> None:
     right = SnapshotPages._encode
 
-    def encode(self: SnapshotPages, group: Group, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
+    def encode(
+        self: SnapshotPages, group: SubscriptionGroup, rows: list[Row], first: bool, seq: int | None
+    ) -> list[bytes]:
         return right(self, group, rows, first, None if seq is None else seq + 1)
 
     patch.setattr(SnapshotPages, "_encode", encode)
@@ -58,7 +60,7 @@ def _ahead(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a subscription is live before it has caught up")
 def _too_soon(patch: pytest.MonkeyPatch) -> None:
-    async def catch_up(self: Replayer, watching: Watching, at: int) -> bool:
+    async def catch_up(self: Replayer, watching: Subscription, at: int) -> bool:
         if not watching.ended:
             self._live.go_live(watching)
             self._answer_later_ones(watching)
@@ -74,7 +76,7 @@ def _reset_ignored(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a reset is not seen by who is live")
 def _reset_ignored_live(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Live, "_all_anew", lambda self, resource: [])
+    patch.setattr(Rows, "_all_anew", lambda self, resource: [])
 
 
 @_fault("where the log was pruned nothing happened")
@@ -104,33 +106,33 @@ def _stale_frames(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a position is taken from who had another's rows")
 def _any_scope(patch: pytest.MonkeyPatch) -> None:
-    right = Live.subscribe
+    right = Rows.subscribe
 
-    def subscribe(self: Live, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
+    def subscribe(self: Rows, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
         effects = right(self, session, request, now)
         for effect in effects:
             if isinstance(effect, Watch) and request.since is not UNSET:
                 effect.watching.since = request.since
         return effects
 
-    patch.setattr(Live, "subscribe", subscribe)
+    patch.setattr(Rows, "subscribe", subscribe)
 
 
 @_fault("a position of another log, or of the future, is taken")
 def _any_position(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Dispatched, "recoverable", lambda self, since: True)
+    patch.setattr(FeedCursor, "recoverable", lambda self, since: True)
 
 
 @_fault("an ended subscription goes on")
 def _goes_on(patch: pytest.MonkeyPatch) -> None:
-    right = Subscriptions.release
+    right = SubscriptionIndex.release
 
-    def release(self: Subscriptions, group: Group, session: Session) -> None:
+    def release(self: SubscriptionIndex, group: SubscriptionGroup, session: Session) -> None:
         members, lines = dict(group.members), dict(group.lines)
         right(self, group, session)
         group.members, group.lines = members, lines
 
-    patch.setattr(Subscriptions, "release", release)
+    patch.setattr(SubscriptionIndex, "release", release)
 
 
 @_fault("a snapshot that has begun is shared with who comes later")
@@ -149,20 +151,20 @@ def _never_leaves(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("changes that nobody heard of are taken for none")
 def _silent_jump(patch: pytest.MonkeyPatch) -> None:
-    def jump(self: Dispatched, head: int) -> None:
+    def jump(self: FeedCursor, head: int) -> None:
         self.seq = head
         self.position = FeedPosition(epoch=self.epoch, seq=head)
 
-    patch.setattr(Dispatched, "jump", jump)
+    patch.setattr(FeedCursor, "jump", jump)
 
 
 @_fault("who is replaying is told positions")
 def _rash_heart(patch: pytest.MonkeyPatch) -> None:
-    def send(self: Heart, sessions: Collection[Session], now: float) -> None:
+    def send(self: Heartbeats, sessions: Collection[Session], now: float) -> None:
         position = self._protocol.live.dispatched.position
         self._push([session.line for session in sessions], Heartbeat(time=int(now * 1000), position=position))
 
-    patch.setattr(Heart, "_send", send)
+    patch.setattr(Heartbeats, "_send", send)
 
 
 @_fault("a subscription does not wait for the feed")
@@ -172,31 +174,31 @@ def _inattentive(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("who becomes another user keeps its rows")
 def _same_rows(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Live, "recheck", lambda self, session: [])
+    patch.setattr(Rows, "recheck", lambda self, session: [])
 
 
 @_fault("who may see a row is not asked when it changes")
 def _rule_forgotten(patch: pytest.MonkeyPatch) -> None:
-    right = Group.__init__
+    right = SubscriptionGroup.__init__
 
-    def init(self: Group, *values: Any) -> None:
+    def init(self: SubscriptionGroup, *values: Any) -> None:
         right(self, *values)
         self._meets = predicate(self.filters)
 
-    patch.setattr(Group, "__init__", init)
+    patch.setattr(SubscriptionGroup, "__init__", init)
 
 
 @_fault("others hear whose request a change was")
 def _origin_told(patch: pytest.MonkeyPatch) -> None:
-    right = Live.missed
+    right = Rows.missed
 
-    def missed(self: Live, group: Group, changes: Sequence[Change], user: str | None) -> Any:
+    def missed(self: Rows, group: SubscriptionGroup, changes: Sequence[Change], user: str | None) -> Any:
         told = {change.seq: change.origin for change in changes if change.origin is not None}
         for update in right(self, group, changes, user):
             origin = told.get(update.position.seq)
             yield update if origin is None else msgspec.structs.replace(update, origin=origin)
 
-    patch.setattr(Live, "missed", missed)
+    patch.setattr(Rows, "missed", missed)
 
 
 @_fault("equal requests that came meanwhile are forgotten")

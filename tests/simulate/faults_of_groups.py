@@ -12,11 +12,11 @@ import pytest
 
 from tests.simulate.store import SimulatedFeed
 from tidegate.core.rows import subscription_index
-from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.requests import Live
-from tidegate.core.rows.subscription_index import Group
-from tidegate.core.session import Watching
+from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.subscription_index import SubscriptionGroup
+from tidegate.core.session import Subscription
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 FAULTS: dict[str, Plant] = {}
@@ -32,49 +32,49 @@ def _fault(what: str) -> Callable[[Plant], Plant]:
 
 @_fault("the old row is not looked at")
 def _old_row(patch: pytest.MonkeyPatch) -> None:
-    right = Group.outcome
+    right = SubscriptionGroup.outcome
 
-    def outcome(self: Group, change: Change) -> Any:
+    def outcome(self: SubscriptionGroup, change: Change) -> Any:
         found = right(self, change)
         return None if found is not None and found[0] == "delete" and change.action == "update" else found
 
-    patch.setattr(Group, "outcome", outcome)
+    patch.setattr(SubscriptionGroup, "outcome", outcome)
 
 
 @_fault("a row leaves with what it became")
 def _new_content(patch: pytest.MonkeyPatch) -> None:
-    right = Group.outcome
+    right = SubscriptionGroup.outcome
 
-    def outcome(self: Group, change: Change) -> Any:
+    def outcome(self: SubscriptionGroup, change: Change) -> Any:
         found = right(self, change)
         left = found is not None and found[0] == "delete" and change.new is not None
         return ("delete", self.image(change.new)) if left and change.new is not None else found
 
-    patch.setattr(Group, "outcome", outcome)
+    patch.setattr(SubscriptionGroup, "outcome", outcome)
 
 
 @_fault("changes of hidden columns are told")
 def _hidden_columns(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Group, "image", lambda self, row: dict(row))
+    patch.setattr(SubscriptionGroup, "image", lambda self, row: dict(row))
 
 
 @_fault("a replay begins one change too early")
 def _too_early(patch: pytest.MonkeyPatch) -> None:
-    right = Dispatched.since
-    patch.setattr(Dispatched, "since", lambda self, seq: right(self, seq - 1))
+    right = FeedCursor.since
+    patch.setattr(FeedCursor, "since", lambda self, seq: right(self, seq - 1))
 
 
 @_fault("a replay begins one change too late")
 def _too_late(patch: pytest.MonkeyPatch) -> None:
-    right = Dispatched.since
-    patch.setattr(Dispatched, "since", lambda self, seq: (right(self, seq) or [])[1:])
+    right = FeedCursor.since
+    patch.setattr(FeedCursor, "since", lambda self, seq: (right(self, seq) or [])[1:])
 
 
 @_fault("a position that another gateway has told is taken before this one is there")
 def _of_another_gateway(patch: pytest.MonkeyPatch) -> None:
     # Positions that no gateway has told, which clients make up, stay refused: they would show another fault.
     patch.setattr(
-        Dispatched, "recoverable", lambda self, since: since.epoch == self.epoch and since.seq < self.seq + 50
+        FeedCursor, "recoverable", lambda self, since: since.epoch == self.epoch and since.seq < self.seq + 50
     )
 
 
@@ -90,14 +90,14 @@ def _skips(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a client that becomes another user gets no snapshot")
 def _no_snapshot(patch: pytest.MonkeyPatch) -> None:
-    right = Live._anew
+    right = Rows._anew
 
-    def anew(self: Live, *values: Any) -> Watching:
+    def anew(self: Rows, *values: Any) -> Subscription:
         watching = right(self, *values)
         watching.snapshot = False
         return watching
 
-    patch.setattr(Live, "_anew", anew)
+    patch.setattr(Rows, "_anew", anew)
 
 
 @_fault("the rows of one user are continued for another")

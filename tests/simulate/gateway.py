@@ -22,17 +22,17 @@ from tidegate.auth import row_access
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.core.rows.ports import Identified
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.ports import VerifiedIdentity
 from tidegate.core.rows.requests import ResourceRules
 from tidegate.engines.memory import MemoryBroker
-from tidegate.gateway.custom_messages import OwnMessages
+from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.gateway import Gateway
 from tidegate.handlers import Gateway as Handlers
 from tidegate.transport.http import Routes
 from tidegate.transport.listener import Listener, TransportSettings
 from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Wheel
+from tidegate.transport.tickers import Tickers
 from tidegate_protocol import Limits, Principal
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -54,13 +54,13 @@ class Identities:
     def identity_token(self, user: Principal, now: float) -> str:
         return user.id
 
-    def check(self, token: str) -> Identified:
+    def check(self, token: str) -> VerifiedIdentity:
         viewer = TOKENS.get(token)
         if viewer is None:
             raise Refused("unauthenticated", "the token is not good")
         user = Principal(id=viewer.id, name=viewer.id, roles=["clerk"] if viewer.clerk else [], anonymous=False)
         ends = self._now() + 0.2 * self._chance.random() if self._chance.random() < 0.1 else None
-        return Identified(user, ends, {} if viewer.team is None else {"team": viewer.team})
+        return VerifiedIdentity(user, ends, {} if viewer.team is None else {"team": viewer.team})
 
 
 @cache
@@ -93,17 +93,17 @@ class SimulatedGateway:
         self._protocol = Protocol(
             resources,
             lambda name: None,
-            Dispatched(EPOCH, database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
+            FeedCursor(EPOCH, database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
             SessionLimits(subscriptions=chance.choice((2, 100, 100))),
         )
-        self._outbox, self._wheel = Outbox(loop), Wheel(loop)
+        self._outbox, self._wheel = Outbox(loop), Tickers(loop)
         self._gateway = Gateway(
             contract,
             self._protocol,
             self.store,
             identities,
             self._outbox,
-            OwnMessages(contract, Handlers()),
+            CustomMessages(contract, Handlers()),
             LIMITS,
             heartbeat=chance.choice((0.02, 0.1)),
             check_output=chance.random() < 0.03,

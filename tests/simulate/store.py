@@ -1,6 +1,6 @@
 """The port `Store` over a `Database` in memory, with the threads of a real one played out in virtual time.
 
-What belongs to the loop's thread of a real store is the product's own (`Attention`, `Spool`); what its threads do is
+What belongs to the loop's thread of a real store is the product's own (`FeedGate`, `Spool`); what its threads do is
 simulated step by step, each at a moment of its own: reading a batch, handing it over, beginning a snapshot, reading it.
 """
 
@@ -21,13 +21,13 @@ from tidegate.core.rows.ports import (
     Change,
     EncodePage,
     LogPruned,
+    Mutation,
     Pages,
     ReadQuery,
     ReadResult,
-    WriteOrder,
     WriteResult,
 )
-from tidegate.store.serving.feed_gate import Attention
+from tidegate.store.serving.feed_gate import FeedGate
 from tidegate.store.serving.snapshots import Spool
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ class SimulatedStore:
         self._loop.in_thread(self._soon(), self._begin, spool, query)
         return spool
 
-    async def write(self, order: WriteOrder) -> WriteResult:
+    async def write(self, order: Mutation) -> WriteResult:
         await self.feed.attention.settled()
         self._written_until = max(self._soon(), self._written_until)  # one thread writes, in the order of requests
         return await self._job(self._written_until, lambda: self._write(order))
@@ -217,7 +217,7 @@ class SimulatedStore:
             self.look()
             yield row if query.fields is None else {name: row[name] for name in query.fields}
 
-    def _write(self, order: WriteOrder) -> WriteResult:
+    def _write(self, order: Mutation) -> WriteResult:
         """One row; who repeats a request with a key gets the first answer."""
         request = (order.user, order.idempotency_key or "")
         if request in self.database.requests:
@@ -247,7 +247,7 @@ class SimulatedFeed:
     def __init__(self, loop: SimulatedLoop, store: SimulatedStore, chance: random.Random) -> None:
         self.thread = Thread(loop, chance, store.tempo.thread)
         view: Any = self.thread
-        self.attention = Attention(view, self.wake)
+        self.attention = FeedGate(view, self.wake)
         self.at = store.database.head
         self._loop = loop
         self._store = store

@@ -11,7 +11,7 @@ from tests.transport.inside import running
 from tidegate.core import effects as fx
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
 from tidegate.core.rows.requests import ResourceRules
 from tidegate.core.session import Session
@@ -24,7 +24,7 @@ RULES = {"users": ResourceRules("users", ("id",), RowAccess("users", {"read": "a
 
 
 def protocol() -> Protocol:
-    return Protocol(RULES, lambda name: None, Dispatched("e", 10), SessionLimits())
+    return Protocol(RULES, lambda name: None, FeedCursor("e", 10), SessionLimits())
 
 
 def session(name: str) -> Session:

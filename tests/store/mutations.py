@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Row, Store, WriteOrder
+from tidegate.core.rows.ports import Mutation, Row, Store
 
 
-def create(*rows: Row, resource: str = "boats", **fields: Any) -> WriteOrder:
-    return WriteOrder(kind="create", resource=resource, rows=rows, user="7", **fields)
+def create(*rows: Row, resource: str = "boats", **fields: Any) -> Mutation:
+    return Mutation(kind="create", resource=resource, rows=rows, user="7", **fields)
 
 
-def update(code: str, data: Row, **fields: Any) -> WriteOrder:
-    return WriteOrder(kind="update", resource="boats", keys=({"code": code},), data=data, user="7", **fields)
+def update(code: str, data: Row, **fields: Any) -> Mutation:
+    return Mutation(kind="update", resource="boats", keys=({"code": code},), data=data, user="7", **fields)
 
 
-def delete(*codes: str, **fields: Any) -> WriteOrder:
-    return WriteOrder(kind="delete", resource="boats", keys=tuple({"code": code} for code in codes), **fields)
+def delete(*codes: str, **fields: Any) -> Mutation:
+    return Mutation(kind="delete", resource="boats", keys=tuple({"code": code} for code in codes), **fields)
 
 
-async def refused(store: Store, order: WriteOrder) -> tuple[str, str | None, str | None]:
+async def refused(store: Store, order: Mutation) -> tuple[str, str | None, str | None]:
     with pytest.raises(Refused) as caught:
         await store.write(order)
     return caught.value.code, caught.value.pointer, caught.value.keyword

@@ -22,7 +22,7 @@ from tidegate.store import SqliteStore
 from tidegate.store.sqlite.migration import migrate
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Wheel
+from tidegate.transport.tickers import Tickers
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 
@@ -50,7 +50,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     migrate.apply(settings.database, contract.resources, None)
     store = await SqliteStore.open(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
-    wheel, outbox = Wheel(loop), Outbox(loop)
+    wheel, outbox = Tickers(loop), Outbox(loop)
     gateway = await app._gateway(settings, application, store, outbox)
     limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
     listener = Listener(gateway, limits, routes(contract, gateway, store), outbox, wheel)

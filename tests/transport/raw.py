@@ -19,7 +19,7 @@ from tidegate.transport.frames import text_frame
 from tidegate.transport.http import Response, Routes
 from tidegate.transport.listener import Listener, TransportSettings
 from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Wheel
+from tidegate.transport.tickers import Tickers
 
 PATIENCE = DEADLINE_S
 """Seconds after which a test that waits for something fails."""
@@ -200,7 +200,7 @@ async def listening(
 ) -> AsyncIterator[Door]:
     """A listener with these `TransportSettings`; its deadlines are looked at 50 times a second."""
     loop = asyncio.get_running_loop()
-    application, wheel, routes = echo or Echo(), Wheel(loop), Routes()
+    application, wheel, routes = echo or Echo(), Tickers(loop), Routes()
     routes.add("/healthz", lambda _: Response.text(200, "ok\n"))
     chosen = TransportSettings(**{"sweep": 0.02, **settings})  # type: ignore[arg-type]  # fields by name
     listener = Listener(application, chosen, routes, Outbox(loop), wheel, now)

@@ -15,7 +15,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import Wire, wire
 from tests.transport.inside import Inside, running
 from tidegate.core.rows.ports import Change
-from tidegate.core.session import Watching
+from tidegate.core.session import Subscription
 from tidegate.store.sqlite import connection
 
 USERS = {"type": "subscribe", "resource": "users"}
@@ -158,7 +158,7 @@ async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monk
         replayer = inside.gateway._replayer
         snapshot = replayer._snapshot
 
-        async def ahead(watching: Watching) -> int:
+        async def ahead(watching: Subscription) -> int:
             return await snapshot(watching) + 1
 
         monkeypatch.setattr(replayer, "_snapshot", ahead)

@@ -14,8 +14,8 @@ import pytest
 
 from tidegate.core.protocol import Protocol
 from tidegate.core.session import Session
-from tidegate.gateway.heartbeats import Heart
-from tidegate.transport.tickers import Wheel
+from tidegate.gateway.heartbeats import Heartbeats
+from tidegate.transport.tickers import Tickers
 from tidegate_protocol import FeedPosition, Heartbeat, Principal
 
 POSITION = FeedPosition(epoch="e", seq=7)
@@ -58,11 +58,11 @@ def loop() -> FakeLoop:
 
 
 @pytest.fixture
-def wheel(loop: FakeLoop) -> Wheel:
-    return Wheel(cast(asyncio.AbstractEventLoop, loop))
+def wheel(loop: FakeLoop) -> Tickers:
+    return Tickers(cast(asyncio.AbstractEventLoop, loop))
 
 
-def test_each_callback_has_its_own_beat(loop: FakeLoop, wheel: Wheel) -> None:
+def test_each_callback_has_its_own_beat(loop: FakeLoop, wheel: Tickers) -> None:
     quick: list[float] = []
     slow: list[float] = []
     wheel.every(1, lambda: quick.append(loop.now))
@@ -73,7 +73,7 @@ def test_each_callback_has_its_own_beat(loop: FakeLoop, wheel: Wheel) -> None:
 
 
 def test_a_callback_that_raises_is_logged_and_called_again_and_stops_no_other(
-    loop: FakeLoop, wheel: Wheel, caplog: pytest.LogCaptureFixture
+    loop: FakeLoop, wheel: Tickers, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns: list[str] = []
 
@@ -88,7 +88,7 @@ def test_a_callback_that_raises_is_logged_and_called_again_and_stops_no_other(
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
 
 
-def test_after_close_nothing_is_called_also_when_a_callback_closed_it(loop: FakeLoop, wheel: Wheel) -> None:
+def test_after_close_nothing_is_called_also_when_a_callback_closed_it(loop: FakeLoop, wheel: Tickers) -> None:
     turns: list[float] = []
     wheel.every(1, lambda: turns.append(loop.now))
     loop.advance(1)
@@ -113,7 +113,9 @@ class Beats:
         self.expired: list[str] = []
         live = SimpleNamespace(dispatched=SimpleNamespace(position=POSITION))
         protocol = cast(Protocol, SimpleNamespace(live=live))
-        self.heart = Heart(10, protocol, self._push, lambda session: self.expired.append(session.id), lambda: self.now)
+        self.heart = Heartbeats(
+            10, protocol, self._push, lambda session: self.expired.append(session.id), lambda: self.now
+        )
 
     def _push(self, lines: Collection[Any], beat: Heartbeat) -> None:
         self.said.append((self.now, list(lines), beat))

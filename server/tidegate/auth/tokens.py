@@ -17,7 +17,7 @@ import jwt
 import msgspec
 
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Identified
+from tidegate.core.rows.ports import VerifiedIdentity
 from tidegate_protocol import Principal
 
 ALGORITHM = "HS256"
@@ -50,7 +50,7 @@ class TokenIdentities:
         signed = _HEADER + b"." + _base64url(msgspec.json.encode(claims))
         return (signed + b"." + _base64url(hmac.digest(self._identity_key, signed, "sha256"))).decode()
 
-    def check(self, token: str) -> Identified:
+    def check(self, token: str) -> VerifiedIdentity:
         """Who `token` proves. Raises Refused(unauthenticated); the text never holds the token."""
         try:
             if _audience(token) == IDENTITY_AUDIENCE:
@@ -64,7 +64,7 @@ class TokenIdentities:
                 if not claims["sub"].startswith(ANONYMOUS_PREFIX):
                     raise Refused("unauthenticated", "the token is not one for an anonymous id", pointer="/token")
                 user = Principal(id=claims["sub"], name=str(claims.get("name", "")), roles=[], anonymous=True)
-                return Identified(user, None)
+                return VerifiedIdentity(user, None)
             if self._user_secret is None:
                 raise Refused(
                     "unauthenticated", "this gateway takes no tokens: set TIDEGATE_SECRET, or --dev for development"
@@ -99,7 +99,7 @@ def _audience(token: str) -> Any:
     return jwt.decode(token, options={"verify_signature": False}).get("aud")
 
 
-def _user(claims: dict[str, Any]) -> Identified:
+def _user(claims: dict[str, Any]) -> VerifiedIdentity:
     identifier = claims["sub"]
     proper = 0 < len(identifier) <= ID_LIMIT and not identifier.startswith(ANONYMOUS_PREFIX)
     if not proper or _sendable(identifier) != identifier:
@@ -114,7 +114,7 @@ def _user(claims: dict[str, Any]) -> Identified:
         anonymous=False,
     )
     expires = claims.get("exp")
-    return Identified(user, None if expires is None else float(expires), _lasting(claims))
+    return VerifiedIdentity(user, None if expires is None else float(expires), _lasting(claims))
 
 
 def _lasting(claims: dict[str, Any]) -> dict[str, Any]:

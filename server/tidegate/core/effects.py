@@ -1,7 +1,7 @@
 """What the core wants done: plain values that `net` carries out, in order.
 
 They name sessions, groups and queries; they know nothing of frames, threads or databases. Whoever carries out an effect
-that has an outcome (`Publish`, `Recall`, `Read`, `Write`, `Watch`, `Identify`) answers the client itself.
+that has an outcome (`PublishMessage`, `ReadHistory`, `Read`, `Write`, `Watch`, `Identify`) answers the client itself.
 Invariant: every effect that stems from a request with a `ref` leads to exactly one reply or one error with that `ref`.
 """
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tidegate.core.rows.ports import ReadQuery, WriteOrder
+from tidegate.core.rows.ports import Mutation, ReadQuery
 from tidegate_protocol import HistoryRequest, MessageRequest, RoomPosition
 
 if TYPE_CHECKING:
     from tidegate.core.rooms.room import Room
-    from tidegate.core.session import Session, Watching
+    from tidegate.core.session import Session, Subscription
 
 Ref = str | int | None
 
@@ -40,7 +40,7 @@ class Push(Effect, frozen=True, gc=False):
     message: msgspec.Struct
 
 
-class Replay(Effect, frozen=True, gc=False):
+class JoinReplay(Effect, frozen=True, gc=False):
     """A session joined `room`: its history since `since`, then the reply, then what it missed."""
 
     session: Session
@@ -51,7 +51,7 @@ class Replay(Effect, frozen=True, gc=False):
     with_presence: bool
 
 
-class Publish(Effect, frozen=True, gc=False):
+class PublishMessage(Effect, frozen=True, gc=False):
     """Say something in a room."""
 
     session: Session
@@ -59,7 +59,7 @@ class Publish(Effect, frozen=True, gc=False):
     request: MessageRequest
 
 
-class Recall(Effect, frozen=True, gc=False):
+class ReadHistory(Effect, frozen=True, gc=False):
     """A page of a room's history."""
 
     session: Session
@@ -80,14 +80,14 @@ class Write(Effect, frozen=True, gc=False):
 
     session: Session
     ref: Ref
-    order: WriteOrder
+    order: Mutation
 
 
 class Watch(Effect, frozen=True, gc=False):
     """Bring a subscription up to the dispatched position, then make it live."""
 
     session: Session
-    watching: Watching
+    watching: Subscription
 
 
 class Identify(Effect, frozen=True, gc=False):

@@ -17,10 +17,10 @@ from tidegate.core.access.row_rules import same_claims
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.room import RoomRules
-from tidegate.core.rooms.rooms import Talk
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.core.rows.ports import Identified
-from tidegate.core.rows.requests import Live, ResourceRules
+from tidegate.core.rooms.rooms import Rooms
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.ports import VerifiedIdentity
+from tidegate.core.rows.requests import ResourceRules, Rows
 from tidegate.core.session import Session
 from tidegate_protocol import (
     Authenticated,
@@ -59,11 +59,11 @@ class Protocol:
         self,
         resources: Mapping[str, ResourceRules],
         room_rules: Callable[[str], RoomRules | None],
-        dispatched: Dispatched,
+        dispatched: FeedCursor,
         limits: SessionLimits,
     ) -> None:
-        self.talk = Talk(room_rules, limits.rooms)
-        self.live = Live(resources, dispatched, limits.subscriptions, limits.page)
+        self.talk = Rooms(room_rules, limits.rooms)
+        self.live = Rows(resources, dispatched, limits.subscriptions, limits.page)
         self._handlers: dict[type[msgspec.Struct], Handler] = {
             AuthenticateRequest: self._authenticate,
             JoinRequest: self.talk.join,
@@ -88,7 +88,7 @@ class Protocol:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
         return handler(session, request, now)
 
-    def identified(self, session: Session, ref: Ref, identified: Identified, now: float) -> Sequence[Effect]:
+    def identified(self, session: Session, ref: Ref, identified: VerifiedIdentity, now: float) -> Sequence[Effect]:
         """The token of an `authenticate` was good: the session is its user from here on."""
         user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []

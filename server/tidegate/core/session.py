@@ -16,7 +16,7 @@ from tidegate_protocol import FeedPosition, Principal
 
 if TYPE_CHECKING:
     from tidegate.core.rooms.room import Room
-    from tidegate.core.rows.subscription_index import Group
+    from tidegate.core.rows.subscription_index import SubscriptionGroup
 
 
 class Session:
@@ -37,7 +37,7 @@ class Session:
         self.expires_at: float | None = None
         """When the user's token ends, in seconds since the Unix epoch; None for a user without one."""
         self.rooms: dict[str, Room] = {}
-        self.watching: dict[str, Watching] = {}
+        self.watching: dict[str, Subscription] = {}
         self.replaying = 0
         self.dropped = False
         """The line broke; the session only stands for its user's presence until its grace time is over."""
@@ -49,12 +49,12 @@ class Session:
         self.permissions.clear()
 
 
-class Watching:
+class Subscription:
     """One subscription of one session, from the request on."""
 
     __slots__ = ("answered", "ended", "group", "live", "refs", "session", "since", "snapshot")
 
-    def __init__(self, session: Session, group: Group, since: FeedPosition | None, snapshot: bool) -> None:
+    def __init__(self, session: Session, group: SubscriptionGroup, since: FeedPosition | None, snapshot: bool) -> None:
         self.session = session
         self.group = group
         self.since = since

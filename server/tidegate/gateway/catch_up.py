@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from tidegate.core.rows.ports import Change, LogPruned, Store
-from tidegate.core.rows.requests import Live
-from tidegate.core.rows.subscription_index import Group
-from tidegate.core.session import Session, Watching
+from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.subscription_index import SubscriptionGroup
+from tidegate.core.session import Session, Subscription
 from tidegate.gateway.snapshot_frames import SnapshotPages
 from tidegate_protocol import FeedPosition, Subscribed
 
@@ -47,7 +47,7 @@ class Replayer:
 
     def __init__(
         self,
-        live: Live,
+        live: Rows,
         store: Store,
         frame: Callable[[msgspec.Struct], bytes],
         push: Callable[[Session, bytes], None],
@@ -59,14 +59,14 @@ class Replayer:
         self._pages = SnapshotPages(store, frame)
         self._remembering = asyncio.Lock()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._shared: dict[tuple[Group, int], Missed] = {}
+        self._shared: dict[tuple[SubscriptionGroup, int], Missed] = {}
         """What subscribers of a group missed since a position, up to the dispatched one."""
 
-    def at_once(self, watching: Watching) -> bool:
+    def at_once(self, watching: Subscription) -> bool:
         """Make `watching` live now if that takes no reading: no snapshot wanted, or all it missed is still at hand."""
         return self._store.attending and self._now(watching)
 
-    def _now(self, watching: Watching) -> bool:
+    def _now(self, watching: Subscription) -> bool:
         dispatched, since = self._live.dispatched, watching.since
         if since is None:
             if watching.snapshot:
@@ -88,7 +88,7 @@ class Replayer:
         self._answer_later_ones(watching)
         return True
 
-    def _missed(self, watching: Watching, seq: int) -> Missed | None:
+    def _missed(self, watching: Subscription, seq: int) -> Missed | None:
         """What a subscriber of the group missed since `seq`; None where the log has to be asked. A herd shares it."""
         key = (watching.group, seq)
         missed = self._shared.get(key)
@@ -103,7 +103,7 @@ class Replayer:
                 self._shared[key] = missed
         return missed
 
-    async def _replay(self, watching: Watching, changes: Sequence[Change]) -> None:
+    async def _replay(self, watching: Subscription, changes: Sequence[Change]) -> None:
         """Send what `changes` mean, never more at a time than what may wait for the client."""
         line = watching.session.line
         unsent = line.unsent
@@ -116,13 +116,13 @@ class Replayer:
             self._push(watching.session, frame)
             unsent += len(frame)
 
-    def _frames(self, watching: Watching, changes: Sequence[Change]) -> Iterator[bytes]:
+    def _frames(self, watching: Subscription, changes: Sequence[Change]) -> Iterator[bytes]:
         return map(self._frame, self._live.missed(watching.group, changes, watching.session.user.id))
 
     def _send(self, session: Session, message: msgspec.Struct) -> None:
         self._push(session, self._frame(message))
 
-    async def bring_up(self, watching: Watching) -> None:
+    async def bring_up(self, watching: Subscription) -> None:
         """Recover from the log if that can be done, else send a snapshot; then go live.
 
         A failure before the answer is the caller's to answer. One after it ends the connection, so that the client
@@ -140,7 +140,7 @@ class Replayer:
             log.exception("a replay failed", extra={"connection": watching.session.id})
             watching.session.line.close(4100, "a replay failed; resume")
 
-    async def _bring_up(self, watching: Watching) -> None:
+    async def _bring_up(self, watching: Subscription) -> None:
         await self._store.attend()
         if watching.ended:
             return
@@ -208,7 +208,7 @@ class Replayer:
                 future.set_result(None)
         self._waiting = [(wanted, future) for wanted, future in self._waiting if wanted > seq]
 
-    async def _snapshot(self, watching: Watching) -> int:
+    async def _snapshot(self, watching: Subscription) -> int:
         """Send the rows as they are now, as fast as the client takes them; returns the position they were read at."""
         with self._pages.of(watching.group) as pages:
             seq = await pages.seq()
@@ -223,7 +223,7 @@ class Replayer:
                 number += 1
         return seq
 
-    async def _catch_up(self, watching: Watching, at: int) -> bool:
+    async def _catch_up(self, watching: Subscription, at: int) -> bool:
         """Replay what came after `at` and go live. False when that takes another snapshot: the log was pruned past the
         reader, or does not tell all that happened to the rows.
         """
@@ -259,18 +259,18 @@ class Replayer:
         self._waiting.append((seq, future))
         await future
 
-    def _answer(self, watching: Watching, mode: str, position: FeedPosition) -> None:
+    def _answer(self, watching: Subscription, mode: str, position: FeedPosition) -> None:
         """Answer the request that began the subscription."""
         watching.answered = True
         self._reply(watching, watching.refs.pop(0), mode, position)
 
-    def _answer_later_ones(self, watching: Watching) -> None:
+    def _answer_later_ones(self, watching: Subscription) -> None:
         """Equal requests that came meanwhile hear of the live subscription they share."""
         refs, watching.refs = watching.refs, []
         for ref in refs:
             self._reply(watching, ref, "live", self._live.dispatched.position)
 
-    def _reply(self, watching: Watching, ref: str | int | None, mode: str, position: FeedPosition) -> None:
+    def _reply(self, watching: Subscription, ref: str | int | None, mode: str, position: FeedPosition) -> None:
         if ref is None:
             return
         group = watching.group
@@ -286,6 +286,6 @@ class Replayer:
         self._send(watching.session, subscribed)
 
 
-def _reset(watching: Watching, changes: Sequence[Change]) -> bool:
+def _reset(watching: Subscription, changes: Sequence[Change]) -> bool:
     """Whether the rows of the subscription changed in ways that `changes` do not tell."""
     return any(change.action == "reset" and change.resource == watching.group.resource for change in changes)

@@ -18,7 +18,7 @@ from tidegate.core.session import Session
 from tidegate.handlers import Call, Gateway
 
 
-class OwnMessages:
+class CustomMessages:
     """The handlers of one application behind its contract."""
 
     def __init__(self, contract: Contract, handlers: Gateway) -> None:

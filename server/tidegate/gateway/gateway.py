@@ -22,11 +22,11 @@ from tidegate.core.errors import Refused, error_message
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.protocol import Protocol
-from tidegate.core.rows.ports import Broker, Change, Identities, Row, Store, WriteOrder
+from tidegate.core.rows.ports import Broker, Change, Identities, Mutation, Row, Store
 from tidegate.core.session import Session
 from tidegate.gateway.catch_up import Replayer
-from tidegate.gateway.custom_messages import OwnMessages
-from tidegate.gateway.heartbeats import Heart
+from tidegate.gateway.custom_messages import CustomMessages
+from tidegate.gateway.heartbeats import Heartbeats
 from tidegate.transport.connection import Connection
 from tidegate.transport.frames import text_frame
 from tidegate.transport.outbox import Outbox
@@ -61,7 +61,7 @@ class Gateway:
         store: Store,
         identities: Identities,
         outbox: Outbox,
-        own: OwnMessages,
+        own: CustomMessages,
         limits: Limits,
         heartbeat: float,
         check_output: bool,
@@ -85,15 +85,15 @@ class Gateway:
         )
         self._pending: dict[Session, int] = {}
         self._under_way: set[Task[None]] = set()
-        self.heart = Heart(heartbeat, protocol, self._push, self._expire, clock)
+        self.heart = Heartbeats(heartbeat, protocol, self._push, self._expire, clock)
         self.sessions: dict[Session, None] = {}
         self.draining = False
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,
             fx.Push: lambda effect: self._push(effect.lines, effect.message),
-            fx.Publish: self._publish,
-            fx.Replay: self._replay_room,
-            fx.Recall: self._recall,
+            fx.PublishMessage: self._publish,
+            fx.JoinReplay: self._replay_room,
+            fx.ReadHistory: self._recall,
             fx.Read: lambda effect: self._spawn(effect.session, [effect.ref], self._read(effect)),
             fx.Write: lambda effect: self._spawn(effect.session, [effect.ref], self._write(effect)),
             fx.Watch: self._watch,
@@ -238,7 +238,7 @@ class Gateway:
     def _reply(self, effect: fx.Reply) -> None:
         self._outbox.push(effect.session.line, self._frame(effect.message))
 
-    def _publish(self, effect: fx.Publish) -> None:
+    def _publish(self, effect: fx.PublishMessage) -> None:
         user, request, room = effect.session.user, effect.request, effect.room
         key = None if request.key is UNSET else request.key
         position = self._broker.publish(
@@ -247,7 +247,7 @@ class Gateway:
         if request.ref is not UNSET:
             self.send(effect.session, Sent(room=room.name, position=position, ref=request.ref))
 
-    def _replay_room(self, effect: fx.Replay) -> None:
+    def _replay_room(self, effect: fx.JoinReplay) -> None:
         room, session, now = effect.room, effect.session, self._clock()
         history = self._broker.history(room.name, room.rules, now)
         missed = None if effect.since is None else history.after(effect.since, now)
@@ -267,7 +267,7 @@ class Gateway:
         if effect.with_presence:
             self.send(session, room.presence_list())
 
-    def _recall(self, effect: fx.Recall) -> None:
+    def _recall(self, effect: fx.ReadHistory) -> None:
         request, now = effect.request, self._clock()
         if request.ref is UNSET:
             return
@@ -304,7 +304,7 @@ class Gateway:
             self.send(effect.session, Rows(rows=rows, position=position, ref=effect.ref))
 
     @staticmethod
-    def _visible(order: WriteOrder, rows: list[Row]) -> list[Row]:
+    def _visible(order: Mutation, rows: list[Row]) -> list[Row]:
         return rows if order.visible == EVERYTHING else list(filter(predicate(order.visible), rows))
 
     def _watch(self, effect: fx.Watch) -> None:

@@ -16,7 +16,7 @@ from tidegate.core.session import Session
 from tidegate_protocol import Heartbeat
 
 
-class Heart:
+class Heartbeats:
     """Buckets of sessions, one of which is due each second."""
 
     def __init__(

@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 
 from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
-from tidegate.core.rows.subscription_index import Group
+from tidegate.core.rows.subscription_index import SubscriptionGroup
 from tidegate_protocol import FeedPosition, Snapshot
 
 FRAME_BYTES = 262144
@@ -28,10 +28,10 @@ class SnapshotPages:
         """`frame` is called in the store's threads."""
         self._store = store
         self._frame = frame
-        self._latest: dict[Group, Pages] = {}
+        self._latest: dict[SubscriptionGroup, Pages] = {}
 
     @contextmanager
-    def of(self, group: Group) -> Iterator[Pages]:
+    def of(self, group: SubscriptionGroup) -> Iterator[Pages]:
         """The group's rows as they are now or a little later, kept until one leaves the context."""
         pages = self._latest.get(group)
         if pages is None or not pages.join():
@@ -45,7 +45,7 @@ class SnapshotPages:
             if self._latest.get(group) is pages:
                 del self._latest[group]
 
-    def _encode(self, group: Group, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
+    def _encode(self, group: SubscriptionGroup, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
         page = Snapshot(subscription=group.id, rows=rows, reset=first, done=seq is not None)
         if seq is not None:
             page.position = FeedPosition(epoch=self._store.epoch, seq=seq)

@@ -16,7 +16,7 @@ from websockets.protocol import State
 
 from tidegate.transport.frames import TEXT, apply_mask, frame_size
 from tidegate.transport.handshake import Upgrade, answer
-from tidegate.transport.write_side import BY_RATE, Line
+from tidegate.transport.write_side import BY_RATE, WriteSide
 
 if TYPE_CHECKING:
     from tidegate.transport.listener import Listener
@@ -30,7 +30,7 @@ MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
 
-class Application(Protocol):
+class ConnectionHandler(Protocol):
     """What connections talk to."""
 
     def connected(self, connection: Connection) -> None: ...
@@ -46,7 +46,7 @@ class Application(Protocol):
         """`code`: what the client closed with; None when the line broke."""
 
 
-class Connection(Line):
+class Connection(WriteSide):
     """A client's line. `session` belongs to the application.
 
     All connections read into one buffer of the listener's: an event loop asks for it, fills it and hands it back within

@@ -16,11 +16,11 @@ from collections.abc import Callable
 import msgspec
 from websockets.server import ServerProtocol
 
-from tidegate.transport.connection import Application, Connection
+from tidegate.transport.connection import Connection, ConnectionHandler
 from tidegate.transport.handshake import select_subprotocol
 from tidegate.transport.http import Routes
 from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Wheel
+from tidegate.transport.tickers import Tickers
 
 SWEEP_SLICES = 20
 BACKLOG = 1024
@@ -59,11 +59,11 @@ class Listener:
 
     def __init__(
         self,
-        application: Application,
+        application: ConnectionHandler,
         settings: TransportSettings,
         routes: Routes,
         outbox: Outbox,
-        wheel: Wheel,
+        wheel: Tickers,
         now: Callable[[], float] | None = None,
     ) -> None:
         self.application = application

@@ -15,7 +15,7 @@ from typing import Protocol
 log = logging.getLogger("tidegate.outbox")
 
 
-class Line(Protocol):
+class WriteSide(Protocol):
     """What the outbox needs of a connection: its list of frames to send, and the way to write them."""
 
     frames: list[bytes]
@@ -28,11 +28,11 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._dirty: list[Line] = []
+        self._dirty: list[WriteSide] = []
         self._scheduled = False
         """A flush is due in this loop turn, or `release` will see to it."""
 
-    def push(self, line: Line, frame: bytes) -> None:
+    def push(self, line: WriteSide, frame: bytes) -> None:
         frames = line.frames
         if not frames:
             self._dirty.append(line)
@@ -40,7 +40,7 @@ class Outbox:
                 self._schedule()
         frames.append(frame)
 
-    def push_many(self, lines: Iterable[Line], frame: bytes) -> None:
+    def push_many(self, lines: Iterable[WriteSide], frame: bytes) -> None:
         """One frame to many lines. The hot loop of every fan-out: nothing in it that need not be."""
         dirty = self._dirty
         for line in lines:
@@ -58,7 +58,7 @@ class Outbox:
         self._scheduled = True
         return True
 
-    def release(self, line: Line) -> None:
+    def release(self, line: WriteSide) -> None:
         """The connection that called `hold` has handled everything: write if all of it is for that one alone."""
         self._scheduled = False
         dirty = self._dirty

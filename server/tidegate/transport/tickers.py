@@ -12,7 +12,7 @@ from collections.abc import Callable
 log = logging.getLogger("tidegate.timers")
 
 
-class Wheel:
+class Tickers:
     """Calls each callback every so many seconds, on the loop's clock."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

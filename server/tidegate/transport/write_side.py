@@ -25,7 +25,7 @@ BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
 """Why nothing is read from a client."""
 
 
-class Line(asyncio.BufferedProtocol):
+class WriteSide(asyncio.BufferedProtocol):
     """What a connection is apart from what it receives."""
 
     __slots__ = (

@@ -25,7 +25,7 @@ from tidegate.core.access.rules import RowAccess, permission
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import Filter, both, compile_filters
 from tidegate.core.rows.ports import Change, Row
-from tidegate.core.rows.subscription_index import Subscriptions
+from tidegate.core.rows.subscription_index import SubscriptionIndex
 from tidegate.schema import filter_schemas
 from tidegate.schema.resource import read_resource
 from tidegate_protocol import Principal
@@ -288,7 +288,7 @@ def test_postgresql_shows_the_same(in_postgres: PostgresThings, columns: list[Kn
 def test_what_subscribers_hear_is_the_difference_of_what_they_read(
     things: Things, before: Known | None, after: Known | None, asked: Any
 ) -> None:
-    subscriptions = Subscriptions()
+    subscriptions = SubscriptionIndex()
     groups = [
         subscriptions.acquire("things", compile_filters(filters), None, rule)
         for said, known, user, filters in asked

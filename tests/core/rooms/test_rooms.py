@@ -13,8 +13,8 @@ from tidegate.core.errors import Refused
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import FULL_PRESENCE_LIMIT, RoomRules
 from tidegate.core.rooms.rooms import GRACE_S
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.core.rows.ports import Identified
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.ports import VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate_protocol import (
     HistoryRequest,
@@ -40,7 +40,7 @@ RULES = {
 
 @pytest.fixture
 def protocol() -> Protocol:
-    return Protocol({}, RULES.get, Dispatched("e", 0), SessionLimits(rooms=2))
+    return Protocol({}, RULES.get, FeedCursor("e", 0), SessionLimits(rooms=2))
 
 
 def client(user: str, anonymous: bool = False) -> Session:
@@ -74,10 +74,10 @@ def test_joining_asks_for_what_was_missed(protocol: Protocol) -> None:
     ada = client("1")
     since = RoomPosition(epoch="e", offset=4)
     (replay,) = join(protocol, ada, ref="r", since=since)
-    assert isinstance(replay, fx.Replay)
+    assert isinstance(replay, fx.JoinReplay)
     assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == ("r", since, True, False)
     (replay,) = join(protocol, ada, "chat-2", presence="diff")
-    assert isinstance(replay, fx.Replay)
+    assert isinstance(replay, fx.JoinReplay)
     assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == (None, None, False, True)
 
 
@@ -131,7 +131,7 @@ def test_a_room_without_presence_tells_nobody(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, "quiet", presence="diff")
     (replay,) = join(protocol, bob, "quiet", presence="diff")
-    assert isinstance(replay, fx.Replay)
+    assert isinstance(replay, fx.JoinReplay)
     assert not replay.with_users
     assert refused(protocol, ada, PresenceRequest(room="quiet")).code == "forbidden"
     assert pushed(protocol.receive(bob, LeaveRequest(room="quiet"), 0.0), ada) == []
@@ -142,7 +142,7 @@ def test_what_is_said_is_published_in_the_room(protocol: Protocol) -> None:
     join(protocol, ada)
     request = MessageRequest(room="chat-1", data={"text": "hi"}, ref=1)
     (publish,) = protocol.receive(ada, request, 0.0)
-    assert isinstance(publish, fx.Publish)
+    assert isinstance(publish, fx.PublishMessage)
     assert (publish.room.name, publish.request) == ("chat-1", request)
     assert list(publish.room.lines) == [ada.line]
 
@@ -165,7 +165,7 @@ def test_history_is_recalled_for_those_in_the_room(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
     (recall,) = protocol.receive(ada, HistoryRequest(room="chat-1", limit=5), 0.0)
-    assert isinstance(recall, fx.Recall)
+    assert isinstance(recall, fx.ReadHistory)
     assert recall.room.name == "chat-1"
 
 
@@ -270,7 +270,7 @@ def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
     join(protocol, ada, presence="diff")
     join(protocol, guest)
     effects = protocol.identified(
-        guest, "a", Identified(Principal(id="2", name="Bob", roles=[], anonymous=False), 99.0), 0.0
+        guest, "a", VerifiedIdentity(Principal(id="2", name="Bob", roles=[], anonymous=False), 99.0), 0.0
     )
     left, joined = pushed(effects, ada)
     assert isinstance(left, PresenceDiff)
@@ -285,7 +285,7 @@ def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protoco
     ada = client("1")
     join(protocol, ada, "members")
     effects = protocol.identified(
-        ada, None, Identified(Principal(id="anon-1", name="Guest", roles=[], anonymous=True), None), 0.0
+        ada, None, VerifiedIdentity(Principal(id="anon-1", name="Guest", roles=[], anonymous=True), None), 0.0
     )
     (left,) = pushed(effects, ada)
     assert isinstance(left, Left)
@@ -296,4 +296,4 @@ def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protoco
 def test_being_identified_as_oneself_changes_nothing(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
-    assert list(protocol.identified(ada, None, Identified(ada.user, None), 0.0)) == []
+    assert list(protocol.identified(ada, None, VerifiedIdentity(ada.user, None), 0.0)) == []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tidegate.core.rows.feed_cursor import Dispatched
+from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
 from tidegate_protocol import FeedPosition
 
@@ -12,13 +12,13 @@ def changes(*seqs: int) -> list[Change]:
 
 
 def test_it_advances_to_the_head_even_without_changes() -> None:
-    dispatched = Dispatched("e", 5)
+    dispatched = FeedCursor("e", 5)
     dispatched.advance([], 9)
     assert dispatched.position == FeedPosition(epoch="e", seq=9)
 
 
 def test_recent_changes_are_given_from_any_position_they_cover() -> None:
-    dispatched = Dispatched("e", 5)
+    dispatched = FeedCursor("e", 5)
     dispatched.advance(changes(6, 8), 8)
     assert [change.seq for change in dispatched.since(5) or ()] == [6, 8]
     assert [change.seq for change in dispatched.since(6) or ()] == [8]
@@ -27,21 +27,21 @@ def test_recent_changes_are_given_from_any_position_they_cover() -> None:
 
 
 def test_what_was_dropped_is_not_pretended_to_be_there() -> None:
-    dispatched = Dispatched("e", 0, keep=2)
+    dispatched = FeedCursor("e", 0, keep=2)
     dispatched.advance(changes(1, 2, 3), 3)
     assert dispatched.since(0) is None
     assert [change.seq for change in dispatched.since(1) or ()] == [2, 3]
 
 
 def test_only_positions_of_this_feed_and_not_ahead_of_it_can_be_recovered() -> None:
-    dispatched = Dispatched("e", 5)
+    dispatched = FeedCursor("e", 5)
     assert dispatched.recoverable(FeedPosition(epoch="e", seq=5))
     assert not dispatched.recoverable(FeedPosition(epoch="e", seq=6))
     assert not dispatched.recoverable(FeedPosition(epoch="f", seq=5))
 
 
 def test_after_a_jump_it_has_nothing_of_what_was_jumped_over() -> None:
-    dispatched = Dispatched("e", 5)
+    dispatched = FeedCursor("e", 5)
     dispatched.advance(changes(6, 7), 7)
     dispatched.jump(20)
     assert dispatched.position == FeedPosition(epoch="e", seq=20)
@@ -53,7 +53,7 @@ def test_after_a_jump_it_has_nothing_of_what_was_jumped_over() -> None:
 
 
 def test_what_was_before_a_jump_never_counts_again() -> None:
-    dispatched = Dispatched("e", 5, keep=2)
+    dispatched = FeedCursor("e", 5, keep=2)
     dispatched.advance(changes(6, 7), 7)
     dispatched.jump(20)
     dispatched.advance(changes(21), 21)
@@ -63,7 +63,7 @@ def test_what_was_before_a_jump_never_counts_again() -> None:
 
 
 def test_it_remembers_what_was_read_back_for_it() -> None:
-    dispatched = Dispatched("e", 20, keep=4)
+    dispatched = FeedCursor("e", 20, keep=4)
     dispatched.advance(changes(21), 21)
     dispatched.remember(changes(18, 20), since=16, floor=20)
     assert [change.seq for change in dispatched.since(16) or ()] == [18, 20, 21]
@@ -74,7 +74,7 @@ def test_it_remembers_what_was_read_back_for_it() -> None:
 
 
 def test_what_does_not_join_on_or_is_too_much_is_not_remembered() -> None:
-    dispatched = Dispatched("e", 20, keep=2)
+    dispatched = FeedCursor("e", 20, keep=2)
     dispatched.remember(changes(17, 18, 19), since=16, floor=20)
     assert dispatched.since(16) is None
     dispatched.remember(changes(18), since=17, floor=18)  # it jumped while this was read

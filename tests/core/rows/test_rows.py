@@ -12,10 +12,10 @@ from tidegate.core.access.rules import RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, And, Term, compile_filters
 from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.core.rows.ports import Change, Identified
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.ports import Change, VerifiedIdentity
 from tidegate.core.rows.requests import ResourceRules
-from tidegate.core.session import Session, Watching
+from tidegate.core.session import Session, Subscription
 from tidegate_protocol import (
     CreateRequest,
     DeleteRequest,
@@ -47,7 +47,7 @@ ADMIN = Principal(id="9", name="Root", roles=["admin"], anonymous=False)
 
 @pytest.fixture
 def protocol() -> Protocol:
-    return Protocol(RESOURCES, lambda name: None, Dispatched("e", 10), SessionLimits(subscriptions=2, page=50))
+    return Protocol(RESOURCES, lambda name: None, FeedCursor("e", 10), SessionLimits(subscriptions=2, page=50))
 
 
 def client(user: Principal = GUEST) -> Session:
@@ -59,7 +59,7 @@ def one(protocol: Protocol, session: Session, request: msgspec.Struct) -> Any:
     return effect
 
 
-def subscribe(protocol: Protocol, session: Session, resource: str = "users", **fields: Any) -> Watching:
+def subscribe(protocol: Protocol, session: Session, resource: str = "users", **fields: Any) -> Subscription:
     effect = one(protocol, session, SubscribeRequest(resource=resource, **fields))
     assert isinstance(effect, fx.Watch)
     return effect.watching
@@ -212,7 +212,7 @@ def test_another_user_starts_from_the_rows_it_may_read_or_loses_the_subscription
     users.answered = True
     users.refs.clear()
     protocol.live.go_live(users)
-    ended, anew = protocol.identified(session, None, Identified(GUEST, None), 1.0)
+    ended, anew = protocol.identified(session, None, VerifiedIdentity(GUEST, None), 1.0)
     assert isinstance(ended, fx.Reply)
     assert isinstance(ended.message, Unsubscribed)
     assert ended.message.subscription == secret.group.id
@@ -251,7 +251,7 @@ def test_a_request_still_unanswered_when_the_user_changes_gets_its_answer(protoc
     session = client(ADMIN)
     watching = subscribe(protocol, session, "users")
     refs = list(watching.refs)
-    (anew,) = protocol.identified(session, None, Identified(GUEST, None), 1.0)
+    (anew,) = protocol.identified(session, None, VerifiedIdentity(GUEST, None), 1.0)
     assert isinstance(anew, fx.Watch)
     assert anew.watching.refs == refs
     assert session.replaying == 1
@@ -376,8 +376,8 @@ def test_other_claims_bring_other_rows_under_the_same_id(protocol: Protocol) -> 
     session.become(ADMIN, {"team": "red"})
     notes = subscribe(protocol, session, "notes", ref=1)
     protocol.live.go_live(notes)
-    assert list(protocol.identified(session, None, Identified(ADMIN, 99.0, {"team": "red"}), 1.0)) == []
-    (anew,) = protocol.identified(session, None, Identified(ADMIN, None, {"team": "blue"}), 1.0)
+    assert list(protocol.identified(session, None, VerifiedIdentity(ADMIN, 99.0, {"team": "red"}), 1.0)) == []
+    (anew,) = protocol.identified(session, None, VerifiedIdentity(ADMIN, None, {"team": "blue"}), 1.0)
     assert isinstance(anew, fx.Watch)
     assert anew.watching.snapshot
     assert anew.watching.group is not notes.group

@@ -7,7 +7,7 @@ import pytest
 from tests.core.filters.filter_cases import CASES
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, compile_filters
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.subscription_index import INDEXED_VALUES, Group, Subscriptions
+from tidegate.core.rows.subscription_index import INDEXED_VALUES, SubscriptionGroup, SubscriptionIndex
 from tidegate.core.session import Session
 from tidegate_protocol import Principal
 
@@ -29,7 +29,7 @@ def session() -> Session:
     return Session("c", object(), USER)
 
 
-def subscribed(registry: Subscriptions, filters: dict[str, Any] | None, *fields: str) -> Group:
+def subscribed(registry: SubscriptionIndex, filters: dict[str, Any] | None, *fields: str) -> SubscriptionGroup:
     group = registry.acquire("users", compile_filters(filters), fields or None)
     group.go_live(session())
     return group
@@ -46,7 +46,7 @@ def subscribed(registry: Subscriptions, filters: dict[str, Any] | None, *fields:
     ],
 )
 def test_what_a_change_means_to_a_subscriber(old: Any, new: Any, cause: Any, action: str, data: Any) -> None:
-    update = subscribed(Subscriptions(), {"status": "active"}).update(change(old, new, cause), "e")
+    update = subscribed(SubscriptionIndex(), {"status": "active"}).update(change(old, new, cause), "e")
     assert update is not None
     assert (update.action, update.data, update.cause) == (action, data, cause)
     assert (update.position.epoch, update.position.seq) == ("e", 7)
@@ -56,24 +56,24 @@ def test_what_a_change_means_to_a_subscriber(old: Any, new: Any, cause: Any, act
     ("old", "new"), [(None, INACTIVE), (INACTIVE, None), (INACTIVE, INACTIVE | {"name": "B"}), (ACTIVE, ACTIVE)]
 )
 def test_a_change_outside_the_filter_is_not_told(old: Any, new: Any) -> None:
-    assert subscribed(Subscriptions(), {"status": "active"}).update(change(old, new), "e") is None
+    assert subscribed(SubscriptionIndex(), {"status": "active"}).update(change(old, new), "e") is None
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [(True, 1), (0, False), ([True], [1]), ({"on": [0]}, {"on": [False]}), (0.0, -0.0)], ids=str
 )
 def test_what_python_takes_for_equal_is_told_where_json_has_another_word_for_it(old: Any, new: Any) -> None:
-    update = subscribed(Subscriptions(), None).update(change({"id": 1, "any": old}, {"id": 1, "any": new}), "e")
+    update = subscribed(SubscriptionIndex(), None).update(change({"id": 1, "any": old}, {"id": 1, "any": new}), "e")
     assert update is not None
     assert repr(update.data) == repr({"id": 1, "any": new})
 
 
 def test_a_reset_is_no_update() -> None:
-    assert subscribed(Subscriptions(), None).update(change(ACTIVE, None, "reset"), "e") is None
+    assert subscribed(SubscriptionIndex(), None).update(change(ACTIVE, None, "reset"), "e") is None
 
 
 def test_columns_that_are_not_asked_for_are_neither_sent_nor_a_reason_to_send() -> None:
-    group = subscribed(Subscriptions(), None, "id", "name", "missing")
+    group = subscribed(SubscriptionIndex(), None, "id", "name", "missing")
     assert group.update(change(ACTIVE, INACTIVE), "e") is None
     update = group.update(change(ACTIVE, ACTIVE | {"name": "B"}), "e")
     assert update is not None
@@ -81,7 +81,7 @@ def test_columns_that_are_not_asked_for_are_neither_sent_nor_a_reason_to_send() 
 
 
 def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     first, second = session(), session()
     one = registry.acquire("users", compile_filters({"status": "active"}), None)
     two = registry.acquire("users", compile_filters({"status": "active"}), None)
@@ -118,7 +118,7 @@ def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> Non
     ids=str,
 )
 def test_a_group_is_found_for_what_it_matches_and_forgotten_when_released(filters: dict[str, Any] | None) -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     group = subscribed(registry, filters)
     row = ACTIVE | {"tags": ["a"]}
     assert list(registry.concerned(change(None, row))) == [group]
@@ -130,7 +130,7 @@ def test_a_group_is_found_for_what_it_matches_and_forgotten_when_released(filter
 
 
 def test_a_change_looks_only_at_the_groups_its_values_can_match() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     groups = [subscribed(registry, {"id": number}) for number in range(1000)]
     assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == [groups[3], groups[4]]
     assert list(registry.concerned(change({"id": True}, None))) == []
@@ -139,7 +139,7 @@ def test_a_change_looks_only_at_the_groups_its_values_can_match() -> None:
 
 
 def test_two_groups_with_the_same_first_term_are_both_found() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     wide = subscribed(registry, {"status": "active"})
     narrow = subscribed(registry, {"status": "active"}, "id")
     assert set(registry.concerned(change(None, ACTIVE))) == {wide, narrow}
@@ -148,7 +148,7 @@ def test_two_groups_with_the_same_first_term_are_both_found() -> None:
 
 
 def test_one_of_few_values_is_found_by_any_of_them_and_once() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     several = subscribed(registry, {"id": {"in": [1, 2]}})
     single = subscribed(registry, {"id": 2})
     assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [several, single]
@@ -160,7 +160,7 @@ def test_one_of_few_values_is_found_by_any_of_them_and_once() -> None:
 
 
 def test_a_long_list_of_values_has_no_place_under_each() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     for count, found in ((INDEXED_VALUES, []), (INDEXED_VALUES + 1, ["held"])):
         subscribed(registry, {"id": {"in": list(range(1, count + 1))}})
         assert ["held" for _ in registry.concerned(change(None, {"id": 0}))] == found
@@ -168,7 +168,7 @@ def test_a_long_list_of_values_has_no_place_under_each() -> None:
 
 def test_each_part_of_an_or_has_its_place() -> None:
     """A message is for who sent it and for who gets it: of all others it costs nothing."""
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     mine = [subscribed(registry, {"or": [{"sender": user}, {"to": user}]}) for user in range(1000)]
     sent = {"sender": 7, "to": 3}
     assert list(registry.concerned(change(None, sent))) == [mine[7], mine[3]]
@@ -181,7 +181,7 @@ def test_each_part_of_an_or_has_its_place() -> None:
 
 
 def test_a_group_that_no_row_can_be_in_costs_nothing() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     group = registry.acquire("users", EVERYTHING, None, NOTHING)
     assert list(registry.concerned(change(ACTIVE, INACTIVE))) == []
     registry.release(group, session())
@@ -189,7 +189,7 @@ def test_a_group_that_no_row_can_be_in_costs_nothing() -> None:
 
 
 def test_an_or_of_too_many_places_has_none() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     values = list(range(1, INDEXED_VALUES + 1))
     few = {"or": [{"id": {"in": values}}, {"size": {"in": values}}]}
     subscribed(registry, few)
@@ -199,7 +199,7 @@ def test_an_or_of_too_many_places_has_none() -> None:
 
 
 def test_no_row_that_meets_a_filter_passes_the_index_by() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     groups = [subscribed(registry, case.filters) for case in CASES]
     for case, group in zip(CASES, groups, strict=True):
         for old, new in ((None, case.row), (case.row, None), (case.row, {}), ({}, case.row)):
@@ -210,7 +210,7 @@ def test_no_row_that_meets_a_filter_passes_the_index_by() -> None:
 
 def test_a_group_is_kept_where_it_shares_its_place_with_the_fewest() -> None:
     """Every filter has `done`; what tells the groups apart is `user_id`."""
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     groups = [subscribed(registry, {"done": False, "user_id": number}) for number in range(1000)]
     found = list(registry.concerned(change(None, {"done": False, "user_id": 7})))
     assert groups[7] in found
@@ -218,13 +218,13 @@ def test_a_group_is_kept_where_it_shares_its_place_with_the_fewest() -> None:
 
 
 def test_true_and_one_are_two_groups() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     assert subscribed(registry, {"extra": True}) is not subscribed(registry, {"extra": 1})
     assert subscribed(registry, {"extra": 1}) is subscribed(registry, {"extra": {"eq": 1.0}})
 
 
 def test_groups_of_other_permissions_share_the_id_and_nothing_else() -> None:
-    registry = Subscriptions()
+    registry = SubscriptionIndex()
     mine, yours = compile_filters({"owner": 1}), compile_filters({"owner": 2})
     one, two, all_of_them = (
         registry.acquire("users", compile_filters({"name": "Ada"}), None, rule) for rule in (mine, yours, EVERYTHING)
@@ -236,11 +236,11 @@ def test_groups_of_other_permissions_share_the_id_and_nothing_else() -> None:
     assert [group.matches({"name": "Ada", "owner": 2}) for group in (one, two, all_of_them)] == [False, True, True]
     assert all_of_them.scope is None
     assert one.scope != two.scope
-    assert Subscriptions().acquire("users", EVERYTHING, None, mine).scope == one.scope, "also after a restart"
+    assert SubscriptionIndex().acquire("users", EVERYTHING, None, mine).scope == one.scope, "also after a restart"
 
 
 def test_an_id_lives_as_long_as_one_of_its_groups() -> None:
-    registry, user = Subscriptions(), session()
+    registry, user = SubscriptionIndex(), session()
     mine = compile_filters({"owner": 1})
     first = registry.acquire("users", EVERYTHING, None, mine)
     second = registry.acquire("users", EVERYTHING, None)
@@ -255,7 +255,7 @@ def test_an_id_lives_as_long_as_one_of_its_groups() -> None:
 
 
 def test_a_row_that_leaves_the_permission_leaves_the_group() -> None:
-    group = Subscriptions().acquire("users", EVERYTHING, None, compile_filters({"status": "active"}))
+    group = SubscriptionIndex().acquire("users", EVERYTHING, None, compile_filters({"status": "active"}))
     update = group.update(change(ACTIVE, INACTIVE | {"name": "secret"}), "e")
     assert update is not None
     assert (update.action, update.data) == ("delete", {"id": 1})

@@ -12,7 +12,7 @@ from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
-from tidegate.core.rows.ports import ReadQuery, Row, Store, WriteOrder
+from tidegate.core.rows.ports import Mutation, ReadQuery, Row, Store
 from tidegate.schema.resource import Resource, read_resource
 from tidegate.store import introspect, open_store
 from tidegate.store.postgres.migration import migrate
@@ -50,7 +50,7 @@ class Things:
         return (await self.store.read(ReadQuery(resource="things", where=where, **query))).rows
 
     async def create(self, row: Row) -> Row:
-        (written,) = (await self.store.write(WriteOrder(kind="create", resource="things", rows=(row,)))).rows
+        (written,) = (await self.store.write(Mutation(kind="create", resource="things", rows=(row,)))).rows
         return written
 
     def logged(self) -> tuple[Any, Any]:

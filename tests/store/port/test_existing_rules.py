@@ -16,7 +16,7 @@ from tests.store.mutations import create, refused
 from tests.store.port.conftest import Database
 from tests.support.deadlines import DEADLINE_S
 from tidegate.contract import Resource
-from tidegate.core.rows.ports import ReadQuery, Store, WriteOrder
+from tidegate.core.rows.ports import Mutation, ReadQuery, Store
 from tidegate.schema.resource import read_resource
 from tidegate.store import backends
 
@@ -60,8 +60,8 @@ async def store(database: Database) -> AsyncIterator[Store]:
     await store.close()
 
 
-def _order(kind: Any, resource: str, *ids: int, **fields: Any) -> WriteOrder:
-    return WriteOrder(kind=kind, resource=resource, keys=tuple({"id": number} for number in ids), user="7", **fields)
+def _order(kind: Any, resource: str, *ids: int, **fields: Any) -> Mutation:
+    return Mutation(kind=kind, resource=resource, keys=tuple({"id": number} for number in ids), user="7", **fields)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def _order(kind: Any, resource: str, *ids: int, **fields: Any) -> WriteOrder:
     ],
 )
 async def test_a_deferred_reference_refuses_the_order_that_breaks_it(
-    store: Store, order: WriteOrder, pointer: str
+    store: Store, order: Mutation, pointer: str
 ) -> None:
     before = await _dogs(store)
     assert await refused(store, order) == ("conflict", pointer, "references")

@@ -12,9 +12,9 @@ from tests.store.mutations import create, delete, refused, update
 from tests.store.port.conftest import AnyForeign, Database
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.access.rules import RowAccess
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.core.rows.ports import Store, WriteOrder, WriteResult
-from tidegate.core.rows.requests import Live, ResourceRules
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.ports import Mutation, Store, WriteResult
+from tidegate.core.rows.requests import Rows, ResourceRules
 from tidegate.core.session import Session
 from tidegate_protocol import CreateRequest, DeleteRequest, Principal, UpdateRequest
 
@@ -22,17 +22,17 @@ ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 USER = Principal(id="7", name="Ada", roles=[], anonymous=False)
 
 
-def asked(request: CreateRequest | UpdateRequest | DeleteRequest) -> WriteOrder:
+def asked(request: CreateRequest | UpdateRequest | DeleteRequest) -> Mutation:
     """The order that a client's request leads to."""
     rules = ResourceRules("boats", ("code",), RowAccess("boats", ANYONE))
-    live = Live({"boats": rules}, Dispatched("e", 0), 10, 10)
+    live = Rows({"boats": rules}, FeedCursor("e", 0), 10, 10)
     serve: dict[type, Callable[..., Any]] = {
         CreateRequest: live.create,
         UpdateRequest: live.update,
         DeleteRequest: live.delete,
     }
     (effect,) = serve[type(request)](Session("c", object(), USER), request, 0.0)
-    order: WriteOrder = effect.order
+    order: Mutation = effect.order
     return order
 
 
@@ -102,7 +102,7 @@ async def test_a_client_and_its_key_are_in_the_log_and_nobody_elses(store: Store
     ],
 )
 async def test_a_refusal_points_into_the_message(
-    store: Store, foreign: AnyForeign, order: WriteOrder, expected: tuple[str, str | None, str | None]
+    store: Store, foreign: AnyForeign, order: Mutation, expected: tuple[str, str | None, str | None]
 ) -> None:
     foreign.run("INSERT INTO boats (code, sign, harbour) VALUES ('a', 1, 'Ost'), ('b', 2, 'West')")
     foreign.run("INSERT INTO berths (harbour, number, boat) VALUES ('Ost', 1, 'a')")
@@ -150,7 +150,7 @@ async def test_the_same_request_again_gets_the_same_answer_and_writes_nothing(
     assert len(foreign.tables()["people"]) == 1
     other = create({"name": "Bob"}, resource="people", idempotency_key="k", digest=b"2")
     assert await refused(store, other) == ("conflict", "/key", None)
-    someone_else = WriteOrder(kind="create", resource="people", rows=({"name": "Bob"},), user="8", idempotency_key="k")
+    someone_else = Mutation(kind="create", resource="people", rows=({"name": "Bob"},), user="8", idempotency_key="k")
     assert (await store.write(someone_else)).rows[0]["id"] == 2
 
 

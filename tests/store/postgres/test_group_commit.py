@@ -17,7 +17,7 @@ from tests.store.postgres.foreign import ForeignPostgres
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.changelog import COMMIT_LOCK
 from tidegate.store.postgres.serving import transaction, writer
@@ -56,7 +56,7 @@ async def until_waiting(foreign: ForeignPostgres, what: str = "advisory") -> Non
             await asyncio.sleep(0.005)
 
 
-async def together(store: PostgresStore, foreign: ForeignPostgres, orders: Sequence[WriteOrder]) -> Outcomes:
+async def together(store: PostgresStore, foreign: ForeignPostgres, orders: Sequence[Mutation]) -> Outcomes:
     """The outcomes of orders that make up one group."""
     async with commits_held(foreign, store):
         waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
@@ -257,7 +257,7 @@ async def test_a_row_that_is_held_stops_its_own_user_only(
         await until_waiting(foreign, "transactionid")
         async with asyncio.timeout(DEADLINE_S):  # an order that is alone would wait for an hour
             rows = [{"name": user} for user in users]
-            orders = [WriteOrder(kind="create", resource="people", rows=(row,), user=row["name"]) for row in rows]
+            orders = [Mutation(kind="create", resource="people", rows=(row,), user=row["name"]) for row in rows]
             await asyncio.gather(*map(store.write, orders))
         assert not any(one.done() for one in (*stuck, behind))
         holder.commit()
@@ -307,9 +307,7 @@ async def test_users_of_a_group_are_kept_apart(store: PostgresStore, foreign: Fo
     """The same key of another user is another request, and each change has its own user."""
     users = [f"u{number}" for number in range(30)]
     orders = [
-        WriteOrder(
-            kind="create", resource="people", rows=({"name": user},), user=user, idempotency_key="k", digest=b"1"
-        )
+        Mutation(kind="create", resource="people", rows=({"name": user},), user=user, idempotency_key="k", digest=b"1")
         for user in users
     ]
     outcomes = await together(store, foreign, orders)

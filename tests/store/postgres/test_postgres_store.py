@@ -16,7 +16,7 @@ from tests.store.postgres.foreign import RESOURCES as WITH_VISITS
 from tests.store.postgres.foreign import ForeignPostgres
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
-from tidegate.core.rows.ports import LogPruned, ReadQuery, WriteOrder
+from tidegate.core.rows.ports import LogPruned, Mutation, ReadQuery
 from tidegate.store.postgres import PostgresStore, connection
 from tidegate.store.postgres.serving import feed, retention, writer
 from tidegate.store.serving.retention import KEEP, Retention
@@ -138,7 +138,7 @@ async def test_a_key_that_no_row_can_have_is_not_found(url: str) -> None:
     try:
         for resource, key in (("boats", {"code": "a\0"}), ("visits", {"id": "no uuid"}), ("people", {"id": 2**70})):
             assert (await store.read(ReadQuery(resource=resource, keys=(key,)))).rows == []
-            order = WriteOrder(kind="delete", resource=resource, keys=(key,))
+            order = Mutation(kind="delete", resource=resource, keys=(key,))
             assert await refused(store, order) == ("not_found", "/id", None)
         assert await refused(store, create({"code": "a\0"})) == ("invalid_data", "/data", "check")
         (row,) = (await store.write(create({"at": "2026-01-31T12:00:00.000000Z"}, resource="visits"))).rows

@@ -17,7 +17,7 @@ from tests.store.postgres.foreign import ForeignPostgres
 from tests.store.postgres.test_group_commit import until_waiting
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import WriteOrder
+from tidegate.core.rows.ports import Mutation
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.changelog import COMMIT_LOCK
 
@@ -41,7 +41,7 @@ async def gateways(url: str) -> AsyncIterator[list[PostgresStore]]:
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "in a group"])
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
 async def test_a_request_repeated_at_another_gateway_has_the_answer_of_the_first(
-    gateways: list[PostgresStore], foreign: ForeignPostgres, request_: WriteOrder, together: bool
+    gateways: list[PostgresStore], foreign: ForeignPostgres, request_: Mutation, together: bool
 ) -> None:
     here, there = gateways
     await here.write(create({"code": "a", "sign": 1}))

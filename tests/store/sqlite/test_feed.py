@@ -9,13 +9,13 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
 from tests.store.heard import Heard
-from tidegate.core.rows.ports import Change, WriteOrder
+from tidegate.core.rows.ports import Change, Mutation
 from tidegate.store import SqliteStore
-from tidegate.store.serving.batch_size import Batches
+from tidegate.store.serving.batch_size import AdaptiveBatchSize
 from tidegate.store.sqlite.serving import feed
 
 
-class Fixed(Batches):
+class Fixed(AdaptiveBatchSize):
     """Batches of one size, whatever they cost."""
 
     def __init__(self, size: int) -> None:
@@ -32,8 +32,8 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-def create(code: str) -> WriteOrder:
-    return WriteOrder(kind="create", resource="boats", rows=({"code": code, "harbour": code},), user="7")
+def create(code: str) -> Mutation:
+    return Mutation(kind="create", resource="boats", rows=({"code": code, "harbour": code},), user="7")
 
 
 async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from tests.store.things import RESOURCE, Things, columns
 from tests.support.cases import every_case
 from tests.support.sqlite import foreign
 from tidegate.core.filters.tree import compile_filters
-from tidegate.core.rows.ports import ReadQuery, WriteOrder
+from tidegate.core.rows.ports import Mutation, ReadQuery
 from tidegate.schema.resource import read_resource
 from tidegate.store import SqliteStore, StoreError
 from tidegate.store.sql.names import quoted
@@ -101,9 +101,9 @@ async def test_a_key_is_the_key_and_none_like_it(store: SqliteStore) -> None:
     assert [row["word"] for row in found.rows] == ["A ", "b"]
     for word in ("B", "b "):
         for kind in ("update", "delete"):
-            order = WriteOrder(kind=kind, resource="words", keys=({"word": word},), data={"note": "z"})
+            order = Mutation(kind=kind, resource="words", keys=({"word": word},), data={"note": "z"})
             assert await refused(store, order) == ("not_found", "/id", None)
-    done = await store.write(WriteOrder(kind="delete", resource="words", keys=({"word": "b"},)))
+    done = await store.write(Mutation(kind="delete", resource="words", keys=({"word": "b"},)))
     assert done.rows == [{"word": "b"}]
 
 

@@ -20,7 +20,7 @@ import pytest
 from tests.store.application import RESOURCES, Foreign
 from tests.store.heard import Heard
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.rows.ports import Change, ReadQuery, Row, WriteOrder
+from tidegate.core.rows.ports import Change, Mutation, ReadQuery, Row
 from tidegate.store import SqliteStore
 
 pytestmark = pytest.mark.process
@@ -78,9 +78,9 @@ async def ended(process: subprocess.Popen[str]) -> list[int]:
 
 async def count_up(store: SqliteStore, commits: int) -> None:
     """The gateway's clients, several at a time, among the others."""
-    await store.write(WriteOrder(kind="create", resource="people", rows=({"name": "0"},), user="7"))
+    await store.write(Mutation(kind="create", resource="people", rows=({"name": "0"},), user="7"))
     for number in range(1, commits + 1):
-        order = WriteOrder(kind="update", resource="people", keys=({"id": 1},), data={"name": f"{number}"}, user="7")
+        order = Mutation(kind="update", resource="people", keys=({"id": 1},), data={"name": f"{number}"}, user="7")
         await store.write(order)
 
 
@@ -155,7 +155,7 @@ async def test_a_program_killed_within_a_transaction_leaves_no_trace(store: Sqli
     with started(path, "w", 1, script) as process:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "in the midst\n"
-        order = WriteOrder(kind="create", resource="boats", rows=({"code": "b", "harbour": "x"},), user="7")
+        order = Mutation(kind="create", resource="boats", rows=({"code": "b", "harbour": "x"},), user="7")
         waiting = asyncio.ensure_future(store.write(order))
         await asyncio.sleep(0)
         assert not waiting.done()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, add
 from tests.support.deadlines import DEADLINE_S
-from tidegate.core.rows.ports import LogPruned, WriteOrder
+from tidegate.core.rows.ports import LogPruned, Mutation
 from tidegate.store import Retention, SqliteStore
 from tidegate.store.serving.retention import REQUESTS_KEEP_MS
 from tidegate.store.sqlite.connection import connect
@@ -152,12 +152,12 @@ async def test_the_writer_prunes_on_until_nothing_old_is_left(
     keep = Retention(age_ms=60_000, rows=3)
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES, keep)
     try:
-        await store.write(WriteOrder(kind="update", resource="people", keys=({"id": 1},), data={}))
+        await store.write(Mutation(kind="update", resource="people", keys=({"id": 1},), data={}))
         assert steps == 0
         clock[0] += keep.pause_s  # one pause is over; the clock stands still for all the steps
         async with asyncio.timeout(DEADLINE_S):
             while left(foreign) != [38, 39, 40]:
-                await store.write(WriteOrder(kind="update", resource="people", keys=({"id": 1},), data={}))
+                await store.write(Mutation(kind="update", resource="people", keys=({"id": 1},), data={}))
         assert steps >= 10
     finally:
         await store.close()

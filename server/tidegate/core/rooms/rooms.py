@@ -1,7 +1,7 @@
 """The half of the protocol about rooms: join, leave, message, presence and history.
 
 Rules only: it changes the rooms that somebody is in and answers with effects. It does not know rows, and leaves what
-was said in a room to whoever carries out `Publish`, `Replay` and `Recall`.
+was said in a room to whoever carries out `PublishMessage`, `JoinReplay` and `ReadHistory`.
 Invariant: a session hears a room exactly from its `join` to its `leave` or its end.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from tidegate.core.access.rules import allows, require
-from tidegate.core.effects import Effect, Publish, Recall, Replay, Reply
+from tidegate.core.effects import Effect, JoinReplay, PublishMessage, ReadHistory, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.presence import NOTHING, Difference
 from tidegate.core.rooms.room import Room, RoomRules
@@ -30,7 +30,7 @@ GRACE_S = 10.0
 """How long a user stays present after a connection just broke."""
 
 
-class Talk:
+class Rooms:
     """All rooms with somebody in them."""
 
     def __init__(self, rules: Callable[[str], RoomRules | None], rooms_per_session: int) -> None:
@@ -75,7 +75,7 @@ class Talk:
                 request.info if request.info is not UNSET else None,
                 instead_of=self._take_ghosts(session.user.id, room),
             )
-        replay = Replay(
+        replay = JoinReplay(
             session=session,
             room=room,
             ref=None if request.ref is UNSET else request.ref,
@@ -95,7 +95,7 @@ class Talk:
     def message(self, session: Session, request: MessageRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
         require(room.rules.access, "send", session.user, "room", request.room)
-        return [Publish(session, room, request)]
+        return [PublishMessage(session, room, request)]
 
     def presence(self, session: Session, request: PresenceRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
@@ -113,7 +113,7 @@ class Talk:
         return [Reply(session, answer), *self._announce(room, difference, now, session)]
 
     def history(self, session: Session, request: HistoryRequest, now: float) -> list[Effect]:
-        return [Recall(session, self._joined(session, request.room), request)]
+        return [ReadHistory(session, self._joined(session, request.room), request)]
 
     # -- what happens to sessions -----------------------------------------------------------------------------------
 

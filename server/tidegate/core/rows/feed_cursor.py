@@ -1,6 +1,6 @@
 """Where the gateway and its clients are in the change feed.
 
-`Dispatched` is the gateway's own place: everything up to it is already in the queues of the live subscribers. It keeps
+`FeedCursor` is the gateway's own place: everything up to it is already in the queues of the live subscribers. It keeps
 the last changes, so that a subscriber who is nearly there catches up without asking the log. It reads no log itself.
 Invariant: `recent` holds, without a gap, the changes after `floor` up to `seq`.
 """
@@ -16,7 +16,7 @@ from tidegate_protocol import FeedPosition
 RECENT_CHANGES = 2_000
 
 
-class Dispatched:
+class FeedCursor:
     """The dispatched feed position, and the changes that led to it."""
 
     def __init__(self, epoch: str, seq: int, keep: int = RECENT_CHANGES) -> None:

@@ -64,7 +64,7 @@ class ReadResult(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
-class WriteOrder(msgspec.Struct, frozen=True, kw_only=True):
+class Mutation(msgspec.Struct, frozen=True, kw_only=True):
     """One mutation request; done wholly or refused wholly."""
 
     kind: Literal["create", "update", "delete"]
@@ -142,7 +142,7 @@ class Store(Protocol):
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         """All rows of `query`, whose limit is None, for who joins."""
 
-    async def write(self, order: WriteOrder) -> WriteResult:
+    async def write(self, order: Mutation) -> WriteResult:
         """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
@@ -184,7 +184,7 @@ class Broker(Protocol):
         """Forget what is past its ttl in rooms that nobody is in."""
 
 
-class Identified(msgspec.Struct, frozen=True):
+class VerifiedIdentity(msgspec.Struct, frozen=True):
     """A user, and when the proof of that ends (seconds since the Unix epoch; None for never)."""
 
     user: Principal
@@ -202,5 +202,5 @@ class Identities(Protocol):
     def identity_token(self, user: Principal, now: float) -> str:
         """A short-lived token with which the anonymous `user` can come back as itself."""
 
-    def check(self, token: str) -> Identified:
+    def check(self, token: str) -> VerifiedIdentity:
         """Raises core.errors.Refused: unauthenticated."""

@@ -18,10 +18,10 @@ from tidegate.core.access.rules import RowAccess, permission
 from tidegate.core.effects import Effect, Push, Read, Ref, Reply, Watch, Write
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import NOTHING, Filter, both, compile_filters, identity
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.core.rows.ports import Change, Key, ReadQuery, WriteOrder
-from tidegate.core.rows.subscription_index import Group, Subscriptions
-from tidegate.core.session import Session, Watching
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.ports import Change, Key, Mutation, ReadQuery
+from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
+from tidegate.core.session import Session, Subscription
 from tidegate_protocol import (
     CreateRequest,
     DeleteRequest,
@@ -37,7 +37,7 @@ from tidegate_protocol import (
 )
 
 T = TypeVar("T")
-Mutation = CreateRequest | UpdateRequest | DeleteRequest
+MutationRequest = CreateRequest | UpdateRequest | DeleteRequest
 
 
 class ResourceRules(msgspec.Struct, frozen=True):
@@ -52,13 +52,13 @@ class ResourceRules(msgspec.Struct, frozen=True):
         return identifier if isinstance(identifier, dict) else {self.key[0]: identifier}
 
 
-class Live:
+class Rows:
     """All subscriptions, and the requests about rows."""
 
     def __init__(
         self,
         resources: Mapping[str, ResourceRules],
-        dispatched: Dispatched,
+        dispatched: FeedCursor,
         subscriptions_per_session: int,
         page: int,
     ) -> None:
@@ -66,7 +66,7 @@ class Live:
         self._per_session = subscriptions_per_session
         self._page = page
         self.dispatched = dispatched
-        self.subscriptions = Subscriptions()
+        self.subscriptions = SubscriptionIndex()
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ class Live:
         if since is not None and _given(request.scope) != group.scope:
             # It has rows that were another user's to see: what it missed since would not make them right.
             since, snapshot = None, True
-        watching = Watching(session, group, since, snapshot)
+        watching = Subscription(session, group, since, snapshot)
         watching.refs.append(ref)
         session.watching[group.id] = watching
         session.replaying += 1
@@ -141,13 +141,13 @@ class Live:
 
     # -- subscriptions that come and go -----------------------------------------------------------------------------
 
-    def go_live(self, watching: Watching) -> None:
+    def go_live(self, watching: Subscription) -> None:
         """`watching` has been sent everything up to the dispatched position."""
         watching.live = True
         watching.session.replaying -= 1
         watching.group.go_live(watching.session)
 
-    def end(self, watching: Watching) -> None:
+    def end(self, watching: Subscription) -> None:
         """The subscription is over; a replay that is under way for it stops."""
         watching.ended = True
         if not watching.live:
@@ -174,7 +174,7 @@ class Live:
                 effects.append(Watch(session, self._anew(watching, rule)))
         return effects
 
-    def _end_answered(self, watching: Watching) -> list[Effect]:
+    def _end_answered(self, watching: Subscription) -> list[Effect]:
         """End a subscription that may still be replaying: whoever waits for its answer is told that it was accepted,
         and of no position up to which nothing was sent.
         """
@@ -182,13 +182,13 @@ class Live:
         refs, watching.refs = watching.refs, []
         return [effect for ref in refs for effect in self._accepted(watching, ref)]
 
-    def _anew(self, old: Watching, rule: Filter) -> Watching:
+    def _anew(self, old: Subscription, rule: Filter) -> Subscription:
         """The same subscription, about to be brought up from a snapshot of the rows that meet `rule`, too; who still
         waits for an answer gets it.
         """
         group = self.subscriptions.acquire(old.group.resource, old.group.filters, old.group.fields, rule)
         self.end(old)
-        watching = Watching(old.session, group, since=None, snapshot=True)
+        watching = Subscription(old.session, group, since=None, snapshot=True)
         watching.refs = [None, *(ref for ref in old.refs if ref is not None)] if old.answered else old.refs
         watching.answered = old.answered
         old.session.watching[group.id] = watching
@@ -213,7 +213,7 @@ class Live:
         self.dispatched.advance(changes, head)
         return effects
 
-    def missed(self, group: Group, changes: Sequence[Change], user: str | None) -> Iterable[Update]:
+    def missed(self, group: SubscriptionGroup, changes: Sequence[Change], user: str | None) -> Iterable[Update]:
         """What a replaying subscription of `group` is sent for `changes`; `user` hears which were its own."""
         for change in changes:
             if change.resource != group.resource:
@@ -235,7 +235,7 @@ class Live:
             for member in list(group.members)
         ]
 
-    def _told(self, group: Group, change: Change) -> Iterable[Effect]:
+    def _told(self, group: SubscriptionGroup, change: Change) -> Iterable[Effect]:
         update = group.update(change, self.dispatched.epoch)
         if update is None:
             return
@@ -274,13 +274,13 @@ class Live:
                 raise
             return NOTHING
 
-    def _already(self, existing: Watching, ref: str | int | None) -> list[Effect]:
+    def _already(self, existing: Subscription, ref: str | int | None) -> list[Effect]:
         if not existing.live:
             existing.refs.append(ref)
             return []
         return self._accepted(existing, ref)
 
-    def _accepted(self, existing: Watching, ref: Ref) -> list[Effect]:
+    def _accepted(self, existing: Subscription, ref: Ref) -> list[Effect]:
         if ref is None:
             return []
         mode, position = self._begun(existing)
@@ -291,7 +291,7 @@ class Live:
             subscribed.scope = existing.group.scope
         return [Reply(existing.session, subscribed)]
 
-    def _begun(self, watching: Watching) -> tuple[Literal["live", "recovered", "snapshot"], FeedPosition]:
+    def _begun(self, watching: Subscription) -> tuple[Literal["live", "recovered", "snapshot"], FeedPosition]:
         """How a subscription begins, or would have begun: nobody who did not get them yet is told that no rows or
         changes of the past follow.
         """
@@ -301,7 +301,7 @@ class Live:
             return "recovered", watching.since
         return "snapshot", self.dispatched.position
 
-    def _find(self, session: Session, request: UnsubscribeRequest) -> Watching:
+    def _find(self, session: Session, request: UnsubscribeRequest) -> Subscription:
         if request.subscription is not UNSET:
             found = session.watching.get(request.subscription)
             pointer = "/subscription"
@@ -319,7 +319,7 @@ class Live:
     def _write(
         self,
         session: Session,
-        request: Mutation,
+        request: MutationRequest,
         kind: Literal["create", "update", "delete"],
         *,
         rows: tuple[dict[str, Any], ...] = (),
@@ -329,7 +329,7 @@ class Live:
         rules = self._rules(request.resource)
         allowed = self._permission(session, rules, kind)
         key = _given(request.key)
-        order = WriteOrder(
+        order = Mutation(
             kind=kind,
             resource=rules.name,
             rows=rows,
@@ -359,7 +359,7 @@ def _keys(rules: ResourceRules, request: GetRequest | UpdateRequest | DeleteRequ
     return tuple(rules.key_of(identifier) for identifier in identifiers)
 
 
-def _digest(request: Mutation) -> bytes:
+def _digest(request: MutationRequest) -> bytes:
     """A hash of the request without `ref`: equal exactly for the same request sent again, in whatever order."""
     text = msgspec.json.encode(msgspec.structs.replace(request, ref=UNSET), order="deterministic")
     return hashlib.blake2b(text, digest_size=16).digest()

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tidegate.core.session import Session
 
 Action = Literal["create", "update", "delete"]
-Wish = tuple[str, str, tuple[str, ...] | None]
+SubscriptionKey = tuple[str, str, tuple[str, ...] | None]
 """What clients ask for: resource, identity of the filter, columns."""
-Place = tuple[str, tuple[bool, Any]]
+IndexKey = tuple[str, tuple[bool, Any]]
 """A property, and the token of a value."""
-Way = tuple[Place, ...]
+IndexKeys = tuple[IndexKey, ...]
 """Places of which every row that matches has at least one."""
-Shelf = dict["Group", None]
+Bucket = dict["SubscriptionGroup", None]
 
 INDEXED_VALUES = 8
 """A group is kept under each value of an `in` as long as that one is not longer."""
@@ -37,7 +37,7 @@ INDEXED_PLACES = 16
 """And in all places of an `or`, as long as these are not more."""
 
 
-class Group:
+class SubscriptionGroup:
     """All subscriptions of one wish and one permission. `lines` are where its frames go.
 
     `id` names the wish on the wire: it stays a subscription's own when its user comes to see other rows, and groups
@@ -62,8 +62,8 @@ class Group:
         """An opaque word for `rule`; None where every row may be seen."""
         self.where = both(filters, rule)
         """The rows that they have."""
-        self.wish: Wish = (resource, identity(filters), fields)
-        self.indexed: Way | None = None
+        self.wish: SubscriptionKey = (resource, identity(filters), fields)
+        self.indexed: IndexKeys | None = None
         """Where the index keeps it; None: in the short list of the rest."""
         self.holders = 0
         """Subscriptions that exist, live or still replaying."""
@@ -114,16 +114,16 @@ class Group:
         )
 
 
-class Subscriptions:
+class SubscriptionIndex:
     """All groups, and the index that finds those that a change can concern."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[Wish, str], Group] = {}
+        self._groups: dict[tuple[SubscriptionKey, str], SubscriptionGroup] = {}
         """By wish, and identity of the permission."""
-        self._wishes: dict[Wish, tuple[str, int]] = {}
+        self._wishes: dict[SubscriptionKey, tuple[str, int]] = {}
         """The id of each wish, and how many groups have it."""
-        self._indexed: dict[str, dict[str, dict[tuple[bool, Any], Shelf]]] = {}
-        self._unindexed: dict[str, Shelf] = {}
+        self._indexed: dict[str, dict[str, dict[tuple[bool, Any], Bucket]]] = {}
+        self._unindexed: dict[str, Bucket] = {}
         self._created = 0
 
     def __len__(self) -> int:
@@ -131,18 +131,18 @@ class Subscriptions:
 
     def acquire(
         self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter = EVERYTHING
-    ) -> Group:
+    ) -> SubscriptionGroup:
         """The one group of such subscriptions, kept until it is released as often as it was acquired."""
         wish = (resource, identity(filters), fields)
         group = self._groups.get((wish, identity(rule)))
         if group is None:
-            group = Group(self._wish_id(wish), resource, filters, fields, rule)
+            group = SubscriptionGroup(self._wish_id(wish), resource, filters, fields, rule)
             self._groups[wish, identity(rule)] = group
             self._shelve(group)
         group.holders += 1
         return group
 
-    def release(self, group: Group, session: Session) -> None:
+    def release(self, group: SubscriptionGroup, session: Session) -> None:
         """Take back one `acquire` of `session`, which hears nothing more of the group."""
         group.members.pop(session, None)
         group.lines.pop(session.line, None)
@@ -154,10 +154,10 @@ class Subscriptions:
             if groups > 1:
                 self._wishes[group.wish] = (wish_id, groups - 1)
 
-    def concerned(self, change: Change) -> Iterator[Group]:
+    def concerned(self, change: Change) -> Iterator[SubscriptionGroup]:
         """The groups that `change` could concern; each once."""
         yield from self._unindexed.get(change.resource, ())
-        found: Shelf = {}
+        found: Bucket = {}
         for name, shelves in self._indexed.get(change.resource, {}).items():
             for row in (change.old, change.new):
                 value = None if row is None else row.get(name)
@@ -165,10 +165,10 @@ class Subscriptions:
                     found.update(shelves.get(token(value), {}))
         yield from found
 
-    def of_resource(self, resource: str) -> list[Group]:
+    def of_resource(self, resource: str) -> list[SubscriptionGroup]:
         return [group for group in self._groups.values() if group.resource == resource]
 
-    def _wish_id(self, wish: Wish) -> str:
+    def _wish_id(self, wish: SubscriptionKey) -> str:
         """The id of a wish that one more group has."""
         if wish not in self._wishes:
             self._created += 1
@@ -176,11 +176,11 @@ class Subscriptions:
         self._wishes[wish] = (wish_id, groups + 1)
         return wish_id
 
-    def _shelve(self, group: Group) -> None:
+    def _shelve(self, group: SubscriptionGroup) -> None:
         """Keep `group` where it shares its places with the fewest: `done` is one of two, `user_id` one of many."""
         properties = self._indexed.setdefault(group.resource, {})
 
-        def crowd(way: Way) -> int:
+        def crowd(way: IndexKeys) -> int:
             return sum(len(properties.get(name, {}).get(value, ())) for name, value in way)
 
         group.indexed = min(_ways_to_index(group.where, crowd), key=crowd, default=None)
@@ -190,7 +190,7 @@ class Subscriptions:
         for name, value in group.indexed:
             properties.setdefault(name, {}).setdefault(value, {})[group] = None
 
-    def _unshelve(self, group: Group) -> None:
+    def _unshelve(self, group: SubscriptionGroup) -> None:
         if group.indexed is None:
             del self._unindexed[group.resource][group]
             return
@@ -210,7 +210,7 @@ def _fingerprint(rule: Filter) -> str:
     return hashlib.blake2b(identity(rule).encode(), digest_size=12).hexdigest()
 
 
-def _ways_to_index(filters: Filter, crowd: Callable[[Way], int]) -> Iterator[Way]:
+def _ways_to_index(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:
     """The conditions that every matching row meets by having one of few values; of an `or`, the best of each part."""
     for part in filters.parts if isinstance(filters, And) else (filters,):
         if isinstance(part, Or):

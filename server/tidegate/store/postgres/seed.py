@@ -12,12 +12,12 @@ import psycopg
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import WriteOrder
+from tidegate.core.rows.ports import Mutation
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
 from tidegate.store.postgres.migration.tables import is_automatic
 from tidegate.store.postgres.serving.database_errors import count_keys_anew, refusal
-from tidegate.store.postgres.serving.mutations import Orders, Violated
+from tidegate.store.postgres.serving.mutations import Mutations, Violated
 from tidegate.store.seed_rows import SampleRows, check_names, misfit
 from tidegate.store.sql.names import quoted
 
@@ -47,9 +47,9 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
 def _put(
     connection: Connection, resources: Mapping[str, Resource], name: str, rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    order = WriteOrder(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
+    order = Mutation(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
     connection.execute("SET CONSTRAINTS ALL DEFERRED")  # the contrary of what is asked for at the end
-    orders = Orders(resources)
+    orders = Mutations(resources)
     written = orders.carry_out(connection, order)
     orders.finish(connection, [])
     if is_automatic(resources[name]):

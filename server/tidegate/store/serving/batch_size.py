@@ -11,7 +11,7 @@ TARGET_S = 0.005
 """What a batch may take of the loop, about; a quarter of what a client may have to wait for."""
 
 
-class Batches:
+class AdaptiveBatchSize:
     """`size` is how many changes to read next."""
 
     def __init__(self) -> None:

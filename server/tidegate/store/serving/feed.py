@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change
-from tidegate.store.serving.batch_size import Batches
-from tidegate.store.serving.feed_gate import Attention
+from tidegate.store.serving.batch_size import AdaptiveBatchSize
+from tidegate.store.serving.feed_gate import FeedGate
 
 log = logging.getLogger("tidegate.feed")
 
@@ -33,12 +33,12 @@ class Feed(ABC):
     def __init__(self, resources: Iterable[str], loop: asyncio.AbstractEventLoop) -> None:
         self.healthy = True
         """Whether the log could be read when it was last tried."""
-        self.attention = Attention(loop, self._ring)
+        self.attention = FeedGate(loop, self._ring)
         self._trouble = ""
         self._resources = tuple(resources)
         self._loop = loop
         self._taken = threading.Event()
-        self._batches = Batches()
+        self._batches = AdaptiveBatchSize()
         self._ended = False
         self._at = 0
         """Up to here everything was delivered."""

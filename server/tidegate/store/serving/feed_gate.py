@@ -13,7 +13,7 @@ from collections.abc import Callable
 Skipped = Callable[[int], None]
 
 
-class Attention:
+class FeedGate:
     """`resting` and `jump_due` are for the thread to read; `jumped` and `failed` for it to call."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Collection
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import EVERYTHING, And, Filter, Or, Term, any_of, both
-from tidegate.core.rows.ports import Row, WriteOrder
+from tidegate.core.rows.ports import Mutation, Row
 
 
-class Permitted:
+class MutationPermission:
     """The permission of one order. It raises Refused, for new rows at once."""
 
-    def __init__(self, order: WriteOrder) -> None:
+    def __init__(self, order: Mutation) -> None:
         self._order = order
         self._visible = predicate(order.visible)
         self._allowed = predicate(order.allowed)
@@ -65,6 +65,6 @@ def _speaking_of(part: Filter, names: Collection[str]) -> Filter:
             return any_of(_speaking_of(inner, names) for inner in part.parts)
 
 
-def key_pointer(order: WriteOrder, number: int) -> str:
+def key_pointer(order: Mutation, number: int) -> str:
     """Where the message names the row."""
     return f"/ids/{number}" if order.array else "/id"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from tidegate.core.rows.ports import Change, EncodePage, Pages, ReadQuery, ReadResult, WriteOrder, WriteResult
+from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import Skipped
 from tidegate.store.serving.snapshots import Snapshots, Spool
@@ -34,7 +34,7 @@ class Writer(Protocol):
 
     def start(self) -> None: ...
 
-    def submit(self, order: WriteOrder) -> asyncio.Future[WriteResult]: ...
+    def submit(self, order: Mutation) -> asyncio.Future[WriteResult]: ...
 
     def close(self) -> None: ...
 
@@ -89,7 +89,7 @@ class ThreadedStore:
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         return self._snapshots.open(query, encode)
 
-    async def write(self, order: WriteOrder) -> WriteResult:
+    async def write(self, order: Mutation) -> WriteResult:
         await self._feed.attention.settled()
         return await self._writer.submit(order)
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import WriteOrder
+from tidegate.core.rows.ports import Mutation
 from tidegate.store.seed_rows import SampleRows, check_names, misfit
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import connect, sqlite_path
-from tidegate.store.sqlite.serving.mutations import Orders
+from tidegate.store.sqlite.serving.mutations import Mutations
 
 
 def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:
@@ -23,7 +23,7 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
     """
     check_names(resources, rows)
     connection = connect(sqlite_path(url))
-    orders, counts = Orders(resources), {}
+    orders, counts = Mutations(resources), {}
     try:
         with connection:
             empty = [
@@ -32,7 +32,7 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
                 if not connection.execute(f"SELECT 1 FROM {quoted(resources[name].table)} LIMIT 1").fetchall()
             ]
             for name in empty:
-                order = WriteOrder(
+                order = Mutation(
                     kind="create", resource=name, rows=tuple(dict(row) for row in rows[name]), user="seed", array=True
                 )
                 try:

@@ -28,7 +28,7 @@ UNAVAILABLE = "the database cannot write at the moment; try again with the same 
 BROKEN = "the row cannot be written; the gateway's log says why"
 
 
-class Place(NamedTuple):
+class StatementContext(NamedTuple):
     """A statement of an order: what it does to which table, and where its values stand in the client's message."""
 
     resource: Resource
@@ -52,7 +52,7 @@ def is_broken(error: psycopg.Error) -> bool:
     )
 
 
-def verdict(connection: Connection, error: psycopg.Error, place: Place) -> Refused | None:
+def verdict(connection: Connection, error: psycopg.Error, place: StatementContext) -> Refused | None:
     """What `error` means to the client; None: it comes of what others do, and may be gone when the order is done again.
 
     To be asked once the order is rolled back.
@@ -75,7 +75,7 @@ def unavailable(error: psycopg.Error) -> Refused:
     return Refused("unavailable", UNAVAILABLE, retry_after=1.0)
 
 
-def refusal(connection: Connection, error: psycopg.Error, place: Place) -> Refused:
+def refusal(connection: Connection, error: psycopg.Error, place: StatementContext) -> Refused:
     """What `error` means."""
     match error:
         case errors.UniqueViolation():
@@ -98,7 +98,7 @@ def refusal(connection: Connection, error: psycopg.Error, place: Place) -> Refus
     return Refused("invalid_data", "the database does not accept this row", pointer=pointer, keyword="check")
 
 
-def is_overtaken_key(connection: Connection, error: psycopg.Error, place: Place) -> bool:
+def is_overtaken_key(connection: Connection, error: psycopg.Error, place: StatementContext) -> bool:
     """Whether the database gave an automatic key that is taken: a foreign program wrote keys of its own."""
     resource = place.resource
     return (
@@ -125,7 +125,7 @@ def escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _reference(connection: Connection, error: psycopg.Error, place: Place) -> Refused:
+def _reference(connection: Connection, error: psycopg.Error, place: StatementContext) -> Refused:
     """Either a value of this row leads nowhere, or others lead to this row."""
     columns = _columns(connection, error)
     own = error.diag.table_name == place.resource.table and not place.row.keys().isdisjoint(columns)
@@ -136,7 +136,7 @@ def _reference(connection: Connection, error: psycopg.Error, place: Place) -> Re
     return Refused("conflict", "other rows refer to this one", pointer=place.at, keyword="references")
 
 
-def _pointer(place: Place, columns: list[str]) -> str:
+def _pointer(place: StatementContext, columns: list[str]) -> str:
     return next((f"{place.at}/{escaped(name)}" for name in columns if name in place.row), place.at)
 
 

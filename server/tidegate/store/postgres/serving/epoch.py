@@ -31,7 +31,7 @@ def place(connection: Connection) -> str:
     return str(found)
 
 
-class Keeper:
+class EpochGuard:
     """Sees that a new epoch began, or a dump was restored, while the log is served: neither breaks a connection."""
 
     def __init__(self, url: str, served: tuple[str, str], connections: Connections) -> None:

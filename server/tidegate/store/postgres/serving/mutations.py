@@ -18,18 +18,18 @@ import psycopg
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import token
-from tidegate.core.rows.ports import Row, WriteOrder, WriteResult
+from tidegate.core.rows.ports import Mutation, Row, WriteResult
 from tidegate.store.postgres.changelog import COMMITS, REQUESTS
 from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.filters import ALIAS
 from tidegate.store.postgres.rows import RowReader, image, to_column
-from tidegate.store.postgres.serving.database_errors import Place, escaped
+from tidegate.store.postgres.serving.database_errors import StatementContext, escaped
 from tidegate.store.postgres.serving.reader import HEAD, key_is
-from tidegate.store.serving.mutation_permission import Permitted, key_pointer
+from tidegate.store.serving.mutation_permission import MutationPermission, key_pointer
 from tidegate.store.sql.names import quoted
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
-Done = tuple[WriteOrder, list[Row]]
+Done = tuple[Mutation, list[Row]]
 """An order, and the rows that it wrote."""
 
 
@@ -53,13 +53,13 @@ REMEMBER_EACH = (
 class Violated(Exception):
     """The database refused a statement; `place` says which."""
 
-    def __init__(self, error: psycopg.Error, place: Place) -> None:
+    def __init__(self, error: psycopg.Error, place: StatementContext) -> None:
         super().__init__(str(error))
         self.error = error
         self.place = place
 
 
-class Orders:
+class Mutations:
     """Knows the resources' SQL."""
 
     def __init__(self, resources: Mapping[str, Resource]) -> None:
@@ -67,11 +67,11 @@ class Orders:
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
 
-    def carry_out(self, connection: Connection, order: WriteOrder) -> list[Row]:
+    def carry_out(self, connection: Connection, order: Mutation) -> list[Row]:
         """Do `order`, and return its rows. Raises Refused, Violated."""
         # Noted by us, in a table that foreign programs cannot write to: whose the changes are from here on.
         connection.execute(NOTE, [order.idempotency_key, order.user])
-        permitted = Permitted(order)
+        permitted = MutationPermission(order)
         match order.kind:
             case "create":
                 return [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
@@ -99,7 +99,7 @@ class Orders:
             connection.execute(REMEMBER_EACH, [*map(list, zip(*keyed, strict=True)), now])
         return connection.execute(HEAD)
 
-    def place(self, order: WriteOrder) -> Place:
+    def place(self, order: Mutation) -> StatementContext:
         """Where to point for what is refused only at the end, when nobody says for which row."""
         alone = len(order.rows) + len(order.keys) == 1
         if order.kind == "create":
@@ -109,7 +109,7 @@ class Orders:
             return self._place(order, {}, key_pointer(order, 0) if alone else "/ids")
         return self._place(order, order.data or {}, "/data")
 
-    def _create(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _create(self, connection: Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         resource, row = self._resources[order.resource], order.rows[number]
         at = f"/data/{number}" if order.array else "/data"
         marks = ", ".join([MARK] * len(row))
@@ -118,7 +118,7 @@ class Orders:
         values = [to_column(resource.properties[name], value) for name, value in row.items()]
         return permitted.written(self._one(connection, order, sql, values, self._place(order, row, at)), at)
 
-    def _update(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _update(self, connection: Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         resource, data = self._resources[order.resource], order.data or {}
         before = self._existing(connection, order, permitted, number)
         if not data:
@@ -130,7 +130,7 @@ class Orders:
         row = self._one(connection, order, sql, values + where.values, self._place(order, data, "/data"))
         return permitted.written(row, "/data")
 
-    def _delete(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _delete(self, connection: Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         resource, key = self._resources[order.resource], order.keys[number]
         self._existing(connection, order, permitted, number)
         where = key_is(resource, key)
@@ -143,7 +143,7 @@ class Orders:
             raise Violated(error, self._place(order, {}, key_pointer(order, number))) from error
         return key
 
-    def _existing(self, connection: Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _existing(self, connection: Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         """The row as it is now and stays until the end. Raises Refused: it may not be changed, or `if` fails."""
         resource, where = self._resources[order.resource], key_is(self._resources[order.resource], order.keys[number])
         sql = f"SELECT {self._images[order.resource]} FROM {quoted(resource.table)} {ALIAS} WHERE {where.sql}"
@@ -154,7 +154,9 @@ class Orders:
                 raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{escaped(name)}")
         return row
 
-    def _one(self, connection: Connection, order: WriteOrder, sql: str, values: list[Any], place: Place) -> Row:
+    def _one(
+        self, connection: Connection, order: Mutation, sql: str, values: list[Any], place: StatementContext
+    ) -> Row:
         """Run a statement and return the row it wrote."""
         try:
             found = connection.execute(numbered(f"{sql} RETURNING {self._images[order.resource]}"), values).fetchall()
@@ -164,14 +166,14 @@ class Orders:
             raise Refused("conflict", "the database did not take this row", pointer=place.at)
         return self._readers[order.resource].row(found[0][0])
 
-    def _place(self, order: WriteOrder, row: Row, at: str) -> Place:
-        return Place(self._resources[order.resource], self._resources, order.kind, row, at)
+    def _place(self, order: Mutation, row: Row, at: str) -> StatementContext:
+        return StatementContext(self._resources[order.resource], self._resources, order.kind, row, at)
 
 
 class Answered:
     """What some orders were answered before, under the idempotency keys that they have now."""
 
-    def __init__(self, connection: Connection, orders: Sequence[WriteOrder]) -> None:
+    def __init__(self, connection: Connection, orders: Sequence[Mutation]) -> None:
         """Asks the database, and does not wait for what it says."""
         keyed = [(order.user, order.idempotency_key) for order in orders if order.idempotency_key is not None]
         self._query = None
@@ -181,7 +183,7 @@ class Answered:
             self._query = connection.execute(ANSWERED_EACH, [*map(list, zip(*keyed, strict=True))])
         self._found: dict[tuple[str, str], list[Any]] | None = None
 
-    def to(self, order: WriteOrder) -> WriteResult | None:
+    def to(self, order: Mutation) -> WriteResult | None:
         """Raises Refused: the key stands for another request."""
         if order.idempotency_key is None or self._query is None:
             return None

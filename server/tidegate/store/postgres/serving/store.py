@@ -14,7 +14,7 @@ from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import opened, shown
 from tidegate.store.postgres.connections import Connections
 from tidegate.store.postgres.migration.migrate import check, epoch
-from tidegate.store.postgres.serving.epoch import Keeper, place
+from tidegate.store.postgres.serving.epoch import EpochGuard, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.reader import HEAD, Reader
 from tidegate.store.postgres.serving.retention import prune_all
@@ -46,7 +46,7 @@ class PostgresStore(ThreadedStore):
         connections = Connections(url, reading=True)
         reader = Reader(connections, resources)
         feed = PostgresFeed(url, served, resources, reader, loop)
-        keeper = Keeper(url, served, connections)
+        keeper = EpochGuard(url, served, connections)
         super().__init__(
             loop,
             epoch=meta["epoch"],

@@ -17,11 +17,11 @@ from contextlib import suppress
 import psycopg
 
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Row, WriteOrder, WriteResult
+from tidegate.core.rows.ports import Mutation, Row, WriteResult
 from tidegate.store.postgres.changelog import NUMBER_TRIGGER, SCHEMA
 from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connection
 from tidegate.store.postgres.serving.database_errors import is_broken, verdict
-from tidegate.store.postgres.serving.mutations import Answered, Orders, Violated
+from tidegate.store.postgres.serving.mutations import Answered, Mutations, Violated
 from tidegate.store.postgres.serving.reader import one_value
 
 GROUP_S = 0.05
@@ -45,7 +45,7 @@ WHERE c.condeferred AND NOT pg_is_other_temp_schema(n.oid)
 class Transaction:
     """Of one order, or of several that hurry."""
 
-    def __init__(self, orders: Orders, group: Sequence[WriteOrder], *, hurried: bool) -> None:
+    def __init__(self, orders: Mutations, group: Sequence[Mutation], *, hurried: bool) -> None:
         self.finishing = False
         """All orders are done; what fails now fails for all of them."""
         self.committing = False
@@ -96,7 +96,7 @@ class Transaction:
         seq = one_value(head)
         return [WriteResult(outcome, seq) if isinstance(outcome, list) else outcome for outcome in outcomes]
 
-    def _one(self, connection: Connection, answered: Answered, order: WriteOrder) -> WriteResult | list[Row]:
+    def _one(self, connection: Connection, answered: Answered, order: Mutation) -> WriteResult | list[Row]:
         """What the order was answered before, or the rows that it wrote now. Raises Refused, Violated."""
         return answered.to(order) or self._orders.carry_out(connection, order)
 
@@ -127,7 +127,7 @@ class Transaction:
         pipeline: psycopg.Pipeline,
         answered: Answered,
         constraints: _Constraints,
-        order: WriteOrder,
+        order: Mutation,
     ) -> _Outcome | None:
         """One order's outcome; where it is not rows, the order has changed nothing."""
         connection.execute("SAVEPOINT one")
@@ -148,7 +148,7 @@ class Transaction:
         connection.execute("RELEASE SAVEPOINT one")
         return outcome
 
-    def verdict(self, connection: Connection, failure: Violated | psycopg.Error, order: WriteOrder) -> Refused | None:
+    def verdict(self, connection: Connection, failure: Violated | psycopg.Error, order: Mutation) -> Refused | None:
         """What it means that this order failed, once it is rolled back; None: it may be done when it is alone."""
         if _answered_since(connection, order) is not None:
             return None
@@ -188,7 +188,7 @@ class _Constraints:
         return self._found
 
 
-def _answered_since(connection: Connection, order: WriteOrder) -> Outcome | None:
+def _answered_since(connection: Connection, order: Mutation) -> Outcome | None:
     """What the order's key was answered by now: it was looked up before the order met what is in its way."""
     try:
         return Answered(connection, [order]).to(order)

@@ -22,11 +22,11 @@ from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS
 from tidegate.store.postgres.connections import Connections
 from tidegate.store.postgres.serving.database_errors import BROKEN, UNAVAILABLE, is_broken, unavailable
-from tidegate.store.postgres.serving.mutations import Orders, Violated
+from tidegate.store.postgres.serving.mutations import Mutations, Violated
 from tidegate.store.postgres.serving.transaction import HURRIED_MS, Outcome, Transaction
 
 log = logging.getLogger("tidegate.store")
@@ -39,7 +39,7 @@ QUEUE_LIMIT = 10_000
 """Orders that may wait; above it the database is behind and clients are told so."""
 ATTEMPTS = 5
 
-Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
+Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
 Queue = SimpleQueue[Waiting | None]
 
 
@@ -55,7 +55,7 @@ class Writer:
     ) -> None:
         self._hurried = Connections(url, {"lock_timeout": str(HURRIED_MS)})
         self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)})
-        self._orders = Orders(resources)
+        self._orders = Mutations(resources)
         self._loop = loop
         self._committed = committed
         self._closed = False
@@ -79,7 +79,7 @@ class Writer:
         for thread in (*self._lane_threads, *self._aside_threads):
             thread.start()
 
-    def submit(self, order: WriteOrder) -> asyncio.Future[WriteResult]:
+    def submit(self, order: Mutation) -> asyncio.Future[WriteResult]:
         """The order's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         if self._closed or self._accepted >= QUEUE_LIMIT:
@@ -133,7 +133,7 @@ class Writer:
             self._put_aside[order.user] += 1
         self._asides[_number(order) // LANES % ASIDE].put(waiting)
 
-    def _outcomes(self, group: Sequence[WriteOrder]) -> Sequence[Outcome | None]:
+    def _outcomes(self, group: Sequence[Mutation]) -> Sequence[Outcome | None]:
         """Of the first orders of the group, at least one; None: to be done alone."""
         transaction = Transaction(self._orders, group, hurried=True)
         try:
@@ -172,7 +172,7 @@ class Writer:
                 if not self._put_aside[order.user]:
                     del self._put_aside[order.user]
 
-    def _outcome(self, order: WriteOrder) -> Outcome:
+    def _outcome(self, order: Mutation) -> Outcome:
         """Of an order that is done alone."""
         error: psycopg.Error
         for _ in range(ATTEMPTS):
@@ -220,7 +220,7 @@ class Writer:
                 future.set_result(outcome)
 
 
-def _number(order: WriteOrder) -> int:
+def _number(order: Mutation) -> int:
     return zlib.crc32(order.user.encode())
 
 

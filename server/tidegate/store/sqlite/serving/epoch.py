@@ -33,7 +33,7 @@ ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST
 LOST = "has lost triggers (%s): changes there are not heard of; type: tidegate migrate"
 
 
-class Place(msgspec.Struct, frozen=True):
+class LogFingerprint(msgspec.Struct, frozen=True):
     """A point in the life of one database file."""
 
     epoch: str
@@ -44,7 +44,7 @@ class Place(msgspec.Struct, frozen=True):
     """The file's number in its file system: a copy has another."""
 
 
-class Keeper:
+class EpochGuard:
     """Keeps the note of one database while it is served. Owns a connection from `open` to `close`, for any one thread
     at a time.
     """
@@ -60,7 +60,7 @@ class Keeper:
         self._write(self._noted)
 
     @classmethod
-    def open(cls, path: Path, triggers: Collection[str]) -> Keeper:
+    def open(cls, path: Path, triggers: Collection[str]) -> EpochGuard:
         """Give the log a new epoch if it is not the one that was served here last. Raises StoreError.
 
         `triggers`: those by which changes are heard of.
@@ -109,7 +109,7 @@ class Keeper:
         self.look()
         self._connection.close()
 
-    def _write(self, place: Place) -> None:
+    def _write(self, place: LogFingerprint) -> None:
         self._noted = place
         try:
             _write_note(self._path, place)
@@ -172,12 +172,12 @@ def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
     return None
 
 
-def _seen(connection: apsw.Connection, path: Path) -> Place:
+def _seen(connection: apsw.Connection, path: Path) -> LogFingerprint:
     with connection:  # one moment
         ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'")
         seq = head(connection)
         entry = _entry(connection, seq)
-    return Place(epoch, seq, entry, path.stat().st_ino)
+    return LogFingerprint(epoch, seq, entry, path.stat().st_ino)
 
 
 def _entry(connection: apsw.Connection, seq: int) -> str:
@@ -205,15 +205,15 @@ def _note(path: Path) -> Path:
     return file.with_name(file.name + SUFFIX)
 
 
-def _read_note(path: Path) -> Place | None:
+def _read_note(path: Path) -> LogFingerprint | None:
     """None as well for a note that nobody can read."""
     try:
-        return msgspec.json.decode(_note(path).read_bytes(), type=Place)
+        return msgspec.json.decode(_note(path).read_bytes(), type=LogFingerprint)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _write_note(path: Path, place: Place) -> None:
+def _write_note(path: Path, place: LogFingerprint) -> None:
     """Wholly or not at all. Raises OSError."""
     note = _note(path)
     new = note.with_name(note.name + ".new")

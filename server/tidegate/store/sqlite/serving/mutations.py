@@ -17,27 +17,27 @@ import msgspec
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import token
-from tidegate.core.rows.ports import Key, Row, WriteOrder, WriteResult
-from tidegate.store.serving.mutation_permission import Permitted, key_pointer
+from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
+from tidegate.store.serving.mutation_permission import MutationPermission, key_pointer
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, REQUESTS
 from tidegate.store.sqlite.rows import RowReader, to_column
 from tidegate.store.sqlite.serving.reader import head, select
 
 
-class Orders:
+class Mutations:
     """Knows the resources' SQL."""
 
     def __init__(self, resources: Mapping[str, Resource]) -> None:
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
 
-    def carry_out(self, connection: apsw.Connection, order: WriteOrder) -> WriteResult:
+    def carry_out(self, connection: apsw.Connection, order: Mutation) -> WriteResult:
         """Do `order`, or answer it as it was answered before under the same idempotency key. Raises Refused."""
         if order.idempotency_key is not None and (before := _answered_before(connection, order)) is not None:
             return before
         mark = head(connection)
-        permitted = Permitted(order)
+        permitted = MutationPermission(order)
         match order.kind:
             case "create":
                 rows = [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
@@ -57,7 +57,7 @@ class Orders:
             _remember(connection, order, result)
         return result
 
-    def _create(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _create(self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         resource, row = self._resources[order.resource], order.rows[number]
         at = f"/data/{number}" if order.array else "/data"
         names = list(row)
@@ -68,7 +68,7 @@ class Orders:
         sql = f"INSERT INTO {quoted(resource.table)} {into} RETURNING {self._columns(order.resource)}"
         return permitted.written(self._one(connection, order, sql, values, row, at), at)
 
-    def _update(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _update(self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         resource, key, data = self._resources[order.resource], order.keys[number], order.data or {}
         before = self._existing(connection, order, permitted, number)
         if not data:
@@ -82,7 +82,7 @@ class Orders:
         row = self._one(connection, order, sql, values + _key_values(resource, key), data, "/data")
         return permitted.written(row, "/data")
 
-    def _delete(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _delete(self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
         resource, key = self._resources[order.resource], order.keys[number]
         self._existing(connection, order, permitted, number)
         sql = f"DELETE FROM {quoted(resource.table)} WHERE {_key_is(resource)}"
@@ -92,7 +92,9 @@ class Orders:
             raise _referred_to(key_pointer(order, number)) from None
         return key
 
-    def _existing(self, connection: apsw.Connection, order: WriteOrder, permitted: Permitted, number: int) -> Row:
+    def _existing(
+        self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int
+    ) -> Row:
         """The row as it is now. Raises Refused when the user may not change it, or it is not as `if` expects it."""
         resource, key = self._resources[order.resource], order.keys[number]
         reader, values = self._readers[order.resource], _key_values(resource, key)
@@ -103,9 +105,7 @@ class Orders:
                 raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{_escaped(name)}")
         return row
 
-    def _one(
-        self, connection: apsw.Connection, order: WriteOrder, sql: str, values: list[Any], row: Row, at: str
-    ) -> Row:
+    def _one(self, connection: apsw.Connection, order: Mutation, sql: str, values: list[Any], row: Row, at: str) -> Row:
         """Run a statement that returns the row it wrote. `row` and `at`: what the client sent, and where."""
         try:
             found = connection.execute(sql, values).fetchall()
@@ -115,7 +115,7 @@ class Orders:
             raise Refused("conflict", "the database did not take this row", pointer=at)
         return self._readers[order.resource].row(found[0])
 
-    def _conflict(self, connection: apsw.Connection, order: WriteOrder, row: Row, at: str, text: str) -> Refused:
+    def _conflict(self, connection: apsw.Connection, order: Mutation, row: Row, at: str, text: str) -> Refused:
         """What SQLite's "UNIQUE constraint failed: users.email" means to the client."""
         if "FOREIGN KEY" in text:
             return self._leads_nowhere(connection, order, row, at) or self._unknown_reference(order, row, at)
@@ -125,7 +125,7 @@ class Orders:
             return Refused("conflict", "this value is taken by another row", pointer=pointer, keyword="unique")
         return Refused("invalid_data", "the database does not accept this row", pointer=pointer, keyword="check")
 
-    def _unresolved(self, connection: apsw.Connection, order: WriteOrder) -> Refused:
+    def _unresolved(self, connection: apsw.Connection, order: Mutation) -> Refused:
         """Deferred references that the order leaves broken."""
         if order.kind == "delete":
             return _referred_to(key_pointer(order, 0) if len(order.keys) == 1 else "/ids")
@@ -136,7 +136,7 @@ class Orders:
         found = (self._leads_nowhere(connection, order, row, at) for row, at in sent)
         return next(filter(None, found), None) or self._unknown_reference(order, data, "/data")
 
-    def _leads_nowhere(self, connection: apsw.Connection, order: WriteOrder, row: Row, at: str) -> Refused | None:
+    def _leads_nowhere(self, connection: apsw.Connection, order: Mutation, row: Row, at: str) -> Refused | None:
         """The reference of `row` that has no row to lead to, as far as the schema names it."""
         for name, (target, column) in self._resources[order.resource].references.items():
             if row.get(name) is not None and not self._refers(connection, target, column, row[name]):
@@ -144,7 +144,7 @@ class Orders:
                 return Refused("conflict", f"no such row in {target}", pointer=pointer, keyword="references")
         return None
 
-    def _unknown_reference(self, order: WriteOrder, row: Row, at: str) -> Refused:
+    def _unknown_reference(self, order: Mutation, row: Row, at: str) -> Refused:
         """SQLite says neither which reference is broken nor in which direction it goes."""
         resource = self._resources[order.resource]
         identifying = {name for names in (resource.key, *resource.unique) for name in names}
@@ -179,7 +179,7 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _answered_before(connection: apsw.Connection, order: WriteOrder) -> WriteResult | None:
+def _answered_before(connection: apsw.Connection, order: Mutation) -> WriteResult | None:
     found = connection.execute(
         f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?", (order.user, order.idempotency_key)
     ).fetchone()
@@ -190,7 +190,7 @@ def _answered_before(connection: apsw.Connection, order: WriteOrder) -> WriteRes
     return msgspec.json.decode(found[1], type=WriteResult)
 
 
-def _remember(connection: apsw.Connection, order: WriteOrder, result: WriteResult) -> None:
+def _remember(connection: apsw.Connection, order: Mutation, result: WriteResult) -> None:
     connection.execute(
         f"INSERT INTO {REQUESTS} (user, key, digest, reply, time) VALUES (?, ?, ?, ?, ?)",
         (

@@ -12,7 +12,7 @@ from tidegate.store.serving.store import ThreadedStore
 from tidegate.store.sqlite.changelog import triggers
 from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.migration.migrate import check
-from tidegate.store.sqlite.serving.epoch import Keeper
+from tidegate.store.sqlite.serving.epoch import EpochGuard
 from tidegate.store.sqlite.serving.feed import SqliteFeed
 from tidegate.store.sqlite.serving.reader import Reader
 from tidegate.store.sqlite.serving.writer import Writer
@@ -33,7 +33,7 @@ class SqliteStore(ThreadedStore):
         path: Path,
         resources: Mapping[str, Resource],
         keep: Retention,
-        keeper: Keeper,
+        keeper: EpochGuard,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         reader = Reader(path, resources)
@@ -60,7 +60,7 @@ class SqliteStore(ThreadedStore):
         await loop.run_in_executor(None, check, url, resources)
         path = sqlite_path(url)
         names = {name for resource in resources.values() for name in triggers(resource)}
-        keeper = await loop.run_in_executor(None, Keeper.open, path, names)
+        keeper = await loop.run_in_executor(None, EpochGuard.open, path, names)
         return cls(path, resources, keep, keeper, loop)
 
     async def close(self) -> None:

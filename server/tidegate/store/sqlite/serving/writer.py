@@ -19,10 +19,10 @@ import apsw
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import WriteOrder, WriteResult
+from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.sqlite.connection import connect
-from tidegate.store.sqlite.serving.mutations import Orders
+from tidegate.store.sqlite.serving.mutations import Mutations
 from tidegate.store.sqlite.serving.retention import STEP, prune
 
 log = logging.getLogger("tidegate.store")
@@ -32,7 +32,7 @@ QUEUE_LIMIT = 10_000
 """Orders that may wait; above it the database is behind and clients are told so."""
 
 Outcome = WriteResult | Refused
-Waiting = tuple[WriteOrder, "asyncio.Future[WriteResult]"]
+Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
 UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
 BROKEN = "the row cannot be written; the gateway's log says why"
 OF_ORDERS = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
@@ -62,7 +62,7 @@ class Writer:
     ) -> None:
         self.healthy = True
         self._path = path
-        self._orders = Orders(resources)
+        self._orders = Mutations(resources)
         self._loop = loop
         self._committed = committed
         self._keep = keep
@@ -73,7 +73,7 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, order: WriteOrder) -> asyncio.Future[WriteResult]:
+    def submit(self, order: Mutation) -> asyncio.Future[WriteResult]:
         """The order's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         try:
@@ -146,7 +146,7 @@ class Writer:
         self._loop.call_soon_threadsafe(_tell, futures, outcomes)
         self._committed()
 
-    def _transaction(self, connection: apsw.Connection, orders: Sequence[WriteOrder]) -> list[Outcome]:
+    def _transaction(self, connection: apsw.Connection, orders: Sequence[Mutation]) -> list[Outcome]:
         connection.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
         for order in orders:

@@ -10,13 +10,15 @@ import pytest
 from msgspec import UNSET
 
 from tests.simulate.store import SimulatedStore
-from tidegate.core.effects import Effect, Watch
+from tidegate.core.effects import Effect
 from tidegate.core.filters.predicate import predicate
+from tidegate.core.rows.effects import Watch
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change, LogPruned, Row
 from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.subscription import Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
-from tidegate.core.session import Session, Subscription
+from tidegate.core.session import Session
 from tidegate.gateway import catch_up
 from tidegate.gateway.catch_up import Replayer
 from tidegate.gateway.heartbeats import Heartbeats

@@ -15,8 +15,8 @@ from tidegate.core.rows import subscription_index
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
 from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.subscription import Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup
-from tidegate.core.session import Subscription
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 FAULTS: dict[str, Plant] = {}

@@ -21,9 +21,9 @@ from tidegate import schema
 from tidegate.auth import row_access
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
+from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.ports import VerifiedIdentity
 from tidegate.core.rows.requests import ResourceRules
 from tidegate.engines.memory import MemoryBroker
 from tidegate.gateway.custom_messages import CustomMessages

@@ -17,16 +17,7 @@ from tests.simulate.loop import SimulatedLoop
 from tests.simulate.wishes import RESOURCES, Row
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import predicate
-from tidegate.core.rows.ports import (
-    Change,
-    EncodePage,
-    LogPruned,
-    Mutation,
-    Pages,
-    ReadQuery,
-    ReadResult,
-    WriteResult,
-)
+from tidegate.core.rows.ports import Change, EncodePage, LogPruned, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving.feed_gate import FeedGate
 from tidegate.store.serving.snapshots import Spool
 

@@ -11,6 +11,7 @@ from tests.transport.inside import running
 from tidegate.core import effects as fx
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows import effects as row_fx
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
 from tidegate.core.rows.requests import ResourceRules
@@ -106,9 +107,9 @@ def test_before_a_reset_nobody_hears_of_some_changes_and_not_of_others() -> None
     rows, own, other = protocol(), session("ada"), session("bob")
     for client in (own, other):
         (watch,) = rows.receive(client, SubscribeRequest(resource="users", ref=1), 0.0)
-        assert isinstance(watch, fx.Watch)
+        assert isinstance(watch, row_fx.Watch)
         rows.live.go_live(watch.watching)
     effects = rows.live.dispatch([change(11), change(12, actor="ada"), change(13, "reset"), change(14)], 14)
     sent = [line for effect in effects if isinstance(effect, fx.Push) for line in effect.lines]
     assert sent == []
-    assert [type(effect) for effect in effects] == [fx.Watch, fx.Watch]
+    assert [type(effect) for effect in effects] == [row_fx.Watch, row_fx.Watch]

@@ -15,7 +15,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import Wire, wire
 from tests.transport.inside import Inside, running
 from tidegate.core.rows.ports import Change
-from tidegate.core.session import Subscription
+from tidegate.core.rows.subscription import Subscription
 from tidegate.store.sqlite import connection
 
 USERS = {"type": "subscribe", "resource": "users"}

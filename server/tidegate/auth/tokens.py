@@ -17,7 +17,7 @@ import jwt
 import msgspec
 
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import VerifiedIdentity
+from tidegate.core.identities import VerifiedIdentity
 from tidegate_protocol import Principal
 
 ALGORITHM = "HS256"

@@ -16,10 +16,10 @@ from msgspec import UNSET
 from tidegate.core.access.row_rules import same_claims
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
+from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.ports import VerifiedIdentity
 from tidegate.core.rows.requests import ResourceRules, Rows
 from tidegate.core.session import Session
 from tidegate_protocol import (

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidegate.core.access.row_rules import Claims
-from tidegate.core.effects import Ref
 from tidegate.core.filters.tree import Filter
-from tidegate_protocol import FeedPosition, Principal
+from tidegate_protocol import Principal
 
 if TYPE_CHECKING:
     from tidegate.core.rooms.room import Room
-    from tidegate.core.rows.subscription_index import SubscriptionGroup
+    from tidegate.core.rows.subscription import Subscription
 
 
 class Session:
@@ -47,22 +46,3 @@ class Session:
         self.user = user
         self.claims = claims
         self.permissions.clear()
-
-
-class Subscription:
-    """One subscription of one session, from the request on."""
-
-    __slots__ = ("answered", "ended", "group", "live", "refs", "session", "since", "snapshot")
-
-    def __init__(self, session: Session, group: SubscriptionGroup, since: FeedPosition | None, snapshot: bool) -> None:
-        self.session = session
-        self.group = group
-        self.since = since
-        self.snapshot = snapshot
-        self.live = False
-        self.ended = False
-        """Unsubscribed or disconnected: whoever is still replaying for it stops."""
-        self.answered = False
-        """The request that began it has its reply."""
-        self.refs: list[Ref] = []
-        """Equal requests that came while this one was replaying; they are answered once it is live."""

@@ -17,8 +17,9 @@ import msgspec
 
 from tidegate.core.rows.ports import Change, LogPruned, Store
 from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.subscription import Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup
-from tidegate.core.session import Session, Subscription
+from tidegate.core.session import Session
 from tidegate.gateway.snapshot_frames import SnapshotPages
 from tidegate_protocol import FeedPosition, Subscribed
 

@@ -21,8 +21,12 @@ from tidegate.core import effects as fx
 from tidegate.core.errors import Refused, error_message
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import EVERYTHING
+from tidegate.core.identities import Identities
 from tidegate.core.protocol import Protocol
-from tidegate.core.rows.ports import Broker, Change, Identities, Mutation, Row, Store
+from tidegate.core.rooms import effects as room_fx
+from tidegate.core.rooms.ports import Broker
+from tidegate.core.rows import effects as row_fx
+from tidegate.core.rows.ports import Change, Mutation, Row, Store
 from tidegate.core.session import Session
 from tidegate.gateway.catch_up import Replayer
 from tidegate.gateway.custom_messages import CustomMessages
@@ -91,12 +95,12 @@ class Gateway:
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,
             fx.Push: lambda effect: self._push(effect.lines, effect.message),
-            fx.PublishMessage: self._publish,
-            fx.JoinReplay: self._replay_room,
-            fx.ReadHistory: self._recall,
-            fx.Read: lambda effect: self._spawn(effect.session, [effect.ref], self._read(effect)),
-            fx.Write: lambda effect: self._spawn(effect.session, [effect.ref], self._write(effect)),
-            fx.Watch: self._watch,
+            room_fx.PublishMessage: self._publish,
+            room_fx.JoinReplay: self._replay_room,
+            room_fx.ReadHistory: self._recall,
+            row_fx.Read: lambda effect: self._spawn(effect.session, [effect.ref], self._read(effect)),
+            row_fx.Write: lambda effect: self._spawn(effect.session, [effect.ref], self._write(effect)),
+            row_fx.Watch: self._watch,
             fx.Identify: self._identify,
         }
 
@@ -238,7 +242,7 @@ class Gateway:
     def _reply(self, effect: fx.Reply) -> None:
         self._outbox.push(effect.session.line, self._frame(effect.message))
 
-    def _publish(self, effect: fx.PublishMessage) -> None:
+    def _publish(self, effect: room_fx.PublishMessage) -> None:
         user, request, room = effect.session.user, effect.request, effect.room
         key = None if request.key is UNSET else request.key
         position = self._broker.publish(
@@ -247,7 +251,7 @@ class Gateway:
         if request.ref is not UNSET:
             self.send(effect.session, Sent(room=room.name, position=position, ref=request.ref))
 
-    def _replay_room(self, effect: fx.JoinReplay) -> None:
+    def _replay_room(self, effect: room_fx.JoinReplay) -> None:
         room, session, now = effect.room, effect.session, self._clock()
         history = self._broker.history(room.name, room.rules, now)
         missed = None if effect.since is None else history.after(effect.since, now)
@@ -267,7 +271,7 @@ class Gateway:
         if effect.with_presence:
             self.send(session, room.presence_list())
 
-    def _recall(self, effect: fx.ReadHistory) -> None:
+    def _recall(self, effect: room_fx.ReadHistory) -> None:
         request, now = effect.request, self._clock()
         if request.ref is UNSET:
             return
@@ -283,7 +287,7 @@ class Gateway:
         if reply is not None:
             self._outbox.push(session.line, self._frame(reply))
 
-    async def _read(self, effect: fx.Read) -> None:
+    async def _read(self, effect: row_fx.Read) -> None:
         result = await self._store.read(effect.query)
         if effect.ref is None:
             return
@@ -296,7 +300,7 @@ class Gateway:
             rows.total = result.total
         self.send(effect.session, rows)
 
-    async def _write(self, effect: fx.Write) -> None:
+    async def _write(self, effect: row_fx.Write) -> None:
         result = await self._store.write(effect.order)
         if effect.ref is not None:
             position = FeedPosition(epoch=self._store.epoch, seq=result.seq)
@@ -307,7 +311,7 @@ class Gateway:
     def _visible(order: Mutation, rows: list[Row]) -> list[Row]:
         return rows if order.visible == EVERYTHING else list(filter(predicate(order.visible), rows))
 
-    def _watch(self, effect: fx.Watch) -> None:
+    def _watch(self, effect: row_fx.Watch) -> None:
         if not self._replayer.at_once(effect.watching):
             self._spawn(effect.session, effect.watching.refs, self._replayer.bring_up(effect.watching))
 

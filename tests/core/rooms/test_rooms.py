@@ -10,11 +10,12 @@ import pytest
 
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused
+from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.room import FULL_PRESENCE_LIMIT, RoomRules
 from tidegate.core.rooms.rooms import GRACE_S
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.ports import VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate_protocol import (
     HistoryRequest,
@@ -74,10 +75,10 @@ def test_joining_asks_for_what_was_missed(protocol: Protocol) -> None:
     ada = client("1")
     since = RoomPosition(epoch="e", offset=4)
     (replay,) = join(protocol, ada, ref="r", since=since)
-    assert isinstance(replay, fx.JoinReplay)
+    assert isinstance(replay, room_fx.JoinReplay)
     assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == ("r", since, True, False)
     (replay,) = join(protocol, ada, "chat-2", presence="diff")
-    assert isinstance(replay, fx.JoinReplay)
+    assert isinstance(replay, room_fx.JoinReplay)
     assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == (None, None, False, True)
 
 
@@ -131,7 +132,7 @@ def test_a_room_without_presence_tells_nobody(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, "quiet", presence="diff")
     (replay,) = join(protocol, bob, "quiet", presence="diff")
-    assert isinstance(replay, fx.JoinReplay)
+    assert isinstance(replay, room_fx.JoinReplay)
     assert not replay.with_users
     assert refused(protocol, ada, PresenceRequest(room="quiet")).code == "forbidden"
     assert pushed(protocol.receive(bob, LeaveRequest(room="quiet"), 0.0), ada) == []
@@ -142,7 +143,7 @@ def test_what_is_said_is_published_in_the_room(protocol: Protocol) -> None:
     join(protocol, ada)
     request = MessageRequest(room="chat-1", data={"text": "hi"}, ref=1)
     (publish,) = protocol.receive(ada, request, 0.0)
-    assert isinstance(publish, fx.PublishMessage)
+    assert isinstance(publish, room_fx.PublishMessage)
     assert (publish.room.name, publish.request) == ("chat-1", request)
     assert list(publish.room.lines) == [ada.line]
 
@@ -165,7 +166,7 @@ def test_history_is_recalled_for_those_in_the_room(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
     (recall,) = protocol.receive(ada, HistoryRequest(room="chat-1", limit=5), 0.0)
-    assert isinstance(recall, fx.ReadHistory)
+    assert isinstance(recall, room_fx.ReadHistory)
     assert recall.room.name == "chat-1"
 
 

@@ -11,11 +11,14 @@ from tidegate.core import effects as fx
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, And, Term, compile_filters
+from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows import effects as row_fx
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.ports import Change, VerifiedIdentity
+from tidegate.core.rows.ports import Change
 from tidegate.core.rows.requests import ResourceRules
-from tidegate.core.session import Session, Subscription
+from tidegate.core.rows.subscription import Subscription
+from tidegate.core.session import Session
 from tidegate_protocol import (
     CreateRequest,
     DeleteRequest,
@@ -61,7 +64,7 @@ def one(protocol: Protocol, session: Session, request: msgspec.Struct) -> Any:
 
 def subscribe(protocol: Protocol, session: Session, resource: str = "users", **fields: Any) -> Subscription:
     effect = one(protocol, session, SubscribeRequest(resource=resource, **fields))
-    assert isinstance(effect, fx.Watch)
+    assert isinstance(effect, row_fx.Watch)
     return effect.watching
 
 
@@ -216,7 +219,7 @@ def test_another_user_starts_from_the_rows_it_may_read_or_loses_the_subscription
     assert isinstance(ended, fx.Reply)
     assert isinstance(ended.message, Unsubscribed)
     assert ended.message.subscription == secret.group.id
-    assert isinstance(anew, fx.Watch)
+    assert isinstance(anew, row_fx.Watch)
     assert users.ended
     assert not anew.watching.live
     assert anew.watching.snapshot
@@ -238,7 +241,7 @@ def test_rows_that_changed_untold_are_read_anew(protocol: Protocol) -> None:
     reset = Change(seq=11, time=0, resource="users", key={}, action="reset", old=None, new=None)
     first, second = list(protocol.live.dispatch([created(11), reset, created(12)], 12))
     assert isinstance(first, fx.Push)
-    assert isinstance(second, fx.Watch)
+    assert isinstance(second, row_fx.Watch)
     again = second.watching
     assert (again.session, again.group, again.snapshot, again.since) == (user, watching.group, True, None)
     assert watching.ended
@@ -252,7 +255,7 @@ def test_a_request_still_unanswered_when_the_user_changes_gets_its_answer(protoc
     watching = subscribe(protocol, session, "users")
     refs = list(watching.refs)
     (anew,) = protocol.identified(session, None, VerifiedIdentity(GUEST, None), 1.0)
-    assert isinstance(anew, fx.Watch)
+    assert isinstance(anew, row_fx.Watch)
     assert anew.watching.refs == refs
     assert session.replaying == 1
 
@@ -290,7 +293,7 @@ def test_a_list_becomes_a_query(protocol: Protocol) -> None:
             count=True,
         ),
     )
-    assert isinstance(effect, fx.Read)
+    assert isinstance(effect, row_fx.Read)
     query = effect.query
     assert query.where == And((Term("name", "eq", "Ada"), Term("notes", "null", True)))
     assert (query.limit, query.offset, query.fields, query.count) == (5, 2, ("id", "name"), True)
@@ -378,7 +381,7 @@ def test_other_claims_bring_other_rows_under_the_same_id(protocol: Protocol) -> 
     protocol.live.go_live(notes)
     assert list(protocol.identified(session, None, VerifiedIdentity(ADMIN, 99.0, {"team": "red"}), 1.0)) == []
     (anew,) = protocol.identified(session, None, VerifiedIdentity(ADMIN, None, {"team": "blue"}), 1.0)
-    assert isinstance(anew, fx.Watch)
+    assert isinstance(anew, row_fx.Watch)
     assert anew.watching.snapshot
     assert anew.watching.group is not notes.group
     assert anew.watching.group.id == notes.group.id

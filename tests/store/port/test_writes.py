@@ -14,7 +14,7 @@ from tests.support.deadlines import DEADLINE_S
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Mutation, Store, WriteResult
-from tidegate.core.rows.requests import Rows, ResourceRules
+from tidegate.core.rows.requests import ResourceRules, Rows
 from tidegate.core.session import Session
 from tidegate_protocol import CreateRequest, DeleteRequest, Principal, UpdateRequest
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from tidegate.core.access.rules import allows, require
-from tidegate.core.effects import Effect, JoinReplay, PublishMessage, ReadHistory, Reply
+from tidegate.core.effects import Effect, Reply
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.effects import JoinReplay, PublishMessage, ReadHistory
 from tidegate.core.rooms.presence import NOTHING, Difference
 from tidegate.core.rooms.room import Room, RoomRules
 from tidegate.core.session import Session

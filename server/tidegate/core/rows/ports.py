@@ -1,23 +1,18 @@
 """The ports through which the gateway reaches its adapters, and the plain values that cross them.
 
-The core and `net` know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them together.
+The core and the gateway know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them together.
 Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left out unless
 the schema allows null, write-only properties never in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from tidegate.core.filters.tree import EVERYTHING, Filter
-from tidegate_protocol import Principal, RoomPosition, Sender
-
-if TYPE_CHECKING:
-    from tidegate.core.rooms.history import History
-    from tidegate.core.rooms.room import RoomRules
 
 Row = dict[str, Any]
 Key = dict[str, Any]
@@ -168,39 +163,3 @@ class Store(Protocol):
         done after it. Raises core.errors.Refused: unavailable."""
 
     async def close(self) -> None: ...
-
-
-class Broker(Protocol):
-    """Room messages, as the gateway sees them. Times in seconds since the Unix epoch."""
-
-    def publish(
-        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
-    ) -> RoomPosition:
-        """Say `data` in `room`; every gateway with members there delivers it. Returns its position."""
-
-    def history(self, room: str, rules: RoomRules, now: float) -> History: ...
-
-    def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
-        """Forget what is past its ttl in rooms that nobody is in."""
-
-
-class VerifiedIdentity(msgspec.Struct, frozen=True):
-    """A user, and when the proof of that ends (seconds since the Unix epoch; None for never)."""
-
-    user: Principal
-    expires_at: float | None
-    claims: Mapping[str, Any] = {}
-    """What else the proof says, by the claims' names: what row rules may ask for."""
-
-
-class Identities(Protocol):
-    """Who a token says it is."""
-
-    def anonymous(self) -> Principal:
-        """A new user nobody knows, with a generated id and name."""
-
-    def identity_token(self, user: Principal, now: float) -> str:
-        """A short-lived token with which the anonymous `user` can come back as itself."""
-
-    def check(self, token: str) -> VerifiedIdentity:
-        """Raises core.errors.Refused: unauthenticated."""

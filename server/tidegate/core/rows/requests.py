@@ -15,13 +15,15 @@ import msgspec
 from msgspec import UNSET
 
 from tidegate.core.access.rules import RowAccess, permission
-from tidegate.core.effects import Effect, Push, Read, Ref, Reply, Watch, Write
+from tidegate.core.effects import Effect, Push, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import NOTHING, Filter, both, compile_filters, identity
+from tidegate.core.rows.effects import Read, Watch, Write
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change, Key, Mutation, ReadQuery
+from tidegate.core.rows.subscription import Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
-from tidegate.core.session import Session, Subscription
+from tidegate.core.session import Session
 from tidegate_protocol import (
     CreateRequest,
     DeleteRequest,

@@ -20,7 +20,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench clean lock package chaos simulate fuzz contract
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench bench-compare clean lock package chaos simulate fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -107,6 +107,10 @@ format: setup-tests setup-node ## format everything
 
 bench: setup-tests ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
+
+bench-compare: setup-tests ## measure against another commit in the same run: make bench-compare REF=HEAD~1 (ROUNDS=12)
+	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=HEAD~1" >&2; exit 2; }
+	$(BIN)/python -m tests.bench.compare "$(REF)" $(if $(ROUNDS),--rounds $(ROUNDS))
 
 fuzz: setup-tests ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
 	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_postgres_filters.py

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 
@@ -33,10 +35,10 @@ class Server:
         await client.until(self.greeting + 1)
 
 
-async def crowd(server: Server, count: int) -> list[Client]:
-    """`count` clients in the room."""
-    clients = await connect_many(server.port, count)
-    for start in range(0, count, 100):
+async def crowd(server: Server, size: int) -> list[Client]:
+    """`size` clients in the room."""
+    clients = await connect_many(server.port, size)
+    for start in range(0, size, 100):
         await asyncio.gather(*(server.join(client) for client in clients[start : start + 100]))
     return clients
 
@@ -50,7 +52,7 @@ async def fan_out(server: Server, receivers: int, in_flight: int, rounds: int) -
         wanted = [client.frames + in_flight for client in clients]
         for _ in range(in_flight):
             speaker.send(SAY)
-        await asyncio.gather(*(client.until(count) for client, count in zip(clients, wanted, strict=True)))
+        await asyncio.gather(*(client.until(number) for client, number in zip(clients, wanted, strict=True)))
 
     cost = await _cost(one_round, rounds, meter)
     await close(clients)
@@ -74,20 +76,69 @@ async def round_trip(server: Server, type_: str, in_flight: int, rounds: int, cl
         wanted = [client.frames + in_flight for client in asking]
         for client, request in zip(asking, requests, strict=True):
             client.transport.write(request)
-        await asyncio.gather(*(client.until(count) for client, count in zip(asking, wanted, strict=True)))
+        await asyncio.gather(*(client.until(number) for client, number in zip(asking, wanted, strict=True)))
 
     cost = await _cost(one_round, rounds, Meter(server.pid))
     await close(asking)
     return cost / (clients * in_flight)
 
 
-async def connections(server: Server, count: int) -> tuple[float, float]:
-    """(kilobytes resident a connection, microseconds a connect): `count` idle clients in the room."""
+async def subscribe(server: Server, rounds: int, clients: int = 32) -> float:
+    """Server microseconds of a `subscribe` and its `unsubscribe`. Each client has a filter that no other client has.
+
+    One more client is subscribed all the time, so that the change feed never pauses.
+    """
+    constant = await connect(server.port)
+    asking = await connect_many(server.port, clients)
+    requests = []
+    for number, client in enumerate((constant, *asking)):
+        await client.until(server.greeting)
+        query = {"resource": "users", "filters": {"name": f"name {number}"}}
+        frames = [{"type": "subscribe", **query, "ref": 1}, {"type": "unsubscribe", **query, "ref": 2}]
+        requests.append(b"".join(text_frame(json.dumps(frame).encode()) for frame in frames))
+    constant.send({"type": "subscribe", "resource": "users", "ref": 1})
+    await constant.until(server.greeting + 1)
+
+    async def one_round() -> None:
+        wanted = [client.frames + 2 for client in asking]
+        for client, request in zip(asking, requests[1:], strict=True):
+            client.transport.write(request)
+        await asyncio.gather(*(client.until(number) for client, number in zip(asking, wanted, strict=True)))
+
+    cost = await _cost(one_round, rounds, Meter(server.pid))
+    await close([constant, *asking])
+    return cost / clients
+
+
+async def create(server: Server, rounds: int, clients: int = 32) -> float:
+    """Server microseconds of a `create`. There is no subscription to the rows."""
+    asking = await connect_many(server.port, clients)
+    for client in asking:
+        await client.until(server.greeting)
+    numbers = count(uuid.uuid4().int)
+
+    async def one_round() -> None:
+        wanted = [client.frames + 1 for client in asking]
+        for client in asking:
+            name = f"{next(numbers):x}"
+            row = {"name": name, "email": f"{name}@example.com"}
+            client.send({"type": "create", "resource": "users", "data": row, "ref": 1})
+        await asyncio.gather(*(client.until(number) for client, number in zip(asking, wanted, strict=True)))
+        refused = next((client.last for client in asking if b'"type":"rows"' not in client.last), None)
+        assert refused is None, refused
+
+    cost = await _cost(one_round, rounds, Meter(server.pid))
+    await close(asking)
+    return cost / clients
+
+
+async def connections(server: Server, size: int) -> tuple[float, float]:
+    """(kilobytes resident a connection, microseconds a connect): `size` idle clients in the room."""
     await close(await crowd(server, 200))
     meter = Meter(server.pid)
     memory, cpu = meter.rss(), meter.cpu_us()
-    clients = await crowd(server, count)
-    result = (meter.rss() - memory) / count / 1024, (meter.cpu_us() - cpu) / count
+    clients = await crowd(server, size)
+    result = (meter.rss() - memory) / size / 1024, (meter.cpu_us() - cpu) / size
     await close(clients)
     return result
 

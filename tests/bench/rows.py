@@ -78,12 +78,12 @@ def _dispatch(subscriptions: int) -> float:
         (effect,) = protocol.receive(
             session, SubscribeRequest(resource="users", filters=filters, fields=[*fields, "seen"]), 0.0
         )
-        protocol.live.go_live(effect.watching)  # type: ignore[attr-defined]  # a subscribe leads to a Watch
+        protocol.rows.go_live(effect.watching)  # type: ignore[attr-defined]  # a subscribe leads to a Watch
     row = {"id": 1, "name": "same", "status": ""}
     rounds = 300
     started = time.process_time()
     for seq in range(1, rounds + 1):
-        list(protocol.live.dispatch([Change(seq, 0, "users", {"id": 1}, "update", row, {**row, "seen": seq})], seq))
+        list(protocol.rows.dispatch([Change(seq, 0, "users", {"id": 1}, "update", row, {**row, "seen": seq})], seq))
     return (time.process_time() - started) / rounds * 1e6
 
 

@@ -36,7 +36,7 @@ class Slow:
     def __init__(self, line: ClientConnection, inside: Inside) -> None:
         self.line = line
         *_, session = inside.gateway.sessions
-        self.kept: Any = session.line
+        self.kept: Any = session.sink
         sending = self.kept._transport.get_extra_info("socket")
         sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.most = 0
@@ -78,7 +78,7 @@ class Slow:
 async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: Path, count: int, kept: int) -> None:
     """`kept`: whether the changes are at hand, or read from the log."""
     async with running(tmp_path) as inside, wire(inside.url) as other:
-        inside.gateway._protocol.live.dispatched.keep = kept
+        inside.gateway._protocol.rows.dispatched.keep = kept
         since = (await other.ask({"type": "subscribe", "resource": "users"}))["position"]  # so the feed never rests
         write(tmp_path, count)
         await other.hear("update")

@@ -224,13 +224,13 @@ async def test_a_client_that_does_not_read_is_not_sent_everything(
         sock.connect(("127.0.0.1", inside.listener.port))
         async with connect(inside.url, compression=None, sock=sock) as client:
             (session,) = inside.gateway.sessions
-            sending = session.line._transport.get_extra_info("socket")
+            sending = session.sink._transport.get_extra_info("socket")
             sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             client.transport.pause_reading()
             await client.send(json.dumps(SUBSCRIBE))
-            await until(lambda: session.line._paused_since is not None)
-            assert session.line._transport.get_write_buffer_size() < 2 * FRAME_BYTES
-            assert session.line._held_bytes == 0
+            await until(lambda: session.sink._paused_since is not None)
+            assert session.sink._transport.get_write_buffer_size() < 2 * FRAME_BYTES
+            assert session.sink._held_bytes == 0
             client.transport.resume_reading()
             assert await rows_of(client) == list(range(1, 10_001))
 

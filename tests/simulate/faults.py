@@ -130,9 +130,9 @@ def _goes_on(patch: pytest.MonkeyPatch) -> None:
     right = SubscriptionIndex.release
 
     def release(self: SubscriptionIndex, group: SubscriptionGroup, session: Session) -> None:
-        members, lines = dict(group.members), dict(group.lines)
+        members, sinks = dict(group.members), dict(group.sinks)
         right(self, group, session)
-        group.members, group.lines = members, lines
+        group.members, group.sinks = members, sinks
 
     patch.setattr(SubscriptionIndex, "release", release)
 
@@ -163,8 +163,8 @@ def _silent_jump(patch: pytest.MonkeyPatch) -> None:
 @_fault("who is replaying is told positions")
 def _rash_heart(patch: pytest.MonkeyPatch) -> None:
     def send(self: Heartbeats, sessions: Collection[Session], now: float) -> None:
-        position = self._protocol.live.dispatched.position
-        self._push([session.line for session in sessions], Heartbeat(time=int(now * 1000), position=position))
+        position = self._protocol.rows.dispatched.position
+        self._push([session.sink for session in sessions], Heartbeat(time=int(now * 1000), position=position))
 
     patch.setattr(Heartbeats, "_send", send)
 

@@ -10,7 +10,7 @@ from tidegate.transport.outbox import Outbox
 
 def remains(gateway: Gateway, listener: Listener, outbox: Outbox, store: SimulatedStore) -> list[str]:
     """Everything that somebody forgot."""
-    replayer, subscriptions = gateway._replayer, gateway._protocol.live.subscriptions
+    replayer, subscriptions = gateway._replayer, gateway._protocol.rows.subscriptions
     places: dict[str, object] = {
         "connections": listener._slice_of,
         "sessions": gateway.sessions,

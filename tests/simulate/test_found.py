@@ -62,7 +62,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
     """They are left out of what is read from the log: a part with fewer changes than were asked for is not the end."""
     monkeypatch.setattr(catch_up, "BATCH", 4)
     async with running(tmp_path) as inside, wire(inside.url) as client:
-        inside.gateway._protocol.live.dispatched.keep = 0
+        inside.gateway._protocol.rows.dispatched.keep = 0
         since = (await client.ask({"type": "ping"}))["position"]
         program = connection.connect(tmp_path / "tidegate.db")
         for number in range(12):
@@ -108,8 +108,8 @@ def test_before_a_reset_nobody_hears_of_some_changes_and_not_of_others() -> None
     for client in (own, other):
         (watch,) = rows.receive(client, SubscribeRequest(resource="users", ref=1), 0.0)
         assert isinstance(watch, row_fx.Watch)
-        rows.live.go_live(watch.watching)
-    effects = rows.live.dispatch([change(11), change(12, actor="ada"), change(13, "reset"), change(14)], 14)
-    sent = [line for effect in effects if isinstance(effect, fx.Push) for line in effect.lines]
+        rows.rows.go_live(watch.watching)
+    effects = rows.rows.dispatch([change(11), change(12, actor="ada"), change(13, "reset"), change(14)], 14)
+    sent = [sink for effect in effects if isinstance(effect, fx.Push) for sink in effect.sinks]
     assert sent == []
     assert [type(effect) for effect in effects] == [row_fx.Watch, row_fx.Watch]

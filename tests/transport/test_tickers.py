@@ -111,8 +111,8 @@ class Beats:
         self.now = 1000.0
         self.said: list[tuple[float, list[str], Heartbeat]] = []
         self.expired: list[str] = []
-        live = SimpleNamespace(dispatched=SimpleNamespace(position=POSITION))
-        protocol = cast(Protocol, SimpleNamespace(live=live))
+        rows = SimpleNamespace(dispatched=SimpleNamespace(position=POSITION))
+        protocol = cast(Protocol, SimpleNamespace(rows=rows))
         self.heart = Heartbeats(
             10, protocol, self._push, lambda session: self.expired.append(session.id), lambda: self.now
         )

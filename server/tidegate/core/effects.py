@@ -29,9 +29,9 @@ class Reply(Effect, frozen=True, gc=False):
 
 
 class Push(Effect, frozen=True, gc=False):
-    """One message to many lines: encoded once, framed once."""
+    """One message to many sinks: encoded once, framed once."""
 
-    lines: Collection[Any]
+    sinks: Collection[Any]
     message: msgspec.Struct
 
 

@@ -1,6 +1,6 @@
 """The protocol of one gateway: messages, ends and time go in, effects come out.
 
-It joins the two halves, `talk` (rooms) and `live` (rows), and keeps who is who. It knows neither sockets nor clocks:
+It joins the two halves, `rooms` and `rows`, and keeps who is who. It knows neither sockets nor clocks:
 every method is told what time it is (`now`, seconds since the Unix epoch).
 Invariant: for the same inputs in the same order, the same effects.
 """
@@ -62,22 +62,22 @@ class Protocol:
         dispatched: FeedCursor,
         limits: SessionLimits,
     ) -> None:
-        self.talk = Rooms(room_rules, limits.rooms)
-        self.live = Rows(resources, dispatched, limits.subscriptions, limits.page)
+        self.rooms = Rooms(room_rules, limits.rooms)
+        self.rows = Rows(resources, dispatched, limits.subscriptions, limits.page)
         self._handlers: dict[type[msgspec.Struct], Handler] = {
             AuthenticateRequest: self._authenticate,
-            JoinRequest: self.talk.join,
-            LeaveRequest: self.talk.leave,
-            MessageRequest: self.talk.message,
-            PresenceRequest: self.talk.presence,
-            HistoryRequest: self.talk.history,
-            SubscribeRequest: self.live.subscribe,
-            UnsubscribeRequest: self.live.unsubscribe,
-            ListRequest: self.live.list_rows,
-            GetRequest: self.live.get_rows,
-            CreateRequest: self.live.create,
-            UpdateRequest: self.live.update,
-            DeleteRequest: self.live.delete,
+            JoinRequest: self.rooms.join,
+            LeaveRequest: self.rooms.leave,
+            MessageRequest: self.rooms.message,
+            PresenceRequest: self.rooms.presence,
+            HistoryRequest: self.rooms.history,
+            SubscribeRequest: self.rows.subscribe,
+            UnsubscribeRequest: self.rows.unsubscribe,
+            ListRequest: self.rows.list_rows,
+            GetRequest: self.rows.get_rows,
+            CreateRequest: self.rows.create,
+            UpdateRequest: self.rows.update,
+            DeleteRequest: self.rows.delete,
             PingRequest: self._ping,
         }
 
@@ -93,11 +93,11 @@ class Protocol:
         user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []
         if user != session.user:
-            effects += self.talk.change_user(session, lambda: session.become(user, identified.claims), now)
-            effects += self.live.recheck(session)
+            effects += self.rooms.change_user(session, lambda: session.become(user, identified.claims), now)
+            effects += self.rows.recheck(session)
         elif not same_claims(identified.claims, session.claims):
             session.become(user, identified.claims)
-            effects += self.live.recheck(session)
+            effects += self.rows.recheck(session)
         session.expires_at = expires_at
         if ref is not None:
             answer = Authenticated(user=user, ref=ref)
@@ -108,12 +108,12 @@ class Protocol:
 
     def ended(self, session: Session, now: float, clean: bool) -> Sequence[Effect]:
         """The connection is gone: by its own will (`clean`), or the line just broke."""
-        self.live.left(session)
-        return self.talk.left(session, now) if clean else self.talk.dropped(session, now)
+        self.rows.left(session)
+        return self.rooms.left(session, now) if clean else self.rooms.dropped(session, now)
 
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""
-        return self.talk.tick(now)
+        return self.rooms.tick(now)
 
     def _authenticate(self, session: Session, request: AuthenticateRequest, now: float) -> list[Effect]:
         return [Identify(session, None if request.ref is UNSET else request.ref, request.token)]
@@ -123,5 +123,5 @@ class Protocol:
             return []
         pong = Pong(time=int(now * 1000), ref=request.ref)
         if not session.replaying:
-            pong.position = self.live.dispatched.position
+            pong.position = self.rows.dispatched.position
         return [Reply(session, pong)]

@@ -14,20 +14,17 @@ from tidegate.core.filters.tree import Filter
 from tidegate_protocol import Principal
 
 if TYPE_CHECKING:
-    from tidegate.core.rooms.room import Room
     from tidegate.core.rows.subscription import Subscription
 
 
 class Session:
-    """`line` is where its frames go: opaque here, the connection in `net`."""
+    """`sink` is where its frames go: opaque here, the connection in `transport`."""
 
-    __slots__ = (
-        "claims", "dropped", "expires_at", "id", "line", "permissions", "replaying", "rooms", "user", "watching",
-    )  # fmt: skip
+    __slots__ = ("claims", "expires_at", "id", "permissions", "replaying", "sink", "user", "watching")
 
-    def __init__(self, session_id: str, line: Any, user: Principal) -> None:
+    def __init__(self, session_id: str, sink: Any, user: Principal) -> None:
         self.id = session_id
-        self.line = line
+        self.sink = sink
         self.user = user
         self.claims: Claims = {}
         """What the user's token says beside who it is, by the claims' names."""
@@ -35,11 +32,8 @@ class Session:
         """What is known already of the rows with which the user may do something, by resource and action."""
         self.expires_at: float | None = None
         """When the user's token ends, in seconds since the Unix epoch; None for a user without one."""
-        self.rooms: dict[str, Room] = {}
         self.watching: dict[str, Subscription] = {}
         self.replaying = 0
-        self.dropped = False
-        """The line broke; the session only stands for its user's presence until its grace time is over."""
 
     def become(self, user: Principal, claims: Claims) -> None:
         """From here on the session is this user's."""

@@ -77,7 +77,7 @@ class Replayer:
             self._answer_later_ones(watching)
             return True
         missed = self._missed(watching, since.seq) if dispatched.recoverable(since) else None
-        if missed is None or len(missed.frames) + watching.session.line.unsent > CHUNK_BYTES:
+        if missed is None or len(missed.frames) + watching.session.sink.unsent > CHUNK_BYTES:
             return False
         self._answer(watching, "recovered", since)
         if watching.session.user.id in missed.owners:
@@ -106,7 +106,7 @@ class Replayer:
 
     async def _replay(self, watching: Subscription, changes: Sequence[Change]) -> None:
         """Send what `changes` mean, never more at a time than what may wait for the client."""
-        line = watching.session.line
+        line = watching.session.sink
         unsent = line.unsent
         for frame in self._frames(watching, changes):
             if unsent > CHUNK_BYTES:
@@ -139,7 +139,7 @@ class Replayer:
             if not watching.answered:
                 raise
             log.exception("a replay failed", extra={"connection": watching.session.id})
-            watching.session.line.close(4100, "a replay failed; resume")
+            watching.session.sink.close(4100, "a replay failed; resume")
 
     async def _bring_up(self, watching: Subscription) -> None:
         await self._store.attend()
@@ -217,7 +217,7 @@ class Replayer:
                 self._answer(watching, "snapshot", FeedPosition(epoch=self._store.epoch, seq=seq))
             number = 0
             while not watching.ended and (frame := await pages.page(number)) is not None:
-                await watching.session.line.drained()
+                await watching.session.sink.drained()
                 if watching.ended:
                     break
                 self._push(watching.session, frame)
@@ -252,7 +252,7 @@ class Replayer:
                 return False
             await self._replay(watching, changes)
             if at != dispatched.seq:
-                await watching.session.line.drained()
+                await watching.session.sink.drained()
         return True
 
     async def _until(self, seq: int) -> None:

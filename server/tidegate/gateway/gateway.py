@@ -85,7 +85,7 @@ class Gateway:
         self._tasks: TaskGroup
         self._broker: Broker
         self._replayer = Replayer(
-            protocol.live, store, self._frame, lambda session, frame: outbox.push(session.line, frame)
+            protocol.rows, store, self._frame, lambda session, frame: outbox.push(session.sink, frame)
         )
         self._pending: dict[Session, int] = {}
         self._under_way: set[Task[None]] = set()
@@ -94,7 +94,7 @@ class Gateway:
         self.draining = False
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,
-            fx.Push: lambda effect: self._push(effect.lines, effect.message),
+            fx.Push: lambda effect: self._push(effect.sinks, effect.message),
             room_fx.PublishMessage: self._publish,
             room_fx.JoinReplay: self._replay_room,
             room_fx.ReadHistory: self._recall,
@@ -165,12 +165,12 @@ class Gateway:
 
     def dispatch(self, changes: Sequence[Change], head: int) -> None:
         """Committed changes, in order; everything up to `head` is in the queues when this returns."""
-        self._run(self._protocol.live.dispatch(changes, head))
+        self._run(self._protocol.rows.dispatch(changes, head))
         self._replayer.dispatched()
 
     def skipped(self, head: int) -> None:
         """Everything up to `head` is past, and nobody was there to hear of it."""
-        self._protocol.live.dispatched.jump(head)
+        self._protocol.rows.dispatched.jump(head)
         self._replayer.dispatched()
 
     def encoded(self, message: RoomMessage) -> bytes:
@@ -181,18 +181,18 @@ class Gateway:
 
     def deliver(self, name: str, message: bytes) -> None:
         """Something was said in a room, here or elsewhere."""
-        room = self._protocol.talk.room(name)
+        room = self._protocol.rooms.room(name)
         if room is not None:
-            self._outbox.push_many(room.lines, text_frame(message))
+            self._outbox.push_many(room.sinks, text_frame(message))
 
     def tick(self) -> None:
         """What time alone brings; called every 50 ms."""
         now = self._clock()
-        if not self._protocol.live.subscriptions:
+        if not self._protocol.rows.subscriptions:
             self._replayer.rest()
         self._run(self._protocol.tick(now))
         self.heart.tick(now)
-        self._broker.sweep(now, lambda room: self._protocol.talk.room(room) is not None)
+        self._broker.sweep(now, lambda room: self._protocol.rooms.room(room) is not None)
 
     def say_goodbye(self, code: CloseCode, reason: str, retry_after: Callable[[], float]) -> None:
         """Tell every client that the end is near; `retry_after` differs for each, so that nobody stampedes."""
@@ -204,10 +204,10 @@ class Gateway:
 
     def send(self, session: Session, message: msgspec.Struct) -> None:
         """One message to one session."""
-        self._outbox.push(session.line, self._frame(message))
+        self._outbox.push(session.sink, self._frame(message))
 
-    def _push(self, lines: Collection[Any], message: msgspec.Struct) -> None:
-        self._outbox.push_many(lines, self._frame(message))
+    def _push(self, sinks: Collection[Any], message: msgspec.Struct) -> None:
+        self._outbox.push_many(sinks, self._frame(message))
 
     def _plain_frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         return text_frame(self._contract.encode(message))
@@ -221,14 +221,14 @@ class Gateway:
             self._carry[type(effect)](effect)
 
     def _close(self, session: Session, code: int, reason: str) -> None:
-        session.line.close(code, reason)
+        session.sink.close(code, reason)
 
     def _welcome(self, session: Session, now: float) -> Welcome:
         welcome = Welcome(
             protocol=PROTOCOL_VERSION,
             connection=session.id,
             user=session.user,
-            position=self._protocol.live.dispatched.position,
+            position=self._protocol.rows.dispatched.position,
             heartbeat=self._heartbeat,
             limits=self._limits,
             contract=self._contract.hash,
@@ -240,7 +240,7 @@ class Gateway:
     # -- effects ----------------------------------------------------------------------------------------------------
 
     def _reply(self, effect: fx.Reply) -> None:
-        self._outbox.push(effect.session.line, self._frame(effect.message))
+        self._outbox.push(effect.session.sink, self._frame(effect.message))
 
     def _publish(self, effect: room_fx.PublishMessage) -> None:
         user, request, room = effect.session.user, effect.request, effect.room
@@ -267,7 +267,7 @@ class Gateway:
                 joined.users = room.presence.members()
             self.send(session, joined)
         for message in missed or ():
-            self._outbox.push(session.line, text_frame(message))
+            self._outbox.push(session.sink, text_frame(message))
         if effect.with_presence:
             self.send(session, room.presence_list())
 
@@ -285,7 +285,7 @@ class Gateway:
     async def _answer(self, session: Session, request: ApplicationRequest) -> None:
         reply = await self._own.answer(session, request)
         if reply is not None:
-            self._outbox.push(session.line, self._frame(reply))
+            self._outbox.push(session.sink, self._frame(reply))
 
     async def _read(self, effect: row_fx.Read) -> None:
         result = await self._store.read(effect.query)
@@ -336,7 +336,7 @@ class Gateway:
         pending = self._pending.get(session, 0) + 1
         self._pending[session] = pending
         if pending == PENDING_LIMIT:
-            session.line.pause_reading()
+            session.sink.pause_reading()
         task = self._tasks.create_task(self._guard(session, refs, work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -356,7 +356,7 @@ class Gateway:
             else:
                 self._pending.pop(session, None)
             if pending == PENDING_LIMIT // 2:
-                session.line.resume_reading()
+                session.sink.resume_reading()
 
     def _refuse(self, session: Session, refs: Sequence[fx.Ref], refused: Refused) -> None:
         for ref in refs:

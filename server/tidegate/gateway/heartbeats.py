@@ -72,9 +72,9 @@ class Heartbeats:
 
     def _send(self, sessions: Collection[Session], now: float) -> None:
         time_ms = int(now * 1000)
-        replaying = [session.line for session in sessions if session.replaying]
-        current = [session.line for session in sessions if not session.replaying]
+        replaying = [session.sink for session in sessions if session.replaying]
+        current = [session.sink for session in sessions if not session.replaying]
         if current:
-            self._push(current, Heartbeat(time=time_ms, position=self._protocol.live.dispatched.position))
+            self._push(current, Heartbeat(time=time_ms, position=self._protocol.rows.dispatched.position))
         if replaying:
             self._push(replaying, Heartbeat(time=time_ms))

@@ -59,7 +59,7 @@ def pushed(effects: Iterable[fx.Effect], session: Session) -> list[msgspec.Struc
     reached = []
     for effect in effects:
         if (isinstance(effect, fx.Reply) and effect.session is session) or (
-            isinstance(effect, fx.Push) and session.line in effect.lines
+            isinstance(effect, fx.Push) and session.sink in effect.sinks
         ):
             reached.append(effect.message)
     return reached
@@ -145,7 +145,7 @@ def test_what_is_said_is_published_in_the_room(protocol: Protocol) -> None:
     (publish,) = protocol.receive(ada, request, 0.0)
     assert isinstance(publish, room_fx.PublishMessage)
     assert (publish.room.name, publish.request) == ("chat-1", request)
-    assert list(publish.room.lines) == [ada.line]
+    assert list(publish.room.sinks) == [ada.sink]
 
 
 def test_one_must_be_in_a_room_to_use_it(protocol: Protocol) -> None:
@@ -176,8 +176,8 @@ def test_leaving_is_answered_and_ends_the_room(protocol: Protocol) -> None:
     (left,) = pushed(protocol.receive(ada, LeaveRequest(room="chat-1", ref="x"), 0.0), ada)
     assert isinstance(left, Left)
     assert (left.room, left.ref) == ("chat-1", "x")
-    assert protocol.talk.room("chat-1") is None
-    assert protocol.talk.rooms == 0
+    assert protocol.rooms.room("chat-1") is None
+    assert len(protocol.rooms) == 0
 
 
 def test_joining_again_changes_how_presence_is_told_and_nothing_else(protocol: Protocol) -> None:
@@ -186,9 +186,9 @@ def test_joining_again_changes_how_presence_is_told_and_nothing_else(protocol: P
     join(protocol, ada, presence="none")
     assert pushed(join(protocol, bob), ada) == []
     assert list(protocol.tick(60.0)) == []
-    room = protocol.talk.room("chat-1")
+    room = protocol.rooms.room("chat-1")
     assert room is not None
-    assert len(room.lines) == 2
+    assert len(room.sinks) == 2
 
 
 def test_rooms_that_no_pattern_covers_or_no_rule_allows(protocol: Protocol) -> None:
@@ -225,7 +225,7 @@ def test_who_comes_back_within_the_grace_never_left(protocol: Protocol) -> None:
     protocol.ended(bob, 100.0, clean=False)
     assert pushed(join(protocol, again, now=105.0), ada) == []
     assert list(protocol.tick(200.0)) == []
-    room = protocol.talk.room("chat-1")
+    room = protocol.rooms.room("chat-1")
     assert room is not None
     assert [(member.id, member.connections) for member in room.presence.members()] == [("1", 1), ("2", 1)]
 
@@ -236,10 +236,10 @@ def test_coming_back_to_one_room_leaves_the_others_in_their_grace(protocol: Prot
     join(protocol, bob, "chat-2")
     protocol.ended(bob, 0.0, clean=False)
     join(protocol, again, "chat-1", now=1.0)
-    assert protocol.talk.room("chat-2") is not None
+    assert protocol.rooms.room("chat-2") is not None
     protocol.tick(GRACE_S)
-    assert protocol.talk.room("chat-2") is None
-    assert protocol.talk.room("chat-1") is not None
+    assert protocol.rooms.room("chat-2") is None
+    assert protocol.rooms.room("chat-1") is not None
 
 
 def test_two_broken_lines_of_one_user_count_as_one_member(protocol: Protocol) -> None:
@@ -291,7 +291,7 @@ def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protoco
     (left,) = pushed(effects, ada)
     assert isinstance(left, Left)
     assert left.room == "members"
-    assert ada.rooms == {}
+    assert protocol.rooms.rooms_of(ada) == []
 
 
 def test_being_identified_as_oneself_changes_nothing(protocol: Protocol) -> None:

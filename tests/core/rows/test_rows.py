@@ -92,15 +92,15 @@ def test_a_subscription_is_replaying_until_it_is_live(protocol: Protocol) -> Non
     since = FeedPosition(epoch="e", seq=3)
     watching = subscribe(protocol, session, filters={"name": "Ada"}, since=since, snapshot=True, ref="r")
     assert (watching.since, watching.snapshot, watching.refs, session.replaying) == (since, True, ["r"], 1)
-    assert list(protocol.live.dispatch([created(11)], 11)) == []
-    protocol.live.go_live(watching)
-    (push,) = protocol.live.dispatch([created(12)], 12)
+    assert list(protocol.rows.dispatch([created(11)], 11)) == []
+    protocol.rows.go_live(watching)
+    (push,) = protocol.rows.dispatch([created(12)], 12)
     assert isinstance(push, fx.Push)
-    assert list(push.lines) == [session.line]
+    assert list(push.sinks) == [session.sink]
     assert isinstance(push.message, Update)
     assert (push.message.action, push.message.data) == ("create", {"id": 12, "name": "Ada"})
     assert session.replaying == 0
-    assert protocol.live.dispatched.seq == 12
+    assert protocol.rows.dispatched.seq == 12
 
 
 def test_no_position_is_told_while_a_subscription_replays(protocol: Protocol) -> None:
@@ -109,7 +109,7 @@ def test_no_position_is_told_while_a_subscription_replays(protocol: Protocol) ->
     pong = one(protocol, session, PingRequest(ref=1)).message
     assert isinstance(pong, Pong)
     assert (pong.ref, pong.time, pong.position) == (1, 1000, msgspec.UNSET)
-    protocol.live.go_live(watching)
+    protocol.rows.go_live(watching)
     assert one(protocol, session, PingRequest(ref=1)).message.position == FeedPosition(epoch="e", seq=10)
     assert list(protocol.receive(session, PingRequest(), 1.0)) == []
 
@@ -121,50 +121,50 @@ def test_an_equal_subscription_starts_nothing_new(protocol: Protocol) -> None:
         list(protocol.receive(session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=2), 1.0)) == []
     )
     assert watching.refs == [None, 2]
-    protocol.live.go_live(watching)
+    protocol.rows.go_live(watching)
     answer = one(protocol, session, SubscribeRequest(resource="users", filters={"name": "Ada"}, ref=3)).message
     assert isinstance(answer, Subscribed)
     assert (answer.subscription, answer.mode, answer.ref) == (watching.group.id, "live", 3)
     assert list(protocol.receive(session, SubscribeRequest(resource="users", filters={"name": "Ada"}), 1.0)) == []
     protocol.receive(session, UnsubscribeRequest(subscription=watching.group.id), 1.0)
-    assert len(protocol.live.subscriptions) == 0
+    assert len(protocol.rows.subscriptions) == 0
 
 
 def test_equal_subscriptions_of_two_clients_are_one_push(protocol: Protocol) -> None:
     sessions = [client(), client()]
     for session in sessions:
-        protocol.live.go_live(subscribe(protocol, session, filters={"name": "Ada"}))
-    (push,) = protocol.live.dispatch([created(11)], 11)
+        protocol.rows.go_live(subscribe(protocol, session, filters={"name": "Ada"}))
+    (push,) = protocol.rows.dispatch([created(11)], 11)
     assert isinstance(push, fx.Push)
-    assert list(push.lines) == [session.line for session in sessions]
+    assert list(push.sinks) == [session.sink for session in sessions]
 
 
 def test_the_origin_of_a_change_is_told_only_to_the_user_who_made_it(protocol: Protocol) -> None:
     writer, reader = client(ADMIN), client()
     for session in (writer, reader):
-        protocol.live.go_live(subscribe(protocol, session))
-    others, own = protocol.live.dispatch([created(11, origin="k", actor="9")], 11)
+        protocol.rows.go_live(subscribe(protocol, session))
+    others, own = protocol.rows.dispatch([created(11, origin="k", actor="9")], 11)
     assert isinstance(others, fx.Push)
     assert isinstance(own, fx.Push)
-    assert (list(others.lines), others.message.origin) == ([reader.line], msgspec.UNSET)  # type: ignore[attr-defined]
-    assert (list(own.lines), own.message.origin) == ([writer.line], "k")  # type: ignore[attr-defined]
-    (push,) = protocol.live.dispatch([created(12, origin="k", actor="somebody else")], 12)
+    assert (list(others.sinks), others.message.origin) == ([reader.sink], msgspec.UNSET)  # type: ignore[attr-defined]
+    assert (list(own.sinks), own.message.origin) == ([writer.sink], "k")  # type: ignore[attr-defined]
+    (push,) = protocol.rows.dispatch([created(12, origin="k", actor="somebody else")], 12)
     assert isinstance(push, fx.Push)
-    assert len(push.lines) == 2
+    assert len(push.sinks) == 2
     watching = next(iter(writer.watching.values()))
     for user, origin in (("9", "k"), ("1", msgspec.UNSET), (None, msgspec.UNSET)):
-        missed = protocol.live.missed(watching.group, [created(13, origin="k", actor="9")], user)
+        missed = protocol.rows.missed(watching.group, [created(13, origin="k", actor="9")], user)
         assert [update.origin for update in missed] == [origin]
     protocol.ended(reader, 1.0, clean=True)
-    (push,) = protocol.live.dispatch([created(14, origin="k", actor="9")], 14)
+    (push,) = protocol.rows.dispatch([created(14, origin="k", actor="9")], 14)
     assert isinstance(push, fx.Push)
-    assert list(push.lines) == [writer.line]
+    assert list(push.sinks) == [writer.sink]
 
 
 def test_missed_changes_are_those_of_the_subscription(protocol: Protocol) -> None:
     watching = subscribe(protocol, client(), filters={"name": "Ada"})
     other = Change(seq=12, time=0, resource="places", key={}, action="create", old=None, new={"name": "Ada"})
-    missed = protocol.live.missed(watching.group, [created(11, "Bob"), other, created(13)], "1")
+    missed = protocol.rows.missed(watching.group, [created(11, "Bob"), other, created(13)], "1")
     assert [update.position.seq for update in missed] == [13]
 
 
@@ -172,14 +172,14 @@ def test_unsubscribing_by_id_or_by_what_was_subscribed(protocol: Protocol) -> No
     session = client()
     first = subscribe(protocol, session, filters={"name": "Ada"})
     second = subscribe(protocol, session)
-    protocol.live.go_live(second)
+    protocol.rows.go_live(second)
     answer = one(protocol, session, UnsubscribeRequest(resource="users", filters={"name": "Ada"}, ref=1)).message
     assert isinstance(answer, Unsubscribed)
     assert (answer.subscription, answer.ref) == (first.group.id, 1)
     assert first.ended
     assert session.replaying == 0
     assert list(protocol.receive(session, UnsubscribeRequest(subscription=second.group.id), 1.0)) == []
-    assert list(protocol.live.dispatch([created(11)], 11)) == []
+    assert list(protocol.rows.dispatch([created(11)], 11)) == []
     for request, pointer in (
         (UnsubscribeRequest(subscription="s1"), "/subscription"),
         (UnsubscribeRequest(resource="users"), "/resource"),
@@ -192,10 +192,10 @@ def test_unsubscribing_by_id_or_by_what_was_subscribed(protocol: Protocol) -> No
 
 def test_a_client_that_is_gone_hears_nothing(protocol: Protocol) -> None:
     session = client()
-    protocol.live.go_live(subscribe(protocol, session))
+    protocol.rows.go_live(subscribe(protocol, session))
     protocol.ended(session, 1.0, clean=False)
-    assert list(protocol.live.dispatch([created(11)], 11)) == []
-    assert len(protocol.live.subscriptions) == 0
+    assert list(protocol.rows.dispatch([created(11)], 11)) == []
+    assert len(protocol.rows.subscriptions) == 0
 
 
 def test_subscriptions_are_limited_and_permitted(protocol: Protocol) -> None:
@@ -203,7 +203,7 @@ def test_subscriptions_are_limited_and_permitted(protocol: Protocol) -> None:
     subscribe(protocol, session, filters={"id": 1})
     subscribe(protocol, session, filters={"id": 2})
     assert refused(protocol, session, SubscribeRequest(resource="users", filters={"id": 3})).code == "limit_reached"
-    assert len(protocol.live.subscriptions) == 2
+    assert len(protocol.rows.subscriptions) == 2
     assert refused(protocol, session, SubscribeRequest(resource="secrets")).code == "unauthenticated"
     assert refused(protocol, session, SubscribeRequest(resource="nothing")).code == "unknown_resource"
 
@@ -214,7 +214,7 @@ def test_another_user_starts_from_the_rows_it_may_read_or_loses_the_subscription
     users = subscribe(protocol, session, "users")
     users.answered = True
     users.refs.clear()
-    protocol.live.go_live(users)
+    protocol.rows.go_live(users)
     ended, anew = protocol.identified(session, None, VerifiedIdentity(GUEST, None), 1.0)
     assert isinstance(ended, fx.Reply)
     assert isinstance(ended.message, Unsubscribed)
@@ -234,12 +234,12 @@ def test_rows_that_changed_untold_are_read_anew(protocol: Protocol) -> None:
     """A table was emptied by TRUNCATE: its live subscriptions start again from a snapshot, others go on."""
     user, other, replaying = client(), client(), client()
     watching = subscribe(protocol, user, ref=1)
-    protocol.live.go_live(watching)
+    protocol.rows.go_live(watching)
     elsewhere = subscribe(protocol, other, "places")
-    protocol.live.go_live(elsewhere)
+    protocol.rows.go_live(elsewhere)
     waiting = subscribe(protocol, replaying, filters={"name": "Ada"})
     reset = Change(seq=11, time=0, resource="users", key={}, action="reset", old=None, new=None)
-    first, second = list(protocol.live.dispatch([created(11), reset, created(12)], 12))
+    first, second = list(protocol.rows.dispatch([created(11), reset, created(12)], 12))
     assert isinstance(first, fx.Push)
     assert isinstance(second, row_fx.Watch)
     again = second.watching
@@ -378,7 +378,7 @@ def test_other_claims_bring_other_rows_under_the_same_id(protocol: Protocol) -> 
     session = client(ADMIN)
     session.become(ADMIN, {"team": "red"})
     notes = subscribe(protocol, session, "notes", ref=1)
-    protocol.live.go_live(notes)
+    protocol.rows.go_live(notes)
     assert list(protocol.identified(session, None, VerifiedIdentity(ADMIN, 99.0, {"team": "red"}), 1.0)) == []
     (anew,) = protocol.identified(session, None, VerifiedIdentity(ADMIN, None, {"team": "blue"}), 1.0)
     assert isinstance(anew, row_fx.Watch)
@@ -412,6 +412,6 @@ def client_of(team: str) -> Session:
 def test_an_equal_subscription_is_told_its_scope(protocol: Protocol) -> None:
     session = client_of("red")
     watching = subscribe(protocol, session, "notes")
-    protocol.live.go_live(watching)
+    protocol.rows.go_live(watching)
     answer = one(protocol, session, SubscribeRequest(resource="notes", ref=3)).message
     assert (answer.ref, answer.scope) == (3, watching.group.scope)

@@ -90,7 +90,7 @@ def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> Non
     one.go_live(second)
     registry.release(one, first)
     assert list(one.members) == [second]
-    assert list(one.lines) == [second.line]
+    assert list(one.sinks) == [second.sink]
     assert list(registry.concerned(change(None, ACTIVE))) == [one]
     registry.release(one, second)
     assert list(registry.concerned(change(None, ACTIVE))) == []

@@ -7,16 +7,14 @@ Invariant: a room exists here exactly while a session is in it or a dropped one 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from tidegate.core.effects import Effect, Push
 from tidegate.core.rooms.presence import Difference, Presence
+from tidegate.core.session import Session
 from tidegate_protocol import PresenceDiff, PresenceList
-
-if TYPE_CHECKING:
-    from tidegate.core.session import Session
 
 Mode = Literal["full", "diff", "none"]
 
@@ -39,29 +37,29 @@ class RoomRules(msgspec.Struct, frozen=True):
 
 
 class Room:
-    """One room with somebody in it. `lines` are where its messages go: the connections of its sessions."""
+    """One room with somebody in it. `sinks` are where its messages go: the connections of its sessions."""
 
-    __slots__ = ("lines", "listeners", "name", "presence", "push_due", "rules", "sessions")
+    __slots__ = ("listeners", "name", "presence", "push_due", "rules", "sessions", "sinks")
 
     def __init__(self, name: str, rules: RoomRules) -> None:
         self.name = name
         self.rules = rules
         self.presence = Presence()
         self.sessions: dict[Session, Mode] = {}
-        self.lines: dict[Any, None] = {}
+        self.sinks: dict[Any, None] = {}
         self.listeners: dict[Mode, dict[Any, None]] = {"full": {}, "diff": {}, "none": {}}
         self.push_due: float | None = None
         """When the gathered full presence goes out, in seconds; None while nothing changed."""
 
     def add(self, session: Session, mode: Mode) -> None:
         self.sessions[session] = mode
-        self.lines[session.line] = None
-        self.listeners[mode][session.line] = None
+        self.sinks[session.sink] = None
+        self.listeners[mode][session.sink] = None
 
     def discard(self, session: Session) -> None:
         mode = self.sessions.pop(session)
-        del self.lines[session.line]
-        del self.listeners[mode][session.line]
+        del self.sinks[session.sink]
+        del self.listeners[mode][session.sink]
 
     @property
     def empty(self) -> bool:
@@ -76,13 +74,13 @@ class Room:
             return []
         full = self.listeners["full"]
         # Whoever caused it has just been sent the list, or is about to be.
-        others = len(full) > (but is not None and but.line in full)
+        others = len(full) > (but is not None and but.sink in full)
         if others and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:
             self.push_due = now + max(GATHER_S, GATHER_PER_MEMBER_S * len(self.presence))
-        lines: Collection[Any] = self.listeners["diff"]
-        if but is not None and but.line in lines:
-            lines = [line for line in lines if line is not but.line]
-        if not lines:
+        sinks: Collection[Any] = self.listeners["diff"]
+        if but is not None and but.sink in sinks:
+            sinks = [sink for sink in sinks if sink is not but.sink]
+        if not sinks:
             return []
         diff = PresenceDiff(
             room=self.name,
@@ -90,7 +88,7 @@ class Room:
             left=list(difference.left),
             changed=list(difference.changed),
         )
-        return [Push(lines, diff)]
+        return [Push(sinks, diff)]
 
     def gathered(self) -> list[Effect]:
         """The full presence that was waiting, to everyone who follows it in full."""

@@ -38,16 +38,20 @@ class Rooms:
         self._rules = rules
         self._rooms_per_session = rooms_per_session
         self._rooms: dict[str, Room] = {}
+        self._of: dict[Session, dict[str, Room]] = {}
+        """The rooms of each session by name; for a ghost, those in which it stands for its user."""
         self._gathering: dict[Room, None] = {}
         self._ghosts: dict[str, list[Session]] = {}
         self._graces: dict[Session, float] = {}
 
-    @property
-    def rooms(self) -> int:
+    def __len__(self) -> int:
         return len(self._rooms)
 
     def room(self, name: str) -> Room | None:
         return self._rooms.get(name)
+
+    def rooms_of(self, session: Session) -> list[Room]:
+        return list(self._of.get(session, {}).values())
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
@@ -57,14 +61,14 @@ class Rooms:
         mode = request.presence if request.presence is not UNSET else "full"
         if session in room.sessions:
             room.discard(session)
-        elif len(session.rooms) >= self._rooms_per_session:
+        elif len(self._of.get(session, ())) >= self._rooms_per_session:
             raise Refused(
                 "limit_reached",
                 f"a connection may be in {self._rooms_per_session} rooms at a time; leave one first",
                 pointer="/room",
             )
         self._rooms[room.name] = room
-        session.rooms[room.name] = room
+        self._of.setdefault(session, {})[room.name] = room
         room.add(session, mode)
         difference = NOTHING
         if room.rules.presence:
@@ -120,14 +124,14 @@ class Rooms:
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """The session ended by its own will: it leaves all its rooms at once."""
-        return [effect for room in list(session.rooms.values()) for effect in self._exit(session, room, now)]
+        return [effect for room in self.rooms_of(session) for effect in self._exit(session, room, now)]
 
     def dropped(self, session: Session, now: float) -> list[Effect]:
         """The line broke: the session hears nothing more, its user stays present for the grace time."""
-        session.dropped = True
-        for room in session.rooms.values():
+        rooms = self.rooms_of(session)
+        for room in rooms:
             room.discard(session)
-        if session.rooms:
+        if rooms:
             self._ghosts.setdefault(session.user.id, []).append(session)
             self._graces[session] = now + GRACE_S
         return []
@@ -135,11 +139,11 @@ class Rooms:
     def change_user(self, session: Session, change: Callable[[], None], now: float) -> list[Effect]:
         """The session leaves its rooms as one user and, where the rules let it, joins them as another."""
         effects: list[Effect] = []
-        for room in session.rooms.values():
+        for room in self.rooms_of(session):
             difference = room.presence.leave(session.user.id, session)
             effects += self._announce(room, difference, now, session)
         change()
-        for room in list(session.rooms.values()):
+        for room in self.rooms_of(session):
             if not allows(room.rules.access, "join", session.user):
                 effects += [Reply(session, Left(room=room.name)), *self._exit(session, room, now)]
             elif room.rules.presence:
@@ -169,18 +173,26 @@ class Rooms:
         return Room(name, rules)
 
     def _joined(self, session: Session, name: str) -> Room:
-        room = session.rooms.get(name)
+        of_session = self._of.get(session)
+        room = None if of_session is None else of_session.get(name)
         if room is None:
             raise Refused("not_joined", "join the room first", pointer="/room")
         return room
 
     def _exit(self, session: Session, room: Room, now: float) -> list[Effect]:
-        session.rooms.pop(room.name, None)
+        self._forget(session, room)
         room.discard(session)
         difference = room.presence.leave(session.user.id, session)
         effects = self._announce(room, difference, now)
         self._close_if_empty(room)
         return effects
+
+    def _forget(self, session: Session, room: Room) -> None:
+        """`session` no longer counts as one of `room`."""
+        of_session = self._of[session]
+        del of_session[room.name]
+        if not of_session:
+            del self._of[session]
 
     def _announce(self, room: Room, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
         effects = room.announce(difference, now, but)
@@ -195,16 +207,18 @@ class Rooms:
 
     def _take_ghosts(self, user: str, room: Room) -> list[Session]:
         """The user is back: dropped sessions need not stand for it in this room any longer."""
-        ghosts = [ghost for ghost in self._ghosts.get(user, ()) if ghost.rooms.pop(room.name, None) is not None]
+        ghosts = [ghost for ghost in self._ghosts.get(user, ()) if room.name in self._of[ghost]]
         for ghost in ghosts:
-            if not ghost.rooms:
+            self._forget(ghost, room)
+            if ghost not in self._of:
                 self._bury(ghost)
         return ghosts
 
     def _forget_ghost(self, ghost: Session, now: float) -> list[Effect]:
         self._bury(ghost)
         effects: list[Effect] = []
-        for room in ghost.rooms.values():
+        for room in self.rooms_of(ghost):
+            self._forget(ghost, room)
             effects += self._announce(room, room.presence.leave(ghost.user.id, ghost), now)
             self._close_if_empty(room)
         return effects

@@ -242,10 +242,10 @@ class Rows:
         if update is None:
             return
         if change.origin is None:
-            yield Push(group.lines, update)
+            yield Push(group.sinks, update)
             return
-        own = [member.line for member in group.members if member.user.id == change.actor]
-        others = [member.line for member in group.members if member.user.id != change.actor] if own else group.lines
+        own = [member.sink for member in group.members if member.user.id == change.actor]
+        others = [member.sink for member in group.members if member.user.id != change.actor] if own else group.sinks
         if others:
             yield Push(others, update)
         if own:

@@ -38,14 +38,14 @@ INDEXED_PLACES = 16
 
 
 class SubscriptionGroup:
-    """All subscriptions of one wish and one permission. `lines` are where its frames go.
+    """All subscriptions of one wish and one permission. `sinks` are where its frames go.
 
     `id` names the wish on the wire: it stays a subscription's own when its user comes to see other rows, and groups
     that differ in their permission alone share it. So it tells no groups apart.
     """
 
     __slots__ = (
-        "_meets", "fields", "filters", "holders", "id", "indexed", "lines", "members", "resource", "rule", "scope",
+        "_meets", "fields", "filters", "holders", "id", "indexed", "members", "resource", "rule", "scope", "sinks",
         "where", "wish",
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ class SubscriptionGroup:
         """Subscriptions that exist, live or still replaying."""
         self.members: dict[Session, None] = {}
         """Sessions that are live: they hear of every change dispatched from now on."""
-        self.lines: dict[Any, None] = {}
+        self.sinks: dict[Any, None] = {}
         self._meets = predicate(self.where)
 
     def matches(self, row: Row | None) -> bool:
@@ -79,7 +79,7 @@ class SubscriptionGroup:
     def go_live(self, session: Session) -> None:
         """`session` has everything up to the dispatched position: from here on it gets the group's frames."""
         self.members[session] = None
-        self.lines[session.line] = None
+        self.sinks[session.sink] = None
 
     def image(self, row: Row) -> Row:
         """`row` in the columns of this group."""
@@ -145,7 +145,7 @@ class SubscriptionIndex:
     def release(self, group: SubscriptionGroup, session: Session) -> None:
         """Take back one `acquire` of `session`, which hears nothing more of the group."""
         group.members.pop(session, None)
-        group.lines.pop(session.line, None)
+        group.sinks.pop(session.sink, None)
         group.holders -= 1
         if group.holders == 0:
             del self._groups[group.wish, identity(group.rule)]

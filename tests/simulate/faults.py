@@ -210,4 +210,4 @@ def _unanswered(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("replays that wait go on waiting when the feed comes to rest")
 def _left_waiting(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Replayer, "rest", lambda self: self._store.rest())
+    patch.setattr(Replayer, "rest", lambda self: self._store.pause())

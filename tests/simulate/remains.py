@@ -25,7 +25,7 @@ def remains(gateway: Gateway, listener: Listener, outbox: Outbox, store: Simulat
         "snapshots that are kept": store.spools,
         "frames": outbox._dirty,
         "sessions that hear heartbeats": gateway.heart._of,
-        "a feed that attends": store.attending,
+        "a feed that attends": store.following,
         "who waits for the feed": store.feed.attention._waiting,
     }
     return [f"{name}: {there}" for name, there in places.items() if there]

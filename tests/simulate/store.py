@@ -118,29 +118,29 @@ class SimulatedStore:
         self._loop.in_thread(self._soon(), self._begin, spool, query)
         return spool
 
-    async def write(self, order: Mutation) -> WriteResult:
+    async def write(self, mutation: Mutation) -> WriteResult:
         await self.feed.attention.settled()
         self._written_until = max(self._soon(), self._written_until)  # one thread writes, in the order of requests
-        return await self._job(self._written_until, lambda: self._write(order))
+        return await self._job(self._written_until, lambda: self._write(mutation))
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         return await self._job(self._soon(), lambda: self._changes(after, upto, limit))
 
-    def listen(
-        self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None] = lambda head: None
+    def follow(
+        self, deliver: Callable[[Sequence[Change], int], None], on_skip: Callable[[int], None] = lambda head: None
     ) -> None:
-        self.feed.start(deliver, skipped)
+        self.feed.start(deliver, on_skip)
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         self._loop.interrupt()
         self.feed.attention.rest()
 
     @property
-    def attending(self) -> bool:
+    def following(self) -> bool:
         self._loop.interrupt()
         return self.feed.attention.attending
 
-    async def attend(self) -> None:
+    async def resume(self) -> None:
         self._loop.interrupt()
         await self.feed.attention.attend()
 

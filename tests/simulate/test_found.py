@@ -49,7 +49,7 @@ def change(seq: int, action: str = "update", actor: str | None = None) -> Change
 async def test_equal_requests_that_wait_for_the_feed_are_all_answered(tmp_path: Path) -> None:
     async with running(tmp_path) as inside, wire(inside.url) as client:
         await client.ask({"type": "ping"})
-        inside.store.rest()
+        inside.store.pause()
         await client.say(USERS | {"ref": "one"})
         answers = [(await client.ask(USERS))["mode"]]
         answers += [message["mode"] for message in client.heard if message.get("ref") == "one"]

@@ -35,7 +35,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def rested(inside: Inside) -> None:
-    await until(lambda: not inside.store.attending)
+    await until(lambda: not inside.store.following)
 
 
 async def create(client: Wire, name: str) -> dict[str, Any]:
@@ -142,7 +142,7 @@ async def test_it_rests_again_when_the_last_has_left(inside: Inside) -> None:
             await one.ask(USERS)
             await one.ask({"type": "unsubscribe", "resource": "users"})
             await one.settle()
-            assert inside.store.attending
+            assert inside.store.following
         await rested(inside)
         async with wire(inside.url) as writer:
             await create(writer, "unheard")
@@ -167,4 +167,4 @@ async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monk
         await until(lambda: replayer._waiting)
     async with asyncio.timeout(DEADLINE_S):
         await inside.gateway.settled()
-    assert not inside.store.attending
+    assert not inside.store.following

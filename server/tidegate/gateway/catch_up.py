@@ -65,7 +65,7 @@ class Replayer:
 
     def at_once(self, watching: Subscription) -> bool:
         """Make `watching` live now if that takes no reading: no snapshot wanted, or all it missed is still at hand."""
-        return self._store.attending and self._now(watching)
+        return self._store.following and self._now(watching)
 
     def _now(self, watching: Subscription) -> bool:
         dispatched, since = self._live.dispatched, watching.since
@@ -142,7 +142,7 @@ class Replayer:
             watching.session.sink.close(4100, "a replay failed; resume")
 
     async def _bring_up(self, watching: Subscription) -> None:
-        await self._store.attend()
+        await self._store.resume()
         if watching.ended:
             return
         since = watching.since
@@ -192,7 +192,7 @@ class Replayer:
 
     def rest(self) -> None:
         """There is no subscription: follow the log no more. Replays that still wait for it have been ended."""
-        self._store.rest()
+        self._store.pause()
         for _, future in self._waiting:
             if not future.done():
                 future.set_result(None)

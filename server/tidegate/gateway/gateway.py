@@ -108,7 +108,7 @@ class Gateway:
         """`tasks` owns everything that is under way from here on and must outlive the last connection."""
         self._tasks = tasks
         self._broker = broker
-        self._store.listen(self.dispatch, self.skipped)
+        self._store.follow(self.dispatch, self.skipped)
 
     # -- what a connection tells ------------------------------------------------------------------------------------
 

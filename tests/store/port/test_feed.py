@@ -17,7 +17,7 @@ def add(foreign: AnyForeign, code: str, harbour: str | None = None) -> None:
 
 async def test_changes_of_foreign_programs_arrive_in_their_order(store: Store, foreign: AnyForeign) -> None:
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     add(foreign, "a")
     foreign.run("UPDATE boats SET name = 'Ada'")
     foreign.run("INSERT INTO people (name) VALUES ('Eve')")
@@ -37,7 +37,7 @@ async def test_changes_of_foreign_programs_arrive_in_their_order(store: Store, f
 
 async def test_own_and_foreign_changes_arrive_in_one_order(store: Store, foreign: AnyForeign) -> None:
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     for number in range(10):
         await store.write(create({"code": f"own{number}", "harbour": f"own{number}"}))
         add(foreign, f"foreign{number}", harbour=f"f{number}")
@@ -53,7 +53,7 @@ async def test_the_feed_begins_where_the_store_was_opened(database: Database, fo
         assert await store.head() == 1
         add(foreign, "between", harbour="x")  # after opening, before listening: not to be missed
         heard = Heard()
-        store.listen(heard.deliver)
+        store.follow(heard.deliver)
         add(foreign, "after", harbour="y")
         await heard.until(3)
         assert [change.key["code"] for change in heard.changes] == ["between", "after"]
@@ -65,7 +65,7 @@ async def test_the_feed_begins_where_the_store_was_opened(database: Database, fo
 async def test_nothing_is_delivered_after_the_store_was_closed(database: Database, foreign: AnyForeign) -> None:
     store = await database.open()
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     add(foreign, "a")
     await heard.until(1)
     await store.close()
@@ -95,7 +95,7 @@ async def test_changes_that_were_pruned_before_they_were_read_are_told_as_a_rese
         database.foreign.execute(f"UPDATE {own}meta SET value = 3 WHERE name = 'pruned_to'")
         go_on.set()
 
-    store.listen(deliver)
+    store.follow(deliver)
     database.foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")
     thread = threading.Thread(target=meanwhile)
     thread.start()

@@ -26,7 +26,7 @@ class Listener(Heard):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.jumps: list[int] = []
-        store.listen(self.deliver, self.jumps.append)
+        store.follow(self.deliver, self.jumps.append)
 
     @property
     def codes(self) -> list[str]:
@@ -37,12 +37,12 @@ async def test_what_happened_while_nobody_listened_is_jumped_over(store: Store, 
     listener = Listener(store)
     add(foreign, "a")
     await listener.until(1)
-    store.rest()
-    assert not store.attending
+    store.pause()
+    assert not store.following
     add(foreign, "b")
     await store.write(create({"code": "c", "harbour": "c"}))
-    await store.attend()
-    assert store.attending
+    await store.resume()
+    assert store.following
     assert listener.jumps == [3]
     add(foreign, "d")
     await listener.until(4)
@@ -53,30 +53,30 @@ async def test_what_happened_while_nobody_listened_is_jumped_over(store: Store, 
 
 async def test_a_feed_that_is_listened_to_does_not_jump(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
-    await store.attend()
+    await store.resume()
     add(foreign, "a")
-    await store.attend()
+    await store.resume()
     await listener.until(1)
     assert (listener.jumps, listener.codes) == ([], ["a"])
 
 
 async def test_all_who_come_meanwhile_wait_for_one_jump(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
-    store.rest()
+    store.pause()
     add(foreign, "a")
-    await asyncio.gather(*(store.attend() for _ in range(5)))
+    await asyncio.gather(*(store.resume() for _ in range(5)))
     assert listener.jumps == [1]
 
 
 async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
-    store.rest()
-    waiting = asyncio.create_task(store.attend())
+    store.pause()
+    waiting = asyncio.create_task(store.resume())
     await asyncio.sleep(0)
-    store.rest()
+    store.pause()
     async with asyncio.timeout(DEADLINE_S):
         await waiting
-    assert store.attending
+    assert store.following
     add(foreign, "a")
     await listener.until(1)
     assert listener.codes == ["a"]
@@ -95,8 +95,8 @@ async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
         jumped(head)
 
     monkeypatch.setattr(attention, "jumped", held)
-    store.rest()
-    waiting = asyncio.create_task(store.attend())
+    store.pause()
+    waiting = asyncio.create_task(store.resume())
     writes = [asyncio.create_task(store.write(create({"code": code, "harbour": code}))) for code in "abc"]
     done, _ = await asyncio.wait(writes, timeout=0.2)
     assert not done
@@ -118,17 +118,17 @@ async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
 
     with monkeypatch.context() as patched:
         patched.setattr(database.feed, "head" if database.url.startswith("sqlite") else "one_value", failing)
-        store.rest()
+        store.pause()
         for _ in range(2):
             with pytest.raises(Refused) as refused:
                 async with asyncio.timeout(DEADLINE_S):
-                    await store.attend()
+                    await store.resume()
             assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
-            assert not store.attending
+            assert not store.following
         assert not store.healthy
     assert caplog.text.count("it will be tried again") == 1, "the same trouble is told once"
     async with asyncio.timeout(DEADLINE_S):
-        await store.attend()
+        await store.resume()
         while not store.healthy:  # noqa: ASYNC110  # the feed's thread knows
             await asyncio.sleep(0.005)
     assert listener.jumps == [0]
@@ -173,7 +173,7 @@ async def test_nothing_is_read_while_nobody_listens(
         listener = Listener(store)
         await store.write(create({"code": "a"}))
         await listener.until(1)
-        store.rest()
+        store.pause()
         mark = len(asked)
         for number in range(10):
             add(foreign, f"b{number}")
@@ -182,7 +182,7 @@ async def test_nothing_is_read_while_nobody_listens(
         assert len(looked) <= 4, "it may have been at it when it was told"
         if database.url.startswith("postgresql"):
             assert any("NOTIFY" in sql for sql in asked[mark:]), "other gateways have to hear of it"
-        await store.attend()
+        await store.resume()
         assert listener.jumps == [21]
     finally:
         await store.close()

@@ -81,7 +81,7 @@ async def test_eight_writers_are_heard_completely_and_in_order(foreign: ForeignP
     writers = [Writer(url, seed, committed) for seed in range(WRITERS)]
     snapshots = []
     try:
-        store.listen(heard.deliver)
+        store.follow(heard.deliver)
         with ThreadPoolExecutor(WRITERS) as threads:
             working = [asyncio.wrap_future(threads.submit(writer.run)) for writer in writers]
             everything = asyncio.gather(*working)
@@ -129,7 +129,7 @@ async def test_a_writer_that_is_killed_leaves_nothing_and_holds_nobody_up(foreig
     store = await PostgresStore.open(url, RESOURCES)
     heard = Heard()
     try:
-        store.listen(heard.deliver)
+        store.follow(heard.deliver)
         before: Tables = foreign.tables()
         with backend(url) as (connection, pid):
             connection.execute("INSERT INTO boats (code, name) VALUES ('gone', 'gone')")

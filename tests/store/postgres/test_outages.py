@@ -51,7 +51,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_a_restart_is_survived_without_a_gap(store: PostgresStore, server: PostgresServer, url: str) -> None:
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     await store.write(create({"code": "a", "sign": 1}))
     await heard.until(1)
     server.stop()
@@ -75,7 +75,7 @@ async def test_a_restart_is_survived_without_a_gap(store: PostgresStore, server:
 async def test_connections_that_broke_unnoticed_cost_nobody_a_request(store: PostgresStore, url: str) -> None:
     """An order whose COMMIT was not sent is tried again on a new connection."""
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     await store.write(create({"code": "a"}))
     await store.read(ReadQuery(resource="boats"))
     with psycopg.connect(url) as foreign:
@@ -94,7 +94,7 @@ async def test_a_killed_backend_restarts_the_server_and_loses_nothing(
 ) -> None:
     """kill -9 of one backend makes the server end all connections and recover."""
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     await store.write(create({"code": "a"}))
     with psycopg.connect(url) as foreign:
         foreign.execute("INSERT INTO boats (code, name) VALUES ('lost', 'lost')")
@@ -120,7 +120,7 @@ async def test_a_feed_that_was_away_for_longer_than_the_log_is_kept_reads_all_an
     store: PostgresStore, server: PostgresServer, url: str
 ) -> None:
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     await store.write(create({"code": "a"}))
     await heard.until(1)
     server.stop()
@@ -145,20 +145,20 @@ async def test_who_comes_first_while_the_server_is_away_is_refused(
 ) -> None:
     """A feed that rests still sees that its database goes and comes back."""
     heard, jumps = Heard(), list[int]()
-    store.listen(heard.deliver, jumps.append)
-    store.rest()
+    store.follow(heard.deliver, jumps.append)
+    store.pause()
     server.stop()
     await until(lambda: not store.healthy)
     for _ in range(2):
         with pytest.raises(Refused) as caught:
-            await store.attend()
+            await store.resume()
         assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1.0)
-        assert not store.attending
+        assert not store.following
     server.start()
     with psycopg.connect(url) as foreign:
         foreign.execute("INSERT INTO boats (code, name) VALUES ('a', 'a')")
     await until(lambda: store.healthy)
-    await store.attend()
+    await store.resume()
     assert jumps == [1]
     with psycopg.connect(url) as foreign:
         foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('b', 'b', 'b')")
@@ -170,8 +170,8 @@ async def test_a_log_that_was_pruned_while_nobody_listened_is_no_news(
     store: PostgresStore, server: PostgresServer, url: str
 ) -> None:
     heard, jumps = Heard(), list[int]()
-    store.listen(heard.deliver, jumps.append)
-    store.rest()
+    store.follow(heard.deliver, jumps.append)
+    store.pause()
     server.stop()
     await until(lambda: not store.healthy)
     server.start()
@@ -181,7 +181,7 @@ async def test_a_log_that_was_pruned_while_nobody_listened_is_no_news(
         foreign.execute("DELETE FROM _tidegate.log")
         foreign.execute("UPDATE _tidegate.meta SET value = '1' WHERE name = 'pruned_to'")
     await until(lambda: store.healthy)
-    await store.attend()
+    await store.resume()
     assert (jumps, heard.batches) == ([1], [])
 
 
@@ -202,7 +202,7 @@ async def test_a_database_that_was_replaced_under_a_gateway_is_not_followed(
 ) -> None:
     """Positions of its log would mean other changes."""
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     await store.write(create({"code": "a"}))
     await heard.until(1)
     other = server.url(server.database())

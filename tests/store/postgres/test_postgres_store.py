@@ -49,8 +49,8 @@ async def test_gateways_on_one_database_tell_each_other(url: str, monkeypatch: p
     one, other = [await PostgresStore.open(url, RESOURCES) for _ in range(2)]
     try:
         heard, heard_there = Heard(), Heard()
-        one.listen(heard.deliver)
-        other.listen(heard_there.deliver)
+        one.follow(heard.deliver)
+        other.follow(heard_there.deliver)
         for code in ("a", "b", "c"):
             result = await one.write(create({"code": code, "harbour": code}))
             await heard.until(result.seq)
@@ -179,7 +179,7 @@ async def test_changes_of_what_is_no_resource_any_more_still_move_the_position(
     store = await PostgresStore.open(url, {"people": RESOURCES["people"]})
     try:
         heard = Heard()
-        store.listen(heard.deliver)
+        store.follow(heard.deliver)
         foreign.run("INSERT INTO boats (code) VALUES ('a')")
         await heard.until(1)
         assert heard.changes == []

@@ -40,7 +40,7 @@ async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: 
     """The writer wakes the feed; foreign commits alone are polled for."""
     monkeypatch.setattr(feed, "POLL_S", 3600.0)
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     assert (await store.write(create("a"))).seq == 1
     await heard.until(1)
     assert (await store.write(create("b"))).seq == 2
@@ -49,7 +49,7 @@ async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: 
 
 async def test_what_was_rolled_back_is_not_heard(store: SqliteStore, foreign: Foreign) -> None:
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     foreign.connection.execute("BEGIN IMMEDIATE")
     add(foreign, "a")
     foreign.connection.execute("ROLLBACK")
@@ -63,7 +63,7 @@ async def test_a_long_transaction_comes_in_batches_without_a_gap(
 ) -> None:
     monkeypatch.setattr(store._feed, "_batches", Fixed(10))
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     foreign.connection.execute("BEGIN IMMEDIATE")
     rows = [(f"{number}", f"{number}") for number in range(30)]
     foreign.connection.executemany("INSERT INTO boats (code, harbour) VALUES (?, ?)", rows)
@@ -89,7 +89,7 @@ async def test_it_never_runs_ahead_of_who_listens(
     monkeypatch.setattr(store._feed, "_hand_over", counted)
     rows = [(f"{number}", f"{number}") for number in range(20)]
     foreign.connection.executemany("INSERT INTO boats (code, harbour) VALUES (?, ?)", rows)
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     await heard.until(20)
     assert max(handed) <= 2
 
@@ -98,7 +98,7 @@ async def test_changes_of_what_is_no_resource_still_move_the_position(path: Path
     store = await SqliteStore.open(f"sqlite:///{path}", {"people": RESOURCES["people"]})
     try:
         heard = Heard()
-        store.listen(heard.deliver)
+        store.follow(heard.deliver)
         add(foreign, "a")
         await heard.until(1)
         assert heard.changes == []
@@ -108,7 +108,7 @@ async def test_changes_of_what_is_no_resource_still_move_the_position(path: Path
 
 async def test_foreign_values_do_not_stop_it(store: SqliteStore, foreign: Foreign) -> None:
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     foreign.run("INSERT INTO boats (code, papers, tags) VALUES ('a', json_object('a', 1), json('[1]'))")
     foreign.run("UPDATE boats SET name = CAST(x'ff' AS TEXT), extra = ?", "[" * 900 + "]" * 900)
     foreign.run("UPDATE boats SET extra = ?, name = 'Ada'", '"\\ud800"')
@@ -129,7 +129,7 @@ async def test_a_log_that_cannot_be_read_is_tried_again(
 
     monkeypatch.setattr(store._reader, "decoded", failing)
     heard = Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     add(foreign, "a")
     await heard.until(1)
     assert [change.key for change in heard.changes] == [{"code": "a"}]

@@ -108,7 +108,7 @@ async def test_every_commit_of_four_programs_and_the_gateway_is_heard_once_in_or
     store: SqliteStore, path: Path, foreign: Foreign
 ) -> None:
     start, heard = await current(store), Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(started(path, f"w{number}", COMMITS)) for number in range(WRITERS)]
         async with asyncio.timeout(DEADLINE_S):
@@ -127,7 +127,7 @@ async def test_a_program_that_is_killed_loses_nothing_that_was_acknowledged(
     store: SqliteStore, path: Path, foreign: Foreign
 ) -> None:
     start, heard = await current(store), Heard()
-    store.listen(heard.deliver)
+    store.follow(heard.deliver)
     committed = 0
     for life in range(3):
         with started(path, "w", 0) as writer, started(path, f"other{life}", 5) as other:

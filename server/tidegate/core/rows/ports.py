@@ -1,7 +1,7 @@
 """The ports through which the gateway reaches its adapters, and the plain values that cross them.
 
-The core and the gateway know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them together.
-Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left out unless
+The core and the gateway know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them
+together. Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left out unless
 the schema allows null, write-only properties never in them.
 """
 
@@ -137,29 +137,35 @@ class Store(Protocol):
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         """All rows of `query`, whose limit is None, for who joins."""
 
-    async def write(self, order: Mutation) -> WriteResult:
+    async def write(self, mutation: Mutation) -> WriteResult:
         """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
-        """Changes with after < seq <= upto, the first `limit` of them, in order; those of resources that the schema
-        does not have are counted and left out. Raises LogPruned."""
+        """The first `limit` changes with after < seq <= upto, in order.
 
-    def listen(
-        self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None] = lambda head: None
+        Changes of resources that the schema does not have count towards `limit`, and are left out. Raises LogPruned.
+        """
+
+    def follow(
+        self, deliver: Callable[[Sequence[Change], int], None], on_skip: Callable[[int], None] = lambda head: None
     ) -> None:
-        """Start the change feed at the log's head. `deliver(changes, head)` is called in the loop's thread, in order,
-        once per batch; `head` is the seq up to which everything has now been delivered. `skipped(head)` likewise:
-        everything up to `head` is past and was not delivered, for nobody listened."""
+        """Start the change feed at the log's head. The feed calls both functions in the loop's thread, in order.
 
-    def rest(self) -> None:
-        """Nobody listens: look for no changes until somebody does."""
+        `deliver(changes, head)`: a batch of changes; everything up to `head` has now been delivered.
+        `on_skip(head)`: the feed was paused; the changes up to `head` are past and were not delivered.
+        """
+
+    def pause(self) -> None:
+        """The gateway has no subscription: read no changes until `resume`."""
 
     @property
-    def attending(self) -> bool:
-        """Whether changes are being delivered."""
+    def following(self) -> bool:
+        """Whether the feed delivers changes."""
 
-    async def attend(self) -> None:
-        """Somebody listens: what is committed from now on is delivered. Writes that come while one waits for this are
-        done after it. Raises core.errors.Refused: unavailable."""
+    async def resume(self) -> None:
+        """Deliver what is committed from now on. Returns when that holds.
+
+        Writes that arrive during the wait are done after it. Raises core.errors.Refused: unavailable.
+        """
 
     async def close(self) -> None: ...

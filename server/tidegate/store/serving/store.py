@@ -80,7 +80,7 @@ class ThreadedStore:
         return all(part.healthy for part in self._parts)
 
     async def head(self) -> int:
-        """The head when the store was opened: where `listen` begins."""
+        """The head when the store was opened: where `follow` begins."""
         return self._opened_at
 
     async def read(self, query: ReadQuery) -> ReadResult:
@@ -89,25 +89,25 @@ class ThreadedStore:
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         return self._snapshots.open(query, encode)
 
-    async def write(self, order: Mutation) -> WriteResult:
+    async def write(self, mutation: Mutation) -> WriteResult:
         await self._feed.attention.settled()
-        return await self._writer.submit(order)
+        return await self._writer.submit(mutation)
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         return await self._loop.run_in_executor(self._threads, self._reader.changes, after, upto, limit)
 
-    def listen(self, deliver: Deliver, skipped: Skipped = lambda head: None) -> None:
-        self._feed.attention.skipped = skipped
+    def follow(self, deliver: Deliver, on_skip: Skipped = lambda head: None) -> None:
+        self._feed.attention.skipped = on_skip
         self._feed.start(self._opened_at, deliver)
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         self._feed.attention.rest()
 
     @property
-    def attending(self) -> bool:
+    def following(self) -> bool:
         return self._feed.attention.attending
 
-    async def attend(self) -> None:
+    async def resume(self) -> None:
         await self._feed.attention.attend()
 
     async def close(self) -> None:

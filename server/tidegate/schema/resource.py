@@ -68,6 +68,12 @@ class Resource:
     def key_properties(self) -> tuple[Property, ...]:
         return tuple(self.properties[name] for name in self.key)
 
+    @property
+    def has_automatic_key(self) -> bool:
+        """The database counts the key: it is one integer property, and clients may only read it."""
+        first = self.properties[self.key[0]]
+        return len(self.key) == 1 and first.type == "integer" and first.read_only
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryRules:

@@ -15,7 +15,6 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
-from tidegate.store.postgres.migration.tables import is_automatic
 from tidegate.store.postgres.serving.database_errors import count_keys_anew, refusal
 from tidegate.store.postgres.serving.mutations import Mutations, Violated
 from tidegate.store.seed_rows import SampleRows, check_names, misfit
@@ -52,7 +51,7 @@ def _put(
     orders = Mutations(resources)
     written = orders.carry_out(connection, order)
     orders.finish(connection, [])
-    if is_automatic(resources[name]):
+    if resources[name].has_automatic_key:
         count_keys_anew(connection, resources[name])
     return len(written)
 

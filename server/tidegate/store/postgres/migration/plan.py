@@ -154,7 +154,7 @@ def _null(resource: Resource, prop: Property, there: ColumnThere, folder: Path |
 
 def _counted(resource: Resource, there: ColumnThere) -> Iterator[Statement]:
     """The key, if it is to be counted and is not, or the other way round."""
-    counted, table, (name,) = tables.is_automatic(resource), quoted(resource.table), resource.key
+    counted, table, (name,) = resource.has_automatic_key, quoted(resource.table), resource.key
     at = f"ALTER TABLE {table} ALTER COLUMN {quoted(name)}"
     if counted and not there.identity and there.default is None:
         sequence = f"pg_get_serial_sequence({literal(table)}, {literal(name)})"

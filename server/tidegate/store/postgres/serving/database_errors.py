@@ -19,7 +19,6 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Row
 from tidegate.store.postgres.changelog import REQUESTS
 from tidegate.store.postgres.connection import Connection
-from tidegate.store.postgres.migration.tables import is_automatic
 from tidegate.store.sql.names import quoted
 
 log = logging.getLogger("tidegate.store")
@@ -104,7 +103,7 @@ def is_overtaken_key(connection: Connection, error: psycopg.Error, place: Statem
     return (
         isinstance(error, errors.UniqueViolation)
         and place.kind == "create"
-        and is_automatic(resource)
+        and resource.has_automatic_key
         and resource.key[0] not in place.row
         and error.diag.table_name == resource.table
         and _columns(connection, error) == list(resource.key)

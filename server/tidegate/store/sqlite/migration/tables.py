@@ -111,14 +111,8 @@ def columns(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, 
     return {name: _column(prop, resource, resources) for name, prop in resource.properties.items()}
 
 
-def is_automatic(resource: Resource) -> bool:
-    """Whether SQLite counts the key: a single integer one that nobody may write."""
-    first = resource.properties[resource.key[0]]
-    return len(resource.key) == 1 and first.type == "integer" and first.read_only
-
-
 def _column(prop: Property, resource: Resource, resources: Mapping[str, Resource]) -> Column:
-    if resource.key == (prop.name,) and is_automatic(resource):
+    if resource.key == (prop.name,) and resource.has_automatic_key:
         return Column(prop.type, automatic=True)
     checks = _checks(prop)
     reference = resource.references.get(prop.name)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.support.gateway import ROOT
+from tests.support.words import files_below, forbidden, prose_in, words_in
 from tidegate import schema
 from tidegate.config import Settings
 from tidegate.contract import Contract
@@ -89,3 +90,58 @@ def test_the_json_in_the_protocol_document_is_what_the_contract_takes() -> None:
             told = json.loads(message)
             contract.check_server(msgspec.json.decode(message, type=SERVER_MESSAGES[told["type"]]))
             assert told["type"] != "error" or told == answer
+
+
+# Folders and files whose prose holds none of the words of tests/support/words.py.
+PLAIN = ("clients/typescript/src/backoff.ts",)
+
+
+@pytest.mark.parametrize("folder", PLAIN)
+def test_prose_has_plain_words(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {word}"
+        for path in files_below([ROOT / folder])
+        for line, word in words_in(path)
+    ]
+    assert found == [], "\n".join(found)
+
+
+MARKDOWN = """# Whoever reads
+One of its
+own. `nobody` said ```anew```.
+
+```python
+anew = 1  # whoever
+```
+See [here](docs/nobody-listens.md); wait, else
+go.
+"""
+PYTHON = '''"""Of its
+own."""
+
+nobody = "no one at all"  # anew, `somebody`
+# it need
+# not be
+
+
+def test_who_comes_anew() -> None:
+    """Plain."""
+'''
+TYPESCRIPT = """// whoever
+const nobody = `of its own ${kind}`; /** told
+ * of */
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "found"),
+    [
+        (".md", MARKDOWN, [(1, "Whoever"), (2, "of its own"), (8, ", else")]),
+        (".py", PYTHON, [(1, "Of its own"), (4, "no one"), (4, "anew"), (5, "need not"), (9, "test who"), (9, "anew")]),
+        (".ts", TYPESCRIPT, [(1, "whoever"), (2, "of its own"), (2, "told of")]),
+        (".json", '{"description": "Anew.", "const": "it is anew"}', [(1, "Anew")]),
+        (".toml", "name = 'anew'\n# anew\n", [(2, "anew")]),
+    ],
+)
+def test_words_are_found_in_prose_alone(kind: str, text: str, found: list[tuple[int, str]]) -> None:
+    assert list(forbidden(prose_in(text, kind, sentences=True))) == found

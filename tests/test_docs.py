@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -19,7 +20,9 @@ from tidegate_protocol import SERVER_MESSAGES
 
 
 def test_every_setting_is_documented_with_its_meaning_and_default() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*?) \| (.*) \|$", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)` \| (.*?) \| (.*) \|$", (ROOT / "docs" / "reference" / "settings.md").read_text(), re.M
+    )
     documented = {name: (variable, default, meaning) for name, variable, default, meaning in rows}
     hints = get_type_hints(Settings, include_extras=True)
     assert list(documented) == list(hints)
@@ -46,7 +49,7 @@ def fields(schema: dict[str, Any]) -> str:
 
 
 def expected_tables() -> dict[str, list[str]]:
-    """The rows that the tables of docs/protocol.md must have, by the first heading of each."""
+    """The rows that the tables of docs/reference/protocol.md must have, by the first heading of each."""
     tables: dict[str, list[str]] = {"request": [], "message": [], "error": [], "close": []}
     for direction, table in (("client", "request"), ("server", "message")):
         for file in sorted((ROOT / "schema" / direction).glob("*.schema.json")):
@@ -64,16 +67,16 @@ def expected_tables() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("table", ["request", "message", "error", "close"])
 def test_every_message_and_code_is_documented_as_the_schema_has_it(table: str) -> None:
-    text = (ROOT / "docs" / "protocol.md").read_text()
+    text = (ROOT / "docs" / "reference" / "protocol.md").read_text()
     found = re.search(rf"^\| {table} .*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert found is not None
     expected = expected_tables()[table]
-    assert found[1].splitlines() == expected, "docs/protocol.md should have:\n" + "\n".join(expected)
+    assert found[1].splitlines() == expected, "docs/reference/protocol.md should have:\n" + "\n".join(expected)
 
 
 def test_the_json_in_the_protocol_document_is_what_the_contract_takes() -> None:
     contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
-    text = (ROOT / "docs" / "protocol.md").read_text()
+    text = (ROOT / "docs" / "reference" / "protocol.md").read_text()
     lines = [line for block in re.findall(r"```jsonc?\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     assert len(lines) > 10
     answer = None
@@ -145,3 +148,29 @@ const nobody = `of its own ${kind}`; /** told
 )
 def test_words_are_found_in_prose_alone(kind: str, text: str, found: list[tuple[int, str]]) -> None:
     assert list(forbidden(prose_in(text, kind, sentences=True))) == found
+
+
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/**/*.md"),
+    *ROOT.glob("clients/*/README.md"),
+    ROOT / "schema/README.md",
+]
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a document."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", document.read_text(), flags=re.S), re.M):
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        found[anchor] = found.get(anchor, -1) + 1
+    return {name if number == 0 else f"{name}-{number}" for name, last in found.items() for number in range(last + 1)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):
+        file = (document.parent / target).resolve() if target else document
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"

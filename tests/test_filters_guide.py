@@ -1,4 +1,4 @@
-"""docs/filters.md says what the derived schemas do: operators by type, limits, and every line of JSON in it."""
+"""docs/reference/filters.md says what the derived schemas do: operators by type, limits, each line of JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tidegate.core.rows.subscription_index import INDEXED_PLACES, INDEXED_VALUES
 from tidegate.schema import filter_schemas
 from tidegate.schema.resource import read_property
 
-GUIDE = (ROOT / "docs" / "filters.md").read_text()
+GUIDE = (ROOT / "docs" / "reference" / "filters.md").read_text()
 TYPES: dict[str, list[dict[str, Any]]] = {
     "text": [{"type": "string"}, {"type": "string", "format": "email"}, {"type": "string", "maxLength": 9}],
     "text with `enum`": [{"enum": ["a", "b"]}, {"type": "string", "const": "a"}],

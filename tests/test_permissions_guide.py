@@ -1,4 +1,4 @@
-"""docs/permissions.md: its schema, its rules and its Python run as they stand there."""
+"""docs/how-to/permissions.md: its schema, its rules and its Python run as they stand there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.e2e.test_row_rules import ids, signed_in
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
 from tests.support.wire import Wire, wire
 
-GUIDE = (ROOT / "docs" / "permissions.md").read_text()
+GUIDE = (ROOT / "docs" / "how-to" / "permissions.md").read_text()
 BLOCKS = dict(re.findall(r"^```(json|python)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
 ROWS = [(1, 1, "red", 0), (2, 1, None, 1), (3, 2, "red", 0), (4, 2, "blue", 0), (5, 2, None, 1)]
 

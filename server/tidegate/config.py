@@ -1,7 +1,7 @@
 """The gateway's settings: defaults, then `tidegate.toml`, then TIDEGATE_* in the environment, then the command line.
 
-Every setting is a field of `Settings` with its meaning beside it; docs/settings.md lists them and a test compares the
-two. This module reads files and the environment once, at start; nothing else does.
+Every setting is a field of `Settings` with its meaning beside it; docs/reference/settings.md lists them and a test
+compares the two. This module reads files and the environment once, at start; nothing else does.
 Invariant: a `Settings` that exists is valid; what is wrong with the input is a `ConfigError` that says what to type.
 """
 
@@ -153,7 +153,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             continue
         if name not in known:
             raise ConfigError(
-                f"{variable}: there is no such setting; `tidegate serve --help` and docs/settings.md list them"
+                f"{variable}: no such setting; `tidegate serve --help` and docs/reference/settings.md list them"
             )
         given[name] = [part.strip() for part in value.split(",") if part.strip()] if name == "origins" else value
     return given

@@ -48,7 +48,7 @@ PACKAGE = "app_contract"
 Function = TypeVar("Function", bound=Callable[..., Any])
 Action = Literal["read", "create", "update", "delete"]
 Filter = Mapping[str, Any]
-"""As clients write them (docs/filters.md)."""
+"""As clients write them (docs/reference/filters.md)."""
 Rule = Callable[[Principal, Mapping[str, Any]], Filter | bool]
 """Of a user and its token's claims: the rows that it may do something with; True and False are all and none."""
 

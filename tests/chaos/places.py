@@ -39,7 +39,7 @@ class Place(Protocol):
     name: str
     url: str
     gateways: int
-    """How many gateways may serve it at a time (docs/databases.md)."""
+    """How many gateways may serve it at a time (docs/reference/databases.md)."""
     begin: str
     """How a transaction begins that means to write."""
     long_s: float
@@ -92,8 +92,8 @@ class SqlitePlace:
         )
 
     def grow_old(self) -> int:
-        # A gateway knows its database by the line that it noted last (docs/decisions/0016): a minute or more that
-        # goes by within the two seconds between two notes would make it a restored backup's.
+        # A gateway knows its database by the line that it noted last (docs/explanation/decisions/0016): a minute or
+        # more that goes by within the two seconds between two notes would make it a restored backup's.
         noted = json.loads(self._file.with_name(self._file.name + "-tidegate").read_bytes())["seq"]
         older = f"update tidegate_log set time = time - {AN_HOUR_MS} where seq < ? and time > ("
         older += "select max(time) from tidegate_log) - ? returning seq"

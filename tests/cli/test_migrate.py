@@ -158,7 +158,7 @@ def test_a_terminal_sees_how_far_a_long_copy_is(project: Path) -> None:
 
 
 def test_the_migration_in_the_documents_does_what_they_say(project: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "migrations.md").read_text(), re.S)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "how-to" / "migrations.md").read_text(), re.S)
     select(project, "UPDATE users SET status = 'inactive' WHERE id = 1")
     assert tidegate("migrate", "--new", "paused", cwd=project).returncode == 0
     (project / "schema" / "migrations" / "0001_paused.py").write_text(code)

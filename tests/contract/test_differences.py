@@ -1,7 +1,8 @@
 """Where Python jsonschema, as it comes, reads otherwise than the gateway, and why: each difference as data, and proven.
 
 The second reading of the contract check puts these right, or leaves them undecided. A difference that a new version of
-either library ends makes its line here fail, and can then be struck out; docs/contract-tests.md has the same list.
+either library ends makes its line here fail, and can then be struck out; docs/reference/contract-tests.md has the same
+list.
 """
 
 from __future__ import annotations
@@ -115,6 +116,6 @@ def test_what_both_refuse_is_named_otherwise(one: Any, tmp_path: Any) -> None:
 
 
 def test_the_document_lists_them() -> None:
-    text = (ROOT / "docs" / "contract-tests.md").read_text()
+    text = (ROOT / "docs" / "reference" / "contract-tests.md").read_text()
     for title in {*(one.title for one in DIFFERENCES), *(one[0] for one in TOLD_ELSEWHERE)}:
         assert f"| {title} |" in text, title

@@ -1,4 +1,4 @@
-"""docs/deployment.md names every file of the kit, and its figures are those of the product."""
+"""docs/how-to/deployment.md names every file of the kit, and its figures are those of the product."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tests.deploy.kit import KIT, LONGEST_STOP_S, WEB_PORT
 from tests.support.gateway import ROOT
 from tidegate.config import Settings
 
-GUIDE = (ROOT / "docs" / "deployment.md").read_text()
+GUIDE = (ROOT / "docs" / "how-to" / "deployment.md").read_text()
 
 
 def test_every_file_of_the_kit_is_in_the_guide_and_in_no_other_place() -> None:
-    linked = set(re.findall(r"\(\.\./server/deploy/([\w.-]+)\)", GUIDE))
+    linked = set(re.findall(r"\(\.\./\.\./server/deploy/([\w.-]+)\)", GUIDE))
     assert linked == {path.name for path in KIT.iterdir() if path.name != ".env"}
     assert set(re.findall(r"server/deploy/([\w-]+\.?[\w-]+)", GUIDE)) - {".env"} <= linked
 

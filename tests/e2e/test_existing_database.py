@@ -110,7 +110,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
 
 
 def command(shop: Shop, *arguments: str) -> str:
-    """Type a command as docs/existing-databases.md has it; returns what it printed."""
+    """Type a command as docs/how-to/existing-database.md has it; returns what it printed."""
     done = tidegate(*arguments, cwd=shop.folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -169,8 +169,8 @@ async def updates(client: Wire, count: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def guided(shop: Shop) -> list[list[str]]:
-    """The commands of docs/existing-databases.md, for this database."""
-    text = (ROOT / "docs" / "existing-databases.md").read_text()
+    """The commands of docs/how-to/existing-database.md, for this database."""
+    text = (ROOT / "docs" / "how-to" / "existing-database.md").read_text()
     block = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
     assert block is not None
     lines = block[1].replace(SqliteShop.url_of_database, shop.url_of_database).splitlines()

@@ -139,7 +139,7 @@ async def test_the_python_client_asks_it(shop: GatewayProcess) -> None:
 
 
 def test_the_guides_example_is_sound(tmp_path: Path) -> None:
-    guide = (ROOT / "docs" / "handlers.md").read_text()
+    guide = (ROOT / "docs" / "how-to" / "own-messages.md").read_text()
     (request,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     (handlers,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     for name, schema in {"client/buy": json.loads(request), "server/bought": FILES["server/bought"]}.items():

@@ -9,8 +9,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
 from tests.support.node import node
@@ -110,9 +108,3 @@ def test_every_make_target_that_documents_name_exists() -> None:
         shell = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
         named = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^make ([a-z-]+)", shell, re.MULTILINE)
         assert set(named) <= targets, document
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_leads_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
-        assert (document.parent / target).exists(), target

@@ -1,4 +1,4 @@
-"""docs/writing-from-python.md: what it shows works as it stands there, and its table says what the models do."""
+"""docs/how-to/writing-from-python.md: what it shows works as it stands there, and its table says what the models do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment
 from tests.support.wire import wire
 
-GUIDE = (ROOT / "docs" / "writing-from-python.md").read_text()
+GUIDE = (ROOT / "docs" / "how-to" / "writing-from-python.md").read_text()
 SNIPPETS: list[str] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 PROGRAMS = [code for code in SNIPPETS if "@gateway" not in code]
 (HANDLER,) = [code for code in SNIPPETS if "@gateway" in code]

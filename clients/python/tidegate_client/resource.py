@@ -21,7 +21,7 @@ __all__ = ["Filters", "Resource", "Sort"]
 
 RowT = TypeVar("RowT")
 Filters = Mapping[str, Any] | msgspec.Struct
-"""{"status": "active", "age": {"gte": 18}}: what rows must meet (docs/filters.md); or a generated Struct of filters."""
+"""{"status": "active", "age": {"gte": 18}}, or a generated Struct of filters (docs/reference/filters.md)."""
 Sort = str | Mapping[str, str]
 """A property's name, with a "-" before it for descending, or {"field": ..., "order": "asc" | "desc"}."""
 

@@ -64,7 +64,7 @@ function complaints(files: Map<string, string>): string[] {
 
 describe("the documents", () => {
   it("have code that compiles, and so does what the compiler must refuse", () => {
-    const written = ["README.md", "docs/filters.md", ...DOCUMENTS].map(blocks);
+    const written = ["README.md", "docs/reference/filters.md", ...DOCUMENTS].map(blocks);
     for (const [index, found] of written.entries()) expect(found.length).toBeGreaterThan(index < 2 ? 0 : 5);
     const types = `${HERE}test/contract.types.ts`;
     const wrong = `${ROOT}wrong.ts`;

@@ -1,7 +1,7 @@
 """What clients may filter the rows of one resource by, as a schema of a second reading of the rules.
 
-`tidegate.schema.filter_schemas` makes what the gateway checks by; this module must not use it, so that a slip in one of the
-two shows. The rules are those of docs/filters.md.
+`tidegate.schema.filter_schemas` makes what the gateway checks by; this module must not use it, so that a slip in one
+of the two shows. The rules are those of docs/reference/filters.md.
 """
 
 from __future__ import annotations

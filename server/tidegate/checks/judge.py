@@ -1,6 +1,6 @@
 """Was it right what the gateway did with a message? The oracle's verdict against what was heard.
 
-Invariant: every fault is said in words that name the rule of docs/protocol.md that was broken.
+Invariant: every fault is said in words that name the rule of docs/reference/protocol.md that was broken.
 """
 
 from __future__ import annotations

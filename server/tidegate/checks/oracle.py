@@ -1,7 +1,8 @@
 """What the contract says of a message, read a second time: with Python's json and jsonschema, formats on.
 
-It spells out the rules of docs/protocol.md and schema/README.md on its own, so that a slip in the gateway's reading is
-not repeated here. Where Python jsonschema itself is known to read otherwise: `SURE_FORMATS` and `Reading`.
+It spells out the rules of docs/reference/protocol.md and schema/README.md a second time, so that a slip in the
+gateway's reading is not repeated here. Where Python jsonschema itself is known to read otherwise: `SURE_FORMATS` and
+`Reading`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What clients may say about the rows of one resource, as schemas of a second reading of the rules.
 
 `tidegate.schema.derive` makes what the gateway checks by; this module must not use it, so that a slip in one of the two
-shows. The rules are those of docs/protocol.md, section Rows.
+shows. The rules are those of docs/reference/protocol.md, section Rows.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ examples:
 """
 NEW_EPOCH = """\
 Say that the database is not what it was when clients got their positions: a backup was restored, a disk put back.
-Clients that come back then start from snapshots. `tidegate serve` sees most of it by itself; docs/databases.md says
-what it cannot see. Stop the gateways first, or restart them afterwards.
+Clients that come back then start from snapshots. `tidegate serve` sees most of it by itself;
+docs/reference/databases.md says what it cannot see. Stop the gateways first, or restart them afterwards.
 """
 
 
@@ -40,10 +40,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.store import (
-        StoreError,  # noqa: PLC0415  # the other commands need not load it
-        backends,  # noqa: PLC0415  # the other commands need not load it
-    )
+    from tidegate.store import StoreError, backends  # noqa: PLC0415  # the other commands do not load it
 
     url = config.load(args).database
     try:

@@ -34,7 +34,7 @@ examples:
 
 Nobody may read or write anything until x-access says so, in the files or by --access. Nothing in the database changes;
 `tidegate migrate` then adds the change log and triggers to it, and leaves the tables as they are.
-docs/existing-databases.md says what becomes of which column.
+docs/how-to/existing-database.md says what becomes of which column.
 """
 
 

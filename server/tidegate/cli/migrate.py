@@ -20,7 +20,7 @@ examples:
 
 What loses nothing is automatic: new tables, columns and indexes, and other rules for the columns that are there.
 Dropping or converting a column, another key and dropping a resource need a migration written by hand:
-SCHEMA/migrations/0001_name.py with `up` and `down`. docs/migrations.md says more.
+SCHEMA/migrations/0001_name.py with `up` and `down`. docs/how-to/migrations.md says more.
 """
 
 TOLD_AFTER = 100_000
@@ -48,11 +48,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.app import load_contract  # noqa: PLC0415  # the other commands need not load it
-    from tidegate.store import (
-        StoreError,  # noqa: PLC0415
-        backends,  # noqa: PLC0415
-    )
+    from tidegate.app import load_contract  # noqa: PLC0415  # the other commands do not load it
+    from tidegate.store import StoreError, backends  # noqa: PLC0415  # the other commands do not load it
     from tidegate.store.migration import files  # noqa: PLC0415
 
     settings = config.load(args)

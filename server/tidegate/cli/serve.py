@@ -18,7 +18,7 @@ examples:
   TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve
 
 It stops on SIGTERM or Ctrl-C: clients are told, queued writes are committed. SIGHUP has nothing to reload yet.
-Every setting can also stand in tidegate.toml or in the environment as TIDEGATE_NAME; see docs/settings.md.
+Every setting can also stand in tidegate.toml or in the environment as TIDEGATE_NAME; see docs/reference/settings.md.
 """
 
 DEVELOPMENT = "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted"

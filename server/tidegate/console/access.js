@@ -9,7 +9,7 @@ export function permitted(access, action, user) {
   if (rules.some((rule) => passes(rule, user))) return { action, allowed: true };
   if (rules.length === 0) {
     const why = Object.keys(access).length ? "`x-access` does not name this" : "`x-access` is empty";
-    return { action, allowed: false, who: "Nobody may", tail: `: ${why}; see docs/permissions.md.` };
+    return { action, allowed: false, who: "Nobody may", tail: `: ${why}; see docs/how-to/permissions.md.` };
   }
   if (rules.includes("authenticated"))
     return { action, allowed: false, who: "Only signed-in users may", tail: ".", options: "" };

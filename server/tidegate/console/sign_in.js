@@ -65,7 +65,7 @@ export class SignIn {
       "A token says who you are and which roles you have. It stays in this tab and is not shown in the log.";
     const hint = development
       ? `In development a token comes from \`${development.token}\`, with \`--role NAME\` for a role.`
-      : "It is a JWT that your application signs; docs/protocol.md says which claims it has.";
+      : "It is a JWT that your application signs; docs/reference/protocol.md says which claims it has.";
     const dialog = openDialog(
       "Sign in",
       ...(why ? [prose(why, { className: "why" })] : []),

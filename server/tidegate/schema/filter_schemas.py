@@ -1,7 +1,7 @@
 """The filter language of a resource: which operators each property takes, and with which values.
 
 Derived from the row schema, so that a wrong property, operator or value is refused with its place, and does not compile
-where types are made of it. What the operators mean is `core.filters`; docs/filters.md has them by type.
+where types are made of it. What the operators mean is `core.filters`; docs/reference/filters.md has them by type.
 Invariant: every property, operator and value that the schema accepts has a meaning, in Python and in SQL.
 """
 

@@ -354,7 +354,7 @@ describe("a database that was there before", () => {
   test("what nobody may read is said in words, and not asked for", async () => {
     await page.locator("#resource").selectOption("Genre");
     expect(await page.locator("#rows-notes").innerText()).toBe(
-      "Nobody may read Genre: x-access is empty; see docs/permissions.md.",
+      "Nobody may read Genre: x-access is empty; see docs/how-to/permissions.md.",
     );
     expect(await page.locator("#table-frame").isVisible()).toBe(false);
     await page.locator("#resource").selectOption("Track");

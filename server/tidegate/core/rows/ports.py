@@ -1,8 +1,8 @@
 """The ports through which the gateway reaches its adapters, and the plain values that cross them.
 
 The core and the gateway know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them
-together. Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left out unless
-the schema allows null, write-only properties never in them.
+together. Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left
+out unless the schema allows null, write-only properties never in them.
 """
 
 from __future__ import annotations

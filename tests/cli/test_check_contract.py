@@ -1,4 +1,4 @@
-"""`tidegate check contract` as an application's author types it: on schema files and handlers of their own."""
+"""`tidegate check contract` on the schema files and the handlers of an application."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def buy(request: dict) -> dict:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A project with one message of its own."""
+    """A project with one custom message."""
     for name, content in {"client/buy": BUY, "server/bought": BOUGHT}.items():
         file = tmp_path / "schema" / f"{name}.schema.json"
         file.parent.mkdir(parents=True)
@@ -84,29 +84,29 @@ def test_handlers_that_keep_the_contract_pass(shop: Path) -> None:
     assert "coverage: " in done.stderr
 
 
-def test_a_handler_that_breaks_it_is_told_with_the_smallest_message(shop: Path) -> None:
+def test_the_report_shows_the_smallest_message_for_a_broken_handler(shop: Path) -> None:
     (shop / "shop.py").write_text(SHOP.replace("ANSWER", "0 - int(request['amount'])"))
     done = check(shop, "--handlers", "shop:gateway")
     assert done.returncode == 1, done.stdout + done.stderr
-    told = re.search(r"^VIOLATION\n  > (.*)\n  (.*)$", done.stdout, re.MULTILINE)
-    assert told is not None, done.stdout
-    message: dict[str, Any] = json.loads(told[1])
+    found = re.search(r"^VIOLATION\n  > (.*)\n  (.*)$", done.stdout, re.MULTILINE)
+    assert found is not None, done.stdout
+    message: dict[str, Any] = json.loads(found[1])
     assert message.keys() == {"type", "ref", "amount"}
     assert message["amount"] == 1
-    assert told[2] == "'bought' does not fit its schema: /left: minimum"
+    assert found[2] == "'bought' does not match its schema: /left: minimum"
     assert "violations: 1" in done.stdout
-    assert "again: tidegate check contract --schema schema --seed 7 --budget 1" in done.stdout
+    assert "repeat: tidegate check contract --schema schema --seed 7 --budget 1" in done.stdout
 
 
-def test_messages_without_a_handler_are_not_tried(shop: Path) -> None:
-    schemas, told = schema.load(shop / "schema"), list[str]()
-    tried = contract_check.without_own_messages(schemas, told.append)
+def test_the_check_skips_messages_without_a_handler(shop: Path) -> None:
+    schemas, progress = schema.load(shop / "schema"), list[str]()
+    checked = contract_check.without_custom_messages(schemas, progress.append)
     assert "/buy" in operations(schemas)
-    assert operations(tried).keys() == operations(schemas).keys() - {"/buy"}
-    assert told == ["not tried, for there are no --handlers: buy"]
+    assert operations(checked).keys() == operations(schemas).keys() - {"/buy"}
+    assert progress == ["not checked, because --handlers is missing: buy"]
 
 
-def test_a_gateway_that_does_not_start_is_said_plainly(shop: Path) -> None:
+def test_the_check_reports_that_the_gateway_did_not_start(shop: Path) -> None:
     done = check(shop, "--handlers", "nothing:gateway")
     assert done.returncode == 2
     assert "the gateway to check did not start" in done.stderr
@@ -114,7 +114,9 @@ def test_a_gateway_that_does_not_start_is_said_plainly(shop: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_without_schemathesis_it_says_what_to_install(shop: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_without_schemathesis_names_the_package_to_install(
+    shop: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "schemathesis" else real(name))
     monkeypatch.chdir(shop)

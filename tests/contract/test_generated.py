@@ -1,6 +1,6 @@
-"""The parts of `tidegate check contract`, for a moment each: generated messages, the bridge, stock checks, journeys.
+"""Runs each part of `tidegate check contract` for a short time: generated messages, the bridge, Schemathesis.
 
-The subjects are the sample application and one with the keywords that the sample lacks. `make contract` goes on longer.
+The schemas are the sample application and one with the keywords that the sample lacks. `make contract` runs longer.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks import schemathesis_run
 from tidegate.checks.bridge import Bridge
-from tidegate.checks.client import Line
+from tidegate.checks.client import CheckClient
 from tidegate.checks.contract_check import QuietHandler, bridged
 from tidegate.checks.document import operations
-from tidegate.checks.fuzz import Campaign
+from tidegate.checks.fuzz import Fuzzer
 from tidegate.checks.gateway_process import gateway
 from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Oracle
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.process
 
 SECONDS = float(os.environ.get("CONTRACT_SECONDS", "2"))
 ENOUGH = 50
-"""Messages that are accepted, and as many that are refused."""
+"""The test needs so many accepted and so many refused messages."""
 Post = Callable[..., tuple[int, Any]]
 
 
@@ -49,18 +49,18 @@ def loaded(folder: Path) -> schema.Schemas:
 def test_a_gateway_answers_generated_messages_as_the_schema_says(name: str, tmp_path: Path) -> None:
     folder = ROOT / "schema" if name == "sample" else rich.write(tmp_path)
     schemas = loaded(folder)
-    with gateway(folder, schemas, None) as address, Line(address.url, address.token, DEADLINE_S) as line:
-        campaign = Campaign(schemas, line, Judge(Oracle(schemas), handlers=False), start=2026)
-        tally = campaign.run(SECONDS)
-        while not tally.violations and min(tally.accepted, tally.refused) <= ENOUGH:  # a busy machine does less
-            tally = campaign.run(SECONDS)
+    with gateway(folder, schemas, None) as address, CheckClient(address.url, address.token, DEADLINE_S) as client:
+        fuzzer = Fuzzer(schemas, client, Judge(Oracle(schemas), handlers=False), start=2026)
+        tally = fuzzer.run(SECONDS)
+        while not tally.violations and min(tally.accepted, tally.refused) <= ENOUGH:  # a busy machine needs longer
+            tally = fuzzer.run(SECONDS)
         assert tally.violations == []
-        assert line.opened == 1
+        assert client.opened == 1
     print(f"{name}: {tally.cases} cases, {tally.accepted} accepted, {tally.refused} refused, no violation")
     assert tally.by_operation.keys() == operations(schemas).keys()
 
 
-def test_stock_checks_and_the_state_machine_find_nothing(bridge: Bridge) -> None:
+def test_schemathesis_finds_no_failure(bridge: Bridge) -> None:
     checked = schemathesis_run.run(bridge, None, 2026, ("fuzzing", "stateful"), cases=2)
     assert (checked.failures, checked.errors) == ([], [])
     assert checked.steps["fuzzing"] > 50
@@ -75,13 +75,13 @@ def bridge() -> Iterator[Bridge]:
     """The HTTP side of a gateway over the sample application."""
     folder = ROOT / "schema"
     schemas = loaded(folder)
-    with gateway(folder, schemas, None) as address, Line(address.url, address.token, DEADLINE_S) as line:
-        yield bridged(line, schemas)
+    with gateway(folder, schemas, None) as address, CheckClient(address.url, address.token, DEADLINE_S) as client:
+        yield bridged(client, schemas)
 
 
 @pytest.fixture
 def post(bridge: Bridge) -> Post:
-    """Send one request through the bridge; returns the status and the answer."""
+    """Sends one request through the bridge and returns the status and the answer."""
 
     def send(path: str, body: Any, method: str = "POST", kind: str = "application/json") -> tuple[int, Any]:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -94,7 +94,7 @@ def post(bridge: Bridge) -> Post:
     return send
 
 
-def test_a_journey_through_a_room_is_heard_in_its_history(post: Post) -> None:
+def test_history_has_the_message_that_the_bridge_sent(post: Post) -> None:
     status, joined = post("/join/ChatMessage", {"type": "join", "room": "chat-j"})
     assert (status, joined["type"]) == (200, "joined")
     say = {"type": "message", "room": "chat-j", "data": {"text": "hello"}, "ref": "mine"}
@@ -110,7 +110,7 @@ def joined_position(joined: dict[str, Any], offset: int) -> dict[str, Any]:
     return {"room": joined["room"], "position": {**joined["position"], "offset": offset}}
 
 
-def test_a_journey_of_a_row_ends_with_its_deletion(post: Post) -> None:
+def test_the_bridge_creates_updates_lists_and_deletes_a_row(post: Post) -> None:
     create = {"type": "create", "resource": "tasks", "data": {"user_id": 1, "title": "a", "due_at": None}}
     status, made = post("/create/tasks", create)
     assert status == 200
@@ -125,7 +125,7 @@ def test_a_journey_of_a_row_ends_with_its_deletion(post: Post) -> None:
     assert post("/delete/tasks", {"type": "delete", **about})[0] == 404
 
 
-def test_the_bridge_speaks_http(post: Post) -> None:
+def test_the_bridge_maps_replies_to_http_statuses(post: Post) -> None:
     assert post("/ping", {"type": "ping"})[0] == 200
     assert post("/ping", {"type": "ping", "payload": 1})[0] == 400
     assert post("/ping", b"\xff\xfe")[0] == 400

@@ -1,4 +1,4 @@
-"""Gateways that are broken on purpose, one fault each: the generated messages find every one of them."""
+"""Gateways with one seeded fault each: the generated messages find every fault."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from jsonschema_rs import Draft202012Validator
 from tests.contract.inside_thread import gateway_in_a_thread
 from tests.support.gateway import ROOT
 from tidegate import schema
-from tidegate.checks.client import Line
-from tidegate.checks.fuzz import Campaign, Tally
+from tidegate.checks.client import CheckClient
+from tidegate.checks.fuzz import Fuzzer, FuzzTally
 from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Oracle
 from tidegate.contract import compiled, contract, hazards, payload
@@ -31,24 +31,24 @@ pytestmark = pytest.mark.slow
 
 SCHEMAS = schema.unbundle(schema.bundle(schema.load(ROOT / "schema")))
 BUDGET_S = 180.0
-"""It ends with the first violation, usually within some seconds."""
+"""A run ends with the first violation, usually within some seconds."""
 Patch = pytest.MonkeyPatch
 Keywords = dict[str, Any]
 
 
 def changed_schemas(patch: Patch, change: Callable[[Keywords], Keywords]) -> None:
-    """Every schema that the gateway compiles is compiled otherwise than it was written."""
+    """The gateway compiles every schema with a change."""
     start, compile_one = compiled.Compiler.__init__, compiled.Compiler.schema
 
-    def otherwise(one: Keywords) -> Keywords:
+    def altered(one: Keywords) -> Keywords:
         found: Keywords = mapped(one, lambda _, sub: change(sub))
         return found
 
     def begin(self: compiled.Compiler, definitions: dict[str, Any]) -> None:
-        start(self, {key: otherwise(one) for key, one in definitions.items()})
+        start(self, {key: altered(one) for key, one in definitions.items()})
 
     patch.setattr(compiled.Compiler, "__init__", begin)
-    patch.setattr(compiled.Compiler, "schema", lambda self, one: compile_one(self, otherwise(one)))
+    patch.setattr(compiled.Compiler, "schema", lambda self, one: compile_one(self, altered(one)))
 
 
 def without(*keywords: str) -> Callable[[Keywords], Keywords]:
@@ -60,11 +60,11 @@ def one_more(keyword: str) -> Callable[[Keywords], Keywords]:
 
 
 def changed_messages(patch: Patch, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Whatever the gateway sends leaves it otherwise than it was meant."""
+    """The gateway sends every message with a change."""
 
     def frame(self: net.Gateway, message: msgspec.Struct | dict[str, Any]) -> bytes:
-        meant = msgspec.json.decode(self._contract.encode(message))
-        return text_frame(json.dumps(change(meant)).encode())
+        original = msgspec.json.decode(self._contract.encode(message))
+        return text_frame(json.dumps(change(original)).encode())
 
     patch.setattr(net.Gateway, "_plain_frame", frame)
 
@@ -97,7 +97,7 @@ def an_error_closes_the_connection(patch: Patch) -> None:
     patch.setattr(net.Gateway, "received", received)
 
 
-def crash_on_a_type_that_is_no_string(patch: Patch) -> None:
+def crash_on_a_type_that_is_not_a_string(patch: Patch) -> None:
     def kind_of(self: contract.Contract, message: dict[str, Any]) -> Any:
         return self._kinds.get(message.get("type")) or real(self, message)  # type: ignore[arg-type]
 
@@ -115,7 +115,7 @@ def part_not_checked(patch: Patch, name: str) -> None:
     patch.setattr(payload, "_row_contract", row_contract)
 
 
-def what_is_said_not_checked(patch: Patch) -> None:
+def room_messages_not_checked(patch: Patch) -> None:
     patch.setattr(payload.Payloads, "_said", payload.Payloads._in_room)
 
 
@@ -134,7 +134,7 @@ def hazards_not_looked_for(patch: Patch) -> None:
 
 
 def integers_must_have_no_fraction(patch: Patch) -> None:
-    """A typed decoder in place of the schema: 1.0 is then no integer."""
+    """The gateway uses a typed decoder in place of the schema, which refuses 1.0 as an integer."""
 
     def fits(self: contract.Contract, payload: bytes) -> msgspec.Struct:
         request = real(self, payload)
@@ -188,7 +188,7 @@ def another_room(message: dict[str, Any]) -> dict[str, Any]:
 
 
 PASSED = "^(accepted, but|the answer is|the connection ended)"
-"""The schema did not refuse it: whatever came then, came too late."""
+"""The gateway let a message pass that the schema refuses."""
 FAULTS: dict[str, tuple[Callable[[Patch], None], tuple[str, ...], str]] = {
     "unexpected properties pass": (
         partial(changed_schemas, change=without("additionalProperties")),
@@ -204,21 +204,21 @@ FAULTS: dict[str, tuple[Callable[[Patch], None], tuple[str, ...], str]] = {
     "minLength is one too many": (partial(changed_schemas, change=one_more("minLength")), ("/join",), "minLength at /"),
     "maximum is one too many": (partial(changed_schemas, change=one_more("maximum")), ("/history",), PASSED),
     "equal items pass": (partial(changed_schemas, change=without("uniqueItems")), ("/create/tasks",), PASSED),
-    "words of an enum are free": (partial(changed_schemas, change=without("enum")), ("/presence",), PASSED),
+    "enum is ignored": (partial(changed_schemas, change=without("enum")), ("/presence",), PASSED),
     "formats are ignored": (formats_ignored, ("/create/users", "/update/tasks"), "format"),
     "the pointer is the parent's": (pointer_of_the_parent, ("/join",), "refused as"),
-    "the code does not tell the message from its data": (code_always_the_same, ("/message/Chat",), "invalid_message"),
+    "the code is the same for a message and its data": (code_always_the_same, ("/message/Chat",), "invalid_message"),
     "an error closes the connection": (an_error_closes_the_connection, ("/leave",), "connection ended"),
-    "a type that is no string crashes": (crash_on_a_type_that_is_no_string, ("/ping",), "connection ended"),
-    "what is said is not checked": (what_is_said_not_checked, ("/message/Cursor",), PASSED),
+    "a type that is not a string crashes": (crash_on_a_type_that_is_not_a_string, ("/ping",), "connection ended"),
+    "room messages are not checked": (room_messages_not_checked, ("/message/Cursor",), PASSED),
     "filters are not checked": (partial(part_not_checked, name="filters"), ("/list/users",), PASSED),
     "fields are not checked": (partial(part_not_checked, name="fields"), ("/get/users",), PASSED),
     "keys are not checked": (partial(part_not_checked, name="id"), ("/get/users",), "type at /id"),
     "readOnly can be updated": (read_only_can_be_updated, ("/update/users",), "additionalProperties at /data/"),
     "rows are not checked": (bad_rows_reach_the_store, ("/create/tasks",), PASSED),
     "NUL and large numbers pass": (hazards_not_looked_for, ("/message/Any",), PASSED),
-    "1.0 is no integer": (integers_must_have_no_fraction, ("/history",), "allows it"),
-    "a reply comes twice": (a_reply_twice, ("/ping",), "answered already"),
+    "1.0 is refused as an integer": (integers_must_have_no_fraction, ("/history",), "allows it"),
+    "a reply comes twice": (a_reply_twice, ("/ping",), "already answered"),
     "a reply lacks its ref": (partial(changed_messages, change=partial(without_ref, "left")), ("/leave",), "no reply"),
     "an error lacks its ref": (
         partial(changed_messages, change=partial(without_ref, "error")),
@@ -234,34 +234,34 @@ FAULTS: dict[str, tuple[Callable[[Patch], None], tuple[str, ...], str]] = {
     "a time is text": (
         partial(changed_messages, change=time_as_text),
         ("/ping",),
-        "'pong' does not fit its schema: /time",
+        "'pong' does not match its schema: /time",
     ),
     "writeOnly is sent": (partial(changed_messages, change=with_password), ("/create/users",), "'password'"),
     "every error says it is temporary": (partial(changed_messages, change=always_temporary), ("/ping",), "temporary"),
 }
-"""What is broken, by words: how, which operations are tried, and a part of what is said about it."""
+"""By description: the function that seeds the fault, the operations to try, and a part of the fault's text."""
 
 
-def found_by_messages(folder: Path, only: tuple[str, ...]) -> Tally:
-    with gateway_in_a_thread(folder) as address, Line(address.url, address.token, 10.0) as line:
+def found_by_messages(folder: Path, only: tuple[str, ...]) -> FuzzTally:
+    with gateway_in_a_thread(folder) as address, CheckClient(address.url, address.token, 10.0) as client:
         judge = Judge(Oracle(SCHEMAS), handlers=False)
-        return Campaign(SCHEMAS, line, judge, only=only, shrinking=0.0).run(BUDGET_S)
+        return Fuzzer(SCHEMAS, client, judge, only=only, shrinking=0.0).run(BUDGET_S)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_seeded_fault_is_found(fault: str, tmp_path: Path, monkeypatch: Patch) -> None:
-    seed, only, told = FAULTS[fault]
+    seed, only, pattern = FAULTS[fault]
     seed(monkeypatch)
     tally = found_by_messages(tmp_path, only)
     assert tally.violations, f"not found in {tally.cases} cases"
-    assert any(re.search(told, text) for text in tally.violations[0].faults), tally.violations[0]
+    assert any(re.search(pattern, text) for text in tally.violations[0].faults), tally.violations[0]
 
 
 def test_without_a_fault_the_same_messages_find_nothing(tmp_path: Path) -> None:
-    with gateway_in_a_thread(tmp_path) as address, Line(address.url, address.token, 10.0) as line:
+    with gateway_in_a_thread(tmp_path) as address, CheckClient(address.url, address.token, 10.0) as client:
         judge = Judge(Oracle(SCHEMAS), handlers=False)
-        campaign = Campaign(SCHEMAS, line, judge, only=("/ping", "/leave", "/list/users"))
-        while not campaign.tally.violations and campaign.tally.accepted <= 10:
-            tally = campaign.run(1.0)
+        fuzzer = Fuzzer(SCHEMAS, client, judge, only=("/ping", "/leave", "/list/users"))
+        while not fuzzer.tally.violations and fuzzer.tally.accepted <= 10:
+            tally = fuzzer.run(1.0)
     assert tally.violations == []
     assert tally.refused > 10

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from tidegate.schema import Resource, derive
+from tests.support.gateway import ROOT
+from tidegate.core.access import row_rules
+from tidegate.core.filters import tree
+from tidegate.schema import Resource, derive, filter_schemas
 from tidegate.schema.resource import read_property, read_resource, read_room
 
 ROW: dict[str, Any] = {
@@ -195,3 +199,14 @@ def test_references_stay_references(boats: Resource) -> None:
     home = derive.create_schema(read_resource("boats", row, DEFINITIONS))["properties"]["home"]
     assert home == {"$ref": "#/$defs/App.Boat"}
     assert boats.properties["port"].has_default is False
+
+
+def test_the_core_and_the_schema_package_have_the_same_safe_integer() -> None:
+    assert derive.SAFE_INTEGER == tree.SAFE_INTEGER
+    ref = json.loads((ROOT / "schema" / "types" / "ref.schema.json").read_bytes())
+    assert {option["maximum"] for option in ref["anyOf"] if "maximum" in option} == {derive.SAFE_INTEGER}
+
+
+@pytest.mark.parametrize("value", ["$user.id", "$user.", "$user", "user.id", " $user.id", "", None, 1, ["$user.id"]])
+def test_the_core_and_the_schema_package_recognise_the_same_claims(value: Any) -> None:
+    assert filter_schemas.is_claim(value) == row_rules.is_claim(value)

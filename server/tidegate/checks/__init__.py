@@ -1,5 +1,5 @@
-"""Does a running gateway keep its contract? Messages of Schemathesis' making, judged by Python jsonschema.
+"""The contract check: Schemathesis generates messages, a running gateway answers, and Python jsonschema judges.
 
-Neither tool is part of the gateway, and nothing here asks `tidegate.contract`: whoever decides is not who is checked.
-`tidegate check contract` runs it; docs/reference/contract-tests.md says how.
+The gateway uses neither tool, and nothing here imports `tidegate.contract`: the judge shares no code with what it
+judges. `tidegate check contract` runs the check; docs/reference/contract-tests.md explains it.
 """

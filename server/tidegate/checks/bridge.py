@@ -1,7 +1,8 @@
-"""HTTP in, WebSocket out: a WSGI application with one POST address a kind of message, for tools that speak only HTTP.
+"""A WSGI application that forwards HTTP requests to one WebSocket, for tools that speak only HTTP.
 
-`POST /join` says its body on the one WebSocket and answers with what the gateway answers; errors become statuses. It
-adds a `ref` where there is none, and refuses by itself only a body that is about something else than the address.
+Each kind of message has a POST address. `POST /join` sends its body over the WebSocket and answers with the gateway's
+reply; error codes become HTTP statuses. The bridge adds a `ref` to a message without one. It refuses a message itself
+only if the message belongs to another address.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tidegate.checks.client import Line
+from tidegate.checks.client import CheckClient
 from tidegate.checks.document import Operation, exact_operations
 from tidegate.checks.oracle import pattern_of
 from tidegate.schema import Schemas
@@ -30,7 +31,7 @@ STATUS = {
     "internal": 500,
     "unavailable": 503,
 }
-"""The status of each error code; all others are 400."""
+"""The HTTP status of each error code. The status of every other code is 400."""
 REASONS = {
     200: "OK",
     204: "No Content",
@@ -50,10 +51,10 @@ REASONS = {
 
 
 class Bridge:
-    """The application. It serves `document` at /openapi.json."""
+    """The WSGI application. It serves `document` at /openapi.json."""
 
-    def __init__(self, line: Line, schemas: Schemas, document: dict[str, Any]) -> None:
-        self._line = line
+    def __init__(self, client: CheckClient, schemas: Schemas, document: dict[str, Any]) -> None:
+        self._client = client
         self._schemas = schemas
         self._document = document
         self._operations = exact_operations(schemas)
@@ -72,40 +73,40 @@ class Bridge:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
         if path == "/openapi.json":
             if method != "GET":
-                return 405, {"Allow": "GET"}, _refusal("invalid_json", "only GET is answered here")
+                return 405, {"Allow": "GET"}, _refusal("invalid_json", "this address takes GET only")
             return 200, {}, self._document
         operation = self._operations.get(path)
         if operation is None:
-            return 404, {}, _refusal("not_found", "no kind of message has this address")
+            return 404, {}, _refusal("not_found", "no message has this address")
         if method != "POST":
-            return 405, {"Allow": "POST"}, _refusal("invalid_json", "only POST is answered here")
+            return 405, {"Allow": "POST"}, _refusal("invalid_json", "this address takes POST only")
         if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
-            return 415, {}, _refusal("invalid_json", "a message is application/json")
+            return 415, {}, _refusal("invalid_json", "the content type of a message is application/json")
         with self._turn:
-            return self._say(operation, environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            return self._forward(operation, environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
-    def _say(self, operation: Operation, body: bytes) -> Answer:
+    def _forward(self, operation: Operation, body: bytes) -> Answer:
         message = _read(body)
-        own_ref = isinstance(message, dict) and "ref" not in message
+        adds_ref = isinstance(message, dict) and "ref" not in message
         if isinstance(message, dict):
-            if (elsewhere := next(self._elsewhere(operation, message), None)) is not None:
-                return 400, {}, elsewhere
-            if own_ref:
+            if (refusal := next(self._wrong_address(operation, message), None)) is not None:
+                return 400, {}, refusal
+            if adds_ref:
                 self._refs += 1
                 message = {**message, "ref": f"bridge-{self._refs}"}
             body = _bytes(message)
-        if len(body) > self._line.welcome["limits"]["max_message"]:
+        if len(body) > self._client.welcome["limits"]["max_message"]:
             return STATUS["too_large"], {}, _refusal("too_large", "longer than `welcome.limits.max_message`")
-        exchange = self._line.exchange(body)
+        exchange = self._client.exchange(body)
         if exchange.closed is not None:
             return 502, {}, _refusal("internal", f"the connection ended: {exchange.closed}"[:200])
         if exchange.reply is None:
-            return 504, {}, _refusal("internal", "no reply in time")
-        reply = {name: value for name, value in exchange.reply.items() if name != "ref" or not own_ref}
+            return 504, {}, _refusal("internal", "the gateway did not reply in time")
+        reply = {name: value for name, value in exchange.reply.items() if name != "ref" or not adds_ref}
         return _status(reply), {}, reply
 
-    def _elsewhere(self, operation: Operation, message: Message) -> Iterator[Message]:
-        """Refusals of a message that is about something else than the address it was sent to."""
+    def _wrong_address(self, operation: Operation, message: Message) -> Iterator[Message]:
+        """Refusals of a message that belongs to another address."""
         for name, expected in (("type", operation.type), ("resource", operation.resource)):
             if expected is not None and isinstance(message.get(name), str) and message[name] != expected:
                 yield _refusal("invalid_message", f"this address is for the {name} {expected}", f"/{name}")
@@ -115,15 +116,19 @@ class Bridge:
 
 
 def _status(reply: Message) -> int:
-    """A refusal that names no keyword is not the schema's: NUL, numbers and depths that are refused everywhere."""
+    """The HTTP status of a reply.
+
+    A refusal without a keyword does not come from a schema but from a rule for all messages (NUL, large numbers,
+    depth). It is a 409: Schemathesis takes a 400 as a statement about the schema.
+    """
     if reply["type"] != "error":
         return 200
-    general = reply["code"] in {"invalid_message", "invalid_data"} and "keyword" not in reply
-    return 409 if general else STATUS.get(reply["code"], 400)
+    for_all_messages = reply["code"] in {"invalid_message", "invalid_data"} and "keyword" not in reply
+    return 409 if for_all_messages else STATUS.get(reply["code"], 400)
 
 
 def _bytes(message: Message) -> bytes:
-    """As short as JSON can be; what is no text, such as half a surrogate pair, is only possible as an escape."""
+    """The message as JSON without escapes, which is shorter. A lone surrogate is not text and needs an escape."""
     try:
         return json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -138,5 +143,5 @@ def _read(body: bytes) -> Any:
 
 
 def _refusal(code: str, text: str, pointer: str | None = None) -> Message:
-    place = {} if pointer is None else {"pointer": pointer}
-    return {"type": "error", "code": code, "message": text, "temporary": False, **place}
+    location = {} if pointer is None else {"pointer": pointer}
+    return {"type": "error", "code": code, "message": text, "temporary": False, **location}

@@ -1,6 +1,7 @@
-"""One WebSocket to a running gateway that says whatever bytes it is told and hears everything, in order.
+"""A WebSocket client that sends any bytes to a running gateway and keeps every message it receives, in order.
 
-A ping after each message tells when the gateway has read it, so that silence is an answer too.
+It sends a ping after each message. The pong shows that the gateway has read the message, so that "no reply" is a
+result as well.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tidegate.checks.oracle import SAFE
+from tidegate.schema import SAFE_INTEGER
 
 Message = dict[str, Any]
 DEADLINE_S = 5.0
-OF_THE_CONTRACT = {
+CONTRACT_CODES = {
     "invalid_json",
     "unknown_type",
     "invalid_message",
@@ -26,24 +27,25 @@ OF_THE_CONTRACT = {
     "unknown_room",
     "unknown_resource",
 }
-"""Codes that say that the message itself is wrong; the gateway says so before it reads another."""
-MARK = "tidegate-check-"
-"""Begins the refs of the pings."""
+"""Codes of errors in the message itself. The gateway reports them before it reads the next message."""
+PING_REF_PREFIX = "tidegate-check-"
+"""The pings of this client have refs with this prefix."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What came of one message: everything `heard` until it was settled, and how the connection ended, if it did."""
+    """The result of one message. `received`: all messages up to the reply and the pong."""
 
-    heard: list[Message] = field(default_factory=list)
+    received: list[Message] = field(default_factory=list)
     reply: Message | None = None
     closed: str | None = None
+    """How the connection ended, if it ended."""
     silent: bool = False
-    """The gateway did not settle it in time."""
+    """The gateway did not answer in time, or answered without the `ref`."""
 
 
-class Line:
-    """One connection; `opened` counts how often it had to be made anew."""
+class CheckClient:
+    """A client with one connection at a time. `opened` counts its connections: more than 1 after a reconnect."""
 
     def __init__(self, url: str, token: str | None, deadline: float = DEADLINE_S) -> None:
         self._deadline = deadline
@@ -51,11 +53,11 @@ class Line:
         self._token = token
         self._pings = 0
         self._connection: ClientConnection | None = None
-        self._open_ones = contextlib.ExitStack()
+        self._exit_stack = contextlib.ExitStack()
         self.opened = 0
         self.welcome: Message = {}
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> CheckClient:
         self._open()
         return self
 
@@ -63,17 +65,17 @@ class Line:
         self._close()
 
     def exchange(self, payload: bytes) -> Exchange:
-        """Say `payload` and hear what comes of it."""
+        """Send `payload` and collect the gateway's answer to it."""
         if self._connection is None:
             self._open()
         assert self._connection is not None
         ref, result = ref_of(payload), Exchange()
         self._pings += 1
-        mark = f"{MARK}{self._pings}"
+        ping_ref = f"{PING_REF_PREFIX}{self._pings}"
         try:
             self._send(payload)
-            self._connection.send(json.dumps({"type": "ping", "ref": mark}))
-            self._hear(result, ref, mark)
+            self._connection.send(json.dumps({"type": "ping", "ref": ping_ref}))
+            self._receive(result, ref, ping_ref)
         except ConnectionClosed as ended:
             result.closed = str(ended)
             self._close()
@@ -82,38 +84,38 @@ class Line:
         return result
 
     def ask(self, message: Message) -> Message:
-        """The answer to a request of one's own. Raises ConnectionError without one."""
+        """Send a request that is not part of the check, and return the reply. Raises ConnectionError without one."""
         self._pings += 1
         reply = self.exchange(json.dumps({**message, "ref": f"own-{self._pings}"}).encode()).reply
         if reply is None:
-            raise ConnectionError(f"no answer to {message}")
+            raise ConnectionError(f"the gateway did not reply to {message}")
         return reply
 
-    def _hear(self, result: Exchange, ref: str | int | None, mark: str) -> None:
+    def _receive(self, result: Exchange, ref: str | int | None, ping_ref: str) -> None:
         assert self._connection is not None
         deadline = time.monotonic() + self._deadline
         pong = False
         while not pong or (ref is not None and result.reply is None and not result.silent):
             message = json.loads(self._connection.recv(timeout=deadline - time.monotonic()))
-            if isinstance(message, dict) and message.get("ref") == mark and message.get("type") == "pong":
+            if isinstance(message, dict) and message.get("ref") == ping_ref and message.get("type") == "pong":
                 pong = True
                 continue
-            result.heard.append(message)
+            result.received.append(message)
             if result.reply is None and _answers(message, ref, pong):
                 result.reply = message
             elif ref is not None and not pong and _answers(message, None, pong):
-                result.silent = True  # an answer there was, and it lacks the ref: no other will come
+                result.silent = True  # the gateway answered without the ref and will not answer again
 
     def _send(self, payload: bytes) -> None:
         assert self._connection is not None
         try:
             self._connection.send(payload.decode())
         except UnicodeDecodeError:
-            self._connection.send(payload)  # no text: it can only travel in a binary frame
+            self._connection.send(payload)  # these bytes are not UTF-8: only a binary frame can carry them
 
     def _open(self) -> None:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        # Without pings of its own: their thread would draw random numbers while Hypothesis counts them.
+        # No keepalive pings: their thread would draw random numbers while Hypothesis counts them.
         opening = connect(
             self._url,
             compression=None,
@@ -123,18 +125,18 @@ class Line:
             ping_interval=None,
             close_timeout=2,
         )
-        self._connection = self._open_ones.enter_context(opening)
+        self._connection = self._exit_stack.enter_context(opening)
         self.welcome = json.loads(self._connection.recv(timeout=DEADLINE_S))
         self.opened += 1
 
     def _close(self) -> None:
         self._connection = None
         with contextlib.suppress(ConnectionClosed, TimeoutError):
-            self._open_ones.close()
+            self._exit_stack.close()
 
 
 def ref_of(payload: bytes) -> str | int | None:
-    """The `ref` of a message that an answer to it must carry; None when it has none that could be carried."""
+    """The `ref` that the answer to a message must carry. None if the message has no `ref`, or an invalid one."""
     try:
         message = json.loads(payload)
     except (ValueError, RecursionError):
@@ -145,12 +147,13 @@ def ref_of(payload: bytes) -> str | int | None:
         return ref if fits else None
     if isinstance(ref, float) and ref.is_integer():
         ref = int(ref)
-    return ref if type(ref) is int and abs(ref) <= SAFE else None
+    return ref if type(ref) is int and abs(ref) <= SAFE_INTEGER else None
 
 
-def _answers(message: Message, ref: str | int | None, settled: bool) -> bool:
-    """Whether `message` is the reply, or the error, to what was said with this `ref`."""
+def _answers(message: Message, ref: str | int | None, has_pong: bool) -> bool:
+    """Whether `message` is the reply, or the error, for the message with this `ref`."""
     if ref is not None:
         return message.get("ref") == ref and type(message.get("ref")) is type(ref)
-    of_now = message.get("type") == "error" and message.get("code") in OF_THE_CONTRACT  # another may be a late one
-    return not settled and of_now and "ref" not in message
+    # Without a `ref`, an error with any other code may belong to an earlier message.
+    is_contract_error = message.get("type") == "error" and message.get("code") in CONTRACT_CODES
+    return not has_pong and is_contract_error and "ref" not in message

@@ -1,6 +1,6 @@
-"""The whole check of one schema folder: a gateway of its own, generated messages, stock checks, journeys, a report.
+"""The whole check of one schema folder: start a gateway, send generated messages, run Schemathesis, report.
 
-What each part does is in `campaign` and `stock`; this only deals out the time and puts the numbers together.
+`fuzz` and `schemathesis_run` do the checks. This module divides the time between them and adds up their numbers.
 """
 
 from __future__ import annotations
@@ -14,129 +14,137 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from tidegate.checks import schemathesis_run
 from tidegate.checks.bridge import Bridge
-from tidegate.checks.client import Line
+from tidegate.checks.client import CheckClient
 from tidegate.checks.document import exact_operations, openapi
-from tidegate.checks.fuzz import Campaign, Tally, existing_keys
+from tidegate.checks.fuzz import Fuzzer, FuzzTally, existing_keys
 from tidegate.checks.gateway_process import gateway
 from tidegate.checks.judge import Judge
 from tidegate.checks.links import links
 from tidegate.checks.oracle import Oracle
-from tidegate.checks.schemathesis_run import Failure, StockTally
+from tidegate.checks.schemathesis_run import Failure, SchemathesisTally
 from tidegate.schema import Schemas
 
 Tell = Callable[[str], None]
-CAMPAIGN, STOCK, JOURNEYS = 0.5, 0.3, 0.2
-"""How the time is dealt out."""
-LONGEST = 4000
-"""Characters of a message that are shown."""
+FUZZ_SHARE, CHECKS_SHARE, LINKS_SHARE = 0.5, 0.3, 0.2
+"""The share of the time that each part gets."""
+SHOWN_CHARACTERS = 4000
+"""The report shows at most this many characters of a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The numbers. `connections` is 1 unless the gateway ended one."""
+    """The numbers of all parts. `connections` is 1 unless the gateway ended a connection.
 
-    campaign: Tally
-    stock: StockTally
-    journeys: StockTally
+    `fuzz`: messages over WebSocket. `checks`: Schemathesis over the bridge. `links`: its walks along the links.
+    """
+
+    fuzz: FuzzTally
+    checks: SchemathesisTally
+    links: SchemathesisTally
     connections: int
 
     @property
     def cases(self) -> int:
-        return self.campaign.cases + sum(self.stock.steps.values()) + sum(self.journeys.steps.values())
+        return self.fuzz.cases + sum(self.checks.steps.values()) + sum(self.links.steps.values())
 
     @property
     def failures(self) -> list[Failure]:
-        return [*self.stock.failures, *self.journeys.failures]
+        return [*self.checks.failures, *self.links.failures]
 
     @property
     def errors(self) -> list[str]:
-        return [*self.stock.errors, *self.journeys.errors]
+        return [*self.checks.errors, *self.links.errors]
 
     @property
-    def sound(self) -> bool:
-        return not (self.campaign.violations or self.failures or self.errors) and self.connections == 1
+    def passed(self) -> bool:
+        return not (self.fuzz.violations or self.failures or self.errors) and self.connections == 1
 
     def lines(self) -> list[str]:
-        """The report in words."""
-        campaign = self.campaign
-        violations = len(campaign.violations) + len(self.failures)
-        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(campaign.replies.items()))
+        """The text of the report."""
+        fuzz = self.fuzz
+        violations = len(fuzz.violations) + len(self.failures)
+        replies = ", ".join(f"{count} {kind}" for kind, count in sorted(fuzz.replies.items()))
         return [
-            f"WebSocket: {campaign.cases} cases of {len(campaign.by_operation)} operations, by the schema "
-            f"{campaign.accepted} accepted and {campaign.refused} refused",
-            f"  answers: {counted}",
-            f"stock checks: {sum(self.stock.steps.values())} cases, {sum(self.stock.checks.values())} checks",
-            f"journeys: {sum(self.journeys.steps.values())} steps, {sum(self.journeys.followed.values())} of them "
-            f"after another, over {len(self.journeys.followed)} links",
-            *(self._told()),
+            f"WebSocket: {fuzz.cases} messages for {len(fuzz.by_operation)} operations; the schema accepts "
+            f"{fuzz.accepted} and refuses {fuzz.refused}",
+            f"  answers: {replies}",
+            f"Schemathesis: {sum(self.checks.steps.values())} messages, {sum(self.checks.checks.values())} checks",
+            f"links: {sum(self.links.steps.values())} messages, {sum(self.links.followed.values())} of them followed "
+            f"a link, over {len(self.links.followed)} links",
+            *self._findings(),
             f"cases: {self.cases}, connections: {self.connections}, violations: {violations}",
         ]
 
-    def _told(self) -> list[str]:
-        told: list[str] = []
-        for violation in self.campaign.violations:
-            told += ["VIOLATION", f"  > {_cut(violation.payload.decode(errors='replace'))}"]
-            told += [f"  {fault}" for fault in violation.faults]
+    def _findings(self) -> list[str]:
+        lines: list[str] = []
+        for violation in self.fuzz.violations:
+            lines += ["VIOLATION", f"  > {_cut(violation.payload.decode(errors='replace'))}"]
+            lines += [f"  {fault}" for fault in violation.faults]
         for failure in sorted(self.failures, key=lambda item: len(item.body))[:3]:
-            told += [
+            lines += [
                 f"VIOLATION of {failure.check}",
                 f"  > {failure.address} {_cut(failure.body)}",
                 f"  {_cut(failure.text)}",
             ]
-        return [*told, *(f"ERROR {error}" for error in dict.fromkeys(self.errors))]
+        return [*lines, *(f"ERROR {error}" for error in dict.fromkeys(self.errors))]
 
 
 def run(folder: Path | None, schemas: Schemas, handlers: str | None, budget: float, start: int, tell: Tell) -> Report:
     """Check for about `budget` seconds. Raises NotStarted if the gateway does not start."""
-    with gateway(folder, schemas, handlers) as address, Line(address.url, address.token) as line:
-        return run_over(line, schemas, handlers is not None, budget, start, tell)
+    with gateway(folder, schemas, handlers) as address, CheckClient(address.url, address.token) as client:
+        return run_over(client, schemas, handlers is not None, budget, start, tell)
 
 
-def run_over(line: Line, schemas: Schemas, handlers: bool, budget: float, start: int, tell: Tell) -> Report:
-    """The same over a connection to a gateway that runs already, and whose rows may be written."""
+def run_over(client: CheckClient, schemas: Schemas, handlers: bool, budget: float, start: int, tell: Tell) -> Report:
+    """Check a gateway that runs already. The check writes rows into its database."""
     if not handlers:
-        schemas = without_own_messages(schemas, tell)
-    campaign = Campaign(schemas, line, Judge(Oracle(schemas), handlers), start).run(
-        budget * CAMPAIGN, lambda text: tell(f"WebSocket: {text}")
+        schemas = without_custom_messages(schemas, tell)
+    fuzz = Fuzzer(schemas, client, Judge(Oracle(schemas), handlers), start).run(
+        budget * FUZZ_SHARE, lambda text: tell(f"WebSocket: {text}")
     )
-    checked, journeys = StockTally(), StockTally()
-    if not campaign.violations:
-        bridge = bridged(line, schemas)
-        checked = schemathesis_run.run(
-            bridge, budget * STOCK, start, ("coverage", "fuzzing"), progress=lambda text: tell(f"stock checks: {text}")
+    checks, walks = SchemathesisTally(), SchemathesisTally()
+    if not fuzz.violations:
+        bridge = bridged(client, schemas)
+        checks = schemathesis_run.run(
+            bridge,
+            budget * CHECKS_SHARE,
+            start,
+            ("coverage", "fuzzing"),
+            progress=lambda text: tell(f"Schemathesis: {text}"),
         )
-        journeys = schemathesis_run.run(
-            bridge, budget * JOURNEYS, start, ("stateful",), progress=lambda text: tell(f"journeys: {text}")
+        walks = schemathesis_run.run(
+            bridge, budget * LINKS_SHARE, start, ("stateful",), progress=lambda text: tell(f"links: {text}")
         )
-    return Report(campaign, checked, journeys, line.opened)
+    return Report(fuzz, checks, walks, client.opened)
 
 
-def without_own_messages(schemas: Schemas, tell: Tell) -> Schemas:
-    """`schemas` without the application's own requests: without handlers nobody answers them."""
-    own = [name for name, item in schemas.client.items() if not item.protocol]
-    if own:
-        tell(f"not tried, for there are no --handlers: {', '.join(own)}")
-    kept = (item for item in schemas.definitions if item.kind != "client" or item.message_type not in own)
+def without_custom_messages(schemas: Schemas, tell: Tell) -> Schemas:
+    """`schemas` without the application's own requests: a gateway without handlers does not answer them."""
+    custom = [name for name, item in schemas.client.items() if not item.protocol]
+    if custom:
+        tell(f"not checked, because --handlers is missing: {', '.join(custom)}")
+    kept = (item for item in schemas.definitions if item.kind != "client" or item.message_type not in custom)
     return replace(schemas, definitions=tuple(kept))
 
 
-def bridged(line: Line, schemas: Schemas) -> Bridge:
-    """The HTTP side of a connection, its document made for the rows that exist now."""
+def bridged(client: CheckClient, schemas: Schemas) -> Bridge:
+    """A bridge over `client`. Its document names keys of rows that exist now."""
     operations = exact_operations(schemas)
-    document = openapi(schemas, existing_keys(line, schemas), lambda item: links(item, operations, schemas))
-    return Bridge(line, schemas, document)
+    document = openapi(schemas, existing_keys(client, schemas), lambda item: links(item, operations, schemas))
+    return Bridge(client, schemas, document)
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,} characters)"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}... ({len(text):,} characters)"
 
 
 def serve(folder: Path | None, schemas: Schemas, handlers: str | None, port: int) -> None:
-    """Serve a gateway's bridge on 127.0.0.1 until SIGINT or SIGTERM. Raises NotStarted."""
-    with gateway(folder, schemas, handlers) as address, Line(address.url, address.token) as line:
-        bridge = bridged(line, schemas)
+    """Start a gateway and serve its bridge on 127.0.0.1 until SIGINT or SIGTERM. Raises NotStarted."""
+    with gateway(folder, schemas, handlers) as address, CheckClient(address.url, address.token) as client:
+        bridge = bridged(client, schemas)
         with make_server("127.0.0.1", port, bridge, handler_class=QuietHandler) as server:
-            # Not by KeyboardInterrupt: wsgiref swallows one in the middle of a request. `shutdown` waits for the loop.
+            # KeyboardInterrupt would not do: wsgiref swallows it during a request. `shutdown` waits for the loop and
+            # therefore needs a thread.
             for signum in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(signum, lambda *_: threading.Thread(target=server.shutdown).start())
             print(f"try: st run http://127.0.0.1:{server.server_port}/openapi.json", flush=True)
@@ -145,4 +153,4 @@ def serve(folder: Path | None, schemas: Schemas, handlers: str | None, port: int
 
 class QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: there are thousands of requests."""
+        """Log nothing: there are thousands of requests."""

@@ -1,7 +1,8 @@
-"""An OpenAPI document of a contract, so that tools made for HTTP can invent messages for it.
+"""An OpenAPI document of a contract, from which tools for HTTP can generate messages.
 
-One POST operation a type of message, and one more for each resource and kind of room that the message can be about:
-there the body's schema says what the application's schemas say. The bodies are whole messages, `type` and `ref` too.
+Each message type is a POST operation. It is one more operation for each resource or kind of room that the message can
+name; the body's schema of these operations includes the application's schema. A body is a whole message, with `type`
+and `ref`.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, filter_schemas, patterns
+from tidegate.schema import Resource, RoomType, Schemas, derive, filter_schemas, patterns
 
 JsonSchema = dict[str, Any]
 COMPONENTS = "#/components/schemas/"
 VISIBLE = r"[^\u0000-\u001f\u007f-\u009f]*"
-"""What `*` in the pattern of a room's name stands for (types/room_name)."""
+"""The characters that `*` stands for in the pattern of a room's name (types/room_name)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one operation's bodies are about."""
+    """An operation of the document: a message type, and the resource or the rooms that its bodies name."""
 
     path: str
     type: str
@@ -32,7 +33,7 @@ class Operation:
 
 
 Links = Callable[[Operation], dict[str, Any]]
-"""The OpenAPI links of an operation's good answer."""
+"""Returns the OpenAPI links of the successful answer of an operation."""
 
 
 def operations(schemas: Schemas) -> dict[str, Operation]:
@@ -52,38 +53,42 @@ def operations(schemas: Schemas) -> dict[str, Operation]:
 
 
 def exact_operations(schemas: Schemas) -> dict[str, Operation]:
-    """The operations whose bodies' schemas say everything: of what can be about rows or rooms, those that say which."""
+    """The operations whose body schema is complete.
+
+    A message type that can name a resource or a room is left out where the operation does not fix which one.
+    """
     found = operations(schemas)
-    wide = {item.type for item in found.values() if item.resource or item.room}
-    return {path: item for path, item in found.items() if item.resource or item.room or item.type not in wide}
+    open_types = {item.type for item in found.values() if item.resource or item.room}
+    return {path: item for path, item in found.items() if item.resource or item.room or item.type not in open_types}
 
 
 def openapi(schemas: Schemas, keys: dict[str, list[Any]], links: Links | None = None) -> dict[str, Any]:
-    """The document. `keys` are keys of rows that exist, by resource, so that some references lead somewhere.
+    """The document. `keys` holds keys of existing rows by resource, so that some references have a target.
 
-    With `links`, which tell what may follow the good answer of an operation, it has the exact operations alone, and
-    requests about rows name one row, not several.
+    With `links`, the document has the exact operations only, and a request about rows names a single row.
     """
-    asked = filter_schemas.definitions(schemas.resources.values())
+    filters = filter_schemas.definitions(schemas.resources.values())
     chosen = operations(schemas) if links is None else exact_operations(schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Messages as HTTP requests", "version": "1"},
         "paths": {operation.path: {"post": _post(operation, schemas, keys, links)} for operation in chosen.values()},
         "components": {
-            "schemas": {key: _turned(schema) for key, schema in {**schemas.by_key, **asked}.items()},
-            "responses": {"Refused": _response("It is refused.", {"$ref": f"{COMPONENTS}ErrorMessage"})},
+            "schemas": {key: _with_openapi_refs(schema) for key, schema in {**schemas.by_key, **filters}.items()},
+            "responses": {
+                "Refused": _response("The gateway refuses the message.", {"$ref": f"{COMPONENTS}ErrorMessage"})
+            },
         },
     }
 
 
 def _body(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], operators: bool) -> JsonSchema:
-    """The schema of a whole message, with what the application's schemas say of its parts."""
+    """The schema of a whole message. Its parts have the application's schemas."""
     item = schemas.client[operation.type]
     known = _about_rows(operation, schemas, keys, operators) if operation.resource else _about_room(operation, schemas)
     changed = {name: schema for name, schema in known.items() if name in item.schema["properties"]}
     schema = {**item.schema, "properties": {**item.schema["properties"], **changed}}
-    if operation.resource or operation.room:  # the room or the resource is what the operation is about
+    if operation.resource or operation.room:  # a body without the name would belong to no exact operation
         name = "resource" if operation.resource else "room"
         schema["required"] = list(dict.fromkeys([*schema["required"], name]))
         if operation.type == "unsubscribe":
@@ -94,27 +99,31 @@ def _body(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], op
 
 def _post(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], links: Links | None) -> dict[str, Any]:
     item = schemas.client[operation.type]
-    # Filters with operators have thousands of cases: they are asked for once, in the request that does nothing else.
+    # Filters with operators have thousands of cases: only `list` gets them, in the document without links.
     body = _body(operation, schemas, keys, operators=links is None and operation.type == "list")
     if links is not None and operation.resource:
-        body = _about_one(body)
+        body = _for_single_row(body)
     following = links(operation) if links is not None else {}
-    nothing = {"204": {"description": "It is done; there is nothing to say."}}
+    no_reply = {"204": {"description": "The gateway accepts the message and sends no reply."}}
     answer = schemas.server.get(operation.reply or "")
     return {
         "operationId": operation.path.strip("/").replace("/", "_"),
         "summary": item.schema.get("description", operation.type),
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _turned(body)}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _with_openapi_refs(body)}}},
         "responses": {
-            **({"200": {**_response("It is done.", _reply(answer)), "links": following}} if answer else nothing),
+            **(
+                {"200": {**_response("The reply.", {"$ref": COMPONENTS + answer.key}), "links": following}}
+                if answer
+                else no_reply
+            ),
             **{str(status): {"$ref": "#/components/responses/Refused"} for status in (400, 401, 403, 404, 405, 409)},
             **{str(status): {"$ref": "#/components/responses/Refused"} for status in (415, 429)},
         },
     }
 
 
-def _about_one(body: JsonSchema) -> JsonSchema:
-    """The body of a request about rows, which then names one by `id`, or has the data of one."""
+def _for_single_row(body: JsonSchema) -> JsonSchema:
+    """The body of a request about rows, limited to the `id` or the data of a single row."""
     properties = {name: schema for name, schema in body["properties"].items() if name != "ids"}
     if "anyOf" in properties.get("data", ()):
         properties["data"] = properties["data"]["anyOf"][0]
@@ -122,10 +131,6 @@ def _about_one(body: JsonSchema) -> JsonSchema:
         return {**body, "properties": properties}
     single = {word: value for word, value in body.items() if word != "oneOf"}
     return {**single, "properties": properties, "required": [*body["required"], "id"]}
-
-
-def _reply(answer: Definition) -> JsonSchema:
-    return {"$ref": COMPONENTS + answer.key}
 
 
 def _response(description: str, schema: JsonSchema) -> dict[str, Any]:
@@ -141,12 +146,12 @@ def _about_room(operation: Operation, schemas: Schemas) -> dict[str, JsonSchema]
 
 
 def _room_name(pattern: str, schemas: Schemas) -> JsonSchema:
-    """Names that fit `pattern` and no more specific one. A few come often, so that rooms are met again."""
-    often = [name for name in (pattern.replace("*", part) for part in ("1", "lobby", "é~/")) if name]
+    """The names that match `pattern` and no more specific one. A few come often, so that rooms get used again."""
+    frequent = [name for name in (pattern.replace("*", part) for part in ("1", "lobby", "é~/")) if name]
     name: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": _expression(pattern)}
     if pattern == patterns.OPEN:
         name["not"] = {"anyOf": [{"pattern": _expression(other)} for other in schemas.rooms if other != pattern]}
-    return {"anyOf": [{"enum": often}, name]}
+    return {"anyOf": [{"enum": frequent}, name]}
 
 
 def _expression(pattern: str) -> str:
@@ -194,7 +199,7 @@ def _sort(resource: Resource) -> JsonSchema:
 
 
 def _with_references(schema: JsonSchema, resource: Resource, keys: dict[str, list[Any]]) -> JsonSchema:
-    """`schema`, in which a property that refers to another row mostly refers to one that exists."""
+    """`schema`, changed so that a property that refers to another row mostly refers to an existing row."""
     properties = dict(schema["properties"])
     for name, (target, _) in resource.references.items():
         if name in properties and keys.get(target):
@@ -202,13 +207,15 @@ def _with_references(schema: JsonSchema, resource: Resource, keys: dict[str, lis
     return {**schema, "properties": properties}
 
 
-def _turned(node: Any) -> Any:
-    """`node` with references to where OpenAPI keeps schemas."""
+def _with_openapi_refs(node: Any) -> Any:
+    """`node`, with its `$ref`s changed to the place where OpenAPI keeps schemas."""
     if isinstance(node, dict):
         return {
-            name: value.replace("#/$defs/", COMPONENTS) if name == "$ref" and isinstance(value, str) else _turned(value)
+            name: value.replace("#/$defs/", COMPONENTS)
+            if name == "$ref" and isinstance(value, str)
+            else _with_openapi_refs(value)
             for name, value in node.items()
         }
     if isinstance(node, list):
-        return [_turned(item) for item in node]
+        return [_with_openapi_refs(item) for item in node]
     return node

@@ -1,7 +1,7 @@
-"""What clients may filter the rows of one resource by, as a schema of a second reading of the rules.
+"""The schema of the filters that clients may send for a resource, derived a second time.
 
-`tidegate.schema.filter_schemas` makes what the gateway checks by; this module must not use it, so that a slip in one
-of the two shows. The rules are those of docs/reference/filters.md.
+The gateway validates by the schemas of `tidegate.schema.filter_schemas`. This module derives them from the rules of
+the filter language without using that module, so that a mistake in one of the two shows.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tidegate.schema import Property
+from tidegate.schema import SAFE_INTEGER, Property
 
 Schema = dict[str, Any]
-SAFE = 2**53 - 1
+EXACT = {"minimum": -SAFE_INTEGER, "maximum": SAFE_INTEGER}
+"""The bounds of integers that are exact for every JSON reader."""
 SCALARS = ["string", "integer", "number", "boolean"]
 NULL: Schema = {"type": "null"}
 TEXT = [
@@ -21,26 +22,26 @@ TEXT = [
 
 
 def filters(properties: Iterable[Property]) -> Schema:
-    """The whole language; it refers to itself as `#`."""
-    asked = {prop.name: _asked(prop) for prop in properties}
+    """The whole filter language. The schema refers to itself as `#`."""
+    conditions = {prop.name: _condition(prop) for prop in properties}
     several = {"type": "array", "items": {"$ref": "#"}, "minItems": 1}
-    return _object({name: schema for name, schema in asked.items() if schema} | {"and": several, "or": several})
+    return _object({name: schema for name, schema in conditions.items() if schema} | {"and": several, "or": several})
 
 
 def expected(properties: Iterable[Property]) -> Schema:
-    """`if`: values, and null where a row may be without one."""
+    """`if`: values to compare with, and null where the column may be null."""
     return _object({prop.name: _equal(prop) for prop in properties if _has_value(prop) or prop.column_nullable})
 
 
-def date_times(asked: dict[str, Any], moments: set[str], place: str) -> Iterator[tuple[str, str]]:
-    """Every date-time in filters, with its place. `moments`: the properties that are, or hold, date-times."""
-    for name, value in asked.items():
+def date_times(given: dict[str, Any], names: set[str], place: str) -> Iterator[tuple[str, str]]:
+    """(pointer, text) of every date-time in filters. `names`: the properties that are, or contain, date-times."""
+    for name, value in given.items():
         here = f"{place}/{name}"
         if name in {"and", "or"} and isinstance(value, list):
             for index, inner in enumerate(value):
                 if isinstance(inner, dict):
-                    yield from date_times(inner, moments, f"{here}/{index}")
-        elif name in moments:
+                    yield from date_times(inner, names, f"{here}/{index}")
+        elif name in names:
             yield from _texts(value, here)
 
 
@@ -52,17 +53,17 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, f"{place}/{step}")
 
 
-def _asked(prop: Property) -> Schema | None:
-    """A value, null, or an object of operators; None for what nothing can be asked of."""
-    takes = _operators(prop)
-    if not takes:
+def _condition(prop: Property) -> Schema | None:
+    """A value, null, or an object of operators. None for a property that filters cannot name."""
+    operators = _operators(prop)
+    if not operators:
         return None
-    ways = [{**_object(takes), "minProperties": 1}]
+    forms = [{**_object(operators), "minProperties": 1}]
     if _has_value(prop):
-        ways.append(_value(prop))
+        forms.append(_value(prop))
     if prop.column_nullable:
-        ways.append(NULL)
-    return {"anyOf": ways}
+        forms.append(NULL)
+    return {"anyOf": forms}
 
 
 def _operators(prop: Property) -> dict[str, Schema]:
@@ -84,21 +85,21 @@ def _operators(prop: Property) -> dict[str, Schema]:
 
 
 def _has_value(prop: Property) -> bool:
-    """There are values to be equal to: neither arrays nor objects."""
+    """Whether the property has values that a filter can compare with. Arrays and objects are not such values."""
     if prop.type == "any" and prop.enum is not None:
         return any(not isinstance(word, dict | list) for word in prop.enum)
     return prop.type in {*SCALARS, "any"}
 
 
 def _value(prop: Property) -> Schema:
-    """A value of the property's type. Bounds do not count."""
+    """A value of the property's type. The property's own bounds do not apply."""
     if prop.enum is not None:
         value: Schema = {"enum": [word for word in prop.enum if not isinstance(word, dict | list)]}
     elif prop.type == "any":
         value = {"type": SCALARS}
     else:
         value = {"type": prop.type, **({"format": prop.format} if prop.format else {})}
-    return {**value, "minimum": -SAFE, "maximum": SAFE} if prop.type == "integer" else value
+    return {**value, **EXACT} if prop.type == "integer" else value
 
 
 def _equal(prop: Property) -> Schema:
@@ -108,9 +109,9 @@ def _equal(prop: Property) -> Schema:
 
 
 def _bound(prop: Property) -> Schema | None:
-    """What the property can be before or after; None where there is no order."""
+    """A value that the property can be less or greater than. None if the property has no order."""
     if prop.type == "integer":
-        return {"type": "integer", "minimum": -SAFE, "maximum": SAFE}
+        return {"type": "integer", **EXACT}
     if prop.type == "number":
         return {"type": "number"}
     if prop.type != "string" or prop.enum is not None or prop.format in {"time", "duration"}:
@@ -124,7 +125,7 @@ def _is_free_text(prop: Property) -> bool:
 
 
 def _item(prop: Property) -> Schema | None:
-    """One item of an array; None where no item can be asked for."""
+    """One item of an array. None if filters cannot name the items."""
     items = prop.items or {}
     if "enum" in items or "const" in items:
         words = [word for word in items.get("enum", [items.get("const")]) if word is not None]
@@ -133,8 +134,7 @@ def _item(prop: Property) -> Schema | None:
     kinds = items.get("type", SCALARS)
     kinds = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in SCALARS]
     text = {"format": items["format"]} if kinds == ["string"] and "format" in items else {}
-    exact = {"minimum": -SAFE, "maximum": SAFE} if kinds == ["integer"] else {}
-    return {"type": kinds, **text, **exact} if kinds else None
+    return {"type": kinds, **text, **(EXACT if kinds == ["integer"] else {})} if kinds else None
 
 
 def _list(value: Schema) -> Schema:

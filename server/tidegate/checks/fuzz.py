@@ -1,7 +1,8 @@
-"""Every type of message, as Schemathesis bends it, over one WebSocket: first its coverage cases, then random ones.
+"""Fuzzes a gateway: sends messages that Schemathesis generates over one WebSocket and judges each answer.
 
-The schema's verdict on each is the oracle's, whatever Schemathesis meant the case to be: some of its "negative" cases
-are valid. A message that is answered wrongly is cut down until nothing more can be left out.
+Each operation gets its coverage cases first, then random ones. The oracle decides whether a message is valid, not the
+label that Schemathesis gives to the case: some of its "negative" cases are valid. A message with a wrong answer is
+reduced to the smallest one that still gets a wrong answer.
 """
 
 from __future__ import annotations
@@ -22,35 +23,35 @@ from schemathesis.generation.drivers import CoverageGenerator
 from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.generation.overrides import Override
 
-from tidegate.checks.client import Exchange, Line
+from tidegate.checks.client import CheckClient, Exchange
 from tidegate.checks.document import openapi
 from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Verdict
-from tidegate.checks.shrink import smallest
+from tidegate.checks.shrink import shrink
 from tidegate.schema import Schemas
 
-LARGEST = 65_536
-"""Bytes: a longer message ends the connection, by the protocol."""
-ROWS_KEPT = 200
-"""Rows that are created before some are deleted again, so that answers stay short."""
-FEW = 12
-"""Coverage cases that every operation has, whatever the time."""
-ROUND = 12
-"""Random cases of one operation and mode before the next one's turn."""
+MAX_MESSAGE_BYTES = 65_536
+"""A longer message ends the connection, by the protocol."""
+ROWS_BEFORE_CLEANUP = 200
+"""After so many created rows the fuzzer deletes rows, so that answers stay short."""
+LEAST_COVERAGE_CASES = 12
+"""Each operation gets so many coverage cases, even if the time is short."""
+RANDOM_CASES_A_TURN = 12
+"""Random cases of one operation and mode before the next operation has its turn."""
 COVERAGE_SHARE = 2 / 3
 SHRINKING_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A message that was answered against the contract, as small as it could be made, and what was wrong."""
+    """A message that the gateway answered against the contract, reduced in size, and what was wrong."""
 
     payload: bytes
     faults: tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Tally:
+class FuzzTally:
     """The numbers of a run."""
 
     cases: int = 0
@@ -58,45 +59,45 @@ class Tally:
     refused: int = 0
     by_operation: dict[str, int] = field(default_factory=dict)
     replies: dict[str, int] = field(default_factory=dict)
-    """How often each type of reply, or code of error, came."""
+    """The number of replies by type, and of errors by code."""
     violations: list[Violation] = field(default_factory=list)
 
 
-class Campaign:
+class Fuzzer:
     """One run over one connection.
 
-    `only` are the operations to try, by the beginning of their paths; `shrinking` the seconds that may be spent on
-    making a violation smaller.
+    `only`: path prefixes of the operations to try. `shrinking`: seconds that the run may spend on making a violation
+    smaller.
     """
 
     def __init__(
         self,
         schemas: Schemas,
-        line: Line,
+        client: CheckClient,
         judge: Judge,
         start: int = 0,
         only: tuple[str, ...] = ("/",),
         shrinking: float = SHRINKING_S,
     ) -> None:
-        self.tally = Tally()
+        self.tally = FuzzTally()
         self._schemas = schemas
-        self._line = line
+        self._client = client
         self._judge = judge
         self._start = start
         self._shrinking = shrinking
         self._created = 0
-        document = schemathesis.openapi.from_dict(openapi(schemas, existing_keys(line, schemas)))
+        document = schemathesis.openapi.from_dict(openapi(schemas, existing_keys(client, schemas)))
         document.config.generation.update(modes=list(GenerationMode))
         found: list[Any] = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
         self._operations = [operation for operation in found if operation.path.startswith(only)]
         random.Random(start).shuffle(self._operations)  # noqa: S311  # an order, no secret
         self._document = document
 
-    def run(self, budget: float, progress: Callable[[str], None] = lambda text: None) -> Tally:
-        """Coverage cases, then random ones, until `budget` seconds are over or something was wrong.
+    def run(self, budget: float, progress: Callable[[str], None] = lambda text: None) -> FuzzTally:
+        """Send coverage cases, then random ones, until `budget` seconds are over or there is a violation.
 
-        A budget that is too short for all coverage cases leaves a third of it for the random ones, and every operation
-        has its share of the rest, and a few cases in any case.
+        If the budget is too short for all coverage cases, a third of it remains for the random ones. The operations
+        share the rest, and each gets a few cases.
         """
         deadline = time.monotonic() + budget
         self._cover(time.monotonic() + budget * COVERAGE_SHARE, progress)
@@ -115,9 +116,9 @@ class Campaign:
         cut_short = 0
         for done, operation in enumerate(self._operations):
             until = time.monotonic() + (deadline - time.monotonic()) / (len(self._operations) - done)
-            # In turns, so that a share of time that is too short is spent on both.
+            # The modes take turns, so that both get cases if the time is short.
             waiting = [self._coverage(operation, mode) for mode in GenerationMode]
-            least = self.tally.cases + FEW
+            least = self.tally.cases + LEAST_COVERAGE_CASES
             while waiting and (time.monotonic() < until or self.tally.cases < least):
                 cases = waiting.pop(0)
                 if (case := next(cases, None)) is not None:
@@ -127,12 +128,12 @@ class Campaign:
                     return
             cut_short += bool(waiting)
             progress(f"coverage so far: {done + 1} of {len(self._operations)} operations, {self.tally.cases} cases")
-        some = f", {cut_short} of them cut short for lack of time" if cut_short else ""
-        progress(f"coverage: {self.tally.cases} cases of {len(self._operations)} operations{some}")
+        not_complete = f", {cut_short} of them not completely for lack of time" if cut_short else ""
+        progress(f"coverage: {self.tally.cases} cases of {len(self._operations)} operations{not_complete}")
 
     def check(self, payload: bytes) -> tuple[Verdict, Exchange, list[str]]:
-        """Say one message; what the schema says of it, what came, and what was wrong with that."""
-        exchange = self._line.exchange(payload)
+        """Send one message. Returns the verdict of the schema, the gateway's answer and the faults of that answer."""
+        exchange = self._client.exchange(payload)
         verdict, faults = self._judge.faults(payload, exchange)
         return verdict, exchange, faults
 
@@ -151,7 +152,7 @@ class Campaign:
     def _fuzz(self, operation: Any, mode: GenerationMode, turn: int) -> None:
         @seed(turn)
         @settings(
-            max_examples=ROUND,
+            max_examples=RANDOM_CASES_A_TURN,
             deadline=None,
             database=None,
             phases=[Phase.generate],
@@ -166,11 +167,11 @@ class Campaign:
 
     def _try(self, path: str, case: Case[Any]) -> None:
         payload = _payload(case.body)
-        if payload is None or len(payload) >= LARGEST:
+        if payload is None or len(payload) >= MAX_MESSAGE_BYTES:
             return
         verdict, exchange, faults = self.check(payload)
         if not faults and _code(exchange) == "not_joined":
-            self._line.ask({"type": "join", "room": (verdict.message or {})["room"], "presence": "none"})
+            self._client.ask({"type": "join", "room": (verdict.message or {})["room"], "presence": "none"})
             verdict, exchange, faults = self.check(payload)
         tally = self.tally
         tally.cases += 1
@@ -180,38 +181,38 @@ class Campaign:
         kind = _code(exchange)
         tally.replies[kind] = tally.replies.get(kind, 0) + 1
         if faults:
-            tally.violations.append(self._smallest(payload, faults))
+            tally.violations.append(self._shrunk(payload, faults))
         elif kind == "rows" and path.startswith("/create"):
-            self._tidy(len((exchange.reply or {})["rows"]))
+            self._delete_rows_after(len((exchange.reply or {})["rows"]))
 
-    def _smallest(self, payload: bytes, faults: list[str]) -> Violation:
+    def _shrunk(self, payload: bytes, faults: list[str]) -> Violation:
         known = {payload: tuple(faults)}
 
         def fails(smaller: bytes) -> bool:
             known[smaller] = tuple(self.check(smaller)[2])
             return bool(known[smaller])
 
-        found = smallest(payload, fails, time.monotonic() + self._shrinking)
+        found = shrink(payload, fails, time.monotonic() + self._shrinking)
         return Violation(found, known[found])
 
-    def _tidy(self, created: int) -> None:
-        """Delete rows now and then, where that is allowed: lists of thousands of rows tell nothing more."""
+    def _delete_rows_after(self, created: int) -> None:
+        """Delete most rows from time to time, where deletion is allowed: long lists test nothing new."""
         self._created += created
-        if self._created < ROWS_KEPT:
+        if self._created < ROWS_BEFORE_CLEANUP:
             return
         self._created = 0
         for resource in reversed(self._schemas.resources.values()):
-            rows = self._line.ask({"type": "list", "resource": resource.name, "limit": 1000}).get("rows", [])
+            rows = self._client.ask({"type": "list", "resource": resource.name, "limit": 1000}).get("rows", [])
             keys = [_key(row, resource.key) for row in rows[20:]]
             if keys:
-                self._line.ask({"type": "delete", "resource": resource.name, "ids": keys})
+                self._client.ask({"type": "delete", "resource": resource.name, "ids": keys})
 
 
-def existing_keys(line: Line, schemas: Schemas) -> dict[str, list[Any]]:
-    """Keys of rows that exist, by resource."""
+def existing_keys(client: CheckClient, schemas: Schemas) -> dict[str, list[Any]]:
+    """Keys of existing rows, by resource."""
     found: dict[str, list[Any]] = {}
     for name, resource in schemas.resources.items():
-        answer = line.ask({"type": "list", "resource": name, "limit": 20})
+        answer = client.ask({"type": "list", "resource": name, "limit": 20})
         found[name] = [_key(row, resource.key) for row in answer.get("rows", ())]
     return found
 
@@ -221,14 +222,14 @@ def _key(row: dict[str, Any], key: tuple[str, ...]) -> Any:
 
 
 def _code(exchange: Exchange) -> str:
-    """The reply's type, the error's code, or `nothing`."""
+    """The type of the reply, the code of the error, or "nothing"."""
     reply = exchange.reply or {"type": "nothing"}
     found: str = reply["code"] if reply["type"] == "error" else reply["type"]
     return found
 
 
 def _payload(body: Any) -> bytes | None:
-    """What travels for a case's body; None for a body that is not there."""
+    """The bytes to send for the body of a case. None if the case has no body."""
     if isinstance(body, NotSet):
         return None
     return body if isinstance(body, bytes) else json.dumps(body).encode()

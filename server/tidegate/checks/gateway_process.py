@@ -1,4 +1,4 @@
-"""A gateway over a schema folder, in a process of its own, on a database that is thrown away afterwards."""
+"""Starts a gateway over a schema folder in a separate process, with a temporary database, and stops it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ START_S, STOP_S, HOUR_S = 20.0, 20.0, 3600.0
 
 
 class NotStarted(Exception):
-    """The gateway did not start; the text is the end of its log."""
+    """The gateway did not start. The text is the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the gateway is, and a token of a user who has every role that the schemas name."""
+    """The URL of the gateway, and the token of a user with every role that the schemas name."""
 
     url: str
     token: str
@@ -37,35 +37,35 @@ class Address:
 
 @contextlib.contextmanager
 def gateway(folder: Path | None, schemas: Schemas, handlers: str | None) -> Iterator[Address]:
-    """Run one for as long as the block. Raises NotStarted."""
+    """Run a gateway as long as the block runs. Raises NotStarted."""
     secret = secrets.token_urlsafe(32)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")},
         "TIDEGATE_SECRET": secret,
-        # One connection says it all: it must be able to be in every room at once.
+        # The check uses one connection, which may be in every room at once.
         **{f"TIDEGATE_{name}": "1000000" for name in ("MAX_ROOMS", "MAX_SUBSCRIPTIONS")},
         "TIDEGATE_MAX_PAGE": "50",
     }
-    with tempfile.TemporaryDirectory(prefix="tidegate-check-") as place:
-        common = ["--database", f"sqlite:///{place}/check.db", "--config", f"{place}/check.toml"]
+    with tempfile.TemporaryDirectory(prefix="tidegate-check-") as scratch:
+        common = ["--database", f"sqlite:///{scratch}/check.db", "--config", f"{scratch}/check.toml"]
         common += ["--schema", str(folder)] if folder else []
-        (Path(place) / "check.toml").touch()
+        (Path(scratch) / "check.toml").touch()
         seeded = folder is None or (folder / "seed.json").is_file()
         _run(["migrate", *common, *(["--seed"] if seeded else [])], environment)
         serve = ["serve", "--port", "0", *common, *(["--handlers", handlers] if handlers else [])]
-        with _serving(serve, environment, Path(place) / "log") as port:
+        with _serving(serve, environment, Path(scratch) / "log") as port:
             token = sign(secret, "contract-check", "Contract check", sorted(roles(schemas)), time.time(), 24 * HOUR_S)
             yield Address(f"ws://127.0.0.1:{port}/ws", token)
 
 
 def roles(schemas: Schemas) -> set[str]:
-    """Every role that some access rule names."""
+    """Every role that an access rule names."""
     rules: list[Mapping[str, Any]] = [resource.access for resource in schemas.resources.values()]
     rules += [room.access for room in schemas.rooms.values()]
     rules += [item.schema.get("x-access", {}) for item in schemas.client.values()]
-    each = [one for access in rules for rule in access.values() for one in (rule if isinstance(rule, list) else [rule])]
-    named = [rule for rule in each if isinstance(rule, str)]
-    return {rule.removeprefix("role:") for rule in named if rule.startswith("role:")}
+    values = [value for access in rules for value in access.values()]
+    each = [rule for value in values for rule in (value if isinstance(value, list) else [value])]
+    return {rule.removeprefix("role:") for rule in each if isinstance(rule, str) and rule.startswith("role:")}
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
-"""Was it right what the gateway did with a message? The oracle's verdict against what was heard.
+"""Judges the gateway's answer to a message: compares it with the oracle's verdict on the message.
 
-Invariant: every fault is said in words that name the rule of docs/reference/protocol.md that was broken.
+Invariant: the text of every fault names the rule of the protocol that the gateway broke.
 """
 
 from __future__ import annotations
@@ -8,32 +8,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.checks.client import OF_THE_CONTRACT, Exchange, ref_of
+from tidegate.checks.client import CONTRACT_CODES, Exchange, ref_of
 from tidegate.checks.oracle import Fault, Oracle, Verdict
 
 Message = dict[str, Any]
-NEVER = {"internal", "unavailable", "rate_limited"}
-"""Codes that no message alone should lead to, on a database of its own and without a limit of rate."""
+UNEXPECTED_CODES = {"internal", "unavailable", "rate_limited"}
+"""Codes that no message should cause: the check has its own database and sets no rate limit."""
 LONGEST_POINTER = 1024
 
 
 class Judge:
-    """Knows the contract, and who it may be that is asked."""
+    """Compares answers with the contract. `handlers`: the gateway has handlers for the application's messages."""
 
     def __init__(self, oracle: Oracle, handlers: bool) -> None:
         self._oracle = oracle
         self._handlers = handlers
         self._late = 0
-        """Accepted messages without `ref` that may still be answered by an error."""
+        """Number of accepted messages without `ref`; an error for each of them may still come."""
 
     def faults(self, payload: bytes, exchange: Exchange) -> tuple[Verdict, list[str]]:
-        """The verdict on a message, and what was wrong in the gateway's answer to it."""
+        """The verdict on a message, and the faults in the gateway's answer to it."""
         verdict = self._oracle.verdict(payload)
         return verdict, list(self._faults(payload, verdict, exchange))
 
     def _faults(self, payload: bytes, verdict: Verdict, exchange: Exchange) -> Iterator[str]:
-        for message in exchange.heard:
-            yield from (f"{message.get('type')!r} does not fit its schema: {told}" for told in self._sent(message))
+        for message in exchange.received:
+            for fault in self._oracle.server_faults(message):
+                yield f"{message.get('type')!r} does not match its schema: {fault}"
         if exchange.closed is not None:
             yield f"the connection ended: {exchange.closed}"
             return
@@ -47,52 +48,50 @@ class Judge:
         if exchange.reply is not None and exchange.reply["type"] == "error":
             yield from self.refusal_faults(verdict, exchange.reply)
         elif not verdict.accepted:
-            yield f"accepted, but {_said(verdict)}"
+            yield f"accepted, but {_reason(verdict)}"
         elif ref is not None:
             yield from self._reply(verdict.message or {}, exchange.reply or {})
 
-    def _sent(self, message: Message) -> list[str]:
-        return self._oracle.server_faults(message)
-
     def _strays(self, exchange: Exchange) -> Iterator[str]:
-        """Replies and errors beyond the one."""
-        for message in exchange.heard:
+        """Replies and errors that answer no message."""
+        for message in exchange.received:
             if message is exchange.reply:
                 continue
             if "ref" in message:
-                yield f"{message['type']!r} carries the ref {message['ref']!r}: nobody's, or answered already"
+                yield f"{message['type']!r} carries the ref {message['ref']!r}, which is unknown or already answered"
             elif message["type"] == "error":
                 self._late -= 1
-                own = message["code"] == "unknown_type" and not self._handlers
-                if self._late < 0 or message["code"] in NEVER or (message["code"] in OF_THE_CONTRACT and not own):
-                    yield f"an error of its own, without ref: {message['code']}: {message['message']}"
+                no_handler = message["code"] == "unknown_type" and not self._handlers
+                is_wrong = message["code"] in UNEXPECTED_CODES or (message["code"] in CONTRACT_CODES and not no_handler)
+                if self._late < 0 or is_wrong:
+                    yield f"an error without ref that answers no message: {message['code']}: {message['message']}"
 
     def refusal_faults(self, verdict: Verdict, error: Message) -> Iterator[str]:
-        """What is wrong with the refusal `error` of a message of this verdict."""
+        """The faults of `error`, a refusal of a message with this verdict."""
         code, pointer, keyword = error["code"], error.get("pointer", ""), error.get("keyword")
         if error["temporary"] != self._oracle.schemas.errors[code]["temporary"]:
             yield f"{code} says temporary: {error['temporary']}"
-        if code in NEVER:
+        if code in UNEXPECTED_CODES:
             yield f"the answer is {code}: {error['message']}"
-        elif code not in OF_THE_CONTRACT:
+        elif code not in CONTRACT_CODES:
             if not verdict.accepted:
-                yield f"the answer is {code}, but {_said(verdict)}"
-        elif not (self._tells(verdict, code, pointer, keyword) or self._nobody_answers(verdict, code)):
-            yield f"refused as {code} ({keyword} at {pointer or '/'}: {error['message']}), but {_said(verdict)}"
-        for told in error.get("errors", ()):
-            if not self._tells(verdict, None, told["pointer"], told["keyword"]):
-                yield f"`errors` tells {told['keyword']} at {told['pointer'] or '/'}, but {_said(verdict)}"
+                yield f"the answer is {code}, but {_reason(verdict)}"
+        elif not (self._is_justified(verdict, code, pointer, keyword) or self._lacks_handler(verdict, code)):
+            yield f"refused as {code} ({keyword} at {pointer or '/'}: {error['message']}), but {_reason(verdict)}"
+        for violation in error.get("errors", ()):
+            if not self._is_justified(verdict, None, violation["pointer"], violation["keyword"]):
+                yield f"`errors` has {violation['keyword']} at {violation['pointer'] or '/'}, but {_reason(verdict)}"
 
-    def _tells(self, verdict: Verdict, code: str | None, pointer: str, keyword: str | None) -> bool:
-        """Whether a refusal, or one of its `errors`, is of something that is wrong."""
-        return any(_fits(fault, code, pointer, keyword) for fault in verdict.faults) or any(
-            _fits(doubt, code, pointer, keyword) for doubt in self._oracle.doubts(verdict.message or {})
+    def _is_justified(self, verdict: Verdict, code: str | None, pointer: str, keyword: str | None) -> bool:
+        """Whether a refusal, or an item of its `errors`, names a fault that the message has."""
+        return any(_names(fault, code, pointer, keyword) for fault in verdict.faults) or any(
+            _names(doubt, code, pointer, keyword) for doubt in self._oracle.doubts(verdict.message or {})
         )
 
-    def _nobody_answers(self, verdict: Verdict, code: str) -> bool:
-        """There is a schema for the message, and no handler."""
-        own = verdict.accepted and not self._oracle.schemas.client[(verdict.message or {})["type"]].protocol
-        return own and code == "unknown_type" and not self._handlers
+    def _lacks_handler(self, verdict: Verdict, code: str) -> bool:
+        """Whether the message has a schema of the application, and the gateway no handler for it."""
+        custom = verdict.accepted and not self._oracle.schemas.client[(verdict.message or {})["type"]].protocol
+        return custom and code == "unknown_type" and not self._handlers
 
     def _reply(self, message: Message, reply: Message) -> Iterator[str]:
         expected = self._oracle.schemas.client[message["type"]].schema.get("x-reply")
@@ -106,16 +105,16 @@ class Judge:
                 yield from self._oracle.row_faults(message["resource"], row, message.get("fields"))
 
 
-def _fits(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> bool:
-    """Whether a refusal tells of `fault`. A pointer that would be too long is that of an ancestor."""
+def _names(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> bool:
+    """Whether a refusal names `fault`. In place of a pointer that is too long, it may have that of an ancestor."""
     if code is not None and code != fault.code:
         return False
     same = pointer == fault.pointer or (len(fault.pointer) > LONGEST_POINTER and fault.pointer.startswith(pointer))
     return same and (keyword is None or fault.keyword is None or keyword == fault.keyword)
 
 
-def _said(verdict: Verdict) -> str:
+def _reason(verdict: Verdict) -> str:
     if verdict.accepted:
         return "the schema allows it"
-    told = [f"{fault.keyword or fault.code} at {fault.pointer or '/'}" for fault in verdict.faults[:5]]
-    return f"the schema says: {', '.join(told)}{' ...' if len(verdict.faults) > 5 else ''}"
+    faults = [f"{fault.keyword or fault.code} at {fault.pointer or '/'}" for fault in verdict.faults[:5]]
+    return f"the schema says: {', '.join(faults)}{' ...' if len(verdict.faults) > 5 else ''}"

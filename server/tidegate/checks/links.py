@@ -1,6 +1,6 @@
-"""Links between the operations of the document: what can be said next, with what the last answer brought.
+"""Links between the operations of the document: which request may follow a reply, with values from that reply.
 
-A state machine walks them: join, message, history, leave; create, update, list, delete.
+Schemathesis walks along them as a state machine: join, message, history, leave; create, update, list, delete.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import Any
 from tidegate.checks.document import Operation
 from tidegate.schema import Resource, Schemas
 
-IN_A_ROOM = {"join": ("message", "history", "presence", "leave"), "message": ("history", "message", "leave")}
-"""What comes after a message in the same room. A journey may end anywhere."""
-OF_A_ROW = {"create": ("update", "get", "list", "delete"), "update": ("list", "get", "delete"), "list": ("get",)}
-"""What comes after a message about a row, about the same row."""
+AFTER_IN_ROOM = {"join": ("message", "history", "presence", "leave"), "message": ("history", "message", "leave")}
+"""The requests that may follow a request about a room, in the same room. A walk may end anywhere."""
+AFTER_WITH_ROW = {"create": ("update", "get", "list", "delete"), "update": ("list", "get", "delete"), "list": ("get",)}
+"""The requests that may follow a request about a row, about the same row."""
 
 
 def links(operation: Operation, operations: dict[str, Operation], schemas: Schemas) -> dict[str, Any]:
-    """The OpenAPI links of the operation's good answer."""
+    """The OpenAPI links of the successful answer of `operation`."""
     found: dict[str, Any] = {}
-    for following in (*IN_A_ROOM.get(operation.type, ()), *OF_A_ROW.get(operation.type, ())):
+    for following in (*AFTER_IN_ROOM.get(operation.type, ()), *AFTER_WITH_ROW.get(operation.type, ())):
         target = next((item for item in operations.values() if _continues(item, operation, following)), None)
         if target is not None:
             given = _about_row(target, schemas.resources[target.resource]) if target.resource else _about_room(target)

@@ -1,7 +1,7 @@
-"""What clients may say about the rows of one resource, as schemas of a second reading of the rules.
+"""The schemas of what clients may send about the rows of a resource, derived a second time.
 
-`tidegate.schema.derive` makes what the gateway checks by; this module must not use it, so that a slip in one of the two
-shows. The rules are those of docs/reference/protocol.md, section Rows.
+The gateway validates by the schemas of `tidegate.schema.derive`. This module derives them from the rules of the
+protocol (section Rows) without using `derive`, so that a mistake in one of the two shows.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.checks import filter_schemas
-from tidegate.schema import Property, Resource
+from tidegate.schema import SAFE_INTEGER, Property, Resource
 
 Message = dict[str, Any]
 Part = tuple[str, dict[str, Any], Any]
-"""A place in the message, the schema of what stands there, and what stands there."""
-SAFE = 2**53 - 1
+"""(pointer into the message, schema of the value there, value)."""
 SCALARS = ["string", "integer", "number", "boolean"]
 WHOLE_ROW = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"}
 NULL = {"type": "null"}
 
 
-class RowRules:
-    """The rules of one resource."""
+class RowSchemas:
+    """The schemas of one resource."""
 
     def __init__(self, resource: Resource) -> None:
         props = resource.properties.values()
         readable = [prop for prop in props if not prop.write_only]
         writable = [prop for prop in props if not prop.read_only]
-        self._moments = {prop.name for prop in props if _is_date_time(prop.type, prop.format)}
-        self._lists = {prop.name for prop in props if _is_date_time((prop.items or {}).get("type"), _format(prop))}
+        self._date_times = {prop.name for prop in props if _is_date_time(prop.type, prop.format)}
+        self._date_time_lists = {
+            prop.name for prop in props if _is_date_time((prop.items or {}).get("type"), _format(prop))
+        }
         self._key = resource.key
         self._key_schema = (
             _value(resource.properties[resource.key[0]])
@@ -40,13 +41,13 @@ class RowRules:
         sortable = {"enum": [prop.name for prop in readable if prop.type in SCALARS]}
         self._sort = {"items": {"properties": {"field": sortable}}}
         self._fields = {"items": {"enum": [prop.name for prop in readable]}}
-        must = [prop.name for prop in writable if prop.required and not prop.has_default]
-        together = {word: value for word, value in resource.schema.items() if word in WHOLE_ROW}
-        self._create = {**_object({prop.name: _value(prop) for prop in writable}, must), **together}
+        required = [prop.name for prop in writable if prop.required and not prop.has_default]
+        whole_row = {word: value for word, value in resource.schema.items() if word in WHOLE_ROW}
+        self._create = {**_object({prop.name: _value(prop) for prop in writable}, required), **whole_row}
         self._update = _object({prop.name: _changed(prop) for prop in writable})
 
     def parts(self, message: Message) -> Iterator[Part]:
-        """What a message about this resource carries. `message` has a valid envelope."""
+        """The parts of a message about this resource, with their schemas. `message` has a valid envelope."""
         for name, schema in (
             ("filters", self._filters),
             ("if", self._expected),
@@ -64,23 +65,25 @@ class RowRules:
             yield "/data", {"items": self._create} if several else self._create, message["data"]
 
     def date_times(self, message: Message) -> Iterator[tuple[str, str]]:
-        """Every date-time in a message, with its place."""
+        """(pointer, text) of every date-time in a message."""
         if isinstance(message.get("filters"), dict):
-            yield from filter_schemas.date_times(message["filters"], self._moments | self._lists, "/filters")
+            yield from filter_schemas.date_times(
+                message["filters"], self._date_times | self._date_time_lists, "/filters"
+            )
         for name in ("data", "if", "id", "ids"):
             value = message.get(name)
             for index, inner in enumerate(value) if isinstance(value, list) else ((None, value),):
                 place = f"/{name}" if index is None else f"/{name}/{index}"
                 if isinstance(inner, dict):
                     yield from self._row_date_times(place, inner)
-                elif isinstance(inner, str) and len(self._key) == 1 and self._key[0] in self._moments:
+                elif isinstance(inner, str) and len(self._key) == 1 and self._key[0] in self._date_times:
                     yield f"/{name}", inner
 
     def _row_date_times(self, place: str, row: Message) -> Iterator[tuple[str, str]]:
         for name, value in row.items():
-            if name in self._moments and isinstance(value, str):
+            if name in self._date_times and isinstance(value, str):
                 yield f"{place}/{name}", value
-            if name in self._lists and isinstance(value, list):
+            if name in self._date_time_lists and isinstance(value, list):
                 yield from ((f"{place}/{name}", item) for item in value if isinstance(item, str))
 
 
@@ -94,14 +97,14 @@ def _object(properties: dict[str, Any], required: list[str] | None = None) -> di
 
 
 def _value(prop: Property) -> dict[str, Any]:
-    """The property's own schema; an integer also stays exact in every reader."""
+    """The schema of the property. An integer must also be exact for every JSON reader."""
     if prop.type == "integer":
-        return {"allOf": [prop.schema], "minimum": -SAFE, "maximum": SAFE}
+        return {"allOf": [prop.schema], "minimum": -SAFE_INTEGER, "maximum": SAFE_INTEGER}
     return prop.schema
 
 
 def _changed(prop: Property) -> dict[str, Any]:
-    """Null clears a property that a row may be without."""
+    """The value of a property in an update: null clears a property whose column may be null."""
     if prop.column_nullable and "const" in prop.schema:
         return {"enum": [prop.schema["const"], None]}
     return {"anyOf": [_value(prop), NULL]} if prop.column_nullable else _value(prop)

@@ -1,6 +1,7 @@
-"""Schemathesis' own run, its stock checks and its state machine, through the bridge.
+"""Runs Schemathesis, with its built-in checks and its state machine, against the bridge.
 
-What it calls a failure is one: the document says exactly what the gateway takes, and each answer has its status.
+Each failure that Schemathesis reports is a fault of the gateway: the document describes exactly what the gateway
+accepts, and the bridge maps each answer to its HTTP status.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from tidegate.checks.bridge import Bridge
 
 CASES_A_ROUND, WALKS_A_ROUND = 5, 10
-"""Cases of one operation, and walks of the state machine, before it is something else's turn."""
+"""Cases for one operation, and walks of the state machine, before Schemathesis goes on to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,15 @@ class Failure:
 
 
 @dataclass(slots=True)
-class StockTally:
-    """The numbers of a run. `steps` are cases by phase, `followed` the links that were walked, by name."""
+class SchemathesisTally:
+    """The numbers of a run. `steps`: cases by phase. `followed`: how often each link was followed, by name."""
 
     steps: dict[str, int] = field(default_factory=dict)
     followed: dict[str, int] = field(default_factory=dict)
     checks: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    """What kept Schemathesis itself from running."""
+    """Errors of Schemathesis itself."""
 
 
 def run(
@@ -52,20 +53,20 @@ def run(
     phases: tuple[str, ...] = ("coverage", "fuzzing", "stateful"),
     cases: int = CASES_A_ROUND,
     progress: Callable[[str], None] = lambda text: None,
-) -> StockTally:
-    """Run until `budget` seconds are over; Schemathesis deals them out to the phases. Without a budget: each once."""
+) -> SchemathesisTally:
+    """Run for `budget` seconds, which Schemathesis divides among the phases. Without a budget, run each phase once."""
     config = SchemathesisConfig(max_time=None if budget is None else max(1, round(budget)), seed=start)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", bridge, config=config)
     schema.config.generation.update(modes=list(GenerationMode), max_examples=cases, database="none")
-    # Whether wrong messages are refused, the other phases see: a journey goes on after a good answer only.
+    # Valid messages only: a walk goes on after a successful answer. The other phases send invalid messages.
     schema.config.phases.stateful.generation.update(modes=[GenerationMode.POSITIVE], max_examples=WALKS_A_ROUND)
     schema.config.phases.update(phases=list(phases))
-    tally = StockTally()
+    tally = SchemathesisTally()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             _count(tally, event.phase.value, event.recorder)
         elif isinstance(event, events.Interrupted):
-            raise KeyboardInterrupt  # which the engine took for itself
+            raise KeyboardInterrupt  # the engine has caught it
         elif isinstance(event, events.NonFatalError):
             tally.errors.append(f"{event.label}: {event.info.message}")
         elif isinstance(event, events.FatalError):
@@ -75,7 +76,7 @@ def run(
     return tally
 
 
-def _count(tally: StockTally, phase: str, recorder: ScenarioRecorder) -> None:
+def _count(tally: SchemathesisTally, phase: str, recorder: ScenarioRecorder) -> None:
     tally.steps[phase] = tally.steps.get(phase, 0) + len(recorder.cases)
     for node in recorder.cases.values():
         if node.transition is not None and node.is_transition_applied:

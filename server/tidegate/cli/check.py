@@ -1,6 +1,6 @@
-"""`tidegate check`: is a schema folder sound, can older clients live with it, and does a gateway keep to it?
+"""`tidegate check`: lints a schema folder, finds breaking changes, and checks a gateway against the schema.
 
-Invariant: it writes nothing; exit code 0 is good, 1 is a finding, 2 is a question that could not be asked.
+Invariant: it writes no files into the project. Exit code 0: no findings. 1: findings. 2: the check could not run.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ PROGRESS_S = 5.0
 
 EPILOG = """\
 examples:
-  tidegate check                               every problem of ./schema, with file and JSON pointer
+  tidegate check                               list all problems in ./schema, with file and JSON pointer
   tidegate check --schema shop/schema
-  tidegate check compat --against v1.2.0       can clients made for that tag live with the schema as it is now?
+  tidegate check compat --against v1.2.0       does the schema of today break clients made for that tag?
   tidegate check compat --against ../released/schema
-  tidegate check contract --budget 60          does a gateway over ./schema answer as the schema says?
+  tidegate check contract --budget 60          does a gateway over ./schema keep to the schema?
 """
 
 CONTRACT_EPILOG = """\
-It starts a gateway of its own on a database that is thrown away, sends it thousands of valid and invalid messages, and
-judges each answer by the schema. It needs Schemathesis: pip install 'tidegate[contract]'
+The command starts a gateway with a temporary database, sends it thousands of valid and invalid messages, and judges
+each answer by the schema. It needs Schemathesis: pip install 'tidegate[contract]'
 
   tidegate check contract --handlers shop:gateway
-  tidegate check contract --bridge 8080        serve the gateway over HTTP instead, for `st run` and the like
+  tidegate check contract --bridge 8080        serve the gateway over HTTP, for `st run` and other HTTP tools
 """
 
 
@@ -50,7 +50,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "check",
         help="look for problems in schema files and for breaking changes",
-        description="Say what is wrong with a schema folder, or what old clients could not live with.",
+        description="List the problems in a schema folder, or the changes that break older clients.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -59,8 +59,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     checks = parser.add_subparsers(dest="check", metavar="CHECK")
     compat = checks.add_parser(
         "compat",
-        help="compare with an earlier state",
-        description="Compare the schema folder with an earlier state of it; exit 1 if a client could break.",
+        help="find changes that break older clients",
+        description="Compare the schema folder with an earlier state of it. Exits with 1 for a breaking change.",
     )
     compat.add_argument("--against", required=True, metavar="REF-or-FOLDER", help="a git ref, or a schema folder")
     config.add_arguments(compat)
@@ -77,12 +77,12 @@ def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParse
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     contract.add_argument("--schema", metavar="DIR", help="folder with the schema files (default: ./schema)")
-    contract.add_argument("--config", metavar="FILE", help="settings file, of which schema and handlers count")
-    contract.add_argument("--handlers", metavar="MODULE:NAME", help="the handlers of your own messages")
+    contract.add_argument("--config", metavar="FILE", help="settings file; only its schema and handlers count")
+    contract.add_argument("--handlers", metavar="MODULE:NAME", help="handlers of the application's messages")
     contract.add_argument(
-        "--budget", type=float, default=60.0, metavar="SECONDS", help="how long to go on (default: 60)"
+        "--budget", type=float, default=60.0, metavar="SECONDS", help="how long the check runs (default: 60)"
     )
-    contract.add_argument("--seed", type=int, help="the seed that an earlier run named, to do it again")
+    contract.add_argument("--seed", type=int, help="the seed of an earlier run, to repeat it")
     contract.add_argument(
         "--bridge", type=int, metavar="PORT", help="serve the gateway's messages over HTTP until Ctrl-C"
     )
@@ -90,13 +90,13 @@ def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lint. Returns 1 for problems."""
-    schemas = _sound(_folder(args))
+    """Lint the schema folder. Returns 1 for problems."""
+    schemas = _linted(_folder(args))
     if schemas is None:
         return 1
     counts = (
         (len(schemas.client), "requests"),
-        (len(schemas.server), "messages of the gateway"),
+        (len(schemas.server), "gateway messages"),
         (len(schemas.resources), "resources"),
         (len(schemas.rooms), "kinds of rooms"),
     )
@@ -105,12 +105,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_compat(args: argparse.Namespace) -> int:
-    """Compare with an earlier state. Returns 1 for breaking changes, or if one of the two is not sound."""
+    """Compare with an earlier state. Returns 1 for breaking changes, or if the linter finds problems."""
     from tidegate.schema.compat import compare  # noqa: PLC0415  # only this command needs it
 
     folder = _folder(args)
     with _earlier(args.against, folder) as earlier:
-        old, new = _sound(earlier), _sound(folder)
+        old, new = _linted(earlier), _linted(folder)
     if old is None or new is None:
         return 1
     differences = compare(old, new)
@@ -130,14 +130,14 @@ def run_contract(args: argparse.Namespace) -> int:
     from tidegate.checks.gateway_process import NotStarted  # noqa: PLC0415
 
     if args.budget <= 0:
-        raise ConfigError("--budget: more than 0 seconds")
+        raise ConfigError("--budget must be more than 0 seconds")
     settings = config.load(args)
     folder = _folder(args)
-    schemas = _sound(folder)
+    schemas = _linted(folder)
     if schemas is None:
         return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the gateway that was started must end as well
-    start = random.randrange(2**31) if args.seed is None else args.seed  # noqa: S311  # to be told apart, no secret
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM must also stop the gateway
+    start = random.randrange(2**31) if args.seed is None else args.seed  # noqa: S311  # not a secret
     try:
         if args.bridge is not None:
             contract_check.serve(folder, schemas, settings.handlers, args.bridge)
@@ -146,34 +146,34 @@ def run_contract(args: argparse.Namespace) -> int:
     except NotStarted as error:
         raise ConfigError(f"the gateway to check did not start:\n{error}") from None
     print("\n".join(report.lines()))
-    if not report.sound:
-        print(f"again: tidegate check contract --schema {folder} --seed {start} --budget {args.budget:g}")
-    return 0 if report.sound else 1
+    if not report.passed:
+        print(f"repeat: tidegate check contract --schema {folder} --seed {start} --budget {args.budget:g}")
+    return 0 if report.passed else 1
 
 
 class _Progress:
-    """Says how far it is, of each thing every few seconds at most."""
+    """Prints the progress of each part, at most every few seconds."""
 
     def __init__(self) -> None:
-        self._said: dict[str, float] = {}
+        self._printed: dict[str, float] = {}
 
     def __call__(self, text: str) -> None:
-        about = text.rpartition(":")[0]
+        part = text.rpartition(":")[0]
         now = time.monotonic()
-        if now - self._said.get(about, -PROGRESS_S) >= PROGRESS_S:
-            self._said[about] = now
+        if now - self._printed.get(part, -PROGRESS_S) >= PROGRESS_S:
+            self._printed[part] = now
             print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _folder(args: argparse.Namespace) -> Path:
     folder = config.load(args).schema_folder
     if folder is None:
-        raise ConfigError("there is no folder ./schema; name another with --schema")
+        raise ConfigError("the folder ./schema does not exist; name another folder with --schema")
     return folder
 
 
-def _sound(folder: Path) -> Schemas | None:
-    """The schemas of `folder`; None, and its problems on stderr, when there are any."""
+def _linted(folder: Path) -> Schemas | None:
+    """The schemas of `folder`. If it has problems: prints them to stderr and returns None."""
     from tidegate import schema  # noqa: PLC0415  # loads the validators
 
     try:
@@ -188,7 +188,7 @@ def _sound(folder: Path) -> Schemas | None:
 
 @contextmanager
 def _earlier(against: str, folder: Path) -> Iterator[Path]:
-    """The folder that `against` names: itself a folder, or what `folder` was at a git ref."""
+    """The folder that `against` names. For a git ref: a copy of `folder` as it was at that ref."""
     if Path(against).is_dir():
         yield Path(against)
         return
@@ -198,9 +198,9 @@ def _earlier(against: str, folder: Path) -> Iterator[Path]:
             inside = folder.resolve().relative_to(top.resolve()).as_posix()
             archive = _git(top, "archive", "--format=tar", f"{against}:{'' if inside == '.' else inside}")
         except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", b"").decode(errors="replace").strip()
+            reason = getattr(error, "stderr", b"").decode(errors="replace").strip()
             raise ConfigError(
-                f"--against {against}: neither a folder nor a git ref with {folder} in it. {said}"
+                f"--against {against}: neither a folder nor a git ref that contains {folder}. {reason}"
             ) from None
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(place, filter="data")

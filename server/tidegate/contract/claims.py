@@ -16,11 +16,10 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
-from tidegate.schema import Property, Resource, filter_schemas
+from tidegate.schema import SAFE_INTEGER, Property, Resource, filter_schemas
 
 Convert = Callable[[Any], Any]
 
-_SAFE_INTEGER = 2**53 - 1
 # One spelling for each number: else the users "7" and "07" would have the same rows.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}").fullmatch
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?").fullmatch
@@ -79,7 +78,7 @@ def _integer(claim: Any) -> int:
         claim = int(claim)
     if isinstance(claim, bool) or not isinstance(claim, int | float) or claim != claim // 1:
         raise ValueError("no integer")
-    if abs(claim) > _SAFE_INTEGER:
+    if abs(claim) > SAFE_INTEGER:
         raise ValueError("an integer that not every program has")
     return int(claim)
 
@@ -92,7 +91,7 @@ def _number(claim: Any) -> int | float:
         return number
     if isinstance(claim, bool) or not isinstance(claim, int | float):
         raise ValueError("no number")
-    if isinstance(claim, int) and abs(claim) > _SAFE_INTEGER:
+    if isinstance(claim, int) and abs(claim) > SAFE_INTEGER:
         raise ValueError("an integer that not every program has")
     if not math.isfinite(claim):  # Python reads NaN and Infinity in a token's JSON
         raise ValueError("no number")

@@ -1,7 +1,7 @@
-"""What schema files mean: read, lint, bundle, derive.
+"""The meaning of schema files: reads, lints and bundles them, and derives schemas from them.
 
-Pure: it reads files and dictionaries and knows neither the wire, nor tables, nor generated code. `contract` asks it at
-run time, `codegen` before.
+It reads files and dictionaries only. It does not know the wire, tables or generated code. `contract` uses it while the
+gateway serves; `codegen`, `documents` and `checks` use it at development time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tidegate.schema.bundling import (
     unbundle,
 )
 from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.derive import SAFE_INTEGER
 from tidegate.schema.folder import defines_protocol, read_folder
 from tidegate.schema.lint import lint
 from tidegate.schema.problem import Problem, SchemaError
@@ -27,6 +28,7 @@ from tidegate.schema.resource import HistoryRules, Property, Resource, RoomType
 __all__ = [
     "INDEX",
     "PROTOCOL_VERSION",
+    "SAFE_INTEGER",
     "Bundle",
     "Definition",
     "HistoryRules",
@@ -48,9 +50,9 @@ __all__ = [
 
 
 def load(folder: Path | None) -> Schemas:
-    """The schemas of `folder`, together with the protocol; None: the packaged ones, sample application included.
+    """The schemas of `folder` and the protocol. Without a folder: the packaged ones, with the sample application.
 
-    Raises SchemaError if there is no such folder. What is wrong inside it, `lint` and `bundle` tell.
+    Raises SchemaError if the folder does not exist. `lint` and `bundle` report problems inside it.
     """
     if folder is None:
         return unbundle(packaged_bundle())
@@ -60,15 +62,15 @@ def load(folder: Path | None) -> Schemas:
 
 
 def packaged_bundle() -> Bundle:
-    """The bundle that ships with the package. Raises SchemaError if there is none."""
+    """The bundle that ships with the package. Raises SchemaError if it is missing."""
     found: Bundle = json.loads(packaged("bundle.json").read_bytes())
     return found
 
 
 def packaged(name: str) -> Path:
-    """A file of the sample application: in the installed package, or where a checkout keeps it.
+    """The path of a file of the sample application, in the installed package or in a checkout.
 
-    Raises SchemaError if there is none.
+    Raises SchemaError if it is missing.
     """
     package = Path(__file__).parents[1]
     checkout = package.parents[1]

@@ -1,8 +1,8 @@
-"""What follows from a row schema: which filters, sorts, creates, updates and keys are legal, and how rows are sent.
+"""Derives schemas from a row schema: of filters, sorts, field lists, creates, updates and keys, and of sent rows.
 
-The derived schemas refer to the same `$defs` as the row schema. They refuse a wrong filter at run time, and generated
-types are made of them. Filters with operators are in `filtering`.
-Invariant: a `writeOnly` property is in no filter, sort, field list or sent row; a `readOnly` one in no write.
+The derived schemas refer to the same `$defs` as the row schema. The gateway validates requests with them, and codegen
+makes types from them. `filter_schemas` derives the filters with operators.
+Invariant: a `writeOnly` property is in no filter, sort, field list or sent row; a `readOnly` property is in no write.
 """
 
 from __future__ import annotations
@@ -12,21 +12,24 @@ from typing import Any
 from tidegate.schema.resource import ANY, JsonSchema, Property, Resource
 
 SCALARS = frozenset({"string", "integer", "number", "boolean"})
-_ASIDE = frozenset({"readOnly", "writeOnly", "default"})
+_ANNOTATIONS = frozenset({"readOnly", "writeOnly", "default"})
 _WHOLE_ROW = frozenset(
     {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"}
 )
 SAFE_INTEGER = 2**53 - 1
-"""The largest integer that every JSON reader keeps exact (RFC 8259, section 6)."""
+"""The largest integer that every JSON parser keeps exact (RFC 8259, section 6).
+
+`core.filters.tree` has the same constant, because the core must not import this package; a test compares the two.
+"""
 
 
 def filter_schema(resource: Resource) -> JsonSchema:
-    """`if`, and the short form of `filters`: a value of the property's type, or null where a row may be without one."""
-    return closed({prop.name: short_value(prop, null=prop.column_nullable) for prop in filterable(resource)})
+    """`if`, and the short form of `filters`: a value of the property's type, or null if the column may be null."""
+    return closed({prop.name: short_value(prop, null=prop.column_nullable) for prop in comparable(resource)})
 
 
-def filterable(resource: Resource) -> list[Property]:
-    """The properties that `if` can name."""
+def comparable(resource: Resource) -> list[Property]:
+    """The properties that `if` can name. (`filter_schemas.filterable`: those that `filters` can name.)"""
     return [prop for prop in readable(resource) if prop.type in SCALARS or prop.type == ANY or prop.column_nullable]
 
 
@@ -42,7 +45,7 @@ def fields_schema(resource: Resource) -> JsonSchema:
 
 
 def create_schema(resource: Resource) -> JsonSchema:
-    """A new row: nothing `readOnly`; a required property with a default may be left out."""
+    """A new row, without `readOnly` properties. A required property with a default is optional."""
     return {
         **{word: value for word, value in resource.schema.items() if word in _WHOLE_ROW},
         **closed(
@@ -53,22 +56,22 @@ def create_schema(resource: Resource) -> JsonSchema:
 
 
 def update_schema(resource: Resource) -> JsonSchema:
-    """The changed properties: all optional, none `readOnly`; null clears a property that a row may be without.
+    """The changed properties: all optional, none `readOnly`. Null clears a property whose column may be null.
 
-    Conditions on the row as a whole (allOf, if, dependentRequired ...) cannot be asked of a part and are left out.
+    Conditions on the whole row (allOf, if, dependentRequired ...) cannot apply to a part of it and are left out.
     """
     return closed({prop.name: _changed_value(resource, prop) for prop in writable(resource)})
 
 
 def key_schema(resource: Resource) -> JsonSchema:
-    """What identifies a row: the value of its key, or an object for a key of several properties."""
+    """The key of a row: a value, or an object for a key of several properties."""
     if len(resource.key) == 1:
         return _value(resource, resource.key_properties[0])
     return closed({prop.name: _value(resource, prop) for prop in resource.key_properties}, list(resource.key))
 
 
 def row_schema(resource: Resource) -> JsonSchema:
-    """A row as it is sent: without `writeOnly` properties."""
+    """A row as the gateway sends it: without `writeOnly` properties."""
     sent = readable(resource)
     schema = {word: value for word, value in resource.schema.items() if word not in _WHOLE_ROW}
     return {
@@ -80,7 +83,7 @@ def row_schema(resource: Resource) -> JsonSchema:
 
 
 def readable(resource: Resource) -> list[Property]:
-    """The properties that are sent."""
+    """The properties that the gateway sends."""
     return [prop for prop in resource.properties.values() if not prop.write_only]
 
 
@@ -90,9 +93,9 @@ def writable(resource: Resource) -> list[Property]:
 
 
 def short_value(prop: Property, *, null: bool) -> JsonSchema:
-    """A value to compare the property with, or null if `null`.
+    """A value to compare the property with. `null` allows null as well.
 
-    Only the type counts: a bound that no row meets is no error in a filter, an unknown word of an enum is.
+    Only the type and the enum count. A value outside the property's bounds is no error in a filter.
     """
     schema: JsonSchema = {}
     if prop.enum is not None:
@@ -112,27 +115,27 @@ def short_value(prop: Property, *, null: bool) -> JsonSchema:
 
 
 def closed(properties: dict[str, JsonSchema], required: list[str] | None = None) -> JsonSchema:
-    """An object with these properties and no others."""
+    """The schema of an object with these properties and no others."""
     return {"type": "object", "properties": properties, "required": required or [], "additionalProperties": False}
 
 
 def bounded(schema: JsonSchema) -> JsonSchema:
-    """An integer, within what every JSON reader keeps exact."""
+    """The schema of an integer, with its bounds narrowed to the integers that every JSON parser keeps exact."""
 
-    def limit(word: str, ours: int, pick: Any) -> int:
-        theirs = schema.get(word)
-        picked: int = ours if theirs is None else pick(ours, theirs)
-        return picked
+    def limit(word: str, safe: int, narrower: Any) -> int:
+        own = schema.get(word)
+        found: int = safe if own is None else narrower(safe, own)
+        return found
 
     return {**schema, "minimum": limit("minimum", -SAFE_INTEGER, max), "maximum": limit("maximum", SAFE_INTEGER, min)}
 
 
 def _value(resource: Resource, prop: Property) -> JsonSchema:
-    """The property's schema as a condition on a value, integers kept within what JSON readers keep exact."""
+    """The property's schema as a condition on a value. Integers get safe bounds."""
     written = resource.schema["properties"][prop.name]
     if prop.type == "integer":
-        return bounded(_without_asides(prop.schema))
-    return _without_asides(written if isinstance(written, dict) else prop.schema)
+        return bounded(_without_annotations(prop.schema))
+    return _without_annotations(written if isinstance(written, dict) else prop.schema)
 
 
 def _changed_value(resource: Resource, prop: Property) -> JsonSchema:
@@ -140,12 +143,12 @@ def _changed_value(resource: Resource, prop: Property) -> JsonSchema:
     return _with_null(value) if prop.column_nullable and not prop.nullable else value
 
 
-def _without_asides(schema: JsonSchema) -> JsonSchema:
-    return {word: value for word, value in schema.items() if word not in _ASIDE}
+def _without_annotations(schema: JsonSchema) -> JsonSchema:
+    return {word: value for word, value in schema.items() if word not in _ANNOTATIONS}
 
 
 def _with_null(schema: JsonSchema) -> JsonSchema:
-    """`schema`, or null. Where it can, it widens `type` and `enum` in place, so that refusals name the real reason."""
+    """`schema`, or null. It widens `type` and `enum` where possible, so that a refusal names the real reason."""
     kinds = schema.get("type")
     if isinstance(kinds, str):
         kinds = [kinds]

@@ -1,7 +1,7 @@
-"""The filter language of a resource: which operators each property takes, and with which values.
+"""Derives the schema of a resource's filters: the operators that each property takes, and their values.
 
-Derived from the row schema, so that a wrong property, operator or value is refused with its place, and does not compile
-where types are made of it. What the operators mean is `core.filters`; docs/reference/filters.md has them by type.
+The gateway refuses a wrong property, operator or value with its JSON pointer; the generated types refuse it at compile
+time. `core.filters` defines the meaning of the operators.
 Invariant: every property, operator and value that the schema accepts has a meaning, in Python and in SQL.
 """
 
@@ -23,10 +23,10 @@ TEXT = (
 MEMBERS = ("ina", "nina")
 NULLNESS = ("null", "nnull")
 COMBINERS = ("and", "or")
-"""Words that no property may be called."""
+"""The linter refuses properties with these names."""
 
 Family = Literal["equality", "order", "text", "members", "nothing"]
-"""What can be asked of a property, null apart. What has an order can be asked for equality too, and text for both."""
+"""The operators that a property takes, apart from null tests. "order" includes "equality"; "text" includes both."""
 OPERATORS: dict[Family, tuple[str, ...]] = {
     "equality": EQUALITY,
     "order": EQUALITY + ORDER,
@@ -37,19 +37,19 @@ OPERATORS: dict[Family, tuple[str, ...]] = {
 
 _ORDERED_FORMATS = frozenset({"date", "date-time", "uuid"})
 _UNORDERED_FORMATS = frozenset({"duration", "time"})
-"""Text of such a format sorts in another order than what it stands for."""
+"""The order of such texts is not the order of the times and durations that they mean."""
 _CLAIM: JsonSchema = {"type": "string", "pattern": r"^\$user\.[^.]"}
 
 
 def filters_key(resource: Resource) -> str:
-    """Under which key of `$defs` the resource's filters refer to themselves. (Lint keeps titles apart from it.)"""
+    """The key in `$defs` under which the resource's filters refer to themselves. The linter refuses equal titles."""
     return f"App.{resource.title}Filters"
 
 
 def filters_schema(resource: Resource, *, key: str | None = None, claims: bool = False) -> JsonSchema:
-    """`filters`: conditions on properties, `and` and `or`. It refers to itself as `#/$defs/KEY`.
+    """`filters`: conditions on properties, `and` and `or`. The schema refers to itself as `#/$defs/KEY`.
 
-    `claims`: text such as "$user.id" may stand for any value, as in the row rules of `x-access`.
+    `claims`: a text such as "$user.id" may replace any value, as in the row rules of `x-access`.
     """
     several = {"type": "array", "items": {"$ref": REF_PREFIX + (key or filters_key(resource))}, "minItems": 1}
     combined = {
@@ -60,13 +60,13 @@ def filters_schema(resource: Resource, *, key: str | None = None, claims: bool =
 
 
 def definitions(resources: Iterable[Resource]) -> dict[str, JsonSchema]:
-    """The filters of all resources, as they refer to themselves under `$defs`."""
+    """The filter schemas of all resources, by their keys in `$defs`."""
     return {filters_key(resource): filters_schema(resource) for resource in resources}
 
 
 def conditions_schema(resource: Resource, *, claims: bool = False) -> JsonSchema:
     """`filters` without `and` and `or`."""
-    return closed({prop.name: _asked(prop, claims) for prop in filterable(resource)})
+    return closed({prop.name: _condition(prop, claims) for prop in filterable(resource)})
 
 
 def filterable(resource: Resource) -> list[Property]:
@@ -75,7 +75,7 @@ def filterable(resource: Resource) -> list[Property]:
 
 
 def operators(prop: Property) -> tuple[str, ...]:
-    """The operators that fit the type of `prop`."""
+    """The operators that `prop` takes."""
     return OPERATORS[family(prop)] + (NULLNESS if prop.column_nullable else ())
 
 
@@ -92,17 +92,17 @@ def family(prop: Property) -> Family:
 
 
 def value_schema(prop: Property) -> JsonSchema:
-    """One value to compare with: of the property's type, for an array of its items'. Never null."""
+    """One value to compare with: of the property's type, or of its items' type for an array. Never null."""
     if prop.type == "array":
         return _item_schema(prop)
     return _short(prop, null=False)
 
 
-def _asked(prop: Property, claims: bool) -> JsonSchema:
+def _condition(prop: Property, claims: bool) -> JsonSchema:
     """A value, null, or an object of operators.
 
-    One schema without alternatives wherever there can be one, so that a refusal names the very place: the keywords of
-    text and numbers say nothing about objects.
+    One schema without `anyOf` where possible, so that a refusal names the exact place. This works because the keywords
+    for text and numbers ignore objects.
     """
     value = value_schema(prop)
     conditions: JsonSchema = {
@@ -128,7 +128,7 @@ def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> Json
     if name in NULLNESS:
         return {"type": "boolean"}
     if name in TEXT or (name in ORDER and value.get("type") == "string" and prop.format not in _ORDERED_FORMATS):
-        value = {"type": "string"}  # not a whole value: every address that has "@example" in it, or from "b" on
+        value = {"type": "string"}  # may be a part of a value, such as "@example" of an address
     elif name in ORDER and "enum" in value:
         value = bounded({"type": "integer"}) if prop.type == "integer" else {"type": prop.type}
     value = _or_claim(value, claims)
@@ -140,7 +140,7 @@ def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> Json
 
 
 def _short(prop: Property, *, null: bool) -> JsonSchema:
-    """Without its description, and without words that are neither text nor a number, a boolean or null."""
+    """The short value without its description. Its enum keeps only text, numbers, booleans and null."""
     schema = {word: value for word, value in short_value(prop, null=null).items() if word != "description"}
     if "enum" in schema:
         schema["enum"] = [value for value in schema["enum"] if value is None or kind_of(value) in SCALARS]
@@ -148,7 +148,10 @@ def _short(prop: Property, *, null: bool) -> JsonSchema:
 
 
 def is_claim(value: Any) -> bool:
-    """Whether `value` stands for a claim, in a rule where it may."""
+    """Whether `value` in a row rule stands for a claim of the user.
+
+    `core.access.row_rules` has the same test, because the core must not import this package; a test compares the two.
+    """
     return isinstance(value, str) and value.startswith("$user.")
 
 
@@ -170,7 +173,7 @@ def item_kinds(prop: Property) -> list[str]:
 def _item_schema(prop: Property) -> JsonSchema:
     items, kinds = prop.items or {}, item_kinds(prop)
     if not kinds:
-        return {"type": "null"}  # of arrays of objects nothing can be asked but whether there is one
+        return {"type": "null"}  # an array of objects takes only null tests
     if "enum" in items or "const" in items:
         return {"enum": _scalars(items.get("enum", [items.get("const")]))}
     if len(kinds) > 1:

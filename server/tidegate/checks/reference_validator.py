@@ -1,0 +1,77 @@
+"""Python jsonschema as the second reading of the contract, corrected where it is known to differ from JSON Schema.
+
+`Reading` validates as the specification says. `Doubting` finds what Python cannot judge with certainty: patterns that
+`re` does not know and formats that its checkers accept too generously.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import FormatError, ValidationError
+from jsonschema.validators import extend
+
+SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6"})
+"""Python judges these formats with certainty. A gateway may refuse a text in another format that Python accepts."""
+
+
+def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`pattern` as ECMA-262 defines it: `$` matches at the end only. Python's also matches before a final newline."""
+    expression = _expression(pattern)
+    if expression is not None and isinstance(value, str) and not expression.search(value):
+        yield ValidationError(f"does not match {pattern}")
+
+
+def _unread_pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Report every text under a pattern that Python cannot read."""
+    if isinstance(value, str) and _expression(pattern) is None:
+        yield ValidationError("doubtful")
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str] | None:
+    """The compiled pattern. None if Python's `re` does not know it, as with `\\p{L}`."""
+    try:
+        return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern))
+    except re.error:
+        return None
+
+
+def _multiple_of(_validator: Any, step: float, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`multipleOf` in decimal: 19.99 is a multiple of 0.01, although it is not in binary fractions."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        quotient = Fraction(Decimal(str(value))) / Fraction(Decimal(str(step)))
+        if quotient.denominator != 1:
+            yield ValidationError(f"is no multiple of {step}")
+
+
+Reading: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of}
+)
+"""Python jsonschema, with the two keywords corrected that it reads in another way than the specification."""
+Doubting: Any = extend(Draft202012Validator, {"pattern": _unread_pattern})  # type: ignore[no-untyped-call]
+"""Python jsonschema, changed to report every value that it cannot judge with certainty."""
+
+
+@cache
+def formats() -> FormatChecker:
+    """Python's format checkers, with `date-time` corrected: Python's accepts a final newline."""
+    checker = FormatChecker(formats=())
+    checker.checkers = dict(Draft202012Validator.FORMAT_CHECKER.checkers)
+    date_time, raises = checker.checkers["date-time"]
+    checker.checkers["date-time"] = (lambda text: date_time(text) and "\n" not in str(text), raises)
+    return checker
+
+
+class DoubtfulFormats(FormatChecker):
+    """Reports every text in a format that Python does not judge with certainty."""
+
+    def check(self, instance: object, format: str) -> None:
+        if isinstance(instance, str) and format not in SURE_FORMATS:
+            raise FormatError("doubtful")

@@ -238,7 +238,7 @@ def test_nothing_is_set_aside_without_a_terminal_or_of_what_dev_did_not_make(
     process.until(FOLLOWING)
     change(shop, drop_done)
     said = process.until(AGAIN)
-    assert "dropping it needs a written migration" in said
+    assert "dropping it needs a manual migration" in said
     assert "[y/N]" not in said
     assert ("move tidegate.db and tidegate.db-* elsewhere" in said) is (made_by == "dev")
     assert [path.name for path in shop.glob("tidegate.db.*")] == []

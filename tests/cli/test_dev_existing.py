@@ -233,6 +233,6 @@ def test_a_new_application_on_an_empty_database(database: str, tmp_path: Path, r
         content["required"].remove("done")
         file.write_text(json.dumps(content))
         said = process.until("begin again? [y/N] " if database == "sqlite" else "the gateway goes on as before")
-        assert "dropping it needs a written migration" in said
+        assert "dropping it needs a manual migration" in said
         process.type(CTRL_C)
         assert process.end() == 0

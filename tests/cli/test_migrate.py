@@ -71,7 +71,7 @@ def test_a_migration_is_begun_written_run_and_taken_back(project: Path) -> None:
     change(project, "password")
     refused = tidegate("migrate", cwd=project)
     assert refused.returncode == 2
-    assert "a column password that the schema does not: dropping it needs a written migration" in refused.stderr
+    assert "a column password that the schema does not: dropping it needs a manual migration" in refused.stderr
     command = refused.stderr.partition("type: tidegate ")[2].partition(" and fill in ")[0]
     begun = tidegate(*command.split(), cwd=project)
     assert begun.stdout == "schema/migrations/0001_drop_users_password.py\n"
@@ -82,7 +82,7 @@ def test_a_migration_is_begun_written_run_and_taken_back(project: Path) -> None:
         file.write_text(file.read_text().replace(head, f"{head}    db.execute_sql('ALTER TABLE users {sql}')\n"))
 
     assert tidegate("migrate", "--plan", cwd=project).stdout == (
-        "run migration 0001_drop_users_password: it was written and not applied yet\n"
+        "run migration 0001_drop_users_password: it is in the folder and was not applied yet\n"
     )
     done = tidegate("migrate", cwd=project)
     assert done.returncode == 0, done.stderr
@@ -107,8 +107,8 @@ def columns(project: Path) -> set[str]:
 
 def test_the_sample_has_no_migrations(tmp_path: Path) -> None:
     for arguments, why in (
-        (("--new", "x"), "--new: the sample has no migrations; --schema DIR names a folder of your own"),
-        (("--down",), "there is no written migration to take back"),
+        (("--new", "x"), "--new: the sample has no migrations; --schema DIR names your application"),
+        (("--down",), "there is no manual migration to take back"),
     ):
         done = tidegate("migrate", *arguments, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (2, f"tidegate: {why}\n")

@@ -1,4 +1,7 @@
-"""`tidegate database`: what is to be said to a database by hand. So far: that it was restored from a backup."""
+"""`tidegate database`: tells a database what it cannot know. Its one action says that a backup was restored.
+
+It changes nothing in the tables of resources.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ examples:
   tidegate database new-epoch --database postgresql://ada@localhost/app
 """
 NEW_EPOCH = """\
-Say that the database is not what it was when clients got their positions: a backup was restored, a disk put back.
-Clients that come back then start from snapshots. `tidegate serve` sees most of it by itself;
-docs/reference/databases.md says what it cannot see. Stop the gateways first, or restart them afterwards.
+Say that the database is not the one in which clients got their positions: a backup was restored, or a disk was put
+back. Clients that reconnect then start from snapshots. `tidegate serve` notices most of these cases by itself;
+docs/reference/databases.md says which it cannot notice. Stop the gateways first, or restart them afterwards.
 """
 
 
@@ -23,7 +26,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser = commands.add_parser(
         "database",
         help="say that the database was restored from a backup",
-        description="Say to a database what it cannot know.",
+        description="Tell a database what it cannot know.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -14,5 +14,5 @@ class Unmigrated(StoreError):
     """The database lacks something that the schema needs."""
 
 
-class NeedsWrittenMigration(StoreError):
-    """The change may lose values, or rows break a new rule: a written migration has to say what becomes of them."""
+class NeedsManualMigration(StoreError):
+    """The change may lose values, or rows break a new rule: a manual migration has to say what becomes of them."""

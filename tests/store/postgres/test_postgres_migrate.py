@@ -232,7 +232,7 @@ def test_written_migrations_run_once_in_the_same_transaction(
     migrated: str, foreign: ForeignPostgres, tmp_path: Path
 ) -> None:
     resources = changed(lambda schemas: schemas["boats"]["properties"].pop("weight"))
-    assert "needs a written migration" in refused(migrated, resources, tmp_path)
+    assert "needs a manual migration" in refused(migrated, resources, tmp_path)
     (tmp_path / "0001_lighter.py").write_text(
         "def up(migrator, db):\n    db.execute_sql('ALTER TABLE boats DROP COLUMN weight')\n"
         "def down(migrator, db):\n    db.execute_sql('ALTER TABLE boats ADD COLUMN weight double precision')\n"
@@ -242,9 +242,9 @@ def test_written_migrations_run_once_in_the_same_transaction(
     assert migrate.apply(migrated, resources, tmp_path) == []
     ForeignPostgres(foreign.connection, resources).run("UPDATE boats SET sign = 5")
     assert foreign.value("SELECT value FROM _tidegate.meta WHERE name = 'epoch'") != epoch
-    assert migrate.down(migrated, RESOURCES, tmp_path)[0] == "take migration 0001_lighter back"
+    assert migrate.down(migrated, RESOURCES, tmp_path)[0] == "take back migration 0001_lighter"
     (tmp_path / "0002_broken.py").write_text("def up(migrator, db):\n    db.execute_sql('ALTER TABLE nothing')\n")
-    assert "run migration 0002_broken" in refused(migrated, resources, tmp_path)
+    assert "the migration 0002_broken failed and nothing was changed: " in refused(migrated, resources, tmp_path)
 
 
 def test_tables_may_be_in_a_schema_of_their_own(postgres: PostgresServer) -> None:

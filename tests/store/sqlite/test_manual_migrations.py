@@ -338,7 +338,7 @@ def test_down_takes_the_last_one_back_to_the_schema_of_before(migrated: str, pat
     foreign.close()
     assert down(migrated, RESOURCES, folder)[0] == "take back migration 0001_first"
     assert rows(path, "people")[0][2] == "Ada"
-    with pytest.raises(StoreError, match="there is no written migration to take back"):
+    with pytest.raises(StoreError, match="there is no manual migration to take back"):
         down(migrated, RESOURCES, folder)
     assert plan(migrated, RESOURCES, folder) == ["run migration 0001_first", "run migration 0002_weightless"]
 

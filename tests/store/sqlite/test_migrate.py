@@ -168,7 +168,7 @@ def test_a_property_that_is_gone_needs_a_written_migration(migrated: str, path: 
     before = contents(path)
     resources = changed(lambda schemas: schemas["boats"]["properties"].pop("weight"))
     for command in (plan, apply, check):
-        with pytest.raises(StoreError, match=r"boats has a column weight .* needs a written migration"):
+        with pytest.raises(StoreError, match=r"boats has a column weight .* needs a manual migration"):
             command(migrated, resources)
     assert contents(path) == before
 

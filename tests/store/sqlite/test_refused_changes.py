@@ -1,4 +1,4 @@
-"""Changes of the schema that the rows do not allow, or that only a written migration may make: nothing happens.
+"""Changes of the schema that the rows do not allow, or that only a manual migration may make: nothing happens.
 
 What is said names the rows or the columns, what to type, and the file to fill in.
 """
@@ -85,7 +85,7 @@ def test_rows_that_break_a_new_rule_stop_it_and_are_told(
     with pytest.raises(StoreError, match=re.escape(f"the migration failed and nothing was changed: {told}")) as caught:
         apply(full, changed(edit), folder)
     table = re.findall(r"(boats|berths|people)", told)[0]
-    assert "Correct these rows and migrate again, or let a written migration correct them: " in str(caught.value)
+    assert "Correct these rows and migrate again, or let a manual migration correct them: " in str(caught.value)
     assert str(caught.value).endswith(
         f"type: tidegate migrate --new correct_{table} and fill in {folder / f'0008_correct_{table}.py'}"
     )
@@ -124,43 +124,43 @@ def test_a_new_column_whose_default_refers_to_nothing_is_refused(full: str, path
 REFUSALS: dict[str, tuple[Callable[[Schemas], Any], str, str]] = {
     "dropped column": (
         lambda schemas: schemas["boats"]["properties"].pop("weight"),
-        "the table boats has a column weight that the schema does not: dropping it needs a written migration",
+        "the table boats has a column weight that the schema does not: dropping it needs a manual migration",
         "drop_boats_weight",
     ),
     "dropped resource": (
         lambda schemas: schemas.pop("people"),
-        "the schema has no resource for the table people any more: dropping it needs a written migration",
+        "the schema has no resource for the table people any more: dropping it needs a manual migration",
         "drop_people",
     ),
     "another table": (
         annotated("people", "table", "persons"),
-        "the schema has no resource for the table people any more: dropping it needs a written migration",
+        "the schema has no resource for the table people any more: dropping it needs a manual migration",
         "drop_people",
     ),
     "number to string": (
         change("boats", "weight", type="string"),
-        "boats.weight is a number and the schema wants a string: converting it needs a written migration",
+        "boats.weight is a number and the schema wants a string: converting it needs a manual migration",
         "convert_boats_weight",
     ),
     "integer to number": (
         change("boats", "sign", type="number"),
-        "boats.sign is an integer and the schema wants a number: converting it needs a written migration",
+        "boats.sign is an integer and the schema wants a number: converting it needs a manual migration",
         "convert_boats_sign",
     ),
     "boolean to integer, which SQLite keeps alike": (
         change("boats", "afloat", type="integer", default=0),
-        "boats.afloat is a boolean and the schema wants an integer: converting it needs a written migration",
+        "boats.afloat is a boolean and the schema wants an integer: converting it needs a manual migration",
         "convert_boats_afloat",
     ),
     "array to string, which SQLite keeps alike": (
         change("boats", "tags", type="string", default=""),
-        "boats.tags is an array and the schema wants a string: converting it needs a written migration",
+        "boats.tags is an array and the schema wants a string: converting it needs a manual migration",
         "convert_boats_tags",
     ),
     "another key": (
         annotated("berths", "key", ["harbour", "number", "state"]),
         "the key of the table berths is (harbour, number) and the schema wants (harbour, number, state): "
-        "another key needs a written migration",
+        "another key needs a manual migration",
         "key_of_berths",
     ),
 }

@@ -18,9 +18,9 @@ from tidegate.cli.migrate import progress_on_terminal, sample_rows
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Resource
 from tidegate.store import StoreError, backends, development
-from tidegate.store.errors import NeedsWrittenMigration
+from tidegate.store.errors import NeedsManualMigration
 from tidegate.store.migration import files
-from tidegate.store.migration.port import RUN
+from tidegate.store.migration.plan import RUN
 
 STEPS_SHOWN = 8
 WIDTH = 110
@@ -74,10 +74,10 @@ class Database:
             if not development.exists(plan.url):
                 return plan
             steps = backends.migrations(plan.url).planned(plan.url, resources, plan.migrations)
-            self._ask_for_written([str(step).partition(": ")[0] for step in steps], plan)
+            self._ask_for_written([step.name for step in steps], plan)
             if steps and (others := development.tables_of_others(plan.url)):
                 self._ask_for_adding(plan, others)
-        except NeedsWrittenMigration as error:
+        except NeedsManualMigration as error:
             return self.begin_again(plan, error)
         except StoreError as error:
             raise ConfigError(str(error)) from None
@@ -85,7 +85,7 @@ class Database:
 
     def apply(self, plan: Plan) -> list[str]:
         """Set aside, create, migrate and seed as planned; returns what was done. Raises Problem, and
-        NeedsWrittenMigration where rows are in the way; then nothing was changed.
+        NeedsManualMigration where rows are in the way; then nothing was changed.
         """
         told = []
         try:
@@ -95,7 +95,7 @@ class Database:
                 self._created.add(plan.url)
             progress = progress_on_terminal()
             done = backends.migrations(plan.url).apply(plan.url, plan.resources, plan.migrations, progress)
-        except NeedsWrittenMigration:
+        except NeedsManualMigration:
             raise
         except StoreError as error:
             raise Problem(str(error)) from None
@@ -104,7 +104,7 @@ class Database:
             return [*told, f"created {backends.shown(plan.url)}", *self._seed(plan)]
         return [*told, *_shortened(done), *self._hint(plan, done)]
 
-    def begin_again(self, plan: Plan, error: NeedsWrittenMigration) -> Plan:
+    def begin_again(self, plan: Plan, error: NeedsManualMigration) -> Plan:
         """Offer to set the database aside. Raises Problem with the text of `error` where that is not wanted."""
         if not development.made_by_dev(plan.url):
             raise Problem(str(error)) from None

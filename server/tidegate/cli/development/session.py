@@ -23,7 +23,7 @@ from tidegate.cli.typed_again import command
 from tidegate.cli.watch import Watch, look_at_application, pause
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
-from tidegate.store.errors import NeedsWrittenMigration
+from tidegate.store.errors import NeedsManualMigration
 
 SHOWN = 8
 
@@ -132,7 +132,7 @@ class Session:
         try:
             if not plan.begin_again:
                 return self._database.apply(plan)
-        except NeedsWrittenMigration as error:
+        except NeedsManualMigration as error:
             plan = self._database.begin_again(plan, error)
         self._stop_gateway()  # it has the database open that is about to be set aside
         return self._database.apply(plan)

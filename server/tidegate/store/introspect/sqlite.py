@@ -31,8 +31,8 @@ from tidegate.store.introspect.found import (
     usable,
 )
 from tidegate.store.sql.names import quoted
+from tidegate.store.sqlite.catalogue import affinity
 from tidegate.store.sqlite.connection import sqlite_path
-from tidegate.store.sqlite.migration.recorded_tables import affinity
 
 ROWS = 10_000
 """Rows of a table that are looked at."""

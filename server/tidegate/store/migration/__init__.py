@@ -1,1 +1,1 @@
-"""What both databases share when tables are made and changed."""
+"""What the migrations of both databases share: steps, the loop that takes them, checks of rows, refusals, files."""

@@ -1,4 +1,7 @@
-"""The files of migrations that are written by hand: `migrations/NNNN_name.py` beside the schema files."""
+"""The files of manual migrations: `migrations/NNNN_name.py` beside the schema files.
+
+It names, numbers, writes and parses files; it runs none and knows no database.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from tidegate.store.errors import StoreError
 
 HISTORY = "tidegate_migration"
-"""The table that says which of them were applied."""
+"""The table that records the migrations which were applied."""
 
 SKELETON = '''"""What this migration is for."""
 
@@ -19,7 +22,7 @@ from typing import Any
 
 
 def up(migrator: Any, db: Any) -> None:
-    """From the schema of before to the schema now: db.execute_sql("UPDATE boats SET name = trim(name)")."""
+    """From the old schema to the new one: db.execute_sql("UPDATE boats SET name = trim(name)")."""
 
 
 def down(migrator: Any, db: Any) -> None:
@@ -28,10 +31,10 @@ def down(migrator: Any, db: Any) -> None:
 
 
 def new(folder: Path, name: str) -> Path:
-    """Write an empty migration that comes after all others. Raises StoreError."""
+    """Write an empty migration with the next number. Raises StoreError."""
     slug = slugged(name)
     if not slug:
-        raise StoreError(f"--new: {name!r} is no name: letters, digits and _ make one")
+        raise StoreError(f"--new: {name!r} is no name: a name has letters, digits and _")
     path = next_file(folder, slug)
     try:
         folder.mkdir(exist_ok=True)
@@ -47,7 +50,7 @@ def is_empty(path: Path) -> bool:
     try:
         functions = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
     except (OSError, SyntaxError, ValueError):
-        return False  # it fails when it runs, and says why
+        return False  # running the file fails, and the error says why
     return any(
         function.name == "up" and all(isinstance(node, ast.Pass) or _is_text(node) for node in function.body)
         for function in functions
@@ -59,11 +62,11 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def next_file(folder: Path, slug: str) -> Path:
-    """The migration file that comes after those in `folder`."""
+    """The path of the migration that comes after those in `folder`."""
     numbers = [int(found[0]) for path in folder.glob("[0-9]*.py") if (found := re.match(r"\d+", path.name))]
     return folder / f"{max(numbers, default=0) + 1:04}_{slug}.py"
 
 
 def slugged(name: str) -> str:
-    """`name` as a part of a file's name; "" when nothing of it can be."""
+    """`name` as a part of a file's name; "" when it has no letter and no digit."""
     return re.sub(r"[^\w]+", "_", name).strip("_").lower()

@@ -1,4 +1,7 @@
-"""What `tidegate migrate` asks of a database, whichever it is."""
+"""What `tidegate migrate`, `tidegate dev` and a starting gateway ask of the migrations of a database.
+
+Each database implements the port `Migrations` with a module. The port knows no database.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,26 @@ from pathlib import Path
 from typing import Protocol
 
 from tidegate.contract import Resource
+from tidegate.store.migration.plan import PlannedStep
 
-RUN = "run migration "
-"""Begins the name of a step that runs a written migration."""
 Progress = Callable[[str, int, int], object]
-"""Told a table, how many of its rows were copied, and how many there are."""
+"""Called with a table, the number of its rows that were copied, and the number of all its rows."""
 
 
 class Migrations(Protocol):
-    """What `tidegate migrate` asks of a database. `folder` holds migrations written by hand. All raise StoreError."""
+    """The migrations of one kind of database. `folder` holds the manual migrations. Every method raises StoreError."""
 
     def check(self, url: str, resources: Mapping[str, Resource]) -> None:
         """Raises Unmigrated when the database lacks anything that serving needs."""
 
-    def planned(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> Sequence[object]:
-        """What `apply` would do, in order."""
+    def planned(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> Sequence[PlannedStep]:
+        """What `apply` would do, in order. Steps after a manual migration that is to run are not known yet."""
 
     def statements(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
-        """The SQL by which `apply` would change definitions; up to the first written migration."""
+        """The SQL with which `apply` would change definitions, up to the first manual migration."""
 
     def notes(self, url: str, resources: Mapping[str, Resource]) -> list[str]:
-        """What a migration leaves alone that one might expect it to change."""
+        """What a migration leaves as it is although an operator might expect a change."""
 
     def apply(
         self,
@@ -36,21 +38,24 @@ class Migrations(Protocol):
         folder: Path | None = None,
         progress: Progress | None = None,
     ) -> list[str]:
-        """Bring the database up to date, in one transaction; returns what was done."""
+        """Bring the database up to date in one transaction; returns the names of the steps that were taken."""
 
     def down(
         self, url: str, resources: Mapping[str, Resource], folder: Path | None, progress: Progress | None = None
     ) -> list[str]:
-        """Take the last written migration back; returns what was done."""
+        """Take back the manual migration that was applied last; returns the names of the steps that were taken.
+
+        `resources` should be those from before that migration: the database is brought to them in the same transaction.
+        """
 
 
-def left_alone(tables: list[str]) -> list[str]:
-    """What is to be known of tables that were there before Tidegate."""
+def left_alone(tables: Sequence[str]) -> list[str]:
+    """A note about `tables`, which are older than Tidegate; no note without tables."""
     if not tables:
         return []
-    which, its, has = ("table", "its", "it has") if len(tables) == 1 else ("tables", "their", "they have")
-    was = "was" if len(tables) == 1 else "were"
+    words = ("table", "was", "it lacks") if len(tables) == 1 else ("tables", "were", "they lack")
+    which, was, it_lacks = words
     return [
-        f"the {which} {', '.join(tables)} {was} there before Tidegate: {its} columns, indexes and triggers are "
-        f"completed; what {has} stays as it is, whatever the schema says of it"
+        f"the {which} {', '.join(tables)} {was} there before Tidegate, which adds the columns, indexes and triggers "
+        f"that {it_lacks} and changes nothing else there, whatever the schema says"
     ]

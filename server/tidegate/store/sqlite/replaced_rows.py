@@ -13,7 +13,7 @@ from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.migration.recorded_tables import definition
+from tidegate.store.sqlite.catalogue import definition
 
 _TOKENS = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|$)|\w+|\s+|.""", re.DOTALL

@@ -1,1 +1,1 @@
-"""Tables, change log and their changes in PostgreSQL."""
+"""The migrations of a PostgreSQL database: tables, change log, triggers, and their changes."""

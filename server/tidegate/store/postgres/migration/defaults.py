@@ -1,32 +1,36 @@
-"""Defaults of columns: PostgreSQL reads them back in other words than they were given in, so what was given is kept."""
+"""The defaults of columns, as the schema gave them.
+
+PostgreSQL reads a default back in other words, so that META records the SQL that was given.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from tidegate.contract import Property, Resource
+from tidegate.store.migration.plan import Step
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection
-from tidegate.store.postgres.migration.step import Statement
+from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.rows import default_sql
 from tidegate.store.sql.names import literal, quoted
 
 
-def step(resource: Resource, prop: Property, before: str | None) -> Iterator[Statement]:
-    """What brings a column's default to where the schema wants it; `before`: the one that it was given."""
-    default, where = default_sql(prop, resource), f"{resource.table}.{prop.name}"
-    at = f"ALTER TABLE {quoted(resource.table)} ALTER COLUMN {quoted(prop.name)}"
+def default_steps(connection: Connection, resource: Resource, prop: Property, before: str | None) -> Iterator[Step]:
+    """The step that gives a column the default that the schema wants. `before`: the recorded default."""
+    default, column = default_sql(prop, resource), f"{resource.table}.{prop.name}"
+    alter = f"ALTER TABLE {quoted(resource.table)} ALTER COLUMN {quoted(prop.name)}"
     why = f"default {'none' if before is None else before} -> {'none' if default is None else default}"
     if default is not None and default != before:
-        statements = (f"{at} SET DEFAULT {default}", *remember(resource, prop))
-        yield Statement(f"set the default of {where}", why, statements)
+        set_default = [f"{alter} SET DEFAULT {default}", *record(resource, prop)]
+        yield sql_step(connection, f"set the default of {column}", why, set_default)
     elif default is None and before is not None:
         forget = f"DELETE FROM {META} WHERE name = {_entry(resource, prop.name)}"
-        yield Statement(f"drop the default of {where}", why, (f"{at} DROP DEFAULT", forget))
+        yield sql_step(connection, f"drop the default of {column}", why, [f"{alter} DROP DEFAULT", forget])
 
 
-def remember(resource: Resource, prop: Property) -> list[str]:
-    """The statement that keeps it, if there is one."""
+def record(resource: Resource, prop: Property) -> list[str]:
+    """The statement that records the default of a property; no statement for a property without one."""
     default = default_sql(prop, resource)
     if default is None:
         return []
@@ -36,8 +40,8 @@ def remember(resource: Resource, prop: Property) -> list[str]:
     ]
 
 
-def remembered(connection: Connection, resource: Resource) -> Mapping[str, str]:
-    """Those of the table's columns, by column."""
+def recorded(connection: Connection, resource: Resource) -> Mapping[str, str]:
+    """The recorded defaults of a table, by column."""
     prefix = f"default {resource.table}."
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
         return {}

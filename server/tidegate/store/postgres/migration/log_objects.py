@@ -1,19 +1,25 @@
-"""What a database lacks of the change log: trigger functions and triggers, read from PostgreSQL's catalogue.
+"""The change log's relations, trigger functions and triggers that a database lacks, as steps.
 
-Invariant: where a trigger was missing, changes may have passed unseen, and who has rows of the table is told to read
-them anew.
+Invariant: where a trigger was missing, the log may lack changes, and the migration makes subscribers of the table read
+its rows again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 
 from tidegate.contract import Resource
+from tidegate.store.epochs import fresh_epoch
+from tidegate.store.migration.plan import Step
 from tidegate.store.postgres.changelog import (
     COMMITS,
     CREATE_NUMBER_TRIGGER,
+    META,
     NUMBER,
     NUMBER_TRIGGER,
+    RELATIONS,
+    SCHEMA,
     create_function,
     digest,
     functions,
@@ -22,14 +28,42 @@ from tidegate.store.postgres.changelog import (
     triggers,
 )
 from tidegate.store.postgres.connection import Connection
-from tidegate.store.postgres.migration.step import Statement
+from tidegate.store.postgres.migration.step import sql_step
+from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
 
+OWN_DATA = "Tidegate keeps its own data there"
 
-def log_steps(connection: Connection, resources: dict[str, Resource], done: Collection[str]) -> list[Statement]:
-    """What is not there, or not as it should be. `done`: steps of this migration until now."""
+
+def relation_steps(connection: Connection) -> list[Step]:
+    """Steps that create the schema and the relations of the change log, and give the log its epoch."""
+    found = []
+    if not connection.execute("SELECT to_regnamespace($1)", [SCHEMA]).fetchall()[0][0]:
+        found.append(sql_step(connection, f"create schema {SCHEMA}", OWN_DATA, [f"CREATE SCHEMA {SCHEMA}"]))
+    missing = [name for name in RELATIONS if not connection.execute("SELECT to_regclass($1)", [name]).fetchall()[0][0]]
+    # The last one is not independent: the place, which comes with the epoch, has the number of the log.
+    found += [
+        sql_step(connection, f"create {name}", OWN_DATA, [RELATIONS[name]], independent=name != missing[-1])
+        for name in missing
+    ]
+    if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
+        values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0"}
+        values["place"] = place(connection)
+        rows = ", ".join(f"('{name}', '{value}')" for name, value in values.items())
+        sql = f"INSERT INTO {META} (name, value) VALUES {rows}"
+        found.append(sql_step(connection, "give the change log an epoch", "positions belong to one", [sql]))
+    return found
+
+
+def begin_epoch(connection: Connection) -> None:
+    """Give the change log a new epoch."""
+    connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [fresh_epoch()])
+
+
+def trigger_steps(connection: Connection, resources: Mapping[str, Resource], done: Sequence[str]) -> list[Step]:
+    """Steps for functions and triggers that are missing or differ. `done`: the steps that this migration has taken."""
     found, new = [], set()
-    for name, body in functions(resources).items():
+    for name, body in functions(dict(resources)).items():
         rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
         install = f"install function {name}"
         if rows[0][0] is None or install in done:
@@ -38,20 +72,20 @@ def log_steps(connection: Connection, resources: dict[str, Resource], done: Coll
             label, why = (
                 (install, "it is missing") if name in new else (f"replace function {name}", "it reads otherwise")
             )
-            found.append(Statement(label, why, tuple(create_function(name, body))))
-    followed = [resource for resource in resources.values() if log_function(resource) not in new]
-    found += _trigger(connection, COMMITS, NUMBER_TRIGGER, NUMBER, CREATE_NUMBER_TRIGGER, followed)
+            found.append(sql_step(connection, label, why, create_function(name, body)))
+    logged = [resource for resource in resources.values() if log_function(resource) not in new]
+    found += _trigger_step(connection, COMMITS, NUMBER_TRIGGER, NUMBER, CREATE_NUMBER_TRIGGER, logged)
     for resource in resources.values():
-        missed = [resource] if resource in followed else []
+        missed = [resource] if resource in logged else []
         for name, sql in triggers(resource).items():
-            found += _trigger(connection, quoted(resource.table), name, log_function(resource), sql, missed)
+            found += _trigger_step(connection, quoted(resource.table), name, log_function(resource), sql, missed)
     return found
 
 
-def _trigger(
+def _trigger_step(
     connection: Connection, table: str, name: str, function: str, sql: str, missed: list[Resource]
-) -> Iterator[Statement]:
-    """The step that brings a trigger to where it should be. `missed`: whose changes nobody told while it was away."""
+) -> Iterator[Step]:
+    """The step for one trigger. `missed`: the resources of which the log may lack changes without this trigger."""
     state = connection.execute(
         "SELECT tgenabled, tgfoid = to_regprocedure($3) FROM pg_trigger "
         "WHERE tgrelid = to_regclass($1) AND tgname = $2",
@@ -66,4 +100,5 @@ def _trigger(
         why, statements = "it was turned off", [always]
     if state and not state[0][1]:
         why, statements = "it calls another function", [f"DROP TRIGGER {quoted(name)} ON {table}", sql, always]
-    yield Statement(f"install trigger {name} on {table}", why, (*statements, *(reset(missed) if missed else [])))
+    resets = reset(missed) if missed else []
+    yield sql_step(connection, f"install trigger {name} on {table}", why, [*statements, *resets])

@@ -1,67 +1,55 @@
-"""Migrations written by hand, on PostgreSQL: `migrations/NNNN_name.py` beside the schema files, with `up` and `down`.
+"""Running a manual migration on PostgreSQL, over the connection on which the rest of the migration runs.
 
-playhouse.migrations finds, runs and remembers them, over the very connection on which the rest of the migration runs.
-Invariant: a written migration is a part of the one transaction.
+Invariant: a manual migration is a part of the one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import peewee
 import psycopg
-from playhouse.migrations import Runner
 
-from tidegate.store.migration.files import HISTORY
+from tidegate.store.migration.manual import Direction, ManualMigrations, failed, reason
+from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.migration import ownership
+from tidegate.store.postgres.migration.log_objects import begin_epoch
 
 
-class Written:
-    """Those in one folder; none where there is no folder."""
-
-    def __init__(self, database: peewee.PostgresqlDatabase, connection: Connection, folder: Path | None) -> None:
-        self._connection = connection
-        self._database = database
-        there = folder is not None and folder.is_dir()
-        self._runner = Runner(database, str(folder), table_name=HISTORY) if there else None
-
-    def pending(self) -> list[str]:
-        """Migrations that were not applied yet, in order."""
-        if self._runner is None:
-            return []
-        with self._speaking() as runner:
-            applied = runner.applied()
-            return [migration.name for migration in runner.migrations() if migration.name not in applied]
-
-    def last(self) -> str | None:
-        """The one that was applied last."""
-        if self._runner is None:
-            return None
-        with self._speaking() as runner:
-            applied: list[str] = [migration.name for migration in runner.status() if migration.applied]
-            return applied[-1] if applied else None
-
-    def skip(self, name: str) -> None:
-        """Note it as applied: new tables are made as the schema has them now, which is where it leads."""
-        with self._speaking() as runner:
-            runner.fake(name)
-
-    def up(self, name: str) -> None:
-        with self._speaking() as runner:
-            runner.up(name)
-
-    def down(self, name: str) -> None:
-        with self._speaking() as runner:
-            runner.down(name)
+def migrations_of(database: peewee.PostgresqlDatabase, connection: Connection, folder: Path | None) -> ManualMigrations:
+    """The manual migrations of `folder`. `connection`: the one that `database` uses."""
 
     @contextmanager
-    def _speaking(self) -> Iterator[Runner]:
-        """peewee writes %s for bound values, we $1."""
-        assert self._runner is not None
-        self._connection.cursor_factory = psycopg.Cursor
+    def with_peewees_cursor() -> Iterator[None]:
+        # peewee writes %s for bound values, Tidegate $1.
+        connection.cursor_factory = psycopg.Cursor
         try:
-            yield self._runner
+            yield
         finally:
-            self._connection.cursor_factory = psycopg.RawCursor
+            connection.cursor_factory = psycopg.RawCursor
+
+    return ManualMigrations(database, folder, with_peewees_cursor)
+
+
+def run(
+    connection: Connection, shared: Collection[str], migrations: ManualMigrations, name: str, direction: Direction
+) -> None:
+    """Run one migration and record what it left behind. `shared`: the tables of resources. Raises StoreError.
+
+    The log does not have what it does to definitions, hence the new epoch. Tidegate owns the tables that it makes for
+    resources; a renamed table keeps its owner.
+    """
+    before = ownership.existing_tables(connection)
+    try:
+        migrations.run(name, direction)
+    except Exception as error:  # the file may raise anything
+        raise failed(name, reason(error)) from error
+    if connection.execute("SELECT to_regclass($1)", [META]).fetchall()[0][0]:
+        begin_epoch(connection)
+        for number, table in ownership.existing_tables(connection).items():
+            if table in shared and before.get(number) != table:
+                known = ownership.recorded(connection, before[number]) if number in before else ownership.TIDEGATE
+                connection.execute(ownership.record(table, known or ownership.recognised(connection, number)))

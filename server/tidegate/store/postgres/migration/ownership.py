@@ -1,8 +1,8 @@
-"""Whose a table is: Tidegate's, which it keeps to the schema, or somebody else's, which it only completes.
+"""Who made a table. Tidegate keeps its own tables as the schema says, and only completes tables of other programs.
 
-The log's `meta` has an entry for each table of a resource, made when Tidegate first sees it. Older databases have none
-there; constraints and indexes with names that only Tidegate gives tell their tables.
-Invariant: a table keeps being whose it was, until it is made anew.
+META has an entry for each table of a resource, written when a migration first sees the table. Older databases have no
+entries; constraints and indexes with names that only Tidegate gives mark their tables.
+Invariant: a table keeps its owner until the table is made again.
 """
 
 from __future__ import annotations
@@ -14,31 +14,36 @@ from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.migration import tables
 from tidegate.store.sql.names import literal
 
-Whose = Literal["ours", "theirs"]
-OURS: Whose = "ours"
-THEIRS: Whose = "theirs"
+Owner = Literal["ours", "theirs"]
+TIDEGATE: Owner = "ours"
+OTHERS: Owner = "theirs"
 
 
-def whose(connection: Connection, table: str) -> Whose | None:
-    """None: nothing is known."""
+def owner(connection: Connection, table: str, number: int) -> Owner:
+    """The recorded owner of a table, or the owner that its constraints and indexes tell. `number`: the table's oid."""
+    return recorded(connection, table) or recognised(connection, number)
+
+
+def recorded(connection: Connection, table: str) -> Owner | None:
+    """The owner in the table's entry; None without an entry."""
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
         return None
     found = connection.execute(f"SELECT value FROM {META} WHERE name = $1", [_entry(table)]).fetchall()
-    return None if not found else OURS if found[0][0] == OURS else THEIRS
+    return None if not found else TIDEGATE if found[0][0] == TIDEGATE else OTHERS
 
 
-def recognised(connection: Connection, number: int) -> Whose:
-    """By what Tidegate left on its tables before it kept entries."""
+def recognised(connection: Connection, number: int) -> Owner:
+    """The owner of a table from before META had entries: Tidegate if it left a constraint or an index there."""
     marks = connection.execute(
         "SELECT FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2 UNION ALL "
         "SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1 AND c.relname ~ $2",
-        [number, tables.OURS],
+        [number, tables.OWN_NAME],
     ).fetchall()
-    return OURS if marks else THEIRS
+    return TIDEGATE if marks else OTHERS
 
 
-def tables_there(connection: Connection) -> dict[int, str]:
-    """The tables that are there, by their numbers (oid)."""
+def existing_tables(connection: Connection) -> dict[int, str]:
+    """The tables that exist, by their numbers (oid)."""
     found = connection.execute(
         "SELECT oid::bigint, relname::text FROM pg_class "
         "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
@@ -46,60 +51,22 @@ def tables_there(connection: Connection) -> dict[int, str]:
     return {number: name for number, name in found}
 
 
-def remember(table: str, whose: Whose) -> str:
-    """A statement that keeps it."""
+def record(table: str, made_by: Owner) -> str:
+    """A statement that records who made the table."""
     return (
-        f"INSERT INTO {META} (name, value) VALUES ({literal(_entry(table))}, {literal(whose)}) "
+        f"INSERT INTO {META} (name, value) VALUES ({literal(_entry(table))}, {literal(made_by)}) "
         "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
     )
 
 
-def indexes(connection: Connection, number: int) -> set[tuple[tuple[str, ...], bool]]:
-    """The table's indexes over plain columns and all rows: the columns, and whether they are unique."""
-    found = connection.execute(
-        "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (number, place) "
-        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
-        "WHERE k.place <= i.indnkeyatts ORDER BY k.place), i.indisunique "
-        "FROM pg_index i WHERE i.indrelid = $1 AND i.indpred IS NULL AND i.indexprs IS NULL",
-        [number],
-    )
-    return {(tuple(names), unique) for names, unique in found}
-
-
-def key(connection: Connection, number: int) -> tuple[str, ...]:
-    """The columns of the table's primary key."""
-    found = connection.execute(
-        "SELECT a.attname::text FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k (number, place) "
-        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
-        "WHERE i.indrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
-        [number],
-    )
-    return tuple(name for (name,) in found)
-
-
-def constraints(connection: Connection, number: int | None) -> set[str]:
-    """The constraints that were made here, by name."""
-    sql = "SELECT conname::text FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
-    return {name for (name,) in connection.execute(sql, [number, tables.OURS])}
-
-
-def own_indexes(connection: Connection, number: int | None) -> set[str]:
-    """The indexes that were made here, by name; those of constraints are not among them."""
-    found = connection.execute(
-        "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-        "WHERE i.indrelid = $1 AND c.relname ~ $2 "
-        "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.indexrelid)",
-        [number, tables.OURS],
-    )
-    return {name for (name,) in found}
-
-
 def own_tables(connection: Connection) -> set[str]:
-    """The tables that Tidegate made, whether they are still there or not."""
+    """The tables that Tidegate made, also those that were dropped since."""
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
         return set()
     prefix = _entry("")
-    found = connection.execute(f"SELECT name FROM {META} WHERE starts_with(name, $1) AND value = $2", [prefix, OURS])
+    found = connection.execute(
+        f"SELECT name FROM {META} WHERE starts_with(name, $1) AND value = $2", [prefix, TIDEGATE]
+    )
     return {name.removeprefix(prefix) for (name,) in found}
 
 

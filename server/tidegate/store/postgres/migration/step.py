@@ -1,51 +1,67 @@
-"""One step of a migration of PostgreSQL: what it is called, why it is done, its SQL, and what rows must keep for it.
+"""A step of a PostgreSQL migration: SQL that runs in a savepoint, and the rule that rows must keep for it.
 
-Invariant: a step that fails because of rows says which.
+Invariant: a step that fails because of rows fails with an error that names the rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import psycopg
 from psycopg import errors
 
 from tidegate.contract import Resource
+from tidegate.store.migration.plan import Step
 from tidegate.store.migration.row_checks import Rule, check_rows
 from tidegate.store.postgres.connection import Connection
 
-_OF_ROWS = (errors.CheckViolation, errors.NotNullViolation, errors.UniqueViolation, errors.ForeignKeyViolation)
+_ROWS_IN_THE_WAY = (
+    errors.CheckViolation,
+    errors.NotNullViolation,
+    errors.UniqueViolation,
+    errors.ForeignKeyViolation,
+)
 
 
 class Demand(NamedTuple):
-    """What every row of a table is to keep, and what to type where some do not."""
+    """A rule that every row of a table must keep, and how to write a manual migration where rows break it."""
 
     resource: Resource
     rule: Rule
     advice: str
 
 
-class Statement(NamedTuple):
-    """One thing to do."""
+def sql_step(
+    connection: Connection,
+    name: str,
+    why: str,
+    statements: Sequence[str],
+    demand: Demand | None = None,
+    *,
+    independent: bool = True,
+) -> Step:
+    """A step that runs `statements`.
 
-    name: str
-    why: str
-    statements: tuple[str, ...]
-    demand: Demand | None = None
+    Nearly all steps are independent: the catalogue, from which the other steps were planned, differs afterwards only in
+    what this step was for.
+    """
+    return Step(
+        name, why, partial(_run, connection, statements, demand), statements=tuple(statements), independent=independent
+    )
 
-    def __str__(self) -> str:
-        return f"{self.name}: {self.why}"
 
-    def run(self, connection: Connection) -> None:
-        """Raises psycopg.Error, and StoreError that tells of rows in the way."""
-        connection.execute("SAVEPOINT step")
-        try:
-            for sql in self.statements:
-                connection.execute(sql)
-        except psycopg.Error as error:
-            connection.execute("ROLLBACK TO SAVEPOINT step")
-            if self.demand is not None and isinstance(error, _OF_ROWS):
-                resource, rule, advice = self.demand
-                check_rows(lambda sql: connection.execute(sql).fetchall(), resource, [rule], advice)
-            raise
-        connection.execute("RELEASE SAVEPOINT step")
+def _run(connection: Connection, statements: Sequence[str], demand: Demand | None) -> None:
+    """Raises psycopg.Error, and NeedsManualMigration for rows that break the rule."""
+    connection.execute("SAVEPOINT step")
+    try:
+        for sql in statements:
+            connection.execute(sql)
+    except psycopg.Error as error:
+        connection.execute("ROLLBACK TO SAVEPOINT step")
+        if demand is not None and isinstance(error, _ROWS_IN_THE_WAY):
+            resource, rule, advice = demand
+            check_rows(lambda sql: connection.execute(sql).fetchall(), resource, [rule], advice)
+        raise
+    connection.execute("RELEASE SAVEPOINT step")

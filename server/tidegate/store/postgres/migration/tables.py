@@ -1,7 +1,8 @@
 """Tables from row schemas, as PostgreSQL's definitions.
 
-Constraints say in SQL what the schema says, so that another program that writes gets an error instead of a broken row.
-A constraint's name ends in a hash of what it says: one that is there under its name is up to date.
+Constraints say in SQL what the schema says, so that another program gets an error when it writes a broken row.
+The name of a constraint ends in a hash of its definition: a constraint that exists under its name is up to date.
+It only builds SQL and reads no database.
 Invariant: a column is NOT NULL exactly when its property is required or has a default and the schema allows no null.
 """
 
@@ -13,17 +14,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tidegate.contract import Property, Resource
-from tidegate.store.migration.row_checks import Rule, uniqueness, wrong_by
+from tidegate.store.migration.row_checks import Rule, uniqueness, violation_of
 from tidegate.store.postgres.connection import NAME_BYTES
 from tidegate.store.postgres.rows import column_type, default_sql
 from tidegate.store.sql.names import literal, quoted
 
-OURS = r"_tg[0-9a-f]{8}$"
-"""A regular expression for the names of constraints and indexes that were made here."""
+OWN_NAME = r"_tg[0-9a-f]{8}$"
+"""A regular expression for the names of constraints and indexes that Tidegate made."""
 
 
 def create_table(resource: Resource) -> str:
-    """Its columns and its key; constraints and indexes come after it."""
+    """The table with its columns and its key. Other steps add constraints and indexes."""
     columns = [column(resource, prop) for prop in resource.properties.values()]
     key = ", ".join(map(quoted, resource.key))
     return f"CREATE TABLE {quoted(resource.table)} ({', '.join(columns)}, PRIMARY KEY ({key}))"
@@ -45,21 +46,21 @@ def is_not_null(resource: Resource, prop: Property) -> bool:
 
 
 class Constraint(NamedTuple):
-    """Its definition, what the schema says by it, and which rows break it."""
+    """A constraint's definition, what the schema says, and the rule that rows must keep."""
 
     sql: str
     why: str
-    broken: Rule
+    rule: Rule
 
 
 def checks(resource: Resource) -> dict[str, Constraint]:
-    """CHECK constraints by name. Each is true on NULL, which NOT NULL speaks of."""
+    """CHECK constraints by name. Each is true for NULL, which NOT NULL handles."""
     found = {}
     for prop in resource.properties.values():
-        for word, sql in _checks(prop).items():
-            wrong = wrong_by(word, prop.type, prop.enum, prop.max_length)
-            why = f"{prop.name}: {word} {_said(word, prop)}"
-            rule = Rule(f"{prop.name} {wrong}", f"NOT ({sql})")
+        for keyword, sql in _checks(prop).items():
+            violation = violation_of(keyword, prop.type, prop.enum, prop.max_length)
+            why = f"{prop.name}: {keyword} {_value_of(keyword, prop)}"
+            rule = Rule(f"{prop.name} {violation}", f"NOT ({sql})")
             found[_named(resource.table, prop.name, "check", sql)] = Constraint(f"CHECK ({sql})", why, rule)
     return found
 
@@ -78,18 +79,21 @@ def uniques(resource: Resource) -> dict[str, Constraint]:
 def references(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, Constraint]:
     """FOREIGN KEY constraints by name."""
     found = {}
-    for name, (target, column_there) in resource.references.items():
-        place, table = f"{quoted(resource.table)}.{quoted(name)}", quoted(resources[target].table)
-        there = f"{table} ({quoted(column_there)})"
-        missing = f"NOT EXISTS (SELECT FROM {table} there WHERE there.{quoted(column_there)} = {place})"
-        rule = Rule(f"{name} refers to no row of {resources[target].table}", f"{place} IS NOT NULL AND {missing}")
-        sql, why = f"FOREIGN KEY ({quoted(name)}) REFERENCES {there}", f"the schema says that {name} refers to {target}"
-        found[_named(resource.table, name, "fkey", there)] = Constraint(sql, why, rule)
+    for name, (target, target_column) in resource.references.items():
+        value, table = f"{quoted(resource.table)}.{quoted(name)}", quoted(resources[target].table)
+        parent = f"{table} ({quoted(target_column)})"
+        missing = f"NOT EXISTS (SELECT FROM {table} parent WHERE parent.{quoted(target_column)} = {value})"
+        rule = Rule(f"{name} refers to no row of {resources[target].table}", f"{value} IS NOT NULL AND {missing}")
+        sql, why = (
+            f"FOREIGN KEY ({quoted(name)}) REFERENCES {parent}",
+            f"the schema says that {name} refers to {target}",
+        )
+        found[_named(resource.table, name, "fkey", parent)] = Constraint(sql, why, rule)
     return found
 
 
 def indexes(resource: Resource) -> dict[str, str]:
-    """CREATE INDEX by the index' name."""
+    """CREATE INDEX statements by the index's name."""
     return {
         name: f"CREATE INDEX {quoted(name)} ON {quoted(resource.table)} ({columns})"
         for names in resource.indexes
@@ -99,25 +103,28 @@ def indexes(resource: Resource) -> dict[str, str]:
 
 
 def unique_index(resource: Resource, names: tuple[str, ...]) -> str:
-    """CREATE UNIQUE INDEX for a table that should get no constraints."""
+    """CREATE UNIQUE INDEX for a table of another program, which gets no constraints."""
     columns = ", ".join(map(quoted, names))
     name = _named(resource.table, *names, "key", columns)
     return f"CREATE UNIQUE INDEX {quoted(name)} ON {quoted(resource.table)} ({columns})"
 
 
 def _named(*parts: str) -> str:
-    """`parts` are names, and last what the constraint says."""
+    """The name of a constraint. `parts`: names, and as the last one the definition."""
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     words = "_".join(parts[:-1]).encode()[: NAME_BYTES - 11].decode(errors="ignore")
     return f"{words}_tg{digest}"
 
 
-def _said(word: str, prop: Property) -> str:
-    return {"enum": json.dumps(prop.enum, ensure_ascii=False), "maxLength": str(prop.max_length)}.get(word, prop.type)
+def _value_of(keyword: str, prop: Property) -> str:
+    """The value of a keyword in the property's schema, as text."""
+    return {"enum": json.dumps(prop.enum, ensure_ascii=False), "maxLength": str(prop.max_length)}.get(
+        keyword, prop.type
+    )
 
 
 def _checks(prop: Property) -> dict[str, str]:
-    """SQL by the word of the schema that it stands for."""
+    """SQL conditions by the schema keyword that each stands for."""
     name, kind, found = quoted(prop.name), column_type(prop), {}
     if kind.check is not None:
         found["type"] = kind.check.format(name)

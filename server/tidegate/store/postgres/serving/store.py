@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import psycopg
 
 from tidegate.contract import Resource
+from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import opened, shown
 from tidegate.store.postgres.connections import Connections
-from tidegate.store.postgres.migration.migrate import check, epoch
+from tidegate.store.postgres.migration.migrate import check
 from tidegate.store.postgres.serving.epoch import EpochGuard, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.reader import HEAD, Reader
@@ -87,7 +88,7 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> dict[str, str]:
             # Locked, so that of gateways that start at a time one begins the epoch and the others take it.
             ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
             if there != here:  # the log of a restored backup goes on from there: its positions would mean other changes
-                for name, value in (("place", here), ("epoch", epoch())):
+                for name, value in (("place", here), ("epoch", fresh_epoch())):
                     connection.execute(f"UPDATE {META} SET value = $2 WHERE name = $1", [name, value])
             meta: dict[str, str] = dict(connection.execute(f"SELECT name, value FROM {META}").fetchall())
             ((head,),) = connection.execute(HEAD).fetchall()

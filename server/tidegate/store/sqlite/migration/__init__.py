@@ -1,1 +1,1 @@
-"""Tables, change log and their changes in SQLite."""
+"""The migrations of an SQLite database: tables, change log, triggers, and their changes."""

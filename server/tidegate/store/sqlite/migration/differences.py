@@ -1,6 +1,6 @@
-"""What the schema wants otherwise than a table is, in words, and what of it only a written migration may do.
+"""Compares a table with what the schema wants: what differs, in words, and which differences are unsafe to remove.
 
-It looks and compares; it changes nothing.
+It changes nothing.
 """
 
 from __future__ import annotations
@@ -9,49 +9,47 @@ import json
 from collections.abc import Iterator, Mapping
 
 from tidegate.contract import Resource
-from tidegate.store.migration.unsafe_changes import Refusal, another_key, dropped_column
-from tidegate.store.sqlite.migration.recorded_tables import Made, affinity
+from tidegate.store.migration.unsafe_changes import UnsafeChange, changed_key, converted_column, dropped_column
+from tidegate.store.sqlite.catalogue import affinity
+from tidegate.store.sqlite.migration.recorded_tables import RecordedTable
 from tidegate.store.sqlite.migration.tables import Column
 
 
-def differences(made: Made, wanted: Mapping[str, Column], now: str | None) -> list[str]:
-    """What a rebuild of the table has to change. `now` is its definition in the database."""
-    if made.sql == "":  # nothing is known of what it was before
-        return ["a written migration changed it"]
-    found = ["another program changed it"] if made.sql != now else []
-    return found + [words for name in wanted if name in made.columns for words in _words(name, made, wanted[name])]
+def differences(recorded: RecordedTable, wanted: Mapping[str, Column], now: str | None) -> list[str]:
+    """What a rebuild of the table has to change. `now`: the table's definition in the database."""
+    if recorded.sql == "":  # the record does not say what the table looks like
+        return ["a manual migration changed it"]
+    found = ["another program changed it"] if recorded.sql != now else []
+    return found + [
+        words for name in wanted if name in recorded.columns for words in _words(name, recorded, wanted[name])
+    ]
 
 
-def refusals(
-    resource: Resource, wanted: Mapping[str, Column], made: Made | None, there: Mapping[str, str]
-) -> list[Refusal]:
-    """What a written migration must do to the table. `there`: the types that its columns were declared with."""
+def unsafe_changes(
+    resource: Resource, wanted: Mapping[str, Column], recorded: RecordedTable | None, declared: Mapping[str, str]
+) -> list[UnsafeChange]:
+    """What only a manual migration may do to the table. `declared`: the declared types of its columns."""
     table = resource.table
-    if made is None:
-        return []  # somebody else's table may have more than the schema names
-    found = [dropped_column(table, name) for name in there if name not in wanted]
+    if recorded is None:
+        return []  # a table of another program may have more columns than the schema names
+    found = [dropped_column(table, name) for name in declared if name not in wanted]
     for name, column in wanted.items():
-        before = made.columns[name].type if name in made.columns else column.type
-        if name in there and affinity(there[name]) != column.storage and before == column.type:
-            before = there[name] or "value of no type"
+        before = recorded.columns[name].type if name in recorded.columns else column.type
+        if name in declared and affinity(declared[name]) != column.storage and before == column.type:
+            before = declared[name] or "value of no type"
         if before != column.type:
-            found.append(
-                Refusal(
-                    f"{table}.{name} is {_kind(before)} and the schema wants {_kind(column.type)}: "
-                    "converting it needs a written migration",
-                    f"convert_{table}_{name}",
-                )
-            )
-    if made.key != resource.key:
-        found.append(another_key(table, made.key, resource.key))
+            facts = f"{table}.{name} is {_kind(before)} and the schema wants {_kind(column.type)}"
+            found.append(converted_column(table, name, facts))
+    if recorded.key != resource.key:
+        found.append(changed_key(table, recorded.key, resource.key))
     return found
 
 
-def _words(name: str, made: Made, now: Column) -> Iterator[str]:
-    before = made.columns[name]
+def _words(name: str, recorded: RecordedTable, now: Column) -> Iterator[str]:
+    before = recorded.columns[name]
     if before == now:
         return
-    told = False
+    named = False
     for what, old, new in (
         ("enum", _listed(before.enum), _listed(now.enum)),
         ("maxLength", before.max_length, now.max_length),
@@ -61,10 +59,10 @@ def _words(name: str, made: Made, now: Column) -> Iterator[str]:
         ("counted by the database", _yes(before.automatic), _yes(now.automatic)),
     ):
         if old != new:
-            told = True
+            named = True
             yield f"{name}: {what} {'none' if old is None else old} -> {'none' if new is None else new}"
-    if not told:
-        yield f"{name}: checked otherwise"
+    if not named:
+        yield f"{name}: another check"
 
 
 def _listed(values: tuple[object, ...] | None) -> str | None:

@@ -1,29 +1,69 @@
-"""What a database lacks of the change log's triggers, as steps.
+"""The change log's tables and triggers that a database lacks, as steps.
 
-Invariant: where a trigger was missing, changes may have passed unseen, and clients that have rows of the table are told
-to read them again.
+Invariant: where a trigger was missing, the log may lack changes, and the migration makes subscribers of the table read
+its rows again.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from functools import partial
 
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
+from tidegate.store.epochs import fresh_epoch
+from tidegate.store.migration.plan import Step
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.changelog import ASIDE, LOG, META, NOW_MS, SERVED, triggers
-from tidegate.store.sqlite.migration import manual
-from tidegate.store.sqlite.migration.plan import Step
+from tidegate.store.sqlite.changelog import ASIDE, LOG, META, NOW_MS, SERVED, TABLES, triggers
 from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
 
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS "
 
 
+def table_steps(database: APSWDatabase) -> list[Step]:
+    """Steps that create the tables of the change log, and give the log its epoch."""
+    existing = set(database.get_tables())
+    steps = [
+        Step(
+            f"create table {name}",
+            "Tidegate keeps its own data there",
+            partial(database.execute_sql, sql),
+            independent=True,
+        )
+        for name, sql in TABLES.items()
+        if name not in existing
+    ]
+    if META not in existing or not database.execute_sql(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchone():
+        steps.append(Step("give the change log an epoch", "positions belong to one", partial(_first_values, database)))
+    return steps
+
+
+def _first_values(database: APSWDatabase) -> None:
+    values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": 0}
+    for name, value in values.items():
+        database.execute_sql(f"INSERT INTO {META} (name, value) VALUES (?, ?)", (name, value))  # our name
+
+
+def begin_epoch(database: APSWDatabase) -> None:
+    """Give the change log a new epoch, if there is a log. No client has a position of the new epoch yet."""
+    if META in database.get_tables():
+        database.execute_sql(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (fresh_epoch(),))  # our name
+        database.execute_sql(f"DELETE FROM {META} WHERE name = '{SERVED}'")
+
+
+def installed_triggers(database: APSWDatabase) -> dict[str, tuple[str, str]]:
+    """Tidegate's triggers in the database, by name: the table and the SQL of each."""
+    sql = (
+        "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tidegate\\_%' ESCAPE '\\'"
+    )
+    return {name: (table, text) for name, table, text in database.execute_sql(sql).fetchall()}
+
+
 def trigger_steps(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
-    """Triggers that are not there, read otherwise than they should, or belong to a resource's former name."""
-    found, tables = manual.installed(database), {resource.table for resource in resources.values()}
+    """Steps for triggers that are missing, that read otherwise, or that belong to a resource's former name."""
+    installed, tables = installed_triggers(database), {resource.table for resource in resources.values()}
     wanted = {
         name: (resource, sql)
         for resource in resources.values()
@@ -34,19 +74,19 @@ def trigger_steps(database: APSWDatabase, resources: Mapping[str, Resource]) -> 
             f"remove trigger {name}",
             f"no resource of that name is in {table}",
             partial(database.execute_sql, f"DROP TRIGGER {quoted(name)}"),
-            apart=True,
+            independent=True,
         )
-        for name, (table, _) in found.items()
+        for name, (table, _) in installed.items()
         if table in tables and name not in wanted
     ]
     for name, (resource, sql) in wanted.items():
-        if name not in found or found[name][1] != sql:
+        if name not in installed or installed[name][1] != sql:
             steps.append(
                 Step(
                     f"install trigger {name}",
-                    "it reads otherwise" if name in found else "it is missing",
-                    partial(_install, database, resource, name, sql, missing=name not in found),
-                    apart=True,
+                    "it reads otherwise" if name in installed else "it is missing",
+                    partial(_install, database, resource, name, sql, missing=name not in installed),
+                    independent=True,
                 )
             )
     return steps
@@ -57,11 +97,11 @@ def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *,
     database.execute_sql(sql)
     database.execute_sql(f"DELETE FROM {ASIDE}")  # our name
     if missing:
-        _tell_anew(database, resource)
+        _log_reset(database, resource)
 
 
-def _tell_anew(database: APSWDatabase, resource: Resource) -> None:
-    """Make subscribers of this table read its rows again, because the triggers may have missed changes.
+def _log_reset(database: APSWDatabase, resource: Resource) -> None:
+    """Make subscribers of this table read its rows again, because the log may lack changes.
 
     A log that was never served, and a table that is new, have no subscribers yet.
     """

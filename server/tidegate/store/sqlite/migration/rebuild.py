@@ -1,8 +1,9 @@
 """Rebuilding a table: SQLite's way to change what ALTER TABLE cannot (sqlite.org/lang_altertable.html, section 7).
 
-A new table, a copy of every row with its row number, drop, rename; then the table's indexes and triggers as they were,
-whoever made them. It runs inside the migration's transaction, with foreign keys off. Nothing is logged: no row changes,
-except where NULL becomes a default, which is an update like any other.
+It makes a new table, copies every row with its row number, drops the old table, renames the new one, and restores all
+indexes and triggers of the table, also those of other programs. It runs inside the migration's transaction, with
+foreign keys off.
+Invariant: no row changes and nothing is logged, except where NULL becomes a default, which is an ordinary update.
 """
 
 from __future__ import annotations
@@ -14,67 +15,68 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
-from tidegate.store.errors import NeedsWrittenMigration, StoreError
+from tidegate.store.errors import NeedsManualMigration, StoreError
 from tidegate.store.migration.port import Progress
-from tidegate.store.migration.row_checks import check_rows
+from tidegate.store.migration.row_checks import check_rows, rows_in_the_way
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.migration.recorded_tables import Made, definition, remember
-from tidegate.store.sqlite.migration.row_checks import asking, rules_of
+from tidegate.store.sqlite.catalogue import definition
+from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, record
+from tidegate.store.sqlite.migration.row_checks import query_of, rules_of
 from tidegate.store.sqlite.migration.tables import Column, columns, create_table_sql
 
 CHUNK = 10_000
-"""Rows copied in one statement; between two of them it is told how far the copy is."""
+"""Rows that one statement copies. After each statement the progress is reported."""
 FIRST = -(2**63)
-"""The lowest number that a row can have."""
+"""The lowest row number in SQLite."""
 
 
 def rebuild(
     database: APSWDatabase,
     resource: Resource,
     resources: Mapping[str, Resource],
-    made: Made,
+    recorded: RecordedTable,
     advice: str,
     progress: Progress,
 ) -> None:
-    """Make the table what the schema wants. Raises StoreError where rows do not fit; `advice` says what to type."""
+    """Make the table what the schema wants. Raises NeedsManualMigration, with `advice`, where rows do not fit."""
     table, wanted = resource.table, columns(resource, resources)
-    known = made.columns if made.sql == definition(database, table) else {}
-    there = [name for _, name, *_ in database.execute_sql(f"PRAGMA table_info({quoted(table)})").fetchall()]
-    kept = {name: column for name, column in wanted.items() if name in there}
+    known = recorded.columns if recorded.sql == definition(database, table) else {}
+    existing = [name for _, name, *_ in database.execute_sql(f"PRAGMA table_info({quoted(table)})").fetchall()]
+    kept = {name: column for name, column in wanted.items() if name in existing}
     _fill(database, resource, kept, known, advice)
-    check_rows(asking(database), resource, rules_of(kept, known), advice)
+    check_rows(query_of(database), resource, rules_of(kept, known), advice)
     (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(table)}").fetchone()
     for name in wanted.keys() - kept.keys() if total else ():
         if not (wanted[name].null or resource.properties[name].has_default):
             raise not_addable(table, name, "they would have no value", advice)
 
-    around = database.execute_sql(
+    dependents = database.execute_sql(
         "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL "
         "ORDER BY rowid",
         (table,),
     ).fetchall()
-    counted = _sequence(database, table)
+    counted_to = _sequence(database, table)
     new = replace(resource, table=f"tidegate_new_{table}")
     database.execute_sql(create_table_sql(new, resources, database))
     _copy(database, resource, list(kept), new.table, total, progress)
     database.execute_sql(f"DROP TABLE {quoted(table)}")
-    database.execute_sql("PRAGMA legacy_alter_table = on")  # else other tables, views and triggers would be rewritten
+    database.execute_sql("PRAGMA legacy_alter_table = on")  # keeps other tables, views and triggers
     database.execute_sql(f"ALTER TABLE {quoted(new.table)} RENAME TO {quoted(table)}")
     database.execute_sql("PRAGMA legacy_alter_table = off")
-    if counted is not None and any(column.automatic for column in wanted.values()):
-        _go_on_counting(database, table, counted)
-    for (sql,) in around:
+    if counted_to is not None and any(column.automatic for column in wanted.values()):
+        _go_on_counting(database, table, counted_to)
+    for (sql,) in dependents:
         database.execute_sql(sql)
-    if definition(database, "sqlite_stat1") is not None:  # what somebody measured for the planner went with the table
+    if definition(database, "sqlite_stat1") is not None:  # the planner's statistics went with the table
         database.execute_sql(f"ANALYZE {quoted(table)}")
-    remember(database, table, Made(resource.key, wanted, made.indexes, definition(database, table) or ""))
+    record(database, table, RecordedTable(resource.key, wanted, recorded.indexes, definition(database, table) or ""))
 
 
-def not_addable(table: str, column: str, why: str, advice: str) -> NeedsWrittenMigration:
-    """A new column that the rows that are there cannot have."""
-    return NeedsWrittenMigration(
+def not_addable(table: str, column: str, why: str, advice: str) -> NeedsManualMigration:
+    """The error for a new column for which existing rows have no value."""
+    return NeedsManualMigration(
         f"the migration failed and nothing was changed: the column {table}.{column} cannot be added to rows that are "
-        f"there ({why}): the property needs a default, or a migration written by hand; {advice}"
+        f"there ({why}): the property needs a default or a manual migration; {advice}"
     )
 
 
@@ -85,7 +87,7 @@ def _fill(
     known: Mapping[str, Column],
     advice: str,
 ) -> None:
-    """Give rows the default where NULL is allowed no more: updates of the old table, which the change log tells."""
+    """Give rows the default where NULL is no longer allowed, by updates of the old table, which the change log has."""
     for name, column in wanted.items():
         before = known.get(name)
         if column.null or not resource.properties[name].has_default or (before is not None and not before.null):
@@ -97,16 +99,13 @@ def _fill(
                 f"UPDATE {quoted(resource.table)} SET {quoted(name)} = {column.default} WHERE {quoted(name)} IS NULL"
             )
         except peewee.IntegrityError as error:
-            raise NeedsWrittenMigration(
-                f"the migration failed and nothing was changed: {resource.table}.{name} may not be null any more, and "
-                f"rows that are cannot have the default {column.default} ({error}). Correct these rows and migrate "
-                f"again, or let a written migration correct them: {advice}"
-            ) from error
+            violation = f"{resource.table}.{name} may not be null any more, and rows that are cannot have the default "
+            raise rows_in_the_way(f"{violation}{column.default} ({error})", advice) from error
         database.execute_sql("PRAGMA ignore_check_constraints = 0")
 
 
 def _fits(database: APSWDatabase, name: str, column: Column, before: Column | None) -> bool:
-    """Whether the old table takes the new default."""
+    """Whether the checks of the old table allow the new default."""
     if before is None:
         return False
     kept = " AND ".join(f"({check})" for check in before.checks.values()) or "1"
@@ -117,7 +116,7 @@ def _fits(database: APSWDatabase, name: str, column: Column, before: Column | No
 def _copy(
     database: APSWDatabase, resource: Resource, kept: list[str], new: str, total: int, progress: Progress
 ) -> None:
-    """Copy all rows, in the order of their numbers, which they keep."""
+    """Copy all rows in the order of their row numbers, which they keep."""
     number = _row_number(resource)
     names = ", ".join([*([] if number in resource.properties else [number]), *map(quoted, kept)])
     copied, start = 0, FIRST
@@ -137,24 +136,24 @@ def _copy(
 
 
 def _row_number(resource: Resource) -> str:
-    """What SQLite calls a row's number: the key where that is the number itself, else a name that no column has."""
+    """The name of the row number: the key if it is the row number itself, and otherwise a name that no column has."""
     if len(resource.key) == 1 and resource.properties[resource.key[0]].type in {"integer", "boolean"}:
         return resource.key[0]
     return next(name for name in ("rowid", "_rowid_", "oid") if name not in map(str.lower, resource.properties))
 
 
 def _sequence(database: APSWDatabase, table: str) -> int | None:
-    """Up to where AUTOINCREMENT counted in the table."""
+    """The last number that AUTOINCREMENT gave in the table."""
     if definition(database, "sqlite_sequence") is None:
         return None
     found = database.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     return None if found is None else found[0]
 
 
-def _go_on_counting(database: APSWDatabase, table: str, counted: int) -> None:
-    """A number is never given twice, not even that of a row that is gone."""
+def _go_on_counting(database: APSWDatabase, table: str, counted_to: int) -> None:
+    """Continue after `counted_to`, so that no number is given twice, not even the number of a deleted row."""
     now = _sequence(database, table)
     if now is None:
-        database.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, counted))
-    elif now < counted:
-        database.execute_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (counted, table))
+        database.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, counted_to))
+    elif now < counted_to:
+        database.execute_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (counted_to, table))

@@ -1,85 +1,75 @@
-"""How Tidegate made its tables, kept in `tidegate_meta`: what tells them from tables that were there before it.
+"""How Tidegate made its tables, as recorded in `tidegate_meta`. Older tables of other programs have no record.
 
-With it a migration sees what a column was made from and what the schema wants now, in the schema's own words.
-Invariant: a table has an entry exactly when Tidegate, or a migration written for it, made the table.
+With the records a migration compares what a column was made from with what the schema wants now, in the schema's own
+keywords.
+Invariant: a table has a record exactly when Tidegate, or a manual migration for a resource, made the table.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
 from tidegate.store.sql.names import quoted
+from tidegate.store.sqlite.catalogue import index_names
 from tidegate.store.sqlite.changelog import META
 from tidegate.store.sqlite.migration.tables import Column
 
 PREFIX = "table:"
-"""Before a table's name, the name of its entry."""
+"""The name of a record in META is this prefix and the table's name."""
 
 
-class Made(msgspec.Struct, frozen=True):
+class RecordedTable(msgspec.Struct, frozen=True):
     """How a table was made."""
 
     key: tuple[str, ...]
     columns: dict[str, Column]
     indexes: dict[str, tuple[tuple[str, ...], bool]]
-    """By name: the columns, and whether they are unique. Those of others are not among them."""
+    """The indexes that Tidegate made, by name: their columns, and whether they are unique."""
     sql: str
-    """The definition that SQLite had then; "" when a written migration left it in a shape of its own."""
+    """The definition that SQLite had then; "" when a manual migration left the table in another shape."""
 
 
-def read_all(database: APSWDatabase) -> dict[str, Made]:
-    """Every entry, by table."""
+def read_all(database: APSWDatabase) -> dict[str, RecordedTable]:
+    """All records, by table."""
     if META not in database.get_tables():
         return {}
     found = database.execute_sql(f"SELECT name, value FROM {META} WHERE substr(name, 1, ?) = ?", (len(PREFIX), PREFIX))
-    return {name.removeprefix(PREFIX): msgspec.json.decode(value, type=Made) for name, value in found.fetchall()}
-
-
-def remember(database: APSWDatabase, table: str, made: Made) -> None:
-    sql = f"INSERT INTO {META} (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-    database.execute_sql(sql, (PREFIX + table, msgspec.json.encode(made).decode()))
-
-
-def forget(database: APSWDatabase, table: str) -> None:
-    database.execute_sql(f"DELETE FROM {META} WHERE name = ?", (PREFIX + table,))
-
-
-def definition(database: APSWDatabase, table: str) -> str | None:
-    """The table's CREATE TABLE as SQLite has it; None when there is no such table."""
-    found = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
-    return None if found is None else found[0]
-
-
-def index_names(database: APSWDatabase, table: str) -> set[str]:
-    """The table's indexes, those of its constraints left out."""
-    sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
-    return {name for (name,) in database.execute_sql(sql, (table,)).fetchall()}
-
-
-def constrained(database: APSWDatabase, table: str) -> set[tuple[str, ...]]:
-    """The columns of each UNIQUE constraint in the table's definition."""
-    found = database.execute_sql("SELECT name FROM pragma_index_list(?) WHERE origin = 'u'", (table,)).fetchall()
     return {
-        tuple(name for (name,) in database.execute_sql("SELECT name FROM pragma_index_info(?)", index).fetchall())
-        for index in found
+        name.removeprefix(PREFIX): msgspec.json.decode(value, type=RecordedTable) for name, value in found.fetchall()
     }
 
 
-def converted(
-    database: APSWDatabase, resource: Resource, wanted: dict[str, Column], before: Made | None, others: dict[str, Made]
-) -> Made:
-    """How the table is made after a written migration wrote to it: what it holds counts as what the schema wants.
+def record(database: APSWDatabase, table: str, entry: RecordedTable) -> None:
+    """Write the table's record, or write over it."""
+    sql = f"INSERT INTO {META} (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    database.execute_sql(sql, (PREFIX + table, msgspec.json.encode(entry).decode()))
 
-    `before`: its entry until then; `others`: all entries, one of which has its indexes if it had another name.
+
+def forget(database: APSWDatabase, table: str) -> None:
+    """Delete the table's record."""
+    database.execute_sql(f"DELETE FROM {META} WHERE name = ?", (PREFIX + table,))
+
+
+def after_manual_migration(
+    database: APSWDatabase,
+    resource: Resource,
+    wanted: Mapping[str, Column],
+    before: RecordedTable | None,
+    all_before: Mapping[str, RecordedTable],
+) -> RecordedTable:
+    """The record of a table that a manual migration wrote to. The values count as converted to the wanted types.
+
+    `before`: the table's record until then. `all_before`: all records, of which another one has the table's indexes if
+    the table was renamed.
     """
     found = database.execute_sql(f"PRAGMA table_info({quoted(resource.table)})").fetchall()
     known = {} if before is None else before.columns
     names = index_names(database, resource.table)
-    return Made(
+    return RecordedTable(
         key=tuple(name for at, name in sorted((pk, name) for _, name, *_, pk in found) if at),
         columns={
             name: msgspec.structs.replace(
@@ -87,17 +77,8 @@ def converted(
             )
             for _, name, *_ in found
         },
-        indexes={name: index for made in others.values() for name, index in made.indexes.items() if name in names},
+        indexes={
+            name: index for entry in all_before.values() for name, index in entry.indexes.items() if name in names
+        },
         sql="" if before is None else before.sql,
     )
-
-
-def affinity(declared: Any) -> str:
-    """How SQLite keeps values of a column that was declared so (sqlite.org/datatype3.html, 3.1)."""
-    name = str(declared).upper()
-    for words, kept in ((("INT",), "INTEGER"), (("CHAR", "CLOB", "TEXT"), "TEXT"), (("BLOB",), "BLOB")):
-        if any(word in name for word in words):
-            return kept
-    if any(word in name for word in ("REAL", "FLOA", "DOUB")):
-        return "REAL"
-    return "NUMERIC" if name else "BLOB"

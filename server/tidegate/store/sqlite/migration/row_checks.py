@@ -1,4 +1,8 @@
-"""The rules of SQLite tables, and references that lead nowhere, which SQLite enforces by connection only."""
+"""The rules of SQLite tables for their rows, and the rows whose references lead nowhere.
+
+SQLite enforces references only on connections that ask for it, so that such rows may be older than the migration.
+It only reads.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.store.errors import StoreError
-from tidegate.store.migration.row_checks import Ask, Rule, wrong_by
+from tidegate.store.migration.row_checks import Query, Rule, violation_of
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.migration.tables import Column
 
 
 class Dangling(NamedTuple):
-    """A row that refers to one that is not there."""
+    """A row that refers to a missing row."""
 
     table: str
     row: int | None
@@ -24,30 +28,27 @@ class Dangling(NamedTuple):
 
 
 def rules_of(columns: Mapping[str, Column], before: Mapping[str, Column]) -> list[Rule]:
-    """The rules of a table's columns; of references only those that `before` did not have.
-
-    (Rows without the row that they refer to may have been there for long: SQLite enforces references by connection.)
-    """
+    """The rules of these columns. A reference that `before` has as well is no new rule and is left out."""
     rules = []
     for name, column in columns.items():
-        place = quoted(name)
+        value = quoted(name)
         if not column.null:
-            rules.append(Rule(f"{name} is null", f"{place} IS NULL"))
-        for word, check in column.checks.items():
-            wrong = wrong_by(word, column.type, column.enum, column.max_length)
-            rules.append(Rule(f"{name} {wrong}", f"NOT ({check})"))
+            rules.append(Rule(f"{name} is null", f"{value} IS NULL"))
+        for keyword, check in column.checks.items():
+            violation = violation_of(keyword, column.type, column.enum, column.max_length)
+            rules.append(Rule(f"{name} {violation}", f"NOT ({check})"))
         known = name in before and before[name].references == column.references
         if column.references is not None and not known:
             table, target = column.references
-            there = f"SELECT {quoted(target)} FROM {quoted(table)} WHERE {quoted(target)} IS NOT NULL"
+            targets = f"SELECT {quoted(target)} FROM {quoted(table)} WHERE {quoted(target)} IS NOT NULL"
             rules.append(
-                Rule(f"{name} refers to no row of {table}", f"{place} IS NOT NULL AND {place} NOT IN ({there})")
+                Rule(f"{name} refers to no row of {table}", f"{value} IS NOT NULL AND {value} NOT IN ({targets})")
             )
     return rules
 
 
 def dangling(database: APSWDatabase) -> set[Dangling]:
-    """Every row whose reference leads nowhere, whoever's table it is in."""
+    """Every row of the database whose reference leads nowhere, also in tables of other programs."""
     found: set[Dangling] = set()
     for table in database.get_tables():
         columns: dict[int, list[str]] = {}
@@ -60,19 +61,20 @@ def dangling(database: APSWDatabase) -> set[Dangling]:
         except peewee.PeeweeException as error:
             if "foreign key mismatch" not in str(error):
                 raise
-            # A reference to what is no key: wrong whatever the rows are.
+            # The reference leads to columns that are no key: it is wrong for all rows.
             found.add(Dangling(table, None, str(error), ()))
             continue
         found |= {Dangling(table, row, parent, tuple(columns[number])) for _, row, parent, number in rows}
     return found
 
 
-def asking(database: APSWDatabase) -> Ask:
+def query_of(database: APSWDatabase) -> Query:
+    """The database as `check_rows` asks it."""
     return lambda sql: list(database.execute_sql(sql).fetchall())
 
 
 def check_references(database: APSWDatabase, before: set[Dangling]) -> None:
-    """Raises StoreError for rows that lost, by this migration, the row that they refer to."""
+    """Raises StoreError for rows that refer to a missing row since this migration. `before`: those of before it."""
     new = sorted(dangling(database) - before, key=str)
     if new:
         first = new[0]

@@ -1,7 +1,7 @@
 """Tables from row schemas: one peewee model a resource.
 
-Constraints say in SQL what the schema says, so that another program that writes gets an error instead of a broken row.
-It creates nothing itself; `migrate` does.
+Constraints say in SQL what the schema says, so that another program gets an error when it writes a broken row.
+It only builds definitions; `migrate` creates them.
 Invariant: a column is NOT NULL exactly when its property is required or has a default and the schema allows no null.
 """
 
@@ -49,10 +49,10 @@ COLUMN_TYPES = {"integer": IntegerColumn, "number": RealColumn, "boolean": Integ
 
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a column is made from, and with it all that the database holds writers to."""
+    """What a column is made from: all the rules that the database enforces on it."""
 
     type: str
-    """The JSON type that its values stand for."""
+    """The JSON type of its values."""
     null: bool = False
     automatic: bool = False
     """SQLite counts it."""
@@ -63,11 +63,11 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     references: tuple[str, str] | None = None
     """A table and a column of it."""
     checks: dict[str, str] = {}
-    """SQL that must not be false, by the word of the schema that it stands for."""
+    """SQL conditions that must not be false, by the schema keyword that each stands for."""
 
     @property
     def storage(self) -> str:
-        """The type that SQLite is told."""
+        """The type that the column is declared with."""
         return COLUMN_TYPES.get(self.type, TextColumn).field_type
 
 
@@ -77,13 +77,13 @@ def models(resources: Mapping[str, Resource], database: peewee.Database) -> dict
 
 
 def model(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> type[peewee.Model]:
-    """The table of one resource, whose references lead to `resources`."""
-    facts = columns(resource, resources)
+    """The table of one resource. Its references lead to `resources`."""
+    wanted = columns(resource, resources)
     fields: dict[str, Any] = {
         f"column_{number}": _field(name, column, resource.key == (name,))
-        for number, (name, column) in enumerate(facts.items())
+        for number, (name, column) in enumerate(wanted.items())
     }
-    named = dict(zip(facts, fields, strict=True))
+    named = dict(zip(wanted, fields, strict=True))
     meta: dict[str, Any] = {
         "database": database,
         "table_name": resource.table,
@@ -144,7 +144,7 @@ def _field(name: str, column: Column, alone: bool) -> Field:
 
 
 def _default(prop: Property, resource: Resource) -> str | None:
-    """The column's default as SQL: the schema's, or what only the database can know."""
+    """The column's default as SQL: the schema's, or a value that only the database knows."""
     if prop.has_default:
         value = to_column(prop, prop.default)
         return literal(value) if isinstance(value, str) else "NULL" if value is None else f"({value!r})"
@@ -156,7 +156,7 @@ def _default(prop: Property, resource: Resource) -> str | None:
 
 
 def _checks(prop: Property) -> dict[str, str]:
-    """The schema's rules that SQL can hold; each is true on NULL, which NOT NULL speaks of."""
+    """The schema's rules that SQL can express. Each is true for NULL, which NOT NULL handles."""
     name = quoted(prop.name)
     checks = {}
     match prop.type:

@@ -1,0 +1,50 @@
+"""The key, the constraints and the indexes that a table has, read from PostgreSQL's catalogue.
+
+`number` is the table's oid; a table that does not exist yet has None, and so no constraints and no indexes.
+It only reads.
+"""
+
+from __future__ import annotations
+
+from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.migration import tables
+
+
+def indexes(connection: Connection, number: int) -> set[tuple[tuple[str, ...], bool]]:
+    """The indexes over plain columns and all rows: their columns, and whether they are unique."""
+    found = connection.execute(
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (number, place) "
+        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
+        "WHERE k.place <= i.indnkeyatts ORDER BY k.place), i.indisunique "
+        "FROM pg_index i WHERE i.indrelid = $1 AND i.indpred IS NULL AND i.indexprs IS NULL",
+        [number],
+    )
+    return {(tuple(names), unique) for names, unique in found}
+
+
+def key(connection: Connection, number: int) -> tuple[str, ...]:
+    """The columns of the primary key."""
+    found = connection.execute(
+        "SELECT a.attname::text FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k (number, place) "
+        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
+        "WHERE i.indrelid = $1 AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
+        [number],
+    )
+    return tuple(name for (name,) in found)
+
+
+def own_constraints(connection: Connection, number: int | None) -> set[str]:
+    """The names of the constraints that Tidegate made."""
+    sql = "SELECT conname::text FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
+    return {name for (name,) in connection.execute(sql, [number, tables.OWN_NAME])}
+
+
+def own_indexes(connection: Connection, number: int | None) -> set[str]:
+    """The names of the indexes that Tidegate made, without those that belong to constraints."""
+    found = connection.execute(
+        "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE i.indrelid = $1 AND c.relname ~ $2 "
+        "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.indexrelid)",
+        [number, tables.OWN_NAME],
+    )
+    return {name for (name,) in found}

@@ -1,0 +1,40 @@
+"""What SQLite's catalogue says of a table: its definition, its indexes, and how columns keep values.
+
+It only reads, and knows neither resources nor what Tidegate records about its tables.
+"""
+
+from __future__ import annotations
+
+from playhouse.apsw_ext import APSWDatabase
+
+
+def definition(database: APSWDatabase, table: str) -> str | None:
+    """The table's CREATE TABLE as SQLite keeps it; None when there is no such table."""
+    found = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
+    return None if found is None else found[0]
+
+
+def index_names(database: APSWDatabase, table: str) -> set[str]:
+    """The names of the table's indexes, without those that belong to constraints."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
+    return {name for (name,) in database.execute_sql(sql, (table,)).fetchall()}
+
+
+def unique_constraints(database: APSWDatabase, table: str) -> set[tuple[str, ...]]:
+    """The columns of each UNIQUE constraint in the table's definition."""
+    found = database.execute_sql("SELECT name FROM pragma_index_list(?) WHERE origin = 'u'", (table,)).fetchall()
+    return {
+        tuple(name for (name,) in database.execute_sql("SELECT name FROM pragma_index_info(?)", index).fetchall())
+        for index in found
+    }
+
+
+def affinity(declared: str) -> str:
+    """How SQLite keeps the values of a column with this declared type (sqlite.org/datatype3.html, 3.1)."""
+    name = declared.upper()
+    for words, kept in ((("INT",), "INTEGER"), (("CHAR", "CLOB", "TEXT"), "TEXT"), (("BLOB",), "BLOB")):
+        if any(word in name for word in words):
+            return kept
+    if any(word in name for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC" if name else "BLOB"

@@ -34,9 +34,7 @@ from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.gateway import Gateway
 from tidegate.gateway.http_routes import routes
 from tidegate.store import OpenedStore, Retention, StoreError, open_store
-from tidegate.transport.listener import Listener, TransportSettings
-from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Tickers
+from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
 from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
@@ -44,6 +42,8 @@ log = logging.getLogger("tidegate")
 TICK_S = 0.05
 MAX_HISTORY, MAX_IDS = 1000, 1000
 """As the schema has them (client/history, types/row_keys)."""
+RESTART = CloseReason(4201, "the gateway restarts")
+SLOW_CONSUMER = CloseReason(4101, "what was sent is not read fast enough; resume")
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
@@ -102,14 +102,13 @@ async def _run(settings: Settings, application: Application, store: OpenedStore,
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     _follow_signals(loop, stop)
-    wheel = Tickers(loop)
+    tickers = Tickers(loop)
     outbox = Outbox(loop)
     gateway = await _gateway(settings, application, store, outbox)
-    transport = _transport(settings)
     pages = routes(application.contract, gateway, store, development=development(settings))
-    listener = Listener(gateway, transport, pages, outbox, wheel)
+    context = ConnectionContext(_transport(settings), pages, outbox)
     try:
-        await listener.start(settings.host, settings.port)
+        listener = await Listener.open(context, gateway, tickers, settings.host, settings.port)
     except OSError as error:
         why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
         raise ConfigError(
@@ -118,10 +117,10 @@ async def _run(settings: Settings, application: Application, store: OpenedStore,
     # Nothing is awaited from here until the gateway is ready, so that no connection is accepted before.
     async with asyncio.TaskGroup() as tasks:
         gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: secrets.token_urlsafe(8)))
-        wheel.every(TICK_S, gateway.tick)
+        tickers.every(TICK_S, gateway.tick)
         if (interval := systemd.watchdog_interval()) is not None:
-            # On the wheel, so that a loop that hangs does not say that it is alive.
-            wheel.every(interval, lambda: systemd.notify(systemd.WATCHDOG))
+            # On the event loop, so that a gateway whose loop hangs does not report that it is alive.
+            tickers.every(interval, lambda: systemd.notify(systemd.WATCHDOG))
         # What start-up made lives as long as the process: a full collection need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -131,9 +130,9 @@ async def _run(settings: Settings, application: Application, store: OpenedStore,
         systemd.notify(systemd.STOPPING)
         log.info("stopping", extra={"connections": len(gateway.sessions)})
         spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
-        gateway.say_goodbye(4201, "the gateway restarts", lambda: random.uniform(0, spread))  # noqa: S311  # spread
-        await listener.stop(settings.graceful_stop)
-    wheel.close()
+        gateway.say_goodbye(4201, RESTART.reason, lambda: random.uniform(0, spread))  # noqa: S311  # spread
+        await listener.stop(settings.graceful_stop, RESTART)
+    tickers.close()
 
 
 def _follow_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -234,4 +233,5 @@ def _transport(settings: Settings) -> TransportSettings:
         origins=settings.origins,
         loopback_origins=settings.dev,
         rate=settings.rate,
+        slow_consumer=SLOW_CONSUMER,
     )

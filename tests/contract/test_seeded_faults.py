@@ -25,7 +25,7 @@ from tidegate.core.errors import Refused
 from tidegate.gateway import gateway as net
 from tidegate.schema import derive
 from tidegate.schema.subschemas import mapped, pointer
-from tidegate.transport.frames import text_frame
+from tidegate.transport import text_frame
 
 pytestmark = pytest.mark.slow
 

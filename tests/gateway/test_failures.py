@@ -34,12 +34,14 @@ from tests.transport.raw import (
     close_payload,
     frame,
     listening,
+    push,
     until,
     upgrade,
 )
+from tidegate import app
 from tidegate.auth import tokens
 from tidegate.core.rows.ports import Mutation, WriteResult
-from tidegate.transport.connection import Connection
+from tidegate.transport import CloseReason, Connection
 
 
 class Bug(Exception):
@@ -59,7 +61,7 @@ async def test_an_exception_in_a_handler_closes_that_connection_with_1011_and_no
     def fail(connection: Connection, payload: bytes) -> None:
         if payload == b"poison":
             raise Bug
-        connection.push(b"\x81\x02ok")
+        push(connection, b"\x81\x02ok")
 
     echo = Echo(fail)
     async with listening(echo) as door, door.open() as good, door.open() as bad:
@@ -164,7 +166,7 @@ async def test_a_stop_closes_everybody_and_cuts_off_who_does_not_answer() -> Non
         slow.send(upgrade()[:20])
         polite.send(frame(TEXT, b"hello"))
         await polite.frame()
-        stopping = asyncio.create_task(door.listener.stop(0.2, 4201, "restart"))
+        stopping = asyncio.create_task(door.listener.stop(0.2, CloseReason(4201, "restart")))
         for raw in (polite, mute):
             assert await raw.frame() == Frame(CLOSE, close_payload(4201, b"restart"))
         polite.send(frame(CLOSE, close_payload(4201)))
@@ -188,7 +190,7 @@ async def test_nobody_slips_in_while_the_door_is_closing(turns: int) -> None:
             sock.sendall(upgrade())
             for _ in range(turns):
                 await asyncio.sleep(0)
-            await door.listener.stop(0.1)
+            await door.listener.stop(0.1, app.RESTART)
             for _ in range(10):
                 await asyncio.sleep(0)
             assert len(door.echo.ended) == len(door.echo.connections), "after `stop` no connection is left"
@@ -217,7 +219,7 @@ async def test_a_write_under_way_when_the_gateway_stops_is_answered_before_the_c
         await client.say({"type": "create", "resource": "users", "data": row, "ref": 1})
         await asyncio.wait_for(begun.wait(), DEADLINE_S)
         inside.gateway.say_goodbye(4201, "the gateway restarts", lambda: 0.5)
-        stopping = asyncio.create_task(inside.listener.stop(5.0))
+        stopping = asyncio.create_task(inside.listener.stop(5.0, app.RESTART))
         assert (await client.hear("goodbye"))["code"] == 4201
         go_on.set()
         assert (await client.hear("rows"))["rows"][0]["name"] == "Ada"
@@ -243,7 +245,7 @@ async def test_a_write_that_never_ends_does_not_keep_the_gateway_from_stopping(
         row = {"name": "Ada", "email": "ada@example.com"}
         await client.say({"type": "create", "resource": "users", "data": row, "ref": 1})
         await asyncio.wait_for(begun.wait(), DEADLINE_S)
-        await asyncio.wait_for(inside.listener.stop(0.2), DEADLINE_S)
+        await asyncio.wait_for(inside.listener.stop(0.2, app.RESTART), DEADLINE_S)
         go_on.set()
 
 

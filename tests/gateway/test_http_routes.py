@@ -118,7 +118,7 @@ async def test_the_served_documents_are_those_that_are_generated(tmp_path: Path)
 
 async def test_every_described_endpoint_answers_as_described_and_no_other_is_left_out(tmp_path: Path) -> None:
     async with running(tmp_path) as inside:
-        paths = set(inside.listener.routes._answers)
+        paths = set(inside.listener.context.routes._answers)
         for_people = {path for path in paths if path.startswith("/console/")} | {"/", "/docs.js", "/docs.css"}
         described = openapi(sample())["paths"]
         assert set(described) | for_people == paths
@@ -173,7 +173,7 @@ async def test_the_page_of_the_application_runs_no_script_but_its_files(tmp_path
             assert status == 200, path
             if headers["content-type"].startswith("text/javascript"):
                 waiting |= {f"/console/{name}" for name in re.findall(r'from "\./(\w+\.js)"', body.decode())}
-        served = {path for path in inside.listener.routes._answers if path.startswith("/console/")}
+        served = {path for path in inside.listener.context.routes._answers if path.startswith("/console/")}
         assert served == {path for path in seen if path.startswith("/console/")} | {"/console/application.json"}
 
 

@@ -29,10 +29,7 @@ from tidegate.engines.memory import MemoryBroker
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.gateway import Gateway
 from tidegate.handlers import Gateway as Handlers
-from tidegate.transport.http import Routes
-from tidegate.transport.listener import Listener, TransportSettings
-from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Tickers
+from tidegate.transport import CloseReason, Connection, ConnectionContext, Outbox, Routes, Tickers, TransportSettings
 from tidegate_protocol import Limits, Principal
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -96,7 +93,7 @@ class SimulatedGateway:
             FeedCursor(EPOCH, database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
             SessionLimits(subscriptions=chance.choice((2, 100, 100))),
         )
-        self._outbox, self._wheel = Outbox(loop), Tickers(loop)
+        self._outbox, self._tickers = Outbox(loop), Tickers(loop)
         self._gateway = Gateway(
             contract,
             self._protocol,
@@ -110,30 +107,34 @@ class SimulatedGateway:
             clock=loop.time,
         )
         settings = TransportSettings(
-            max_backlog=chance.choice((1000, 1 << 20)), max_pause=chance.choice((0.05, 3.0)), close_timeout=0.05
+            max_backlog=chance.choice((1000, 1 << 20)),
+            max_pause=chance.choice((0.05, 3.0)),
+            close_timeout=0.05,
+            slow_consumer=CloseReason(4101, "too slow"),
         )
-        self._listener = Listener(self._gateway, settings, Routes(), self._outbox, self._wheel, loop.time)
+        self._context = ConnectionContext(settings, Routes(), self._outbox, loop.time)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         broker = MemoryBroker(self._gateway.encoded, self._gateway.deliver, lambda: "r1")
         self._gateway.start(tasks, broker)
-        self._wheel.every(self._chance.choice((0.02, 0.05)), self._tick)
+        self._tickers.every(self._chance.choice((0.02, 0.05)), self._tick)
 
     def dial(self, pace: Pace, heard: Callable[[Message], None], closed: Callable[[int | None], None]) -> Wire:
         """A new line to a client."""
         self._connections += 1
         name = f"{self._name}-c{self._connections}"
-        return Wire(self._loop, self._listener, self._chance, pace, name, heard, closed)
+        connection = Connection(self._context, self._gateway, name)
+        return Wire(self._loop, connection, self._chance, pace, heard, closed)
 
     def remains(self) -> list[str]:
         """What it keeps of clients that are gone; there should be nothing."""
-        return [f"{self._name}: {what}" for what in remains(self._gateway, self._listener, self._outbox, self.store)]
+        return [f"{self._name}: {what}" for what in remains(self._gateway, self._context, self.store)]
 
     def close(self) -> None:
-        self._wheel.close()
+        self._tickers.close()
 
     def _tick(self) -> None:
         self._gateway.tick()
         now = self._loop.time()
-        for connection in list(self._listener._slice_of):
+        for connection in self._context.connections:
             connection.sweep(now)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from tests.simulate.store import SimulatedStore
 from tidegate.gateway.gateway import Gateway
-from tidegate.transport.listener import Listener
-from tidegate.transport.outbox import Outbox
+from tidegate.transport import ConnectionContext
 
 
-def remains(gateway: Gateway, listener: Listener, outbox: Outbox, store: SimulatedStore) -> list[str]:
+def remains(gateway: Gateway, context: ConnectionContext, store: SimulatedStore) -> list[str]:
     """Everything that somebody forgot."""
     replayer, subscriptions = gateway._replayer, gateway._protocol.rows.subscriptions
     places: dict[str, object] = {
-        "connections": listener._slice_of,
+        "connections": list(context.connections),
         "sessions": gateway.sessions,
         "work under way": gateway._under_way,
         "sessions with work": gateway._pending,
@@ -23,7 +22,7 @@ def remains(gateway: Gateway, listener: Listener, outbox: Outbox, store: Simulat
         "replays that wait for a position": replayer._waiting,
         "snapshots that are shared": replayer._pages._latest,
         "snapshots that are kept": store.spools,
-        "frames": outbox._dirty,
+        "frames": context.outbox._dirty,
         "sessions that hear heartbeats": gateway.heart._of,
         "a feed that attends": store.following,
         "who waits for the feed": store.feed.attention._waiting,

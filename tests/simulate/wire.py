@@ -15,9 +15,7 @@ import msgspec
 from websockets.protocol import State
 
 from tests.simulate.loop import SimulatedLoop
-from tidegate.transport.connection import Connection
-from tidegate.transport.handshake import Upgrade
-from tidegate.transport.listener import Listener
+from tidegate.transport import Connection
 
 Message = dict[str, Any]
 TEXT, CLOSE = 0x81, 0x88
@@ -40,21 +38,19 @@ class Wire(asyncio.Transport):
     def __init__(
         self,
         loop: SimulatedLoop,
-        listener: Listener,
+        connection: Connection,
         chance: random.Random,
         pace: Pace,
-        name: str,
         heard: Callable[[Message], None],
         closed: Callable[[int | None], None],
     ) -> None:
         super().__init__()
-        self.connection = Connection(listener, name)
+        self.connection = connection
         self.cut_off = False
         """The client is gone."""
         self.lost = False
         """The gateway knows."""
         self._loop = loop
-        self._listener = listener
         self._chance = chance
         self._pace = pace
         self._heard = heard
@@ -73,7 +69,7 @@ class Wire(asyncio.Transport):
         self._opened = True
         self.connection.connection_made(self)
         self.connection._ws.state = State.OPEN
-        self.connection._open_for(Upgrade(token))
+        self.connection.establish(token)
 
     # -- the client's side ------------------------------------------------------------------------------------------
 
@@ -189,7 +185,7 @@ class Wire(asyncio.Transport):
             self._incoming.insert(0, data[cut:])
             data = data[:cut]
         self._arrive_later()
-        self._listener.receive_buffer[: len(data)] = data
+        self.connection.get_buffer(len(data))[: len(data)] = data
         self.connection.buffer_updated(len(data))
 
     def _end(self, error: Exception | None) -> None:

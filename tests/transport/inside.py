@@ -20,9 +20,7 @@ from tidegate.gateway.gateway import Gateway
 from tidegate.gateway.http_routes import routes
 from tidegate.store import SqliteStore
 from tidegate.store.sqlite.migration import migrate
-from tidegate.transport.listener import Listener
-from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Tickers
+from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 
@@ -50,19 +48,19 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     migrate.apply(settings.database, contract.resources, None)
     store = await SqliteStore.open(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
-    wheel, outbox = Tickers(loop), Outbox(loop)
+    tickers, outbox = Tickers(loop), Outbox(loop)
     gateway = await app._gateway(settings, application, store, outbox)
     limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
-    listener = Listener(gateway, limits, routes(contract, gateway, store), outbox, wheel)
-    await listener.start("127.0.0.1", 0)
+    context = ConnectionContext(limits, routes(contract, gateway, store), outbox)
+    listener = await Listener.open(context, gateway, tickers, "127.0.0.1", 0)
     try:
         async with asyncio.TaskGroup() as tasks:
             gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: "epoch"))
-            wheel.every(app.TICK_S, gateway.tick)
+            tickers.every(app.TICK_S, gateway.tick)
             try:
                 yield Inside(gateway, listener, store)
             finally:
-                await listener.stop(0.0)
+                await listener.stop(0.0, app.RESTART)
     finally:
-        wheel.close()
+        tickers.close()
         await store.close()

@@ -1,6 +1,6 @@
-"""What the tests of `net` share: an application that echoes, a listener around it, and a client of bare bytes.
+"""What the tests of the transport share: a handler that echoes, a listener around it, and a client of bare bytes.
 
-The client builds and reads frames by hand (RFC 6455, section 5.2), so that it can say what no library would. Listener
+The client builds and reads frames by hand (RFC 6455, section 5.2), so that it can send what no library sends. Listener
 and client are in one process and one loop, over a real socket of 127.0.0.1.
 """
 
@@ -10,20 +10,28 @@ import asyncio
 import base64
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from tests.support.deadlines import DEADLINE_S
-from tidegate.transport.connection import Connection
-from tidegate.transport.frames import text_frame
-from tidegate.transport.http import Response, Routes
-from tidegate.transport.listener import Listener, TransportSettings
-from tidegate.transport.outbox import Outbox
-from tidegate.transport.tickers import Tickers
+from tidegate.transport import (
+    CloseReason,
+    Connection,
+    ConnectionContext,
+    Listener,
+    Outbox,
+    Response,
+    Routes,
+    Tickers,
+    TransportSettings,
+    text_frame,
+)
 
 PATIENCE = DEADLINE_S
 """Seconds after which a test that waits for something fails."""
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+SLOW_CONSUMER = CloseReason(4101, "the application's code for a client that reads too slowly")
 MASK = b"\x37\xfa\x21\x3d"
 
 
@@ -35,8 +43,13 @@ class Frame(NamedTuple):
     fin: bool = True
 
 
+def push(connection: Connection, frame: bytes) -> None:
+    """Send `frame` to the client, through the outbox of the listener."""
+    connection._context.outbox.push(connection.write_side, frame)
+
+
 class Echo:
-    """An application that gives every message back and notes what it was told. `on_received` may do something else."""
+    """A handler that sends every message back and records its calls. `on_received` replaces the echo."""
 
     def __init__(self, on_received: Callable[[Connection, bytes], None] | None = None) -> None:
         self.connections: list[Connection] = []
@@ -51,13 +64,13 @@ class Echo:
     def received(self, connection: Connection, payload: bytes) -> None:
         self.heard.append(payload)
         if self._on_received is None:
-            connection.push(text_frame(payload))
+            push(connection, text_frame(payload))
         else:
             self._on_received(connection, payload)
 
     def received_binary(self, connection: Connection) -> None:
         self.binaries += 1
-        connection.push(text_frame(b"binary"))
+        push(connection, text_frame(b"binary"))
 
     async def settled(self) -> None:
         pass
@@ -198,15 +211,17 @@ class Door:
 async def listening(
     echo: Echo | None = None, now: Callable[[], float] | None = None, **settings: object
 ) -> AsyncIterator[Door]:
-    """A listener with these `TransportSettings`; its deadlines are looked at 50 times a second."""
+    """A listener with these `TransportSettings`; it checks deadlines 50 times a second."""
     loop = asyncio.get_running_loop()
-    application, wheel, routes = echo or Echo(), Tickers(loop), Routes()
+    handler, tickers, routes = echo or Echo(), Tickers(loop), Routes()
     routes.add("/healthz", lambda _: Response.text(200, "ok\n"))
-    chosen = TransportSettings(**{"sweep": 0.02, **settings})  # type: ignore[arg-type]  # fields by name
-    listener = Listener(application, chosen, routes, Outbox(loop), wheel, now)
-    await listener.start("127.0.0.1", 0)
+    chosen = TransportSettings(
+        **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, **settings}  # type: ignore[arg-type]  # fields by name
+    )
+    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic)
+    listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0)
     try:
-        yield Door(listener, application)
+        yield Door(listener, handler)
     finally:
-        await listener.stop(0.0)
-        wheel.close()
+        await listener.stop(0.0, CloseReason(1001, "the test is over"))
+        tickers.close()

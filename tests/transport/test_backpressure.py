@@ -23,11 +23,12 @@ from tests.transport.raw import (
     close_payload,
     frame,
     listening,
+    push,
     until,
     upgrade,
 )
-from tidegate.transport.connection import Connection
-from tidegate.transport.frames import text_frame
+from tidegate.transport import Connection, text_frame
+from tidegate.transport.state import CLOSING, OPEN
 
 BIG = 100_000
 
@@ -75,8 +76,8 @@ def hear_again(raw: Raw) -> None:
 
 async def fill(connection: Connection) -> None:
     """Push until the connection is paused: the kernel's buffers and the transport's are full."""
-    while connection._paused_since is None:
-        connection.push(text_frame(b"f" * BIG))
+    while connection.write_side._paused_since is None:
+        push(connection, text_frame(b"f" * BIG))
         await asyncio.sleep(0)
 
 
@@ -90,12 +91,12 @@ async def test_a_slow_reader_is_cut_off_with_4101_above_the_backlog_and_others_a
         door.open() as good,
     ):
         pushed = 0
-        while not slow.closing:
-            slow.push(text_frame(b"%06d" % pushed + b"." * 10_000))
+        while slow.write_side.state is OPEN:
+            push(slow, text_frame(b"%06d" % pushed + b"." * 10_000))
             pushed += 1
             assert pushed < 2000, "a client that reads nothing must be cut off"
             await asyncio.sleep(0)
-        assert slow._transport.get_write_buffer_size() <= 1 << 20
+        assert slow.write_side._transport.get_write_buffer_size() <= 1 << 20
         good.send(frame(TEXT, b"not disturbed"))
         assert await good.frame() == Frame(TEXT, b"not disturbed")
         hear_again(raw)
@@ -115,9 +116,9 @@ async def test_a_slow_reader_is_cut_off_with_4101_after_the_pause_whatever_littl
         await fill(slow)
         clock.now += 2.9
         await asyncio.sleep(0.05)
-        assert not slow.closing
+        assert slow.write_side.state is OPEN
         clock.now += 0.2
-        await until(lambda: slow.closing)
+        await until(lambda: slow.write_side.state is CLOSING)
         hear_again(raw)
         while (got := await raw.frame()).opcode == TEXT:
             pass
@@ -129,7 +130,7 @@ async def test_a_slow_reader_that_stays_deaf_is_gone_at_the_deadline() -> None:
     async with listening(now=clock, max_pause=3.0, close_timeout=3.0) as door, deaf(door) as (_, slow):
         await fill(slow)
         clock.now += 3.1
-        await until(lambda: slow.closing)
+        await until(lambda: slow.write_side.state is CLOSING)
         assert door.echo.ended == []
         clock.now += 3.1
         await until(lambda: door.echo.ended == [None])
@@ -140,7 +141,7 @@ async def test_a_reader_that_catches_up_gets_everything_in_order() -> None:
         await fill(connection)
         frames = [b"%d" % number for number in range(500)]
         for each in frames:
-            connection.push(text_frame(each))
+            push(connection, text_frame(each))
             if len(each) == 2:
                 await asyncio.sleep(0)
         hear_again(raw)
@@ -151,9 +152,9 @@ async def test_a_reader_that_catches_up_gets_everything_in_order() -> None:
 
 async def test_drained_waits_for_the_reader_and_ends_with_the_line() -> None:
     async with listening() as door, deaf(door) as (raw, connection):
-        await connection.drained()
+        await connection.write_side.drained()
         await fill(connection)
-        waiting = [asyncio.create_task(connection.drained()) for _ in range(2)]
+        waiting = [asyncio.create_task(connection.write_side.drained()) for _ in range(2)]
         await asyncio.sleep(0.02)
         assert not any(task.done() for task in waiting)
         hear_again(raw)
@@ -163,7 +164,7 @@ async def test_drained_waits_for_the_reader_and_ends_with_the_line() -> None:
         await reading
     async with listening() as door, deaf(door) as (raw, connection):
         await fill(connection)
-        waiting = [asyncio.create_task(connection.drained())]
+        waiting = [asyncio.create_task(connection.write_side.drained())]
         await asyncio.sleep(0)
         raw.writer.transport.abort()
         await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
@@ -171,28 +172,28 @@ async def test_drained_waits_for_the_reader_and_ends_with_the_line() -> None:
 
 async def test_pings_of_a_client_that_reads_no_pong_stay_bounded() -> None:
     async with listening(max_backlog=1 << 18, max_pause=0.2) as door, deaf(door) as (raw, slow):
-        while not slow.closing:
+        while slow.write_side.state is OPEN:
             raw.send(*[frame(PING, b"p" * 125)] * 100)
             await asyncio.sleep(0)
-            assert slow._transport.get_write_buffer_size() + slow._held_bytes <= (1 << 18) + (1 << 16)
+            assert slow.write_side.unsent <= (1 << 18) + (1 << 16)
 
 
 async def test_one_segment_of_requests_with_large_answers_stays_bounded() -> None:
     """600 requests of 8 bytes, each answered with 1 MB: the client gets cut off, not 600 MB into memory."""
 
     def answer_large(connection: Connection, payload: bytes) -> None:
-        connection.push(text_frame(bytes(1_000_000)))
+        push(connection, text_frame(bytes(1_000_000)))
 
     echo = Echo(answer_large)
     async with listening(echo, max_pause=0.2) as door, deaf(door) as (raw, slow):
         raw.send(frame(TEXT, b"ab") * 600)
-        await until(lambda: slow.closing)
+        await until(lambda: slow.write_side.state is CLOSING)
         assert len(echo.heard) < 10
-        assert slow._transport.get_write_buffer_size() < 10_000_000
+        assert slow.write_side._transport.get_write_buffer_size() < 10_000_000
 
 
 async def test_a_client_that_reads_gets_all_its_large_answers_however_many_it_asked_for_at_once() -> None:
-    echo = Echo(lambda connection, payload: connection.push(text_frame(payload + bytes(1_000_000))))
+    echo = Echo(lambda connection, payload: push(connection, text_frame(payload + bytes(1_000_000))))
     async with listening(echo, max_backlog=1 << 20) as door, door.open() as raw:
         raw.send(*(frame(TEXT, b"%02d" % number) for number in range(40)))
         for number in range(40):
@@ -212,11 +213,11 @@ async def test_nothing_is_heard_of_a_connection_that_was_aborted() -> None:
 async def test_a_half_closed_client_that_does_not_read_is_gone_at_the_deadline() -> None:
     clock = FakeClock()
     async with listening(now=clock, close_timeout=3.0) as door, deaf(door) as (raw, slow):
-        while not slow._transport.get_write_buffer_size():
-            slow.push(text_frame(b"f" * 10_000))
+        while not slow.write_side._transport.get_write_buffer_size():
+            push(slow, text_frame(b"f" * 10_000))
             await asyncio.sleep(0)
         raw.writer.write_eof()
-        await until(lambda: slow.closing)
+        await until(lambda: slow.write_side.state is CLOSING)
         assert door.echo.ended == []
         clock.now += 3.1
         await until(lambda: door.echo.ended == [None])
@@ -247,8 +248,8 @@ async def test_a_paused_sender_is_neither_silent_nor_unfinished() -> None:
         (connection,) = door.echo.connections
         raw.send(frame(TEXT, b"too soon"), frame(TEXT, b"unfinished")[:5])
         assert await raw.frame() == Frame(TEXT, b"too soon")
-        await until(lambda: bool(connection._buffer))
-        while connection._paused_by:
+        await until(lambda: bool(connection.read_side._buffer))
+        while connection.write_side.paused_by:
             clock.now += 9
             connection.sweep(clock.now)
         clock.now += 9
@@ -265,17 +266,17 @@ async def test_who_paused_for_one_reason_is_not_resumed_for_another() -> None:
     async with listening(now=clock, rate=5.0, sweep=1000.0) as door, door.open() as raw:
         await until(lambda: bool(door.echo.connections))
         (connection,) = door.echo.connections
-        connection.pause_reading()
+        connection.write_side.pause_reading()
         raw.send(frame(TEXT, b"held back"))
         connection.sweep(clock.now)
         await asyncio.sleep(0.02)
         assert door.echo.heard == []
-        connection.resume_reading()
+        connection.write_side.resume_reading()
         assert await raw.frame() == Frame(TEXT, b"held back")
         raw.send(frame(TEXT, b"x") * 5, frame(TEXT, b"over the rate"))
         await raw.texts(5)
-        connection.pause_reading()
-        connection.resume_reading()
+        connection.write_side.pause_reading()
+        connection.write_side.resume_reading()
         await asyncio.sleep(0.02)
         assert door.echo.heard[-1] == b"x"
         connection.sweep(clock.now)
@@ -307,16 +308,17 @@ async def test_what_is_pushed_in_one_turn_goes_out_in_one_write_and_in_order() -
         await until(lambda: len(door.echo.connections) == 2)
         writes: list[bytes] = []
         first = door.echo.connections[0]
-        write = first._transport.write
+        write = first.write_side._transport.write
 
         def count(data: bytes) -> None:
             writes.append(data)
             write(data)
 
-        first._transport.write = count  # type: ignore[method-assign,assignment]  # only counts
+        first.write_side._transport.write = count  # type: ignore[method-assign,assignment]  # only counts
+        outbox, sinks = door.listener.context.outbox, [each.write_side for each in door.echo.connections]
         for number in range(50):
-            first.push(text_frame(b"own %d" % number))
-            door.listener.outbox.push_many(door.echo.connections, text_frame(b"all %d" % number))
+            push(first, text_frame(b"own %d" % number))
+            outbox.push_many(sinks, text_frame(b"all %d" % number))
         expected = [text for number in range(50) for text in (b"own %d" % number, b"all %d" % number)]
         assert await one.texts(100) == expected
         assert await two.texts(50) == expected[1::2]
@@ -329,9 +331,9 @@ async def test_a_push_to_a_connection_that_is_gone_is_nothing() -> None:
             await until(lambda: len(door.echo.connections) == 2)
         gone = door.echo.connections[1]
         await until(lambda: bool(door.echo.ended))
-        door.listener.outbox.push_many(door.echo.connections, text_frame(b"news"))
+        door.listener.context.outbox.push_many([each.write_side for each in door.echo.connections], text_frame(b"news"))
         gone.close(1000, "again")
-        gone.pause_reading()
-        gone.resume_reading()
+        gone.write_side.pause_reading()
+        gone.write_side.resume_reading()
         assert await good.frame() == Frame(TEXT, b"news")
-        assert gone.frames == []
+        assert gone.write_side.frames == []

@@ -22,8 +22,8 @@ from tests.support.wire import Wire, wire
 from tests.transport.inside import SECRET, Inside, running
 from tests.transport.raw import PATIENCE, TEXT, Door, Frame, Raw, frame, listening, until, upgrade
 from tidegate.auth import tokens
-from tidegate.transport.connection import MAX_HEAD
-from tidegate.transport.http import Response
+from tidegate.transport import Response
+from tidegate.transport.handshake import MAX_HEAD
 
 
 @pytest.fixture
@@ -262,11 +262,11 @@ async def test_a_slow_handshake_is_cut_off_at_its_deadline_however_it_drips() ->
 
 async def test_a_client_that_does_not_fetch_its_answer_is_cut_off_too() -> None:
     async with listening(handshake_timeout=0.1, max_connections=0) as door:
-        door.listener.routes.add("/large", lambda _: Response(200, {}, bytes(16_000_000)))
+        door.listener.context.routes.add("/large", lambda _: Response(200, {}, bytes(16_000_000)))
         async with door.tcp() as raw:
             raw.send(get("/large"))
             assert (await raw.head()).startswith("HTTP/1.1 200 ")
-            await until(lambda: not door.listener.full)
+            await until(lambda: not door.listener.context.connections.too_many)
             assert len(await raw.ended()) < 16_000_000
 
 

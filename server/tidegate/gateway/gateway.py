@@ -31,9 +31,7 @@ from tidegate.core.session import Session
 from tidegate.gateway.catch_up import Replayer
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.heartbeats import Heartbeats
-from tidegate.transport.connection import Connection
-from tidegate.transport.frames import text_frame
-from tidegate.transport.outbox import Outbox
+from tidegate.transport import Connection, Outbox, text_frame
 from tidegate_protocol import (
     PROTOCOL_VERSION,
     CloseCode,
@@ -114,7 +112,7 @@ class Gateway:
 
     def connected(self, connection: Connection) -> None:
         now = self._clock()
-        session = Session(connection.id, connection, self._identities.anonymous())
+        session = Session(connection.id, connection.write_side, self._identities.anonymous())
         connection.session = session
         self.sessions[session] = None
         if connection.token is not None:

@@ -16,7 +16,7 @@ from tidegate.contract import Contract
 from tidegate.core.rows.ports import Store
 from tidegate.documents import asyncapi, console, openapi, protocol_page
 from tidegate.gateway.gateway import Gateway
-from tidegate.transport.http import Answer, Request, Response, Routes
+from tidegate.transport import Answer, Request, Response, Routes
 
 HTML, JSON = "text/html; charset=utf-8", "application/json"
 TYPES = {

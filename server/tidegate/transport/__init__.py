@@ -1,1 +1,22 @@
-"""Sockets, HTTP and WebSocket frames. The only importer of websockets; it knows no message of the protocol."""
+"""Sockets, HTTP and WebSocket frames: the public face of the transport.
+
+It is the only part of the server that imports websockets. It imports no other part of Tidegate and knows no message of
+the protocol: bytes of whole messages go in and out.
+"""
+
+from __future__ import annotations
+
+from tidegate.transport.close_codes import CloseReason
+from tidegate.transport.connection import Connection, ConnectionHandler
+from tidegate.transport.context import ConnectionContext, TransportSettings
+from tidegate.transport.frames import text_frame
+from tidegate.transport.http import Answer, Request, Response, Routes
+from tidegate.transport.listener import Listener
+from tidegate.transport.outbox import Outbox, Sink
+from tidegate.transport.tickers import Tickers
+from tidegate.transport.write_side import WriteSide
+
+__all__ = [
+    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Listener", "Outbox", "Request",
+    "Response", "Routes", "Sink", "Tickers", "TransportSettings", "WriteSide", "text_frame",
+]  # fmt: skip

@@ -1,308 +1,239 @@
-"""One WebSocket connection: an asyncio protocol around websockets' Sans-I/O `ServerProtocol`.
+"""One client's connection: an asyncio protocol around websockets' Sans-I/O `ServerProtocol`.
 
-Complete, masked, unfragmented text frames are cut here, without objects; every other frame goes whole to the library,
-which answers by RFC 6455. No task, queue or future a connection. It knows nothing of what the messages mean.
-Invariant: `disconnected` is told exactly once for every `connected`, and nothing is received in between or after.
+It reads the opening handshake, then joins a read side (bytes to messages) with a write side (frames to bytes). It keeps
+the rate limit and the deadlines. It has no task, queue or future, and knows no meaning of a message.
+Invariant: the handler's `disconnected` is called exactly once for every `connected`, and nothing is received before
+`connected` or after `disconnected`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
+from websockets.server import ServerProtocol
 
-from tidegate.transport.frames import TEXT, apply_mask, frame_size
-from tidegate.transport.handshake import Upgrade, answer
+from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR
+from tidegate.transport.context import ConnectionContext
+from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, server_protocol
+from tidegate.transport.read_side import ReadSide
+from tidegate.transport.state import CONNECTING, OPEN
 from tidegate.transport.write_side import BY_RATE, WriteSide
-
-if TYPE_CHECKING:
-    from tidegate.transport.listener import Listener
 
 log = logging.getLogger("tidegate.connection")
 
-PROTOCOL_ERROR, INVALID_TEXT, INTERNAL_ERROR = 1002, 1007, 1011
 GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
-"""Answers to one segment are written before there are more, or a larger one, than this: who floods must feel it."""
-MAX_HEAD = 16 * 1024
-"""Bytes in the head of a request, at most."""
+"""When the answers to one segment are more, or larger, than this, they are written before the next message is handled:
+a client that floods the gateway must be slowed down by its own answers."""
 
 
 class ConnectionHandler(Protocol):
     """What connections talk to."""
 
-    def connected(self, connection: Connection) -> None: ...
+    def connected(self, connection: Connection) -> None:
+        """The opening handshake succeeded."""
 
-    def received(self, connection: Connection, payload: bytes) -> None: ...
+    def received(self, connection: Connection, payload: bytes) -> None:
+        """A text message, which is UTF-8."""
 
-    def received_binary(self, connection: Connection) -> None: ...
+    def received_binary(self, connection: Connection) -> None:
+        """A binary message; its content is dropped."""
 
     async def settled(self) -> None:
-        """Return when what is under way now has been answered."""
+        """Return when the work that is under way now has been answered."""
 
     def disconnected(self, connection: Connection, code: int | None) -> None:
-        """`code`: what the client closed with; None when the line broke."""
+        """`code`: the client's close code (1005 when its close frame has none); None without a close frame."""
 
 
-class Connection(WriteSide):
-    """A client's line. `session` belongs to the application.
+class Connection(asyncio.BufferedProtocol):
+    """Made for each TCP connection that is accepted; asyncio calls `connection_made` before anything else.
 
-    All connections read into one buffer of the listener's: an event loop asks for it, fills it and hands it back within
-    one call, and nothing here keeps a reference into it.
+    `session` belongs to the handler.
     """
 
     __slots__ = (
-        "_allowance",
-        "_buffer",
-        "_fragments",
-        "_heard",
-        "_pinged",
-        "_unfinished_since",
-        "session",
-        "token",
-    )
+        "_allowance", "_context", "_handler", "_head", "_heard", "_pinged", "_ws", "id", "read_side", "session",
+        "token", "write_side",
+    )  # fmt: skip
 
-    def __init__(self, listener: Listener, connection_id: str) -> None:
-        super().__init__(listener, connection_id)
+    write_side: WriteSide
+    read_side: ReadSide
+    _ws: ServerProtocol
+
+    def __init__(self, context: ConnectionContext, handler: ConnectionHandler, connection_id: str) -> None:
+        self.id = connection_id
         self.session: Any = None
         self.token: str | None = None
-        """What the handshake carried to prove who it is; not checked here."""
-        self._buffer = bytearray()
-        """What came and is not handled: half a frame, or, while reading is paused, whole ones."""
-        self._fragments: bytearray | None = None
+        """What the handshake carried to prove the client's identity; not checked here."""
+        self._context = context
+        self._handler = handler
+        self._head = b""
+        """The part of the HTTP request that has arrived."""
         self._heard = 0.0
+        """When the last bytes arrived."""
         self._pinged = False
-        self._unfinished_since: float | None = None
-        self._allowance = listener.settings.rate
+        self._allowance = context.settings.rate
+        """Messages that may still be received before reading is paused."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with `code`; a connection whose opening handshake is not complete is cut off."""
+        if self.write_side.state is CONNECTING:
+            self.write_side.abort()
+        else:
+            self.write_side.close(code, reason)
+
+    def abort(self) -> None:
+        self.write_side.abort()
 
     # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._heard = self._listener.now()
-        self._close_by = self._heard + self._listener.settings.handshake_timeout
-        self._ws = self._listener.new_protocol()
-        self._listener.opened(self)
+        context = self._context
+        self._heard = context.now()
+        self._ws = server_protocol(context.settings.max_size)
+        self.write_side = WriteSide(self.id, context, transport, self._ws, self)
+        self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self)
+        context.connections.add(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._listener.receive_buffer
+        return self._context.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        listener = self._listener
-        self._heard = listener.now()
+        context = self._context
+        self._heard = now = context.now()
         self._pinged = False
-        held = listener.outbox.hold()
+        held = context.outbox.hold()
         try:
-            self._received(bytes(listener.receive_buffer[:nbytes]))
+            data = bytes(context.receive_buffer[:nbytes])
+            if self.write_side.state is CONNECTING:
+                self._handshake(data)
+            else:
+                self.read_side.received(data, now)
         finally:
             if held:
-                listener.outbox.release(self)
-
-    def _received(self, data: bytes) -> None:
-        taken = 0
-        if not self._open:
-            self._handshake(data)
-        elif self._buffer:
-            self._buffer += data
-            taken = self._cut(self._buffer)
-            del self._buffer[:taken]
-        else:
-            taken = self._cut(data)
-            if taken < len(data):
-                self._buffer += data[taken:]
-        if self._handed_over and self._buffer:
-            rest = bytes(self._buffer)
-            self._buffer.clear()
-            self._hand(rest)
-        if self._fragments is None and (taken or not self._buffer):
-            self._unfinished_since = None
-        if self._unfinished_since is None and (self._buffer or self._fragments is not None):
-            self._unfinished_since = self._heard
-
-    def _resumed(self) -> None:
-        # What the client could not say meanwhile is not held against it.
-        self._heard = self._listener.now()
-        if self._unfinished_since is not None:
-            self._unfinished_since = self._heard
-        if self._buffer:
-            asyncio.get_running_loop().call_soon(self._received, b"")
+                context.outbox.release(self.write_side)
 
     def eof_received(self) -> bool:
-        if self._ws.state is not State.CLOSED:
-            self._ws.receive_eof()
-            self._write_out()
+        self._ws.receive_eof()
+        self.write_side.write_out()
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closing = True
-        self.frames.clear()
-        self._release_all()
-        self._listener.closed(self)
-        if self._ws.state is not State.CLOSED:
-            self._ws.receive_eof()
-        if self._open:
-            self._open = False
-            received = self._ws.close_rcvd
-            self._guarded(self._listener.application.disconnected, received.code if received else None)
+    def pause_writing(self) -> None:
+        self.write_side.pause_writing()
 
-    # -- receiving --------------------------------------------------------------------------------------------------
+    def resume_writing(self) -> None:
+        self.write_side.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        was_open = self.write_side.lost()
+        self._context.connections.remove(self)
+        self._ws.receive_eof()
+        if was_open:
+            received = self._ws.close_rcvd
+            try:
+                self._handler.disconnected(self, received.code if received else None)
+            except Exception:  # the boundary: as in `text`
+                self._handler_failed()
+
+    # -- the opening handshake --------------------------------------------------------------------------------------
 
     def _handshake(self, data: bytes) -> None:
         """Bytes of the opening handshake, or of a plain HTTP request; the library is given whole heads only."""
-        if self.closing:
+        received = self._head + data
+        end = received.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
+        if end < 4:
+            if len(received) < MAX_HEAD:
+                self._head = received
+                return
+            end = MAX_HEAD
+        self._head = b""
+        outcome = answer(self._ws, received[:end], self._context)
+        if not isinstance(outcome, Upgrade):
+            self.write_side.answer(outcome)
             return
-        self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
-        if end < 4 and len(self._buffer) < MAX_HEAD:
-            return
-        head, rest = bytes(self._buffer[: end if end >= 4 else MAX_HEAD]), bytes(self._buffer[end:])
-        self._buffer.clear()
-        outcome = answer(self._ws, head, self._listener)
-        if isinstance(outcome, Upgrade):
-            self._open_for(outcome)
-            if rest:
-                self._received(rest)
-        else:
-            self.closing = True
-            self._transport.write(outcome)
-            self._transport.close()
+        self.establish(outcome.token)
+        if end < len(received):
+            self.read_side.received(received[end:], self._heard)
 
-    def _open_for(self, outcome: Upgrade) -> None:
-        self.token = outcome.token
-        self._write_out()
-        self._open = True
-        self._close_by = None
-        self._guarded(self._listener.application.connected)
+    def establish(self, token: str | None) -> None:
+        """The opening handshake has succeeded."""
+        self.token = token
+        self.write_side.established()
+        try:
+            self._handler.connected(self)
+        except Exception:  # the boundary: as in `text`
+            self._handler_failed()
 
-    def _cut(self, data: bytes | bytearray) -> int:
-        """Handle the whole frames at the start of `data`; returns how many bytes they took.
+    # -- what the two sides tell ------------------------------------------------------------------------------------
 
-        It stops where the connection is paused. Once it is closing or failing, what is left is the library's.
-        """
-        at, end = 0, len(data)
-        limit = self._listener.settings.max_size
-        while at < end and not self._handed_over and not self._paused_by:
-            size = frame_size(data, at)
-            if size is None:
-                return at
-            head, payload = size
-            first, second = data[at], data[at + 1]
-            ordinary = second & 0x80 and payload <= limit and not first & 0x70
-            if not ordinary:
-                # Unmasked, oversized or with reserved bits: the library fails the connection as the RFC demands.
-                self._handed_over = True
-                break
-            stop = at + head + payload
-            if stop > end:
-                return at
-            if first == TEXT and self._fragments is None:
-                mask = at + head - 4
-                self._text(apply_mask(bytes(data[mask + 4 : stop]), bytes(data[mask : mask + 4])))
-            else:
-                self._hand(bytes(data[at:stop]))
-            at = stop
-        return at
-
-    def _hand(self, data: bytes) -> None:
-        """Give whole frames to the library and do what follows from them."""
-        if self._ws.state is State.CLOSED or self._transport.is_closing():
-            return
-        self._ws.receive_data(data)
-        for event in self._ws.events_received():
-            if isinstance(event, Frame) and not self.closing:
-                self._event(event)
-        self._write_out()
-        if self._ws.close_expected():
-            self.closing = self._handed_over = True
-            if self._close_by is None:
-                self._close_by = self._listener.now() + self._listener.settings.close_timeout
-
-    def _event(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.BINARY and frame.fin:
-            self._guarded(self._listener.application.received_binary)
-        elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            # The first byte says which kind it is; a message may come in many pieces.
-            self._fragments = bytearray((frame.opcode,)) + frame.data
-        elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments += frame.data
-            if frame.fin:
-                fragments, self._fragments = self._fragments, None
-                self._unfinished_since = None
-                if fragments[0] == Opcode.TEXT:
-                    self._text(bytes(fragments[1:]))
-                else:
-                    self._guarded(self._listener.application.received_binary)
-
-    def _text(self, payload: bytes) -> None:
-        """A whole text message."""
+    def text(self, payload: bytes) -> None:
+        """A whole text message was received."""
         if not payload.isascii():
             try:
                 payload.decode()
             except UnicodeDecodeError:
-                self._fail(INVALID_TEXT, "a text message must be UTF-8")
+                self.write_side.fail(INVALID_TEXT, "a text message must be UTF-8")
                 return
-        rate = self._listener.settings.rate
-        if rate:
+        if self._context.settings.rate:
             self._allowance -= 1
             if self._allowance < 0:
-                self.pause_reading(BY_RATE)
+                self.write_side.pause_reading(BY_RATE)
         try:
-            self._listener.application.received(self, payload)
-        except Exception:  # the boundary: a bug in one message must not take the server down
-            self._failed()
-        frames = self.frames
+            self._handler.received(self, payload)
+        except Exception:  # the boundary: an error in the handling of one message must not stop the server
+            self._handler_failed()
+        frames = self.write_side.frames
         if frames and (len(frames) > GATHERED_FRAMES or len(frames[-1]) > GATHERED_BYTES):
-            self.flush()
+            self.write_side.flush()
 
-    def _guarded(self, tell: Any, *arguments: Any) -> None:
+    def binary(self) -> None:
+        """A whole binary message was received."""
         try:
-            tell(self, *arguments)
-        except Exception:  # the boundary: as above
-            self._failed()
+            self._handler.received_binary(self)
+        except Exception:  # the boundary: as in `text`
+            self._handler_failed()
 
-    def _failed(self) -> None:
-        log.exception("the application failed", extra={"connection": self.id})
-        self.close(INTERNAL_ERROR, "the gateway failed at this connection")
+    def reading_resumed(self) -> None:
+        """The time of the pause does not count as the client's silence."""
+        self._heard = now = self._context.now()
+        self.read_side.resumed(now)
 
-    def _fail(self, code: int, reason: str) -> None:
-        """Fail the connection (RFC 6455, section 7.1.7)."""
-        self.flush()
-        self._ws.fail(code, reason)
-        self._handed_over = True
-        self._write_out()
+    def _handler_failed(self) -> None:
+        log.exception("the handler of connections raised an exception", extra={"connection": self.id})
+        self.write_side.close(INTERNAL_ERROR, "the gateway failed at this connection")
 
     # -- time -------------------------------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
-        """Deadlines of this connection; called about once a second."""
-        settings = self._listener.settings
-        if self._close_by is not None:
-            if now > self._close_by:
-                self.abort()
+        """Check the deadlines of this connection; called about once a second."""
+        settings, write_side = self._context.settings, self.write_side
+        if write_side.state is not OPEN:
+            if now > write_side.deadline:
+                write_side.abort()
             return
-        if self._paused_since is not None and now - self._paused_since > settings.max_pause:
-            self._too_slow(paused=round(now - self._paused_since, 1))
+        paused = write_side.paused_for(now)
+        if paused > settings.max_pause:
+            write_side.give_up(paused=round(paused, 1))
             return
-        unfinished = 0.0 if self._unfinished_since is None or self._paused_by else now - self._unfinished_since
-        if unfinished > settings.message_timeout:
-            self._fail(PROTOCOL_ERROR, "a message was not finished in time")
+        if not write_side.paused_by and self.read_side.unfinished_for(now) > settings.message_timeout:
+            write_side.fail(PROTOCOL_ERROR, "a message was not finished in time")
             return
         if settings.rate:
             self._grant(settings.rate)
-        # A grant may just have resumed it, which renews `_heard` to a moment after `now`.
+        # A grant may just have resumed reading, which sets `_heard` to a moment after `now`.
         silent = now - self._heard
-        if silent > settings.ping_interval + settings.ping_timeout and not self._paused_by:
-            self.abort()
+        if silent > settings.ping_interval + settings.ping_timeout and not write_side.paused_by:
+            write_side.abort()
         elif silent > settings.ping_interval and not self._pinged:
             self._pinged = True
             self._ws.send_ping(b"")
-            self._write_out()
+            write_side.write_out()
 
     def _grant(self, messages: float) -> None:
-        """The rate limit's share of a second; resumes reading once there is allowance again."""
+        """Add the rate limit's share of a second; resume reading once messages may be received again."""
         self._allowance = min(messages, self._allowance + messages)
         if self._allowance >= 0:
-            self.resume_reading(BY_RATE)
+            self.write_side.resume_reading(BY_RATE)

@@ -1,7 +1,7 @@
-"""The few bytes around a text message, written and read without objects (RFC 6455, section 5.2).
+"""The bytes around a text message, written and read without objects (RFC 6455, section 5.2).
 
-Only complete, masked, unfragmented text frames are read here; every other frame is the library's business.
-Invariant: what `text_frame` builds, any WebSocket client reads; what `masked_text` accepts, the RFC allows.
+Only complete, masked, unfragmented text frames are read here; the websockets library reads every other frame.
+Invariant: any WebSocket client can read what `text_frame` returns.
 """
 
 from __future__ import annotations

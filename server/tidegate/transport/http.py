@@ -1,7 +1,7 @@
 """Plain HTTP on the gateway's port: GET and HEAD of a few fixed paths, one response a connection.
 
 It knows no WebSocket and no files. Every response closes the connection and names no software.
-Invariant: whatever is asked, there is an answer with a Content-Length.
+Invariant: every request gets a response with a Content-Length.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECURITY_HEADERS = {
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked. Header names in lower case."""
+    """A request without its body. Header names in lower case."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """What is answered."""
+    """A response; `serialize` adds the headers that every response has."""
 
     status: int
     headers: Mapping[str, str] = {}
@@ -53,14 +53,14 @@ class Response(msgspec.Struct, frozen=True):
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if head else self.body)
 
 
-NOT_ALLOWED = Response.text(405, "only GET and HEAD\n", {"Allow": ", ".join(METHODS)})
+NOT_ALLOWED = Response.text(405, "only GET and HEAD are allowed\n", {"Allow": ", ".join(METHODS)})
 NOT_FOUND = Response.text(404, "not found\n")
 
 Answer = Callable[[Request], Response]
 
 
 class Routes:
-    """Paths and what answers them."""
+    """The paths that are served, and the function that answers requests for each."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}

@@ -1,8 +1,8 @@
-"""Sending, gathered: frames are appended to connections, and each loop turn writes each of them once.
+"""Sending, gathered: frames are appended to sinks, and each loop turn writes the frames of each sink once.
 
-What a client's own bytes lead to for itself alone is written at once, which saves the loop a turn.
-It knows neither messages nor backpressure; a connection decides itself what a flush means for it.
-Invariant: frames leave a connection in the order in which they were pushed.
+The answers to what a client sent are written at once when they go to that client alone, which saves a loop turn.
+It knows neither messages nor backpressure; what a flush does is the sink's decision.
+Invariant: frames leave a sink in the order in which they were pushed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Protocol
 log = logging.getLogger("tidegate.outbox")
 
 
-class WriteSide(Protocol):
-    """What the outbox needs of a connection: its list of frames to send, and the way to write them."""
+class Sink(Protocol):
+    """Where frames to one client go: the list of those to send, and the way to write them."""
 
     frames: list[bytes]
 
@@ -24,29 +24,30 @@ class WriteSide(Protocol):
 
 
 class Outbox:
-    """The connections with something to send in this loop turn."""
+    """The sinks with frames to send in this loop turn."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._dirty: list[WriteSide] = []
+        self._dirty: list[Sink] = []
         self._scheduled = False
         """A flush is due in this loop turn, or `release` will see to it."""
 
-    def push(self, line: WriteSide, frame: bytes) -> None:
-        frames = line.frames
+    def push(self, sink: Sink, frame: bytes) -> None:
+        """Send `frame`, together with what is pushed later in this loop turn."""
+        frames = sink.frames
         if not frames:
-            self._dirty.append(line)
+            self._dirty.append(sink)
             if not self._scheduled:
                 self._schedule()
         frames.append(frame)
 
-    def push_many(self, lines: Iterable[WriteSide], frame: bytes) -> None:
-        """One frame to many lines. The hot loop of every fan-out: nothing in it that need not be."""
+    def push_many(self, sinks: Iterable[Sink], frame: bytes) -> None:
+        """Send one frame to many sinks. The hot loop of every fan-out: it does nothing that it can leave out."""
         dirty = self._dirty
-        for line in lines:
-            frames = line.frames
+        for sink in sinks:
+            frames = sink.frames
             if not frames:
-                dirty.append(line)
+                dirty.append(sink)
             frames.append(frame)
         if dirty and not self._scheduled:
             self._schedule()
@@ -58,13 +59,13 @@ class Outbox:
         self._scheduled = True
         return True
 
-    def release(self, line: WriteSide) -> None:
-        """The connection that called `hold` has handled everything: write if all of it is for that one alone."""
+    def release(self, sink: Sink) -> None:
+        """The connection that called `hold` has handled everything: write if all of it is for `sink`, its own."""
         self._scheduled = False
         dirty = self._dirty
-        if len(dirty) == 1 and dirty[0] is line:
+        if len(dirty) == 1 and dirty[0] is sink:
             dirty.clear()
-            line.flush()
+            sink.flush()
         elif dirty:
             self._schedule()
 
@@ -75,8 +76,8 @@ class Outbox:
     def _flush(self) -> None:
         self._scheduled = False
         dirty, self._dirty = self._dirty, []
-        for line in dirty:
+        for sink in dirty:
             try:
-                line.flush()
-            except Exception:  # the boundary: who cannot be written to must not silence the others
-                log.exception("a line could not be written to")
+                sink.flush()
+            except Exception:  # the boundary: a sink that cannot be written to must not silence the others
+                log.exception("frames could not be written to a sink")

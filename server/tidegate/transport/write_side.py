@@ -1,8 +1,8 @@
-"""The sending half of a connection, and its end: what goes out, how much may wait, who is too slow, how it closes.
+"""The sending half of a connection, and its end: what goes out, how much may wait, which client is too slow.
 
-Frames are gathered by the outbox and written here, or held while the client does not read; then nothing is read from it
-either, so that it cannot ask for more. It does not know what is received.
-Invariant: frames reach the transport in the order in which they were pushed, and nothing follows a close frame.
+The outbox gathers frames in `frames` and calls `flush`, which writes them. While the client does not read, they are
+held, and nothing is read from the client, so that it cannot ask for more. It does not know what is received.
+Invariant: frames reach the TCP connection in the order in which they were pushed, and no message follows a close frame.
 """
 
 from __future__ import annotations
@@ -10,131 +10,190 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from websockets.protocol import SEND_EOF, State
+from websockets.protocol import SEND_EOF
+from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
-if TYPE_CHECKING:
-    from tidegate.transport.listener import Listener
+from tidegate.transport.context import ConnectionContext
+from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
 
 log = logging.getLogger("tidegate.connection")
 
-SLOW_CONSUMER = 4101
 BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
 """Why nothing is read from a client."""
 
 
-class WriteSide(asyncio.BufferedProtocol):
-    """What a connection is apart from what it receives."""
+class Reader(Protocol):
+    """The part of a connection that reads."""
+
+    def reading_resumed(self) -> None:
+        """Data may arrive again, and what has arrived may be handled."""
+
+
+class WriteSide:
+    """What an application sends to, and closes, one client with. The outbox calls it a sink."""
 
     __slots__ = (
-        "_close_by",
-        "_drain_waiters",
-        "_handed_over",
-        "_held",
-        "_held_bytes",
-        "_listener",
-        "_open",
-        "_paused_by",
-        "_paused_since",
-        "_releasing",
-        "_transport",
-        "_ws",
-        "closing",
-        "frames",
-        "id",
-    )
+        "_context", "_drain_waiters", "_held", "_held_bytes", "_paused_since", "_reader", "_releasing", "_transport",
+        "_ws", "deadline", "frames", "id", "paused_by", "state",
+    )  # fmt: skip
 
-    def __init__(self, listener: Listener, connection_id: str) -> None:
+    def __init__(
+        self,
+        connection_id: str,
+        context: ConnectionContext,
+        transport: asyncio.Transport,
+        ws: ServerProtocol,
+        reader: Reader,
+    ) -> None:
         self.id = connection_id
         self.frames: list[bytes] = []
-        self.closing = False
-        self._listener = listener
-        self._ws: ServerProtocol
-        self._transport: asyncio.Transport
-        self._open = False
-        self._handed_over = False
-        """The library gets everything from here on: it is failing or closing the connection."""
-        self._close_by: float | None = None
+        """Pushed, and not yet flushed."""
+        self.state: State = CONNECTING
+        self.deadline = context.now() + context.settings.handshake_timeout
+        """When the connection is cut off if it is in CONNECTING, CLOSING or CLOSED; without meaning in OPEN."""
+        self.paused_by = 0
+        """The sum of the reasons why nothing is read from the client."""
+        self._context = context
+        self._transport = transport
+        self._ws = ws
+        self._reader = reader
         self._held: list[bytes] = []
+        """Flushed while the client does not read."""
         self._held_bytes = 0
         self._paused_since: float | None = None
+        """Since when the client has left its receive buffer full."""
         self._drain_waiters: deque[asyncio.Future[None]] | None = None
         self._releasing = False
-        self._paused_by = 0
-        """The sum of the reasons why nothing is read from the client."""
 
-    # -- what the application may do --------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------------------------------------
 
-    def push(self, frame: bytes) -> None:
-        """Send `frame`, gathered with whatever else goes out in this loop turn."""
-        self._listener.outbox.push(self, frame)
-
-    def close(self, code: int, reason: str) -> None:
-        """Close with `code`; what was pushed before is still sent. The other side has a deadline to agree."""
-        if self.closing or not self._open:
+    def flush(self) -> None:
+        """Write the frames, or hold them while the client does not read."""
+        frames = self.frames
+        if not frames:
             return
-        self.flush()
-        if not self.closing:
-            self._begin_close(code, reason)
-            self._write_out()
-
-    def _begin_close(self, code: int, reason: str) -> None:
-        self.closing = self._handed_over = True
-        self._close_by = self._listener.now() + self._listener.settings.close_timeout
-        # The client's own close frame has to be heard.
-        self.resume_reading(self._paused_by)
-        if self._ws.state is State.OPEN:
-            self._ws.send_close(code, reason)
-
-    def abort(self) -> None:
-        """End the line now, whatever is still unsent; nothing more is heard of it."""
-        self.closing = self._handed_over = True
-        self._transport.abort()
-
-    def pause_reading(self, reason: int = BY_APPLICATION) -> None:
-        if not self._paused_by and not self._transport.is_closing():
-            self._transport.pause_reading()
-        self._paused_by |= reason
-
-    def resume_reading(self, reason: int = BY_APPLICATION) -> None:
-        """Read again, unless there is another reason not to."""
-        if not self._paused_by & reason:
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames.clear()
+        if self.state is not OPEN:
             return
-        self._paused_by &= ~reason
-        if not self._paused_by and not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._resumed()
+        if self._paused_since is None:
+            self._transport.write(data)
+        else:
+            self._hold(data)
+
+    def write_out(self) -> None:
+        """Send what the library has to say: replies to control frames, close frames, the end.
+
+        What was pushed before goes first, for no message may follow a close frame (RFC 6455, section 5.5.1).
+        """
+        writes = self._ws.data_to_send()
+        if writes:
+            self.flush()
+        for data in writes:
+            if data is SEND_EOF or not data:
+                self._end()
+                self._transport.close()
+            elif self._paused_since is None:
+                self._transport.write(data)
+            else:
+                self._hold(data)
 
     @property
     def unsent(self) -> int:
         """Bytes that were pushed and are not with the operating system."""
         return sum(map(len, self.frames)) + self._held_bytes + self._transport.get_write_buffer_size()
 
-    async def drained(self) -> None:
-        """Wait until what was pushed is with the operating system, or the connection is closing.
+    # -- the life of the connection ---------------------------------------------------------------------------------
 
-        Several who wait go on one after another, each when what the one before pushed is written.
-        """
-        await asyncio.sleep(0)
-        if not self.closing and (self._paused_since is not None or self.frames or self._drain_waiters):
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if self._drain_waiters is None:
-                self._drain_waiters = deque()
-            self._drain_waiters.append(waiter)
-            self._release_soon()
-            await waiter
+    def established(self) -> None:
+        """The opening handshake succeeded: send its response."""
+        self.write_out()
+        self.state = NEXT[self.state][ESTABLISHED]
 
-    def _resumed(self) -> None:
-        """Reading goes on."""
+    def answer(self, response: bytes) -> None:
+        """End the connection with a plain HTTP response in place of a WebSocket."""
+        self._end()
+        self._transport.write(response)
+        self._transport.close()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with `code`; what was pushed before is still sent. The client has a deadline to agree."""
+        if self.state is not OPEN:
+            return
+        self.flush()
+        if self.state is OPEN:
+            self._begin_close(code, reason)
+            self.write_out()
+
+    def fail(self, code: int, reason: str) -> None:
+        """Fail the connection (RFC 6455, section 7.1.7): as `close`, but the client's agreement is not awaited."""
+        if self.state is not OPEN:
+            return
+        self.flush()
+        self._ws.fail(code, reason)
+        self.write_out()
+
+    def abort(self) -> None:
+        """Cut the connection off, whatever is still unsent; nothing more is received from it."""
+        self._end()
+        self._transport.abort()
+
+    def lost(self) -> bool:
+        """The TCP connection has ended. Returns whether there was a WebSocket until now."""
+        was_open = self.state is OPEN or self.state is CLOSING
+        self.state = NEXT[self.state][LOST]
+        self.frames.clear()
+        waiters, self._drain_waiters = self._drain_waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+        return was_open
+
+    @property
+    def finished(self) -> bool:
+        """The TCP connection is being closed: nothing more is read from it."""
+        return self._transport.is_closing()
+
+    def _end(self) -> None:
+        if self.state is OPEN:
+            self.deadline = self._context.now() + self._context.settings.close_timeout
+        self.state = NEXT[self.state][ENDING]
+
+    def _begin_close(self, code: int, reason: str) -> None:
+        self._end()
+        # The client's own close frame has to be read.
+        self.resume_reading(self.paused_by)
+        if self._ws.state is WebSocketState.OPEN:
+            self._ws.send_close(code, reason)
+
+    # -- flow control -----------------------------------------------------------------------------------------------
+
+    def pause_reading(self, reason: int = BY_APPLICATION) -> None:
+        if self.state is not OPEN:
+            return
+        if not self.paused_by:
+            self._transport.pause_reading()
+        self.paused_by |= reason
+
+    def resume_reading(self, reason: int = BY_APPLICATION) -> None:
+        """Read again, unless there is another reason to pause."""
+        if not self.paused_by & reason:
+            return
+        self.paused_by &= ~reason
+        if not self.paused_by and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._reader.reading_resumed()
 
     def pause_writing(self) -> None:
-        self._paused_since = self._listener.now()
-        if not self.closing:
-            self.pause_reading(BY_BACKLOG)
+        """The operating system takes no more: the client does not read."""
+        self._paused_since = self._context.now()
+        self.pause_reading(BY_BACKLOG)
 
     def resume_writing(self) -> None:
+        """The client reads again."""
         self._paused_since = None
         held, self._held, self._held_bytes = self._held, [], 0
         if held:
@@ -143,69 +202,52 @@ class WriteSide(asyncio.BufferedProtocol):
             self.resume_reading(BY_BACKLOG)
             self._release_soon()
 
-    # -- sending ----------------------------------------------------------------------------------------------------
+    def paused_for(self, now: float) -> float:
+        """Seconds for which the client has left its receive buffer full."""
+        return 0.0 if self._paused_since is None else now - self._paused_since
 
-    def flush(self) -> None:
-        """Write what was gathered, or hold it while the client does not read."""
-        frames = self.frames
-        if not frames:
-            return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        frames.clear()
-        if self.closing:
-            return
-        if self._paused_since is None:
-            self._transport.write(data)
-        else:
-            self._held.append(data)
-            self._held_bytes += len(data)
-            self._check_backlog()
-
-    def _write_out(self) -> None:
-        """Send what the library has to say: replies to control frames, close frames, the end.
-
-        What was pushed before goes first: after a close frame nothing may follow (RFC 6455, section 5.5.1).
-        """
-        writes = self._ws.data_to_send()
-        if writes:
-            self.flush()
-        for data in writes:
-            if data is SEND_EOF or not data:
-                self.closing = self._handed_over = True
-                if self._close_by is None:
-                    self._close_by = self._listener.now() + self._listener.settings.close_timeout
-                self._transport.close()
-            elif self._paused_since is None:
-                self._transport.write(data)
-            else:
-                self._held.append(data)
-                self._held_bytes += len(data)
-                self._check_backlog()
-
-    def _check_backlog(self) -> None:
-        backlog = self._held_bytes + self._transport.get_write_buffer_size()
-        if backlog > self._listener.settings.max_backlog:
-            self._too_slow(backlog=backlog)
-
-    def _too_slow(self, **measured: float) -> None:
-        """Give the client up: what is held back is dropped, and whatever it still reads ends with the reason."""
+    def give_up(self, **measured: float) -> None:
+        """Close for a slow consumer: what is held is dropped, and what the client still reads ends with the reason."""
         log.info("slow consumer", extra={"connection": self.id, **measured})
         self.frames.clear()
         self._held, self._held_bytes = [], 0
-        if self.closing:
+        if self.state is not OPEN:
             self.abort()
             return
-        self._begin_close(SLOW_CONSUMER, "what was sent is not read fast enough; resume")
+        self._begin_close(*self._context.settings.slow_consumer)
         self._transport.write(b"".join(self._ws.data_to_send()))
 
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        backlog = self._held_bytes + self._transport.get_write_buffer_size()
+        if backlog > self._context.settings.max_backlog:
+            self.give_up(backlog=backlog)
+
+    # -- waiting until frames are sent ------------------------------------------------------------------------------
+
+    async def drained(self) -> None:
+        """Wait until what was pushed is with the operating system, or the connection is not open any more.
+
+        Of several callers that wait, each goes on when what the caller before it pushed is written.
+        """
+        await asyncio.sleep(0)
+        if self.state is OPEN and (self._paused_since is not None or self.frames or self._drain_waiters):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self._drain_waiters is None:
+                self._drain_waiters = deque()
+            self._drain_waiters.append(waiter)
+            self._release_soon()
+            await waiter
+
     def _release_soon(self) -> None:
-        """Behind the one that goes on now, and behind the flush of what it pushes."""
+        """Release the next waiter after the one that goes on now, and after the flush of what that one pushes."""
         if self._drain_waiters and not self._releasing:
             self._releasing = True
             asyncio.get_running_loop().call_soon(self._release_next)
 
     def _release_next(self) -> None:
-        """Let the first who waits go on if nothing is unsent; while the client does not read, `resume_writing` will."""
+        """Let the first waiter go on if nothing is unsent. While the client does not read, `resume_writing` will."""
         self._releasing = False
         if self._drain_waiters and self._paused_since is None:
             if not self.frames:
@@ -213,10 +255,3 @@ class WriteSide(asyncio.BufferedProtocol):
                 if not waiter.done():
                     waiter.set_result(None)
             self._release_soon()
-
-    def _release_all(self) -> None:
-        """The connection ends: nobody waits any more."""
-        waiters, self._drain_waiters = self._drain_waiters, None
-        for waiter in waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)

@@ -1,0 +1,67 @@
+"""What the connections of one listener share: settings, the clock, the outbox, the HTTP routes, a receive buffer.
+
+A connection is given this and nothing more of the listener. It holds no rule and knows no connection's state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
+from tidegate.transport.http import Routes
+from tidegate.transport.open_connections import OpenConnections
+from tidegate.transport.outbox import Outbox
+
+RECEIVE_BUFFER = 65536
+"""Bytes taken from one connection at a time, so that a busy client leaves the other clients their turn."""
+
+
+class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of connections. Times in seconds, sizes in bytes."""
+
+    max_size: int = 65536
+    """Bytes in a message from a client, at most."""
+    max_connections: int = 50_000
+    max_backlog: int = 1 << 20
+    """Unsent bytes of one connection, above which it is closed as a slow consumer."""
+    max_pause: float = 3.0
+    """How long a client may leave its receive buffer full before it is closed as a slow consumer."""
+    slow_consumer: CloseReason = CloseReason(TRY_AGAIN_LATER, "the client reads too slowly")
+    """What the close frame to a slow consumer says."""
+    handshake_timeout: float = 5.0
+    message_timeout: float = 10.0
+    """How long the rest of a message may take after its first byte."""
+    close_timeout: float = 3.0
+    ping_interval: float = 15.0
+    """How long a client may be silent before it is sent a ping."""
+    ping_timeout: float = 10.0
+    rate: float = 0.0
+    """Messages a second and connection; 0 is no limit."""
+    origins: tuple[str, ...] = ()
+    loopback_origins: bool = False
+    """Web pages of this machine may connect."""
+    sweep: float = 1.0
+    """How often the deadlines of a connection are checked."""
+
+
+class ConnectionContext:
+    """`now` is a clock that only ever goes forward."""
+
+    def __init__(
+        self,
+        settings: TransportSettings,
+        routes: Routes,
+        outbox: Outbox,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.routes = routes
+        self.outbox = outbox
+        self.now = now
+        self.connections = OpenConnections(settings.max_connections)
+        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back
+        within one call, so that all connections can share it."""

@@ -1,0 +1,80 @@
+"""The connections that are open on one listener: their number, and which have their deadlines checked next.
+
+Connections are spread over slices, of which one is swept at a time, so that the work of a second is even. All that it
+knows about a connection is the protocol `OpenConnection`.
+
+Invariant: every connection that was added and not removed is in exactly one slice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Protocol
+
+SLICES = 20
+
+
+class OpenConnection(Protocol):
+    """What is asked of a connection here."""
+
+    def sweep(self, now: float) -> None:
+        """Check the deadlines of this connection."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake, or cut off a connection whose opening handshake is not complete."""
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+
+
+class OpenConnections:
+    """`limit`: connections at a time, at most; the handshake refuses more."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._slices: list[dict[OpenConnection, None]] = [{} for _ in range(SLICES)]
+        self._slice_of: dict[OpenConnection, int] = {}
+        self._turn = 0
+        self._emptied: asyncio.Event | None = None
+        """Set once the last connection has ended; None until `refuse_more`."""
+
+    def __iter__(self) -> Iterator[OpenConnection]:
+        """Connections may be removed meanwhile."""
+        return iter(list(self._slice_of))
+
+    def __len__(self) -> int:
+        return len(self._slice_of)
+
+    @property
+    def too_many(self) -> bool:
+        return len(self._slice_of) > self._limit
+
+    def add(self, connection: OpenConnection) -> None:
+        number = len(self._slice_of) % SLICES
+        self._slice_of[connection] = number
+        self._slices[number][connection] = None
+        if self._emptied is not None:
+            # The operating system accepted it just before the listening socket was closed.
+            connection.abort()
+
+    def remove(self, connection: OpenConnection) -> None:
+        del self._slices[self._slice_of.pop(connection)][connection]
+        if not self._slice_of and self._emptied is not None:
+            self._emptied.set()
+
+    def sweep(self, now: float) -> None:
+        """Check the deadlines of the next slice. `SLICES` calls in a row check every connection once."""
+        self._turn = (self._turn + 1) % SLICES
+        for connection in list(self._slices[self._turn]):
+            connection.sweep(now)
+
+    def refuse_more(self) -> None:
+        """From here on, a connection that is added is cut off at once."""
+        self._emptied = asyncio.Event()
+
+    async def emptied(self) -> None:
+        """Wait until the last connection has ended. `refuse_more` must have been called."""
+        if self._slice_of:
+            assert self._emptied is not None
+            await self._emptied.wait()

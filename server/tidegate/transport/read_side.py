@@ -1,0 +1,132 @@
+"""The reading half of an open connection: from bytes to whole messages.
+
+Complete, masked, unfragmented text frames are cut here, without objects; every other frame goes whole to the websockets
+library, which answers it as RFC 6455 demands. It knows no deadline, no rate limit and no meaning of a message.
+Invariant: messages are passed on in the order in which they arrived, and none while reading is paused or after the
+connection has left OPEN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+from tidegate.transport.frames import TEXT, apply_mask, frame_size
+from tidegate.transport.state import OPEN
+from tidegate.transport.write_side import WriteSide
+
+MASKED = 0x80
+
+
+class MessageReceiver(Protocol):
+    """Takes the messages that a read side has found."""
+
+    def text(self, payload: bytes) -> None:
+        """A whole text message; it may not be UTF-8."""
+
+    def binary(self) -> None:
+        """A whole binary message."""
+
+
+class ReadSide:
+    """`max_size`: bytes of a message, at most."""
+
+    __slots__ = ("_buffer", "_fragments", "_max_size", "_receiver", "_unfinished_since", "_write_side", "_ws")
+
+    def __init__(self, max_size: int, ws: ServerProtocol, write_side: WriteSide, receiver: MessageReceiver) -> None:
+        self._max_size = max_size
+        self._ws = ws
+        self._write_side = write_side
+        self._receiver = receiver
+        self._buffer = bytearray()
+        """What has arrived and is not handled: part of a frame, or, while reading is paused, whole frames."""
+        self._fragments: bytearray | None = None
+        """The opcode of a fragmented message, and its payload as far as it has arrived."""
+        self._unfinished_since: float | None = None
+
+    def received(self, data: bytes, now: float) -> None:
+        """Handle `data` and what is left of earlier data."""
+        taken = 0
+        if self._buffer:
+            self._buffer += data
+            taken = self._cut(self._buffer)
+            del self._buffer[:taken]
+        else:
+            taken = self._cut(data)
+            if taken < len(data):
+                self._buffer += data[taken:]
+        if self._buffer and self._write_side.state is not OPEN:
+            # The library waits for the client's close frame, or discards everything.
+            rest = bytes(self._buffer)
+            self._buffer.clear()
+            self._hand_over(rest)
+        if self._fragments is None and (taken or not self._buffer):
+            self._unfinished_since = None
+        if self._unfinished_since is None and (self._buffer or self._fragments is not None):
+            self._unfinished_since = now
+
+    def resumed(self, now: float) -> None:
+        """Reading goes on. The time of the pause does not count against an unfinished message."""
+        if self._unfinished_since is not None:
+            self._unfinished_since = now
+        if self._buffer:
+            asyncio.get_running_loop().call_soon(self.received, b"", now)
+
+    def unfinished_for(self, now: float) -> float:
+        """Seconds since the first byte of a message that is not complete."""
+        return 0.0 if self._unfinished_since is None else now - self._unfinished_since
+
+    def _cut(self, data: bytes | bytearray) -> int:
+        """Handle the whole frames at the start of `data`; returns how many bytes they took."""
+        at, end = 0, len(data)
+        write_side = self._write_side
+        while at < end and write_side.state is OPEN and not write_side.paused_by:
+            size = frame_size(data, at)
+            if size is None:
+                return at
+            head, payload = size
+            first, second = data[at], data[at + 1]
+            if not second & MASKED or payload > self._max_size:
+                # The header alone is enough for the library to fail the connection.
+                self._hand_over(bytes(data[at:]))
+                return end
+            stop = at + head + payload
+            if stop > end:
+                return at
+            if first == TEXT and self._fragments is None:
+                mask = at + head - 4
+                self._receiver.text(apply_mask(bytes(data[mask + 4 : stop]), bytes(data[mask : mask + 4])))
+            else:
+                self._hand_over(bytes(data[at:stop]))
+            at = stop
+        return at
+
+    def _hand_over(self, data: bytes) -> None:
+        """Give whole frames, or an unacceptable header, to the library, and do what follows from them."""
+        write_side = self._write_side
+        if write_side.finished:
+            return
+        self._ws.receive_data(data)
+        for event in self._ws.events_received():
+            if isinstance(event, Frame) and write_side.state is OPEN:
+                self._accept(event)
+        write_side.write_out()
+
+    def _accept(self, frame: Frame) -> None:
+        """Put fragments together, and pass whole messages on."""
+        if frame.opcode is Opcode.BINARY and frame.fin:
+            self._receiver.binary()
+        elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+            self._fragments = bytearray((frame.opcode,)) + frame.data
+        elif frame.opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments += frame.data
+            if frame.fin:
+                fragments, self._fragments = self._fragments, None
+                self._unfinished_since = None
+                if fragments[0] == Opcode.TEXT:
+                    self._receiver.text(bytes(fragments[1:]))
+                else:
+                    self._receiver.binary()

@@ -1,4 +1,4 @@
-"""Write orders on the tables of `application`, and how a store refuses one."""
+"""Mutations of the tables of `application`, and how a store refuses one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ def delete(*codes: str, **fields: Any) -> Mutation:
     return Mutation(kind="delete", resource="boats", keys=tuple({"code": code} for code in codes), **fields)
 
 
-async def refused(store: Store, order: Mutation) -> tuple[str, str | None, str | None]:
+async def refused(store: Store, mutation: Mutation) -> tuple[str, str | None, str | None]:
+    """Code, pointer and keyword of the refusal."""
+    return (await refusal(store, mutation))[:3]
+
+
+async def refusal(store: Store, mutation: Mutation) -> tuple[str, str | None, str | None, str]:
+    """Code, pointer, keyword and sentence of the refusal."""
     with pytest.raises(Refused) as caught:
-        await store.write(order)
-    return caught.value.code, caught.value.pointer, caught.value.keyword
+        await store.write(mutation)
+    return caught.value.code, caught.value.pointer, caught.value.keyword, caught.value.message

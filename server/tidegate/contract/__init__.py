@@ -3,6 +3,7 @@
 from tidegate.contract.claims import converters, spelled_rules
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, OwnRules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
+from tidegate.schema.subschemas import escape
 
 __all__ = [
     "ApplicationRequest",
@@ -14,5 +15,6 @@ __all__ = [
     "Resource",
     "RoomType",
     "converters",
+    "escape",
     "spelled_rules",
 ]

@@ -13,8 +13,7 @@ from tests.support.postgres import PostgresServer
 from tidegate.core.filters.tree import Filter, compile_filters
 from tidegate.core.rows.ports import Key, ReadQuery
 from tidegate.schema.resource import read_resource
-from tidegate.store.postgres.connection import Connection, connect, numbered
-from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.connection import Connection, Connections, connect, numbered
 from tidegate.store.postgres.filters import ALIAS
 from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.serving.reader import Reader, _where

@@ -17,7 +17,7 @@ from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import ReadQuery
 from tidegate.schema.resource import read_resource
-from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.connection import Connections
 from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.serving.reader import Reader
 

@@ -10,7 +10,7 @@ from tests.store.things import RESOURCE
 from tests.support.driver import psycopg, sql
 from tidegate.core.filters.tree import Filter
 from tidegate.core.rows.ports import ReadQuery, Row
-from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.connection import Connections
 from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.rows import to_column
 from tidegate.store.postgres.serving.reader import Reader

@@ -51,10 +51,13 @@ def test_a_table_that_has_a_row_is_left_alone(url: str, foreign: Foreign) -> Non
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
-        ({"people": [{"name": "Ada"}], "boats": [{"code": "a"}, {"code": "a"}]}, "/boats/1/code: this value is taken"),
+        (
+            {"people": [{"name": "Ada"}], "boats": [{"code": "a"}, {"code": "a"}]},
+            "/boats/1/code: another row has this value",
+        ),
         (
             {"people": [{"name": "Ada"}], "berths": [{"harbour": "x", "number": 1, "boat": "?"}]},
-            "/berths/0/boat: no such",
+            "/berths/0/boat: there is no such row in boats",
         ),
         ({"people": [{"name": "Ada"}, {"name": "a" * 21}]}, "/people/1: the database does not accept this row"),
         ({"people": [{"name": "Ada"}, {"nmae": "Bob"}]}, "/people/1/nmae: the schema has no such property"),

@@ -1,8 +1,8 @@
-"""PostgreSQL URLs, connections with the settings that Tidegate relies on, and names.
+"""PostgreSQL URLs, names, connections with the settings that Tidegate relies on, and connections that threads own.
 
 Statements are written with `MARK` for each bound value; `numbered` makes them $1, $2 ..., as PostgreSQL itself has
 them, so that no name ever needs an escape for the driver. It knows no tables.
-Invariant: no text for people ever holds a password.
+Invariants: no text for people ever holds a password; no two threads ever use one connection of `Connections`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_MS = 5_000
 """How long a writer waits for another program that holds a row."""
 NAME_BYTES = 63
-"""PostgreSQL cuts longer names without a word."""
+"""PostgreSQL cuts longer names silently."""
 SETTINGS = {
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",  # one spelling of what is read as text
@@ -39,7 +40,7 @@ SETTINGS = {
 
 
 def connect(url: str, settings: Mapping[str, str] = {}) -> Connection:
-    """A connection of the calling thread's own, in autocommit mode. Raises psycopg.OperationalError."""
+    """A new connection in autocommit mode. Raises psycopg.OperationalError."""
     connection = psycopg.connect(
         url,
         autocommit=True,
@@ -54,6 +55,48 @@ def connect(url: str, settings: Mapping[str, str] = {}) -> Connection:
         "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in asked.items())
     )
     return connection
+
+
+class Connections:
+    """Connections to one database, one for each thread, opened when first needed and again when they broke.
+
+    `reading`: every transaction is a snapshot that writes nothing.
+    """
+
+    def __init__(self, url: str, settings: Mapping[str, str] = {}, *, reading: bool = False) -> None:
+        self._url = url
+        self._settings = settings
+        self._reading = reading
+        self._local = threading.local()
+        self._all: list[Connection] = []
+        self._lock = threading.Lock()
+
+    def for_this_thread(self) -> Connection:
+        """Raises psycopg.OperationalError."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        return self.reopened() if connection is None or connection.closed else connection
+
+    def reopened(self) -> Connection:
+        """A new one in the place of the calling thread's. Raises psycopg.OperationalError."""
+        old: Connection | None = getattr(self._local, "connection", None)
+        if old is not None:
+            old.close()
+        self._local.connection = None
+        connection = connect(self._url, self._settings)
+        if self._reading:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+        self._local.connection = connection
+        with self._lock:
+            self._all = [each for each in self._all if not each.closed] + [connection]
+        return connection
+
+    def close(self) -> None:
+        """To be called when no thread uses its connection any more."""
+        with self._lock:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
 
 
 def opened(url: str) -> Connection:

@@ -1,4 +1,4 @@
-"""Sample rows for tables in PostgreSQL that have none.
+"""Sample rows for PostgreSQL tables that have no rows.
 
 Invariant: a table that has a row is left alone.
 """
@@ -15,8 +15,8 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
-from tidegate.store.postgres.serving.database_errors import count_keys_anew, refusal
-from tidegate.store.postgres.serving.mutations import Mutations, Violated
+from tidegate.store.postgres.serving.database_errors import StatementFailed, raise_counter, refusal
+from tidegate.store.postgres.serving.mutations import Mutations
 from tidegate.store.seed_rows import SampleRows, check_names, misfit
 from tidegate.store.sql.names import quoted
 
@@ -34,8 +34,8 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
             with connection.transaction():
                 for name in [name for name in rows if _is_empty(connection, resources[name])]:
                     counts[name] = _put(connection, resources, name, rows[name])
-        except Violated as violated:
-            raise misfit(name, refusal(connection, violated.error, violated.place)) from None
+        except StatementFailed as failed:
+            raise misfit(name, refusal(connection, failed.error, failed.context)) from None
         except Refused as refused:
             raise misfit(name, refused) from None
         except psycopg.Error as error:
@@ -46,13 +46,13 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
 def _put(
     connection: Connection, resources: Mapping[str, Resource], name: str, rows: Sequence[Mapping[str, Any]]
 ) -> int:
-    order = Mutation(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
-    connection.execute("SET CONSTRAINTS ALL DEFERRED")  # the contrary of what is asked for at the end
-    orders = Mutations(resources)
-    written = orders.carry_out(connection, order)
-    orders.finish(connection, [])
+    mutation = Mutation(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")  # until `finish`, which makes them immediate
+    mutations = Mutations(resources)
+    written = mutations.carry_out(connection, mutation)
+    mutations.finish(connection, [])
     if resources[name].has_automatic_key:
-        count_keys_anew(connection, resources[name])
+        raise_counter(connection, resources[name])
     return len(written)
 
 

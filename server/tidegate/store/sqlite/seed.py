@@ -1,4 +1,4 @@
-"""Sample rows for tables that have none.
+"""Sample rows for SQLite tables that have no rows.
 
 Invariant: a table that has a row is left alone.
 """
@@ -23,7 +23,7 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
     """
     check_names(resources, rows)
     connection = connect(sqlite_path(url))
-    orders, counts = Mutations(resources), {}
+    mutations, counts = Mutations(resources), {}
     try:
         with connection:
             empty = [
@@ -32,11 +32,11 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
                 if not connection.execute(f"SELECT 1 FROM {quoted(resources[name].table)} LIMIT 1").fetchall()
             ]
             for name in empty:
-                order = Mutation(
+                mutation = Mutation(
                     kind="create", resource=name, rows=tuple(dict(row) for row in rows[name]), user="seed", array=True
                 )
                 try:
-                    counts[name] = len(orders.carry_out(connection, order).rows)
+                    counts[name] = len(mutations.carry_out(connection, mutation).rows)
                 except Refused as refused:
                     raise misfit(name, refused) from None
     finally:

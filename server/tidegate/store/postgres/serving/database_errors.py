@@ -1,49 +1,41 @@
 """What PostgreSQL's refusals mean to the client: a code, and a pointer into its message.
 
-Which columns a constraint is about stands in the catalogue, and is asked for after the rollback, be it one to a
-savepoint.
+The catalogue says which columns a constraint is about. It is asked after the rollback, which may be one to a savepoint.
 Invariant: no text of the database's goes to a client; it can hold values of other rows.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
 
 import psycopg
 from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Row
 from tidegate.store.postgres.changelog import REQUESTS
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.serving import refusals
+from tidegate.store.serving.refusals import FAILED, StatementContext
 from tidegate.store.sql.names import quoted
 
 log = logging.getLogger("tidegate.store")
-
-UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
-BROKEN = "the row cannot be written; the gateway's log says why"
-
-
-class StatementContext(NamedTuple):
-    """A statement of an order: what it does to which table, and where its values stand in the client's message."""
-
-    resource: Resource
-    resources: Mapping[str, Resource]
-    kind: Literal["create", "update", "delete"]
-    row: Row
-    """The values that the client sent."""
-    at: str
-
 
 _OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 _BUSY = (errors.QueryCanceled, errors.ReadOnlySqlTransaction, errors.InsufficientResources)
 
 
+class StatementFailed(Exception):
+    """The database refused a statement; `context` says which."""
+
+    def __init__(self, error: psycopg.Error, context: StatementContext) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.context = context
+
+
 def is_broken(error: psycopg.Error) -> bool:
-    """The connection is, or never was: no order's fault."""
+    """Whether the connection is broken, or was never made: no mutation causes that."""
     if isinstance(error, errors.QueryCanceled | errors.PipelineAborted):
         return False
     return isinstance(error, psycopg.InterfaceError) or (
@@ -51,10 +43,10 @@ def is_broken(error: psycopg.Error) -> bool:
     )
 
 
-def verdict(connection: Connection, error: psycopg.Error, place: StatementContext) -> Refused | None:
-    """What `error` means to the client; None: it comes of what others do, and may be gone when the order is done again.
+def verdict(connection: Connection, error: psycopg.Error, context: StatementContext) -> Refused | None:
+    """What `error` means to the client. None: other transactions cause it, and the mutation may succeed when retried.
 
-    To be asked once the order is rolled back.
+    To be asked once the mutation is rolled back.
     """
     if isinstance(error, _OVERTAKEN):
         return None
@@ -63,54 +55,50 @@ def verdict(connection: Connection, error: psycopg.Error, place: StatementContex
     if isinstance(error, errors.UniqueViolation):
         if f"{error.diag.schema_name}.{error.diag.table_name}" == REQUESTS:
             return None  # another gateway answers this key right now
-        if is_overtaken_key(connection, error, place):
-            count_keys_anew(connection, place.resource)
+        if is_overtaken_key(connection, error, context):
+            raise_counter(connection, context.resource)
             return None
-    return refusal(connection, error, place)
+    return refusal(connection, error, context)
 
 
 def unavailable(error: psycopg.Error) -> Refused:
     log.warning("the database could not write: %s", str(error).strip())
-    return Refused("unavailable", UNAVAILABLE, retry_after=1.0)
+    return refusals.unavailable()
 
 
-def refusal(connection: Connection, error: psycopg.Error, place: StatementContext) -> Refused:
-    """What `error` means."""
+def refusal(connection: Connection, error: psycopg.Error, context: StatementContext) -> Refused:
+    """What `error` means, however often the mutation is tried."""
     match error:
         case errors.UniqueViolation():
-            columns = _columns(connection, error)
-            return Refused(
-                "conflict", "this value is taken by another row", pointer=_pointer(place, columns), keyword="unique"
-            )
+            return refusals.taken(context, _columns(connection, error))
         case errors.ForeignKeyViolation() | errors.RestrictViolation():
-            return _reference(connection, error, place)
+            return _reference(connection, error, context)
         case errors.ExclusionViolation():
-            return Refused("conflict", "another row is in the way of this one", pointer=place.at, keyword="exclude")
+            return Refused("conflict", "this row conflicts with another row", pointer=context.at, keyword="exclude")
         case errors.NotNullViolation() | errors.CheckViolation():
             own = error.diag.column_name
-            pointer = _pointer(place, [own] if own else _columns(connection, error))
+            return refusals.not_accepted(context, [own] if own else _columns(connection, error))
         case errors.DataError():
-            pointer = place.at
+            return refusals.not_accepted(context)
         case _:
-            log.error("an order failed", exc_info=error)
-            return Refused("internal", BROKEN)
-    return Refused("invalid_data", "the database does not accept this row", pointer=pointer, keyword="check")
+            log.error("a mutation failed", exc_info=error)
+            return Refused("internal", FAILED)
 
 
-def is_overtaken_key(connection: Connection, error: psycopg.Error, place: StatementContext) -> bool:
-    """Whether the database gave an automatic key that is taken: a foreign program wrote keys of its own."""
-    resource = place.resource
+def is_overtaken_key(connection: Connection, error: psycopg.Error, context: StatementContext) -> bool:
+    """Whether the database gave an automatic key that is taken: a foreign program has written keys itself."""
+    resource = context.resource
     return (
         isinstance(error, errors.UniqueViolation)
-        and place.kind == "create"
+        and context.kind == "create"
         and resource.has_automatic_key
-        and resource.key[0] not in place.row
+        and resource.key[0] not in context.row
         and error.diag.table_name == resource.table
         and _columns(connection, error) == list(resource.key)
     )
 
 
-def count_keys_anew(connection: Connection, resource: Resource) -> None:
+def raise_counter(connection: Connection, resource: Resource) -> None:
     """Let the next automatic key be above all that are there."""
     table, key = quoted(resource.table), resource.key[0]
     connection.execute(
@@ -119,24 +107,13 @@ def count_keys_anew(connection: Connection, resource: Resource) -> None:
     )
 
 
-def escaped(name: str) -> str:
-    """A name inside an RFC 6901 pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _reference(connection: Connection, error: psycopg.Error, place: StatementContext) -> Refused:
-    """Either a value of this row leads nowhere, or others lead to this row."""
+def _reference(connection: Connection, error: psycopg.Error, context: StatementContext) -> Refused:
+    """Either a value of this row leads nowhere, or other rows refer to this row."""
     columns = _columns(connection, error)
-    own = error.diag.table_name == place.resource.table and not place.row.keys().isdisjoint(columns)
-    if place.kind == "create" or (place.kind == "update" and own):
-        target = place.resource.references.get(columns[0]) if columns else None
-        message = f"no such row in {target[0]}" if target else "no such row"
-        return Refused("conflict", message, pointer=_pointer(place, columns), keyword="references")
-    return Refused("conflict", "other rows refer to this one", pointer=place.at, keyword="references")
-
-
-def _pointer(place: StatementContext, columns: list[str]) -> str:
-    return next((f"{place.at}/{escaped(name)}" for name in columns if name in place.row), place.at)
+    own = error.diag.table_name == context.resource.table and not context.row.keys().isdisjoint(columns)
+    if context.kind == "create" or (context.kind == "update" and own):
+        return refusals.leads_nowhere(context, columns)
+    return refusals.referred_to(context)
 
 
 def _columns(connection: Connection, error: psycopg.Error) -> list[str]:

@@ -13,8 +13,7 @@ import psycopg
 
 from tidegate.store.errors import REPLACED, StoreError, Unmigrated
 from tidegate.store.postgres.changelog import LOG, META
-from tidegate.store.postgres.connection import Connection, opened, shown
-from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.connection import Connection, Connections, opened, shown
 
 log = logging.getLogger("tidegate.store")
 
@@ -46,7 +45,7 @@ class EpochGuard:
         if not self.healthy:
             return
         try:
-            connection = self._connections.mine()
+            connection = self._connections.for_this_thread()
             ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'").fetchall()
             now = place(connection), epoch
         except psycopg.Error:

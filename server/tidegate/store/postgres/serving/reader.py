@@ -16,8 +16,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.postgres.changelog import LOG, META
-from tidegate.store.postgres.connection import MARK, Connection, numbered
-from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.connection import MARK, Connection, Connections, numbered
 from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
@@ -161,9 +160,9 @@ class Reader:
         """`work` with this thread's connection; once more with a new one when that turns out to be broken."""
         try:
             try:
-                return work(self._connections.mine())
+                return work(self._connections.for_this_thread())
             except (psycopg.OperationalError, psycopg.InterfaceError):
-                return work(self._connections.anew())
+                return work(self._connections.reopened())
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Refused("unavailable", UNAVAILABLE, retry_after=1.0) from error
 

@@ -12,8 +12,7 @@ from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import META
-from tidegate.store.postgres.connection import opened, shown
-from tidegate.store.postgres.connections import Connections
+from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
 from tidegate.store.postgres.serving.epoch import EpochGuard, place
 from tidegate.store.postgres.serving.feed import PostgresFeed

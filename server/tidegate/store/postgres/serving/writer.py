@@ -1,10 +1,10 @@
-"""The threads that write to PostgreSQL: each has a connection and a queue. Orders that wait are committed together.
+"""The threads that write to PostgreSQL: each has a connection and a queue. Mutations that wait are committed together.
 
-A lane takes what waits into one transaction. An order that meets a row which somebody else holds, or that the database
-undid because of others, is put aside: another thread does it alone, and waits for the row as long as need be. A user's
-orders all go through one lane, and behind what is put aside of that user's, so that they are done in the order in which
-they came.
-Invariant: an order's result is told if and only if its transaction was committed.
+A lane takes what waits into one transaction. A mutation that meets a row which another transaction holds, or that the
+database undid because of others, is put aside: another thread does it alone, and waits for the row as long as it takes.
+A user's mutations all go through one lane, and behind those of the same user that are put aside, so that they are done
+in the order in which they came.
+Invariant: a client gets a mutation's result if and only if its transaction was committed.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from psycopg import errors
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
-from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS
-from tidegate.store.postgres.connections import Connections
-from tidegate.store.postgres.serving.database_errors import BROKEN, UNAVAILABLE, is_broken, unavailable
-from tidegate.store.postgres.serving.mutations import Mutations, Violated
+from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connections
+from tidegate.store.postgres.serving.database_errors import StatementFailed, is_broken, unavailable
+from tidegate.store.postgres.serving.mutations import Mutations
 from tidegate.store.postgres.serving.transaction import HURRIED_MS, Outcome, Transaction
+from tidegate.store.serving import refusals
+from tidegate.store.serving.refusals import FAILED
 
 log = logging.getLogger("tidegate.store")
 
 LANES = 2
 ASIDE = 2
 GROUP = 64
-"""Not more: PostgreSQL keeps up to 64 savepoints of a transaction where others find them quickly."""
+"""Not more: PostgreSQL keeps up to 64 savepoints of a transaction where other transactions find them quickly."""
 QUEUE_LIMIT = 10_000
-"""Orders that may wait; above it the database is behind and clients are told so."""
+"""Mutations that may wait; above it the database is behind and clients are told so."""
 ATTEMPTS = 5
 
 Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
@@ -55,23 +56,23 @@ class Writer:
     ) -> None:
         self._hurried = Connections(url, {"lock_timeout": str(HURRIED_MS)})
         self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)})
-        self._orders = Mutations(resources)
+        self._mutations = Mutations(resources)
         self._loop = loop
         self._committed = committed
         self._closed = False
         self._accepted = 0
-        """Orders that have no outcome yet. The loop's thread's own."""
+        """Mutations that have no outcome yet. Belongs to the loop's thread."""
         self._lanes: list[Queue] = [SimpleQueue() for _ in range(LANES)]
         self._asides: list[Queue] = [SimpleQueue() for _ in range(ASIDE)]
         self._put_aside: Counter[str] = Counter()
-        """How many orders of each user are put aside."""
+        """How many mutations of each user are put aside."""
         self._lock = threading.Lock()
         self._lane_threads = [
-            threading.Thread(target=self._together, args=[lane], name=f"tidegate-writer-{number}")
+            threading.Thread(target=self._commit_together, args=[lane], name=f"tidegate-writer-{number}")
             for number, lane in enumerate(self._lanes)
         ]
         self._aside_threads = [
-            threading.Thread(target=self._alone, args=[aside], name=f"tidegate-writer-aside-{number}")
+            threading.Thread(target=self._commit_alone, args=[aside], name=f"tidegate-writer-aside-{number}")
             for number, aside in enumerate(self._asides)
         ]
 
@@ -79,14 +80,14 @@ class Writer:
         for thread in (*self._lane_threads, *self._aside_threads):
             thread.start()
 
-    def submit(self, order: Mutation) -> asyncio.Future[WriteResult]:
-        """The order's result, once it is committed. To be called in the loop's thread."""
+    def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
+        """The mutation's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         if self._closed or self._accepted >= QUEUE_LIMIT:
-            future.set_exception(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+            future.set_exception(refusals.unavailable())
         else:
             self._accepted += 1
-            self._lanes[_number(order) % LANES].put((order, future))
+            self._lanes[_number(mutation) % LANES].put((mutation, future))
         return future
 
     def close(self) -> None:
@@ -101,14 +102,14 @@ class Writer:
         self._hurried.close()
         self._patient.close()
 
-    def _together(self, lane: Queue) -> None:
+    def _commit_together(self, lane: Queue) -> None:
         waiting: deque[Waiting] = deque()
         ended = False
         while not ended or waiting:
             ended = ended or not _fill(waiting, lane)
             if group := self._group(waiting):
-                outcomes = self._outcomes([order for order, _ in group])
-                self._tell(
+                outcomes = self._outcomes([mutation for mutation, _ in group])
+                self._report(
                     [(future, outcome) for (_, future), outcome in zip(group, outcomes, strict=False) if outcome]
                 )
                 waiting.extendleft(reversed(group[len(outcomes) :]))
@@ -117,7 +118,7 @@ class Writer:
                         self._aside(one)
 
     def _group(self, waiting: deque[Waiting]) -> list[Waiting]:
-        """The next orders, without those of users who have orders put aside: these go there too."""
+        """The next mutations. Those of users who have mutations put aside are put aside too."""
         group: list[Waiting] = []
         while waiting and len(group) < GROUP:
             one = waiting.popleft()
@@ -128,62 +129,62 @@ class Writer:
         return group
 
     def _aside(self, waiting: Waiting) -> None:
-        order, _ = waiting
+        mutation, _ = waiting
         with self._lock:
-            self._put_aside[order.user] += 1
-        self._asides[_number(order) // LANES % ASIDE].put(waiting)
+            self._put_aside[mutation.user] += 1
+        self._asides[_number(mutation) // LANES % ASIDE].put(waiting)
 
     def _outcomes(self, group: Sequence[Mutation]) -> Sequence[Outcome | None]:
-        """Of the first orders of the group, at least one; None: to be done alone."""
-        transaction = Transaction(self._orders, group, hurried=True)
+        """Of the first mutations of the group, at least one; None: to be done alone."""
+        transaction = Transaction(self._mutations, group, hurried=True)
         try:
-            outcomes = transaction.carry_out(self._hurried.mine())
+            outcomes = transaction.carry_out(self._hurried.for_this_thread())
             self._committed()
         except Refused as refused:
             return [refused]
-        except (Violated, psycopg.Error) as failure:
-            error = failure.error if isinstance(failure, Violated) else failure
+        except (StatementFailed, psycopg.Error) as failure:
+            error = failure.error if isinstance(failure, StatementFailed) else failure
             if is_broken(error):
-                # Broken before COMMIT was sent: nothing was written. After it nobody knows: the client
+                # Broken before COMMIT was sent: nothing was written. After it the outcome is unknown: the client
                 # may ask again under its key.
                 again = not transaction.committing and _reconnected(self._hurried)
                 return [None if again else unavailable(error)] * len(group)
             if isinstance(error, errors.LockNotAvailable) and transaction.finishing:
-                return [unavailable(error)] * len(group)  # others' commits take longer than an order may wait
+                return [unavailable(error)] * len(group)  # others' commits take longer than a mutation may wait
             if len(group) > 1:
-                return [None] * len(group)  # they failed together, and nobody knows whose fault it was
+                return [None] * len(group)  # they failed together, and it is unknown which of them caused it
             return [self._verdict(transaction, self._hurried, failure)]
         except Exception:  # the boundary of the thread: nothing was committed, and each is tried alone
             log.exception("a transaction failed")
             return [None] * len(group)
         return outcomes
 
-    def _alone(self, aside: Queue) -> None:
+    def _commit_alone(self, aside: Queue) -> None:
         while (waiting := aside.get()) is not None:
-            order, future = waiting
+            mutation, future = waiting
             try:
-                outcome: Outcome = self._outcome(order)
+                outcome: Outcome = self._outcome(mutation)
             except Exception:  # the boundary of the thread: whatever failed, the client is told
-                log.exception("an order failed")
-                outcome = Refused("internal", BROKEN)
-            self._tell([(future, outcome)])
+                log.exception("a mutation failed")
+                outcome = Refused("internal", FAILED)
+            self._report([(future, outcome)])
             with self._lock:
-                self._put_aside[order.user] -= 1
-                if not self._put_aside[order.user]:
-                    del self._put_aside[order.user]
+                self._put_aside[mutation.user] -= 1
+                if not self._put_aside[mutation.user]:
+                    del self._put_aside[mutation.user]
 
-    def _outcome(self, order: Mutation) -> Outcome:
-        """Of an order that is done alone."""
+    def _outcome(self, mutation: Mutation) -> Outcome:
+        """Of a mutation that is done alone."""
         error: psycopg.Error
         for _ in range(ATTEMPTS):
-            transaction = Transaction(self._orders, [order], hurried=False)
+            transaction = Transaction(self._mutations, [mutation], hurried=False)
             try:
-                (outcome,) = transaction.carry_out(self._patient.mine())
+                (outcome,) = transaction.carry_out(self._patient.for_this_thread())
                 self._committed()
             except Refused as refused:
                 return refused
-            except (Violated, psycopg.Error) as failure:
-                error = failure.error if isinstance(failure, Violated) else failure
+            except (StatementFailed, psycopg.Error) as failure:
+                error = failure.error if isinstance(failure, StatementFailed) else failure
                 if is_broken(error):
                     if transaction.committing or not _reconnected(self._patient):
                         break
@@ -196,20 +197,20 @@ class Writer:
         return unavailable(error)
 
     def _verdict(
-        self, transaction: Transaction, connections: Connections, failure: Violated | psycopg.Error
+        self, transaction: Transaction, connections: Connections, failure: StatementFailed | psycopg.Error
     ) -> Refused | None:
-        """What the failure of a single order means."""
-        (order,) = transaction.group
+        """What the failure of a single mutation means."""
+        (mutation,) = transaction.group
         try:
-            return transaction.verdict(connections.mine(), failure, order)
+            return transaction.verdict(connections.for_this_thread(), failure, mutation)
         except psycopg.OperationalError as error:
             return unavailable(error)
 
-    def _tell(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
+    def _report(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
         if outcomes:
-            self._loop.call_soon_threadsafe(self._told, outcomes)
+            self._loop.call_soon_threadsafe(self._settle, outcomes)
 
-    def _told(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
+    def _settle(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
         self._accepted -= len(outcomes)
         for future, outcome in outcomes:
             if future.done():  # the client that asked is gone
@@ -220,8 +221,9 @@ class Writer:
                 future.set_result(outcome)
 
 
-def _number(order: Mutation) -> int:
-    return zlib.crc32(order.user.encode())
+def _number(mutation: Mutation) -> int:
+    """Equal for all mutations of one user."""
+    return zlib.crc32(mutation.user.encode())
 
 
 def _fill(waiting: deque[Waiting], lane: Queue) -> bool:
@@ -239,7 +241,7 @@ def _fill(waiting: deque[Waiting], lane: Queue) -> bool:
 
 def _reconnected(connections: Connections) -> bool:
     try:
-        connections.anew()
+        connections.reopened()
     except psycopg.OperationalError:
         return False
     return True

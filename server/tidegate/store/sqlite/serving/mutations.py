@@ -1,8 +1,7 @@
-"""Carrying out one order inside a transaction: compiled SQL, and refusals that point into the client's message.
+"""Mutations inside a transaction of SQLite: the statements, the author in the change log, the memory of requests.
 
-It begins and ends no transaction. What the database refuses by itself (unique values, references, checks) is translated
-here, once.
-Invariant: an order that returns has done everything it was asked; one that raises is to be rolled back.
+It begins and ends no transaction, and leaves the rule of a mutation to `store.serving.mutations`.
+Invariant: a mutation that returns has done everything it was asked; one that raises has to be rolled back.
 """
 
 from __future__ import annotations
@@ -15,189 +14,106 @@ import apsw
 import msgspec
 
 from tidegate.contract import Resource
-from tidegate.core.errors import Refused
-from tidegate.core.filters.predicate import token
 from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
-from tidegate.store.serving.mutation_permission import MutationPermission, key_pointer
+from tidegate.store.serving.mutations import carry_out, check_same_request
+from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, REQUESTS
 from tidegate.store.sqlite.rows import RowReader, to_column
+from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
 from tidegate.store.sqlite.serving.reader import head, select
 
 
-class Mutations:
-    """Knows the resources' SQL."""
+class SqliteTable:
+    """Implements `store.serving.mutations.Table`."""
 
-    def __init__(self, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, resource: Resource, resources: Mapping[str, Resource]) -> None:
+        self.resource = resource
         self._resources = resources
-        self._readers = {name: RowReader(resource) for name, resource in resources.items()}
-
-    def carry_out(self, connection: apsw.Connection, order: Mutation) -> WriteResult:
-        """Do `order`, or answer it as it was answered before under the same idempotency key. Raises Refused."""
-        if order.idempotency_key is not None and (before := _answered_before(connection, order)) is not None:
-            return before
-        mark = head(connection)
-        permitted = MutationPermission(order)
-        match order.kind:
-            case "create":
-                rows = [self._create(connection, order, permitted, number) for number in range(len(order.rows))]
-            case "update":
-                rows = [self._update(connection, order, permitted, number) for number in range(len(order.keys))]
-            case "delete":
-                rows = [self._delete(connection, order, permitted, number) for number in range(len(order.keys))]
-        if connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:  # else COMMIT would fail, for whoever shares it
-            raise self._unresolved(connection, order)
-        seq = head(connection)
-        if seq > mark:
-            connection.execute(
-                f"UPDATE {LOG} SET origin = ?, actor = ? WHERE seq > ?", (order.idempotency_key, order.user, mark)
-            )
-        result = WriteResult(rows, seq)
-        if order.idempotency_key is not None:
-            _remember(connection, order, result)
-        return result
-
-    def _create(self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
-        resource, row = self._resources[order.resource], order.rows[number]
-        at = f"/data/{number}" if order.array else "/data"
-        names = list(row)
-        values = [to_column(resource.properties[name], row[name]) for name in names]
-        into = (
-            f"({', '.join(map(quoted, names))}) VALUES ({', '.join('?' * len(names))})" if names else "DEFAULT VALUES"
+        self._reader = RowReader(resource)
+        self._name = quoted(resource.table)
+        self._returning = f"RETURNING {', '.join(map(quoted, self._reader.columns))}"
+        # By the collation of the columns, which their index has, and then exactly.
+        self._key_is = " AND ".join(
+            f"{quoted(name)} = ? AND {quoted(name)} COLLATE BINARY = ?" for name in resource.key
         )
-        sql = f"INSERT INTO {quoted(resource.table)} {into} RETURNING {self._columns(order.resource)}"
-        return permitted.written(self._one(connection, order, sql, values, row, at), at)
 
-    def _update(self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
-        resource, key, data = self._resources[order.resource], order.keys[number], order.data or {}
-        before = self._existing(connection, order, permitted, number)
-        if not data:
-            return before
-        sets = ", ".join(f"{quoted(name)} = ?" for name in data)
-        values = [to_column(resource.properties[name], value) for name, value in data.items()]
-        sql = (
-            f"UPDATE {quoted(resource.table)} SET {sets} WHERE {_key_is(resource)} "
-            f"RETURNING {self._columns(order.resource)}"
-        )
-        row = self._one(connection, order, sql, values + _key_values(resource, key), data, "/data")
-        return permitted.written(row, "/data")
+    def insert(self, connection: apsw.Connection, context: StatementContext) -> Row | None:
+        row = context.row
+        marks = ", ".join("?" * len(row))
+        into = f"({', '.join(map(quoted, row))}) VALUES ({marks})" if row else "DEFAULT VALUES"
+        return self._run(connection, f"INSERT INTO {self._name} {into} {self._returning}", self._values(row), context)
 
-    def _delete(self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int) -> Row:
-        resource, key = self._resources[order.resource], order.keys[number]
-        self._existing(connection, order, permitted, number)
-        sql = f"DELETE FROM {quoted(resource.table)} WHERE {_key_is(resource)}"
-        try:
-            connection.execute(sql, _key_values(resource, key))
-        except apsw.ConstraintError:
-            raise _referred_to(key_pointer(order, number)) from None
-        return key
+    def locked(self, connection: apsw.Connection, key: Key) -> Row | None:
+        # The transaction is the only one that writes.
+        found = select(connection, self.resource, self._reader, f" WHERE {self._key_is}", self._key_values(key))
+        return found[0] if found else None
 
-    def _existing(
-        self, connection: apsw.Connection, order: Mutation, permitted: MutationPermission, number: int
-    ) -> Row:
-        """The row as it is now. Raises Refused when the user may not change it, or it is not as `if` expects it."""
-        resource, key = self._resources[order.resource], order.keys[number]
-        reader, values = self._readers[order.resource], _key_values(resource, key)
-        found = select(connection, resource, reader, f" WHERE {_key_is(resource)}", values)
-        row = permitted.existing(found[0] if found else None, number)
-        for name, value in (order.expected or {}).items():
-            if token(row.get(name)) != token(value):
-                raise Refused("conflict", "the row has another value here by now", pointer=f"/if/{_escaped(name)}")
-        return row
+    def update(self, connection: apsw.Connection, key: Key, context: StatementContext) -> Row | None:
+        sets = ", ".join(f"{quoted(name)} = ?" for name in context.row)
+        sql = f"UPDATE {self._name} SET {sets} WHERE {self._key_is} {self._returning}"
+        return self._run(connection, sql, self._values(context.row) + self._key_values(key), context)
 
-    def _one(self, connection: apsw.Connection, order: Mutation, sql: str, values: list[Any], row: Row, at: str) -> Row:
-        """Run a statement that returns the row it wrote. `row` and `at`: what the client sent, and where."""
+    def delete(self, connection: apsw.Connection, key: Key, context: StatementContext) -> None:
+        self._run(connection, f"DELETE FROM {self._name} WHERE {self._key_is}", self._key_values(key), context)
+
+    def _run(self, connection: apsw.Connection, sql: str, values: list[Any], context: StatementContext) -> Row | None:
+        """The row that the statement returns, if any. Raises Refused."""
         try:
             found = connection.execute(sql, values).fetchall()
         except apsw.ConstraintError as error:
-            raise self._conflict(connection, order, row, at, str(error)) from None
-        if not found:  # IGNORE, in the table's definition or in a trigger of somebody else's
-            raise Refused("conflict", "the database did not take this row", pointer=at)
-        return self._readers[order.resource].row(found[0])
+            raise refusal(connection, self._resources, error, context) from None
+        return self._reader.row(found[0]) if found else None
 
-    def _conflict(self, connection: apsw.Connection, order: Mutation, row: Row, at: str, text: str) -> Refused:
-        """What SQLite's "UNIQUE constraint failed: users.email" means to the client."""
-        if "FOREIGN KEY" in text:
-            return self._leads_nowhere(connection, order, row, at) or self._unknown_reference(order, row, at)
-        names = [part.rpartition(".")[2] for part in text.partition("failed: ")[2].split(", ")]
-        pointer = next((f"{at}/{_escaped(name)}" for name in names if name in row), at)
-        if "UNIQUE" in text:
-            return Refused("conflict", "this value is taken by another row", pointer=pointer, keyword="unique")
-        return Refused("invalid_data", "the database does not accept this row", pointer=pointer, keyword="check")
+    def _values(self, row: Row) -> list[Any]:
+        return [to_column(self.resource.properties[name], value) for name, value in row.items()]
 
-    def _unresolved(self, connection: apsw.Connection, order: Mutation) -> Refused:
-        """Deferred references that the order leaves broken."""
-        if order.kind == "delete":
-            return _referred_to(key_pointer(order, 0) if len(order.keys) == 1 else "/ids")
-        data = order.data or {}
-        sent = [(row, f"/data/{n}" if order.array else "/data") for n, row in enumerate(order.rows)] or [
-            (data, "/data")
-        ]
-        found = (self._leads_nowhere(connection, order, row, at) for row, at in sent)
-        return next(filter(None, found), None) or self._unknown_reference(order, data, "/data")
-
-    def _leads_nowhere(self, connection: apsw.Connection, order: Mutation, row: Row, at: str) -> Refused | None:
-        """The reference of `row` that has no row to lead to, as far as the schema names it."""
-        for name, (target, column) in self._resources[order.resource].references.items():
-            if row.get(name) is not None and not self._refers(connection, target, column, row[name]):
-                pointer = f"{at}/{_escaped(name)}"
-                return Refused("conflict", f"no such row in {target}", pointer=pointer, keyword="references")
-        return None
-
-    def _unknown_reference(self, order: Mutation, row: Row, at: str) -> Refused:
-        """SQLite says neither which reference is broken nor in which direction it goes."""
-        resource = self._resources[order.resource]
-        identifying = {name for names in (resource.key, *resource.unique) for name in names}
-        if order.kind == "update" and not identifying.isdisjoint(row):
-            return _referred_to(at)
-        return Refused("conflict", "no such row", pointer=at, keyword="references")
-
-    def _refers(self, connection: apsw.Connection, target: str, column: str, value: Any) -> bool:
-        sql = f"SELECT 1 FROM {quoted(self._resources[target].table)} WHERE {quoted(column)} = ?"
-        return connection.execute(sql, (value,)).fetchone() is not None
-
-    def _columns(self, resource: str) -> str:
-        return ", ".join(map(quoted, self._readers[resource].columns))
+    def _key_values(self, key: Key) -> list[Any]:
+        """What `_key_is` binds."""
+        resource = self.resource
+        return [to_column(resource.properties[name], key[name]) for name in resource.key for _ in range(2)]
 
 
-def _referred_to(pointer: str) -> Refused:
-    return Refused("conflict", "other rows refer to this one", pointer=pointer, keyword="references")
+class Mutations:
+    """The mutations of one database's resources."""
+
+    def __init__(self, resources: Mapping[str, Resource]) -> None:
+        self._resources = resources
+        self._tables = {name: SqliteTable(resource, resources) for name, resource in resources.items()}
+
+    def carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
+        """Do `mutation`, or answer it as it was answered before under its idempotency key. Raises Refused."""
+        if mutation.idempotency_key is not None and (answer := _answered_before(connection, mutation)) is not None:
+            return answer
+        mark = head(connection)
+        rows = carry_out(connection, self._tables[mutation.resource], mutation)
+        # COMMIT would fail, for all mutations that share the transaction.
+        if connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
+            raise deferred_refusal(connection, self._resources, mutation)
+        seq = head(connection)
+        if seq > mark:
+            connection.execute(
+                f"UPDATE {LOG} SET origin = ?, actor = ? WHERE seq > ?", (mutation.idempotency_key, mutation.user, mark)
+            )
+        result = WriteResult(rows, seq)
+        if mutation.idempotency_key is not None:
+            _remember(connection, mutation, result)
+        return result
 
 
-def _key_is(resource: Resource) -> str:
-    """Asked by the collation of the columns, which their index has, and then exactly."""
-    return " AND ".join(f"{quoted(name)} = ? AND {quoted(name)} COLLATE BINARY = ?" for name in resource.key)
-
-
-def _key_values(resource: Resource, key: Key) -> list[Any]:
-    """What `_key_is` binds."""
-    return [to_column(resource.properties[name], key[name]) for name in resource.key for _ in range(2)]
-
-
-def _escaped(name: str) -> str:
-    """A name inside an RFC 6901 pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _answered_before(connection: apsw.Connection, order: Mutation) -> WriteResult | None:
+def _answered_before(connection: apsw.Connection, mutation: Mutation) -> WriteResult | None:
     found = connection.execute(
-        f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?", (order.user, order.idempotency_key)
+        f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?", (mutation.user, mutation.idempotency_key)
     ).fetchone()
     if found is None:
         return None
-    if found[0] != order.digest:
-        raise Refused("conflict", "this key stands for another request", pointer="/key")
+    check_same_request(mutation, found[0])
     return msgspec.json.decode(found[1], type=WriteResult)
 
 
-def _remember(connection: apsw.Connection, order: Mutation, result: WriteResult) -> None:
+def _remember(connection: apsw.Connection, mutation: Mutation, result: WriteResult) -> None:
+    reply, now = msgspec.json.encode(result).decode(), int(time.time() * 1000)
     connection.execute(
         f"INSERT INTO {REQUESTS} (user, key, digest, reply, time) VALUES (?, ?, ?, ?, ?)",
-        (
-            order.user,
-            order.idempotency_key,
-            order.digest,
-            msgspec.json.encode(result).decode(),
-            int(time.time() * 1000),
-        ),
+        (mutation.user, mutation.idempotency_key, mutation.digest, reply, now),
     )

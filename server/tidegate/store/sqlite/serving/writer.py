@@ -1,8 +1,8 @@
-"""The one thread that writes: orders wait in a queue and are committed together.
+"""The one thread that writes: mutations wait in a queue and are committed together.
 
-Up to 64 orders share a transaction, and with it the cost of reaching the disk; each has a savepoint, so that one that
-fails takes nothing of the others with it. It answers only after the commit.
-Invariant: an order's result is told if and only if its transaction is on the disk.
+Up to 64 mutations share a transaction, and with it the cost of reaching the disk; each has a savepoint, so that one
+that fails undoes nothing of the others. The writer answers only after the commit.
+Invariant: a client gets a mutation's result if and only if its transaction is on the disk.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import apsw
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
+from tidegate.store.serving.refusals import FAILED, unavailable
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.serving.mutations import Mutations
@@ -29,23 +30,21 @@ log = logging.getLogger("tidegate.store")
 
 BATCH = 64
 QUEUE_LIMIT = 10_000
-"""Orders that may wait; above it the database is behind and clients are told so."""
+"""Mutations that may wait; above it the database is behind and clients are told so."""
 
 Outcome = WriteResult | Refused
 Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
-UNAVAILABLE = "the database cannot write at the moment; try again with the same key"
-BROKEN = "the row cannot be written; the gateway's log says why"
-OF_ORDERS = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
-"""Errors that an order has by itself; with the others it is the database that fails."""
+OF_MUTATIONS = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
+"""Errors that one mutation causes; with the others it is the database that fails."""
 
 
-class Ended(Exception):
-    """An order ended its transaction: ROLLBACK, in the table's definition or in a trigger of somebody else's."""
+class TransactionEnded(Exception):
+    """A mutation ended its transaction: ROLLBACK, in a table's definition or in a trigger of another program."""
 
     def __init__(self, number: int, refusal: Refused) -> None:
         super().__init__(number)
         self.number = number
-        """Of the order; those before it are undone, those after it were not begun."""
+        """Of the mutation; those before it are undone, those after it were not begun."""
         self.refusal = refusal
 
 
@@ -62,7 +61,7 @@ class Writer:
     ) -> None:
         self.healthy = True
         self._path = path
-        self._orders = Mutations(resources)
+        self._mutations = Mutations(resources)
         self._loop = loop
         self._committed = committed
         self._keep = keep
@@ -73,15 +72,15 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, order: Mutation) -> asyncio.Future[WriteResult]:
-        """The order's result, once it is committed. To be called in the loop's thread."""
+    def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
+        """The mutation's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         try:
             if self._closed:
                 raise queue.Full
-            self._queue.put_nowait((order, future))
+            self._queue.put_nowait((mutation, future))
         except queue.Full:
-            future.set_exception(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+            future.set_exception(unavailable())
         return future
 
     def close(self) -> None:
@@ -129,35 +128,35 @@ class Writer:
 
     def _write(self, connection: apsw.Connection, batch: Sequence[Waiting]) -> None:
         try:
-            outcomes: list[Outcome] = self._transaction(connection, [order for order, _ in batch])
+            outcomes: list[Outcome] = self._transaction(connection, [mutation for mutation, _ in batch])
             self.healthy = True
-        except Ended as ended:
+        except TransactionEnded as ended:
             at = ended.number
-            for orders in filter(None, (batch[:at], batch[at + 1 :])):
-                self._write(connection, orders)
+            for mutations in filter(None, (batch[:at], batch[at + 1 :])):
+                self._write(connection, mutations)
             batch, outcomes = batch[at : at + 1], [ended.refusal]
-        except Exception:  # the boundary of the thread: whatever failed, nothing was committed, and each is told
+        except Exception:  # the boundary of the thread: whatever failed, nothing was committed, and each client is told
             log.exception("a transaction failed")
             self.healthy = False
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
-            outcomes = [Refused("unavailable", UNAVAILABLE, retry_after=1.0)] * len(batch)
+            outcomes = [unavailable()] * len(batch)
         futures = [future for _, future in batch]
-        self._loop.call_soon_threadsafe(_tell, futures, outcomes)
+        self._loop.call_soon_threadsafe(_settle, futures, outcomes)
         self._committed()
 
-    def _transaction(self, connection: apsw.Connection, orders: Sequence[Mutation]) -> list[Outcome]:
+    def _transaction(self, connection: apsw.Connection, mutations: Sequence[Mutation]) -> list[Outcome]:
         connection.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
-        for order in orders:
+        for mutation in mutations:
             connection.execute("SAVEPOINT one")
             try:
-                outcomes.append(self._orders.carry_out(connection, order))
+                outcomes.append(self._mutations.carry_out(connection, mutation))
             except Exception as error:
-                if isinstance(error, apsw.Error) and not isinstance(error, OF_ORDERS):
+                if isinstance(error, apsw.Error) and not isinstance(error, OF_MUTATIONS):
                     raise
                 if connection.get_autocommit():
-                    raise Ended(len(outcomes), _refusal(error)) from error
+                    raise TransactionEnded(len(outcomes), _refusal(error)) from error
                 connection.execute("ROLLBACK TO one")
                 outcomes.append(_refusal(error))
             connection.execute("RELEASE one")
@@ -165,7 +164,7 @@ class Writer:
         return outcomes
 
     def _housekeeping(self, connection: apsw.Connection) -> bool:
-        """One step; returns whether there is so much to do that it should go on, orders permitting."""
+        """One step; returns whether so much is left that it should go on as soon as no mutation waits."""
         try:
             return prune(connection, int(time.time() * 1000), self._keep) > STEP // 2
         except apsw.Error:
@@ -174,14 +173,14 @@ class Writer:
 
 
 def _refusal(error: Exception) -> Refused:
-    """What one order's failure means to its client: if it is no refusal, mostly that a foreign trigger fails."""
+    """What one mutation's failure means to its client. An error that is no refusal mostly is a foreign trigger's."""
     if isinstance(error, Refused):
         return error
-    log.error("an order failed", exc_info=error)
-    return Refused("internal", BROKEN)
+    log.error("a mutation failed", exc_info=error)
+    return Refused("internal", FAILED)
 
 
-def _tell(futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:
+def _settle(futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:
     for future, outcome in zip(futures, outcomes, strict=True):
         if future.done():  # the client that asked is gone
             continue

@@ -1,0 +1,103 @@
+"""The rule of a mutation, once for both databases: permission, `if`, idempotency, and where a refusal points.
+
+A `Table` runs the statements, within a transaction that its writer has begun. This module knows no SQL and no kind of
+connection.
+Invariants: a mutation that returns has done everything it was asked; one that raises has to be rolled back. Permission
+and `if` are asked of the row as it stays until the transaction ends.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+from tidegate.contract import Resource
+from tidegate.core.filters.predicate import token
+from tidegate.core.rows.ports import Key, Mutation, Row
+from tidegate.store.serving import refusals
+from tidegate.store.serving.mutation_permission import MutationPermission
+from tidegate.store.serving.refusals import StatementContext, row_pointer
+
+Connection_contra = TypeVar("Connection_contra", contravariant=True)
+
+
+class Table(Protocol[Connection_contra]):
+    """The statements on one table. A context says what the client sent, for what the database refuses."""
+
+    @property
+    def resource(self) -> Resource: ...
+
+    def insert(self, connection: Connection_contra, context: StatementContext) -> Row | None:
+        """The new row as it is in the table; None where the database ignored the statement."""
+
+    def locked(self, connection: Connection_contra, key: Key) -> Row | None:
+        """The row with this key, which no other transaction changes from now on; None where there is none."""
+
+    def update(self, connection: Connection_contra, key: Key, context: StatementContext) -> Row | None:
+        """The changed row as it is in the table; None where the database ignored the statement."""
+
+    def delete(self, connection: Connection_contra, key: Key, context: StatementContext) -> None: ...
+
+
+def carry_out(connection: Connection_contra, table: Table[Connection_contra], mutation: Mutation) -> list[Row]:
+    """Do `mutation`; returns the rows as they are in the table, of a delete their keys.
+
+    Raises Refused, and whatever `table` raises where the database refuses a statement.
+    """
+    work = _Work(connection, table, mutation)
+    match mutation.kind:
+        case "create":
+            return [work.create(number) for number in range(len(mutation.rows))]
+        case "update":
+            return [work.update(number) for number in range(len(mutation.keys))]
+        case "delete":
+            return [work.delete(number) for number in range(len(mutation.keys))]
+
+
+def check_same_request(mutation: Mutation, digest: bytes) -> None:
+    """Raises Refused: `digest`, which is kept under the mutation's idempotency key, is that of a different request."""
+    if digest != mutation.digest:
+        raise refusals.key_used_before()
+
+
+class _Work(Generic[Connection_contra]):
+    """One mutation under way."""
+
+    def __init__(self, connection: Connection_contra, table: Table[Connection_contra], mutation: Mutation) -> None:
+        self._connection = connection
+        self._table = table
+        self._mutation = mutation
+        self._permission = MutationPermission(mutation)
+
+    def create(self, number: int) -> Row:
+        mutation, table = self._mutation, self._table
+        at = row_pointer(mutation, number)
+        context = StatementContext(table.resource, "create", mutation.rows[number], at)
+        return self._written(table.insert(self._connection, context), context)
+
+    def update(self, number: int) -> Row:
+        mutation, table = self._mutation, self._table
+        before = self._existing(number)
+        if not mutation.data:
+            return before
+        context = StatementContext(table.resource, "update", mutation.data, "/data")
+        return self._written(table.update(self._connection, mutation.keys[number], context), context)
+
+    def delete(self, number: int) -> Row:
+        mutation, table = self._mutation, self._table
+        self._existing(number)
+        context = StatementContext(table.resource, "delete", {}, refusals.key_pointer(mutation, number))
+        table.delete(self._connection, mutation.keys[number], context)
+        return mutation.keys[number]
+
+    def _existing(self, number: int) -> Row:
+        """The row as it is now, which the user may change and which is as `if` expects it."""
+        row = self._permission.existing(self._table.locked(self._connection, self._mutation.keys[number]), number)
+        for name, value in (self._mutation.expected or {}).items():
+            if token(row.get(name)) != token(value):
+                raise refusals.not_as_expected(name)
+        return row
+
+    def _written(self, row: Row | None, context: StatementContext) -> Row:
+        if row is None:
+            raise refusals.not_written(context)
+        return self._permission.written(row, context.at)

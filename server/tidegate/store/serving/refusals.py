@@ -1,0 +1,125 @@
+"""How a store refuses a mutation: the codes, the sentences and the pointers, once for both databases.
+
+A database's own module finds out which rule of the database a statement broke; the words for it are here. This module
+knows no SQL.
+Invariant: a sentence holds no value of a row. The database's own text never goes to a client, for it can hold values of
+other rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from tidegate.contract import Resource, escape
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import Mutation, Row
+
+Kind = Literal["create", "update", "delete"]
+
+FAILED = "the row cannot be written; the gateway's log says why"
+"""For the client, when the log has the error."""
+
+
+class StatementContext(NamedTuple):
+    """One statement of a mutation: what it does to which table, and where its values stand in the client's message."""
+
+    resource: Resource
+    kind: Kind
+    row: Row
+    """The values that the client sent."""
+    at: str
+    """The pointer of `row`; of the key, for a delete."""
+
+    def pointer(self, columns: Sequence[str]) -> str:
+        """The first of `columns` that the client sent, or the row where it sent none of them."""
+        return next((f"{self.at}/{escape(name)}" for name in columns if name in self.row), self.at)
+
+
+def row_pointer(mutation: Mutation, number: int) -> str:
+    """Where the message has the new row `number` of a create."""
+    return f"/data/{number}" if mutation.array else "/data"
+
+
+def key_pointer(mutation: Mutation, number: int) -> str:
+    """Where the message has the key `number` of an update or a delete."""
+    return f"/ids/{number}" if mutation.array else "/id"
+
+
+def row_contexts(mutation: Mutation, resource: Resource) -> list[StatementContext]:
+    """The statements of a create or an update that can break a reference, each once."""
+    if mutation.kind == "create":
+        rows = enumerate(mutation.rows)
+        return [StatementContext(resource, "create", row, row_pointer(mutation, number)) for number, row in rows]
+    return [StatementContext(resource, mutation.kind, mutation.data or {}, "/data")]
+
+
+def whole_context(mutation: Mutation, resource: Resource) -> StatementContext:
+    """Where to point for what the database refuses at the end of a mutation, and not for one of its rows."""
+    alone = len(mutation.rows) + len(mutation.keys) == 1
+    if mutation.kind == "delete":
+        return StatementContext(resource, "delete", {}, key_pointer(mutation, 0) if alone else "/ids")
+    if mutation.kind == "update":
+        return StatementContext(resource, "update", mutation.data or {}, "/data")
+    if not alone:
+        return StatementContext(resource, "create", {}, "/data")
+    return StatementContext(resource, "create", mutation.rows[0], row_pointer(mutation, 0))
+
+
+# -- what the rule of a mutation refuses ------------------------------------------------------------------------------
+
+
+def not_found(mutation: Mutation, number: int) -> Refused:
+    """Also for a row that the user may not read."""
+    return Refused("not_found", "there is no such row", pointer=key_pointer(mutation, number))
+
+
+def forbidden_row(mutation: Mutation, number: int) -> Refused:
+    return Refused("forbidden", f"you may not {mutation.kind} this row", pointer=key_pointer(mutation, number))
+
+
+def forbidden_values(mutation: Mutation, at: str) -> Refused:
+    return Refused("forbidden", f"you may not {mutation.kind} a row with these values", pointer=at)
+
+
+def not_as_expected(name: str) -> Refused:
+    return Refused("conflict", "the row has another value here now", pointer=f"/if/{escape(name)}")
+
+
+def key_used_before() -> Refused:
+    return Refused("conflict", "this idempotency key was already used for a different request", pointer="/key")
+
+
+# -- what the database refuses ----------------------------------------------------------------------------------------
+
+
+def taken(context: StatementContext, columns: Sequence[str]) -> Refused:
+    """`columns` have to be unique."""
+    return Refused("conflict", "another row has this value", pointer=context.pointer(columns), keyword="unique")
+
+
+def leads_nowhere(context: StatementContext, columns: Sequence[str]) -> Refused:
+    """`columns` are those of a reference; none where the database does not say which reference it is."""
+    target = context.resource.references.get(columns[0]) if columns else None
+    message = f"there is no such row in {target[0]}" if target else "the row refers to one that does not exist"
+    return Refused("conflict", message, pointer=context.pointer(columns), keyword="references")
+
+
+def referred_to(context: StatementContext) -> Refused:
+    return Refused("conflict", "other rows refer to this one", pointer=context.at, keyword="references")
+
+
+def not_accepted(context: StatementContext, columns: Sequence[str] = ()) -> Refused:
+    """The values of `columns` break a rule of the database."""
+    message = "the database does not accept this row"
+    return Refused("invalid_data", message, pointer=context.pointer(columns), keyword="check")
+
+
+def not_written(context: StatementContext) -> Refused:
+    """The database ignored the statement, as a trigger or a table definition of another program can tell it to."""
+    return Refused("conflict", "the database ignored this row", pointer=context.at)
+
+
+def unavailable() -> Refused:
+    message = "the database cannot write at the moment; try again with the same key"
+    return Refused("unavailable", message, retry_after=1.0)

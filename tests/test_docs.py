@@ -49,7 +49,7 @@ def fields(schema: dict[str, Any]) -> str:
 
 
 def expected_tables() -> dict[str, list[str]]:
-    """The rows that the tables of docs/reference/protocol.md must have, by the first heading of each."""
+    """The rows that the tables of protocol.md and errors.md must have, by the first heading of each."""
     tables: dict[str, list[str]] = {"request": [], "message": [], "error": [], "close": []}
     for direction, table in (("client", "request"), ("server", "message")):
         for file in sorted((ROOT / "schema" / direction).glob("*.schema.json")):
@@ -67,11 +67,12 @@ def expected_tables() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("table", ["request", "message", "error", "close"])
 def test_every_message_and_code_is_documented_as_the_schema_has_it(table: str) -> None:
-    text = (ROOT / "docs" / "reference" / "protocol.md").read_text()
+    page = "errors.md" if table in {"error", "close"} else "protocol.md"
+    text = (ROOT / "docs" / "reference" / page).read_text()
     found = re.search(rf"^\| {table} .*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
     assert found is not None
     expected = expected_tables()[table]
-    assert found[1].splitlines() == expected, "docs/reference/protocol.md should have:\n" + "\n".join(expected)
+    assert found[1].splitlines() == expected, f"docs/reference/{page} should have:\n" + "\n".join(expected)
 
 
 def test_the_json_in_the_protocol_document_is_what_the_contract_takes() -> None:

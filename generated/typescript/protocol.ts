@@ -4,7 +4,7 @@
 /** The version of the wire protocol. */
 export const PROTOCOL_VERSION = 1;
 
-/** Say who the connection speaks for: with a user's token, or with `welcome.identity` to be the same anonymous user again. */
+/** Set the user of the connection: with a user's token, or with `welcome.identity` to be the same anonymous user again. */
 export interface AuthenticateRequest {
   type: "authenticate";
   /** A JWT. */
@@ -45,7 +45,7 @@ export interface DeleteRequest {
   ref?: Ref;
 }
 
-/** Names one incarnation of a feed or of a room's history; positions of different epochs cannot be compared. */
+/** Names one run of a feed or of a room's history. Positions of different epochs cannot be compared. */
 export type Epoch = string;
 
 /** Why a request failed. The connection lives. */
@@ -58,11 +58,11 @@ export interface ErrorMessage {
   code: ErrorCode;
   /** What was expected. */
   message: string;
-  /** Where, as an RFC 6901 JSON pointer into the client's message. */
+  /** The place of the fault, as an RFC 6901 JSON pointer into the client's message. */
   pointer?: string;
   /** The JSON Schema keyword that failed. */
   keyword?: string;
-  /** All that is wrong, where it is more than one thing. */
+  /** All violations. */
   errors?: Violation[];
   /** Whether the same request may succeed later. */
   temporary: boolean;
@@ -97,7 +97,7 @@ export interface GetRequest {
 export interface Goodbye {
   type: "goodbye";
   code: CloseCode;
-  /** Why. */
+  /** The reason. */
   reason: string;
   /** Seconds to wait before coming back. */
   retry_after?: number;
@@ -110,7 +110,7 @@ export interface Heartbeat {
   position?: FeedPosition;
 }
 
-/** Ask for what was said in a room, newest page first, oldest message first within it. */
+/** Ask for a page of a room's messages: the newest page first, the oldest message first within a page. */
 export interface HistoryRequest {
   type: "history";
   room: RoomName;
@@ -121,16 +121,16 @@ export interface HistoryRequest {
   ref?: Ref;
 }
 
-/** Names one intention of one user: the same request sent again under it is answered again, not done again. */
+/** An idempotency key. When a user sends the same request with the same key again, the gateway gives the first answer and does nothing twice. */
 export type IdempotencyKey = string;
 
-/** Enter a room. With `since`, what was said after it is replayed. */
+/** Enter a room. With `since`, the messages after that position are replayed. */
 export interface JoinRequest {
   type: "join";
   room: RoomName;
   /** The last position the client has of this room. */
   since?: RoomPosition;
-  /** How to hear of presence; `full` unless said otherwise. */
+  /** Which presence messages the client gets; the default is `full`. */
   presence?: PresenceMode;
   status?: PresenceStatus;
   info?: PresenceInfo;
@@ -141,13 +141,13 @@ export interface JoinRequest {
 export interface Joined {
   type: "joined";
   room: RoomName;
-  /** The newest message. The client adopts it after the replayed messages. */
+  /** The position of the newest message. The client keeps it after the replayed messages. */
   position: RoomPosition;
-  /** Whether everything since the position given is replayed. */
+  /** Whether all messages since the given position are replayed. */
   recovered: boolean;
   /** How many messages follow. */
   replayed: number;
-  /** Who is present, for members who hear differences. */
+  /** The members, for a client that asked for `diff`. */
   users?: Member[];
   ref?: Ref;
 }
@@ -206,23 +206,23 @@ export interface Member {
   name: string;
   status: PresenceStatus;
   info?: PresenceInfo;
-  /** How many connections stand for the user here. */
+  /** How many connections of the user are in the room. */
   connections: number;
   /** When the user came, in milliseconds since the Unix epoch. */
   since: Time;
 }
 
-/** Say something in a room. Everybody in it hears it, the speaker too. */
+/** Send a message to a room. Every connection in the room gets it, the sender's too. */
 export interface MessageRequest {
   type: "message";
   room: RoomName;
-  /** What is said; the room's own schema says what it may be. */
+  /** The content. The schema of the room defines it. */
   data: unknown;
   key?: IdempotencyKey;
   ref?: Ref;
 }
 
-/** A page of what was said in a room. */
+/** A page of the messages of a room. */
 export interface Messages {
   type: "messages";
   room: RoomName;
@@ -251,18 +251,18 @@ export interface Pong {
 export interface PresenceDiff {
   type: "presence_diff";
   room: RoomName;
-  /** Who came. */
+  /** Users who came. */
   joined: Member[];
-  /** Who went. */
+  /** Users who left. */
   left: Member[];
-  /** Who is otherwise than before. */
+  /** Users whose status or info changed. */
   changed: Member[];
 }
 
-/** What a user wants to be known in a room besides its name, such as a colour or that it is typing. */
+/** What a user shows in a room besides its name, such as a colour or that it is typing. */
 export type PresenceInfo = { [property: string]: unknown };
 
-/** Everybody who is present in a room. */
+/** All members of a room. */
 export interface PresenceList {
   type: "presence";
   room: RoomName;
@@ -271,10 +271,10 @@ export interface PresenceList {
   ref?: Ref;
 }
 
-/** How a member wants to hear of presence: the whole list, differences, or nothing. */
+/** Which presence messages a client gets: the whole list, the differences, or none. */
 export type PresenceMode = "full" | "diff" | "none";
 
-/** Ask who is present in a room, and say how one is oneself. */
+/** Ask for the members of a room, and set your status in it. */
 export interface PresenceRequest {
   type: "presence";
   room: RoomName;
@@ -283,10 +283,10 @@ export interface PresenceRequest {
   ref?: Ref;
 }
 
-/** Whether a user is at hand. */
+/** Whether a user is available. */
 export type PresenceStatus = "online" | "away";
 
-/** Who a connection speaks for, as the gateway knows it. */
+/** The user of a connection, as the gateway knows it. */
 export interface Principal {
   id: UserId;
   /** The name to show. */
@@ -297,20 +297,20 @@ export interface Principal {
   anonymous: boolean;
 }
 
-/** Correlates a request with its reply: whatever the client chose comes back with the answer. */
+/** Correlates a request with its reply: the reply carries the value that the client chose. */
 export type Ref = string | number;
 
 /** The name of a resource: a kind of row that the gateway shares. */
 export type ResourceName = string;
 
-/** Somebody said something in a room. */
+/** A user sent a message to a room. */
 export interface RoomMessage {
   type: "message";
   room: RoomName;
-  /** The id of the user who said it. */
+  /** The id of the sender. */
   from: UserId;
   sender: Sender;
-  /** What was said. */
+  /** The content. */
   data: unknown;
   position: RoomPosition;
   time: Time;
@@ -346,17 +346,17 @@ export interface Rows {
   ref?: Ref;
 }
 
-/** An opaque word for the rows that the user may see of a resource. It is there only where that is not all of them. */
+/** An opaque word for the rows of a resource that the user may see. It is absent where the user may see all of them. */
 export type Scope = string;
 
-/** Who said something in a room. */
+/** The sender of a message. */
 export interface Sender {
   id: UserId;
   /** The name to show. */
   name: string;
 }
 
-/** The message was said. */
+/** The room has the message. */
 export interface Sent {
   type: "sent";
   room: RoomName;
@@ -385,18 +385,18 @@ export interface Snapshot {
 export interface SortTerm {
   /** The property. */
   field: string;
-  /** Ascending unless said otherwise. */
+  /** The default is ascending. */
   order?: "asc" | "desc";
 }
 
-/** Hear of every change to the rows that match. */
+/** Get every change to the rows that match. */
 export interface SubscribeRequest {
   type: "subscribe";
   resource: ResourceName;
   filters?: Filters;
   /** The last position the client has of these rows. */
   since?: FeedPosition;
-  /** The `scope` that the rows at `since` came with, if they came with one: other rows are not recovered but sent anew. */
+  /** The `scope` that came with the rows at `since`, if there was one. Where the scope is another one now, all rows are sent again. */
   scope?: Scope;
   /** Whether to send the rows that match now first. */
   snapshot?: boolean;
@@ -413,7 +413,7 @@ export interface Subscribed {
   position: FeedPosition;
   /** What follows: only new changes, the missed ones first, or the rows first. */
   mode: "live" | "recovered" | "snapshot";
-  /** Which rows the user may see, to be given back with `since`; it is there only where that is not all of them. */
+  /** Which rows the user may see. The client gives it back with `since`. It is absent where the user may see all of them. */
   scope?: Scope;
   ref?: Ref;
 }
@@ -421,7 +421,7 @@ export interface Subscribed {
 /** A point in time, made by the gateway: milliseconds since the Unix epoch. */
 export type Time = number;
 
-/** End a subscription: by its id, or by what was subscribed to. */
+/** End a subscription, by its id or by its resource and filters. */
 export interface UnsubscribeRequest {
   type: "unsubscribe";
   /** The id that `subscribed` gave. */
@@ -475,7 +475,7 @@ export type UserId = string;
 
 /** One thing that is wrong with a message. */
 export interface Violation {
-  /** Where, as an RFC 6901 JSON pointer into the message. */
+  /** The place of the fault, as an RFC 6901 JSON pointer into the message. */
   pointer: string;
   /** The JSON Schema keyword that failed. */
   keyword: string;
@@ -582,9 +582,9 @@ export interface CloseInfo {
 /** The error codes. */
 export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
   conflict: {
-    meaning: "A unique value is taken, a reference leads nowhere, an expected value was another, or the idempotency key stands for another request.",
+    meaning: "A unique value is taken, a reference leads to no row, an expected value has changed, or the idempotency key was already used for a different request.",
     temporary: false,
-    action: "Read the row again and decide anew.",
+    action: "Read the row again, then decide again.",
   },
   forbidden: {
     meaning: "The user may not do this.",
@@ -597,19 +597,19 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
     action: "Try again once; then tell the operator.",
   },
   invalid_data: {
-    meaning: "What the message carries does not fit the schema of the room or the resource.",
+    meaning: "The content of the message does not fit the schema of the room or the resource.",
     temporary: false,
-    action: "Mend what the pointer names.",
+    action: "Correct the value at the pointer.",
   },
   invalid_json: {
     meaning: "The frame is not one JSON object in a text frame.",
     temporary: false,
-    action: "Mend the client: it sends something that is not JSON.",
+    action: "Correct the client: it sends something that is not JSON.",
   },
   invalid_message: {
     meaning: "The message does not fit its schema; the pointer says where.",
     temporary: false,
-    action: "Mend what the pointer names.",
+    action: "Correct the value at the pointer.",
   },
   limit_reached: {
     meaning: "The connection holds as many rooms or subscriptions as it may.",
@@ -652,14 +652,14 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
     action: "Use a resource of the schema.",
   },
   unknown_room: {
-    meaning: "No kind of room in the schema covers this name.",
+    meaning: "No room pattern of the schema covers this name.",
     temporary: false,
     action: "Use a name that a room pattern covers.",
   },
   unknown_type: {
     meaning: "The message's type is not one that this gateway knows.",
     temporary: false,
-    action: "Mend the type, or generate the client anew from this gateway's schema.",
+    action: "Correct the type, or generate the client again from this gateway's schema.",
   },
 };
 

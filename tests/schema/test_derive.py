@@ -99,7 +99,7 @@ def test_reading_ends_where_references_go_round() -> None:
 def test_a_room_has_defaults() -> None:
     room = read_room({"title": "Chat", "x-room": {"pattern": "chat-*", "history": {"size": 5}}})
     assert (room.pattern, room.presence, room.slow, room.access) == ("chat-*", True, "disconnect", {})
-    assert (room.history.size, room.history.ttl, room.history.durable) == (5, 0, False)
+    assert (room.history.size, room.history.ttl) == (5, 0)
 
 
 @pytest.mark.parametrize(

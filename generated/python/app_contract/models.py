@@ -15,14 +15,14 @@ AnyMessage: TypeAlias = Any
 
 
 class ChatMessage(Model, kw_only=True):
-    """What may be said in a room for talking."""
+    """A message in a chat room."""
 
     text: str
     """What is said."""
 
 
 class CursorPosition(Model, kw_only=True):
-    """Where somebody points at, as a share of the width and the height."""
+    """Where a user points, as a share of the width and the height."""
 
     x: float
     """From left to right."""
@@ -94,7 +94,7 @@ class TaskUpdate(Request, kw_only=True):
 
 
 class User(Model, kw_only=True):
-    """Somebody who has an account in the sample application."""
+    """A person with an account in the sample application."""
 
     id: int
     """The key, given by the database."""

@@ -66,9 +66,9 @@ PROTOCOL_VERSION = 1
 
 ERRORS: dict[str, ErrorInfo] = {
     "conflict": ErrorInfo(
-        meaning="A unique value is taken, a reference leads nowhere, an expected value was another, or the idempotency key stands for another request.",
+        meaning="A unique value is taken, a reference leads to no row, an expected value has changed, or the idempotency key was already used for a different request.",
         temporary=False,
-        action="Read the row again and decide anew.",
+        action="Read the row again, then decide again.",
     ),
     "forbidden": ErrorInfo(
         meaning="The user may not do this.", temporary=False, action="Ask for nothing that the user may not do."
@@ -79,19 +79,19 @@ ERRORS: dict[str, ErrorInfo] = {
         action="Try again once; then tell the operator.",
     ),
     "invalid_data": ErrorInfo(
-        meaning="What the message carries does not fit the schema of the room or the resource.",
+        meaning="The content of the message does not fit the schema of the room or the resource.",
         temporary=False,
-        action="Mend what the pointer names.",
+        action="Correct the value at the pointer.",
     ),
     "invalid_json": ErrorInfo(
         meaning="The frame is not one JSON object in a text frame.",
         temporary=False,
-        action="Mend the client: it sends something that is not JSON.",
+        action="Correct the client: it sends something that is not JSON.",
     ),
     "invalid_message": ErrorInfo(
         meaning="The message does not fit its schema; the pointer says where.",
         temporary=False,
-        action="Mend what the pointer names.",
+        action="Correct the value at the pointer.",
     ),
     "limit_reached": ErrorInfo(
         meaning="The connection holds as many rooms or subscriptions as it may.",
@@ -128,14 +128,14 @@ ERRORS: dict[str, ErrorInfo] = {
         meaning="The schema has no such resource.", temporary=False, action="Use a resource of the schema."
     ),
     "unknown_room": ErrorInfo(
-        meaning="No kind of room in the schema covers this name.",
+        meaning="No room pattern of the schema covers this name.",
         temporary=False,
         action="Use a name that a room pattern covers.",
     ),
     "unknown_type": ErrorInfo(
         meaning="The message's type is not one that this gateway knows.",
         temporary=False,
-        action="Mend the type, or generate the client anew from this gateway's schema.",
+        action="Correct the type, or generate the client again from this gateway's schema.",
     ),
 }
 

@@ -12,7 +12,7 @@ from tidegate_protocol.base import Model, Request
 
 
 class AuthenticateRequest(Request, tag_field="type", tag="authenticate", kw_only=True):
-    """Say who the connection speaks for: with a user's token, or with `welcome.identity` to be the same anonymous user again."""
+    """Set the user of the connection: with a user's token, or with `welcome.identity` to be the same anonymous user again."""
 
     token: str
     """A JWT."""
@@ -56,7 +56,7 @@ class DeleteRequest(Request, tag_field="type", tag="delete", kw_only=True):
 
 
 Epoch: TypeAlias = str
-"""Names one incarnation of a feed or of a room's history; positions of different epochs cannot be compared."""
+"""Names one run of a feed or of a room's history. Positions of different epochs cannot be compared."""
 
 
 ErrorCode: TypeAlias = Literal[
@@ -90,11 +90,11 @@ class ErrorMessage(Model, tag_field="type", tag="error", kw_only=True):
     """Whether the same request may succeed later."""
     ref: Ref | UnsetType = UNSET
     pointer: str | UnsetType = UNSET
-    """Where, as an RFC 6901 JSON pointer into the client's message."""
+    """The place of the fault, as an RFC 6901 JSON pointer into the client's message."""
     keyword: str | UnsetType = UNSET
     """The JSON Schema keyword that failed."""
     errors: list[Violation] | UnsetType = UNSET
-    """All that is wrong, where it is more than one thing."""
+    """All violations."""
     retry_after: float | UnsetType = UNSET
     """Seconds to wait."""
 
@@ -130,7 +130,7 @@ class Goodbye(Model, tag_field="type", tag="goodbye", kw_only=True):
 
     code: CloseCode
     reason: str
-    """Why."""
+    """The reason."""
     retry_after: float | UnsetType = UNSET
     """Seconds to wait before coming back."""
 
@@ -143,7 +143,7 @@ class Heartbeat(Model, tag_field="type", tag="heartbeat", kw_only=True):
 
 
 class HistoryRequest(Request, tag_field="type", tag="history", kw_only=True):
-    """Ask for what was said in a room, newest page first, oldest message first within it."""
+    """Ask for a page of a room's messages: the newest page first, the oldest message first within a page."""
 
     room: RoomName
     before: int | UnsetType = UNSET
@@ -154,17 +154,17 @@ class HistoryRequest(Request, tag_field="type", tag="history", kw_only=True):
 
 
 IdempotencyKey: TypeAlias = str
-"""Names one intention of one user: the same request sent again under it is answered again, not done again."""
+"""An idempotency key. When a user sends the same request with the same key again, the gateway gives the first answer and does nothing twice."""
 
 
 class JoinRequest(Request, tag_field="type", tag="join", kw_only=True):
-    """Enter a room. With `since`, what was said after it is replayed."""
+    """Enter a room. With `since`, the messages after that position are replayed."""
 
     room: RoomName
     since: RoomPosition | UnsetType = UNSET
     """The last position the client has of this room."""
     presence: PresenceMode | UnsetType = UNSET
-    """How to hear of presence; `full` unless said otherwise."""
+    """Which presence messages the client gets; the default is `full`."""
     status: PresenceStatus | UnsetType = UNSET
     info: PresenceInfo | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
@@ -175,13 +175,13 @@ class Joined(Model, tag_field="type", tag="joined", kw_only=True):
 
     room: RoomName
     position: RoomPosition
-    """The newest message. The client adopts it after the replayed messages."""
+    """The position of the newest message. The client keeps it after the replayed messages."""
     recovered: bool
-    """Whether everything since the position given is replayed."""
+    """Whether all messages since the given position are replayed."""
     replayed: int
     """How many messages follow."""
     users: list[Member] | UnsetType = UNSET
-    """Who is present, for members who hear differences."""
+    """The members, for a client that asked for `diff`."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -241,24 +241,24 @@ class Member(Model, kw_only=True):
     """The name to show."""
     status: PresenceStatus
     connections: int
-    """How many connections stand for the user here."""
+    """How many connections of the user are in the room."""
     since: Time
     """When the user came, in milliseconds since the Unix epoch."""
     info: PresenceInfo | UnsetType = UNSET
 
 
 class MessageRequest(Request, tag_field="type", tag="message", kw_only=True):
-    """Say something in a room. Everybody in it hears it, the speaker too."""
+    """Send a message to a room. Every connection in the room gets it, the sender's too."""
 
     room: RoomName
     data: Any
-    """What is said; the room's own schema says what it may be."""
+    """The content. The schema of the room defines it."""
     key: IdempotencyKey | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
 
 
 class Messages(Model, tag_field="type", tag="messages", kw_only=True):
-    """A page of what was said in a room."""
+    """A page of the messages of a room."""
 
     room: RoomName
     messages: list[RoomMessage]
@@ -287,19 +287,19 @@ class PresenceDiff(Model, tag_field="type", tag="presence_diff", kw_only=True):
 
     room: RoomName
     joined: list[Member]
-    """Who came."""
+    """Users who came."""
     left: list[Member]
-    """Who went."""
+    """Users who left."""
     changed: list[Member]
-    """Who is otherwise than before."""
+    """Users whose status or info changed."""
 
 
 PresenceInfo: TypeAlias = dict[str, Any]
-"""What a user wants to be known in a room besides its name, such as a colour or that it is typing."""
+"""What a user shows in a room besides its name, such as a colour or that it is typing."""
 
 
 class PresenceList(Model, tag_field="type", tag="presence", kw_only=True):
-    """Everybody who is present in a room."""
+    """All members of a room."""
 
     room: RoomName
     users: list[Member]
@@ -308,11 +308,11 @@ class PresenceList(Model, tag_field="type", tag="presence", kw_only=True):
 
 
 PresenceMode: TypeAlias = Literal["full", "diff", "none"]
-"""How a member wants to hear of presence: the whole list, differences, or nothing."""
+"""Which presence messages a client gets: the whole list, the differences, or none."""
 
 
 class PresenceRequest(Request, tag_field="type", tag="presence", kw_only=True):
-    """Ask who is present in a room, and say how one is oneself."""
+    """Ask for the members of a room, and set your status in it."""
 
     room: RoomName
     status: PresenceStatus | UnsetType = UNSET
@@ -321,11 +321,11 @@ class PresenceRequest(Request, tag_field="type", tag="presence", kw_only=True):
 
 
 PresenceStatus: TypeAlias = Literal["online", "away"]
-"""Whether a user is at hand."""
+"""Whether a user is available."""
 
 
 class Principal(Model, kw_only=True):
-    """Who a connection speaks for, as the gateway knows it."""
+    """The user of a connection, as the gateway knows it."""
 
     id: UserId
     name: str
@@ -337,7 +337,7 @@ class Principal(Model, kw_only=True):
 
 
 Ref: TypeAlias = str | int
-"""Correlates a request with its reply: whatever the client chose comes back with the answer."""
+"""Correlates a request with its reply: the reply carries the value that the client chose."""
 
 
 ResourceName: TypeAlias = str
@@ -345,14 +345,14 @@ ResourceName: TypeAlias = str
 
 
 class RoomMessage(Model, tag_field="type", tag="message", kw_only=True):
-    """Somebody said something in a room."""
+    """A user sent a message to a room."""
 
     room: RoomName
     from_: UserId = field(name="from")
-    """The id of the user who said it."""
+    """The id of the sender."""
     sender: Sender
     data: Any
-    """What was said."""
+    """The content."""
     position: RoomPosition
     time: Time
 
@@ -393,11 +393,11 @@ class Rows(Model, tag_field="type", tag="rows", kw_only=True):
 
 
 Scope: TypeAlias = str
-"""An opaque word for the rows that the user may see of a resource. It is there only where that is not all of them."""
+"""An opaque word for the rows of a resource that the user may see. It is absent where the user may see all of them."""
 
 
 class Sender(Model, kw_only=True):
-    """Who said something in a room."""
+    """The sender of a message."""
 
     id: UserId
     name: str
@@ -405,7 +405,7 @@ class Sender(Model, kw_only=True):
 
 
 class Sent(Model, tag_field="type", tag="sent", kw_only=True):
-    """The message was said."""
+    """The room has the message."""
 
     room: RoomName
     position: RoomPosition
@@ -435,18 +435,18 @@ class SortTerm(Model, kw_only=True):
     field: str
     """The property."""
     order: Literal["asc", "desc"] | UnsetType = UNSET
-    """Ascending unless said otherwise."""
+    """The default is ascending."""
 
 
 class SubscribeRequest(Request, tag_field="type", tag="subscribe", kw_only=True):
-    """Hear of every change to the rows that match."""
+    """Get every change to the rows that match."""
 
     resource: ResourceName
     filters: Filters | UnsetType = UNSET
     since: FeedPosition | UnsetType = UNSET
     """The last position the client has of these rows."""
     scope: Scope | UnsetType = UNSET
-    """The `scope` that the rows at `since` came with, if they came with one: other rows are not recovered but sent anew."""
+    """The `scope` that came with the rows at `since`, if there was one. Where the scope is another one now, all rows are sent again."""
     snapshot: bool | UnsetType = UNSET
     """Whether to send the rows that match now first."""
     fields: Fields | UnsetType = UNSET
@@ -463,7 +463,7 @@ class Subscribed(Model, tag_field="type", tag="subscribed", kw_only=True):
     mode: Literal["live", "recovered", "snapshot"]
     """What follows: only new changes, the missed ones first, or the rows first."""
     scope: Scope | UnsetType = UNSET
-    """Which rows the user may see, to be given back with `since`; it is there only where that is not all of them."""
+    """Which rows the user may see. The client gives it back with `since`. It is absent where the user may see all of them."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -472,7 +472,7 @@ Time: TypeAlias = int
 
 
 class UnsubscribeRequest(Request, tag_field="type", tag="unsubscribe", kw_only=True):
-    """End a subscription: by its id, or by what was subscribed to."""
+    """End a subscription, by its id or by its resource and filters."""
 
     subscription: str | UnsetType = UNSET
     """The id that `subscribed` gave."""
@@ -528,7 +528,7 @@ class Violation(Model, kw_only=True):
     """One thing that is wrong with a message."""
 
     pointer: str
-    """Where, as an RFC 6901 JSON pointer into the message."""
+    """The place of the fault, as an RFC 6901 JSON pointer into the message."""
     keyword: str
     """The JSON Schema keyword that failed."""
     message: str

@@ -95,6 +95,5 @@ def filters(resource: Resource, type_of: Callable[[Any], Markup]) -> Markup:
 def rules(room: RoomType) -> str:
     history = room.history
     kept = f"Keeps {history.size} messages for {history.ttl:g} seconds" if history.size else "Keeps no history"
-    lasting = ", through a restart" if history.durable else ""
     presence = "members see who is present" if room.presence else "no presence"
-    return f"{kept}{lasting}; {presence}; slow members: {room.slow.replace('_', ' ')}."
+    return f"{kept}; {presence}; slow members: {room.slow.replace('_', ' ')}."

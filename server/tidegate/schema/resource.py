@@ -77,11 +77,10 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRules:
-    """How much a room remembers: `size` messages for `ttl` seconds; `durable` ones survive a restart."""
+    """How much a room remembers: `size` messages for `ttl` seconds."""
 
     size: int = 0
     ttl: float = 0
-    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def read_room(schema: JsonSchema) -> RoomType:
         pattern=rules["pattern"],
         title=schema["title"],
         schema=schema,
-        history=HistoryRules(**rules.get("history", {})),
+        history=HistoryRules(**{name: value for name, value in rules.get("history", {}).items() if name != "durable"}),
         presence=rules.get("presence", True),
         slow=rules.get("slow", "disconnect"),
         access=dict(schema.get("x-access", {})),

@@ -27,6 +27,7 @@ FILES: dict[Kind, str] = {
 """The meta-schema of each kind of file."""
 
 RULE_TEXT = 'must be "anyone", "authenticated", "role:NAME" or {"where": FILTER}, or a list of these'
+NO_DURABLE_HISTORY = "durable history is not available yet: a room's history ends with the gateway; remove `durable`"
 _TEXT: JsonSchema = {"type": "string", "minLength": 1}
 _CODES: dict[str, JsonSchema] = {
     "x-errors": {"meaning": _TEXT, "temporary": {"type": "boolean"}, "action": _TEXT},
@@ -99,6 +100,8 @@ def _told(item: Definition, word: str, validator: Validator, known: set[str]) ->
         elif kind.name == "additionalProperties":
             hints = "".join(meant(name, known) for name in kind.unexpected)
             reason = f"nothing here is called {', '.join(map(repr, kind.unexpected))}{hints}"
+        elif word == "x-room" and [*error.instance_path][-1:] == ["durable"]:
+            reason = NO_DURABLE_HISTORY
         elif kind.name == "enum":
             reason += meant(error.instance, [option for option in kind.options if isinstance(option, str)])
         yield _at(item, f"/{word}{pointer(error.instance_path)}", reason)

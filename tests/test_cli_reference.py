@@ -18,9 +18,10 @@ PAGE = ROOT / "docs" / "reference" / "cli.md"
 HEAD = """\
 # Commands
 
-`tidegate COMMAND --help` prints the same, with examples. `python -m tests.test_cli_reference` writes this page; a test compares the two.
-Every setting can also stand in `tidegate.toml` or in the environment ([settings](settings.md)). A command exits with 0, with 1 where it found or met a
-problem, and with 2 where its arguments or settings are wrong.
+`tidegate COMMAND --help` prints the same, with examples. `python -m tests.test_cli_reference` writes this page;
+a test compares the two. Every setting can also stand in `tidegate.toml` or in the environment
+([settings](settings.md)). A command exits with 0, with 1 where it found or met a problem, and with 2 where its
+arguments or settings are wrong.
 """
 
 

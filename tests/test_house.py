@@ -1,0 +1,89 @@
+"""The size of files and of constructors: what a reader can hold in mind.
+
+A file has at most 300 lines, a test file 500. A constructor takes at most 7 arguments besides `self`.
+The circle of imports is held by the import contracts in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import ROOT
+from tests.support.words import TOOLS
+
+LINES, TEST_LINES, ARGUMENTS = 300, 500, 7
+FOLDERS = ("server/tidegate", "clients/python", "clients/typescript/src", "tests", "clients/typescript/test")
+# Too long or too wide until its parts are taken apart. Each entry goes with the file or class that it names.
+LONG_FILES = frozenset(
+    {
+        "clients/python/tidegate_client/connection.py",
+        "clients/typescript/src/link.ts",
+        "server/tidegate/core/rows/requests.py",
+        "server/tidegate/gateway/gateway.py",
+        "tests/contract/test_decode.py",
+    }
+)
+WIDE_CONSTRUCTORS = frozenset(
+    {
+        "server/tidegate/gateway/gateway.py:Gateway",
+        "server/tidegate/store/serving/store.py:ThreadedStore",
+        "tests/simulate/client.py:Client",
+    }
+)
+
+
+def sources(folder: str) -> Iterator[Path]:
+    for path in sorted((ROOT / folder).rglob("*")):
+        if path.suffix in {".py", ".ts", ".tsx"} and TOOLS.isdisjoint(path.relative_to(ROOT).parts):
+            yield path
+
+
+def long_files(folder: str) -> set[str]:
+    most = TEST_LINES if "test" in folder else LINES
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(folder)
+        if len(path.read_text(encoding="utf-8").splitlines()) > most
+    }
+
+
+def wide_constructors(folder: str) -> set[str]:
+    """`file:Class` of each class whose `__init__` takes too much. Generated fields of values do not count."""
+    found = set()
+    for path in sources(folder):
+        if path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                    taken = method.args
+                    count = len(taken.posonlyargs) + len(taken.args) + len(taken.kwonlyargs) - 1
+                    if count > ARGUMENTS:
+                        found.add(f"{path.relative_to(ROOT).as_posix()}:{node.name}")
+    return found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_files_are_short(folder: str) -> None:
+    assert long_files(folder) - LONG_FILES == set()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_constructors_take_few_arguments(folder: str) -> None:
+    assert wide_constructors(folder) - WIDE_CONSTRUCTORS == set()
+
+
+def test_the_measures_see_what_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.test_house.ROOT", tmp_path)
+    folder = tmp_path / "server"
+    folder.mkdir()
+    (folder / "a.py").write_text("class A:\n    def __init__(self, a, b, c, d, e, f, g, *, h): ...\n" + "\n" * 299)
+    (folder / "b.py").write_text("class B:\n    def __init__(self, a, b, c, d, e, f, *, g): ...\n" + "\n" * 298)
+    assert long_files("server") == {"server/a.py"}
+    assert wide_constructors("server") == {"server/a.py:A"}

@@ -10,29 +10,34 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import json
 import logging
 import random
 import secrets
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from tidegate import handlers, schema, systemd
+from tidegate import documents, handlers, schema, systemd
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
+from tidegate.core import closes
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.requests import ResourceRules
-from tidegate.engines.memory import MemoryBroker
-from tidegate.gateway.custom_messages import CustomMessages
-from tidegate.gateway.gateway import Gateway
-from tidegate.gateway.http_routes import routes
+from tidegate.core.sessions import Greeting, Sessions
+from tidegate.engines.memory import SWEEP_S, MemoryEngine
+from tidegate.gateway.assembly import Parts, assemble
+from tidegate.gateway.http_routes import Documents, routes
+from tidegate.gateway.sender import Sender
 from tidegate.store import OpenedStore, Retention, StoreError, open_store
 from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
 from tidegate_protocol import Limits
@@ -42,8 +47,8 @@ log = logging.getLogger("tidegate")
 TICK_S = 0.05
 MAX_HISTORY, MAX_IDS = 1000, 1000
 """As the schema has them (client/history, types/row_keys)."""
-RESTART = CloseReason(4201, "the gateway restarts")
-SLOW_CONSUMER = CloseReason(4101, "what was sent is not read fast enough; resume")
+RESTART = CloseReason(closes.RESTART, closes.REASONS[closes.RESTART])
+SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
@@ -63,7 +68,7 @@ class Application:
     """What an application consists of: its schema, its handlers, and who may do what with which rows."""
 
     contract: Contract
-    own: CustomMessages
+    handlers: handlers.Gateway
     access: Mapping[str, RowAccess]
 
 
@@ -71,7 +76,8 @@ def load_application(settings: Settings) -> Application:
     """The schema folder and the handlers of `settings`. Raises ConfigError where they do not fit together."""
     contract = load_contract(settings)
     added = _handlers(settings)
-    return Application(contract, _own_messages(added, contract), row_access.of_resources(contract, added.rules))
+    _check_handlers(added, contract)
+    return Application(contract, added, row_access.of_resources(contract, added.rules))
 
 
 async def serve(
@@ -99,39 +105,57 @@ async def serve(
 
 
 async def _run(settings: Settings, application: Application, store: OpenedStore, ready: Callable[[int], None]) -> None:
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    _follow_signals(loop, stop)
-    tickers = Tickers(loop)
-    outbox = Outbox(loop)
-    gateway = await _gateway(settings, application, store, outbox)
-    pages = routes(application.contract, gateway, store, development=development(settings))
+    _follow_signals(asyncio.get_running_loop(), stop)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await _serve(settings, application, store, tasks, stop, ready)
+    except ExceptionGroup as group:
+        # The gateway's tasks guard themselves: what fails here is `_serve`, and it fails alone.
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+
+
+async def _serve(
+    settings: Settings,
+    application: Application,
+    store: OpenedStore,
+    tasks: asyncio.TaskGroup,
+    stop: asyncio.Event,
+    ready: Callable[[int], None],
+) -> None:
+    """Serve until `stop` is set. `tasks` gets everything that is under way."""
+    loop = asyncio.get_running_loop()
+    tickers, outbox = Tickers(loop), Outbox(loop)
+    gateway, engine = await build(settings, application, store, outbox, tasks)
+    made = make_documents(application.contract, development(settings))
+    pages = routes(made, lambda: gateway.sessions.draining, store, engine)
     context = ConnectionContext(_transport(settings), pages, outbox)
     try:
-        listener = await Listener.open(context, gateway, tickers, settings.host, settings.port)
+        listener = await Listener.open(context, gateway.handler, tickers, settings.host, settings.port)
     except OSError as error:
         why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
         raise ConfigError(
             f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port"
         ) from None
-    # Nothing is awaited from here until the gateway is ready, so that no connection is accepted before.
-    async with asyncio.TaskGroup() as tasks:
-        gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: secrets.token_urlsafe(8)))
-        tickers.every(TICK_S, gateway.tick)
-        if (interval := systemd.watchdog_interval()) is not None:
-            # On the event loop, so that a gateway whose loop hangs does not report that it is alive.
-            tickers.every(interval, lambda: systemd.notify(systemd.WATCHDOG))
-        # What start-up made lives as long as the process: a full collection need not walk it again and again.
-        gc.collect()
-        gc.freeze()
-        ready(listener.port)
-        systemd.notify(systemd.READY)
-        await stop.wait()
-        systemd.notify(systemd.STOPPING)
-        log.info("stopping", extra={"connections": len(gateway.sessions)})
-        spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
-        gateway.say_goodbye(4201, RESTART.reason, lambda: random.uniform(0, spread))  # noqa: S311  # spread
-        await listener.stop(settings.graceful_stop, RESTART)
+    tickers.every(TICK_S, gateway.tick)
+    tickers.every(SWEEP_S, lambda: engine.sweep(time.time()))
+    if (interval := systemd.watchdog_interval()) is not None:
+        # On the event loop, so that a gateway whose loop hangs does not report that it is alive.
+        tickers.every(interval, lambda: systemd.notify(systemd.WATCHDOG))
+    # What start-up made lives as long as the process: a full collection need not walk it again and again.
+    gc.collect()
+    gc.freeze()
+    ready(listener.port)
+    systemd.notify(systemd.READY)
+    await stop.wait()
+    systemd.notify(systemd.STOPPING)
+    log.info("stopping", extra={"connections": len(gateway.sessions)})
+    spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
+    gateway.handler.say_goodbye(closes.RESTART, lambda: random.uniform(0, spread))  # noqa: S311  # spread
+    await listener.stop(settings.graceful_stop, RESTART)
+    await engine.aclose()
     tickers.close()
 
 
@@ -147,14 +171,22 @@ def _nothing_to_reload() -> None:
     log.info("SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema")
 
 
-async def _gateway(settings: Settings, application: Application, store: OpenedStore, outbox: Outbox) -> Gateway:
+async def build(
+    settings: Settings, application: Application, store: OpenedStore, outbox: Outbox, tasks: asyncio.TaskGroup
+) -> tuple[Parts, MemoryEngine]:
+    """The gateway and its engine. It serves as soon as connections talk to its handler."""
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     protocol = Protocol(
         resources,
         _room_rules(contract),
         FeedCursor(store.epoch, await store.head()),
-        SessionLimits(rooms=settings.max_rooms, subscriptions=settings.max_subscriptions, page=settings.max_page),
+        SessionLimits(
+            rooms=settings.max_rooms,
+            subscriptions=settings.max_subscriptions,
+            page=settings.max_page,
+            history=MAX_HISTORY,
+        ),
     )
     limits = Limits(
         max_message=settings.max_message,
@@ -164,17 +196,37 @@ async def _gateway(settings: Settings, application: Application, store: OpenedSt
         max_history=MAX_HISTORY,
         max_ids=MAX_IDS,
     )
-    return Gateway(
+    identities = TokenIdentities(settings.token_secret, store.identity_secret)
+    sender = Sender(contract, outbox, check=settings.dev)
+    engine = MemoryEngine(sender.encode, lambda: secrets.token_urlsafe(8))
+    greeting = Greeting(heartbeat=settings.heartbeat, limits=limits, contract=contract.hash)
+    parts = assemble(
         contract=contract,
-        protocol=protocol,
+        sessions=Sessions(protocol, greeting, identities.identity_token, time.time()),
+        handlers=application.handlers,
+        sender=sender,
+        engine=engine,
         store=store,
-        identities=TokenIdentities(settings.token_secret, store.identity_secret),
-        outbox=outbox,
-        own=application.own,
-        limits=limits,
-        heartbeat=settings.heartbeat,
-        check_output=settings.dev,
+        identities=identities,
+        tasks=tasks,
     )
+    return parts, engine
+
+
+def make_documents(contract: Contract, commands: dict[str, str] | None) -> Documents:
+    """What is served of `contract`. `commands` are for the page at `/`, which shows them in development mode."""
+    bundle: dict[str, Any] = json.loads(contract.bundle_json)
+    return Documents(
+        bundle=contract.bundle_json,
+        asyncapi=_json(documents.asyncapi(bundle)),
+        openapi=_json(documents.openapi(bundle)),
+        console=_json({**documents.console(bundle), "development": commands}),
+        protocol_page=documents.protocol_page(bundle).encode(),
+    )
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _handlers(settings: Settings) -> handlers.Gateway:
@@ -185,14 +237,13 @@ def _handlers(settings: Settings) -> handlers.Gateway:
         raise ConfigError(str(error)) from None
 
 
-def _own_messages(found: handlers.Gateway, contract: Contract) -> CustomMessages:
-    """The application's handlers. Raises ConfigError where they and the schema do not know each other's messages."""
+def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:
+    """Raises ConfigError for a handler of a message that is not one of the application's."""
     unknown = sorted(found.handlers.keys() - contract.own.keys())
     if unknown:
         raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
     for name in sorted(contract.own.keys() - found.handlers.keys()):
         log.warning("no handler: messages of type %r are refused", name)
-    return CustomMessages(contract, found)
 
 
 def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:

@@ -22,7 +22,10 @@ from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Oracle
 from tidegate.contract import compiled, contract, hazards, payload
 from tidegate.core.errors import Refused
-from tidegate.gateway import gateway as net
+from tidegate.core.session import Session
+from tidegate.gateway.effects import Effects
+from tidegate.gateway.sender import Sender
+from tidegate.gateway.sessions import SessionHandler
 from tidegate.schema import derive
 from tidegate.schema.subschemas import mapped, pointer
 from tidegate.transport import text_frame
@@ -62,11 +65,19 @@ def one_more(keyword: str) -> Callable[[Keywords], Keywords]:
 def changed_messages(patch: Patch, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """The gateway sends every message with a change."""
 
-    def frame(self: net.Gateway, message: msgspec.Struct | dict[str, Any]) -> bytes:
-        original = msgspec.json.decode(self._contract.encode(message))
+    def frame(sender: Sender, message: msgspec.Struct | dict[str, Any]) -> bytes:
+        original = msgspec.json.decode(sender._contract.encode(message))
         return text_frame(json.dumps(change(original)).encode())
 
-    patch.setattr(net.Gateway, "_plain_frame", frame)
+    def send(self: Sender, session: Session, message: msgspec.Struct | dict[str, Any]) -> None:
+        self._outbox.push(session.sink, frame(self, message))
+
+    def push(self: Sender, sinks: Any, message: msgspec.Struct) -> None:
+        self._outbox.push_many(sinks, frame(self, message))
+
+    patch.setattr(Sender, "send", send)
+    patch.setattr(Sender, "push", push)
+    patch.setattr(Sender, "frame", frame)
 
 
 def formats_ignored(patch: Patch) -> None:
@@ -86,15 +97,15 @@ def code_always_the_same(patch: Patch) -> None:
 
 
 def an_error_closes_the_connection(patch: Patch) -> None:
-    def received(self: net.Gateway, connection: Any, payload: bytes) -> None:
+    def received(self: SessionHandler, connection: Any, payload: bytes) -> None:
         real(self, connection, payload)
         try:
             self._contract.decode(payload)
         except Refused:
             connection.close(1011, "bad message")
 
-    real = net.Gateway.received
-    patch.setattr(net.Gateway, "received", received)
+    real = SessionHandler.received
+    patch.setattr(SessionHandler, "received", received)
 
 
 def crash_on_a_type_that_is_not_a_string(patch: Patch) -> None:
@@ -153,12 +164,12 @@ def bad_rows_reach_the_store(patch: Patch) -> None:
 
 
 def a_reply_twice(patch: Patch) -> None:
-    def reply(self: net.Gateway, effect: Any) -> None:
+    def reply(self: Effects, effect: Any) -> None:
         real(self, effect)
         real(self, effect)
 
-    real = net.Gateway._reply
-    patch.setattr(net.Gateway, "_reply", reply)
+    real = Effects._reply
+    patch.setattr(Effects, "_reply", reply)
 
 
 def without_ref(kind: str, message: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The broker of a single gateway: positions without a gap, histories that live for their ttl, keys said once."""
+"""The engine of one process: positions without a gap, histories that live for their ttl, each key published once."""
 
 from __future__ import annotations
 
@@ -9,31 +9,50 @@ import pytest
 
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.history import RECENT_KEYS
+from tidegate.core.rooms.ports import Answer, HistoryPage, Opened, PresenceEntry
 from tidegate.core.rooms.room import RoomRules
-from tidegate.engines.memory import SWEEP_S, MemoryBroker
+from tidegate.engines.memory import SWEEP_S, MemoryEngine
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 KEPT = RoomRules("chat-*", history_size=3, history_ttl=60.0)
 FLEETING = RoomRules("cursor-*")
 LIMIT = 10_000
 ADA, BOB = Sender(id="1", name="Ada"), Sender(id="2", name="Bob")
+ENTRY = PresenceEntry("Ada", 1, "online", 0)
 
 
-class House:
-    """A broker, what it delivered, and which rooms somebody is in."""
+class Listening:
+    """An engine and what it told its gateway."""
 
     def __init__(self) -> None:
-        self.delivered: list[RoomMessage] = []
-        self.occupied: set[str] = set()
+        self.delivered_messages: list[RoomMessage] = []
+        self.other: list[tuple[str, ...]] = []
         epochs = itertools.count(1)
-        self.broker = MemoryBroker(msgspec.json.encode, self.deliver, lambda: f"e{next(epochs)}", limit=LIMIT)
+        self.engine = MemoryEngine(msgspec.json.encode, lambda: f"e{next(epochs)}", limit=LIMIT)
+        self.engine.listen(self)
 
-    def deliver(self, room: str, text: bytes) -> None:
+    # -- EngineListener -------------------------------------------------------------------------------------------
+
+    def delivered(self, room: str, offset: int, text: bytes) -> None:
         message = msgspec.json.decode(text, type=RoomMessage)
-        assert message.room == room
-        self.delivered.append(message)
+        assert (message.room, message.position.offset) == (room, offset)
+        self.delivered_messages.append(message)
 
-    def say(
+    def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
+        raise AssertionError("there is no other gateway")
+
+    def restarted(self, room: str, head: RoomPosition) -> None:
+        raise AssertionError("this engine loses nothing")
+
+    def told(self, kind: str, text: str) -> None:
+        self.other.append((kind, text))
+
+    def told_user(self, user: str, text: bytes) -> None:
+        self.other.append((user, text.decode()))
+
+    # -- short ways -----------------------------------------------------------------------------------------------
+
+    def publish(
         self,
         data: object,
         now: float = 0.0,
@@ -42,141 +61,192 @@ class House:
         sender: Sender = ADA,
         key: str | None = None,
     ) -> RoomPosition:
-        return self.broker.publish(room, rules, sender, data, key, now)
+        answer = self.engine.publish(room, rules, sender, data, key, now)
+        assert answer.done()
+        return answer.result()
 
-    def sweep(self, now: float) -> None:
-        self.broker.sweep(now, self.occupied.__contains__)
+    def open(self, now: float, since: RoomPosition | None = None, room: str = "chat-1") -> Opened:
+        return self.engine.open(room, KEPT, since, now).result()
+
+    def page(self, now: float, room: str = "chat-1", rules: RoomRules = KEPT) -> list[bytes]:
+        return list(self.engine.history(room, rules, None, 100, now).result().texts)
 
     def epoch(self, now: float, room: str = "chat-1") -> str:
-        return self.broker.history(room, KEPT, now).epoch
+        """Of the history that a message would go to now; it tells the history of a closed room from a new one."""
+        opened = self.open(now, room=room)
+        self.engine.close(room, now)
+        return opened.head.epoch
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def listening() -> Listening:
+    return Listening()
 
 
-def test_a_message_is_delivered_with_its_position_before_publish_returns(house: House) -> None:
-    position = house.say({"text": "hi"}, now=12.3456)
+def test_a_message_is_delivered_with_its_position_before_publish_returns(listening: Listening) -> None:
+    position = listening.publish({"text": "hi"}, now=12.3456)
     assert position == RoomPosition(epoch="e1", offset=1)
-    (message,) = house.delivered
+    (message,) = listening.delivered_messages
     assert (message.room, message.from_, message.sender, message.data) == ("chat-1", "1", ADA, {"text": "hi"})
     assert (message.position, message.time) == (position, 12345)
 
 
-def test_it_can_be_read_back_by_whoever_is_told_of_it() -> None:
-    seen: list[int] = []
+def test_a_message_can_be_read_in_the_moment_in_which_it_is_delivered(listening: Listening) -> None:
+    pages: list[list[bytes]] = []
 
-    def deliver(room: str, text: bytes) -> None:
-        history = broker.history(room, KEPT, 0.0)
-        seen.append(history.offset)
-        assert history.page(None, 1, 0.0)[0] == [text]
+    class Reading(Listening):
+        def delivered(self, room: str, offset: int, text: bytes) -> None:
+            pages.append(list(self.engine.history(room, KEPT, None, 1, 0.0).result().texts))
+            assert pages[-1] == [text]
 
-    broker = MemoryBroker(msgspec.json.encode, deliver, lambda: "e")
+    reading = Reading()
     for _ in range(5):
-        broker.publish("chat-1", KEPT, ADA, "x", None, 0.0)
-    assert seen == [1, 2, 3, 4, 5]
+        reading.publish("x")
+    assert len(pages) == 5
 
 
-def test_each_room_counts_for_itself_and_has_an_epoch_of_its_own(house: House) -> None:
-    offsets = [(house.say("x", room=room).epoch, house.say("y", room=room).offset) for room in ("chat-1", "chat-2")]
+async def test_answers_are_ready_and_can_be_awaited(listening: Listening) -> None:
+    answer: Answer[RoomPosition] = listening.engine.publish("chat-1", KEPT, ADA, "x", None, 0.0)
+    assert answer.done()
+    assert await answer == answer.result() == RoomPosition(epoch="e1", offset=1)
+
+
+def test_each_room_counts_for_itself_and_has_another_epoch(listening: Listening) -> None:
+    offsets = [
+        (listening.publish("x", room=room).epoch, listening.publish("y", room=room).offset)
+        for room in ("chat-1", "chat-2")
+    ]
     assert offsets == [("e1", 2), ("e2", 2)]
 
 
-def test_a_room_without_history_counts_but_keeps_nothing(house: House) -> None:
+def test_a_room_without_history_counts_but_keeps_nothing(listening: Listening) -> None:
     for number in range(1, 4):
-        assert house.say("x", room="cursor-1", rules=FLEETING).offset == number
-    history = house.broker.history("cursor-1", FLEETING, 0.0)
-    assert (history.offset, len(history)) == (3, 0)
+        assert listening.publish("x", room="cursor-1", rules=FLEETING).offset == number
+    assert listening.page(0.0, "cursor-1", FLEETING) == []
 
 
-def test_a_key_said_before_is_answered_with_its_position_and_not_said_again(house: House) -> None:
-    first = house.say("a", key="k")
-    house.say("between")
-    assert house.say("a", key="k") == first
-    assert [message.data for message in house.delivered] == ["a", "between"]
-    assert house.say("next").offset == 3
+def test_a_repeated_key_is_answered_with_its_position_and_not_published_again(listening: Listening) -> None:
+    first = listening.publish("a", key="k")
+    listening.publish("between")
+    assert listening.publish("a", key="k") == first
+    assert [message.data for message in listening.delivered_messages] == ["a", "between"]
+    assert listening.publish("next").offset == 3
 
 
-def test_a_key_is_its_users_and_its_rooms_own(house: House) -> None:
-    house.say("a", key="k")
-    assert house.say("b", key="k", sender=BOB).offset == 2
-    assert house.say("c", key="k", room="chat-2").offset == 1
-    assert len(house.delivered) == 3
+def test_a_key_belongs_to_its_user_and_its_room(listening: Listening) -> None:
+    listening.publish("a", key="k")
+    assert listening.publish("b", key="k", sender=BOB).offset == 2
+    assert listening.publish("c", key="k", room="chat-2").offset == 1
+    assert len(listening.delivered_messages) == 3
 
 
-def test_something_else_under_the_same_key_is_a_conflict(house: House) -> None:
-    house.say("a", key="k")
+def test_other_data_under_the_same_key_is_a_conflict(listening: Listening) -> None:
+    listening.publish("a", key="k")
     with pytest.raises(Refused) as refused:
-        house.say("b", key="k")
+        listening.publish("b", key="k")
     assert (refused.value.code, refused.value.pointer) == ("conflict", "/key")
-    assert len(house.delivered) == 1
+    assert len(listening.delivered_messages) == 1
 
 
-def test_only_so_many_keys_are_remembered(house: House) -> None:
+def test_a_limited_number_of_keys_is_remembered(listening: Listening) -> None:
     for number in range(RECENT_KEYS + 1):
-        house.say("x", key=f"k{number}")
-    assert house.say("x", key=f"k{RECENT_KEYS}").offset == RECENT_KEYS + 1, "the newest is still known"
-    assert house.say("x", key="k0").offset == RECENT_KEYS + 2, "the oldest is said again"
+        listening.publish("x", key=f"k{number}")
+    assert listening.publish("x", key=f"k{RECENT_KEYS}").offset == RECENT_KEYS + 1, "the newest is still known"
+    assert listening.publish("x", key="k0").offset == RECENT_KEYS + 2, "the oldest is published again"
 
 
-def test_a_history_that_nobody_reads_lives_for_its_ttl_and_comes_back_under_another_epoch(house: House) -> None:
-    house.say("x", now=100.0)
-    house.sweep(100.0 + KEPT.history_ttl - 1)
-    assert house.epoch(161.0) == "e1"
-    house.sweep(100.0 + KEPT.history_ttl + SWEEP_S)
-    assert house.epoch(171.0) == "e2"
-    assert house.say("y", now=171.0) == RoomPosition(epoch="e2", offset=1)
+def test_opening_a_room_gives_what_was_missed_only_to_a_client_that_says_since_when(listening: Listening) -> None:
+    first = listening.publish("a")
+    second = listening.publish("b")
+    assert listening.open(0.0) == Opened(head=second, missed=None, members=())
+    missed = listening.open(0.0, since=first).missed
+    assert missed is not None
+    assert [msgspec.json.decode(text)["data"] for text in missed] == ["b"]
+    assert listening.open(0.0, since=RoomPosition(epoch="another", offset=1)).missed is None
 
 
-def test_the_history_of_a_room_with_somebody_in_it_is_never_forgotten(house: House) -> None:
-    house.occupied.add("chat-1")
-    house.say("x", now=100.0)
+def test_a_page_of_history_says_whether_there_is_more(listening: Listening) -> None:
+    for number in range(3):
+        listening.publish(number)
+    page = listening.engine.history("chat-1", KEPT, 3, 1, 0.0).result()
+    assert isinstance(page, HistoryPage)
+    assert ([msgspec.json.decode(text)["data"] for text in page.texts], page.more) == ([1], True)
+
+
+def test_the_history_of_a_closed_room_lives_for_its_ttl_and_comes_back_under_another_epoch(
+    listening: Listening,
+) -> None:
+    listening.publish("x", now=100.0)
+    listening.engine.sweep(100.0 + KEPT.history_ttl - 1)
+    assert len(listening.page(100.0)) == 1
+    listening.engine.sweep(100.0 + KEPT.history_ttl + SWEEP_S)
+    assert listening.publish("y", now=171.0) == RoomPosition(epoch="e2", offset=1)
+
+
+def test_the_history_of_an_open_room_is_never_forgotten(listening: Listening) -> None:
+    listening.open(100.0)
+    listening.publish("x", now=100.0)
     for now in range(110, 10_000, 10):
-        house.sweep(float(now))
-    assert house.epoch(10_000.0) == "e1"
+        listening.engine.sweep(float(now))
+    assert listening.epoch(10_000.0) == "e1"
 
 
-def test_the_ttl_counts_from_when_the_room_was_left_not_from_when_it_was_last_spoken_in(house: House) -> None:
-    """Who is gone for a minute from a quiet room must not be told that it could not be recovered."""
-    house.occupied.add("chat-1")
-    position = house.say("x", now=100.0)
-    for now in range(110, 1000, 10):
-        house.sweep(float(now))
-    house.occupied.clear()
-    house.sweep(1000.0 + KEPT.history_ttl - 15)
-    history = house.broker.history("chat-1", KEPT, 1050.0)
-    assert history.after(position, 1050.0) == []
-    house.sweep(1000.0 + KEPT.history_ttl + 15)
-    assert house.epoch(1076.0) == "e2"
+def test_the_ttl_counts_from_when_the_room_was_closed(listening: Listening) -> None:
+    """A client that left a quiet room a minute ago must not be told that nothing can be recovered."""
+    listening.open(100.0)
+    position = listening.publish("x", now=100.0)
+    listening.engine.close("chat-1", 1000.0)
+    listening.engine.close("chat-never-opened", 1000.0)
+    listening.engine.sweep(1000.0 + KEPT.history_ttl)
+    assert listening.open(1000.0 + KEPT.history_ttl, since=position).missed == []
+    listening.engine.close("chat-1", 1060.0)
+    listening.engine.sweep(1061.0 + KEPT.history_ttl)
+    assert listening.epoch(1122.0) == "e2"
 
 
-def test_sweeping_often_looks_only_every_so_often(house: House) -> None:
-    asked: list[str] = []
-
-    def occupied(room: str) -> bool:
-        asked.append(room)
-        return True
-
-    house.say("x", now=100.0)
-    for tenth in range(1000):
-        house.broker.sweep(200.0 + tenth / 10, occupied)
-    assert len(asked) <= 100 / SWEEP_S + 1
-
-
-def test_all_histories_together_stay_within_the_limit_at_the_cost_of_the_most_silent(house: House) -> None:
-    first = house.say("x" * 800, now=0.0, room="chat-first")
+def test_all_histories_together_stay_within_the_limit_at_the_cost_of_the_most_silent(listening: Listening) -> None:
+    first = listening.publish("x" * 800, now=0.0, room="chat-first")
     for number in range(20):
-        house.say("x" * 800, now=1.0 + number, room=f"chat-{number}")
-    kept = [house.broker.history(f"chat-{number}", KEPT, 21.0).bytes for number in range(20)]
+        listening.publish("x" * 800, now=1.0 + number, room=f"chat-{number}")
+    kept = [sum(map(len, listening.page(21.0, f"chat-{number}"))) for number in range(20)]
     assert 0.5 * LIMIT < sum(kept) <= LIMIT
-    assert kept == sorted(kept), "the latest are those that are there"
-    history = house.broker.history("chat-first", KEPT, 21.0)
-    assert history.after(RoomPosition(epoch=first.epoch, offset=0), 21.0) is None
-    assert history.head == first, "what is gone is not said again"
+    assert [bool(size) for size in kept] == sorted(bool(size) for size in kept), "the latest are there"
+    opened = listening.open(21.0, RoomPosition(epoch=first.epoch, offset=0), "chat-first")
+    assert opened.missed is None
+    assert opened.head == first, "positions go on where they were"
 
 
-def test_one_room_alone_cannot_pass_the_limit_either(house: House) -> None:
+def test_one_room_alone_cannot_pass_the_limit_either(listening: Listening) -> None:
     for number in range(9):
-        house.say("x" * 6000, now=float(number))
-    assert house.broker.history("chat-1", KEPT, 9.0).bytes <= LIMIT
+        listening.publish("x" * 6000, now=float(number))
+    assert sum(map(len, listening.page(9.0))) <= LIMIT
+
+
+def test_forgetting_a_room_begins_a_new_epoch_and_frees_its_bytes(listening: Listening) -> None:
+    listening.publish("x" * 6000)
+    assert listening.engine.forget("chat-1").result() is None
+    listening.engine.forget("chat-1")
+    assert listening.publish("x" * 6000) == RoomPosition(epoch="e2", offset=1)
+    assert len(listening.page(0.0)) == 1, "the limit is not reached"
+
+
+def test_presence_tells_when_the_first_user_appears_and_the_last_one_vanishes(listening: Listening) -> None:
+    steps = [("1", ENTRY), ("2", ENTRY), ("2", ENTRY), ("1", None), ("1", None), ("2", None), ("2", None)]
+    outcomes = [listening.engine.present("chat-1", user, entry).result() for user, entry in steps]
+    assert outcomes == ["occupied", None, None, None, None, "vacated", None]
+
+
+def test_the_only_gateway_is_told_whatever_is_told_to_any(listening: Listening) -> None:
+    listening.engine.tell(None, "kick", "1")
+    listening.engine.tell("another", "revoke", "2")
+    listening.engine.user("1", b"{}")
+    assert listening.other == [("kick", "1"), ("revoke", "2"), ("1", "{}")]
+
+
+async def test_after_the_end_its_gateway_is_told_nothing(listening: Listening) -> None:
+    assert listening.engine.healthy
+    await listening.engine.aclose()
+    listening.publish("x")
+    listening.engine.tell(None, "kick", "1")
+    listening.engine.user("1", b"{}")
+    assert (listening.delivered_messages, listening.other) == ([], [])

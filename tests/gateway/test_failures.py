@@ -40,6 +40,7 @@ from tests.transport.raw import (
 )
 from tidegate import app
 from tidegate.auth import tokens
+from tidegate.core import closes
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.transport import CloseReason, Connection
 
@@ -118,7 +119,7 @@ async def test_a_bug_in_the_core_is_logged_without_payload_or_token(
         async with wire(inside.url, additional_headers=headers) as bad, wire(inside.url) as good:
             for client in (bad, good):
                 await client.ask({"type": "join", "room": "chat-1", "presence": "none"})
-            protocol = inside.gateway._protocol
+            protocol = inside.gateway.sessions.protocol
             receive = protocol.receive
 
             def fail(session: Any, request: Any, now: float) -> Any:
@@ -218,7 +219,7 @@ async def test_a_write_under_way_when_the_gateway_stops_is_answered_before_the_c
         row = {"name": "Ada", "email": "ada@example.com"}
         await client.say({"type": "create", "resource": "users", "data": row, "ref": 1})
         await asyncio.wait_for(begun.wait(), DEADLINE_S)
-        inside.gateway.say_goodbye(4201, "the gateway restarts", lambda: 0.5)
+        inside.gateway.handler.say_goodbye(closes.RESTART, lambda: 0.5)
         stopping = asyncio.create_task(inside.listener.stop(5.0, app.RESTART))
         assert (await client.hear("goodbye"))["code"] == 4201
         go_on.set()

@@ -125,7 +125,7 @@ async def test_every_described_endpoint_answers_as_described_and_no_other_is_lef
         for path, methods in described.items():
             status, headers, _ = await get(inside, path)
             assert list(methods["get"]["responses"][str(status)]["content"]) == [headers["content-type"]]
-        inside.gateway.draining = True
+        inside.gateway.sessions.draining = True
         status, headers, _ = await get(inside, "/readyz")
         assert status == 503
         assert headers["content-type"] in described["/readyz"]["get"]["responses"]["503"]["content"]

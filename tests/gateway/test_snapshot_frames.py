@@ -204,11 +204,11 @@ async def test_who_leaves_ends_the_reading(tmp_path: Path, monkeypatch: pytest.M
         async with wire(inside.url) as client:
             await client.say(SUBSCRIBE)
             await asyncio.to_thread(watched.reached.wait, 10)
-        await until(lambda: not inside.gateway.sessions)
+        await until(lambda: not len(inside.gateway.sessions))
         watched.goes_on.set()
         (pages,) = watched.opened
         await until(lambda: pages.done)  # type: ignore[attr-defined]  # a Spool
-        await inside.gateway.settled()
+        await inside.gateway.work.settled()
         assert pages.size < 500_000  # type: ignore[attr-defined]  # a Spool; all rows take a million
 
 

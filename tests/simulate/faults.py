@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import UNSET
 from tests.simulate.store import SimulatedStore
 from tidegate.core.effects import Effect
 from tidegate.core.filters.predicate import predicate
+from tidegate.core.protocol import Protocol
 from tidegate.core.rows.effects import Watch
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change, LogPruned, Row
@@ -21,10 +22,9 @@ from tidegate.core.rows.subscription_index import SubscriptionGroup, Subscriptio
 from tidegate.core.session import Session
 from tidegate.gateway import catch_up
 from tidegate.gateway.catch_up import Replayer
-from tidegate.gateway.heartbeats import Heartbeats
 from tidegate.gateway.snapshot_frames import SnapshotPages
 from tidegate.store.serving.snapshots import Spool
-from tidegate_protocol import FeedPosition, Heartbeat, SubscribeRequest
+from tidegate_protocol import FeedPosition, SubscribeRequest
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 FAULTS: dict[str, Plant] = {}
@@ -162,11 +162,7 @@ def _silent_jump(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("who is replaying is told positions")
 def _rash_heart(patch: pytest.MonkeyPatch) -> None:
-    def send(self: Heartbeats, sessions: Collection[Session], now: float) -> None:
-        position = self._protocol.rows.dispatched.position
-        self._push([session.sink for session in sessions], Heartbeat(time=int(now * 1000), position=position))
-
-    patch.setattr(Heartbeats, "_send", send)
+    patch.setattr(Protocol, "position", lambda self, session: self.rows.dispatched.position)
 
 
 @_fault("a subscription does not wait for the feed")

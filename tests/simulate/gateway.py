@@ -20,14 +20,16 @@ from tests.simulate.wishes import TOKENS
 from tidegate import schema
 from tidegate.auth import row_access
 from tidegate.contract import Contract
+from tidegate.core.closes import SLOW_CONSUMER
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.requests import ResourceRules
-from tidegate.engines.memory import MemoryBroker
-from tidegate.gateway.custom_messages import CustomMessages
-from tidegate.gateway.gateway import Gateway
+from tidegate.core.sessions import Greeting, Sessions
+from tidegate.engines.memory import MemoryEngine
+from tidegate.gateway.assembly import Parts, assemble
+from tidegate.gateway.sender import Sender
 from tidegate.handlers import Gateway as Handlers
 from tidegate.transport import CloseReason, Connection, ConnectionContext, Outbox, Routes, Tickers, TransportSettings
 from tidegate_protocol import Limits, Principal
@@ -37,7 +39,7 @@ LIMITS = Limits(max_message=65536, max_rooms=10, max_subscriptions=100, max_page
 
 
 class Identities:
-    """Implements core.ports.Identities: a token is a name. All gateways of a history share it."""
+    """Implements core.identities.Identities: a token is a name. All gateways of a history share it."""
 
     def __init__(self, now: Callable[[], float], chance: random.Random) -> None:
         self._guests = 0
@@ -93,37 +95,39 @@ class SimulatedGateway:
             FeedCursor(EPOCH, database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
             SessionLimits(subscriptions=chance.choice((2, 100, 100))),
         )
+        self._identities = identities
         self._outbox, self._tickers = Outbox(loop), Tickers(loop)
-        self._gateway = Gateway(
-            contract,
-            self._protocol,
-            self.store,
-            identities,
-            self._outbox,
-            CustomMessages(contract, Handlers()),
-            LIMITS,
-            heartbeat=chance.choice((0.02, 0.1)),
-            check_output=chance.random() < 0.03,
-            clock=loop.time,
-        )
+        greeting = Greeting(chance.choice((0.02, 0.1)), LIMITS, contract.hash)
+        self._sender = Sender(contract, self._outbox, check=chance.random() < 0.03)
+        self._sessions = Sessions(self._protocol, greeting, identities.identity_token, loop.time())
         settings = TransportSettings(
             max_backlog=chance.choice((1000, 1 << 20)),
             max_pause=chance.choice((0.05, 3.0)),
             close_timeout=0.05,
-            slow_consumer=CloseReason(4101, "too slow"),
+            slow_consumer=CloseReason(SLOW_CONSUMER, "too slow"),
         )
         self._context = ConnectionContext(settings, Routes(), self._outbox, loop.time)
+        self._gateway: Parts
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        broker = MemoryBroker(self._gateway.encoded, self._gateway.deliver, lambda: "r1")
-        self._gateway.start(tasks, broker)
+        self._gateway = assemble(
+            contract=_contract()[0],
+            sessions=self._sessions,
+            handlers=Handlers(),
+            sender=self._sender,
+            engine=MemoryEngine(self._sender.encode, lambda: "r1"),
+            store=self.store,
+            identities=self._identities,
+            tasks=tasks,
+            clock=self._loop.time,
+        )
         self._tickers.every(self._chance.choice((0.02, 0.05)), self._tick)
 
     def dial(self, pace: Pace, heard: Callable[[Message], None], closed: Callable[[int | None], None]) -> Wire:
         """A new line to a client."""
         self._connections += 1
         name = f"{self._name}-c{self._connections}"
-        connection = Connection(self._context, self._gateway, name)
+        connection = Connection(self._context, self._gateway.handler, name)
         return Wire(self._loop, connection, self._chance, pace, heard, closed)
 
     def remains(self) -> list[str]:

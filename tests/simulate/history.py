@@ -26,8 +26,7 @@ from tests.simulate.store import Planned, Tempo
 from tests.simulate.wire import Pace, Wire
 from tests.simulate.wishes import RESOURCES, WISHES
 from tidegate.core.errors import Refused
-from tidegate.gateway import catch_up, snapshot_frames
-from tidegate.gateway import gateway as gateway_module
+from tidegate.gateway import catch_up, snapshot_frames, work
 from tidegate.store.serving import snapshots
 
 PATIENCE = 100
@@ -72,7 +71,7 @@ class History:
             (catch_up, "BATCH"): chance.choice((1, 2, 5, 500)),
             (catch_up, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
             (catch_up, "SHARED"): chance.choice((0, 1, 64, 64)),
-            (gateway_module, "PENDING_LIMIT"): chance.choice((2, 256)),
+            (work, "PENDING_LIMIT"): chance.choice((2, 256)),
             (snapshot_frames, "FRAME_BYTES"): chance.choice((200, 262144)),
             (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),
         }

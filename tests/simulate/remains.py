@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from tests.simulate.store import SimulatedStore
-from tidegate.gateway.gateway import Gateway
+from tidegate.gateway.assembly import Parts
 from tidegate.transport import ConnectionContext
 
 
-def remains(gateway: Gateway, context: ConnectionContext, store: SimulatedStore) -> list[str]:
+def remains(gateway: Parts, context: ConnectionContext, store: SimulatedStore) -> list[str]:
     """Everything that somebody forgot."""
-    replayer, subscriptions = gateway._replayer, gateway._protocol.rows.subscriptions
+    replayer, subscriptions = gateway.catch_up, gateway.sessions.protocol.rows.subscriptions
     places: dict[str, object] = {
         "connections": list(context.connections),
-        "sessions": gateway.sessions,
-        "work under way": gateway._under_way,
-        "sessions with work": gateway._pending,
+        "sessions": list(gateway.sessions),
+        "work under way": gateway.work._under_way,
+        "sessions with work": gateway.work._pending,
         "groups": subscriptions._groups,
         "wishes": subscriptions._wishes,
         "the index": [name for name, shelves in subscriptions._indexed.items() if any(shelves.values())],
@@ -23,7 +23,7 @@ def remains(gateway: Gateway, context: ConnectionContext, store: SimulatedStore)
         "snapshots that are shared": replayer._pages._latest,
         "snapshots that are kept": store.spools,
         "frames": context.outbox._dirty,
-        "sessions that hear heartbeats": gateway.heart._of,
+        "sessions that hear heartbeats": gateway.sessions.heartbeats._bucket_of,
         "a feed that attends": store.following,
         "who waits for the feed": store.feed.attention._waiting,
     }

@@ -62,7 +62,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
     """They are left out of what is read from the log: a part with fewer changes than were asked for is not the end."""
     monkeypatch.setattr(catch_up, "BATCH", 4)
     async with running(tmp_path) as inside, wire(inside.url) as client:
-        inside.gateway._protocol.rows.dispatched.keep = 0
+        inside.gateway.sessions.protocol.rows.dispatched.keep = 0
         since = (await client.ask({"type": "ping"}))["position"]
         program = connection.connect(tmp_path / "tidegate.db")
         for number in range(12):

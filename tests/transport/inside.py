@@ -1,6 +1,7 @@
 """A whole gateway inside the test's own loop: real contract, real SQLite file, real socket, and its parts within reach.
 
-For what a process of its own does not show: what is read from whom, what is logged, what happens between turns.
+It serves tests of what a separate process does not show: what is read from which client, what is logged, what happens
+between turns of the loop.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import msgspec
 
 from tests.support.gateway import ROOT
 from tidegate import app, config
-from tidegate.engines.memory import MemoryBroker
-from tidegate.gateway.gateway import Gateway
+from tidegate.engines.memory import MemoryEngine
+from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
 from tidegate.store import SqliteStore
 from tidegate.store.sqlite.migration import migrate
@@ -28,8 +29,9 @@ SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 class Inside:
     """The parts of one gateway."""
 
-    def __init__(self, gateway: Gateway, listener: Listener, store: SqliteStore) -> None:
+    def __init__(self, gateway: Parts, engine: MemoryEngine, listener: Listener, store: SqliteStore) -> None:
         self.gateway = gateway
+        self.engine = engine
         self.listener = listener
         self.store = store
 
@@ -49,16 +51,17 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     store = await SqliteStore.open(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
-    gateway = await app._gateway(settings, application, store, outbox)
     limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
-    context = ConnectionContext(limits, routes(contract, gateway, store), outbox)
-    listener = await Listener.open(context, gateway, tickers, "127.0.0.1", 0)
     try:
         async with asyncio.TaskGroup() as tasks:
-            gateway.start(tasks, MemoryBroker(gateway.encoded, gateway.deliver, lambda: "epoch"))
+            gateway, engine = await app.build(settings, application, store, outbox, tasks)
+            documents = app.make_documents(contract, app.development(settings))
+            pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
+            context = ConnectionContext(limits, pages, outbox)
+            listener = await Listener.open(context, gateway.handler, tickers, "127.0.0.1", 0)
             tickers.every(app.TICK_S, gateway.tick)
             try:
-                yield Inside(gateway, listener, store)
+                yield Inside(gateway, engine, listener, store)
             finally:
                 await listener.stop(0.0, app.RESTART)
     finally:

@@ -155,7 +155,7 @@ async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monk
     """Its rows are ahead of what was dispatched when the last client goes, and the feed comes to rest."""
     async with wire(inside.url) as client:
         await client.ask({"type": "ping"})
-        replayer = inside.gateway._replayer
+        replayer = inside.gateway.catch_up
         snapshot = replayer._snapshot
 
         async def ahead(watching: Subscription) -> int:
@@ -166,5 +166,5 @@ async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monk
         await client.hear("snapshot")
         await until(lambda: replayer._waiting)
     async with asyncio.timeout(DEADLINE_S):
-        await inside.gateway.settled()
+        await inside.gateway.work.settled()
     assert not inside.store.following

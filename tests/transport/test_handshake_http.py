@@ -73,7 +73,7 @@ async def test_readiness_ends_with_the_draining_and_with_the_database(
     assert (await answer(door, get("/readyz")))[0] == 503
     monkeypatch.undo()
     assert (await answer(door, get("/readyz")))[0] == 200
-    inside.gateway.draining = True
+    inside.gateway.sessions.draining = True
     assert (await answer(door, get("/readyz")))[::2] == (503, b"draining\n")
     assert (await answer(door, get("/healthz")))[0] == 200
 
@@ -363,4 +363,4 @@ async def test_a_good_token_makes_the_user_and_a_bad_one_is_told_and_closed_with
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == 4001
     assert not any(a_token().split(".")[0] in record.getMessage() for record in caplog.records)
-    await until(lambda: not inside.gateway.sessions)
+    await until(lambda: not len(inside.gateway.sessions))

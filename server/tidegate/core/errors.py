@@ -1,10 +1,18 @@
-"""Everything that can go wrong for a client, as one small exception tree.
+"""The exceptions of the gateway, and how a refusal becomes an `error` message.
 
     TidegateError
-    +-- Refused        a request failed: it becomes an `error` message, the connection lives
-    +-- Closing        the connection ends: it becomes a close frame whose code says what to do next
+    +-- Refused               core.errors        a request failed: the client gets an `error`, the connection lives
+    +-- LogPruned             core.rows.ports    the change log lacks changes that were asked for
+    +-- StoreError            store.errors       the database cannot be used as it is; the text says what to do
+    |   +-- Unmigrated                           it lacks something that the schema needs
+    |   +-- NeedsWrittenMigration                the change may lose values: a person has to write it
+    +-- ConfigError           config             a setting is wrong
+    +-- HandlersError         handlers           the application's Python code cannot be used
+    +-- BrokenOutput          contract.contract  the gateway was about to send what the schema does not allow
 
-The codes are schema/types/error_code and close_code; this module does not know how either travels.
+Outside of the tree is `schema.SchemaError`, the problems of schema files: `schema` and `codegen` import nothing of the
+gateway. `app` turns it into a ConfigError. Connections end by a close code (`core.closes`), not by an exception.
+The error codes are those of schema/types/error_code.
 Invariant: a `Refused` never carries more than `MESSAGE_LIMIT` characters of text, and never a sent value whole.
 """
 
@@ -21,7 +29,7 @@ POINTER_LIMIT = 1024
 
 
 class TidegateError(Exception):
-    """The root: catch it where a client's doing must not become the server's crash."""
+    """The root of the exceptions that the gateway raises on purpose."""
 
 
 class Refused(TidegateError):
@@ -48,15 +56,6 @@ class Refused(TidegateError):
         self.ref = ref
 
 
-class Closing(TidegateError):
-    """The connection must end with `code` (schema/types/close_code) and a short `reason`."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
 def shorten(text: str) -> str:
     """`text` in at most `MESSAGE_LIMIT` characters, the cut marked."""
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
@@ -67,6 +66,11 @@ def nearest(pointer: str) -> str:
     while len(pointer) > POINTER_LIMIT:
         pointer = pointer[: pointer.rindex("/")]
     return pointer
+
+
+def internal() -> Refused:
+    """What a client is told when the gateway itself failed at its request; the log says why."""
+    return Refused("internal", "the gateway failed at this; it is in its log")
 
 
 def error_message(refused: Refused, ref: str | int | None = None) -> ErrorMessage:

@@ -1,4 +1,7 @@
-"""Who a token says it is: the port to `auth`, and the value that crosses it."""
+"""Identities: the port to `auth`, which proves them, and the value that crosses it.
+
+It does not know what a token looks like.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,26 @@ from tidegate_protocol import Principal
 
 
 class VerifiedIdentity(msgspec.Struct, frozen=True):
-    """A user, and when the proof of that ends (seconds since the Unix epoch; None for never)."""
+    """A user whose token was checked."""
 
     user: Principal
     expires_at: float | None
+    """When the token ends, in seconds since the Unix epoch; None for one that does not end."""
     claims: Mapping[str, Any] = {}
-    """What else the proof says, by the claims' names: what row rules may ask for."""
+    """The token's other claims by name: row rules may name them."""
 
 
 class Identities(Protocol):
-    """Who a token says it is."""
+    """Checks tokens and makes anonymous users."""
 
     def anonymous(self) -> Principal:
-        """A new user nobody knows, with a generated id and name."""
+        """A new user with a generated id and name, for a client without a token."""
 
     def identity_token(self, user: Principal, now: float) -> str:
-        """A short-lived token with which the anonymous `user` can come back as itself."""
+        """A short-lived token with which the anonymous `user` can come back as the same user.
+
+        `now`: seconds since the Unix epoch.
+        """
 
     def check(self, token: str) -> VerifiedIdentity:
-        """Raises core.errors.Refused: unauthenticated."""
+        """The identity that `token` proves. Raises core.errors.Refused: unauthenticated."""

@@ -1,8 +1,8 @@
-"""The protocol of one gateway: messages, ends and time go in, effects come out.
+"""The requests of sessions: messages, ends and time go in, effects come out.
 
-It joins the two halves, `rooms` and `rows`, and keeps who is who. It knows neither sockets nor clocks:
-every method is told what time it is (`now`, seconds since the Unix epoch).
-Invariant: for the same inputs in the same order, the same effects.
+It joins the two halves, `rooms` and `rows`, and decides what a new identity means for both. It knows neither sockets
+nor clocks: every method is given the time (`now`, seconds since the Unix epoch).
+Invariant: the same inputs in the same order lead to the same effects.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from tidegate.core.access.row_rules import same_claims
+from tidegate.core.closes import CLEAN
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
@@ -27,6 +28,7 @@ from tidegate_protocol import (
     AuthenticateRequest,
     CreateRequest,
     DeleteRequest,
+    FeedPosition,
     GetRequest,
     HistoryRequest,
     JoinRequest,
@@ -45,15 +47,18 @@ Handler = Callable[[Session, Any, float], Sequence[Effect]]
 
 
 class SessionLimits(msgspec.Struct, frozen=True):
-    """What one connection may hold, and how many rows a `list` without a limit returns."""
+    """What one session may hold, and how much it is sent where it sets no limit itself."""
 
     rooms: int = 100
     subscriptions: int = 100
     page: int = 1000
+    """Rows of a `list`."""
+    history: int = 1000
+    """Messages of a `history`."""
 
 
 class Protocol:
-    """Everything the gateway decides. One instance a process."""
+    """What requests lead to. One instance a process."""
 
     def __init__(
         self,
@@ -62,7 +67,7 @@ class Protocol:
         dispatched: FeedCursor,
         limits: SessionLimits,
     ) -> None:
-        self.rooms = Rooms(room_rules, limits.rooms)
+        self.rooms = Rooms(room_rules, limits.rooms, limits.history)
         self.rows = Rows(resources, dispatched, limits.subscriptions, limits.page)
         self._handlers: dict[type[msgspec.Struct], Handler] = {
             AuthenticateRequest: self._authenticate,
@@ -89,7 +94,7 @@ class Protocol:
         return handler(session, request, now)
 
     def identified(self, session: Session, ref: Ref, identified: VerifiedIdentity, now: float) -> Sequence[Effect]:
-        """The token of an `authenticate` was good: the session is its user from here on."""
+        """The token of an `authenticate` was valid: from here on the session speaks for its user."""
         user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []
         if user != session.user:
@@ -106,22 +111,23 @@ class Protocol:
             effects.insert(0, Reply(session, answer))
         return effects
 
-    def ended(self, session: Session, now: float, clean: bool) -> Sequence[Effect]:
-        """The connection is gone: by its own will (`clean`), or the line just broke."""
+    def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
+        """The connection is gone. `code`: what the client closed it with; None where it just broke."""
         self.rows.left(session)
-        return self.rooms.left(session, now) if clean else self.rooms.dropped(session, now)
+        return self.rooms.left(session, now) if code in CLEAN else self.rooms.dropped(session, now)
 
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""
         return self.rooms.tick(now)
 
+    def position(self, session: Session) -> FeedPosition | UnsetType:
+        """The feed position that `session` may be told: none while it lacks something up to there."""
+        return UNSET if session.replaying else self.rows.dispatched.position
+
     def _authenticate(self, session: Session, request: AuthenticateRequest, now: float) -> list[Effect]:
-        return [Identify(session, None if request.ref is UNSET else request.ref, request.token)]
+        return [Identify(session, None if request.ref is UNSET else request.ref, request.token, now)]
 
     def _ping(self, session: Session, request: PingRequest, now: float) -> list[Effect]:
         if request.ref is UNSET:
             return []
-        pong = Pong(time=int(now * 1000), ref=request.ref)
-        if not session.replaying:
-            pong.position = self.rows.dispatched.position
-        return [Reply(session, pong)]
+        return [Reply(session, Pong(time=int(now * 1000), position=self.position(session), ref=request.ref))]

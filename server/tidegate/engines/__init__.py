@@ -1,1 +1,1 @@
-"""Carries room messages between gateways. `memory.MemoryBroker` serves one process."""
+"""Engines: what keeps the messages of rooms and joins gateways. `memory.MemoryEngine` serves one process."""

@@ -1,73 +1,153 @@
-"""The broker of a single gateway: what is said in a room is delivered in the same loop turn.
+"""The engine of a single gateway: a message is delivered before `publish` returns, and every answer is ready.
 
-It gives every message its position and keeps each room's history for its ttl, whether anybody is in the room or not.
-It does not know who is in a room.
-Invariant: a room's epoch is new for each incarnation of its history, so positions are never mistaken for older ones.
+It gives each message its position and keeps each room's history for its ttl. It does not know who is in a room beyond
+what it is told by `present`, `open` and `close`.
+Invariant: a room's epoch is new for each of its histories, so that a position of an earlier one never fits.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from tidegate.core.rooms.history import History
+from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
 from tidegate.core.rooms.room import RoomRules
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 LIMIT = 64 << 20
-"""Bytes that all histories together may hold: rooms cost their visitors nothing, so nobody may fill the memory."""
+"""Bytes that all histories together may hold, so that no client can fill the memory."""
 SWEEP_S = 10.0
-"""How often histories are looked at for their ttl."""
+"""Seconds between two calls of `sweep`."""
+DIGEST_BYTES = 16
+
+Value = TypeVar("Value")
 
 
-class MemoryBroker:
-    """Room histories in this process's memory."""
+class Ready(Generic[Value]):
+    """An answer that is there already: cheaper than an asyncio.Future, and bound to no loop."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Value) -> None:
+        self._value = value
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Value:
+        return self._value
+
+    def __await__(self) -> Generator[Any, None, Value]:
+        yield from ()
+        return self._value
+
+
+class MemoryEngine:
+    """Room histories in this process's memory. Implements `core.rooms.ports.Engine`."""
 
     def __init__(
-        self,
-        encode: Callable[[RoomMessage], bytes],
-        deliver: Callable[[str, bytes], None],
-        new_epoch: Callable[[], str],
-        limit: int = LIMIT,
+        self, encode: Callable[[RoomMessage], bytes], new_epoch: Callable[[], str], limit: int = LIMIT
     ) -> None:
-        """`deliver` is told the room and the encoded message; `limit`: bytes of all histories together."""
+        """`encode`: a message as JSON. `limit`: bytes of all histories together."""
         self._encode = encode
-        self._deliver = deliver
         self._new_epoch = new_epoch
         self._limit = limit
         self._bytes = 0
         self._histories: dict[str, History] = {}
-        self._swept = 0.0
+        self._open: set[str] = set()
+        self._present: dict[str, set[str]] = {}
+        """The users who are present in each room."""
+        self._listener: EngineListener | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return True
+
+    def listen(self, listener: EngineListener) -> None:
+        self._listener = listener
 
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
-    ) -> RoomPosition:
-        """Say `data` in `room`; it is delivered before this returns. A `key` said before is not said again.
-
-        Raises Refused(conflict) where something else was said with that `key`.
-        """
-        history = self.history(room, rules, now)
-        digest = b"" if key is None else hashlib.blake2b(msgspec.json.encode(data), digest_size=16).digest()
-        if key is not None and (before := history.said_before(sender.id, key, digest)) is not None:
-            return before
+    ) -> Answer[RoomPosition]:
+        history = self._history(room, rules, now)
+        digest = b"" if key is None else hashlib.blake2b(msgspec.json.encode(data), digest_size=DIGEST_BYTES).digest()
+        if key is not None and (earlier := history.published(sender.id, key, digest)) is not None:
+            return Ready(earlier)
         position = history.next_position()
-        message = self._encode(
+        text = self._encode(
             RoomMessage(room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000))
         )
-        before_it = history.bytes
-        history.append(message, now)
-        self._bytes += history.bytes - before_it
+        bytes_before = history.bytes
+        history.append(text, now)
+        self._bytes += history.bytes - bytes_before
         if key is not None:
             history.remember(sender.id, key, digest)
-        self._deliver(room, message)
+        if self._listener is not None:
+            self._listener.delivered(room, position.offset, text)
         if self._bytes > self._limit:
             self._make_room()
-        return position
+        return Ready(position)
 
-    def history(self, room: str, rules: RoomRules, now: float) -> History:
+    def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
+        self._open.add(room)
+        history = self._history(room, rules, now)
+        return Ready(Opened(head=history.head, missed=None if since is None else history.after(since, now)))
+
+    def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
+        return Ready(HistoryPage(*self._history(room, rules, now).page(before, limit, now)))
+
+    def close(self, room: str, now: float) -> None:
+        self._open.discard(room)
+        history = self._histories.get(room)
+        if history is not None:
+            history.touched = now
+
+    def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
+        users = self._present.get(room)
+        if entry is not None:
+            if users is None:
+                self._present[room] = {user}
+                return Ready("occupied")
+            users.add(user)
+        elif users is not None:
+            users.discard(user)
+            if not users:
+                del self._present[room]
+                return Ready("vacated")
+        return Ready(None)
+
+    def tell(self, node: str | None, kind: str, text: str) -> None:
+        """There is one gateway: it is told, whatever `node` says."""
+        if self._listener is not None:
+            self._listener.told(kind, text)
+
+    def user(self, user: str, text: bytes) -> None:
+        if self._listener is not None:
+            self._listener.told_user(user, text)
+
+    def forget(self, room: str) -> Answer[None]:
+        history = self._histories.pop(room, None)
+        if history is not None:
+            self._bytes -= history.bytes
+        return Ready(None)
+
+    async def aclose(self) -> None:
+        self._listener = None
+
+    def sweep(self, now: float) -> None:
+        """Forget the histories whose ttl is over. It counts from the last message or from when the room was closed."""
+        for room, history in list(self._histories.items()):
+            if room in self._open:
+                history.touched = now
+            elif history.expired(now):
+                del self._histories[room]
+        self._bytes = sum(history.bytes for history in self._histories.values())
+
+    def _history(self, room: str, rules: RoomRules, now: float) -> History:
         """The history of `room`, begun if there is none."""
         history = self._histories.get(room)
         if history is None:
@@ -75,25 +155,10 @@ class MemoryBroker:
             self._histories[room] = history
         return history
 
-    def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
-        """Forget the histories whose ttl is over, counted from when their room was last seen with somebody in it.
-
-        Cheap to call often.
-        """
-        if now - self._swept < SWEEP_S:
-            return
-        self._swept = now
-        for room, history in list(self._histories.items()):
-            if occupied(room):
-                history.touched = now
-            elif history.expired(now):
-                del self._histories[room]
-        self._bytes = sum(history.bytes for history in self._histories.values())
-
     def _make_room(self) -> None:
         """Empty the histories of the rooms that were silent longest, until a tenth of the limit is free.
 
-        Whoever comes back to such a room hears that its messages cannot be recovered.
+        A client that comes back to such a room is told that its messages cannot be recovered.
         """
         for history in sorted(self._histories.values(), key=lambda history: history.touched):
             self._bytes -= history.bytes

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from tidegate.core.closes import OVERLOADED
 from tidegate.core.rows.ports import Change, LogPruned, Store
 from tidegate.core.rows.requests import Rows
 from tidegate.core.rows.subscription import Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup
 from tidegate.core.session import Session
+from tidegate.gateway.sender import Sender
 from tidegate.gateway.snapshot_frames import SnapshotPages
 from tidegate_protocol import FeedPosition, Subscribed
 
@@ -50,14 +52,13 @@ class Replayer:
         self,
         live: Rows,
         store: Store,
-        frame: Callable[[msgspec.Struct], bytes],
-        push: Callable[[Session, bytes], None],
+        sender: Sender,
     ) -> None:
         self._live = live
         self._store = store
-        self._frame = frame
-        self._push = push
-        self._pages = SnapshotPages(store, frame)
+        self._frame = sender.frame
+        self._push = sender.send_frame
+        self._pages = SnapshotPages(store, sender.frame)
         self._remembering = asyncio.Lock()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._shared: dict[tuple[SubscriptionGroup, int], Missed] = {}
@@ -139,7 +140,7 @@ class Replayer:
             if not watching.answered:
                 raise
             log.exception("a replay failed", extra={"connection": watching.session.id})
-            watching.session.sink.close(4100, "a replay failed; resume")
+            watching.session.sink.close(OVERLOADED, "a replay failed; resume")
 
     async def _bring_up(self, watching: Subscription) -> None:
         await self._store.resume()

@@ -1,13 +1,11 @@
-"""The application's own messages, on their way to its handlers and back.
+"""The application's messages, on their way to its handlers and back.
 
-It asks each type's access rule, calls its handler and makes the answer the reply that the schema promises. What a
-handler does is the application's business.
+It asks each type's access rule, calls the type's handler, and sends the answer as the reply that the schema names. What
+a handler does is the application's business.
 Invariant: a request with a `ref` gets exactly one reply of the type that its schema names, or one error.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 
@@ -15,18 +13,20 @@ from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.access.rules import require
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
+from tidegate.gateway.sender import Sender
 from tidegate.handlers import Call, Gateway
 
 
 class CustomMessages:
     """The handlers of one application behind its contract."""
 
-    def __init__(self, contract: Contract, handlers: Gateway) -> None:
+    def __init__(self, contract: Contract, handlers: Gateway, sender: Sender) -> None:
         self._contract = contract
         self._handlers = handlers.handlers
+        self._sender = sender
 
-    async def answer(self, session: Session, request: ApplicationRequest) -> dict[str, Any] | None:
-        """The reply to `request`; None where its schema names none. Raises Refused."""
+    async def answer(self, session: Session, request: ApplicationRequest) -> None:
+        """Let the handler answer `request`, and send the reply if its schema names one. Raises Refused."""
         rules = self._contract.own[request.type]
         require(rules.access, "send", session.user, "message", request.type)
         handler = self._handlers.get(request.type)
@@ -34,6 +34,6 @@ class CustomMessages:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
         found = await handler(request.message, Call(session.user, session.id))
         if rules.reply is None or request.ref is msgspec.UNSET:
-            return None
+            return
         content = msgspec.to_builtins(found, str_keys=True) if found is not None else {}
-        return {**content, "type": rules.reply, "ref": request.ref}
+        self._sender.send(session, {**content, "type": rules.reply, "ref": request.ref})

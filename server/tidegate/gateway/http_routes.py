@@ -1,21 +1,20 @@
 """What the gateway answers over plain HTTP: health, the contract in every form, and pages to read it and to try it.
 
-Only GET and HEAD, only these paths; everything is read or made once, at start.
-Invariant: `/readyz` says 200 exactly while new clients are welcome and the database answers.
+Only GET and HEAD, only these paths; everything is read or made once, at start. The documents come from outside: they
+are made of the schema alone.
+Invariant: `/readyz` says 200 exactly while new clients are welcome, and the database and the engine answer.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import PurePath
-from typing import Any
 
-from tidegate.contract import Contract
+import msgspec
+
+from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
-from tidegate.documents import asyncapi, console, openapi, protocol_page
-from tidegate.gateway.gateway import Gateway
 from tidegate.transport import Answer, Request, Response, Routes
 
 HTML, JSON = "text/html; charset=utf-8", "application/json"
@@ -25,38 +24,49 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""What the files of the pages are, by the ends of their names."""
+"""The content types of the pages' files, by the ends of their names."""
 READ_ONLY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The Content-Security-Policy of a page that speaks to nobody."""
+"""The Content-Security-Policy of a page that makes no requests."""
 
 
-def routes(
-    contract: Contract, gateway: Gateway, store: Store, *, development: Mapping[str, str] | None = None
-) -> Routes:
-    """The table of paths. `development` is for the page at `/`: commands that it shows in development mode."""
+class Documents(msgspec.Struct, frozen=True):
+    """The forms of one contract, as they are served."""
+
+    bundle: bytes
+    """The schema bundle. JSON, as the next three."""
+    asyncapi: bytes
+    openapi: bytes
+    console: bytes
+    """What the page at `/` knows of the application."""
+    protocol_page: bytes
+    """The HTML page at `/docs`."""
+
+
+def routes(documents: Documents, draining: Callable[[], bool], store: Store, engine: Engine) -> Routes:
+    """The table of paths. `draining`: whether the clients were told that the gateway ends."""
 
     def ready(_: Request) -> Response:
-        if gateway.draining:
+        if draining():
             return Response.text(503, "draining\n")
         if not store.healthy:
             return Response.text(503, "the database does not answer\n")
+        if not engine.healthy:
+            return Response.text(503, "the engine of rooms does not answer\n")
         return Response.text(200, "ready\n")
 
     table = Routes()
     table.add("/healthz", lambda _: Response.text(200, "ok\n"))
     table.add("/readyz", ready)
-    bundle = Response(200, {"Content-Type": "application/schema+json"}, contract.bundle_json)
+    bundle = Response(200, {"Content-Type": "application/schema+json"}, documents.bundle)
     table.add("/schema/bundle.json", _fixed(bundle))
-    document: dict[str, Any] = json.loads(contract.bundle_json)
-    table.add("/asyncapi.json", _fixed(_json(asyncapi(document))))
-    table.add("/openapi.json", _fixed(_json(openapi(document))))
-    page = Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, protocol_page(document).encode())
+    table.add("/asyncapi.json", _fixed(_json(documents.asyncapi)))
+    table.add("/openapi.json", _fixed(_json(documents.openapi)))
+    page = Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, documents.protocol_page)
     table.add("/docs", _fixed(page))
-    about = {**console(document), "development": development}
-    table.add("/console/application.json", _fixed(_json(about)))
+    table.add("/console/application.json", _fixed(_json(documents.console)))
     for path, response in _files():
         table.add(path, _fixed(response))
     return table
@@ -73,8 +83,8 @@ def _files() -> Iterator[tuple[str, Response]]:
         yield path, Response(200, {"Content-Type": content_type}, file.read_bytes())
 
 
-def _json(document: dict[str, Any]) -> Response:
-    return Response(200, {"Content-Type": JSON}, json.dumps(document, ensure_ascii=False).encode())
+def _json(document: bytes) -> Response:
+    return Response(200, {"Content-Type": JSON}, document)
 
 
 def _fixed(response: Response) -> Answer:

@@ -83,14 +83,14 @@ def test_a_history_of_size_zero_still_counts() -> None:
 
 def test_a_key_said_before_is_found_until_many_others_came(history: History) -> None:
     history.remember("1", "k", b"what")
-    assert history.said_before("1", "k", b"what") == RoomPosition(epoch="e1", offset=4)
-    assert history.said_before("2", "k", b"what") is None
+    assert history.published("1", "k", b"what") == RoomPosition(epoch="e1", offset=4)
+    assert history.published("2", "k", b"what") is None
     with pytest.raises(Refused) as refused:
-        history.said_before("1", "k", b"something else")
+        history.published("1", "k", b"something else")
     assert (refused.value.code, refused.value.pointer) == ("conflict", "/key")
     for number in range(RECENT_KEYS):
         history.remember("1", f"other {number}", b"")
-    assert history.said_before("1", "k", b"what") is None
+    assert history.published("1", "k", b"what") is None
 
 
 def test_it_expires_by_its_last_message(history: History) -> None:

@@ -1,4 +1,4 @@
-"""Rooms, as the whole core plays them: join, leave, message, presence, broken lines."""
+"""Rooms within the whole core: join, leave, message, presence, broken connections, answers of the engine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms import effects as room_fx
+from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.room import FULL_PRESENCE_LIMIT, RoomRules
-from tidegate.core.rooms.rooms import GRACE_S
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.session import Session
 from tidegate_protocol import (
@@ -41,7 +41,7 @@ RULES = {
 
 @pytest.fixture
 def protocol() -> Protocol:
-    return Protocol({}, RULES.get, FeedCursor("e", 0), SessionLimits(rooms=2))
+    return Protocol({}, RULES.get, FeedCursor("e", 0), SessionLimits(rooms=2, history=30))
 
 
 def client(user: str, anonymous: bool = False) -> Session:
@@ -52,6 +52,17 @@ def join(
     protocol: Protocol, session: Session, room: str = "chat-1", now: float = 0.0, **fields: Any
 ) -> Sequence[fx.Effect]:
     return protocol.receive(session, JoinRequest(room=room, **fields), now)
+
+
+def replay_of(effects: Iterable[fx.Effect]) -> room_fx.JoinReplay:
+    """The question to the engine among the effects of a `join`."""
+    (replay,) = [effect for effect in effects if isinstance(effect, room_fx.JoinReplay)]
+    return replay
+
+
+def visible(effects: Iterable[fx.Effect]) -> list[fx.Effect]:
+    """Those of `effects` that some client gets."""
+    return [effect for effect in effects if isinstance(effect, fx.Reply | fx.Push | fx.SendEncoded)]
 
 
 def pushed(effects: Iterable[fx.Effect], session: Session) -> list[msgspec.Struct]:
@@ -74,26 +85,24 @@ def refused(protocol: Protocol, session: Session, request: msgspec.Struct) -> Re
 def test_joining_asks_for_what_was_missed(protocol: Protocol) -> None:
     ada = client("1")
     since = RoomPosition(epoch="e", offset=4)
-    (replay,) = join(protocol, ada, ref="r", since=since)
-    assert isinstance(replay, room_fx.JoinReplay)
+    replay = replay_of(join(protocol, ada, ref="r", since=since))
     assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == ("r", since, True, False)
-    (replay,) = join(protocol, ada, "chat-2", presence="diff")
-    assert isinstance(replay, room_fx.JoinReplay)
+    replay = replay_of(join(protocol, ada, "chat-2", presence="diff"))
     assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == (None, None, False, True)
 
 
-def test_others_hear_the_difference_at_once(protocol: Protocol) -> None:
+def test_followers_of_differences_get_each_difference_at_once(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, presence="diff")
-    (heard,) = pushed(join(protocol, bob, presence="diff"), ada)
-    assert isinstance(heard, PresenceDiff)
-    assert [member.id for member in heard.joined] == ["2"]
-    (heard,) = pushed(protocol.receive(bob, PresenceRequest(room="chat-1", status="away"), 0.0), ada)
-    assert isinstance(heard, PresenceDiff)
-    assert [(member.id, member.status) for member in heard.changed] == [("2", "away")]
-    (heard,) = pushed(protocol.receive(bob, LeaveRequest(room="chat-1"), 0.0), ada)
-    assert isinstance(heard, PresenceDiff)
-    assert [member.id for member in heard.left] == ["2"]
+    (told,) = pushed(join(protocol, bob, presence="diff"), ada)
+    assert isinstance(told, PresenceDiff)
+    assert [member.id for member in told.joined] == ["2"]
+    (told,) = pushed(protocol.receive(bob, PresenceRequest(room="chat-1", status="away"), 0.0), ada)
+    assert isinstance(told, PresenceDiff)
+    assert [(member.id, member.status) for member in told.changed] == [("2", "away")]
+    (told,) = pushed(protocol.receive(bob, LeaveRequest(room="chat-1"), 0.0), ada)
+    assert isinstance(told, PresenceDiff)
+    assert [member.id for member in told.left] == ["2"]
 
 
 def test_the_full_list_is_gathered_for_a_tenth_of_a_second(protocol: Protocol) -> None:
@@ -102,9 +111,9 @@ def test_the_full_list_is_gathered_for_a_tenth_of_a_second(protocol: Protocol) -
     assert pushed(join(protocol, bob, now=10.0), ada) == []
     assert pushed(join(protocol, eve, now=10.05), ada) == []
     assert list(protocol.tick(10.09)) == []
-    (heard,) = pushed(protocol.tick(10.11), ada)
-    assert isinstance(heard, PresenceList)
-    assert [user.id for user in heard.users] == ["1", "2", "3"]
+    (told,) = pushed(protocol.tick(10.11), ada)
+    assert isinstance(told, PresenceList)
+    assert [user.id for user in told.users] == ["1", "2", "3"]
     assert list(protocol.tick(20.0)) == []
 
 
@@ -114,12 +123,12 @@ def test_in_a_large_room_the_full_list_is_only_sent_on_request(protocol: Protoco
         join(protocol, session, now=0.0)
     assert list(protocol.tick(60.0)) == []
     effects = protocol.receive(sessions[0], PresenceRequest(room="chat-1", ref=1), 60.0)
-    (heard,) = pushed(effects, sessions[0])
-    assert isinstance(heard, PresenceList)
-    assert len(heard.users) == FULL_PRESENCE_LIMIT + 1
+    (told,) = pushed(effects, sessions[0])
+    assert isinstance(told, PresenceList)
+    assert len(told.users) == FULL_PRESENCE_LIMIT + 1
 
 
-def test_presence_answers_the_one_who_asks(protocol: Protocol) -> None:
+def test_a_presence_request_is_answered_with_the_list(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
     (answer,) = pushed(protocol.receive(ada, PresenceRequest(room="chat-1", ref=9, info={"typing": True}), 0.0), ada)
@@ -128,27 +137,27 @@ def test_presence_answers_the_one_who_asks(protocol: Protocol) -> None:
     assert answer.users[0].info == {"typing": True}
 
 
-def test_a_room_without_presence_tells_nobody(protocol: Protocol) -> None:
+def test_a_room_without_presence_pushes_no_presence(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, "quiet", presence="diff")
-    (replay,) = join(protocol, bob, "quiet", presence="diff")
-    assert isinstance(replay, room_fx.JoinReplay)
+    replay = replay_of(join(protocol, bob, "quiet", presence="diff"))
     assert not replay.with_users
     assert refused(protocol, ada, PresenceRequest(room="quiet")).code == "forbidden"
     assert pushed(protocol.receive(bob, LeaveRequest(room="quiet"), 0.0), ada) == []
 
 
-def test_what_is_said_is_published_in_the_room(protocol: Protocol) -> None:
+def test_a_message_is_published_in_its_room(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
     request = MessageRequest(room="chat-1", data={"text": "hi"}, ref=1)
     (publish,) = protocol.receive(ada, request, 0.0)
     assert isinstance(publish, room_fx.PublishMessage)
+    assert publish.ref == 1
     assert (publish.room.name, publish.request) == ("chat-1", request)
     assert list(publish.room.sinks) == [ada.sink]
 
 
-def test_one_must_be_in_a_room_to_use_it(protocol: Protocol) -> None:
+def test_a_session_outside_of_a_room_may_not_use_it(protocol: Protocol) -> None:
     ada = client("1")
     for request in (
         MessageRequest(room="chat-1", data=1),
@@ -162,12 +171,16 @@ def test_one_must_be_in_a_room_to_use_it(protocol: Protocol) -> None:
         )
 
 
-def test_history_is_recalled_for_those_in_the_room(protocol: Protocol) -> None:
+def test_history_is_read_for_a_session_in_the_room(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
-    (recall,) = protocol.receive(ada, HistoryRequest(room="chat-1", limit=5), 0.0)
-    assert isinstance(recall, room_fx.ReadHistory)
-    assert recall.room.name == "chat-1"
+    (read,) = protocol.receive(ada, HistoryRequest(room="chat-1", limit=5, before=9, ref=1), 0.0)
+    assert isinstance(read, room_fx.ReadHistory)
+    assert (read.room.name, read.before, read.limit, read.ref) == ("chat-1", 9, 5, 1)
+    (read,) = protocol.receive(ada, HistoryRequest(room="chat-1", ref=2), 0.0)
+    assert isinstance(read, room_fx.ReadHistory)
+    assert (read.before, read.limit) == (None, 30), "the gateway's own limit"
+    assert list(protocol.receive(ada, HistoryRequest(room="chat-1"), 0.0)) == [], "no reply is wanted"
 
 
 def test_leaving_is_answered_and_ends_the_room(protocol: Protocol) -> None:
@@ -180,7 +193,7 @@ def test_leaving_is_answered_and_ends_the_room(protocol: Protocol) -> None:
     assert len(protocol.rooms) == 0
 
 
-def test_joining_again_changes_how_presence_is_told_and_nothing_else(protocol: Protocol) -> None:
+def test_joining_again_changes_only_how_presence_is_pushed(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, presence="full")
     join(protocol, ada, presence="none")
@@ -199,7 +212,7 @@ def test_rooms_that_no_pattern_covers_or_no_rule_allows(protocol: Protocol) -> N
     assert refused(protocol, ada, MessageRequest(room="members", data=1)).code == "forbidden"
 
 
-def test_a_connection_may_be_in_so_many_rooms(protocol: Protocol) -> None:
+def test_a_connection_may_be_in_a_limited_number_of_rooms(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada, "chat-1")
     join(protocol, ada, "chat-2")
@@ -207,22 +220,22 @@ def test_a_connection_may_be_in_so_many_rooms(protocol: Protocol) -> None:
     join(protocol, ada, "chat-2")
 
 
-def test_a_broken_line_leaves_after_its_grace(protocol: Protocol) -> None:
+def test_a_broken_connection_leaves_after_its_grace_time(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, presence="diff")
     join(protocol, bob)
-    assert list(protocol.ended(bob, 100.0, clean=False)) == []
+    assert visible(protocol.ended(bob, None, 100.0)) == []
     assert list(protocol.tick(100.0 + GRACE_S - 0.1)) == []
-    (heard,) = pushed(protocol.tick(100.0 + GRACE_S), ada)
-    assert isinstance(heard, PresenceDiff)
-    assert [member.id for member in heard.left] == ["2"]
+    (told,) = pushed(protocol.tick(100.0 + GRACE_S), ada)
+    assert isinstance(told, PresenceDiff)
+    assert [member.id for member in told.left] == ["2"]
 
 
-def test_who_comes_back_within_the_grace_never_left(protocol: Protocol) -> None:
+def test_a_user_who_comes_back_within_the_grace_time_never_left(protocol: Protocol) -> None:
     ada, bob, again = client("1"), client("2"), client("2")
     join(protocol, ada, presence="diff")
     join(protocol, bob)
-    protocol.ended(bob, 100.0, clean=False)
+    protocol.ended(bob, None, 100.0)
     assert pushed(join(protocol, again, now=105.0), ada) == []
     assert list(protocol.tick(200.0)) == []
     room = protocol.rooms.room("chat-1")
@@ -234,7 +247,7 @@ def test_coming_back_to_one_room_leaves_the_others_in_their_grace(protocol: Prot
     bob, again = client("2"), client("2")
     join(protocol, bob, "chat-1")
     join(protocol, bob, "chat-2")
-    protocol.ended(bob, 0.0, clean=False)
+    protocol.ended(bob, None, 0.0)
     join(protocol, again, "chat-1", now=1.0)
     assert protocol.rooms.room("chat-2") is not None
     protocol.tick(GRACE_S)
@@ -242,13 +255,13 @@ def test_coming_back_to_one_room_leaves_the_others_in_their_grace(protocol: Prot
     assert protocol.rooms.room("chat-1") is not None
 
 
-def test_two_broken_lines_of_one_user_count_as_one_member(protocol: Protocol) -> None:
+def test_two_broken_connections_of_one_user_count_as_one_member(protocol: Protocol) -> None:
     ada, one, two = client("1"), client("2"), client("2")
     join(protocol, ada, presence="diff")
     join(protocol, one)
     join(protocol, two)
-    protocol.ended(one, 0.0, clean=False)
-    protocol.ended(two, 5.0, clean=False)
+    protocol.ended(one, None, 0.0)
+    protocol.ended(two, None, 5.0)
     (changed,) = pushed(protocol.tick(GRACE_S), ada)
     assert isinstance(changed, PresenceDiff)
     assert [member.connections for member in changed.changed] == [1]
@@ -261,12 +274,12 @@ def test_a_clean_end_leaves_at_once(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, presence="diff")
     join(protocol, bob)
-    (heard,) = pushed(protocol.ended(bob, 0.0, clean=True), ada)
-    assert isinstance(heard, PresenceDiff)
-    assert [member.id for member in heard.left] == ["2"]
+    (told,) = pushed(protocol.ended(bob, 1000, 0.0), ada)
+    assert isinstance(told, PresenceDiff)
+    assert [member.id for member in told.left] == ["2"]
 
 
-def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
+def test_a_session_that_becomes_another_user_leaves_and_joins(protocol: Protocol) -> None:
     ada, guest = client("1"), client("anon-7", anonymous=True)
     join(protocol, ada, presence="diff")
     join(protocol, guest)
@@ -282,7 +295,7 @@ def test_becoming_another_user_leaves_and_joins(protocol: Protocol) -> None:
     assert (answer.ref, answer.expires_at) == ("a", 99_000)  # type: ignore[attr-defined]  # Authenticated
 
 
-def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protocol) -> None:
+def test_a_user_who_may_no_longer_be_in_a_room_is_told_left(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada, "members")
     effects = protocol.identified(
@@ -294,7 +307,7 @@ def test_a_user_who_may_not_be_in_a_room_any_longer_is_told_so(protocol: Protoco
     assert protocol.rooms.rooms_of(ada) == []
 
 
-def test_being_identified_as_oneself_changes_nothing(protocol: Protocol) -> None:
+def test_authenticating_as_the_same_user_changes_nothing(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)
     assert list(protocol.identified(ada, None, VerifiedIdentity(ada.user, None), 0.0)) == []

@@ -155,7 +155,7 @@ def test_the_origin_of_a_change_is_told_only_to_the_user_who_made_it(protocol: P
     for user, origin in (("9", "k"), ("1", msgspec.UNSET), (None, msgspec.UNSET)):
         missed = protocol.rows.missed(watching.group, [created(13, origin="k", actor="9")], user)
         assert [update.origin for update in missed] == [origin]
-    protocol.ended(reader, 1.0, clean=True)
+    protocol.ended(reader, 1000, 1.0)
     (push,) = protocol.rows.dispatch([created(14, origin="k", actor="9")], 14)
     assert isinstance(push, fx.Push)
     assert list(push.sinks) == [writer.sink]
@@ -193,7 +193,7 @@ def test_unsubscribing_by_id_or_by_what_was_subscribed(protocol: Protocol) -> No
 def test_a_client_that_is_gone_hears_nothing(protocol: Protocol) -> None:
     session = client()
     protocol.rows.go_live(subscribe(protocol, session))
-    protocol.ended(session, 1.0, clean=False)
+    protocol.ended(session, None, 1.0)
     assert list(protocol.rows.dispatch([created(11)], 11)) == []
     assert len(protocol.rows.subscriptions) == 0
 

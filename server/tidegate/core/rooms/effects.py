@@ -1,35 +1,82 @@
-"""What the rules of rooms want done, beside replies and pushes."""
+"""What the rules of rooms want done by the engine, and the replies that follow from its answers."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
 from tidegate.core.effects import Effect, Ref
+from tidegate.core.rooms.ports import HistoryPage, PresenceEntry
 from tidegate.core.rooms.room import Room
 from tidegate.core.session import Session
-from tidegate_protocol import HistoryRequest, MessageRequest, RoomPosition
+from tidegate_protocol import MessageRequest, Messages, RoomPosition, Sent
+
+
+class PublishMessage(Effect, frozen=True, gc=False):
+    """Publish a message in a room, then send `reply`."""
+
+    session: Session
+    room: Room
+    request: MessageRequest
+    now: float
+
+    @property
+    def ref(self) -> Ref:
+        ref = self.request.ref
+        return None if ref is UNSET else ref
+
+    def reply(self, position: RoomPosition) -> Sent | None:
+        """The answer to the request; None where the client asked for none."""
+        ref = self.request.ref
+        return None if ref is UNSET else Sent(room=self.room.name, position=position, ref=ref)
 
 
 class JoinReplay(Effect, frozen=True, gc=False):
-    """A session joined `room`: its history since `since`, then the reply, then what it missed."""
+    """A session joined `room`: open it at the engine, then do what `Rooms.opened` says.
+
+    Until the engine has answered, the session is to be held (`Rooms.hold`). Where it refuses: `Rooms.not_opened`.
+    """
 
     session: Session
     room: Room
     ref: Ref
     since: RoomPosition | None
     with_users: bool
+    """The reply names who is present."""
     with_presence: bool
-
-
-class PublishMessage(Effect, frozen=True, gc=False):
-    """Say something in a room."""
-
-    session: Session
-    room: Room
-    request: MessageRequest
+    """The list of who is present follows."""
+    again: bool
+    """The session was in the room already."""
+    now: float
 
 
 class ReadHistory(Effect, frozen=True, gc=False):
-    """A page of a room's history."""
+    """Read a page of a room's history, then send `reply`."""
 
     session: Session
     room: Room
-    request: HistoryRequest
+    ref: str | int
+    before: int | None
+    limit: int
+    now: float
+
+    def reply(self, page: HistoryPage) -> Messages:
+        messages: Any = [msgspec.Raw(text) for text in page.texts]  # encoded already
+        return Messages(room=self.room.name, messages=messages, more=page.more, ref=self.ref)
+
+
+class CloseRoom(Effect, frozen=True, gc=False):
+    """No user is present in the room any more: the engine may stop delivering it."""
+
+    room: str
+    now: float
+
+
+class SharePresence(Effect, frozen=True, gc=False):
+    """Tell the engine how `user` is present through this gateway; None: not any more."""
+
+    room: str
+    user: str
+    entry: PresenceEntry | None

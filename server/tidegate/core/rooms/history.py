@@ -1,7 +1,7 @@
-"""What was said in one room lately: a ring of encoded messages, each with its offset.
+"""The latest messages of one room: a ring of encoded texts, each with its offset.
 
-It knows positions, ages and sizes, not who may read or how a message travels. A room's epoch is given from outside and
-is new for each incarnation of the history, so that an offset is never mistaken after a restart.
+It knows positions, ages and sizes, not who may read them. The epoch comes from outside and is new for each history, so
+that an offset of an earlier history is never taken for one of this.
 Invariant: it holds the last `len(history)` offsets without a gap, ending at `offset`, and `bytes` is their size.
 """
 
@@ -14,7 +14,7 @@ from tidegate.core.errors import Refused
 from tidegate_protocol import RoomPosition
 
 RECENT_KEYS = 256
-"""Idempotency keys remembered for each room: a resent message within that many keyed ones is not said twice."""
+"""Idempotency keys that a room remembers: a message that is sent again within that many is not published twice."""
 
 
 class History:
@@ -26,11 +26,11 @@ class History:
         self.epoch = epoch
         self.offset = 0
         self.touched = now
-        """When the room was last spoken in or left, in seconds: what its ttl counts from."""
+        """When the last message came or the room was left, in seconds: its ttl counts from there."""
         self._size = size
         self._ttl = ttl
         self._kept: deque[tuple[float, bytes]] = deque()
-        """When each message was said, in seconds, and the message."""
+        """When each message was published, in seconds, and the message."""
         self.bytes = 0
         self._recent: dict[tuple[str, str], tuple[int, bytes]] = {}
 
@@ -46,7 +46,7 @@ class History:
         return len(self._kept)
 
     def append(self, message: bytes, now: float) -> None:
-        """`message` was said: it has the next position."""
+        """Add `message`, which has the next position."""
         self.offset += 1
         self.touched = now
         if self._size:
@@ -56,28 +56,28 @@ class History:
                 self.drop()
 
     def drop(self, count: int = 1) -> None:
-        """Forget the oldest messages; whoever missed them is told that they cannot be recovered."""
+        """Forget the oldest messages; a client that missed them is told that they cannot be recovered."""
         for _ in range(min(count, len(self._kept))):
             self.bytes -= len(self._kept.popleft()[1])
 
-    def said_before(self, user: str, key: str, digest: bytes) -> RoomPosition | None:
-        """Where `user` already said the message with this idempotency key, if that was lately.
+    def published(self, user: str, key: str, digest: bytes) -> RoomPosition | None:
+        """The position of the message that `user` published with this idempotency key; None for a new one.
 
-        Raises Refused(conflict) if it was another message: `digest` is of what is said.
+        `digest` is of the message's data. Raises Refused(conflict) where the earlier message had other data.
         """
-        offset, said = self._recent.get((user, key), (None, digest))
-        if said != digest:
-            raise Refused("conflict", "another message was said with this key", pointer="/key")
+        offset, earlier = self._recent.get((user, key), (None, digest))
+        if earlier != digest:
+            raise Refused("conflict", "this idempotency key was already used for a different message", pointer="/key")
         return None if offset is None else RoomPosition(epoch=self.epoch, offset=offset)
 
     def remember(self, user: str, key: str, digest: bytes) -> None:
-        """Keep the key of the message just appended."""
+        """Keep the key of the message that was just appended."""
         self._recent[user, key] = (self.offset, digest)
         if len(self._recent) > RECENT_KEYS:
             del self._recent[next(iter(self._recent))]
 
     def after(self, since: RoomPosition, now: float) -> list[bytes] | None:
-        """The messages said after `since`; None where some are gone or the position is not of this history."""
+        """The messages after `since`; None where some are gone or the position is not of this history."""
         missed = self.offset - since.offset
         if since.epoch != self.epoch or missed < 0:
             return None

@@ -1,24 +1,142 @@
-"""The port through which rooms reach the engine that keeps their messages."""
+"""The port through which rooms reach their engine, which keeps messages and joins gateways.
+
+An engine may live in this process or in another one, so it answers with an `Answer`: the future of a value. It knows
+rooms by name and rules; who may join or send, and what a client is told, is decided in `core.rooms`.
+Times are in seconds since the Unix epoch. `node` names one gateway process. Texts are whole messages in JSON, encoded.
+Invariant of every engine: within a room and epoch, `delivered` is called once for each offset, in order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
 
-from tidegate.core.rooms.history import History
+import msgspec
+
 from tidegate.core.rooms.room import RoomRules
 from tidegate_protocol import RoomPosition, Sender
 
+Value_co = TypeVar("Value_co", covariant=True)
+Occupancy = Literal["occupied", "vacated"] | None
+"""Whether the first user appeared in a room, the last one vanished, or neither (None), in all gateways together."""
 
-class Broker(Protocol):
-    """Room messages, as the gateway sees them. Times in seconds since the Unix epoch."""
+
+class Answer(Protocol[Value_co]):
+    """The future of a value; asyncio.Future is one. The caller takes a value that is `done` without awaiting it."""
+
+    def done(self) -> bool: ...
+
+    def result(self) -> Value_co:
+        """The value; raises what the engine failed with."""
+
+    def __await__(self) -> Generator[Any, None, Value_co]: ...
+
+
+class PresenceEntry(msgspec.Struct, frozen=True):
+    """What one gateway says of one user in one room."""
+
+    name: str
+    connections: int
+    """How many of its sessions stand for the user; at least 1."""
+    status: Literal["online", "away"]
+    since: int
+    """When the user came, in milliseconds since the Unix epoch."""
+    info: Mapping[str, Any] | None = None
+    """What the user's client published; None for nothing."""
+
+
+class RemoteMember(msgspec.Struct, frozen=True):
+    """A user who is present in a room through another gateway."""
+
+    node: str
+    user: str
+    entry: PresenceEntry
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A room at the moment of a join."""
+
+    head: RoomPosition
+    """The newest message; offset 0 where there was none in this epoch."""
+    missed: Sequence[bytes] | None
+    """The messages after the position asked for, oldest first; None where none was given or some are gone."""
+    members: Sequence[RemoteMember] = ()
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """Some messages of a room, oldest first."""
+
+    texts: Sequence[bytes]
+    more: bool
+    """Whether older ones are kept."""
+
+
+class EngineListener(Protocol):
+    """What an engine tells its gateway, in the event loop's thread."""
+
+    def delivered(self, room: str, offset: int, text: bytes) -> None:
+        """A message was published in `room`, by this gateway or another one."""
+
+    def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
+        """The presence of `user` through gateway `node` changed; None: it ended."""
+
+    def restarted(self, room: str, head: RoomPosition) -> None:
+        """The messages of `room` that were missed cannot be recovered; it goes on after `head`."""
+
+    def told(self, kind: str, text: str) -> None:
+        """A gateway called `tell`."""
+
+    def told_user(self, user: str, text: bytes) -> None:
+        """A gateway called `user`: every session of that user here is to be sent `text`."""
+
+
+class Engine(Protocol):
+    """Room messages and presence, across all gateways.
+
+    Every method may be called from the event loop's thread only. `publish`, `open`, `history` and `forget` raise
+    Refused(unavailable), at once or from their answer, while the engine cannot be reached. The others raise nothing: an
+    engine does what they ask once it can.
+    """
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the engine answered when it was last asked."""
+
+    def listen(self, listener: EngineListener) -> None:
+        """Tell `listener` what happens from here on. To be called once, before the first room is opened."""
 
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
-    ) -> RoomPosition:
-        """Say `data` in `room`; every gateway with members there delivers it. Returns its position."""
+    ) -> Answer[RoomPosition]:
+        """Publish `data` in `room`; the answer is its position.
 
-    def history(self, room: str, rules: RoomRules, now: float) -> History: ...
+        `key`: an idempotency key; a message that `sender` published with it lately is not published again. Raises
+        Refused(conflict) where that one had other data.
+        """
 
-    def sweep(self, now: float, occupied: Callable[[str], bool]) -> None:
-        """Forget what is past its ttl in rooms that nobody is in."""
+    def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
+        """A session joins `room`: from here on its messages are delivered here.
+
+        `since`: the newest message that the session has; None for a session that asks for none.
+        """
+
+    def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
+        """At most `limit` messages of `room` with an offset below `before` (None: the newest)."""
+
+    def close(self, room: str, now: float) -> None:
+        """No user is present in `room` through this gateway any more: deliver nothing of it."""
+
+    def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
+        """The presence of `user` in `room` through this gateway is now `entry`; None: it ended."""
+
+    def tell(self, node: str | None, kind: str, text: str) -> None:
+        """Tell one gateway, or with None every gateway, this one too: `EngineListener.told`."""
+
+    def user(self, user: str, text: bytes) -> None:
+        """Send `text` to every session of `user`, at any gateway."""
+
+    def forget(self, room: str) -> Answer[None]:
+        """Delete the history of `room`; its next message begins a new epoch."""
+
+    async def aclose(self) -> None:
+        """Let go of everything. Nothing is called afterwards."""

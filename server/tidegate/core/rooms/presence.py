@@ -1,7 +1,7 @@
 """Who is present in one room: users, each over one or more connections.
 
-It knows when a member appears, changes and goes, and writes that down as a difference; it does not know who is told or
-when. A connection is any hashable token.
+It says when a member appears, changes and vanishes, as a difference; it does not know which clients get it or when. A
+connection is any hashable token.
 Invariant: a member exists exactly while at least one connection, live or in its grace time, stands for it.
 """
 
@@ -32,7 +32,7 @@ NOTHING = Difference()
 
 
 class _Present:
-    """One user in the room. `statuses` has an entry a connection; the user is away when all of them are."""
+    """One user in the room. `statuses` has an entry for each connection; the user is away when all of them are."""
 
     __slots__ = ("info", "since", "statuses", "user")
 
@@ -94,7 +94,7 @@ class Presence:
         return self._change(present, before, connection, status, info)
 
     def update(self, user: str, connection: Hashable, status: Status | None, info: dict[str, Any] | None) -> Difference:
-        """A connection says how its user is; None leaves that part as it was."""
+        """A connection changes its status or its info; None leaves that part as it was."""
         present = self._present[user]
         return self._change(present, present.member(), connection, status or present.statuses[connection], info)
 

@@ -1,7 +1,8 @@
-"""The rooms that somebody is in: members, presence and who is told of it.
+"""One room in which a session or a ghost is: its members, and who gets what of it.
 
-It decides what presence pushes are due and when; it does not keep history (`history`), does not send, has no clock.
-Invariant: a room exists here exactly while a session is in it or a dropped one is in its grace time.
+It decides which presence pushes are due and when. It keeps no messages (`history`), sends nothing, and has no clock.
+Invariant: every session of the room is either held or among its `sinks`, and a held one gets nothing until it is
+released: first the answer to its `join`, then what was held back for it.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ class RoomRules(msgspec.Struct, frozen=True):
     pattern: str
     presence: bool = True
     history_size: int = 0
+    """Messages that are kept; 0 for none."""
     history_ttl: float = 0.0
-    """Seconds."""
+    """Seconds that messages are kept."""
     access: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Room:
-    """One room with somebody in it. `sinks` are where its messages go: the connections of its sessions."""
+    """One room. `sinks` are where its messages go: those of its sessions that are not held."""
 
-    __slots__ = ("listeners", "name", "presence", "push_due", "rules", "sessions", "sinks")
+    __slots__ = ("held", "listeners", "name", "presence", "push_due", "rules", "sessions", "sinks")
 
     def __init__(self, name: str, rules: RoomRules) -> None:
         self.name = name
@@ -48,18 +50,38 @@ class Room:
         self.sessions: dict[Session, Mode] = {}
         self.sinks: dict[Any, None] = {}
         self.listeners: dict[Mode, dict[Any, None]] = {"full": {}, "diff": {}, "none": {}}
+        """The sinks that follow presence, by how."""
+        self.held: dict[Session, list[tuple[int, bytes]]] = {}
+        """Sessions whose `join` the engine has not answered, with the messages that were delivered meanwhile."""
         self.push_due: float | None = None
         """When the gathered full presence goes out, in seconds; None while nothing changed."""
 
     def add(self, session: Session, mode: Mode) -> None:
+        """`session` is in the room, or was and now follows presence by another `mode`; one that is held stays so."""
+        before = self.sessions.get(session)
+        if before is not None:
+            self.listeners[before].pop(session.sink, None)
         self.sessions[session] = mode
-        self.sinks[session.sink] = None
-        self.listeners[mode][session.sink] = None
+        if session not in self.held:
+            self.sinks[session.sink] = None
+            self.listeners[mode][session.sink] = None
+
+    def hold(self, session: Session) -> None:
+        """Keep back what the room has for `session`."""
+        self._silence(session)
+        self.held[session] = []
+
+    def release(self, session: Session, head: int) -> list[bytes]:
+        """Give `session` everything from here on. Returns the messages after `head` that were held back for it."""
+        held = self.held.pop(session, ())
+        self.add(session, self.sessions[session])
+        return [text for offset, text in held if offset > head]
 
     def discard(self, session: Session) -> None:
-        mode = self.sessions.pop(session)
-        del self.sinks[session.sink]
-        del self.listeners[mode][session.sink]
+        """`session` is not in the room any more."""
+        if self.held.pop(session, None) is None:
+            self._silence(session)
+        del self.sessions[session]
 
     @property
     def empty(self) -> bool:
@@ -69,11 +91,13 @@ class Room:
         return PresenceList(room=self.name, users=self.presence.members())
 
     def announce(self, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
-        """Tell those who follow presence: a difference at once, the full list when it was gathered."""
+        """Push `difference` to those who follow differences, and plan the full list for the others.
+
+        `but`: the session that caused it, which gets the list as an answer.
+        """
         if not difference or not self.rules.presence:
             return []
         full = self.listeners["full"]
-        # Whoever caused it has just been sent the list, or is about to be.
         others = len(full) > (but is not None and but.sink in full)
         if others and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:
             self.push_due = now + max(GATHER_S, GATHER_PER_MEMBER_S * len(self.presence))
@@ -91,9 +115,13 @@ class Room:
         return [Push(sinks, diff)]
 
     def gathered(self) -> list[Effect]:
-        """The full presence that was waiting, to everyone who follows it in full."""
+        """The full presence that was gathered, for all that follow it in full."""
         self.push_due = None
         full = self.listeners["full"]
         if not full or len(self.presence) > FULL_PRESENCE_LIMIT:
             return []
         return [Push(full, self.presence_list())]
+
+    def _silence(self, session: Session) -> None:
+        del self.sinks[session.sink]
+        del self.listeners[self.sessions[session]][session.sink]

@@ -1,48 +1,52 @@
 """The half of the protocol about rooms: join, leave, message, presence and history.
 
-Rules only: it changes the rooms that somebody is in and answers with effects. It does not know rows, and leaves what
-was said in a room to whoever carries out `PublishMessage`, `JoinReplay` and `ReadHistory`.
-Invariant: a session hears a room exactly from its `join` to its `leave` or its end.
+Rules only: it changes the rooms in which a session or a ghost is, and answers with effects. It does not know rows, and
+leaves messages to the engine: `PublishMessage`, `JoinReplay` and `ReadHistory` ask it, and its answers come back here.
+Invariant: a session gets a room's messages exactly from the answer to its `join` until its `leave` or its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from msgspec import UNSET
 
 from tidegate.core.access.rules import allows, require
-from tidegate.core.effects import Effect, Reply
+from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.effects import JoinReplay, PublishMessage, ReadHistory
+from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory, SharePresence
+from tidegate.core.rooms.ghosts import Ghosts
+from tidegate.core.rooms.ports import Opened, PresenceEntry
 from tidegate.core.rooms.presence import NOTHING, Difference
 from tidegate.core.rooms.room import Room, RoomRules
 from tidegate.core.session import Session
 from tidegate_protocol import (
     HistoryRequest,
+    Joined,
     JoinRequest,
     LeaveRequest,
     Left,
     MessageRequest,
     PresenceRequest,
+    RoomPosition,
 )
-
-GRACE_S = 10.0
-"""How long a user stays present after a connection just broke."""
 
 
 class Rooms:
-    """All rooms with somebody in them."""
+    """All rooms of this gateway in which a session or a ghost is."""
 
-    def __init__(self, rules: Callable[[str], RoomRules | None], rooms_per_session: int) -> None:
+    def __init__(self, rules: Callable[[str], RoomRules | None], rooms_per_session: int, history_page: int) -> None:
+        """`rules`: of a room by its name. `history_page`: messages of a `history` that sets no limit."""
         self._rules = rules
         self._rooms_per_session = rooms_per_session
+        self._history_page = history_page
         self._rooms: dict[str, Room] = {}
         self._of: dict[Session, dict[str, Room]] = {}
         """The rooms of each session by name; for a ghost, those in which it stands for its user."""
         self._gathering: dict[Room, None] = {}
-        self._ghosts: dict[str, list[Session]] = {}
-        self._graces: dict[Session, float] = {}
+        """Rooms whose full presence is due later."""
+        self._ghosts = Ghosts()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -56,12 +60,11 @@ class Rooms:
     # -- requests ---------------------------------------------------------------------------------------------------
 
     def join(self, session: Session, request: JoinRequest, now: float) -> list[Effect]:
-        room = self._rooms.get(request.room) or self._open(request.room)
+        room = self._rooms.get(request.room) or self._new_room(request.room)
         require(room.rules.access, "join", session.user, "room", request.room)
         mode = request.presence if request.presence is not UNSET else "full"
-        if session in room.sessions:
-            room.discard(session)
-        elif len(self._of.get(session, ())) >= self._rooms_per_session:
+        again = session in room.sessions
+        if not again and len(self._of.get(session, ())) >= self._rooms_per_session:
             raise Refused(
                 "limit_reached",
                 f"a connection may be in {self._rooms_per_session} rooms at a time; leave one first",
@@ -87,8 +90,10 @@ class Rooms:
             since=None if request.since is UNSET else request.since,
             with_users=mode == "diff" and room.rules.presence,
             with_presence=mode == "full" and room.rules.presence,
+            again=again,
+            now=now,
         )
-        return [replay, *self._announce(room, difference, now, session)]
+        return [*self._announce(room, difference, now, session), replay]
 
     def leave(self, session: Session, request: LeaveRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
@@ -100,7 +105,7 @@ class Rooms:
     def message(self, session: Session, request: MessageRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
         require(room.rules.access, "send", session.user, "room", request.room)
-        return [PublishMessage(session, room, request)]
+        return [PublishMessage(session, room, request, now)]
 
     def presence(self, session: Session, request: PresenceRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
@@ -118,22 +123,86 @@ class Rooms:
         return [Reply(session, answer), *self._announce(room, difference, now, session)]
 
     def history(self, session: Session, request: HistoryRequest, now: float) -> list[Effect]:
-        return [ReadHistory(session, self._joined(session, request.room), request)]
+        room = self._joined(session, request.room)
+        if request.ref is UNSET:
+            return []
+        before = None if request.before is UNSET else request.before
+        limit = self._history_page if request.limit is UNSET else request.limit
+        return [ReadHistory(session, room, request.ref, before, limit, now)]
+
+    # -- what the engine answers and reports ------------------------------------------------------------------------
+
+    def hold(self, join: JoinReplay) -> None:
+        """The engine has not answered a `join` yet: the session gets nothing of the room before that."""
+        if not join.again:
+            join.room.hold(join.session)
+
+    def opened(self, join: JoinReplay, opened: Opened) -> Sequence[Effect]:
+        """The engine answered a `join`: the reply, the messages that the session missed, then who is present.
+
+        Raises Refused where the session left the room meanwhile.
+        """
+        session, room = join.session, join.room
+        if session not in room.sessions:
+            raise Refused("not_joined", "the connection left the room before it was in it", pointer="/room")
+        missed = opened.missed or ()
+        effects: list[Effect] = []
+        if join.ref is not None:
+            joined = Joined(
+                room=room.name,
+                position=opened.head,
+                recovered=opened.missed is not None,
+                replayed=len(missed),
+                ref=join.ref,
+            )
+            if join.with_users:
+                joined.users = room.presence.members()
+            effects.append(Reply(session, joined))
+        if missed:
+            effects.append(SendEncoded(session, missed))
+        if room.held and session in room.held and (delivered := room.release(session, opened.head.offset)):
+            effects.append(SendEncoded(session, delivered))
+        if join.with_presence:
+            effects.append(Reply(session, room.presence_list()))
+        return effects
+
+    def not_opened(self, join: JoinReplay) -> Sequence[Effect]:
+        """The engine refused a `join`: the session is not in the room; one that was there already stays."""
+        if join.again or join.session not in join.room.sessions:
+            return []
+        return self._exit(join.session, join.room, join.now)
+
+    def delivered(self, name: str, offset: int, text: bytes) -> Collection[Any]:
+        """A message was published in a room: the sinks that it is to be sent to."""
+        room = self._rooms.get(name)
+        if room is None:
+            return ()
+        for held in room.held.values():
+            held.append((offset, text))
+        return room.sinks
+
+    def restarted(self, name: str, head: RoomPosition) -> list[Push]:
+        """The engine lost messages of a room: its sessions are told that they cannot be recovered."""
+        room = self._rooms.get(name)
+        if room is None:
+            return []
+        for held in room.held.values():
+            held.clear()
+        return [Push(room.sinks, Joined(room=name, position=head, recovered=False, replayed=0))]
 
     # -- what happens to sessions -----------------------------------------------------------------------------------
 
     def left(self, session: Session, now: float) -> list[Effect]:
-        """The session ended by its own will: it leaves all its rooms at once."""
+        """The client ended the session: it leaves all its rooms at once."""
         return [effect for room in self.rooms_of(session) for effect in self._exit(session, room, now)]
 
     def dropped(self, session: Session, now: float) -> list[Effect]:
-        """The line broke: the session hears nothing more, its user stays present for the grace time."""
+        """The connection broke: the session gets nothing more, and stands for its user until its grace time is over."""
         rooms = self.rooms_of(session)
         for room in rooms:
             room.discard(session)
         if rooms:
-            self._ghosts.setdefault(session.user.id, []).append(session)
-            self._graces[session] = now + GRACE_S
+            self._ghosts.add(session, now)
         return []
 
     def change_user(self, session: Session, change: Callable[[], None], now: float) -> list[Effect]:
@@ -154,11 +223,11 @@ class Rooms:
     def tick(self, now: float) -> list[Effect]:
         """What time alone brings: members whose grace is over, presence that was gathered long enough."""
         effects: list[Effect] = []
-        while self._graces:
-            session, deadline = next(iter(self._graces.items()))
-            if deadline > now:
-                break
-            effects += self._forget_ghost(session, now)
+        for ghost in self._ghosts.ended(now):
+            for room in self.rooms_of(ghost):
+                self._forget(ghost, room)
+                effects += self._announce(room, room.presence.leave(ghost.user.id, ghost), now)
+                effects += self._close_if_empty(room, now)
         for room in [room for room in self._gathering if room.push_due is not None and room.push_due <= now]:
             del self._gathering[room]
             effects += room.gathered()
@@ -166,7 +235,7 @@ class Rooms:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    def _open(self, name: str) -> Room:
+    def _new_room(self, name: str) -> Room:
         rules = self._rules(name)
         if rules is None:
             raise Refused("unknown_room", "no kind of room in the schema covers this name", pointer="/room")
@@ -182,10 +251,10 @@ class Rooms:
     def _exit(self, session: Session, room: Room, now: float) -> list[Effect]:
         self._forget(session, room)
         room.discard(session)
-        difference = room.presence.leave(session.user.id, session)
-        effects = self._announce(room, difference, now)
-        self._close_if_empty(room)
-        return effects
+        return [
+            *self._announce(room, room.presence.leave(session.user.id, session), now),
+            *self._close_if_empty(room, now),
+        ]
 
     def _forget(self, session: Session, room: Room) -> None:
         """`session` no longer counts as one of `room`."""
@@ -195,37 +264,29 @@ class Rooms:
             del self._of[session]
 
     def _announce(self, room: Room, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
+        """Tell the followers of presence here, and through the engine other gateways, of a difference."""
         effects = room.announce(difference, now, but)
         if room.push_due is not None:
             self._gathering[room] = None
+        for member in (*difference.joined, *difference.changed):
+            info = None if member.info is UNSET else member.info
+            entry = PresenceEntry(member.name, member.connections, member.status, member.since, info)
+            effects.append(SharePresence(room.name, member.id, entry))
+        effects += [SharePresence(room.name, member.id, None) for member in difference.left]
         return effects
 
-    def _close_if_empty(self, room: Room) -> None:
-        if room.empty and self._rooms.get(room.name) is room:
-            del self._rooms[room.name]
-            self._gathering.pop(room, None)
+    def _close_if_empty(self, room: Room, now: float) -> list[Effect]:
+        if not room.empty or self._rooms.get(room.name) is not room:
+            return []
+        del self._rooms[room.name]
+        self._gathering.pop(room, None)
+        return [CloseRoom(room.name, now)]
 
     def _take_ghosts(self, user: str, room: Room) -> list[Session]:
-        """The user is back: dropped sessions need not stand for it in this room any longer."""
-        ghosts = [ghost for ghost in self._ghosts.get(user, ()) if room.name in self._of[ghost]]
+        """The user is back in `room`: its ghosts stand for it there no longer. Returns them."""
+        ghosts = [ghost for ghost in self._ghosts.of(user) if room.name in self._of[ghost]]
         for ghost in ghosts:
             self._forget(ghost, room)
             if ghost not in self._of:
-                self._bury(ghost)
+                self._ghosts.remove(ghost)
         return ghosts
-
-    def _forget_ghost(self, ghost: Session, now: float) -> list[Effect]:
-        self._bury(ghost)
-        effects: list[Effect] = []
-        for room in self.rooms_of(ghost):
-            self._forget(ghost, room)
-            effects += self._announce(room, room.presence.leave(ghost.user.id, ghost), now)
-            self._close_if_empty(room)
-        return effects
-
-    def _bury(self, ghost: Session) -> None:
-        del self._graces[ghost]
-        of_user = self._ghosts[ghost.user.id]
-        of_user.remove(ghost)
-        if not of_user:
-            del self._ghosts[ghost.user.id]

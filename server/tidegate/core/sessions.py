@@ -1,0 +1,113 @@
+"""The beginning and the end of sessions: the greeting, heartbeats, tokens that end, the goodbye.
+
+It knows which sessions are connected. What they ask for is decided in `core.protocol`; who a token names, in `auth`.
+Invariant: a session that was turned away is never greeted, and no session is told anything after its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from tidegate.core.closes import REASONS, UNAUTHENTICATED
+from tidegate.core.effects import Close, Effect, Ref, Reply
+from tidegate.core.errors import Refused, error_message
+from tidegate.core.heartbeats import Heartbeats
+from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.protocol import Protocol
+from tidegate.core.session import Session
+from tidegate_protocol import PROTOCOL_VERSION, CloseCode, Goodbye, Limits, Principal, Welcome
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """What `welcome` tells every client alike."""
+
+    heartbeat: float
+    """Seconds between two heartbeats of one session."""
+    limits: Limits
+    contract: str
+    """The hash of the schema that the gateway serves."""
+
+
+class Sessions:
+    """The connected sessions of one gateway."""
+
+    def __init__(
+        self, protocol: Protocol, greeting: Greeting, identity_token: Callable[[Principal, float], str], now: float
+    ) -> None:
+        """`identity_token`: see `core.identities.Identities`. `now`: seconds since the Unix epoch, as everywhere."""
+        self.protocol = protocol
+        self.heartbeats = Heartbeats(greeting.heartbeat, protocol.position, now)
+        self.draining = False
+        """Whether the clients were told that the gateway is about to end."""
+        self._greeting = greeting
+        self._identity_token = identity_token
+        self._sessions: dict[Session, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions)
+
+    def connected(self, session: Session, identity: VerifiedIdentity | None, now: float) -> Sequence[Effect]:
+        """A client connected; `identity` is what its token proved, None for a client without one."""
+        self._sessions[session] = None
+        if identity is not None:
+            session.become(identity.user, identity.claims)
+            session.expires_at = identity.expires_at
+        self.heartbeats.add(session)
+        welcome = Welcome(
+            protocol=PROTOCOL_VERSION,
+            connection=session.id,
+            user=session.user,
+            position=self.protocol.rows.dispatched.position,
+            heartbeat=self._greeting.heartbeat,
+            limits=self._greeting.limits,
+            contract=self._greeting.contract,
+        )
+        if session.user.anonymous:
+            welcome.identity = self._identity_token(session.user, now)
+        return [Reply(session, welcome)]
+
+    def turned_away(self, session: Session, refused: Refused) -> Sequence[Effect]:
+        """A client connected with a token that is not valid: it gets the error, and its connection ends."""
+        self._sessions[session] = None
+        return [
+            Reply(session, error_message(refused)),
+            Close(session, UNAUTHENTICATED, REASONS[UNAUTHENTICATED]),
+        ]
+
+    def identified(self, session: Session, ref: Ref, identity: VerifiedIdentity, now: float) -> Sequence[Effect]:
+        """The token of an `authenticate` was valid: its user may be another one, and its end another time."""
+        effects = self.protocol.identified(session, ref, identity, now)
+        self.heartbeats.renew(session)
+        return effects
+
+    def received_binary(self, session: Session) -> Sequence[Effect]:
+        """The client sent a binary frame, which is no message."""
+        refused = Refused("invalid_json", "a message is one JSON object in a text frame; this was a binary frame")
+        return [Reply(session, error_message(refused))]
+
+    def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
+        """The connection is gone. `code`: what the client closed it with; None where it just broke."""
+        self._sessions.pop(session, None)
+        self.heartbeats.discard(session)
+        return self.protocol.ended(session, code, now)
+
+    def goodbye(self, code: CloseCode, retry_after: Callable[[], float]) -> Sequence[Effect]:
+        """Tell every client that the gateway ends with `code`, and after how many seconds to come back.
+
+        `retry_after` is asked once for each client, so that they do not all come back at the same moment.
+        """
+        self.draining = True
+        reason = REASONS[code]
+        return [
+            Reply(session, Goodbye(code=code, reason=reason, retry_after=round(retry_after(), 3)))
+            for session in self._sessions
+        ]
+
+    def tick(self, now: float) -> Sequence[Effect]:
+        """What time alone brings; to be called at least every 100 ms."""
+        return [*self.protocol.tick(now), *self.heartbeats.tick(now)]

@@ -1,0 +1,68 @@
+"""Puts the parts of one gateway together, each whole from the start.
+
+It makes no adapter: the store, the engine, the identities and the task group come from the composition root.
+"""
+
+from __future__ import annotations
+
+import time
+from asyncio import TaskGroup
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tidegate.contract import Contract
+from tidegate.core.identities import Identities
+from tidegate.core.rooms.ports import Engine
+from tidegate.core.rows.ports import Store
+from tidegate.core.sessions import Sessions
+from tidegate.gateway.catch_up import Replayer
+from tidegate.gateway.custom_messages import CustomMessages
+from tidegate.gateway.effects import Effects
+from tidegate.gateway.engine_listener import EngineListener
+from tidegate.gateway.feed import Feed
+from tidegate.gateway.sender import Sender
+from tidegate.gateway.sessions import SessionHandler
+from tidegate.gateway.work import Work
+from tidegate.handlers import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One gateway that serves."""
+
+    handler: SessionHandler
+    """What connections talk to."""
+    sessions: Sessions
+    feed: Feed
+    work: Work
+    catch_up: Replayer
+
+    def tick(self) -> None:
+        """Do what time alone brings; to be called at least every 100 ms."""
+        self.feed.pause_if_unused()
+        self.handler.tick()
+
+
+def assemble(
+    *,
+    contract: Contract,
+    sessions: Sessions,
+    handlers: Gateway,
+    sender: Sender,
+    engine: Engine,
+    store: Store,
+    identities: Identities,
+    tasks: TaskGroup,
+    clock: Callable[[], float] = time.time,
+) -> Parts:
+    """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection."""
+    rows = sessions.protocol.rows
+    work = Work(tasks, sender)
+    catch_up = Replayer(rows, store, sender)
+    effects = Effects(sessions, engine, store, identities, sender, work, catch_up)
+    custom = CustomMessages(contract, handlers, sender)
+    handler = SessionHandler(contract, sessions, identities, effects, work, custom, clock)
+    feed = Feed(sessions.protocol, catch_up, effects)
+    engine.listen(EngineListener(sessions, sender))
+    feed.listen(store)
+    return Parts(handler, sessions, feed, work, catch_up)

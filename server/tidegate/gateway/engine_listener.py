@@ -1,0 +1,42 @@
+"""What the engine of rooms tells, on its way to sessions.
+
+Who gets it is decided in `core.rooms`. The presence that other gateways share is not shown yet: the engine of one
+process has none to tell.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from tidegate.core.rooms.ports import PresenceEntry
+from tidegate.core.sessions import Sessions
+from tidegate.gateway.sender import Sender
+from tidegate_protocol import RoomPosition
+
+log = logging.getLogger("tidegate.rooms")
+
+
+class EngineListener:
+    """Implements `core.rooms.ports.EngineListener`."""
+
+    def __init__(self, sessions: Sessions, sender: Sender) -> None:
+        self._sessions = sessions
+        self._rooms = sessions.protocol.rooms
+        self._sender = sender
+
+    def delivered(self, room: str, offset: int, text: bytes) -> None:
+        self._sender.push_text(self._rooms.delivered(room, offset, text), text)
+
+    def restarted(self, room: str, head: RoomPosition) -> None:
+        log.warning("messages of a room are lost", extra={"room": room})
+        for push in self._rooms.restarted(room, head):
+            self._sender.push(push.sinks, push.message)
+
+    def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
+        """Ignored, see above."""
+
+    def told(self, kind: str, text: str) -> None:
+        log.warning("another gateway says what this one does not understand", extra={"kind": kind})
+
+    def told_user(self, user: str, text: bytes) -> None:
+        self._sender.push_text([session.sink for session in self._sessions if session.user.id == user], text)

@@ -1,0 +1,93 @@
+"""Between the rules of rooms and their engine: asks what the core wants asked, and brings the answers back.
+
+An answer that is ready is used in the same loop turn, without awaiting it; for another one the gateway goes on in a
+task. Who gets what is decided in `core.rooms`.
+Invariant: `sent` and `joined` are sent only after the engine has answered, and what a room delivers keeps its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import UNSET
+
+from tidegate.core.effects import Effect
+from tidegate.core.errors import Refused
+from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory, SharePresence
+from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
+from tidegate.core.rooms.rooms import Rooms
+from tidegate.gateway.sender import Sender
+from tidegate.gateway.work import Work
+from tidegate_protocol import RoomPosition
+from tidegate_protocol import Sender as Author
+
+Run = Callable[[Sequence[Effect]], None]
+
+
+class RoomEffects:
+    """Carries out the effects of `core.rooms.effects`."""
+
+    def __init__(self, rooms: Rooms, engine: Engine, sender: Sender, work: Work, run: Run) -> None:
+        """`run` carries out the effects that follow from an answer."""
+        self._rooms = rooms
+        self._engine = engine
+        self._sender = sender
+        self._work = work
+        self._run = run
+
+    def publish(self, effect: PublishMessage) -> None:
+        user, request, room = effect.session.user, effect.request, effect.room
+        key = None if request.key is UNSET else request.key
+        answer = self._engine.publish(
+            room.name, room.rules, Author(id=user.id, name=user.name), request.data, key, effect.now
+        )
+        if answer.done():
+            reply = effect.reply(answer.result())
+            if reply is not None:
+                self._sender.send(effect.session, reply)
+        else:
+            self._work.spawn(effect.session, [effect.ref], self._published(effect, answer))
+
+    def read_history(self, effect: ReadHistory) -> None:
+        room = effect.room
+        answer = self._engine.history(room.name, room.rules, effect.before, effect.limit, effect.now)
+        if answer.done():
+            self._sender.send(effect.session, effect.reply(answer.result()))
+        else:
+            self._work.spawn(effect.session, [effect.ref], self._page_read(effect, answer))
+
+    def join(self, effect: JoinReplay) -> None:
+        room = effect.room
+        try:
+            answer = self._engine.open(room.name, room.rules, effect.since, effect.now)
+            opened = answer.result() if answer.done() else None
+        except Refused:
+            self._run(self._rooms.not_opened(effect))
+            raise
+        if opened is not None:
+            self._run(self._rooms.opened(effect, opened))
+        else:
+            self._rooms.hold(effect)
+            self._work.spawn(effect.session, [effect.ref], self._opened(effect, answer))
+
+    def close(self, effect: CloseRoom) -> None:
+        self._engine.close(effect.room, effect.now)
+
+    def share_presence(self, effect: SharePresence) -> None:
+        self._engine.present(effect.room, effect.user, effect.entry)
+
+    async def _published(self, effect: PublishMessage, answer: Answer[RoomPosition]) -> None:
+        reply = effect.reply(await answer)
+        if reply is not None:
+            self._sender.send(effect.session, reply)
+
+    async def _page_read(self, effect: ReadHistory, answer: Answer[HistoryPage]) -> None:
+        self._sender.send(effect.session, effect.reply(await answer))
+
+    async def _opened(self, effect: JoinReplay, answer: Answer[Opened]) -> None:
+        try:
+            opened = await answer
+        except Exception:
+            self._run(self._rooms.not_opened(effect))
+            raise
+        self._run(self._rooms.opened(effect, opened))

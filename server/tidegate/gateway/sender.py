@@ -1,0 +1,58 @@
+"""Messages become frames, and frames go to the sinks of sessions.
+
+It knows neither what a message means nor when it is due. In development it checks what the gateway is about to send.
+Invariant: a message to many sinks is encoded once and framed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from tidegate.contract import Contract
+from tidegate.core.session import Session
+from tidegate.transport import Outbox, text_frame
+
+
+class Sender:
+    """Sends to sessions and sinks, in the order of the calls."""
+
+    def __init__(self, contract: Contract, outbox: Outbox, *, check: bool) -> None:
+        """`check`: whether a message that the schema does not allow raises BrokenOutput instead of being sent."""
+        self._contract = contract
+        self._outbox = outbox
+        self._encode = self._checked if check else contract.encode
+
+    def send(self, session: Session, message: msgspec.Struct | dict[str, Any]) -> None:
+        """One message to one session."""
+        self._outbox.push(session.sink, text_frame(self._encode(message)))
+
+    def push(self, sinks: Collection[Any], message: msgspec.Struct) -> None:
+        """One message to many sinks."""
+        self._outbox.push_many(sinks, text_frame(self._encode(message)))
+
+    def send_frame(self, session: Session, frame: bytes) -> None:
+        """A frame that `frame` made, to one session."""
+        self._outbox.push(session.sink, frame)
+
+    def send_text(self, session: Session, text: bytes) -> None:
+        """A message that is encoded already, to one session."""
+        self._outbox.push(session.sink, text_frame(text))
+
+    def push_text(self, sinks: Collection[Any], text: bytes) -> None:
+        """A message that is encoded already, to many sinks."""
+        self._outbox.push_many(sinks, text_frame(text))
+
+    def frame(self, message: msgspec.Struct) -> bytes:
+        """A message as the bytes of a frame. May be called in any thread."""
+        return text_frame(self._encode(message))
+
+    def encode(self, message: msgspec.Struct) -> bytes:
+        """A message as JSON text."""
+        return self._encode(message)
+
+    def _checked(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
+        self._contract.check_server(message)
+        return self._contract.encode(message)

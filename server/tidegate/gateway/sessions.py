@@ -1,0 +1,100 @@
+"""What connections tell the gateway: a client connects, sends messages, and goes.
+
+Frames become requests, requests become effects. It decides nothing of the protocol (that is `core`) and knows no
+details of WebSocket.
+Invariant: whatever a client sends, it gets a typed error at most; a failure of the gateway is logged and answered
+`internal`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET
+
+from tidegate.contract import ApplicationRequest, Contract
+from tidegate.core.effects import Ref
+from tidegate.core.errors import Refused
+from tidegate.core.identities import Identities
+from tidegate.core.session import Session
+from tidegate.core.sessions import Sessions
+from tidegate.gateway.custom_messages import CustomMessages
+from tidegate.gateway.effects import Effects
+from tidegate.gateway.work import Work
+from tidegate.transport import Connection
+from tidegate_protocol import CloseCode
+
+
+class SessionHandler:
+    """Implements `transport.ConnectionHandler`: every connection's session begins, speaks and ends here."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        sessions: Sessions,
+        identities: Identities,
+        effects: Effects,
+        work: Work,
+        custom: CustomMessages,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock`: seconds since the Unix epoch."""
+        self.sessions = sessions
+        self._contract = contract
+        self._protocol = sessions.protocol
+        self._identities = identities
+        self._effects = effects
+        self._work = work
+        self._custom = custom
+        self._clock = clock
+
+    def connected(self, connection: Connection) -> None:
+        session = Session(connection.id, connection.write_side, self._identities.anonymous())
+        connection.session = session
+        try:
+            identity = None if connection.token is None else self._identities.check(connection.token)
+        except Refused as refused:
+            self._effects.run(self.sessions.turned_away(session, refused))
+        else:
+            self._effects.run(self.sessions.connected(session, identity, self._clock()))
+
+    def received(self, connection: Connection, payload: bytes) -> None:
+        session: Session = connection.session
+        try:
+            request = self._contract.decode(payload)
+        except Refused as refused:
+            self._work.refuse(session, [None], refused)
+            return
+        if type(request) is ApplicationRequest:
+            self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
+            return
+        try:
+            self._effects.run(self._protocol.receive(session, request, self._clock()))
+        except Refused as refused:
+            self._work.refuse(session, [_ref(request)], refused)
+
+    def received_binary(self, connection: Connection) -> None:
+        self._effects.run(self.sessions.received_binary(connection.session))
+
+    def disconnected(self, connection: Connection, code: int | None) -> None:
+        session: Session = connection.session
+        self._work.forget(session)
+        self._effects.run(self.sessions.ended(session, code, self._clock()))
+
+    async def settled(self) -> None:
+        await self._work.settled()
+
+    def tick(self) -> None:
+        """Do what time alone brings; to be called at least every 100 ms."""
+        self._effects.run(self.sessions.tick(self._clock()))
+
+    def say_goodbye(self, code: CloseCode, retry_after: Callable[[], float]) -> None:
+        """Tell every client that the gateway ends; `retry_after`: seconds for one client until it comes back."""
+        self._effects.run(self.sessions.goodbye(code, retry_after))
+
+
+def _ref(request: msgspec.Struct) -> Ref:
+    ref = getattr(request, "ref", UNSET)
+    return None if ref is UNSET else ref

@@ -1,0 +1,73 @@
+"""Work under way: what a request waits for beside the loop's other work, one task each.
+
+It knows what to do when work fails, and when a session has too much of it; it does not know what the work is. The task
+group owns the tasks and outlives the last connection.
+Invariant: a failure of the gateway costs the requests that wait for that work, and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from asyncio import Task, TaskGroup, wait
+from collections.abc import Awaitable, Sequence
+
+from tidegate.core.effects import Ref
+from tidegate.core.errors import Refused, error_message, internal
+from tidegate.core.session import Session
+from tidegate.gateway.sender import Sender
+
+log = logging.getLogger("tidegate.gateway")
+
+PENDING_LIMIT = 256
+"""Requests of one session under way, above which its connection is not read from until half of them are done."""
+
+
+class Work:
+    """The tasks of all sessions."""
+
+    def __init__(self, tasks: TaskGroup, sender: Sender) -> None:
+        self._tasks = tasks
+        self._sender = sender
+        self._pending: dict[Session, int] = {}
+        self._under_way: set[Task[None]] = set()
+
+    def spawn(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> None:
+        """Do `work` for `session`. `refs`: the requests that are answered with an error where it fails."""
+        pending = self._pending.get(session, 0) + 1
+        self._pending[session] = pending
+        if pending == PENDING_LIMIT:
+            session.sink.pause_reading()
+        task = self._tasks.create_task(self._guard(session, refs, work))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    def refuse(self, session: Session, refs: Sequence[Ref], refused: Refused) -> None:
+        """Answer requests with an error."""
+        for ref in refs:
+            self._sender.send(session, error_message(refused, ref))
+
+    def forget(self, session: Session) -> None:
+        """The session ended: its connection is not paused or resumed any more."""
+        self._pending.pop(session, None)
+
+    async def settled(self) -> None:
+        """Wait until what is under way now is done."""
+        if self._under_way:
+            await wait(self._under_way)
+
+    async def _guard(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Refused as refused:
+            self.refuse(session, refs, refused)
+        except Exception:  # the boundary: a bug or a broken database must cost these requests alone
+            log.exception("request failed", extra={"connection": session.id, "user": session.user.id})
+            self.refuse(session, refs, internal())
+        finally:
+            pending = self._pending.get(session, 0) - 1
+            if pending > 0:
+                self._pending[session] = pending
+            else:
+                self._pending.pop(session, None)
+            if pending == PENDING_LIMIT // 2:
+                session.sink.resume_reading()

@@ -1,0 +1,201 @@
+"""What the rules of rooms make of an engine's answers and reports, at once or later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from tidegate.core import effects as fx
+from tidegate.core.errors import Refused
+from tidegate.core.rooms import effects as room_fx
+from tidegate.core.rooms.ports import HistoryPage, Opened
+from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rooms.rooms import Rooms
+from tidegate.core.session import Session
+from tidegate_protocol import (
+    HistoryRequest,
+    Joined,
+    JoinRequest,
+    LeaveRequest,
+    MessageRequest,
+    Messages,
+    PresenceList,
+    PresenceRequest,
+    Principal,
+    RoomPosition,
+    Sent,
+)
+
+OPEN = RoomRules("chat-*", access={"join": "anyone", "send": "anyone"})
+HEAD = RoomPosition(epoch="e", offset=5)
+
+
+@pytest.fixture
+def rooms() -> Rooms:
+    return Rooms({"chat": OPEN}.get, rooms_per_session=10, history_page=30)
+
+
+def client(user: str) -> Session:
+    return Session(f"c-{user}", f"sink-{user}", Principal(id=user, name=f"User {user}", roles=[], anonymous=False))
+
+
+def join(rooms: Rooms, session: Session, **fields: Any) -> room_fx.JoinReplay:
+    """Join, up to the question to the engine."""
+    *_, replay = rooms.join(session, JoinRequest(room="chat", **fields), 0.0)
+    assert isinstance(replay, room_fx.JoinReplay)
+    return replay
+
+
+def sent(effects: Iterable[fx.Effect]) -> list[msgspec.Struct | bytes]:
+    """What the session gets, in its order."""
+    messages: list[msgspec.Struct | bytes] = []
+    for effect in effects:
+        if isinstance(effect, fx.SendEncoded):
+            messages += effect.texts
+        else:
+            assert isinstance(effect, fx.Reply)
+            messages.append(effect.message)
+    return messages
+
+
+def types(effects: Sequence[fx.Effect]) -> list[type[fx.Effect]]:
+    return [type(effect) for effect in effects]
+
+
+def test_the_reply_comes_first_then_the_missed_messages_then_who_is_present(rooms: Rooms) -> None:
+    ada = client("1")
+    replay = join(rooms, ada, ref="r", since=RoomPosition(epoch="e", offset=3))
+    joined, *missed, present = sent(rooms.opened(replay, Opened(HEAD, [b"4", b"5"])))
+    assert joined == Joined(room="chat", position=HEAD, recovered=True, replayed=2, ref="r")
+    assert missed == [b"4", b"5"]
+    assert isinstance(present, PresenceList)
+
+
+def test_the_reply_names_members_for_a_session_that_follows_differences(rooms: Rooms) -> None:
+    (joined,) = sent(rooms.opened(join(rooms, client("1"), ref="r", presence="diff"), Opened(HEAD, None)))
+    assert isinstance(joined, Joined)
+    assert (joined.recovered, joined.replayed) == (False, 0)
+    assert [member.id for member in joined.users] == ["1"]  # type: ignore[union-attr]  # it is set
+
+
+def test_without_a_ref_there_is_no_reply(rooms: Rooms) -> None:
+    assert sent(rooms.opened(join(rooms, client("1"), presence="none"), Opened(HEAD, [b"5"]))) == [b"5"]
+
+
+def test_a_session_is_delivered_nothing_before_the_reply_to_its_join(rooms: Rooms) -> None:
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, ada), Opened(HEAD, None))
+    replay = join(rooms, bob, ref="r", since=RoomPosition(epoch="e", offset=4), presence="none")
+    rooms.hold(replay)
+    for offset in (5, 6, 7):
+        assert list(rooms.delivered("chat", offset, b"%d" % offset)) == [ada.sink]
+    joined, *texts = sent(rooms.opened(replay, Opened(HEAD, [b"5"])))
+    assert isinstance(joined, Joined)
+    assert texts == [b"5", b"6", b"7"], "each message once, in order"
+    assert list(rooms.delivered("chat", 8, b"8")) == [ada.sink, bob.sink]
+
+
+def test_a_held_session_is_pushed_no_presence(rooms: Rooms) -> None:
+    ada, bob = client("1"), client("2")
+    rooms.hold(join(rooms, ada, presence="diff"))
+    effects = rooms.join(bob, JoinRequest(room="chat"), 0.0)
+    assert types(effects) == [room_fx.SharePresence, room_fx.JoinReplay]
+
+
+def test_joining_again_while_the_first_join_is_unanswered_keeps_the_session_held(rooms: Rooms) -> None:
+    ada = client("1")
+    first = join(rooms, ada, presence="diff", ref=1)
+    rooms.hold(first)
+    second = join(rooms, ada, presence="none", ref=2)
+    rooms.hold(second)
+    assert list(rooms.delivered("chat", 6, b"6")) == []
+    joined, text = sent(rooms.opened(first, Opened(HEAD, None)))
+    assert (joined.ref, text) == (1, b"6")  # type: ignore[union-attr]  # a Joined
+    assert list(rooms.delivered("chat", 7, b"7")) == [ada.sink]
+    (joined,) = sent(rooms.opened(second, Opened(HEAD, None)))
+    assert joined.ref == 2  # type: ignore[union-attr]  # a Joined
+
+
+def test_a_join_that_is_answered_after_the_session_left_is_refused(rooms: Rooms) -> None:
+    ada = client("1")
+    replay = join(rooms, ada)
+    rooms.hold(replay)
+    rooms.leave(ada, LeaveRequest(room="chat"), 0.0)
+    with pytest.raises(Refused) as refused:
+        rooms.opened(replay, Opened(HEAD, None))
+    assert refused.value.code == "not_joined"
+    assert list(rooms.not_opened(replay)) == []
+    assert len(rooms) == 0
+
+
+def test_a_refused_join_leaves_no_trace(rooms: Rooms) -> None:
+    ada = client("1")
+    replay = join(rooms, ada)
+    rooms.hold(replay)
+    assert types(rooms.not_opened(replay)) == [room_fx.SharePresence, room_fx.CloseRoom]
+    assert (len(rooms), rooms.rooms_of(ada)) == (0, [])
+
+
+def test_a_refused_second_join_leaves_the_session_in_the_room(rooms: Rooms) -> None:
+    ada = client("1")
+    rooms.opened(join(rooms, ada), Opened(HEAD, None))
+    assert list(rooms.not_opened(join(rooms, ada))) == []
+    assert list(rooms.delivered("chat", 6, b"6")) == [ada.sink]
+
+
+def test_nothing_is_delivered_in_a_room_without_sessions(rooms: Rooms) -> None:
+    assert list(rooms.delivered("chat", 1, b"1")) == []
+    assert list(rooms.restarted("chat", HEAD)) == []
+
+
+def test_sessions_are_told_when_the_engine_lost_messages(rooms: Rooms) -> None:
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, ada), Opened(HEAD, None))
+    replay = join(rooms, bob, presence="none")
+    rooms.hold(replay)
+    rooms.delivered("chat", 6, b"of the old epoch")
+    head = RoomPosition(epoch="another", offset=2)
+    (push,) = rooms.restarted("chat", head)
+    assert list(push.sinks) == [ada.sink]
+    assert push.message == Joined(room="chat", position=head, recovered=False, replayed=0)
+    assert sent(rooms.opened(replay, Opened(head, None))) == []
+
+
+def test_a_message_is_answered_with_its_position_where_a_reply_is_wanted(rooms: Rooms) -> None:
+    ada = client("1")
+    join(rooms, ada)
+    for ref, reply in ((7, Sent(room="chat", position=HEAD, ref=7)), (msgspec.UNSET, None)):
+        (publish,) = rooms.message(ada, MessageRequest(room="chat", data=1, ref=ref), 0.0)
+        assert isinstance(publish, room_fx.PublishMessage)
+        assert publish.reply(HEAD) == reply
+        assert publish.ref == (7 if reply else None)
+
+
+def test_a_page_of_history_is_sent_as_it_was_encoded(rooms: Rooms) -> None:
+    ada = client("1")
+    join(rooms, ada)
+    (read,) = rooms.history(ada, HistoryRequest(room="chat", ref=1), 0.0)
+    assert isinstance(read, room_fx.ReadHistory)
+    reply = read.reply(HistoryPage([b'{"a": 1}'], more=True))
+    assert isinstance(reply, Messages)
+    assert (reply.room, reply.more, reply.ref) == ("chat", True, 1)
+    assert b'{"a": 1}' in msgspec.json.encode(reply)
+
+
+def test_other_gateways_are_told_each_change_of_presence(rooms: Rooms) -> None:
+    ada = client("1")
+    share, _ = rooms.join(ada, JoinRequest(room="chat", info={"typing": True}), 1.0)
+    assert isinstance(share, room_fx.SharePresence)
+    assert share.entry is not None
+    assert (share.room, share.user, share.entry.connections, share.entry.since) == ("chat", "1", 1, 1000)
+    assert (share.entry.name, share.entry.status, share.entry.info) == ("User 1", "online", {"typing": True})
+    _, share = rooms.presence(ada, PresenceRequest(room="chat", status="away"), 0.0)
+    assert isinstance(share, room_fx.SharePresence)
+    assert share.entry is not None
+    assert share.entry.status == "away"
+    share, close = rooms.leave(ada, LeaveRequest(room="chat"), 9.0)
+    assert share == room_fx.SharePresence("chat", "1", None)
+    assert close == room_fx.CloseRoom("chat", 9.0)

@@ -12,7 +12,7 @@ export interface AuthenticateRequest {
   ref?: Ref;
 }
 
-/** The token was good. */
+/** The token is valid. */
 export interface Authenticated {
   type: "authenticated";
   user: Principal;
@@ -20,10 +20,10 @@ export interface Authenticated {
   ref?: Ref;
 }
 
-/** Why a connection ends, and what to do next: `never` reconnect, reconnect with `backoff`, or at once and `resume`. */
+/** Why a connection ends, and what the client does next: `never` reconnect, reconnect with `backoff`, or reconnect at once and `resume`. */
 export type CloseCode = 1000 | 1001 | 1002 | 1007 | 1009 | 1011 | 1012 | 1013 | 4001 | 4003 | 4009 | 4010 | 4100 | 4101 | 4102 | 4200 | 4201 | 4202;
 
-/** Create a row, or several in one transaction. */
+/** Create a row, or several rows in one transaction. */
 export interface CreateRequest {
   type: "create";
   resource: ResourceName;
@@ -33,13 +33,13 @@ export interface CreateRequest {
   ref?: Ref;
 }
 
-/** Delete rows: all that are named, or none. */
+/** Delete rows: all named rows, or none. */
 export interface DeleteRequest {
   type: "delete";
   resource: ResourceName;
   id?: RowKey;
   ids?: RowKeys;
-  /** Properties that must have these values now; otherwise nothing is written. */
+  /** The values that these properties must have now; with other values, the gateway writes nothing. */
   if?: Row;
   key?: IdempotencyKey;
   ref?: Ref;
@@ -48,15 +48,15 @@ export interface DeleteRequest {
 /** Names one run of a feed or of a room's history. Positions of different epochs cannot be compared. */
 export type Epoch = string;
 
-/** Why a request failed. The connection lives. */
+/** Why a request failed. The connection stays open. */
 export type ErrorCode = "invalid_json" | "unknown_type" | "invalid_message" | "invalid_data" | "unauthenticated" | "forbidden" | "unknown_room" | "unknown_resource" | "not_joined" | "not_found" | "conflict" | "too_large" | "rate_limited" | "limit_reached" | "unavailable" | "internal";
 
-/** A request failed; the connection lives. */
+/** A request failed. The connection stays open. */
 export interface ErrorMessage {
   type: "error";
   ref?: Ref;
   code: ErrorCode;
-  /** What was expected. */
+  /** What the gateway expected. */
   message: string;
   /** The place of the fault, as an RFC 6901 JSON pointer into the client's message. */
   pointer?: string;
@@ -66,24 +66,24 @@ export interface ErrorMessage {
   errors?: Violation[];
   /** Whether the same request may succeed later. */
   temporary: boolean;
-  /** Seconds to wait. */
+  /** Seconds to wait before the next try. */
   retry_after?: number;
 }
 
-/** A place in the change feed of all rows. */
+/** A position in the change feed of all rows. */
 export interface FeedPosition {
   epoch: Epoch;
-  /** Everything committed up to this number is included. */
+  /** The position includes all changes up to this number. */
   seq: number;
 }
 
 /** The properties to send; the key is always among them. */
 export type Fields = string[];
 
-/** Which rows: those that meet every condition. A condition is a value to be equal to, null for rows without one, or an object of operators such as {"gte": 18}; `and` and `or` hold lists of filters. The filter schema of each resource is derived from its row schema. */
+/** Selects the rows that meet all conditions. A condition is a value to compare with, null for rows without a value, or an object of operators such as {"gte": 18}; `and` and `or` have lists of filters. The filter schema of each resource is derived from its row schema. */
 export type Filters = { [property: string]: unknown };
 
-/** Read rows by their keys. Those that do not exist are left out. */
+/** Read rows by their keys. The reply leaves out keys without a row. */
 export interface GetRequest {
   type: "get";
   resource: ResourceName;
@@ -99,11 +99,11 @@ export interface Goodbye {
   code: CloseCode;
   /** The reason. */
   reason: string;
-  /** Seconds to wait before coming back. */
+  /** Seconds to wait before reconnecting. */
   retry_after?: number;
 }
 
-/** The line is alive. */
+/** The connection is alive. */
 export interface Heartbeat {
   type: "heartbeat";
   time: Time;
@@ -116,7 +116,7 @@ export interface HistoryRequest {
   room: RoomName;
   /** Only messages with a lower offset. */
   before?: number;
-  /** Messages, at most. */
+  /** The maximum number of messages. */
   limit?: number;
   ref?: Ref;
 }
@@ -128,7 +128,7 @@ export type IdempotencyKey = string;
 export interface JoinRequest {
   type: "join";
   room: RoomName;
-  /** The last position the client has of this room. */
+  /** The last position of this room that the client has. */
   since?: RoomPosition;
   /** Which presence messages the client gets; the default is `full`. */
   presence?: PresenceMode;
@@ -145,7 +145,7 @@ export interface Joined {
   position: RoomPosition;
   /** Whether all messages since the given position are replayed. */
   recovered: boolean;
-  /** How many messages follow. */
+  /** The number of replayed messages that follow. */
   replayed: number;
   /** The members, for a client that asked for `diff`. */
   users?: Member[];
@@ -166,19 +166,19 @@ export interface Left {
   ref?: Ref;
 }
 
-/** What one connection may do. */
+/** The limits of a connection. */
 export interface Limits {
-  /** Bytes in a message, at most. */
+  /** The maximum number of bytes in a message. */
   max_message: number;
-  /** Rooms at a time. */
+  /** The maximum number of rooms at a time. */
   max_rooms: number;
-  /** Subscriptions at a time. */
+  /** The maximum number of subscriptions at a time. */
   max_subscriptions: number;
-  /** Rows in the answer to a `list` without `limit`. */
+  /** The number of rows in the answer to a `list` without `limit`. */
   max_page: number;
-  /** Messages in the answer to a `history` without `limit`. */
+  /** The number of messages in the answer to a `history` without `limit`. */
   max_history: number;
-  /** Rows that one request can name or create. */
+  /** The maximum number of rows that a request can name or create. */
   max_ids: number;
 }
 
@@ -187,14 +187,14 @@ export interface ListRequest {
   type: "list";
   resource: ResourceName;
   filters?: Filters;
-  /** What to sort by; the key settles ties. */
+  /** The properties to sort by; the key decides between equal rows. */
   sort?: SortTerm[];
-  /** Rows, at most. */
+  /** The maximum number of rows. */
   limit?: number;
-  /** Rows to leave out at the start. */
+  /** The number of rows to skip at the start. */
   offset?: number;
   fields?: Fields;
-  /** Whether to say how many rows match in all. */
+  /** Whether the reply has the total number of matching rows. */
   count?: boolean;
   ref?: Ref;
 }
@@ -202,13 +202,13 @@ export interface ListRequest {
 /** A user who is present in a room, over one or more connections. */
 export interface Member {
   id: UserId;
-  /** The name to show. */
+  /** The display name. */
   name: string;
   status: PresenceStatus;
   info?: PresenceInfo;
   /** How many connections of the user are in the room. */
   connections: number;
-  /** When the user came, in milliseconds since the Unix epoch. */
+  /** When the user joined, in milliseconds since the Unix epoch. */
   since: Time;
 }
 
@@ -228,18 +228,18 @@ export interface Messages {
   room: RoomName;
   /** Oldest first. */
   messages: RoomMessage[];
-  /** Whether older ones are kept. */
+  /** Whether the gateway has older messages. */
   more: boolean;
   ref?: Ref;
 }
 
-/** Ask whether the gateway is there. */
+/** Check that the gateway responds. */
 export interface PingRequest {
   type: "ping";
   ref?: Ref;
 }
 
-/** The gateway is there. */
+/** The gateway responds. */
 export interface Pong {
   type: "pong";
   time: Time;
@@ -247,7 +247,7 @@ export interface Pong {
   ref?: Ref;
 }
 
-/** What changed in who is present. */
+/** The changes of the presence in a room. */
 export interface PresenceDiff {
   type: "presence_diff";
   room: RoomName;
@@ -266,7 +266,7 @@ export type PresenceInfo = { [property: string]: unknown };
 export interface PresenceList {
   type: "presence";
   room: RoomName;
-  /** In the order in which they came. */
+  /** In the order in which they joined. */
   users: Member[];
   ref?: Ref;
 }
@@ -289,11 +289,11 @@ export type PresenceStatus = "online" | "away";
 /** The user of a connection, as the gateway knows it. */
 export interface Principal {
   id: UserId;
-  /** The name to show. */
+  /** The display name. */
   name: string;
-  /** The roles that the token gives. */
+  /** The roles from the token. */
   roles: string[];
-  /** Whether no token proves who it is. */
+  /** Whether the user is anonymous: no token identifies it. */
   anonymous: boolean;
 }
 
@@ -316,31 +316,31 @@ export interface RoomMessage {
   time: Time;
 }
 
-/** The name of a room. Which kind of room it is follows from the pattern that covers it; control characters are not allowed. */
+/** The name of a room. The pattern that matches the name decides the kind of room. Control characters are not allowed. */
 export type RoomName = string;
 
-/** A place in the history of one room. */
+/** A position in the history of a room. */
 export interface RoomPosition {
   epoch: Epoch;
   /** The number of the message in this room, counted from 1; 0 is before the first. */
   offset: number;
 }
 
-/** One row of a resource, by property name. Its schema is the resource's. */
+/** A row of a resource, by property name. Its schema is that of the resource. */
 export type Row = { [property: string]: unknown };
 
-/** What identifies a row: the value of its key, or an object for a key of several properties. */
+/** The key of a row: a value, or an object for a key of several properties. */
 export type RowKey = string | number | { [property: string]: string | number };
 
-/** Several rows by their keys. */
+/** The keys of several rows. */
 export type RowKeys = RowKey[];
 
-/** The rows asked for, or those that were written. */
+/** The rows that the client requested or wrote. */
 export interface Rows {
   type: "rows";
-  /** The rows; after `delete` only their keys. */
+  /** The rows; after `delete`, only their keys. */
   rows: Row[];
-  /** How many rows match in all. */
+  /** The total number of matching rows. */
   total?: number;
   position: FeedPosition;
   ref?: Ref;
@@ -352,7 +352,7 @@ export type Scope = string;
 /** The sender of a message. */
 export interface Sender {
   id: UserId;
-  /** The name to show. */
+  /** The display name. */
   name: string;
 }
 
@@ -371,11 +371,11 @@ export interface Snapshot {
   subscription: string;
   /** The rows of this page. */
   rows: Row[];
-  /** Whether the client throws away the rows it has of this subscription. */
+  /** Whether the client discards its earlier rows of this subscription. */
   reset: boolean;
   /** Whether this is the last page. */
   done: boolean;
-  /** On the last page: the position of which the rows are, to be given back as `since`. */
+  /** On the last page: the position of the snapshot, for `since`. */
   position?: FeedPosition;
   /** On the first page: the scope of the rows, as in `subscribed`. */
   scope?: Scope;
@@ -394,11 +394,11 @@ export interface SubscribeRequest {
   type: "subscribe";
   resource: ResourceName;
   filters?: Filters;
-  /** The last position the client has of these rows. */
+  /** The last position of these rows that the client has. */
   since?: FeedPosition;
   /** The `scope` that came with the rows at `since`, if there was one. Where the scope is another one now, all rows are sent again. */
   scope?: Scope;
-  /** Whether to send the rows that match now first. */
+  /** Whether the gateway first sends the rows that match now. */
   snapshot?: boolean;
   fields?: Fields;
   ref?: Ref;
@@ -411,20 +411,20 @@ export interface Subscribed {
   subscription: string;
   resource: ResourceName;
   position: FeedPosition;
-  /** What follows: only new changes, the missed ones first, or the rows first. */
+  /** What follows: only new changes, first the missed changes, or first the rows. */
   mode: "live" | "recovered" | "snapshot";
   /** Which rows the user may see. The client gives it back with `since`. It is absent where the user may see all of them. */
   scope?: Scope;
   ref?: Ref;
 }
 
-/** A point in time, made by the gateway: milliseconds since the Unix epoch. */
+/** A time from the gateway's clock, in milliseconds since the Unix epoch. */
 export type Time = number;
 
 /** End a subscription, by its id or by its resource and filters. */
 export interface UnsubscribeRequest {
   type: "unsubscribe";
-  /** The id that `subscribed` gave. */
+  /** The id from `subscribed`. */
   subscription?: string;
   resource?: ResourceName;
   filters?: Filters;
@@ -439,7 +439,7 @@ export interface Unsubscribed {
   ref?: Ref;
 }
 
-/** A row came into a subscription, changed in it, or left it. */
+/** A row entered a subscription, changed in it, or left it. */
 export interface Update {
   type: "update";
   /** The id of the subscription. */
@@ -447,16 +447,16 @@ export interface Update {
   resource: ResourceName;
   /** What the client does to its copy. */
   action: "create" | "update" | "delete";
-  /** The row; for `delete` only its key. */
+  /** The row; for `delete`, only its key. */
   data: Row;
   position: FeedPosition;
   /** What happened to the row in the database. */
   cause?: "create" | "update" | "delete";
-  /** The key of the mutation, for the user who made it. */
+  /** The idempotency key of the mutation, for the user that made it. */
   origin?: IdempotencyKey;
 }
 
-/** Change rows: all that are named, or none. */
+/** Update rows: all named rows, or none. */
 export interface UpdateRequest {
   type: "update";
   resource: ResourceName;
@@ -464,22 +464,22 @@ export interface UpdateRequest {
   ids?: RowKeys;
   /** The properties to change. */
   data: Row;
-  /** Properties that must have these values now; otherwise nothing is written. */
+  /** The values that these properties must have now; with other values, the gateway writes nothing. */
   if?: Row;
   key?: IdempotencyKey;
   ref?: Ref;
 }
 
-/** The id of a user: the `sub` of a token, or a generated one that begins with `anon-`. */
+/** The id of a user: the `sub` of a token, or a generated id with the prefix `anon-`. */
 export type UserId = string;
 
-/** One thing that is wrong with a message. */
+/** A fault in a message. */
 export interface Violation {
   /** The place of the fault, as an RFC 6901 JSON pointer into the message. */
   pointer: string;
   /** The JSON Schema keyword that failed. */
   keyword: string;
-  /** What was expected. */
+  /** What the gateway expected. */
   message: string;
 }
 
@@ -497,11 +497,11 @@ export interface Welcome {
   limits: Limits;
   /** A hash of the schema bundle. */
   contract: string;
-  /** A token with which an anonymous client can come back as itself. */
+  /** A token with which an anonymous client stays the same user after a reconnect. */
   identity?: string;
 }
 
-/** Who a connection speaks for. */
+/** The user of a connection. */
 export type User = Principal;
 
 /** Messages of a client, by `type`. */
@@ -562,20 +562,20 @@ export interface Replies {
   update: Rows;
 }
 
-/** What an error code means. */
+/** The meaning of an error code. */
 export interface ErrorInfo {
   readonly meaning: string;
   /** Whether the same request may succeed later. */
   readonly temporary: boolean;
-  /** What the client should do. */
+  /** The recommended reaction of the client. */
   readonly action: string;
 }
 
-/** What a close code means. */
+/** The meaning of a close code. */
 export interface CloseInfo {
   readonly name: string;
   readonly meaning: string;
-  /** Whether and how the client comes back. */
+  /** Whether and how the client reconnects. */
   readonly reconnect: "never" | "backoff" | "resume";
 }
 
@@ -589,12 +589,12 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
   forbidden: {
     meaning: "The user may not do this.",
     temporary: false,
-    action: "Ask for nothing that the user may not do.",
+    action: "Offer the user only what it may do.",
   },
   internal: {
-    meaning: "The gateway failed; its log says more.",
+    meaning: "The gateway had an internal error; its log has the details.",
     temporary: true,
-    action: "Try again once; then tell the operator.",
+    action: "Try again once, then inform the operator.",
   },
   invalid_data: {
     meaning: "The content of the message does not fit the schema of the room or the resource.",
@@ -607,19 +607,19 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
     action: "Correct the client: it sends something that is not JSON.",
   },
   invalid_message: {
-    meaning: "The message does not fit its schema; the pointer says where.",
+    meaning: "The message does not match its schema; the pointer says where.",
     temporary: false,
     action: "Correct the value at the pointer.",
   },
   limit_reached: {
-    meaning: "The connection holds as many rooms or subscriptions as it may.",
+    meaning: "The connection has the maximum number of rooms or subscriptions.",
     temporary: false,
-    action: "Leave or unsubscribe from something first.",
+    action: "Leave a room or end a subscription first.",
   },
   not_found: {
-    meaning: "There is no such row or subscription that the user may see.",
+    meaning: "The row or subscription does not exist, or the user may not see it.",
     temporary: false,
-    action: "Read again what exists.",
+    action: "Read the rows again.",
   },
   not_joined: {
     meaning: "The connection is not in that room.",
@@ -627,22 +627,22 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
     action: "Join the room first.",
   },
   rate_limited: {
-    meaning: "More requests than the limits allow.",
+    meaning: "The client sent more requests than the limits allow.",
     temporary: true,
     action: "Wait for `retry_after` seconds.",
   },
   too_large: {
     meaning: "The message or its answer is larger than the limits allow.",
     temporary: false,
-    action: "Ask for less at a time.",
+    action: "Request less at a time.",
   },
   unauthenticated: {
-    meaning: "This needs a signed-in user, or the token is not good.",
+    meaning: "The request needs an authenticated user, or the token is not valid.",
     temporary: false,
     action: "Authenticate with a valid token.",
   },
   unavailable: {
-    meaning: "The database or the gateway cannot do this at the moment.",
+    meaning: "The database or the gateway cannot carry out the request at the moment.",
     temporary: true,
     action: "Try again later, with the same idempotency key.",
   },
@@ -654,10 +654,10 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
   unknown_room: {
     meaning: "No room pattern of the schema covers this name.",
     temporary: false,
-    action: "Use a name that a room pattern covers.",
+    action: "Use a name that matches a room pattern.",
   },
   unknown_type: {
-    meaning: "The message's type is not one that this gateway knows.",
+    meaning: "The gateway has no message of this type.",
     temporary: false,
     action: "Correct the type, or generate the client again from this gateway's schema.",
   },
@@ -667,12 +667,12 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
 export const CLOSES: { readonly [code in CloseCode]: CloseInfo } = {
   1000: {
     name: "normal",
-    meaning: "The client or the gateway is done.",
+    meaning: "The client or the gateway ends the connection normally.",
     reconnect: "never",
   },
   1001: {
     name: "going_away",
-    meaning: "The page was left.",
+    meaning: "The user left the page.",
     reconnect: "never",
   },
   1002: {
@@ -692,7 +692,7 @@ export const CLOSES: { readonly [code in CloseCode]: CloseInfo } = {
   },
   1011: {
     name: "internal_error",
-    meaning: "The gateway failed at this connection.",
+    meaning: "The gateway had an internal error.",
     reconnect: "backoff",
   },
   1012: {
@@ -707,7 +707,7 @@ export const CLOSES: { readonly [code in CloseCode]: CloseInfo } = {
   },
   4001: {
     name: "unauthenticated",
-    meaning: "The token is not good.",
+    meaning: "The token is not valid.",
     reconnect: "never",
   },
   4003: {
@@ -717,32 +717,32 @@ export const CLOSES: { readonly [code in CloseCode]: CloseInfo } = {
   },
   4009: {
     name: "protocol_version",
-    meaning: "The client speaks a version of the protocol that this gateway does not.",
+    meaning: "The gateway does not support the client's protocol version.",
     reconnect: "never",
   },
   4010: {
     name: "replaced",
-    meaning: "Another connection took the place of this one.",
+    meaning: "Another connection of the client replaced this one.",
     reconnect: "never",
   },
   4100: {
     name: "overloaded",
-    meaning: "The gateway cannot keep up.",
+    meaning: "The gateway is overloaded.",
     reconnect: "backoff",
   },
   4101: {
     name: "slow_consumer",
-    meaning: "The client did not read what was sent to it.",
+    meaning: "The client did not read its messages in time.",
     reconnect: "backoff",
   },
   4102: {
     name: "rate_limit",
-    meaning: "The client kept sending more than it may.",
+    meaning: "The client kept exceeding the rate limit.",
     reconnect: "backoff",
   },
   4200: {
     name: "drain",
-    meaning: "This gateway takes no more clients.",
+    meaning: "The gateway accepts no more clients.",
     reconnect: "resume",
   },
   4201: {
@@ -752,7 +752,7 @@ export const CLOSES: { readonly [code in CloseCode]: CloseInfo } = {
   },
   4202: {
     name: "token_refresh",
-    meaning: "The token has expired: come back with a fresh one.",
+    meaning: "The token has expired: reconnect with a new one.",
     reconnect: "resume",
   },
 };

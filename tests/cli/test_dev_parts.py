@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment, tidegate
-from tidegate.cli.typed_again import command
+from tidegate.cli.suggested_commands import command
 from tidegate.cli.watch import Seen, Watch, look_at_application
 from tidegate.store.migration.files import is_empty, new
 

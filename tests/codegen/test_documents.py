@@ -283,13 +283,13 @@ def test_both_are_generated_and_checked(folder: Path, tmp_path: Path, capsys: py
 
 
 @pytest.mark.process
-def test_somebody_elses_document_stops_the_generation(
+def test_the_generator_refuses_to_overwrite_a_foreign_document(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "openapi.json").write_text('{"openapi": "3.1.0"}')
     assert main(["generate", "--schema", str(folder), "--out", str(out)]) == 1
-    assert "openapi.json: was not generated" in capsys.readouterr().err
+    assert "openapi.json was not generated" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["openapi.json"]
     assert (out / "openapi.json").read_text() == '{"openapi": "3.1.0"}'

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.contract import converters, spelled_rules
+from tidegate.contract import canonical_rules, converters
 from tidegate.schema.resource import read_resource
 
 UUID = "abcdef00-0000-4000-8000-000000000000"
@@ -101,7 +101,7 @@ def test_what_is_no_such_value_is_refused(name: str, claim: Any) -> None:
 
 
 def test_the_values_in_rules_are_spelled_as_in_filters_and_claims_are_left() -> None:
-    assert spelled_rules(RESOURCE) == {
+    assert canonical_rules(RESOURCE) == {
         "read": {"where": {"at": {"gte": "2026-01-01T00:00:00.000000Z"}, "or": [{"uuid": UUID}]}},
         "update": ["role:admin", {"where": {"at": "$user.at", "integer": {"in": "$user.numbers"}}}],
         "delete": "anyone",

@@ -127,7 +127,7 @@ def part_not_checked(patch: Patch, name: str) -> None:
 
 
 def room_messages_not_checked(patch: Patch) -> None:
-    patch.setattr(payload.Payloads, "_said", payload.Payloads._in_room)
+    patch.setattr(payload.Payloads, "_message_data", payload.Payloads._in_room)
 
 
 def read_only_can_be_updated(patch: Patch) -> None:

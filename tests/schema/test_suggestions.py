@@ -1,4 +1,4 @@
-"""Misspelled words in schema files: each problem says which word was probably meant, and none guesses wildly."""
+"""Misspelled words in schema files: each problem says which word was probably suggestion, and none guesses wildly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.schema.lint.test_lint import USERS_FILE, Folder, problems, resource, sound, user, write
-from tidegate.schema.suggestions import meant_rule
+from tidegate.schema.suggestions import rule_suggestion
 
 BUY_FILE = "client/buy.schema.json"
 
@@ -143,7 +143,7 @@ def test_where_nothing_is_close_nothing_is_guessed(tmp_path: Path, name: str) ->
     ],
 )
 def test_access_rules_are_guessed_from_what_people_write(rule: object, right: str | None) -> None:
-    assert (f"{right!r}?" in meant_rule(rule)) if right else meant_rule(rule) == ""
+    assert (f"{right!r}?" in rule_suggestion(rule)) if right else rule_suggestion(rule) == ""
 
 
 def test_a_condition_without_where_is_told(tmp_path: Path) -> None:

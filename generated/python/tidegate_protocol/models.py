@@ -20,7 +20,7 @@ class AuthenticateRequest(Request, tag_field="type", tag="authenticate", kw_only
 
 
 class Authenticated(Model, tag_field="type", tag="authenticated", kw_only=True):
-    """The token was good."""
+    """The token is valid."""
 
     user: Principal
     expires_at: Time | UnsetType = UNSET
@@ -30,11 +30,11 @@ class Authenticated(Model, tag_field="type", tag="authenticated", kw_only=True):
 CloseCode: TypeAlias = Literal[
     1000, 1001, 1002, 1007, 1009, 1011, 1012, 1013, 4001, 4003, 4009, 4010, 4100, 4101, 4102, 4200, 4201, 4202
 ]
-"""Why a connection ends, and what to do next: `never` reconnect, reconnect with `backoff`, or at once and `resume`."""
+"""Why a connection ends, and what the client does next: `never` reconnect, reconnect with `backoff`, or reconnect at once and `resume`."""
 
 
 class CreateRequest(Request, tag_field="type", tag="create", kw_only=True):
-    """Create a row, or several in one transaction."""
+    """Create a row, or several rows in one transaction."""
 
     resource: ResourceName
     data: Row | list[Row]
@@ -44,13 +44,13 @@ class CreateRequest(Request, tag_field="type", tag="create", kw_only=True):
 
 
 class DeleteRequest(Request, tag_field="type", tag="delete", kw_only=True):
-    """Delete rows: all that are named, or none."""
+    """Delete rows: all named rows, or none."""
 
     resource: ResourceName
     id: RowKey | UnsetType = UNSET
     ids: RowKeys | UnsetType = UNSET
     if_: Row | UnsetType = field(name="if", default=UNSET)
-    """Properties that must have these values now; otherwise nothing is written."""
+    """The values that these properties must have now; with other values, the gateway writes nothing."""
     key: IdempotencyKey | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
 
@@ -77,15 +77,15 @@ ErrorCode: TypeAlias = Literal[
     "unavailable",
     "internal",
 ]
-"""Why a request failed. The connection lives."""
+"""Why a request failed. The connection stays open."""
 
 
 class ErrorMessage(Model, tag_field="type", tag="error", kw_only=True):
-    """A request failed; the connection lives."""
+    """A request failed. The connection stays open."""
 
     code: ErrorCode
     message: str
-    """What was expected."""
+    """What the gateway expected."""
     temporary: bool
     """Whether the same request may succeed later."""
     ref: Ref | UnsetType = UNSET
@@ -96,15 +96,15 @@ class ErrorMessage(Model, tag_field="type", tag="error", kw_only=True):
     errors: list[Violation] | UnsetType = UNSET
     """All violations."""
     retry_after: float | UnsetType = UNSET
-    """Seconds to wait."""
+    """Seconds to wait before the next try."""
 
 
 class FeedPosition(Model, kw_only=True):
-    """A place in the change feed of all rows."""
+    """A position in the change feed of all rows."""
 
     epoch: Epoch
     seq: int
-    """Everything committed up to this number is included."""
+    """The position includes all changes up to this number."""
 
 
 Fields: TypeAlias = list[str]
@@ -112,11 +112,11 @@ Fields: TypeAlias = list[str]
 
 
 Filters: TypeAlias = dict[str, Any]
-"""Which rows: those that meet every condition. A condition is a value to be equal to, null for rows without one, or an object of operators such as {"gte": 18}; `and` and `or` hold lists of filters. The filter schema of each resource is derived from its row schema."""
+"""Selects the rows that meet all conditions. A condition is a value to compare with, null for rows without a value, or an object of operators such as {"gte": 18}; `and` and `or` have lists of filters. The filter schema of each resource is derived from its row schema."""
 
 
 class GetRequest(Request, tag_field="type", tag="get", kw_only=True):
-    """Read rows by their keys. Those that do not exist are left out."""
+    """Read rows by their keys. The reply leaves out keys without a row."""
 
     resource: ResourceName
     id: RowKey | UnsetType = UNSET
@@ -132,11 +132,11 @@ class Goodbye(Model, tag_field="type", tag="goodbye", kw_only=True):
     reason: str
     """The reason."""
     retry_after: float | UnsetType = UNSET
-    """Seconds to wait before coming back."""
+    """Seconds to wait before reconnecting."""
 
 
 class Heartbeat(Model, tag_field="type", tag="heartbeat", kw_only=True):
-    """The line is alive."""
+    """The connection is alive."""
 
     time: Time
     position: FeedPosition | UnsetType = UNSET
@@ -149,7 +149,7 @@ class HistoryRequest(Request, tag_field="type", tag="history", kw_only=True):
     before: int | UnsetType = UNSET
     """Only messages with a lower offset."""
     limit: int | UnsetType = UNSET
-    """Messages, at most."""
+    """The maximum number of messages."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -162,7 +162,7 @@ class JoinRequest(Request, tag_field="type", tag="join", kw_only=True):
 
     room: RoomName
     since: RoomPosition | UnsetType = UNSET
-    """The last position the client has of this room."""
+    """The last position of this room that the client has."""
     presence: PresenceMode | UnsetType = UNSET
     """Which presence messages the client gets; the default is `full`."""
     status: PresenceStatus | UnsetType = UNSET
@@ -179,7 +179,7 @@ class Joined(Model, tag_field="type", tag="joined", kw_only=True):
     recovered: bool
     """Whether all messages since the given position are replayed."""
     replayed: int
-    """How many messages follow."""
+    """The number of replayed messages that follow."""
     users: list[Member] | UnsetType = UNSET
     """The members, for a client that asked for `diff`."""
     ref: Ref | UnsetType = UNSET
@@ -200,20 +200,20 @@ class Left(Model, tag_field="type", tag="left", kw_only=True):
 
 
 class Limits(Model, kw_only=True):
-    """What one connection may do."""
+    """The limits of a connection."""
 
     max_message: int
-    """Bytes in a message, at most."""
+    """The maximum number of bytes in a message."""
     max_rooms: int
-    """Rooms at a time."""
+    """The maximum number of rooms at a time."""
     max_subscriptions: int
-    """Subscriptions at a time."""
+    """The maximum number of subscriptions at a time."""
     max_page: int
-    """Rows in the answer to a `list` without `limit`."""
+    """The number of rows in the answer to a `list` without `limit`."""
     max_history: int
-    """Messages in the answer to a `history` without `limit`."""
+    """The number of messages in the answer to a `history` without `limit`."""
     max_ids: int
-    """Rows that one request can name or create."""
+    """The maximum number of rows that a request can name or create."""
 
 
 class ListRequest(Request, tag_field="type", tag="list", kw_only=True):
@@ -222,14 +222,14 @@ class ListRequest(Request, tag_field="type", tag="list", kw_only=True):
     resource: ResourceName
     filters: Filters | UnsetType = UNSET
     sort: list[SortTerm] | UnsetType = UNSET
-    """What to sort by; the key settles ties."""
+    """The properties to sort by; the key decides between equal rows."""
     limit: int | UnsetType = UNSET
-    """Rows, at most."""
+    """The maximum number of rows."""
     offset: int | UnsetType = UNSET
-    """Rows to leave out at the start."""
+    """The number of rows to skip at the start."""
     fields: Fields | UnsetType = UNSET
     count: bool | UnsetType = UNSET
-    """Whether to say how many rows match in all."""
+    """Whether the reply has the total number of matching rows."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -238,12 +238,12 @@ class Member(Model, kw_only=True):
 
     id: UserId
     name: str
-    """The name to show."""
+    """The display name."""
     status: PresenceStatus
     connections: int
     """How many connections of the user are in the room."""
     since: Time
-    """When the user came, in milliseconds since the Unix epoch."""
+    """When the user joined, in milliseconds since the Unix epoch."""
     info: PresenceInfo | UnsetType = UNSET
 
 
@@ -264,18 +264,18 @@ class Messages(Model, tag_field="type", tag="messages", kw_only=True):
     messages: list[RoomMessage]
     """Oldest first."""
     more: bool
-    """Whether older ones are kept."""
+    """Whether the gateway has older messages."""
     ref: Ref | UnsetType = UNSET
 
 
 class PingRequest(Request, tag_field="type", tag="ping", kw_only=True):
-    """Ask whether the gateway is there."""
+    """Check that the gateway responds."""
 
     ref: Ref | UnsetType = UNSET
 
 
 class Pong(Model, tag_field="type", tag="pong", kw_only=True):
-    """The gateway is there."""
+    """The gateway responds."""
 
     time: Time
     position: FeedPosition | UnsetType = UNSET
@@ -283,7 +283,7 @@ class Pong(Model, tag_field="type", tag="pong", kw_only=True):
 
 
 class PresenceDiff(Model, tag_field="type", tag="presence_diff", kw_only=True):
-    """What changed in who is present."""
+    """The changes of the presence in a room."""
 
     room: RoomName
     joined: list[Member]
@@ -303,7 +303,7 @@ class PresenceList(Model, tag_field="type", tag="presence", kw_only=True):
 
     room: RoomName
     users: list[Member]
-    """In the order in which they came."""
+    """In the order in which they joined."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -329,11 +329,11 @@ class Principal(Model, kw_only=True):
 
     id: UserId
     name: str
-    """The name to show."""
+    """The display name."""
     roles: list[str]
-    """The roles that the token gives."""
+    """The roles from the token."""
     anonymous: bool
-    """Whether no token proves who it is."""
+    """Whether the user is anonymous: no token identifies it."""
 
 
 Ref: TypeAlias = str | int
@@ -358,11 +358,11 @@ class RoomMessage(Model, tag_field="type", tag="message", kw_only=True):
 
 
 RoomName: TypeAlias = str
-"""The name of a room. Which kind of room it is follows from the pattern that covers it; control characters are not allowed."""
+"""The name of a room. The pattern that matches the name decides the kind of room. Control characters are not allowed."""
 
 
 class RoomPosition(Model, kw_only=True):
-    """A place in the history of one room."""
+    """A position in the history of a room."""
 
     epoch: Epoch
     offset: int
@@ -370,25 +370,25 @@ class RoomPosition(Model, kw_only=True):
 
 
 Row: TypeAlias = dict[str, Any]
-"""One row of a resource, by property name. Its schema is the resource's."""
+"""A row of a resource, by property name. Its schema is that of the resource."""
 
 
 RowKey: TypeAlias = str | int | dict[str, str | int]
-"""What identifies a row: the value of its key, or an object for a key of several properties."""
+"""The key of a row: a value, or an object for a key of several properties."""
 
 
 RowKeys: TypeAlias = list[RowKey]
-"""Several rows by their keys."""
+"""The keys of several rows."""
 
 
 class Rows(Model, tag_field="type", tag="rows", kw_only=True):
-    """The rows asked for, or those that were written."""
+    """The rows that the client requested or wrote."""
 
     rows: list[Row]
-    """The rows; after `delete` only their keys."""
+    """The rows; after `delete`, only their keys."""
     position: FeedPosition
     total: int | UnsetType = UNSET
-    """How many rows match in all."""
+    """The total number of matching rows."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -401,7 +401,7 @@ class Sender(Model, kw_only=True):
 
     id: UserId
     name: str
-    """The name to show."""
+    """The display name."""
 
 
 class Sent(Model, tag_field="type", tag="sent", kw_only=True):
@@ -420,11 +420,11 @@ class Snapshot(Model, tag_field="type", tag="snapshot", kw_only=True):
     rows: list[Row]
     """The rows of this page."""
     reset: bool
-    """Whether the client throws away the rows it has of this subscription."""
+    """Whether the client discards its earlier rows of this subscription."""
     done: bool
     """Whether this is the last page."""
     position: FeedPosition | UnsetType = UNSET
-    """On the last page: the position of which the rows are, to be given back as `since`."""
+    """On the last page: the position of the snapshot, for `since`."""
     scope: Scope | UnsetType = UNSET
     """On the first page: the scope of the rows, as in `subscribed`."""
 
@@ -444,11 +444,11 @@ class SubscribeRequest(Request, tag_field="type", tag="subscribe", kw_only=True)
     resource: ResourceName
     filters: Filters | UnsetType = UNSET
     since: FeedPosition | UnsetType = UNSET
-    """The last position the client has of these rows."""
+    """The last position of these rows that the client has."""
     scope: Scope | UnsetType = UNSET
     """The `scope` that came with the rows at `since`, if there was one. Where the scope is another one now, all rows are sent again."""
     snapshot: bool | UnsetType = UNSET
-    """Whether to send the rows that match now first."""
+    """Whether the gateway first sends the rows that match now."""
     fields: Fields | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
 
@@ -461,21 +461,21 @@ class Subscribed(Model, tag_field="type", tag="subscribed", kw_only=True):
     resource: ResourceName
     position: FeedPosition
     mode: Literal["live", "recovered", "snapshot"]
-    """What follows: only new changes, the missed ones first, or the rows first."""
+    """What follows: only new changes, first the missed changes, or first the rows."""
     scope: Scope | UnsetType = UNSET
     """Which rows the user may see. The client gives it back with `since`. It is absent where the user may see all of them."""
     ref: Ref | UnsetType = UNSET
 
 
 Time: TypeAlias = int
-"""A point in time, made by the gateway: milliseconds since the Unix epoch."""
+"""A time from the gateway's clock, in milliseconds since the Unix epoch."""
 
 
 class UnsubscribeRequest(Request, tag_field="type", tag="unsubscribe", kw_only=True):
     """End a subscription, by its id or by its resource and filters."""
 
     subscription: str | UnsetType = UNSET
-    """The id that `subscribed` gave."""
+    """The id from `subscribed`."""
     resource: ResourceName | UnsetType = UNSET
     filters: Filters | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
@@ -490,7 +490,7 @@ class Unsubscribed(Model, tag_field="type", tag="unsubscribed", kw_only=True):
 
 
 class Update(Model, tag_field="type", tag="update", kw_only=True):
-    """A row came into a subscription, changed in it, or left it."""
+    """A row entered a subscription, changed in it, or left it."""
 
     subscription: str
     """The id of the subscription."""
@@ -498,16 +498,16 @@ class Update(Model, tag_field="type", tag="update", kw_only=True):
     action: Literal["create", "update", "delete"]
     """What the client does to its copy."""
     data: Row
-    """The row; for `delete` only its key."""
+    """The row; for `delete`, only its key."""
     position: FeedPosition
     cause: Literal["create", "update", "delete"] | UnsetType = UNSET
     """What happened to the row in the database."""
     origin: IdempotencyKey | UnsetType = UNSET
-    """The key of the mutation, for the user who made it."""
+    """The idempotency key of the mutation, for the user that made it."""
 
 
 class UpdateRequest(Request, tag_field="type", tag="update", kw_only=True):
-    """Change rows: all that are named, or none."""
+    """Update rows: all named rows, or none."""
 
     resource: ResourceName
     data: Row
@@ -515,24 +515,24 @@ class UpdateRequest(Request, tag_field="type", tag="update", kw_only=True):
     id: RowKey | UnsetType = UNSET
     ids: RowKeys | UnsetType = UNSET
     if_: Row | UnsetType = field(name="if", default=UNSET)
-    """Properties that must have these values now; otherwise nothing is written."""
+    """The values that these properties must have now; with other values, the gateway writes nothing."""
     key: IdempotencyKey | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
 
 
 UserId: TypeAlias = str
-"""The id of a user: the `sub` of a token, or a generated one that begins with `anon-`."""
+"""The id of a user: the `sub` of a token, or a generated id with the prefix `anon-`."""
 
 
 class Violation(Model, kw_only=True):
-    """One thing that is wrong with a message."""
+    """A fault in a message."""
 
     pointer: str
     """The place of the fault, as an RFC 6901 JSON pointer into the message."""
     keyword: str
     """The JSON Schema keyword that failed."""
     message: str
-    """What was expected."""
+    """What the gateway expected."""
 
 
 class Welcome(Model, tag_field="type", tag="welcome", kw_only=True):
@@ -550,4 +550,4 @@ class Welcome(Model, tag_field="type", tag="welcome", kw_only=True):
     contract: str
     """A hash of the schema bundle."""
     identity: str | UnsetType = UNSET
-    """A token with which an anonymous client can come back as itself."""
+    """A token with which an anonymous client stays the same user after a reconnect."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tidegate.config import ConfigError
-from tidegate.contract import Contract, Resource, converters, hazards, spelled_rules
+from tidegate.contract import Contract, Resource, canonical_rules, converters, hazards
 from tidegate.contract.canonical import NotCanonical
 from tidegate.core.access.row_rules import Claims
 from tidegate.core.access.rules import Hook, RowAccess
@@ -45,7 +45,7 @@ def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -
 
 def _spelled(resource: Resource) -> dict[str, Any]:
     try:
-        return spelled_rules(resource)
+        return canonical_rules(resource)
     except NotCanonical as error:
         raise ConfigError(f"x-access of {resource.name!r}: {error.pointer} is no {error.format}") from None
 

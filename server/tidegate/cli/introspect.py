@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate import config
-from tidegate.cli.typed_again import database_option
+from tidegate.cli.suggested_commands import database_option
 from tidegate.config import ConfigError, Settings
 
 if TYPE_CHECKING:

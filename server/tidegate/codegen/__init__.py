@@ -1,6 +1,6 @@
-"""schema/ -> generated/: typed Python models, TypeScript, the bundle, and the AsyncAPI and OpenAPI documents.
+"""Generates code and documents from the schema: Python models, TypeScript types, the bundle, AsyncAPI and OpenAPI.
 
-It never imports what it writes, and nothing imports it while serving.
+It never imports its own output. The gateway does not import it while serving.
 Invariant: the same schemas give the same bytes on any machine.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["GENERATED", "OutputError", "compare", "generate", "write"]
 
 
 def generate(schemas: Schemas) -> dict[str, str]:
-    """All files, by path below the output folder. Raises schema.SchemaError when the schemas are broken."""
+    """All files, by path below the output folder. Raises schema.SchemaError if the schemas have problems."""
     document = bundle(schemas)
     contract = contract_hash(document)
     files = {"schema/bundle.json": dump(document)}

@@ -1,7 +1,7 @@
-"""The Python package `app_contract`: the application's rows, filters, room payloads and own messages.
+"""Generates the Python package `app_contract`: the application's rows, filters, room messages and custom messages.
 
-It is for the programs of the application's authors; the gateway never reads it. Its imports are relative, so that it
-can live anywhere in their project.
+The package is for programs of the application; the gateway does not import it. Its imports are relative, so that it
+works at any place in a project.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def application_package(found: Collection, contract: str) -> dict[str, str]:
         "base.py": BASE,
         "contract.py": _contract(found, contract),
         **of_filters,
-        "models.py": models(".base", others, "The rows, room payloads and messages of the application."),
+        "models.py": models(".base", others, "The rows, room messages and custom messages of the application."),
         "py.typed": "",
     }
 
@@ -48,13 +48,13 @@ def _contract(found: Collection, contract: str) -> str:
     used |= {name for types in rows.values() for name in types.split(", ")}
     resources = "".join(f"{name!r}: ResourceTypes({types})," for name, types in rows.items())
     parts = [
-        docstring("What the application's types are for."),
+        docstring("Tables of the application's types, by their purpose."),
         "from __future__ import annotations\nfrom typing import Any, NamedTuple\nimport msgspec",
         _imports(found, used),
         _RESOURCE_TYPES,
-        f'CONTRACT = "{contract}"\n"""Changes whenever the contract does; `Welcome.contract` says the gateway\'s."""',
+        f'CONTRACT = "{contract}"\n"""Changes with the contract. `Welcome.contract` is that of the gateway."""',
         f"RESOURCES: dict[str, ResourceTypes] = {{{resources}}}",
-        f"ROOMS: dict[str, Any] = {class_table(found.rooms)}\n" + '"""What may be said in rooms, by pattern."""',
+        f"ROOMS: dict[str, Any] = {class_table(found.rooms)}\n" + '"""The types of room messages, by room pattern."""',
         f"REPLIES: dict[str, str] = {found.replies!r}",
         f"CLIENT_MESSAGES: dict[str, type[msgspec.Struct]] = {class_table(found.client)}",
         f"SERVER_MESSAGES: dict[str, type[msgspec.Struct]] = {class_table(found.server)}",
@@ -66,7 +66,9 @@ def _init(found: Collection) -> str:
     names = set(found.types)
     conditions = CONDITION_NAMES if found.resources else ()
     parts = [
-        docstring("The application's contract: typed rows, filters, room payloads and messages (msgspec Structs)."),
+        docstring(
+            "The application's contract: typed rows, filters, room messages and custom messages (msgspec Structs)."
+        ),
         f"from .conditions import {', '.join(conditions)}" if conditions else "",
         f"from .contract import {', '.join(TABLES)}",
         _imports(found, names),
@@ -76,7 +78,7 @@ def _init(found: Collection) -> str:
 
 
 def _imports(found: Collection, names: Iterable[str]) -> str:
-    """Import statements for `names`, each from the module that has it."""
+    """Import statements for `names`, from the modules that define them."""
     filters = [name for name in sorted(names) if found.types[name].conditions is not None]
     others = [name for name in sorted(names) if found.types[name].conditions is None]
     modules = (("filters", filters), ("models", others))

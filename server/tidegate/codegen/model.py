@@ -1,6 +1,6 @@
-"""What there is to generate, with final names: the protocol's types, the application's, and those derived from rows.
+"""Collects the types to generate, with their final names: of the protocol, of the application, derived from rows.
 
-Both languages are written from here, so that they can only agree. Names are settled here and references use them.
+The generators of both languages read these collections, so that their output agrees. References use the final names.
 Invariant: every `$ref` in a Named schema is `#/$defs/NAME` of another Named of the same collection, or below it.
 """
 
@@ -17,7 +17,7 @@ from tidegate.schema.subschemas import subschemas
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What filters can ask of one property. `value` is what it is compared with, None if it can only be null."""
+    """The operators that filters have for a property. `value`: the type to compare with; None for null tests only."""
 
     name: str
     description: str | None
@@ -28,39 +28,39 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One type to generate. `tag` is what `type` says, for messages; `request` marks a client's."""
+    """One type to generate. `tag`: the `type` of a message. `request`: a client message."""
 
     name: str
     schema: JsonSchema
     tag: str | None = None
     request: bool = False
     conditions: tuple[Condition, ...] | None = None
-    """For the filters of a resource, which are not generated from their schema; of that only the description counts."""
+    """The conditions of a resource's filters. They replace the schema, of which only the description counts."""
 
 
 @dataclass(slots=True)
 class Collection:
-    """The types of one generated module, by name, and what they are for."""
+    """The types of one generated module by name, and their purposes."""
 
     types: dict[str, Named] = field(default_factory=dict)
     client: dict[str, str] = field(default_factory=dict)
-    """{type of a message: name of its type}"""
+    """{message type: name of the generated type}"""
     server: dict[str, str] = field(default_factory=dict)
     replies: dict[str, str] = field(default_factory=dict)
-    """{type of a request: type of its reply}"""
+    """{request type: reply type}"""
     reply_names: dict[str, str] = field(default_factory=dict)
-    """{type of a request: name of its reply's type}"""
+    """{request type: name of the generated type of the reply}"""
     resources: dict[str, str] = field(default_factory=dict)
-    """{name of a resource: name of its row's type}; the derived types' names end in one of DERIVED."""
+    """{resource: name of the type of its rows}. The names of derived types end in one of DERIVED."""
     rooms: dict[str, str] = field(default_factory=dict)
-    """{pattern: name of the payload's type}"""
+    """{room pattern: name of the type of its messages}"""
 
     def add(self, named: Named) -> None:
         self.types[named.name] = named
 
 
 def protocol(schemas: Schemas) -> Collection:
-    """The protocol's own types."""
+    """The types of the protocol."""
     found = Collection()
     for item in schemas.definitions:
         if item.protocol:
@@ -70,7 +70,7 @@ def protocol(schemas: Schemas) -> Collection:
 
 
 def application(schemas: Schemas) -> Collection:
-    """The application's types, those derived from its rows, and the protocol's that they refer to."""
+    """The types of the application, those derived from its rows, and the protocol's types that they refer to."""
     own = [item for item in schemas.definitions if not item.protocol]
     used = list(_used(schemas, own))
     taken = {item.title for item in own}
@@ -99,10 +99,13 @@ def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
     title, row = resource.title, f"a row of `{resource.name}`"
     of_suffix = {
         "": (derive.row_schema(resource), resource.schema.get("description", f"A row of `{resource.name}`.")),
-        "Create": (derive.create_schema(resource), f"What it takes to create {row}."),
-        "Update": (derive.update_schema(resource), f"What can be changed in {row}; null clears a property."),
-        "Filters": ({}, f"Which rows of `{resource.name}`: those for which all of this holds."),
-        "Key": (derive.key_schema(resource), f"What identifies {row}."),
+        "Create": (derive.create_schema(resource), f"The data of a request that creates {row}."),
+        "Update": (
+            derive.update_schema(resource),
+            f"The changes of a request that updates {row}; null clears a property.",
+        ),
+        "Filters": ({}, f"Selects the rows of `{resource.name}` that meet all of these conditions."),
+        "Key": (derive.key_schema(resource), f"The key of {row}."),
     }
     for suffix, (schema, description) in of_suffix.items():
         named = {**schema, "title": title + suffix, "description": description}
@@ -128,7 +131,7 @@ def _add_messages(found: Collection, schemas: Schemas, of_protocol: bool, names:
 
 
 def _used(schemas: Schemas, own: Iterable[Definition]) -> Iterator[Definition]:
-    """The protocol's definitions that `own` refer to or answer with, directly or not."""
+    """The protocol's definitions that `own` refer to or use as replies, directly or indirectly."""
     by_key = {item.key: item for item in schemas.definitions if item.protocol}
     seen: set[str] = set()
     todo = list(own)

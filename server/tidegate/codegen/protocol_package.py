@@ -1,4 +1,4 @@
-"""The Python package `tidegate_protocol`: the protocol's messages and types, its codes and its tables."""
+"""Generates the Python package `tidegate_protocol`: the protocol's messages and types, its codes and its tables."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PACKAGE = "tidegate_protocol"
 
 CODES = '''
 class ErrorInfo(msgspec.Struct, frozen=True):
-    """What an error code means."""
+    """The meaning of an error code."""
 
     meaning: str
     temporary: bool
     """The same request may succeed later."""
     action: str
-    """What the client should do."""
+    """The recommended reaction of the client."""
 
 
 class CloseInfo(msgspec.Struct, frozen=True):
-    """What a close code means."""
+    """The meaning of a close code."""
 
     name: str
     meaning: str
     reconnect: Literal["never", "backoff", "resume"]
-    """Whether and how the client comes back."""
+    """Whether and how the client reconnects."""
 '''
 TABLES = (
     "CLIENT_MESSAGES",
@@ -56,7 +56,9 @@ def protocol_package(schemas: Schemas, found: Collection) -> dict[str, str]:
 def _codes(schemas: Schemas, found: Collection) -> str:
     closes = {int(code): row for code, row in schemas.closes.items()}
     parts = [
-        docstring("The tables of the protocol: codes, message types, and which reply belongs to which request."),
+        docstring(
+            "The tables of the protocol: error codes, close codes, message types, and the reply to each request."
+        ),
         "from __future__ import annotations\nfrom typing import Literal\nimport msgspec",
         f"from {PACKAGE}.models import {', '.join(sorted({*found.client.values(), *found.server.values()}))}",
         CODES,
@@ -86,7 +88,7 @@ def _arguments(row: Mapping[str, Any]) -> str:
 
 def _init(found: Collection) -> str:
     names = sorted(found.types)
-    # Rows called User are in most applications; Python programs know the protocol's own under that name too.
+    # Most applications have rows called User. Python programs may import the protocol's type as `User` too.
     aliases = ["User"] if "Principal" in names and "User" not in names else []
     parts = [
         docstring("The wire protocol of Tidegate: typed messages (msgspec Structs), error and close codes."),

@@ -1,7 +1,7 @@
-"""Python models: msgspec Structs from the definitions, by datamodel-code-generator.
+"""Generates Python models: msgspec Structs of the definitions, with datamodel-code-generator.
 
-It decides names, bases and tags and leaves the types to the tool. The output depends on the definitions alone: no
-timestamp, no path, no setting of the directory one happens to be in.
+This module decides names, base classes and tags; the tool decides the types. The output depends on the definitions
+only, not on the time, a path or settings of the working directory.
 Invariant: a decoded message that its schema accepts converts to its Struct.
 """
 
@@ -22,7 +22,7 @@ _ROOT = "DocumentRoot"
 _FIELD = re.compile(r"^    field_: (?P<type>.+) = field\(name=['\"]field['\"]\)$", re.MULTILINE)
 
 
-BASE = f'''"""What every generated Struct inherits: how strict it is and how it is written.
+BASE = f'''"""The base classes of the generated Structs.
 
 {GENERATED}
 """
@@ -33,16 +33,16 @@ import msgspec
 
 
 class Model(msgspec.Struct, omit_defaults=True):
-    """A value or a message of the gateway. Unknown properties are ignored, so that the gateway can grow."""
+    """A value, or a message of the gateway. It ignores unknown properties, so that a newer gateway can add some."""
 
 
 class Request(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A message of a client. An unknown property is an error, so that a typo cannot pass."""
+    """A message of a client. An unknown property is an error, so that a typo is found."""
 '''
 
 
 def models(bases: str, types: Iterable[Named], doc: str) -> str:
-    """The module with all `types`, which inherit from the module `bases`."""
+    """The module with all `types`. Their base classes are in the module `bases`."""
     text = _classes(sorted(types, key=lambda named: named.name))
     text = text.replace(f"from {_BASES} import", f"from {bases} import")
     text = _FIELD.sub(r"    field: \g<type>", text)
@@ -55,7 +55,7 @@ def docstring(text: str) -> str:
 
 
 def formatted(source: str) -> str:
-    """`source` as ruff formats it, whatever the settings of the directory one is in."""
+    """`source` as ruff formats it, without the settings of the working directory."""
     from ruff import find_ruff_bin  # type: ignore[import-untyped]  # noqa: PLC0415  # only generation needs it
 
     command = [
@@ -77,7 +77,7 @@ _BASES = "the_package.base"
 
 
 def _classes(types: list[Named]) -> str:
-    # The tool takes a second to import and nothing but generation needs it.
+    # The import takes a second, and only the generation needs it.
     from datamodel_code_generator import generate  # noqa: PLC0415
     from datamodel_code_generator.enums import DataModelType, InputFileType  # noqa: PLC0415
     from datamodel_code_generator.format import Formatter, PythonVersion  # noqa: PLC0415
@@ -124,7 +124,7 @@ def _shape(named: Named, definitions: Definitions) -> JsonSchema:
 
 
 def _told_apart(schema: JsonSchema, definitions: Definitions) -> JsonSchema:
-    """msgspec tells the members of a union apart by JSON type alone; others become the plain types they are made of."""
+    """msgspec distinguishes the members of a union by JSON type only. Other unions become their plain types."""
     for word in ("anyOf", "oneOf"):
         branches = schema.get(word, ())
         kinds = [json_types(resolved(branch, definitions), definitions) for branch in branches]
@@ -141,5 +141,5 @@ _INSIDE: dict[str, JsonSchema] = {"object": {"additionalProperties": {}}, "array
 
 
 def _without_root(text: str) -> str:
-    """`text` without the header and the alias that the document itself became."""
+    """`text` without the header and without the alias that the tool makes of the document itself."""
     return re.sub(rf"^{_ROOT}: TypeAlias = Any\n", "", text.removeprefix("#\n"), flags=re.MULTILINE)

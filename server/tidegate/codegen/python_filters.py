@@ -1,7 +1,6 @@
-"""Filters in Python: a Struct a resource, of a few generic ones that have the operators.
+"""Generates filters in Python: a Struct for each resource, with generic Structs that have the operators.
 
-Written here and not by datamodel-code-generator, which knows no generic types and would write out every operator of
-every property.
+datamodel-code-generator does not do this: it has no generic types and would write every operator of every property.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from tidegate.schema.resource import JsonSchema
 
 _NULL_FIELDS = '''
     null: bool | UnsetType = UNSET
-    """Whether there is no value."""
+    """True: the property is null or missing. False: it has a value."""
     nnull: bool | UnsetType = UNSET
-    """Whether there is one."""
+    """True: the property has a value. False: it is null or missing."""
 '''
-CONDITIONS = f'''"""What the properties of rows can be asked in filters: the operators, by the type of the property.
+CONDITIONS = f'''"""The operators of filters, by the type of the property.
 
 {GENERATED}
 """
@@ -38,7 +37,7 @@ T = TypeVar("T")
 
 
 class EqualityConditions(Request, Generic[T], kw_only=True):
-    """Equal or not, one of a list or none of it (`eqs` is `eq`, `nes` is `ne`). All are false on null."""
+    """Equal to a value or not, in a list or not (`eqs` is `eq`, `nes` is `ne`). All are false for null."""
 
     eq: T | UnsetType = UNSET
     eqs: T | UnsetType = UNSET
@@ -49,7 +48,7 @@ class EqualityConditions(Request, Generic[T], kw_only=True):
 
 
 class OrderConditions(EqualityConditions[T], Generic[T], kw_only=True):
-    """Before or after; `between` includes both ends. Text is ordered by code point."""
+    """Less or greater than a value. `between` includes both ends. Text is ordered by code point."""
 
     lt: T | UnsetType = UNSET
     lte: T | UnsetType = UNSET
@@ -60,7 +59,7 @@ class OrderConditions(EqualityConditions[T], Generic[T], kw_only=True):
 
 
 class TextConditions(OrderConditions[str], kw_only=True):
-    """What stands in a text. Those that end in a second `s` keep case, the others take a-z for A-Z."""
+    """Contains, starts or ends with a text. Names with a final extra `s` match case, the others ignore it for A-Z."""
 
     contains: str | UnsetType = UNSET
     ncontains: str | UnsetType = UNSET
@@ -77,30 +76,30 @@ class TextConditions(OrderConditions[str], kw_only=True):
 
 
 class ListConditions(Request, Generic[T], kw_only=True):
-    """What stands in an array: `ina` asks for all of these, `nina` for anything else."""
+    """Items of an array. `ina`: the array has all of these items. `nina`: it lacks at least one of them."""
 
     ina: list[T] | UnsetType = UNSET
     nina: list[T] | UnsetType = UNSET
 
 
 class NullConditions(Request, kw_only=True):
-    """Whether there is a value at all."""
+    """Whether the property has a value."""
 {_NULL_FIELDS}
 
 class NullableEqualityConditions(EqualityConditions[T], Generic[T], kw_only=True):
-    """EqualityConditions of a property that a row may be without."""
+    """EqualityConditions of a property that may be null or missing."""
 {_NULL_FIELDS}
 
 class NullableOrderConditions(OrderConditions[T], Generic[T], kw_only=True):
-    """OrderConditions of a property that a row may be without."""
+    """OrderConditions of a property that may be null or missing."""
 {_NULL_FIELDS}
 
 class NullableTextConditions(TextConditions, kw_only=True):
-    """TextConditions of a property that a row may be without."""
+    """TextConditions of a property that may be null or missing."""
 {_NULL_FIELDS}
 
 class NullableListConditions(ListConditions[T], Generic[T], kw_only=True):
-    """ListConditions of a property that a row may be without."""
+    """ListConditions of a property that may be null or missing."""
 {_NULL_FIELDS}'''
 CONDITION_NAMES = tuple(sorted(re.findall(r"^class (\w+)\(", CONDITIONS, re.MULTILINE)))
 
@@ -115,7 +114,7 @@ def filters_module(types: Sequence[Named]) -> str:
     classes = "\n\n".join(_class(named) for named in sorted(types, key=lambda named: named.name))
     used = [name for name in CONDITION_NAMES if re.search(rf"\b{name}\b", classes)]
     head = [
-        docstring("Which rows to read or to hear of, by resource."),
+        docstring("The filters of each resource: they select rows to read or to subscribe to."),
         "",
         "from __future__ import annotations",
         "",
@@ -133,10 +132,10 @@ def _class(named: Named) -> str:
     names = _field_names(item.name for item in conditions)
     lines = [f"class {named.name}(Request, kw_only=True):", f"    {_doc(named.schema.get('description', ''))}", ""]
     for item, name in zip(conditions, names, strict=True):
-        lines.append(_field(name, item.name, _asked(item)))
+        lines.append(_field(name, item.name, _condition_type(item)))
         if item.description:
             lines.append(f"    {_doc(item.description)}")
-    for word, doc in (("and", "All of these hold."), ("or", "At least one of these holds.")):
+    for word, doc in (("and", "All of these conditions hold."), ("or", "At least one of these conditions holds.")):
         lines += [_field(f"{word}_", word, f"list[{named.name}]"), f"    {_doc(doc)}"]
     return "\n".join(lines) + "\n"
 
@@ -146,7 +145,7 @@ def _field(name: str, on_the_wire: str, kind: str) -> str:
     return f"    {name}: {kind} | UnsetType = {default}"
 
 
-def _asked(item: Condition) -> str:
+def _condition_type(item: Condition) -> str:
     value = "" if item.value is None else _type(item.value)
     base = ("Nullable" if item.nullable and item.family != "nothing" else "") + _BASE_NAMES[item.family]
     conditions = base if item.family in {"text", "nothing"} else f"{base}[{value}]"
@@ -163,7 +162,7 @@ def _type(schema: JsonSchema) -> str:
 
 
 def _field_names(names: Iterable[str]) -> list[str]:
-    """Python names, each once, that hide nothing the annotations speak of."""
+    """Unique Python names for the properties that do not hide a name used in the annotations."""
     found: list[str] = []
     for name in names:
         fitting = re.sub(r"\W", "_", name)

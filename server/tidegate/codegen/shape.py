@@ -1,7 +1,8 @@
-"""The shape of a definition: what is left of a schema when only the types matter.
+"""The shape of a definition: its schema reduced to the types.
 
-Bounds, patterns and conditions are dropped, because the schema itself checks them at run time and a type cannot;
-defaults are dropped, because "absent" must stay distinguishable from "default" on the wire. Both languages read shapes.
+A shape has no bounds, patterns and conditions: a type cannot express them, and the schema checks them at run time. It
+has no defaults, because "absent" and "default" must stay distinguishable on the wire. The generators of both languages
+read shapes.
 Invariant: every value that a definition accepts has its shape.
 """
 
@@ -30,7 +31,7 @@ def shape(schema: JsonSchema) -> JsonSchema:
 
 
 def message_shape(schema: JsonSchema) -> JsonSchema:
-    """The shape of a message without its `type`, which the generators write in their own way."""
+    """The shape of a message without its `type`. Each generator writes `type` in its own way."""
     simple = shape(schema)
     properties = {name: sub for name, sub in simple.get("properties", {}).items() if name != "type"}
     required = [name for name in simple.get("required", []) if name != "type"]
@@ -38,7 +39,7 @@ def message_shape(schema: JsonSchema) -> JsonSchema:
 
 
 def renamed(schema: JsonSchema, names: dict[str, str]) -> JsonSchema:
-    """`schema` with every `#/$defs/OLD` turned into `#/$defs/NEW`; references below a definition keep their tail."""
+    """`schema` with every `#/$defs/OLD` changed to `#/$defs/NEW`. References below a definition keep their tail."""
 
     def change(_pointer: str, sub: JsonSchema) -> JsonSchema:
         reference = sub.get("$ref")

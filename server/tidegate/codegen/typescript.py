@@ -1,6 +1,7 @@
-"""TypeScript types from schemas: interfaces with JSDoc, unions of literals, nothing that needs a formatter.
+"""Generates TypeScript types from schemas: interfaces with JSDoc, and unions of literals.
 
-It writes types alone; the modules around them are `typescript_modules`. What TypeScript cannot say becomes `unknown`.
+It writes single types; `typescript_modules` writes the modules around them. A schema that TypeScript cannot express
+becomes `unknown`.
 Invariant: the output compiles under `tsc --strict` for any linted schema.
 """
 
@@ -29,7 +30,7 @@ def declaration(named: Named) -> str:
 
 
 def type_of(schema: Any, indent: str) -> str:
-    """The type expression for a shape; nested objects are indented below `indent`."""
+    """The type expression of a shape. Nested objects are indented below `indent`."""
     if not isinstance(schema, dict):
         return "unknown" if schema else "never"
     if "$ref" in schema:
@@ -56,12 +57,12 @@ def literal(value: Any) -> str:
 
 
 def property_name(name: str) -> str:
-    """`name` as an interface writes it: quoted only where it must be."""
+    """`name` as the name of a property in an interface, quoted if necessary."""
     return name if _IDENTIFIER(name) else literal(name)
 
 
 def jsdoc(schema: Any, indent: str) -> str:
-    """The description as a comment of one or more lines; nothing where there is none."""
+    """The description as a comment. Empty without a description."""
     text = schema.get("description") if isinstance(schema, dict) else None
     if not isinstance(text, str) or not text.strip():
         return ""
@@ -94,7 +95,7 @@ def _array(schema: JsonSchema, indent: str) -> str:
     first = [type_of(item, indent) for item in schema.get("prefixItems", ())]
     rest = type_of(schema.get("items", True), indent)
     if first:
-        # A tuple may be shorter than its prefix: minItems is a bound, and bounds are the schema's to check.
+        # A tuple may be shorter than its prefix: types do not express minItems.
         return f"[{', '.join(f'({item})?' for item in first)}, ...({rest})[]]"
     return f"({rest})[]" if re.search(r" [|&] ", rest) and not rest.startswith("{") else f"{rest}[]"
 

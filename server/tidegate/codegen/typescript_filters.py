@@ -1,6 +1,6 @@
-"""Filters in TypeScript: an interface a resource, of a few generic ones that have the operators.
+"""Generates filters in TypeScript: an interface for each resource, with generic interfaces for the operators.
 
-Invariant: a property, an operator or a value that the gateway would refuse for its type does not compile.
+Invariant: a property, operator or value that the gateway refuses for its type does not compile.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from tidegate.codegen.model import Condition, Named
 from tidegate.codegen.typescript import jsdoc, property_name, type_of
 
 CONDITIONS = """\
-/** Equal or not, one of a list or none of it (`eqs` is `eq`, `nes` is `ne`). All are false on null. */
+/** Equal to a value or not, in a list or not (`eqs` is `eq`, `nes` is `ne`). All are false for null. */
 export interface EqualityConditions<T> {
   eq?: T;
   eqs?: T;
@@ -19,7 +19,7 @@ export interface EqualityConditions<T> {
   nin?: readonly T[];
 }
 
-/** Before or after; `between` includes both ends. Text is ordered by code point. */
+/** Less or greater than a value. `between` includes both ends. Text is ordered by code point. */
 export interface OrderConditions<T> extends EqualityConditions<T> {
   lt?: T;
   lte?: T;
@@ -29,7 +29,7 @@ export interface OrderConditions<T> extends EqualityConditions<T> {
   nbetween?: readonly [low: T, high: T];
 }
 
-/** What stands in a text. Those that end in a second `s` keep case, the others take a-z for A-Z. */
+/** Contains, starts or ends with a text. Names with a final extra `s` match case, the others ignore it for A-Z. */
 export interface TextConditions extends OrderConditions<string> {
   contains?: string;
   ncontains?: string;
@@ -45,13 +45,13 @@ export interface TextConditions extends OrderConditions<string> {
   nendswiths?: string;
 }
 
-/** What stands in an array: `ina` asks for all of these, `nina` for anything else. */
+/** Items of an array. `ina`: the array has all of these items. `nina`: it lacks at least one of them. */
 export interface ListConditions<T> {
   ina?: readonly T[];
   nina?: readonly T[];
 }
 
-/** Whether there is a value at all. */
+/** Whether the property has a value. */
 export interface NullConditions {
   null?: boolean;
   nnull?: boolean;
@@ -60,19 +60,19 @@ export interface NullConditions {
 
 
 def filters_declaration(named: Named) -> str:
-    """The interface of one resource's filters."""
+    """The interface of a resource's filters."""
     lines = "".join(
-        f"{jsdoc({'description': item.description}, '  ')}  {property_name(item.name)}?: {_asked(item)};\n"
+        f"{jsdoc({'description': item.description}, '  ')}  {property_name(item.name)}?: {_condition_type(item)};\n"
         for item in named.conditions or ()
     )
     return (
         f"{jsdoc(named.schema, '')}export interface {named.name} {{\n{lines}"
-        f"  /** All of these hold. */\n  and?: readonly {named.name}[];\n"
-        f"  /** At least one of these holds. */\n  or?: readonly {named.name}[];\n}}\n"
+        f"  /** All of these conditions hold. */\n  and?: readonly {named.name}[];\n"
+        f"  /** At least one of these conditions holds. */\n  or?: readonly {named.name}[];\n}}\n"
     )
 
 
-def _asked(item: Condition) -> str:
+def _condition_type(item: Condition) -> str:
     value = "never" if item.value is None else type_of(item.value, "")
     operators = {
         "equality": f"EqualityConditions<{value}>",

@@ -1,7 +1,7 @@
-"""The two TypeScript modules: protocol.ts (the wire) and app.ts (the application's rows, rooms and messages).
+"""Generates two TypeScript modules: protocol.ts (the wire) and app.ts (the application's rows, rooms and messages).
 
-Neither imports anything, so that either can be copied into any project.
-Invariant: what `Resources`, `RoomData` and the message maps say is what the gateway checks at run time.
+Neither imports anything, so that each can be copied into any project.
+Invariant: `Resources`, `RoomData` and the message maps describe what the gateway accepts at run time.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
 from tidegate.schema.lint.resources import DERIVED
 
 _INFO = """\
-/** What an error code means. */
+/** The meaning of an error code. */
 export interface ErrorInfo {
   readonly meaning: string;
   /** Whether the same request may succeed later. */
   readonly temporary: boolean;
-  /** What the client should do. */
+  /** The recommended reaction of the client. */
   readonly action: string;
 }
 
-/** What a close code means. */
+/** The meaning of a close code. */
 export interface CloseInfo {
   readonly name: string;
   readonly meaning: string;
-  /** Whether and how the client comes back. */
+  /** Whether and how the client reconnects. */
   readonly reconnect: "never" | "backoff" | "resume";
 }
 """
@@ -58,16 +58,16 @@ def application_module(found: Collection, contract: str) -> str:
     resources = {name: _row_types(row) for name, row in found.resources.items()}
     return _module(
         "The application's contract: its rows, rooms and messages.",
-        "/** Changes whenever the contract does; `welcome.contract` says the gateway's. */\n"
+        "/** Changes with the contract. `welcome.contract` is that of the gateway. */\n"
         f"export const CONTRACT = {literal(contract)};\n",
         *_declarations(found),
         *([CONDITIONS] if found.resources else []),
         _interface("Resources", "The types of each resource.", resources),
-        _interface("Rooms", "What may be said in rooms, by pattern.", found.rooms),
+        _interface("Rooms", "The types of room messages, by room pattern.", found.rooms),
         _room_data(found.rooms),
-        _interface("ClientMessages", "The application's own messages of a client, by `type`.", found.client),
-        _interface("ServerMessages", "The application's own messages of the gateway, by `type`.", found.server),
-        _interface("Replies", "The reply to each of the application's own requests.", found.reply_names),
+        _interface("ClientMessages", "The application's client messages, by `type`.", found.client),
+        _interface("ServerMessages", "The application's gateway messages, by `type`.", found.server),
+        _interface("Replies", "The reply to each of the application's requests.", found.reply_names),
         _interface(
             "App",
             "The whole contract as one type argument.",
@@ -94,7 +94,7 @@ def _declarations(found: Collection) -> Iterable[str]:
 
 def _aliases(found: Collection) -> Iterable[str]:
     if "Principal" in found.types and "User" not in found.types:
-        yield "/** Who a connection speaks for. */\nexport type User = Principal;\n"
+        yield "/** The user of a connection. */\nexport type User = Principal;\n"
 
 
 def _interface(name: str, doc: str, members: Mapping[str, str]) -> str:
@@ -112,7 +112,7 @@ def _room_data(rooms: Mapping[str, str]) -> str:
     specific = [pattern for pattern in rooms if pattern != patterns.OPEN]
     branches = "".join(f"  R extends {_template(pattern)} ? {rooms[pattern]} :\n" for pattern in specific)
     rest = rooms.get(patterns.OPEN, "never")
-    doc = "/** What may be said in the room `R`; `never` where no pattern covers it. */\n"
+    doc = "/** The type of messages in the room `R`; `never` if no pattern matches it. */\n"
     return f"{doc}export type RoomData<R extends string> =\n{branches}  R extends string ? {rest} : never;\n"
 
 

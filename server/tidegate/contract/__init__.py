@@ -1,6 +1,6 @@
-"""The schema at run time: compile it, decode what clients send, explain a refusal, encode what the gateway says."""
+"""The schema at run time: compiles it, decodes client messages, explains refusals and encodes gateway messages."""
 
-from tidegate.contract.claims import converters, spelled_rules
+from tidegate.contract.claims import canonical_rules, converters
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, OwnRules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.subschemas import escape
@@ -14,7 +14,7 @@ __all__ = [
     "Property",
     "Resource",
     "RoomType",
+    "canonical_rules",
     "converters",
     "escape",
-    "spelled_rules",
 ]

@@ -1,6 +1,6 @@
-"""One spelling for each value: date-times as UTC with six decimals, uuids in lower case, whole numbers as integers.
+"""Gives each value one canonical spelling: date-times as UTC with six decimals, uuids in lower case, 1.0 as 1.
 
-It changes valid values in place, so that the database, filters and everything sent compare alike.
+It changes valid values in place, so that the database, filters and sent rows compare values in the same way.
 Invariant: canonicalising twice changes nothing.
 """
 
@@ -16,14 +16,14 @@ from tidegate.schema.resource import Property
 from tidegate.schema.subschemas import escape
 
 Change = Callable[[Any], Any]
-# Not those that have the looks alone: of the year 0, or of a leap second.
+# It does not match texts that only look like one: the year 0, or a leap second.
 _CANONICAL = re.compile(r"(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{6}Z").fullmatch
 
 
 class NotCanonical(ValueError):
-    """A valid value that cannot be spelled canonically: a leap second, a time before the year 1.
+    """A valid value has no canonical spelling: a leap second, or a time before the year 1.
 
-    `pointer` leads to it from the object that was to be spelled.
+    `pointer` is the place of the value in the canonicalised object.
     """
 
     def __init__(self, pointer: str, format_name: str) -> None:
@@ -33,7 +33,7 @@ class NotCanonical(ValueError):
 
 
 def changes(properties: Iterable[Property]) -> dict[str, Change]:
-    """What to do with the values of those properties that have more than one spelling."""
+    """The functions that canonicalise the values of properties. Properties with one spelling have none."""
     found: dict[str, Change] = {}
     for prop in properties:
         change = _change(prop.type, prop.format) or _each(_item_change(prop))
@@ -43,7 +43,7 @@ def changes(properties: Iterable[Property]) -> dict[str, Change]:
 
 
 def filter_changes(properties: Iterable[Property]) -> dict[str, Change]:
-    """The same for the single values that filters compare them with; for an array those are its items."""
+    """The functions that canonicalise single values in filters. For an array, these values are its items."""
     found = {prop.name: _change(prop.type, prop.format) or _item_change(prop) for prop in properties}
     return {name: change for name, change in found.items() if change is not None}
 
@@ -57,7 +57,7 @@ def canonicalise(row: dict[str, Any], todo: dict[str, Change]) -> None:
 
 
 def canonicalise_filters(filters: dict[str, Any], todo: dict[str, Change], place: str = "") -> None:
-    """Change the values in `filters` in place, at every depth; `todo` is of `filter_changes`. Raises NotCanonical."""
+    """Change the values in `filters` in place, at every depth. `todo` is from `filter_changes`. Raises NotCanonical."""
     for name, asked in filters.items():
         if name in COMBINERS:
             for index, inner in enumerate(asked):
@@ -68,7 +68,7 @@ def canonicalise_filters(filters: dict[str, Any], todo: dict[str, Change], place
 
 
 def _changed_conditions(change: Change, asked: Any, place: str) -> Any:
-    """One value, or an object of operators."""
+    """Canonicalises one value, or an object of operators."""
     if not isinstance(asked, dict):
         return _changed(change, asked, place)
     changed: dict[str, Any] = {}
@@ -91,9 +91,9 @@ def _changed(change: Change, value: Any, place: str) -> Any:
 
 
 def date_time(text: str) -> str:
-    """An RFC 3339 date-time as `2026-01-31T12:00:00.000000Z`; more than six decimals are cut.
+    """An RFC 3339 date-time as `2026-01-31T12:00:00.000000Z`. Decimals after the sixth are cut off.
 
-    Raises ValueError or OverflowError for a leap second and for what UTC puts outside the years 1 to 9999.
+    Raises ValueError or OverflowError for a leap second and for times that in UTC are outside the years 1 to 9999.
     """
     if _CANONICAL(text):
         return text

@@ -1,6 +1,6 @@
-"""What row rules need to know of a resource's values: how literals are spelled, and how claims become values.
+"""Prepares row rules: canonicalises their literals, and converts claims of the user to values of properties.
 
-The same spelling as in clients' filters, so that a rule and a filter that mean the same are the same.
+Rules use the same spelling as filters of clients, so that a rule and a filter with the same meaning are equal.
 Invariant: a converter returns a value of its property's type in the canonical spelling, or raises ValueError.
 """
 
@@ -20,29 +20,29 @@ from tidegate.schema import SAFE_INTEGER, Property, Resource, filter_schemas
 
 Convert = Callable[[Any], Any]
 
-# One spelling for each number: else the users "7" and "07" would have the same rows.
+# One spelling for each number. Otherwise the users "7" and "07" would share rows.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}").fullmatch
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?").fullmatch
 
 
 def converters(resource: Resource) -> dict[str, Convert]:
-    """How a claim becomes a value of each property that filters can name; of an array, of its items."""
+    """The functions that convert a claim to a value of a property, or to an item for an array, by property."""
     spelling = filter_changes(resource.properties.values())
     return {prop.name: _converter(prop, spelling.get(prop.name)) for prop in filter_schemas.filterable(resource)}
 
 
-def spelled_rules(resource: Resource) -> dict[str, Any]:
-    """`x-access` with the values in its row rules spelled canonically. Raises NotCanonical."""
-    spelling = {name: _but_claims(change) for name, change in filter_changes(resource.properties.values()).items()}
+def canonical_rules(resource: Resource) -> dict[str, Any]:
+    """`x-access` with canonical values in its row rules. Raises NotCanonical."""
+    spelling = {name: _except_claims(change) for name, change in filter_changes(resource.properties.values()).items()}
     rules = copy.deepcopy(resource.access)
     for rule in rules.values():
-        for one in rule if isinstance(rule, list) else [rule]:
-            if isinstance(one, dict):
-                canonicalise_filters(one["where"], spelling)
+        for single in rule if isinstance(rule, list) else [rule]:
+            if isinstance(single, dict):
+                canonicalise_filters(single["where"], spelling)
     return rules
 
 
-def _but_claims(change: Change) -> Change:
+def _except_claims(change: Change) -> Change:
     return lambda value: value if filter_schemas.is_claim(value) else change(value)
 
 
@@ -57,29 +57,29 @@ def _converter(prop: Property, change: Change | None) -> Convert:
 
 
 def _compared_whole(prop: Property) -> bool:
-    """Whether only whole values are compared with `prop`, as a day or one of an enum is: not the beginning of one."""
+    """Whether operators compare `prop` with whole values only, as for a day or an enum, and never with parts."""
     family = filter_schemas.family(prop)
     return family in {"equality", "members"} or (family == "order" and prop.type == "string")
 
 
 def _value(convert: Convert, is_value: Callable[[Any], bool], change: Change | None, claim: Any) -> Any:
-    """Negative operators would hold for every row if "never" stood for a day: what clients may not send is refused."""
+    """Convert a claim, and refuse values that clients may not send. `ne` with a wrong value would match every row."""
     found = convert(claim)
     if not is_value(found):
-        raise ValueError("no such value")
+        raise ValueError("not a value of the property")
     try:
         return found if change is None else change(found)
     except OverflowError:
-        raise ValueError("no such date-time") from None
+        raise ValueError("not a valid date-time") from None
 
 
 def _integer(claim: Any) -> int:
     if isinstance(claim, str) and _INTEGER(claim):
         claim = int(claim)
     if isinstance(claim, bool) or not isinstance(claim, int | float) or claim != claim // 1:
-        raise ValueError("no integer")
+        raise ValueError("not an integer")
     if abs(claim) > SAFE_INTEGER:
-        raise ValueError("an integer that not every program has")
+        raise ValueError("an integer beyond 2^53 - 1")
     return int(claim)
 
 
@@ -87,20 +87,20 @@ def _number(claim: Any) -> int | float:
     if isinstance(claim, str) and _NUMBER(claim):
         number = float(claim)
         if repr(int(number) if number.is_integer() else number) != claim:
-            raise ValueError("not the number's own spelling")
+            raise ValueError("not the canonical spelling of the number")
         return number
     if isinstance(claim, bool) or not isinstance(claim, int | float):
-        raise ValueError("no number")
+        raise ValueError("not a number")
     if isinstance(claim, int) and abs(claim) > SAFE_INTEGER:
-        raise ValueError("an integer that not every program has")
+        raise ValueError("an integer beyond 2^53 - 1")
     if not math.isfinite(claim):  # Python reads NaN and Infinity in a token's JSON
-        raise ValueError("no number")
+        raise ValueError("not a number")
     return claim
 
 
 def _boolean(claim: Any) -> bool:
     if not isinstance(claim, bool):
-        raise ValueError("no boolean")
+        raise ValueError("not a boolean")
     return claim
 
 
@@ -108,8 +108,8 @@ def _string(claim: Any) -> str:
     if isinstance(claim, int) and not isinstance(claim, bool):
         return str(claim)
     if not isinstance(claim, str):
-        raise ValueError("no text")
-    if "\0" in claim:  # JSON can say it, and lone surrogates; no message has them, and not every database
+        raise ValueError("not a text")
+    if "\0" in claim:  # JSON allows NUL and lone surrogates; messages and some databases do not
         raise ValueError("text with NUL")
     claim.encode()  # raises a ValueError for surrogates
     return claim

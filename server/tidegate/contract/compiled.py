@@ -1,7 +1,7 @@
-"""The compiler of a contract's validators; everything is compiled once, at start-up.
+"""Compiles the validators of a contract, once, when the gateway starts.
 
-One registry holds every definition; each validator is a reference into it or a derived schema that refers to it.
-Invariant: a schema that is broken fails here, before the first client connects.
+A registry has all definitions. Each validator is a reference into it, or a derived schema that refers to it.
+Invariant: a broken schema fails here, before the first client connects.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _URI = "tidegate:contract"
 
 
 class Compiler:
-    """Compiles schemas whose references point into `definitions`."""
+    """Compiles schemas with references into `definitions`."""
 
     def __init__(self, definitions: dict[str, Any]) -> None:
         self._registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": definitions})])
@@ -37,12 +37,12 @@ class Compiler:
             validate_formats=True,
             offline=True,
             pattern_options=LINEAR,
-            mask="…",  # the message of an error is not used, and need not be made of a large value
+            mask="…",  # keeps large values out of error messages, which the gateway does not use
         )
 
 
 def names_in(definitions: dict[str, Any]) -> frozenset[str]:
-    """The names of all properties that `definitions` speak of."""
+    """The names of all properties that occur in `definitions`."""
     found: set[str] = set()
     for definition in definitions.values():
         for _, schema in subschemas(definition):

@@ -1,8 +1,8 @@
-"""The contract: bytes from a client become a typed, valid, canonical request, or a refusal that says why.
+"""The contract: decodes the bytes of a client to a typed, valid, canonical request, or refuses them with a reason.
 
-JSON Schema itself accepts and refuses, by jsonschema-rs; the Structs only carry what was accepted. It knows no session,
-no permission and no socket.
-Invariant: whatever the bytes are, `decode` returns a valid request or raises Refused, and nothing else.
+JSON Schema decides, with jsonschema-rs; the Structs only carry accepted messages. This module does not know sessions,
+permissions or sockets.
+Invariant: for any bytes, `decode` returns a valid request or raises Refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jsonschema_rs import Validator
 from msgspec import UNSET, UnsetType
 
 from tidegate.contract.compiled import Compiler, names_in
-from tidegate.contract.explain import LIMIT, UNTOLD, violations
+from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
 from tidegate.core.errors import Refused, nearest
@@ -30,7 +30,7 @@ _convert = msgspec.convert
 
 
 class ApplicationRequest(msgspec.Struct, kw_only=True):
-    """A valid message of one of the application's own types; `message` is all of it."""
+    """A valid message of an application's type. `message` is the whole message."""
 
     type: str
     ref: str | int | UnsetType = UNSET
@@ -39,29 +39,29 @@ class ApplicationRequest(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class OwnRules:
-    """What the schema of one of the application's own requests says beside its shape."""
+    """The rules in the schema of an application's request."""
 
     access: dict[str, Any]
-    """The raw `x-access` rules: who may `send`. A missing one denies."""
+    """The raw `x-access` rules, for `send`. A missing rule denies access."""
     reply: str | None
-    """The type of its reply; None when it has none."""
+    """The type of the reply. None if the request has no reply."""
 
 
 class BrokenOutput(AssertionError):
-    """The gateway was about to send what its own schema does not allow. A bug in the gateway; for tests and --dev."""
+    """The gateway was about to send an invalid message. This is a bug in the gateway; tests and --dev check for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One type of client message, ready to check."""
+    """The validators of one type of client message."""
 
     validator: Validator
     is_valid: Callable[[Any], bool]
     parts: Callable[[Message], Sequence[Part]] | None
     rows: bool
-    """It may speak of rows, whose values have one canonical spelling."""
+    """The message may contain rows, whose values need their canonical spelling."""
     struct: type[msgspec.Struct] | None
-    """None for a type of the application's own."""
+    """None for a type of the application."""
 
 
 class Contract:
@@ -75,7 +75,7 @@ class Contract:
         self.bundle_json: bytes = json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
         self.resources: dict[str, Resource] = schemas.resources
         self.encode: Callable[[msgspec.Struct | Message], bytes] = msgspec.json.Encoder().encode
-        """A message of ours as JSON."""
+        """A gateway message as JSON."""
         self.own: dict[str, OwnRules] = {
             name: OwnRules(item.schema.get("x-access", {}), item.schema.get("x-reply"))
             for name, item in schemas.client.items()
@@ -111,37 +111,40 @@ class Contract:
         return _convert(message, kind.struct, strict=False)
 
     def explain(self, message: Message) -> Refused:
-        """Why `message`, which is refused, is refused: all violations, at most ten. Raises Refused for what no schema
-        can tell: an unknown type, room or resource.
+        """The refusal of an invalid `message`, with at most ten violations.
+
+        Raises Refused for an unknown type, room or resource.
         """
         kind = self._kind_of(message)
         found = violations(kind.validator, message, known=self._names)
         if found or not kind.is_valid(message):
             return _refusal(found)
-        untold = ""
+        unexplained = ""
         for place, validator, value in [] if kind.parts is None else kind.parts(message):
-            told = self._told(kind, place, validator, value)
-            if not told and not validator.is_valid(value):
-                untold = place
-            found += told
-        return _refusal(found, untold)
+            in_part = self._part_violations(kind, place, validator, value)
+            if not in_part and not validator.is_valid(value):
+                unexplained = place
+            found += in_part
+        return _refusal(found, unexplained)
 
-    def _told(self, kind: _Kind, place: str, validator: Validator, value: Any) -> list[Violation]:
-        """What is wrong with one part. Of a list of rows or keys the schema says nothing but what its items are, so
-        each is told by itself: that way the thousandth row can be told without the others.
+    def _part_violations(self, kind: _Kind, place: str, validator: Validator, value: Any) -> list[Violation]:
+        """The violations of one part. A list of rows or keys is explained item by item.
+
+        The schema of such a list has rules for its items only. So the thousandth row is explained without the others.
         """
-        if not kind.rows or type(value) is not list:  # what is said in a room may be a list with rules of its own
+        if not kind.rows or type(value) is not list:  # the list of a room message may have rules for the whole list
             return violations(validator, value, place, self._names)
         found: list[Violation] = []
         for index, item in enumerate(value):
             if len(found) >= LIMIT:
                 break
-            for told in violations(validator, [item], known=self._names):
-                found.append(msgspec.structs.replace(told, pointer=nearest(f"{place}/{index}{told.pointer[2:]}")))
+            for violation in violations(validator, [item], known=self._names):
+                inner = violation.pointer[2:]
+                found.append(msgspec.structs.replace(violation, pointer=nearest(f"{place}/{index}{inner}")))
         return found
 
     def filters(self, resource: str, filters: Message) -> Message:
-        """Filters that the application's own code made, spelled canonically. Raises Refused for such as no client could
+        """Filters from the application's code, in canonical spelling. Raises Refused for filters that clients may not
         send.
         """
         message = {"type": "list", "resource": resource, "filters": filters}
@@ -152,7 +155,7 @@ class Contract:
         return filters
 
     def check_server(self, message: msgspec.Struct | Message) -> None:
-        """Raises BrokenOutput if `message`, about to be sent, does not satisfy its schema. For tests and --dev."""
+        """Raises BrokenOutput if the outgoing `message` is invalid by its schema. For tests and --dev."""
         value = msgspec.json.decode(self.encode(message))
         validator = self._server.get(value.get("type"))
         if validator is None:
@@ -162,7 +165,7 @@ class Contract:
             raise BrokenOutput(f"{value['type']}: {found[0].pointer or '/'}: {found[0].message}")
 
     def room_type(self, name: str) -> RoomType | None:
-        """The rules of the room `name`; None when no pattern covers it."""
+        """The rules of the room `name`. None if no pattern matches it."""
         room = self._payloads.room(name)
         return None if room is None else room.rules
 
@@ -179,7 +182,7 @@ class Contract:
             raise _refusal([_type_violation("type" in message)])
         kind = self._kinds.get(name)
         if kind is None:
-            raise Refused("unknown_type", "this gateway knows no message of that type", pointer="/type")
+            raise Refused("unknown_type", "this gateway has no message of that type", pointer="/type")
         return kind
 
 
@@ -189,10 +192,10 @@ def _type_violation(present: bool) -> Violation:
     return Violation(pointer="", keyword="required", message='lacks the property "type"')
 
 
-def _refusal(found: list[Violation], untold: str = "") -> Refused:
-    """The refusal for `found`; if that is nothing, for the value at the pointer `untold`."""
+def _refusal(found: list[Violation], unexplained: str = "") -> Refused:
+    """The refusal for the violations `found`. Without any, for the value at the pointer `unexplained`."""
     if not found:
-        return Refused(code_at(untold), UNTOLD, pointer=untold)
+        return Refused(code_at(unexplained), UNEXPLAINED, pointer=unexplained)
     found = found[:LIMIT]
     first = found[0]
     return Refused(

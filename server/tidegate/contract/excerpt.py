@@ -1,8 +1,8 @@
-"""A small part of a large value that is refused for the same reasons: what a refusal is explained from.
+"""Makes a small excerpt of a large value, from which a refusal is explained.
 
-A validator copies whatever it reports about, for some keywords once a property; told of 100,000 properties that costs
-seconds and gigabytes. So a refusal is explained from the first of them, and from all that the schemas know by name.
-Invariant: whatever is wrong with an excerpt, except at the places in `cut`, is wrong with the value itself.
+A validator copies the value into each error, for some keywords once for each property: with 100,000 properties this
+takes seconds and gigabytes. The excerpt has the first properties, and all properties that the schemas name.
+Invariant: every fault of the excerpt, except at the places in `cut`, is a fault of the value.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ from typing import Any
 from tidegate.schema.subschemas import pointer
 
 ITEMS = 1024
-"""Items of one array: more than `maxItems` of anything in the protocol."""
+"""Items of an array in the excerpt: more than any `maxItems` of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much an excerpt holds."""
+    """The limits of an excerpt."""
 
     members: int
-    """Unknown properties of one object."""
+    """Unknown properties of an object."""
     values: int
-    """In all. Objects beyond have their known properties only."""
+    """All values. Objects beyond this limit have their known properties only."""
     beyond: bool
-    """Whether arrays beyond have items."""
+    """Whether arrays beyond this limit have items."""
 
 
 STEPS = (Size(members=128, values=1024, beyond=False), Size(members=320, values=4096, beyond=True))
-"""The first attempt, and the second. 128 properties are what `propertyNames` (quadratic) is told of in milliseconds, as
-are a thousand wrong values; 320 properties are more than `maxProperties` of anything in the protocol."""
+"""The sizes of the first attempt and the second. The validator explains 128 properties under `propertyNames`, which is
+quadratic, or a thousand wrong values in milliseconds. 320 properties are more than any `maxProperties` of the protocol.
+"""
 SURE = frozenset({
     "additionalProperties", "maxItems", "maxProperties", "propertyNames", "required", "type", "unevaluatedProperties",
     "uniqueItems",
 })  # fmt: skip
-"""Keywords that are true of an array or object when they are true of a part with all the known names."""
+"""Keywords whose faults in an excerpt with all known names are faults of the whole array or object."""
 
 
 class Excerpt:
-    """The excerpt of `value`; `cut` has the pointers of the arrays and objects in it that lack something."""
+    """The excerpt of `value`. `cut` has the pointers of the arrays and objects from which it leaves something out."""
 
     def __init__(self, value: Any, known: Set[str], size: Size) -> None:
         self._known = known

@@ -1,8 +1,8 @@
-"""Why a message is refused, in words: the typed violations of one schema.
+"""Explains why a message is refused: the typed violations of a schema.
 
-Runs only after a refusal, stops after ten violations, and of a large value looks at an excerpt. It names places,
-keywords and limits, never values.
-Invariant: for an unexpected property the pointer names the property, for a missing one the object that lacks it.
+It runs only after a refusal, stops after ten violations, and looks at an excerpt of a large value. The texts name
+places, keywords and limits, never values.
+Invariant: the pointer of an unexpected property names the property, that of a missing property the object without it.
 """
 
 from __future__ import annotations
@@ -20,32 +20,34 @@ from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
 
 LIMIT = 10
-"""Violations that are told about one message."""
+"""An error reports so many violations of a message at most."""
 
-UNTOLD = "does not fit its schema, and is too large to say where"
+UNEXPLAINED = "does not match its schema; it is too large to say where"
 
 _NAME_LIMIT = 64
 
 
 def violations(validator: Validator, value: Any, place: str = "", known: Set[str] = frozenset()) -> list[Violation]:
-    """At most `LIMIT` of them; `place` is the pointer of `value` in the message. None when `value` is valid, and when
-    what is wrong lies too far inside a large one.
+    """At most `LIMIT` violations. Empty if `value` is valid, or if the fault is too deep inside a large value.
 
-    `known`: the names of properties that schemas speak of, which are never left out of a large value.
+    `place`: the pointer of `value` in the message. `known`: property names in the schemas; an excerpt keeps these
+    properties.
     """
     if validator.is_valid(value):
         return []
     for size in STEPS:
         excerpt = Excerpt(value, known, size)
-        told = (item for error in validator.iter_errors(excerpt.value) for item in _tell(error, place, excerpt.cut))
-        # A missing property is told last: most often it is there, under the name that is told as unexpected.
-        found = sorted(islice(told, LIMIT), key=lambda violation: violation.keyword == "required")
+        found_errors = (
+            item for error in validator.iter_errors(excerpt.value) for item in _violations_of(error, place, excerpt.cut)
+        )
+        # A missing property comes last: often it is present under a misspelled name, which is reported as unexpected.
+        found = sorted(islice(found_errors, LIMIT), key=lambda violation: violation.keyword == "required")
         if found:
             return found
     return []
 
 
-def _tell(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violation]:
+def _violations_of(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violation]:
     kind: Any = error.kind
     keyword = _keyword(error)
     here = place + pointer(error.instance_path)
@@ -55,14 +57,14 @@ def _tell(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violati
             yield Violation(pointer=where, keyword=keyword, message=f"{_short(name)} is not allowed here")
     elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error)) is not None:
         for inner in closest:
-            yield from _tell(inner, place, cut)
+            yield from _violations_of(inner, place, cut)
     elif not cut or _sure(error, cut):
         text = _TEXTS.get(kind.name, _other)(kind)
         yield Violation(pointer=nearest(here), keyword=keyword, message=shorten(text))
 
 
 def _keyword(error: ValidationError) -> str:
-    """The keyword as it stands in the schema: the validator has names of its own for `false` and for dependencies."""
+    """The keyword as in the schema. The validator uses other names for `false` and for dependencies."""
     name: str = error.kind.name
     path = error.schema_path
     if name == "required" and path and path[-1] == "dependentRequired":
@@ -74,7 +76,7 @@ def _keyword(error: ValidationError) -> str:
 
 
 def _sure(error: ValidationError, cut: Set[str]) -> bool:
-    """It is not only there because the excerpt lacks something."""
+    """Whether the whole value has the fault too, and not only the excerpt."""
     kind: Any = error.kind
     if kind.name in {"anyOf", "oneOf"}:
         return all(any(_sure(inner, cut) for inner in branch) for branch in kind.context)
@@ -82,11 +84,11 @@ def _sure(error: ValidationError, cut: Set[str]) -> bool:
 
 
 def _closest(error: ValidationError) -> list[ValidationError] | None:
-    """The errors of the alternative that the value comes closest to; None when nothing tells the alternatives apart."""
+    """The errors of the alternative that the value is closest to. None if no alternative is closest."""
     kind: Any = error.kind
     branches = [branch for branch in kind.context if branch]
     if len(branches) < len(kind.context):
-        return None  # several alternatives of a oneOf fit
+        return None  # several alternatives of a oneOf match
     fitting = [branch for branch in branches if not _wrong_kind(branch, error)]
     if not fitting:
         return None
@@ -99,7 +101,7 @@ def _closeness(branch: list[ValidationError]) -> tuple[int, int]:
 
 
 def _wrong_kind(branch: list[ValidationError], error: ValidationError) -> bool:
-    """The alternative is for values of another JSON type, or for another constant, altogether."""
+    """Whether the alternative is for values of another JSON type, or for another constant."""
     depth = len(error.instance_path)
     return any(len(inner.instance_path) == depth and inner.kind.name in {"type", "const"} for inner in branch)
 
@@ -111,7 +113,7 @@ def _short(name: str) -> str:
 def _any_of(kind: Any) -> str:
     wanted = [inner.kind.types for branch in kind.context for inner in branch if inner.kind.name == "type"]
     types = list(dict.fromkeys(name for names in wanted for name in names))
-    return f"must be {' or '.join(types)}" if types else "fits none of the alternatives"
+    return f"must be {' or '.join(types)}" if types else "matches none of the alternatives"
 
 
 def _other(kind: Any) -> str:
@@ -139,7 +141,7 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "minProperties": lambda kind: f"must have at least {kind.limit} properties",
     "minimum": lambda kind: f"must be at least {kind.limit}",
     "multipleOf": lambda kind: f"must be a multiple of {kind.multiple_of}",
-    "oneOf": lambda kind: "must fit exactly one of the alternatives",
+    "oneOf": lambda kind: "must match exactly one of the alternatives",
     "pattern": lambda kind: f"must match {kind.pattern}",
     "propertyNames": lambda kind: "has a property whose name is not allowed",
     "required": lambda kind: f"lacks the property {_short(kind.property)}",

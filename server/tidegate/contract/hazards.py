@@ -1,9 +1,9 @@
-"""JSON that is well formed and dangerous all the same: too many values, too deep, numbers that lose digits, NUL.
+"""Refuses JSON that is valid but dangerous: too many values, too many levels, inexact integers, NUL.
 
-Counting bytes tells most messages apart for half a microsecond; only the others are looked into. The range of integers
-is that of RFC 8259, section 6. What a refusal costs is bounded: it is what hostile clients ask for.
-Invariant: what `read` returns is a dict of at most `VALUES` values, nested at most `DEPTH` deep, with no NUL and no
-integer beyond +-(2^53 - 1).
+Counting bytes clears most messages in half a microsecond; `read` searches only the others. The range of integers is
+that of RFC 8259, section 6. The cost of a refusal is bounded, because hostile clients provoke refusals.
+Invariant: `read` returns a dict of at most `VALUES` values, nested at most `DEPTH` deep, with no NUL and no integer
+beyond +-(2^53 - 1).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tidegate.schema.derive import SAFE_INTEGER
 from tidegate.schema.subschemas import pointer
 
 DEPTH = 32
-"""Objects and arrays inside each other, the message itself included."""
+"""Maximum nesting of objects and arrays. The message itself counts as one level."""
 
 VALUES = 32_768
-"""Properties and items in one message: as many as a message of the default size can have at the very most."""
+"""Maximum number of properties and items in a message. A message of the default size cannot have more."""
 
 _FOLD = bytes.maketrans(b"012345678{", b"999999999[")
 _LONG = b"9" * 16  # 2^53 - 1 has 16 digits
@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class _Ref(msgspec.Struct):
-    """A message of which only the `ref` is made; the rest is skipped, and costs no objects."""
+    """Decodes only the `ref` of a message. The decoder skips the rest and makes no objects for it."""
 
     ref: str | int | None = None
 
@@ -63,7 +63,7 @@ def code_at(place: str) -> Any:
 
 
 def readable_ref(message: dict[str, Any]) -> str | int | None:
-    """The `ref` of a message that may be wrong otherwise; None when there is none that an answer could carry."""
+    """The `ref` of a message that may have other faults. None if the message has no valid `ref`."""
     ref = message.get("ref")
     if type(ref) is str:
         return ref if 0 < len(ref) <= 64 and "\0" not in ref else None
@@ -75,18 +75,18 @@ def readable_ref(message: dict[str, Any]) -> str | int | None:
 
 
 def _values(payload: bytes) -> int:
-    """How many values the message has for certain, whatever stands in its texts."""
+    """A lower bound of the number of values in the message, for any content of its texts."""
     most = payload.count(b",") + payload.count(b"[") + payload.count(b"{")
     if most <= VALUES:
         return most
     bare = payload.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in payload else payload
-    bare = bare.translate(None, _PLAIN).replace(b'""', b"")  # most texts have nothing left in them
+    bare = bare.translate(None, _PLAIN).replace(b'""', b"")  # most texts contain neither a comma nor a bracket
     bare = b"".join(bare.split(b'"')[::2])
     return bare.count(b",") + bare.count(b"[") + bare.count(b"{") - bare.count(b"[]") - bare.count(b"{}")
 
 
 def _skimmed_ref(payload: bytes) -> str | int | None:
-    """The `ref` of a message that is too large to be read. Raises Refused if it is not JSON at all."""
+    """The `ref` of a message that is too large to decode. Raises Refused if the message is not JSON."""
     if not payload.lstrip().startswith(b"{"):
         raise Refused("invalid_json", "a message is one JSON object")
     try:
@@ -98,9 +98,10 @@ def _skimmed_ref(payload: bytes) -> str | int | None:
 
 
 def _search(message: dict[str, Any], nul: bool) -> None:
-    """Raises Refused at the first thing that must not be. `nul`: whether there may be a NUL anywhere.
+    """Raises Refused for the first hazard. `nul`: whether the message may contain NUL.
 
-    Not recursive, for hostile messages aim at exactly that; level by level, so that paths are made only when needed.
+    The search is not recursive: a hostile message would exhaust the stack. It goes level by level and makes a path
+    only for a refusal.
     """
     levels: list[list[Any]] = []
     level: list[Any] = [message]
@@ -129,7 +130,7 @@ def _search(message: dict[str, Any], nul: bool) -> None:
 
 
 def _refused(levels: list[list[Any]], container: Any, value: Any, fault: str) -> Refused:
-    """The refusal of `value` in `container`, or of `container` itself, which stands in the last of the `levels`."""
+    """The refusal of `value` in `container`, or of `container` itself, which is in the last of the `levels`."""
     path: list[str | int] = [] if value is None else [next(_steps(container, value))]
     for above in reversed(levels[:-1]):
         container, step = next((item, step) for item in above for step in _steps(item, container))
@@ -139,6 +140,6 @@ def _refused(levels: list[list[Any]], container: Any, value: Any, fault: str) ->
 
 
 def _steps(container: Any, wanted: Any) -> Iterator[str | int]:
-    """Under which names or indices the very object `wanted` is in `container`."""
+    """The names or indices under which `container` has the object `wanted`, compared by identity."""
     pairs: Iterable[tuple[str | int, Any]] = container.items() if type(container) is dict else enumerate(container)
     return (step for step, value in pairs if value is wanted)

@@ -1,7 +1,7 @@
-"""What a message carries, beyond its envelope: rows, filters and keys of a resource, and what is said in a room.
+"""Validates the parts of a message that belong to the application: rows, filters and keys, and room messages.
 
-The envelope's schema cannot know them, for they belong to the application. This module assumes a valid envelope.
-Invariant: `parts` names everything in a message that an application's schema has a say in.
+The schema of the envelope does not describe them. This module assumes a valid envelope.
+Invariant: `parts` names every part of a message that an application's schema describes.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from tidegate.schema import Resource, RoomType, Schemas, derive, filter_schemas,
 
 Message = dict[str, Any]
 Part = tuple[str, Validator, Any]
-"""The pointer of a value in the message, what it must satisfy, and the value."""
+"""(pointer of a value in the message, its validator, the value)."""
 
 ROOM_NAMES = 4096
-"""Room names whose pattern is remembered."""
+"""The cache keeps the patterns of so many room names."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowContract:
-    """What clients may say about the rows of one resource."""
+    """The validators of what clients may send about the rows of a resource."""
 
     parts: dict[str, tuple[str, Validator]]
-    """{property of the message: (its pointer, its validator)}; `data` depends on the type of the message."""
+    """{property of the message: (pointer, validator)}. `data` is not here: its schema depends on the message type."""
     create: Validator
     create_many: Validator
     update: Validator
     spelling: dict[str, Change]
     filter_spelling: dict[str, Change]
     key_spelling: Change | None
-    """For a key of one property."""
+    """Canonicalises a key of one property."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoomContract:
-    """The rules of a kind of room, and what may be said there."""
+    """The rules of a kind of room, and the validator of its messages."""
 
     rules: RoomType
     data: Validator
@@ -64,9 +64,9 @@ class Payloads:
         self._rows = {name: _row_contract(resource, compiler) for name, resource in schemas.resources.items()}
         kinds = [RoomContract(room, compiler.schema(room.schema)) for room in schemas.rooms.values()]
         self.room = lru_cache(maxsize=ROOM_NAMES)(_finder(kinds))
-        """The contract of a room by its name; None when no pattern covers it."""
+        """The contract of the room with this name. None if no pattern matches it."""
         self._parts: dict[str, Callable[[Message], Sequence[Part]]] = {
-            "message": self._said,
+            "message": self._message_data,
             **dict.fromkeys(("join", "leave", "presence", "history"), self._in_room),
             **dict.fromkeys(("subscribe", "list", "get", "delete"), self._asked),
             "unsubscribe": self._unsubscribed,
@@ -75,26 +75,28 @@ class Payloads:
         }
 
     def parts_of(self, kind: str) -> Callable[[Message], Sequence[Part]] | None:
-        """What to check in messages of type `kind`. The function raises Refused: unknown_room, unknown_resource."""
+        """The function that returns the parts of a message of type `kind`. It raises Refused: unknown_room,
+        unknown_resource.
+        """
         return self._parts.get(kind)
 
     def wrong_filters(self, resource: str, filters: Any) -> Validator | None:
-        """What refuses `filters` of `resource`; None when nothing does."""
+        """The validator that refuses `filters` of `resource`. None if they are valid."""
         _, validator = self._rows[resource].parts["filters"]
         return None if validator.is_valid(filters) else validator
 
     def canonicalise(self, message: Message) -> None:
-        """Spell the values of a valid message about rows canonically, in place. Raises Refused."""
+        """Canonicalise the values of a valid message about rows, in place. Raises Refused."""
         contract = self._rows[message["resource"]]
         if "filters" in message:
-            _spell("/filters", canonicalise_filters, message["filters"], contract.filter_spelling)
+            _canonicalise_at("/filters", canonicalise_filters, message["filters"], contract.filter_spelling)
         if contract.spelling:
             for place, row in _rows_in(message):
-                _spell(place, canonicalise, row, contract.spelling)
+                _canonicalise_at(place, canonicalise, row, contract.spelling)
         if contract.key_spelling is not None:
             _canonicalise_keys(message, contract.key_spelling)
 
-    def _said(self, message: Message) -> Sequence[Part]:
+    def _message_data(self, message: Message) -> Sequence[Part]:
         return (("/data", self._room_of(message).data, message["data"]),)
 
     def _in_room(self, message: Message) -> Sequence[Part]:
@@ -118,13 +120,13 @@ class Payloads:
     def _room_of(self, message: Message) -> RoomContract:
         room = self.room(message["room"])
         if room is None:
-            raise Refused("unknown_room", "no kind of room covers this name", pointer="/room")
+            raise Refused("unknown_room", "the schema has no rooms with this name", pointer="/room")
         return room
 
     def _row_contract(self, message: Message) -> RowContract:
         contract = self._rows.get(message["resource"])
         if contract is None:
-            raise Refused("unknown_resource", "there is no such resource", pointer="/resource")
+            raise Refused("unknown_resource", "the schema has no resource with this name", pointer="/resource")
         return contract
 
 
@@ -150,7 +152,7 @@ def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:
 
 
 def _finder(kinds: list[RoomContract]) -> Callable[[str], RoomContract | None]:
-    """Patterns overlap with the open one alone, so the first that fits is the most specific once that one is last."""
+    """The function that finds the contract of a room. Patterns overlap only with `*`, which it therefore tries last."""
     ordered = sorted(kinds, key=lambda kind: kind.rules.pattern == patterns.OPEN)
     compiled = [(patterns.compiled(kind.rules.pattern), kind) for kind in ordered]
 
@@ -161,7 +163,7 @@ def _finder(kinds: list[RoomContract]) -> Callable[[str], RoomContract | None]:
 
 
 def _rows_in(message: Message) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of a message that has the properties of a row, with its pointer."""
+    """(pointer, object) of every object in a message with properties of a row."""
     for name in ("data", "if", "id"):
         value = message.get(name)
         if type(value) is dict:
@@ -173,22 +175,22 @@ def _rows_in(message: Message) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"/ids/{index}", key
 
 
-def _spell(
+def _canonicalise_at(
     place: str,
-    spell: Callable[[dict[str, Any], dict[str, Change]], None],
+    canonicalise_value: Callable[[dict[str, Any], dict[str, Change]], None],
     value: dict[str, Any],
     todo: dict[str, Change],
 ) -> None:
-    """Spell the object at `place` canonically. Raises Refused."""
+    """Canonicalise the object at `place`. Raises Refused."""
     try:
-        spell(value, todo)
+        canonicalise_value(value, todo)
     except NotCanonical as error:
         where = place + error.pointer
         raise Refused(code_at(where), f"must be a valid {error.format}", pointer=where, keyword="format") from None
 
 
 def _canonicalise_keys(message: Message, change: Change) -> None:
-    """For keys of one property. Raises Refused."""
+    """Canonicalise keys of one property. Raises Refused."""
     try:
         if "id" in message:
             message["id"] = change(message["id"])

@@ -1,6 +1,6 @@
-"""One document for everything: each definition under `$defs`, and an index that says what each is for.
+"""Puts all definitions into one document, the bundle: under `$defs`, with an index of their purposes.
 
-The bundle is what a gateway serves from, what other documents embed and what the contract's hash is taken of.
+The gateway serves from the bundle, other documents embed it, and the contract's hash is computed from it.
 Invariant: the same schemas give the same bundle on any machine, and `unbundle(bundle(schemas))` loses nothing.
 """
 
@@ -16,14 +16,14 @@ from tidegate.schema.lint import lint
 from tidegate.schema.problem import SchemaError
 
 PROTOCOL_VERSION = 1
-"""The version of the wire protocol. A change that an old client could not live with makes it 2."""
+"""The version of the wire protocol. A change that breaks older clients makes it 2."""
 
 INDEX = "x-tidegate"
 Bundle = dict[str, Any]
 
 
 def bundle(schemas: Schemas) -> Bundle:
-    """The bundle of `schemas`. Raises SchemaError with every problem when they are broken."""
+    """The bundle of `schemas`. Raises SchemaError with all problems if there are any."""
     problems = lint(schemas)
     if problems:
         raise SchemaError(problems)
@@ -37,7 +37,7 @@ def bundle(schemas: Schemas) -> Bundle:
 
 
 def unbundle(document: Bundle) -> Schemas:
-    """The schemas that a bundle was made of."""
+    """The schemas inside a bundle."""
     index = document[INDEX]
     schemas = document["$defs"]
     return Schemas(
@@ -50,7 +50,7 @@ def unbundle(document: Bundle) -> Schemas:
 
 
 def contract_hash(document: Bundle) -> str:
-    """32 hexadecimal digits that change whenever the contract does. How schemas are linted is not part of it."""
+    """32 hexadecimal digits that change with the contract. The linter's rules are not part of the contract."""
     index = {name: value for name, value in document[INDEX].items() if name != "meta"}
     return hashlib.sha256(_canonical({**document, INDEX: index})).hexdigest()[:32]
 

@@ -1,9 +1,9 @@
-"""Whether clients made for an old schema folder can live with a new one.
+"""Finds the changes between two schema folders that break clients made for the older one.
 
-What clients say must still be accepted (new covers old): their messages, new rows, changes, filters, what is said in
-rooms. What they hear must still be what they were promised (old covers new): messages of the gateway, rows, what others
-say in rooms; there objects count as open, for clients ignore properties that they do not know.
-Invariant: what cannot be decided counts as breaking.
+The new schemas must accept everything that older clients send: messages, new rows, changes, filters, room messages.
+The old schemas must accept everything that older clients receive: gateway messages, rows, room messages. For received
+objects, unknown properties are allowed, because clients ignore them.
+Invariant: a change that this module cannot decide counts as breaking.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ BOUNDS = (
     "minItems", "minLength", "minProperties", "minimum", "multipleOf", "pattern", "uniqueItems",
 )  # fmt: skip
 DEPTH = 8
-"""How far into a schema the reason is sought."""
+"""The search for the reason of a difference ends at this depth."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """`breaking`: an old client can run into it; else it is worth knowing."""
+    """A change of the contract. `breaking`: an older client can fail on it."""
 
     breaking: bool
     file: str
@@ -41,7 +41,7 @@ class Difference:
 
 
 def compare(old: Schemas, new: Schemas) -> list[Difference]:
-    """What clients made for `old` have to know of `new`, the breaking first. Both must be without problems."""
+    """The differences between `old` and `new`, breaking ones first. Both must pass the linter."""
     found = set(_messages(old, new)) | set(_resources(old, new)) | set(_rooms(old, new))
     return sorted(found, key=lambda item: (not item.breaking, item.file, item.pointer, item.reason))
 
@@ -97,11 +97,11 @@ def _by_pattern(schemas: Schemas) -> dict[str, Definition]:
 def _access(file: str, was: dict[str, Any], now: dict[str, Any]) -> Iterator[Difference]:
     for action, rule in was.items():
         if rule != now.get(action):
-            yield Difference(False, file, f"/x-access/{action}", f"was {rule!r}: who may has changed")
+            yield Difference(False, file, f"/x-access/{action}", f"was {rule!r}; other users have access now")
 
 
 class _Accept:
-    """What clients say: the new schema must cover the old one."""
+    """Compares schemas of what clients send: the new one must accept everything that the old one accepts."""
 
     opened = False
 
@@ -110,7 +110,7 @@ class _Accept:
         self._new = new.by_key
 
     def differences(self, file: str, place: str, was: Any, now: Any) -> Iterator[Difference]:
-        """The innermost places where `now` is not as wide as `was`."""
+        """The innermost places where `now` accepts less than `was`."""
         if not self._covered(was, now):
             reasons = list(self._within(place, was, now, DEPTH)) or [(place, "accepts less than it did")]
             yield from (Difference(True, file, pointer, reason) for pointer, reason in reasons)
@@ -135,7 +135,7 @@ class _Accept:
         yield from found or [(place, self._changed(was, now))]
 
     def _own(self, place: str, was: JsonSchema, now: JsonSchema) -> Iterator[tuple[str, str]]:
-        """What an object lost or demands, without looking into what both have."""
+        """The properties that an object lost or newly requires. It does not compare the properties of both."""
         properties_was, properties_now = was.get("properties", {}), now.get("properties", {})
         if now.get("additionalProperties", True) is False:
             for name in properties_was:
@@ -150,7 +150,7 @@ class _Accept:
 
 
 class _Promise(_Accept):
-    """What clients hear: the old schema, its objects opened, must cover the new one."""
+    """Compares schemas of what clients receive: the old one, its objects opened, must accept all that the new does."""
 
     opened = True
 
@@ -160,12 +160,12 @@ class _Promise(_Accept):
     def _own(self, place: str, was: JsonSchema, now: JsonSchema) -> Iterator[tuple[str, str]]:
         for name in was.get("required", ()):
             if name not in now.get("properties", {}):
-                yield f"{place}/properties/{escape(name)}", "was always there, and clients may rely on it"
+                yield f"{place}/properties/{escape(name)}", "was always present, and clients may rely on it"
             elif name not in now.get("required", ()):
-                yield f"{place}/required", f"{name!r} was always there"
+                yield f"{place}/required", f"{name!r} was always present"
 
     def _changed(self, was: JsonSchema, now: JsonSchema) -> str:
-        return _words(was, now) or "may be something that it never was"
+        return _words(was, now) or "may have values that it never had"
 
 
 def _covers(wide: CanonicalSchema | None, narrow: CanonicalSchema | None) -> bool:
@@ -183,7 +183,7 @@ def _opened(schema: JsonSchema) -> JsonSchema:
 
 
 def _pairs(place: str, was: JsonSchema, now: JsonSchema) -> Iterator[tuple[str, Any, Any]]:
-    """What both have: properties by name, items, and alternatives by position."""
+    """The subschemas that both have: properties by name, and items."""
     for name, sub in was.get("properties", {}).items():
         if name in now.get("properties", {}):
             yield f"{place}/properties/{escape(name)}", sub, now["properties"][name]
@@ -192,19 +192,19 @@ def _pairs(place: str, was: JsonSchema, now: JsonSchema) -> Iterator[tuple[str, 
 
 
 def _words(was: JsonSchema, now: JsonSchema) -> str:
-    """The keywords that differ, in words."""
-    told = []
+    """A text with the keywords that differ."""
+    changes = []
     if was.get("type") != now.get("type"):
-        told.append(f"type was {was.get('type', 'anything')}, is {now.get('type', 'anything')}")
+        changes.append(f"type was {was.get('type', 'anything')}, is {now.get('type', 'anything')}")
     before, after = was.get("enum"), now.get("enum")
     if before != after:
         lost = [value for value in before or () if value not in (after or ())]
-        fresh = [value for value in after or () if value not in (before or ())]
-        told += [f"enum lost {lost}"] if lost and after is not None else []
-        told += [f"enum got {fresh}"] if fresh else []
-    told += [
+        added = [value for value in after or () if value not in (before or ())]
+        changes += [f"enum lost {lost}"] if lost and after is not None else []
+        changes += [f"enum got {added}"] if added else []
+    changes += [
         f"{word} was {was.get(word, 'not set')}, is {now.get(word, 'not set')}"
         for word in BOUNDS
         if was.get(word) != now.get(word)
     ]
-    return "; ".join(told)
+    return "; ".join(changes)

@@ -1,7 +1,7 @@
-"""A schema folder in memory: its definitions, who they belong to, and what each is for.
+"""A schema folder in memory: its definitions, with their owner and their purpose.
 
-Two kinds live here: the protocol (types/, client/, server/ of Tidegate itself) and the application (everything else).
-Both may use the same titles; their keys under `$defs` differ.
+A definition belongs to the protocol (Tidegate's own types/, client/ and server/) or to the application. Both may use
+the same titles; their keys under `$defs` differ.
 Invariant: every resolvable `$ref` in a definition is `#/$defs/KEY` or a pointer below that.
 """
 
@@ -23,12 +23,12 @@ APPLICATION_PREFIX = "App."
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One named schema: a file, or an entry of a file's own `$defs` (`pointer` then says which)."""
+    """One named schema: a file, or an entry in the `$defs` of a file (then `pointer` names the entry)."""
 
     title: str
     kind: Kind
     name: str
-    """The file's name without its suffix: for a resource its name on the wire."""
+    """The file's name without its suffix. For a resource, its name on the wire."""
     file: str
     """Relative to the schema folder, with forward slashes."""
     pointer: str
@@ -37,7 +37,7 @@ class Definition:
 
     @property
     def key(self) -> str:
-        """Its place under `$defs`."""
+        """The key of the definition under `$defs`."""
         return self.title if self.protocol else APPLICATION_PREFIX + self.title
 
     @property
@@ -46,7 +46,7 @@ class Definition:
 
     @property
     def message_type(self) -> str | None:
-        """What `type` says in a message of this schema."""
+        """The `type` of messages of this schema."""
         properties = self.schema.get("properties")
         tag = properties.get("type") if isinstance(properties, dict) else None
         const = tag.get("const") if isinstance(tag, dict) else None
@@ -55,25 +55,25 @@ class Definition:
 
 @dataclass(frozen=True)
 class Schemas:
-    """Everything that a schema folder (together with the protocol it builds on) says."""
+    """All definitions of a schema folder and of the protocol that it builds on."""
 
     definitions: tuple[Definition, ...]
     """Sorted by key."""
     meta: dict[str, JsonSchema] = field(repr=False)
     """The meta-schemas of Tidegate's annotations, by file name."""
     defines_protocol: bool
-    """The folder defines the protocol itself: Tidegate's own folder."""
+    """True for Tidegate's own folder, which defines the protocol."""
     problems: tuple[Problem, ...] = ()
-    """What was wrong on the way in; `lint` reports it with the rest."""
+    """The problems found while reading the files. `lint` reports them with the others."""
 
     @cached_property
     def by_key(self) -> dict[str, JsonSchema]:
-        """The definitions as `$ref`s address them."""
+        """The definitions by their keys under `$defs`."""
         return {definition.key: definition.schema for definition in self.definitions}
 
     @property
     def protocol_only(self) -> Schemas:
-        """The same without the application."""
+        """The schemas without those of the application."""
         return replace(self, definitions=tuple(item for item in self.definitions if item.protocol))
 
     def files(self, kind: Kind) -> Iterator[Definition]:

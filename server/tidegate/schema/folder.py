@@ -1,8 +1,8 @@
-"""Reading a schema folder: files become definitions, relative references become `#/$defs/KEY`.
+"""Reads a schema folder: makes definitions from files, and changes relative references to `#/$defs/KEY`.
 
-A folder with types/error_code.schema.json defines the protocol itself; any other is an application and builds on the
-protocol that the package carries. It does not judge what it reads (that is `lint`), beyond what cannot be read at all.
-Invariant: what is read never depends on the working directory or on the order of the directory's entries.
+A folder with types/error_code.schema.json defines the protocol. Every other folder is an application and builds on the
+protocol of the package. This module reports unreadable files only; `lint` reports all other problems.
+Invariant: the result does not depend on the working directory or on the order of the directory's entries.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tidegate.schema.subschemas import escape, mapped
 PROTOCOL_MARK = "types/error_code.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TIDEGATE_DIALECT = re.compile(r"(.*/)?meta/[a-z_]+\.schema\.json").fullmatch
-"""Tidegate's own meta-schemas, by whatever path an editor finds them: draft 2020-12 and the annotations."""
+"""The `$schema` of Tidegate's meta-schemas, with the path by which an editor finds them."""
 SUFFIXES = (".schema.json", ".json")
 
 
 def read_folder(folder: Path, protocol: Schemas | None) -> Schemas:
-    """The schemas of `folder`, on top of `protocol` (None: the folder defines the protocol itself).
+    """The schemas of `folder`, in addition to `protocol`. Without `protocol`, the folder defines the protocol.
 
-    Raises SchemaError if `folder` is not a folder. What is wrong inside is kept in `Schemas.problems`.
+    Raises SchemaError if `folder` is not a folder. `Schemas.problems` has the problems inside it.
     """
     if not folder.is_dir():
-        raise SchemaError([Problem(str(folder), "", "no such folder")])
+        raise SchemaError([Problem(str(folder), "", "this folder does not exist")])
     problems: list[Problem] = []
     files = list(_read_files(folder, protocol is None, problems))
     inherited = protocol.definitions if protocol else ()
@@ -49,7 +49,7 @@ def read_folder(folder: Path, protocol: Schemas | None) -> Schemas:
 
 
 def defines_protocol(folder: Path) -> bool:
-    """Whether `folder` is one that defines the protocol itself."""
+    """Whether `folder` defines the protocol."""
     return (folder / PROTOCOL_MARK).is_file()
 
 
@@ -74,7 +74,7 @@ class _File:
 
 
 class _Links:
-    """Turns the references of files, relative to the file they stand in, into references to keys."""
+    """Changes the references in files, which are relative to the file, to references to keys."""
 
     def __init__(self, files: list[_File], inherited: tuple[Definition, ...], problems: list[Problem]) -> None:
         self._problems = problems
@@ -87,7 +87,7 @@ class _Links:
                 self._keys[file.path, pointer] = file.define(title, pointer, {}).key
 
     def definitions(self, file: _File) -> Iterator[Definition]:
-        """The file itself and the entries of its `$defs`, references turned."""
+        """The definition of the file and those of its `$defs`, with changed references."""
 
         def change(pointer: str, schema: JsonSchema) -> JsonSchema:
             reference = schema.get("$ref")
@@ -114,7 +114,7 @@ class _Links:
         for start in ([head[0]] if head else []) + [""]:
             if (target, start) in self._keys:
                 return f"#/$defs/{self._keys[target, start]}{fragment[len(start) :]}"
-        self._problems.append(Problem(path, f"{pointer}/$ref", f"nothing at {reference!r}"))
+        self._problems.append(Problem(path, f"{pointer}/$ref", f"there is no schema at {reference!r}"))
         return reference
 
 
@@ -152,7 +152,7 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
         problems.append(Problem(relative, "", f"not JSON: {error}"))
         return None
     if not isinstance(schema, dict):
-        problems.append(Problem(relative, "", "a schema file holds one JSON object"))
+        problems.append(Problem(relative, "", "a schema file must contain one JSON object"))
         return None
     dialect = str(schema.get("$schema", DIALECT))
     if dialect.rstrip("#") != DIALECT and not TIDEGATE_DIALECT(dialect):

@@ -1,6 +1,6 @@
-"""Room patterns: names in which `*` stands for any run of characters, also an empty one.
+"""Room patterns: room names in which `*` matches any characters, also none.
 
-Invariant: `overlap(a, b)` exactly when some name matches both.
+Invariant: `overlap(a, b)` is true exactly if a name exists that matches both.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import re
 from functools import lru_cache
 
 OPEN = "*"
-"""The pattern that may overlap all others and gives way to them."""
+"""The pattern that may overlap all others. It applies to rooms that no other pattern matches."""
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A regular expression for `fullmatch`."""
+    """The pattern as a regular expression for `fullmatch`."""
     return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
 
 
 @lru_cache(maxsize=1024)
 def overlap(left: str, right: str) -> bool:
-    """Whether some name matches both patterns."""
+    """Whether a name exists that matches both patterns."""
     if not left or not right:
         return not left.strip("*") and not right.strip("*")
     if left[0] == "*":

@@ -1,6 +1,6 @@
-"""What can be wrong with a schema folder, told so that an editor could jump there.
+"""A problem of a schema folder, with its file and JSON pointer.
 
-Invariant: a folder's problems are all reported at once, in the order of files and pointers.
+Invariant: all problems of a folder are reported at once, in the order of files and pointers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """`file` is relative to the schema folder, `pointer` an RFC 6901 pointer into it ("" is the whole file)."""
+    """`file` is relative to the schema folder. `pointer` is an RFC 6901 pointer into it; "" is the whole file."""
 
     file: str
     pointer: str
@@ -22,7 +22,7 @@ class Problem:
 
 
 class SchemaError(Exception):
-    """A schema folder that cannot be used. Its text has one `file: pointer: reason` line a problem."""
+    """A schema folder cannot be used. The text has a line `file: pointer: reason` for each problem."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))

@@ -1,7 +1,7 @@
-"""How regular expressions in schemas are matched: in time linear to the text, whatever the pattern.
+"""Settings for regular expressions in schemas: every pattern is matched in time linear to the text.
 
-The engine is Rust's `regex` crate, which has no backtracking, hence no lookaround and no backreferences. What is linear
-can still be slow, by the size of the pattern's automaton: `LINEAR` bounds that.
+The engine is Rust's `regex` crate. It has no backtracking, and therefore no lookaround and no backreferences. A linear
+match can still be slow if the pattern's automaton is large: `LINEAR` limits its size.
 https://docs.rs/regex/latest/regex/#untrusted-input
 """
 
@@ -10,15 +10,15 @@ from __future__ import annotations
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
 SMALL = 32 * 1024
-"""Bytes of a compiled pattern that may be tried on a text of any length."""
+"""Maximum bytes of a compiled pattern for texts of any length."""
 LARGEST = 8 * 1024 * 1024
-"""Bytes of a compiled pattern, at most: `^[\\p{L} ]{1,50}$` takes 4 MiB, for there are many letters."""
+"""Maximum bytes of any compiled pattern. `^[\\p{L} ]{1,50}$` takes 4 MiB, because Unicode has many letters."""
 
 LINEAR = RegexOptions(size_limit=LARGEST)
 
 
 def fits(pattern: str, size: int) -> bool:
-    """Whether the linear engine takes `pattern`, within `size` bytes."""
+    """Whether the linear engine compiles `pattern` within `size` bytes."""
     try:
         Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions(size_limit=size))
     except ValueError:
@@ -27,7 +27,7 @@ def fits(pattern: str, size: int) -> bool:
 
 
 def size_of(pattern: str) -> int | None:
-    """Bytes of `pattern` when compiled, rounded up to a power of two; None if the linear engine does not take it."""
+    """Bytes of the compiled `pattern`, rounded up to a power of two. None if the engine cannot compile it."""
     size = SMALL
     while size <= LARGEST:
         if fits(pattern, size):
@@ -37,7 +37,7 @@ def size_of(pattern: str) -> int | None:
 
 
 def is_regex(pattern: str) -> bool:
-    """Whether `pattern` is a regular expression at all, with lookaround and backreferences."""
+    """Whether `pattern` is a regular expression; it may have lookaround and backreferences."""
     try:
         Draft202012Validator({"pattern": pattern})
     except ValueError:

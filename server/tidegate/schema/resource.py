@@ -1,8 +1,8 @@
-"""What a resource and a room are: the meaning of a row schema and a room schema, read once.
+"""Resources and rooms: reads the meaning of row schemas and room schemas once.
 
-The store builds tables from `Resource`, the contract checks rows by it, the generators name types after it. This module
-does not know files, databases or the wire; it reads dictionaries whose `$ref`s point into `definitions`.
-Invariant: everything in a `Resource` was true in the schema; nothing is guessed that the schema leaves open.
+The store makes tables from a `Resource`, the contract validates rows by it, and codegen names types after it. This
+module does not know files, databases or the wire. It reads dictionaries whose `$ref`s point into `definitions`.
+Invariant: a `Resource` says only what the schema says. This module guesses nothing that the schema leaves open.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Definitions = Mapping[str, Any]
 
 REF_PREFIX = "#/$defs/"
 ANY = "any"
-"""The `Property.type` of a property whose schema allows more than one JSON type besides null."""
+"""The `Property.type` of a property whose schema allows several JSON types besides null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property of a row. `type` is a JSON Schema type without null, or `ANY`."""
+    """A property of a row. `type` is a JSON Schema type other than null, or `ANY`."""
 
     name: str
     type: str
@@ -38,11 +38,11 @@ class Property:
     items: JsonSchema | None
     """The schema of an array's items, `$ref`s resolved at the top level."""
     schema: JsonSchema
-    """The property's own schema, a `$ref` at its top merged in."""
+    """The schema of the property. A `$ref` at its top is resolved."""
 
     @property
     def column_nullable(self) -> bool:
-        """NULL is a legal column value: the schema allows null, or the property is optional and has no default."""
+        """The column may be NULL: the schema allows null, or the property is optional without a default."""
         return self.nullable or not (self.required or self.has_default)
 
 
@@ -61,7 +61,7 @@ class Resource:
     references: dict[str, tuple[str, str]]
     """{property: (resource, property there)}"""
     access: dict[str, Any]
-    """The raw `x-access` rules: read, create, update, delete. A missing one denies."""
+    """The raw `x-access` rules: read, create, update, delete. A missing rule denies access."""
     schema: JsonSchema = field(repr=False)
 
     @property
@@ -77,7 +77,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRules:
-    """How much a room remembers: `size` messages for `ttl` seconds."""
+    """The history of a room: `size` messages for `ttl` seconds."""
 
     size: int = 0
     ttl: float = 0
@@ -85,7 +85,7 @@ class HistoryRules:
 
 @dataclass(frozen=True, slots=True)
 class RoomType:
-    """The rules of all rooms whose name fits `pattern`; `schema` is the contract of what may be said there."""
+    """The rules of all rooms whose name matches `pattern`. `schema` is the schema of their messages."""
 
     pattern: str
     title: str
@@ -97,7 +97,7 @@ class RoomType:
 
 
 def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Resource:
-    """The resource that a row schema without malformed annotations describes."""
+    """The resource that a row schema describes. Its annotations must be well-formed."""
     rules = schema.get("x-resource", {})
     required = set(schema.get("required", ()))
     key = rules.get("key", ())
@@ -119,7 +119,7 @@ def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Re
 
 
 def read_room(schema: JsonSchema) -> RoomType:
-    """The rules of the rooms that a linted room schema describes."""
+    """The rules of rooms that a room schema describes. The schema must pass the linter."""
     rules = schema.get("x-room", {})
     return RoomType(
         pattern=rules["pattern"],
@@ -133,7 +133,7 @@ def read_room(schema: JsonSchema) -> RoomType:
 
 
 def read_property(name: str, schema: Any, required: bool, definitions: Definitions) -> Property:
-    """One property; `schema` may be `true` or start with a `$ref` into `definitions`."""
+    """The property with this schema, which may be `true` or have a `$ref` into `definitions` at its top."""
     merged = resolved(schema, definitions)
     kinds, nullable = _kinds(merged, definitions)
     core = _without_null(merged, definitions)
@@ -157,7 +157,7 @@ def read_property(name: str, schema: Any, required: bool, definitions: Definitio
 
 
 def resolved(schema: Any, definitions: Definitions) -> JsonSchema:
-    """`schema` with a `$ref` at its top replaced by what it points to; keywords beside the `$ref` win."""
+    """`schema` with a `$ref` at its top replaced by its target. Keywords beside the `$ref` take precedence."""
     if not isinstance(schema, dict):
         return {} if schema else {"not": {}}
     seen: set[str] = set()
@@ -170,7 +170,7 @@ def resolved(schema: Any, definitions: Definitions) -> JsonSchema:
 
 
 def follow(reference: str, definitions: Definitions) -> Any:
-    """What a `#/$defs/...` reference points to. Raises KeyError when there is nothing."""
+    """The target of a `#/$defs/...` reference. Raises KeyError if there is none."""
     if not reference.startswith(REF_PREFIX):
         raise KeyError(reference)
     target: Any = definitions
@@ -181,13 +181,13 @@ def follow(reference: str, definitions: Definitions) -> Any:
 
 
 def _kinds(schema: JsonSchema, definitions: Definitions) -> tuple[list[str], bool]:
-    """The JSON types that `schema` allows, null apart."""
+    """The JSON types that `schema` allows, without null."""
     kinds = json_types(schema, definitions)
     return [kind for kind in kinds if kind != "null"], "null" in kinds
 
 
 def json_types(schema: JsonSchema, definitions: Definitions) -> list[str]:
-    """The JSON types that `schema` allows, null among them; none where it does not say."""
+    """The JSON types that `schema` allows, with null. Empty if the schema does not restrict them."""
     if "type" in schema:
         kinds = schema["type"]
         return [kinds] if isinstance(kinds, str) else list(kinds)
@@ -202,7 +202,7 @@ def json_types(schema: JsonSchema, definitions: Definitions) -> list[str]:
 
 
 def _without_null(schema: JsonSchema, definitions: Definitions) -> JsonSchema:
-    """`schema`, or the one branch of its anyOf/oneOf that is not null, where the details stand."""
+    """`schema`, or the single branch of its anyOf/oneOf that is not null. That branch has the details."""
     for word in ("anyOf", "oneOf"):
         if word in schema:
             branches = [resolved(branch, definitions) for branch in schema[word]]

@@ -1,7 +1,7 @@
-"""Where schemas stand inside a schema: the applicators of JSON Schema draft 2020-12.
+"""Finds the schemas inside a schema, by the applicators of JSON Schema draft 2020-12.
 
-A `$ref` below `const`, `default`, `enum` or `examples` is data, and a property may be called `$ref`; only this walk
-knows the difference. https://json-schema.org/draft/2020-12/json-schema-core, sections 8 and 10.
+A `$ref` below `const`, `default`, `enum` or `examples` is data, and a property may have the name `$ref`. This module
+alone knows the difference. https://json-schema.org/draft/2020-12/json-schema-core, sections 8 and 10.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternPropertie
 
 
 def escape(part: str | int) -> str:
-    """One step of an RFC 6901 pointer."""
+    """One step of an RFC 6901 pointer, escaped."""
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def pointer(path: list[str | int]) -> str:
-    """An RFC 6901 pointer."""
+    """The RFC 6901 pointer with these steps."""
     return "".join(f"/{escape(part)}" for part in path)
 
 
@@ -44,7 +44,7 @@ def subschemas(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def mapped(schema: Any, change: Callable[[str, dict[str, Any]], dict[str, Any]], path: str = "") -> Any:
-    """A deep copy of `schema` with `change(pointer, schema)` applied to every object schema, the inner ones first."""
+    """A deep copy of `schema`, with `change(pointer, schema)` applied to every object schema, inner ones first."""
     if not isinstance(schema, dict):
         return schema
     copy: dict[str, Any] = {}

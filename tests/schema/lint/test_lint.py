@@ -109,19 +109,19 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         user(properties={"id": {"type": "integer"}, "name": {"pattern": "("}}),
         USERS_FILE,
         "/properties/name/pattern",
-        "no regular expression",
+        "not a regular expression",
     ),
     "reference to nothing": (
         user(properties={"id": {"type": "integer"}, "name": {"$ref": "../types/nmae.schema.json"}}),
         USERS_FILE,
         "/properties/name/$ref",
-        "nothing at",
+        "there is no schema at",
     ),
     "reference out of the folder": (
         user(properties={"id": {"type": "integer"}, "name": {"$ref": "../../secret.json"}}),
         USERS_FILE,
         "/properties/name/$ref",
-        "nothing at",
+        "there is no schema at",
     ),
     "no title": (drop(USERS_FILE, "title"), USERS_FILE, "", "title"),
     "title with a space": (user(title="A user"), USERS_FILE, "/title", "PascalCase"),
@@ -185,7 +185,7 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         user(properties={"id": {"type": "integer"}, "or": {"type": "string"}}, required=["id"]),
         USERS_FILE,
         "/properties/or",
-        "filters",
+        "filter language",
     ),
     "key that is no property": (resource(key="uid"), USERS_FILE, "/x-resource/key", "uid"),
     "key that may be missing": (
@@ -268,7 +268,7 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         drop("server/bought.schema.json", "required"),
         "server/bought.schema.json",
         "/required",
-        "required",
+        "must require `type`",
     ),
     "type of the protocol": (
         lambda files: files["client/buy.schema.json"]["properties"].update({"type": {"const": "join"}}),
@@ -326,5 +326,5 @@ def test_row_rules_are_filters_with_claims_for_values(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_a_problem_too(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="no such folder"):
+    with pytest.raises(SchemaError, match="does not exist"):
         schema.load(tmp_path / "nowhere")

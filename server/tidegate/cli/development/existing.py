@@ -10,7 +10,7 @@ from pathlib import Path
 from tidegate.cli.development.terminal import Terminal
 from tidegate.cli.init import meta_files
 from tidegate.cli.introspect import RULE, access_rules, write_schemas
-from tidegate.cli.typed_again import database_option
+from tidegate.cli.suggested_commands import database_option
 from tidegate.config import ConfigError, Settings
 from tidegate.store import StoreError, backends, development, introspect
 

@@ -19,7 +19,7 @@ from tidegate.cli.development.existing import describe_database
 from tidegate.cli.development.gateway import GatewayProcess
 from tidegate.cli.development.terminal import GivenUp, Terminal
 from tidegate.cli.generate import generators
-from tidegate.cli.typed_again import command
+from tidegate.cli.suggested_commands import command
 from tidegate.cli.watch import Watch, look_at_application, pause
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract

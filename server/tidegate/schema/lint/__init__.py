@@ -1,8 +1,9 @@
-"""Every reason why a schema folder cannot be used, with file and JSON pointer, all of them at once.
+"""The linter: finds all problems of a schema folder, with file and JSON pointer.
 
-It checks the schemas as schemas, titles, annotations, messages, rooms, resources, and what checking them costs. What a
-folder inherits from the protocol is not checked again.
-Invariant: schemas without problems can be bundled, compiled, generated from, and served.
+It checks the schemas themselves, titles, annotations, messages, rooms, resources, and the cost of validation. It does
+not check the protocol again for an application's folder.
+Invariant: schemas without problems can be bundled and compiled, code can be generated from them, and a gateway can
+serve them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.subschemas import pointer, subschemas
-from tidegate.schema.suggestions import meant
+from tidegate.schema.suggestions import suggestion
 
 KEYWORDS = frozenset({
     "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary",
@@ -40,7 +41,7 @@ _TITLE = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch
 
 
 def lint(schemas: Schemas) -> list[Problem]:
-    """Every problem of `schemas`, in the order of files and pointers."""
+    """All problems of `schemas`, in the order of files and pointers."""
     own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
     found = set(schemas.problems)
     annotations = Annotations(schemas.meta)
@@ -48,7 +49,7 @@ def lint(schemas: Schemas) -> list[Problem]:
     for check in (_schema_problems, annotations.problems):
         for item in own:
             found |= set(check(item))
-        own = _sound(own, found)  # the meaning of what is malformed is not asked
+        own = _sound(own, found)  # a malformed schema has no meaning to check
     found |= set(_title_problems(own))
     found |= set(_required_problems(own))
     found |= set(_message_problems(schemas, own))
@@ -72,8 +73,8 @@ def _schema_problems(item: Definition) -> Iterator[Problem]:
     for place, schema in subschemas(item.schema):
         for word in schema if isinstance(schema, dict) else ():
             if word not in KEYWORDS and not word.startswith("x-"):
-                hint = meant(word, KEYWORDS, 0.75)
-                yield _at(item, f"{place}/{word}", f"{word!r} is no keyword of JSON Schema{hint}")
+                hint = suggestion(word, KEYWORDS, 0.75)
+                yield _at(item, f"{place}/{word}", f"{word!r} is not a keyword of JSON Schema{hint}")
 
 
 def _title_problems(own: list[Definition]) -> Iterator[Problem]:
@@ -83,16 +84,16 @@ def _title_problems(own: list[Definition]) -> Iterator[Problem]:
         if title is None:
             yield _at(item, "", "has no `title`")
         elif not _TITLE(title):
-            yield _at(item, "/title", f"{title!r} is not PascalCase: it names generated types")
+            yield _at(item, "/title", f"{title!r} is not PascalCase; the generated types use the title as their name")
         elif title in MODULE_NAMES and not item.protocol:
-            yield _at(item, "/title", f"{title!r} is a name of the generated modules themselves")
+            yield _at(item, "/title", f"{title!r} is a name that the generated modules use themselves")
         other = first.setdefault(item.key, item)
         if other is not item:
-            yield _at(item, "/title", f"{item.title!r} is the title of {other.file}{other.pointer} already")
+            yield _at(item, "/title", f"{item.title!r} is already the title of {other.file}{other.pointer}")
 
 
 def _required_problems(own: list[Definition]) -> Iterator[Problem]:
-    """A required property that is not allowed: no value could fit."""
+    """Required properties that the schema does not allow: no value could be valid."""
     for item in own:
         for place, schema in subschemas(item.schema):
             if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
@@ -100,7 +101,7 @@ def _required_problems(own: list[Definition]) -> Iterator[Problem]:
             known = schema.get("properties", {})
             for index, name in enumerate(schema.get("required", ())):
                 if name not in known and "patternProperties" not in schema:
-                    reason = f"{name!r} is required, but no property is called so{meant(name, known)}"
+                    reason = f"{name!r} is required, but there is no such property{suggestion(name, known)}"
                     yield _at(item, f"{place}/required/{index}", reason)
 
 
@@ -112,17 +113,19 @@ def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
         if item.kind not in {"client", "server"} or not item.is_file:
             continue
         if item.message_type is None:
-            yield _at(item, "/properties", "a message has a property `type` with a `const`")
+            yield _at(item, "/properties", "a message must have a property `type` with a `const`")
             continue
         if "type" not in item.schema.get("required", ()):
-            yield _at(item, "/required", "`type` is required in a message")
+            yield _at(item, "/required", "a message must require `type`")
         other = first.setdefault((item.kind, item.message_type), item)
         if other is not item:
-            whose = "the protocol's" if other.protocol and not item.protocol else other.file
-            yield _at(item, "/properties/type/const", f"{item.message_type!r} is the type of {whose} already")
+            where = "the protocol" if other.protocol and not item.protocol else other.file
+            yield _at(item, "/properties/type/const", f"{item.message_type!r} is already a message type of {where}")
         reply = item.schema.get("x-reply")
         if reply is not None and reply not in schemas.server:
-            yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}{meant(reply, schemas.server)}")
+            yield _at(
+                item, "/x-reply", f"no message in server/ has the type {reply!r}{suggestion(reply, schemas.server)}"
+            )
 
 
 def _room_problems(own: list[Definition]) -> Iterator[Problem]:
@@ -134,7 +137,7 @@ def _room_problems(own: list[Definition]) -> Iterator[Problem]:
 
 
 def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
-    """What only a compiler notices."""
+    """Problems that only the compiler of a schema finds."""
     uri = "tidegate:lint"
     registry = Registry([(uri, {"$schema": DIALECT, "$id": uri, "$defs": schemas.by_key})])
     for item in own:

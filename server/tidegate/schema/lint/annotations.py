@@ -1,7 +1,8 @@
-"""Whether Tidegate's annotations (x-resource, x-room, x-access, x-reply) say something sensible where they stand.
+"""Checks Tidegate's annotations: x-resource, x-room, x-access, x-reply.
 
-What they may say is in schema/meta, which travels in the bundle. A typo in an annotation would silently deny or drop
-something, so unknown words that look like ours are told; other tools' annotations pass.
+The meta-schemas in schema/meta, which the bundle contains, define them. A typo in an annotation would deny access or
+drop a rule without a message, so the linter reports unknown words that look like Tidegate's. It ignores the annotations
+of other tools.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tidegate.schema.folder import DIALECT
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import pointer, subschemas
-from tidegate.schema.suggestions import meant, meant_rule
+from tidegate.schema.suggestions import rule_suggestion, suggestion
 
 FILES: dict[Kind, str] = {
     "client": "client_message.schema.json",
@@ -33,7 +34,7 @@ _CODES: dict[str, JsonSchema] = {
     "x-errors": {"meaning": _TEXT, "temporary": {"type": "boolean"}, "action": _TEXT},
     "x-closes": {"name": _TEXT, "meaning": _TEXT, "reconnect": {"enum": ["never", "backoff", "resume"]}},
 }
-"""The columns of the protocol's tables of codes, which no application writes."""
+"""The columns of the protocol's tables of codes. Applications have no such tables."""
 
 _URI = "tidegate:///meta/"
 
@@ -64,19 +65,19 @@ class Annotations:
             if isinstance(sub, dict)
             for name in sub.get("properties", ())
         }
-        """Everything that annotations have properties for."""
+        """The names of all properties of annotations."""
         self._known = sorted({word for words in self._validators.values() for word in words})
 
     def problems(self, item: Definition) -> Iterator[Problem]:
-        """What is wrong with the annotations of `item`."""
+        """The problems of the annotations of `item`."""
         allowed = self._validators[item.kind] if item.is_file else {}
         for word in filter(lambda word: word.startswith("x-"), item.schema):
             if word in allowed:
-                yield from _told(item, word, allowed[word], self._words)
+                yield from _problems_in(item, word, allowed[word], self._words)
             elif word in self._known:
                 yield _at(item, f"/{word}", f"{word!r} has no meaning here")
-            elif hint := meant(word, self._known, 0.75):
-                yield _at(item, f"/{word}", f"{word!r} is no annotation of Tidegate{hint}")
+            elif hint := suggestion(word, self._known, 0.75):
+                yield _at(item, f"/{word}", f"{word!r} is not an annotation of Tidegate{hint}")
         if item.is_file:
             for word in self._required.get(item.kind, ()):
                 if word not in item.schema:
@@ -84,26 +85,26 @@ class Annotations:
         yield from self._misplaced(item)
 
     def _misplaced(self, item: Definition) -> Iterator[Problem]:
-        """Ours below the root: an `x-access` on one property protects nothing, and must not look as if it did."""
+        """Tidegate's annotations below the root. An `x-access` on a property would look like protection and is none."""
         for place, schema in subschemas(item.schema):
             for word in schema if place and isinstance(schema, dict) else ():
                 if word in self._known:
                     yield _at(item, f"{place}/{word}", f"{word!r} has no meaning here")
 
 
-def _told(item: Definition, word: str, validator: Validator, known: set[str]) -> Iterator[Problem]:
+def _problems_in(item: Definition, word: str, validator: Validator, known: set[str]) -> Iterator[Problem]:
     for error in validator.iter_errors(item.schema[word]):
         kind: Any = error.kind
         reason = error.message
         if word == "x-access" and kind.name == "anyOf":
-            reason = RULE_TEXT + meant_rule(error.instance)
+            reason = RULE_TEXT + rule_suggestion(error.instance)
         elif kind.name == "additionalProperties":
-            hints = "".join(meant(name, known) for name in kind.unexpected)
-            reason = f"nothing here is called {', '.join(map(repr, kind.unexpected))}{hints}"
+            hints = "".join(suggestion(name, known) for name in kind.unexpected)
+            reason = f"unknown name {', '.join(map(repr, kind.unexpected))}{hints}"
         elif word == "x-room" and [*error.instance_path][-1:] == ["durable"]:
             reason = NO_DURABLE_HISTORY
         elif kind.name == "enum":
-            reason += meant(error.instance, [option for option in kind.options if isinstance(option, str)])
+            reason += suggestion(error.instance, [option for option in kind.options if isinstance(option, str)])
         yield _at(item, f"/{word}{pointer(error.instance_path)}", reason)
 
 

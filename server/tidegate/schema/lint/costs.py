@@ -1,6 +1,6 @@
-"""Keywords whose cost a client could choose: patterns, and items that have to be compared with each other.
+"""Refuses keywords with which a client could make validation slow: some patterns, and `uniqueItems` of large items.
 
-Invariant: what passes is matched in time linear to the value, by an engine without backtracking.
+Invariant: an accepted pattern is matched in time linear to the value, by an engine without backtracking.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from tidegate.schema.resource import json_types, resolved
 from tidegate.schema.subschemas import escape, subschemas
 
 UNIQUE_ITEMS = 256
-"""Arrays and objects that may be compared with each other: other validators than ours compare each with each."""
+"""Maximum number of arrays or objects under `uniqueItems`. Some validators compare each item with each other item."""
 WORK = 512 * 1024 * 1024
-"""Bytes of a compiled pattern times characters of a text; about 20 ms."""
+"""Maximum of: bytes of a compiled pattern times characters of a text. It takes about 20 ms."""
 
 _BACKTRACKING = re.compile(r"(?<!\\)(?:\(\?<?[=!]|\\[1-9]|\\k<)").search
-"""Lookaround and backreferences, as they begin."""
+"""The beginnings of lookaround and backreferences."""
 
 
 def cost_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
-    """Every keyword of `own` that a client could make expensive."""
+    """All keywords in `own` with which a client could make validation slow."""
     for item in own:
         for place, schema in subschemas(item.schema):
             if not isinstance(schema, dict):
@@ -40,12 +40,14 @@ def cost_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
                 yield Problem(
                     item.file,
                     f"{item.pointer}{place}/uniqueItems",
-                    f"items that may be objects or arrays are compared with each other: add `maxItems` of at most "
+                    f"`uniqueItems` compares all items that are objects or arrays: add `maxItems` of at most "
                     f"{UNIQUE_ITEMS}, or a `type` of strings or numbers to `items`",
                 )
             for word in ("$dynamicRef", "$dynamicAnchor", "$anchor"):
                 if word in schema:
-                    yield Problem(item.file, f"{item.pointer}{place}/{word}", f"{word!r} is not followed; use `$ref`")
+                    yield Problem(
+                        item.file, f"{item.pointer}{place}/{word}", f"Tidegate does not follow {word!r}; use `$ref`"
+                    )
 
 
 def _pattern(pattern: str, max_length: Any) -> Iterator[str]:
@@ -53,18 +55,18 @@ def _pattern(pattern: str, max_length: Any) -> Iterator[str]:
         return
     size = size_of(pattern)
     if size is None and not is_regex(pattern):
-        counted = ", or too large a one: count with `minLength` and `maxLength` instead of {m,n}"
-        yield f"{pattern!r} is no regular expression{counted if '{' in pattern else ''}"
+        counted = ", or is too large: limit the length with `minLength` and `maxLength` in place of {m,n}"
+        yield f"{pattern!r} is not a regular expression{counted if '{' in pattern else ''}"
     elif size is None and _BACKTRACKING(pattern):
         yield (
-            f"{pattern!r} needs backtracking, whose time a client could choose: write it without lookaround "
+            f"{pattern!r} needs backtracking, with which a client could block the gateway: write it without lookaround "
             "((?=, (?!, (?<) and backreferences (\\1), with `allOf` and `not` around two patterns where needed"
         )
     elif size is None:
-        yield f"{pattern!r} is too large: count with `minLength` and `maxLength` instead of {{m,n}}"
+        yield f"{pattern!r} is too large: limit the length with `minLength` and `maxLength` in place of {{m,n}}"
     elif not (isinstance(max_length, int) and size * max_length <= WORK):
         yield (
-            f"{pattern!r} is a large pattern for a text of any length: add `maxLength` of at most {WORK // size}, "
+            f"{pattern!r} is too large for a text of any length: add `maxLength` of at most {WORK // size}, "
             "or write it with fewer counted repetitions {m,n} and classes such as \\p{L}"
         )
 

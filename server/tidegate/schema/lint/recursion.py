@@ -1,8 +1,8 @@
-"""Schemas that refer to themselves: fine as a tree, not as a loop, and not twice in the same place.
+"""Checks schemas that refer to themselves: a tree is allowed, a loop and a double recursion are refused.
 
-A tree is bounded by how deep a message may be nested. A schema that applies itself to the very same value says nothing.
-One that reaches itself twice for the same item or property doubles a validator's work with every level of nesting:
-twenty brackets would keep a gateway busy for minutes.
+The nesting limit of messages bounds a tree. A schema that applies itself to the same value has no meaning. A schema
+that applies itself twice to the same item or property doubles the validator's work with every level of nesting: twenty
+brackets would keep a gateway busy for minutes.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 from tidegate.schema.subschemas import escape, subschemas
 
-LOOP = "refers to itself for the same value, which says nothing; recursion has to go into a property or an item"
+LOOP = "the schema refers to itself for the same value; a recursion must go into a property or an item"
 DOUBLED = (
-    "recursion is reached here and at {other} for the same value, which doubles the work with every level of nesting; "
-    "refer to it in one place only, beside the alternatives"
+    "the schema refers to itself here and at {other} for the same value, which doubles the work with every level of "
+    "nesting; refer to it in one place only, beside the alternatives"
 )
 _SAME_ONE = ("not", "if", "then", "else")
 _SAME_MANY = ("allOf", "anyOf", "oneOf")
 _REST = frozenset({"additionalProperties", "items", "unevaluatedItems", "unevaluatedProperties"})
-"""Keywords that leave out what their neighbours in the same schema speak of."""
+"""Keywords that do not apply to the properties and items that other keywords of the same schema name."""
 PATHS = 256
-"""Ways into the values inside one value that are looked at."""
+"""The linter looks at so many keywords at most that apply to values inside a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A keyword through which a value inside the value is checked."""
+    """A keyword that applies a schema to a value inside the value."""
 
     place: str
     """The reference to the schema with the keyword."""
     keyword: str
     name: str | None
-    """The property or the index; None for more than one."""
+    """The property or the index. None if the keyword applies to several."""
     schema: Any
 
     @property
@@ -47,7 +47,7 @@ class _Way:
 
 
 def recursion_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
-    """Every recursion in `own` that cannot be lived with."""
+    """All recursions in `own` that are not allowed."""
     definitions = schemas.by_key
     mentions = {key: _mentioned(schema) for key, schema in definitions.items()}
     reach = {item.key: _reachable(item.key, mentions) for item in own}
@@ -83,7 +83,7 @@ def _doubled(
 
 
 def _overlap(one: _Way, two: _Way) -> bool:
-    """Whether the two can lead to the same value."""
+    """Whether the two keywords can apply to the same value."""
     if one.array != two.array:
         return False
     if one.place == two.place and one.keyword != two.keyword and (one.keyword in _REST or two.keyword in _REST):
@@ -92,7 +92,7 @@ def _overlap(one: _Way, two: _Way) -> bool:
 
 
 def _ways(here: str, schema: JsonSchema, definitions: Mapping[str, Any], path: list[str]) -> Iterator[_Way]:
-    """All ways into the value that `schema` and everything that applies to the same value know."""
+    """All keywords for inner values, in `schema` and in every schema that applies to the same value."""
     for word in ("items", "contains", "unevaluatedItems", "additionalProperties", "unevaluatedProperties"):
         if word in schema:
             yield _Way(here, word, None, schema[word])
@@ -107,7 +107,7 @@ def _ways(here: str, schema: JsonSchema, definitions: Mapping[str, Any], path: l
 
 
 def _loops(start: str, schema: JsonSchema, definitions: Mapping[str, Any]) -> bool:
-    """Whether `schema` comes back to itself without going into the value."""
+    """Whether `schema` refers to itself without going into a property or an item."""
     todo, seen = [(start, schema)], set[str]()
     while todo:
         here, current = todo.pop()
@@ -137,7 +137,7 @@ def _target(reference: str, definitions: Mapping[str, Any]) -> Any:
     try:
         return follow(reference, definitions)
     except (KeyError, IndexError, ValueError, TypeError):
-        return True  # told as a reference to nothing
+        return True  # the linter reports it as a reference without a target
 
 
 def _mentioned(schema: Any) -> set[str]:
@@ -148,7 +148,7 @@ def _mentioned(schema: Any) -> set[str]:
 
 
 def _reachable(key: str, mentions: dict[str, set[str]]) -> set[str]:
-    """The keys of the definitions that `key` leads to; itself only if it is recursive."""
+    """The keys of the definitions that are reachable from `key`. Includes `key` only if it is recursive."""
     found: set[str] = set()
     todo = set(mentions.get(key, ()))
     while todo:

@@ -1,6 +1,6 @@
-"""What must hold for a resource beyond the shape of its annotations: keys, references, tables, names of derived types.
+"""Checks resources: keys, references, tables, row rules, and names of derived types.
 
-It takes well-formed schemas and annotations for granted.
+The schemas and their annotations must be well-formed; other modules check that first.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tidegate.schema.derive import SCALARS
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, Resource, read_resource
 from tidegate.schema.subschemas import escape, pointer
-from tidegate.schema.suggestions import meant
+from tidegate.schema.suggestions import suggestion
 
 DERIVED = ("Create", "Update", "Filters", "Key")
-"""What the names of a row's derived types end in."""
+"""The endings of the names of types derived from a row."""
 MODULE_NAMES = frozenset({
     "Annotated", "Any", "App", "ClientMessages", "EqualityConditions", "ListConditions", "Literal", "Meta", "Model",
     "NullConditions", "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions",
@@ -34,7 +34,7 @@ NO_VALUE = 'is neither a value of this property nor a claim such as "$user.id"'
 
 
 def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
-    """Every problem of the resources among `own`."""
+    """All problems of the resources in `own`."""
     files = [item for item in own if item.kind == "resources" and item.is_file]
     resources = {item.name: read_resource(item.name, item.schema, schemas.by_key) for item in files}
     complete = len(files) == sum(item.kind == "resources" and item.is_file for item in schemas.definitions)
@@ -43,7 +43,7 @@ def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
     for item in files:
         resource = resources[item.name]
         if item.schema.get("type") != "object" or not resource.properties:
-            yield Problem(item.file, "/type", "a row is an object with properties")
+            yield Problem(item.file, "/type", "a row must be an object with properties")
             continue
         yield from _name_problems(item, resource, titles)
         yield from _key_problems(item, resource)
@@ -53,15 +53,21 @@ def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
         yield from _rule_problems(item, resource)
         other = tables.setdefault(resource.table.lower(), item.file)
         if other != item.file:
-            yield Problem(item.file, "/x-resource/table", f"{resource.table!r} is the table of {other} already")
+            yield Problem(item.file, "/x-resource/table", f"{resource.table!r} is already the table of {other}")
 
 
 def _name_problems(item: Definition, resource: Resource, titles: set[str]) -> Iterator[Problem]:
     for taken in sorted(titles & {resource.title + suffix for suffix in DERIVED}):
-        yield Problem(item.file, "/title", f"{taken!r}, a type derived from this one, is a title already")
+        yield Problem(
+            item.file,
+            "/title",
+            f"the title {taken!r} is already in use, but it is also the name of a type derived from this schema",
+        )
     for name in filter_schemas.COMBINERS:
         if name in resource.properties:
-            yield Problem(item.file, f"/properties/{name}", f"filters have a meaning for {name!r}: name it otherwise")
+            yield Problem(
+                item.file, f"/properties/{name}", f"{name!r} is a word of the filter language; choose another name"
+            )
 
 
 def _key_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
@@ -69,14 +75,14 @@ def _key_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
         prop = resource.properties.get(name)
         if prop is None:
             yield Problem(
-                item.file, "/x-resource/key", f"there is no property {name!r}{meant(name, resource.properties)}"
+                item.file, "/x-resource/key", f"there is no property {name!r}{suggestion(name, resource.properties)}"
             )
         elif not (prop.required or prop.read_only):
             yield Problem(item.file, "/x-resource/key", f"{name!r} must be `required` or `readOnly`")
         elif prop.type not in SCALARS or prop.nullable:
             yield Problem(item.file, "/x-resource/key", f"{name!r} must be a string, a number or a boolean, never null")
         elif prop.write_only:
-            yield Problem(item.file, "/x-resource/key", f"{name!r} is `writeOnly`: nobody could name such a row")
+            yield Problem(item.file, "/x-resource/key", f"{name!r} is `writeOnly`: clients could not refer to a row")
 
 
 def _list_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
@@ -85,18 +91,20 @@ def _list_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
             for position, name in enumerate(names):
                 if name not in resource.properties:
                     place = f"/x-resource/{word}/{index}/{position}"
-                    yield Problem(item.file, place, f"there is no property {name!r}{meant(name, resource.properties)}")
+                    yield Problem(
+                        item.file, place, f"there is no property {name!r}{suggestion(name, resource.properties)}"
+                    )
 
 
 def _reference_problems(item: Definition, resource: Resource, resources: dict[str, Resource]) -> Iterator[Problem]:
     for name, (target, prop) in resource.references.items():
         place = f"/x-resource/references/{escape(name)}"
         if name not in resource.properties:
-            yield Problem(item.file, place, f"there is no property {name!r}{meant(name, resource.properties)}")
+            yield Problem(item.file, place, f"there is no property {name!r}{suggestion(name, resource.properties)}")
         if target not in resources:
-            yield Problem(item.file, place, f"there is no resource {target!r}{meant(target, resources)}")
+            yield Problem(item.file, place, f"there is no resource {target!r}{suggestion(target, resources)}")
         elif prop not in resources[target].properties:
-            hint = meant(prop, resources[target].properties)
+            hint = suggestion(prop, resources[target].properties)
             yield Problem(item.file, place, f"{target!r} has no property {prop!r}{hint}")
         elif not _identifies(resources[target], prop):
             yield Problem(item.file, place, f"{prop!r} is neither the key of {target!r} nor unique there")
@@ -107,7 +115,7 @@ def _identifies(resource: Resource, prop: str) -> bool:
 
 
 def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
-    """Row rules are filters, in which "$user.id" and other claims may stand for values."""
+    """Problems of row rules: filters in which claims such as "$user.id" may replace values."""
     rules = {
         f"/x-access/{action}{place}/where": rule["where"]
         for action, said in resource.access.items()
@@ -128,15 +136,15 @@ def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
             reason = NO_VALUE if kind.name == "anyOf" else error.message
             if kind.name == "additionalProperties":
                 reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
-                reason += "".join(meant(name, names) for name in kind.unexpected)
+                reason += "".join(suggestion(name, names) for name in kind.unexpected)
             yield Problem(item.file, place + pointer(error.instance_path), reason)
         for inside, text in _texts(where):
-            if LIKE_A_CLAIM.match(text) and not CLAIM.match(text):  # a negative operator would let everybody pass
-                yield Problem(item.file, place + inside, f'{text!r} is no claim, as "$user.id" is one')
+            if LIKE_A_CLAIM.match(text) and not CLAIM.match(text):  # "ne" with such a text would match every row
+                yield Problem(item.file, place + inside, f'{text!r} is not a claim; a claim looks like "$user.id"')
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a rule, and where."""
+    """(pointer, text) of every text in a rule."""
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, dict | list):
@@ -149,16 +157,16 @@ def _numbered(rules: Any) -> list[tuple[str, Any]]:
 
 
 def _innermost(error: ValidationError) -> ValidationError:
-    """What is wrong with the closest alternative: that is where an error is furthest inside, or about a name."""
+    """The error of the closest alternative: the one with the deepest error, or an error about a name."""
     kind: Any = error.kind
     while kind.name == "anyOf":
-        inner = max((one for branch in kind.context for one in branch), key=_insight)
-        if _insight(inner) <= _insight(error):
+        inner = max((one for branch in kind.context for one in branch), key=_closeness)
+        if _closeness(inner) <= _closeness(error):
             break
         error, kind = inner, inner.kind
     return error
 
 
-def _insight(error: ValidationError) -> tuple[int, bool]:
+def _closeness(error: ValidationError) -> tuple[int, bool]:
     kind: Any = error.kind
     return len(error.instance_path), kind.name == "additionalProperties"

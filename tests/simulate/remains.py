@@ -25,6 +25,6 @@ def remains(gateway: Parts, context: ConnectionContext, store: SimulatedStore) -
         "frames": context.outbox._dirty,
         "sessions that hear heartbeats": gateway.sessions.heartbeats._bucket_of,
         "a feed that attends": store.following,
-        "who waits for the feed": store.feed.attention._waiting,
+        "who waits for the feed": store.feed.gate._waiting,
     }
     return [f"{name}: {there}" for name, there in places.items() if there]

@@ -119,7 +119,7 @@ class SimulatedStore:
         return spool
 
     async def write(self, mutation: Mutation) -> WriteResult:
-        await self.feed.attention.settled()
+        await self.feed.gate.resumed()
         self._written_until = max(self._soon(), self._written_until)  # one thread writes, in the order of requests
         return await self._job(self._written_until, lambda: self._write(mutation))
 
@@ -133,16 +133,16 @@ class SimulatedStore:
 
     def pause(self) -> None:
         self._loop.interrupt()
-        self.feed.attention.rest()
+        self.feed.gate.pause()
 
     @property
     def following(self) -> bool:
         self._loop.interrupt()
-        return self.feed.attention.attending
+        return self.feed.gate.following
 
     async def resume(self) -> None:
         self._loop.interrupt()
-        await self.feed.attention.attend()
+        await self.feed.gate.resume()
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -238,7 +238,7 @@ class SimulatedFeed:
     def __init__(self, loop: SimulatedLoop, store: SimulatedStore, chance: random.Random) -> None:
         self.thread = Thread(loop, chance, store.tempo.thread)
         view: Any = self.thread
-        self.attention = FeedGate(view, self.wake)
+        self.gate = FeedGate(view, self.wake)
         self.at = store.database.head
         self._loop = loop
         self._store = store
@@ -252,12 +252,12 @@ class SimulatedFeed:
     def asleep(self) -> bool:
         return self._asleep
 
-    def start(self, deliver: Callable[[Sequence[Change], int], None], skipped: Callable[[int], None]) -> None:
-        self._deliver, self.attention.skipped = deliver, skipped
+    def start(self, deliver: Callable[[Sequence[Change], int], None], on_skip: Callable[[int], None]) -> None:
+        self._deliver, self.gate.on_skip = deliver, on_skip
 
     def notice(self) -> None:
         """A commit: the thread sees it when it next looks."""
-        if not self.attention.resting and not self._noticing:
+        if not self.gate.paused and not self._noticing:
             self._noticing = True
             self._loop.in_thread(self._loop.time() + self._store.tempo.notice * self._chance.random(), self._noticed)
 
@@ -273,11 +273,11 @@ class SimulatedFeed:
             self._woken = True
 
     def _look(self) -> None:
-        attention = self.attention
-        if attention.resting:
+        gate = self.gate
+        if gate.paused:
             self._sleep()
         else:
-            self._loop.in_thread(self.thread.later(), self._jump if attention.jump_due else self._read)
+            self._loop.in_thread(self.thread.later(), self._jump if gate.jump_due else self._read)
 
     def _jump(self) -> None:
         if self._failed():
@@ -286,7 +286,7 @@ class SimulatedFeed:
         self._loop.in_thread(self.thread.later(), self._jumped)
 
     def _jumped(self) -> None:
-        self.attention.jumped(self.at)
+        self.gate.jumped(self.at)
         self._loop.in_thread(self.thread.later(), self._read)
 
     def _failed(self) -> bool:
@@ -295,7 +295,7 @@ class SimulatedFeed:
         if failure is None:
             return False
         # Whatever it was, that is what a feed tells.
-        self.attention.failed(unavailable())
+        self.gate.failed(unavailable())
         self._loop.in_thread(self.thread.later(), self._look)
         return True
 

@@ -87,14 +87,14 @@ async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
 ) -> None:
     """Else it might be jumped over, and who came before would not hear of it."""
     listener = Listener(store)
-    attention = store._feed.attention  # type: ignore[attr-defined]  # both databases' stores have one
-    goes_on, jumped = threading.Event(), attention.jumped
+    gate = store._feed.gate  # type: ignore[attr-defined]  # both databases' stores have one
+    goes_on, jumped = threading.Event(), gate.jumped
 
     def held(head: int) -> None:
         goes_on.wait(10)
         jumped(head)
 
-    monkeypatch.setattr(attention, "jumped", held)
+    monkeypatch.setattr(gate, "jumped", held)
     store.pause()
     waiting = asyncio.create_task(store.resume())
     writes = [asyncio.create_task(store.write(create({"code": code, "harbour": code}))) for code in "abc"]
@@ -167,7 +167,7 @@ async def test_nothing_is_read_while_nobody_listens(
     connect = database.feed.connect
     monkeypatch.setattr(database.feed, "connect", lambda place: Recorded(connect(place), asked))
     monkeypatch.setattr(database.feed, "POLL_S", 0.001)
-    monkeypatch.setattr(database.feed, "REST_S", 0.001, raising=False)
+    monkeypatch.setattr(database.feed, "PAUSED_POLL_S", 0.001, raising=False)
     store = await database.open()
     try:
         listener = Listener(store)

@@ -61,7 +61,7 @@ async def test_what_was_rolled_back_is_not_heard(store: SqliteStore, foreign: Fo
 async def test_a_long_transaction_comes_in_batches_without_a_gap(
     store: SqliteStore, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store._feed, "_batches", Fixed(10))
+    monkeypatch.setattr(store._feed, "_batch", Fixed(10))
     heard = Heard()
     store.follow(heard.deliver)
     foreign.connection.execute("BEGIN IMMEDIATE")
@@ -77,7 +77,7 @@ async def test_it_never_runs_ahead_of_who_listens(
     store: SqliteStore, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the loop is busy nothing piles up on it: the next batch is read when this one was taken."""
-    monkeypatch.setattr(store._feed, "_batches", Fixed(2))
+    monkeypatch.setattr(store._feed, "_batch", Fixed(2))
     heard = Heard()
     handed: list[int] = []
     hand_over = store._feed._hand_over

@@ -16,7 +16,7 @@ async def test_a_gateway_says_so_until_they_are_back(
 ) -> None:
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
     try:
-        store._keeper.look()
+        store._guard.look()
         assert store.healthy
         for statement in (
             "CREATE TABLE anew AS SELECT * FROM people",
@@ -25,7 +25,7 @@ async def test_a_gateway_says_so_until_they_are_back(
         ):
             foreign.execute(statement)
         for _ in range(2):
-            store._keeper.look()
+            store._guard.look()
             assert not store.healthy
         (said,) = (record.getMessage() for record in caplog.records if "has lost triggers" in record.getMessage())
         assert "tidegate_people_after_insert" in said
@@ -33,7 +33,7 @@ async def test_a_gateway_says_so_until_they_are_back(
         for name, sql in triggers(RESOURCES["people"]).items():
             assert name.startswith("tidegate_people_")
             foreign.execute(sql)
-        store._keeper.look()
+        store._guard.look()
         assert store.healthy
     finally:
         await store.close()

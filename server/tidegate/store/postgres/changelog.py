@@ -24,6 +24,8 @@ LOG, COMMITS, META, REQUESTS, SEQ = (f"{SCHEMA}.{name}" for name in ("log", "com
 COMMIT_LOCK = int.from_bytes(b"tidegate")
 """The advisory lock that puts commits in an order. One number a database, as advisory locks are."""
 MIGRATION_LOCK = COMMIT_LOCK + 1
+SERVING_LOCK = COMMIT_LOCK + 2
+"""Each gateway that serves the database shares it."""
 
 RELATIONS = {
     SEQ: f"CREATE SEQUENCE {SEQ}",

@@ -1,6 +1,6 @@
 """How many changes a feed hands over at a time: as many as the loop takes within a few milliseconds.
 
-What a change costs depends on who listens: hardly anything for a few subscriptions, much for hundreds of filters that
+The cost of a change depends on the subscriptions: hardly anything for a few of them, much for hundreds of filters that
 no index can narrow. Invariant: a batch is never empty.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 LARGEST, SMALLEST = 500, 10
 TARGET_S = 0.005
-"""What a batch may take of the loop, about; a quarter of what a client may have to wait for."""
+"""How long a batch should keep the loop busy at most; a quarter of what a client may have to wait for."""
 
 
 class AdaptiveBatchSize:

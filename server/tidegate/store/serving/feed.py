@@ -1,9 +1,9 @@
-"""The change feed, whichever the database: a thread that reads the log on from where it is.
+"""The change feed of either database: a thread that reads the change log from its position on.
 
-It hands batches to the loop and never runs ahead of it by more than one. While nobody listens it rests, and then jumps
-to the log's head. A database's own feed says how the log is read and what wakes it.
-Invariant: every change that is committed while somebody listens is delivered exactly once, in order of `seq`; where the
-log was pruned before it could be read, a reset of every resource is.
+The thread hands batches to the loop and is never more than one batch ahead of it. A database's own feed says how the
+log is read and what wakes the thread; `feed_gate` says when the feed is paused.
+Invariant: every change that is committed while the feed follows the log is delivered exactly once, in order of `seq`.
+Where the log was pruned before the feed could read it, the feed delivers a reset of every resource.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change
 from tidegate.store.serving.batch_size import AdaptiveBatchSize
-from tidegate.store.serving.feed_gate import FeedGate
+from tidegate.store.serving.feed_gate import FeedGate, OnSkip
 
 log = logging.getLogger("tidegate.feed")
 
@@ -32,22 +32,22 @@ class Feed(ABC):
 
     def __init__(self, resources: Iterable[str], loop: asyncio.AbstractEventLoop) -> None:
         self.healthy = True
-        """Whether the log could be read when it was last tried."""
-        self.attention = FeedGate(loop, self._ring)
-        self._trouble = ""
+        """Whether the log could be read at the last attempt."""
+        self.gate = FeedGate(loop, self._ring)
+        self._failure = ""
         self._resources = tuple(resources)
         self._loop = loop
         self._taken = threading.Event()
-        self._batches = AdaptiveBatchSize()
+        self._batch = AdaptiveBatchSize()
         self._ended = False
-        self._at = 0
+        self._position = 0
         """Up to here everything was delivered."""
-        self._deliver: Deliver
+        self._deliver: Deliver = lambda changes, upto: None
         self._thread = threading.Thread(target=self._run, name="tidegate-feed")
 
-    def start(self, after: int, deliver: Deliver) -> None:
-        """Deliver what comes after `after`."""
-        self._at, self._deliver = after, deliver
+    def start(self, after: int, deliver: Deliver, on_skip: OnSkip) -> None:
+        """Deliver the changes after `after`."""
+        self._position, self._deliver, self.gate.on_skip = after, deliver, on_skip
         self._thread.start()
 
     def close(self) -> None:
@@ -60,11 +60,11 @@ class Feed(ABC):
 
     @abstractmethod
     def wake(self) -> None:
-        """One of our writers committed something; may be called in any thread."""
+        """The gateway's writer committed something; may be called in any thread."""
 
     @abstractmethod
     def _ring(self) -> None:
-        """Have the thread look, whatever it waits for; may be called in any thread."""
+        """Make the thread look, whatever it waits for; may be called in any thread."""
 
     # -- in the feed's thread ---------------------------------------------------------------------------------------
 
@@ -72,24 +72,25 @@ class Feed(ABC):
     def _run(self) -> None:
         """Read and hand over until `_ended`. Raises nothing."""
 
-    def _worked(self) -> None:
-        self.healthy, self._trouble = True, ""
+    def _succeeded(self) -> None:
+        self.healthy, self._failure = True, ""
 
     def _failed(self, error: Exception) -> None:
-        """The log could not be read; it will be tried again."""
+        """The log could not be read; the thread will try again."""
         self.healthy = False
-        self.attention.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
-        if str(error) != self._trouble:  # not at each look
-            self._trouble = str(error)
+        self.gate.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
+        if str(error) != self._failure:  # not at each attempt
+            self._failure = str(error)
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:
         log.error("the change log could not be read; it will be tried again", exc_info=error)
 
     def _reset(self, pruned_to: int) -> None:
-        """What is gone cannot be told: whoever listens reads anew."""
+        """The pruned changes are lost: every subscriber has to read its rows again."""
         now = int(time.time() * 1000)
-        self._hand_over([Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources], pruned_to)
+        resets = [Change(pruned_to, now, name, {}, "reset", None, None) for name in self._resources]
+        self._hand_over(resets, pruned_to)
 
     def _hand_over(self, changes: Sequence[Change], upto: int) -> None:
         """Give the loop a batch and wait until it took it."""
@@ -97,7 +98,7 @@ class Feed(ABC):
         self._loop.call_soon_threadsafe(self._take, changes, upto)
         while not self._taken.wait(1.0) and not self._ended:
             pass
-        self._at = upto
+        self._position = upto
 
     def _take(self, changes: Sequence[Change], upto: int) -> None:
         """In the loop's thread."""
@@ -106,5 +107,5 @@ class Feed(ABC):
             if not self._ended:
                 self._deliver(changes, upto)
         finally:
-            self._batches.took(time.perf_counter() - began)
+            self._batch.took(time.perf_counter() - began)
             self._taken.set()

@@ -1,75 +1,78 @@
-"""Whether anybody listens to a change feed: the loop says so, the feed's thread heeds it.
+"""Pauses the change feed while there are no subscribers. The event loop sets the state; the feed thread obeys it.
 
-While nobody does, the feed rests: it reads nothing. Whoever comes then waits until it has jumped to the log's head,
-past what happened meanwhile, which nobody would have heard.
-Invariant: what is committed after `attend` returned is delivered.
+    FOLLOWING --pause--> PAUSED --resume--> JUMPING --jumped--> FOLLOWING
+                           ^                   |
+                           +------failed-------+
+
+A paused feed reads nothing. When it resumes, it first jumps to the log's head, past the changes that no subscriber
+needed. Subscribers that arrive during the jump wait for its end; the loop pauses no feed while they wait.
+Invariant: what is committed after `resume` returned is delivered.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum, auto
 
-Skipped = Callable[[int], None]
+OnSkip = Callable[[int], None]
+
+
+class GateState(Enum):
+    FOLLOWING = auto()
+    PAUSED = auto()
+    JUMPING = auto()
+    """The loop has asked for the jump, and the feed thread has not made it yet."""
 
 
 class FeedGate:
-    """`resting` and `jump_due` are for the thread to read; `jumped` and `failed` for it to call."""
+    """The feed thread reads `paused` and `jump_due`, and calls `jumped` and `failed`. The rest belongs to the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
-        self.resting = False
-        self.jump_due = False
-        self.skipped: Skipped = lambda head: None
-        """Told that everything up to `head` is past, in the loop's thread."""
+        """`wake` makes the feed thread look at the state."""
+        self.on_skip: OnSkip = lambda head: None
+        """Called in the loop's thread: everything up to `head` is past and was not delivered."""
+        self._state = GateState.FOLLOWING
         self._loop = loop
         self._wake = wake
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
-    def attending(self) -> bool:
-        """Changes are being delivered."""
-        return not self.resting and not self._waiting
+    def following(self) -> bool:
+        """Whether the feed delivers changes."""
+        return self._state is GateState.FOLLOWING and not self._waiting
 
-    def rest(self) -> None:
-        """Nobody listens."""
+    def pause(self) -> None:
+        """There is no subscriber."""
         if not self._waiting:
-            self.resting = True
+            self._state = GateState.PAUSED
 
-    async def attend(self) -> None:
-        """Somebody listens. Raises what the jump failed with."""
-        if self.resting and not self._waiting:
-            self.resting, self.jump_due = False, True
+    async def resume(self) -> None:
+        """Deliver what is committed from now on; returns when that holds. Raises what the jump failed with."""
+        if self._state is GateState.PAUSED and not self._waiting:
+            self._state = GateState.JUMPING
             self._wake()
         elif not self._waiting:
             return
         await self._jump()
 
-    async def settled(self) -> None:
-        """Returns once no jump is under way: what is written then is heard by everybody who asked before."""
+    async def resumed(self) -> None:
+        """Returns once no jump is under way: what is written then reaches every subscriber that asked before.
+
+        Raises what the jump failed with.
+        """
         if self._waiting:
             await self._jump()
 
     async def _jump(self) -> None:
-        # One each, so that all go on in the order in which they came.
+        # A future for each caller, so that all go on in the order in which they came.
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(future)
         await future
 
-    # -- in the feed's thread ---------------------------------------------------------------------------------------
-
-    def jumped(self, head: int) -> None:
-        self.jump_due = False
-        self._loop.call_soon_threadsafe(self._end, head, None)
-
-    def failed(self, error: Exception) -> None:
-        """The jump has to be asked for again."""
-        if self.jump_due:
-            self.resting, self.jump_due = True, False
-            self._loop.call_soon_threadsafe(self._end, None, error)
-
-    def _end(self, head: int | None, error: Exception | None) -> None:
+    def _end_jump(self, head: int | None, error: Exception | None) -> None:
         if head is not None:
-            self.skipped(head)
+            self.on_skip(head)
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if future.done():
@@ -78,3 +81,24 @@ class FeedGate:
                 future.set_result(None)
             else:
                 future.set_exception(error)
+
+    # -- in the feed's thread ---------------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        return self._state is GateState.PAUSED
+
+    @property
+    def jump_due(self) -> bool:
+        return self._state is GateState.JUMPING
+
+    def jumped(self, head: int) -> None:
+        """The feed goes on after `head`."""
+        self._state = GateState.FOLLOWING
+        self._loop.call_soon_threadsafe(self._end_jump, head, None)
+
+    def failed(self, error: Exception) -> None:
+        """The log could not be read: a subscriber has to ask for the jump again."""
+        if self.jump_due:
+            self._state = GateState.PAUSED
+            self._loop.call_soon_threadsafe(self._end_jump, None, error)

@@ -9,19 +9,19 @@ REQUESTS_KEEP_MS = 24 * 3600 * 1000
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """A change goes when it is older than `age_ms` and `rows` newer ones are there.
+    """A change goes when it is older than `age_ms` and there are `rows` newer ones.
 
-    Whoever was away for a shorter time, or missed fewer, is told all of it.
+    A client that was away for a shorter time, or missed fewer changes, receives all of them.
     """
 
     age_ms: int = 24 * 3600 * 1000
-    """Far longer than the change feeds of all gateways need to read a change: those that come too late start anew."""
+    """Far longer than the change feeds of all gateways need to read a change: a feed that is later delivers a reset."""
     rows: int = 100_000
-    """At least 1: the newest change tells this log from another one."""
+    """At least 1: the newest change tells this log from others."""
 
     @property
     def pause_s(self) -> float:
-        """Seconds between two looks for what is to go: a small part of the age."""
+        """Seconds between two rounds of pruning: a small part of the age."""
         return min(PAUSE_S, self.age_ms / 120_000)
 
 

@@ -1,6 +1,6 @@
-"""What the stores of both databases do alike: a few threads read, others write, one follows the change log.
+"""What the stores of both databases do alike: a few threads read, others write, and one follows the change log.
 
-Invariant: `close` returns only when every order that was accepted is committed or refused.
+Invariant: `close` returns only when every mutation that was accepted is committed or refused.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving.feed import Deliver, Feed
-from tidegate.store.serving.feed_gate import Skipped
+from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.snapshots import Snapshots, Spool
 
 
@@ -30,11 +30,11 @@ class Reader(Protocol):
 
 
 class Writer(Protocol):
-    """Writes to one database, in threads of its own."""
+    """Writes to one database, in threads that it owns."""
 
     def start(self) -> None: ...
 
-    def submit(self, order: Mutation) -> asyncio.Future[WriteResult]: ...
+    def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]: ...
 
     def close(self) -> None: ...
 
@@ -44,28 +44,35 @@ class Part(Protocol):
     def healthy(self) -> bool: ...
 
 
+class OpenedLog(NamedTuple):
+    """What the database said when it was opened."""
+
+    epoch: str
+    identity_secret: str
+    """Signs the identity tokens of anonymous clients."""
+    head: int
+    """The newest seq of the change log."""
+
+
 class ThreadedStore:
-    """Implements core.ports.Store. Every method belongs to the loop's thread."""
+    """Implements core.rows.ports.Store. Every method belongs to the loop's thread."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        *,
-        epoch: str,
-        identity_secret: str,
-        head: int,
+        log: OpenedLog,
         reader: Reader,
-        readers: int,
         writer: Writer,
         feed: Feed,
+        *,
+        readers: int,
         parts: Iterable[Part],
     ) -> None:
-        """`head` is the log's, now; `readers` how many threads read; `parts` what has to be healthy beside the feed."""
-        self.epoch = epoch
-        self.identity_secret = identity_secret
-        """What the identity tokens of anonymous clients are signed with."""
+        """`readers`: how many threads read. `parts`: what has to be healthy, beside the feed."""
+        self.epoch = log.epoch
+        self.identity_secret = log.identity_secret
         self._loop = loop
-        self._opened_at = head
+        self._opened_at = log.head
         self._reader = reader
         self._writer = writer
         self._feed = feed
@@ -90,25 +97,24 @@ class ThreadedStore:
         return self._snapshots.open(query, encode)
 
     async def write(self, mutation: Mutation) -> WriteResult:
-        await self._feed.attention.settled()
+        await self._feed.gate.resumed()
         return await self._writer.submit(mutation)
 
     async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         return await self._loop.run_in_executor(self._threads, self._reader.changes, after, upto, limit)
 
-    def follow(self, deliver: Deliver, on_skip: Skipped = lambda head: None) -> None:
-        self._feed.attention.skipped = on_skip
-        self._feed.start(self._opened_at, deliver)
+    def follow(self, deliver: Deliver, on_skip: OnSkip = lambda head: None) -> None:
+        self._feed.start(self._opened_at, deliver, on_skip)
 
     def pause(self) -> None:
-        self._feed.attention.rest()
+        self._feed.gate.pause()
 
     @property
     def following(self) -> bool:
-        return self._feed.attention.attending
+        return self._feed.gate.following
 
     async def resume(self) -> None:
-        await self._feed.attention.attend()
+        await self._feed.gate.resume()
 
     async def close(self) -> None:
         for timer in self._timers.values():
@@ -118,7 +124,7 @@ class ThreadedStore:
         self._reader.close()
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
-        """Have a reading thread do `work` again and again, which raises nothing, until the store is closed."""
+        """Have a reading thread do `work`, which raises nothing, every `seconds` until the store is closed."""
 
         def due() -> None:
             self._threads.submit(work)

@@ -20,7 +20,7 @@ from tidegate.store.sqlite.migration.recorded_tables import PREFIX
 
 MADE_BY_DEV = "made by dev"
 """META's entry in a database that `tidegate dev` created."""
-BESIDE = ("-wal", "-shm", "-tidegate")
+BESIDE = ("-wal", "-shm", "-tidegate", "-tidegate-lock")
 """Ends of the names of files that belong to a database file."""
 
 

@@ -1,25 +1,36 @@
-"""Where a database is: which cluster, which of its lives, which database in it, which change log in that.
+"""Where a PostgreSQL change log is: which cluster, which of its timelines, which database, which log, which epoch.
 
-A restored backup has the change log of before and goes on from there: the same positions would mean other changes. Its
-place is another, by which it is known, and it gets a new epoch.
+A restored backup has the change log of before and goes on from there: the same positions would mean other changes. It
+is in another place, which tells it from the log that was served, and it gets a new epoch.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
+from typing import NamedTuple
 
 import psycopg
 
+from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import REPLACED, StoreError, Unmigrated
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
 
 log = logging.getLogger("tidegate.store")
 
+EPOCH = f"SELECT value FROM {META} WHERE name = 'epoch'"
+
+
+class LogFingerprint(NamedTuple):
+    """Tells one change log from every other."""
+
+    place: str
+    """The cluster's identifier, its timeline, the numbers that the database and its log have there."""
+    epoch: str
+
 
 def place(connection: Connection) -> str:
-    """The cluster's identifier, its timeline, the numbers of the database and of its log in it."""
+    """`LogFingerprint.place` of the database that is connected."""
     ((found,),) = connection.execute(
         "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || "
         "(SELECT timeline_id FROM pg_control_checkpoint()) || '/' || "
@@ -30,11 +41,17 @@ def place(connection: Connection) -> str:
     return str(found)
 
 
+def fingerprint(connection: Connection) -> LogFingerprint:
+    """Of the log as it is now. Raises psycopg.Error."""
+    ((epoch,),) = connection.execute(EPOCH).fetchall()
+    return LogFingerprint(place(connection), epoch)
+
+
 class EpochGuard:
     """Sees that a new epoch began, or a dump was restored, while the log is served: neither breaks a connection."""
 
-    def __init__(self, url: str, served: tuple[str, str], connections: Connections) -> None:
-        """`served`: the place and the epoch of the log. `connections` are those of the threads that call `look`."""
+    def __init__(self, url: str, served: LogFingerprint, connections: Connections) -> None:
+        """`connections` are those of the threads that call `look`."""
         self.healthy = True
         self._url = url
         self._served = served
@@ -45,9 +62,7 @@ class EpochGuard:
         if not self.healthy:
             return
         try:
-            connection = self._connections.for_this_thread()
-            ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'").fetchall()
-            now = place(connection), epoch
+            now = fingerprint(self._connections.for_this_thread())
         except psycopg.Error:
             return  # the feed says so
         if now != self._served:
@@ -64,9 +79,9 @@ def new_epoch(url: str) -> tuple[str, str]:
                     f"the database {shown(url)} was not migrated and has no epoch yet; "
                     "type: tidegate migrate --database with the same URL"
                 )
-            # Locked, so that of two commands at a time each tells what it did.
-            ((old,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch' FOR UPDATE")
-            new = secrets.token_urlsafe(9)
+            # Locked, so that of two commands at a time each reports what it did.
+            ((old,),) = connection.execute(f"{EPOCH} FOR UPDATE")
+            new = fresh_epoch()
             connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [new])
     except psycopg.Error as error:
         raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None

@@ -1,6 +1,7 @@
-"""How long the change log and the memory of requests are kept in PostgreSQL.
+"""Pruning the change log and the memory of requests in PostgreSQL, step by step.
 
-Invariant: `pruned_to` moves in the same transaction in which changes go, so that no reader takes a gap for silence.
+Invariant: `pruned_to` moves in the same transaction in which changes go, so that every reader
+notices a gap.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ STEP = 5_000
 
 
 def prune_all(url: str, keep: Retention = KEEP) -> None:
-    """Drop what is too old, step by step. Raises psycopg.Error."""
+    """Drop what is too old. Raises psycopg.Error."""
     with connect(url) as connection:
         while prune(connection, int(time.time() * 1000), keep) > STEP // 2:
             pass

@@ -1,4 +1,4 @@
-"""The data layer over PostgreSQL: writing and reading threads, the change feed, and housekeeping, behind one port."""
+"""The data layer over PostgreSQL: threads that write and read, the change feed, and housekeeping, behind one port."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
-from tidegate.store.postgres.serving.epoch import EpochGuard, place
+from tidegate.store.postgres.serving.epoch import EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.reader import HEAD, Reader
 from tidegate.store.postgres.serving.retention import prune_all
 from tidegate.store.postgres.serving.writer import Writer
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.store import ThreadedStore
+from tidegate.store.serving.store import OpenedLog, ThreadedStore
 
 log = logging.getLogger("tidegate.store")
 
 READERS = 4
 LOOK_S = 2.0
-"""Seconds between looks at which log it is."""
+"""Seconds between two checks that it is still the same log."""
 
 
 class PostgresStore(ThreadedStore):
-    """Implements core.ports.Store. Made by `open`."""
+    """Implements core.rows.ports.Store. Made by `open`."""
 
     _feed: PostgresFeed
 
@@ -39,52 +39,43 @@ class PostgresStore(ThreadedStore):
         url: str,
         resources: Mapping[str, Resource],
         keep: Retention,
-        meta: Mapping[str, str],
+        served: LogFingerprint,
+        opened_log: OpenedLog,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        served = meta["place"], meta["epoch"]
         connections = Connections(url, reading=True)
         reader = Reader(connections, resources)
         feed = PostgresFeed(url, served, resources, reader, loop)
-        keeper = EpochGuard(url, served, connections)
-        super().__init__(
-            loop,
-            epoch=meta["epoch"],
-            identity_secret=meta["identity_secret"],
-            head=int(meta["head"]),
-            reader=reader,
-            readers=READERS,
-            writer=Writer(url, resources, loop, feed.wake),
-            feed=feed,
-            parts=(keeper,),
-        )
+        writer = Writer(url, resources, loop, feed.wake)
+        guard = EpochGuard(url, served, connections)
+        super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, parts=(guard,))
         self._url = url
         self._keep = keep
-        self._every(LOOK_S, keeper.look)
+        self._every(LOOK_S, guard.look)
         self._every(keep.pause_s, self._prune)
 
     @classmethod
     async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> PostgresStore:
         """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
         loop = asyncio.get_running_loop()
-        meta = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(url, resources, keep, meta, loop)
+        served, opened_log = await loop.run_in_executor(None, _prepared, url, resources)
+        return cls(url, resources, keep, served, opened_log, loop)
 
     def _prune(self) -> None:
         """In a reading thread."""
         try:
             prune_all(self._url, self._keep)
-        except Exception as error:  # the boundary of the thread: housekeeping is nobody's request
+        except Exception as error:  # the boundary of the thread: housekeeping is not a client's request
             log.warning("the change log could not be pruned; it will be tried again: %s", str(error).strip())
 
 
-def _prepared(url: str, resources: Mapping[str, Resource]) -> dict[str, str]:
-    """What the store must know of its database, which is found to be ready. Raises StoreError."""
+def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerprint, OpenedLog]:
+    """The log of a database that is ready to be served. Raises StoreError."""
     check(url, resources)
     try:
         with opened(url) as connection, connection.transaction():
             here = place(connection)
-            # Locked, so that of gateways that start at a time one begins the epoch and the others take it.
+            # Locked, so that of gateways that start at once the first begins the epoch and the others take it.
             ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
             if there != here:  # the log of a restored backup goes on from there: its positions would mean other changes
                 for name, value in (("place", here), ("epoch", fresh_epoch())):
@@ -93,4 +84,4 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> dict[str, str]:
             ((head,),) = connection.execute(HEAD).fetchall()
     except psycopg.Error as error:
         raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
-    return meta | {"head": str(head)}
+    return LogFingerprint(here, meta["epoch"]), OpenedLog(meta["epoch"], meta["identity_secret"], head)

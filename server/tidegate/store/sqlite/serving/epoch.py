@@ -1,9 +1,9 @@
-"""Where the change log of an SQLite file was seen last: a note beside the file, by which a restored backup is known.
+"""A note beside an SQLite file tells a restored backup: how far the change log was when the file was served last.
 
 A backup that was put in the file's place has the log of before and goes on from there: the same positions would mean
-other changes. What the note says and the file does not bear out gets a new epoch. The note holds the newest entry of
-the log, not only its number: a restored log may have grown past it meanwhile.
-Invariant: the note tells only of what was committed, so that a gateway that was killed finds it borne out.
+other changes. A database that does not agree with its note gets a new epoch. The note holds the newest entry of the
+log, not only its number: a restored log may have grown past that number meanwhile.
+Invariant: the note never names a change that was not committed, so that a restart after a kill finds it confirmed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import REPLACED, StoreError, Unmigrated
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
@@ -30,11 +30,11 @@ log = logging.getLogger("tidegate.store")
 SUFFIX = "-tidegate"
 """After the name of the database file, the name of its note."""
 ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
-LOST = "has lost triggers (%s): changes there are not heard of; type: tidegate migrate"
+LOST = "has lost triggers (%s): clients do not get the changes there; type: tidegate migrate"
 
 
 class LogFingerprint(msgspec.Struct, frozen=True):
-    """A point in the life of one database file."""
+    """Tells the change log of one database file at one moment from every other."""
 
     epoch: str
     seq: int
@@ -45,8 +45,9 @@ class LogFingerprint(msgspec.Struct, frozen=True):
 
 
 class EpochGuard:
-    """Keeps the note of one database while it is served. Owns a connection from `open` to `close`, for any one thread
-    at a time.
+    """Keeps the note of one database while it is served.
+
+    Owns a connection from `open` to `close`, for one thread at a time.
     """
 
     def __init__(self, path: Path, connection: apsw.Connection, triggers: Collection[str]) -> None:
@@ -63,11 +64,11 @@ class EpochGuard:
     def open(cls, path: Path, triggers: Collection[str]) -> EpochGuard:
         """Give the log a new epoch if it is not the one that was served here last. Raises StoreError.
 
-        `triggers`: those by which changes are heard of.
+        `triggers`: the names of those that write the log.
         """
         connection = connect(path)
         try:
-            _settle(connection, path)
+            _begin_epoch_in_doubt(connection, path)
             return cls(path, connection, triggers)
         except BaseException as error:
             connection.close()
@@ -77,18 +78,18 @@ class EpochGuard:
 
     @property
     def healthy(self) -> bool:
-        """Whether the log is still the one of before, and complete."""
+        """Whether it is still the same log, and complete."""
         return not (self.replaced or self._lost)
 
     def look(self) -> None:
-        """Note how far the log is. When it is not the log of before any more, say so once and note nothing."""
+        """Note how far the log is. When it has become another log, say so once and note nothing more."""
         if self.replaced:
             return
         try:
             now = _seen(self._connection, self._path)
             self._look_at_triggers()
         except (apsw.Error, OSError) as error:
-            log.warning("the database's place could not be noted; it will be tried again: %s", error)
+            log.warning("no note of the change log could be made; it will be tried again: %s", error)
             return
         before = self._noted
         if (now.epoch, now.file) != (before.epoch, before.file) or now.seq < before.seq:
@@ -98,7 +99,7 @@ class EpochGuard:
             self._write(now)
 
     def _look_at_triggers(self) -> None:
-        """They go with a table that a program makes anew, and come back with a migration, which tells a reset."""
+        """A program that replaces a table drops its triggers. A migration restores them, and logs a reset."""
         found = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         lost = set(self._triggers) - {name for (name,) in found}
         if lost - self._lost:
@@ -109,10 +110,10 @@ class EpochGuard:
         self.look()
         self._connection.close()
 
-    def _write(self, place: LogFingerprint) -> None:
-        self._noted = place
+    def _write(self, fingerprint: LogFingerprint) -> None:
+        self._noted = fingerprint
         try:
-            _write_note(self._path, place)
+            _write_note(self._path, fingerprint)
             self._writable = True
         except OSError as error:
             if self._writable:
@@ -135,7 +136,7 @@ def new_epoch(url: str) -> tuple[str, str]:
             old = _seen(connection, path).epoch
             _begin_epoch(connection)
         now = _seen(connection, path)
-        if _read_note(path) is not None:  # else the next start would take this one for a restored backup's
+        if _read_note(path) is not None:  # an old note would make the next start begin one more epoch
             _write_note(path, now)
     except (apsw.Error, OSError) as error:
         raise StoreError(f"database {path}: {error}") from None
@@ -144,7 +145,7 @@ def new_epoch(url: str) -> tuple[str, str]:
     return old, now.epoch
 
 
-def _settle(connection: apsw.Connection, path: Path) -> None:
+def _begin_epoch_in_doubt(connection: apsw.Connection, path: Path) -> None:
     served = connection.execute(f"SELECT 1 FROM {META} WHERE name = ?", (SERVED,)).fetchall()
     doubt = _doubt(connection, path, bool(served))
     if doubt is None and served:
@@ -163,7 +164,7 @@ def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
     if note is None:
         return f"was served before and has no {_note(path).name} beside it" if served else None
     now = _seen(connection, path)
-    if note.epoch != now.epoch:  # it may have been given by a migration, and nobody knows a position of it yet
+    if note.epoch != now.epoch:  # before it is served, no client has a position of a migration's epoch
         return "has another epoch than when it was served here last" if served else None
     if note.file != now.file:
         return "is another file than the one that was served here last"
@@ -197,7 +198,7 @@ def _writing(connection: apsw.Connection) -> Iterator[None]:
 
 
 def _begin_epoch(connection: apsw.Connection) -> None:
-    connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (secrets.token_urlsafe(9),))
+    connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (fresh_epoch(),))
 
 
 def _note(path: Path) -> Path:
@@ -206,19 +207,19 @@ def _note(path: Path) -> Path:
 
 
 def _read_note(path: Path) -> LogFingerprint | None:
-    """None as well for a note that nobody can read."""
+    """None where there is no note, and for one that cannot be read."""
     try:
         return msgspec.json.decode(_note(path).read_bytes(), type=LogFingerprint)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _write_note(path: Path, place: LogFingerprint) -> None:
+def _write_note(path: Path, fingerprint: LogFingerprint) -> None:
     """Wholly or not at all. Raises OSError."""
     note = _note(path)
     new = note.with_name(note.name + ".new")
     with new.open("wb") as file:
-        file.write(msgspec.json.encode(place))
+        file.write(msgspec.json.encode(fingerprint))
         file.flush()
         os.fsync(file.fileno())
     new.replace(note)

@@ -1,6 +1,6 @@
 """The change feed of SQLite: it learns of other programs' commits from `PRAGMA data_version`, of ours from the writer.
 
-While nobody listens its thread sleeps.
+While the feed is paused its thread sleeps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.serving.reader import COLUMNS, Reader, head, one_value
 
 POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
-"""Seconds between looks for other programs' commits; while one came lately, they are looked for more often."""
+"""Seconds between looks for other programs' commits; for `LIVELY_S` after such a commit the feed looks more often."""
 
 PRUNED_TO = f"SELECT value FROM {META} WHERE name = 'pruned_to'"
 
@@ -35,7 +35,7 @@ class SqliteFeed(Feed):
         super().__init__(resources, loop)
 
     def wake(self) -> None:
-        if not self.attention.resting:
+        if not self.gate.paused:
             self._ring()
 
     def _ring(self) -> None:
@@ -48,22 +48,22 @@ class SqliteFeed(Feed):
         try:
             while not self._ended:
                 lively = time.monotonic() < lively_until
-                woken = self._bell.wait(None if self.attention.resting else LIVELY_POLL_S if lively else POLL_S)
+                woken = self._bell.wait(None if self.gate.paused else LIVELY_POLL_S if lively else POLL_S)
                 self._bell.clear()
-                if self.attention.resting:
+                if self.gate.paused:
                     continue
                 try:
-                    if self.attention.jump_due:
-                        self._at = head(connection)
-                        self.attention.jumped(self._at)
+                    if self.gate.jump_due:
+                        self._position = head(connection)
+                        self.gate.jumped(self._position)
                     seen = connection.pragma("data_version")
                     if seen != version:
                         lively_until = time.monotonic() + LIVELY_S
                     if woken or seen != version:
                         self._catch_up(connection)
                         version = seen
-                    self._worked()
-                except Exception as error:  # the boundary of the thread, without which nobody would hear of changes
+                    self._succeeded()
+                except Exception as error:  # the boundary of the thread: without it no change is delivered any more
                     self._failed(error)
         finally:
             connection.close()
@@ -74,11 +74,11 @@ class SqliteFeed(Feed):
                 newest, pruned_to = head(connection), one_value(connection, PRUNED_TO)
                 found: list[tuple[Any, ...]] = connection.execute(
                     f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-                    (self._at, newest, batch := self._batches.size),
+                    (self._position, newest, size := self._batch.size),
                 ).fetchall()
-            if newest <= self._at:
+            if newest <= self._position:
                 return
-            if pruned_to > self._at:
+            if pruned_to > self._position:
                 self._reset(pruned_to)
             else:
-                self._hand_over(self._reader.decoded(found), found[-1][0] if len(found) == batch else newest)
+                self._hand_over(self._reader.decoded(found), found[-1][0] if len(found) == size else newest)

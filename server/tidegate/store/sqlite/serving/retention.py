@@ -1,6 +1,7 @@
 """Pruning the change log and the memory of requests, in small steps.
 
-Invariant: `pruned_to` moves in the same transaction in which changes go, so that no reader takes a gap for silence.
+Invariant: `pruned_to` moves in the same transaction in which changes go, so that every reader
+notices a gap.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def prune(connection: apsw.Connection, now_ms: int, keep: Retention = KEEP) -> i
             connection.execute(f"DELETE FROM {LOG} WHERE seq <= ?", (found,))
             gone = connection.changes()
             connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'pruned_to'", (found,))
-        connection.execute(f"DELETE FROM {ASIDE}")  # between two transactions nothing there is of use
+        connection.execute(f"DELETE FROM {ASIDE}")  # it is of use only within a transaction
         connection.execute(f"DELETE FROM {REQUESTS} WHERE time < ?", (now_ms - REQUESTS_KEEP_MS,))
         connection.execute("COMMIT")
     except BaseException:

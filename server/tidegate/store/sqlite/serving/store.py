@@ -1,4 +1,4 @@
-"""The data layer over SQLite: one writer thread, a few reading ones, and the change feed, behind one port."""
+"""The data layer over SQLite: one writer thread, a few reading threads, and the change feed, behind one port."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 
 from tidegate.contract import Resource
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.store import ThreadedStore
+from tidegate.store.serving.store import OpenedLog, ThreadedStore
 from tidegate.store.sqlite.changelog import triggers
 from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.migration.migrate import check
 from tidegate.store.sqlite.serving.epoch import EpochGuard
 from tidegate.store.sqlite.serving.feed import SqliteFeed
 from tidegate.store.sqlite.serving.reader import Reader
+from tidegate.store.sqlite.serving.serving_lock import ServingLock
 from tidegate.store.sqlite.serving.writer import Writer
 
 READERS = 2
 NOTE_S = 2.0
-"""Seconds between looks at where the log is."""
+"""Seconds between two notes of how far the log is."""
 
 
 class SqliteStore(ThreadedStore):
-    """Implements core.ports.Store. Made by `open`."""
+    """Implements core.rows.ports.Store. Made by `open`."""
 
     _reader: Reader
     _writer: Writer
@@ -33,36 +34,42 @@ class SqliteStore(ThreadedStore):
         path: Path,
         resources: Mapping[str, Resource],
         keep: Retention,
-        keeper: EpochGuard,
+        lock: ServingLock,
+        guard: EpochGuard,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        """`lock` and `guard` belong to the store from now on."""
         reader = Reader(path, resources)
         feed = SqliteFeed(path, resources, reader, loop)
         writer = Writer(path, resources, loop, feed.wake, keep)
-        super().__init__(
-            loop,
-            epoch=reader.meta("epoch"),
-            identity_secret=reader.meta("identity_secret"),
-            head=reader.head(),
-            reader=reader,
-            readers=READERS,
-            writer=writer,
-            feed=feed,
-            parts=(writer, keeper),
-        )
-        self._keeper = keeper
-        self._every(NOTE_S, keeper.look)
+        log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
+        super().__init__(loop, log, reader, writer, feed, readers=READERS, parts=(writer, guard))
+        self._lock = lock
+        self._guard = guard
+        self._every(NOTE_S, guard.look)
 
     @classmethod
     async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> SqliteStore:
-        """Raises StoreError: a URL of another kind, a database that cannot be opened or was not migrated."""
+        """Raises StoreError: a URL of another kind, a database that cannot be opened, was not migrated, or is served by
+        another gateway.
+        """
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, check, url, resources)
-        path = sqlite_path(url)
-        names = {name for resource in resources.values() for name in triggers(resource)}
-        keeper = await loop.run_in_executor(None, EpochGuard.open, path, names)
-        return cls(path, resources, keep, keeper, loop)
+        lock, guard = await loop.run_in_executor(None, _prepared, url, resources)
+        return cls(sqlite_path(url), resources, keep, lock, guard, loop)
 
     async def close(self) -> None:
         await super().close()
-        await self._loop.run_in_executor(None, self._keeper.close)
+        await self._loop.run_in_executor(None, self._guard.close)
+        self._lock.release()
+
+
+def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock, EpochGuard]:
+    """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
+    check(url, resources)
+    path = sqlite_path(url)
+    lock = ServingLock.take(path)
+    try:
+        return lock, EpochGuard.open(path, {name for resource in resources.values() for name in triggers(resource)})
+    except BaseException:
+        lock.release()
+        raise

@@ -1,4 +1,4 @@
-"""`tidegate database new-epoch` on each database: what it says and does, and what a running gateway makes of it."""
+"""`tidegate database new-epoch` on each database: what it prints and does, and how a running gateway reacts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def ready(gateway: GatewayProcess) -> int:
     return await asyncio.to_thread(get)
 
 
-async def test_clients_of_before_start_from_snapshots(gateway: GatewayProcess) -> None:
+async def test_clients_with_older_positions_start_from_snapshots(gateway: GatewayProcess) -> None:
     gateway.migrate(seed=True)
     gateway.start()
     async with wire(gateway.url) as client:
@@ -69,17 +69,17 @@ async def test_clients_of_before_start_from_snapshots(gateway: GatewayProcess) -
     gateway.start()
     async with wire(gateway.url) as client:
         reply = await client.ask({"type": "subscribe", "resource": "users", "since": since})
-        assert (reply["mode"], reply["position"]["epoch"]) == ("snapshot", epochs[1])  # and not yet another one
+        assert (reply["mode"], reply["position"]["epoch"]) == ("snapshot", epochs[1])  # the start began no other epoch
         assert len((await client.hear("snapshot"))["rows"]) == 6
 
 
-async def test_a_gateway_that_runs_meanwhile_says_that_it_must_be_restarted(gateway: GatewayProcess) -> None:
+async def test_a_running_gateway_says_that_it_must_be_restarted(gateway: GatewayProcess) -> None:
     gateway.migrate()
     gateway.start()
     assert await ready(gateway) == 200
     new_epoch(gateway)
     async with asyncio.timeout(DEADLINE_S):
-        while await ready(gateway) != 503:  # noqa: ASYNC110  # another process sees it in its own time
+        while await ready(gateway) != 503:  # noqa: ASYNC110  # no event tells when the other process notices
             await asyncio.sleep(0.05)
     gateway.stop()
     assert "restart" in gateway.log_file.read_text()
@@ -94,7 +94,7 @@ def test_a_database_that_was_not_migrated_is_refused(gateway: GatewayProcess) ->
     assert not gateway.database_file.exists()
 
 
-def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_bytes(b"")
     done = tidegate("database", "new-epoch", "--database", "sqlite:///other.db", cwd=tmp_path)
     assert done.returncode == 2

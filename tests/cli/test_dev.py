@@ -1,4 +1,4 @@
-"""`tidegate dev` in a folder made by `tidegate init`: one command that follows the editor until it is told to stop."""
+"""`tidegate dev` in a folder made by `tidegate init`: one command that follows the editor until the user ends it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_one_command_generates_migrates_seeds_and_serves(shop: Path, dev: 
         assert (await client.ask({"type": "greet", "name": "Ada"}))["type"] == "greeting"
 
 
-async def test_a_database_that_was_there_gets_no_sample_rows(shop: Path, dev: Start) -> None:
+async def test_an_existing_database_gets_no_sample_rows(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     process.type(CTRL_C)
@@ -116,9 +116,7 @@ async def test_a_database_that_was_there_gets_no_sample_rows(shop: Path, dev: St
     assert await notes(again) == []
 
 
-def test_a_database_that_another_command_made_gets_no_sample_rows_and_the_command_that_adds_them(
-    shop: Path, dev: Start
-) -> None:
+def test_a_database_of_another_command_gets_a_hint_instead_of_sample_rows(shop: Path, dev: Start) -> None:
     execute(shop / "tidegate.db", "VACUUM")
     said = dev(shop).until(FOLLOWING)
     assert "no sample rows" in said
@@ -126,7 +124,7 @@ def test_a_database_that_another_command_made_gets_no_sample_rows_and_the_comman
     assert select(shop / "tidegate.db", "SELECT * FROM notes") == []
 
 
-async def test_after_a_save_clients_come_back_by_themselves_and_see_the_new_property(shop: Path, dev: Start) -> None:
+async def test_after_a_save_clients_reconnect_and_see_the_new_property(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     before = port(process)
@@ -176,7 +174,7 @@ async def test_a_broken_save_prints_the_error_and_the_gateway_goes_on(shop: Path
     assert "Traceback" not in process.said
 
 
-async def test_a_start_that_fails_waits_for_the_save_that_mends_it(shop: Path, dev: Start) -> None:
+async def test_a_failed_start_waits_for_a_save_that_corrects_it(shop: Path, dev: Start) -> None:
     good = (shop / "handlers.py").read_text()
     (shop / "handlers.py").write_text(good + "\nimport nothing_of_this_name\n")
     process = dev(shop)
@@ -189,7 +187,7 @@ async def test_a_start_that_fails_waits_for_the_save_that_mends_it(shop: Path, d
     assert len(await notes(process)) == 2
 
 
-def test_a_schema_folder_that_goes_away_does_not_become_the_sample(shop: Path, dev: Start) -> None:
+def test_a_removed_schema_folder_does_not_become_the_sample(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     (shop / "schema").rename(shop / "gone")
@@ -198,7 +196,9 @@ def test_a_schema_folder_that_goes_away_does_not_become_the_sample(shop: Path, d
     process.until(RELOADED)
 
 
-def test_a_dropped_property_keeps_the_gateway_until_the_database_may_be_set_aside(shop: Path, dev: Start) -> None:
+def test_after_a_dropped_property_the_gateway_goes_on_until_the_database_may_be_set_aside(
+    shop: Path, dev: Start
+) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     execute(shop / "tidegate.db", "INSERT INTO notes (text) VALUES ('mine')")
@@ -206,15 +206,15 @@ def test_a_dropped_property_keeps_the_gateway_until_the_database_may_be_set_asid
     without_done = json.loads(before)
     drop_done(without_done)
     (shop / NOTES).write_text(json.dumps(without_done))
-    assert "type: tidegate migrate --new drop_notes_done" in process.until("begin again? [y/N] ")
+    assert "type: tidegate migrate --new drop_notes_done" in process.until("start over? [y/N] ")
     process.type("\n")
     assert "The database is as it was" in process.until("the gateway goes on as before")
     (shop / NOTES).write_text(json.dumps(without_done, indent=1))
-    process.until("begin again? [y/N] ")
+    process.until("start over? [y/N] ")
     (shop / NOTES).write_text(before)  # a save instead of an answer
     process.until(RELOADED)
     (shop / NOTES).write_text(json.dumps(without_done))
-    process.until("begin again? [y/N] ")
+    process.until("start over? [y/N] ")
     process.type("y\n")
     said = process.until(RELOADED)
     (aside,) = re.findall(r"sqlite:///tidegate\.db is now (\S+),", said)
@@ -224,12 +224,12 @@ def test_a_dropped_property_keeps_the_gateway_until_the_database_may_be_set_asid
         "text",
         "created_at",
     ]
-    assert select(shop / "tidegate.db", "SELECT count(*) FROM notes") == [(0,)]  # seed.json names `done` still
+    assert select(shop / "tidegate.db", "SELECT count(*) FROM notes") == [(0,)]  # seed.json still names `done`
     assert "/notes/0/done: the schema has no such property" in said
 
 
 @pytest.mark.parametrize("made_by", ["migrate", "dev"])
-def test_nothing_is_set_aside_without_a_terminal_or_of_what_dev_did_not_make(
+def test_no_database_is_set_aside_without_a_terminal_or_when_dev_did_not_make_it(
     shop: Path, dev: Start, made_by: str
 ) -> None:
     if made_by == "migrate":
@@ -244,7 +244,7 @@ def test_nothing_is_set_aside_without_a_terminal_or_of_what_dev_did_not_make(
     assert [path.name for path in shop.glob("tidegate.db.*")] == []
 
 
-def test_a_written_migration_runs_when_it_is_filled_in_and_the_user_says_yes(shop: Path, dev: Start) -> None:
+def test_a_manual_migration_runs_when_it_is_filled_in_and_the_user_says_yes(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     assert tidegate("migrate", "--new", "shout", cwd=shop).returncode == 0
@@ -263,7 +263,7 @@ def test_a_written_migration_runs_when_it_is_filled_in_and_the_user_says_yes(sho
     assert ("READ README.MD",) in select(shop / "tidegate.db", "SELECT text FROM notes")
 
 
-def test_a_written_migration_without_a_terminal_stops_with_the_commands(shop: Path, dev: Start) -> None:
+def test_a_manual_migration_without_a_terminal_ends_dev_with_the_commands(shop: Path, dev: Start) -> None:
     first = dev(shop, terminal=False)
     first.until(FOLLOWING)
     first.signal(signal.SIGTERM)
@@ -287,7 +287,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "two times ctrl-c", "SIGTERM", "SIGKILL"])
-def test_however_it_ends_no_gateway_is_left(shop: Path, dev: Start, how: str) -> None:
+def test_no_gateway_is_left_when_dev_ends(shop: Path, dev: Start, how: str) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     gateway = psutil.Process(process.pid).children(recursive=True)
@@ -305,7 +305,7 @@ def test_however_it_ends_no_gateway_is_left(shop: Path, dev: Start, how: str) ->
         assert process.said.rstrip().endswith("stopped")
 
 
-def test_ctrl_c_at_a_question_ends_it(shop: Path, dev: Start) -> None:
+def test_ctrl_c_at_a_question_ends_dev(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     gateway = psutil.Process(process.pid).children(recursive=True)
@@ -316,7 +316,7 @@ def test_ctrl_c_at_a_question_ends_it(shop: Path, dev: Start) -> None:
     assert gone(gateway)
 
 
-def test_a_gateway_that_is_killed_is_told_and_comes_back_with_the_next_save(shop: Path, dev: Start) -> None:
+def test_a_killed_gateway_is_reported_and_starts_again_with_the_next_save(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     psutil.Process(process.pid).children(recursive=True)[0].kill()
@@ -325,7 +325,7 @@ def test_a_gateway_that_is_killed_is_told_and_comes_back_with_the_next_save(shop
     process.until(RELOADED)
 
 
-def test_a_port_in_use_is_one_sentence_before_anything_is_written(shop: Path, dev: Start) -> None:
+def test_a_port_in_use_is_reported_before_anything_is_written(shop: Path, dev: Start) -> None:
     first = dev(shop)
     first.until(FOLLOWING)
     other = shop.parent / "other"

@@ -1,4 +1,4 @@
-"""`tidegate dev` over tables of others, in SQLite and PostgreSQL: it asks first, and adds nothing without a yes."""
+"""`tidegate dev` over tables of other programs, on both databases: it asks first, and adds nothing without a yes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Existing(NamedTuple):
     url: str
     shown: str
     artist: str
-    """Its name as a resource."""
+    """The resource name of its table of artists."""
     content: Callable[[], object]
-    """Definitions that are there, for comparison."""
+    """Returns the definitions in the database, for comparison."""
     write: Callable[[str], None]
 
 
@@ -121,7 +121,7 @@ async def test_from_a_database_to_live_rows_with_three_answers(existing: Existin
         assert "Ada and the Engines" in update["data"].values()
 
 
-async def test_without_a_word_for_access_no_client_reads_and_dev_names_the_line(
+async def test_without_access_rules_no_client_reads_and_dev_names_the_line(
     existing: Existing, dev: Start, tmp_path: Path
 ) -> None:
     process = dev(tmp_path, "--yes", terminal=False)
@@ -155,7 +155,7 @@ def test_every_no_leaves_the_database_as_it_was(existing: Existing, dev: Start, 
     assert existing.content() == before
 
 
-def test_without_a_terminal_it_stops_with_commands_that_work(existing: Existing, dev: Start, tmp_path: Path) -> None:
+def test_without_a_terminal_dev_ends_with_commands_that_work(existing: Existing, dev: Start, tmp_path: Path) -> None:
     before = existing.content()
     first = dev(tmp_path, terminal=False)
     assert first.end() == 2
@@ -177,12 +177,12 @@ def test_without_a_terminal_it_stops_with_commands_that_work(existing: Existing,
 
 
 def commands(said: str) -> list[list[str]]:
-    """The commands that it says to type, without `tidegate`."""
+    """The commands that dev says to type, without `tidegate`."""
     lines = said.partition("Type:\n")[2].splitlines()
     return [line.split()[1:] for line in lines if line.startswith("  tidegate ")]
 
 
-def test_a_property_that_is_added_later_is_asked_for_too(existing: Existing, dev: Start, tmp_path: Path) -> None:
+def test_dev_asks_for_a_property_that_is_added_later_too(existing: Existing, dev: Start, tmp_path: Path) -> None:
     process = dev(tmp_path, "--yes", "--access", "read=anyone", terminal=False)
     process.until(FOLLOWING)
     process.close_gently()
@@ -213,7 +213,7 @@ def test_a_postgresql_database_that_is_missing_names_the_command(tmp_path: Path,
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_new_application_on_an_empty_database(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Nothing is asked where there are no tables of others; dev creates no PostgreSQL database, and so seeds none."""
+    """Dev asks nothing without tables of other programs. It creates no PostgreSQL database, and so seeds none."""
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     with ExitStack() as until_the_end:
         address = "sqlite:///other.db"
@@ -232,7 +232,7 @@ def test_a_new_application_on_an_empty_database(database: str, tmp_path: Path, r
         del content["properties"]["done"], content["x-resource"]["indexes"]
         content["required"].remove("done")
         file.write_text(json.dumps(content))
-        said = process.until("begin again? [y/N] " if database == "sqlite" else "the gateway goes on as before")
+        said = process.until("start over? [y/N] " if database == "sqlite" else "the gateway goes on as before")
         assert "dropping it needs a manual migration" in said
         process.type(CTRL_C)
         assert process.end() == 0

@@ -17,9 +17,7 @@ from tidegate.cli.watch import Seen, Watch, look_at_application
 from tidegate.store.migration.files import is_empty, new
 
 
-def test_what_an_application_is_made_of_is_watched_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_files_of_an_application_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     watched = ["handlers.py", "lib/prices.py", "schema/rooms/a.json", "schema/migrations/0001_x.py", "tidegate.toml"]
     ignored = [
@@ -33,7 +31,7 @@ def test_what_an_application_is_made_of_is_watched_and_nothing_else(
     assert sorted(map(str, seen)) == sorted(watched)
 
 
-def test_changes_are_told_once_nothing_changes_any_more() -> None:
+def test_changes_are_reported_once_no_more_files_change() -> None:
     """An editor saves three files, one after each look."""
     states: list[Seen] = [{Path(f"{name}.py"): (0, 0, 0) for name in "abc"[:number]} for number in (0, 1, 2, 3)]
     at = iter(states)
@@ -88,7 +86,7 @@ def test_a_new_migration_is_empty_until_up_does_something(tmp_path: Path) -> Non
 
 
 def test_a_fresh_application_is_served_by_typing_what_serve_says(tmp_path: Path) -> None:
-    """Each refusal is one line with one command; after these commands there is nothing left to refuse but the port."""
+    """Each refusal is one line with one command. After these commands only the port is refused."""
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     typed = []
     with socket.create_server(("127.0.0.1", 0)) as taken:

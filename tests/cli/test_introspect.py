@@ -1,4 +1,4 @@
-"""`tidegate introspect` as a user types it: files, what it says, and what it never does."""
+"""`tidegate introspect` as a user types it: the files that it writes and the notes that it prints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "sqlite:///chinook.db"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One with Chinook in it."""
+    """A folder with the Chinook database."""
     chinook.sqlite_file(tmp_path / "chinook.db")
     return tmp_path
 
@@ -66,26 +66,26 @@ def test_files_look_as_if_written_by_hand_and_pass_the_check(folder: Path) -> No
 """
     )
     assert tidegate("check", cwd=folder).returncode == 0
-    assert "nobody may read, create, update or delete yet: set x-access" in done.stderr
+    assert "no client may read, create, update or delete yet: set x-access" in done.stderr
     assert done.stderr.splitlines()[-1] == (
         f"next: tidegate generate && tidegate migrate --plan --database {URL} && tidegate migrate --database {URL}"
         f" && tidegate serve --dev --database {URL}"
     )
 
 
-def test_access_is_what_was_said_and_nothing_more(folder: Path) -> None:
+def test_access_is_what_the_option_says_and_nothing_more(folder: Path) -> None:
     rules = ["--access", "delete=role:admin", "--access", "read=authenticated"]
     done = tidegate("introspect", "--database", URL, "--tables", "genre", *rules, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert resource(folder, "Genre")["x-access"] == {"read": "authenticated", "delete": "role:admin"}
-    assert "nobody may create or update yet: set x-access in the files\n" in done.stderr
+    assert "no client may create or update yet: set x-access in the files\n" in done.stderr
     for wrong in ("read", "read=everyone", "write=anyone", "read=role:"):
         refused = tidegate("introspect", "--database", URL, "--access", wrong, "--force", cwd=folder)
         assert refused.returncode == 2
         assert f"--access: {wrong!r} is not ACTION=RULE" in refused.stderr
 
 
-def test_a_file_that_is_there_stays_unless_it_is_forced(folder: Path) -> None:
+def test_an_existing_file_stays_without_force(folder: Path) -> None:
     assert tidegate("introspect", "--database", URL, "--tables", "Artist", cwd=folder).returncode == 0
     path = folder / "schema" / "resources" / "Artist.schema.json"
     renamed = path.with_name("performers.schema.json")
@@ -96,7 +96,7 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert renamed.read_text() == mine
     assert not path.exists()
-    assert "performers.schema.json is there already and was left as it is; --force writes it anew" in done.stderr
+    assert "performers.schema.json exists and was left as it is; --force writes over it" in done.stderr
     assert len(done.stdout.splitlines()) == 10
     assert resource(folder, "Album")["x-resource"]["references"] == {"ArtistId": "performers.ArtistId"}
     assert tidegate("check", cwd=folder).returncode == 0
@@ -114,15 +114,15 @@ def test_some_tables_leave_out_references_to_the_others(folder: Path) -> None:
     assert tidegate("check", "--schema", "shop", cwd=folder).returncode == 0
 
 
-def test_what_has_no_place_in_a_file_is_told_and_secrets_are_kept(folder: Path) -> None:
+def test_notes_name_what_a_file_cannot_hold_and_secrets_are_write_only(folder: Path) -> None:
     with foreign(folder / "chinook.db") as program:
         program.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, photo BLOB, passwordHash TEXT NOT NULL)")
         program.execute("CREATE VIEW songs AS SELECT Name FROM Track")
     done = tidegate("introspect", "--database", URL, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "  people.photo: it holds bytes, which JSON has no word for\n" in done.stderr
+    assert "  people.photo: it holds bytes, which JSON cannot hold\n" in done.stderr
     assert "  songs is a view, which no trigger can follow\n" in done.stderr
-    assert "taken for secrets by their names" in done.stderr
+    assert "treated as secrets by their names" in done.stderr
     assert "never read them: people.passwordHash\n" in done.stderr
     assert resource(folder, "people")["properties"]["passwordHash"]["writeOnly"] is True
     only = tidegate("introspect", "--database", URL, "--tables", "Genre", "--force", cwd=folder)
@@ -130,7 +130,7 @@ def test_what_has_no_place_in_a_file_is_told_and_secrets_are_kept(folder: Path) 
     assert "songs" not in only.stderr
 
 
-def test_a_database_that_tidegate_shares_already_is_read_without_what_is_tidegates(folder: Path) -> None:
+def test_a_migrated_database_is_read_without_tidegates_own_tables(folder: Path) -> None:
     assert tidegate("introspect", "--database", URL, cwd=folder).returncode == 0
     assert tidegate("migrate", "--database", URL, cwd=folder).returncode == 0
     before = {path.name: path.read_text() for path in (folder / "schema" / "resources").iterdir()}
@@ -147,7 +147,7 @@ def test_a_database_that_tidegate_shares_already_is_read_without_what_is_tidegat
         (["--database", "sqlite:///empty.db"], "introspect: the database has no tables that can be shared"),
         (
             ["--database", "sqlite:///views.db"],
-            "that can be shared: t has no primary key, by which a row could be named",
+            "that can be shared: t has no primary key, so that clients cannot name a row",
         ),
         (["--database", URL, "--tables", "Albun"], "--tables: there is no table Albun; there are: Album, Artist,"),
         (["--database", "sqlite:///views.db", "--tables", "t"], "--tables: t has no primary key"),

@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def change(project: Path, prop: str, **words: Any) -> None:
-    """Other words in a user's property, or none of it."""
+    """Change keywords of a property of users, or remove the property."""
     file = project / "schema" / "resources" / "users.schema.json"
     content = json.loads(file.read_text())
     if words:
@@ -46,12 +46,12 @@ def select(project: Path, sql: str) -> list[Any]:
         return program.execute(sql).fetchall()
 
 
-def test_a_changed_rule_is_planned_refused_by_serve_and_brought_in(project: Path) -> None:
+def test_a_changed_rule_is_planned_refused_by_serve_and_applied(project: Path) -> None:
     (count,) = select(project, "SELECT count(*) FROM users")[0]
     change(project, "name", maxLength=7)
-    told = "rebuild table users: name: maxLength 100 -> 7"
+    step = "rebuild table users: name: maxLength 100 -> 7"
     planned = tidegate("migrate", "--plan", cwd=project)
-    assert (planned.returncode, planned.stdout, planned.stderr) == (0, f"{told} ({count} rows are copied)\n", "")
+    assert (planned.returncode, planned.stdout, planned.stderr) == (0, f"{step} ({count} rows are copied)\n", "")
     serving = tidegate("serve", "--port", "0", cwd=project)
     assert serving.returncode == 2
     assert "is not ready: rebuild table users (name: maxLength 100 -> 7); type: tidegate migrate" in serving.stderr
@@ -65,7 +65,7 @@ def test_a_changed_rule_is_planned_refused_by_serve_and_brought_in(project: Path
     assert tidegate("migrate", "--plan", cwd=project).stdout == "nothing to do\n"
 
 
-def test_a_migration_is_begun_written_run_and_taken_back(project: Path) -> None:
+def test_a_manual_migration_is_written_run_and_taken_back(project: Path) -> None:
     resource = project / "schema" / "resources" / "users.schema.json"
     before = resource.read_text()
     change(project, "password")
@@ -114,13 +114,13 @@ def test_the_sample_has_no_migrations(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (2, f"tidegate: {why}\n")
 
 
-def test_one_thing_at_a_time(project: Path) -> None:
+def test_options_that_exclude_each_other_are_refused(project: Path) -> None:
     done = tidegate("migrate", "--plan", "--down", cwd=project)
     assert done.returncode == 2
     assert "not allowed with argument" in done.stderr
 
 
-def test_a_table_that_was_there_before_is_named(tmp_path: Path) -> None:
+def test_a_note_names_an_older_table(tmp_path: Path) -> None:
     select(tmp_path, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, email TEXT, status TEXT, created_at TEXT)")
     for arguments in (("--plan",), (), ("--plan",)):
         done = tidegate("migrate", *arguments, cwd=tmp_path)
@@ -129,7 +129,7 @@ def test_a_table_that_was_there_before_is_named(tmp_path: Path) -> None:
         assert "tasks was there" not in done.stderr
 
 
-def test_a_terminal_sees_how_far_a_long_copy_is(project: Path) -> None:
+def test_a_terminal_shows_how_far_a_long_copy_is(project: Path) -> None:
     select(
         project,
         "WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 100100) "

@@ -1,4 +1,4 @@
-"""Models for programs of an application's own: peewee as ever, over the tables that the gateway shares."""
+"""peewee models for Python programs over the tables that the gateway shares."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_row_is_saved_in_the_form_that_the_gateway_sends(db: models.Models, ur
     }
 
 
-def test_a_row_is_read_as_python_has_it(db: models.Models) -> None:
+def test_a_row_is_read_with_values_of_pythons_types(db: models.Models) -> None:
     values = {"weight": 1.5, "papers": {"a": [1]}, "built": date(999, 1, 2), "seen_at": NOON, "owner": OWNER}
     db.boats.create(code="a", **values)
     db.boats.create(code="b", seen_at="0999-05-01T12:00:00Z", built="1999-12-31", owner=str(OWNER))
@@ -164,7 +164,7 @@ def test_a_value_that_has_no_canonical_form_is_refused(db: models.Models, field:
     assert db.boats.select().count() == 0
 
 
-def test_what_the_schema_says_of_a_column_the_database_holds_to(db: models.Models) -> None:
+def test_the_database_enforces_what_the_schema_says_of_a_column(db: models.Models) -> None:
     for wrong in ({"code": "much too long"}, {"code": "a", "name": None}):
         with pytest.raises(peewee.IntegrityError):
             db.boats.create(**wrong)
@@ -172,7 +172,7 @@ def test_what_the_schema_says_of_a_column_the_database_holds_to(db: models.Model
         db.berths.create(harbour="x", number=1, boat="nowhere")
 
 
-def test_defaults_are_there_before_the_row_is_read_again(db: models.Models) -> None:
+def test_a_new_object_has_its_defaults_before_it_is_read_again(db: models.Models) -> None:
     boat = db.boats(code="a")
     assert (boat.name, boat.afloat, boat.tags) == ("nameless", True, ["new"])
     boat.tags.append("mine")
@@ -183,8 +183,8 @@ def test_defaults_are_there_before_the_row_is_read_again(db: models.Models) -> N
     assert db.visits.get_by_id(visit.id).came_at == visit.came_at
 
 
-def test_only_what_was_changed_is_written(db: models.Models) -> None:
-    """What a client changes meanwhile stays."""
+def test_only_changed_columns_are_written(db: models.Models) -> None:
+    """A client's change of another column at the same time is kept."""
     db.boats.create(code="a", name="ada", masts=1)
     mine = db.boats.get_by_id("a")
     db.boats.update(masts=2).execute()
@@ -209,7 +209,7 @@ def test_a_new_object_is_a_new_row_whatever_its_key(db: models.Models) -> None:
     assert odd.id == 1
 
 
-def test_many_rows_at_a_time_are_peewees_own(db: models.Models) -> None:
+def test_bulk_statements_of_peewee_work(db: models.Models) -> None:
     db.boats.insert_many([{"code": f"{number}", "masts": number, "tags": [number]} for number in range(300)]).execute()
     boats = list(db.boats.select().where(db.boats.masts < 10))
     for boat in boats:
@@ -230,21 +230,21 @@ def test_names_that_mean_something_to_python_or_peewee_get_an_underscore(db: mod
     assert row.id == 1
 
 
-def test_names_that_nothing_has_are_refused(db: models.Models) -> None:
+def test_unknown_names_are_refused(db: models.Models) -> None:
     with pytest.raises(TypeError, match="Boat has no field 'maste'; did you mean 'masts'"):
         db.boats(code="a", maste=1)
     with pytest.raises(AttributeError, match="it has: berths, boats, odd-ones, visits"):
         _ = db.boots
 
 
-def test_models_are_called_what_the_schema_calls_them(db: models.Models) -> None:
+def test_a_model_has_the_title_of_its_schema(db: models.Models) -> None:
     assert sorted(db) == sorted(SCHEMAS)
     assert (db.boats.__name__, db.boats.__doc__) == ("Boat", "What lies in the harbour.")
     assert db.berths._meta.table_name == "places"
     assert {"boats", "atomic"} <= set(dir(db))
 
 
-def test_transactions_are_kept_or_undone_as_a_whole(db: models.Models) -> None:
+def test_a_transaction_is_kept_or_undone_as_a_whole(db: models.Models) -> None:
     with db:
         db.boats.create(code="a")
         with pytest.raises(ZeroDivisionError), db.atomic():
@@ -264,7 +264,7 @@ def test_transactions_are_kept_or_undone_as_a_whole(db: models.Models) -> None:
 
 
 def test_threads_write_at_the_same_time(db: models.Models) -> None:
-    """Each reads before it writes in one transaction: none may fail for what another one wrote in between."""
+    """Each transaction reads before it writes, and none fails because another one wrote in between."""
     db.boats.create(code="a", masts=0)
     failures: list[BaseException] = []
 
@@ -288,7 +288,7 @@ def test_threads_write_at_the_same_time(db: models.Models) -> None:
     assert db.boats.get_by_id("a").masts == 120
 
 
-def test_tables_are_left_to_tidegate_migrate(db: models.Models, url: str, folder: Path) -> None:
+def test_models_do_not_make_or_drop_tables(db: models.Models, url: str, folder: Path) -> None:
     with pytest.raises(StoreError, match="tidegate migrate"):
         db.boats.create_table()
     with pytest.raises(StoreError, match="tidegate migrate --new"):

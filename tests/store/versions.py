@@ -1,4 +1,4 @@
-"""The application as its schema changes, and all that a migration could change in a database."""
+"""Versions of the application with a changed schema, and everything that a migration could change in a database."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_property(name: str, schema: dict[str, Any], required: bool = False) -> 
 
 
 def change(resource: str, prop: str, remove: tuple[str, ...] = (), **words: Any) -> Callable[[Schemas], None]:
-    """Other words in the schema of one property."""
+    """Change keywords in the schema of one property."""
 
     def run(schemas: Schemas) -> None:
         schema = schemas[resource]["properties"][prop]
@@ -64,7 +64,7 @@ def annotated(resource: str, word: str, value: Any) -> Callable[[Schemas], None]
 
 
 def surrounded(path: Path) -> str:
-    """Rows, and everything that others may have put around Tidegate's tables."""
+    """A database with rows, and with everything that other programs may have put around Tidegate's tables."""
     with_rows(
         path,
         "INSERT INTO boats (code, sign, weight, extra, harbour) VALUES ('a', 1, 2.0, '[1]', 'Ost'), "
@@ -84,7 +84,7 @@ def surrounded(path: Path) -> str:
         "CREATE VIEW their_view AS SELECT name, state FROM people, berths",
     )
     url = f"sqlite:///{path}"
-    apply(url, RESOURCES)  # the log is to know of their unique index
+    apply(url, RESOURCES)  # so that the triggers know their unique index
     return url
 
 
@@ -101,5 +101,5 @@ def contents(path: Path) -> list[tuple[Any, ...]]:
 
 
 def rows(path: Path, *tables: str) -> list[tuple[Any, ...]]:
-    """What of `contents` is in these tables."""
+    """The part of `contents` that is in these tables."""
     return [row for row in contents(path) if row[0] in tables]

@@ -1,4 +1,7 @@
-"""`tidegate dev`: one command for working on an application: generate, migrate, serve, and follow the editor."""
+"""`tidegate dev`: one command for working on an application: generate, migrate, serve, and follow the editor.
+
+It parses options; `tidegate.cli.development` does the work.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ import sys
 from pathlib import Path
 
 from tidegate import config
+from tidegate.cli import access_option
 
 DESCRIPTION = """\
 Serve the application in this folder in development mode, and follow your editor.
 
-It writes ./generated, brings the database along, and serves on http://127.0.0.1:8787. After each save of a schema
-file, a Python file or tidegate.toml it does so again; clients reconnect by themselves. A save that cannot be served
-leaves the gateway as it was.
+It writes ./generated, migrates the database, and serves on http://127.0.0.1:8787. After each save of a schema
+file, a Python file or tidegate.toml it does so again; clients reconnect by themselves. After a save that cannot be
+served the gateway goes on as before.
 
-It asks before it runs a written migration and before it adds anything to a database with tables of other programs.
+It asks before it runs a manual migration and before it adds anything to a database with tables of other programs.
 Sample rows (schema/seed.json) go only into a database that it has just created.
 """
 EPILOG = """\
@@ -46,28 +50,21 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--yes", action="store_true", help="answer yes to every question, except whether to set a database aside"
     )
-    parser.add_argument(
-        "--access",
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="ACTION=RULE",
-        help="for the schema files of an existing database: anyone, authenticated or role:NAME, as in read=anyone",
-    )
+    access_option.add_argument(parser)
     config.add_arguments(parser)
     parser.set_defaults(run=run, dev=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.cli.development.session import Session  # noqa: PLC0415  # the other commands need not load it
+    from tidegate.cli.development.run import DevelopmentRun  # noqa: PLC0415  # the other commands do not need it
     from tidegate.cli.development.terminal import Terminal  # noqa: PLC0415
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.dont_write_bytecode = True  # two saves of a migration within a second must not read as one
+    sys.dont_write_bytecode = True  # two saves of a migration within a second must not look like one
     terminal = Terminal(args.yes)
     try:
-        Session(args, terminal).run()
+        DevelopmentRun(args, terminal).run()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway has ended; another Ctrl-C has nothing to hurry
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway has ended, and another Ctrl-C has nothing to stop
         terminal.say("\nstopped")
     return 0

@@ -1,8 +1,8 @@
-"""peewee fields for the properties of a resource: what a Python program sees of a column's values.
+"""peewee fields for the properties of a resource: a column's values as a Python program sees them.
 
-Dates, times and UUIDs are Python's own, JSON is lists and dicts; the columns are as the gateway reads them. A value of
-a foreign program that is none of these is handed out as it is.
-Invariant: what is written here is in the canonical form that filters compare by.
+Dates, times and UUIDs have Python's types, JSON is lists and dicts. A column's value that cannot be converted, which
+another program may have written, is returned unchanged.
+Invariant: values are written in the canonical form that filters compare.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Convert = Callable[[Any], Any]
 
 
 class Converted(peewee.Field):
-    """A column whose values are not what Python has for them. NULL is None both ways."""
+    """A field that converts values between Python and the column. NULL is None in both directions."""
 
     def __init__(self, to_column: Convert, to_python: Convert, *, mutable: bool = False, **options: Any) -> None:
         self._to_column, self._to_python = to_column, to_python
         self.mutable = mutable
-        """Its values can change without being assigned."""
+        """A program can change a value in place."""
         super().__init__(**options)
 
     def db_value(self, value: Any) -> Any:
@@ -47,7 +47,7 @@ def field_of(prop: Property, resource: Resource, postgres: bool) -> peewee.Field
     """The field of one property."""
     options: dict[str, Any] = {"column_name": prop.name, "null": prop.column_nullable}
     if resource.key == (prop.name,):
-        if prop.type == "integer" and prop.read_only:
+        if resource.has_automatic_key:
             return peewee.AutoField(column_name=prop.name)
         options["primary_key"] = True
     default = _default(prop, resource)
@@ -77,7 +77,7 @@ def field_of(prop: Property, resource: Resource, postgres: bool) -> peewee.Field
 
 
 def _default(prop: Property, resource: Resource) -> Convert | Callable[[], Any] | None:
-    """The column's default as Python has it, so that a new object has its values before it is read again."""
+    """The default as a Python value, so that a new object has it before it is read again."""
     if prop.has_default:
         value = prop.default
         match prop.type, prop.format:
@@ -98,11 +98,11 @@ def _default(prop: Property, resource: Resource) -> Convert | Callable[[], Any] 
 
 
 def _aware(value: Any) -> datetime:
-    """A moment. Raises ValueError for a time of nobody knows which zone."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    if moment.tzinfo is None:
+    """A time with its zone. Raises ValueError for a time without one."""
+    time = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if time.tzinfo is None:
         raise ValueError(f"a time without a zone: {value!r}; datetime.now(UTC) has one")
-    return moment.astimezone(UTC)
+    return time.astimezone(UTC)
 
 
 def _canonical(value: Any) -> str:

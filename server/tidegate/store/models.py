@@ -1,13 +1,13 @@
-"""The application's tables as peewee models, for programs of its own: whatever they save, subscribers hear of.
+"""The application's tables as peewee models for Python programs: subscribers get every row that a program saves.
 
     from tidegate.store import models
 
     db = models.open("sqlite:///tidegate.db", schema="schema")
     db.users.create(name="Ada", email="ada@example.com")
 
-The tables are Tidegate's: `tidegate migrate` makes and changes them, these models only use them. What the schema files
-say is read once, by `open`; nothing is written anywhere else than in the tables.
-Invariant: every row that is written here is logged by the tables' own triggers, in the same transaction.
+`tidegate migrate` makes and changes the tables; these models only use them. `open` reads the schema files once. Nothing
+is written outside of the tables.
+Invariant: the tables' triggers log every row that is written here, in the same transaction.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database,
 __all__ = ["Models", "Row", "open"]
 
 CONNECTIONS = 32
-"""To PostgreSQL, at most: one for each thread that is at work with the database."""
+"""The most connections to PostgreSQL. Each thread that works with the database uses one."""
 WAIT_S, STALE_S = 10, 300
-"""How long a thread waits for one of them, and how long one is used."""
+"""How long a thread waits for a connection, and how long a connection is used."""
 
 
 class Row(peewee.Model):
     """A row of a resource's table.
 
-    What is plain peewee is as ever, but for three things: `save` writes the columns that were changed and no others, so
-    that what clients change meanwhile stays; it inserts a new row whatever its key is; and a name that is no field is
+    It differs from a plain peewee model in three ways. `save` writes only the columns that were changed, so that it
+    keeps what clients change at the same time. `save` inserts a new row whatever its key is. A name that is no field is
     refused. JSON values may be changed in place.
     """
 
     _stored = False
-    """It is in the table, as far as this object knows."""
+    """Whether this object was read from the table or saved to it."""
 
     def __init__(self, *args: Any, **values: Any) -> None:
         self._stored = bool(values.get("__no_default__"))
@@ -68,7 +68,7 @@ class Row(peewee.Model):
         ]
 
     def save(self, force_insert: bool = False, only: Any = None) -> Any:
-        # With a key that the database counts and yet is given, peewee means the row of that key.
+        # An object with a given value for a key that the database counts means the existing row in peewee.
         named = type(self)._meta.auto_increment and self.get_id() is not None  # type: ignore[no-untyped-call]  # peewee's
         saved = super().save(force_insert or not (self._stored or named), only)
         self._stored = True
@@ -76,18 +76,18 @@ class Row(peewee.Model):
 
     @classmethod
     def create_table(cls, *args: Any, **options: Any) -> None:  # noqa: ARG003  # as peewee has it
-        raise StoreError("tables are made by: tidegate migrate")
+        raise StoreError("`tidegate migrate` makes the tables")
 
     @classmethod
     def drop_table(cls, *args: Any, **options: Any) -> None:  # noqa: ARG003  # as peewee has it
-        raise StoreError("tables are dropped by a migration of your own: tidegate migrate --new NAME")
+        raise StoreError("a manual migration drops tables; type: tidegate migrate --new NAME")
 
 
 class Models(Mapping[str, type[Row]]):
-    """A model for each resource: `db.users`, or `db["users"]` whatever the name is.
+    """A model for each resource: `db.users`, or `db["users"]` for any name.
 
-    `with db:` is a transaction on a connection that is given back at its end; `db.atomic()` one on the connection that
-    the thread has. `db.database` is peewee's database, for everything else.
+    `with db:` is a transaction on a connection that is returned to the pool at the end. `db.atomic()` is a transaction
+    on the connection of the thread. `db.database` is peewee's database, for everything else.
     """
 
     def __init__(self, database: peewee.Database, resources: Mapping[str, Resource]) -> None:
@@ -124,18 +124,18 @@ class Models(Mapping[str, type[Row]]):
         return self.database.atomic(*options)
 
     def close(self) -> None:
-        """Close the calling thread's connection, and those that wait for use."""
+        """Close the connection of the calling thread, and all idle connections."""
         self.database.close()
         if hasattr(self.database, "close_idle"):
             self.database.close_idle()
 
 
 def open(url: str, *, schema: str | Path | None = None) -> Models:
-    """The models of a database that was migrated. `schema`: the folder with the schema files; without it ./schema, or
-    the sample that ships.
+    """The models of a migrated database.
 
-    Raises StoreError: no such database, or one that is not ready for these schema files; SchemaError: no such folder,
-    or a broken one.
+    `schema`: the folder with the schema files. The default is ./schema, or the packaged sample where there is none.
+    Raises StoreError for a database that is missing or not migrated to these schema files, and SchemaError for a folder
+    that is missing or broken.
     """
     folder = Path(schema) if schema is not None else Path("schema") if Path("schema").is_dir() else None
     resources = schemas.unbundle(schemas.bundle(schemas.load(folder))).resources
@@ -153,7 +153,7 @@ def _database(url: str) -> peewee.Database:
             stale_timeout=STALE_S,
         )
         return pool
-    # IMMEDIATE: a transaction that reads first and then writes would fail at once where another one writes meanwhile.
+    # IMMEDIATE: otherwise a transaction that reads and then writes fails at once while another one writes.
     path = sqlite_path(url).resolve()
     return Database(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, lock_type="IMMEDIATE")
 
@@ -170,7 +170,7 @@ def _model(resource: Resource, database: peewee.Database) -> type[Row]:
 
 
 def field_names(resource: Resource) -> dict[str, str]:
-    """The name of each property's field: its own, but for those that Python or peewee have another use for."""
+    """The name of each property's field: the property's name, with `_` where Python or peewee use that name."""
     names: dict[str, str] = {}
     for name in resource.properties:
         field = re.sub(r"\W", "_", name)

@@ -1,4 +1,4 @@
-"""What becomes of the columns of a PostgreSQL database that others made: types, rules, keys, and what has no place."""
+"""Row schemas for a PostgreSQL database of other programs: types, rules, keys, and what a schema cannot hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Database = psycopg.Connection[tuple[Any, ...]]
 
 @pytest.fixture
 def theirs(postgres: PostgresServer) -> Iterator[Database]:
-    """A database of somebody else's."""
+    """A database of another program."""
     with postgres.lent() as url, psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
@@ -30,10 +30,10 @@ def url(database: Database) -> str:
 
 
 def only(database: Database) -> tuple[dict[str, Any], list[str]]:
-    """The one file that is written, and what has no place in it."""
+    """The one file that is made, and notes about what it cannot hold."""
     found = introspect.read(url(database))
     (file,), left = introspect.files(found.tables, {})
-    return file.schema, found.left + left
+    return file.schema, found.left_out + left
 
 
 def as_resources(database: Database) -> dict[str, Resource]:
@@ -83,7 +83,7 @@ def own_types(database: Database) -> None:
     database.execute("CREATE DOMAIN short AS named CHECK (VALUE <> '')")
 
 
-def test_every_type_has_its_words(theirs: Database) -> None:
+def test_every_type_has_a_schema(theirs: Database) -> None:
     own_types(theirs)
     columns = ", ".join(f'"{name}" {name} NOT NULL' for name in TYPES)
     theirs.execute(f"CREATE TABLE things (id int PRIMARY KEY, {columns})".encode())
@@ -95,7 +95,7 @@ def test_every_type_has_its_words(theirs: Database) -> None:
     assert told == {"numeric(4,-2)", "numeric", "numeric(16,2)"} | spelled
 
 
-def test_null_defaults_and_what_the_database_fills_in_are_said(theirs: Database) -> None:
+def test_null_defaults_and_computed_values_are_described(theirs: Database) -> None:
     theirs.execute(
         """CREATE TABLE things (id serial PRIMARY KEY, note varchar(9), state text NOT NULL DEFAULT 'it''s new',
         count int NOT NULL DEFAULT -1, share numeric(4,2) DEFAULT 0.5, open boolean DEFAULT true,
@@ -127,7 +127,7 @@ def test_null_defaults_and_what_the_database_fills_in_are_said(theirs: Database)
     assert schema["required"] == ["id", "state", "count", "made"]
 
 
-def test_keys_uniqueness_indexes_and_references_are_said(theirs: Database) -> None:
+def test_keys_uniqueness_indexes_and_references_are_described(theirs: Database) -> None:
     theirs.execute("CREATE SCHEMA elsewhere")
     theirs.execute("CREATE TABLE elsewhere.far (id int PRIMARY KEY)")
     theirs.execute("CREATE TABLE parents (a int, b int, code text UNIQUE, PRIMARY KEY (b, a))")
@@ -149,14 +149,14 @@ def test_keys_uniqueness_indexes_and_references_are_said(theirs: Database) -> No
         "indexes": [["a", "b"]],
         "references": {"up": "children.id", "code": "parents.code"},
     }
-    assert found.left == [
-        "children: the unique index few is over expressions, some rows or what is left out",
+    assert found.left_out == [
+        "children: the unique index few covers expressions, some rows or left-out columns",
         "children.far refers to far, which is in another schema",
-        "children: the reference to parents is one of several columns",
+        "children: the reference to parents has several columns",
     ]
 
 
-def test_what_cannot_be_shared_is_left_out_and_said(theirs: Database) -> None:
+def test_what_cannot_be_shared_is_left_out_with_a_note(theirs: Database) -> None:
     theirs.execute(
         "CREATE TABLE things (id int PRIMARY KEY, photo bytea NOT NULL, place point, cost money DEFAULT 1, "
         "later int GENERATED ALWAYS AS (id + 1) VIRTUAL, at timestamptz[])"
@@ -170,21 +170,21 @@ def test_what_cannot_be_shared_is_left_out_and_said(theirs: Database) -> None:
     schema, left = only(theirs)
     assert list(schema["properties"]) == ["id"]
     assert left == [
-        "all_cars has tables that inherit from it, in which the change log cannot follow its rows",
-        "cars has no primary key, by which a row could be named",
-        "log has no primary key, by which a row could be named",
+        "all_cars has tables that inherit from it, and the change log cannot follow its rows in them",
+        "cars has no primary key, so that clients cannot name a row",
+        "log has no primary key, so that clients cannot name a row",
         "parts is a partitioned table, which the change log cannot follow",
         "parts_1 is a part of a partitioned table",
         "seen is a view, which the change log cannot follow",
-        "things.photo: it holds bytes, which JSON has no word for; without it nobody can create rows",
-        "things.place: nothing is known of the type point",
-        "things.cost: nothing is known of the type money",
-        "things.later: it is worked out when it is read, which triggers do not do",
-        "things.at: nothing is known of the type timestamp with time zone[]",
+        "things.photo: it holds bytes, which JSON cannot hold; without it clients cannot create rows",
+        "things.place: Tidegate does not know the type point",
+        "things.cost: Tidegate does not know the type money",
+        "things.later: the database computes it when it is read, and triggers do not see it",
+        "things.at: Tidegate does not know the type timestamp with time zone[]",
     ]
 
 
-def test_a_migration_leaves_what_is_theirs_and_says_so(theirs: Database) -> None:
+def test_a_migration_leaves_an_older_table_as_it_is_and_says_so(theirs: Database) -> None:
     theirs.execute(
         "CREATE TABLE things (id int PRIMARY KEY, name text, photo bytea, price numeric(10,2) DEFAULT 1, code text)"
     )
@@ -222,7 +222,7 @@ def test_a_migration_leaves_what_is_theirs_and_says_so(theirs: Database) -> None
         migrate.check(url(theirs), {"things": read_resource("things", odd, {})})
 
 
-def test_tidegates_own_tables_of_before_are_known_again(theirs: Database) -> None:
+def test_tidegates_older_tables_without_a_record_are_recognised(theirs: Database) -> None:
     theirs.execute("CREATE TABLE things (id int PRIMARY KEY, name text)")
     resources = as_resources(theirs)
     theirs.execute("DROP TABLE things")
@@ -237,7 +237,7 @@ def test_tidegates_own_tables_of_before_are_known_again(theirs: Database) -> Non
     assert any(step.startswith("drop constraint things_name_check") for step in steps)
 
 
-def test_a_table_that_a_written_migration_makes_is_tidegates(theirs: Database, tmp_path: Path) -> None:
+def test_a_table_that_a_manual_migration_makes_belongs_to_tidegate(theirs: Database, tmp_path: Path) -> None:
     theirs.execute("CREATE TABLE things (id int PRIMARY KEY, name text)")
     theirs.execute("CREATE TABLE kept (id int PRIMARY KEY, name text)")
     resources = as_resources(theirs)
@@ -260,8 +260,8 @@ def test_a_table_that_a_written_migration_makes_is_tidegates(theirs: Database, t
     assert note.startswith("the tables kept, renamed were there before")
 
 
-def test_a_table_that_others_inherit_from_is_refused(theirs: Database) -> None:
-    """Its rows in them would be in a SELECT of it and never in the log."""
+def test_a_table_with_inheriting_tables_is_refused(theirs: Database) -> None:
+    """A SELECT of the table returns the rows of the inheriting tables, but the log never has them."""
     theirs.execute("CREATE TABLE things (id int PRIMARY KEY)")
     resources = as_resources(theirs)
     theirs.execute("CREATE TABLE more () INHERITS (things)")

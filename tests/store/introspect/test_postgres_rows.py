@@ -1,4 +1,4 @@
-"""Rows of a PostgreSQL table with types that Tidegate itself makes none of: written, read, found, sorted."""
+"""Rows of a PostgreSQL table with types that Tidegate never gives a column: written, read, filtered, sorted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HERS: Row = {
 
 
 class Things:
-    """The table's resource, a store over it, and another program with other habits."""
+    """The table's resource, a store over it, and another program with other session settings."""
 
     def __init__(self, resource: Resource, store: Store, program: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.resource = resource
@@ -76,7 +76,7 @@ async def things(postgres: PostgresServer) -> AsyncIterator[Things]:
         await store.close()
 
 
-async def test_another_programs_row_is_logged_as_it_is_read(things: Things) -> None:
+async def test_a_row_of_another_program_is_logged_as_it_is_read(things: Things) -> None:
     marks = ", ".join(["%s"] * (len(HERS) + 1))
     things.program.execute(
         f"INSERT INTO things ({', '.join(HERS)}, photo) VALUES ({marks})".encode(), [*HERS.values(), b"\xff"]
@@ -91,7 +91,7 @@ async def test_another_programs_row_is_logged_as_it_is_read(things: Things) -> N
     assert things.logged()[1] == row | {"price": "NaN"}
 
 
-async def test_a_clients_row_comes_back_and_is_found_by_each_of_its_values(things: Things) -> None:
+async def test_a_clients_row_is_read_back_and_found_by_each_of_its_values(things: Things) -> None:
     assert await things.create(HERS) == HERS
     other = {name: None for name in HERS} | {"day": "2019-12-31", "price": 1.11, "mood": "ok", "tags": "{}"}
     assert await things.create({"day": "2019-12-31", "price": 1.11, "tags": "{}"}) == other
@@ -106,7 +106,7 @@ async def test_a_clients_row_comes_back_and_is_found_by_each_of_its_values(thing
 
 
 @pytest.mark.parametrize("wrong", [{"at": "soon"}, {"tags": "a"}, {"place": "here"}, {"exact": "many"}])
-async def test_text_that_is_no_such_value_is_refused_as_the_clients_mistake(things: Things, wrong: Row) -> None:
+async def test_text_that_is_no_value_of_the_type_is_refused_as_the_clients_mistake(things: Things, wrong: Row) -> None:
     with pytest.raises(Refused) as caught:
         await things.create({"day": "2020-02-03", **wrong})
     assert (caught.value.code, caught.value.pointer) == ("invalid_data", "/data")

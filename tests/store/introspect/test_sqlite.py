@@ -1,4 +1,4 @@
-"""What becomes of the columns of an SQLite database that others made: types, rules, keys, and what has no place."""
+"""Row schemas for an SQLite database of other programs: types, rules, keys, and what a schema cannot hold."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def read(path: Path, *statements: str) -> introspect.Found:
 
 
 def properties(found: introspect.Found) -> dict[str, Any]:
-    (file,), left = introspect.files(found.tables, {})
-    assert left == []
-    words: dict[str, Any] = file.schema["properties"]
-    return words
+    (file,), left_out = introspect.files(found.tables, {})
+    assert left_out == []
+    found_properties: dict[str, Any] = file.schema["properties"]
+    return found_properties
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def properties(found: introspect.Found) -> dict[str, Any]:
         ("", (5,), {"type": "integer"}),
     ],
 )
-def test_a_column_is_what_it_was_declared_as_and_what_its_rows_hold(
+def test_a_property_follows_the_declared_type_and_the_rows(
     tmp_path: Path, declared: str, values: tuple[Any, ...], expected: dict[str, Any]
 ) -> None:
     path = tmp_path / "theirs.db"
@@ -66,7 +66,7 @@ def test_a_column_is_what_it_was_declared_as_and_what_its_rows_hold(
     assert properties(read(path))["value"] == expected
 
 
-def test_null_and_defaults_are_said(tmp_path: Path) -> None:
+def test_null_and_defaults_are_described(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",
         "CREATE TABLE things (id TEXT PRIMARY KEY, note TEXT, state TEXT NOT NULL DEFAULT 'it''s new', "
@@ -91,7 +91,7 @@ def test_null_and_defaults_are_said(tmp_path: Path) -> None:
     assert file.schema["x-access"] == {"read": "anyone"}
 
 
-def test_keys_uniqueness_indexes_and_references_are_said(tmp_path: Path) -> None:
+def test_keys_uniqueness_indexes_and_references_are_described(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",
         "CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, other TEXT)",
@@ -102,7 +102,7 @@ def test_keys_uniqueness_indexes_and_references_are_said(tmp_path: Path) -> None
         "CREATE INDEX by_length ON children (length(code))",
         "CREATE UNIQUE INDEX some ON children (loose) WHERE loose <> ''",
     )
-    (children, parents), left = introspect.files(found.tables, {})
+    (children, parents), left_out = introspect.files(found.tables, {})
     assert parents.schema["x-resource"] == {"table": "parents", "key": "id", "unique": [["code"]]}
     assert parents.schema["properties"]["id"]["readOnly"] is True
     assert children.schema["x-resource"] == {
@@ -113,14 +113,14 @@ def test_keys_uniqueness_indexes_and_references_are_said(tmp_path: Path) -> None
         "references": {"parent": "parents.id", "code": "parents.code"},
     }
     assert children.schema["required"] == ["one", "two"]
-    assert found.left == ["children: the unique index some is over expressions, some rows or what is left out"]
-    assert left == [
+    assert found.left_out == ["children: the unique index some covers expressions, some rows or left-out columns"]
+    assert left_out == [
         "children.loose refers to parents.other, which is no key that a file names",
         "children.gone refers to nowhere, which has no schema file",
     ]
 
 
-def test_what_cannot_be_shared_is_left_out_and_said(tmp_path: Path) -> None:
+def test_what_cannot_be_shared_is_left_out_with_a_note(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",
         "CREATE TABLE things (id INTEGER PRIMARY KEY, photo BLOB, thumb BLOB NOT NULL, odd GEOMETRY, "
@@ -136,48 +136,48 @@ def test_what_cannot_be_shared_is_left_out_and_said(tmp_path: Path) -> None:
     )
     assert [table.name for table in found.tables] == ["things"]
     assert list(properties(found)) == ["id"]
-    assert found.left == [
-        "hashes.hash: it holds bytes, which JSON has no word for",
-        "hashes: without hash it has no key, so that it is left out as a whole",
-        "log has no primary key, by which a row could be named",
-        "numbered.rowid: it holds bytes, which JSON has no word for",
-        "numbered has a column rowid, by which the change log would know its rows",
+    assert found.left_out == [
+        "hashes.hash: it holds bytes, which JSON cannot hold",
+        "hashes: the table is left out, because it has no key without hash",
+        "log has no primary key, so that clients cannot name a row",
+        "numbered.rowid: it holds bytes, which JSON cannot hold",
+        "numbered has a column rowid, which hides the row number from the change log",
         "pairs is WITHOUT ROWID, which the change log cannot follow",
         "seen is a view, which no trigger can follow",
-        "things.twice is generated, which migrations here do not follow",
-        "things.photo: it holds bytes, which JSON has no word for",
-        "things.thumb: it holds bytes, which JSON has no word for; without it nobody can create rows",
+        "things.twice is a generated column, which migrations do not support",
+        "things.photo: it holds bytes, which JSON cannot hold",
+        "things.thumb: it holds bytes, which JSON cannot hold; without it clients cannot create rows",
         "things.odd: neither its type (GEOMETRY) nor its rows say what it holds",
-        "things.or: filters have a meaning of their own for this name",
+        "things.or: filters use this name for something different",
         "things.mixed: neither its type (none) nor its rows say what it holds",
         "words is a virtual table, which no trigger can follow",
     ]
 
 
-def test_rows_that_are_not_what_was_declared_are_told_of(tmp_path: Path) -> None:
+def test_rows_of_another_type_than_declared_get_a_note(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",
         "CREATE TABLE things (id INTEGER PRIMARY KEY, count INT, large INT)",
         "INSERT INTO things (count, large) VALUES (1, 9007199254740993), ('many', 1)",
     )
     assert properties(found)["count"] == {"type": ["integer", "null"]}
-    assert found.left == [
+    assert found.left_out == [
         "things.count is declared INT and some rows hold integer and text: clients get these as they are",
         "things.large has integers beyond 2^53, which programs in JavaScript round",
     ]
 
 
-def test_keys_that_are_null_are_told_of(tmp_path: Path) -> None:
+def test_keys_that_are_null_get_a_note(tmp_path: Path) -> None:
     """SQLite allows it in all but integer keys."""
     found = read(
         tmp_path / "theirs.db",
         "CREATE TABLE words (word TEXT PRIMARY KEY)",
         "INSERT INTO words VALUES ('a'), (NULL), (NULL)",
     )
-    assert found.left == ["words: some rows have NULL in their key, so that clients cannot tell them apart"]
+    assert found.left_out == ["words: some rows have NULL in their key, so that clients cannot tell them apart"]
 
 
-def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:
+def test_unusable_names_are_converted(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",
         'CREATE TABLE "Order Details" (id INTEGER PRIMARY KEY)',
@@ -189,7 +189,7 @@ def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:
         "CREATE TABLE users (id INTEGER PRIMARY KEY)",
         "CREATE TABLE users_key (id INTEGER PRIMARY KEY)",
     )
-    files, left = introspect.files(found.tables, {})
+    files, left_out = introspect.files(found.tables, {})
     named = {file.table: (file.name, file.schema["title"]) for file in files}
     assert named == {
         "2nd": ("2nd", "Table2nd"),
@@ -200,10 +200,10 @@ def test_names_that_nobody_could_use_are_converted(tmp_path: Path) -> None:
         "users": ("users", "Users"),
         "users_key": ("users_key", "UsersKeyRow"),
     }
-    assert left == [f"{'long' * 16!r}: names of tables have at most 63 characters, and no control characters"]
+    assert left_out == [f"{'long' * 16!r}: names of tables have at most 63 characters, and no control characters"]
 
 
-def test_what_is_no_database_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     missing, broken = tmp_path / "missing.db", tmp_path / "broken.db"
     with pytest.raises(StoreError, match=r"there is no database .*missing\.db"):
         introspect.read(f"sqlite:///{missing}")

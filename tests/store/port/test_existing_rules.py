@@ -1,6 +1,6 @@
-"""Orders on tables that others made, with rules of their own that no schema file knows: deferred references, triggers.
+"""Mutations of tables of other programs, with rules that no schema file has: deferred references, triggers.
 
-What such a rule says concerns the order that met it; orders that share its commit are done as ever.
+Such a rule refuses the mutation that breaks it. Mutations in the same commit are carried out.
 """
 
 from __future__ import annotations
@@ -60,46 +60,46 @@ async def store(database: Database) -> AsyncIterator[Store]:
     await store.close()
 
 
-def _order(kind: Any, resource: str, *ids: int, **fields: Any) -> Mutation:
+def _mutation(kind: Any, resource: str, *ids: int, **fields: Any) -> Mutation:
     return Mutation(kind=kind, resource=resource, keys=tuple({"id": number} for number in ids), user="7", **fields)
 
 
 @pytest.mark.parametrize(
-    ("order", "pointer"),
+    ("mutation", "pointer"),
     [
         (create({"id": 2, "master": 9}, resource="dogs"), "/data/master"),
         (create({"id": 2, "master": 1, "parent": 9}, resource="dogs", array=True), "/data/0/parent"),
-        (_order("update", "dogs", 1, data={"master": 9}), "/data/master"),
-        (_order("update", "dogs", 1, data={"parent": 9}), "/data/parent"),
-        (_order("update", "masters", 1, data={"id": 9}), "/data"),
-        (_order("delete", "masters", 1), "/id"),
-        (_order("delete", "masters", 1, array=True), "/ids/0"),
-        (_order("delete", "masters", 2, 1, array=True), "/ids"),
+        (_mutation("update", "dogs", 1, data={"master": 9}), "/data/master"),
+        (_mutation("update", "dogs", 1, data={"parent": 9}), "/data/parent"),
+        (_mutation("update", "masters", 1, data={"id": 9}), "/data"),
+        (_mutation("delete", "masters", 1), "/id"),
+        (_mutation("delete", "masters", 1, array=True), "/ids/0"),
+        (_mutation("delete", "masters", 2, 1, array=True), "/ids"),
     ],
 )
-async def test_a_deferred_reference_refuses_the_order_that_breaks_it(
-    store: Store, order: Mutation, pointer: str
+async def test_a_deferred_reference_refuses_the_mutation_that_breaks_it(
+    store: Store, mutation: Mutation, pointer: str
 ) -> None:
     before = await _dogs(store)
-    assert await refused(store, order) == ("conflict", pointer, "references")
+    assert await refused(store, mutation) == ("conflict", pointer, "references")
     assert await _dogs(store) == before
 
 
-async def test_orders_that_share_its_commit_are_done(store: Store) -> None:
-    orders = [
+async def test_mutations_in_the_same_commit_are_carried_out(store: Store) -> None:
+    mutations = [
         create({"id": 2, "master": 2}, resource="dogs"),
         create({"id": 3, "master": 9}, resource="dogs"),
         create({"id": 4, "master": 1}, resource="dogs"),
     ]
     async with asyncio.timeout(DEADLINE_S):
-        outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(store.write, mutations), return_exceptions=True)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "conflict", "done"]
     assert await _dogs(store) == [1, 2, 4]
 
 
-async def test_rows_of_one_order_may_refer_to_those_after_them(store: Store) -> None:
+async def test_rows_of_one_mutation_may_refer_to_later_rows(store: Store) -> None:
     await store.write(create({"id": 2, "parent": 3}, {"id": 3, "parent": 2}, resource="dogs", array=True))
-    await store.write(_order("delete", "dogs", 2, 3, array=True))
+    await store.write(_mutation("delete", "dogs", 2, 3, array=True))
     assert await _dogs(store) == [1]
 
 

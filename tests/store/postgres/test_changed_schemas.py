@@ -1,4 +1,4 @@
-"""What a changed schema file does to a table of PostgreSQL: what is done and why, what is refused, and what to type."""
+"""A changed schema file and its table in PostgreSQL: which steps are taken and why, and which changes are refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def renamed(schemas: Schemas) -> None:
         (renamed, 'install trigger 00_tidegate_rows on "boats": it calls another function'),
     ],
 )
-def test_a_plan_says_why_and_is_what_runs(full: str, change: Callable[[Schemas], object], step: str) -> None:
+def test_a_plan_names_reasons_and_the_steps_that_run(full: str, change: Callable[[Schemas], object], step: str) -> None:
     resources = changed(change)
     planned = migrate.planned(full, resources)
     assert any(step in str(one) for one in planned), [str(one) for one in planned]
@@ -71,7 +71,7 @@ def test_a_plan_says_why_and_is_what_runs(full: str, change: Callable[[Schemas],
     assert migrate.planned(full, resources) == []
 
 
-def test_null_becomes_the_default_and_the_log_tells_it(full: str, foreign: ForeignPostgres) -> None:
+def test_null_becomes_the_default_and_the_log_has_it(full: str, foreign: ForeignPostgres) -> None:
     head = foreign.head()
     migrate.apply(full, changed(required("weight", default=1.5)))
     assert foreign.value("SELECT weight FROM boats WHERE code = 'a'") == 1.5
@@ -79,7 +79,7 @@ def test_null_becomes_the_default_and_the_log_tells_it(full: str, foreign: Forei
     assert (entry.action, (entry.new or {})["weight"]) == ("update", 1.5)
 
 
-def test_a_key_may_be_counted_from_now_on_and_no_longer(full: str, foreign: ForeignPostgres) -> None:
+def test_the_database_may_begin_and_stop_counting_a_key(full: str, foreign: ForeignPostgres) -> None:
     migrate.apply(full, changed(lambda schemas: schemas["people"]["properties"]["id"].pop("readOnly")))
     with pytest.raises(psycopg.errors.NotNullViolation):
         foreign.execute("INSERT INTO people (name) VALUES ('Bob')")
@@ -88,7 +88,7 @@ def test_a_key_may_be_counted_from_now_on_and_no_longer(full: str, foreign: Fore
     assert foreign.value("SELECT id FROM people WHERE name = 'Bob'") == 8
 
 
-def test_a_resource_may_get_another_name_and_keep_its_table(full: str, foreign: ForeignPostgres) -> None:
+def test_a_renamed_resource_keeps_its_table(full: str, foreign: ForeignPostgres) -> None:
     resources = changed(renamed)
     migrate.apply(full, resources)
     head = foreign.head()
@@ -134,7 +134,7 @@ def test_a_resource_may_get_another_name_and_keep_its_table(full: str, foreign: 
         ),
     ],
 )
-def test_what_is_refused_says_what_to_type(
+def test_a_refused_change_says_what_to_type(
     full: str, foreign: ForeignPostgres, tmp_path: Path, change: Callable[[Schemas], object], why: str, name: str
 ) -> None:
     tables = foreign.tables()
@@ -151,7 +151,7 @@ def test_a_gateway_may_serve_some_of_the_tables(full: str) -> None:
     migrate.check(full, changed(lambda schemas: schemas.pop("berths")))
 
 
-def test_a_table_that_is_no_resource_is_its_migration_s_own(
+def test_a_manual_migration_may_make_a_table_that_is_no_resource(
     full: str, foreign: ForeignPostgres, tmp_path: Path
 ) -> None:
     (tmp_path / "0001_notes.py").write_text(

@@ -1,4 +1,4 @@
-"""Migrating PostgreSQL: what is added and altered, what is refused; a migration happens wholly or not at all."""
+"""Migrating PostgreSQL: what it adds, alters and refuses. A migration happens wholly or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Resources = dict[str, Resource]
 
 
 def changed(change: Callable[[Schemas], object]) -> Resources:
-    """The application as the next version of it has it."""
+    """The resources of the next version of the application."""
     return {"visits": RESOURCES["visits"], **versions.changed(change)}
 
 
@@ -36,7 +36,7 @@ def migrated(url: str, foreign: ForeignPostgres) -> str:
 
 
 def refused(url: str, resources: Resources, folder: Path | None = None) -> str:
-    """Why `resources` are refused; nothing was changed."""
+    """The error with which a migration to `resources` is refused. It changed nothing."""
     before = contents(url)
     with pytest.raises(StoreError) as caught:
         migrate.apply(url, resources, folder)
@@ -66,7 +66,7 @@ def test_a_migrated_database_needs_nothing(url: str) -> None:
     migrate.check(url, RESOURCES)
 
 
-def test_an_empty_database_is_only_looked_at_and_then_made(postgres: PostgresServer) -> None:
+def test_a_plan_of_an_empty_database_changes_nothing(postgres: PostgresServer) -> None:
     url = postgres.url(postgres.database())
     planned = [step.name for step in migrate.planned(url, RESOURCES)]
     assert planned[0] == "create schema _tidegate"
@@ -84,7 +84,7 @@ def test_an_empty_database_is_only_looked_at_and_then_made(postgres: PostgresSer
     assert set(planned) <= set(migrate.apply(url, RESOURCES))
 
 
-def test_two_at_a_time_come_one_after_the_other(postgres: PostgresServer) -> None:
+def test_simultaneous_migrations_run_one_after_the_other(postgres: PostgresServer) -> None:
     url = postgres.url(postgres.database())
     done: list[int] = []
     threads = [threading.Thread(target=lambda: done.append(len(migrate.apply(url, RESOURCES)))) for _ in range(3)]
@@ -142,8 +142,8 @@ def test_rules_of_a_table_are_altered_in_place(
     assert migrate.planned(migrated, resources) == []
 
 
-def test_an_altered_table_goes_back(migrated: str) -> None:
-    """Names and definitions are what they were."""
+def test_an_altered_table_can_be_altered_back(migrated: str) -> None:
+    """Names and definitions are the same as before."""
     before = contents(migrated)
     resources = changed(lambda schemas: schemas["boats"]["properties"]["name"].update(default="new", maxLength=9))
     migrate.apply(migrated, resources)
@@ -165,7 +165,7 @@ def test_an_altered_table_goes_back(migrated: str) -> None:
         (lambda boats: boats["properties"].update({"x" * 64: {}}), "at most 63 bytes"),
     ],
 )
-def test_what_would_lose_values_or_does_not_fit_is_refused(
+def test_changes_that_lose_values_or_do_not_fit_are_refused(
     migrated: str, change: Callable[[dict[str, Any]], object], why: str
 ) -> None:
     def both(schemas: Schemas) -> None:
@@ -180,8 +180,8 @@ def test_what_would_lose_values_or_does_not_fit_is_refused(
     assert why in refused(migrated, changed(both))
 
 
-def test_a_table_of_somebody_else_s_is_taken_as_it_is(postgres: PostgresServer) -> None:
-    """As an ORM would have made it: other types of the same kind, constraints and indexes of its own."""
+def test_a_table_of_another_program_is_taken_as_it_is(postgres: PostgresServer) -> None:
+    """An ORM made it: with other types of the same kind, and other constraints and indexes."""
     url = postgres.url(postgres.database())
     schema: dict[str, Any] = {
         "title": "Ship",
@@ -212,7 +212,7 @@ def test_a_table_of_somebody_else_s_is_taken_as_it_is(postgres: PostgresServer) 
         migrate.check(url, ships)
 
 
-def test_triggers_that_somebody_dropped_or_turned_off_come_back(migrated: str, foreign: ForeignPostgres) -> None:
+def test_triggers_that_were_dropped_or_turned_off_come_back(migrated: str, foreign: ForeignPostgres) -> None:
     foreign.execute('DROP TRIGGER "00_tidegate_rows" ON boats')
     foreign.execute('ALTER TABLE people DISABLE TRIGGER "00_tidegate_truncate"')
     foreign.execute("CREATE OR REPLACE FUNCTION _tidegate.log_people() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'")
@@ -228,7 +228,7 @@ def test_triggers_that_somebody_dropped_or_turned_off_come_back(migrated: str, f
     foreign.run("TRUNCATE people")
 
 
-def test_written_migrations_run_once_in_the_same_transaction(
+def test_manual_migrations_run_once_in_the_same_transaction(
     migrated: str, foreign: ForeignPostgres, tmp_path: Path
 ) -> None:
     resources = changed(lambda schemas: schemas["boats"]["properties"].pop("weight"))
@@ -247,7 +247,7 @@ def test_written_migrations_run_once_in_the_same_transaction(
     assert "the migration 0002_broken failed and nothing was changed: " in refused(migrated, resources, tmp_path)
 
 
-def test_tables_may_be_in_a_schema_of_their_own(postgres: PostgresServer) -> None:
+def test_tables_may_be_in_another_schema(postgres: PostgresServer) -> None:
     url = postgres.url(postgres.database())
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA app")

@@ -1,4 +1,4 @@
-"""A manual migration begins an epoch, and the gateway's next start keeps it: nobody knows positions of it yet."""
+"""A manual migration begins an epoch, and the gateway's next start keeps it: no client has a position of it yet."""
 
 from __future__ import annotations
 

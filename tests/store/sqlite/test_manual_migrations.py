@@ -1,4 +1,4 @@
-"""Migrations written by hand, in `migrations/` beside the schema files: for what migrating does not do by itself."""
+"""Manual migrations, in `migrations/` beside the schema files: for changes that Tidegate does not make by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(folder: Path, name: str, *up: str, down: tuple[str, ...] = ()) -> None
     (folder / f"{name}.py").write_text("\n\n".join(lines))
 
 
-def test_a_written_migration_may_drop_a_column(migrated: str, path: Path, folder: Path) -> None:
+def test_a_manual_migration_may_drop_a_column(migrated: str, path: Path, folder: Path) -> None:
     (folder / "0001_weightless.py").write_text(
         "from playhouse.migrate import migrate\n\n"
         "def up(migrator, db):\n    migrate(migrator.drop_column('boats', 'weight'))\n"
@@ -48,10 +48,10 @@ def test_a_written_migration_may_drop_a_column(migrated: str, path: Path, folder
     program.close()
 
 
-def test_written_migrations_run_once_each_in_order_and_begin_a_new_epoch(
+def test_manual_migrations_run_once_each_in_order_and_begin_a_new_epoch(
     migrated: str, path: Path, folder: Path
 ) -> None:
-    """They may change rows behind the log's back: nobody may go on from a position of before."""
+    """They may change rows without the log, so that no client may go on from an older position."""
     for number, name in ((1, "Bob"), (2, "Cid")):
         (folder / f"000{number}_{name}.py").write_text(
             f"def up(migrator, db):\n    db.execute_sql(\"UPDATE people SET name = name || '{name}'\")\n"
@@ -68,7 +68,7 @@ def test_written_migrations_run_once_each_in_order_and_begin_a_new_epoch(
     assert epoch not in contents(path)
 
 
-def test_a_written_migration_that_fails_changes_nothing(migrated: str, path: Path, folder: Path) -> None:
+def test_a_manual_migration_that_fails_changes_nothing(migrated: str, path: Path, folder: Path) -> None:
     (folder / "0001_good.py").write_text("def up(migrator, db):\n    db.execute_sql('DELETE FROM people')\n")
     (folder / "0002_bad.py").write_text("def up(migrator, db):\n    db.execute_sql('DELETE FROM nowhere')\n")
     before = contents(path)
@@ -77,8 +77,8 @@ def test_a_written_migration_that_fails_changes_nothing(migrated: str, path: Pat
     assert contents(path) == before
 
 
-def test_written_migrations_are_not_for_new_tables(tmp_path: Path, folder: Path) -> None:
-    """They lead from what was to what is now, and new tables are made as they are now."""
+def test_manual_migrations_are_skipped_for_new_tables(tmp_path: Path, folder: Path) -> None:
+    """They lead to the schema of today, and new tables are made by it."""
     (folder / "0001_weightless.py").write_text("def up(migrator, db):\n    raise AssertionError\n")
     url = f"sqlite:///{tmp_path / 'new.db'}"
     assert "skip migration 0001_weightless" in plan(url, RESOURCES, folder)
@@ -109,10 +109,10 @@ def test_written_migrations_are_not_for_new_tables(tmp_path: Path, folder: Path)
     ],
     ids=["array to string", "boolean to integer", "other values of an enum", "number to string", "nothing kept"],
 )
-def test_it_converts_values_and_the_rules_follow(
+def test_a_manual_migration_converts_values_and_the_rules_follow(
     migrated: str, path: Path, folder: Path, prop: str, schema: dict[str, object], sql: str, expected: object
 ) -> None:
-    """No CHECK of before is in its way, and those of now hold afterwards."""
+    """The old CHECKs do not hold while it runs; the new ones hold afterwards."""
     with_rows(path, """UPDATE boats SET tags = '["wood"]', afloat = 1, weight = 2.5""")
     resources = changed(lambda schemas: schemas["boats"]["properties"].update({prop: schema}))
     write(folder, "0001_convert", *sql.split("; "))
@@ -126,7 +126,7 @@ def test_it_converts_values_and_the_rules_follow(
     program.close()
 
 
-def test_a_conversion_that_leaves_a_row_out_is_refused(migrated: str, path: Path, folder: Path) -> None:
+def test_a_conversion_that_misses_a_row_is_refused(migrated: str, path: Path, folder: Path) -> None:
     with_rows(path, "INSERT INTO boats (code, sign) VALUES ('b', 2)")
     resources = changed(change("boats", "sign", enum=[10, 20]))
     write(folder, "0001_convert", "UPDATE boats SET sign = sign * 10 WHERE code = 'a'")
@@ -136,7 +136,7 @@ def test_a_conversion_that_leaves_a_row_out_is_refused(migrated: str, path: Path
     assert contents(path) == before
 
 
-def test_a_conversion_is_looked_at_beside_a_new_column_too(migrated: str, path: Path, folder: Path) -> None:
+def test_a_conversion_is_checked_beside_a_new_column_too(migrated: str, path: Path, folder: Path) -> None:
     write(folder, "0001_convert", "UPDATE boats SET sign = 'x'")
     before = contents(path)
     with pytest.raises(StoreError, match=r'1 row of boats: sign is no integer, for example {"code": "a"}'):
@@ -156,7 +156,7 @@ def test_values_may_be_converted_beside_a_new_column(migrated: str, path: Path, 
 
 
 def test_values_that_break_a_rule_which_stays_are_refused(migrated: str, path: Path, folder: Path) -> None:
-    """CHECKs are off while it runs: what they would have said is said after it, of its own tables and of others'."""
+    """CHECKs are off while it runs. Afterwards all tables are checked, also those of other programs."""
     with_rows(path, "CREATE TABLE ledger (sum INTEGER CHECK (sum > 0))", "INSERT INTO ledger VALUES (1)")
     before = contents(path)
     for sql, why in (
@@ -174,7 +174,7 @@ def test_values_that_break_a_rule_which_stays_are_refused(migrated: str, path: P
     ]
 
 
-def test_a_migration_for_one_table_says_nothing_of_another(migrated: str, path: Path, folder: Path) -> None:
+def test_a_migration_of_one_table_converts_no_other_table(migrated: str, path: Path, folder: Path) -> None:
     resources = changed(change("boats", "tags", type="string", default=""))
     write(folder, "0001_people", "UPDATE people SET name = 'Eve'")
     before = contents(path)
@@ -183,7 +183,7 @@ def test_a_migration_for_one_table_says_nothing_of_another(migrated: str, path: 
     assert contents(path) == before
 
 
-def test_a_column_that_it_left_as_it_was_is_still_refused(migrated: str, path: Path, folder: Path) -> None:
+def test_a_column_that_was_not_converted_is_still_refused(migrated: str, path: Path, folder: Path) -> None:
     """It wrote to the table, but SQLite would turn the values of this column into others."""
     resources = changed(change("boats", "weight", type="string"))
     write(folder, "0001_boats", "UPDATE boats SET weight = 1.5, tags = '[]'")
@@ -193,7 +193,7 @@ def test_a_column_that_it_left_as_it_was_is_still_refused(migrated: str, path: P
     assert contents(path) == before
 
 
-def test_a_table_may_get_another_name_and_stays_tidegates_own(migrated: str, path: Path, folder: Path) -> None:
+def test_a_renamed_table_still_belongs_to_tidegate(migrated: str, path: Path, folder: Path) -> None:
     resources = changed(annotated("people", "table", "persons"))
     write(folder, "0001_persons", "ALTER TABLE people RENAME TO persons")
     apply(migrated, resources, folder)
@@ -228,7 +228,7 @@ def test_a_key_may_be_changed(migrated: str, path: Path, folder: Path) -> None:
     assert rows(path, "berths")[0][:5] == ("berths", "Ost", 1, None, "free")
 
 
-def test_rows_without_a_key_are_told_and_not_lost(migrated: str, path: Path, folder: Path) -> None:
+def test_rows_without_a_key_are_reported_and_not_lost(migrated: str, path: Path, folder: Path) -> None:
     """INT PRIMARY KEY is not INTEGER PRIMARY KEY: it takes NULL."""
     write(
         folder,
@@ -243,7 +243,7 @@ def test_rows_without_a_key_are_told_and_not_lost(migrated: str, path: Path, fol
     assert contents(path) == before
 
 
-def test_a_resource_goes_with_its_table_or_without_it(migrated: str, path: Path, folder: Path) -> None:
+def test_a_resource_is_removed_with_its_table_or_without_it(migrated: str, path: Path, folder: Path) -> None:
     resources = changed(lambda schemas: [schemas.pop("people"), schemas.pop("berths")])
     write(folder, "0001_gone", "DROP TABLE people", "DELETE FROM tidegate_meta WHERE name = 'table:berths'")
     assert apply(migrated, resources, folder)[0] == "run migration 0001_gone"
@@ -270,9 +270,7 @@ def test_a_resource_goes_with_its_table_or_without_it(migrated: str, path: Path,
         ("db.execute_sql('DELETE FROM people'); import nothing_like_it", "No module named 'nothing_like_it'"),
     ],
 )
-def test_whatever_is_wrong_with_it_nothing_is_changed(
-    migrated: str, path: Path, folder: Path, body: str, why: str
-) -> None:
+def test_a_broken_migration_changes_nothing(migrated: str, path: Path, folder: Path, body: str, why: str) -> None:
     with_rows(
         path,
         "CREATE TABLE ledger (sum INTEGER)",
@@ -312,7 +310,7 @@ def test_dropping_a_table_deletes_nothing_that_refers_to_it(migrated: str, path:
     assert rows(path, "people")[0][:3] == ("people", 1, "Ada")
 
 
-def test_down_takes_the_last_one_back_to_the_schema_of_before(migrated: str, path: Path, folder: Path) -> None:
+def test_down_takes_the_last_migration_back_to_the_older_schema(migrated: str, path: Path, folder: Path) -> None:
     write(folder, "0001_first", "UPDATE people SET name = 'Eve'", down=("UPDATE people SET name = 'Ada'",))
     write(
         folder,
@@ -344,7 +342,7 @@ def test_down_takes_the_last_one_back_to_the_schema_of_before(migrated: str, pat
 
 
 @pytest.mark.parametrize("rest", ["", "\ndef down(migrator, db):\n    db.execute_sql('DELETE FROM nowhere')\n"])
-def test_a_down_that_cannot_be_done_changes_nothing(migrated: str, path: Path, folder: Path, rest: str) -> None:
+def test_a_down_that_fails_changes_nothing(migrated: str, path: Path, folder: Path, rest: str) -> None:
     (folder / "0001_first.py").write_text(f"def up(migrator, db):\n    db.execute_sql('DELETE FROM people')\n{rest}")
     apply(migrated, RESOURCES, folder)
     before = contents(path)
@@ -353,7 +351,7 @@ def test_a_down_that_cannot_be_done_changes_nothing(migrated: str, path: Path, f
     assert contents(path) == before
 
 
-def test_new_files_are_numbered_and_run_as_they_are(migrated: str, tmp_path: Path) -> None:
+def test_new_files_are_numbered_and_run(migrated: str, tmp_path: Path) -> None:
     folder = tmp_path / "migrations"
     assert new(folder, "First: Éte!").name == "0001_first_éte.py"
     (folder / "0041_x.py").write_text("def up(migrator, db): ...")

@@ -1,6 +1,6 @@
-"""Migrating: what is missing is added wholly or not at all, what would lose something is refused.
+"""Migrating SQLite: a migration adds all that is missing or nothing, and refuses what would lose values.
 
-`serve`'s check and `plan` change nothing; see tests/store/application.py for the tables.
+`check` and `plan` change nothing. tests/store/application.py has the tables.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_a_new_database_gets_everything_and_then_nothing_more(url: str, file: Pa
     assert contents(file) == before
 
 
-def test_a_plan_tells_the_steps_and_does_none(url: str, file: Path, migrated: str, path: Path) -> None:
+def test_a_plan_names_the_steps_and_takes_none(url: str, file: Path, migrated: str, path: Path) -> None:
     assert "create table boats" in plan(url, RESOURCES)
     assert not file.exists()
     before = contents(path)
@@ -53,7 +53,7 @@ def test_a_plan_tells_the_steps_and_does_none(url: str, file: Path, migrated: st
     assert contents(path) == before
 
 
-def test_tables_hold_foreign_programs_to_the_schema(path: Path) -> None:
+def test_tables_enforce_the_schema_on_other_programs(path: Path) -> None:
     program = connect(path)
     columns = {name: bool(notnull) for _, name, _, notnull, _, _ in program.execute("PRAGMA table_info(boats)")}
     assert {name for name, notnull in columns.items() if notnull} == {"code", "name", "afloat", "tags"}
@@ -70,7 +70,7 @@ def test_tables_hold_foreign_programs_to_the_schema(path: Path) -> None:
     program.close()
 
 
-def test_each_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
+def test_each_database_has_a_different_epoch(tmp_path: Path) -> None:
     epochs = set()
     for number in range(3):
         apply(f"sqlite:///{tmp_path / str(number)}.db", RESOURCES)
@@ -90,7 +90,7 @@ def test_each_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
         ({"type": "array", "default": [1]}, True, "[1]"),
     ],
 )
-def test_a_new_property_becomes_a_column_that_is_told(
+def test_a_new_property_becomes_a_column_that_is_logged(
     migrated: str, path: Path, schema: dict[str, Any], required: bool, expected: Any
 ) -> None:
     resources = with_property("masts", schema, required)
@@ -151,7 +151,7 @@ def test_a_new_unique_set_becomes_an_index_that_the_log_knows(migrated: str, pat
     foreign.close()
 
 
-def test_rows_that_are_not_unique_stop_it_wholly(migrated: str, path: Path) -> None:
+def test_rows_that_are_not_unique_stop_the_whole_migration(migrated: str, path: Path) -> None:
     with_rows(path, "INSERT INTO people (name) VALUES ('Ada')")
 
     def unique_names(schemas: Schemas) -> None:
@@ -173,7 +173,7 @@ def test_a_property_that_is_gone_needs_a_written_migration(migrated: str, path: 
     assert contents(path) == before
 
 
-def test_tables_of_others_are_left_alone(url: str, file: Path) -> None:
+def test_tables_of_other_programs_are_left_alone(url: str, file: Path) -> None:
     with_rows(
         file,
         "CREATE TABLE ledger (id INTEGER PRIMARY KEY, sum REAL)",
@@ -198,7 +198,7 @@ def test_a_table_that_was_there_before_is_completed(url: str, file: Path) -> Non
 
 
 def test_a_table_without_row_numbers_is_refused(url: str, file: Path) -> None:
-    """Else every program that writes to it would fail."""
+    """With triggers on it, every program that writes to it would fail."""
     columns = ", ".join(f'"{name}"' for name in RESOURCES["boats"].properties if name != "code")
     with_rows(file, f"CREATE TABLE boats (code TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
     with pytest.raises(StoreError, match="boats is WITHOUT ROWID"):
@@ -244,7 +244,7 @@ async def test_an_unmigrated_database_is_refused_with_the_command_to_type(url: s
         ("sqlite:////nonexistent/folder/app.db", "there is no folder /nonexistent/folder"),
     ],
 )
-def test_a_url_that_cannot_be_is_refused(url: str, why: str) -> None:
+def test_an_impossible_url_is_refused(url: str, why: str) -> None:
     for command in (plan, apply):
         with pytest.raises(StoreError, match=why):
             command(url, RESOURCES)
@@ -259,8 +259,8 @@ def test_a_file_that_is_no_database_is_refused(url: str, file: Path) -> None:
 
 
 @pytest.mark.process
-def test_row_rules_are_no_obstacle(tmp_path: Path) -> None:
-    """A rule that is not implemented yet denies; the folder still migrates, and its tables are as without it."""
+def test_row_rules_do_not_hinder_a_migration(tmp_path: Path) -> None:
+    """A folder with row rules migrates, and its tables are as without them."""
     shutil.copytree(ROOT / "schema" / "resources", tmp_path / "app" / "resources")
     tasks = tmp_path / "app" / "resources" / "tasks.schema.json"
     schema = json.loads(tasks.read_text())

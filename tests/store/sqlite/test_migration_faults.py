@@ -1,6 +1,6 @@
-"""A migration that fails at any statement, is killed at any statement, or finds no room, leaves the database as it was.
+"""A migration that fails or is killed at any statement, or finds no disk space, leaves the database as it was.
 
-One migration takes every kind of step; it is stopped at each statement that changes something, and at some others.
+One migration has every kind of step. The tests stop it at each statement that changes something, and at some others.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tidegate.store.sqlite.connection import Database
 from tidegate.store.sqlite.migration import rebuild
 from tidegate.store.sqlite.migration.migrate import apply, check, down
 
-LOOKS_BETWEEN, ALIKE_BETWEEN = 40, 5
-"""Of the statements that only look, and of those that put Tidegate's many triggers in place, every so manieth."""
+READS_BETWEEN, TRIGGERS_BETWEEN = 40, 5
+"""The migration is stopped at every n-th statement that only reads, and at every n-th that makes a trigger."""
 STOPPED = "the power went"
 
 
@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Faults:
-    """Stops a connection of the migration at one statement; counts them all."""
+    """Stops the migration at one of its statements, and records all of them."""
 
     def __init__(self, stop: Callable[[str], object]) -> None:
         self.at = -1
@@ -90,13 +90,13 @@ class Faults:
         return add
 
     def points(self) -> Iterator[int]:
-        """Where it is worth to stop: at the statements of a whole run that went before."""
-        looked = alike = 0
+        """The numbers of the statements to stop at, of the complete run before."""
+        reads = triggers = 0
         for number, sql in enumerate(self.statements):
-            looks, own = sql.startswith(("SELECT", "select", "PRAGMA")), "TRIGGER" in sql and "tidegate_" in sql
-            looked, alike = looked + looks, alike + own
-            many = (looks and looked % LOOKS_BETWEEN) or (own and alike % ALIKE_BETWEEN)
-            if not many or "foreign_key_check" in sql:
+            reads_now, trigger = sql.startswith(("SELECT", "select", "PRAGMA")), "TRIGGER" in sql and "tidegate_" in sql
+            reads, triggers = reads + reads_now, triggers + trigger
+            skipped = (reads_now and reads % READS_BETWEEN) or (trigger and triggers % TRIGGERS_BETWEEN)
+            if not skipped or "foreign_key_check" in sql:
                 yield number
 
 
@@ -113,7 +113,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
 
 
 def stopped_everywhere(path: Path, faults: Faults, run: Callable[[], object]) -> list[str]:
-    """Stop `run` at each point, then let it through; returns its statements."""
+    """Stop `run` at each point, then let it finish; returns the statements at which it was stopped."""
     rehearsal = path.with_name("rehearsal.db")
     before = contents(path)
     connection = connect(path)
@@ -122,20 +122,20 @@ def stopped_everywhere(path: Path, faults: Faults, run: Callable[[], object]) ->
     faults.again(-1)
     run()
     points = list(faults.points())
-    told = [faults.statements[point] for point in points]
+    stopped = [faults.statements[point] for point in points]
     after = contents(path)
     path.with_name(path.name + "-wal").unlink(missing_ok=True)
     rehearsal.replace(path)
     assert contents(path) == before != after
-    for point, sql in zip(points, told, strict=True):
+    for point, sql in zip(points, stopped, strict=True):
         faults.again(point)
         with pytest.raises(StoreError, match=STOPPED):
             run()
-        assert faults.statements[point].split('"')[0] == sql.split('"')[0]  # savepoints have names by chance
+        assert faults.statements[point].split('"')[0] == sql.split('"')[0]  # the names of savepoints are random
         assert contents(path) == before, sql
     faults.again(-1)
     run()
-    return told
+    return stopped
 
 
 @pytest.mark.slow
@@ -168,7 +168,9 @@ def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder:
 
 
 @pytest.mark.slow
-def test_a_fault_on_the_way_back_changes_nothing(full: str, path: Path, folder: Path, faults: Faults) -> None:
+def test_a_fault_while_a_migration_is_taken_back_changes_nothing(
+    full: str, path: Path, folder: Path, faults: Faults
+) -> None:
     apply(full, RESOURCES, folder)
     stopped_everywhere(path, faults, lambda: down(full, changed(change("people", "name", maxLength=30)), folder))
 
@@ -217,7 +219,9 @@ apply(sys.argv[1], AFTER, Path(sys.argv[2]))
     ("statement", "time"),
     [('INSERT INTO "tidegate_new_boats"', 3), ('DROP TABLE "people"', 1), ("CREATE TRIGGER", 20), ("commit", 1)],
 )
-def test_kill_9_in_the_middle_changes_nothing(full: str, path: Path, folder: Path, statement: str, time: int) -> None:
+def test_sigkill_during_a_migration_changes_nothing(
+    full: str, path: Path, folder: Path, statement: str, time: int
+) -> None:
     before = contents(path)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, full, str(folder), statement, str(time)],

@@ -1,6 +1,6 @@
-"""Rules of columns that changed in the schema: the table is rebuilt, and nothing else is to be seen of it.
+"""Changed rules of columns: the table is rebuilt, and nothing but the rules changes.
 
-The database has rows, a log, and indexes, triggers, views and tables of somebody else's.
+The database has rows, a log, and indexes, triggers, views and tables of other programs.
 """
 
 from __future__ import annotations
@@ -123,19 +123,19 @@ CHANGES: dict[str, tuple[Callable[[Schemas], None], str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_changed_rule_is_seen_told_and_brought_in(name: str, full: str, path: Path) -> None:
-    edit, told_as, allowed, refused = CHANGES[name]
+def test_a_changed_rule_is_reported_and_applied(name: str, full: str, path: Path) -> None:
+    edit, described, allowed, refused = CHANGES[name]
     resources = changed(edit)
     before, others = contents(path), {row for row in contents(path) if "their_" in str(row[1]) or row[0] == "ledger"}
     with pytest.raises(Unmigrated) as caught:
         check(full, resources)
-    assert told_as.partition(":")[0] in str(caught.value)
-    assert told_as.partition(": ")[2].partition(" (2 rows")[0] in str(caught.value)
+    assert described.partition(":")[0] in str(caught.value)
+    assert described.partition(": ")[2].partition(" (2 rows")[0] in str(caught.value)
     assert str(caught.value).endswith(f"type: tidegate migrate --database {full}")
-    assert told_as in [str(step) for step in planned(full, resources)]
+    assert described in [str(step) for step in planned(full, resources)]
     assert contents(path) == before
 
-    assert told_as.partition(":")[0] in apply(full, resources)
+    assert described.partition(":")[0] in apply(full, resources)
     check(full, resources)
     assert apply(full, resources) == []
     after = contents(path)
@@ -156,7 +156,7 @@ def test_a_changed_rule_is_seen_told_and_brought_in(name: str, full: str, path: 
     program.close()
 
 
-def test_the_log_tells_on_as_before_and_positions_stay_valid(full: str, path: Path) -> None:
+def test_the_log_goes_on_and_positions_stay_valid(full: str, path: Path) -> None:
     resources = changed(change("berths", "state", enum=["free", "taken", "sunk"]))
     before = Foreign(connect(path))
     head = before.head()
@@ -171,7 +171,7 @@ def test_the_log_tells_on_as_before_and_positions_stay_valid(full: str, path: Pa
     foreign.close()
 
 
-async def test_a_store_goes_on_from_a_position_of_before(full: str) -> None:
+async def test_a_store_goes_on_from_an_older_position(full: str) -> None:
     store = await SqliteStore.open(full, RESOURCES)
     epoch, head = store.epoch, await store.head()
     before = await store.changes(0, head, 100)
@@ -184,7 +184,7 @@ async def test_a_store_goes_on_from_a_position_of_before(full: str) -> None:
     await store.close()
 
 
-def test_others_triggers_indexes_views_and_references_work_on(full: str, path: Path) -> None:
+def test_triggers_indexes_views_and_references_of_other_programs_still_work(full: str, path: Path) -> None:
     resources = changed(
         lambda schemas: [
             edit(schemas) for edit in (change("people", "name", maxLength=30), change("berths", "state", enum=["free"]))
@@ -212,8 +212,8 @@ def test_others_triggers_indexes_views_and_references_work_on(full: str, path: P
 
 
 @pytest.mark.parametrize("rest", ["", "WHERE id > 1", "WHERE id > 0"], ids=["as it was", "one row", "no row"])
-def test_numbers_are_never_given_twice(full: str, path: Path, rest: str) -> None:
-    """The database counts the keys; 3 was given to a row that is gone."""
+def test_counted_keys_are_never_given_twice(full: str, path: Path, rest: str) -> None:
+    """The database counts the keys; 3 belonged to a row that was deleted."""
     with_rows(path, "DELETE FROM ledger", *([f"DELETE FROM people {rest}"] if rest else []))
     apply(full, changed(change("people", "name", maxLength=30)))
     program = connect(path)
@@ -247,7 +247,7 @@ def test_every_value_and_row_number_is_copied_as_it_is(path: Path, monkeypatch: 
     assert seen == [("boats", 2, 6), ("boats", 4, 6), ("boats", 6, 6)]
 
 
-def test_null_becomes_the_default_and_the_log_tells_it(full: str, path: Path) -> None:
+def test_null_becomes_the_default_and_the_log_has_it(full: str, path: Path) -> None:
     def weighed(schemas: Schemas) -> None:
         schemas["boats"]["properties"]["weight"]["default"] = 0.5
         schemas["boats"]["properties"]["sign"]["default"] = 9
@@ -281,7 +281,7 @@ def test_null_becomes_a_default_that_the_old_rule_did_not_have(full: str, path: 
     program.close()
 
 
-def test_what_the_planner_knows_of_a_table_is_measured_again(full: str, path: Path) -> None:
+def test_statistics_for_the_planner_are_measured_again(full: str, path: Path) -> None:
     with_rows(path, "ANALYZE")
     before = rows(path, "sqlite_stat1")
     apply(full, changed(change("boats", "name", default="x")))

@@ -1,6 +1,6 @@
-"""Changes of the schema that the rows do not allow, or that only a manual migration may make: nothing happens.
+"""Changes that existing rows do not allow, or that only a manual migration may make: nothing changes.
 
-What is said names the rows or the columns, what to type, and the file to fill in.
+The error names the rows or the columns, what to type, and the file to fill in.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def with_reference(schemas: Schemas) -> None:
     ],
     ids=["enum", "maxLength", "null", "reference", "unique", "several", "a default that is no value for two"],
 )
-def test_rows_that_break_a_new_rule_stop_it_and_are_told(
+def test_rows_that_break_a_new_rule_stop_the_migration_and_are_named(
     full: str, path: Path, folder: Path, edit: Callable[[Schemas], Any], rows: list[str], told: str
 ) -> None:
     with_rows(path, *rows)
@@ -92,7 +92,7 @@ def test_rows_that_break_a_new_rule_stop_it_and_are_told(
     assert contents(path) == before
 
 
-def test_all_rules_that_rows_break_are_told_at_once(full: str, path: Path) -> None:
+def test_all_broken_rules_are_named_at_once(full: str, path: Path) -> None:
     def edit(schemas: Schemas) -> None:
         change("people", "name", maxLength=2)(schemas)
         required("people", "email", now=True)(schemas)
@@ -103,14 +103,14 @@ def test_all_rules_that_rows_break_are_told_at_once(full: str, path: Path) -> No
     assert "; 1 row of people: email is null" in str(caught.value)
 
 
-def test_rows_that_refer_to_nothing_for_long_stop_no_other_change(full: str, path: Path) -> None:
+def test_older_dangling_references_stop_no_other_change(full: str, path: Path) -> None:
     """SQLite enforces references only where a program asks for it."""
     with_rows(path, "UPDATE berths SET boat = 'gone' WHERE number = 1")
     assert apply(full, changed(change("berths", "state", enum=["free", "sunk"]))) == ["rebuild table berths"]
     assert apply(full, changed(change("boats", "code", maxLength=3)))[0] == "rebuild table boats"
 
 
-def test_a_new_column_whose_default_refers_to_nothing_is_refused(full: str, path: Path) -> None:
+def test_a_new_column_with_a_dangling_default_is_refused(full: str, path: Path) -> None:
     def edit(schemas: Schemas) -> None:
         schemas["berths"]["properties"]["owner"] = {"type": "integer", "default": 77}
         schemas["berths"]["x-resource"]["references"]["owner"] = "people.id"
@@ -121,7 +121,7 @@ def test_a_new_column_whose_default_refers_to_nothing_is_refused(full: str, path
     assert contents(path) == before
 
 
-REFUSALS: dict[str, tuple[Callable[[Schemas], Any], str, str]] = {
+UNSAFE_CHANGES: dict[str, tuple[Callable[[Schemas], Any], str, str]] = {
     "dropped column": (
         lambda schemas: schemas["boats"]["properties"].pop("weight"),
         "the table boats has a column weight that the schema does not: dropping it needs a manual migration",
@@ -166,9 +166,9 @@ REFUSALS: dict[str, tuple[Callable[[Schemas], Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-def test_what_may_lose_something_needs_a_written_migration(name: str, full: str, path: Path, folder: Path) -> None:
-    edit, text, file = REFUSALS[name]
+@pytest.mark.parametrize("name", UNSAFE_CHANGES)
+def test_an_unsafe_change_needs_a_manual_migration(name: str, full: str, path: Path, folder: Path) -> None:
+    edit, text, file = UNSAFE_CHANGES[name]
     resources = changed(edit)
     apply(full, RESOURCES, folder)
     before = contents(path)
@@ -187,13 +187,13 @@ def test_what_may_lose_something_needs_a_written_migration(name: str, full: str,
 
 
 def test_a_gateway_may_serve_some_of_the_tables(full: str, path: Path) -> None:
-    """Another one may share the others: only `migrate` asks what is to become of them."""
+    """Another gateway may share the other tables. Only `migrate` needs a resource for each table."""
     check(full, {"people": RESOURCES["people"]})
     with pytest.raises(StoreError, match="has no resource for the table berths any more"):
         plan(full, {"people": RESOURCES["people"]})
 
 
-def test_a_generated_column_of_others_is_not_lost_by_a_rebuild(full: str, path: Path) -> None:
+def test_a_rebuild_does_not_lose_a_generated_column_of_another_program(full: str, path: Path) -> None:
     with_rows(path, "ALTER TABLE people ADD COLUMN shout TEXT AS (upper(name))")
     check(full, RESOURCES)
     before = contents(path)

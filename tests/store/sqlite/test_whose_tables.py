@@ -1,4 +1,4 @@
-"""Tables that Tidegate made, tables that were there before it, and what other programs did to either."""
+"""Tables that Tidegate made, older tables of other programs, and changes by other programs to both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def full(path: Path) -> str:
     return surrounded(path)
 
 
-def test_tables_that_were_there_before_keep_their_rules_and_it_is_said(tmp_path: Path) -> None:
+def test_older_tables_keep_their_rules_and_a_note_says_so(tmp_path: Path) -> None:
     path, url = tmp_path / "theirs.db", f"sqlite:///{tmp_path / 'theirs.db'}"
     with_rows(
         path,
@@ -41,7 +41,7 @@ def test_tables_that_were_there_before_keep_their_rules_and_it_is_said(tmp_path:
     assert notes(f"sqlite:///{path}", resources) == [note]
 
 
-def test_what_a_table_says_to_be_unique_needs_no_second_index(tmp_path: Path) -> None:
+def test_a_unique_constraint_needs_no_second_index(tmp_path: Path) -> None:
     path, url = tmp_path / "theirs.db", f"sqlite:///{tmp_path / 'theirs.db'}"
     with_rows(path, "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, email TEXT UNIQUE, UNIQUE (name, email))")
     schema = copy.deepcopy(SCHEMAS["people"])
@@ -52,7 +52,7 @@ def test_what_a_table_says_to_be_unique_needs_no_second_index(tmp_path: Path) ->
     check(url, people)
 
 
-def test_what_another_program_did_to_a_table_is_seen_and_undone(full: str, path: Path) -> None:
+def test_a_change_by_another_program_is_noticed_and_undone(full: str, path: Path) -> None:
     sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'berths'"
     program = connect(path)
     (made,) = program.execute(sql).fetchone()
@@ -69,7 +69,7 @@ def test_what_another_program_did_to_a_table_is_seen_and_undone(full: str, path:
     program.close()
 
 
-def test_what_another_program_did_is_seen_beside_a_new_column_too(full: str, path: Path) -> None:
+def test_a_change_by_another_program_is_noticed_beside_a_new_column_too(full: str, path: Path) -> None:
     program = connect(path)
     program.execute("PRAGMA writable_schema = on")
     program.execute("UPDATE sqlite_master SET sql = replace(sql, '''taken''', '''held''') WHERE name = 'berths'")
@@ -82,8 +82,8 @@ def test_what_another_program_did_is_seen_beside_a_new_column_too(full: str, pat
     with_rows(path, "UPDATE berths SET state = 'taken'")
 
 
-def test_an_index_that_was_added_later_is_tidegates_own_too(full: str, path: Path) -> None:
-    """Theirs on another column is not."""
+def test_an_index_that_was_added_later_belongs_to_tidegate_too(full: str, path: Path) -> None:
+    """An index of another program on another column does not."""
     with_rows(path, "CREATE INDEX theirs ON boats (weight)")
     resources = changed(annotated("boats", "indexes", [["weight", "code"]]))
     assert {"drop index boats_harbour", "add index boats (weight, code)"} <= set(apply(full, resources))
@@ -101,8 +101,8 @@ def test_a_table_that_another_program_dropped_is_forgotten_with_its_resource(ful
     assert apply(full, RESOURCES)[0] == "create table people"
 
 
-def test_tables_that_read_as_tidegate_makes_them_are_its_own(full: str, path: Path) -> None:
-    """A database from before Tidegate kept how it made its tables."""
+def test_tables_with_exactly_tidegates_definition_belong_to_tidegate(full: str, path: Path) -> None:
+    """The database is from a time when Tidegate kept no records of its tables."""
     entries = {row for row in rows(path, "tidegate_meta") if row[1].startswith("table:")}
     with_rows(path, "DELETE FROM tidegate_meta WHERE name LIKE 'table:%'")
     assert apply(full, RESOURCES) == ["note table boats", "note table berths", "note table people"]
@@ -110,8 +110,8 @@ def test_tables_that_read_as_tidegate_makes_them_are_its_own(full: str, path: Pa
     assert notes(full, RESOURCES) == []
 
 
-def test_a_resource_may_get_another_name_and_keep_its_table(full: str, path: Path) -> None:
-    """The triggers of its former name go, else each change would be logged twice."""
+def test_a_renamed_resource_keeps_its_table(full: str, path: Path) -> None:
+    """The triggers of its former name are removed; otherwise each change would be logged twice."""
     schemas = copy.deepcopy(SCHEMAS)
     schemas["persons"] = schemas.pop("people")
     schemas["persons"]["x-resource"]["table"] = "people"
@@ -124,8 +124,8 @@ def test_a_resource_may_get_another_name_and_keep_its_table(full: str, path: Pat
     assert plan(full, resources) == []
 
 
-def test_steps_that_never_end_are_given_up(full: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite writes the first words of a definition its own way, so that this one never reads as it should."""
+def test_a_migration_without_an_end_fails(full: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite changes the first words of a definition, so that this trigger never reads as wanted."""
     endless = "create trigger tidegate_x after insert on boats begin select 1; end"
     monkeypatch.setattr(log_objects, "triggers", lambda *_: {"tidegate_x": endless})
     before = contents(path)

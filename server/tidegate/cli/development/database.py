@@ -1,8 +1,8 @@
 """Brings the database of `tidegate dev` to where the schema needs it, and asks before anything that needs a yes.
 
-Three things need a yes: a written migration, anything that is added to a database with tables of others, and setting
-a database aside to begin again. The last is offered only for a database that `tidegate dev` created.
-Invariant: sample rows go only into a database that this very run created.
+Three things need a yes: a manual migration, adding anything to a database with tables of other programs, and setting a
+database aside to start over. The last is offered only for a database that `tidegate dev` created.
+Invariant: sample rows go only into a database that this run created.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ WIDTH = 110
 TRIGGER = re.compile(r'CREATE (?:CONSTRAINT )?TRIGGER .*? ON ("(?:[^"]|"")+"|\S+)', re.DOTALL).match
 ENABLED = re.compile(r"(ALTER TABLE .* ENABLE ALWAYS TRIGGER) ").match
 FIRST = "give the change log an epoch"
-"""A step of the first migration of a database alone."""
+"""Only the first migration of a database has this step."""
 OF_CHANGE_LOG = (
     *("install ", "replace ", "enable ", "remove trigger ", "note table ", "give the change log "),
     *("create table tidegate_", "create _tidegate", "create schema _tidegate"),
 )
-"""How steps begin that concern the change log and its triggers alone."""
+"""The names of steps that concern only the change log and its triggers begin with one of these."""
 
 
 class Problem(Exception):
-    """A state of the files that cannot be served; the text says why. Another save may mend it."""
+    """The files cannot be served as they are; the text says why. Another save may repair it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Plan:
 
     settings: Settings
     resources: Mapping[str, Resource]
-    begin_again: bool = False
+    start_over: bool = False
     """The database is to be set aside first."""
 
     @property
@@ -61,65 +61,66 @@ class Database:
     """The database of one run of `tidegate dev`."""
 
     def __init__(self, terminal: Terminal, command: Callable[[str], str], changed: Callable[[], bool]) -> None:
-        """`command` spells a `tidegate` command with this run's options; `changed`: the user saved a file meanwhile."""
+        """`command` adds this run's options to a `tidegate` command; `changed`: whether the user saved a file."""
         self._terminal = terminal
         self._command = command
         self._changed = changed
         self._created: set[str] = set()
 
     def plan(self, settings: Settings, resources: Mapping[str, Resource]) -> Plan:
-        """Look at what is to be done, and ask. Raises Problem, GivenUp, and ConfigError without a yes."""
+        """Find out what is to be done, and ask. Raises Problem, GivenUp, and ConfigError without a yes."""
         plan = Plan(settings, resources)
         try:
             if not development.exists(plan.url):
                 return plan
             steps = backends.migrations(plan.url).planned(plan.url, resources, plan.migrations)
-            self._ask_for_written([step.name for step in steps], plan)
+            self._ask_for_manual([step.name for step in steps], plan)
             if steps and (others := development.tables_of_others(plan.url)):
                 self._ask_for_adding(plan, others)
         except NeedsManualMigration as error:
-            return self.begin_again(plan, error)
+            return self.start_over(plan, error)
         except StoreError as error:
             raise ConfigError(str(error)) from None
         return plan
 
     def apply(self, plan: Plan) -> list[str]:
-        """Set aside, create, migrate and seed as planned; returns what was done. Raises Problem, and
-        NeedsManualMigration where rows are in the way; then nothing was changed.
+        """Set aside, create, migrate and seed as planned; returns what was done.
+
+        Raises Problem, and NeedsManualMigration where rows break a rule; then nothing was changed.
         """
-        told = []
+        done = []
         try:
-            if plan.begin_again:
-                told.append(f"{backends.shown(plan.url)} is now {development.set_aside(plan.url)}")
+            if plan.start_over:
+                done.append(f"{backends.shown(plan.url)} is now {development.set_aside(plan.url)}")
             if not development.exists(plan.url):
                 self._created.add(plan.url)
             progress = progress_on_terminal()
-            done = backends.migrations(plan.url).apply(plan.url, plan.resources, plan.migrations, progress)
+            steps = backends.migrations(plan.url).apply(plan.url, plan.resources, plan.migrations, progress)
         except NeedsManualMigration:
             raise
         except StoreError as error:
             raise Problem(str(error)) from None
         if plan.url in self._created:
             self._created.discard(plan.url)
-            return [*told, f"created {backends.shown(plan.url)}", *self._seed(plan)]
-        return [*told, *_shortened(done), *self._hint(plan, done)]
+            return [*done, f"created {backends.shown(plan.url)}", *self._seed(plan)]
+        return [*done, *_shortened(steps), *self._hint(plan, steps)]
 
-    def begin_again(self, plan: Plan, error: NeedsManualMigration) -> Plan:
-        """Offer to set the database aside. Raises Problem with the text of `error` where that is not wanted."""
+    def start_over(self, plan: Plan, error: NeedsManualMigration) -> Plan:
+        """Offer to set the database aside. Raises Problem with the text of `error` where the user says no."""
         if not development.made_by_dev(plan.url):
             raise Problem(str(error)) from None
         if not self._terminal.interactive:
             file = plan.url.removeprefix("sqlite:///")
             raise Problem(
-                f"{error}\nOr begin again with the sample rows: end `tidegate dev`, move {file} and {file}-* "
+                f"{error}\nOr start over with the sample rows: end `tidegate dev`, move {file} and {file}-* "
                 f"elsewhere, and type: {self._command('dev')}"
             ) from None
         self._terminal.say(
-            f"{error}\nOr begin again: the database gets another name, and a new one gets the sample rows."
+            f"{error}\nOr start over: the database gets another name, and a new one gets the sample rows."
         )
-        if not self._terminal.confirm(f"Set {plan.url} aside and begin again?", self._changed):
+        if not self._terminal.confirm(f"Set {plan.url} aside and start over?", self._changed):
             raise Problem("The database is as it was.") from None
-        return Plan(plan.settings, plan.resources, begin_again=True)
+        return Plan(plan.settings, plan.resources, start_over=True)
 
     def _seed(self, plan: Plan) -> list[str]:
         try:
@@ -128,25 +129,27 @@ class Database:
                 return []
             counts = backends.seed(plan.url, plan.resources, sample_rows(plan.settings))
         except (StoreError, ConfigError) as error:
-            return [f"no sample rows: {error}; mend the file and type: {self._command('migrate --seed')}"]
+            return [f"no sample rows: {error}; correct the file and type: {self._command('migrate --seed')}"]
         return [f"{count} sample rows in {name}" for name, count in counts.items()]
 
-    def _hint(self, plan: Plan, done: list[str]) -> list[str]:
-        """What to type for sample rows, at the first migration of a database that was there already."""
-        if FIRST not in done or not (self._folder(plan) / "seed.json").is_file():
+    def _hint(self, plan: Plan, steps: list[str]) -> list[str]:
+        """What to type for sample rows, after the first migration of an existing database."""
+        if FIRST not in steps or not (self._folder(plan) / "seed.json").is_file():
             return []
-        return [f"no sample rows, for the database was there already (to add them: {self._command('migrate --seed')})"]
+        return [
+            f"no sample rows, because the database existed already (to add them: {self._command('migrate --seed')})"
+        ]
 
     def _folder(self, plan: Plan) -> Path:
         return plan.migrations.parent
 
-    def _ask_for_written(self, steps: Sequence[str], plan: Plan) -> None:
+    def _ask_for_manual(self, steps: Sequence[str], plan: Plan) -> None:
         for name in (step.removeprefix(RUN) for step in steps if step.startswith(RUN)):
             path = plan.migrations / f"{name}.py"
             if files.is_empty(path):
                 raise Problem(f"{path} does nothing yet: fill in `up`, and save")
             self._need_yes(
-                f"{path} was not run yet. A written migration may delete values.",
+                f"{path} was not run yet. A manual migration may delete values.",
                 f"Run it on {backends.shown(plan.url)}?",
                 f"{path} was not run",
             )
@@ -178,7 +181,7 @@ class Database:
 
 
 def _heads(statements: Sequence[str]) -> list[str]:
-    """The first line of each statement; the triggers of a table, which are many, in one."""
+    """The first line of each statement, and one line for all triggers of a table."""
     heads = Counter(_head(sql) for sql in statements)
     return [head if count == 1 else f"{head}  ({count} triggers)" for head, count in heads.items()]
 
@@ -198,6 +201,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _shortened(steps: list[str]) -> list[str]:
-    """The steps, with those that only keep the change log right as one."""
-    told = [step for step in steps if not step.startswith(OF_CHANGE_LOG)]
-    return [*told, "change log and triggers"] if len(told) < len(steps) else told
+    """The steps, with all steps for the change log as one."""
+    others = [step for step in steps if not step.startswith(OF_CHANGE_LOG)]
+    return [*others, "change log and triggers"] if len(others) < len(steps) else others

@@ -1,27 +1,30 @@
 """What `tidegate dev` does in a folder without schema files: it offers to write them for an existing database.
 
-Invariant: no file is written without a yes, and x-access is empty unless the user gives a word for it.
+It asks and writes files; it changes no database.
+Invariant: it writes no file without a yes, and x-access stays empty unless the user names a rule.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from tidegate.cli.access_option import access_rules, is_rule
 from tidegate.cli.development.terminal import Terminal
 from tidegate.cli.init import meta_files
-from tidegate.cli.introspect import RULE, access_rules, write_schemas
+from tidegate.cli.introspect import write_schemas
 from tidegate.cli.suggested_commands import database_option
 from tidegate.config import ConfigError, Settings
 from tidegate.store import StoreError, backends, development, introspect
 
 RESOURCES = Path("schema", "resources")
 SHOWN = 8
-START = "type: tidegate init shop && cd shop && tidegate dev"
+NEW_APPLICATION = "type: tidegate init shop && cd shop && tidegate dev"
 
 
 def describe_database(settings: Settings, terminal: Terminal, access: list[str]) -> None:
-    """Write ./schema for the database of `settings`, after asking. Raises ConfigError where that is not possible, or
-    not wanted.
+    """Write ./schema for the database of `settings`, after asking.
+
+    Raises ConfigError where that is not possible, or where the user says no.
     """
     url = settings.database
     rules = access_rules(access, settings)
@@ -41,22 +44,24 @@ def describe_database(settings: Settings, terminal: Terminal, access: list[str])
 
 
 def _tables(url: str) -> str:
-    """How many tables the database has, and their names, in words. Raises ConfigError for none."""
+    """The number of tables and their names, in words. Raises ConfigError for a database without tables."""
     try:
         if not development.exists(url):
             what = "there is no application in this folder (no ./schema)"
             if url != Settings().database:
                 what = f"there is no database {backends.shown(url)}, and {what}"
             raise ConfigError(
-                f"{what}; for a new one {START}; for the tables of a database: tidegate dev --database URL"
+                f"{what}; for a new one {NEW_APPLICATION}; for the tables of a database: tidegate dev --database URL"
             )
         found = introspect.read(url)
     except StoreError as error:
         raise ConfigError(str(error)) from None
     names = [table.name for table in found.tables]
     if not names:
-        why = f" ({'; '.join(found.left)})" if found.left else ""
-        raise ConfigError(f"{backends.shown(url)} has no tables that can be shared{why}; for a new application {START}")
+        why = f" ({'; '.join(found.left_out)})" if found.left_out else ""
+        raise ConfigError(
+            f"{backends.shown(url)} has no tables that can be shared{why}; for a new application {NEW_APPLICATION}"
+        )
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{len(names)} table{'s' * (len(names) > 1)}: {', '.join(names[:SHOWN])}{more}"
 
@@ -72,14 +77,14 @@ def _ask(terminal: Terminal, url: str) -> None:
             f"or say yes in advance: tidegate dev{database} --yes --access read=authenticated"
         )
     if not terminal.confirm(f"Write a schema file for each of them into {RESOURCES}?"):
-        raise ConfigError(f"no file was written; {START} makes a new application and its database")
+        raise ConfigError(f"no file was written; {NEW_APPLICATION} makes a new application and its database")
 
 
 def _ask_for_access(terminal: Terminal) -> dict[str, str]:
-    """Which clients may read the rows; nothing for an empty answer."""
+    """The rules for x-access that the user types; no rule for an empty answer."""
     terminal.say(
         "Which clients may read the rows? anyone, authenticated (those with a token), role:NAME, or Enter for none yet."
     )
-    while (answer := terminal.ask("Read: ")) and not RULE(answer):
+    while (answer := terminal.ask("Read: ")) and not is_rule(answer):
         terminal.say(f"{answer!r} is none of anyone, authenticated, role:NAME")
     return {"read": answer} if answer else {}

@@ -1,8 +1,8 @@
 """A gateway process that `tidegate dev` starts, follows and ends: `tidegate serve --supervised`.
 
-A thread shows what the process prints and notes its state. The process is in a separate process group, so that
-Ctrl-C reaches `tidegate dev` alone, which then ends the gateway in order.
-Invariant: after `stop` there is no process left.
+A thread prints the output of the process and notes its state. The process has a separate process group, so that Ctrl-C
+reaches only `tidegate dev`, which then ends the gateway in order. It knows no files and no database.
+Invariant: after `stop` no process is left.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SERVING = re.compile(r"tidegate: serving on (http://\S+:(\d+))").match
 STATE_S = 60.0
 """How long a gateway may take to load the application, or to open the database."""
 KILL_S = 10.0
-"""How long a gateway may take to end; clients are told first."""
+"""How long a gateway may take to end. It closes its connections first."""
 ENVIRONMENT = {"TIDEGATE_GRACEFUL_STOP": "2"}
-"""Unless the user's environment says otherwise: a reload does not wait long for clients."""
+"""The environment of the process, under the user's own: a reload does not wait long for clients."""
 
 
 class GatewayProcess:
@@ -40,7 +40,7 @@ class GatewayProcess:
         self.url = ""
         self.port = 0
         self._show = show
-        self._leaving = False
+        self._stopping = False
         self._states: queue.Queue[State] = queue.Queue()
         # -P: a file of the application called `queue.py` must not stand in for the standard library's.
         self._process = subprocess.Popen(  # noqa: S603  # our own command
@@ -62,11 +62,11 @@ class GatewayProcess:
         return self._process.poll()
 
     def prepared(self) -> bool:
-        """Wait until it has loaded the application; False if it ended instead, having said why."""
+        """Wait until it has loaded the application. False if it ended instead; its output says why."""
         return self._reach("prepared")
 
     def serve(self) -> bool:
-        """Let it open the database and listen; False if it ended instead, having said why."""
+        """Let it open the database and listen. False if it ended instead; its output says why."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(SERVE + "\n")
@@ -74,8 +74,8 @@ class GatewayProcess:
         return self._reach("serving")
 
     def stop(self) -> None:
-        """End it in order. A second Ctrl-C meanwhile, or too long a wait, ends it at once."""
-        self._leaving = True
+        """End it in order. A second Ctrl-C, or a wait longer than KILL_S, ends it at once."""
+        self._stopping = True
         try:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(timeout=KILL_S)
@@ -108,6 +108,6 @@ class GatewayProcess:
             elif found := SERVING(text):
                 self.url, self.port = found[1], int(found[2])
                 self._states.put("serving")
-            elif not (self._leaving and (" INFO " in text or text.endswith(REPLACED))):  # as is expected of it
+            elif not (self._stopping and (" INFO " in text or text.endswith(REPLACED))):
                 self._show(text)
         self._states.put("ended")

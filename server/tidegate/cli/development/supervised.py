@@ -1,7 +1,7 @@
 """The gateway's side of `tidegate dev`, which starts `tidegate serve --supervised`.
 
-The gateway loads the schema and the handlers, says `PREPARED`, and opens the database when it reads `SERVE`. So the
-gateway before it can go on while this one loads, and goes on for good if this one cannot.
+The gateway loads the schema and the handlers, prints `PREPARED`, and opens the database when it reads `SERVE`.
+Meanwhile the previous gateway serves; it goes on if this one cannot load.
 Invariant: a supervised gateway ends when its standard input ends, so that it never outlives `tidegate dev`.
 """
 
@@ -17,7 +17,7 @@ SERVE = "serve"
 
 
 def wait_for_turn() -> bool:
-    """Say that the gateway is prepared, and wait; returns whether it shall serve."""
+    """Print that the gateway is prepared, and wait; returns whether the gateway is to serve."""
     print(PREPARED, flush=True)
     if sys.stdin.readline().strip() != SERVE:
         return False

@@ -1,6 +1,6 @@
-"""Questions on a terminal, and none where there is no terminal.
+"""Asks questions on a terminal.
 
-A question can be given up while it waits, so that a user may save a file instead of answering.
+A caller can give a question up while it waits, so that a user may save a file instead of answering.
 Invariant: without a terminal and without --yes, no question is answered yes.
 """
 
@@ -16,7 +16,7 @@ LOOK_S = 0.3
 
 
 class GivenUp(Exception):
-    """What the question was about changed before it was answered."""
+    """The caller gave the question up before the user answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Reading a database that is there already, so that its tables can be shared as they are.
+"""Reads an existing database, so that its tables can be shared as they are.
 
-`read` says what is there, `schemas` makes schema files of it. Nothing here writes to a database.
+`read` returns what the database has, `files` makes schema files of it. Nothing here writes to a database or a file.
 """
 
 from tidegate.store import backends
@@ -12,9 +12,9 @@ __all__ = ["Column", "File", "Found", "Table", "files", "read"]
 
 
 def read(url: str) -> Found:
-    """The tables of the database, and what of it cannot be shared. Raises StoreError."""
+    """The tables of the database, and notes about what cannot be shared. Raises StoreError."""
     if backends.is_postgres(url):
-        backends.migrations(url)  # says what to install where psycopg is missing
+        backends.migrations(url)  # raises StoreError with the package to install if psycopg is missing
         from tidegate.store.introspect import postgres  # noqa: PLC0415  # optional
 
         return postgres.read(url)

@@ -1,6 +1,6 @@
-"""What was found in a database that is there already: tables and columns, in the words of row schemas.
+"""What was found in an existing database: tables and columns, in the keywords of row schemas.
 
-It knows no database. `left` tells what has no place in a schema file, and why, in whole sentences for a person.
+It knows no database. `left_out` says in sentences for a person what a schema file cannot hold, and why.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ from typing import Any
 
 import msgspec
 
-NOTHING: Any = msgspec.UNSET
+from tidegate.schema import SAFE_INTEGER
+
+NO_DEFAULT: Any = msgspec.UNSET
 
 JSON_KINDS = ["object", "array", "string", "number", "boolean"]
-"""What a column of JSON may hold."""
+"""The types of the values that a JSON column may hold."""
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column that has a place in a row schema."""
+    """A column that a row schema can describe."""
 
     name: str
     schema: dict[str, Any]
-    """Its type and what else holds for each value; null is not among them."""
+    """The type and the other keywords for its values, without null."""
     null: bool = False
-    default: Any = NOTHING
-    """As JSON."""
+    default: Any = NO_DEFAULT
+    """The default as JSON."""
     filled: bool = False
-    """The database fills it in by itself, with what only it can work out."""
+    """The database computes the value, and only the database can."""
     secret: bool = False
-    """By its name it is one: a password, a token."""
+    """Its name tells that it holds a secret: a password, a token."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -41,9 +43,9 @@ class Table(msgspec.Struct, frozen=True):
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     references: dict[str, tuple[str, str]] = {}
-    """{column: (table, column there)}"""
+    """{column: (other table, its column)}"""
     comment: str | None = None
-    """What the database says about it."""
+    """The table's comment in the database."""
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
@@ -53,25 +55,26 @@ class Found(msgspec.Struct, frozen=True):
     """Everything that was found."""
 
     tables: list[Table]
-    left: list[str]
+    left_out: list[str]
+    """A note for everything that a schema file cannot hold. A note begins with the name of its table."""
     names: list[str]
-    """All tables and views that somebody could have asked for, also those that cannot be shared."""
+    """The names of all tables and views, also of those that cannot be shared."""
 
 
 SECRET = re.compile(r"passw(or)?d|passphrase|pwd|secret|token|api_?key|private_?key|(^|_)(salt|otp|pin)(_|$)")
 
 
 def is_secret(name: str) -> bool:
-    """Whether a column of this name should not be sent to anybody."""
+    """Whether the name tells that clients must never read the column."""
     return SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) is not None
 
 
-def usable(name: str) -> str | None:
-    """Why a column cannot be a property, by its name; None when it can."""
+def unusable(name: str) -> str | None:
+    """Why no property can have this name; None for a name that a property can have."""
     if name.lower() in {"or", "and"}:
-        return "filters have a meaning of their own for this name"
+        return "filters use this name for something different"
     if not name.strip() or any(ord(letter) < ord(" ") for letter in name):
-        return "its name has no letters, or control characters"
+        return "its name is blank or has control characters"
     return None
 
 
@@ -86,7 +89,7 @@ def fitting(schema: dict[str, Any], value: Any) -> bool:
         case bool():
             return kind == "boolean"
         case int():
-            return kind in {"integer", "number"} and abs(value) < 2**53
+            return kind in {"integer", "number"} and abs(value) <= SAFE_INTEGER
         case float():
             return kind == "number"
         case str():
@@ -95,8 +98,9 @@ def fitting(schema: dict[str, Any], value: Any) -> bool:
     return False
 
 
-def json_or_nothing(text: str) -> Any:
+def json_or_no_default(text: str) -> Any:
+    """The JSON value that `text` spells; NO_DEFAULT for other text."""
     try:
         return json.loads(text)
     except ValueError:
-        return NOTHING
+        return NO_DEFAULT

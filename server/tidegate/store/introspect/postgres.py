@@ -1,8 +1,8 @@
-"""Reading the tables of a PostgreSQL database that is there already: those of the schema that new tables would go to.
+"""Reads the tables of an existing PostgreSQL database: those in the schema in which new tables would be created.
 
-playhouse.reflection says which tables, keys and indexes there are. Of types it knows the oldest few: domains,
-enumerated types, the digits of a numeric and generated columns are asked of the catalogue, and so are references, for
-it multiplies the columns of a reference of several and does not say which schema it leads to.
+playhouse.reflection returns tables, keys and indexes. It knows only a few types, so the catalogue is asked for domains,
+enumerated types, the digits of a numeric and generated columns. References come from the catalogue too: reflection
+multiplies the columns of a reference with several columns, and does not return the schema that a reference leads to.
 Invariant: it only reads.
 """
 
@@ -18,21 +18,21 @@ from playhouse.reflection import Introspector
 from tidegate.store.errors import StoreError
 from tidegate.store.introspect.found import (
     JSON_KINDS,
-    NOTHING,
+    NO_DEFAULT,
     Column,
     Found,
     Table,
     fitting,
     is_secret,
-    json_or_nothing,
-    usable,
+    json_or_no_default,
+    unusable,
 )
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection, opened, shown
 from tidegate.store.postgres.rows import as_text
 
 EXACT_DIGITS = 15
-"""Decimal digits that every float keeps."""
+"""The number of decimal digits that every float keeps."""
 RANGES = {"smallint": 2**15, "integer": 2**31}
 _PLAIN: dict[str, dict[str, Any]] = {
     "bigint": {"type": "integer"},
@@ -51,23 +51,23 @@ _KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "p": "par
 
 
 def read(url: str) -> Found:
-    """Raises StoreError."""
+    """The tables of the database, and notes about what cannot be shared. Raises StoreError."""
     database = peewee.PostgresqlDatabase(url, prefer_psycopg3=True, autoconnect=False)
     try:
         with opened(url) as connection, database.connection_context():
             connection.read_only = True
-            return _Reading(database, connection).all()
+            return _Introspection(database, connection).all()
     except (peewee.PeeweeException, psycopg.Error) as error:
         raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
 
 
-class _Reading:
-    """One look at one database."""
+class _Introspection:
+    """Reads one database once."""
 
     def __init__(self, database: peewee.PostgresqlDatabase, connection: Connection) -> None:
         self._connection = connection
         self._reflection = Introspector.from_database(database).metadata
-        self._left: list[str] = []
+        self._left_out: list[str] = []
 
     def all(self) -> Found:
         tables, names = [], []
@@ -79,38 +79,38 @@ class _Reading:
         ).fetchall():
             names.append(name)
             if kind != "r":
-                self._left.append(f"{name} is a {_KINDS[kind]}, which the change log cannot follow")
+                self._left_out.append(f"{name} is a {_KINDS[kind]}, which the change log cannot follow")
             elif is_part:
-                self._left.append(f"{name} is a part of a partitioned table")
+                self._left_out.append(f"{name} is a part of a partitioned table")
             elif is_parent:
-                self._left.append(
-                    f"{name} has tables that inherit from it, in which the change log cannot follow its rows"
+                self._left_out.append(
+                    f"{name} has tables that inherit from it, and the change log cannot follow its rows in them"
                 )
             elif (table := self._table(number, name, comment)) is not None:
                 tables.append(table)
-        return Found(tables, self._left, names)
+        return Found(tables, self._left_out, names)
 
     def _table(self, number: int, name: str, comment: str | None) -> Table | None:
         key = tuple(self._reflection.get_primary_keys(name))
         if not key:
-            self._left.append(f"{name} has no primary key, by which a row could be named")
+            self._left_out.append(f"{name} has no primary key, so that clients cannot name a row")
             return None
         found = self._columns(number, name, key)
-        there = {column.name for column in found}
-        if missing := [part for part in key if part not in there]:
-            self._left.append(f"{name}: without {missing[0]} it has no key, so that it is left out as a whole")
+        names = {column.name for column in found}
+        if missing := [part for part in key if part not in names]:
+            self._left_out.append(f"{name}: the table is left out, because it has no key without {missing[0]}")
             return None
-        unique, indexes = self._indexes(name, key, there)
-        return Table(name, key, tuple(found), unique, indexes, self._references(number, name, there), comment)
+        unique, indexes = self._indexes(name, key, names)
+        return Table(name, key, tuple(found), unique, indexes, self._references(number, name, names), comment)
 
     def _columns(self, number: int, table: str, key: tuple[str, ...]) -> list[Column]:
         found = []
         for name, column in columns(self._connection, number).items():
-            schema = usable(name) or self._schema(f"{table}.{name}", column)
+            schema = unusable(name) or self._schema(f"{table}.{name}", column)
             if isinstance(schema, str):
                 filled = not column.not_null or column.default or column.identity or column.generated
-                needed = "" if filled else "; without it nobody can create rows"
-                self._left.append(f"{table}.{name}: {schema}{needed}")
+                needed = "" if filled else "; without it clients cannot create rows"
+                self._left_out.append(f"{table}.{name}: {schema}{needed}")
                 continue
             default, filled_in = _default(column, schema)
             described = {"description": column.comment} if column.comment else {}
@@ -127,9 +127,9 @@ class _Reading:
         return found
 
     def _schema(self, where: str, column: ColumnThere) -> dict[str, Any] | str:
-        """The column as a property, or why it cannot be one."""
+        """The property for the column, or the reason why there can be none."""
         if column.generated == "v":
-            return "it is worked out when it is read, which triggers do not do"
+            return "the database computes it when it is read, and triggers do not see it"
         if column.labels is not None:
             return {"type": "string", "enum": column.labels}
         if column.type in _PLAIN:
@@ -139,53 +139,53 @@ class _Reading:
         if column.type == "numeric":
             return self._numeric(where, column.modifier)
         if column.type == "bytea":
-            return "it holds bytes, which JSON has no word for"
+            return "it holds bytes, which JSON cannot hold"
         if not as_text(column):
-            return f"nothing is known of the type {column.declared}"
+            return f"Tidegate does not know the type {column.declared}"
         if column.type in {"character varying", "character"}:
             length = {"maxLength": column.modifier - 4} if column.modifier >= 4 else {}
             return {"type": "string", **length}
         if column.type != "text":
-            self._left.append(f"{where} is {column.declared}: clients get it as text, spelled as PostgreSQL does")
+            self._left_out.append(f"{where} is {column.declared}: clients get the text that PostgreSQL writes")
         return {"type": "string"}
 
     def _numeric(self, where: str, modifier: int) -> dict[str, Any]:
         digits = (modifier - 4) >> 16 if modifier >= 4 else None
         after_point = (((modifier - 4) & 0x7FF) ^ 1024) - 1024 if modifier >= 4 else None  # 11 bits with a sign
         if digits is None or digits > EXACT_DIGITS or after_point is None or not 0 <= after_point <= EXACT_DIGITS:
-            self._left.append(
-                f"{where} is a numeric that may have more than {EXACT_DIGITS} digits: clients get it as text, exactly, "
-                "and filters compare it as text"
+            self._left_out.append(
+                f"{where} is a numeric that may have more than {EXACT_DIGITS} digits: clients get exact text, and "
+                "filters compare it as text"
             )
             return {"type": "string"}
         limit = 10**digits - 1
         return {"type": "number"} if after_point else {"type": "integer", "minimum": -limit, "maximum": limit}
 
     def _indexes(
-        self, table: str, key: tuple[str, ...], there: set[str]
+        self, table: str, key: tuple[str, ...], shared: set[str]
     ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
-        """The columns of its unique and of its other indexes, as far as these are over plain columns and all rows."""
+        """The columns of the unique indexes and of the others, of those over plain columns and all rows."""
         found: dict[bool, dict[tuple[str, ...], None]] = {True: {}, False: {}}
         for index in self._reflection.get_indexes(table):
             names = tuple(index.columns)
-            if not there.issuperset(names) or re.search(r"\)\s*WHERE\s", index.sql):
+            if not shared.issuperset(names) or re.search(r"\)\s*WHERE\s", index.sql):
                 if index.unique:
-                    self._left.append(
-                        f"{table}: the unique index {index.name} is over expressions, some rows or what is left out"
+                    self._left_out.append(
+                        f"{table}: the unique index {index.name} covers expressions, some rows or left-out columns"
                     )
             elif names != key:
                 found[bool(index.unique)][names] = None
         return tuple(found[True]), tuple(names for names in found[False] if names not in found[True])
 
-    def _references(self, number: int, table: str, there: set[str]) -> dict[str, tuple[str, str]]:
+    def _references(self, number: int, table: str, shared: set[str]) -> dict[str, tuple[str, str]]:
         found = {}
-        for target, local, own, theirs in self._connection.execute(_REFERENCES, [number]).fetchall():
+        for target, local, own, target_columns in self._connection.execute(_REFERENCES, [number]).fetchall():
             if len(own) > 1:
-                self._left.append(f"{table}: the reference to {target} is one of several columns")
+                self._left_out.append(f"{table}: the reference to {target} has several columns")
             elif not local:
-                self._left.append(f"{table}.{own[0]} refers to {target}, which is in another schema")
-            elif own[0] in there:
-                found[own[0]] = (target, theirs[0])
+                self._left_out.append(f"{table}.{own[0]} refers to {target}, which is in another schema")
+            elif own[0] in shared:
+                found[own[0]] = (target, target_columns[0])
         return found
 
 
@@ -198,20 +198,20 @@ FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid WHERE c.conrelid = $
 
 
 def _default(column: ColumnThere, schema: dict[str, Any]) -> tuple[Any, bool]:
-    """The default as JSON, if it is a value that can be; and whether only the database can work it out."""
+    """The default as JSON if JSON can hold it, and whether only the database can compute it."""
     if column.generated or column.identity:
-        return NOTHING, True
+        return NO_DEFAULT, True
     text = column.default
     if text is None or text.partition("::")[0] == "NULL":
-        return NOTHING, False
+        return NO_DEFAULT, False
     kind = schema["type"]
     if literal := _LITERAL(text):
         value: Any = literal[1].replace("''", "'")
-        value = value if kind == "string" else json_or_nothing(value)
+        value = value if kind == "string" else json_or_no_default(value)
     elif number := _NUMBER(text):
-        value = json_or_nothing(number[1])
+        value = json_or_no_default(number[1])
     elif text in {"true", "false"}:
         value = text == "true"
     else:
-        return NOTHING, True
-    return (value, False) if value is not NOTHING and fitting(schema, value) else (NOTHING, False)
+        return NO_DEFAULT, True
+    return (value, False) if value is not NO_DEFAULT and fitting(schema, value) else (NO_DEFAULT, False)

@@ -1,8 +1,8 @@
-"""Schema files for tables that are there already: what was found in a database, as row schemas.
+"""Makes row schemas of the tables that were found in an existing database.
 
-It knows no database and touches no files. A property says what the database says and nothing more; who may do what is
-the caller's to say.
-Invariant: what is made here, beside files that are sound, passes the lint.
+It knows no database and touches no files. A property says what the database says and nothing more; the caller says
+which clients may do what.
+Invariant: the schemas made here pass the lint, if the files that exist already do.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import Any
 import msgspec
 
 from tidegate.schema.lint import resources as lint_resources
-from tidegate.store.introspect.found import NOTHING, Column, Table
+from tidegate.store.introspect.found import NO_DEFAULT, Column, Table
 
 META = "../meta/resource.schema.json"
 _TABLE_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,63}").fullmatch
-"""What `x-resource.table` may be."""
+"""The table names that `x-resource.table` allows."""
 NAME_LENGTH = 64
 
 
-class Place(msgspec.Struct, frozen=True):
-    """A resource that a schema file describes already."""
+class NamedResource(msgspec.Struct, frozen=True):
+    """A resource, by its names, that references may lead to."""
 
     name: str
     title: str
     table: str
     identifying: frozenset[str]
-    """Properties that references may lead to."""
+    """Each of these properties identifies a row, so that a reference may lead to it."""
 
 
 class File(msgspec.Struct, frozen=True):
-    """One file: the resource's name, its table, and what the file says."""
+    """A schema file: the name of its resource, the table, and the content."""
 
     name: str
     table: str
@@ -41,35 +41,38 @@ class File(msgspec.Struct, frozen=True):
 
 
 def files(
-    tables: Iterable[Table], access: Mapping[str, str], existing: Iterable[Place] = ()
+    tables: Iterable[Table], access: Mapping[str, str], existing: Iterable[NamedResource] = ()
 ) -> tuple[list[File], list[str]]:
-    """A file for each table, and what could not be said in them. A table of `existing` keeps its names."""
-    there = {place.table.lower(): place for place in existing}
-    names = {place.name.lower() for place in there.values()}
-    titles = {place.title for place in there.values()}
-    left: list[str] = []
-    places: dict[str, Place] = {}
+    """A file for each table, and notes about what the files cannot hold.
+
+    `existing`: the resources that schema files describe already. Their tables keep their names.
+    """
+    by_table = {resource.table.lower(): resource for resource in existing}
+    names = {resource.name.lower() for resource in by_table.values()}
+    titles = {resource.title for resource in by_table.values()}
+    left_out: list[str] = []
+    named: dict[str, NamedResource] = {}
     shared = []
     for table in tables:
-        old = there.get(table.name.lower())
-        if (old is not None and old.table != table.name) or table.name.lower() in {name.lower() for name in places}:
-            left.append(f"{table.name}: another table is called the same but for its capitals")
+        old = by_table.get(table.name.lower())
+        if (old is not None and old.table != table.name) or table.name.lower() in {name.lower() for name in named}:
+            left_out.append(f"{table.name}: the name of another table differs only in capital letters")
             continue
         if not _TABLE_NAME(table.name):
-            left.append(f"{table.name!r}: names of tables have at most 63 characters, and no control characters")
+            left_out.append(f"{table.name!r}: names of tables have at most 63 characters, and no control characters")
             continue
         name = old.name if old else _free(_resource_name(table.name), names)
         title = old.title if old else _free_title(_title(name), titles)
         names.add(name.lower())
         titles.add(title)
-        places[table.name] = Place(name, title, table.name, _identifying(table))
+        named[table.name] = NamedResource(name, title, table.name, _identifying(table))
         shared.append(table)
-    known = {place.table: place for place in there.values()} | places
+    known = {resource.table: resource for resource in by_table.values()} | named
     found = [
-        File(places[table.name].name, table.name, _schema(table, places[table.name], known, access, left))
+        File(named[table.name].name, table.name, _schema(table, named[table.name].title, known, access, left_out))
         for table in shared
     ]
-    return found, left
+    return found, left_out
 
 
 def _identifying(table: Table) -> frozenset[str]:
@@ -77,21 +80,21 @@ def _identifying(table: Table) -> frozenset[str]:
 
 
 def _schema(
-    table: Table, place: Place, known: Mapping[str, Place], access: Mapping[str, str], left: list[str]
+    table: Table, title: str, known: Mapping[str, NamedResource], access: Mapping[str, str], left_out: list[str]
 ) -> dict[str, Any]:
     resource: dict[str, Any] = {"table": table.name, "key": table.key[0] if len(table.key) == 1 else list(table.key)}
     if table.unique:
         resource["unique"] = [list(names) for names in table.unique]
     if table.indexes:
         resource["indexes"] = [list(names) for names in table.indexes]
-    if references := _references(table, known, left):
+    if references := _references(table, known, left_out):
         resource["references"] = references
     required = [
         column.name for column in table.columns if column.name in table.key or not (column.null or column.secret)
     ]
     return {
         "$schema": META,
-        "title": place.title,
+        "title": title,
         "description": table.comment or f"A row of the table {table.name}.",
         "x-resource": resource,
         "x-access": dict(access),
@@ -103,51 +106,54 @@ def _schema(
 
 
 def _property(column: Column, table: Table) -> dict[str, Any]:
-    words = dict(column.schema)
-    described = words.pop("description", None)
+    schema = dict(column.schema)
+    described = schema.pop("description", None)
     if column.null:
-        kinds = words["type"]
-        words["type"] = [*kinds, "null"] if isinstance(kinds, list) else [kinds, "null"]
-        if "enum" in words:
-            words["enum"] = [*words["enum"], None]
-    if column.default is not NOTHING:
-        words["default"] = column.default
+        kinds = schema["type"]
+        schema["type"] = [*kinds, "null"] if isinstance(kinds, list) else [kinds, "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    if column.default is not NO_DEFAULT:
+        schema["default"] = column.default
     if described is None and column.filled:
         described = "The key, given by the database." if (column.name,) == table.key else "The database fills it in."
     if described is None and column.secret:
         described = "Write-only: it can be set, and never read, filtered or sorted by."
     if described is not None:
-        words["description"] = described
+        schema["description"] = described
     if column.filled:
-        words["readOnly"] = True
+        schema["readOnly"] = True
     elif column.secret:
-        words["writeOnly"] = True
-    return words
+        schema["writeOnly"] = True
+    return schema
 
 
-def _references(table: Table, known: Mapping[str, Place], left: list[str]) -> dict[str, str]:
-    lower = {name.lower(): place for name, place in known.items()}
+def _references(table: Table, known: Mapping[str, NamedResource], left_out: list[str]) -> dict[str, str]:
+    lower = {name.lower(): resource for name, resource in known.items()}
     found = {}
     for column in (column.name for column in table.columns if column.name in table.references):
-        target, there = table.references[column]
-        place = known.get(target) or lower.get(target.lower())
-        to = None if place is None else next((n for n in place.identifying if n.lower() == there.lower()), None)
-        if place is None:
-            left.append(f"{table.name}.{column} refers to {target}, which has no schema file")
+        target, target_column = table.references[column]
+        resource = known.get(target) or lower.get(target.lower())
+        identifying = frozenset[str]() if resource is None else resource.identifying
+        to = next((name for name in identifying if name.lower() == target_column.lower()), None)
+        if resource is None:
+            left_out.append(f"{table.name}.{column} refers to {target}, which has no schema file")
         elif to is None or "." in to:
-            left.append(f"{table.name}.{column} refers to {target}.{there}, which is no key that a file names")
+            left_out.append(
+                f"{table.name}.{column} refers to {target}.{target_column}, which is no key that a file names"
+            )
         else:
-            found[column] = f"{place.name}.{to}"
+            found[column] = f"{resource.name}.{to}"
     return found
 
 
 def _resource_name(table: str) -> str:
-    """A name for the wire, and for a file."""
+    """A resource name for the table, which is also the name of a file."""
     return re.sub(r"[^\w-]+", "_", table).strip("_")[:NAME_LENGTH] or "table"
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Files may lie where capitals do not count."""
+    """`name`, or `name` with a number if it is taken. Some file systems ignore capital letters."""
     number, found = 1, name
     while found.lower() in taken:
         number += 1
@@ -162,7 +168,7 @@ def _title(name: str) -> str:
 
 
 def _free_title(title: str, taken: set[str]) -> str:
-    """Neither one that is taken, nor one that clashes with what is derived from a title."""
+    """`title`, or another title if it is taken or clashes with a name that the generator derives from a title."""
     number, found = 1, title
     while (
         found in taken

@@ -39,8 +39,8 @@ def run(
 ) -> None:
     """Run one migration and record what it left behind. `shared`: the tables of resources. Raises StoreError.
 
-    The log does not have what it does to definitions, hence the new epoch. Tidegate owns the tables that it makes for
-    resources; a renamed table keeps its owner.
+    The log does not have what it does to definitions, so that a new epoch begins. Tidegate owns the tables that the
+    migration makes for resources; a renamed table keeps its owner.
     """
     before = ownership.existing_tables(connection)
     try:

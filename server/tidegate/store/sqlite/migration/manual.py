@@ -37,7 +37,7 @@ def run(
     """Run one migration and record what it left behind. Raises StoreError.
 
     Tidegate's triggers are dropped, because SQLite drops and renames no column that a trigger names. Later steps bring
-    them back. The log does not have what the migration does to rows, hence the new epoch.
+    them back. The log does not have what the migration does to rows, so that a new epoch begins.
     """
     before, existed = read_all(database), set(database.get_tables())
     for trigger in installed_triggers(database):

@@ -1,8 +1,8 @@
-"""One run of `tidegate dev`: bring everything to where the files are, serve, and do so again after each save.
+"""One run of `tidegate dev`: generate, migrate and serve what the files say, and do so again after each save.
 
-A round reads the files, generates code, asks what is to be asked, lets a new gateway load the application, migrates,
-and only then puts the new gateway in the place of the old one.
-Invariant: a round that fails leaves the gateway of before as it was; a database is changed wholly or not at all.
+A round reads the files, generates code, asks the user, lets a new gateway load the application, migrates the database,
+and only then replaces the old gateway with the new one.
+Invariant: a round that fails leaves the old gateway as it was; a database changes wholly or not at all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tidegate.store.errors import NeedsManualMigration
 SHOWN = 8
 
 
-class Session:
+class DevelopmentRun:
     """The files, the database and the gateway of one run. `close` ends the gateway."""
 
     def __init__(self, args: argparse.Namespace, terminal: Terminal) -> None:
@@ -44,7 +44,7 @@ class Session:
             describe_database(settings, terminal, args.access)
         elif args.access:
             raise ConfigError("--access is for the files that dev writes, and there are some; set x-access in them")
-        # Named from here on: without the folder, settings would mean the sample application.
+        # Settings without a schema folder would mean the sample application.
         self._folder = settings.schema_folder or Path("schema")
         args.schema = str(self._folder)
         self._watch = Watch(
@@ -53,7 +53,7 @@ class Session:
         self._database = Database(terminal, lambda name: command(name, shown(args)), self._watch.changed)
 
     def run(self) -> None:
-        """Serve and follow the files until KeyboardInterrupt. Raises ConfigError when it cannot begin."""
+        """Serve and follow the files until KeyboardInterrupt. Raises ConfigError when the first round fails for it."""
         try:
             self._attempt(first=True)
             self._terminal.say(f"following {self._folder}, Python files and settings; Ctrl-C ends it")
@@ -67,18 +67,18 @@ class Session:
             self.close()
 
     def close(self) -> None:
-        """End the gateway, and one that was about to take its place."""
+        """End the gateway, and the one that was about to replace it."""
         gateways = [gateway for gateway in (self._next, self._gateway) if gateway is not None]
         self._next = self._gateway = None
         for gateway in gateways:
             gateway.stop()
 
     def _attempt(self, *, first: bool = False) -> None:
-        """A round, and what is to be said of it if it fails."""
+        """Run a round, and print why it fails."""
         try:
             self._round()
         except GivenUp:
-            return  # the loop sees what was saved
+            return  # the loop in `run` sees the saved file
         except schema.SchemaError as error:
             self._terminal.say("\n".join(f"{self._folder}/{problem}" for problem in error.problems))
         except (Problem, self._codegen.OutputError) as error:
@@ -112,9 +112,9 @@ class Session:
             written = self._codegen.write(files, self._args.out)
         except OSError as error:
             raise Problem(f"cannot write {error.filename or self._args.out}: {error.strerror}") from None
-        self._tell(f"{self._args.out}: ", written, "files")
+        self._say_changed(f"{self._args.out}: ", written, "files")
         self._load(settings)
-        self._tell("database: ", self._migrate(plan), "steps")
+        self._say_changed("database: ", self._migrate(plan), "steps")
         self._replace(start, schemas, contract)
 
     def _load(self, settings: Settings) -> None:
@@ -130,15 +130,15 @@ class Session:
 
     def _migrate(self, plan: Plan) -> list[str]:
         try:
-            if not plan.begin_again:
+            if not plan.start_over:
                 return self._database.apply(plan)
         except NeedsManualMigration as error:
-            plan = self._database.begin_again(plan, error)
-        self._stop_gateway()  # it has the database open that is about to be set aside
+            plan = self._database.start_over(plan, error)
+        self._stop_gateway()  # it has the database open, which is about to be renamed
         return self._database.apply(plan)
 
     def _replace(self, start: float, schemas: schema.Schemas, contract: Contract) -> None:
-        """Put the next gateway in the place of the one before."""
+        """Replace the old gateway with the next one."""
         assert self._next is not None
         again = self._port != 0
         self._stop_gateway()
@@ -147,7 +147,7 @@ class Session:
         moved = self._next.port != self._port
         self._gateway, self._next = self._next, None
         self._port = self._gateway.port
-        self._tell_unseen(schemas, contract)
+        self._say_unreadable(schemas, contract)
         if not again:
             self._terminal.say("DEVELOPMENT MODE: tokens signed with the public development secret are accepted")
         if again:
@@ -162,24 +162,24 @@ class Session:
             gateway.stop()
 
     def _look_at_gateway(self) -> None:
-        """Say once when the gateway ended by itself."""
+        """Print once that the gateway ended by itself."""
         if self._gateway is not None and (code := self._gateway.ended) is not None:
             self._stop_gateway()
             self._terminal.say(f"the gateway ended with exit code {code}; save a file to start it again")
 
-    def _tell(self, about: str, what: list[str], unit: str) -> None:
+    def _say_changed(self, about: str, what: list[str], unit: str) -> None:
         if what:
-            told = ", ".join(what) if len(what) <= SHOWN else f"{len(what)} {unit}"
-            self._terminal.say(f"  {about}{told}")
+            listed = ", ".join(what) if len(what) <= SHOWN else f"{len(what)} {unit}"
+            self._terminal.say(f"  {about}{listed}")
 
-    def _tell_unseen(self, schemas: schema.Schemas, contract: Contract) -> None:
-        """Name the resources that no client may read, and the line that changes it."""
-        unseen = [item for item in schemas.files("resources") if "read" not in contract.resources[item.name].access]
-        if unseen:
-            more = f" and {len(unseen) - SHOWN} more" if len(unseen) > SHOWN else ""
+    def _say_unreadable(self, schemas: schema.Schemas, contract: Contract) -> None:
+        """Print the resources that no client may read, and the line that changes it."""
+        unreadable = [item for item in schemas.files("resources") if "read" not in contract.resources[item.name].access]
+        if unreadable:
+            more = f" and {len(unreadable) - SHOWN} more" if len(unreadable) > SHOWN else ""
             self._terminal.say(
-                f"No client may read {', '.join(item.name for item in unseen[:SHOWN])}{more}. To change that, write "
-                f"into {self._folder}/{unseen[0].file}:\n"
+                f"No client may read {', '.join(item.name for item in unreadable[:SHOWN])}{more}. To change this, "
+                f"write into {self._folder}/{unreadable[0].file}:\n"
                 '  "x-access": {"read": "anyone"}      or "authenticated", or "role:NAME"'
             )
 
@@ -198,7 +198,7 @@ def _look_for_port(settings: Settings, again: str) -> None:
             listener.bind((settings.host, settings.port))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            return  # the gateway says what it is
+            return  # the gateway will print the error
         raise ConfigError(
             f"port {settings.port} is in use, perhaps by another `tidegate dev`; type: {again} --port 0 for a free one"
         ) from None

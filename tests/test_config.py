@@ -1,4 +1,4 @@
-"""Where settings come from, which wins, and what a wrong one is answered."""
+"""Where settings come from, which source wins, and what the error of an invalid setting says."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_without_anything_the_defaults_hold() -> None:
+def test_defaults_hold_without_any_source() -> None:
     assert load(args(), {}) == Settings()
 
 
-def test_the_command_line_wins_over_the_environment_over_the_file(empty_folder: Path) -> None:
+def test_command_line_wins_over_environment_and_environment_over_file(empty_folder: Path) -> None:
     (empty_folder / "tidegate.toml").write_text('port = 1\nhost = "h"\ndatabase = "sqlite:///file.db"')
     settings = load(args(port=3), {"TIDEGATE_PORT": "2", "TIDEGATE_HOST": "e"})
     assert (settings.port, settings.host, settings.database) == (3, "e", "sqlite:///file.db")
 
 
-def test_a_named_file_is_read_instead(empty_folder: Path) -> None:
+def test_config_option_names_another_file(empty_folder: Path) -> None:
     (empty_folder / "other.toml").write_text("heartbeat = 5")
     assert load(args(config="other.toml"), {}).heartbeat == 5.0
 
 
-def test_origins_are_a_list_in_the_environment() -> None:
+def test_origins_in_the_environment_are_a_list_with_commas() -> None:
     assert load(args(), {"TIDEGATE_ORIGINS": "https://a.example, https://b.example"}).origins == (
         "https://a.example",
         "https://b.example",
@@ -60,7 +60,7 @@ def test_origins_are_a_list_in_the_environment() -> None:
         ("log_rows = 0", {}, {}, "log_rows"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(
+def test_error_names_the_invalid_setting(
     empty_folder: Path, file: str, environment: dict[str, str], given: dict[str, object], complaint: str
 ) -> None:
     (empty_folder / "tidegate.toml").write_text(file)
@@ -74,7 +74,7 @@ def test_the_development_secret_is_used_only_in_development() -> None:
     assert Settings(dev=True, secret="x" * 32).token_secret == "x" * 32
 
 
-def test_the_schema_folder_is_the_one_here_unless_named(empty_folder: Path) -> None:
+def test_schema_folder_defaults_to_schema_in_the_working_directory(empty_folder: Path) -> None:
     assert Settings().schema_folder is None
     (empty_folder / "schema").mkdir()
     assert Settings().schema_folder == Path("schema")

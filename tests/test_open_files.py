@@ -1,4 +1,4 @@
-"""The limit of open files: raised as far as this process may, and told where that is not enough."""
+"""The limit of open files: raised as far as this process may raise it, with a warning if that is not enough."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def allowed(soft: int, hard: int, connections: int) -> tuple[int, int, str]:
     return int(left), int(right), done.stderr
 
 
-def test_a_limit_that_suffices_is_left_alone() -> None:
+def test_sufficient_limit_is_not_changed() -> None:
     assert allowed(300, 1000, 200) == (300, 1000, "")
 
 
-def test_a_soft_limit_is_raised_as_far_as_needed_without_a_word() -> None:
+def test_soft_limit_is_raised_as_far_as_needed_without_a_warning() -> None:
     assert allowed(256, 1000, 500) == (600, 1000, "")
 
 
-def test_a_hard_limit_that_is_too_low_is_told_with_what_to_do() -> None:
+def test_warning_about_a_low_hard_limit_says_what_to_do() -> None:
     soft, hard, told = allowed(256, 600, 50_000)
     assert (soft, hard) == (600, 600)
     assert told.count("\n") == 1
@@ -57,7 +57,7 @@ def test_a_hard_limit_that_is_too_low_is_told_with_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(("options", "warnings"), [((), 1), (("--dev",), 0)])
-def test_a_gateway_with_too_few_files_warns_outside_development_and_serves(
+def test_gateway_with_too_few_files_warns_outside_development_and_serves(
     tmp_path: Path, options: tuple[str, ...], warnings: int
 ) -> None:
     if HARD == resource.RLIM_INFINITY:

@@ -1,4 +1,4 @@
-"""What the gateway tells systemd, over a real socket, and that a gateway that hangs says no more that it is alive."""
+"""What the gateway reports to systemd over a real socket, and that a gateway that hangs stops reporting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def hang(message: dict, call: object) -> dict:
 
 
 class Manager:
-    """The receiving end: a datagram socket, as systemd has one."""
+    """The receiving side: a datagram socket, as systemd has."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -59,7 +59,7 @@ class Manager:
             self._states.put(state.decode())
 
     def told(self) -> str:
-        """The next state; waits for it."""
+        """Wait for the next state and return it."""
         return self._states.get(timeout=PATIENCE_S)
 
     def told_until(self, state: str) -> list[str]:
@@ -69,12 +69,12 @@ class Manager:
         return states
 
     def told_so_far(self) -> list[str]:
-        """Every state that was sent and not told yet."""
+        """Every state that was sent and not returned yet."""
         self._send(b"so far")
         return self.told_until("so far")[:-1]
 
     def silent(self) -> bool:
-        """Whether nothing is sent for many beats. A busy machine can only make this true, never false."""
+        """Whether no state arrives for many watchdog intervals. A slow machine can only make this true."""
         self.told_so_far()
         time.sleep(SILENCE_S)
         return self.told_so_far() == []
@@ -125,7 +125,7 @@ def watched(tmp_path: Path, manager: Manager, *options: str, **more: str) -> Gat
     return process
 
 
-def test_a_state_is_one_datagram_to_a_path_or_an_abstract_name(address: str) -> None:
+def test_state_is_one_datagram_to_a_path_or_an_abstract_name(address: str) -> None:
     receiver = Manager("\0" + address[1:] if address.startswith("@") else address)
     try:
         systemd.notify(systemd.READY, {"NOTIFY_SOCKET": address})
@@ -135,7 +135,7 @@ def test_a_state_is_one_datagram_to_a_path_or_an_abstract_name(address: str) -> 
         receiver.close()
 
 
-def test_without_a_socket_nothing_is_sent_and_a_missing_one_is_logged(
+def test_nothing_is_sent_without_a_socket_and_a_missing_socket_is_logged(
     path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     systemd.notify(systemd.READY, {"NOTIFY_SOCKET": path})
@@ -145,7 +145,7 @@ def test_without_a_socket_nothing_is_sent_and_a_missing_one_is_logged(
     systemd.notify(systemd.READY, {"NOTIFY_SOCKET": ""})
 
 
-def test_a_manager_that_reads_nothing_is_not_waited_for_without_end(
+def test_manager_that_reads_nothing_delays_the_gateway_for_a_bounded_time(
     path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(systemd, "PATIENCE_S", 0.05)
@@ -166,13 +166,13 @@ def test_a_manager_that_reads_nothing_is_not_waited_for_without_end(
         ({}, None),
     ],
 )
-def test_the_watchdog_is_fed_at_half_of_what_systemd_allows(environ: dict[str, str], interval: float | None) -> None:
+def test_watchdog_interval_is_half_of_what_systemd_allows(environ: dict[str, str], interval: float | None) -> None:
     assert systemd.watchdog_interval({"NOTIFY_SOCKET": "@x", **environ}) == interval
     assert systemd.watchdog_interval(environ) is None
 
 
 @pytest.mark.process
-async def test_a_gateway_is_ready_when_clients_can_connect_feeds_the_watchdog_and_says_that_it_stops(
+async def test_gateway_reports_ready_once_clients_can_connect_then_watchdog_then_stopping(
     tmp_path: Path, manager: Manager
 ) -> None:
     process = watched(tmp_path, manager)
@@ -189,7 +189,7 @@ async def test_a_gateway_is_ready_when_clients_can_connect_feeds_the_watchdog_an
 
 
 @pytest.mark.process
-def test_a_gateway_that_cannot_start_never_says_that_it_is_ready(tmp_path: Path, manager: Manager) -> None:
+def test_gateway_that_cannot_start_never_reports_ready(tmp_path: Path, manager: Manager) -> None:
     process = watched(tmp_path, manager, "--database", "sqlite:///unmigrated.db")
     with pytest.raises(AssertionError, match="tidegate migrate"):
         process.start()
@@ -197,7 +197,7 @@ def test_a_gateway_that_cannot_start_never_says_that_it_is_ready(tmp_path: Path,
 
 
 @pytest.mark.process
-def test_a_stopped_process_does_not_feed_the_watchdog(tmp_path: Path, manager: Manager) -> None:
+def test_suspended_process_does_not_feed_the_watchdog(tmp_path: Path, manager: Manager) -> None:
     process = watched(tmp_path, manager)
     process.start()
     try:
@@ -214,8 +214,8 @@ def test_a_stopped_process_does_not_feed_the_watchdog(tmp_path: Path, manager: M
 
 
 @pytest.mark.process
-async def test_a_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path, manager: Manager) -> None:
-    """The process lives and its other threads run; only its event loop does not turn."""
+async def test_event_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path, manager: Manager) -> None:
+    """The process lives and its other threads run; only its event loop is blocked."""
     message = {
         "title": "Hang",
         "type": "object",
@@ -244,7 +244,7 @@ async def test_a_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path, mana
 
 
 @pytest.mark.process
-def test_a_watchdog_for_another_process_is_not_fed(tmp_path: Path, manager: Manager) -> None:
+def test_watchdog_of_another_process_is_not_fed(tmp_path: Path, manager: Manager) -> None:
     process = watched(tmp_path, manager, WATCHDOG_PID="1")
     process.start()
     try:

@@ -2,7 +2,7 @@
 
 Every setting is a field of `Settings` with its meaning beside it; docs/reference/settings.md lists them and a test
 compares the two. This module reads files and the environment once, at start; nothing else does.
-Invariant: a `Settings` that exists is valid; what is wrong with the input is a `ConfigError` that says what to type.
+Invariant: a `Settings` that exists is valid; any mistake in the input is a `ConfigError` that says what to type.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONFIG_FILE = "tidegate.toml"
 
 
 class ConfigError(Exception):
-    """The settings make no sense; the text says which one and what would."""
+    """A setting is invalid; the text names the setting and says what is valid."""
 
 
 def _about(text: str) -> msgspec.Meta:
@@ -100,13 +100,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--database", metavar="URL", help="sqlite:///relative.db, sqlite:////absolute.db, postgresql://..."
     )
     parser.add_argument(
-        "--schema", metavar="DIR", help="folder with the schema files (default: ./schema, else the sample)"
+        "--schema",
+        metavar="DIR",
+        help="folder with the schema files (default: ./schema if it exists, or the sample)",
     )
-    parser.add_argument("--config", metavar="FILE", help=f"settings file (default: ./{CONFIG_FILE} if there is one)")
+    parser.add_argument("--config", metavar="FILE", help=f"settings file (default: ./{CONFIG_FILE} if it exists)")
 
 
 def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the file, the environment and `args`, the later ones winning. Raises ConfigError."""
+    """Settings from the file, the environment and `args`; the later source wins. Raises ConfigError."""
     given = {**_from_file(getattr(args, "config", None)), **_from_environment(environ), **_from_arguments(args)}
     try:
         settings = msgspec.convert(given, Settings, strict=False)
@@ -118,18 +120,20 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
 
 def _check(settings: Settings) -> None:
     if settings.secret is not None and len(settings.secret) < SHORTEST_SECRET:
-        raise ConfigError(f"secret: at least {SHORTEST_SECRET} characters; `openssl rand -hex 32` makes a good one")
+        raise ConfigError(f"secret: must have at least {SHORTEST_SECRET} characters; `openssl rand -hex 32` makes one")
     if settings.secret == DEVELOPMENT_SECRET:
-        raise ConfigError("secret: that is the public development secret; use --dev, or one that nobody knows")
+        raise ConfigError(
+            "secret: this is the public development secret; use --dev, or a secret from `openssl rand -hex 32`"
+        )
     if settings.dev and settings.host not in LOOPBACK:
         raise ConfigError(
             f"--dev accepts tokens that anyone can sign, so it serves loopback addresses only, not {settings.host}; "
             "set TIDEGATE_SECRET and leave --dev out"
         )
     if settings.schema is not None and not Path(settings.schema).is_dir():
-        raise ConfigError(f"schema: there is no folder {settings.schema}")
+        raise ConfigError(f"schema: the folder {settings.schema} does not exist")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
-        raise ConfigError(f"log_level: debug, info, warning or error, not {settings.log_level!r}")
+        raise ConfigError(f"log_level: must be debug, info, warning or error, not {settings.log_level!r}")
 
 
 def _from_file(name: str | None) -> dict[str, Any]:
@@ -139,7 +143,7 @@ def _from_file(name: str | None) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"there is no settings file {path}") from None
+        raise ConfigError(f"the settings file {path} does not exist") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
 

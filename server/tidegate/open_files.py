@@ -1,7 +1,7 @@
 """The operating system's limit of open files: each connection needs one, and many systems allow 1,024.
 
-It raises the soft limit of this process as far as the hard limit allows; what only an administrator can change is
-told in one warning. It knows nothing of the gateway beside `max_connections`.
+It raises the soft limit of this process as far as the hard limit allows. One warning says what only an administrator
+can change. Of the gateway it knows `max_connections` and nothing else.
 Invariant: it never lowers a limit and never stops the gateway.
 """
 
@@ -13,7 +13,7 @@ import resource
 log = logging.getLogger("tidegate")
 
 SPARE = 100
-"""Files beside the connections: the database, the change log, spools of snapshots, the listening socket."""
+"""Files other than connections: the database, the change log, spools of snapshots, the listening socket."""
 
 
 def allow(max_connections: int) -> None:
@@ -27,7 +27,7 @@ def allow(max_connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
     except (OSError, ValueError):
-        pass  # macOS and some sandboxes refuse what the hard limit allows; the warning below says what is left
+        pass  # macOS and some sandboxes refuse a limit that the hard limit allows; the warning below follows
     if not _enough(soft, needed):
         log.warning(
             "the limit of open files is %d, but max_connections = %d needs %d: raise the limit (`ulimit -n %d`, or "

@@ -1,8 +1,8 @@
-"""Tells systemd how the gateway is: ready, stopping, alive. The protocol is one datagram a state (`man sd_notify`).
+"""Reports the gateway's state to systemd: ready, stopping, alive. Each report is one datagram (`man sd_notify`).
 
-It reads the three variables that systemd sets and knows nothing of the gateway. Without NOTIFY_SOCKET it opens no
-socket and sends nothing.
-Invariant: it blocks for at most `PATIENCE_S` and never raises; a datagram that systemd does not take is logged.
+It reads the three environment variables that systemd sets and knows no other part of the gateway. Without NOTIFY_SOCKET
+it opens no socket and sends nothing.
+Invariant: it blocks for at most `PATIENCE_S` and never raises; a datagram that systemd does not accept is logged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 log = logging.getLogger("tidegate.systemd")
 
 PATIENCE_S = 1.0
-"""How long to wait for room in systemd's queue: a READY=1 that is lost would cost the service its start."""
+"""How long to wait for space in systemd's queue: without READY=1 the start of the service fails."""
 READY, STOPPING, WATCHDOG = "READY=1", "STOPPING=1", "WATCHDOG=1"
 
 
@@ -30,11 +30,11 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
             # An abstract name begins with a zero byte, which no environment variable can hold.
             sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
     except OSError as error:
-        log.warning("systemd does not take %s: %s", state, error.strerror or error)
+        log.warning("systemd does not accept %s: %s", state, error.strerror or error)
 
 
 def watchdog_interval(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Seconds between two WATCHDOG=1: half of what systemd allows. None where systemd does not watch this process."""
+    """Seconds between two WATCHDOG=1: half of what systemd allows. None if systemd does not watch this process."""
     allowed = environ.get("WATCHDOG_USEC", "")
     if not environ.get("NOTIFY_SOCKET") or environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None

@@ -1,4 +1,4 @@
-"""`tidegate health` against real gateways and against what is none: one line, and an exit code for a health check."""
+"""`tidegate health` against real gateways and against other servers: one line and an exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def health(
 
 @contextlib.contextmanager
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and answers nothing."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -36,7 +36,7 @@ def closed_port() -> int:
         return port
 
 
-def test_a_ready_gateway_is_ready_by_its_url_and_by_the_settings(gateway: GatewayProcess) -> None:
+def test_ready_gateway_is_found_by_its_url_and_by_the_settings(gateway: GatewayProcess) -> None:
     by_url = health(gateway.folder, "--url", gateway.http + "/")
     assert (by_url.returncode, by_url.stdout, by_url.stderr) == (0, f"ready: {gateway.http}\n", "")
     (gateway.folder / "other.toml").write_text(f'host = "0.0.0.0"\nport = {gateway.port}\n')
@@ -48,7 +48,7 @@ def test_a_ready_gateway_is_ready_by_its_url_and_by_the_settings(gateway: Gatewa
         assert (done.returncode, done.stdout) == (0, f"ready: {gateway.http}\n"), done.stderr
 
 
-def test_a_gateway_whose_database_was_given_a_new_epoch_is_alive_and_not_ready(gateway: GatewayProcess) -> None:
+def test_gateway_whose_database_has_a_new_epoch_is_alive_and_not_ready(gateway: GatewayProcess) -> None:
     """`/readyz` says so within a second or so."""
     assert tidegate("database", "new-epoch", cwd=gateway.folder).returncode == 0
     deadline = time.monotonic() + DEADLINE_S
@@ -58,7 +58,7 @@ def test_a_gateway_whose_database_was_given_a_new_epoch_is_alive_and_not_ready(g
     assert done.stderr == f"not ready: {gateway.http}: the database does not answer\n"
 
 
-def test_nothing_that_answers_is_not_alive(tmp_path: Path) -> None:
+def test_port_where_no_server_listens_is_not_alive(tmp_path: Path) -> None:
     port = closed_port()
     for host, asked in (("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.1", "127.0.0.1")):
         done = health(tmp_path, environment={"TIDEGATE_HOST": host, "TIDEGATE_PORT": str(port)})
@@ -67,14 +67,14 @@ def test_nothing_that_answers_is_not_alive(tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
-def test_a_gateway_that_does_not_answer_in_time_is_not_alive(tmp_path: Path) -> None:
+def test_gateway_that_does_not_answer_in_time_is_not_alive(tmp_path: Path) -> None:
     with silent_port() as port:
         done = health(tmp_path, "--url", f"http://127.0.0.1:{port}", "--timeout", "0.2")
     assert done.returncode == 1
     assert done.stderr == f"not alive: http://127.0.0.1:{port}: no answer within 0.2 s\n"
 
 
-def test_another_server_is_no_gateway(tmp_path: Path) -> None:
+def test_another_web_server_is_not_alive(tmp_path: Path) -> None:
     class Nothing(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_error(404)
@@ -102,7 +102,7 @@ def test_another_server_is_no_gateway(tmp_path: Path) -> None:
         ((), {"TIDEGATE_PORT": "0"}, "--url"),
     ],
 )
-def test_what_cannot_be_asked_is_said_plainly(
+def test_unusable_address_is_an_error_without_a_traceback(
     tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], told: str
 ) -> None:
     done = health(tmp_path, *arguments, environment=environment)
@@ -111,8 +111,8 @@ def test_what_cannot_be_asked_is_said_plainly(
     assert "Traceback" not in done.stderr
 
 
-def test_a_health_check_loads_no_gateway(gateway: GatewayProcess) -> None:
-    """It runs every few seconds: whatever the other commands load, this one gets along without."""
+def test_health_command_does_not_import_the_gateway(gateway: GatewayProcess) -> None:
+    """It runs every few seconds, so it must start fast."""
     program = f"""
 import argparse, sys, types
 commands = types.ModuleType("tidegate.cli")

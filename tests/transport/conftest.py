@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `net`."""
+"""The fixture that the tests of the transport share."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""A whole gateway inside the test's own loop: real contract, real SQLite file, real socket, and its parts within reach.
+"""A whole gateway inside the test's event loop: real contract, real SQLite file, real socket.
 
-It serves tests of what a separate process does not show: what is read from which client, what is logged, what happens
-between turns of the loop.
+A test can look into its parts, read its log, and act between two turns of the loop, which a separate process prevents.
 """
 
 from __future__ import annotations

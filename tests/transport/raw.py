@@ -82,7 +82,7 @@ class Echo:
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until `condition` holds."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+        while not condition():  # noqa: ASYNC110  # the condition has no event to wait for
             await asyncio.sleep(0.001)
 
 

@@ -1,6 +1,6 @@
-"""Clients that do not read, and clients that say too much: memory stays bounded and the others are served.
+"""Clients that do not read, and clients that send too much: memory stays bounded and other clients are served.
 
-Limits are set small and kernel buffers are filled for real; a clock that stands still moves the deadlines.
+Limits are small and the kernel's buffers are really filled. Deadlines are reached by moving a fake clock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BIG = 100_000
 
 
 class FakeClock:
-    """Seconds that pass when the test says so."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,8 +44,8 @@ class FakeClock:
 
 
 @contextlib.asynccontextmanager
-async def deaf(door: Door) -> AsyncIterator[tuple[Raw, Connection]]:
-    """A WebSocket whose client does not read, with small kernel buffers; and the server's end of it."""
+async def not_reading(door: Door) -> AsyncIterator[tuple[Raw, Connection]]:
+    """A WebSocket whose client does not read, with small kernel buffers; and the server's side of it."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", door.listener.port))
@@ -68,7 +68,7 @@ async def deaf(door: Door) -> AsyncIterator[tuple[Raw, Connection]]:
             await writer.wait_closed()
 
 
-def hear_again(raw: Raw) -> None:
+def read_again(raw: Raw) -> None:
     transport = raw.writer.transport
     assert isinstance(transport, asyncio.Transport)
     transport.resume_reading()
@@ -84,22 +84,22 @@ async def fill(connection: Connection) -> None:
 # -- a client that does not read --------------------------------------------------------------------------------------
 
 
-async def test_a_slow_reader_is_cut_off_with_4101_above_the_backlog_and_others_are_served() -> None:
+async def test_slow_client_is_closed_as_slow_consumer_above_the_backlog_while_others_are_served() -> None:
     async with (
         listening(max_backlog=1 << 20, close_timeout=30.0) as door,
-        deaf(door) as (raw, slow),
+        not_reading(door) as (raw, slow),
         door.open() as good,
     ):
         pushed = 0
         while slow.write_side.state is OPEN:
             push(slow, text_frame(b"%06d" % pushed + b"." * 10_000))
             pushed += 1
-            assert pushed < 2000, "a client that reads nothing must be cut off"
+            assert pushed < 2000, "a client that reads nothing must be closed"
             await asyncio.sleep(0)
         assert slow.write_side._transport.get_write_buffer_size() <= 1 << 20
         good.send(frame(TEXT, b"not disturbed"))
         assert await good.frame() == Frame(TEXT, b"not disturbed")
-        hear_again(raw)
+        read_again(raw)
         heard = []
         while (got := await raw.frame()).opcode == TEXT:
             heard.append(int(got.payload[:6]))
@@ -110,24 +110,24 @@ async def test_a_slow_reader_is_cut_off_with_4101_above_the_backlog_and_others_a
         assert await raw.ended() == b""
 
 
-async def test_a_slow_reader_is_cut_off_with_4101_after_the_pause_whatever_little_it_was_sent() -> None:
+async def test_slow_client_is_closed_as_slow_consumer_after_max_pause_with_a_small_backlog_too() -> None:
     clock = FakeClock()
-    async with listening(now=clock, max_pause=3.0, max_backlog=1 << 30) as door, deaf(door) as (raw, slow):
+    async with listening(now=clock, max_pause=3.0, max_backlog=1 << 30) as door, not_reading(door) as (raw, slow):
         await fill(slow)
         clock.now += 2.9
         await asyncio.sleep(0.05)
         assert slow.write_side.state is OPEN
         clock.now += 0.2
         await until(lambda: slow.write_side.state is CLOSING)
-        hear_again(raw)
+        read_again(raw)
         while (got := await raw.frame()).opcode == TEXT:
             pass
         assert got.payload[:2] == close_payload(4101)
 
 
-async def test_a_slow_reader_that_stays_deaf_is_gone_at_the_deadline() -> None:
+async def test_slow_client_that_never_reads_its_close_frame_is_cut_off_at_the_deadline() -> None:
     clock = FakeClock()
-    async with listening(now=clock, max_pause=3.0, close_timeout=3.0) as door, deaf(door) as (_, slow):
+    async with listening(now=clock, max_pause=3.0, close_timeout=3.0) as door, not_reading(door) as (_, slow):
         await fill(slow)
         clock.now += 3.1
         await until(lambda: slow.write_side.state is CLOSING)
@@ -136,33 +136,33 @@ async def test_a_slow_reader_that_stays_deaf_is_gone_at_the_deadline() -> None:
         await until(lambda: door.echo.ended == [None])
 
 
-async def test_a_reader_that_catches_up_gets_everything_in_order() -> None:
-    async with listening(max_backlog=1 << 24) as door, deaf(door) as (raw, connection):
+async def test_client_that_reads_again_receives_every_frame_in_order() -> None:
+    async with listening(max_backlog=1 << 24) as door, not_reading(door) as (raw, connection):
         await fill(connection)
         frames = [b"%d" % number for number in range(500)]
         for each in frames:
             push(connection, text_frame(each))
             if len(each) == 2:
                 await asyncio.sleep(0)
-        hear_again(raw)
+        read_again(raw)
         while len((got := await raw.frame()).payload) == BIG:
             pass
         assert [got.payload, *await raw.texts(499)] == frames
 
 
-async def test_drained_waits_for_the_reader_and_ends_with_the_line() -> None:
-    async with listening() as door, deaf(door) as (raw, connection):
+async def test_drained_waits_for_the_client_and_ends_with_the_connection() -> None:
+    async with listening() as door, not_reading(door) as (raw, connection):
         await connection.write_side.drained()
         await fill(connection)
         waiting = [asyncio.create_task(connection.write_side.drained()) for _ in range(2)]
         await asyncio.sleep(0.02)
         assert not any(task.done() for task in waiting)
-        hear_again(raw)
+        read_again(raw)
         reading = asyncio.create_task(raw.ended())
         await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
         connection.abort()
         await reading
-    async with listening() as door, deaf(door) as (raw, connection):
+    async with listening() as door, not_reading(door) as (raw, connection):
         await fill(connection)
         waiting = [asyncio.create_task(connection.write_side.drained())]
         await asyncio.sleep(0)
@@ -170,29 +170,29 @@ async def test_drained_waits_for_the_reader_and_ends_with_the_line() -> None:
         await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
 
 
-async def test_pings_of_a_client_that_reads_no_pong_stay_bounded() -> None:
-    async with listening(max_backlog=1 << 18, max_pause=0.2) as door, deaf(door) as (raw, slow):
+async def test_pongs_to_a_client_that_reads_none_stay_bounded() -> None:
+    async with listening(max_backlog=1 << 18, max_pause=0.2) as door, not_reading(door) as (raw, slow):
         while slow.write_side.state is OPEN:
             raw.send(*[frame(PING, b"p" * 125)] * 100)
             await asyncio.sleep(0)
             assert slow.write_side.unsent <= (1 << 18) + (1 << 16)
 
 
-async def test_one_segment_of_requests_with_large_answers_stays_bounded() -> None:
-    """600 requests of 8 bytes, each answered with 1 MB: the client gets cut off, not 600 MB into memory."""
+async def test_large_answers_to_many_requests_in_one_segment_stay_bounded() -> None:
+    """600 requests of 8 bytes, each answered with 1 MB: the client is cut off before 600 MB are in memory."""
 
     def answer_large(connection: Connection, payload: bytes) -> None:
         push(connection, text_frame(bytes(1_000_000)))
 
     echo = Echo(answer_large)
-    async with listening(echo, max_pause=0.2) as door, deaf(door) as (raw, slow):
+    async with listening(echo, max_pause=0.2) as door, not_reading(door) as (raw, slow):
         raw.send(frame(TEXT, b"ab") * 600)
         await until(lambda: slow.write_side.state is CLOSING)
         assert len(echo.heard) < 10
         assert slow.write_side._transport.get_write_buffer_size() < 10_000_000
 
 
-async def test_a_client_that_reads_gets_all_its_large_answers_however_many_it_asked_for_at_once() -> None:
+async def test_client_that_reads_receives_all_large_answers_to_one_segment() -> None:
     echo = Echo(lambda connection, payload: push(connection, text_frame(payload + bytes(1_000_000))))
     async with listening(echo, max_backlog=1 << 20) as door, door.open() as raw:
         raw.send(*(frame(TEXT, b"%02d" % number) for number in range(40)))
@@ -201,7 +201,7 @@ async def test_a_client_that_reads_gets_all_its_large_answers_however_many_it_as
             assert (got.payload[:2], len(got.payload)) == (b"%02d" % number, 1_000_002)
 
 
-async def test_nothing_is_heard_of_a_connection_that_was_aborted() -> None:
+async def test_handler_receives_nothing_after_it_aborted_the_connection() -> None:
     echo = Echo(lambda connection, _: connection.abort())
     async with listening(echo) as door, door.open() as raw:
         raw.send(frame(TEXT, b"one"), frame(TEXT, b"two"), frame(PING) * 20, frame(TEXT, b"three"))
@@ -210,9 +210,9 @@ async def test_nothing_is_heard_of_a_connection_that_was_aborted() -> None:
     assert echo.heard == [b"one"]
 
 
-async def test_a_half_closed_client_that_does_not_read_is_gone_at_the_deadline() -> None:
+async def test_half_closed_client_that_does_not_read_is_cut_off_at_the_deadline() -> None:
     clock = FakeClock()
-    async with listening(now=clock, close_timeout=3.0) as door, deaf(door) as (raw, slow):
+    async with listening(now=clock, close_timeout=3.0) as door, not_reading(door) as (raw, slow):
         while not slow.write_side._transport.get_write_buffer_size():
             push(slow, text_frame(b"f" * 10_000))
             await asyncio.sleep(0)
@@ -223,25 +223,25 @@ async def test_a_half_closed_client_that_does_not_read_is_gone_at_the_deadline()
         await until(lambda: door.echo.ended == [None])
 
 
-# -- a client that says too much --------------------------------------------------------------------------------------
+# -- a client that sends too much --------------------------------------------------------------------------------------
 
 
-async def test_a_flooding_sender_is_paused_others_are_served_and_nothing_is_lost() -> None:
+async def test_flooding_client_is_paused_without_loss_while_others_are_served() -> None:
     async with listening(rate=100.0, sweep=1000.0) as door, door.open() as loud, door.open() as quiet:
         said = [b"%d" % number for number in range(1000)]
         loud.send(*(frame(TEXT, each) for each in said))
         assert await loud.texts(101) == said[:101]
         quiet.send(frame(TEXT, b"quiet"))
         assert await quiet.frame() == Frame(TEXT, b"quiet")
-        assert door.echo.heard == [*said[:101], b"quiet"], "not a message above the rate is heard"
+        assert door.echo.heard == [*said[:101], b"quiet"], "no message above the rate is received"
         for second in range(9):
             door.echo.connections[0].sweep(second)
             start = 101 + second * 100
             assert await loud.texts(len(said[start : start + 100])) == said[start : start + 100]
 
 
-async def test_a_paused_sender_is_neither_silent_nor_unfinished() -> None:
-    """It cannot answer a ping nor finish its message while nobody reads from it."""
+async def test_paused_client_counts_neither_as_silent_nor_as_unfinished() -> None:
+    """It cannot answer a ping or finish its message while the gateway does not read from it."""
     clock = FakeClock()
     async with listening(now=clock, sweep=1000.0, rate=0.01) as door, door.open() as raw:
         await until(lambda: bool(door.echo.connections))
@@ -261,7 +261,7 @@ async def test_a_paused_sender_is_neither_silent_nor_unfinished() -> None:
         assert heard == Frame(TEXT, b"unfinished")
 
 
-async def test_who_paused_for_one_reason_is_not_resumed_for_another() -> None:
+async def test_resume_for_one_reason_keeps_the_pause_for_another_reason() -> None:
     clock = FakeClock()
     async with listening(now=clock, rate=5.0, sweep=1000.0) as door, door.open() as raw:
         await until(lambda: bool(door.echo.connections))
@@ -283,7 +283,7 @@ async def test_who_paused_for_one_reason_is_not_resumed_for_another() -> None:
         assert await raw.frame() == Frame(TEXT, b"over the rate")
 
 
-async def test_a_busy_sender_whose_reads_always_end_within_a_frame_is_not_cut_off() -> None:
+async def test_busy_client_whose_segments_end_within_a_frame_stays_connected() -> None:
     clock = FakeClock()
     streams: list[Callable[[bytes], bytes]] = [
         lambda text: frame(TEXT, text),
@@ -303,7 +303,7 @@ async def test_a_busy_sender_whose_reads_always_end_within_a_frame_is_not_cut_of
 # -- gathering --------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_pushed_in_one_turn_goes_out_in_one_write_and_in_order() -> None:
+async def test_frames_pushed_in_one_turn_go_out_in_one_write_and_in_order() -> None:
     async with listening() as door, door.open() as one, door.open() as two:
         await until(lambda: len(door.echo.connections) == 2)
         writes: list[bytes] = []
@@ -325,7 +325,7 @@ async def test_what_is_pushed_in_one_turn_goes_out_in_one_write_and_in_order() -
         assert len(writes) == 1
 
 
-async def test_a_push_to_a_connection_that_is_gone_is_nothing() -> None:
+async def test_push_to_a_lost_connection_has_no_effect() -> None:
     async with listening() as door, door.open() as good:
         async with door.open():
             await until(lambda: len(door.echo.connections) == 2)

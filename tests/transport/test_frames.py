@@ -1,4 +1,4 @@
-"""The few bytes around a text message: our reading and writing of headers against the library's and the RFC's words."""
+"""Frame headers and masks: our code against the library, and against the words of RFC 6455."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EDGES = (0, 1, 125, 126, 127, 65535, 65536, 65537)
 
 
 @pytest.mark.parametrize("size", EDGES)
-def test_any_client_reads_the_frames_we_write(size: int) -> None:
+def test_a_websocket_client_can_read_text_frame(size: int) -> None:
     payload = bytes(index % 251 for index in range(size))
     client = WebSocket(Side.CLIENT, max_size=None)
     client.receive_data(text_frame(payload) + text_frame(b"next"))
@@ -25,14 +25,14 @@ def test_any_client_reads_the_frames_we_write(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", EDGES)
-def test_a_frame_is_written_as_the_library_writes_it(size: int) -> None:
+def test_text_frame_equals_the_frame_of_the_library(size: int) -> None:
     payload = b"x" * size
     assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 @pytest.mark.parametrize("size", EDGES)
 @pytest.mark.parametrize("before", [b"", b"garbage"])
-def test_the_size_of_a_clients_frame_is_known_from_its_first_bytes_on(size: int, before: bytes) -> None:
+def test_frame_size_is_known_once_the_length_has_arrived(size: int, before: bytes) -> None:
     data = Frame(Opcode.TEXT, b"x" * size).serialize(mask=True)
     needed = 2 if size < 126 else 4 if size < 65536 else 10
     expected = (needed + 4, size)
@@ -43,13 +43,13 @@ def test_the_size_of_a_clients_frame_is_known_from_its_first_bytes_on(size: int,
     assert frame_size(bytearray(before + data), len(before)) == expected
 
 
-def test_a_length_of_64_bits_is_read_as_one_never_as_a_negative_number() -> None:
+def test_length_of_64_bits_is_read_as_an_unsigned_number() -> None:
     assert frame_size(b"\x81\xff" + b"\xff" * 8, 0) == (14, 2**64 - 1)
     assert frame_size(b"\x81\xff" + (2**63).to_bytes(8), 0) == (14, 2**63)
 
 
 @given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
-def test_masking_is_what_the_rfc_says_and_its_own_inverse(payload: bytes, key: bytes) -> None:
+def test_apply_mask_is_the_masking_of_the_rfc_and_inverts_itself(payload: bytes, key: bytes) -> None:
     masked = mask(payload, key)
     assert apply_mask(payload, key) == masked
     assert apply_mask(masked, key) == payload
@@ -58,7 +58,7 @@ def test_masking_is_what_the_rfc_says_and_its_own_inverse(payload: bytes, key: b
 
 @pytest.mark.parametrize("size", EDGES)
 @pytest.mark.parametrize("key", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x01\x02\x03\x04"])
-def test_masks_fit_at_every_length_encoding(size: int, key: bytes) -> None:
+def test_payload_is_unmasked_for_every_length_encoding(size: int, key: bytes) -> None:
     payload = bytes(index % 256 for index in range(size))
     data = frame(TEXT, payload, key=key)
     found = frame_size(data, 0)

@@ -1,6 +1,7 @@
-"""Frames as RFC 6455 has them, right and wrong, over a real socket; the numbers are those of Autobahn's cases.
+"""Valid and forbidden frames of RFC 6455 over a real socket; the numbers are those of Autobahn's test cases.
 
-What our own code cuts (whole, masked, unfragmented text) and what goes to the library must look the same from outside.
+A client must see no difference between the frames that our code cuts (whole, masked, unfragmented text) and the frames
+that the library reads.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ GREEK = "κόσμε 🌊".encode()
 # -- text, cut in every way (Autobahn 1, 2.6, 5) ----------------------------------------------------------------------
 
 
-async def test_a_text_frame_may_arrive_in_two_segments_cut_anywhere(door: Door) -> None:
+async def test_text_frame_may_arrive_in_two_segments_cut_at_any_byte(door: Door) -> None:
     async with door.open() as raw:
         for payload in (b"", b"Hello", b"x" * 126):
             data = frame(TEXT, payload)
@@ -55,7 +56,7 @@ async def test_text_frames_may_arrive_byte_by_byte(door: Door) -> None:
         assert await raw.texts(2) == [GREEK, b"y" * 200]
 
 
-async def test_the_header_of_a_long_frame_may_be_cut_anywhere() -> None:
+async def test_header_of_a_long_frame_may_be_cut_at_any_byte() -> None:
     async with listening(max_size=65536) as door, door.open() as raw:
         payload = b"z" * 65536
         data = frame(TEXT, payload)
@@ -64,21 +65,21 @@ async def test_the_header_of_a_long_frame_may_be_cut_anywhere() -> None:
             assert await raw.frame() == Frame(TEXT, payload)
 
 
-async def test_text_of_every_length_encoding_comes_back() -> None:
+async def test_text_of_every_length_encoding_is_echoed() -> None:
     async with listening(max_size=65536) as door, door.open() as raw:
         for size in SIZES:
             raw.send(frame(TEXT, b"*" * size))
             assert await raw.frame() == Frame(TEXT, b"*" * size)
 
 
-async def test_many_frames_in_one_segment_are_heard_in_order(door: Door) -> None:
+async def test_many_frames_in_one_segment_are_received_in_order(door: Door) -> None:
     async with door.open() as raw:
         said = [str(number).encode() for number in range(200)]
         raw.send(*(frame(TEXT, each) for each in said))
         assert await raw.texts(200) == said
 
 
-async def test_frames_that_come_with_the_handshake_are_heard(door: Door) -> None:
+async def test_frames_in_the_segment_of_the_handshake_are_received(door: Door) -> None:
     async with door.tcp() as raw:
         raw.send(upgrade(), frame(TEXT, b"early"), frame(TEXT, b"half")[:4])
         assert (await raw.head()).startswith("HTTP/1.1 101 ")
@@ -90,14 +91,14 @@ async def test_frames_that_come_with_the_handshake_are_heard(door: Door) -> None
 # -- fragments and control frames (Autobahn 2, 5) ---------------------------------------------------------------------
 
 
-async def test_a_fragmented_message_is_put_together_whatever_control_frames_come_between(door: Door) -> None:
+async def test_fragments_with_control_frames_between_them_become_one_message(door: Door) -> None:
     async with door.open() as raw:
         pieces = [
             frame(TEXT, GREEK[:3], fin=False),
             frame(PING, b"one"),
             frame(CONT, b"", fin=False),
             frame(CONT, GREEK[3:], fin=False),
-            frame(PONG, b"nobody asked"),
+            frame(PONG, b"unsolicited"),
             frame(PING, b"two"),
             frame(CONT),
         ]
@@ -114,7 +115,7 @@ async def test_a_fragmented_message_is_put_together_whatever_control_frames_come
     assert door.echo.heard == [GREEK, GREEK, GREEK, b"whole again"]
 
 
-async def test_a_ping_is_answered_with_its_payload(door: Door) -> None:
+async def test_ping_is_answered_with_its_payload(door: Door) -> None:
     async with door.open() as raw:
         for payload in (b"", b"Hello", bytes(range(0x80, 0xFD)), b"p" * 125):
             raw.send(frame(PING, payload))
@@ -127,13 +128,15 @@ async def test_ten_pings_in_one_segment_get_ten_pongs_in_order(door: Door) -> No
         assert [await raw.frame() for _ in range(10)] == [Frame(PONG, b"%d" % number) for number in range(10)]
 
 
-async def test_a_pong_that_nobody_asked_for_is_ignored(door: Door) -> None:
+async def test_unsolicited_pong_is_ignored(door: Door) -> None:
     async with door.open() as raw:
         raw.send(frame(PONG, b"unsolicited"), frame(TEXT, b"after"))
         assert await raw.frame() == Frame(TEXT, b"after")
 
 
-async def test_a_binary_message_whole_or_in_pieces_is_told_as_such_and_the_line_lives(door: Door) -> None:
+async def test_binary_message_whole_or_in_fragments_leaves_the_connection_open(
+    door: Door,
+) -> None:
     async with door.open() as raw:
         raw.send(frame(BINARY, b"\xff\x00"), frame(TEXT, b"text"))
         assert await raw.texts(2) == [b"binary", b"text"]
@@ -175,23 +178,23 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("wrong", FORBIDDEN.values(), ids=FORBIDDEN)
-async def test_a_frame_that_breaks_the_protocol_closes_with_1002(door: Door, wrong: bytes) -> None:
+async def test_forbidden_frame_closes_with_1002(door: Door, wrong: bytes) -> None:
     async with door.open() as raw:
         raw.send(frame(TEXT, b"before"), wrong, frame(TEXT, b"after"), frame(PING, b"after"))
-        assert await raw.frame() == Frame(TEXT, b"before"), "what came before the wrong frame is still answered"
+        assert await raw.frame() == Frame(TEXT, b"before"), "a message before the forbidden frame is still answered"
         assert await raw.closed() == 1002
         await until(lambda: bool(door.echo.ended))
     assert door.echo.heard == [b"before"]
 
 
 @pytest.mark.parametrize("wrong", [FORBIDDEN[name] for name in ("opcode 3", "reserved bits 4", "a ping of 126 bytes")])
-async def test_a_wrong_frame_is_refused_byte_by_byte_too(door: Door, wrong: bytes) -> None:
+async def test_forbidden_frame_that_arrives_byte_by_byte_closes_with_1002(door: Door, wrong: bytes) -> None:
     async with door.open() as raw:
         await raw.send_apart(*(wrong[at : at + 1] for at in range(len(wrong))))
         assert await raw.closed() == 1002
 
 
-async def test_others_do_not_notice_a_wrong_frame(door: Door) -> None:
+async def test_forbidden_frame_does_not_affect_other_connections(door: Door) -> None:
     async with door.open() as good, door.open() as bad:
         bad.send(frame(15, b"x"))
         assert await bad.closed() == 1002
@@ -219,14 +222,14 @@ async def test_fragments_that_are_not_utf8_together_close_with_1007(door: Door, 
     assert door.echo.heard == []
 
 
-async def test_a_character_may_be_cut_by_fragments_at_any_byte(door: Door) -> None:
+async def test_fragments_may_cut_a_character_at_any_byte(door: Door) -> None:
     async with door.open() as raw:
         for cut in range(len(GREEK) + 1):
             raw.send(frame(TEXT, GREEK[:cut], fin=False), frame(CONT, GREEK[cut:]))
             assert await raw.frame() == Frame(TEXT, GREEK)
 
 
-async def test_a_close_reason_that_is_not_utf8_closes_with_1007(door: Door) -> None:
+async def test_close_reason_that_is_not_utf8_closes_with_1007(door: Door) -> None:
     async with door.open() as raw:
         raw.send(frame(CLOSE, close_payload(1000, b"\xff\xfe")))
         assert await raw.closed() == 1007
@@ -235,7 +238,7 @@ async def test_a_close_reason_that_is_not_utf8_closes_with_1007(door: Door) -> N
 # -- size -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_message_of_exactly_the_limit_passes_whole_and_in_fragments(door: Door) -> None:
+async def test_message_of_exactly_the_limit_is_received_whole_and_in_fragments(door: Door) -> None:
     async with door.open() as raw:
         raw.send(frame(TEXT, b"x" * 1000))
         raw.send(frame(TEXT, b"x" * 600, fin=False), frame(CONT, b"x" * 399, fin=False), frame(CONT, b"x"))
@@ -254,7 +257,7 @@ OVERSIZED = {
 
 
 @pytest.mark.parametrize("data", OVERSIZED.values(), ids=OVERSIZED)
-async def test_a_message_above_the_limit_closes_with_1009_before_it_is_there(door: Door, data: bytes) -> None:
+async def test_message_above_the_limit_closes_with_1009_before_it_has_arrived(door: Door, data: bytes) -> None:
     async with door.open() as raw:
         raw.send(frame(TEXT, b"before"), data)
         assert await raw.frame() == Frame(TEXT, b"before")
@@ -266,7 +269,7 @@ async def test_a_message_above_the_limit_closes_with_1009_before_it_is_there(doo
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999])
-async def test_a_close_is_echoed_and_told_to_the_application(door: Door, code: int) -> None:
+async def test_close_frame_is_echoed_and_its_code_reaches_the_handler(door: Door, code: int) -> None:
     async with door.open() as raw:
         raw.send(frame(CLOSE, close_payload(code, "fin 🌊".encode())))
         assert await raw.frame() == Frame(CLOSE, close_payload(code, "fin 🌊".encode()))
@@ -275,13 +278,13 @@ async def test_a_close_is_echoed_and_told_to_the_application(door: Door, code: i
     assert door.echo.ended == [code]
 
 
-async def test_a_close_without_a_code_is_echoed_without_one(door: Door) -> None:
+async def test_close_frame_without_a_code_is_echoed_without_a_code(door: Door) -> None:
     async with door.open() as raw:
         raw.send(frame(CLOSE))
         assert await raw.closed() == 1005
 
 
-async def test_what_was_asked_before_the_close_is_answered_before_it_and_nothing_after(door: Door) -> None:
+async def test_messages_before_a_close_frame_are_answered_and_messages_after_it_are_dropped(door: Door) -> None:
     async with door.open() as raw:
         raw.send(
             frame(TEXT, b"asked"), frame(CLOSE, close_payload(1000)), frame(TEXT, b"late"), frame(PING), frame(CLOSE)
@@ -291,7 +294,7 @@ async def test_what_was_asked_before_the_close_is_answered_before_it_and_nothing
     assert door.echo.heard == [b"asked"]
 
 
-async def test_the_servers_close_waits_for_the_clients_and_answers_pings_meanwhile(door: Door) -> None:
+async def test_server_that_closed_answers_pings_until_the_client_closes(door: Door) -> None:
     async with door.open() as raw:
         raw.send(frame(TEXT, b"hi"))
         await raw.frame()
@@ -305,7 +308,7 @@ async def test_the_servers_close_waits_for_the_clients_and_answers_pings_meanwhi
     assert (door.echo.heard, door.echo.ended) == ([b"hi"], [4201])
 
 
-async def test_a_client_that_never_answers_the_close_is_cut_off_at_the_deadline() -> None:
+async def test_client_that_never_answers_a_close_frame_is_cut_off_at_the_deadline() -> None:
     async with listening(close_timeout=0.05) as door, door.open() as raw:
         await until(lambda: bool(door.echo.connections))
         door.echo.connections[0].close(4201, "bye")
@@ -315,7 +318,7 @@ async def test_a_client_that_never_answers_the_close_is_cut_off_at_the_deadline(
         assert door.echo.ended == [None]
 
 
-async def test_closing_twice_sends_one_close_frame(door: Door) -> None:
+async def test_second_close_sends_no_second_close_frame(door: Door) -> None:
     async with door.open() as raw:
         await until(lambda: bool(door.echo.connections))
         for code in (4201, 4100):
@@ -325,7 +328,7 @@ async def test_closing_twice_sends_one_close_frame(door: Door) -> None:
         assert await raw.ended() == b""
 
 
-async def test_a_half_closed_line_gets_its_answers_and_ends(door: Door) -> None:
+async def test_half_closed_client_receives_its_answers_before_the_end(door: Door) -> None:
     async with door.open() as raw:
         raw.send(frame(TEXT, b"last words"), frame(TEXT, b"cut off")[:5])
         raw.writer.write_eof()
@@ -335,7 +338,7 @@ async def test_a_half_closed_line_gets_its_answers_and_ends(door: Door) -> None:
     assert (door.echo.heard, door.echo.ended) == ([b"last words"], [None])
 
 
-async def test_a_line_that_breaks_is_told_once_as_broken(door: Door) -> None:
+async def test_broken_connection_reaches_the_handler_once_without_a_code(door: Door) -> None:
     async with door.open() as raw:
         await until(lambda: bool(door.echo.connections))
         raw.writer.transport.abort()
@@ -343,7 +346,7 @@ async def test_a_line_that_breaks_is_told_once_as_broken(door: Door) -> None:
     assert door.echo.ended == [None]
 
 
-async def test_a_message_that_is_never_finished_ends_the_line_at_its_deadline() -> None:
+async def test_message_that_is_never_finished_closes_with_1002_at_the_deadline() -> None:
     pieces = {"a frame": frame(TEXT, b"unfinished")[:-1], "a message": frame(TEXT, b"unfinished", fin=False)}
     for what, data in pieces.items():
         async with listening(message_timeout=0.05) as door, door.open() as raw:
@@ -351,7 +354,7 @@ async def test_a_message_that_is_never_finished_ends_the_line_at_its_deadline() 
             assert await raw.closed() == 1002, what
 
 
-async def test_pings_between_do_not_prolong_the_deadline_of_a_fragmented_message() -> None:
+async def test_pings_between_fragments_do_not_extend_the_deadline_of_their_message() -> None:
     async with listening(message_timeout=0.2) as door, door.open() as raw:
         raw.send(frame(TEXT, b"unfinished", fin=False))
         while True:
@@ -361,7 +364,7 @@ async def test_pings_between_do_not_prolong_the_deadline_of_a_fragmented_message
         assert got.payload[:2] == close_payload(1002)
 
 
-async def test_a_connection_ends_exactly_once_for_the_application_whatever_way_it_goes() -> None:
+async def test_disconnected_is_called_exactly_once_for_every_way_to_end() -> None:
     echo = Echo()
     async with listening(echo, close_timeout=0.05) as door:
         for data in (frame(CLOSE), frame(3), frame(TEXT, b"\xff"), b"", frame(TEXT, b"cut")[:3]):

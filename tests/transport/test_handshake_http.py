@@ -1,6 +1,6 @@
-"""The opening of a connection and plain HTTP: who gets in, who gets which status, and that garbage costs nothing.
+"""Opening handshakes and plain HTTP: which requests may connect, and which status each other request gets.
 
-Requests are bare bytes, so that they can be as wrong as they like.
+Requests are bare bytes, so that a test can send malformed ones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def get(path: str, *lines: str, method: str = "GET") -> bytes:
 
 
 async def answer(door: Door, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers (names in lower case) and body of the response, after which the line must end."""
+    """Status, headers (names in lower case) and body of the response, after which the connection must end."""
     async with door.tcp() as raw:
         raw.send(request)
         head, _, body = (await raw.ended()).partition(b"\r\n\r\n")
@@ -53,7 +53,7 @@ def a_token(name: str = "Ada", ttl: float = 60, secret: str = SECRET) -> str:
 # -- plain HTTP -------------------------------------------------------------------------------------------------------
 
 
-async def test_health_readiness_and_the_bundle_are_served(inside: Inside) -> None:
+async def test_health_readiness_and_bundle_are_served(inside: Inside) -> None:
     door = Door(inside.listener)
     for path, text in (("/healthz", b"ok\n"), ("/readyz", b"ready\n"), ("/healthz?probe=1", b"ok\n")):
         status, headers, body = await answer(door, get(path))
@@ -65,7 +65,7 @@ async def test_health_readiness_and_the_bundle_are_served(inside: Inside) -> Non
     assert json.loads(body) == json.loads((ROOT / "generated" / "schema" / "bundle.json").read_text())
 
 
-async def test_readiness_ends_with_the_draining_and_with_the_database(
+async def test_readyz_is_503_while_draining_and_while_the_database_does_not_answer(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(inside.listener)
@@ -88,19 +88,19 @@ async def test_head_is_answered_like_get_without_the_body(inside: Inside) -> Non
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/WS", "/ws/", "/ws/../ws", "/%77s", "//", "*", "/healthz/"])
-async def test_an_unknown_path_is_404_also_for_an_upgrade(door: Door, path: str) -> None:
+async def test_unknown_path_is_404_for_get_and_for_upgrade(door: Door, path: str) -> None:
     assert (await answer(door, get(path)))[0] == 404
     assert (await answer(door, upgrade(path)))[0] == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PRI", "get"])
-async def test_other_methods_are_405_and_learn_which_are_allowed(door: Door, method: str) -> None:
+async def test_other_methods_are_405_with_the_allowed_methods(door: Door, method: str) -> None:
     for path in ("/healthz", "/ws", "/nothing"):
         status, headers, _ = await answer(door, get(path, "Content-Length: 3", method=method) + b"abc")
         assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
-async def test_a_plain_get_of_the_websocket_path_is_426(door: Door) -> None:
+async def test_plain_get_of_the_websocket_path_is_426(door: Door) -> None:
     for request in (get("/ws"), get("/ws", "Upgrade: h2c", "Connection: Upgrade")):
         status, headers, _ = await answer(door, request)
         assert (status, headers["upgrade"]) == (426, "websocket")
@@ -130,7 +130,7 @@ BAD_UPGRADES = {
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), BAD_UPGRADES.values(), ids=BAD_UPGRADES)
-async def test_a_bad_upgrade_is_refused_in_plain_http(
+async def test_malformed_upgrade_gets_a_plain_http_error(
     door: Door, caplog: pytest.LogCaptureFixture, request_bytes: bytes, status: int
 ) -> None:
     assert (await answer(door, request_bytes))[0] == status
@@ -153,12 +153,12 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_is_400(door: Door, caplog: pytest.LogCaptureFixture, garbage: bytes) -> None:
+async def test_malformed_request_is_400(door: Door, caplog: pytest.LogCaptureFixture, garbage: bytes) -> None:
     assert (await answer(door, garbage))[0] == 400
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-async def test_what_is_pipelined_behind_a_request_is_not_answered(door: Door) -> None:
+async def test_pipelined_bytes_after_a_request_are_not_answered(door: Door) -> None:
     for behind in (get("/healthz"), upgrade(), b"\x00\xff" * 500):
         status, _, body = await answer(door, get("/healthz") + behind)
         assert (status, body) == (200, b"ok\n")
@@ -175,7 +175,7 @@ async def test_what_is_pipelined_behind_a_request_is_not_answered(door: Door) ->
     ],
     ids=["too many headers", "a long header", "a large head", "a large head without its end"],
 )
-async def test_a_head_that_is_too_large_is_431_and_ends_the_line(door: Door, head: bytes) -> None:
+async def test_request_head_that_is_too_large_is_431_and_ends_the_connection(door: Door, head: bytes) -> None:
     assert len(head) < 2 * MAX_HEAD
     assert (await answer(door, head))[0] == 431
 
@@ -197,17 +197,17 @@ async def test_a_head_that_is_too_large_is_431_and_ends_the_line(door: Door, hea
         "http://127.0.0.1:8787",
     ],
 )
-async def test_a_page_of_a_foreign_origin_is_403(door: Door, origin: str) -> None:
+async def test_page_of_a_foreign_origin_is_403(door: Door, origin: str) -> None:
     assert (await answer(door, upgrade("/ws", f"Origin: {origin}")))[0] == 403
     assert (await answer(door, without("Host")[:-2] + f"Origin: {origin}\r\n\r\n".encode()))[0] == 403
 
 
-async def test_two_origins_are_403(door: Door) -> None:
+async def test_two_origin_headers_are_403(door: Door) -> None:
     request = upgrade("/ws", "Origin: http://gateway.example", "Origin: https://evil.example")
     assert (await answer(door, request))[0] == 403
 
 
-async def test_own_pages_named_origins_and_programs_may_connect() -> None:
+async def test_own_pages_configured_origins_and_programs_may_connect() -> None:
     async with listening(origins=("https://app.example",)) as door:
         for lines in ((), ("Origin: http://gateway.example",), ("Origin: https://app.example",)):
             async with door.open(*lines):
@@ -225,18 +225,18 @@ async def test_pages_of_this_machine_may_connect_in_development_only() -> None:
             assert (await answer(door, upgrade("/ws", "Origin: http://localhost.evil.example")))[0] == 403
 
 
-async def test_a_name_that_was_pointed_at_this_machine_is_no_page_of_it_in_development() -> None:
-    """DNS rebinding: to the browser the page's own origin, and the Host header says the same."""
+async def test_foreign_dns_name_that_points_to_this_machine_is_403_in_development() -> None:
+    """DNS rebinding: the browser sends the same name as origin and as Host."""
     async with listening(loopback_origins=True) as door:
         assert (await answer(door, upgrade("/ws", "Origin: http://gateway.example")))[0] == 403
 
 
-async def test_above_the_limit_of_connections_a_newcomer_gets_503_until_somebody_leaves() -> None:
+async def test_connections_above_the_limit_get_503_until_another_client_leaves() -> None:
     async with listening(max_connections=2) as door:
         async with door.open() as one, door.open():
             status, headers, _ = await answer(door, upgrade())
             assert (status, headers["retry-after"]) == (503, "5")
-            assert (await answer(door, get("/healthz")))[0] == 200, "a full gateway is a healthy one"
+            assert (await answer(door, get("/healthz")))[0] == 200, "a full gateway is healthy"
             one.send(frame(TEXT, b"not disturbed"))
             assert await one.frame() == Frame(TEXT, b"not disturbed")
         await until(lambda: len(door.echo.ended) == 2)
@@ -244,7 +244,7 @@ async def test_above_the_limit_of_connections_a_newcomer_gets_503_until_somebody
             pass
 
 
-async def test_a_slow_handshake_is_cut_off_at_its_deadline_however_it_drips() -> None:
+async def test_slow_handshake_is_cut_off_at_its_deadline_even_while_bytes_arrive() -> None:
     async with listening(handshake_timeout=0.1) as door:
         for request in (b"", b"GET /ws HTTP/1.1\r\nHost: a\r\n"):
             async with door.tcp() as raw:
@@ -260,7 +260,7 @@ async def test_a_slow_handshake_is_cut_off_at_its_deadline_however_it_drips() ->
     assert door.echo.connections == []
 
 
-async def test_a_client_that_does_not_fetch_its_answer_is_cut_off_too() -> None:
+async def test_client_that_does_not_read_its_http_response_is_cut_off() -> None:
     async with listening(handshake_timeout=0.1, max_connections=0) as door:
         door.listener.context.routes.add("/large", lambda _: Response(200, {}, bytes(16_000_000)))
         async with door.tcp() as raw:
@@ -287,7 +287,7 @@ async def test_a_client_that_does_not_fetch_its_answer_is_cut_off_too() -> None:
         (["Authorization: Bearer header", "Sec-WebSocket-Protocol: bearer.protocol"], "header"),
     ],
 )
-async def test_the_token_is_found_in_the_header_or_the_subprotocol(
+async def test_token_is_read_from_the_authorization_header_or_the_subprotocol(
     door: Door, lines: list[str], token: str | None
 ) -> None:
     async with door.open(*lines) as raw:
@@ -296,7 +296,7 @@ async def test_the_token_is_found_in_the_header_or_the_subprotocol(
         assert door.echo.connections[0].token == token
 
 
-async def test_a_token_in_the_url_is_not_taken(door: Door) -> None:
+async def test_token_in_the_url_is_ignored(door: Door) -> None:
     async with door.tcp() as raw:
         raw.send(upgrade("/ws?token=abc&access_token=abc"))
         assert (await raw.head()).startswith("HTTP/1.1 101 ")
@@ -320,7 +320,7 @@ async def subprotocol(raw: Raw) -> str | None:
         ("bearer.secret", "bearer.secret"),  # a browser takes no answer but one that it offered
     ],
 )
-async def test_the_subprotocol_that_answers_is_tidegates_own_where_it_was_offered(
+async def test_the_subprotocol_of_the_response_is_tidegate_v1_if_offered(
     door: Door, offered: str, chosen: str | None
 ) -> None:
     async with door.tcp() as raw:
@@ -328,7 +328,7 @@ async def test_the_subprotocol_that_answers_is_tidegates_own_where_it_was_offere
         assert await subprotocol(raw) == chosen
 
 
-async def test_a_refused_handshake_does_not_give_the_token_back(door: Door) -> None:
+async def test_refused_handshake_does_not_repeat_the_token(door: Door) -> None:
     for request in (
         upgrade("/ws", "Sec-WebSocket-Protocol: @@, bearer.secret-token"),
         upgrade("/ws", "Authorization: Bearer secret-token", version="8"),
@@ -339,7 +339,7 @@ async def test_a_refused_handshake_does_not_give_the_token_back(door: Door) -> N
             assert b"secret-token" not in await raw.ended()
 
 
-async def test_a_good_token_makes_the_user_and_a_bad_one_is_told_and_closed_with_4001(
+async def test_token_identifies_the_user_and_an_invalid_token_closes_with_4001(
     inside: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "tidegate")

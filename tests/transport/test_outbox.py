@@ -1,4 +1,4 @@
-"""Gathering: one flush for each line and loop turn, in order, whatever the lines do meanwhile."""
+"""The outbox flushes each sink once in a loop turn, in order, even when a flush fails or pushes more frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tidegate.transport.outbox import Outbox
 
 
-class FakeLine:
+class FakeSink:
     """Notes what each flush wrote."""
 
     def __init__(self, on_flush: Callable[[], None] = lambda: None) -> None:
@@ -36,7 +36,7 @@ async def turn() -> None:
 
 
 async def test_frames_of_one_turn_are_flushed_once_and_in_order(outbox: Outbox) -> None:
-    one, two = FakeLine(), FakeLine()
+    one, two = FakeSink(), FakeSink()
     outbox.push(one, b"1")
     outbox.push_many([one, two], b"2")
     outbox.push(two, b"3")
@@ -47,58 +47,58 @@ async def test_frames_of_one_turn_are_flushed_once_and_in_order(outbox: Outbox) 
     assert two.writes == [[b"2", b"3"]]
 
 
-async def test_the_next_turn_is_a_write_of_its_own(outbox: Outbox) -> None:
-    line = FakeLine()
+async def test_each_turn_flushes_separately(outbox: Outbox) -> None:
+    sink = FakeSink()
     for text in (b"1", b"2", b"3"):
-        outbox.push(line, text)
+        outbox.push(sink, text)
         await turn()
-    assert line.writes == [[b"1"], [b"2"], [b"3"]]
+    assert sink.writes == [[b"1"], [b"2"], [b"3"]]
 
 
-async def test_a_line_twice_in_a_fan_out_gets_the_frame_twice_in_one_write(outbox: Outbox) -> None:
-    line = FakeLine()
-    outbox.push_many([line, line], b"x")
+async def test_sink_that_is_twice_in_a_fan_out_receives_the_frame_twice_in_one_write(outbox: Outbox) -> None:
+    sink = FakeSink()
+    outbox.push_many([sink, sink], b"x")
     await turn()
-    assert line.writes == [[b"x", b"x"]]
+    assert sink.writes == [[b"x", b"x"]]
 
 
-async def test_a_fan_out_to_nobody_leaves_the_outbox_usable(outbox: Outbox) -> None:
-    line = FakeLine()
-    outbox.push_many([], b"nobody")
-    outbox.push_many(iter([line]), b"somebody")
+async def test_fan_out_to_no_sinks_has_no_effect(outbox: Outbox) -> None:
+    sink = FakeSink()
+    outbox.push_many([], b"no sinks")
+    outbox.push_many(iter([sink]), b"one sink")
     await turn()
-    assert line.writes == [[b"somebody"]]
+    assert sink.writes == [[b"one sink"]]
 
 
-async def test_what_is_pushed_while_flushing_goes_out_in_the_next_turn(outbox: Outbox) -> None:
-    answering = FakeLine()
-    late = FakeLine()
-    line = FakeLine(lambda: outbox.push_many([answering, late], b"because of it"))
-    outbox.push(line, b"first")
+async def test_frames_pushed_during_a_flush_go_out_in_the_next_turn(outbox: Outbox) -> None:
+    answering = FakeSink()
+    late = FakeSink()
+    sink = FakeSink(lambda: outbox.push_many([answering, late], b"because of it"))
+    outbox.push(sink, b"first")
     outbox.push(answering, b"own")
     await turn()
     await turn()
-    assert line.writes == [[b"first"]]
+    assert sink.writes == [[b"first"]]
     assert [frame for write in answering.writes for frame in write] == [b"own", b"because of it"]
     assert late.writes == [[b"because of it"]]
 
 
-async def test_a_line_that_flushed_by_itself_is_flushed_again_for_what_came_after(outbox: Outbox) -> None:
-    line = FakeLine()
-    outbox.push(line, b"1")
-    line.flush()
-    outbox.push(line, b"2")
+async def test_sink_that_flushed_early_is_flushed_again_for_later_frames(outbox: Outbox) -> None:
+    sink = FakeSink()
+    outbox.push(sink, b"1")
+    sink.flush()
+    outbox.push(sink, b"2")
     await turn()
-    assert line.writes == [[b"1"], [b"2"]]
+    assert sink.writes == [[b"1"], [b"2"]]
 
 
-async def test_a_line_whose_write_fails_does_not_keep_the_others_waiting(
+async def test_sink_whose_write_fails_does_not_delay_the_others(
     outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise RuntimeError("cannot write")
 
-    before, broken, after = FakeLine(), FakeLine(fail), FakeLine()
+    before, broken, after = FakeSink(), FakeSink(fail), FakeSink()
     for _ in range(2):
         outbox.push_many([before, broken, after], b"news")
         await turn()
@@ -106,32 +106,32 @@ async def test_a_line_whose_write_fails_does_not_keep_the_others_waiting(
     assert [record.name for record in caplog.records].count("tidegate.outbox") == 2
 
 
-async def test_an_answer_for_its_sender_alone_is_written_without_another_turn(outbox: Outbox) -> None:
-    line = FakeLine()
+async def test_frames_for_the_sender_alone_are_written_on_release(outbox: Outbox) -> None:
+    sink = FakeSink()
     assert outbox.hold()
-    assert not outbox.hold(), "who is within another's turn has nothing to release"
-    outbox.push(line, b"1")
-    outbox.push(line, b"2")
-    outbox.release(line)
-    assert line.writes == [[b"1", b"2"]]
+    assert not outbox.hold(), "only the first `hold` of a turn needs a `release`"
+    outbox.push(sink, b"1")
+    outbox.push(sink, b"2")
+    outbox.release(sink)
+    assert sink.writes == [[b"1", b"2"]]
     await turn()
-    assert line.writes == [[b"1", b"2"]]
+    assert sink.writes == [[b"1", b"2"]]
 
 
-async def test_what_leads_to_frames_for_others_waits_for_the_turn(outbox: Outbox) -> None:
-    line, other = FakeLine(), FakeLine()
+async def test_frames_for_several_sinks_wait_for_the_next_turn(outbox: Outbox) -> None:
+    sink, other = FakeSink(), FakeSink()
     assert outbox.hold()
-    outbox.push_many([line, other], b"1")
-    outbox.release(line)
-    assert (line.writes, other.writes) == ([], [])
+    outbox.push_many([sink, other], b"1")
+    outbox.release(sink)
+    assert (sink.writes, other.writes) == ([], [])
     await turn()
-    assert line.writes == other.writes == [[b"1"]]
+    assert sink.writes == other.writes == [[b"1"]]
 
 
-async def test_a_release_for_nothing_leaves_the_outbox_usable(outbox: Outbox) -> None:
-    line = FakeLine()
+async def test_release_without_frames_has_no_effect(outbox: Outbox) -> None:
+    sink = FakeSink()
     assert outbox.hold()
-    outbox.release(line)
-    outbox.push(line, b"later")
+    outbox.release(sink)
+    outbox.push(sink, b"later")
     await turn()
-    assert line.writes == [[b"later"]]
+    assert sink.writes == [[b"later"]]

@@ -1,4 +1,4 @@
-"""Tickers on a clock that the test moves: due when they should be, whatever fails in between."""
+"""Tickers on a clock that the test moves: each callback runs on time, even when another callback fails."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import cast
 
 import pytest
 
-from tidegate.transport.tickers import Tickers
+from tidegate.transport import Tickers
 
 
 class FakeLoop:
-    """`call_later` of an event loop whose time passes when the test says so."""
+    """`call_later` of an event loop whose clock the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -51,22 +51,22 @@ def loop() -> FakeLoop:
 
 
 @pytest.fixture
-def wheel(loop: FakeLoop) -> Tickers:
+def tickers(loop: FakeLoop) -> Tickers:
     return Tickers(cast(asyncio.AbstractEventLoop, loop))
 
 
-def test_each_callback_has_its_own_beat(loop: FakeLoop, wheel: Tickers) -> None:
+def test_each_callback_runs_at_its_own_interval(loop: FakeLoop, tickers: Tickers) -> None:
     quick: list[float] = []
     slow: list[float] = []
-    wheel.every(1, lambda: quick.append(loop.now))
-    wheel.every(2.5, lambda: slow.append(loop.now))
+    tickers.every(1, lambda: quick.append(loop.now))
+    tickers.every(2.5, lambda: slow.append(loop.now))
     loop.advance(5.1)
     assert quick == [1, 2, 3, 4, 5]
     assert slow == [2.5, 5]
 
 
-def test_a_callback_that_raises_is_logged_and_called_again_and_stops_no_other(
-    loop: FakeLoop, wheel: Tickers, caplog: pytest.LogCaptureFixture
+def test_callback_that_raises_is_logged_called_again_and_stops_no_other(
+    loop: FakeLoop, tickers: Tickers, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns: list[str] = []
 
@@ -74,21 +74,21 @@ def test_a_callback_that_raises_is_logged_and_called_again_and_stops_no_other(
         turns.append("broken")
         raise RuntimeError("a bug")
 
-    wheel.every(1, broken)
-    wheel.every(1, lambda: turns.append("sound"))
+    tickers.every(1, broken)
+    tickers.every(1, lambda: turns.append("sound"))
     loop.advance(2)
     assert turns == ["broken", "sound"] * 2
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
 
 
-def test_after_close_nothing_is_called_also_when_a_callback_closed_it(loop: FakeLoop, wheel: Tickers) -> None:
+def test_no_callback_runs_after_close_even_when_a_callback_closes(loop: FakeLoop, tickers: Tickers) -> None:
     turns: list[float] = []
-    wheel.every(1, lambda: turns.append(loop.now))
+    tickers.every(1, lambda: turns.append(loop.now))
     loop.advance(1)
-    wheel.close()
+    tickers.close()
     loop.advance(5)
     assert turns == [1]
-    wheel.every(1, wheel.close)
-    wheel.every(2, lambda: turns.append(loop.now))
+    tickers.every(1, tickers.close)
+    tickers.every(2, lambda: turns.append(loop.now))
     loop.advance(5)
     assert turns == [1]

@@ -1,7 +1,7 @@
 """`tidegate health`: ask a running gateway whether it is ready, for container health checks and for operators.
 
-It asks over HTTP as a load balancer would and shares no code with the gateway. It loads little, because a health check
-runs every few seconds.
+It asks over HTTP, as a load balancer does, and shares no code with the gateway. A health check runs every few seconds,
+so this command imports few modules.
 Invariant: it prints one line, and the exit code is 0 exactly when `/readyz` answers 200.
 """
 
@@ -17,22 +17,22 @@ from tidegate.config import ConfigError
 TIMEOUT_S = 3.0
 LONGEST_ANSWER = 200
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # read, not listened on
-"""A gateway that listens on every address is asked over loopback."""
+"""Addresses to listen on that stand for every address, and the loopback address to ask in place of each."""
 EPILOG = """\
 examples:
   tidegate health
   tidegate health --url http://127.0.0.1:9000 --timeout 1
   tidegate health || systemctl restart tidegate
 
-It asks /readyz, and /healthz when that says no. The exit code is 0 when the gateway is ready, else 1:
-  not ready    the gateway runs, and /readyz says why clients are not welcome
-  not alive    no gateway answers there
+It asks /readyz, and /healthz if the gateway is not ready. The exit code is 0 if the gateway is ready, and 1 otherwise:
+  not ready    the gateway runs, and /readyz says why it accepts no clients
+  not alive    no gateway answers at this address
 Without --url it asks the `host` and `port` of the settings, over loopback if the gateway listens on every address.
 """
 
 
 class NotAlive(Exception):
-    """No gateway answers; the text says what happened instead."""
+    """No gateway answers; the text says why."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,14 +48,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS", help="how long to wait (default: %(default)s)"
     )
     parser.add_argument(
-        "--config", metavar="FILE", help=f"settings file (default: ./{config.CONFIG_FILE} if there is one)"
+        "--config", metavar="FILE", help=f"settings file (default: ./{config.CONFIG_FILE} if it exists)"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.timeout <= 0:
-        raise ConfigError("--timeout: more than 0 seconds")
+        raise ConfigError("--timeout: must be more than 0 seconds")
     url = _checked(args.url) if args.url else _from_settings(args)
     try:
         status, answer = _ask(url, "/readyz", args.timeout)
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"not ready: {url}: {answer}", file=sys.stderr)
     else:
         print(
-            f"not alive: {url}: /readyz answers {status} and /healthz {alive}, as no Tidegate gateway does",
+            f"not alive: {url}: not a Tidegate gateway: /readyz answers {status} and /healthz {alive}",
             file=sys.stderr,
         )
     return 1
@@ -79,20 +79,20 @@ def run(args: argparse.Namespace) -> int:
 def _from_settings(args: argparse.Namespace) -> str:
     settings = config.load(args)
     if settings.port == 0:
-        raise ConfigError("health: `port` is 0, which is a free port that only the gateway knows; give --url")
+        raise ConfigError("health: `port` is 0 (any free port), so the port of the gateway is unknown here; give --url")
     host = ANY_ADDRESS.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _checked(url: str) -> str:
-    """Raises ConfigError for what is no HTTP address."""
+    """`url` without a slash at its end. Raises ConfigError if it is not an HTTP address."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # raises ValueError
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"--url: an address such as http://127.0.0.1:8787, not {url!r}")
+        raise ConfigError(f"--url: must be an address such as http://127.0.0.1:8787, not {url!r}")
     return url.rstrip("/")
 
 

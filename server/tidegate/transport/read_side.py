@@ -56,8 +56,10 @@ class ReadSide:
             del self._buffer[:taken]
         else:
             taken = self._cut(data)
-            if taken < len(data):
-                self._buffer += data[taken:]
+            if taken == len(data) and self._fragments is None:
+                self._unfinished_since = None
+                return
+            self._buffer += data[taken:]
         if self._buffer and self._write_side.state is not OPEN:
             # The library waits for the client's close frame, or discards everything.
             rest = bytes(self._buffer)

@@ -1,4 +1,4 @@
-"""A gateway whose clients subscribe to nothing looks for no changes; the first who subscribes misses nothing."""
+"""The change feed pauses while there are no subscriptions; the first subscriber after a pause misses no change."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ USERS = {"type": "subscribe", "resource": "users"}
 @pytest.fixture
 async def inside(tmp_path: Path) -> AsyncIterator[Inside]:
     async with running(tmp_path) as inside:
-        await rested(inside)
+        await paused(inside)
         yield inside
 
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # nobody tells
+        while not condition():  # noqa: ASYNC110  # the condition has no event to wait for
             await asyncio.sleep(0.005)
 
 
-async def rested(inside: Inside) -> None:
+async def paused(inside: Inside) -> None:
     await until(lambda: not inside.store.following)
 
 
@@ -49,7 +49,7 @@ async def names(client: Wire, count: int) -> list[str]:
     return [(await client.hear("update"))["data"]["name"] for _ in range(count)]
 
 
-async def test_a_position_ahead_of_what_was_dispatched_is_recovered(inside: Inside) -> None:
+async def test_position_ahead_of_the_paused_feed_is_recovered(inside: Inside) -> None:
     async with wire(inside.url) as writer, wire(inside.url) as reader:
         positions = [await create(writer, f"n{number}") for number in range(5)]
         stale = (await writer.ask({"type": "ping"}))["position"]
@@ -59,12 +59,12 @@ async def test_a_position_ahead_of_what_was_dispatched_is_recovered(inside: Insi
         assert await names(reader, 2) == ["n3", "n4"]
         await create(writer, "n5")
         assert await names(reader, 1) == ["n5"]
-        # What the others were told meanwhile is only ever too old.
+        # A position that another client got in the meantime is too old, never too new.
         assert (await writer.ask(USERS | {"since": stale}))["mode"] == "recovered"
         assert await names(writer, 6) == [f"n{number}" for number in range(6)]
 
 
-async def test_a_position_of_the_future_is_not_recovered(inside: Inside) -> None:
+async def test_position_ahead_of_the_change_log_gets_a_snapshot(inside: Inside) -> None:
     async with wire(inside.url) as client:
         position = await create(client, "a")
         answer = await client.ask(USERS | {"since": position | {"seq": position["seq"] + 1}})
@@ -72,8 +72,8 @@ async def test_a_position_of_the_future_is_not_recovered(inside: Inside) -> None
         assert [row["name"] for row in (await client.hear("snapshot"))["rows"]] == ["a"]
 
 
-async def test_what_was_asked_for_after_subscribing_is_heard(inside: Inside) -> None:
-    """Both requests travel together, while the feed still has to wake."""
+async def test_write_right_after_the_first_subscribe_reaches_the_subscriber(inside: Inside) -> None:
+    """Both requests arrive together, before the feed has resumed."""
     async with wire(inside.url) as client:
         for number in range(5):
             data = {"name": f"n{number}", "email": f"n{number}@example.com"}
@@ -81,10 +81,10 @@ async def test_what_was_asked_for_after_subscribing_is_heard(inside: Inside) -> 
                 await client.say(request)
             assert await names(client, 1) == [f"n{number}"]
             await client.ask({"type": "unsubscribe", "resource": "users"})
-            await rested(inside)
+            await paused(inside)
 
 
-async def test_only_changes_from_now_on_are_heard(inside: Inside) -> None:
+async def test_subscriber_without_since_receives_only_later_changes(inside: Inside) -> None:
     async with wire(inside.url) as writer, wire(inside.url) as reader:
         position = await create(writer, "before")
         answer = await reader.ask(USERS)
@@ -93,7 +93,7 @@ async def test_only_changes_from_now_on_are_heard(inside: Inside) -> None:
         assert await names(reader, 1) == ["after"]
 
 
-async def test_a_snapshot_is_as_new_as_ever(inside: Inside) -> None:
+async def test_snapshot_after_a_pause_has_the_newest_rows(inside: Inside) -> None:
     async with wire(inside.url) as client, wire(inside.url) as writer:
         position = await create(client, "a")
         answer = await client.ask(USERS | {"snapshot": True})
@@ -103,7 +103,9 @@ async def test_a_snapshot_is_as_new_as_ever(inside: Inside) -> None:
         assert await names(client, 1) == ["b"]
 
 
-async def test_a_returning_herd_reads_the_log_once(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_clients_that_reconnect_at_once_share_one_read_of_the_log(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with wire(inside.url) as writer:
         first, *_, last = [await create(writer, f"n{number}") for number in range(20)]
         read: list[tuple[int, int]] = []
@@ -114,10 +116,10 @@ async def test_a_returning_herd_reads_the_log_once(inside: Inside, monkeypatch: 
             return await changes(after, upto, limit)
 
         monkeypatch.setattr(inside.store, "changes", counted)
-        herd = [await connect(inside.url, compression=None) for _ in range(40)]
-        for client in herd:
+        clients = [await connect(inside.url, compression=None) for _ in range(40)]
+        for client in clients:
             await client.send(json.dumps(USERS | {"since": first, "ref": 1}))
-        for client in herd:
+        for client in clients:
             heard = [json.loads(await asyncio.wait_for(client.recv(), 10)) for _ in range(21)]
             assert heard[1]["mode"] == "recovered"
             assert [message["data"]["name"] for message in heard[2:]] == [f"n{number}" for number in range(1, 20)]
@@ -125,7 +127,7 @@ async def test_a_returning_herd_reads_the_log_once(inside: Inside, monkeypatch: 
         assert read == [(first["seq"], last["seq"])]
 
 
-async def test_a_position_that_was_pruned_gets_a_snapshot(inside: Inside, tmp_path: Path) -> None:
+async def test_pruned_position_gets_a_snapshot(inside: Inside, tmp_path: Path) -> None:
     async with wire(inside.url) as client:
         position = await create(client, "a")
         await create(client, "b")
@@ -135,7 +137,7 @@ async def test_a_position_that_was_pruned_gets_a_snapshot(inside: Inside, tmp_pa
         assert (await client.ask(USERS | {"since": position}))["mode"] == "snapshot"
 
 
-async def test_it_rests_again_when_the_last_has_left(inside: Inside) -> None:
+async def test_feed_pauses_again_after_the_last_unsubscribe(inside: Inside) -> None:
     async with wire(inside.url) as one:
         async with wire(inside.url) as other:
             await other.ask(USERS)
@@ -143,7 +145,7 @@ async def test_it_rests_again_when_the_last_has_left(inside: Inside) -> None:
             await one.ask({"type": "unsubscribe", "resource": "users"})
             await one.settle()
             assert inside.store.following
-        await rested(inside)
+        await paused(inside)
         async with wire(inside.url) as writer:
             await create(writer, "unheard")
             await one.ask(USERS)
@@ -151,8 +153,10 @@ async def test_it_rests_again_when_the_last_has_left(inside: Inside) -> None:
             assert await names(one, 1) == ["heard"]
 
 
-async def test_a_replay_whose_client_left_waits_for_nothing(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its rows are ahead of what was dispatched when the last client goes, and the feed comes to rest."""
+async def test_replay_without_a_client_ends_while_the_feed_is_paused(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are ahead of the dispatched position when the last client leaves and the feed pauses."""
     async with wire(inside.url) as client:
         await client.ask({"type": "ping"})
         replayer = inside.gateway.catch_up

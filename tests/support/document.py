@@ -1,7 +1,7 @@
 """Does what a tutorial says: runs its commands, saves its files, makes its edits, and waits for what it shows.
 
-The word after a block's language says what it belongs to: the file of a `python`, `json` or `diff` block, the program
-whose output a `text` block shows. In `text`, `...` stands for anything, and what follows a question is typed.
+The word after a block's language says what it belongs to: the file of a `python`, `json`, `tsx` or `diff` block, the
+program whose output a `text` block shows. In `text`, `...` stands for anything, and what follows a question is typed.
 It knows the port and the addresses that a test has in the place of the document's, and nothing of Tidegate.
 """
 
@@ -20,7 +20,7 @@ from tests.support.terminal import TerminalProcess
 
 FOLLOWED = {"tidegate dev": "dev", "python watch.py": "watch.py"}
 """Commands that go on while the reader does other things, and what `text` blocks call them."""
-INSTALLING = re.compile(r"python3 -m venv|pip install")
+INSTALLING = re.compile(r"python3 -m venv|pip install|npm ")
 QUESTION = re.compile(r"(.*(?:\[y/N\]|Read:) )(.+)")
 SHELLS = {
     "sqlite3": """import sqlite3, sys
@@ -87,7 +87,7 @@ class Reader:
                     assert _pattern(text).search(self._outputs[block.about]), self._outputs[block.about]
             case "diff":
                 self._edit(self.folder / block.about, text)
-            case "python" | "json":
+            case "python" | "json" | "tsx":
                 (self.folder / block.about).write_text(text)
             case other:
                 raise AssertionError(f"a block of the language {other!r}")
@@ -98,7 +98,7 @@ class Reader:
 
     def _run(self, line: str) -> None:
         if INSTALLING.match(line):
-            return  # tests/install and the packages' tests do this
+            return  # tests/install, the packages' tests and test/browser/react_starter.test.ts do this
         if line.startswith("cd "):
             self.folder = self.folder / line.removeprefix("cd ")
             return

@@ -115,6 +115,37 @@ test("the compiler accepts it, and refuses a filter that no user can match", () 
   writeFileSync(file, written);
 });
 
+/** The edits of the tutorial to the files below `web`, in their order. */
+function followTutorial(): void {
+  const tutorial = readFileSync(join(ROOT, "docs", "tutorial", "first-application.md"), "utf8");
+  for (const [, language, file = "", text = ""] of tutorial.matchAll(/^```(tsx|diff) (web\/\S+)\n(.*?)^```/gms)) {
+    const path = join(gateway.folder, file);
+    if (language === "tsx") {
+      writeFileSync(path, text);
+      continue;
+    }
+    const side = (marks: string) =>
+      text
+        .split("\n")
+        .filter((line) => line !== "" && marks.includes(line.charAt(0)))
+        .map((line) => line.slice(1))
+        .join("\n");
+    const content = readFileSync(path, "utf8");
+    expect(content.split(side(" -"))).toHaveLength(2);
+    writeFileSync(path, content.replace(side(" -"), side(" +")));
+  }
+}
+
+test("the compiler accepts the list of the tutorial, and refuses a property that notes do not have", () => {
+  followTutorial();
+  run("typescript/bin/tsc");
+  const file = join(web, "src", "NotesList.tsx");
+  const written = readFileSync(file, "utf8");
+  writeFileSync(file, written.replace("note.text", "note.txt"));
+  expect(() => run("typescript/bin/tsc")).toThrow(/Command failed/);
+  writeFileSync(file, written);
+});
+
 test("it builds", () => {
   run("vite/bin/vite.js", "build", "--logLevel", "error");
   expect(readFileSync(join(web, "dist", "index.html"), "utf8")).toMatch(/src="\/assets\/index-[\w-]+\.js"/);
@@ -135,5 +166,11 @@ test("it shows the active users, and follows what other programs write", async (
   await expect.poll(names).toEqual(["Ada Lovelace", "Grace", "Linus"]);
   gateway.sql("delete from users where name = 'Grace'");
   await expect.poll(names).toEqual(["Ada Lovelace", "Linus"]);
+  const notes = () => page.locator("#root li").allTextContents();
+  await expect.poll(notes).toEqual(["Add a property to schema/resources/notes.schema.json"]);
+  gateway.sql("insert into notes (text) values ('Written by another program')");
+  await expect.poll(notes).toHaveLength(2);
+  gateway.sql("update notes set done = 1 where id = 2");
+  await expect.poll(notes).toEqual(["Written by another program"]);
   expect(complaints).toEqual([]);
 });

@@ -177,12 +177,12 @@ def test_react_writes_nothing_where_there_is_a_web_folder(tmp_path: Path, name: 
     (tmp_path / name).write_text("mine")
     done = tidegate("init", "--react", cwd=tmp_path)
     assert done.returncode == 2
-    assert "web is there already, so nothing was written" in done.stderr
+    assert "web already exists, so nothing was written" in done.stderr
     assert files(tmp_path) == {name: b"mine"}
 
 
 def test_react_and_meta_exclude_each_other(tmp_path: Path) -> None:
     done = tidegate("init", "--react", "--meta", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--meta writes schema/meta alone" in done.stderr
+    assert "--meta writes only schema/meta" in done.stderr
     assert files(tmp_path) == {}

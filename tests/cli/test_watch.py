@@ -87,7 +87,7 @@ def test_each_save_generates_again_and_a_broken_file_leaves_the_output(
     assert f"{folder / CHAT}: changed" in saved[0]
     assert "  typescript/app.ts\n" in saved[0]
     assert f"{CHAT}: /: not JSON" in unfinished[1]
-    assert "the output is as it was" in typo[0]
+    assert "the output is unchanged" in typo[0]
     assert f"{CHAT}: /propertys: " in typo[1]
     assert "did you mean 'properties'?" in typo[1]
     assert states[1] == states[2] == states[3]
@@ -173,7 +173,7 @@ def test_the_command_follows_an_editor_until_ctrl_c(running: Running, folder: Pa
     assert f"schema/{CHAT}: changed" in running.until("watching schema")
     assert "headline" in (folder.parent / "generated" / "typescript" / "app.ts").read_text()
     (folder / CHAT).write_text(chat(propertys={}))
-    assert f"{CHAT}: /propertys: " in running.until("the output is as it was")
+    assert f"{CHAT}: /propertys: " in running.until("the output is unchanged")
     running.process.send_signal(signal.SIGINT)
     running.until("stopped")
     assert running.process.wait(timeout=DEADLINE_S) == 0

@@ -305,7 +305,7 @@ def test_the_page_names_the_operators_of_each_property() -> None:
 def test_a_message_that_nobody_may_send_says_so(own: Bundle) -> None:
     text = protocol_page(own)
     section = text[text.index(f'id="request-{quote("ask ")}') :]
-    assert "Nobody may use it" in section[: section.index("</section>")]
+    assert "Clients cannot use it" in section[: section.index("</section>")]
 
 
 @pytest.mark.process

@@ -1,8 +1,8 @@
-"""The `tidegate` command: one module a subcommand, each with `register(subparsers)` and `run(args) -> exit code`.
+"""The `tidegate` command: a module for each subcommand, with `register(subparsers)` and `run(args) -> exit code`.
 
-It turns arguments into settings and failures into sentences that say what to type next; what the commands do lives
-elsewhere. Only the module of the command that was typed is imported, and that module imports its work when it runs:
-`tidegate token` loads no code generator, `tidegate --version` loads no command.
+The modules read arguments and settings, and print errors that say what to type next; other packages do the work. Only
+the module of the given command is imported, and it imports other packages when it runs: `tidegate token` loads no code
+generator, `tidegate --version` loads no command.
 Invariant: a user's mistake ends in one line on stderr and exit code 1 or 2, never in a traceback.
 """
 
@@ -17,26 +17,26 @@ from tidegate import __version__
 from tidegate.config import ConfigError
 
 COMMANDS = ("init", "dev", "introspect", "serve", "health", "generate", "migrate", "database", "token", "check")
-"""In the order of `tidegate --help`. Each is a module of this package."""
+"""The commands in the order of `tidegate --help`. Each is a module of this package."""
 
 EPILOG = """\
 examples:
-  tidegate init shop              write a small application to start from
+  tidegate init shop              write a small application as a start
   tidegate dev                    generate, migrate, serve, and follow your editor
   tidegate introspect             write schema files for the tables of an existing database
-  tidegate migrate --seed         create the tables and put sample rows in
+  tidegate migrate --seed         create the tables and insert sample rows
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
   tidegate health                 ask a running gateway whether it is ready
   tidegate generate               write typed models and the TypeScript contract
-  tidegate check                  say what is wrong with ./schema
+  tidegate check                  list the problems in ./schema
   tidegate token --user 1 --dev   print a token for development
 
-`tidegate COMMAND --help` says more. Settings also come from tidegate.toml and TIDEGATE_* variables.
+`tidegate COMMAND --help` describes a command. Settings also come from tidegate.toml and TIDEGATE_* variables.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command. Returns the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(
         prog="tidegate",
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _typed(arguments: Sequence[str]) -> Sequence[str]:
-    """The commands that can be meant: the one that was typed; all of them where `--help` or an error lists them."""
+    """The commands to register: only the given one, or all of them for `--help` and for an unknown command."""
     first = next(iter(arguments), "")
     if first == "--version":
         return ()

@@ -1,6 +1,6 @@
-"""`tidegate generate`: schema files in, typed Python and TypeScript, the bundle and the documents out.
+"""`tidegate generate`: writes typed Python and TypeScript, the bundle and the documents from schema files.
 
-Invariant: whatever is wrong with the schemas, the old output stays as it was.
+Invariant: if the schemas have problems, the old output stays unchanged.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ GENERATORS = ("datamodel_code_generator", "ruff")
 DESCRIPTION = """\
 Write typed models for an application's schema folder:
 
-  OUT/python/app_contract/   rows, filters, room payloads and messages as msgspec Structs
+  OUT/python/app_contract/   rows, filters, room messages and custom messages as msgspec Structs
   OUT/typescript/app.ts      the same as TypeScript, for the npm package `tidegate`
-  OUT/schema/bundle.json     all of it in one JSON Schema document
+  OUT/schema/bundle.json     the whole contract in one JSON Schema document
   OUT/asyncapi.json          the WebSocket as an AsyncAPI 3.0 document
   OUT/openapi.json           the HTTP endpoints as an OpenAPI 3.1 document
 """
@@ -48,20 +48,20 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("generated"), metavar="DIR", help="where to write (default: ./generated)"
+        "--out", type=Path, default=Path("generated"), metavar="DIR", help="output folder (default: ./generated)"
     )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="write nothing; say whether the output is up to date")
-    how.add_argument("--watch", action="store_true", help="go on, and generate again after each save, until Ctrl-C")
+    how.add_argument("--check", action="store_true", help="write nothing; report whether the output is up to date")
+    how.add_argument("--watch", action="store_true", help="generate again after each save, until Ctrl-C")
     config.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Generate, or check. Returns the exit code: 1 for broken schemas, a foreign file in the way, or stale output."""
+    """Generate, or check. Returns the exit code: 1 for schema problems, a foreign file in the way, or old output."""
     folder = config.load(args).schema_folder
     if folder is None:
-        raise ConfigError("there is no folder ./schema; name another with --schema")
+        raise ConfigError("the folder ./schema does not exist; name another folder with --schema")
     if not args.watch:
         return generate(folder, args)
     watch(folder, lambda: generate(folder, args))
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def generators(command: str) -> ModuleType:
-    """The package `tidegate.codegen`. Raises ConfigError where the extra with the generators is not installed."""
+    """The package `tidegate.codegen`. Raises ConfigError if the extra `codegen` is not installed."""
     if any(importlib.util.find_spec(name) is None for name in GENERATORS):
         raise ConfigError(f"{command} writes typed code and needs the generators: pip install 'tidegate[codegen]'")
     return importlib.import_module("tidegate.codegen")

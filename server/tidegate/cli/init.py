@@ -1,8 +1,8 @@
-"""`tidegate init`: a small application to start from: one resource, one room, one message of its own.
+"""`tidegate init`: writes a small application with one resource, one room and one custom message.
 
 `--react` adds a second resource and a web page that lists its rows.
 
-Invariant: it replaces no file that is not Tidegate's own; if one is in the way, nothing is written at all.
+Invariant: it replaces only files that Tidegate wrote. If another file is in the way, it writes nothing.
 """
 
 from __future__ import annotations
@@ -22,35 +22,37 @@ from tidegate.schema.definition import KINDS
 EPILOG = """\
 examples:
   tidegate init shop       a new application in ./shop
-  tidegate init shop --react  the same with a page in React in ./shop/web, which lists users live
-  tidegate init --meta     only ./schema/meta, which editors check schema files by; renews it after an update
+  tidegate init shop --react  also a page in React in ./shop/web, which lists users live
+  tidegate init --meta     only ./schema/meta, with which editors check schema files; repeat it after an update
 
 Then, in the folder: tidegate dev.
 """
 APPENDED = ("README.md", ".gitignore")
-"""Files of `--react` whose text is added to the starter's file of that name. The others are new or replace one."""
+"""Files of `--react` whose text is appended to the starter's file. Other files are new or replace the starter's."""
 CODE = ".txt"
-"""Behind the names of Python files in the package, where they are text and not code."""
+"""The suffix of Python files in the package that are templates and not code."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "init",
-        help="write a small application to start from",
-        description="Write a small application to start from: schema files, a handler, settings, a README.",
+        help="write a small application as a start",
+        description="Write a small application as a start: schema files, a handler, settings, a README.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="where (default: here)")
-    parser.add_argument("--react", action="store_true", help="with a web page in React, in DIR/web")
-    parser.add_argument("--meta", action="store_true", help="write DIR/schema/meta alone")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="target folder (default: this folder)"
+    )
+    parser.add_argument("--react", action="store_true", help="add a web page in React, in DIR/web")
+    parser.add_argument("--meta", action="store_true", help="write only DIR/schema/meta")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     folder: Path = args.folder
     if args.meta and args.react:
-        raise ConfigError("init: --meta writes schema/meta alone, so it takes no --react")
+        raise ConfigError("init: --meta writes only schema/meta; leave out --react")
     meta = meta_files()
     files = meta if args.meta else starter_files(react=args.react) | meta
     new = [name for name in files if name not in meta]
@@ -58,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
     taken = [name for name in [*folders, *new] if (folder / name).exists()]
     if taken:
         raise ConfigError(
-            f"init: {folder / taken[0]} is there already, so nothing was written; "
-            "`tidegate init DIR` makes a folder of its own, `tidegate init --meta` writes schema/meta alone"
+            f"init: {folder / taken[0]} already exists, so nothing was written; "
+            "`tidegate init DIR` uses another folder, `tidegate init --meta` writes only schema/meta"
         )
     try:
         for name, text in files.items():
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def starter_files(*, react: bool = False) -> dict[str, str]:
-    """The text of each file of the starting application, by its path; `react` adds the web page and what it shows."""
+    """The text of each file of the new application, by path. `react` adds the web page and its resource."""
     package = resources.files("tidegate")
     files = dict(_texts(package / "starter", ""))
     for name, text in _texts(package / "starter_react", "") if react else []:
@@ -90,7 +92,7 @@ def starter_files(*, react: bool = False) -> dict[str, str]:
 
 
 def meta_files() -> dict[str, str]:
-    """The meta-schemas that this version of Tidegate checks schema files by."""
+    """The meta-schemas of this version of Tidegate."""
     meta = schema.packaged_bundle()[schema.INDEX]["meta"]
     return {
         f"schema/meta/{name}": json.dumps(written, indent=2, ensure_ascii=False) + "\n"

@@ -17,8 +17,8 @@ examples:
   tidegate serve --port 9000 --database sqlite:////var/lib/app/app.db --schema ./schema
   TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve
 
-It stops on SIGTERM or Ctrl-C: clients are told, queued writes are committed. SIGHUP has nothing to reload yet.
-Every setting can also stand in tidegate.toml or in the environment as TIDEGATE_NAME; see docs/reference/settings.md.
+SIGTERM or Ctrl-C stops the gateway: it informs its clients and commits queued writes. SIGHUP does nothing.
+Every setting may also be in tidegate.toml, or in the environment as TIDEGATE_NAME; see docs/reference/settings.md.
 """
 
 DEVELOPMENT = "tidegate: DEVELOPMENT MODE: tokens signed with the public development secret are accepted"
@@ -41,7 +41,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="development: accept development tokens and pages from this machine; loopback addresses only",
     )
     parser.add_argument(
-        "--handlers", metavar="MODULE:NAME", help="the handlers of your own messages, such as shop.messages:gateway"
+        "--handlers",
+        metavar="MODULE:NAME",
+        help="handlers of the application's messages, such as shop.messages:gateway",
     )
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # for `tidegate dev`
@@ -50,21 +52,21 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway, which the other commands need not load
+    from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway; only this command needs it
 
     settings = config.load(args)
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s"
     )
-    if settings.dev and not args.supervised:  # `tidegate dev` has said it
+    if settings.dev and not args.supervised:  # `tidegate dev` has printed it
         print(DEVELOPMENT, file=sys.stderr)
     application = app.load_application(settings)
     if args.supervised and not supervised.wait_for_turn():
         return 0
 
     def ready(port: int) -> None:
-        # Not sooner: a gateway that cannot start says why, and nothing else. And not in development, where the
-        # gateway has a few clients and a warning at each start would only be in the way.
+        # Only now, because a gateway that cannot start prints only the reason. Not in development, where a gateway has
+        # a few clients and the warning would only distract.
         if not settings.dev:
             open_files.allow(settings.max_connections)
         _announce(settings, port)

@@ -1,4 +1,4 @@
-"""`tidegate token`: sign a JWT for a user and print it, alone, on stdout."""
+"""`tidegate token`: signs a JWT for a user and prints only the token on stdout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tidegate import config
 from tidegate.config import ConfigError
 
 OWN = frozenset({"sub", "id", "name", "role", "roles", "anonymous", "iat", "exp", "nbf", "aud"})
-"""Claims that are not an application's to give."""
+"""Claims that Tidegate sets; `--claim` must not set them."""
 EPILOG = """\
 examples:
   tidegate token --user 1 --name John --dev
@@ -20,7 +20,7 @@ examples:
   tidegate token --user 1 --claim team=7 --claim 'shops=["harbour", "pier"]' --dev
   TOKEN=$(tidegate token --user 1 --dev 2>/dev/null)
 
-A client gives it in `authenticate`, in the Authorization header, or as the WebSocket subprotocol `bearer.TOKEN`.
+A client sends it in `authenticate`, in the Authorization header, or as the WebSocket subprotocol `bearer.TOKEN`.
 """
 
 
@@ -35,17 +35,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--user", required=True, metavar="ID", help="the user's id (the token's `sub`)")
     parser.add_argument("--name", metavar="NAME", help="the user's name (default: the id)")
     parser.add_argument(
-        "--role", action="append", default=[], metavar="ROLE", help="a role; may be given several times"
+        "--role", action="append", default=[], metavar="ROLE", help="a role; repeat the option for several roles"
     )
     parser.add_argument(
         "--claim",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another claim, `$user.NAME` in row rules: JSON, or text; may be given several times",
+        help="another claim, `$user.NAME` in row rules: JSON, or text; repeat the option for several claims",
     )
     parser.add_argument(
-        "--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long it is good (default: a day)"
+        "--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long the token is valid (default: a day)"
     )
     parser.add_argument(
         "--dev",
@@ -65,12 +65,12 @@ def run(args: argparse.Namespace) -> int:
     if secret is None:
         raise ConfigError("no secret to sign with: set TIDEGATE_SECRET, or use --dev for development")
     if not 0 < len(args.user) <= ID_LIMIT or args.user.startswith(ANONYMOUS_PREFIX):
-        raise ConfigError(f"--user: 1 to {ID_LIMIT} characters, not beginning with {ANONYMOUS_PREFIX}")
+        raise ConfigError(f"--user must have 1 to {ID_LIMIT} characters and must not begin with {ANONYMOUS_PREFIX}")
     if args.ttl <= 0:
-        raise ConfigError("--ttl: more than 0 seconds")
+        raise ConfigError("--ttl must be more than 0 seconds")
     if settings.secret is None:
         print(
-            "WARNING: signed with the DEVELOPMENT secret, which anyone can read; only `serve --dev` takes it",
+            "WARNING: signed with the DEVELOPMENT secret, which is public; only `serve --dev` accepts the token",
             file=sys.stderr,
         )
     claims = dict(map(_claim, args.claim))
@@ -81,9 +81,9 @@ def run(args: argparse.Namespace) -> int:
 def _claim(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ConfigError(f"--claim: NAME=VALUE, not {text!r}")
+        raise ConfigError(f"--claim must be NAME=VALUE, not {text!r}")
     if name in OWN:
-        raise ConfigError(f"--claim: {name!r} has a meaning of its own; --user, --name, --role and --ttl set those")
+        raise ConfigError(f"--claim must not set {name!r}; use --user, --name, --role or --ttl")
     try:
         return name, json.loads(value)
     except ValueError:

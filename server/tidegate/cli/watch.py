@@ -1,7 +1,7 @@
-"""Noticing saved files: of a schema folder alone, or of a whole application.
+"""Notices saved files of a schema folder, or of a whole application.
 
-It looks a few times a second at what the files are, which works on every file system and needs no library.
-Invariant: a file that is saved while the work is being done is noticed afterwards.
+It compares the files a few times a second, which works on every file system and needs no library.
+Invariant: a file that is saved during the work is noticed after it.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from pathlib import Path
 INTERVAL_S = 0.3
 
 Seen = dict[Path, tuple[int, int, int]]
-"""What identifies the present content of each file."""
+"""A value for each file that changes with its content."""
 
 
 def pause() -> None:
-    """The time between two looks."""
+    """Wait for the time between two looks."""
     time.sleep(INTERVAL_S)
 
 
 class Watch:
-    """Compares what the files are with what they were when it was last asked for `changes`."""
+    """Compares the files with their state at the last call of `changes`."""
 
     def __init__(self, look: Callable[[], Seen]) -> None:
         self._look = look
         self._seen = look()
 
     def changed(self) -> bool:
-        """Whether there are changes to ask for."""
+        """Whether there are changes."""
         return self._look() != self._seen
 
     def changes(self, wait: Callable[[], None] = pause) -> list[str]:
-        """What changed, a line a file, once nothing changes between two looks: editors save several files at a time."""
+        """The changes, a line for each file. It waits until two looks are equal, because editors save several files."""
         before, now = self._seen, self._look()
         while now not in (before, self._seen):
             self._seen = now
@@ -45,9 +45,9 @@ class Watch:
 
 
 def watch(folder: Path, work: Callable[[], int], wait: Callable[[], None] = pause) -> None:
-    """Do `work`, and again after each change below `folder`, saying what changed. Returns on Ctrl-C.
+    """Do `work`, and repeat it after each change below `folder`; print the changes. Returns on Ctrl-C.
 
-    `wait` passes the time between two looks.
+    `wait` waits for the time between two looks.
     """
     try:
         seen = look(folder)
@@ -72,7 +72,7 @@ def look(folder: Path) -> Seen:
 def look_at_application(schema: Path, generated: Path, *settings: Path) -> Seen:
     """The schema files, written migrations, `settings`, and the Python files below the working directory.
 
-    Sample rows and meta-schemas are left out, for they change nothing that is served.
+    Sample rows and meta-schemas are left out, because they do not change what the gateway serves.
     """
     files = {path for path in schema.rglob("*.json") if path != schema / "seed.json" and schema / "meta" != path.parent}
     files |= set((schema / "migrations").glob("*.py"))
@@ -80,7 +80,7 @@ def look_at_application(schema: Path, generated: Path, *settings: Path) -> Seen:
 
 
 def changes(before: Seen, now: Seen) -> list[str]:
-    """What happened between two looks, a line a file."""
+    """The changes between two looks, a line for each file."""
     return [
         f"{path}: {'new' if path not in before else 'removed' if path not in now else 'changed'}"
         for path in sorted({*before, *now})
@@ -93,14 +93,14 @@ def _seen(paths: Iterator[Path] | set[Path]) -> Seen:
     for path in paths:
         try:
             status = path.stat()
-        except OSError:  # gone since it was listed; editors save by replacing
+        except OSError:  # deleted after it was listed: editors save by replacing the file
             continue
         seen[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return seen
 
 
 def _python_files(folder: Path, generated: Path) -> Iterator[Path]:
-    """Below `folder`, except in generated code, hidden folders, virtual environments and packages of others."""
+    """The Python files below `folder`, without generated code, hidden folders, virtual environments and packages."""
     for name, folders, files in os.walk(folder):
         here = Path(name)
         folders[:] = [
@@ -115,5 +115,5 @@ def _python_files(folder: Path, generated: Path) -> Iterator[Path]:
 
 
 def _say(folder: Path, code: int) -> None:
-    kept = "the output is as it was; " if code else ""
-    print(f"{kept}watching {folder}, Ctrl-C ends it", flush=True)
+    kept = "the output is unchanged; " if code else ""
+    print(f"{kept}watching {folder}; Ctrl-C ends it", flush=True)

@@ -1,7 +1,8 @@
-"""The contract in the forms that others read: AsyncAPI, OpenAPI, and a page for people.
+"""Makes documents of the contract: AsyncAPI, OpenAPI, and a page for people.
 
-Pure: a bundle in, a document out. `codegen` writes the documents to files and `net` serves them, so that neither has to
-know the other. https://www.asyncapi.com/docs/reference/specification/v3.0.0, https://spec.openapis.org/oas/v3.1.1
+Each function takes a bundle and returns a document. `codegen` writes the documents to files and the gateway serves them
+without importing each other. https://www.asyncapi.com/docs/reference/specification/v3.0.0,
+https://spec.openapis.org/oas/v3.1.1
 Invariant: the same bundle gives the same documents on any machine.
 """
 

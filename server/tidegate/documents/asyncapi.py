@@ -1,6 +1,6 @@
-"""The AsyncAPI 3.0 document: one channel, and one operation for each type of message, seen from the gateway.
+"""The AsyncAPI 3.0 document: one channel, and an operation for each message type, from the gateway's point of view.
 
-What clients send it receives; a request names its reply, and `ref` says which reply belongs to which request.
+The gateway receives the messages that clients send. A request names its reply; `ref` connects the two.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEADERS: JsonObject = {
         },
         "Sec-WebSocket-Protocol": {
             "type": "string",
-            "description": "The same from a browser, which cannot set `Authorization`: `bearer.TOKEN`.",
+            "description": "`bearer.TOKEN`: the token from a browser, which cannot set `Authorization`.",
         },
     },
 }
@@ -49,14 +49,14 @@ def asyncapi(document: Bundle) -> JsonObject:
                 "host": "{host}",
                 "protocol": "ws",
                 "description": "The gateway. Behind a proxy that ends TLS, the protocol is `wss`.",
-                "variables": {"host": {"default": "127.0.0.1:8787", "description": "Where the gateway listens."}},
+                "variables": {"host": {"default": "127.0.0.1:8787", "description": "The address of the gateway."}},
             }
         },
         "channels": {
             "ws": {
                 "address": "/ws",
                 "title": "The WebSocket",
-                "description": "Everything travels over this one connection.",
+                "description": "All messages use this connection.",
                 "servers": [{"$ref": "#/servers/gateway"}],
                 "messages": {item.key: {"$ref": f"#/components/messages/{item.key}"} for item in messages},
                 "bindings": {"ws": {"method": "GET", "headers": _HEADERS, "bindingVersion": "0.1.0"}},
@@ -75,7 +75,7 @@ def asyncapi(document: Bundle) -> JsonObject:
             "correlationIds": {
                 "ref": {
                     "location": "$message.payload#/ref",
-                    "description": "Chosen by the client: whatever a request has comes back with its reply.",
+                    "description": "The client chooses it; the reply has the `ref` of its request.",
                 }
             },
         },
@@ -137,7 +137,7 @@ def _of_channel(item: Definition) -> JsonObject:
 
 
 def _application(document: Bundle) -> JsonObject:
-    """What AsyncAPI has no word for: which rows and rooms there are, and what the codes mean."""
+    """The parts of the contract that AsyncAPI cannot express: resources, rooms, and the meaning of the codes."""
     index = document[INDEX]
     named = {
         part: {name: {**entry, "schema": reference(entry["schema"])} for name, entry in index[part].items()}

@@ -1,8 +1,8 @@
-"""The bundle's definitions as `components.schemas`, where AsyncAPI and OpenAPI both keep them.
+"""The bundle's definitions as `components.schemas` of AsyncAPI and OpenAPI.
 
-OpenAPI 3.1 reads draft 2020-12, as we write it. What AsyncAPI reads unless told otherwise is draft 07, and its tools
-read little else: there each word that draft 07 spells in another way is given in that spelling too.
-Invariant: every `$ref` leads to another component, and what the contract accepts, its components accept.
+OpenAPI 3.1 uses draft 2020-12, as the bundle does. AsyncAPI uses draft 07 by default, and its tools rarely support
+more: its components have each keyword that draft 07 spells differently in both spellings.
+Invariant: every `$ref` leads to another component, and the components accept every value that the contract accepts.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ PREFIX = "#/components/schemas/"
 
 
 def component_schemas(schemas: Schemas) -> dict[str, JsonSchema]:
-    """Every definition, and what follows from the rows: what it takes to create, change, filter and name one."""
+    """All definitions, and the schemas derived from rows: of creates, updates, filters and keys."""
     found = {key: _referring(schema) for key, schema in schemas.by_key.items()}
     for resource in schemas.resources.values():
         row = f"a row of `{resource.name}`"
         derived = {
-            "Create": (derive.create_schema(resource), f"What it takes to create {row}."),
-            "Update": (derive.update_schema(resource), f"What can be changed in {row}; null clears a property."),
+            "Create": (derive.create_schema(resource), f"The data of a request that creates {row}."),
+            "Update": (
+                derive.update_schema(resource),
+                f"The changes of a request that updates {row}; null clears a property.",
+            ),
             "Filters": (
                 filter_schemas.filters_schema(resource),
-                f"Which rows of `{resource.name}`: those for which all of this holds.",
+                f"Selects the rows of `{resource.name}` that meet all of these conditions.",
             ),
-            "Key": (derive.key_schema(resource), f"What identifies {row}."),
+            "Key": (derive.key_schema(resource), f"The key of {row}."),
         }
         for suffix, (schema, description) in derived.items():
             title = resource.title + suffix
@@ -44,12 +47,12 @@ def reference(key: str) -> JsonSchema:
 
 
 def version(document: Bundle) -> str:
-    """The version of the wire protocol and the contract's hash, as Semantic Versioning writes them."""
+    """The version of the wire protocol and the contract's hash, in the form of Semantic Versioning."""
     return f"{PROTOCOL_VERSION}.0.0+{contract_hash(document)}"
 
 
 def draft07(schema: JsonSchema) -> JsonSchema:
-    """`schema` for a reader of draft 07. Newer words stay: it ignores them, and pointers into them still lead there."""
+    """`schema` for a reader of draft 07. Newer keywords stay: the reader ignores them, and pointers into them work."""
     copy: JsonSchema = mapped(schema, lambda _pointer, sub: _spelled_in_draft07(sub))
     return copy
 
@@ -77,7 +80,7 @@ def _spelled_in_draft07(schema: JsonSchema) -> JsonSchema:
     if spelled.get("minContains") == 0:
         spelled.pop("contains", None)
     if "$ref" in spelled and len(spelled) > 1:
-        # Draft 07 reads nothing beside a reference.
+        # Draft 07 ignores keywords beside a reference.
         target = {"$ref": spelled.pop("$ref")}
         spelled["allOf"] = [*spelled.get("allOf", ()), target]
     return spelled

@@ -1,7 +1,7 @@
-"""What the page at `/` is made of: the application's rows, rooms and messages, with what each form asks for.
+"""The data of the page at `/`: the application's rows, rooms and messages, with the schemas of its forms.
 
-The page could read the bundle, but would then have to derive from row schemas what `schema.derive` derives already.
-It holds nothing of the protocol and no value of any row.
+With this document, the page does not repeat in JavaScript what `schema.derive` derives from row schemas. The document
+contains nothing of the protocol and no values of rows.
 Invariant: every `$ref` in the document leads to one of its `$defs`.
 """
 
@@ -29,7 +29,7 @@ def console(document: Bundle) -> JsonObject:
 
 
 def _resource(resource: Resource) -> JsonObject:
-    """`columns` are the properties of a row as it is sent; `create` and `update` are the schemas of their `data`."""
+    """`columns`: the properties of a sent row. `create` and `update`: the schemas of their `data`."""
     update = derive.update_schema(resource)
     changeable = {name: schema for name, schema in update["properties"].items() if name not in resource.key}
     return {
@@ -57,7 +57,7 @@ def _room(room: RoomType) -> JsonObject:
 
 
 def _message(item: Definition) -> JsonObject:
-    """`request` is the schema of the message without its `type` and `ref`."""
+    """`request`: the schema of the message without its `type` and `ref`."""
     schema = _without_annotations(item.schema)
     aside = {"type", "ref"}
     properties = {name: sub for name, sub in schema.get("properties", {}).items() if name not in aside}
@@ -75,7 +75,7 @@ def _without_annotations(schema: JsonSchema) -> JsonSchema:
 
 
 def _reached(parts: JsonObject, schemas: Schemas) -> dict[str, JsonSchema]:
-    """The definitions that `parts` refer to, directly or through others."""
+    """The definitions that `parts` refer to, directly or indirectly."""
     waiting = [
         *(schema for part in parts["resources"].values() for schema in (part["create"], part["update"])),
         *(schema for part in parts["resources"].values() for schema in part["columns"].values()),

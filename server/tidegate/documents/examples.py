@@ -1,7 +1,8 @@
-"""An example of every message, row and room payload: made from the schemas, in the words of the application's own.
+"""Makes an example of every message, row and room message from its schema.
 
-A schema's `examples` come first, then its default, a constant, the words below, and last what its bounds allow.
-Invariant: an example is accepted by the schema that it is of; where none can be made, there is none.
+It tries the schema's `examples` first, then its default or constant, then the values in `words`, and last values from
+its bounds.
+Invariant: the schema accepts its example. If no valid example can be made, there is none.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from tidegate.schema.subschemas import mapped
 
 _URI = "tidegate:examples"
 _DEPTH = 8
-"""A schema that refers to itself ends somewhere."""
+"""The nesting at which the example of a recursive schema ends."""
 
 
 class _NoExample(Exception):
-    """No value was found that the schema accepts."""
+    """No valid value was found."""
 
 
 class Examples:
@@ -38,30 +39,30 @@ class Examples:
         self._speak_of_rooms(schemas.rooms)
 
     def message(self, item: Definition) -> Any:
-        """A message of the type that `item` defines; None when none can be made."""
+        """A message of the type that `item` defines. None if no example can be made."""
         try:
             return self._object(item.schema, item.key, 0)
         except _NoExample:
             return None
 
     def value(self, schema: JsonSchema) -> Any:
-        """A value that `schema` accepts; None when none can be made."""
+        """A value that `schema` accepts. None if no example can be made."""
         try:
             return self._value(schema, "", 0)
         except _NoExample:
             return None
 
     def row(self, resource: Resource) -> Any:
-        """A row as it is sent, optional properties included; None when none can be made."""
+        """A sent row with its optional properties. None if no example can be made."""
         schema = derive.row_schema(resource)
         return self.value({**schema, "required": list(schema["properties"])})
 
     def created(self, resource: Resource) -> Any:
-        """What it takes to create a row; None when that cannot be said."""
+        """The data of a request that creates a row. None if no example can be made."""
         return self.value(derive.create_schema(resource))
 
     def filters(self, resource: Resource) -> dict[str, Any]:
-        """A filter by one property: by a word of an enum if there is one."""
+        """A filter by one property, preferably by a value of an enum."""
         properties = derive.filter_schema(resource)["properties"]
         names = sorted(properties, key=lambda name: (name in resource.key, "enum" not in properties[name]))
         return self._first({name: properties[name] for name in names})
@@ -72,7 +73,7 @@ class Examples:
         return self._first({name: properties[name] for name in names})
 
     def _first(self, properties: dict[str, JsonSchema]) -> dict[str, Any]:
-        """The first of `properties` that there is an example of."""
+        """The first of `properties` with an example."""
         found = ((name, self._or_none(schema, name)) for name, schema in properties.items())
         return next(({name: value} for name, value in found if value is not None), {})
 
@@ -176,7 +177,9 @@ class Examples:
         return first + [self._value(items, name, depth + 1) for _ in range(count)]
 
     def _object(self, schema: JsonSchema, key: str, depth: int) -> Any:
-        """An object with its required properties and what examples of `key` show; the first of several alternatives."""
+        """An object with its required properties and the optional ones that examples of `key` have. Of several
+        alternatives, the first.
+        """
         given = self._members.get(key, {})
         branches = [resolved(branch, self._definitions) for branch in _branches(schema)]
         alternative = branches[0].get("required", ()) if branches else ()
@@ -199,7 +202,7 @@ class Examples:
 
 
 def room_name(pattern: str) -> str:
-    """A room that `pattern` covers."""
+    """A room name that matches `pattern`."""
     return "lobby" if pattern == patterns.OPEN else pattern.replace("*", "1")
 
 
@@ -210,7 +213,7 @@ def _branches(schema: JsonSchema) -> list[Any]:
 
 
 def _numbers(schema: JsonSchema) -> Iterator[float]:
-    """One, or what the bounds allow instead."""
+    """The number 1, then other numbers that the bounds allow."""
     low: float = schema.get("minimum") or schema.get("exclusiveMinimum") or 0
     high: float = schema.get("maximum") or schema.get("exclusiveMaximum") or low + 1
     step: float = schema.get("multipleOf") or 1

@@ -1,6 +1,6 @@
-"""The fields of a schema for a reader: each with its type, its bounds in words, and its meaning.
+"""Shows the fields of a schema in tables: each field with its type, its bounds as text, and its description.
 
-Invariant: whatever a linted schema says about a field is on the page, if need be as the JSON it was written in.
+Invariant: the page shows everything that a linted schema says about a field, if necessary as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ANYTHING = "anything"
 
 
 def _number(value: Any) -> str:
-    """A bound; the largest that every JSON reader keeps exact by its name."""
+    """A bound. The largest exact integer has a name."""
     named = {SAFE_INTEGER: "2⁵³ - 1", -SAFE_INTEGER: "-(2⁵³ - 1)"}
     return named.get(value, str(value))
 
@@ -38,32 +38,32 @@ _BOUNDS: dict[str, Callable[[Any], str]] = {
 _FLAGS = {
     "deprecated": "deprecated",
     "readOnly": "read-only",
-    "uniqueItems": "no two alike",
+    "uniqueItems": "no equal items",
     "writeOnly": "write-only",
 }
 _IN_TYPE = frozenset({"$ref", "anyOf", "const", "enum", "items", "oneOf", "properties", "required", "title", "type"})
-"""What the type and the rows of the table tell."""
+"""Keywords that the type and the rows of the table show."""
 _UNSAID = frozenset({"$comment", "description", "examples"})
 
 
 class Fields:
-    """Tables of fields; `anchor_of` says where on the page a definition stands."""
+    """Makes tables of fields. `anchor_of` returns the anchor of a definition on the page."""
 
     def __init__(self, definitions: Definitions, anchor_of: Callable[[str], str]) -> None:
         self._definitions = definitions
         self._anchor_of = anchor_of
 
     def table(self, schema: JsonSchema, heads: tuple[str, str, str] = ("Field", "Type", "Meaning")) -> Markup:
-        """The fields of an object, those of objects inside it below them; nothing where there are none."""
+        """The table of an object's fields, followed by those of objects inside it. Empty without fields."""
         rows = list(self._rows(schema, ""))
         return joined((table(heads, rows) if rows else "", self._of_the_whole(schema)))
 
     def plain(self, schema: JsonSchema) -> Markup:
-        """A schema that is no object with fields: its type and its bounds."""
+        """The type and the bounds of a schema without fields."""
         return element("p", self.type_of(schema), " ", self._bounds(schema), class_="plain")
 
     def type_of(self, schema: Any) -> Markup:
-        """The type of a value; names of other definitions lead there."""
+        """The type of a value. Names of other definitions are links."""
         if not isinstance(schema, dict):
             return joined((ANYTHING if schema else "nothing",))
         if "$ref" in schema:
@@ -82,7 +82,7 @@ class Fields:
         return joined((self._of_kind(kind, schema) for kind in kinds), " or ") if kinds else joined((ANYTHING,))
 
     def _branch(self, schema: Any) -> Markup:
-        """One of several alternatives, with its own bounds."""
+        """One of several alternatives, with its bounds."""
         bounds = self._bounds(schema) if isinstance(schema, dict) else ""
         return joined((self.type_of(schema), " " if bounds else "", bounds))
 
@@ -131,7 +131,7 @@ class Fields:
                 yield joined((f"{word} ", code(value)))
 
     def _of_the_whole(self, schema: JsonSchema) -> Markup:
-        """What holds for an object as a whole."""
+        """The conditions on an object as a whole."""
         said: list[str] = []
         for word in ("oneOf", "anyOf"):
             named = [branch.get("required", ()) for branch in schema.get(word, ()) if isinstance(branch, dict)]

@@ -1,4 +1,4 @@
-"""HTML that cannot be broken into: text is escaped unless it is Markup, and only `element` makes Markup."""
+"""HTML without injection: all text is escaped except Markup, and only `element` makes Markup."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from urllib.parse import quote
 
 _WIDTH = 76
-"""A JSON value that is shorter stands on one line."""
+"""A shorter JSON value is shown on one line."""
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
 
 def element(name: str, *content: str, **attributes: str | None) -> Markup:
-    """An element; `class_` is `class`, `data_x` is `data-x`. An attribute that is None is left out."""
+    """An element. `class_` becomes `class`, `data_x` becomes `data-x`. An attribute with None is left out."""
     given = "".join(
         f' {word.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for word, value in attributes.items()
@@ -30,38 +30,38 @@ def element(name: str, *content: str, **attributes: str | None) -> Markup:
 
 
 def joined(parts: Iterable[str], between: str = "") -> Markup:
-    """Several parts in their order."""
+    """Several parts, in order."""
     return Markup(_safe(between).join(_safe(part) for part in parts))
 
 
 def link(text: str, target: str) -> Markup:
-    """A link to another place, or to an anchor of this page."""
+    """A link to another page or to an anchor of this page."""
     return element("a", text, href=target)
 
 
 def anchor(kind: str, name: str) -> str:
-    """The id of the section on `name`, as it stands in an address too: names may have any character."""
+    """The id of the section about `name`, escaped for URLs, because names may have any characters."""
     return f"{kind}-{quote(name, safe='*')}"
 
 
 def prose(text: str) -> Markup:
-    """A description; what stands between backticks is code."""
+    """A description. Text between backticks is shown as code."""
     parts = re.split(r"`([^`]+)`", text)
     return joined(element("code", part) if index % 2 else part for index, part in enumerate(parts))
 
 
 def code(value: Any) -> Markup:
-    """A JSON value among text."""
+    """A JSON value inside text."""
     return element("code", json.dumps(value, ensure_ascii=False))
 
 
 def json_block(value: Any) -> Markup:
-    """A JSON value to read: short ones on one line, member names marked."""
+    """A JSON value as a block. A short value is on one line; member names are marked."""
     return element("pre", element("code", _pretty(value, "")))
 
 
 def table(heads: Iterable[str], rows: Iterable[Markup]) -> Markup:
-    """A table, in a box that can be scrolled where it is too wide."""
+    """A table in a box that scrolls if the table is too wide."""
     head = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
     return element("div", element("table", head, element("tbody", *rows)), class_="table")
 

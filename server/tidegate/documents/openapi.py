@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document: what the gateway answers over plain HTTP, and every schema as a component.
+"""The OpenAPI 3.1 document: the HTTP endpoints of the gateway, and every schema as a component.
 
-The WebSocket is no HTTP API; `/asyncapi.json` describes it. The page to try the gateway and the files of its pages are
-not described: they are for people.
+`/asyncapi.json` describes the WebSocket, which is not an HTTP API. The document leaves out the console page and the
+static files: they are for people.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tidegate.schema.folder import DIALECT
 JsonObject = dict[str, Any]
 
 _DESCRIPTION = """\
-What the gateway answers over plain HTTP. Everything else travels over the WebSocket at `/ws`, which `/asyncapi.json`
-describes. `HEAD` is answered like `GET`, without the body.
+The HTTP endpoints of the gateway. All messages use the WebSocket at `/ws`, which `/asyncapi.json` describes. The
+gateway answers `HEAD` like `GET`, without the body.
 """
 _TEXT = "text/plain; charset=utf-8"
 
@@ -29,29 +29,29 @@ def openapi(document: Bundle) -> JsonObject:
         "jsonSchemaDialect": DIALECT,
         "servers": [{"url": "/", "description": "The gateway that serves this document."}],
         "tags": [
-            {"name": "health", "description": "How the gateway is."},
-            {"name": "contract", "description": "What may be said to it."},
+            {"name": "health", "description": "The state of the gateway."},
+            {"name": "contract", "description": "The contract of the gateway."},
         ],
         "paths": {
             "/healthz": _path(
                 "getHealth",
                 "health",
-                "Whether the process lives.",
-                {"200": _answer("It does.", _TEXT, {"const": "ok\n"})},
+                "Whether the process is alive.",
+                {"200": _answer("It is alive.", _TEXT, {"const": "ok\n"})},
             ),
             "/readyz": _path(
                 "getReadiness",
                 "health",
-                "Whether new clients are welcome and the database answers.",
+                "Whether the gateway accepts clients and the database responds.",
                 {
                     "200": _answer("Both.", _TEXT, {"const": "ready\n"}),
-                    "503": _answer("Not so; the text says why.", _TEXT, {"type": "string"}),
+                    "503": _answer("It does not; the text says why.", _TEXT, {"type": "string"}),
                 },
             ),
             "/schema/bundle.json": _path(
                 "getSchemaBundle",
                 "contract",
-                "Everything that may be said, in one JSON Schema document.",
+                "The whole contract in one JSON Schema document.",
                 {"200": _answer("The bundle.", "application/schema+json", {"type": "object"})},
             ),
             "/asyncapi.json": _path(
@@ -69,7 +69,7 @@ def openapi(document: Bundle) -> JsonObject:
             "/docs": _path(
                 "getProtocolPage",
                 "contract",
-                "The protocol as a page to read.",
+                "The protocol as a page for people.",
                 {"200": _answer("The page.", "text/html; charset=utf-8", {"type": "string"})},
             ),
         },

@@ -1,8 +1,8 @@
-"""The protocol as one page to read: every message, resource, kind of room, type and code, with a table of contents.
+"""The protocol as one page for people: all messages, resources, kinds of rooms, types and codes, with contents.
 
-It is written once, at start. A script of the page's own narrows it down to what is searched for; without scripts it is
-all there.
-Invariant: the page asks nobody for anything but its own style sheet and script.
+The gateway makes the page once, at its start. A script of the page filters it by a search text; without scripts, the
+page shows everything.
+Invariant: the page loads only the gateway's style sheet and script.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Page:
             ' autocomplete="off" spellcheck="false"><output id="found" for="search" role="status"></output>'
         )
         contents = element("nav", search, *(group.contents() for group in groups), id="contents", aria_label="contents")
-        nothing = element("p", "Nothing on this page says that.", id="nothing", hidden="")
+        nothing = element("p", "Nothing on this page matches.", id="nothing", hidden="")
         main = element("main", self._introduction(), *(group.html() for group in groups), nothing)
         head = (
             '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -100,7 +100,7 @@ class _Page:
         return element("div", *(element("p", prose(text)) for text in _INTRODUCTION), class_="introduction")
 
     def _requests(self) -> Group:
-        group = Group("requests", "Requests", "What a client says. The protocol's own may all carry a `ref`.")
+        group = Group("requests", "Requests", "Messages of a client. All requests of the protocol may have a `ref`.")
         for name, item in self._schemas.client.items():
             reply = item.schema.get("x-reply")
             answer = joined((" → ", self._to_message(reply))) if reply else ""
@@ -113,7 +113,7 @@ class _Page:
         return group
 
     def _messages(self) -> Group:
-        group = Group("messages", "What the gateway says")
+        group = Group("messages", "Gateway messages")
         for name, item in self._schemas.server.items():
             asked = [asker for asker, asking in self._schemas.client.items() if asking.schema.get("x-reply") == name]
             links = joined((link(asker, f"#{anchor('request', asker)}") for asker in asked), ", ")
@@ -154,7 +154,7 @@ class _Page:
             yield example("Create", {"type": "create", "resource": resource.name, "data": created, "ref": 2})
 
     def _rooms(self) -> Group:
-        group = Group("rooms", "Kinds of rooms", "The pattern that covers a room's name says which kind it is.")
+        group = Group("rooms", "Kinds of rooms", "The pattern that matches a room's name decides its kind.")
         for pattern, room in sorted(self._schemas.rooms.items(), key=lambda entry: entry[0] == patterns.OPEN):
             group.add("room", pattern, *self._room(room), label=element("small", room.title))
         return group
@@ -163,7 +163,7 @@ class _Page:
         yield description(room.schema)
         yield access(room.access)
         yield element("p", rules(room))
-        yield element("h4", "What may be said")
+        yield element("h4", "Message data")
         yield self._fields.table(room.schema) if room.schema.get("properties") else self._fields.plain(room.schema)
         said = self._examples.value(room.schema)
         if said is not None:
@@ -181,7 +181,7 @@ class _Page:
         return group
 
     def _errors(self) -> Group:
-        group = Group("errors", "Error codes", "A request failed; the connection lives.")
+        group = Group("errors", "Error codes", "A request failed. The connection stays open.")
         heads = ("Code", "Meaning", "Temporary", "What to do")
         rows = (
             (name, [prose(entry["meaning"]), "yes" if entry["temporary"] else "no", prose(entry["action"])])
@@ -191,7 +191,9 @@ class _Page:
         return group
 
     def _closes(self) -> Group:
-        group = Group("closes", "Close codes", "The connection ended. The last column says whether to come back.")
+        group = Group(
+            "closes", "Close codes", "The connection ended. The last column says whether the client reconnects."
+        )
         heads = ("Code", "Name", "Meaning", "Reconnect")
         rows = (
             (number, [element("code", entry["name"]), prose(entry["meaning"]), entry["reconnect"]])
@@ -201,7 +203,7 @@ class _Page:
         return group
 
     def _endpoints(self) -> Group:
-        group = Group("http", "HTTP", "What is answered beside the WebSocket.")
+        group = Group("http", "HTTP", "HTTP endpoints beside the WebSocket.")
         rows = (
             (path, [prose(methods["get"]["summary"]), ", ".join(methods["get"]["responses"])])
             for path, methods in openapi(self._document)["paths"].items()
@@ -214,7 +216,7 @@ class _Page:
 
 
 def _anchor_of(item: Definition) -> str:
-    """Where a definition stands: messages, rows and rooms in their own parts, all others among the types."""
+    """The anchor of a definition. Messages, rows and rooms have their own parts; the others are among the types."""
     if item.is_file:
         match item.kind:
             case "client":

@@ -1,4 +1,4 @@
-"""What the sections of the page are made of: groups of entries, and the lines that entries share."""
+"""The sections of the page: groups of entries, and lines that several kinds of entries have."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class Group:
     def __init__(self, id: str, title: str, about: str = "") -> None:
         self.id, self.title, self.about = id, title, about
         self.names: list[tuple[str, str]] = []
-        """(anchor, name) of what is in it."""
+        """(anchor, name) of each entry."""
         self.content: list[Markup] = []
 
     def add(self, kind: str, name: str, *content: str, label: str = "", more: str = "") -> None:
-        """A section on `name`."""
+        """Add a section about `name`."""
         id = anchor(kind, name)
         self.names.append((id, name))
         heading = element("h3", link(name, f"#{id}"), " " if label else "", label, more)
         self.content.append(element("section", heading, *content, id=id, class_="entry"))
 
     def add_table(self, kind: str, heads: Iterable[str], rows: Iterable[tuple[str, list[str]]]) -> None:
-        """A table with an entry a row; the first cell is its name."""
+        """Add a table in which each row is an entry. The first cell is its name."""
         made = []
         for name, cells in rows:
             id = anchor(kind, name)
@@ -55,16 +55,16 @@ def example(title: str, value: Any) -> Markup:
 
 
 def access(rules: dict[str, Any]) -> Markup:
-    """Who may do what; what is not named is denied."""
+    """The access rules by action. An action without a rule is denied."""
     if not rules:
-        return element("p", "Nobody may use it: it has no access rules.", class_="access")
-    said = (joined((element("b", action), " ", _who(rule))) for action, rule in rules.items())
+        return element("p", "Clients cannot use it: it has no access rules.", class_="access")
+    said = (joined((element("b", action), " ", _rule_text(rule))) for action, rule in rules.items())
     return element("p", joined(said, " · "), class_="access")
 
 
-def _who(rule: Any) -> Markup:
+def _rule_text(rule: Any) -> Markup:
     if isinstance(rule, list):
-        return joined((_who(one) for one in rule), " or ")
+        return joined((_rule_text(one) for one in rule), " or ")
     if isinstance(rule, dict):
         return joined(("where ", code(rule["where"])))
     return joined((f"role {rule.removeprefix('role:')}" if rule.startswith("role:") else rule,))
@@ -83,7 +83,7 @@ def keys(resource: Resource) -> Iterable[Markup]:
 
 
 def filters(resource: Resource, type_of: Callable[[Any], Markup]) -> Markup:
-    """What each property is compared with, and how."""
+    """The operators and values that filters have for each property."""
     rows = []
     for prop in filter_schemas.filterable(resource):
         value = type_of(filter_schemas.value_schema(prop)) if filter_schemas.family(prop) != "nothing" else Markup()

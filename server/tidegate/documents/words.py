@@ -1,6 +1,6 @@
-"""The words that examples are made of: what the types and the members of the protocol's messages look like in earnest.
+"""Realistic values for examples, by the name of a type or a property.
 
-A word is offered, never trusted: a schema that does not accept it gets another value.
+`examples` uses a value only if the schema accepts it.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         )
     },
 }
-"""The optional members that an example of a message has, by the name of its type."""
+"""The optional properties in the example of a message, by the name of its type."""
 
 FORMATS = {
     "date": "2026-01-01",
@@ -118,7 +118,7 @@ FORMATS = {
 
 
 def at_length(text: str, schema: dict[str, Any]) -> str:
-    """`text`, as long as `schema` wants it."""
+    """`text` with the length that `schema` requires."""
     low, high = schema.get("minLength", 0), schema.get("maxLength")
     longer = text if len(text) >= low else (text + "-" * low)[:low]
     return longer if high is None else longer[: int(high)]

@@ -32,7 +32,7 @@ async def test_no_acknowledged_write_is_lost_and_a_returning_client_sees_all(pro
     acknowledged: set[int] = set()
     async with connect(process.url) as client:
         live = await client.subscribe("users", {"status": "active"})
-        await live.ready()
+        await live.loaded()
         numbers = iter(range(WRITES))
         killed = asyncio.Event()
 

@@ -129,7 +129,7 @@ async def test_after_a_save_clients_reconnect_and_see_the_new_property(shop: Pat
     process.until(FOLLOWING)
     before = port(process)
     async with connect(url(process)) as client, await client.subscribe("notes") as live:
-        await live.ready()
+        await live.loaded()
         change(shop, add_priority)
         said = process.until(RELOADED)
         assert f"{NOTES}: changed" in said

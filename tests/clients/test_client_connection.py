@@ -45,7 +45,7 @@ async def test_request_gets_its_own_reply(scripted: ScriptedGateway) -> None:
         assert (await first)["time"] == 1
         assert (await second)["time"] == 2
         assert client.user.id == "7"
-        assert client.status == "connected"
+        assert client.status == "open"
     assert await peer.is_closed() == 1000
 
 
@@ -96,7 +96,7 @@ async def test_wait_keeps_trying_with_full_jitter(scripted: ScriptedGateway, clo
     await scripted.start()
     await clock.pass_sleep(10)
     client = await opening
-    assert client.status == "connected"
+    assert client.status == "open"
     await client.close()
 
 
@@ -125,7 +125,7 @@ async def test_4100_range_backs_off(scripted: ScriptedGateway, clock: FakeClock)
             await peer.close(4100)
             assert await anext(statuses) == "reconnecting"
             await clock.pass_sleep(delay)
-            assert await anext(statuses) == "connected"
+            assert await anext(statuses) == "open"
         peer = await scripted.accept()
         clock.advance(5.0)  # a connection that lived for 5 s starts the count anew
         await peer.close(4100)
@@ -211,7 +211,7 @@ async def test_an_expired_identity_is_let_go(scripted: ScriptedGateway, clock: F
         peer = await scripted.accept()
         request = await peer.expect("authenticate")
         await peer.reply(request, "error", code="unauthenticated", message="expired", temporary=False)
-        assert [await anext(statuses), await anext(statuses)] == ["reconnecting", "connected"]
+        assert [await anext(statuses), await anext(statuses)] == ["reconnecting", "open"]
         assert client.user.id == "anon-2"
 
 
@@ -258,7 +258,7 @@ async def test_timeout_and_late_reply(scripted: ScriptedGateway) -> None:
         peer = await scripted.accept()
         with pytest.raises(RequestTimeout):
             await client.ping()
-        client._connection.options = replace(client._connection.options, request_timeout=DEADLINE_S)
+        client._link._requests._options = replace(client._link._requests._options, request_timeout=DEADLINE_S)
         await peer.reply(await peer.expect("ping"), "pong", time=1)
         asked = begun(client.ping())
         await peer.reply(await peer.expect("ping"), "pong", time=2)

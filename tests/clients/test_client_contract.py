@@ -29,7 +29,7 @@ async def test_another_contract_is_told_once_and_nothing_else_happens(
                 await peer.close(4100)
                 assert await anext(statuses) == "reconnecting"
                 await clock.pass_sleep(delay)
-                assert await anext(statuses) == "connected"
+                assert await anext(statuses) == "open"
             assert client.welcome["contract"] == "hash"
     [told] = warnings(caplog)
     assert f"{scripted.url}: the gateway's contract is hash, this program's code was generated from mine" in told

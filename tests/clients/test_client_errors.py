@@ -38,7 +38,7 @@ async def test_every_code_is_a_refusal_that_is_retryable_if_it_is_temporary(scri
             with pytest.raises(RequestRefused) as caught:
                 await asked
             assert (caught.value.code, caught.value.retryable) == (code, row["temporary"])
-        assert client.status == "connected"
+        assert client.status == "open"
 
 
 @pytest.mark.parametrize("code", [code for code in CLOSES if int(code) >= 4000])
@@ -58,7 +58,7 @@ async def test_close_codes_end_the_client_or_do_not_as_the_schema_says(scripted:
 
 
 def test_every_class_knows_whether_to_try_again() -> None:
-    """The names that the TypeScript client shares are compared by its own tests."""
+    """test_words.py compares the names with those of the TypeScript client."""
     found = {name: getattr(errors, name) for name in errors.__all__}
     classes = {name for name, value in found.items() if isinstance(value, type) and issubclass(value, TidegateError)}
     made = {
@@ -67,10 +67,11 @@ def test_every_class_knows_whether_to_try_again() -> None:
         "Unreachable": errors.Unreachable("nobody").retryable,
         "ConnectionRefused": errors.ConnectionRefused("go").retryable,
         "ClientClosed": errors.ClientClosed().retryable,
+        "InvalidOption": errors.InvalidOption("no").retryable,
         "StreamOverflow": errors.StreamOverflow(1, 1).retryable,
         "ModelMismatch": errors.ModelMismatch("no").retryable,
     }
-    assert classes == {"TidegateError", "RequestRefused", *made}
+    assert classes == {"TidegateError", "RequestRefused", "ConnectionClosed", *made}
     assert {name for name, retryable in made.items() if retryable} == {
         "RequestTimeout",
         "ConnectionLost",

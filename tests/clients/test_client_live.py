@@ -22,7 +22,7 @@ async def subscribed(client: Client, peer: Peer, *rows: dict[str, Any]) -> LiveQ
     asking = begun(client.subscribe("users", {"status": "active"}))
     await peer.subscribe("s1", "snapshot", 5)
     await peer.snapshot("s1", *rows)
-    return await (await asking).ready()
+    return await (await asking).loaded()
 
 
 async def settle(client: Client, peer: Peer) -> None:
@@ -39,7 +39,7 @@ async def test_snapshot_then_changes(scripted: ScriptedGateway) -> None:
         request = await peer.subscribe("s1", "snapshot", 5)
         assert (request["resource"], request["filters"], request["snapshot"]) == ("users", {"status": "active"}, True)
         live = await asking
-        ready = begun(live.ready())
+        ready = begun(live.loaded())
         await peer.snapshot("s1", {"id": 1}, done=False)
         await peer.snapshot("s1", {"id": 2}, reset=False)
         await ready
@@ -87,7 +87,7 @@ async def test_cut_off_in_a_snapshot_asks_for_one_again(scripted: ScriptedGatewa
         assert "since" not in request
         assert request["snapshot"] is True
         await peer.snapshot("s1", {"id": 2})
-        assert list((await live.ready()).rows) == [2]
+        assert list((await live.loaded()).rows) == [2]
 
 
 async def test_beyond_recovery_the_rows_are_replaced(scripted: ScriptedGateway, clock: FakeClock) -> None:
@@ -113,7 +113,7 @@ async def test_typed_rows(scripted: ScriptedGateway) -> None:
         request = await peer.subscribe("s1", "snapshot", 5)
         assert "filters" not in request
         await peer.snapshot("s1", {"id": 1, "name": "Ann", "shoe_size": 36})
-        live = await (await asking).ready()
+        live = await (await asking).loaded()
         assert live.rows == {1: User(id=1, name="Ann")}
         assert live.rows[1] is live.rows[1], "a row is converted once"
         await peer.update("s1", "update", {"id": 1, "name": "Anne"}, 6)
@@ -152,7 +152,7 @@ async def test_two_spellings_of_one_filter(scripted: ScriptedGateway, clock: Fak
         first = await subscribed(client, peer, {"id": 1})
         asking = begun(client.subscribe("users", {"status": {"eq": "active"}}))
         await peer.subscribe("s1", "live", 5)
-        second = await (await asking).ready()
+        second = await (await asking).loaded()
         assert list(second.rows) == [1]
         await peer.update("s1", "create", {"id": 2}, 6)
         await settle(client, peer)
@@ -191,7 +191,7 @@ async def test_given_up_and_wanted_again_before_the_answer_came(scripted: Script
         about = {"subscription": "s1", "resource": "users", "position": {"epoch": "e", "seq": 1}, "mode": "snapshot"}
         await peer.reply(request, "subscribed", **about)
         await peer.snapshot("s1", {"id": 1})
-        assert list((await (await wanting).ready()).rows) == [1]
+        assert list((await (await wanting).loaded()).rows) == [1]
         await settle(client, peer)
 
 
@@ -226,7 +226,7 @@ async def test_changes_only_then_someone_wants_the_rows_too(scripted: ScriptedGa
         request = await peer.subscribe("s1", "snapshot", 6)
         assert request["snapshot"] is True
         await peer.snapshot("s1", {"id": 3}, {"id": 4})
-        assert list((await (await wanting).ready()).rows) == [3, 4]
+        assert list((await (await wanting).loaded()).rows) == [3, 4]
 
 
 async def test_refusals(scripted: ScriptedGateway, clock: FakeClock) -> None:
@@ -248,7 +248,7 @@ async def test_refusals(scripted: ScriptedGateway, clock: FakeClock) -> None:
         with pytest.raises(RequestRefused):
             await anext(live)
         with pytest.raises(RequestRefused):
-            await live.ready()
+            await live.loaded()
 
 
 async def test_the_gateway_ends_a_subscription(scripted: ScriptedGateway) -> None:
@@ -281,7 +281,7 @@ async def test_a_row_without_its_key_ends_the_query_with_a_reason(scripted: Scri
         await peer.subscribe("s1", "snapshot", 5)
         await peer.snapshot("s1", {"user_id": 1, "team": "a"})
         with pytest.raises(TidegateError, match=r"memberships.*no 'id': name the key"):
-            await (await asking).ready()
+            await (await asking).loaded()
 
 
 async def test_composite_keys(scripted: ScriptedGateway) -> None:
@@ -290,7 +290,7 @@ async def test_composite_keys(scripted: ScriptedGateway) -> None:
         asking = begun(client.subscribe("memberships"))
         await peer.subscribe("s1", "snapshot", 5)
         await peer.snapshot("s1", {"user_id": 1, "team": "a"})
-        assert list((await (await asking).ready()).rows) == [(1, "a")]
+        assert list((await (await asking).loaded()).rows) == [(1, "a")]
 
 
 async def test_becoming_somebody_else_starts_the_rows_anew(scripted: ScriptedGateway) -> None:
@@ -308,7 +308,7 @@ async def test_becoming_somebody_else_starts_the_rows_anew(scripted: ScriptedGat
         request = await peer.subscribe("s2", "snapshot", 6)
         assert "since" not in request
         await peer.snapshot("s2", {"id": 9})
-        assert list((await live.ready()).rows) == [9]
+        assert list((await live.loaded()).rows) == [9]
 
 
 async def test_the_same_user_with_a_fresh_token_keeps_its_rows(scripted: ScriptedGateway) -> None:
@@ -356,7 +356,7 @@ async def test_becoming_somebody_else_while_an_answer_is_under_way(scripted: Scr
         request = await peer.subscribe("s2", "snapshot", 6)
         assert "since" not in request
         await peer.snapshot("s2", {"id": 9})
-        assert list((await live.ready()).rows) == [9]
+        assert list((await live.loaded()).rows) == [9]
 
 
 async def test_an_expired_identity_throws_the_rows_away(scripted: ScriptedGateway, clock: FakeClock) -> None:
@@ -373,4 +373,4 @@ async def test_an_expired_identity_throws_the_rows_away(scripted: ScriptedGatewa
         request = await peer.subscribe("s1", "snapshot", 9)
         assert "since" not in request, "positions of another user's rows are worth nothing"
         await peer.snapshot("s1", {"id": 2})
-        assert list((await live.ready()).rows) == [2]
+        assert list((await live.loaded()).rows) == [2]

@@ -44,7 +44,7 @@ async def test_only_what_may_be_repeated_or_was_never_sent_survives_the_line() -
     outstanding, link = Outstanding(), object()
     unsafe, safe = sent(request(outstanding), link), sent(request(outstanding, repeat=True), link)
     unsent, bound = request(outstanding), request(outstanding, bound=True)
-    outstanding.line_lost()
+    outstanding.connection_lost()
     for lost in (unsafe, bound):
         with pytest.raises(ConnectionLost):
             await lost.reply
@@ -69,10 +69,10 @@ async def test_a_request_that_breaks_every_line_is_given_up() -> None:
     poison = request(outstanding, repeat=True)
     for _ in range(MAX_SENDS - 1):
         sent(poison, object())
-        outstanding.line_lost()
+        outstanding.connection_lost()
         assert not poison.reply.done()
     sent(poison, object())
-    outstanding.line_lost()
+    outstanding.connection_lost()
     with pytest.raises(ConnectionLost):
         await poison.reply
 

@@ -34,7 +34,7 @@ async def test_list(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         sort: list[Sort] = ["-name", {"field": "id", "order": "asc"}]
-        asking = begun(client.resource("users").list({"status": "active"}, sort=sort, limit=2, offset=4, count=True))
+        asking = begun(client.resource("users").page({"status": "active"}, sort=sort, limit=2, offset=4))
         assert await answered(peer, "list", {"id": 1}, total=17) == {
             "filters": {"status": "active"},
             "sort": [{"field": "name", "order": "desc"}, {"field": "id", "order": "asc"}],

@@ -12,6 +12,7 @@ from tests.clients.scripted import FakeClock, Peer, ScriptedGateway, begun
 from tidegate_client import (
     ClientClosed,
     ConnectionRefused,
+    InvalidOption,
     Message,
     ModelMismatch,
     RequestRefused,
@@ -96,7 +97,7 @@ async def test_rejoins_with_since_and_what_it_said_of_itself(scripted: ScriptedG
         room = await joining
         await say(peer, 1)
         assert (await anext(room)).data == 1
-        away = begun(room.presence(status="away"))
+        away = begun(room.update(status="away"))
         await peer.reply(await peer.expect("presence"), "presence", room="chat-1", users=[member("7"), member("8")])
         assert list(await away) == ["7", "8"]
         peer = await reconnected(scripted, clock, peer)
@@ -235,7 +236,7 @@ async def test_two_holders_share_one_membership(scripted: ScriptedGateway) -> No
         await one.leave()
         await say(peer, 2)
         assert (await anext(two)).data == 2
-        with pytest.raises(ValueError, match="presence='diff' already"):
+        with pytest.raises(InvalidOption, match="presence = 'diff' already"):
             await client.join("chat-1", presence="full")
         leaving = begun(two.leave())
         await peer.reply(await peer.expect("leave"), "left", room="chat-1")
@@ -276,7 +277,7 @@ async def test_the_gateway_ends_a_membership(scripted: ScriptedGateway) -> None:
         await peer.send("left", room="chat-1")
         with pytest.raises(TidegateError) as caught:
             await anext(room)
-        assert caught.value.code == "not_joined"
+        assert caught.value.code == "forbidden"
 
 
 async def test_an_unread_iterator_overflows_as_agreed(scripted: ScriptedGateway) -> None:

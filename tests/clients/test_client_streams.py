@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tidegate_client.errors import ClientClosed, StreamOverflow
+from tidegate_client.errors import ClientClosed, InvalidOption, StreamOverflow
 from tidegate_client.streams import Overflow, Stream
 
 
@@ -97,5 +97,5 @@ async def test_never_more_than_its_capacity(overflow: Overflow) -> None:
 
 
 def test_capacity_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(InvalidOption, match="at least 1"):
         Stream(0)

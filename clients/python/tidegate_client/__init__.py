@@ -1,4 +1,4 @@
-"""The Python client of Tidegate: rooms, presence and live database rows over one WebSocket that comes back by itself.
+"""The Python client of Tidegate: rooms, presence and live database rows over one WebSocket that reconnects by itself.
 
     async with connect("ws://127.0.0.1:8787/ws") as client:
         room = await client.join("chat-1")
@@ -16,8 +16,10 @@ from .client import Client
 from .connecting import Connecting, connect
 from .errors import (
     ClientClosed,
+    ConnectionClosed,
     ConnectionLost,
     ConnectionRefused,
+    InvalidOption,
     ModelMismatch,
     RequestRefused,
     RequestTimeout,
@@ -30,7 +32,7 @@ from .live import LiveQuery
 from .models import Change, History, Member, Message, PresenceChange, Rows, Sender, User
 from .options import Clock, Token
 from .positions import Position
-from .resource import Filters, Resource
+from .resource import Filters, Resource, Sort
 from .room import Room
 from .streams import Stream
 
@@ -40,10 +42,12 @@ __all__ = [
     "ClientClosed",
     "Clock",
     "Connecting",
+    "ConnectionClosed",
     "ConnectionLost",
     "ConnectionRefused",
     "Filters",
     "History",
+    "InvalidOption",
     "LiveQuery",
     "Member",
     "Message",
@@ -56,6 +60,7 @@ __all__ = [
     "Room",
     "Rows",
     "Sender",
+    "Sort",
     "Status",
     "Stream",
     "StreamOverflow",

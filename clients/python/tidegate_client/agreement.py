@@ -1,7 +1,7 @@
 """Whether the gateway speaks the contract that the program's code was generated from.
 
-Invariant: a difference is told once, however often the client reconnects; it never ends anything, for most changes of a
-contract do not concern a given program (`tidegate check compat` says which do).
+Invariant: the client warns once, however often it reconnects. A difference ends nothing: most changes of a contract do
+not concern a given program (`tidegate check compat` says which do).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ logger = logging.getLogger("tidegate_client")
 
 
 class Agreement:
-    """`contract`: the program's own, `app_contract.CONTRACT`; None for a program that has none."""
+    """`contract`: the program's `app_contract.CONTRACT`; None for a program without one."""
 
     def __init__(self, url: str, contract: str | None) -> None:
         self._url = url
         self._contract = contract
-        self._told = False
+        self._warned = False
 
     def compare(self, welcome: Mapping[str, Any]) -> None:
-        """Warn if the gateway that says `welcome` has another contract, unless that was told before."""
+        """Warn if the gateway of this `welcome` has another contract, unless the client warned before."""
         theirs = welcome.get("contract")
-        if self._told or self._contract is None or theirs is None or theirs == self._contract:
+        if self._warned or self._contract is None or theirs is None or theirs == self._contract:
             return
-        self._told = True
+        self._warned = True
         logger.warning(
             "%s: the gateway's contract is %s, this program's code was generated from %s: run `tidegate generate` with "
             "the gateway's schema, and see `tidegate check compat` for what has changed",

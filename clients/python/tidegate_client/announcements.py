@@ -1,7 +1,7 @@
-"""What a client tells whoever listens: how the line is, and messages of types that no room and no query takes.
+"""What a client announces: its status, and messages of types that no room and no query takes.
 
-It knows neither where these come from nor who listens. Invariant: a slow listener delays nobody: of statuses it
-misses the oldest, of messages it is told how many it missed.
+It knows neither where these come from nor which program listens. Invariant: a slow listener delays no other: it misses
+the oldest statuses, and learns how many messages it missed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from .streams import Stream
 
 __all__ = ["Announcements", "Status"]
 
-Status = Literal["connecting", "connected", "reconnecting", "closed"]
+Status = Literal["connecting", "open", "reconnecting", "closed"]
 KEPT_STATUSES = 16
-"""Statuses kept for a listener."""
+"""Unread statuses that are kept for a listener."""
 
 
 class Announcements:
@@ -39,19 +39,19 @@ class Announcements:
         return stream
 
     def turn(self, status: Status) -> None:
-        """The line is now `status`."""
+        """The connection is now `status`."""
         if status != self.status:
             self.status = status
             for stream in self._statuses:
                 stream.push(status)
 
     def deliver(self, message: dict[str, Any]) -> None:
-        """Hand a message to those who want its type."""
+        """Hand a message to the listeners of its type."""
         for stream in self._pushes.get(message["type"], ()):
             stream.push(message)
 
     def close(self) -> None:
-        """Nothing will be announced any more."""
+        """The client has ended: the streams end."""
         for status_stream in self._statuses:
             status_stream.close()
         for streams in self._pushes.values():

@@ -1,8 +1,8 @@
-"""When to come back after a connection ended: pure rules over close codes and an injected source of chance.
+"""When to reconnect after a connection ended: pure rules over close codes and an injected source of chance.
 
-Close codes say what to do (schema/types/close_code): 4000-4099 stop, 4100-4199 come back with backoff, 4200-4299 at
-once. Everything else is backoff: a broken line, and also 1000 and 1001, which this client did not ask for, so that a
-proxy between must have sent them. The delay is full jitter: random(0, min(20 s, 0.5 s * 2^n)).
+Close codes say what to do (schema/types/close_code): 4000-4099 stop, 4100-4199 reconnect with backoff, 4200-4299 at
+once. Every other end is backoff: a broken connection, and also 1000 and 1001, which this client did not ask for, so
+that a proxy between must have sent them. The delay is full jitter: random(0, min(20 s, 0.5 s * 2^n)).
 Source: AWS Architecture Blog, "Exponential Backoff And Jitter". It knows neither sockets nor clocks.
 Invariant: "at once" happens once; a gateway that sends its clients away again within `SETTLED` seconds meets backoff.
 """
@@ -46,7 +46,7 @@ class Ending:
     lived: float | None = None
     """Seconds from `welcome` to the end, None if there was no `welcome`."""
     refused: bool = False
-    """The opening handshake was refused for good (HTTP 401, 403, or an address that is none)."""
+    """The opening handshake was refused for good (HTTP 401, 403, or an invalid address)."""
 
     @property
     def step(self) -> NextStep:
@@ -64,7 +64,7 @@ def next_step(code: int | None) -> NextStep:
 
 
 class Backoff:
-    """Counts attempts and says how long to wait. `random` answers a number in [0, 1)."""
+    """Counts attempts and says how long to wait. `random` returns a number in [0, 1)."""
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random

@@ -1,6 +1,6 @@
 """The client as a program sees it: requests, rooms, live queries, resources. `connect` makes one.
 
-It only puts the parts together and names things; each ability lives in the module of its name.
+It puts the parts together; each ability lives in the module of its name.
 Invariant: nothing here waits or sends by itself.
 """
 
@@ -42,7 +42,8 @@ from tidegate_protocol import (
 from tidegate_protocol import Rows as RowsReply
 
 from .announcements import Status
-from .connection import Connection
+from .errors import InvalidOption
+from .link import Link
 from .live import LiveQuery
 from .models import Row, User
 from .options import Options
@@ -64,42 +65,42 @@ RowsRequest = ListRequest | GetRequest | CreateRequest | UpdateRequest | DeleteR
 
 
 class Client:
-    """A connection to a gateway that comes back by itself. Made by `connect`."""
+    """A client of one gateway, connected until `close`. `connect` makes it."""
 
     def __init__(self, options: Options) -> None:
-        self._connection = Connection(options)
-        self._rooms = Rooms(self._connection)
-        self._queries = Queries(self._connection)
-        self._connection.parts = (self._rooms, self._queries)
+        self._link = Link(options)
+        self._rooms = Rooms(self._link)
+        self._queries = Queries(self._link)
+        self._link.parts = (self._rooms, self._queries)
         self._options = options
 
     @property
     def user(self) -> User:
-        """Who the gateway says this client is."""
-        return self._connection.user
+        """The user that the gateway takes this client for."""
+        return self._link.user
 
     @property
     def status(self) -> Status:
-        """ "connecting", "connected", "reconnecting" or "closed"."""
-        return self._connection.announcements.status
+        """ "connecting", "open", "reconnecting" or "closed"."""
+        return self._link.announcements.status
 
     @property
     def welcome(self) -> Mapping[str, Any]:
         """The present (or last) connection's `welcome`: connection, limits, contract, heartbeat."""
-        return self._connection.welcome
+        return self._link.welcome
 
     def statuses(self) -> Stream[Status]:
         """What `status` becomes, from now on.
 
         Example:
             async for status in client.statuses():
-                print("the line is", status)
+                print("the connection is", status)
         """
-        return self._connection.announcements.statuses()
+        return self._link.announcements.statuses()
 
     def pushes(self, kind: str) -> Stream[dict[str, Any]]:
-        """Messages of one type that nobody asked for, such as an application's own, or "error" without a ref."""
-        return self._connection.announcements.pushes(kind)
+        """Messages of one type that answer no request: those of the application, or "error" without a ref."""
+        return self._link.announcements.pushes(kind)
 
     @overload
     async def request(self, message: Mapping[str, Any], *, repeat: bool | None = None) -> dict[str, Any]: ...
@@ -128,22 +129,26 @@ class Client:
     async def request(self, message: Mapping[str, Any] | msgspec.Struct, *, repeat: bool | None = None) -> Any:
         """Send one message and return its reply: a dict for a dict, the generated reply Struct for a request Struct.
 
-        A mutation gets an idempotency `key` if it has none. While the line is broken, requests wait for the next
-        connection; what may be sent twice (reads, and mutations by their key) is sent again, and anything else that
-        was under way raises a retryable ConnectionLost. `repeat` overrides that for an application's own messages.
+        A mutation gets an idempotency `key` if it has none. While the connection is broken, requests wait for the next
+        one. A request that may be sent twice (a read, or a mutation by its key) is sent again; any other that was under
+        way raises a retryable ConnectionLost. `repeat` overrides that for messages of the application.
         Raises RequestRefused, RequestTimeout, ConnectionLost, ConnectionRefused, ClientClosed.
 
         Example:
             reply = await client.request({"type": "list", "resource": "users"})
         """
-        wire: dict[str, Any] = plain(dict(message) if isinstance(message, Mapping) else message)
+        wire = _wire(message)
         wire.pop("ref", None)
         kind = wire["type"]
         if kind in WRITES:
             wire.setdefault("key", uuid.uuid4().hex)
-        reply = await self._connection.request(wire, repeat=repeat)
+        reply = await self._link.request(wire, repeat=repeat)
         model = SERVER_MESSAGES.get(REPLIES.get(kind, ""))
         return reply if model is None or isinstance(message, Mapping) else read_as(reply, model)
+
+    def send(self, message: Mapping[str, Any] | msgspec.Struct) -> None:
+        """Send one message and wait for nothing; it waits for the connection to open. Raises what ended the client."""
+        self._link.send(_wire(message))
 
     @overload
     async def join(
@@ -185,15 +190,15 @@ class Client:
     ) -> Room[Any]:
         """Enter a room, and stay in it across reconnects until `leave`.
 
-        `presence`: how members are told of; `since`: a position of this room to replay messages from; `status`, `info`:
-        what other members see; `model`: a Struct to convert what is said to; `buffer`, `overflow`: how many unread
-        messages are kept, and what happens to more.
+        `presence`: how the gateway reports members; `since`: a position of this room to replay messages from;
+        `status`, `info`: what other members see; `model`: a Struct to convert messages to; `buffer`, `overflow`: how
+        many unread messages are kept, and what happens to more.
         Raises RequestRefused (`forbidden`, `unknown_room`, ...), RequestTimeout, ConnectionRefused.
 
         Example:
             room = await client.join("chat-1", presence="diff")
         """
-        self._connection.check()
+        self._link.check()
         given = (("status", status), ("info", plain(info)))
         about = {name: value for name, value in given if value is not None}
         session = self._rooms.session(room, presence=presence, about=about, since=since)
@@ -235,17 +240,17 @@ class Client:
     ) -> LiveQuery[Any]:
         """Rows that match `filters`, kept up to date across reconnects until `close`.
 
-        `snapshot=False`: only what happens from now on; `key`: the names of the key's properties ("id" unless
+        `snapshot=False`: only changes from now on; `key`: the names of the key's properties ("id" unless
         `connect(keys=...)` says otherwise); `fields`: only these properties; `model`: a Struct to convert rows to.
         Raises RequestRefused (`forbidden`, `unknown_resource`, `invalid_data`, ...), RequestTimeout, ConnectionRefused.
 
         Example:
             live = await client.subscribe("users", {"status": "active"})
-            await live.ready()
+            await live.loaded()
         """
-        self._connection.check()
+        self._link.check()
         if model is not None and fields is not None:
-            raise ValueError("rows with only some fields do not fit a model: subscribe without one")
+            raise InvalidOption("rows with only some fields do not fit a model: subscribe without one")
         given = (("filters", plain_filters(filters)), ("fields", list(fields or ())))
         asked = {"resource": resource, **{name: value for name, value in given if value}}
         properties = key_properties(key or self._options.keys.get(resource, "id"))
@@ -262,21 +267,26 @@ class Client:
         Example:
             users = client.resource("users", User)
         """
-        return Resource(name, model, self._connection.request, self.subscribe)
+        return Resource(name, model, self._link.request, self.subscribe)
 
     async def ping(self) -> int:
         """The gateway's time in milliseconds."""
         return int((await self.request({"type": "ping"}))["time"])
 
     async def authenticate(self, token: str) -> User:
-        """Become who `token` says, now and on later connections. RequestRefused `unauthenticated` if invalid."""
-        return await self._connection.authenticate(token)
+        """Become the user that `token` names, now and later. RequestRefused `unauthenticated` for an invalid token."""
+        return await self._link.authenticate(token)
 
     async def close(self) -> None:
-        """Close the connection; what waits raises ClientClosed, iterations end. Idempotent."""
-        await self._connection.close()
+        """Close the connection for good; everything that waits raises ClientClosed, iterations end. Idempotent."""
+        await self._link.close()
 
     async def start(self) -> Self:
         """Connect; `connect` does it."""
-        await self._connection.start()
+        await self._link.start()
         return self
+
+
+def _wire(message: Mapping[str, Any] | msgspec.Struct) -> dict[str, Any]:
+    wire: dict[str, Any] = plain(dict(message) if isinstance(message, Mapping) else message)
+    return wire

@@ -55,13 +55,13 @@ def connect(
 ) -> Connecting:
     """A client of the gateway at `url` (ws:// or wss://), connected when awaited or entered.
 
-    `token`: a JWT for the Authorization header, or a function (plain or async) asked for a fresh one before each
-    connection. `contract`: `app_contract.CONTRACT`, to be warned (by logging, once) of a gateway that has another.
+    `token`: a JWT for the Authorization header, or a function (plain or async) that gives a fresh one before each
+    connection. `contract`: `app_contract.CONTRACT`; the client logs one warning about a gateway that has another.
     `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first attempt fails.
-    `request_timeout` (time offline included), `open_timeout`: seconds. `buffer`: unread items kept by
-    each iterator. `max_waiting`: requests without a reply. `headers`, `ssl`, `proxy`: for the opening handshake.
-    `clock`, `random`: time and chance, for tests.
-    Raises Unreachable or ConnectionRefused.
+    `request_timeout` (time offline included), `open_timeout` (until `welcome`): seconds. `buffer`: unread items that
+    each iterator keeps. `max_waiting`: requests and messages that may wait at once. `headers`, `ssl`, `proxy`: for the
+    opening handshake. `clock`, `random`: time and chance, for tests.
+    Raises InvalidOption, Unreachable or ConnectionRefused.
 
     Example:
         async with connect("ws://127.0.0.1:8787/ws", token=token) as client:

@@ -1,17 +1,20 @@
 """Everything that can go wrong for a program that uses the client, as one small exception tree.
 
     TidegateError
-    +-- RequestRefused      the gateway answered a request with an `error`; the connection lives
-    +-- RequestTimeout      no reply came within the timeout
-    +-- ConnectionLost      the line broke while a request was under way that must not be sent twice
-    +-- ConnectionRefused   the gateway said: do not come back (close codes 4000-4099, HTTP 401 and 403)
-    +-- Unreachable         nobody answered at the address on the first attempt
-    +-- ClientClosed        the program itself closed the client, the room or the live query
-    +-- StreamOverflow      the program read an iterator more slowly than messages came
-    +-- ModelMismatch       a row or a message does not fit the model it should be converted to
+    +-- RequestRefused        the gateway answered a request with an `error`; the connection lives
+    +-- RequestTimeout        no reply came within the timeout
+    +-- ConnectionLost        the connection broke under a request that must not be sent twice
+    +-- ConnectionClosed      the client, the room or the live query has ended
+    |   +-- ConnectionRefused the gateway refused the client for good (close codes 4000-4099, HTTP 401 and 403)
+    |   +-- ClientClosed      the program closed it
+    +-- InvalidOption         an option has a value that it cannot have
+    +-- Unreachable           the first attempt to connect failed
+    +-- StreamOverflow        the program read an iterator more slowly than messages came
+    +-- ModelMismatch         a row or a message does not fit the model it should be converted to
 
-Invariant: every one of them says in `retryable` whether the same call may succeed later, so that a program needs no
-list of codes. This module knows neither sockets nor asyncio.
+The TypeScript client has the same classes, but for the last three. This module knows neither sockets nor asyncio.
+Invariant: every error says in `retryable` whether the same call may succeed later, so that a program needs no list of
+codes.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from typing import Any
 
 __all__ = [
     "ClientClosed",
+    "ConnectionClosed",
     "ConnectionLost",
     "ConnectionRefused",
+    "InvalidOption",
     "ModelMismatch",
     "RequestRefused",
     "RequestTimeout",
@@ -32,6 +37,7 @@ __all__ = [
     "Unreachable",
     "Violation",
     "refusal",
+    "withdrawn",
 ]
 
 
@@ -70,7 +76,7 @@ class TidegateError(Exception):
     ) -> None:
         super().__init__(message)
         self.code = code
-        """A short machine-readable word: the wire's error code, or one of the client's own."""
+        """A short word for programs: the wire's error code, or a code of the client itself."""
         self.message = message
         self.pointer = pointer
         """RFC 6901 pointer into the request that was sent, where it applies."""
@@ -79,7 +85,7 @@ class TidegateError(Exception):
         self.retryable = retryable
         """Whether the same call, unchanged, may succeed later."""
         self.retry_after = retry_after
-        """Seconds to wait before trying again, if the gateway said so."""
+        """Seconds to wait before the next attempt, if the gateway said so."""
 
     def __str__(self) -> str:
         place = f" (at {self.pointer})" if self.pointer else ""
@@ -91,26 +97,40 @@ class RequestRefused(TidegateError):
 
 
 class RequestTimeout(TidegateError):
-    """No reply within the timeout. A mutation may have been carried out: repeat it with the same `key`."""
+    """No reply came in time. The gateway may have carried the request out: repeat a mutation with the same `key`."""
 
     def __init__(self, message: str) -> None:
         super().__init__("timeout", message, retryable=True)
 
 
 class ConnectionLost(TidegateError):
-    """The line broke before the reply came, and the request may already have had its effect."""
+    """The connection broke before the reply came; the gateway may have carried the request out."""
 
     def __init__(self, message: str) -> None:
         super().__init__("connection_lost", message, retryable=True)
 
 
-class ConnectionRefused(TidegateError):
-    """The gateway does not want this client back; it has stopped for good. `close_code` says why."""
+class ConnectionClosed(TidegateError):
+    """The client, the room or the live query has ended."""
+
+    def __init__(self, code: str, message: str, *, close_code: int | None = None) -> None:
+        super().__init__(code, message)
+        self.close_code = close_code
+        """The WebSocket close code, if the gateway closed the connection."""
+
+
+class ConnectionRefused(ConnectionClosed):
+    """The gateway refused this client for good; `close_code` says why. None: it refused the opening handshake."""
 
     def __init__(self, message: str, *, close_code: int | None = None) -> None:
-        super().__init__("connection_refused", message)
-        self.close_code = close_code
-        """The WebSocket close code (4000-4099), or None if the opening handshake was refused."""
+        super().__init__("connection_refused", message, close_code=close_code)
+
+
+class InvalidOption(TidegateError, ValueError):
+    """An option has a value that it cannot have, or contradicts another."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("invalid_option", message)
 
 
 class Unreachable(TidegateError):
@@ -120,15 +140,15 @@ class Unreachable(TidegateError):
         super().__init__("unreachable", message, retryable=True)
 
 
-class ClientClosed(TidegateError):
-    """The client, the room or the live query was closed by the program itself."""
+class ClientClosed(ConnectionClosed):
+    """The program itself closed the client or the live query, or left the room."""
 
     def __init__(self, message: str = "the client is closed") -> None:
         super().__init__("closed", message)
 
 
 class StreamOverflow(TidegateError):
-    """An iterator's buffer was full and `dropped` items did not fit; iterating again goes on with what comes next."""
+    """An iterator's buffer was full and `dropped` items did not fit; iterating again goes on with the next item."""
 
     def __init__(self, dropped: int, capacity: int) -> None:
         super().__init__("overflow", f"{dropped} item(s) dropped: the iterator's buffer of {capacity} was full")
@@ -136,7 +156,7 @@ class StreamOverflow(TidegateError):
 
 
 class ModelMismatch(TidegateError):
-    """A row or a message cannot become the wanted model, such as one that a foreign program wrote."""
+    """A row or a message does not fit the wanted model, such as a row that another program wrote."""
 
     def __init__(self, message: str) -> None:
         super().__init__("model_mismatch", message)
@@ -154,6 +174,11 @@ def refusal(message: Mapping[str, Any]) -> RequestRefused:
         retryable=bool(message.get("temporary", False)),
         retry_after=float(retry_after) if retry_after is not None else None,
     )
+
+
+def withdrawn(what: str) -> RequestRefused:
+    """The gateway ended a membership or a subscription: this user may not have it any more."""
+    return RequestRefused("forbidden", f"the gateway ended {what}")
 
 
 def _violation(entry: Mapping[str, Any]) -> Violation:

@@ -1,8 +1,8 @@
-"""Who this client is: the token it was given, the identity of an anonymous user, and the user the gateway named.
+"""Who this client is: its token, the identity of an anonymous user, and the user that the gateway named.
 
 An anonymous client gives the identity token of its first `welcome` back on later connections, so that it stays the same
-user. It sends nothing itself. Invariant: each step answers whether the client is now somebody else, or has other
-roles, because what it may see may then be something else too.
+user. It sends nothing itself. Invariant: each step returns whether the client is now another user or has other roles,
+because it may then see other rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Identity:
         self._anonymous_token: str | None = None
 
     async def bearer(self) -> str | None:
-        """The token for the next opening handshake; a function is asked for a fresh one."""
+        """The token for the next opening handshake; a token function gives a fresh one."""
         token = self._token
         if not callable(token):
             return token
@@ -49,7 +49,7 @@ class Identity:
         return self._become(_user(reply))
 
     def authenticated(self, token: str, reply: Mapping[str, Any]) -> bool:
-        """The gateway took a token of the program, which stands for this client from now on."""
+        """The gateway took a token of the program; it stands for this client from now on."""
         changed = self._become(_user(reply))
         self._token = token
         self._anonymous_token = None

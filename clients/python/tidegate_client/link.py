@@ -1,183 +1,295 @@
-"""One WebSocket connection from the opening handshake to its end. The only module here that imports `websockets`.
+"""The connection to the gateway that comes back by itself: open, resume, route messages, reconnect.
 
-It knows `welcome`, `goodbye` and when something was last heard; what other messages mean is not its business.
-Invariant: whatever goes wrong becomes an `Ending`, with a sentence a person can act on; nothing is retried here.
+One task, the runner, owns the present connection and a TaskGroup whose tasks live as long as that connection does: the
+watchdog, the resumption and the work that sessions start. On each connection the order is: become the same user again,
+open rooms and queries, then send the requests that wait. It does not know what rooms and queries are, only that they
+are parts with sessions.
+Invariant: after the end of a link nothing waits any more: every request and every session has its reply or its error.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl as tls
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
-
-from tidegate_protocol import PROTOCOL_VERSION
-
-from .backoff import Ending
+from .agreement import Agreement
+from .announcements import Announcements
+from .backoff import Backoff, Ending, NextStep
+from .connection import Connection, ConnectionFailed, open_connection
+from .errors import (
+    ClientClosed,
+    ConnectionLost,
+    ConnectionRefused,
+    RequestRefused,
+    TidegateError,
+    Unreachable,
+)
+from .identity import Identity
+from .models import User
 from .options import Options
-from .wire import decode
+from .outstanding import UNREADABLE, may_repeat
+from .requests import Requests
+from .session import Part, Session, logger
+from .wire import encode
 
-__all__ = ["Link", "LinkFailed", "open_link"]
+__all__ = ["Link"]
 
-MAX_MESSAGE = 64 * 1024 * 1024
-"""Bytes: the largest message taken from the gateway, which is trusted to have limits of its own."""
-CLOSE_TIMEOUT = 3.0
-"""Seconds for the closing handshake."""
-NEVER_HTTP = frozenset({401, 403})
-"""HTTP answers to the opening handshake after which coming back is pointless."""
+RESUME_TIMEOUT = 5.0
+"""Seconds for which waiting requests are held back until rooms and queries are open again."""
+GOODBYE_TIMEOUT = 15.0
+"""Seconds from `goodbye` until the client drops the connection; a gateway stops within 10 s."""
 
 
-class LinkFailed(Exception):
-    """There is no connection; `ending` says why."""
-
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(ending.reason)
-        self.ending = ending
+class _ConnectionEnded(Exception):
+    """Ends the connection's TaskGroup; never leaves this module."""
 
 
 class Link:
-    """An open connection that has been welcomed."""
+    """The `LinkPort` that sessions use, and the requests of the program."""
 
-    def __init__(self, socket: ClientConnection, options: Options) -> None:
-        self._socket = socket
-        self._clock = options.clock
-        self._goodbye: dict[str, Any] = {}
-        self._note = ""
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.parts: Sequence[Part] = ()
+        self.identity = Identity(options.token)
         self.welcome: dict[str, Any] = {}
-        self.born = self.heard_at = self._clock.now()
-        """Seconds of the client's clock: the start, and when a message last came."""
+        self.announcements = Announcements(options.buffer)
+        self.error: TidegateError | None = None
+        """Why the client ended; None while it lives."""
+        self._agreement = Agreement(options.url, options.contract)
+        self._backoff = Backoff(options.random)
+        self._requests = Requests(options)
+        self._connection: Connection | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._opens_sessions = False
+        self._ready = False
+        self._runner: asyncio.Task[None] | None = None
+        self._opened = asyncio.Event()
+
+    # For the client
 
     @property
-    def silence_allowed(self) -> float:
-        """Seconds without any message after which the line counts as dead: 2 heartbeats + 5 s."""
-        return 2.0 * float(self.welcome.get("heartbeat", 25.0)) + 5.0
+    def user(self) -> User:
+        """The user that the gateway takes this client for."""
+        return self.identity.user or User(id="", anonymous=True)
 
-    async def send(self, payload: bytes) -> None:
-        """Send one text frame. A line that is gone is no error here: `messages` ends, and says so to the owner."""
+    async def start(self) -> None:
+        """Connect. Unreachable or ConnectionRefused if the first attempt fails (with `wait`: only what is final)."""
+        self._runner = asyncio.create_task(self._run(), name=f"tidegate {self.options.url}")
         try:
-            await self._socket.send(payload, text=True)
-        except ConnectionClosed:
-            return
-
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Every message until the connection ends, for whatever reason."""
-        try:
-            async for text in self._socket:
-                self.heard_at = self._clock.now()
-                message = decode(text)
-                if message is None:
-                    continue
-                if message["type"] == "goodbye":
-                    self._goodbye = message
-                yield message
-        except ConnectionClosed:
-            return
-
-    async def expect_welcome(self) -> None:
-        """Wait for `welcome`. LinkFailed if the connection ends first, or speaks another protocol version."""
-        async for message in self.messages():
-            if message["type"] == "welcome":
-                self.welcome = message
-                break
-        else:
-            raise LinkFailed(self.ending())
-        version = message.get("protocol", PROTOCOL_VERSION)
-        if version != PROTOCOL_VERSION:
-            reason = f"the gateway speaks protocol {version}, this client {PROTOCOL_VERSION}"
-            raise LinkFailed(Ending(reason, refused=True))
-
-    def abort(self, reason: str) -> None:
-        """Drop the line without a closing handshake, which a dead peer would not answer."""
-        self._note = reason
-        self._socket.transport.abort()
+            await self._opened.wait()
+        except BaseException:
+            await self.close()
+            raise
+        if self.error is not None:
+            await self.close()
+            raise self.error
 
     async def close(self) -> None:
-        """Close cleanly (1000), within `CLOSE_TIMEOUT`."""
-        await self._socket.close()
+        """End for good, within the closing handshake's deadline. Idempotent."""
+        self._finish(ClientClosed())
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.cancel()
+            await asyncio.gather(runner, return_exceptions=True)
 
-    def ending(self) -> Ending:
-        """How the connection ended; only meaningful once `messages` did."""
-        code = self._socket.close_code
-        if code in (None, 1006) and "code" in self._goodbye:
-            code = int(self._goodbye["code"])
-        reason = self._note or self._socket.close_reason or str(self._goodbye.get("reason", "")) or "the line broke"
-        retry_after = self._goodbye.get("retry_after")
-        return Ending(
-            reason,
-            code,
-            retry_after=float(retry_after) if retry_after is not None else None,
-            lived=self._clock.now() - self.born if self.welcome else None,
+    async def request(self, message: dict[str, Any], *, repeat: bool | None = None) -> dict[str, Any]:
+        """Send now or on the next connection, and wait for the reply (`request_timeout`, offline time included)."""
+        self.check()
+        repeats = may_repeat(message) if repeat is None else repeat
+        return await self._requests.ask(message, self._connection if self._ready else None, repeat=repeats)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send now or on the next connection, and wait for nothing."""
+        self.check()
+        self._requests.send(message, self._send_now if self._ready else None)
+
+    async def authenticate(self, token: str) -> User:
+        """Become the user that `token` names, now and on later connections."""
+        await self.call(
+            {"type": "authenticate", "token": token},
+            lambda reply: self._identified(self.identity.authenticated(token, reply)),
         )
+        return self.user
 
+    # For sessions: the LinkPort
 
-async def open_link(options: Options, token: str | None) -> Link:
-    """Connect and wait for `welcome`, each within `open_timeout`. LinkFailed if that is not to be."""
-    headers = dict(options.headers)
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    link = Link(await _open_socket(options, headers), options)
-    try:
-        async with asyncio.timeout(options.open_timeout):
-            await link.expect_welcome()
-    except TimeoutError:
-        link.abort("")
-        waited = f"within {options.open_timeout:g} s"
-        reason = f"{options.url} answered, but sent no welcome {waited}: is it a Tidegate gateway?"
-        raise LinkFailed(Ending(reason)) from None
-    except BaseException:
-        link.abort("")
-        raise
-    return link
+    async def call(
+        self, message: dict[str, Any], on_reply: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
+        """Send on the present connection and wait for the reply. ConnectionLost without one, or when it ends first."""
+        connection = self._connection
+        if connection is None:
+            raise self.error or ConnectionLost(f"not connected: {message['type']!r} was not sent")
+        self.check()
+        return await self._requests.ask(message, connection, repeat=False, bound=True, on_reply=on_reply)
 
+    def post(self, message: dict[str, Any]) -> None:
+        """Send on the present connection, if there is one, and wait for nothing."""
+        self._send_now(encode(message))
 
-async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConnection:
-    secure: dict[str, Any] = {"ssl": options.ssl} if options.ssl is not None else {}
-    try:
-        return await connect(
-            options.url,
-            additional_headers=headers,
-            compression=None,
-            proxy=options.proxy,
-            open_timeout=options.open_timeout,
-            close_timeout=CLOSE_TIMEOUT,
-            ping_interval=None,  # the gateway sends heartbeats: silence is what tells a dead line
-            max_size=MAX_MESSAGE,
-            **secure,
-        )
-    except (InvalidURI, ValueError) as error:
-        raise LinkFailed(Ending(str(error), refused=True)) from error
-    except InvalidStatus as error:
-        raise LinkFailed(_http_ending(options.url, error)) from error
-    except TimeoutError as error:
-        reason = f"no answer from {options.url} within {options.open_timeout:g} s"
-        raise LinkFailed(Ending(reason)) from error
-    except OSError as error:
-        raise LinkFailed(Ending(_unreachable(options.url, error))) from error
-    except WebSocketException as error:
-        raise LinkFailed(Ending(f"{options.url} does not answer as a WebSocket server: {error}")) from error
+    def start_session(self, session: Session) -> None:
+        """Open `session` now if the connection's resumption is past that point; otherwise the resumption does it."""
+        if self._opens_sessions:
+            self.spawn(session.establish())
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in the connection's TaskGroup, which ends it with the connection."""
+        if self._tasks is None:
+            work.close()
+        else:
+            self._tasks.create_task(work)
 
-def _unreachable(url: str, error: OSError) -> str:
-    cause = error.strerror or error
-    if isinstance(error, tls.SSLError):
-        return f"TLS with {url} failed: {error}"
-    if isinstance(error, socket.gaierror):
-        return f"the host of {url} is not known: {cause}"
-    # One host name may stand for several addresses; asyncio then gathers their refusals into one sentence.
-    if isinstance(error, ConnectionRefusedError) or "Multiple exceptions" in str(error):
-        return f"nothing listens at {url} ({cause}): is the gateway running? `tidegate serve` starts one"
-    if isinstance(error, ConnectionError):
-        return f"{url} hung up during the opening handshake: does it speak {url.partition(':')[0]}?"
-    return f"{url} can't be reached: {cause}"
+    def _send_now(self, payload: bytes) -> None:
+        if self._connection is not None:
+            self.spawn(self._connection.send(payload))
 
+    def check(self) -> None:
+        """Raise what ended the client, if it ended."""
+        if self.error is not None:
+            raise self.error
 
-def _http_ending(url: str, error: InvalidStatus) -> Ending:
-    status = error.response.status_code
-    body = bytes(error.response.body or b"")[:200].decode("utf-8", "replace").strip()
-    reason = f"{url} answered HTTP {status}" + (f": {body}" if body else "")
-    after = error.response.headers.get("Retry-After", "")
-    return Ending(reason, retry_after=float(after) if after.isdecimal() else None, refused=status in NEVER_HTTP)
+    # The runner
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                ending = await self._live()
+                final = self._final(ending)
+                if final is not None:
+                    self._finish(final)
+                    return
+                self.announcements.turn("reconnecting")
+                delay = self._backoff.delay(ending)
+                logger.info("%s: %s; next attempt in %.2f s", self.options.url, ending.reason, delay)
+                await self.options.clock.sleep(delay)
+        except Exception as error:
+            logger.exception("%s: the client failed", self.options.url)
+            self._finish(TidegateError("internal", f"the client failed: {error!r}"))
+            raise
+
+    def _final(self, ending: Ending) -> TidegateError | None:
+        """The error that ends the client, or None to reconnect."""
+        if ending.step is NextStep.STOP:
+            return ConnectionRefused(ending.reason, close_code=ending.code)
+        if not self._opened.is_set() and not self.options.wait:
+            return Unreachable(ending.reason)
+        return None
+
+    async def _live(self) -> Ending:
+        """One connection, from opening it to its end."""
+        try:
+            connection = await open_connection(self.options, await self._bearer())
+        except ConnectionFailed as failure:
+            return failure.ending
+        self._connection = connection
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._watch(connection))
+                tasks.create_task(self._resume(connection, tasks))
+                async for message in connection.messages():
+                    self._dispatch(message)
+                raise _ConnectionEnded
+        except* _ConnectionEnded:
+            pass
+        finally:
+            self._disconnected()
+            await connection.close()
+        return connection.ending()
+
+    async def _bearer(self) -> str | None:
+        try:
+            return await self.identity.bearer()
+        except Exception as error:  # the program's function may raise anything; the next attempt may succeed
+            logger.warning("%s: no token: %r", self.options.url, error)
+            raise ConnectionFailed(Ending(f"the token function failed: {error!r}")) from error
+
+    def _disconnected(self) -> None:
+        self._connection = self._tasks = None
+        self._opens_sessions = self._ready = False
+        for session in self._sessions():
+            session.cut()
+        self._requests.connection_lost()
+
+    async def _watch(self, connection: Connection) -> None:
+        """The watchdog. It compares times, so that a laptop that slept notices at once."""
+        clock = self.options.clock
+        while (left := connection.heard_at + connection.silence_allowed - clock.now()) > 0:
+            await clock.sleep(left)
+        connection.abort(f"no message came for {connection.silence_allowed:g} s")
+
+    async def _resume(self, connection: Connection, tasks: asyncio.TaskGroup) -> None:
+        self.welcome = connection.welcome
+        self._requests.welcomed(connection.welcome)
+        self._agreement.compare(connection.welcome)
+        try:
+            await self._identify(connection)
+        except (TidegateError, *UNREADABLE) as error:
+            connection.abort(f"the gateway did not name this client's user: {error}")
+            return
+        self._opens_sessions = True
+        openings = [tasks.create_task(session.establish()) for session in self._sessions()]
+        if openings:
+            await asyncio.wait(openings, timeout=RESUME_TIMEOUT)
+        await self._requests.resume(connection)
+        self._ready = True
+        self.announcements.turn("open")
+        self._opened.set()
+
+    async def _identify(self, connection: Connection) -> None:
+        """Be the same anonymous user as before, if the gateway still takes the identity it gave."""
+        token = self.identity.to_give_back(connection.welcome)
+        if token is not None:
+            try:
+                reply = await self.call({"type": "authenticate", "token": token})
+            except RequestRefused as error:
+                logger.info("%s: the gateway no longer takes the old identity: %s", self.options.url, error)
+            else:
+                self._identified(self.identity.given_back(reply))
+                return
+        self._identified(self.identity.welcomed(connection.welcome))
+
+    def _identified(self, user_changed: bool) -> None:
+        if user_changed:
+            for part in self.parts:
+                part.identity_changed()
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        answered = self._requests.settle(message)
+        if kind == "goodbye":
+            self._on_goodbye()
+        if kind == "error" and not answered:
+            logger.warning("%s: %s: %s", self.options.url, message.get("code"), message.get("message"))
+        for part in self.parts:
+            if kind in part.routes:
+                part.receive(message)
+        if not answered:
+            self.announcements.deliver(message)
+
+    def _on_goodbye(self) -> None:
+        """Start nothing new on this connection: a new request waits for the next one."""
+        self._ready = False
+        if self._connection is not None:
+            self.spawn(self._leave(self._connection))
+
+    async def _leave(self, connection: Connection) -> None:
+        await self.options.clock.sleep(GOODBYE_TIMEOUT)
+        connection.abort("the gateway said goodbye, but did not close")
+
+    # The end
+
+    def _sessions(self) -> list[Session]:
+        return [session for part in self.parts for session in part.sessions()]
+
+    def _finish(self, error: TidegateError) -> None:
+        if self.error is not None:
+            return
+        self.error = error
+        self.announcements.turn("closed")
+        for session in self._sessions():
+            session.fail(error)
+        self._requests.fail_all(error)
+        self.announcements.close()
+        self._opened.set()

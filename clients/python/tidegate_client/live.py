@@ -1,7 +1,7 @@
 """`LiveQuery`: rows that match a filter, kept up to date over any number of connections, as a program holds them.
 
-It converts rows to the wanted model and iterates over changes; which subscription feeds it is `queries`' business.
-Invariant: `rows` and the iteration show the same history; where the iteration can't keep up it says `reset`.
+It converts rows to the wanted model and iterates over changes; `queries` knows which subscription feeds it.
+Invariant: `rows` and the iteration show the same history; where the iteration can't keep up it gives one `reset`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Generic, Self, TypeVar
 from .errors import ClientClosed, TidegateError
 from .models import Change, Key, Row
 from .positions import Position
-from .queries import Queries, QuerySession
+from .queries import Queries, Subscription
 from .streams import Stream
 from .wire import read_as
 
@@ -23,38 +23,39 @@ RowT = TypeVar("RowT")
 
 
 class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
-    """Rows that match a filter, now and from now on; one iteration of what happens to them.
+    """Rows that match a filter, now and from now on; one iteration over their changes.
 
     The first change is a `reset`: the rows are there. A consumer that is too slow gets one `reset` in place of all that
-    it did not read, since `rows` holds the outcome anyway.
+    it did not read, since `rows` holds the outcome.
 
     Example:
         async with await client.subscribe("users", {"status": "active"}) as live:
-            await live.ready()
+            await live.loaded()
             print(len(live.rows), "active users")
             async for change in live:
                 print(change.action, change.key, change.row)
     """
 
-    def __init__(self, queries: Queries, session: QuerySession, model: type[RowT] | None, buffer: int) -> None:
+    def __init__(self, queries: Queries, session: Subscription, model: type[RowT] | None, buffer: int) -> None:
         self._queries = queries
         self._model = model
+        self._closed = False
         self._typed: dict[Key, tuple[Row, RowT]] = {}
         self.session = session
         self.stream: Stream[Change[Row]] = Stream(buffer, lambda: Change("reset"))
         session.attach(self)
 
     async def opened(self) -> Self:
-        """Wait for the gateway's answer. Closed again if it is a refusal, does not come, or nobody waits any more."""
+        """Wait for the gateway's answer. Close again if it is a refusal, does not come, or the caller is cancelled."""
         try:
-            await self.session.settled()
+            await self.session.answered()
         except BaseException:
             self.close()
             raise
         return self
 
     def push(self, change: Change[Row]) -> None:
-        """Something happened to the rows."""
+        """A row changed, or the copy was replaced."""
         self.stream.push(change)
 
     @property
@@ -73,28 +74,37 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
 
     @property
     def position(self) -> Position | None:
-        """Where the rows are in the change feed; None while a snapshot is loading."""
+        """Where the rows are in the change feed; None while they load."""
         return self.session.state.position
 
     @property
     def error(self) -> TidegateError | None:
-        """What ended this query, if something did."""
+        """What ended this query; None while it lives."""
         return self.session.error
 
-    async def ready(self) -> Self:
+    @property
+    def ready(self) -> bool:
+        """Whether the rows are there."""
+        return self.session.state.complete
+
+    async def loaded(self) -> Self:
         """Wait until the rows are there. Raises what ended the query, if that came first."""
-        await self.session.ready.wait()
+        if not self._closed:
+            await self.session.ready.wait()
         if self.session.error is not None:
             raise self.session.error
+        if self._closed:
+            raise ClientClosed(f"the live query of {self.resource!r} is closed")
         return self
 
     def close(self) -> None:
-        """Unsubscribe, unless an equal live query of this client is still open. The iteration ends."""
+        """Unsubscribe, unless an equal live query of this client is still open. The iteration ends. Idempotent."""
+        self._closed = True
         self.stream.close()
         self._queries.release(self)
 
     def end(self, error: TidegateError) -> None:
-        """The subscription ended without the program's doing."""
+        """The gateway or an error ended the subscription."""
         if isinstance(error, ClientClosed):
             self.stream.close()
         else:

@@ -1,8 +1,8 @@
 """A room as one client sees it: its members and its position in the room's history. Pure state, no I/O.
 
-It does not know who joined with which presence mode, it
-applies what comes. Invariants: the head that `joined` names becomes the own position only after the replayed messages
-came, so that a client cut off between asks for the rest; a message is delivered at most once.
+It does not know with which presence mode the client joined. Invariants: the head that `joined` names becomes the
+position only after the replayed messages came, so that a client cut off between asks for the rest; a message is
+delivered at most once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class RoomState:
         self.members: dict[str, Member] = {}
         self.position: Position | None = since
         self.recovered: bool | None = None
-        """Whether the last `joined` could replay everything since the position given; None before the first."""
-        self._spoken: Position | None = since
+        """Whether the last `joined` could replay every message since the given position; None before the first."""
+        self._heard: Position | None = since
         self._head: Position | None = None
         self._replays = 0
         self._gap = False
@@ -41,22 +41,22 @@ class RoomState:
         self.recovered = bool(reply.get("recovered", False))
         self._replays = int(reply.get("replayed", 0))
         self._head = reply.get("position")
-        # Whoever is at the head missed nothing, even in a room that keeps no history to recover from.
+        # A client at the head missed nothing, even in a room that keeps no history to recover from.
         self._gap = not self.recovered and self.position is not None and self.position != self._head
         if self._gap:
-            self.position = self._spoken = None
+            self.position = self._heard = None
         if self._replays == 0:
             self.position = self._head
         users = reply.get("users")
         return self._replace(users) if users is not None else PresenceChange()
 
     def message(self, push: Mapping[str, Any]) -> Message[Any] | None:
-        """Something was said; None if it was heard before."""
+        """A member sent a message; None if it came before."""
         position = push.get("position")
-        if is_seen(self._spoken, position):
+        if is_seen(self._heard, position):
             return None
         replayed = self._replays > 0
-        self._spoken = position
+        self._heard = position
         self.position = position if replayed else advance(self.position, position) or position
         if replayed:
             self._count_replay()
@@ -64,11 +64,11 @@ class RoomState:
         return read_message(push, replayed=replayed, gap=gap)
 
     def presence(self, push: Mapping[str, Any]) -> PresenceChange:
-        """The whole room at once."""
+        """All members at once."""
         return self._replace(push.get("users") or ())
 
     def presence_diff(self, push: Mapping[str, Any]) -> PresenceChange:
-        """Who joined, left or changed."""
+        """Members who joined, left or changed."""
         joined = self._read(push.get("joined") or ())
         changed = self._read(push.get("changed") or ())
         self.members.update((member.id, member) for member in (*joined, *changed))

@@ -1,6 +1,6 @@
 """The values that the client hands to a program: messages, members, changes of rows and of presence.
 
-They are the client's own types, not the generated wire types: unknown properties are ignored, so that an older client
+They are types of the client, not the generated wire types: unknown properties are ignored, so that an older client
 understands a newer gateway. Times are integers, milliseconds since the Unix epoch.
 Invariant: all of them are immutable; what changes lives in `Room.members` and `LiveQuery.rows`.
 """
@@ -22,7 +22,7 @@ DataT = TypeVar("DataT")
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the gateway says this client is."""
+    """The user that the gateway takes this client for."""
 
     id: str
     name: str = ""
@@ -31,7 +31,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Who said something, as the gateway knows the speaker's connection."""
+    """The member who sent a message, as the gateway knows the connection."""
 
     id: str
     name: str = ""
@@ -49,7 +49,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, Generic[DataT], frozen=True, kw_only=True):
-    """Something said in a room."""
+    """A message of a room."""
 
     room: str
     sender: Sender
@@ -59,14 +59,14 @@ class Message(msgspec.Struct, Generic[DataT], frozen=True, kw_only=True):
     position: dict[str, Any] = {}
     """{epoch, offset} in the room's history."""
     replayed: bool = False
-    """It was missed while the line was broken, or asked for with `since`."""
+    """The client missed it while the connection was broken, or asked for it with `since`."""
     gap: bool = False
     """Messages between the one before and this one are lost: the room's history no longer had them."""
 
 
 @dataclass(frozen=True, slots=True)
 class History(Generic[DataT]):
-    """A page of a room's past, oldest first. `more`: there are older ones still."""
+    """A page of a room's past, oldest first. `more`: there are older messages still."""
 
     messages: tuple[Message[DataT], ...]
     more: bool
@@ -74,7 +74,7 @@ class History(Generic[DataT]):
 
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """Who came, went or changed. `reset`: read `room.members` anew, single steps are not known."""
+    """Members who came, left or changed. `reset`: single steps are not known, read `room.members`."""
 
     joined: tuple[Member, ...] = ()
     left: tuple[Member, ...] = ()
@@ -100,7 +100,7 @@ class Change(Generic[RowT]):
     old: RowT | None = None
     """The row as this copy had it before, if it had it."""
     cause: str | None = None
-    """What happened to the row in the database, where it differs from `action` (it left the filter: an update)."""
+    """What happened to the row in the database, where the gateway says so: a row that left the filter was updated."""
     origin: str | None = None
     """The idempotency key of the mutation, if this user made it."""
 

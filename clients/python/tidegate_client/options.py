@@ -1,7 +1,7 @@
-"""What a client is told when it is made, as one frozen value, and the clock that it lives by.
+"""What a program tells a client when it makes one, as one frozen value, and the clock that the client lives by.
 
 Nothing here connects. Invariant: time and chance reach the client through `Options.clock` and `Options.random` alone,
-so that a test decides both. Durations are seconds.
+so that a test controls both. Durations are seconds.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from .errors import InvalidOption
+
 __all__ = ["Clock", "LoopClock", "Options", "Token"]
 
 Token = str | Callable[[], str | Awaitable[str]] | None
-"""A JWT, or a function (plain or async) that is asked for a fresh one before every connection."""
+"""A JWT, or a function (plain or async) that the client asks for a fresh one before each connection."""
 
 
 class Clock(Protocol):
@@ -32,7 +34,7 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The event loop's own time."""
+    """The time of the event loop."""
 
     def now(self) -> float:
         """Seconds of the running event loop."""
@@ -45,7 +47,7 @@ class LoopClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """See `tidegate_client.connect` for what each one does."""
+    """See `tidegate_client.connect` for each option. InvalidOption for a value that is out of range."""
 
     url: str
     token: Token = None
@@ -61,3 +63,11 @@ class Options:
     proxy: str | Literal[True] | None = True
     clock: Clock = field(default_factory=LoopClock)
     random: Callable[[], float] = random.random
+
+    def __post_init__(self) -> None:
+        for name in ("request_timeout", "open_timeout"):
+            if not (seconds := getattr(self, name)) > 0:
+                raise InvalidOption(f"{name} must be more than 0 seconds, not {seconds}")
+        for name in ("buffer", "max_waiting"):
+            if not (count := getattr(self, name)) >= 1:
+                raise InvalidOption(f"{name} must be at least 1, not {count}")

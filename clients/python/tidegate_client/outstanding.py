@@ -1,8 +1,8 @@
-"""The requests that wait for their reply, and what becomes of them when the line breaks.
+"""The requests that wait for their reply, and what becomes of them when the connection breaks.
 
-A request that may be sent twice (reads; mutations, which carry an idempotency key) waits for the next connection; one
-that was never sent waits too; any other fails with a retryable `ConnectionLost`. It does not send anything itself.
-Invariant: every request ends exactly once, by its reply, its error, the loss of the line or the end of the client.
+A request that may be sent twice (a read, or a mutation with an idempotency key) waits for the next connection, and so
+does a request that was not sent yet. Any other fails with a retryable `ConnectionLost`. It sends nothing itself.
+Invariant: every request ends exactly once: with its reply, its error, the loss of the connection or the client's end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 
 from .errors import ConnectionLost, TidegateError, refusal
 
-__all__ = ["MAX_SENDS", "READS", "UNREADABLE", "WRITES", "Outstanding", "Request", "may_repeat"]
+__all__ = ["MAX_SENDS", "READS", "UNREADABLE", "WRITES", "Outstanding", "Reply", "Request", "may_repeat"]
 
 UNREADABLE = (LookupError, TypeError, ValueError, msgspec.MsgspecError)
 """What reading a message of an unexpected shape raises."""
@@ -25,7 +25,7 @@ READS = frozenset({"list", "get", "history", "ping", "presence"})
 WRITES = frozenset({"create", "update", "delete", "message"})
 """Request types that take an idempotency key."""
 MAX_SENDS = 5
-"""Connections that one request may see break; after that it is taken for the cause."""
+"""Connections that one request may see break; after that the client takes the request for the cause."""
 
 Reply = dict[str, Any]
 
@@ -46,9 +46,9 @@ class Request:
     repeat: bool
     """It may be sent again on another connection."""
     bound: bool = False
-    """It means nothing on another connection than the one it was made for."""
+    """It is about the present connection alone."""
     on_reply: Callable[[Reply], None] | None = None
-    """Called with the reply before any later message is looked at."""
+    """Called with the reply before the client looks at any later message."""
     sends: int = 0
     sent_on: object | None = None
     """The connection it was last sent on."""
@@ -69,10 +69,10 @@ class Request:
             self.reply.set_result(message)
 
     def fail(self, error: TidegateError) -> None:
-        """End with an error of the client's own."""
+        """End with an error of the client."""
         if not self.reply.done():
             self.reply.set_exception(error)
-            self.reply.exception()  # whoever waits still gets it; nobody waiting is no fault
+            self.reply.exception()  # the caller still gets it; asyncio logs nothing if the caller has gone
 
 
 class Outstanding:
@@ -95,7 +95,7 @@ class Outstanding:
         self._requests[request.ref] = request
 
     def drop(self, request: Request) -> None:
-        """Nobody waits for `request` any more; a late reply is ignored."""
+        """The caller waits no more for `request`; a late reply is ignored."""
         self._requests.pop(request.ref, None)
 
     def settle(self, message: Reply) -> bool:
@@ -107,13 +107,13 @@ class Outstanding:
         request.settle(message)
         return True
 
-    def unsent_on(self, link: object) -> Iterator[Request]:
-        """Requests that this connection has still to carry; requests added meanwhile are met as well."""
-        while waiting := [r for r in self._requests.values() if r.sent_on is not link and not r.bound]:
+    def unsent_on(self, connection: object) -> Iterator[Request]:
+        """Requests that `connection` still has to carry, with those that are added meanwhile."""
+        while waiting := [r for r in self._requests.values() if r.sent_on is not connection and not r.bound]:
             yield from (request for request in waiting if request.ref in self._requests)
 
-    def line_lost(self) -> None:
-        """The connection is gone: keep what may go over the next one, fail the rest."""
+    def connection_lost(self) -> None:
+        """The connection is gone: keep the requests that the next one may carry, fail the rest."""
         for request in list(self._requests.values()):
             if request.bound or (request.sends and not request.repeat) or request.sends >= MAX_SENDS:
                 del self._requests[request.ref]

@@ -2,8 +2,8 @@
 
 Positions are kept as the gateway gave them, because they are given back as `since` unchanged. This module only says
 which of two is further along. It knows neither rows nor rooms.
-Invariant: a position never moves to another epoch by an advance. Whoever is in an old epoch gives the old position
-back, the gateway sees that it can't be recovered, and says so; moving on by itself would skip what was missed.
+Invariant: a position never moves to another epoch by an advance. A client in an old epoch gives the old position back,
+and the gateway answers that it can't recover from there; a client that moved on by itself would skip what it missed.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ __all__ = ["Position", "advance", "is_seen"]
 Position = Mapping[str, Any]
 
 
-def advance(own: Position | None, heard: Position | None) -> Position | None:
-    """The further one of `own` and `heard`; `own` stays if `heard` belongs to another epoch."""
-    if heard is None:
+def advance(own: Position | None, other: Position | None) -> Position | None:
+    """The further of `own` and `other`; `own` stays if `other` belongs to another epoch."""
+    if other is None:
         return own
     if own is None:
-        return heard
-    return heard if own["epoch"] == heard["epoch"] and _counter(heard) > _counter(own) else own
+        return other
+    return other if own["epoch"] == other["epoch"] and _counter(other) > _counter(own) else own
 
 
-def is_seen(own: Position | None, heard: Position | None) -> bool:
-    """Whether `heard` is at or before `own` in the same epoch."""
-    if own is None or heard is None or own["epoch"] != heard["epoch"]:
+def is_seen(own: Position | None, other: Position | None) -> bool:
+    """Whether `other` is at or before `own` in the same epoch."""
+    if own is None or other is None or own["epoch"] != other["epoch"]:
         return False
-    return _counter(heard) <= _counter(own)
+    return _counter(other) <= _counter(own)
 
 
 def _counter(position: Position) -> int:

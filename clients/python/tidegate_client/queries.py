@@ -1,8 +1,8 @@
 """The subscriptions of a connection, and which live queries share them.
 
-Equal queries share a subscription, because the gateway starts nothing new for an equal `subscribe`; that two filters
-are equal in another spelling shows only in the id it answers. How rows and positions follow from messages is
-`rows.RowsState`'s business. Invariant: a subscription is given up when the last live query of it is closed.
+Equal queries share a subscription, because the gateway starts nothing new for an equal `subscribe`. That two filters
+are equal in another spelling shows only in the id that the gateway answers. `rows.RowsState` decides how rows and
+positions follow from messages. Invariant: the client unsubscribes when the last live query of a subscription is closed.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from typing import Any, Protocol
 
 import msgspec
 
-from .errors import TidegateError
+from .errors import TidegateError, withdrawn
 from .models import Change, Row
 from .rows import RowsState
-from .session import Line, Session
+from .session import LinkPort, Session
 
-__all__ = ["Holder", "Queries", "QuerySession"]
+__all__ = ["Holder", "Queries", "Subscription"]
 
 
 class Holder(Protocol):
     """A live query, as its subscription sees it."""
 
-    session: QuerySession
-    """The subscription that feeds it; another one after two turned out to be equal."""
+    session: Subscription
+    """The subscription that feeds it; it changes when two subscriptions turn out to be equal."""
 
     def push(self, change: Change[Row]) -> None:
         """Something happened to the rows."""
         ...
 
     def end(self, error: TidegateError) -> None:
-        """The subscription ended without the program's doing."""
+        """The gateway or an error ended the subscription."""
         ...
 
 
-class QuerySession(Session):
+class Subscription(Session):
     """One subscription: the same resource, filters and fields."""
 
-    def __init__(self, queries: Queries, line: Line, asked: dict[str, Any], state: RowsState) -> None:
-        super().__init__(line)
+    def __init__(self, queries: Queries, link: LinkPort, asked: dict[str, Any], state: RowsState) -> None:
+        super().__init__(link)
         self._queries = queries
         self._outdated = False
-        """What is being asked for is no longer what is wanted: ask again when the answer comes."""
+        """The answer under way is for another user or without rows: ask again when it comes."""
         self.asked = asked
         self.state = state
         self.holders: list[Holder] = []
@@ -58,7 +58,7 @@ class QuerySession(Session):
     async def open(self) -> None:
         self.asking, self._outdated = True, False
         try:
-            await self.line.call({"type": "subscribe", **self.asked, **self.state.resume()}, self._subscribed)
+            await self.link.call({"type": "subscribe", **self.asked, **self.state.resume()}, self._subscribed)
         finally:
             self.asking = False
 
@@ -90,31 +90,31 @@ class QuerySession(Session):
                 holder.push(change)
 
     def attach(self, holder: Holder) -> None:
-        """Share this subscription; rows that are here already come as one `reset`."""
+        """Share this subscription; rows that are there already come as one `reset`."""
         self.holders.append(holder)
         if self.state.complete and self.state.wanted:
             holder.push(Change("reset"))
 
-    def want_rows(self) -> None:
-        """Someone wants the existing rows too: give the subscription up and take it anew with a snapshot."""
+    def load_rows(self) -> None:
+        """A live query wants the existing rows too: unsubscribe, and subscribe again with a snapshot."""
         self.state.wanted = True
-        self.start_anew()
+        self.restart()
 
-    def start_anew(self) -> None:
-        """Forget the rows, and subscribe again if there is a subscription: nothing of the old one may be mixed in."""
+    def restart(self) -> None:
+        """Forget the rows, and subscribe again if there is a subscription: no row of the old one may remain."""
         self.state.forget()
         self.ready.clear()
         self._outdated = self.asking
         if self.subscription is not None:
             self._queries.unsubscribe(self)
-            self.line.start_session(self)
+            self.link.start_session(self)
 
     def _subscribed(self, reply: dict[str, Any]) -> None:
         self.subscription, self.asking = str(reply["subscription"]), False
         if not self._queries.adopt(self):
             return
         if self._outdated:
-            self.start_anew()
+            self.restart()
             return
         self.state.subscribed(reply)
         if self.state.complete:
@@ -126,47 +126,48 @@ class Queries:
 
     routes = frozenset({"snapshot", "update", "unsubscribed", "heartbeat", "pong"})
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._by_spec: dict[bytes, QuerySession] = {}
-        self._by_id: dict[str, QuerySession] = {}
+    def __init__(self, link: LinkPort) -> None:
+        self._link = link
+        self._by_spec: dict[bytes, Subscription] = {}
+        self._by_id: dict[str, Subscription] = {}
 
-    def session(self, asked: dict[str, Any], key: tuple[str, ...], *, wanted: bool) -> QuerySession:
-        """The subscription for what is asked, new or shared; `wanted`: with the rows that are there already."""
+    def session(self, asked: dict[str, Any], key: tuple[str, ...], *, wanted: bool) -> Subscription:
+        """The subscription for what is asked, new or shared; `wanted`: with the existing rows."""
         spec = msgspec.json.encode([asked, key], order="deterministic")
         session = self._by_spec.get(spec)
         if session is None:
-            session = self._by_spec[spec] = QuerySession(self, self._line, asked, RowsState(key, wanted=wanted))
-            self._line.start_session(session)
+            session = self._by_spec[spec] = Subscription(self, self._link, asked, RowsState(key, wanted=wanted))
+            self._link.start_session(session)
         elif wanted and not session.state.wanted:
-            session.want_rows()
+            session.load_rows()
         return session
 
     def release(self, holder: Holder) -> None:
-        """`holder` is gone; the last one unsubscribes."""
+        """`holder` is closed; the last one unsubscribes."""
         session = holder.session
         if holder in session.holders:
             session.holders.remove(holder)
         if not session.holders:
             self.give_up(session)
 
-    def give_up(self, session: QuerySession) -> None:
+    def give_up(self, session: Subscription) -> None:
         """Unsubscribe; while the answer to `subscribe` is still to come this waits for it, in `adopt`."""
         if session.asking:
             return
         self.unsubscribe(session)
         self.forget(session)
         session.closed = True
+        session.ready.set()
 
-    def unsubscribe(self, session: QuerySession) -> None:
-        """Tell the gateway, if it knows of the subscription."""
+    def unsubscribe(self, session: Subscription) -> None:
+        """Tell the gateway, if it holds the subscription."""
         if session.subscription is not None:
             self._by_id.pop(session.subscription, None)
-            self._line.post({"type": "unsubscribe", "subscription": session.subscription})
+            self._link.post({"type": "unsubscribe", "subscription": session.subscription})
             session.subscription = None
 
-    def adopt(self, session: QuerySession) -> bool:
-        """The gateway named the subscription. False if it was merged into another one, or nobody holds it any more."""
+    def adopt(self, session: Subscription) -> bool:
+        """The gateway named the subscription. False if it was merged into another one, or has no live query."""
         name = str(session.subscription)
         other = self._by_id.get(name)
         if other is not None and other is not session:
@@ -178,7 +179,7 @@ class Queries:
             return False
         return True
 
-    def forget(self, session: QuerySession) -> None:
+    def forget(self, session: Subscription) -> None:
         """Route nothing to `session` any more."""
         self._by_spec = {spec: known for spec, known in self._by_spec.items() if known is not session}
         self._by_id = {name: known for name, known in self._by_id.items() if known is not session}
@@ -188,13 +189,13 @@ class Queries:
             for session in self._by_id.values():
                 session.state.dispatched(message.get("position"))
             return
-        session_of = self._by_id.get(str(message.get("subscription")))
-        if session_of is None:
+        session_for = self._by_id.get(str(message.get("subscription")))
+        if session_for is None:
             return
         if message["type"] == "unsubscribed":
-            session_of.fail(TidegateError("forbidden", f"the gateway ended the {session_of}"))
+            session_for.fail(withdrawn(f"the {session_for}"))
         else:
-            session_of.read(message, session_of.receive)
+            session_for.read(message, session_for.receive)
 
     def sessions(self) -> list[Session]:
         self._by_id.clear()
@@ -205,10 +206,10 @@ class Queries:
 
     def identity_changed(self) -> None:
         for session in list(dict.fromkeys(self._by_spec.values())):
-            session.start_anew()
+            session.restart()
             session.tell([Change("reset")])
 
-    def _merge(self, session: QuerySession, other: QuerySession) -> None:
+    def _merge(self, session: Subscription, other: Subscription) -> None:
         """Two spellings of one filter: the gateway answers the same subscription and starts nothing new."""
         self._by_spec = {spec: other if known is session else known for spec, known in self._by_spec.items()}
         holders, session.holders = session.holders, []
@@ -217,4 +218,4 @@ class Queries:
             holder.session = other
             other.attach(holder)
         if session.state.wanted and not other.state.wanted:
-            other.want_rows()
+            other.load_rows()

@@ -1,7 +1,7 @@
-"""Rows of one resource: list, get, create, update, delete, and live queries; untyped, or converted to a model.
+"""The rows of one resource: list, get, create, update, delete, and live queries; untyped, or converted to a model.
 
 It builds the requests and reads the `rows` replies. It does not know connections.
-Invariant: every mutation carries an idempotency key, so that it is written once however often it is sent.
+Invariant: every mutation carries an idempotency key, so that the gateway writes it once however often it is sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from .errors import TidegateError
+from .errors import InvalidOption, TidegateError
 from .live import LiveQuery
 from .models import Rows
 from .wire import plain, read_as
@@ -56,18 +56,23 @@ class Resource(Generic[RowT]):
         limit: int | None = None,
         offset: int | None = None,
         fields: Sequence[str] | None = None,
-        count: bool = False,
     ) -> Rows[RowT]:
-        """Rows that match. `count` counts all of them into `.total`; `fields` limits the properties (untyped only)."""
-        return await self._rows(
-            "list",
-            filters=plain_filters(filters),
-            sort=[_sort_term(term) for term in sort] if sort is not None else None,
-            limit=limit,
-            offset=offset,
-            fields=self._fields(fields),
-            count=count or None,
-        )
+        """Rows that match. `fields`: only these properties (without a model)."""
+        asked = self._listed(filters, sort, fields)
+        return await self._rows("list", limit=limit, offset=offset, **asked)
+
+    async def page(
+        self,
+        filters: Filters | None = None,
+        *,
+        sort: Iterable[Sort] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Rows[RowT]:
+        """As `list`, with the number of all rows that match in `.total`."""
+        asked = self._listed(filters, sort, fields)
+        return await self._rows("list", limit=limit, offset=offset, count=True, **asked)
 
     async def get(self, id: Any, *, fields: Sequence[str] | None = None) -> RowT | None:
         """The row with this key (an object for a key of several properties), or None."""
@@ -75,7 +80,7 @@ class Resource(Generic[RowT]):
         return rows[0] if rows else None
 
     async def get_many(self, ids: Iterable[Any], *, fields: Sequence[str] | None = None) -> Rows[RowT]:
-        """The rows with these keys; those that do not exist are left out."""
+        """The rows with these keys, without those that do not exist."""
         return await self._rows("get", ids=plain(list(ids)), fields=self._fields(fields))
 
     async def create(self, data: Any, *, key: str | None = None) -> RowT:
@@ -95,15 +100,15 @@ class Resource(Generic[RowT]):
         key: str | None = None,
     ) -> RowT:
         """Change the properties in `data`. `not_found`, or `conflict` unless the row has the values of `expect`."""
-        order = {"id": plain(id), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
-        return self._one(await self._rows("update", **order))
+        mutation = {"id": plain(id), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        return self._one(await self._rows("update", **mutation))
 
     async def update_many(
         self, ids: Iterable[Any], data: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None
     ) -> Rows[RowT]:
         """Change the same properties of several rows: all of them or, with `not_found` or `conflict`, none."""
-        order = {"ids": plain(list(ids)), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
-        return await self._rows("update", **order)
+        mutation = {"ids": plain(list(ids)), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        return await self._rows("update", **mutation)
 
     async def delete(self, id: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None) -> None:
         """Remove the row with this key. RequestRefused `not_found` or `conflict`."""
@@ -120,12 +125,12 @@ class Resource(Generic[RowT]):
         live: LiveQuery[RowT] = await self._subscribe(self.name, filters, model=self.model, **options)
         return live
 
-    async def _call(self, kind: str, order: dict[str, Any]) -> dict[str, Any]:
-        asked = {name: value for name, value in order.items() if value is not None}
+    async def _call(self, kind: str, message: dict[str, Any]) -> dict[str, Any]:
+        asked = {name: value for name, value in message.items() if value is not None}
         return await self._request({"type": kind, "resource": self.name, **asked})
 
-    async def _rows(self, kind: str, **order: Any) -> Rows[RowT]:
-        reply = await self._call(kind, order)
+    async def _rows(self, kind: str, **message: Any) -> Rows[RowT]:
+        reply = await self._call(kind, message)
         rows: Any = reply["rows"]
         if self.model is not None:
             rows = [read_as(row, self.model) for row in rows]
@@ -133,12 +138,21 @@ class Resource(Generic[RowT]):
 
     def _one(self, rows: Rows[RowT]) -> RowT:
         if not rows:
-            raise TidegateError("not_readable", f"the {self.name} row was written, but this user may not read it")
+            raise TidegateError("not_readable", f"the {self.name!r} row was written, but this user may not read it")
         return rows[0]
+
+    def _listed(
+        self, filters: Filters | None, sort: Iterable[Sort] | None, fields: Sequence[str] | None
+    ) -> dict[str, Any]:
+        return {
+            "filters": plain_filters(filters),
+            "sort": [_sort_term(term) for term in sort] if sort is not None else None,
+            "fields": self._fields(fields),
+        }
 
     def _fields(self, fields: Sequence[str] | None) -> Sequence[str] | None:
         if fields is not None and self.model is not None:
-            raise ValueError("rows with only some fields do not fit a model: use client.resource(name) without one")
+            raise InvalidOption("rows with only some fields do not fit a model: use client.resource(name) without one")
         return fields if fields is None else list(fields)
 
 

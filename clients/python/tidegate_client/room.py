@@ -1,7 +1,7 @@
-"""`Room`: a room that this client is in, as a program holds it: speaking, listening, presence, history.
+"""`Room`: a room that this client is in, as a program holds it: messages, presence, history.
 
-It converts what is said to the wanted model; staying in the room over broken lines is `rooms`' business.
-Invariant: nothing is sent for a room that was left.
+It converts messages to the wanted model; `rooms` keeps the client in the room over broken connections.
+Invariant: the client sends nothing for a room that was left.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .errors import ClientClosed, ConnectionLost, TidegateError
 from .members import read_message
 from .models import History, Member, Message, PresenceChange
 from .positions import Position
-from .rooms import Rooms, RoomSession
+from .rooms import Membership, Rooms
 from .streams import Overflow, Stream
 from .wire import plain, read_as
 
@@ -37,7 +37,7 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
     """
 
     def __init__(
-        self, rooms: Rooms, session: RoomSession, model: type[DataT] | None, buffer: int, overflow: Overflow
+        self, rooms: Rooms, session: Membership, model: type[DataT] | None, buffer: int, overflow: Overflow
     ) -> None:
         self._rooms = rooms
         self._model = model
@@ -47,9 +47,9 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         session.rooms.append(self)
 
     async def opened(self) -> Self:
-        """Wait for the gateway's answer. Left again if it is a refusal, does not come, or nobody waits any more."""
+        """Wait for the gateway's answer. Leave again if it is a refusal, does not come, or the caller is cancelled."""
         try:
-            await self.session.settled()
+            await self.session.answered()
         except BaseException:
             if self._rooms.release(self):
                 self.session.withdraw()
@@ -63,7 +63,7 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
 
     @property
     def members(self) -> Mapping[str, Member]:
-        """Who is there, by user id; empty with presence="none"."""
+        """The members by user id; empty with presence="none"."""
         return MappingProxyType(self.session.state.members)
 
     @property
@@ -73,42 +73,42 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
 
     @property
     def recovered(self) -> bool | None:
-        """Whether the last (re-)join got everything that was missed; None if nothing was asked for yet."""
+        """Whether the last join got every message that was missed; None before the first."""
         return self.session.state.recovered
 
     async def send(self, data: Any, *, key: str | None = None) -> Position:
-        """Say `data` (what the room's schema allows, or a Struct) to every member, this client too.
+        """Send `data` (what the room's schema allows, or a Struct) to every member, this client too.
 
         Returns its position in the room's history. Sent again after a reconnect under the same idempotency `key`.
         Raises RequestRefused (`invalid_data`, `forbidden`, ...), RequestTimeout, ConnectionRefused.
         """
         self._check()
         message = {"type": "message", "room": self.name, "data": plain(data), "key": key or uuid.uuid4().hex}
-        reply = await self.session.line.request(message)
+        reply = await self.session.link.request(message)
         position: Position = reply.get("position") or {}
         return position
 
-    async def presence(
+    async def update(
         self, *, status: Literal["online", "away"] | None = None, info: Any = None
     ) -> Mapping[str, Member]:
-        """Say how this client is there (kept across reconnects), and ask for all members."""
+        """Change what other members see of this client (kept across reconnects), and ask for all members."""
         self._check()
         about = {name: plain(value) for name, value in (("status", status), ("info", info)) if value is not None}
         self.session.about.update(about)
-        await self.session.line.request({"type": "presence", "room": self.name, **about})
+        await self.session.link.request({"type": "presence", "room": self.name, **about})
         return self.members
 
     async def history(self, *, before: Any = None, limit: int | None = None) -> History[DataT]:
-        """A page of what was said, oldest first. `before` is the offset of the page's end (a message's position)."""
+        """A page of the room's past, oldest first, which ends before this offset, or before this message's position."""
         self._check()
         offset = before["offset"] if isinstance(before, Mapping) else before
         asked = {name: value for name, value in (("before", offset), ("limit", limit)) if value is not None}
-        reply = await self.session.line.request({"type": "history", "room": self.name, **asked})
+        reply = await self.session.link.request({"type": "history", "room": self.name, **asked})
         messages = tuple(self._typed(read_message({"room": self.name, **entry})) for entry in reply["messages"])
         return History(messages, bool(reply.get("more", False)))
 
     def presence_changes(self) -> Stream[PresenceChange]:
-        """Who comes and goes. A consumer that is too slow gets one change with `reset`, and reads `members` anew."""
+        """Members who come, leave or change. A slow consumer gets one change with `reset`, and reads `members`."""
         return self.changes
 
     async def leave(self) -> None:
@@ -117,20 +117,20 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         self.changes.close()
         if self._rooms.release(self):
             try:
-                await self.session.line.call({"type": "leave", "room": self.name})
+                await self.session.link.call({"type": "leave", "room": self.name})
             except ConnectionLost:
                 return  # the gateway ends the membership with the connection
 
-    def hear(self, message: Message[Any]) -> None:
-        """Something was said."""
+    def receive(self, message: Message[Any]) -> None:
+        """A member sent a message."""
         self.messages.push(message)
 
-    def tell(self, change: PresenceChange) -> None:
-        """Somebody came, went or changed."""
+    def change(self, change: PresenceChange) -> None:
+        """Members came, left or changed."""
         self.changes.push(change)
 
     def end(self, error: TidegateError) -> None:
-        """The membership ended without the program's doing."""
+        """The gateway or an error ended the membership."""
         quiet = isinstance(error, ClientClosed)
         for stream in (self.messages, self.changes):
             if quiet:
@@ -161,4 +161,4 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         if self.session.error is not None:
             raise self.session.error
         if self not in self.session.rooms:
-            raise ClientClosed(f"{self.session} was left")
+            raise ClientClosed(f"{self.session} is not joined")

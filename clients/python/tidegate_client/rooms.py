@@ -1,58 +1,65 @@
 """The rooms that this client is in, and which `Room` objects share a membership.
 
-Which messages were heard already, and who is there, is `members.RoomState`'s business.
-Invariant: the gateway is told to leave when the last `Room` of a membership is left, not before.
+`members.RoomState` knows which messages came already, and the members.
+Invariant: the client tells the gateway to leave when the last `Room` of a membership is left, not before.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from .errors import TidegateError
+from .errors import InvalidOption, TidegateError, withdrawn
 from .members import RoomState
 from .models import Message, PresenceChange
 from .positions import Position
-from .session import Line, Session
+from .session import LinkPort, Session
 
-__all__ = ["Presence", "RoomHolder", "RoomSession", "Rooms"]
+__all__ = ["Membership", "Presence", "RoomHolder", "Rooms"]
 
 Presence = Literal["full", "diff", "none"]
-"""How the gateway tells of members: the whole room on each change, what changed, or nothing."""
+"""How the gateway reports members: the whole list at each change, what changed, or nothing."""
 
 
 class RoomHolder(Protocol):
     """A `Room`, as its membership sees it."""
 
     @property
-    def session(self) -> RoomSession:
+    def session(self) -> Membership:
         """The membership."""
         ...
 
-    def hear(self, message: Message[Any]) -> None:
-        """Something was said."""
+    def receive(self, message: Message[Any]) -> None:
+        """A member sent a message."""
         ...
 
-    def tell(self, change: PresenceChange) -> None:
-        """Somebody came, went or changed."""
+    def change(self, change: PresenceChange) -> None:
+        """Members came, left or changed."""
         ...
 
     def end(self, error: TidegateError) -> None:
-        """The membership ended without the program's doing."""
+        """The gateway or an error ended the membership."""
         ...
 
 
-class RoomSession(Session):
+class Membership(Session):
     """This client's membership in one room."""
 
     def __init__(
-        self, rooms: Rooms, line: Line, name: str, *, presence: Presence, about: dict[str, Any], since: Position | None
+        self,
+        rooms: Rooms,
+        link: LinkPort,
+        name: str,
+        *,
+        presence: Presence,
+        about: dict[str, Any],
+        since: Position | None,
     ) -> None:
-        super().__init__(line)
+        super().__init__(link)
         self._rooms = rooms
         self.name = name
         self.presence = presence
         self.about = about
-        """`status` and `info`, said again at every join."""
+        """`status` and `info`, which the client sends again at each join."""
         self.state = RoomState(name, since)
         self.rooms: list[RoomHolder] = []
 
@@ -61,13 +68,13 @@ class RoomSession(Session):
 
     async def open(self) -> None:
         message = {"type": "join", "room": self.name, "presence": self.presence, **self.about, **self.state.resume()}
-        await self.line.call(message, lambda reply: self.tell(self.state.joined(reply)))
+        await self.link.call(message, lambda reply: self._change(self.state.joined(reply)))
 
     def cut(self) -> None:
-        """Nothing to undo: the position is that of the last message heard."""
+        """Nothing to undo: the position is that of the last message that came."""
 
     def withdraw(self) -> None:
-        self.line.post({"type": "leave", "room": self.name})
+        self.link.post({"type": "leave", "room": self.name})
 
     def on_failed(self, error: TidegateError) -> None:
         self._rooms.forget(self)
@@ -78,23 +85,23 @@ class RoomSession(Session):
         """A push about this room."""
         match push["type"]:
             case "message":
-                self.hear(self.state.message(push))
+                self._message(self.state.message(push))
             case "presence":
-                self.tell(self.state.presence(push))
+                self._change(self.state.presence(push))
             case "presence_diff":
-                self.tell(self.state.presence_diff(push))
+                self._change(self.state.presence_diff(push))
             case "left":
-                self.fail(TidegateError("not_joined", f"the gateway ended the membership in {self}"))
+                self.fail(withdrawn(f"the membership in {self}"))
 
-    def hear(self, message: Message[Any] | None) -> None:
+    def _message(self, message: Message[Any] | None) -> None:
         if message is not None:
             for room in self.rooms:
-                room.hear(message)
+                room.receive(message)
 
-    def tell(self, change: PresenceChange) -> None:
+    def _change(self, change: PresenceChange) -> None:
         if change:
             for room in self.rooms:
-                room.tell(change)
+                room.change(change)
 
 
 class Rooms:
@@ -102,23 +109,23 @@ class Rooms:
 
     routes = frozenset({"message", "presence", "presence_diff", "left"})
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._sessions: dict[str, RoomSession] = {}
+    def __init__(self, link: LinkPort) -> None:
+        self._link = link
+        self._sessions: dict[str, Membership] = {}
 
-    def session(self, name: str, *, presence: Presence, about: dict[str, Any], since: Position | None) -> RoomSession:
+    def session(self, name: str, *, presence: Presence, about: dict[str, Any], since: Position | None) -> Membership:
         """The membership in a room, new or shared."""
         session = self._sessions.get(name)
         if session is None:
-            session = RoomSession(self, self._line, name, presence=presence, about=about, since=since)
+            session = Membership(self, self._link, name, presence=presence, about=about, since=since)
             self._sessions[name] = session
-            self._line.start_session(session)
+            self._link.start_session(session)
         elif session.presence != presence:
-            raise ValueError(f"room {name!r} is joined with presence={session.presence!r} already")
+            raise InvalidOption(f"room {name!r} is joined with presence = {session.presence!r} already")
         return session
 
     def release(self, room: RoomHolder) -> bool:
-        """`room` is no longer held. True if it was the last one, so that the gateway must be told."""
+        """The program left `room`. True if it was the last one, so that the client must tell the gateway."""
         session = room.session
         if room not in session.rooms:
             return False
@@ -129,7 +136,7 @@ class Rooms:
         self.forget(session)
         return True
 
-    def forget(self, session: RoomSession) -> None:
+    def forget(self, session: Membership) -> None:
         """Route nothing to `session` any more."""
         if self._sessions.get(session.name) is session:
             del self._sessions[session.name]

@@ -1,7 +1,7 @@
 """A live query's copy of the rows and its position in the change feed: pure state, no I/O.
 
-Snapshot pages are gathered aside and take the place of the copy with the page
-`done`, so that a reader never sees half a table. It does not know which connection the messages come from.
+Snapshot pages are gathered aside and replace the copy with the page `done`, so that a reader never sees half a table.
+It does not know which connection the messages come from.
 Invariants: `position` is only ever one at which the copy was complete, so it may always be given back as `since`; it is
 None from the first page of a snapshot until `done`, so that a client cut off between asks for a snapshot again.
 """
@@ -46,7 +46,7 @@ class RowsState:
         self.scope: str | None = None
         """Which rows the user could see when it got these, as the gateway put it; None for all of them."""
         self.complete = False
-        """Whether `rows` is what the subscription asked for (it may lag behind while the line is broken)."""
+        """Whether `rows` is what the subscription asked for (it may lag behind while the connection is broken)."""
         self._pages: dict[Key, Row] | None = None
         self._loading = False
         self._live = False
@@ -74,7 +74,7 @@ class RowsState:
         self.complete = True
 
     def snapshot(self, page: Mapping[str, Any]) -> list[Change[Row]]:
-        """One page. The page `done` answers one `reset`, since it replaces all rows at once."""
+        """One page. The page `done` returns one `reset`, since it replaces all rows at once."""
         if page.get("reset") or self._pages is None:
             self._pages = {}
             self._loading = self._live = True
@@ -109,12 +109,12 @@ class RowsState:
         return [change] if change is not None and self._pages is None else []
 
     def dispatched(self, position: Position | None) -> None:
-        """A position that the gateway has sent everything up to (`update`, `heartbeat`, `pong`)."""
+        """The gateway has sent everything up to this position (`update`, `heartbeat`, `pong`)."""
         if self._live and not self._loading:
             self.position = advance(self.position, position)
 
     def cut(self) -> None:
-        """The line broke: half a snapshot is worth nothing, and positions of other connections are not ours."""
+        """The connection broke: half a snapshot is worth nothing, and its positions end with it."""
         self._pages = None
         self._loading = self._live = False
 

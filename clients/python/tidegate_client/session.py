@@ -1,8 +1,8 @@
-"""What a room and a live query have in common: something that is opened anew on every connection.
+"""What a room and a live query have in common: the client opens it again on each new connection.
 
-A session sends its opening request when there is a connection, keeps its answer for whoever waits, and opens itself
-again on the next connection. It reaches the connection through the `Line` port alone.
-Invariant: a session that was open once ends only by its program, a refusal that is not temporary, or with the client.
+A session sends its opening request when there is a connection, keeps the answer for the caller that waits for it, and
+opens itself again on the next connection. It reaches the connection through `LinkPort` alone.
+Invariant: a session that was open once ends by the program, by a refusal that is not temporary, or with the client.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .errors import ConnectionLost, RequestTimeout, TidegateError
 from .options import Options
 from .outstanding import UNREADABLE
 
-__all__ = ["Line", "Part", "Session"]
+__all__ = ["LinkPort", "Part", "Session"]
 
 logger = logging.getLogger("tidegate_client")
 
 RETRY_AFTER = 1.0
-"""Seconds before a temporary refusal is answered by another attempt, if the gateway named no time."""
+"""Seconds from a temporary refusal to the next attempt, if the gateway named no time."""
 
 
-class Line(Protocol):
-    """What sessions ask of the connection."""
+class LinkPort(Protocol):
+    """What sessions need of the link."""
 
     options: Options
 
@@ -64,26 +64,26 @@ class Part(Protocol):
         ...
 
     def sessions(self) -> list[Session]:
-        """Those to open on a new connection."""
+        """The sessions to open on a new connection."""
         ...
 
     def identity_changed(self) -> None:
-        """The gateway now takes this client for somebody else, or gives it other roles."""
+        """The gateway now takes this client for another user, or gives the user other roles."""
         ...
 
 
 class Session(ABC):
     """The base of a room's and a live query's session."""
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    def __init__(self, link: LinkPort) -> None:
+        self.link = link
         self.error: TidegateError | None = None
         self.closed = False
         self.opened = False
-        self._settled = asyncio.Event()
+        self._answered = asyncio.Event()
 
     async def establish(self) -> None:
-        """Open on the present connection. It raises nothing of its own: the outcome is in `opened` and `error`."""
+        """Open on the present connection. It raises no TidegateError: the outcome is in `opened` and `error`."""
         if self.closed:
             return
         try:
@@ -92,19 +92,19 @@ class Session(ABC):
             return
         except TidegateError as error:
             if self.opened and error.retryable:
-                self.line.spawn(self._again(error))
+                self.link.spawn(self._retry(error))
             else:
                 self.fail(error)
         else:
             self.opened = True
-            self._settled.set()
+            self._answered.set()
 
-    async def settled(self) -> None:
+    async def answered(self) -> None:
         """Wait until it is open for the first time. Raises what refused it, or RequestTimeout."""
-        seconds = self.line.options.request_timeout
+        seconds = self.link.options.request_timeout
         try:
             async with asyncio.timeout(seconds):
-                await self._settled.wait()
+                await self._answered.wait()
         except TimeoutError:
             raise RequestTimeout(f"{self} was not answered within {seconds:g} s") from None
         if self.error is not None:
@@ -115,7 +115,7 @@ class Session(ABC):
         if not self.closed:
             self.closed = True
             self.error = error
-            self._settled.set()
+            self._answered.set()
             self.on_failed(error)
 
     def read(self, message: dict[str, Any], apply: Callable[[dict[str, Any]], None]) -> None:
@@ -134,18 +134,18 @@ class Session(ABC):
 
     @abstractmethod
     def cut(self) -> None:
-        """The line broke."""
+        """The connection broke."""
 
     @abstractmethod
     def withdraw(self) -> None:
-        """Tell the gateway, if there is a connection, that this session listens no more."""
+        """Tell the gateway, if there is a connection, that this session is over."""
 
     @abstractmethod
     def on_failed(self, error: TidegateError) -> None:
-        """Tell whoever holds this session."""
+        """Tell the room or the live queries of this session."""
 
-    async def _again(self, error: TidegateError) -> None:
-        options = self.line.options
-        spread = 1.0 + options.random()  # clients that were refused together do not come back together
+    async def _retry(self, error: TidegateError) -> None:
+        options = self.link.options
+        spread = 1.0 + options.random()  # so that clients that were refused together do not come back together
         await options.clock.sleep((error.retry_after or RETRY_AFTER) * spread)
         await self.establish()

@@ -1,9 +1,9 @@
 """Bounded buffers between the connection's reader, which must never wait, and a program's `async for`.
 
-What happens when the program is slower than the gateway is decided when a stream is made, never by chance:
+The maker of a stream decides what happens when the program is slower than the gateway:
   "error"        what does not fit is dropped, and the iterator raises `StreamOverflow` after what it had
   "drop_oldest"  the newest items win; `dropped` counts the others
-  a function     everything buffered is replaced by the one item it returns, which stands for all of it ("read anew")
+  a function     everything buffered is replaced by the one item it returns, which stands for all of it
 Invariant: a stream holds at most `capacity` items, and pushing never blocks.
 """
 
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, Literal, TypeVar
 
-from .errors import StreamOverflow, TidegateError
+from .errors import InvalidOption, StreamOverflow, TidegateError
 
 __all__ = ["Overflow", "Stream"]
 
@@ -32,7 +32,7 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
 
     def __init__(self, capacity: int, overflow: Overflow | Callable[[], ItemT] = "error") -> None:
         if capacity < 1:
-            raise ValueError("a stream needs room for at least one item")
+            raise InvalidOption("buffer must be at least 1")
         self.capacity = capacity
         self.dropped = 0
         """How many items never reached the consumer, over the stream's life."""

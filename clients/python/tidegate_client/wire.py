@@ -29,7 +29,7 @@ def encode(message: dict[str, Any]) -> bytes:
 
 
 def decode(text: str | bytes) -> dict[str, Any] | None:
-    """A message of the gateway, or None for what is none: not JSON, not an object, no `type`."""
+    """A message of the gateway; None for a frame that holds none: not JSON, not an object, no `type`."""
     try:
         message = _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError):

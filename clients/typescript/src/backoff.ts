@@ -1,7 +1,8 @@
-// When to come back. Full jitter, so that a thousand clients of one gateway do not come back in step.
+// When to reconnect after a connection ended: pure rules over close codes and an injected source of chance.
 //
-// Close codes say what to do: 4000-4099 stop, 4200-4299 (and 1012) come back at once; everything else is backoff, also
-// 1000 and 1001, which this client did not ask for.
+// Close codes say what to do: 4000-4099 stop, 4200-4299 (and 1012) reconnect at once; every other code is backoff, also
+// 1000 and 1001, which this client did not ask for. The delay is full jitter (AWS Architecture Blog, "Exponential
+// Backoff And Jitter"), so that a thousand clients of one gateway do not come back in step.
 // Invariant: "at once" happens once; a gateway that sends its clients away again within 5 s meets backoff.
 
 const FIRST_MS = 500;
@@ -9,13 +10,17 @@ const LONGEST_MS = 20_000;
 const STABLE_MS = 5_000;
 const SERVICE_RESTART = 1012;
 
+/** How one attempt or connection ended. */
 export interface Ending {
   /** The close code; undefined where there was no connection. */
   code?: number | undefined;
+  reason?: string | undefined;
   /** Seconds to wait, as `goodbye` said. */
   retryAfter?: number | undefined;
-  /** Milliseconds from the opening of the line to its end; undefined where it did not open. */
+  /** Milliseconds from `welcome` to the end; undefined where there was no `welcome`. */
   lived?: number | undefined;
+  /** Whether another attempt is pointless, whatever the close code. */
+  refused?: boolean;
 }
 
 /** Whether a close code says that the client must not come back. */

@@ -1,4 +1,7 @@
-// The client: one link, the rooms it is in, the queries it keeps, and who hears which push.
+// The client as a program sees it: requests, rooms, resources, live queries. `connect` makes one.
+//
+// It puts the parts together and routes each push to the room or the subscription that it is about.
+// Invariant: nothing here waits or sends by itself.
 
 import type {
   PresenceDiff,
@@ -10,16 +13,34 @@ import type {
 } from "../../../generated/typescript/protocol.js";
 import { Emitter } from "./emitter.js";
 import type { TidegateError } from "./errors.js";
-import { Link, type Message, type Status } from "./link.js";
-import type { Options } from "./options.js";
+import { idempotencyKey } from "./idempotency.js";
+import { Link, type Status } from "./link.js";
+import { LiveQuery } from "./live.js";
+import { type Options, settingsOf } from "./options.js";
+import { mayRepeat, WRITES } from "./outstanding.js";
 import { Queries } from "./queries.js";
-import { type Asking, Resource } from "./resource.js";
-import { Room } from "./room.js";
-import type { AnyApp, AppContract, DataOf, PushesOf, RepliesOf, RequestsOf, ResourceName } from "./types.js";
-
-const REPEATABLE = new Set(["list", "get", "history", "presence", "ping"]);
+import type { Query } from "./query.js";
+import { Resource, type ResourcePort, type SubscribeOptions } from "./resource.js";
+import { type JoinOptions, Room } from "./room.js";
+import type {
+  AnyApp,
+  AppContract,
+  DataOf,
+  FiltersOf,
+  PushesOf,
+  RepliesOf,
+  RequestsOf,
+  ResourceName,
+  RowOf,
+} from "./types.js";
+import type { WireMessage } from "./wire.js";
 
 type Events<A extends AppContract> = PushesOf<A> & { status: { status: Status; error?: TidegateError } };
+
+export interface RequestOptions {
+  /** Whether the client may send the request again on the next connection, where its type does not say so. */
+  repeat?: boolean | undefined;
+}
 
 /** Connect to a gateway. The client connects, reconnects and resumes by itself until `close`. */
 export function connect<A extends AppContract = AnyApp>(url: string, options: Options = {}): Client<A> {
@@ -31,60 +52,72 @@ export class Client<A extends AppContract = AnyApp> {
   readonly #queries: Queries;
   readonly #events = new Emitter<Events<A>>();
   readonly #rooms = new Map<string, Room<never>>();
-  readonly #asking: Asking;
+  readonly #port: ResourcePort;
   #user: Principal | undefined;
-  /** What the gateway's contract is compared with, until a difference was told. */
+  /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
   #closing = false;
 
   constructor(url: string, options: Options = {}) {
     this.#contract = options.contract;
-    this.#link = new Link(url, options, {
+    this.#link = new Link(url, settingsOf(options), {
       opened: (welcome) => this.#opened(welcome),
       pushed: (message) => this.#pushed(message),
       lost: () => this.#queries.lost(),
       status: (status, error) => this.#status(status, error),
     });
     this.#queries = new Queries(this.#link, options.keys);
-    this.#asking = {
-      ask: (message) => this.#ask(message),
-      watch: (query) => this.#queries.watch(query),
-      release: (live) => this.#queries.release(live),
-    };
+    this.#port = { request: (message) => this.#ask(message), watch: (query) => this.#watch(query) };
   }
 
+  /** "connecting", "open", "reconnecting" or "closed". */
   get status(): Status {
     return this.#link.status;
   }
 
-  /** Who the gateway knows this client as; undefined until the first welcome. */
+  /** The user that the gateway takes this client for; undefined until the first welcome. */
   get user(): Principal | undefined {
     return this.#user;
   }
 
-  /** Hear of every message of a type, or of the connection's `status`; returns what ends it. */
+  /** The `welcome` of the present (or last) connection: its id, limits, contract, heartbeat. */
+  get welcome(): Welcome | undefined {
+    return this.#link.welcome;
+  }
+
+  /** Listen to the messages of a type, or to the connection's `status`; returns the function that stops it. */
   on<K extends keyof Events<A>>(event: K, listener: (value: Events<A>[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
 
-  /** Send a request and wait for its reply, whose type follows from the request's. */
+  /**
+   * Send a request and wait for its reply, whose type follows from the request's. A mutation without an idempotency
+   * `key` gets one.
+   */
   request<T extends keyof RequestsOf<A> & keyof RepliesOf<A>>(
     message: Omit<RequestsOf<A>[T], "ref" | "type"> & { type: T },
+    options: RequestOptions = {},
   ): Promise<RepliesOf<A>[T]> {
-    return this.#ask(message as unknown as Message) as unknown as Promise<RepliesOf<A>[T]>;
+    const asked = this.#ask(message as unknown as WireMessage, options.repeat);
+    return asked as unknown as Promise<RepliesOf<A>[T]>;
   }
 
-  /** Send a message as it is, without waiting for anything; it waits for the line to open. */
+  /** Send a message and wait for nothing; the message waits for the connection to open. Throws after the end. */
   send(message: RequestsOf<A>[keyof RequestsOf<A>]): void {
-    this.#link.send(message as unknown as Message);
+    this.#link.send(message as unknown as WireMessage);
   }
 
-  /** Become somebody else, now and on later lines: the user whom a token names. */
+  /** The gateway's time in milliseconds. */
+  async ping(): Promise<number> {
+    return (await this.#ask({ type: "ping" })).time as number;
+  }
+
+  /** Become the user that `token` names, now and on later connections. `unauthenticated` for an invalid token. */
   authenticate(token: string): Promise<Principal> {
     return new Promise((resolve, reject) => {
       this.#link.request({
         message: { type: "authenticate", token },
-        repeatable: true,
+        repeat: true,
         replied: (reply) => {
           const { user } = reply as unknown as Replies["authenticate"];
           this.#link.identify(token);
@@ -96,7 +129,7 @@ export class Client<A extends AppContract = AnyApp> {
     });
   }
 
-  /** A room by its name; the same object each time. */
+  /** A room by its name, which `join` enters; the same object each time. */
   room<N extends string>(name: N): Room<DataOf<A, N>> {
     let room = this.#rooms.get(name);
     if (!room) {
@@ -106,16 +139,33 @@ export class Client<A extends AppContract = AnyApp> {
     return room as unknown as Room<DataOf<A, N>>;
   }
 
-  resource<N extends ResourceName<A>>(name: N): Resource<A, N> {
-    return new Resource<A, N>(this.#asking, name);
+  /** Enter a room, and stay in it across reconnects until `leave`. */
+  async join<N extends string>(room: N, options: JoinOptions = {}): Promise<Room<DataOf<A, N>>> {
+    const joined = this.room(room);
+    await joined.join(options);
+    return joined;
   }
 
+  /** The rows of one resource. */
+  resource<N extends ResourceName<A>>(name: N): Resource<A, N> {
+    return new Resource<A, N>(this.#port, name);
+  }
+
+  /** Rows that match, kept up to date across reconnects until `close`. */
+  subscribe<N extends ResourceName<A>>(
+    resource: N,
+    options: SubscribeOptions<FiltersOf<A, N>> = {},
+  ): LiveQuery<RowOf<A, N>> {
+    return this.resource(resource).subscribe(options);
+  }
+
+  /** Close the connection for good; everything that waits fails with ClientClosed. Idempotent. */
   close(): void {
     this.#closing = true;
     this.#link.close();
   }
 
-  // -- the line -------------------------------------------------------------------------------------------------------
+  // -- the connection -------------------------------------------------------------------------------------------------
 
   #opened(welcome: Welcome): void {
     if (this.#contract && welcome.contract && welcome.contract !== this.#contract) {
@@ -133,24 +183,24 @@ export class Client<A extends AppContract = AnyApp> {
   #status(status: Status, error: TidegateError | undefined): void {
     if (status === "closed" && error) {
       for (const room of this.#rooms.values()) room.end(error, this.#closing);
-      if (!this.#closing) this.#queries.closed(error);
+      this.#queries.closed(error, this.#closing);
     }
     const event = error ? { status, error } : { status };
     this.#events.emit("status", event as Events<A>["status"]);
   }
 
-  /** Be `user`; answers whether that is somebody else, or somebody with other roles, than before. */
+  /** Be `user`. Returns whether that is another user than before, or the same one with other roles. */
   #become(user: Principal): boolean {
     const known = this.#user;
     this.#user = user;
     return known !== undefined && (known.id !== user.id || known.roles.join("\n") !== user.roles.join("\n"));
   }
 
-  #pushed(message: Message): void {
+  #pushed(message: WireMessage): void {
     const room = typeof message.room === "string" ? this.#rooms.get(message.room) : undefined;
     switch (message.type) {
       case "message":
-        room?.said(message as unknown as RoomMessage);
+        room?.receive(message as unknown as RoomMessage);
         break;
       case "presence":
         room?.presence(message as unknown as PresenceList);
@@ -167,10 +217,18 @@ export class Client<A extends AppContract = AnyApp> {
     this.#events.emit(message.type as keyof Events<A>, message as never);
   }
 
-  #ask(message: Message): Promise<Message> {
-    const repeatable = REPEATABLE.has(message.type) || message.key !== undefined;
+  #watch(query: Query): LiveQuery<never> {
+    if (this.#link.ended) throw this.#link.ended;
+    const subscription = this.#queries.watch(query);
+    return new LiveQuery<never>(subscription, () => this.#queries.release(subscription));
+  }
+
+  #ask(message: WireMessage, repeat?: boolean): Promise<WireMessage> {
+    const keyed =
+      WRITES.has(message.type) && message.key === undefined ? { ...message, key: idempotencyKey() } : message;
     return new Promise((resolve, reject) => {
-      this.#link.request({ message, repeatable, replied: resolve, failed: reject });
+      const request = { message: keyed, repeat: repeat ?? mayRepeat(keyed), replied: resolve, failed: reject };
+      this.#link.request(request);
     });
   }
 }

@@ -1,9 +1,9 @@
-// Listeners by event. A listener that throws does not keep the others from hearing.
+// Listeners by event. Invariant: a listener that throws stops no other listener.
 
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(value: never) => void>>();
 
-  /** Listen; returns what ends it. */
+  /** Listen; returns the function that stops it. */
   on<K extends keyof Events>(event: K, listener: (value: Events[K]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);

@@ -1,79 +1,124 @@
-// What can go wrong, as one small tree. Every error answers `retryable`: whether the same call may succeed later.
+// What can go wrong for a program that uses the client, as one small tree. The Python client has the same classes.
+//
+//   TidegateError
+//   +-- RequestRefused        the gateway answered a request with an `error`; the connection lives
+//   +-- RequestTimeout        no reply came within the timeout
+//   +-- ConnectionLost        the connection broke under a request that must not be sent twice
+//   +-- ConnectionClosed      the client, the room or the live query has ended
+//   |   +-- ConnectionRefused the gateway refused the client for good
+//   |   +-- ClientClosed      the program closed it
+//   +-- InvalidOption         an option has a value that it cannot have
+//
+// Invariant: every error answers `retryable`: whether the same call may succeed later.
 
 import type { ErrorCode, ErrorMessage, Violation } from "../../../generated/typescript/protocol.js";
+
+/** What an error says beside its code and its message. */
+export interface ErrorDetails {
+  retryable?: boolean | undefined;
+  pointer?: string | undefined;
+  keyword?: string | undefined;
+  errors?: readonly Violation[] | undefined;
+  retryAfter?: number | undefined;
+}
 
 /** The root of all errors of this client. */
 export class TidegateError extends Error {
   override readonly name: string = "TidegateError";
-  constructor(
-    message: string,
-    readonly retryable: boolean,
-  ) {
-    super(message);
-  }
-}
-
-/** The gateway refused a request; `pointer` says where in the message. */
-export class RequestRefused extends TidegateError {
-  override readonly name = "RequestRefused";
-  readonly code: ErrorCode;
-  /** RFC 6901, into the message that was sent. */
+  /** A short word for programs: the wire's error code, or a code of the client itself. */
+  readonly code: string;
+  /** Whether the same call, unchanged, may succeed later. */
+  readonly retryable: boolean;
+  /** RFC 6901 pointer into the message that was sent. */
   readonly pointer: string | undefined;
   readonly keyword: string | undefined;
+  /** Every violation, where the gateway found several. */
   readonly errors: readonly Violation[];
-  /** Seconds to wait before trying again. */
+  /** Seconds to wait before the next attempt, if the gateway said so. */
   readonly retryAfter: number | undefined;
 
-  constructor(error: ErrorMessage) {
-    super(error.pointer ? `${error.message} (at ${error.pointer})` : error.message, error.temporary);
-    this.code = error.code;
-    this.pointer = error.pointer;
-    this.keyword = error.keyword;
-    this.errors = error.errors ?? [];
-    this.retryAfter = error.retry_after;
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
+    super(message);
+    this.code = code;
+    this.retryable = details.retryable ?? false;
+    this.pointer = details.pointer;
+    this.keyword = details.keyword;
+    this.errors = details.errors ?? [];
+    this.retryAfter = details.retryAfter;
   }
 }
 
-/** The line broke before the answer came; whether the gateway did what was asked is not known. */
+/** The gateway refused a request; `code` is one of `ERRORS`, and `pointer` says where in the message. */
+export class RequestRefused extends TidegateError {
+  override readonly name = "RequestRefused";
+  declare readonly code: ErrorCode;
+
+  constructor(error: ErrorMessage) {
+    const { code, message, pointer, keyword, errors } = error;
+    const details = { retryable: error.temporary, pointer, keyword, errors, retryAfter: error.retry_after };
+    super(code, pointer ? `${message} (at ${pointer})` : message, details);
+  }
+}
+
+/** The connection broke before the reply came; the gateway may have carried the request out. */
 export class ConnectionLost extends TidegateError {
   override readonly name = "ConnectionLost";
-  constructor() {
-    super("the connection broke before the answer came", true);
+  constructor(type: string) {
+    super("connection_lost", `the connection was lost before '${type}' was answered`, { retryable: true });
   }
 }
 
-/** No answer came in time. */
+/** No reply came in time. The gateway may have carried the request out: repeat a mutation with the same `key`. */
 export class RequestTimeout extends TidegateError {
   override readonly name = "RequestTimeout";
-  constructor(seconds: number) {
-    super(`no answer came within ${seconds} s`, true);
+  constructor(type: string, seconds: number) {
+    super("timeout", `'${type}' was not answered within ${seconds} s`, { retryable: true });
   }
 }
 
-/** The gateway ended a membership or a subscription, since this user may not have it any more. */
-export function withdrawn(what: string): RequestRefused {
-  const message = `the gateway ended ${what}`;
-  return new RequestRefused({ type: "error", code: "forbidden", message, temporary: false });
-}
-
-/** The connection is over and will not come back. */
+/** The client, the room or the live query has ended. */
 export class ConnectionClosed extends TidegateError {
   override readonly name: string = "ConnectionClosed";
   constructor(
-    reason: string,
-    /** The WebSocket close code, if it was the gateway that closed. */
+    code: string,
+    message: string,
+    /** The WebSocket close code, if the gateway closed the connection. */
     readonly closeCode?: number,
   ) {
-    super(reason, false);
+    super(code, message);
   }
 }
 
-/** The program itself closed the client or left the room. */
+/** The program itself closed the client or the live query, or left the room. */
 export class ClientClosed extends ConnectionClosed {
   override readonly name = "ClientClosed";
+  constructor(message = "the client is closed") {
+    super("closed", message);
+  }
 }
 
-/** The gateway does not want this client back; `closeCode` says why. */
+/** The gateway refused this client for good; `closeCode` says why. */
 export class ConnectionRefused extends ConnectionClosed {
   override readonly name = "ConnectionRefused";
+  constructor(message: string, closeCode?: number) {
+    super("connection_refused", message, closeCode);
+  }
+}
+
+/** An option does not exist, has a value that it cannot have, or contradicts another. */
+export class InvalidOption extends TidegateError {
+  override readonly name = "InvalidOption";
+  constructor(message: string) {
+    super("invalid_option", message);
+  }
+}
+
+/** The gateway ended a membership or a subscription: this user may not have it any more. */
+export function withdrawn(what: string): RequestRefused {
+  return new RequestRefused({
+    type: "error",
+    code: "forbidden",
+    message: `the gateway ended ${what}`,
+    temporary: false,
+  });
 }

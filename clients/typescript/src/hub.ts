@@ -1,7 +1,7 @@
-// What a component wants of a gateway, apart from whether it is mounted: its subscriptions, its rooms, what it sent.
+// What a component wants of a gateway, apart from whether it is mounted: its subscriptions, its rooms, its messages.
 //
-// Invariant: what is wanted survives StrictMode's unmounting and a change of url; the state's object changes only when
-// something in it did.
+// Invariant: what the component wants survives StrictMode's unmounting and a change of url; the state is another object
+// only when something in it changed.
 
 import type {
   ClientMessages,
@@ -10,11 +10,11 @@ import type {
   Principal,
   RoomMessage,
 } from "../../../generated/typescript/protocol.js";
-import { RequestRefused, type TidegateError } from "./errors.js";
+import { RequestRefused, TidegateError } from "./errors.js";
 import type { Status } from "./link.js";
-import { type Query, queryKey } from "./live.js";
+import type { LiveQuery } from "./live.js";
 import type { Options } from "./options.js";
-import type { LiveQuery } from "./resource.js";
+import { type Query, queryKey } from "./query.js";
 import type { JoinOptions } from "./room.js";
 import { type Shared, share } from "./shared.js";
 
@@ -27,11 +27,11 @@ export interface State {
   readonly data: readonly Row[];
   readonly status: Status;
   readonly user: Principal | undefined;
-  /** What was last refused, until something else is. */
+  /** The last refusal, until another comes or the refused rows are there after all. */
   readonly error: TidegateError | undefined;
-  /** What was said lately in the rooms that were joined. */
+  /** The last messages of the rooms that were joined. */
   readonly messages: readonly RoomMessage[];
-  /** Who is present, by room. */
+  /** The members, by room. */
   readonly presence: Readonly<Record<string, readonly Member[]>>;
 }
 
@@ -61,7 +61,7 @@ export class Hub {
 
   readonly state = (): State => this.#state;
 
-  /** The component is mounted: take part in the gateway's client and ask for everything that is wanted. */
+  /** The component is mounted: share the gateway's client and ask for everything that the component wants. */
   attach(url: string, options: Options): () => void {
     const shared = share(url, options);
     const { client } = shared;
@@ -75,7 +75,7 @@ export class Hub {
     ];
     for (const key of this.#queries.keys()) this.#subscribe(key);
     for (const room of this.#rooms.keys()) this.#enter(room);
-    for (const message of this.#unsent.splice(0)) client.send(message);
+    for (const message of this.#unsent.splice(0)) this.send(message);
     return () => {
       for (const query of this.#open.values()) query.close();
       this.#open.clear();
@@ -107,8 +107,15 @@ export class Hub {
   readonly send = (message: ClientMessages[keyof ClientMessages]): void => {
     if (message.type === "join") this.join(message.room, message);
     else if (message.type === "leave") this.leave(message.room);
-    else if (this.#shared) this.#shared.client.send(message);
-    else this.#unsent.push(message);
+    else if (!this.#shared) this.#unsent.push(message);
+    else {
+      try {
+        this.#shared.client.send(message);
+      } catch (error) {
+        if (!(error instanceof TidegateError)) throw error;
+        this.#set({ error });
+      }
+    }
   };
 
   readonly join = (room: string, { status, info }: JoinOptions = {}): void => {
@@ -126,12 +133,13 @@ export class Hub {
 
   #subscribe(key: string): void {
     const query = this.#queries.get(key);
-    if (!this.#shared || !query || this.#open.has(key)) return;
-    const live = this.#shared.client.resource(query.resource).subscribe({ filters: query.filters as Row });
+    // A client that has ended has told its error already.
+    if (!this.#shared || !query || this.#open.has(key) || this.#shared.client.status === "closed") return;
+    const live = this.#shared.client.subscribe(query.resource, { filters: query.filters as Row });
     this.#open.set(key, live);
     live.on("change", () => {
       this.#refresh();
-      // What was refused for a while and is there now is no error any more.
+      // The rows that the gateway refused for a while are there now.
       if (live.ready && this.#state.error?.retryable) this.#set({ error: undefined });
     });
     live.on("error", (error) => this.#set({ error }));
@@ -152,7 +160,7 @@ export class Hub {
     this.#entered.set(name, () => {
       for (const end of ends) end();
     });
-    room.join(this.#rooms.get(name)).catch(() => {}); // told as `error`
+    room.join(this.#rooms.get(name)).catch(() => {}); // the listener to `error` above has it
     if (room.members.length > 0) this.#set({ presence: { ...this.#state.presence, [name]: room.members } });
   }
 

@@ -1,4 +1,4 @@
-// A fresh name for one intention, so that a write sent twice over a broken line is done once.
+// Idempotency keys: a mutation that is sent twice over a broken connection is carried out once.
 
 /** 128 random bits. Not `crypto.randomUUID`, which pages served over plain HTTP do not have. */
 export function idempotencyKey(): string {

@@ -1,20 +1,31 @@
 export type * from "../../../generated/typescript/protocol.js";
 export { CLOSES, ERRORS, PROTOCOL_VERSION } from "../../../generated/typescript/protocol.js";
-export { Client, connect } from "./client.js";
+export { Client, connect, type RequestOptions } from "./client.js";
 export {
   ClientClosed,
   ConnectionClosed,
   ConnectionLost,
   ConnectionRefused,
+  InvalidOption,
   RequestRefused,
   RequestTimeout,
   TidegateError,
 } from "./errors.js";
-export type { Message, Status } from "./link.js";
-export type { Change } from "./live.js";
-export type { Environment, Options, Socket, SocketConstructor } from "./options.js";
-export type { ListOptions, LiveQuery, Resource } from "./resource.js";
-export type { JoinOptions, Room, Said } from "./room.js";
+export type { Status } from "./link.js";
+export type { LiveQuery } from "./live.js";
+export type { Clock, Options, Socket, SocketConstructor, Token } from "./options.js";
+export type { Position } from "./positions.js";
+export type { Change } from "./query.js";
+export type {
+  CreateOptions,
+  GetOptions,
+  ListOptions,
+  Resource,
+  Sort,
+  SubscribeOptions,
+  WriteOptions,
+} from "./resource.js";
+export type { History, HistoryOptions, JoinOptions, Message, PresenceOptions, Room } from "./room.js";
 export type {
   AnyApp,
   AppContract,

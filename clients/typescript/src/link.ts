@@ -1,334 +1,248 @@
-// One line to the gateway that comes back by itself: connect, greet, request and reply, notice silence, reconnect.
+// The connection to the gateway that comes back by itself: connect, greet, carry requests, reconnect.
 //
-// It knows requests and replies but no rooms and no rows; whoever owns it re-joins and re-subscribes in `opened`.
-// Invariant: every request ends exactly once, with its reply, its error, or the loss of the line.
+// It knows requests and replies but no rooms and no rows; its owner joins and subscribes again in `opened`.
+// Invariant: after the end of a link nothing waits any more: every request has its reply or its error.
 
-import { CLOSES, type ErrorMessage, type Goodbye, type Welcome } from "../../../generated/typescript/protocol.js";
+import { CLOSES, type Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
-import {
-  ClientClosed,
-  ConnectionClosed,
-  ConnectionLost,
-  ConnectionRefused,
-  RequestRefused,
-  RequestTimeout,
-  type TidegateError,
-} from "./errors.js";
-import {
-  type Environment,
-  type Options,
-  type Socket,
-  socketConstructor,
-  systemEnvironment,
-  TIMEOUT_S,
-} from "./options.js";
+import { Connection } from "./connection.js";
+import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
+import { type Settings, socketConstructor, type Token } from "./options.js";
+import { checkSize, Outstanding, type Pending, type Request } from "./outstanding.js";
+import { encode, type WireMessage } from "./wire.js";
 
 export type Status = "connecting" | "open" | "reconnecting" | "closed";
-export type Message = { type: string; ref?: string | number; [property: string]: unknown };
 
 const SUBPROTOCOL = "tidegate.v1";
-const SILENCE_S = 5;
-const HEARTBEAT_S = 25;
-const AGAIN_S = 1;
+const RETRY_AFTER_S = 1;
 
 /** What the owner of a link does when something happens on it. */
-export interface Owner {
+export interface LinkOwner {
   opened(welcome: Welcome): void;
-  pushed(message: Message): void;
+  pushed(message: WireMessage): void;
   lost(): void;
   status(status: Status, error: TidegateError | undefined): void;
 }
 
-export interface Request {
-  message: Message;
-  /** Called in the turn in which the reply came, before anything that follows it on the line is looked at. */
-  replied(reply: Message): void;
-  failed(error: TidegateError): void;
-  /** Whether it may be sent again on the next line: it changes nothing, or carries an idempotency key. */
-  repeatable: boolean;
-  /** Whether it waits for its answer as long as the line lives, since an answer that comes late still counts. */
-  patient?: boolean;
-}
-
-interface Pending extends Request {
-  sent: boolean;
-  timer: unknown;
-}
-
 export class Link {
   status: Status = "connecting";
-  /** Why there will be no further line. */
+  /** The `welcome` of the present connection, or of the last one. */
+  welcome: Welcome | undefined;
+  /** Why the link ended; undefined while it lives. */
   ended: ConnectionClosed | undefined;
   readonly #url: string;
-  readonly #options: Options;
-  readonly #owner: Owner;
-  readonly #environment: Environment;
+  readonly #settings: Settings;
+  readonly #owner: LinkOwner;
   readonly #backoff: Backoff;
-  readonly #pending = new Map<string | number, Pending>();
-  readonly #outgoing: Message[] = [];
+  readonly #outstanding: Outstanding;
+  /** Messages without a reply that wait for the connection. */
+  readonly #outgoing: string[] = [];
+  /** Timers that end with the present connection. */
   readonly #timers = new Set<unknown>();
-  #socket: Socket | undefined;
-  #token: Options["token"];
+  #connection: Connection | undefined;
+  #token: Token;
+  /** The identity token of an anonymous client, which keeps it the same user. */
   #identity: string | undefined;
-  #goodbye: Goodbye | undefined;
   #attempts = 0;
-  #refs = 0;
-  #heard = 0;
-  #openedAt = 0;
-  #silence = (2 * HEARTBEAT_S + SILENCE_S) * 1000;
   #retryTimer: unknown;
-  #silenceTimer: unknown;
 
-  constructor(url: string, options: Options, owner: Owner) {
+  constructor(url: string, settings: Settings, owner: LinkOwner) {
     this.#url = url;
-    this.#options = options;
-    this.#token = options.token;
+    this.#settings = settings;
+    this.#token = settings.token;
     this.#owner = owner;
-    this.#environment = options.environment ?? systemEnvironment;
-    this.#backoff = new Backoff(this.#environment.random);
+    this.#backoff = new Backoff(settings.random);
+    this.#outstanding = new Outstanding(settings);
     globalThis.addEventListener?.("online", this.#online);
-    // Not before whoever made this client can listen to its status.
+    // A turn later, so that the program that made this client can listen to its status first.
     queueMicrotask(() => void this.#connect());
   }
 
-  /** Send a request, now or as soon as the line is open. */
+  /** Send a request now, or when the connection opens. */
   request(request: Request): void {
-    if (this.ended) {
-      request.failed(this.ended);
+    let pending: Pending;
+    try {
+      this.#check();
+      pending = this.#outstanding.add(request, this.welcome?.limits?.max_message);
+    } catch (error) {
+      request.failed(error as TidegateError);
       return;
     }
-    const ref = `c${++this.#refs}`;
-    const pending: Pending = { ...request, message: { ...request.message, ref }, sent: false, timer: undefined };
-    this.#pending.set(ref, pending);
-    if (!request.patient) {
-      const seconds = this.#options.timeout ?? TIMEOUT_S;
-      const expired = () => this.#fail(ref, pending, new RequestTimeout(seconds));
-      pending.timer = this.#environment.setTimeout(expired, seconds * 1000);
-    }
-    if (this.status === "open") this.#sendPending(pending);
+    if (request.bound ? this.status === "open" : this.#isReady) this.#transmit(pending);
   }
 
-  /** Send a message as it is, now or as soon as the line is open. */
-  send(message: Message): void {
-    if (this.status === "open") this.#write(message);
-    else if (this.status !== "closed") this.#outgoing.push(message);
+  /** Send a message now, or when the connection opens; there is no reply. Throws what ended the link. */
+  send(message: WireMessage): void {
+    this.#check();
+    const text = encode(message);
+    checkSize(message.type, text, this.welcome?.limits?.max_message);
+    if (this.#isReady) this.#connection?.send(text);
+    else this.#outgoing.push(text);
   }
 
-  /** Do `action` again after a refusal that is not for good, unless the line breaks before. */
+  /** Send a message on the present connection, if there is one. */
+  post(message: WireMessage): void {
+    if (this.status === "open") this.#connection?.send(encode(message));
+  }
+
+  /** Repeat `action` after a temporary refusal, unless the connection ends before. */
   again(refused: TidegateError, action: () => void): void {
-    const seconds = (refused instanceof RequestRefused ? refused.retryAfter : undefined) ?? AGAIN_S;
-    // Clients that were refused together do not come back together.
-    const wait = seconds * (1 + this.#environment.random()) * 1000;
-    const timer = this.#environment.setTimeout(() => {
+    // A random part, so that clients that were refused together do not come back together.
+    const seconds = (refused.retryAfter ?? RETRY_AFTER_S) * (1 + this.#settings.random());
+    const timer = this.#settings.clock.setTimeout(() => {
       this.#timers.delete(timer);
       action();
-    }, wait);
+    }, seconds * 1000);
     this.#timers.add(timer);
   }
 
-  /** The gateway took this token: it stands for this client on later lines too. */
+  /** The gateway took this token: it stands for this client on later connections too. */
   identify(token: string): void {
     this.#token = token;
     this.#identity = undefined;
   }
 
   close(): void {
-    this.#end(new ClientClosed("the connection was closed by the program"));
+    this.#end(new ClientClosed());
+  }
+
+  /** Whether the present connection takes new requests. */
+  get #isReady(): boolean {
+    return this.status === "open" && this.#connection?.leaving === false;
+  }
+
+  #check(): void {
+    if (this.ended) throw this.ended;
+    const { maxWaiting } = this.#settings;
+    if (this.#outstanding.size + this.#outgoing.length < maxWaiting) return;
+    const reason = `too many requests wait already (limit: maxWaiting = ${maxWaiting})`;
+    throw new TidegateError("too_many_waiting", reason, { retryable: true });
+  }
+
+  #transmit(pending: Pending): void {
+    pending.sent = true;
+    pending.sends += 1;
+    this.#connection?.send(pending.text);
   }
 
   // -- connecting -----------------------------------------------------------------------------------------------------
 
   async #connect(): Promise<void> {
     const attempt = ++this.#attempts;
-    const current = () => attempt === this.#attempts && !this.ended;
-    if (!current()) return;
-    this.#goodbye = undefined;
+    const isCurrent = () => attempt === this.#attempts && !this.ended;
+    if (!isCurrent()) return;
     let token: string | undefined;
     try {
       token = typeof this.#token === "function" ? await this.#token() : this.#token;
     } catch {
-      if (current()) this.#retry({});
+      if (isCurrent()) this.#retry({});
       return;
     }
-    if (!current()) return;
+    if (!isCurrent()) return;
     try {
       const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
-      this.#listen(new (socketConstructor(this.#options))(this.#url, protocols));
+      const socket = new (socketConstructor(this.#settings))(this.#url, protocols);
+      this.#connection = new Connection(socket, this.#settings, {
+        received: (message) => this.#received(message),
+        ended: (ending) => this.#closed(ending),
+      });
     } catch (error) {
-      this.#end(new ConnectionClosed(error instanceof Error ? error.message : String(error)));
+      this.#end(new ConnectionRefused(error instanceof Error ? error.message : String(error)));
     }
   }
 
-  #listen(socket: Socket): void {
-    this.#socket = socket;
-    this.#heard = this.#environment.now();
-    this.#watchSilence();
-    socket.onmessage = (event: { data: unknown }) => this.#received(socket, event.data);
-    socket.onerror = () => {};
-    socket.onclose = (event: { code?: number; reason?: string }) =>
-      this.#closed(socket, event.code ?? 1006, event.reason);
-  }
-
-  #received(socket: Socket, data: unknown): void {
-    if (socket !== this.#socket || typeof data !== "string") return;
-    this.#heard = this.#environment.now();
-    const message = read(data);
-    if (!message) return;
-    if (message.ref !== undefined && this.#settle(message)) return;
-    if (message.type === "welcome") this.#welcomed(socket, message as unknown as Welcome);
-    else if (message.type === "goodbye") this.#goodbye = message as unknown as Goodbye;
+  #received(message: WireMessage): void {
+    if (this.#outstanding.settle(message)) return;
+    if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
     this.#owner.pushed(message);
   }
 
-  /** The gateway greets: an anonymous client first becomes again who it was, then the line is open. */
-  #welcomed(socket: Socket, welcome: Welcome): void {
-    this.#silence = (2 * welcome.heartbeat + SILENCE_S) * 1000;
-    const identity = this.#identity;
-    if (!identity || !welcome.user.anonymous) {
-      this.#open(socket, welcome);
+  /** An anonymous client first becomes the user again that it was; then the link is open. */
+  #welcomed(welcome: Welcome): void {
+    const connection = this.#connection;
+    const token = this.#identity;
+    if (!token || !welcome.user.anonymous) {
+      this.#open(welcome, welcome.identity);
       return;
     }
-    const pending: Pending = {
-      message: { type: "authenticate", token: identity, ref: "identity" },
-      replied: (reply) => this.#open(socket, { ...welcome, user: reply.user as Welcome["user"] }, identity),
+    const request: Request = {
+      message: { type: "authenticate", token },
+      replied: ({ user }) => this.#open({ ...welcome, user: user as Welcome["user"] }, token),
       failed: () => {
-        // Refused: be the new user that the gateway made of us. Otherwise this line is over.
-        if (socket === this.#socket) this.#open(socket, welcome);
+        // Refused: be the new user that the gateway named. Otherwise this connection is over.
+        if (connection === this.#connection) this.#open(welcome, welcome.identity);
       },
-      repeatable: false,
-      sent: true,
-      timer: undefined,
+      repeat: false,
+      bound: true,
     };
-    this.#pending.set("identity", pending);
-    this.#write(pending.message);
+    this.#transmit(this.#outstanding.add(request, undefined));
   }
 
-  #open(socket: Socket, welcome: Welcome, identity = welcome.identity): void {
+  #open(welcome: Welcome, identity: string | undefined): void {
+    const connection = this.#connection;
+    this.welcome = welcome;
     this.#identity = identity;
-    this.#openedAt = this.#environment.now();
     this.status = "open";
     this.#owner.opened(welcome);
-    for (const pending of [...this.#pending.values()]) if (!pending.sent) this.#sendPending(pending);
-    for (const message of this.#outgoing.splice(0)) this.#write(message);
-    if (socket === this.#socket) this.#become("open");
+    for (const pending of this.#outstanding.unsent()) this.#transmit(pending);
+    for (const text of this.#outgoing.splice(0)) connection?.send(text);
+    if (connection === this.#connection) this.#become("open");
   }
 
-  // -- the end of a line ----------------------------------------------------------------------------------------------
+  // -- the end of a connection ----------------------------------------------------------------------------------------
 
-  #closed(socket: Socket, code: number, reason: string | undefined): void {
-    if (socket !== this.#socket) return;
-    if (isFinal(code)) {
+  #closed(ending: Ending): void {
+    const { code, reason, refused } = ending;
+    if (refused || isFinal(code)) {
       const meaning = CLOSES[code as keyof typeof CLOSES]?.meaning;
-      this.#end(new ConnectionRefused(reason || meaning || "the gateway does not want this client back", code));
+      this.#end(new ConnectionRefused(reason || meaning || "the gateway refused this client", code));
       return;
     }
-    this.#retry({ code, lived: this.#drop() });
+    this.#drop("reconnecting");
+    this.#retry(ending);
   }
 
-  /** This line is over: what can be asked again waits for the next one, the rest is told. Returns how long it lived. */
-  #drop(): number | undefined {
-    const lived = this.status === "open" ? this.#environment.now() - this.#openedAt : undefined;
-    this.#socket = undefined;
-    this.#environment.clearTimeout(this.#silenceTimer as never);
-    for (const timer of this.#timers) this.#environment.clearTimeout(timer as never);
+  /** The present connection is over: requests that may be sent again wait for the next one, the others fail. */
+  #drop(status: Status): void {
+    const wasOpen = this.status === "open";
+    this.#connection = undefined;
+    for (const timer of this.#timers) this.#settings.clock.clearTimeout(timer as never);
     this.#timers.clear();
-    this.status = this.ended ? "closed" : "reconnecting";
-    for (const [ref, pending] of [...this.#pending]) {
-      if (!pending.sent && !this.ended) continue;
-      if (pending.repeatable && !this.ended) pending.sent = false;
-      else this.#fail(ref, pending, this.ended ?? new ConnectionLost());
-    }
-    if (lived !== undefined) this.#owner.lost();
-    return lived;
+    this.status = status;
+    if (this.ended) this.#outstanding.failAll(this.ended);
+    else this.#outstanding.lost();
+    if (wasOpen) this.#owner.lost();
   }
 
   #retry(ending: Ending): void {
-    this.#wait(this.#backoff.next({ ...ending, retryAfter: this.#goodbye?.retry_after }));
+    this.#wait(this.#backoff.next(ending));
     this.#become("reconnecting");
   }
 
   #wait(milliseconds: number): void {
-    this.#environment.clearTimeout(this.#retryTimer as never);
-    this.#retryTimer = this.#environment.setTimeout(() => void this.#connect(), milliseconds);
+    const { clock } = this.#settings;
+    clock.clearTimeout(this.#retryTimer as never);
+    this.#retryTimer = clock.setTimeout(() => void this.#connect(), milliseconds);
   }
 
   readonly #online = (): void => {
-    if (this.status === "reconnecting" && !this.#socket) this.#wait(0);
+    if (this.status === "reconnecting" && !this.#connection) this.#wait(0);
   };
 
   #end(error: ConnectionClosed): void {
     if (this.ended) return;
     this.ended = error;
-    const socket = this.#socket;
+    const connection = this.#connection;
     this.#outgoing.length = 0;
-    this.#drop();
+    this.#drop("closed");
     globalThis.removeEventListener?.("online", this.#online);
-    this.#environment.clearTimeout(this.#retryTimer as never);
-    socket?.close(1000);
+    this.#settings.clock.clearTimeout(this.#retryTimer as never);
+    connection?.close(1000);
     this.#become("closed", error);
-  }
-
-  /** Timers are throttled in background tabs, so timestamps decide, not ticks. */
-  #watchSilence(): void {
-    this.#silenceTimer = this.#environment.setTimeout(() => {
-      const socket = this.#socket;
-      if (!socket) return;
-      if (this.#environment.now() - this.#heard <= this.#silence) {
-        this.#watchSilence();
-        return;
-      }
-      const lived = this.#drop();
-      socket.close();
-      this.#retry({ lived });
-    }, this.#silence / 4);
-  }
-
-  // -- requests -------------------------------------------------------------------------------------------------------
-
-  #sendPending(pending: Pending): void {
-    pending.sent = true;
-    this.#write(pending.message);
-  }
-
-  #settle(message: Message): boolean {
-    const ref = message.ref as string | number;
-    const pending = this.#pending.get(ref);
-    if (!pending) return false;
-    if (message.type === "error") {
-      this.#fail(ref, pending, new RequestRefused(message as unknown as ErrorMessage));
-    } else {
-      this.#forget(ref, pending);
-      pending.replied(message);
-    }
-    return true;
-  }
-
-  #fail(ref: string | number, pending: Pending, error: TidegateError): void {
-    this.#forget(ref, pending);
-    pending.failed(error);
-  }
-
-  #forget(ref: string | number, pending: Pending): void {
-    this.#pending.delete(ref);
-    this.#environment.clearTimeout(pending.timer as never);
-  }
-
-  #write(message: Message): void {
-    this.#socket?.send(JSON.stringify(message));
   }
 
   #become(status: Status, error?: TidegateError): void {
     this.status = status;
     this.#owner.status(status, error);
-  }
-}
-
-/** A gateway says nothing but objects; what else may come (from something that is no gateway) is passed over. */
-function read(data: string): Message | undefined {
-  try {
-    const message: unknown = JSON.parse(data);
-    return typeof message === "object" && message !== null ? (message as Message) : undefined;
-  } catch {
-    return undefined;
   }
 }

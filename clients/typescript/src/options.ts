@@ -1,6 +1,10 @@
-// What a client can be told when it is made, and what it uses where nothing is said.
+// What a program tells a client when it makes one, with the defaults, and the clock that the client lives by.
+//
+// Nothing here connects. Invariant: time and chance reach the client through `clock` and `random` alone.
 
-/** As much of the browser's WebSocket as this client uses; `ws` and Node's own have it too. */
+import { InvalidOption } from "./errors.js";
+
+/** As much of the browser's WebSocket as this client uses; `ws` and Node's WebSocket have it too. */
 export interface Socket {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
@@ -12,42 +16,91 @@ export interface Socket {
 
 export type SocketConstructor = new (url: string, protocols?: string[]) => Socket;
 
-/** Clock, timers and chance; tests replace them. */
-export interface Environment {
+/** The time and the timers; tests replace them. */
+export interface Clock {
   /** Milliseconds. */
   now(): number;
-  /** From 0 to 1. */
-  random(): number;
   setTimeout(callback: () => void, milliseconds: number): unknown;
   clearTimeout(timer: never): void;
 }
 
+/** A JWT, or a function (plain or async) that the client asks for a fresh one before each connection. */
+export type Token = string | (() => string | Promise<string>) | undefined;
+
 export interface Options {
-  /** A JWT, or a function that gives a fresh one at each connect. It never stands in the URL. */
-  token?: string | (() => string | Promise<string>);
-  /** `CONTRACT` of the generated `app.ts`: a gateway with another contract is told once, by `console.warn`. */
-  contract?: string;
-  /** The WebSocket class, where there is no global one: `import WebSocket from "ws"`. */
-  WebSocket?: SocketConstructor;
-  /** Seconds after which a request without an answer fails. */
-  timeout?: number;
+  /** Who the client is. The token never stands in the URL. */
+  token?: Token;
+  /** `CONTRACT` of the generated `app.ts`: `console.warn` reports once a gateway that has another contract. */
+  contract?: string | undefined;
   /** The key's properties of each resource whose key is not `id`: `{ memberships: ["user_id", "team"] }`. */
-  keys?: Record<string, string | readonly string[]>;
-  environment?: Environment;
+  keys?: Record<string, string | readonly string[]> | undefined;
+  /** Seconds after which a request without a reply fails, time offline included. */
+  requestTimeout?: number | undefined;
+  /** Seconds after which an attempt to connect that brought no `welcome` is given up. */
+  openTimeout?: number | undefined;
+  /** Requests and messages that may wait at once; more are refused. */
+  maxWaiting?: number | undefined;
+  /** The WebSocket class, where there is no global one: `import WebSocket from "ws"`. */
+  WebSocket?: SocketConstructor | undefined;
+  /** The time and the timers, for tests. */
+  clock?: Clock | undefined;
+  /** A number from 0 to 1, for tests. */
+  random?: (() => number) | undefined;
 }
 
-export const TIMEOUT_S = 30;
+/** The options with every default filled in. */
+export interface Settings {
+  readonly token: Token;
+  readonly requestTimeout: number;
+  readonly openTimeout: number;
+  readonly maxWaiting: number;
+  readonly WebSocket: SocketConstructor | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
 
-export const systemEnvironment: Environment = {
+const systemClock: Clock = {
   now: () => Date.now(),
-  random: () => Math.random(),
   setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };
 
-/** Looked up at each connect, not when the module loads: Node 20 has no global WebSocket. */
-export function socketConstructor(options: Options): SocketConstructor {
-  const found = options.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
+const NAMES = new Set<string>([
+  "token",
+  "contract",
+  "keys",
+  "requestTimeout",
+  "openTimeout",
+  "maxWaiting",
+  "WebSocket",
+  "clock",
+  "random",
+] satisfies (keyof Options)[]);
+
+/** Fill the defaults in. Throws InvalidOption for a name that is no option and for a value that is out of range. */
+export function settingsOf(options: Options): Settings {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name)) throw new InvalidOption(`there is no option "${name}"`);
+  }
+  const { requestTimeout = 30, openTimeout = 10, maxWaiting = 1024 } = options;
+  for (const [name, seconds] of Object.entries({ requestTimeout, openTimeout })) {
+    if (!(seconds > 0)) throw new InvalidOption(`${name} must be more than 0 seconds, not ${seconds}`);
+  }
+  if (!(maxWaiting >= 1)) throw new InvalidOption(`maxWaiting must be at least 1, not ${maxWaiting}`);
+  return {
+    token: options.token,
+    requestTimeout,
+    openTimeout,
+    maxWaiting,
+    WebSocket: options.WebSocket,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? (() => Math.random()),
+  };
+}
+
+/** The WebSocket class. The client looks it up at each connect, not when the module loads: Node 20 has no global one. */
+export function socketConstructor(settings: Settings): SocketConstructor {
+  const found = settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!found) {
     throw new Error(
       'there is no WebSocket here: npm install ws, then connect(url, { WebSocket: (await import("ws")).default })',

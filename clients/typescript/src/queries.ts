@@ -1,25 +1,28 @@
-// The subscriptions of a client: which copies of rows there are, who uses them, and which push is for whom.
+// The subscriptions of a client: which copies of rows there are, how many live queries use each, and which push is for
+// which copy.
 //
 // Equal queries share a copy. That two filters are equal in another spelling shows only in the id that the gateway
-// answers: then two copies share one subscription.
-// Invariant: a subscription is given up when its last copy is, and never while an equal `subscribe` is under way.
+// answers: then two copies share one id.
+// Invariant: the client unsubscribes when the last copy is closed, and never while an equal `subscribe` is under way.
 
 import type { FeedPosition, Snapshot, Update } from "../../../generated/typescript/protocol.js";
 import type { TidegateError } from "./errors.js";
-import type { Link, Message } from "./link.js";
-import { Live, type Query, queryKey, type Subscriptions } from "./live.js";
+import type { Link } from "./link.js";
 import type { Options } from "./options.js";
+import { type Query, queryKey } from "./query.js";
+import { Subscription, type SubscriptionIndex } from "./subscription.js";
+import type { WireMessage } from "./wire.js";
 
 interface Entry {
-  live: Live<never>;
+  copy: Subscription<never>;
   uses: number;
 }
 
-export class Queries implements Subscriptions {
+export class Queries implements SubscriptionIndex {
   readonly #link: Link;
   readonly #keys: NonNullable<Options["keys"]>;
   readonly #entries = new Map<string, Entry>();
-  readonly #byId = new Map<string, Set<Live<never>>>();
+  readonly #byId = new Map<string, Set<Subscription<never>>>();
   #outdated = false;
 
   constructor(link: Link, keys: Options["keys"]) {
@@ -28,47 +31,52 @@ export class Queries implements Subscriptions {
   }
 
   /** The copy for a query, new or shared. */
-  watch(query: Query): Live<never> {
+  watch(query: Query): Subscription<never> {
     const known = this.#entries.get(queryKey(query));
     if (known) {
       known.uses += 1;
-      if (known.live.refused && this.#link.status === "open") known.live.subscribe();
-      return known.live;
+      if (known.copy.error && this.#link.status === "open") known.copy.subscribe();
+      return known.copy;
     }
-    const key = this.#keys[query.resource] ?? "id";
-    const live = new Live<never>(this.#link, query, typeof key === "string" ? [key] : key, this);
-    this.#entries.set(queryKey(query), { live, uses: 1 });
-    if (this.#link.status === "open") live.subscribe();
-    return live;
+    const key = query.key ?? this.#keys[query.resource] ?? "id";
+    const copy = new Subscription<never>(this.#link, query, typeof key === "string" ? [key] : key, this);
+    this.#entries.set(queryKey(query), { copy, uses: 1 });
+    if (this.#link.status === "open") copy.subscribe();
+    return copy;
   }
 
-  /** Somebody who watched does so no longer. */
-  release(live: Live<never>): void {
-    const entry = this.#entries.get(queryKey(live.query));
-    if (entry?.live !== live) return;
+  /** A live query of `copy` is closed. */
+  release(copy: Subscription<never>): void {
+    const entry = this.#entries.get(queryKey(copy.query));
+    if (entry?.copy !== copy) return;
     entry.uses -= 1;
     this.#sweep();
   }
 
-  /** Subscription `id` is `live`'s. Answers a copy that had it before: the gateway starts nothing new then. */
-  adopt(live: Live<never>, id: string): Live<never> | undefined {
+  /** `copy` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
+  adopt(copy: Subscription<never>, id: string): Subscription<never> | undefined {
     const holders = this.#byId.get(id) ?? new Set();
     const [first] = holders;
-    this.#byId.set(id, holders.add(live));
+    this.#byId.set(id, holders.add(copy));
     return first;
   }
 
   /** The answer to a `subscribe` came. */
   answered(): void {
-    if (this.#outdated) this.#startAnew();
+    if (this.#outdated) this.#restart();
     this.#sweep();
   }
 
-  // -- the line -------------------------------------------------------------------------------------------------------
+  /** `copy` cannot go on with what the gateway sends. */
+  giveUp(copy: Subscription<never>): void {
+    this.#unsubscribe(copy);
+  }
+
+  // -- the connection -------------------------------------------------------------------------------------------------
 
   opened(): void {
-    for (const [key, { live, uses }] of this.#entries) {
-      if (uses > 0) live.subscribe();
+    for (const [key, { copy, uses }] of this.#entries) {
+      if (uses > 0) copy.subscribe();
       else this.#entries.delete(key);
     }
   }
@@ -76,74 +84,80 @@ export class Queries implements Subscriptions {
   lost(): void {
     this.#byId.clear();
     this.#outdated = false;
-    for (const { live } of this.#entries.values()) live.cut();
+    for (const { copy } of this.#entries.values()) copy.cut();
   }
 
-  closed(error: TidegateError): void {
+  /** The client has ended; `quiet` if the program closed it. */
+  closed(error: TidegateError, quiet: boolean): void {
     this.lost();
-    for (const { live } of this.#entries.values()) live.end(error);
+    for (const { copy } of this.#entries.values()) copy.end(error, quiet);
   }
 
   /** Throw all rows away: they belong to a user that this client no longer is. */
   forget(): void {
-    for (const { live } of this.#entries.values()) live.forget();
+    for (const { copy } of this.#entries.values()) copy.forget();
   }
 
-  /** On an open line, the gateway takes this client for somebody else, who may see other rows. */
+  /** On an open connection, the gateway takes this client for another user, who may see other rows. */
   identityChanged(): void {
     this.forget();
     this.#outdated = true;
-    this.#startAnew();
+    this.#restart();
   }
 
-  pushed(message: Message): void {
+  pushed(message: WireMessage): void {
     if (message.type === "heartbeat") {
       const position = message.position as FeedPosition | undefined;
-      if (position) for (const { live } of this.#entries.values()) live.reached(position);
+      if (position) for (const { copy } of this.#entries.values()) copy.reached(position);
       return;
     }
     const id = message.subscription as string;
     const holders = this.#byId.get(id) ?? [];
-    if (message.type === "snapshot") for (const live of holders) live.page(message as unknown as Snapshot);
-    if (message.type === "update") for (const live of holders) live.update(message as unknown as Update);
+    if (message.type === "snapshot") for (const copy of holders) copy.page(message as unknown as Snapshot);
+    if (message.type === "update") for (const copy of holders) copy.update(message as unknown as Update);
     if (message.type === "unsubscribed" && message.ref === undefined) {
       this.#byId.delete(id);
-      for (const live of holders) live.withdraw();
+      for (const copy of holders) copy.withdraw();
     }
   }
 
   // -- within ---------------------------------------------------------------------------------------------------------
 
   /** Ask for everything again, as soon as nothing that was asked before is under way. */
-  #startAnew(): void {
+  #restart(): void {
     const entries = [...this.#entries.values()];
-    if (entries.some(({ live }) => live.asking)) return;
+    if (entries.some(({ copy }) => copy.asking)) return;
     this.#outdated = false;
-    for (const id of this.#byId.keys()) this.#link.send({ type: "unsubscribe", subscription: id });
+    for (const id of this.#byId.keys()) this.#link.post({ type: "unsubscribe", subscription: id });
     this.#byId.clear();
-    for (const { live } of entries) {
-      live.forget();
-      live.subscribe();
+    for (const { copy } of entries) {
+      copy.forget();
+      copy.subscribe();
     }
   }
 
-  /** Give up what nobody uses. An answer under way might be about the same subscription, so it is waited for. */
+  /** Give up the copies without a live query, but not while an answer under way might be about the same subscription. */
   #sweep(): void {
     const entries = [...this.#entries];
-    const busy = new Set(entries.filter(([, { live }]) => live.asking).map(([, { live }]) => live.query.resource));
-    for (const [key, { live, uses }] of entries) {
-      if (uses > 0 || busy.has(live.query.resource)) continue;
+    const busy = new Set(entries.filter(([, { copy }]) => copy.asking).map(([, { copy }]) => copy.query.resource));
+    for (const [key, { copy, uses }] of entries) {
+      if (uses > 0 || busy.has(copy.query.resource)) continue;
       this.#entries.delete(key);
-      this.#drop(live);
+      this.#drop(copy);
     }
   }
 
-  #drop(live: Live<never>): void {
-    const id = live.subscription;
-    live.close();
+  #drop(copy: Subscription<never>): void {
+    this.#unsubscribe(copy);
+    copy.close();
+  }
+
+  /** Tell the gateway, unless another copy has the same id. */
+  #unsubscribe(copy: Subscription<never>): void {
+    const { id } = copy;
     const holders = id === undefined ? undefined : this.#byId.get(id);
-    if (id === undefined || !holders?.delete(live) || holders.size > 0) return;
+    if (id === undefined || !holders?.delete(copy) || holders.size > 0) return;
     this.#byId.delete(id);
-    this.#link.send({ type: "unsubscribe", subscription: id });
+    this.#link.post({ type: "unsubscribe", subscription: id });
   }
 }

@@ -1,4 +1,6 @@
-// The React hook. It works under StrictMode, shares one connection between components, and owns what it subscribes to.
+// The React hook `useWebSocket`. It works under StrictMode and shares one connection between components.
+//
+// Invariant: what a component subscribed to or joined ends when it is unmounted.
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { ClientMessages } from "../../../generated/typescript/protocol.js";
@@ -14,7 +16,7 @@ export interface UseWebSocket<A extends AppContract, R extends ResourceName<A> =
   extends Omit<State, "data"> {
   /** The rows of this component's subscriptions, live. Always an array. */
   readonly data: readonly RowOf<A, R>[];
-  /** Keep rows up to date; returns what ends it. Equal calls are one subscription. */
+  /** Keep rows up to date; returns the function that ends it. Equal calls are one subscription. */
   readonly subscribe: <N extends R>(resource: N, filters?: FiltersOf<A, N>) => () => void;
   readonly unsubscribe: <N extends R>(resource: N, filters?: FiltersOf<A, N>) => void;
   /** Send a message of the protocol; it waits for the connection. */

@@ -1,122 +1,151 @@
-// The rows of one resource: read, written, and watched.
+// The rows of one resource: list, get, create, update, delete, and live queries.
+//
+// It builds the requests and reads the `rows` replies. It does not know connections.
+// Invariant: every mutation carries an idempotency key, so that the gateway writes it once however often it is sent.
 
 import type { Filters, Row, Rows, SortTerm } from "../../../generated/typescript/protocol.js";
+import { TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
-import type { Message } from "./link.js";
-import type { Live, Query } from "./live.js";
+import type { LiveQuery } from "./live.js";
+import type { Query } from "./query.js";
 import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "./types.js";
+import type { WireMessage } from "./wire.js";
+
+/** A property's name, with a "-" before it for descending, or the protocol's own term. */
+export type Sort = string | SortTerm;
 
 export interface ListOptions<F> {
-  filters?: F;
-  sort?: SortTerm[];
-  limit?: number;
-  offset?: number;
-  fields?: string[];
+  filters?: F | undefined;
+  sort?: readonly Sort[] | undefined;
+  limit?: number | undefined;
+  offset?: number | undefined;
+  fields?: string[] | undefined;
 }
 
-/** What the client lends a resource. */
-export interface Asking {
-  ask(message: Message): Promise<Message>;
-  watch(query: Query): Live<never>;
-  release(live: Live<never>): void;
+export interface GetOptions {
+  /** Only these properties. */
+  fields?: string[] | undefined;
 }
 
-/** Rows that are kept up to date until `close`. */
-export interface LiveQuery<R> {
-  readonly rows: readonly R[];
-  readonly ready: boolean;
-  on: Live<R & object>["on"];
-  close(): void;
+export interface CreateOptions {
+  /** The idempotency key; the client makes one where the program names none. */
+  key?: string | undefined;
+}
+
+export interface WriteOptions<R> extends CreateOptions {
+  /** Values that the row must have; otherwise the gateway refuses with `conflict`. */
+  expect?: Partial<R> | undefined;
+}
+
+export interface SubscribeOptions<F> {
+  filters?: F | undefined;
+  fields?: string[] | undefined;
+  /** The key's properties, where neither `id` nor the option `keys` names them. */
+  key?: string | readonly string[] | undefined;
+}
+
+/** What a resource needs of the client. */
+export interface ResourcePort {
+  request(message: WireMessage): Promise<WireMessage>;
+  watch(query: Query): LiveQuery<never>;
 }
 
 export class Resource<A extends AppContract, N extends ResourceName<A>> {
   readonly name: N;
-  readonly #client: Asking;
+  readonly #port: ResourcePort;
 
-  constructor(client: Asking, name: N) {
-    this.#client = client;
+  /** A program gets one from `client.resource(name)`. */
+  constructor(port: ResourcePort, name: N) {
+    this.#port = port;
     this.name = name;
   }
 
   async list(options: ListOptions<FiltersOf<A, N>> = {}): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#ask({ type: "list", ...options }));
+    return this.#rows(await this.#list(options));
   }
 
-  /** Like `list`, with the number of rows that match in all. */
+  /** As `list`, with the number of all rows that match. */
   async page(options: ListOptions<FiltersOf<A, N>> = {}): Promise<{ rows: RowOf<A, N>[]; total: number }> {
-    const reply = await this.#ask({ type: "list", ...options, count: true });
+    const reply = await this.#list({ ...options, count: true });
     return { rows: this.#rows(reply), total: reply.total ?? 0 };
   }
 
-  /** The row, or undefined where there is none. */
-  async get(id: KeyOf<A, N>): Promise<RowOf<A, N> | undefined> {
-    return this.#rows(await this.#ask({ type: "get", id }))[0];
+  /** The row with this key, or undefined. */
+  async get(id: KeyOf<A, N>, { fields }: GetOptions = {}): Promise<RowOf<A, N> | undefined> {
+    return this.#rows(await this.#ask({ type: "get", id, fields }))[0];
   }
 
-  async getMany(ids: KeyOf<A, N>[]): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#ask({ type: "get", ids }));
+  /** The rows with these keys, without those that do not exist. */
+  async getMany(ids: KeyOf<A, N>[], { fields }: GetOptions = {}): Promise<RowOf<A, N>[]> {
+    return this.#rows(await this.#ask({ type: "get", ids, fields }));
   }
 
-  async create(data: CreateOf<A, N>): Promise<RowOf<A, N>> {
-    return this.#rows(await this.#write({ type: "create", data }))[0] as RowOf<A, N>;
+  /** Add one row and return it as it was written. */
+  async create(data: CreateOf<A, N>, options: CreateOptions = {}): Promise<RowOf<A, N>> {
+    return this.#one(await this.#write({ type: "create", data }, options));
   }
 
-  /** Several rows in one transaction. */
-  async createMany(data: CreateOf<A, N>[]): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#write({ type: "create", data }));
+  /** Add several rows in one transaction. */
+  async createMany(data: CreateOf<A, N>[], options: CreateOptions = {}): Promise<RowOf<A, N>[]> {
+    return this.#rows(await this.#write({ type: "create", data }, options));
   }
 
-  /** Change a row; with `expected`, only while it still has those values. */
-  async update(id: KeyOf<A, N>, data: UpdateOf<A, N>, expected?: Partial<RowOf<A, N>>): Promise<RowOf<A, N>> {
-    const condition = expected ? { if: expected } : {};
-    return this.#rows(await this.#write({ type: "update", id, data, ...condition }))[0] as RowOf<A, N>;
+  /** Change the properties in `data`. `not_found`, or `conflict` unless the row has the values of `expect`. */
+  async update(id: KeyOf<A, N>, data: UpdateOf<A, N>, options: WriteOptions<RowOf<A, N>> = {}): Promise<RowOf<A, N>> {
+    return this.#one(await this.#write({ type: "update", id, data }, options));
   }
 
-  async delete(id: KeyOf<A, N>, expected?: Partial<RowOf<A, N>>): Promise<void> {
-    await this.#write({ type: "delete", id, ...(expected ? { if: expected } : {}) });
+  /** Change the same properties of several rows: all of them or, with `not_found` or `conflict`, none. */
+  async updateMany(
+    ids: KeyOf<A, N>[],
+    data: UpdateOf<A, N>,
+    options: WriteOptions<RowOf<A, N>> = {},
+  ): Promise<RowOf<A, N>[]> {
+    return this.#rows(await this.#write({ type: "update", ids, data }, options));
+  }
+
+  /** Remove the row with this key. `not_found`, or `conflict` unless the row has the values of `expect`. */
+  async delete(id: KeyOf<A, N>, options: WriteOptions<RowOf<A, N>> = {}): Promise<void> {
+    await this.#write({ type: "delete", id }, options);
+  }
+
+  /** Remove several rows: all of them or none. */
+  async deleteMany(ids: KeyOf<A, N>[], options: WriteOptions<RowOf<A, N>> = {}): Promise<void> {
+    await this.#write({ type: "delete", ids }, options);
   }
 
   /** Rows that match now, and every change to them from then on. */
-  subscribe(options: { filters?: FiltersOf<A, N>; fields?: string[] } = {}): LiveQuery<RowOf<A, N>> {
-    const live = this.#client.watch({
-      resource: this.name,
-      filters: options.filters as Filters | undefined,
-      fields: options.fields,
-    });
-    const ends = new Set<() => void>();
-    let open = true;
-    return {
-      get rows() {
-        return live.rows;
-      },
-      get ready() {
-        return live.ready;
-      },
-      on: (event, listener) => {
-        if (!open) return () => {};
-        const end = live.on(event, listener as never);
-        ends.add(end);
-        return end;
-      },
-      close: () => {
-        if (!open) return;
-        open = false;
-        for (const end of ends) end();
-        this.#client.release(live);
-      },
-    };
+  subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
+    const { filters, fields, key } = options;
+    const query: Query = { resource: this.name, filters: filters as Filters | undefined, fields, key };
+    return this.#port.watch(query) as unknown as LiveQuery<RowOf<A, N>>;
+  }
+
+  #list({ sort, ...options }: ListOptions<FiltersOf<A, N>> & { count?: boolean }): Promise<Rows> {
+    return this.#ask({ type: "list", ...options, sort: sort?.map(sortTerm) });
   }
 
   #rows(reply: Rows): RowOf<A, N>[] {
     return reply.rows as Row[] as RowOf<A, N>[];
   }
 
-  /** Writes carry a key of their own, so that one cut off by a broken line can be sent again and is done once. */
-  #write(message: object): Promise<Rows> {
-    return this.#ask({ ...message, key: idempotencyKey() });
+  #one(reply: Rows): RowOf<A, N> {
+    const [row] = this.#rows(reply);
+    if (row !== undefined) return row;
+    throw new TidegateError("not_readable", `the '${this.name}' row was written, but this user may not read it`);
+  }
+
+  #write(message: object, { key, expect }: WriteOptions<RowOf<A, N>>): Promise<Rows> {
+    return this.#ask({ ...message, if: expect, key: key ?? idempotencyKey() });
   }
 
   async #ask(message: object): Promise<Rows> {
-    return (await this.#client.ask({ resource: this.name, ...message } as unknown as Message)) as unknown as Rows;
+    const given = Object.entries({ resource: this.name, ...message }).filter(([, value]) => value !== undefined);
+    return (await this.#port.request(Object.fromEntries(given) as WireMessage)) as unknown as Rows;
   }
+}
+
+function sortTerm(term: Sort): SortTerm {
+  if (typeof term !== "string") return term;
+  return term.startsWith("-") ? { field: term.slice(1), order: "desc" } : { field: term, order: "asc" };
 }

@@ -1,6 +1,6 @@
-// One room: what is said in it and who is there. It joins again on every new line and asks for what it missed.
+// One room: its messages and its members. It joins again on each new connection and asks for what it missed.
 //
-// Invariant: a message is heard once, in the order of its offset within the room's epoch.
+// Invariant: a listener gets a message once, in the order of its offset within the room's epoch.
 
 import type {
   Joined,
@@ -10,29 +10,65 @@ import type {
   PresenceDiff,
   PresenceInfo,
   PresenceList,
+  PresenceMode,
   PresenceStatus,
   RoomMessage,
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
 import { Emitter } from "./emitter.js";
-import { ClientClosed, ConnectionClosed, ConnectionLost, type TidegateError, withdrawn } from "./errors.js";
+import {
+  ClientClosed,
+  ConnectionClosed,
+  ConnectionLost,
+  InvalidOption,
+  type TidegateError,
+  withdrawn,
+} from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
-import type { Link, Message } from "./link.js";
+import type { Link } from "./link.js";
 import { isKnown } from "./positions.js";
+import type { WireMessage } from "./wire.js";
 
-export type Said<T> = Omit<RoomMessage, "data"> & { data: T };
+/** A message of a room. */
+export type Message<T> = Omit<RoomMessage, "data"> & {
+  data: T;
+  /** The client missed it while the connection was broken, or asked for it with `since`. */
+  replayed: boolean;
+  /** Messages between the one before and this one are lost: the room's history no longer had them. */
+  gap: boolean;
+};
+
+/** A page of a room's past, oldest first. `more`: there are older messages still. */
+export interface History<T> {
+  messages: Message<T>[];
+  more: boolean;
+}
 
 interface Events<T> {
-  message: Said<T>;
+  message: Message<T>;
   presence: readonly Member[];
-  /** After a reconnect the gateway could not replay everything that was said meanwhile. */
+  /** After a reconnect the gateway could not replay every message that was missed. */
   gap: undefined;
   error: TidegateError;
 }
 
-export interface JoinOptions {
-  status?: PresenceStatus;
-  info?: PresenceInfo;
+/** What the other members see of this client. */
+export interface PresenceOptions {
+  status?: PresenceStatus | undefined;
+  info?: PresenceInfo | undefined;
+}
+
+export interface JoinOptions extends PresenceOptions {
+  /** How the gateway reports members: the whole list at each change, what changed, or nothing. */
+  presence?: PresenceMode | undefined;
+  /** A position of this room from which the gateway replays messages. */
+  since?: RoomPosition | undefined;
+}
+
+export interface HistoryOptions {
+  /** The page ends before this offset, or before the message with this position. */
+  before?: number | RoomPosition | undefined;
+  limit?: number | undefined;
 }
 
 export class Room<T = unknown> {
@@ -40,29 +76,54 @@ export class Room<T = unknown> {
   readonly #link: Link;
   readonly #events = new Emitter<Events<T>>();
   readonly #members = new Map<string, Member>();
-  #options: JoinOptions = {};
+  #about: PresenceOptions = {};
+  #mode: PresenceMode = "diff";
   #position: RoomPosition | undefined;
+  #recovered: boolean | undefined;
+  #replays = 0;
+  #gap = false;
   #joined: Promise<void> | undefined;
   #waiting: { resolve: () => void; reject: (error: TidegateError) => void } | undefined;
+  /** What ended the membership. */
+  #error: TidegateError | undefined;
 
+  /** A program gets one from `client.room(name)`. */
   constructor(link: Link, name: string) {
     this.#link = link;
     this.name = name;
   }
 
-  /** Who is present, in the order in which they came. */
+  /** The members, in the order in which they came; empty with `presence: "none"`. */
   get members(): readonly Member[] {
     return [...this.#members.values()];
   }
 
+  /** Where this client is in the room's history: `join({ since })` goes on from here another time. */
+  get position(): RoomPosition | undefined {
+    return this.#position;
+  }
+
+  /** Whether the last join got every message that was missed; undefined before the first. */
+  get recovered(): boolean | undefined {
+    return this.#recovered;
+  }
+
+  /** Listen; returns the function that stops it. */
   on<K extends keyof Events<T>>(event: K, listener: (value: Events<T>[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
 
-  /** Enter the room, and stay in it across reconnects until `leave`. It waits for the line to open. */
-  join(options: JoinOptions = {}): Promise<void> {
-    this.#options = { ...this.#options, ...options };
+  /** Enter the room, and stay in it across reconnects until `leave`. It waits for the connection to open. */
+  join({ presence, since, ...about }: JoinOptions = {}): Promise<void> {
+    if (this.#joined && presence && presence !== this.#mode) {
+      const reason = `room '${this.name}' is joined with presence = '${this.#mode}' already`;
+      return Promise.reject(new InvalidOption(reason));
+    }
+    this.#about = { ...this.#about, ...about };
     if (this.#joined) return this.#joined;
+    this.#mode = presence ?? "diff";
+    this.#position = since;
+    this.#error = this.#recovered = undefined;
     this.#joined = new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -73,33 +134,34 @@ export class Room<T = unknown> {
     return joined;
   }
 
-  /** Leave the room, and forget it: a later `join` begins anew. */
+  /** Leave the room and forget its position and its members. Idempotent. */
   leave(): void {
-    if (this.#joined && this.#link.status === "open") this.#link.send({ type: "leave", room: this.name });
-    this.#out(new ClientClosed(`left ${this.name}`));
+    if (!this.#joined) return;
+    this.#link.post({ type: "leave", room: this.name });
+    this.#out(this.#notJoined());
   }
 
-  /** Say something. It comes back as a `message`, like everybody's. */
-  send(data: T): Promise<RoomPosition> {
-    const message = { type: "message", room: this.name, data, key: idempotencyKey() };
-    return this.#ask(message, true).then((reply) => reply.position as RoomPosition);
+  /** Send a message to every member, this client too. Returns its position in the room's history. */
+  async send(data: T, { key = idempotencyKey() }: { key?: string | undefined } = {}): Promise<RoomPosition> {
+    const reply = await this.#ask({ type: "message", room: this.name, data, key });
+    return reply.position as RoomPosition;
   }
 
-  /** Say how one is: away, typing, ... */
-  update(options: JoinOptions): Promise<readonly Member[]> {
-    this.#options = { ...this.#options, ...options };
-    return this.#ask({ type: "presence", room: this.name, ...options }, true).then((reply) => {
-      this.presence(reply as unknown as PresenceList);
-      return this.members;
-    });
+  /** Change what other members see of this client, and ask for all members. The client keeps it across reconnects. */
+  async update(options: PresenceOptions): Promise<readonly Member[]> {
+    const asked = this.#ask({ type: "presence", room: this.name, ...options });
+    if (this.#joined) this.#about = { ...this.#about, ...options };
+    this.presence((await asked) as unknown as PresenceList);
+    return this.members;
   }
 
-  /** What was said before `before`, oldest first, and whether there is more. */
-  history(options: { before?: number; limit?: number } = {}): Promise<{ messages: Said<T>[]; more: boolean }> {
-    return this.#ask({ type: "history", room: this.name, ...options }, true).then((reply) => {
-      const page = reply as unknown as Messages;
-      return { messages: page.messages as Said<T>[], more: page.more };
-    });
+  /** A page of the room's past, oldest first. */
+  async history({ before, limit }: HistoryOptions = {}): Promise<History<T>> {
+    const message: WireMessage = { type: "history", room: this.name };
+    if (before !== undefined) message.before = typeof before === "number" ? before : before.offset;
+    if (limit !== undefined) message.limit = limit;
+    const { messages, more } = (await this.#ask(message)) as unknown as Messages;
+    return { messages: messages.map((entry) => ({ ...(entry as Message<T>), replayed: false, gap: false })), more };
   }
 
   /** Whether the program wants to be in the room. */
@@ -109,15 +171,17 @@ export class Room<T = unknown> {
 
   // -- what the client passes on --------------------------------------------------------------------------------------
 
-  /** Join on a new line. */
+  /** Join on a new connection. */
   enter(): void {
-    const message: JoinRequest = { type: "join", room: this.name, presence: "diff", ...this.#options };
+    const message: JoinRequest = { type: "join", room: this.name, presence: this.#mode };
+    if (this.#about.status) message.status = this.#about.status;
+    if (this.#about.info) message.info = this.#about.info;
     if (this.#position) message.since = this.#position;
     const membership = this.#joined;
     this.#link.request({
-      message: message as unknown as Message,
-      repeatable: false,
-      patient: true,
+      message: message as unknown as WireMessage,
+      repeat: false,
+      bound: true,
       replied: (reply) => {
         if (membership === this.#joined) this.#entered(reply as unknown as Joined);
       },
@@ -127,20 +191,26 @@ export class Room<T = unknown> {
     });
   }
 
-  said(message: RoomMessage): void {
+  /** A member sent a message. */
+  receive(message: RoomMessage): void {
     if (!this.#joined || isKnown(this.#position, message.position)) return;
     this.#position = message.position;
-    this.#events.emit("message", message as Said<T>);
+    const replayed = this.#replays > 0;
+    if (replayed) this.#replays -= 1;
+    const gap = this.#gap;
+    this.#gap = false;
+    this.#events.emit("message", { ...(message as Message<T>), replayed, gap });
   }
 
-  /** The gateway ended the membership by itself. */
+  /** The gateway ended the membership. */
   withdraw(): void {
-    this.end(withdrawn(`the membership in ${this.name}`));
+    this.end(withdrawn(`the membership in room '${this.name}'`));
   }
 
-  /** The membership is over; `quiet` if it is the program's doing. */
+  /** The membership is over; `quiet` if the program ended it. */
   end(error: TidegateError, quiet = false): void {
     if (!this.#joined) return;
+    this.#error = error;
     this.#out(error);
     if (!quiet) this.#events.emit("error", error);
   }
@@ -161,17 +231,20 @@ export class Room<T = unknown> {
 
   #entered(reply: Joined): void {
     const before = this.#position;
+    this.#recovered = reply.recovered;
+    this.#replays = reply.replayed;
     if (!reply.recovered || reply.replayed === 0) this.#position = reply.position;
-    // Whoever is at the head missed nothing, even in a room that keeps no history to recover from.
-    if (before && !reply.recovered && !isKnown(before, reply.position)) this.#events.emit("gap", undefined);
+    // A client at the head missed nothing, even in a room that keeps no history to recover from.
+    this.#gap = before !== undefined && !reply.recovered && !isKnown(before, reply.position);
+    if (this.#gap) this.#events.emit("gap", undefined);
     if (reply.users) this.presence({ type: "presence", room: this.name, users: reply.users });
     this.#waiting?.resolve();
     this.#waiting = undefined;
   }
 
-  /** Whoever waits for the first answer decides itself; a member across reconnects tries again. */
+  /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
   #refused(error: TidegateError): void {
-    // The next line joins again, or whoever knows why there is none ends this.
+    // The next connection joins again, or the end of the client ends this room.
     if (error instanceof ConnectionLost || error instanceof ConnectionClosed) return;
     const joined = this.#joined;
     if (!error.retryable || this.#waiting) this.end(error);
@@ -184,15 +257,22 @@ export class Room<T = unknown> {
   #out(error: TidegateError): void {
     this.#waiting?.reject(error);
     this.#waiting = this.#joined = this.#position = undefined;
-    this.#options = {};
+    this.#about = {};
+    this.#replays = 0;
+    this.#gap = false;
     if (this.#members.size === 0) return;
     this.#members.clear();
     this.#events.emit("presence", this.members);
   }
 
-  #ask(message: Message, repeatable: boolean): Promise<Message> {
+  #notJoined(): ClientClosed {
+    return new ClientClosed(`room '${this.name}' is not joined`);
+  }
+
+  #ask(message: WireMessage): Promise<WireMessage> {
+    if (!this.#joined) return Promise.reject(this.#link.ended ?? this.#error ?? this.#notJoined());
     return new Promise((resolve, reject) => {
-      this.#link.request({ message, repeatable, replied: resolve, failed: reject });
+      this.#link.request({ message, repeat: true, replied: resolve, failed: reject });
     });
   }
 }

@@ -1,18 +1,19 @@
-// One client for all components that want the same gateway with the same token, kept for as long as one of them does.
+// One client for all components that want the same gateway with the same token, kept as long as one of them is mounted.
 //
-// What is given back is given up a turn later: StrictMode unmounts a component and mounts it again at once.
+// Invariant: a client or a room ends a turn after its last release: StrictMode unmounts a component and mounts it again
+// at once.
 
 import { type Client, connect } from "./client.js";
 import type { Options } from "./options.js";
 
 export interface Shared {
   readonly client: Client;
-  /** Be in a room; returns what ends it. Whoever is in it last leaves it. */
+  /** Be in a room; returns the function that ends it. The last component to end it leaves the room. */
   enter(room: string): () => void;
   release(): void;
 }
 
-/** How many want something, and what happens when nobody does. */
+/** Counts the uses of something, and calls `unused` after the last. */
 class Uses {
   #count = 0;
   #over = false;
@@ -46,7 +47,7 @@ interface Known {
 
 const known = new Map<string, Known>();
 
-/** Take part in the client of `url`. Token functions are taken for equal: a component makes a new one at each render. */
+/** Share the client of `url`. All token functions count as equal: a component makes a new one at each render. */
 export function share(url: string, options: Options): Shared {
   const key = JSON.stringify([url, typeof options.token, typeof options.token === "string" ? options.token : null]);
   const shared = known.get(key) ?? open(key, url, options);

@@ -11,13 +11,13 @@ export interface AppContract {
   replies?: object;
 }
 
-/** An application that nothing is known of: every resource and room may be named. */
+/** An application without a contract: the program may name every resource and room. */
 export interface AnyApp {
   resources: Record<string, { row: AnyRow; create: Row; update: Row; filters: Row; key: RowKey }>;
   rooms: Record<string, unknown>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: without a contract the values are the program's to know
+// biome-ignore lint/suspicious/noExplicitAny: without a contract the client does not know the types of the values
 type AnyRow = Record<string, any>;
 
 export type ResourceName<A extends AppContract> = keyof A["resources"] & string;
@@ -37,7 +37,7 @@ export type KeyOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N,
 /** Messages of a client, the application's own among them, by type. */
 export type RequestsOf<A extends AppContract> = ClientMessages & Own<A, "clientMessages">;
 export type RepliesOf<A extends AppContract> = Replies & Own<A, "replies">;
-/** What the gateway says, by type. */
+/** Messages of the gateway, by type. */
 export type PushesOf<A extends AppContract> = ServerMessages & Own<A, "serverMessages">;
 
 type Own<A, K extends string> = A extends { [P in K]: infer Messages extends object } ? Messages : object;
@@ -55,7 +55,7 @@ type Covering<Rooms, Room extends string> = [Exclude<Fits<Room, keyof Rooms>, "*
   ? Fits<Room, keyof Rooms>
   : Exclude<Fits<Room, keyof Rooms>, "*">;
 
-/** What may be said in `Room`; `never` where no pattern covers it. */
+/** The data of messages in `Room`; `never` where no pattern covers it. */
 export type DataOf<A extends AppContract, Room extends string> = string extends keyof A["rooms"]
   ? A["rooms"][keyof A["rooms"]]
   : A["rooms"][Covering<A["rooms"], Room> & keyof A["rooms"]];

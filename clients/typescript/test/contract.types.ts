@@ -17,7 +17,7 @@ export async function resources(): Promise<void> {
   const titles: string[] = live.rows.map(({ title }) => title);
   live.on("change", (tasks) => tasks[0]?.title.length);
   live.on("update", ({ action }) => action === "reset");
-  await client.resource("tasks").update(1, { notes: null }, { done: false });
+  await client.resource("tasks").update(1, { notes: null }, { expect: { done: false } });
   await users.list({
     filters: { name: { startswith: "A" }, or: [{ id: { in: [1, 2] } }, { status: { ne: "active" } }] },
   });

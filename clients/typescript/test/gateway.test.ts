@@ -87,8 +87,10 @@ describe("rows", () => {
     const users = writer.resource("users");
     const ann = await users.create({ name: "Ann", email: "ann@example.org" });
     await eventually(() => expect(live.rows).toContainEqual(ann));
-    await users.update(ann.id, { name: "Anne" }, { name: "Ann" });
-    await expect(users.update(ann.id, { name: "x" }, { name: "Ann" })).rejects.toMatchObject({ code: "conflict" });
+    await users.update(ann.id, { name: "Anne" }, { expect: { name: "Ann" } });
+    await expect(users.update(ann.id, { name: "x" }, { expect: { name: "Ann" } })).rejects.toMatchObject({
+      code: "conflict",
+    });
     await users.update(ann.id, { status: "inactive" });
     await eventually(() => expect(live.rows).toHaveLength(seeded));
     expect(await users.get(ann.id)).toMatchObject({ name: "Anne", status: "inactive" });

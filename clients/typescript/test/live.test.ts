@@ -79,7 +79,7 @@ describe("a snapshot", () => {
   });
 
   it("may take longer than a request may: it counts whenever it comes", async () => {
-    const { client, line } = await gateway.open({ timeout: 5 });
+    const { client, line } = await gateway.open({ requestTimeout: 5 });
     const live = client.resource("users").subscribe();
     const { errors } = listen(live);
     await vi.advanceTimersByTimeAsync(30_000);
@@ -120,9 +120,9 @@ describe("changes", () => {
     await turn();
     expect(changes.slice(1)).toEqual([[1, 3]]);
     expect(updates).toEqual([
-      { action: "create", data: { id: 3, name: "C" } },
-      { action: "update", data: { id: 1, name: "A" }, origin: "k1" },
-      { action: "delete", data: { id: 2 }, cause: "update" },
+      { action: "create", key: 3, row: { id: 3, name: "C" } },
+      { action: "update", key: 1, row: { id: 1, name: "A" }, old: { id: 1 }, origin: "k1" },
+      { action: "delete", key: 2, old: { id: 2 }, cause: "update" },
     ]);
   });
 
@@ -180,7 +180,7 @@ describe("changes", () => {
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ user_id: 1, team: "a" }]);
     expect(errors.map(({ message }) => message)).toEqual([
-      'a row of memberships has no "id": name the key with the option "keys"',
+      "a row of 'memberships' has no 'id': name the key's properties with the option keys",
     ]);
     expect([live.ready, live.rows]).toEqual([false, []]);
   });
@@ -314,7 +314,7 @@ describe("refusals", () => {
     line.say("unsubscribed", { subscription: "s1" });
     await turn();
     expect([live.ready, ids(live), changes.at(-1)]).toEqual([false, [], []]);
-    expect(errors.map(({ message }) => message)).toEqual(["the gateway ended the subscription to users"]);
+    expect(errors.map(({ message }) => message)).toEqual(["the gateway ended the subscription to 'users'"]);
   });
 });
 
@@ -367,9 +367,7 @@ describe("another user", () => {
 
   it("may come with a new line", async () => {
     const { live } = await loaded([1]);
-    gateway.line.end(4202);
-    await vi.advanceTimersByTimeAsync(20_000);
-    gateway.line.welcome({ user: BOB });
+    (await gateway.next(4202)).welcome({ user: BOB });
     expect(ids(live)).toEqual([]);
     expect(gateway.line.take("subscribe")).not.toHaveProperty("since");
   });

@@ -1,7 +1,7 @@
 // Reading and writing rows: what each method says, and what it makes of the answer.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Message } from "../src/index.js";
+import type { WireMessage } from "../src/wire.js";
 import { type Line, Scripted } from "./support/scripted.js";
 
 let line: Line;
@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 /** What was asked, without what differs each time, and the answer given to it. */
-function answer(type: string, rows: object[], fields: object = {}): Omit<Message, "ref" | "key"> {
+function answer(type: string, rows: object[], fields: object = {}): Omit<WireMessage, "ref" | "key"> {
   const { ref, key, ...request } = line.take(type);
   line.reply({ type, ref: ref as string }, "rows", { rows, position: { epoch: "e", seq: 1 }, ...fields });
   expect(typeof key, "a write carries a key, a read does not").toBe(
@@ -79,7 +79,7 @@ describe("writes", () => {
   });
 
   it("update, only while the row is as expected", async () => {
-    const asked = users.update(1, { name: "Ann" }, { name: "Anne" });
+    const asked = users.update(1, { name: "Ann" }, { expect: { name: "Anne" } });
     expect(answer("update", [ANN])).toEqual({
       type: "update",
       resource: "users",
@@ -93,7 +93,7 @@ describe("writes", () => {
   });
 
   it("delete, only while the row is as expected", async () => {
-    const asked = users.delete(1, { name: "Ann" });
+    const asked = users.delete(1, { expect: { name: "Ann" } });
     expect(answer("delete", [{ id: 1 }])).toEqual({ type: "delete", resource: "users", id: 1, if: { name: "Ann" } });
     expect(await asked).toBeUndefined();
     users.delete(1);

@@ -142,7 +142,7 @@ describe("a room", () => {
   it("ends where the gateway ends the membership", async () => {
     const { line, room, heard } = await joined({ users: [member("1")] });
     line.say("left", { room: "a" });
-    expect([heard, ids(room)]).toEqual([["the gateway ended the membership in a"], []]);
+    expect([heard, ids(room)]).toEqual([["the gateway ended the membership in room 'a'"], []]);
     const next = await gateway.reconnect();
     expect(next.unread).toEqual([]);
   });

@@ -3,7 +3,8 @@
 // Every interleaving of replies, pushes and broken lines becomes a plain sequence of lines in a test.
 
 import { vi } from "vitest";
-import { type Client, connect, type Message, type Options, type Socket } from "../../src/index.js";
+import { type Client, connect, type Options, type Socket } from "../../src/index.js";
+import type { WireMessage } from "../../src/wire.js";
 
 export const USER = { id: "7", name: "Ann", roles: ["admin"], anonymous: false };
 
@@ -33,7 +34,7 @@ export class Line implements Socket {
   onerror: Socket["onerror"] = null;
   /** What the client closed with; 0 if it said no code. */
   closed: number | undefined;
-  readonly #unread: Message[] = [];
+  readonly #unread: WireMessage[] = [];
   /** Of the subscriptions, as `subscribed` told them. */
   readonly #positions = new Map<unknown, unknown>();
 
@@ -51,7 +52,7 @@ export class Line implements Socket {
   }
 
   /** The next message that the client sent. */
-  take(type: string): Message {
+  take(type: string): WireMessage {
     const message = this.#unread.shift();
     if (message?.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(message)}`);
     return message;
@@ -76,11 +77,11 @@ export class Line implements Socket {
     return this;
   }
 
-  reply(request: Message, type: string, fields: object = {}): void {
+  reply(request: WireMessage, type: string, fields: object = {}): void {
     this.say(type, { ref: request.ref, ...fields });
   }
 
-  refuse(request: Message, code: string, fields: object = {}): void {
+  refuse(request: WireMessage, code: string, fields: object = {}): void {
     this.say("error", { ref: request.ref, code, message: `refused: ${code}`, temporary: false, ...fields });
   }
 
@@ -89,7 +90,7 @@ export class Line implements Socket {
     this.onclose?.({ code, reason } as never);
   }
 
-  join(room: string, fields: object = {}): Message {
+  join(room: string, fields: object = {}): WireMessage {
     const request = this.take("join");
     if (request.room !== room) throw new Error(`expected ${room}, got ${request.room}`);
     this.reply(request, "joined", {
@@ -102,7 +103,7 @@ export class Line implements Socket {
     return request;
   }
 
-  subscribe(subscription: string, mode: string, seq: number, epoch = "e", fields: object = {}): Message {
+  subscribe(subscription: string, mode: string, seq: number, epoch = "e", fields: object = {}): WireMessage {
     const request = this.take("subscribe");
     const position = { epoch, seq };
     this.reply(request, "subscribed", { subscription, resource: request.resource, position, mode, ...fields });
@@ -156,13 +157,20 @@ export class Scripted {
     return { client, line: this.line.welcome() };
   }
 
-  /** The line breaks, and the client is on a new one. */
-  async reconnect(code = 4201): Promise<Line> {
+  /** The connection breaks; returns the next one, before its welcome. */
+  async next(code: number): Promise<Line> {
     const count = this.lines.length;
     this.line.end(code);
-    await vi.advanceTimersByTimeAsync(20_000);
+    for (let waited = 0; this.lines.length === count && waited < 20_000; waited += 250) {
+      await vi.advanceTimersByTimeAsync(250);
+    }
     if (this.lines.length !== count + 1) throw new Error("the client did not come back once");
-    return this.line.welcome();
+    return this.line;
+  }
+
+  /** The connection breaks, and the client is on a new one. */
+  async reconnect(code = 4201): Promise<Line> {
+    return (await this.next(code)).welcome();
   }
 }
 

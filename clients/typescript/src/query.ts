@@ -1,0 +1,46 @@
+// What a live query asks for, and the events that it gets back. Only types, and a name for equal queries.
+
+import type { Filters, RowKey } from "../../../generated/typescript/protocol.js";
+import type { TidegateError } from "./errors.js";
+
+/** What happened to a live query's copy of the rows. */
+export interface Change<R> {
+  /** `reset`: the copy was replaced as a whole; read `rows`. */
+  action: "create" | "update" | "delete" | "reset";
+  /** The row's key, as `get` takes it; absent for `reset`. */
+  key?: RowKey;
+  /** The row as it is now; absent for `delete` and `reset`. */
+  row?: R;
+  /** The row as this copy had it before, if it had it. */
+  old?: R;
+  /** What happened to the row in the database, where the gateway says so: a row that left the filter was updated. */
+  cause?: "create" | "update" | "delete";
+  /** The idempotency key of the mutation, if this user made it. */
+  origin?: string;
+}
+
+export interface SubscriptionEvents<R> {
+  /** The rows changed; one event a turn, however many changes came. */
+  change: readonly R[];
+  /** Each change, in order. */
+  update: Change<R>;
+  /** The gateway refused the subscription; after a `retryable` refusal the client asks again. */
+  error: TidegateError;
+  /** The program closed the client. */
+  closed: TidegateError;
+}
+
+/** What a subscription is about; equal queries of one client share one subscription. */
+export interface Query {
+  resource: string;
+  filters?: Filters | undefined;
+  fields?: string[] | undefined;
+  /** The key's properties, where neither `id` nor the option `keys` names them. */
+  key?: string | readonly string[] | undefined;
+}
+
+/** A name for a query: equal for equal queries, whatever the order of their properties. */
+export function queryKey({ resource, filters, fields, key }: Query): string {
+  const sorted = Object.entries(filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([resource, sorted, fields ? [...fields].sort() : null, key ?? null]);
+}

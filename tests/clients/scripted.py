@@ -185,14 +185,14 @@ class FakeClock:
                 waiter.set_result(None)
 
     async def until_sleeping(self, seconds: float) -> None:
-        """Wait until somebody sleeps for this long; time does not pass by that."""
+        """Wait until the client sleeps for this long; no time passes."""
         async with asyncio.timeout(PATIENCE):
             while not any(abs(asked - seconds) < 1e-9 for asked, _, _ in self._sleepers):
                 self._changed.clear()
                 await self._changed.wait()
 
     async def pass_sleep(self, seconds: float) -> None:
-        """Wait until somebody sleeps for this long, then let that time pass."""
+        """Wait until the client sleeps for this long, then let that time pass."""
         await self.until_sleeping(seconds)
         self.advance(seconds)
 

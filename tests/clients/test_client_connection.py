@@ -127,7 +127,7 @@ async def test_4100_range_backs_off(scripted: ScriptedGateway, clock: FakeClock)
             await clock.pass_sleep(delay)
             assert await anext(statuses) == "open"
         peer = await scripted.accept()
-        clock.advance(5.0)  # a connection that lived for 5 s starts the count anew
+        clock.advance(5.0)  # a connection that lived for 5 s resets the count
         await peer.close(4100)
         await clock.pass_sleep(0.25)
         await scripted.accept()
@@ -153,7 +153,7 @@ async def test_goodbye_names_the_delay(scripted: ScriptedGateway, clock: FakeClo
         await scripted.accept()
 
 
-async def test_silence_ends_the_line(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_silence_ends_the_connection(scripted: ScriptedGateway, clock: FakeClock) -> None:
     async with connect(scripted.url, clock=clock, random=lambda: 0.0) as client:
         peer = await scripted.accept()
         await clock.until_sleeping(55.0)
@@ -169,7 +169,7 @@ async def test_silence_ends_the_line(scripted: ScriptedGateway, clock: FakeClock
         await scripted.accept()
 
 
-async def test_token_goes_into_the_header_and_is_asked_for_anew(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_each_connection_sends_a_fresh_token_in_the_header(scripted: ScriptedGateway, clock: FakeClock) -> None:
     tokens = iter(["one", "two"])
 
     async def token() -> str:
@@ -241,7 +241,7 @@ async def test_unsafe_request_is_not_sent_again(scripted: ScriptedGateway) -> No
         assert caught.value.retryable
 
 
-async def test_request_made_offline_waits_for_the_line(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_request_made_offline_waits_for_the_connection(scripted: ScriptedGateway, clock: FakeClock) -> None:
     async with connect(scripted.url, clock=clock, random=lambda: 0.5) as client:
         peer = await scripted.accept()
         await peer.close(4100)
@@ -288,7 +288,7 @@ async def test_close_ends_what_waits(scripted: ScriptedGateway) -> None:
     await client.close()
 
 
-async def test_unknown_types_are_ignored_unless_asked_for(scripted: ScriptedGateway) -> None:
+async def test_unknown_types_reach_only_the_listeners_of_their_type(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         scores = client.pushes("score")
@@ -334,7 +334,7 @@ async def test_a_message_over_the_limit_never_leaves(scripted: ScriptedGateway) 
         assert caught.value.code == "too_large"
 
 
-async def test_after_goodbye_new_requests_wait_for_the_next_line(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_after_goodbye_new_requests_wait_for_the_next_connection(scripted: ScriptedGateway, clock: FakeClock) -> None:
     async with connect(scripted.url, clock=clock) as client:
         peer = await scripted.accept()
         asked = begun(client.ping())
@@ -351,7 +351,7 @@ async def test_after_goodbye_new_requests_wait_for_the_next_line(scripted: Scrip
         await launching
 
 
-async def test_goodbye_without_a_close_ends_the_line_too(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_goodbye_without_a_close_ends_the_connection_too(scripted: ScriptedGateway, clock: FakeClock) -> None:
     async with connect(scripted.url, clock=clock):
         peer = await scripted.accept()
         await peer.send("goodbye", code=4201, reason="restart", retry_after=2)
@@ -361,7 +361,7 @@ async def test_goodbye_without_a_close_ends_the_line_too(scripted: ScriptedGatew
         await scripted.accept()
 
 
-async def test_goodbye_forbids_to_come_back_even_if_the_line_breaks(scripted: ScriptedGateway) -> None:
+async def test_final_goodbye_ends_the_client_even_if_the_connection_breaks(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         statuses = client.statuses()
@@ -402,7 +402,7 @@ async def test_an_address_that_is_none(url: str) -> None:
         await connect(url, wait=True)
 
 
-async def test_tls_to_a_gateway_without_is_not_called_nobody(scripted: ScriptedGateway) -> None:
+async def test_tls_to_a_gateway_without_tls_names_tls_in_the_error(scripted: ScriptedGateway) -> None:
     with pytest.raises(Unreachable, match=r"hung up .*does it speak wss\?|TLS with wss://.* failed"):
         await connect(scripted.url.replace("ws://", "wss://"))
 
@@ -423,7 +423,7 @@ async def test_nothing_is_left_running(scripted: ScriptedGateway) -> None:
     assert left == set()
 
 
-async def test_an_attempt_that_nobody_waits_for_is_dropped(scripted: ScriptedGateway) -> None:
+async def test_a_cancelled_attempt_drops_the_connection(scripted: ScriptedGateway) -> None:
     scripted.welcome = None
     opening = begun(open_client(scripted.url, FakeClock()))
     peer = await scripted.accept()
@@ -433,7 +433,7 @@ async def test_an_attempt_that_nobody_waits_for_is_dropped(scripted: ScriptedGat
         await opening
 
 
-async def test_a_gateway_that_does_not_say_who_one_is_is_left(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_an_unreadable_identity_reply_ends_the_connection(scripted: ScriptedGateway, clock: FakeClock) -> None:
     scripted.call_it("anon-1", identity="identity-1")
     async with connect(scripted.url, clock=clock, random=lambda: 0.5) as client:
         await (await scripted.accept()).close(4200)
@@ -446,7 +446,7 @@ async def test_a_gateway_that_does_not_say_who_one_is_is_left(scripted: Scripted
         await scripted.accept()
 
 
-async def test_a_fault_inside_ends_everything_instead_of_hanging(scripted: ScriptedGateway) -> None:
+async def test_a_defect_of_the_client_fails_everything_that_waits(scripted: ScriptedGateway) -> None:
     def chance() -> float:
         raise ZeroDivisionError("no chance")
 

@@ -1,4 +1,4 @@
-"""A client that knows the contract it was generated from tells of a gateway with another one, once."""
+"""A client with a contract warns once about a gateway that has another one."""
 
 from __future__ import annotations
 

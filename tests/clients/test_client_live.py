@@ -212,7 +212,7 @@ async def test_filters_as_a_struct(scripted: ScriptedGateway) -> None:
         assert await listing == []
 
 
-async def test_changes_only_then_someone_wants_the_rows_too(scripted: ScriptedGateway) -> None:
+async def test_a_query_without_rows_loads_them_for_a_second_holder(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         asking = begun(client.subscribe("users", snapshot=False))
@@ -263,7 +263,7 @@ async def test_the_gateway_ends_a_subscription(scripted: ScriptedGateway) -> Non
         assert live.error is caught.value
 
 
-async def test_a_slow_consumer_is_told_to_read_anew(scripted: ScriptedGateway) -> None:
+async def test_a_slow_consumer_gets_one_reset(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url, buffer=3) as client:
         peer = await scripted.accept()
         live = await subscribed(client, peer)
@@ -293,7 +293,7 @@ async def test_composite_keys(scripted: ScriptedGateway) -> None:
         assert list((await (await asking).loaded()).rows) == [(1, "a")]
 
 
-async def test_becoming_somebody_else_starts_the_rows_anew(scripted: ScriptedGateway) -> None:
+async def test_another_user_reloads_the_rows(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         live = await subscribed(client, peer, {"id": 1})
@@ -336,7 +336,7 @@ async def test_a_bad_token_changes_nothing(scripted: ScriptedGateway, clock: Fak
         assert (await scripted.accept()).authorization == "Bearer good"
 
 
-async def test_becoming_somebody_else_while_an_answer_is_under_way(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_another_user_while_an_answer_is_under_way(scripted: ScriptedGateway, clock: FakeClock) -> None:
     """The answer recovers rows of the old user on top of a copy that was just thrown away: it must not count."""
     async with connect(scripted.url, clock=clock) as client:
         peer = await scripted.accept()

@@ -102,7 +102,7 @@ async def test_update_and_delete(scripted: ScriptedGateway) -> None:
         await all_gone
 
 
-async def test_each_mutation_has_a_key_of_its_own_or_the_given_one(scripted: ScriptedGateway) -> None:
+async def test_each_mutation_has_a_new_key_or_the_given_one(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer, users = await scripted.accept(), client.resource("users")
         keys = []

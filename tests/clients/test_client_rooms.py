@@ -251,7 +251,7 @@ async def test_a_room_that_was_left_is_not_joined_again(scripted: ScriptedGatewa
         room = await joining
         await peer.close(4100)
         await clock.until_sleeping(0.25)
-        await room.leave()  # offline: there is nobody to tell
+        await room.leave()  # offline: there is no gateway to tell
         await clock.pass_sleep(0.25)
         peer = await scripted.accept()
         pinging = begun(client.ping())

@@ -19,7 +19,7 @@ describe("backoff", () => {
     expect(backoff.next()).toBe(20_000);
   });
 
-  it("begins anew after a line that lived for 5 s, not after a shorter one", () => {
+  it("starts again after a connection that lived for 5 s, not after a shorter one", () => {
     const backoff = new Backoff(() => 1);
     backoff.next();
     backoff.next();

@@ -43,7 +43,7 @@ describe("connecting", () => {
     expect(gateway.line.url).not.toContain("a.b.c");
   });
 
-  it("asks a token function anew for each line, and again when it fails", async () => {
+  it("asks a token function before each connection, and again when it fails", async () => {
     const token = vi
       .fn()
       .mockResolvedValueOnce("one")
@@ -116,7 +116,7 @@ describe("connecting", () => {
 });
 
 describe("coming back", () => {
-  it("waits for a random time that grows, until a line is open again", async () => {
+  it("waits for a random time that grows, until a connection is open again", async () => {
     const client = gateway.connect();
     await turn();
     for (const wait of [250, 500, 1000, 2000]) {
@@ -158,7 +158,7 @@ describe("coming back", () => {
     expect(gateway.lines).toHaveLength(1);
     expect(client.status).toBe("closed");
     const [error, ...told] = errors as [ConnectionClosed];
-    expect(told, "whoever listens to rooms and rows alone hears of it too").toEqual([error, error]);
+    expect(told, "listeners of rooms and rows get the error too").toEqual([error, error]);
     expect(error).toBeInstanceOf(ConnectionClosed);
     expect([error.closeCode, error.retryable]).toEqual([code, false]);
     expect(error.message).toBeTruthy();
@@ -190,7 +190,7 @@ describe("coming back", () => {
     expect(gateway.lines.length).toBeLessThan(7);
   });
 
-  it("gives a silent line up after two heartbeats and 5 s", async () => {
+  it("gives a silent connection up after two heartbeats and 5 s", async () => {
     const { client, line } = await gateway.open();
     await vi.advanceTimersByTimeAsync(40_000);
     line.say("heartbeat", { time: 1 });
@@ -204,7 +204,7 @@ describe("coming back", () => {
     expect(client.status, "the old line has nothing to say any more").toBe("reconnecting");
   });
 
-  it("tries at once when the browser is online again, on one line only", async () => {
+  it("tries at once when the browser is online again, on one connection only", async () => {
     const browser = new EventTarget();
     vi.stubGlobal("addEventListener", browser.addEventListener.bind(browser));
     vi.stubGlobal("removeEventListener", browser.removeEventListener.bind(browser));
@@ -266,7 +266,7 @@ describe("identity", () => {
     expect(next.take("authenticate").token).toBe("signed-2");
   });
 
-  it("survives a line that breaks while it is given back", async () => {
+  it("survives a connection that breaks while it is given back", async () => {
     const client = await guest();
     client.room("a").join();
     gateway.line.join("a");
@@ -285,7 +285,7 @@ describe("identity", () => {
     expect(await ended(asked)).toMatchObject({ time: 5 });
   });
 
-  it("is that of the token last authenticated with, on later lines too", async () => {
+  it("is that of the token last authenticated with, on later connections too", async () => {
     const client = await guest();
     const becoming = client.authenticate("token-of-ann");
     const request = gateway.line.take("authenticate");
@@ -300,7 +300,7 @@ describe("identity", () => {
 });
 
 describe("close()", () => {
-  it("closes the line for good, and everything that waits fails with it", async () => {
+  it("closes the connection for good, and everything that waits fails with it", async () => {
     const { client, line } = await gateway.open();
     const heard: Status[] = [];
     client.on("status", ({ status }) => heard.push(status));
@@ -313,7 +313,7 @@ describe("close()", () => {
     client.close();
     client.close();
     expect([line.closed, heard]).toEqual([1000, ["closed"]]);
-    expect(told, "whoever closes need not be told").not.toHaveBeenCalled();
+    expect(told, "the program closed the client itself").not.toHaveBeenCalled();
     const late = [() => client.room("b").join(), () => client.request({ type: "ping" })];
     for (const ask of [() => asked, () => joined, ...late]) {
       expect(await ended<unknown>(ask())).toBeInstanceOf(ConnectionClosed);
@@ -325,7 +325,7 @@ describe("close()", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("ends a client that never had a line", async () => {
+  it("ends a client that never had a connection", async () => {
     const client = gateway.connect();
     const joined = client.room("a").join();
     client.close();

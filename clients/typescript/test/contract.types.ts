@@ -74,7 +74,7 @@ export async function rooms(): Promise<void> {
   await client.room("cursor-map").send({ x: 0 });
   // @ts-expect-error: a message of this room has no such property
   chat.on("message", ({ data }) => data.x);
-  // @ts-expect-error: nobody is "busy"
+  // @ts-expect-error: there is no status "busy"
   await chat.join({ status: "busy" });
 }
 

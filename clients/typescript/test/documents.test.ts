@@ -30,7 +30,7 @@ function blocks(document: string): [string, string][] {
   });
 }
 
-/** What the compiler has against files, which need not exist on disk. */
+/** The compiler's complaints about files, which may exist in memory only. */
 function complaints(files: Map<string, string>): string[] {
   const { options } = ts.parseJsonConfigFileContent(
     ts.readConfigFile(`${HERE}tsconfig.json`, ts.sys.readFile).config,

@@ -1,4 +1,4 @@
-// Live rows: snapshots, changes, and where a copy goes on after the line broke.
+// Live rows: snapshots, changes, and where a copy goes on after the connection broke.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Change, Client, LiveQuery, Options, TidegateError } from "../src/index.js";
@@ -68,7 +68,7 @@ describe("a snapshot", () => {
     expect([changes, updates]).toEqual([[[1, 2, 3, 4]], [{ action: "reset" }]]);
   });
 
-  it("may be empty, and is told of then too", async () => {
+  it("may be empty, and still calls the listeners", async () => {
     const { client, line } = await gateway.open();
     const live = client.resource("users").subscribe();
     const { changes } = listen(live);
@@ -88,7 +88,7 @@ describe("a snapshot", () => {
     expect([ids(live), errors]).toEqual([[1], []]);
   });
 
-  it("that the gateway begins anew replaces all rows at once", async () => {
+  it("that the gateway starts again replaces all rows at once", async () => {
     const { line, live, changes } = await loaded([1, 2]);
     line.snapshot("s1", [{ id: 3 }], { done: false });
     expect(ids(live)).toEqual([1, 2]);
@@ -186,7 +186,7 @@ describe("changes", () => {
   });
 });
 
-describe("over a broken line", () => {
+describe("over a broken connection", () => {
   it("the copy goes on from its last change", async () => {
     const { line, live } = await loaded([1]);
     line.update("s1", "create", { id: 2 }, 6);
@@ -300,7 +300,7 @@ describe("refusals", () => {
     expect([line.unread, next.unread, ids(live)]).toEqual([[], [], [1]]);
   });
 
-  it("for good are told and not asked again on this line", async () => {
+  it("for good are told and not asked again on this connection", async () => {
     const { client, line } = await gateway.open();
     const { errors } = listen(client.resource("users").subscribe({ filters: { staet: "active" } }));
     line.refuse(line.take("subscribe"), "invalid_data", { pointer: "/filters/staet" });
@@ -365,7 +365,7 @@ describe("another user", () => {
     expect([line.unread, ids(live)]).toEqual([[], [1]]);
   });
 
-  it("may come with a new line", async () => {
+  it("may come with a new connection", async () => {
     const { live } = await loaded([1]);
     (await gateway.next(4202)).welcome({ user: BOB });
     expect(ids(live)).toEqual([]);

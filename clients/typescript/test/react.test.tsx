@@ -144,7 +144,7 @@ describe("useWebSocket", () => {
     expect(names()).toEqual(["Zoe"]);
   });
 
-  it("keeps its rows on the page while the line is broken", async () => {
+  it("keeps its rows on the page while the connection is broken", async () => {
     await show(<Users />);
     await open();
     await rows("Ann");
@@ -155,7 +155,7 @@ describe("useWebSocket", () => {
     expect(line.take("subscribe").since).toEqual({ epoch: "e", seq: 5 });
   });
 
-  it("sends messages, also before the line is open", async () => {
+  it("sends messages, also before the connection is open", async () => {
     await show(<Users />);
     fireEvent.click(screen.getByTestId("list"));
     const line = await open();
@@ -268,7 +268,7 @@ describe("rooms and errors of the hook", () => {
     expect([state.status, state.error?.name]).toEqual(["closed", "ConnectionRefused"]);
   });
 
-  it("does not share a client between somebody with a token and somebody without", async () => {
+  it("does not share a client between a user with a token and one without", async () => {
     await show([<Room key="1" token="t" />, <Users key="2" />]);
     expect(gateway.lines.map(({ protocols }) => protocols.length).sort()).toEqual([1, 2]);
   });

@@ -1,4 +1,4 @@
-// Requests: reply by ref, typed errors, timeouts, and what becomes of them when the line breaks.
+// Requests: reply by ref, typed errors, timeouts, and what becomes of them when the connection breaks.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConnectionLost, RequestRefused, RequestTimeout, TidegateError } from "../src/index.js";
@@ -33,7 +33,7 @@ describe("replies", () => {
     expect((await first).rows).toEqual([{ id: 1 }]);
   });
 
-  it("come also to what was asked before the line was open, in that order", async () => {
+  it("come also to what was asked before the connection was open, in that order", async () => {
     const client = gateway.connect();
     const asked = client.request({ type: "ping" });
     client.send({ type: "presence", room: "a" });
@@ -87,7 +87,7 @@ describe("refusals", () => {
 });
 
 describe("timeouts", () => {
-  it("end a request that nobody answers; an answer that comes late is passed over", async () => {
+  it("end a request without an answer; the client ignores a late answer", async () => {
     const { client, line } = await gateway.open({ requestTimeout: 2 });
     const asked = client.request({ type: "ping" });
     const failing = expect(asked).rejects.toMatchObject({ name: "RequestTimeout", retryable: true });
@@ -97,7 +97,7 @@ describe("timeouts", () => {
     expect(client.status).toBe("open");
   });
 
-  it("count the time without a line too, and 30 s where nothing is said", async () => {
+  it("count the time without a connection too, and 30 s where nothing is said", async () => {
     const client = gateway.connect();
     const asked = client.request({ type: "ping" });
     asked.catch(() => {}); // looked at below
@@ -106,7 +106,7 @@ describe("timeouts", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(await ended(asked)).toBeInstanceOf(RequestTimeout);
     gateway.line.welcome();
-    expect(gateway.line.unread, "nobody waits for it any more").toEqual([]);
+    expect(gateway.line.unread, "the request has failed already").toEqual([]);
   });
 
   it("leave no timer behind where the answer came", async () => {
@@ -120,7 +120,7 @@ describe("timeouts", () => {
   });
 });
 
-describe("when the line breaks", () => {
+describe("when the connection breaks", () => {
   it("reads and keyed writes are sent again, as they were", async () => {
     const { client, line } = await gateway.open();
     const users = client.resource("users");
@@ -146,7 +146,7 @@ describe("when the line breaks", () => {
     ]);
   });
 
-  it("what must not be done twice fails at once, since nobody knows whether it was done", async () => {
+  it("a request that must not be sent twice fails at once: the gateway may have carried it out", async () => {
     const { client, line } = await gateway.open();
     const asked = client.request({ type: "join", room: "a" });
     line.take("join");
@@ -158,7 +158,7 @@ describe("when the line breaks", () => {
     expect(gateway.line.unread).toEqual([]);
   });
 
-  it("what was not sent yet waits for the next line", async () => {
+  it("what was not sent yet waits for the next connection", async () => {
     const { client, line } = await gateway.open();
     line.end();
     const asked = client.request({ type: "create", resource: "users", data: { name: "Ann" } });

@@ -100,7 +100,7 @@ describe("writes", () => {
     expect(answer("delete", [{ id: 1 }])).not.toHaveProperty("if");
   });
 
-  it("carry a key of their own each", () => {
+  it("carry one idempotency key each", () => {
     users.create(ANN);
     users.create(ANN);
     expect(line.take("create").key).not.toBe(line.take("create").key);

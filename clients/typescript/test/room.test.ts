@@ -1,4 +1,4 @@
-// Rooms: joining and staying, what is said, who is there, and what a broken line costs.
+// Rooms: joining and staying, what is said, who is there, and what a broken connection costs.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConnectionClosed, type Room } from "../src/index.js";
@@ -54,7 +54,7 @@ function ids(room: Room<unknown>): string[] {
 }
 
 describe("a room", () => {
-  it("is joined once, with what one says of oneself, and left", async () => {
+  it("is joined once, with the client's status and info, and left", async () => {
     const { client, line } = await gateway.open();
     const room = client.room("a");
     const joining = room.join({ status: "away", info: { colour: "teal" } });
@@ -71,7 +71,7 @@ describe("a room", () => {
     expect(line.unread).toEqual([]);
   });
 
-  it("refuses whoever may not join, and can be asked again", async () => {
+  it("rejects a refused join, and can be asked again", async () => {
     const { client, line } = await gateway.open();
     const room = client.room("a");
     const heard = listen(room);
@@ -80,7 +80,7 @@ describe("a room", () => {
     expect(await ended<unknown>(joining)).toMatchObject({ code: "unavailable", retryable: true });
     expect(heard).toEqual(["refused: unavailable"]);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(line.unread, "whoever waits for the answer decides itself").toEqual([]);
+    expect(line.unread, "the caller of join decides whether to try again").toEqual([]);
     const again = room.join();
     line.join("a");
     expect(await ended(again)).toBeUndefined();
@@ -108,7 +108,7 @@ describe("a room", () => {
     expect([page.messages.map(({ data }) => data), page.more]).toEqual([[{ text: "x" }, { text: "y" }], true]);
   });
 
-  it("is forgotten when it is left: what comes late is not heard, and a new join begins anew", async () => {
+  it("is forgotten when it is left: late messages are ignored, and a new join starts again", async () => {
     const { line, room, heard } = await joined({ users: [member("1")] });
     line.say("message", message("before", 3));
     room.leave();
@@ -149,7 +149,7 @@ describe("a room", () => {
 });
 
 describe("presence", () => {
-  it("begins with whoever is there and follows each difference", async () => {
+  it("begins with the members of the join and follows each difference", async () => {
     const { line, room } = await joined({ users: [member("1"), member("2")] });
     const told: string[][] = [];
     room.on("presence", (members) => told.push(members.map(({ id, status }) => `${id} ${status}`)));
@@ -167,7 +167,7 @@ describe("presence", () => {
     expect(ids(room)).toEqual(["2", "4"]);
   });
 
-  it("is what one says of oneself, and said again on the next line", async () => {
+  it("carries the client's status and info, and the next join repeats them", async () => {
     const { line, room } = await joined();
     const saying = room.update({ status: "away", info: { typing: true } });
     const request = line.take("presence");
@@ -179,7 +179,7 @@ describe("presence", () => {
   });
 });
 
-describe("over a broken line", () => {
+describe("over a broken connection", () => {
   const since = (line: Line, fields: object) => line.join("a", fields).since;
 
   it("the room is joined again from the last message heard, and what was missed is heard once", async () => {
@@ -221,7 +221,7 @@ describe("over a broken line", () => {
     expect(heard).toEqual(["one"]);
   });
 
-  it("a join under way is sent again, and whoever waits for it is not told", async () => {
+  it("a join under way is sent again, and its promise stays pending until then", async () => {
     const { client, line } = await gateway.open();
     const joining = client.room("a").join();
     line.take("join");

@@ -82,7 +82,7 @@ describe("equal queries", () => {
     expect(line.take("unsubscribe").subscription).toBe("s2");
   });
 
-  it("that were refused are asked for again by whoever comes next", async () => {
+  it("that were refused are asked again by the next equal query", async () => {
     const { client, line } = await gateway.open();
     client.resource("users").subscribe();
     line.refuse(line.take("subscribe"), "forbidden");
@@ -124,7 +124,7 @@ describe("two spellings of one filter", () => {
     expect(line.take("unsubscribe").subscription).toBe("s1");
   });
 
-  it("both go on after the line broke", async () => {
+  it("both go on after the connection broke", async () => {
     const { first, second } = await spelled();
     const next = await gateway.reconnect();
     expect(next.subscribe("s9", "recovered", 6).since).toEqual({ epoch: "e", seq: 6 });

@@ -1,5 +1,5 @@
-// Who may do what, by the `x-access` rules of the schema: the page asks for nothing that is sure to be refused.
-// The gateway decides; rules in Python and rules about rows are known to it alone.
+// What a user may do, by the `x-access` rules of the schema: the page sends no request that the gateway would refuse.
+// The gateway decides; it alone knows the rules in Python and the rules about rows.
 
 import { element, prose } from "./dom.js";
 
@@ -9,7 +9,7 @@ export function permitted(access, action, user) {
   if (rules.some((rule) => passes(rule, user))) return { action, allowed: true };
   if (rules.length === 0) {
     const why = Object.keys(access).length ? "`x-access` does not name this" : "`x-access` is empty";
-    return { action, allowed: false, who: "Nobody may", tail: `: ${why}; see docs/how-to/permissions.md.` };
+    return { action, allowed: false, who: "No role may", tail: `: ${why}; see docs/how-to/permissions.md.` };
   }
   if (rules.includes("authenticated"))
     return { action, allowed: false, who: "Only signed-in users may", tail: ".", options: "" };

@@ -1,4 +1,4 @@
-// The plain protocol over a plain WebSocket: requests and replies by `ref`, and coming back when the line breaks.
+// The plain protocol over a plain WebSocket: requests and replies by `ref`, and a new connection when one breaks.
 // A real application uses the `tidegate` package, which also resumes; here each connection starts from what is there now.
 
 const LONGEST_WAIT_MS = 20_000;
@@ -23,7 +23,7 @@ export class Connection {
   #silence;
   #retry;
 
-  /** `log(direction, text)` hears every message; `changed(state, text)` hears how the line is. */
+  /** `log(direction, text)` gets every message; `changed(status, text)` gets the status of the clients, and its text. */
   constructor(log, changed) {
     this.log = log;
     this.changed = changed;
@@ -37,7 +37,7 @@ export class Connection {
 
   open() {
     clearTimeout(this.#retry);
-    this.changed("connecting", this.#attempt ? "reconnecting…" : "connecting…");
+    this.changed(...(this.#attempt ? ["reconnecting", "reconnecting…"] : ["connecting", "connecting…"]));
     const socket = new WebSocket(
       `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
       "tidegate.v1",
@@ -47,7 +47,7 @@ export class Connection {
     socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
   }
 
-  /** Begin again as a new, anonymous user. */
+  /** Connect again as a new, anonymous user. */
   restart() {
     this.#socket.onclose = null;
     this.#socket.close();
@@ -55,7 +55,7 @@ export class Connection {
     this.open();
   }
 
-  /** The reply to a request. Rejects with Refused, or with an Error when the line breaks before. */
+  /** The reply to a request. Rejects with Refused, or with an Error when the connection breaks first. */
   request(message) {
     const ref = `page-${++this.#refs}`;
     return new Promise((resolve, reject) => {
@@ -65,7 +65,7 @@ export class Connection {
     });
   }
 
-  /** Send text as it is; returns whether there is a line to send it on. */
+  /** Send text as it is; returns whether there is a connection. */
   send(text) {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;
     this.log("out", text);
@@ -100,13 +100,13 @@ export class Connection {
     this.#socket.close();
     this.#fail();
     if (code >= 4000 && code < 4100) return this.changed("closed", `refused: ${reason || code}`);
-    this.changed("closed", "disconnected; trying again");
+    this.changed("reconnecting", "disconnected; trying again");
     const longest = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.#attempt++);
     this.#retry = setTimeout(() => this.open(), Math.random() * longest);
   }
 
   #fail() {
-    for (const { reject } of this.#waiting.values()) reject(new Error("The line broke before the answer came."));
+    for (const { reject } of this.#waiting.values()) reject(new Error("The connection broke before the reply came."));
     this.#waiting.clear();
   }
 }

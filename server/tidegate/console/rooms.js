@@ -93,7 +93,7 @@ export class RoomPanel {
       await this.#connection.request({ type: "join", room });
       if (this.#kind.history > 0) await this.#older();
     } catch (error) {
-      if (turn !== this.#turn || !error.code) return; // another room by now, or the line broke
+      if (turn !== this.#turn || !error.code) return; // another room by now, or the connection broke
       this.#room = undefined;
       this.#empty();
       this.#nameButton();

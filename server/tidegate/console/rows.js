@@ -128,7 +128,7 @@ export class RowsPanel {
   }
 
   #fail(error) {
-    if (!error.code) return; // the line broke: the next connection begins again
+    if (!error.code) return; // the connection broke: the next connection begins again
     byId("table-frame").hidden = true;
     byId("rows-notes").append(prose(`The gateway refused: ${error.message}.`, { className: "why" }));
   }

@@ -18,13 +18,13 @@ export class SignIn {
     byId("user").onclick = () => this.#open();
   }
 
-  /** The line is open, and the gateway takes the page for `user`: sign in if there is a token. */
+  /** The connection is open, and the gateway takes the page for `user`: sign in if there is a token. */
   async begin(user) {
     const token = sessionStorage.getItem(PLACE);
     try {
       this.#is(token === null ? user : (await this.#authenticate(token)).user);
     } catch (error) {
-      if (!error.code) return; // the line broke again
+      if (!error.code) return; // the connection broke again
       sessionStorage.removeItem(PLACE);
       this.#is(user);
       this.#open(`You are signed out: ${error.message}.`);

@@ -339,7 +339,7 @@ describe("a database that was there before", () => {
     await page.getByRole("button", { name: "New row" }).click();
     await submit({ Name: "Grace" }, "Create");
     await expect.poll(async () => (await column("Name"))[10]).toBe("Grace");
-    expect(await page.locator("#rows-notes").innerText()).toContain("Nobody may update Artist");
+    expect(await page.locator("#rows-notes").innerText()).toContain("No role may update Artist");
     await expectNoErrorLines();
   });
 
@@ -351,10 +351,10 @@ describe("a database that was there before", () => {
     await expect.poll(() => page.locator("#total").innerText()).toBe("29 rows, live");
   });
 
-  test("what nobody may read is said in words, and not asked for", async () => {
+  test("a resource that no role may read says so, and the page asks for nothing", async () => {
     await page.locator("#resource").selectOption("Genre");
     expect(await page.locator("#rows-notes").innerText()).toBe(
-      "Nobody may read Genre: x-access is empty; see docs/how-to/permissions.md.",
+      "No role may read Genre: x-access is empty; see docs/how-to/permissions.md.",
     );
     expect(await page.locator("#table-frame").isVisible()).toBe(false);
     await page.locator("#resource").selectOption("Track");

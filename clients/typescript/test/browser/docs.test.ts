@@ -1,4 +1,4 @@
-// The protocol page in a real Chromium: everything has its section, the search narrows it down, and nobody else is asked.
+// The protocol page in a real Chromium: each message has its section, the search narrows the list, and the page asks no other server.
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";

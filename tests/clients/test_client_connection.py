@@ -334,7 +334,7 @@ async def test_a_message_over_the_limit_never_leaves(scripted: ScriptedGateway) 
         assert caught.value.code == "too_large"
 
 
-async def test_after_goodbye_new_requests_wait_for_the_next_connection(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_after_goodbye_requests_wait_for_the_next_connection(scripted: ScriptedGateway, clock: FakeClock) -> None:
     async with connect(scripted.url, clock=clock) as client:
         peer = await scripted.accept()
         asked = begun(client.ping())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tidegate.contract import Resource
 from tidegate.store.errors import NeedsManualMigration
@@ -15,6 +15,20 @@ from tidegate.store.sql.names import quoted
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query on the database and returns its rows."""
+
+
+class ColumnFacts(Protocol):
+    """What the schema says of a column's values."""
+
+    @property
+    def type(self) -> str:
+        """The JSON type."""
+
+    @property
+    def enum(self) -> tuple[Any, ...] | None: ...
+
+    @property
+    def max_length(self) -> int | None: ...
 
 
 class Rule(NamedTuple):
@@ -67,12 +81,13 @@ def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def violation_of(keyword: str, kind: str, enum: Sequence[Any] | None, max_length: int | None) -> str:
-    """What is wrong with a value that breaks the rule of a schema `keyword`. `kind`: the property's JSON type."""
+def check_rule(column: str, condition: str, keyword: str, facts: ColumnFacts) -> Rule:
+    """The rule that `condition`, which stands for a schema `keyword`, is not false."""
     match keyword:
         case "enum":
-            return f"is none of {json.dumps(enum, ensure_ascii=False)}"
+            violation = f"is none of {json.dumps(facts.enum, ensure_ascii=False)}"
         case "maxLength":
-            return f"is longer than {max_length}"
+            violation = f"is longer than {facts.max_length}"
         case _:
-            return f"is no {kind}"
+            violation = f"is no {facts.type}"
+    return Rule(f"{column} {violation}", f"NOT ({condition})")

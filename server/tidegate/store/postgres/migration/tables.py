@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tidegate.contract import Property, Resource
-from tidegate.store.migration.row_checks import Rule, uniqueness, violation_of
+from tidegate.store.migration.conditions import shared_conditions
+from tidegate.store.migration.row_checks import Rule, check_rule, uniqueness
 from tidegate.store.postgres.connection import NAME_BYTES
 from tidegate.store.postgres.rows import column_type, default_sql
-from tidegate.store.sql.names import literal, quoted
+from tidegate.store.sql.names import quoted
 
 OWN_NAME = r"_tg[0-9a-f]{8}$"
 """A regular expression for the names of constraints and indexes that Tidegate made."""
@@ -58,9 +59,8 @@ def checks(resource: Resource) -> dict[str, Constraint]:
     found = {}
     for prop in resource.properties.values():
         for keyword, sql in _checks(prop).items():
-            violation = violation_of(keyword, prop.type, prop.enum, prop.max_length)
             why = f"{prop.name}: {keyword} {_value_of(keyword, prop)}"
-            rule = Rule(f"{prop.name} {violation}", f"NOT ({sql})")
+            rule = check_rule(prop.name, sql, keyword, prop)
             found[_named(resource.table, prop.name, "check", sql)] = Constraint(f"CHECK ({sql})", why, rule)
     return found
 
@@ -125,12 +125,6 @@ def _value_of(keyword: str, prop: Property) -> str:
 
 def _checks(prop: Property) -> dict[str, str]:
     """SQL conditions by the schema keyword that each stands for."""
-    name, kind, found = quoted(prop.name), column_type(prop), {}
-    if kind.check is not None:
-        found["type"] = kind.check.format(name)
-    if prop.enum is not None and prop.type in {"string", "integer"}:
-        allowed = ", ".join(literal(value) if isinstance(value, str) else str(value) for value in prop.enum)
-        found["enum"] = f"{name} IN ({allowed})"
-    if kind.declared.startswith("text") and prop.max_length is not None:
-        found["maxLength"] = f"length({name}) <= {prop.max_length}"
-    return found
+    kind = column_type(prop)
+    own = {} if kind.check is None else {"type": kind.check.format(quoted(prop.name))}
+    return own | shared_conditions(prop, text=kind.declared.startswith("text"))

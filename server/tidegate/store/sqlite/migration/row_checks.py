@@ -13,7 +13,7 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.store.errors import StoreError
-from tidegate.store.migration.row_checks import Query, Rule, violation_of
+from tidegate.store.migration.row_checks import Query, Rule, check_rule
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.migration.tables import Column
 
@@ -34,9 +34,7 @@ def rules_of(columns: Mapping[str, Column], before: Mapping[str, Column]) -> lis
         value = quoted(name)
         if not column.null:
             rules.append(Rule(f"{name} is null", f"{value} IS NULL"))
-        for keyword, check in column.checks.items():
-            violation = violation_of(keyword, column.type, column.enum, column.max_length)
-            rules.append(Rule(f"{name} {violation}", f"NOT ({check})"))
+        rules += [check_rule(name, condition, keyword, column) for keyword, condition in column.checks.items()]
         known = name in before and before[name].references == column.references
         if column.references is not None and not known:
             table, target = column.references

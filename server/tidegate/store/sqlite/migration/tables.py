@@ -15,6 +15,7 @@ import peewee
 from playhouse.sqlite_ext import AutoIncrementField
 
 from tidegate.contract import Property, Resource
+from tidegate.store.migration.conditions import shared_conditions
 from tidegate.store.sql.names import literal, quoted
 from tidegate.store.sqlite.rows import to_column
 
@@ -156,26 +157,20 @@ def _default(prop: Property, resource: Resource) -> str | None:
 
 
 def _checks(prop: Property) -> dict[str, str]:
-    """The schema's rules that SQL can express. Each is true for NULL, which NOT NULL handles."""
+    """SQL conditions by the schema keyword that each stands for. Each is true for NULL, which NOT NULL handles."""
     name = quoted(prop.name)
-    checks = {}
     match prop.type:
         case "boolean":
-            checks["type"] = f"{name} IN (0, 1)"
+            condition = f"{name} IN (0, 1)"
         case "integer":
-            checks["type"] = f"typeof({name}) IN ('integer', 'null')"
+            condition = f"typeof({name}) IN ('integer', 'null')"
         case "number":
-            checks["type"] = f"typeof({name}) IN ('real', 'integer', 'null')"
+            condition = f"typeof({name}) IN ('real', 'integer', 'null')"
         case "string":
-            checks["type"] = f"typeof({name}) IN ('text', 'null')"
+            condition = f"typeof({name}) IN ('text', 'null')"
         case _:
-            checks["type"] = f"{name} IS NULL OR json_valid({name})"
-    if prop.enum is not None and prop.type in {"string", "integer"}:
-        allowed = ", ".join(literal(value) if isinstance(value, str) else str(value) for value in prop.enum)
-        checks["enum"] = f"{name} IN ({allowed})"
-    if prop.type == "string" and prop.max_length is not None:
-        checks["maxLength"] = f"length({name}) <= {prop.max_length}"
-    return checks
+            condition = f"{name} IS NULL OR json_valid({name})"
+    return {"type": condition} | shared_conditions(prop, text=prop.type == "string")
 
 
 def _reference(table: str, column: str) -> str:

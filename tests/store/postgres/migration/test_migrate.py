@@ -84,6 +84,35 @@ def test_a_plan_of_an_empty_database_changes_nothing(postgres: PostgresServer) -
     assert set(planned) <= set(migrate.apply(url, RESOURCES))
 
 
+def test_a_new_database_is_planned_a_few_times_only(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most steps leave the rest of the plan as it is, so that a migration does not read the catalogue for each step."""
+    plans: list[int] = []
+    plan = migrate._plan
+
+    def counted(*args: Any, **options: Any) -> Any:
+        plans.append(len(steps := plan(*args, **options)))
+        return steps
+
+    monkeypatch.setattr(migrate, "_plan", counted)
+    assert len(migrate.apply(postgres.url(postgres.database()), RESOURCES)) > 20
+    assert len(plans) == 3  # at first; when the change log exists and has a place; at the end, when nothing is left
+    assert plans[-1] == 0
+
+
+def test_a_plan_has_every_pending_manual_migration(migrated: str, tmp_path: Path) -> None:
+    for name in ("0001_first", "0002_second"):
+        (tmp_path / f"{name}.py").write_text("def up(migrator, db): pass\ndef down(migrator, db): pass\n")
+    planned = [step.name for step in migrate.planned(migrated, RESOURCES, tmp_path)]
+    assert planned == ["run migration 0001_first", "run migration 0002_second"]
+    assert migrate.apply(migrated, RESOURCES, tmp_path) == planned
+
+
+@pytest.mark.parametrize("body", ["raise KeyError('harbour')", "this is no Python"])
+def test_a_broken_manual_migration_is_one_sentence(migrated: str, tmp_path: Path, body: str) -> None:
+    (tmp_path / "0001_bad.py").write_text(f"def up(migrator, db):\n    {body}\n")
+    assert refused(migrated, RESOURCES, tmp_path).startswith("the migration 0001_bad failed and nothing was changed: ")
+
+
 def test_simultaneous_migrations_run_one_after_the_other(postgres: PostgresServer) -> None:
     url = postgres.url(postgres.database())
     done: list[int] = []

@@ -193,7 +193,7 @@ def test_a_full_disk_changes_nothing(full: str, path: Path, folder: Path, monkey
 
 KILLED = """
 import os, signal, sys
-from tests.store.sqlite.test_migration_faults import AFTER, Faults
+from tests.store.sqlite.migration.test_faults import AFTER, Faults
 from tidegate.store.sqlite.migration import rebuild
 from tidegate.store.sqlite.connection import Database
 from tidegate.store.sqlite.migration.migrate import apply

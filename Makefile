@@ -120,7 +120,7 @@ contract: setup-tests ## prove the contract: generated messages for minutes (BUD
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
 	$(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
 
-chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check everybody's history
+chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 
 simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on

@@ -144,7 +144,7 @@ async def _serve(
     if (interval := systemd.watchdog_interval()) is not None:
         # On the event loop, so that a gateway whose loop hangs does not report that it is alive.
         tickers.every(interval, lambda: systemd.notify(systemd.WATCHDOG))
-    # What start-up made lives as long as the process: a full collection need not walk it again and again.
+    # Objects of start-up live as long as the process: no full collection has to walk them again.
     gc.collect()
     gc.freeze()
     ready(listener.port)

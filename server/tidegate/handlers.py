@@ -1,9 +1,9 @@
-"""What an application adds to the gateway in Python: handlers of its own messages, and rules about rows.
+"""What an application adds to the gateway in Python: handlers of the application's messages, and rules about rows.
 
 An application's module makes a `Gateway`, puts functions on it, and is named in the setting `handlers`
 (`--handlers shop.messages:gateway`). The schema says what may be asked and answered; a handler only does it.
 This module knows neither sockets nor schemas.
-Invariant: a handler sees valid messages only, of its own type, from a user whom `x-access` lets send them.
+Invariant: a handler gets only valid messages of its type, from a user that `x-access` allows to send them.
 
     from tidegate.handlers import Call, Gateway, Refused
     from app_contract import Bought, BuyRequest
@@ -59,7 +59,7 @@ class HandlersError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asks."""
+    """The user and the connection that a message comes from."""
 
     user: Principal
     """As the gateway knows the user; never what the message claims."""
@@ -76,8 +76,8 @@ class Handler:
     takes_call: bool
 
     async def __call__(self, message: dict[str, Any], call: Call) -> Any:
-        """What the function answers: a Struct, a dict, or None. A plain function runs in a thread of its own."""
-        # Not strict, for the schema has judged already: to JSON Schema 2.0 is an integer, too.
+        """What the function answers: a Struct, a dict, or None. A plain function runs in a separate thread."""
+        # Not strict, because the schema has validated already: to JSON Schema, 2.0 is an integer too.
         request = message if self.model is None else msgspec.convert(message, self.model, strict=False)
         arguments = (request, call) if self.takes_call else (request,)
         if inspect.iscoroutinefunction(self.function):
@@ -95,7 +95,7 @@ class Gateway:
     def on(self, type_: str) -> Callable[[Function], Function]:
         """Let a function handle the messages of `type_`.
 
-        It takes the message, as the Struct that its first parameter is annotated with or else as a dict, and may take
+        It takes the message, as the Struct that its first parameter is annotated with, or as a dict, and may take
         a `Call` as well. It returns the reply (a Struct or a dict; `type` and `ref` are filled in), or raises Refused.
         Raises HandlersError for a type that has a handler already.
         """
@@ -113,7 +113,8 @@ class Gateway:
         """Let a function say which rows a user may read, create, update or delete, as far as the schema allows it.
 
         It is asked once a connection, resource and action, and again when the client sends `authenticate`; it runs in
-        the gateway's loop and must not wait for anything. Whoever it fails for is refused. Raises HandlersError.
+        the gateway's loop and must not wait for anything. If it fails, the gateway refuses the request.
+        Raises HandlersError.
         """
 
         def register(function: Rule) -> Rule:
@@ -129,7 +130,7 @@ class Gateway:
 
 
 def load(target: str) -> Gateway:
-    """The `Gateway` that `module:name` names; the working directory and its generated code are looked into first.
+    """The `Gateway` that `module:name` names; the working directory and its generated code are searched first.
 
     Raises HandlersError.
     """

@@ -45,7 +45,7 @@ def signed(claims: object, secret: str = SECRET, algorithm: str = ALGORITHM, **h
 
 
 def hashed(header: dict[str, object]) -> str:
-    """A token with the right HMAC under a header that speaks of something else."""
+    """A token with the right HMAC under a header that names another algorithm or type."""
     said = f"{part(header)}.{part({'sub': '7'})}"
     return f"{said}.{part(hmac.digest(SECRET.encode(), said.encode(), 'sha256'))}"
 

@@ -41,7 +41,7 @@ class Client(asyncio.Protocol):
         self.frames = 0
         self.last = b""
         self.heard: Callable[[bytes], object] | None = None
-        """Called with each frame's payload, if somebody wants to know more than their number."""
+        """Called with each frame's payload, where a measure needs more than their number."""
         self._buffer = b""
         self._opened = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()

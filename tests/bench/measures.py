@@ -1,4 +1,4 @@
-"""What is measured, of any server that answers `ping` to its sender and sends a `message` to everybody in the room."""
+"""What is measured, of any server that answers `ping` and sends a `message` to all members of a room."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def fan_out(server: Server, receivers: int, in_flight: int, rounds: int) -
 async def round_trip(server: Server, type_: str, in_flight: int, rounds: int, clients: int = 32) -> float:
     """Server microseconds a request, of `clients` that have `in_flight` of them on the way at a time.
 
-    Each client is alone in a room of its own, so that a `message` has one receiver, its speaker.
+    Each client is alone in a room, so that a `message` has one receiver, its speaker.
     """
     asking = await connect_many(server.port, clients)
     requests = []

@@ -2,8 +2,8 @@
 
 `plain` does nothing else: it parses no message, checks nothing and keeps no presence, history or limits, so that every
 comparison favours it. `checking` is what one would write by hand to do a part of what Tidegate does: it parses each
-message, validates it with jsonschema-rs against the same schemas, and says who spoke, when, and at which offset.
-A `join` puts the connection into a room and is echoed, a `ping` is echoed, a `message` goes to everybody in the room.
+message, validates it with jsonschema-rs against the same schemas, and adds sender, time and offset.
+A `join` puts the connection into a room and is echoed, a `ping` is echoed, a `message` goes to all members of the room.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def test_a_save_that_replaces_the_file_by_one_of_the_same_size_and_time_is_notic
 
 
 class Running:
-    """`tidegate generate --watch` in a process of its own."""
+    """`tidegate generate --watch` in a separate process."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-m", "tidegate", "generate", "--watch"]

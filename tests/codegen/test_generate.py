@@ -1,4 +1,4 @@
-"""Generation: the same bytes everywhere, nothing half written, and nothing of anybody else's destroyed."""
+"""Generation: the same bytes everywhere, nothing half written, and no file of another program destroyed."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def test_what_is_no_longer_generated_goes(application: Path, tmp_path: Path) -> 
     assert not stale.exists()
 
 
-def test_somebody_elses_file_stops_it(application: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_another_program_stops_it(application: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--out .` beside a folder called schema: the bundle's folder is the source's."""
     before = tree(application.parent)
     assert run("--schema", application, "--out", application.parent) == 1

@@ -74,7 +74,7 @@ LIKE: dict[type, list[Any]] = {
 
 @st.composite
 def bent_messages(draw: st.DrawFn, seeds: list[Message]) -> bytes:
-    """A seed with a `ref` of its own and up to three changes: something added, left out or replaced, anywhere in it."""
+    """A seed with a new `ref` and up to three changes: something added, left out or replaced, anywhere in it."""
     message: Message = {**deepcopy(draw(st.sampled_from(seeds))), "ref": draw(st.integers(-999, 10**6))}
     changes: int = draw(st.integers(0, 3))
     for _ in range(changes):

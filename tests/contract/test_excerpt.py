@@ -94,7 +94,7 @@ def flat(errors: Any) -> Iterator[tuple[str, str]]:
         yield pointer(error.instance_path), error.kind.name
 
 
-def test_what_is_told_of_an_excerpt_is_true_of_the_value() -> None:
+def test_violations_of_an_excerpt_are_violations_of_the_value() -> None:
     """Over random schemas and values: outside of what was cut every violation is one of the whole value too."""
     chance = random.Random(20_260_101)
     cut = told = 0

@@ -1,4 +1,4 @@
-"""Filters in messages: what is refused and where, and how values are spelled before anybody compares them."""
+"""Filters in messages: what is refused and where, and how values are spelled before they are compared."""
 
 from __future__ import annotations
 

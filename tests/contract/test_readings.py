@@ -37,7 +37,7 @@ def test_a_list_that_is_said_where_an_object_should_be_is_refused_as_a_whole() -
     assert [(told.pointer, told.keyword) for told in refused.errors] == [("/data", "type")]
 
 
-def test_rules_of_a_list_that_is_said_are_told_of_the_list(tmp_path: Path) -> None:
+def test_a_wrong_list_is_reported_at_the_list(tmp_path: Path) -> None:
     (tmp_path / "rooms").mkdir()
     room: dict[str, Any] = {
         "title": "Pair",

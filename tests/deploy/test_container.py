@@ -92,7 +92,7 @@ class Confined:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def confined(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Confined]:
-    """Over each database: the SQLite file lies in a folder of its own, which can be written to."""
+    """Over each database: the SQLite file lies in a separate folder, which is writable."""
     with ExitStack() as until_the_end:
         if request.param == "sqlite":
             (tmp_path / "data").mkdir()

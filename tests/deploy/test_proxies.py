@@ -64,7 +64,7 @@ class Site(NamedTuple):
 
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[GatewayProcess]:
-    """A gateway as it is in production, not in development mode: pages of its own host only."""
+    """A gateway as it is in production, not in development mode: only pages of the host that it serves."""
     process = GatewayProcess(tmp_path)
     process.migrate()
     process.start()

@@ -1,4 +1,4 @@
-"""psycopg for tests: whoever imports this module where psycopg is not installed is skipped, with the reason.
+"""psycopg for tests: a test that imports this module is skipped, with the reason, where psycopg is not installed.
 
 A module of tests that is about PostgreSQL alone imports it at its top; what is about several databases imports it
 within the function that needs it.

@@ -1,4 +1,4 @@
-"""A real gateway in a process of its own, on a database of its own, for tests and benchmarks.
+"""A real gateway in a separate process, on a separate database, for tests and benchmarks.
 
 It starts the `tidegate` command as a user would, waits for the line that says where it serves, and can be killed or
 restarted on the same port. It knows nothing of what is said to it. Migrations and tokens are made in the test's own

@@ -1,7 +1,7 @@
-"""A subscriber in a process of its own, so that what it takes to read costs nobody else time.
+"""A subscriber in a separate process, so that its reading delays no other client.
 
-`python -m tests.support.reader URL FILTERS COUNT` subscribes to users, prints "ready", and reads until it heard of
-COUNT rows, and of no more; it comes back from its position when its line is cut. It ends with a line of JSON: the names
+`python -m tests.support.reader URL FILTERS COUNT` subscribes to users, prints "ready", and reads until it has
+COUNT rows, and no more; it resumes from its position when its connection is cut. It ends with a line of JSON: the names
 in order, how often it was cut, and the seconds from the first to the last.
 """
 

@@ -1,7 +1,7 @@
 """Which tests run: all, or with `--quick` those that start no process and are not slow.
 
 A test starts a process when it has the mark `process`, which folders and parameters give it, or the test itself. A test
-without the mark that starts one all the same fails, so that `make test-quick` stays quick. It knows nothing of what the
+without the mark that starts one fails, so that `make test-quick` stays quick. It knows nothing of what the
 tests try. What was left out is counted at the end of the run, and with pytest-xdist by the workers.
 """
 

@@ -33,7 +33,7 @@ class ResourceTypes(NamedTuple):
     key: Any
 
 
-CONTRACT = "95e8e8cee4634ceedc14159e6de14dd8"
+CONTRACT = "508012f3c14443726311bbeb36d864cc"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

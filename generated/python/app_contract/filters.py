@@ -26,7 +26,7 @@ class TaskFilters(Request, kw_only=True):
     id: int | OrderConditions[int] | UnsetType = UNSET
     """The key, assigned by the database."""
     user_id: int | OrderConditions[int] | UnsetType = UNSET
-    """The user to whom the task belongs."""
+    """The user who has the task."""
     title: str | TextConditions | UnsetType = UNSET
     """What the user has to do."""
     done: bool | EqualityConditions[bool] | UnsetType = UNSET

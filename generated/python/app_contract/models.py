@@ -36,7 +36,7 @@ class Task(Model, kw_only=True):
     id: int
     """The key, assigned by the database."""
     user_id: int
-    """The user to whom the task belongs."""
+    """The user who has the task."""
     title: str
     """What the user has to do."""
     done: bool
@@ -55,7 +55,7 @@ class TaskCreate(Request, kw_only=True):
     """The data of a request that creates a row of `tasks`."""
 
     user_id: int
-    """The user to whom the task belongs."""
+    """The user who has the task."""
     title: str
     """What the user has to do."""
     done: bool | UnsetType = UNSET
@@ -78,7 +78,7 @@ class TaskUpdate(Request, kw_only=True):
     """The changes of a request that updates a row of `tasks`; null clears a property."""
 
     user_id: int | UnsetType = UNSET
-    """The user to whom the task belongs."""
+    """The user who has the task."""
     title: str | UnsetType = UNSET
     """What the user has to do."""
     done: bool | UnsetType = UNSET

@@ -1,7 +1,7 @@
 """Who may do what with which rows: `x-access` of the schema and the application's own rules, put together.
 
 It knows where the parts come from; what they mean is decided in `core.access`.
-Invariant: a rule of the application's that fails, or says what no client could ask for, lets nobody do anything.
+Invariant: a rule of the application that fails, or returns what no client could ask for, admits no user.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _hook(contract: Contract, resource: str, rule: Rule) -> Hook:
                 raise TypeError(f"a rule says a filter, True or False, and not {type(said).__name__}")
             sent = hazards.read(msgspec.json.encode(said))  # as from a client: no NUL, no surrogates, no NaN
             return compile_filters(contract.filters(resource, sent))
-        except Exception as error:  # the boundary to the application's code: whatever it did, nobody gets past it
+        except (
+            Exception
+        ) as error:  # the boundary to the application's code: whatever fails there, the request is refused
             log.exception("the rule %s failed", rule.__qualname__, extra={"user": user.id, "resource": resource})
             raise Refused("internal", "a rule of the application failed; the gateway's log says why") from error
 

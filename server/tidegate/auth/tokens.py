@@ -39,7 +39,7 @@ class TokenIdentities:
         self._identity_key = identity_secret.encode()
 
     def anonymous(self) -> Principal:
-        """A new user nobody knows, with a generated id and name."""
+        """A new anonymous user, with a generated id and name."""
         name = secrets.token_hex(8)
         return Principal(id=ANONYMOUS_PREFIX + name, name=f"Guest {name[:4].upper()}", roles=[], anonymous=True)
 

@@ -58,7 +58,7 @@ def _messages(old: Schemas, new: Schemas) -> Iterator[Difference]:
     for name, was in old.server.items():
         now = new.server.get(name)
         if now is None:
-            yield Difference(True, was.file, "", f"clients wait for {name!r} in vain")
+            yield Difference(True, was.file, "", f"clients still wait for {name!r}, which never comes")
         else:
             yield from _Promise(old, new).differences(now.file, "", was.schema, now.schema)
 

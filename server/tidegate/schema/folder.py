@@ -55,7 +55,7 @@ def defines_protocol(folder: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it was read. `titles` are those of its own `$defs`, by name."""
+    """A file as it was read. `titles` are those of the `$defs` in it, by name."""
 
     path: str
     kind: Kind

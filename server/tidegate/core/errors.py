@@ -5,7 +5,7 @@
     +-- LogPruned             core.rows.ports    the change log lacks changes that were asked for
     +-- StoreError            store.errors       the database cannot be used as it is; the text says what to do
     |   +-- Unmigrated                           it lacks something that the schema needs
-    |   +-- NeedsWrittenMigration                the change may lose values: a person has to write it
+    |   +-- NeedsManualMigration                 the change may lose values: a person has to write it
     +-- ConfigError           config             a setting is wrong
     +-- HandlersError         handlers           the application's Python code cannot be used
     +-- BrokenOutput          contract.contract  the gateway was about to send what the schema does not allow

@@ -1,4 +1,4 @@
-"""Which database a URL means. The rest of the gateway asks here and need not know that there are two.
+"""Which database a URL means. The rest of the gateway asks here and does not know that there are two.
 
 psycopg is an optional dependency: it is imported only when a URL asks for PostgreSQL.
 """
@@ -26,12 +26,14 @@ class OpenedStore(Store, Protocol):
 
     @property
     def identity_secret(self) -> str:
-        """What the identity tokens of anonymous clients are signed with."""
+        """Signs the identity tokens of anonymous clients."""
 
 
 async def open_store(url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> OpenedStore:
-    """Raises StoreError: a URL of no known kind, a database that cannot be opened or was not migrated, or no TMPDIR."""
-    # Now, and not when a client asks for the first large snapshot.
+    """Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
+    that is an SQLite file which another gateway serves.
+    """
+    # An operator should see it now, and not when a client asks for the first large snapshot.
     spool_folder()
     if is_postgres(url):
         store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep)
@@ -40,7 +42,7 @@ async def open_store(url: str, resources: Mapping[str, Resource], keep: Retentio
 
 
 def migrations(url: str) -> Migrations:
-    """Raises StoreError where psycopg is missing."""
+    """The migrations of this kind of database. Raises StoreError where psycopg is missing."""
     if is_postgres(url):
         found: Migrations = _postgres().migrate
         return found
@@ -67,7 +69,7 @@ def new_epoch(url: str) -> tuple[str, str]:
 
 
 def shown(url: str) -> str:
-    """The URL without what is secret in it."""
+    """The URL without its secrets."""
     return str(_postgres().shown(url)) if is_postgres(url) else url
 
 

@@ -1,6 +1,6 @@
-"""What `tidegate dev` asks of a database, whichever it is.
+"""What `tidegate dev` asks of a database of either kind.
 
-Only an SQLite file can be created by `tidegate dev`, and so only an SQLite file can be set aside by it.
+`tidegate dev` creates SQLite files only, and so it sets aside SQLite files only.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""What can be wrong with a database, for an operator: each text says what to type next."""
+"""What can be wrong with a database, for the operator. Each text says what to type next."""
 
 from __future__ import annotations
+
+from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
 
 
-class StoreError(Exception):
+class StoreError(TidegateError):
     """The database cannot be used as it is."""
 
 

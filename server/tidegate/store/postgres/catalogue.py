@@ -1,4 +1,4 @@
-"""The columns of a table as PostgreSQL's catalogue has them, domains taken for what they are made of.
+"""The columns of a table as PostgreSQL's catalogue has them, domains as the types that they are made of.
 
 Invariant: `type` is a name without length, as format_type gives it to every session.
 """
@@ -11,11 +11,11 @@ from tidegate.store.postgres.connection import Connection
 
 
 class ColumnThere(NamedTuple):
-    """A column as it is."""
+    """A column of a table that exists."""
 
     declared: str
     type: str
-    """Of a domain, what it is made of; of an array, `text[]` and the like."""
+    """Of a domain, the type that it is made of; of an array, `text[]` and the like."""
     modifier: int
     """The type's own coding of lengths; -1 is none."""
     labels: list[str] | None
@@ -25,14 +25,14 @@ class ColumnThere(NamedTuple):
     not_null: bool
     default: str | None
     identity: str
-    """a: always, d: by default; else empty."""
+    """a: always, d: by default; empty: none."""
     generated: str
-    """s: stored, v: virtual; else empty."""
+    """s: stored, v: virtual; empty: none."""
     comment: str | None
 
 
 def columns(connection: Connection, number: int) -> dict[str, ColumnThere]:
-    """Those of the relation of this number (oid), in their order."""
+    """The columns of the relation with this number (oid), in their order."""
     found = connection.execute(_COLUMNS, [number])
     return {name: ColumnThere(*rest) for name, *rest in found}
 

@@ -1,10 +1,10 @@
-"""The change log in PostgreSQL: who changed what, written by triggers in the same transaction, whoever writes.
+"""The change log of PostgreSQL: triggers write each change of any program to it, in the transaction of the change.
 
 An AFTER row trigger writes an entry without a `seq`, and notes the transaction in `commits`, where a gateway has noted
-whose order it is carrying out. A deferred constraint trigger there runs once, when the transaction commits: it takes a
-lock that is held until the commit is visible, and numbers the transaction's entries. So `seq` is in the order of
-commits, and who has read up to n never finds a smaller one later; numbers taken when the rows are written would be
-overtaken by transactions that commit first.
+the author of its mutation. A deferred constraint trigger there runs once, when the transaction commits: it takes a lock
+that is held until the commit is visible, and numbers the transaction's entries. So `seq` is in the order of commits,
+and a reader that has read up to n never finds a smaller seq later. Numbers that are taken when the rows are written
+would be overtaken by transactions that commit first.
 Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
 """
 
@@ -22,7 +22,7 @@ SCHEMA = "_tidegate"
 """Not `tidegate`: a role of that name would find it first, by "$user" in its search_path."""
 LOG, COMMITS, META, REQUESTS, SEQ = (f"{SCHEMA}.{name}" for name in ("log", "commits", "meta", "requests", "log_seq"))
 COMMIT_LOCK = int.from_bytes(b"tidegate")
-"""The advisory lock that puts commits in an order. One number a database, as advisory locks are."""
+"""The advisory lock that puts the commits of one database in an order."""
 MIGRATION_LOCK = COMMIT_LOCK + 1
 SERVING_LOCK = COMMIT_LOCK + 2
 """Each gateway that serves the database shares it."""
@@ -33,9 +33,9 @@ RELATIONS = {
   seq bigint UNIQUE, id bigint GENERATED ALWAYS AS IDENTITY, xact xid8 NOT NULL DEFAULT pg_current_xact_id(),
   time bigint, resource text NOT NULL, key text NOT NULL, action text NOT NULL, old text, new text, origin text,
   actor text)""",
-    # Only what is not committed yet is in it.
+    # Holds only what is not committed yet.
     f"{SCHEMA}.log_unnumbered": f"CREATE INDEX log_unnumbered ON {LOG} (xact, id) WHERE seq IS NULL",
-    # Of use only within a transaction, so a crash may empty it.
+    # Its rows are of use only within their transaction, so that a crash may empty it.
     COMMITS: f"CREATE UNLOGGED TABLE {COMMITS} (xact xid8 PRIMARY KEY, origin text, actor text)",
     META: f"CREATE TABLE {META} (name text PRIMARY KEY, value text NOT NULL)",
     REQUESTS: f"""CREATE TABLE {REQUESTS} (
@@ -48,8 +48,8 @@ NUMBER = f"{SCHEMA}.number_changes"
 _FUNCTION = """RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET enable_seqscan = off
 SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'"""
-# Who writes may do so in its own table only, and set what it likes in its session: hence SECURITY DEFINER and the
-# settings. enable_seqscan: plans are kept, and the first is made when the log is small.
+# A program may have rights on its table only, and any settings in its session: SECURITY DEFINER and the settings make
+# the trigger independent of both. enable_seqscan: plans are kept, and the first is made when the log is small.
 
 NUMBER_BODY = f"""DECLARE
   entries bigint;
@@ -59,14 +59,14 @@ BEGIN
   SELECT count(*) INTO entries FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL;
   IF entries > 0 THEN
     PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
-    -- A crash must not take back what a reader of the log has seen, or its number would be given twice.
+    -- A crash must not undo what a reader of the log has seen: its number would be given twice.
     IF current_setting('synchronous_commit') = 'off' THEN
       PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     now_ms := extract(epoch FROM clock_timestamp()) * 1000;
     IF entries > 1 THEN
-      -- A trigger of somebody else's that changes the rows of the very statement that it runs after is logged before
-      -- that statement. Then the images of a row do not follow from each other, and its readers must read anew.
+      -- The changes of a foreign trigger to the rows of the statement that it runs after are logged before that
+      -- statement. Then the images of a row do not follow from each other, and its readers must read the rows again.
       INSERT INTO {LOG} (resource, key, action)
       SELECT DISTINCT resource, '{{}}', 'reset' FROM (
         SELECT l.resource, l.old AS image, lag(l.new) OVER images AS before, row_number() OVER images AS number
@@ -79,7 +79,7 @@ BEGIN
       UPDATE {LOG} SET seq = nextval('{SEQ}'), time = now_ms WHERE ctid = place;
     END LOOP;
   END IF;
-  -- Whatever else this transaction still writes notes it again.
+  -- What this transaction still writes notes it again.
   DELETE FROM {COMMITS} WHERE xact = NEW.xact;
   RETURN NULL;
 END"""
@@ -91,7 +91,7 @@ def functions(resources: dict[str, Resource]) -> dict[str, str]:
 
 
 def create_function(name: str, body: str) -> list[str]:
-    """Statements that make a function, or make it anew, and leave a mark by which `digest` knows it."""
+    """Statements that create or replace a function, and leave a comment that `digest` compares."""
     return [
         f"CREATE OR REPLACE FUNCTION {name}() {_FUNCTION} AS {literal(body)}",
         f"COMMENT ON FUNCTION {name}() IS {literal(digest(body))}",
@@ -99,14 +99,15 @@ def create_function(name: str, body: str) -> list[str]:
 
 
 def digest(body: str) -> str:
-    """What the comment on an up-to-date function says."""
+    """The comment on an up-to-date function."""
     return "Tidegate's; " + hashlib.sha256((_FUNCTION + body).encode()).hexdigest()[:16]
 
 
 def triggers(resource: Resource) -> dict[str, str]:
     """The triggers of one resource's table, by name.
 
-    Triggers run in the order of their names. Ours come first: what others then do is logged after what they saw.
+    Triggers run in the order of their names. Tidegate's come first, so that the log has what foreign
+    triggers do after what they saw.
     """
     table, function = quoted(resource.table), log_function(resource)
     rows, truncate = "00_tidegate_rows", "00_tidegate_truncate"
@@ -124,7 +125,7 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {NUMBER}()"""
 
 
 def reset(resources: Iterable[Resource]) -> list[str]:
-    """Statements that tell whoever has rows of these resources to read them anew."""
+    """Statements that make every client read the rows of these resources again."""
     return [
         *(
             f"INSERT INTO {LOG} (resource, key, action) VALUES ({literal(resource.name)}, '{{}}', 'reset')"

@@ -1,7 +1,7 @@
-"""How PostgreSQL spells conditions on a column: what `store.conditions` asks of a dialect.
+"""How PostgreSQL spells conditions on a column: the `Dialect` of `store.sql.filters`.
 
-Columns have types here, which hold whatever a foreign program writes: a value of another type than the column's is
-found nowhere. Times and uuids are compared as what they are, as far as the value is one; text by code point.
+Columns have types here, which no foreign program can break: no row has a value of another type than the column's.
+Times and uuids are compared as such where the value is one, text by code point.
 The resource's table is called `t` in every query.
 Invariant: a condition is true or false, never NULL, and in parentheses.
 """
@@ -35,7 +35,7 @@ from tidegate.store.sql.names import quoted
 ALIAS = "t"
 NOTHING = Condition("(false)", [])
 _LARGEST = "1.7976931348623157e308::float8"
-# What PostgreSQL reads as such without fail, and with the order of the text.
+# Texts that PostgreSQL always reads as this type, and that have the same order as their text.
 _TYPED: dict[ColumnType, tuple[str, Any]] = {
     TIME: ("timestamptz", re.compile(r"(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch),
     UUID: ("uuid", re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch),
@@ -43,13 +43,13 @@ _TYPED: dict[ColumnType, tuple[str, Any]] = {
 
 
 class PostgresDialect:
-    """Has no state: one serves every resource."""
+    """Has no state: one object serves every resource."""
 
     def absent(self, prop: Property) -> Condition:
         column, kind = _column(prop), column_type(prop)
         if kind is JSON:
             return Condition(f"({column} IS NULL OR jsonb_typeof({column}::jsonb) = 'null')", [])
-        if kind is NUMBER:  # the wire has no word for infinity
+        if kind is NUMBER:  # JSON has no infinity
             return Condition(f"({column} IS NULL OR NOT {_finite(column)})", [])
         if kind is TIME:
             return Condition(f"({column} IS NULL OR NOT {tellable(column)})", [])
@@ -123,7 +123,7 @@ def _column(prop: Property) -> str:
 
 
 def _text_is(prop: Property, values: list[str]) -> Condition:
-    """One of them: asked by the column's own collation, which a foreign table's indexes have, and then exactly."""
+    """One of them: by the column's collation, which a foreign table's indexes have, and then exactly."""
     if not values:
         return NOTHING
     text = rendered(prop, _column(prop))
@@ -134,13 +134,13 @@ def _text_is(prop: Property, values: list[str]) -> Condition:
 def _text(prop: Property, asked: str, values: list[Any], folded: bool) -> Condition:
     if column_type(prop) not in (TEXT, TIME, UUID) or any(map(_unwritable, values)):
         return NOTHING
-    # Under this collation lower() knows ASCII alone, as the protocol wants it.
+    # Under this collation lower() folds ASCII alone, as the protocol wants it.
     text = f'{rendered(prop, _column(prop))} COLLATE "C"'
     return Condition(f"({_present(prop)} AND {asked.format(f'lower({text})' if folded else f'({text})')})", values)
 
 
 def _present(prop: Property) -> str:
-    """The row goes out with this property, which is text."""
+    """On the wire the row has this property, which is text there."""
     column = _column(prop)
     return f"{column} IS NOT NULL" + (f" AND {tellable(column)}" if column_type(prop) is TIME else "")
 
@@ -154,12 +154,12 @@ def _json(value: Any) -> str:
 
 
 def _unwritable(value: Any) -> bool:
-    """PostgreSQL has no NUL in text, so that no row has one."""
+    """PostgreSQL has no NUL in text, so that no row has such a value."""
     return isinstance(value, str) and "\0" in value
 
 
 def _exists(kind: ColumnType, text: str) -> bool:
-    """A time may look like one and name a day that is not."""
+    """A text may look like a time and name a day that does not exist."""
     if kind is not TIME:
         return True
     try:

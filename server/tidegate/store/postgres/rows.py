@@ -1,8 +1,8 @@
 """Column types, images and wire rows.
 
 An image is a row as the text of a JSON object. Tables and the change log are read as images alike: a row read from
-its table and the same row read from the log are the same wire row. Each kind of value has one spelling there, whatever
-the writer's session is set to: times in UTC with six decimals, floats with all their digits.
+its table and the same row read from the log are the same wire row. Each kind of value has one spelling there, which no
+setting of the writer's session changes: times in UTC with six decimals, floats with all their digits.
 Invariant: an image holds no write-only property.
 """
 
@@ -22,14 +22,14 @@ from tidegate.store.sql.names import literal, quoted
 
 
 class ColumnType(NamedTuple):
-    """`declared` is what a new column gets; a table of somebody else's may also have one of `accepted`."""
+    """`declared` is what a new column gets; a table of another program may also have one of `accepted`."""
 
     declared: str
     accepted: tuple[str, ...] = ()
     check: str | None = None
     """What else each value must be: an expression over {}."""
     numeric: bool = False
-    """A table of somebody else's may have numeric(p, s) for it too; one without limits could be beyond any float."""
+    """A table of another program may have numeric(p, s) for it; without (p, s) a value could be beyond any float."""
 
     def fits(self, column: ColumnThere, *, made: bool) -> bool:
         """Whether values of a column that is there are of this kind. `made`: Tidegate made the table."""
@@ -42,7 +42,7 @@ class ColumnType(NamedTuple):
 
 TEXT = ColumnType('text COLLATE "C"', ("text", "character varying", "character"))
 INTEGER = ColumnType("bigint", ("bigint", "integer", "smallint"), numeric=True)
-# The wire has no word for NaN and the infinities.
+# JSON has no NaN and no infinities.
 NUMBER = ColumnType(
     "double precision",
     ("double precision", "real"),
@@ -57,7 +57,7 @@ TIME = ColumnType(
     "{0} >= '0001-01-01 00:00:00+00'::timestamptz AND {0} < '10000-01-01 00:00:00+00'::timestamptz",
 )
 UUID = ColumnType("uuid", ("uuid",))
-# Types whose text is the same whatever a session is set to (DateStyle and the like are fixed), and is read back.
+# Types whose text does not depend on a session's settings (DateStyle and the like are fixed), and is read back.
 _AS_TEXT = {
     "text", "character varying", "character", "name", "citext", "numeric", "date", "time without time zone",
     "time with time zone", "timestamp without time zone", "interval", "inet", "cidr", "macaddr", "macaddr8", "bit",
@@ -67,7 +67,7 @@ _ITEMS = _AS_TEXT | {"uuid", "bigint", "integer", "smallint", "real", "double pr
 
 
 def as_text(column: ColumnThere) -> bool:
-    """Whether a string can stand for the values of somebody else's column."""
+    """Whether a string can stand for the values of another program's column."""
     item = column.type.removesuffix("[]")
     return column.enumerates or (column.type in _AS_TEXT if item == column.type else item in _ITEMS)
 
@@ -104,7 +104,7 @@ def rendered(prop: Property, column: str) -> str:
 
 
 def tellable(time: str) -> str:
-    """An SQL condition: the wire has a word for this time, which it has not for infinity and for the year 10000."""
+    """An SQL condition: the wire can have this time, which is neither infinity nor after the year 9999."""
     assert TIME.check is not None
     return f"({TIME.check.format(time)})"
 
@@ -136,7 +136,7 @@ class RowReader:
         for name in self._numbers:
             if isinstance(values.get(name), str):  # NaN, Infinity, -Infinity
                 values[name] = None
-        # Not in the order of the image, which may be older than the schema.
+        # In the schema's order: the image may be older than the schema.
         return {
             name: value
             for name, nullable in self._nullable.items()
@@ -179,7 +179,7 @@ def to_column(prop: Property, value: Any) -> Any:
 
 
 def default_sql(prop: Property, resource: Resource) -> str | None:
-    """The column's default as SQL: the schema's, or what only the database can know."""
+    """The column's default as SQL: the schema's, or what the database makes up."""
     kind = column_type(prop)
     if prop.has_default:
         value = to_column(prop, prop.default)

@@ -1,1 +1,1 @@
-"""What both databases share while the gateway serves: threads, feed, snapshots, permissions of a mutation."""
+"""What both databases share while the gateway serves: threads, feed, snapshots, the rule of a mutation."""

@@ -2,9 +2,9 @@
 
 A spool holds the encoded pages of one snapshot: the first in memory, the rest in an unnamed temporary file, so that
 neither the rows nor the pages of a large table are ever all in memory, and the transaction waits for no client. It
-knows no SQL; a reader of one kind of database fills it.
-Invariants: a spool's rows are of one moment, which is not before the last `join` that succeeded; its file is gone once
-the last sharer has left and the thread has stopped.
+knows no SQL; the reader of a database fills it.
+Invariants: a spool's rows are of one moment, which is not before the last `join` that succeeded; its file is deleted
+once the last sharer has left and the thread has stopped.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ THREADS = 2
 KEPT = 64
 """Large snapshots that are being read or sent at a time; others wait for their turn."""
 MEMORY_BYTES = 1 << 20
-"""Of one snapshot in memory; a finished one that is smaller does not count as kept."""
+"""Of one snapshot in memory; a finished snapshot that is smaller does not count as kept."""
 PAGE_ROWS = 200
 PAGE_BYTES = 1 << 17
-"""What a page is meant to be at most: small enough to be written to a client within a fraction of a millisecond."""
+"""The largest page that is aimed at: the gateway writes it to a client within a fraction of a millisecond."""
 TURN_S, PAUSE_S = 0.0005, 0.0001
-"""How long a thread makes rows, and then leaves the interpreter to the loop, which would else wait 5 ms each time."""
+"""How long a thread makes rows, and then pauses for the loop. Without the pause the loop waits 5 ms each time."""
 
-Place = bytes | tuple[int, int]
+StoredPage = bytes | tuple[int, int]
 """A page in memory, or where it begins in the file and how long it is."""
 
 
@@ -48,11 +48,11 @@ def spool_folder() -> str:
 
 
 class Spool:
-    """The pages of one snapshot. Implements core.ports.Pages; `begin` and `fill` are for the thread that reads."""
+    """The pages of one snapshot. Implements core.rows.ports.Pages; `begin` and `fill` are for the thread that reads."""
 
     def __init__(self, encode: EncodePage, loop: asyncio.AbstractEventLoop, left: Callable[[Spool], None]) -> None:
         self.begun = False
-        """The thread has started: what it reads may be older than who comes from now on."""
+        """The thread has started: what it reads may be older than a request from now on."""
         self.done = False
         """The thread has stopped."""
         self.size = 0
@@ -63,9 +63,9 @@ class Spool:
         self._read_at = 0
         """`_seq` in the thread that reads."""
         self._seq: int | None = None
-        self._pages: list[Place] = []
+        self._pages: list[StoredPage] = []
         self._failure: Exception | None = None
-        self._news = asyncio.Event()
+        self._progress = asyncio.Event()
         self._file: BufferedRandom | None = None
 
     # -- in the loop's thread ---------------------------------------------------------------------------------------
@@ -89,38 +89,39 @@ class Spool:
 
     async def seq(self) -> int:
         while self._seq is None:
-            await self._more()
+            await self._wait()
         return self._seq
 
     async def page(self, number: int) -> bytes | None:
         while number >= len(self._pages):
             if self.done and self._failure is None:
                 return None
-            await self._more()
-        place = self._pages[number]
-        if isinstance(place, bytes):
-            return place
+            await self._wait()
+        stored = self._pages[number]
+        if isinstance(stored, bytes):
+            return stored
         assert self._file is not None
-        return await self._loop.run_in_executor(None, os.pread, self._file.fileno(), place[1], place[0])
+        start, length = stored
+        return await self._loop.run_in_executor(None, os.pread, self._file.fileno(), length, start)
 
-    async def _more(self) -> None:
+    async def _wait(self) -> None:
         if self._failure is not None:
             raise self._failure
-        await self._news.wait()
+        await self._progress.wait()
 
     def stopped(self, failure: Exception | None) -> None:
-        """The thread has stopped; everything it told has been heard."""
+        """The thread has stopped; its calls before this one are done."""
         self.done, self._failure = True, failure
-        self._tell()
+        self._signal()
         self._discard()
 
-    def _add(self, pages: list[Place]) -> None:
+    def _add(self, pages: list[StoredPage]) -> None:
         self._pages += pages
-        self._tell()
+        self._signal()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news.clear()
+    def _signal(self) -> None:
+        self._progress.set()
+        self._progress.clear()
 
     def _discard(self) -> None:
         if self.abandoned and self.done and self._file is not None:
@@ -135,10 +136,10 @@ class Spool:
 
     def _set_seq(self, seq: int) -> None:
         self._seq = seq
-        self._tell()
+        self._signal()
 
     def fill(self, rows: Iterator[Row]) -> None:
-        """Encode and keep `rows`, page by page; stops early when nobody waits for them any more."""
+        """Encode and keep `rows`, page by page; stops early when every sharer has left."""
         rows = _paced(rows)
         count, first = PAGE_ROWS, True
         page = list(islice(rows, count))
@@ -153,19 +154,19 @@ class Spool:
             page = ahead + list(islice(rows, count - 1))
 
     def _keep(self, frames: list[bytes]) -> None:
-        places: list[Place] = []
+        pages: list[StoredPage] = []
         for frame in frames:
             if self.size + len(frame) <= MEMORY_BYTES and self._file is None:
-                places.append(frame)
+                pages.append(frame)
             else:
                 if self._file is None:
                     self._file = tempfile.TemporaryFile(prefix="tidegate-snapshot-")  # noqa: SIM115  # `_discard` does
-                places.append((self._file.tell(), len(frame)))
+                pages.append((self._file.tell(), len(frame)))
                 self._file.write(frame)
             self.size += len(frame)
         if self._file is not None:
             self._file.flush()
-        self._loop.call_soon_threadsafe(self._add, places)
+        self._loop.call_soon_threadsafe(self._add, pages)
 
 
 class Snapshots:
@@ -181,14 +182,14 @@ class Snapshots:
         self._closing = threading.Event()
 
     def open(self, query: ReadQuery, encode: EncodePage) -> Spool:
-        """A snapshot that will be read when its turn comes, if anybody has joined it by then."""
+        """A snapshot that a thread reads when its turn comes, if it has a sharer by then."""
         spool = Spool(encode, self._loop, self._left)
         self._waiting[spool] = query
         self._loop.call_soon(self._next)
         return spool
 
     def close(self) -> None:
-        """End the reading. Blocks for at most a page; nobody may be waiting for a page any more."""
+        """End the reading. Blocks for at most a page. To be called when no sharer waits for a page any more."""
         self._waiting.clear()
         self._closing.set()
         self._threads.shutdown(wait=True)
@@ -205,7 +206,7 @@ class Snapshots:
         try:
             if not spool.abandoned and not self._closing.is_set():
                 self._read(query, spool)
-        except Exception as error:  # the boundary of the thread: who waits is told
+        except Exception as error:  # the boundary of the thread: it fails the sharers that wait
             failure = error
         self._loop.call_soon_threadsafe(self._stopped, spool, failure)
 
@@ -224,7 +225,7 @@ class Snapshots:
 
 
 def _paced(rows: Iterator[Row]) -> Iterator[Row]:
-    """`rows`, with a pause now and then in which other threads run."""
+    """`rows`, with pauses in which other threads run."""
     until = time.perf_counter() + TURN_S
     for row in rows:
         yield row

@@ -1,7 +1,7 @@
-"""A compiled filter as SQL: the second reading of the tree, equal to `core.predicate` on every row.
+"""A compiled filter as SQL: a condition that selects the rows for which `core.filters.predicate` is true.
 
-What differs between databases is asked of a `Dialect`. Names come only from the schema, values are only bound.
-Invariant: a condition is never NULL, neither on NULL nor on what a foreign program wrote, so that negating it is safe.
+A `Dialect` spells what differs between databases. Names come only from the schema, values are only bound.
+Invariant: a condition is never NULL, neither for NULL nor for a value of a foreign program, so that it can be negated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tidegate.contract import Property, Resource
 from tidegate.core.filters.tree import And, Filter, Or, Term
 
 CHAIN = 100
-"""Conditions in a row, at most; more are a tree: a chain is as deep as it is long, and SQLite takes a depth of 1000."""
+"""Conditions in a chain, at most; more become a tree. A chain is as deep as it is long, and SQLite allows 1000."""
 
 
 class Condition(NamedTuple):
@@ -24,11 +24,13 @@ class Condition(NamedTuple):
 
 
 class Dialect(Protocol):
-    """How a database spells the positive conditions on one column. `value` is as the wire has it; text that is to be
-    found whatever its case is folded already."""
+    """How a database spells the positive conditions on one column. `value` is as the wire has it.
+
+    `folded`: upper and lower case are equal; the text is folded already.
+    """
 
     def absent(self, prop: Property) -> Condition:
-        """The row goes out without the property, or with null."""
+        """On the wire the row lacks the property, or has null there."""
 
     def one_of(self, prop: Property, values: tuple[Any, ...]) -> Condition: ...
 
@@ -36,7 +38,7 @@ class Dialect(Protocol):
         """`sign` is <, <=, > or >=."""
 
     def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
-        """The value is an array in which each of `values` stands."""
+        """The value is an array that holds each of `values`."""
 
     def contains(self, prop: Property, text: str, *, folded: bool) -> Condition: ...
 
@@ -63,7 +65,7 @@ def condition(dialect: Dialect, resource: Resource, part: Filter) -> Condition:
 
 
 def joined(word: str, conditions: Iterable[Condition]) -> Condition | None:
-    """All of them with `word` between; None when there are none."""
+    """All of them with `word` between them; None when there are none."""
     parts = list(conditions)
     if not parts:
         return None

@@ -1,9 +1,9 @@
-"""The change log: who changed what, written by triggers in the same transaction, whoever writes.
+"""The change log of SQLite: triggers write each change of any program to it, in the transaction of the change.
 
 The triggers use only what a stock SQLite >= 3.38 has, so that any program can write to the tables. REPLACE deletes rows
-without telling (unless `recursive_triggers` is on, which is per connection): BEFORE triggers set aside the rows that a
-write could displace, and the AFTER trigger logs those that are gone. What OR REPLACE displaces by random() in its
-VALUES (SQLite computes them twice) stays unseen.
+without calling their triggers (unless `recursive_triggers` is on, which is per connection): BEFORE triggers set aside
+the rows that a write could replace, and the AFTER trigger logs those that are gone. The triggers miss the rows that OR
+REPLACE replaces by random() in its VALUES, which SQLite computes twice.
 Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
 """
 
@@ -29,54 +29,55 @@ TABLES = {
   user TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, reply TEXT NOT NULL, time INTEGER NOT NULL,
   PRIMARY KEY (user, key))""",
 }
-"""The tables of Tidegate's own, by name."""
+"""The tables that Tidegate keeps for itself, by name."""
 
 SERVED = "served"
-"""META's entry of a log that was served in its epoch: there is a note of it somewhere, and clients have positions."""
+"""META's entry of a log that was served in its epoch: it has a note somewhere, and clients have positions."""
 NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 
-def triggers(resource: Resource, displacing: Sequence[str] = ()) -> dict[str, str]:
-    """The triggers of one resource's table, by name. `displacing`: when NEW displaces a row `t` by more than what the
-    schema says to be unique.
+def triggers(resource: Resource, replacing: Sequence[str] = ()) -> dict[str, str]:
+    """The triggers of one resource's table, by name.
+
+    `replacing`: further conditions under which NEW replaces a row `t`, beside what the schema says to be unique.
     """
     table, name, rowid = quoted(resource.table), literal(resource.name), _rowid(resource)
     prefix = f"tidegate_{resource.name}"
     columns = [prop.name for prop in resource.properties.values() if not prop.write_only]
     new_key, old_key = image("NEW", resource.key), image("OLD", resource.key)
-    # A foreign trigger may have changed the new row by now: what is logged is the row as it is, not NEW.
+    # A foreign trigger may have changed the new row by now: the log gets the row as it is, not NEW.
     row = f"{table} t WHERE t.{rowid} = NEW.{rowid} AND {image('t', resource.key)} = {new_key}"
     now = image("t", columns)
-    displaced = f"(SELECT a.old FROM {ASIDE} a WHERE a.resource = {name} AND a.key = {new_key})"
+    replaced = f"(SELECT a.old FROM {ASIDE} a WHERE a.resource = {name} AND a.key = {new_key})"
     before = f"coalesce((SELECT a.old FROM {ASIDE} a WHERE a.resource = {name} AND a.key = {old_key}), "
     before += f"{image('OLD', columns)})"
     gone = (
         f"NOT EXISTS (SELECT 1 FROM {table} t "
         f"WHERE t.{rowid} = {ASIDE}.row AND {image('t', resource.key)} = {ASIDE}.key)"
     )
-    log_displaced = f"""INSERT INTO {LOG} (time, resource, key, action, old)
+    log_replaced = f"""INSERT INTO {LOG} (time, resource, key, action, old)
     SELECT {NOW_MS}, {name}, key, 'delete', old FROM {ASIDE}
     WHERE resource = {name} AND key <> {new_key} AND {gone}"""
     log_arrived = f"""INSERT INTO {LOG} (time, resource, key, action, old, new)
-    SELECT {NOW_MS}, {name}, {new_key}, CASE WHEN {displaced} IS NULL THEN 'create' ELSE 'update' END,
-      {displaced}, {now}
-    FROM {row} AND {displaced} IS NOT {now}"""
+    SELECT {NOW_MS}, {name}, {new_key}, CASE WHEN {replaced} IS NULL THEN 'create' ELSE 'update' END,
+      {replaced}, {now}
+    FROM {row} AND {replaced} IS NOT {now}"""
     return {
         f"{prefix}_before_insert": f"""CREATE TRIGGER {quoted(prefix + "_before_insert")} BEFORE INSERT ON {table} BEGIN
   DELETE FROM {ASIDE} WHERE resource = {name};
-  {_set_aside(resource, columns, displacing, "1")}
+  {_set_aside(resource, columns, replacing, "1")}
 END""",
         # Nothing is cleared here: this may be a foreign trigger's update within a REPLACE that is not logged yet.
         f"{prefix}_before_update": f"""CREATE TRIGGER {quoted(prefix + "_before_update")} BEFORE UPDATE ON {table} BEGIN
-  {_set_aside(resource, columns, displacing, f"t.{rowid} <> OLD.{rowid}")}
+  {_set_aside(resource, columns, replacing, f"t.{rowid} <> OLD.{rowid}")}
 END""",
         f"{prefix}_after_insert": f"""CREATE TRIGGER {quoted(prefix + "_after_insert")} AFTER INSERT ON {table} BEGIN
-  {log_displaced};
+  {log_replaced};
   {log_arrived};
   DELETE FROM {ASIDE} WHERE resource = {name};
 END""",
         f"{prefix}_after_update": f"""CREATE TRIGGER {quoted(prefix + "_after_update")} AFTER UPDATE ON {table} BEGIN
-  {log_displaced} AND key <> {old_key};
+  {log_replaced} AND key <> {old_key};
   INSERT INTO {LOG} (time, resource, key, action, old, new)
     SELECT {NOW_MS}, {name}, {new_key}, 'update', {before}, {now}
     FROM {row} AND {new_key} = {old_key} AND {before} <> {now};
@@ -92,17 +93,18 @@ END""",
     }
 
 
-def _set_aside(resource: Resource, columns: list[str], displacing: Sequence[str], when: str) -> str:
-    """Keep the rows that NEW could displace: those equal to it in the key, in a unique set of columns or in the rowid.
+def _set_aside(resource: Resource, columns: list[str], replacing: Sequence[str], when: str) -> str:
+    """Keep the rows that NEW could replace: those equal to it in the key, in a unique set of columns or in the rowid.
 
-    What is aside already stays: it is how the log last saw that row. (No OR REPLACE: the outer statement's counts.)
+    A row that is aside already stays as it is there: so the log last saw it. (No OR REPLACE: that of the outer
+    statement counts.)
     """
     name, rowid = literal(resource.name), _rowid(resource)
     named = (
         "(" + " AND ".join(f"t.{quoted(column)} = {_arriving(resource, column)}" for column in columns_of) + ")"
         for columns_of in (resource.key, *resource.unique)
     )
-    conflicts = " OR ".join((*named, *displacing))
+    conflicts = " OR ".join((*named, *replacing))
     return f"""INSERT INTO {ASIDE} (resource, row, key, old)
     SELECT {name}, t.{rowid}, {image("t", resource.key)}, {image("t", columns)}
     FROM {quoted(resource.table)} t WHERE ({conflicts} OR t.{rowid} = NEW.{rowid}) AND {when}
@@ -110,7 +112,7 @@ def _set_aside(resource: Resource, columns: list[str], displacing: Sequence[str]
 
 
 def _arriving(resource: Resource, column: str) -> str:
-    """NEW's value; OR REPLACE puts a column's default in the place of a NULL that may not be."""
+    """NEW's value; OR REPLACE puts a column's default in the place of a NULL that the column forbids."""
     prop, value = resource.properties[column], f"NEW.{quoted(column)}"
     if not prop.has_default or prop.column_nullable:
         return value
@@ -119,7 +121,7 @@ def _arriving(resource: Resource, column: str) -> str:
 
 
 def _rowid(resource: Resource) -> str:
-    """SQLite's name for a row's number, as far as no column has it."""
+    """The first of SQLite's names for a row's number that no column has."""
     return next(name for name in ("rowid", "_rowid_", "oid") if name not in map(str.lower, resource.properties))
 
 
@@ -137,7 +139,7 @@ def _json_name(column: str) -> str:
 def _value(row: str, column: str) -> str:
     """One value as JSON. json_object would round floats, raise on a BLOB, and write infinity as no JSON at all.
 
-    20 digits: SQLite before 3.43 gets the 17th wrong at times. || '': else what json() made would not be quoted.
+    20 digits: SQLite before 3.43 gets the 17th wrong at times. || '' makes json_quote() quote what json() made.
     """
     value = f"{row}.{quoted(column)}"
     blob = f"""'{{"{BLOB}":"' || hex({value}) || '"}}'"""

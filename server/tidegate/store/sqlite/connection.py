@@ -20,8 +20,8 @@ PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
-    # As programs have it: else a trigger that updates the row it is called for (`updated_at = ...`) never ends. The
-    # change log's triggers are right with and without.
+    # As other programs have it. With 1, a trigger that updates its row (`updated_at = ...`) never ends. The triggers of
+    # the change log are right with both.
     "recursive_triggers": 0,
     "busy_timeout": BUSY_TIMEOUT_MS,
 }
@@ -35,7 +35,7 @@ def sqlite_path(url: str) -> Path:
 
 
 def connect(path: Path) -> apsw.Connection:
-    """A connection of the calling thread's own. Raises StoreError where the file cannot be opened."""
+    """A new connection. Raises StoreError where the file cannot be opened."""
     try:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -48,13 +48,13 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def check_encoding(connection: apsw.Connection) -> None:
-    """Raises StoreError for text that is kept as UTF-16: conditions and the change log compare the bytes of UTF-8."""
+    """Raises StoreError for a database in UTF-16: conditions and the change log compare the bytes of UTF-8."""
     if (encoding := connection.pragma("encoding")) != "UTF-8":
         raise StoreError(f"the encoding of the database {connection.filename} is {encoding}; Tidegate needs UTF-8")
 
 
 class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
-    """apsw binds no dates; peewee's migrations keep some, and read them as text."""
+    """apsw binds no dates; peewee's migrations write some, and read them as text."""
 
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         super()._add_conn_hooks(conn)
@@ -63,7 +63,7 @@ class Database(APSWDatabase):  # type: ignore[misc]  # playhouse has no types
 
 
 def peewee_database(path: Path, *, looking: bool = False) -> APSWDatabase:
-    """The same file as a peewee database, for definitions and migrations. `looking`: the file's mode stays as it is."""
+    """The file as a peewee database, for definitions and migrations. `looking`: the journal mode stays as it is."""
     if not path.parent.is_dir():
         raise StoreError(f"database: there is no folder {path.parent}")
     pragmas = {name: value for name, value in PRAGMAS.items() if not (looking and name == "journal_mode")}

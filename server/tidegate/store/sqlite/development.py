@@ -1,4 +1,4 @@
-"""What `tidegate dev` asks of an SQLite file: who made it and its tables, and setting it aside.
+"""What `tidegate dev` asks of an SQLite file: which programs made it and its tables, and setting it aside.
 
 It changes no table of a resource and reads no row.
 Invariant: a file that is set aside keeps its content; nothing is deleted.
@@ -25,7 +25,7 @@ BESIDE = ("-wal", "-shm", "-tidegate", "-tidegate-lock")
 
 
 def exists(url: str) -> bool:
-    """Whether there is a file. Raises StoreError for a URL that is none."""
+    """Whether there is a file. Raises StoreError for a URL that names none."""
     return sqlite_path(url).exists()
 
 

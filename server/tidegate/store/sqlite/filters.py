@@ -1,8 +1,8 @@
-"""How SQLite spells conditions on a column: what `store.conditions` asks of a dialect.
+"""How SQLite spells conditions on a column: the `Dialect` of `store.sql.filters`.
 
-No LIKE: it needs escapes, stops at a NUL, and a foreign build may fold more than ASCII. Columns keep what a foreign
-program puts there whatever their type says, so that each comparison asks for the kind of value first. The resource's
-table is called `t` in every query.
+No LIKE: it needs escapes, stops at a NUL, and a foreign build may fold more than ASCII. A column keeps what a foreign
+program puts there, also when its type says otherwise, so that each comparison checks the kind of the value first. The
+resource's table is called `t` in every query.
 Invariant: a condition is 0 or 1, and in parentheses.
 """
 
@@ -23,13 +23,13 @@ _NUMBERS = "'integer', 'real'"
 
 
 class SqliteDialect:
-    """Has no state: one serves every resource."""
+    """Has no state: one object serves every resource."""
 
     def absent(self, prop: Property) -> Condition:
         column = _column(prop)
         if prop.type in JSON_TYPES:
             return Condition(f"({_json_kind(column)} = 'null')", [])
-        if prop.type == "number":  # the wire has no word for infinity
+        if prop.type == "number":  # JSON has no infinity
             return Condition(f"({column} IS NULL OR (typeof({column}) = 'real' AND NOT {_finite(column)}))", [])
         return Condition(f"({column} IS NULL)", [])
 
@@ -73,7 +73,7 @@ _MARK = "?"
 
 
 def _column(prop: Property) -> str:
-    """With the table's name before it: json_each has columns `key`, `value` and `type` of its own."""
+    """With the table's name before it: json_each has columns with the names `key`, `value` and `type`."""
     return f"{ALIAS}.{quoted(prop.name)}"
 
 
@@ -83,7 +83,7 @@ def _is_like(column: str, value: Any) -> str:
 
 
 def _exact(column: str, value: Any) -> str:
-    """A foreign program's column may have a collation of its own, which takes `a` for `A`."""
+    """A foreign program's column may have a collation that takes `a` for `A`."""
     return f"{column} COLLATE BINARY" if isinstance(value, str) else column
 
 
@@ -92,7 +92,7 @@ def _finite(column: str) -> str:
 
 
 def _folded(column: str, folded: bool) -> str:
-    """SQLite's own lower() knows ASCII alone, as the protocol wants it."""
+    """SQLite's lower() folds ASCII alone, as the protocol wants it."""
     return f"lower({column})" if folded else column
 
 
@@ -102,12 +102,12 @@ def _bytes(text: str) -> str:
 
 
 def _same_bytes(part: str) -> str:
-    """substr() of no bytes at all is NULL."""
+    """substr() of an empty BLOB is NULL."""
     return f"ifnull({part}, x'') = {_MARK}"
 
 
 def _json_kind(column: str) -> str:
-    """Foreign programs write the same JSON in other words; what is no JSON is read as text."""
+    """Foreign programs spell the same JSON differently; what is no JSON is read as text."""
     return f"CASE WHEN json_valid({column}) THEN json_type({column}) WHEN {column} IS NULL THEN 'null' ELSE 'text' END"
 
 
@@ -116,7 +116,7 @@ def _json_value(column: str) -> str:
 
 
 def _json_is(kind: str, value: str, wanted: Sequence[Any]) -> Condition:
-    """What is of this kind and has this value is one of `wanted`. It is looked at once, however many they are."""
+    """What is of this kind and has this value is one of `wanted`. It is computed once, however many they are."""
     parts = [Condition(f"({kind} = {word})", []) for word in _words(wanted)]
     for kinds, spelled, some in _by_kind(value, wanted):
         parts.append(Condition(f"({kind} IN ({kinds}) AND {spelled} {_among(some)})", some))
@@ -124,7 +124,7 @@ def _json_is(kind: str, value: str, wanted: Sequence[Any]) -> Condition:
 
 
 def _all_in_array(column: str, wanted: Sequence[Any]) -> Condition:
-    """As many different ones of `wanted` are found as there are. The array is read once for each kind of them."""
+    """The array holds as many different values of `wanted` as there are. It is read once for each kind of them."""
     items = f"FROM json_each({column}) AS item WHERE item.type"
     parts = [Condition(f"EXISTS (SELECT 1 {items} = {word})", []) for word in _words(wanted)]
     for kinds, spelled, some in _by_kind("item.atom", wanted):
@@ -135,13 +135,13 @@ def _all_in_array(column: str, wanted: Sequence[Any]) -> Condition:
 
 def _words(wanted: Sequence[Any]) -> list[str]:
     """The booleans among them, as JSON's types of the same name."""
-    return [f"'{str(one).lower()}'" for one in wanted if isinstance(one, bool)]
+    return [f"'{str(value).lower()}'" for value in wanted if isinstance(value, bool)]
 
 
 def _by_kind(value: str, wanted: Sequence[Any]) -> list[tuple[str, str, list[Any]]]:
     """The types that JSON has for the others, how `value` is compared with them, and each of them once."""
-    texts = {one for one in wanted if isinstance(one, str)}
-    numbers = {float(one) for one in wanted if not isinstance(one, str | bool)}
+    texts = {each for each in wanted if isinstance(each, str)}
+    numbers = {float(each) for each in wanted if not isinstance(each, str | bool)}
     both = (("'text'", value, texts), (_NUMBERS, f"CAST({value} AS REAL)", numbers))
     return [(kinds, spelled, sorted(some)) for kinds, spelled, some in both if some]
 

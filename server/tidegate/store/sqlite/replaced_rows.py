@@ -1,8 +1,9 @@
-"""What OR REPLACE displaces by unique indexes that the schema does not name: over expressions, over some rows, with a
-collation of their own, of columns that are not shared.
+"""Which rows OR REPLACE replaces because of unique indexes that the schema does not name.
 
-The terms of an index are SQL over the bare columns of its table. They are asked of the row that is there, which a
-trigger's query calls `t`, and of the one that arrives. It reads SQLite's catalogue and changes nothing.
+Such an index is over expressions, over some rows only, with a collation, or over columns that are not shared.
+The terms of an index are SQL over the bare columns of its table. The condition compares them for the row in the table,
+which a trigger's query calls `t`, and for the row that arrives. This module reads SQLite's catalogue, and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _TOKENS = re.compile(
 
 
 def by_unnamed_indexes(database: APSWDatabase, resource: Resource) -> list[str]:
-    """For each such index a condition on `t`: NEW cannot be there beside it."""
+    """For each such index a condition on `t`: NEW cannot be in the table beside it."""
     if definition(database, resource.table) is None:
         return []
     table = quoted(resource.table)

@@ -1,6 +1,6 @@
 """Column values and wire rows, both ways.
 
-SQLite keeps booleans as 0 and 1, arrays and objects as JSON text; the wire has them as what they are. It knows no SQL.
+SQLite keeps booleans as 0 and 1, arrays and objects as JSON text; the wire has JSON values. It knows no SQL.
 Invariant: a row read from its table and the same row read from the change log are the same wire row.
 """
 
@@ -18,7 +18,7 @@ from tidegate.core.rows.ports import Row
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
 
 BLOB = "$blob"
-"""How the change log's images mark a BLOB, which JSON has no word for."""
+"""How the change log's images mark a BLOB, which JSON does not have."""
 
 
 class RowReader:
@@ -64,7 +64,7 @@ def _unmarked(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as it is, as far as JSON has a word for it: a BLOB as hexadecimal digits, no number for infinity."""
+    """The value as JSON can have it: a BLOB as hexadecimal digits, infinity as null."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, float) and not math.isfinite(value):
@@ -77,7 +77,7 @@ def _boolean(value: Any) -> Any:
 
 
 def _json(value: Any) -> Any:
-    """What the text says. Text that cannot be sent as JSON again (1e999, lone surrogates, too deep) stays text."""
+    """The JSON value of the text. Text that cannot be sent as JSON (1e999, lone surrogates, too deep) stays text."""
     if not isinstance(value, str):
         return _plain(value)
     try:

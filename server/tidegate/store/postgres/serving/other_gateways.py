@@ -20,7 +20,7 @@ AND classid = {SERVING_LOCK >> 32} AND objid = {SERVING_LOCK & 0xFFFFFFFF} AND o
 
 
 def announce(connection: Connection) -> None:
-    """Let other gateways know of this one, for as long as the connection lives. Raises psycopg.Error."""
+    """Show this gateway to others for as long as the connection lives. Raises psycopg.Error."""
     connection.execute("SELECT pg_try_advisory_lock_shared($1)", [SERVING_LOCK])
 
 

@@ -1,4 +1,4 @@
-"""Reading rows and changes from PostgreSQL, in a few threads, each with a connection of its own.
+"""Reading rows and changes from PostgreSQL, in a few threads that own a connection each.
 
 Names come only from the schema, values are only bound. It writes nothing.
 Invariant: what one call returns was all true at one moment: rows, count and the log's head in one snapshot.
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 PRUNED_TO = f"(SELECT value::bigint FROM {META} WHERE name = 'pruned_to')"
 HEAD = f"SELECT greatest((SELECT max(seq) FROM {LOG}), {PRUNED_TO})"
-"""The newest seq that a snapshot sees, also when everything was pruned. Commits become visible in the order of seq, so
-that it sees all smaller ones too."""
+"""The newest seq that a transaction sees, also when everything was pruned. Commits become visible in the order of seq,
+so that the transaction sees all smaller ones too."""
 CHANGES = f"SELECT seq, time, resource, key, action, old, new, origin, actor FROM {LOG}"
 UNAVAILABLE = "the database does not answer at the moment; try again"
 
 
 class Reader:
-    """Reads of one database; to be called in any thread but the loop's."""
+    """Reads one database; to be called in any thread but the loop's."""
 
     def __init__(self, connections: Connections, resources: Mapping[str, Resource]) -> None:
         self._connections = connections
@@ -57,12 +57,12 @@ class Reader:
         return self._attempt(lambda connection: self._read(connection, query))
 
     def snapshot(self, query: ReadQuery, spool: Spool) -> None:
-        """All rows of `query`, never more of them at a time than make a page. Raises Refused: unavailable."""
+        """All rows of `query`, at most a page of them in memory at a time. Raises Refused: unavailable."""
         begun = False
 
         def read(connection: Connection) -> None:
             nonlocal begun
-            if begun:  # what was told cannot be taken back
+            if begun:  # the spool has rows already
                 raise Refused("unavailable", UNAVAILABLE, retry_after=1.0)
             with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
                 connection.execute(self._lock(query))
@@ -124,8 +124,8 @@ class Reader:
     def _lock(self, query: ReadQuery) -> str:
         """The first statement of a reading transaction; it takes no snapshot, so that the head is read after it.
 
-        TRUNCATE shows in transactions that began before it: whoever waited for it to commit would see no rows at a
-        position where there still were some.
+        A transaction that began before a TRUNCATE sees it. Without the lock, a reader that waited for the TRUNCATE to
+        commit would see no rows, at a position where the table still had rows.
         """
         return f"LOCK TABLE {quoted(self._resources[query.resource].table)} IN ACCESS SHARE MODE"
 
@@ -157,7 +157,7 @@ class Reader:
             yield from self._rows(query, batch)
 
     def _attempt(self, work: Callable[[Connection], T]) -> T:
-        """`work` with this thread's connection; once more with a new one when that turns out to be broken."""
+        """`work` with this thread's connection, and once more with a new connection where that one was broken."""
         try:
             try:
                 return work(self._connections.for_this_thread())
@@ -174,7 +174,7 @@ def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
 
 
 def key_is(resource: Resource, key: Key) -> Condition:
-    """The row with this key. One that no row can have (text with NUL, no uuid) finds none."""
+    """The row with this key. A key that no row can have (text with NUL, no uuid) finds none."""
     parts = [POSTGRES.one_of(resource.properties[name], (key[name],)) for name in resource.key]
     return Condition(
         f"({' AND '.join(part.sql for part in parts)})", [value for part in parts for value in part.values]
@@ -209,7 +209,9 @@ def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
 
 def _ordered(resource: Resource, name: str, descending: bool) -> str:
     prop = resource.properties[name]
-    collated = '::text COLLATE "C"' if column_type(prop) is TEXT else ""  # it may be a date or an enumerated type
+    collated = (
+        '::text COLLATE "C"' if column_type(prop) is TEXT else ""
+    )  # the column may be a date or an enumerated type
     nulls = " NULLS LAST" if descending else " NULLS FIRST"
     return (
         f"{ALIAS}.{quoted(name)}{collated}{' DESC' if descending else ''}"

@@ -1,4 +1,4 @@
-"""Reading rows and changes: bound SQL on connections of its own, in a few threads.
+"""Reading rows and changes from SQLite, in a few threads that own a connection each.
 
 Names come only from the schema, values are only bound. It writes nothing.
 Invariant: what one call returns was all true at one moment: rows, count and the log's head in one transaction.
@@ -28,13 +28,13 @@ from tidegate.store.sqlite.rows import RowReader, to_column
 
 
 class Reader:
-    """Reads of one database; each thread that calls gets a connection of its own."""
+    """Reads one database; each thread that calls owns a connection."""
 
     def __init__(self, path: Path, resources: Mapping[str, Resource]) -> None:
         self._path = path
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
-        self._own = threading.local()
+        self._local = threading.local()
         self._connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
 
@@ -56,7 +56,7 @@ class Reader:
         return ReadResult(rows, seq, total)
 
     def snapshot(self, query: ReadQuery, spool: Spool) -> None:
-        """All rows of `query`, never more of them at a time than make a page."""
+        """All rows of `query`, at most a page of them in memory at a time."""
         connection = self._connection()
         with connection, closing(self._each(connection, query)) as rows:
             spool.begin(head(connection))
@@ -128,9 +128,9 @@ class Reader:
             yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
 
     def _connection(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._own, "connection", None)
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._own.connection = connect(self._path)
+            connection = self._local.connection = connect(self._path)
             with self._lock:
                 self._connections.append(connection)
         return connection
@@ -148,7 +148,9 @@ def select(
     try:
         found = connection.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values)
         return [reader.row(row) for row in found]
-    except UnicodeDecodeError:  # text of a foreign program: read like the change log's images, where it does no harm
+    except (
+        UnicodeDecodeError
+    ):  # text of a foreign program: read as images, like the change log, in which it does no harm
         found = connection.execute(f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest}", values)
         return [reader.image(text) or {} for (text,) in found]
 
@@ -156,7 +158,7 @@ def select(
 def each(
     connection: apsw.Connection, resource: Resource, reader: RowReader, rest: str, values: Sequence[Any]
 ) -> Iterator[Row]:
-    """As `select`, one row after the other. `rest` ends in an ORDER BY that leaves nothing to chance."""
+    """As `select`, one row after the other. `rest` ends in an ORDER BY that orders all rows."""
     table = f"{quoted(resource.table)} {ALIAS}"
     cursor = connection.cursor()
     seen = 0
@@ -165,7 +167,7 @@ def each(
             for row in cursor.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values):
                 seen += 1
                 yield reader.row(row)
-        except UnicodeDecodeError:  # as above, from the row that could not be read on
+        except UnicodeDecodeError:  # as in `select`, from the row on that could not be read
             found = f"SELECT CAST({image(ALIAS, reader.columns)} AS BLOB) FROM {table}{rest} LIMIT -1 OFFSET ?"
             for (text,) in cursor.execute(found, [*values, seen]):
                 yield reader.image(text) or {}

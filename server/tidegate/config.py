@@ -16,13 +16,15 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from tidegate.core.errors import TidegateError
+
 DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa: S105  # public on purpose: --dev only
 SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONFIG_FILE = "tidegate.toml"
 
 
-class ConfigError(Exception):
+class ConfigError(TidegateError):
     """A setting is invalid; the text names the setting and says what is valid."""
 
 

@@ -35,7 +35,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from tidegate.core.errors import Refused
+from tidegate.core.errors import Refused, TidegateError
 from tidegate_protocol import Principal
 
 __all__ = ["Action", "Call", "Filter", "Gateway", "HandlersError", "Principal", "Refused", "Rule", "load"]
@@ -53,7 +53,7 @@ Rule = Callable[[Principal, Mapping[str, Any]], Filter | bool]
 """Of a user and its token's claims: the rows that it may do something with; True and False are all and none."""
 
 
-class HandlersError(Exception):
+class HandlersError(TidegateError):
     """Handlers that cannot be used; the text says which and why."""
 
 

@@ -20,7 +20,7 @@ from tidegate.contract.compiled import Compiler, names_in
 from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
-from tidegate.core.errors import Refused, nearest
+from tidegate.core.errors import Refused, TidegateError, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
 
@@ -47,7 +47,7 @@ class OwnRules:
     """The type of the reply. None if the request has no reply."""
 
 
-class BrokenOutput(AssertionError):
+class BrokenOutput(TidegateError):
     """The gateway was about to send an invalid message. This is a bug in the gateway; tests and --dev check for it."""
 
 

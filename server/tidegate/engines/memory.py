@@ -27,23 +27,23 @@ DIGEST_BYTES = 16
 Value = TypeVar("Value")
 
 
-class Ready(Generic[Value]):
+class Ready(msgspec.Struct, Generic[Value], frozen=True, gc=False):
     """An answer that is there already: cheaper than an asyncio.Future, and bound to no loop."""
 
-    __slots__ = ("_value",)
-
-    def __init__(self, value: Value) -> None:
-        self._value = value
+    value: Value
 
     def done(self) -> bool:
         return True
 
     def result(self) -> Value:
-        return self._value
+        return self.value
 
     def __await__(self) -> Generator[Any, None, Value]:
         yield from ()
-        return self._value
+        return self.value
+
+
+NOTHING_CHANGED: Ready[Occupancy] = Ready(None)
 
 
 class MemoryEngine:
@@ -118,7 +118,7 @@ class MemoryEngine:
             if not users:
                 del self._present[room]
                 return Ready("vacated")
-        return Ready(None)
+        return NOTHING_CHANGED
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
         """There is one gateway: it is told, whatever `node` says."""

@@ -177,8 +177,9 @@ class Rooms:
         room = self._rooms.get(name)
         if room is None:
             return ()
-        for held in room.held.values():
-            held.append((offset, text))
+        if room.held:
+            for held in room.held.values():
+                held.append((offset, text))
         return room.sinks
 
     def restarted(self, name: str, head: RoomPosition) -> list[Push]:
@@ -265,14 +266,17 @@ class Rooms:
 
     def _announce(self, room: Room, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
         """Tell the followers of presence here, and through the engine other gateways, of a difference."""
+        if not difference:
+            return []
         effects = room.announce(difference, now, but)
         if room.push_due is not None:
             self._gathering[room] = None
-        for member in (*difference.joined, *difference.changed):
+        for member in difference.joined or difference.changed:
             info = None if member.info is UNSET else member.info
             entry = PresenceEntry(member.name, member.connections, member.status, member.since, info)
             effects.append(SharePresence(room.name, member.id, entry))
-        effects += [SharePresence(room.name, member.id, None) for member in difference.left]
+        for member in difference.left:
+            effects.append(SharePresence(room.name, member.id, None))
         return effects
 
     def _close_if_empty(self, room: Room, now: float) -> list[Effect]:

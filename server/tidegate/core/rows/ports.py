@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from tidegate.core.errors import TidegateError
 from tidegate.core.filters.tree import EVERYTHING, Filter
 
 Row = dict[str, Any]
@@ -91,7 +92,7 @@ class WriteResult(msgspec.Struct, frozen=True):
     seq: int
 
 
-class LogPruned(Exception):  # a state of the log that its reader handles, not an error of the caller
+class LogPruned(TidegateError):
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
 

@@ -1,0 +1,137 @@
+"""The beginning and the end of sessions: greetings, tokens, the goodbye."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from tidegate.core.closes import NORMAL, RESTART, UNAUTHENTICATED
+from tidegate.core.effects import Close, Effect, Identify, Push, Reply
+from tidegate.core.errors import Refused
+from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.session import Session
+from tidegate.core.sessions import Greeting, Sessions
+from tidegate_protocol import (
+    Authenticated,
+    AuthenticateRequest,
+    ErrorMessage,
+    Goodbye,
+    Heartbeat,
+    JoinRequest,
+    Limits,
+    Principal,
+    Welcome,
+)
+
+LIMITS = Limits(max_message=1, max_rooms=2, max_subscriptions=3, max_page=4, max_history=5, max_ids=6)
+ADA = Principal(id="1", name="Ada", roles=["clerk"], anonymous=False)
+OPEN = RoomRules("*", access={"join": "anyone", "send": "anyone"})
+
+
+@pytest.fixture
+def sessions() -> Sessions:
+    protocol = Protocol({}, lambda name: OPEN, FeedCursor("e", 7), SessionLimits())
+    return Sessions(protocol, Greeting(2.0, LIMITS, "hash"), lambda user, now: f"token of {user.id} at {now}", 100.0)
+
+
+def guest(name: str = "anon-1") -> Session:
+    return Session(f"c-{name}", f"sink-{name}", Principal(id=name, name="Guest", roles=[], anonymous=True))
+
+
+def message(effects: Sequence[Effect], index: int = 0) -> object:
+    effect = effects[index]
+    assert isinstance(effect, Reply)
+    return effect.message
+
+
+def test_an_anonymous_client_is_greeted_with_a_token_to_come_back_with(sessions: Sessions) -> None:
+    session = guest()
+    welcome = message(sessions.connected(session, None, 100.0))
+    assert isinstance(welcome, Welcome)
+    assert (welcome.connection, welcome.user, welcome.contract, welcome.limits) == (
+        "c-anon-1",
+        session.user,
+        "hash",
+        LIMITS,
+    )
+    assert (welcome.position.seq, welcome.heartbeat) == (7, 2.0)
+    assert welcome.identity == "token of anon-1 at 100.0"
+    assert list(sessions) == [session]
+
+
+def test_a_client_with_a_valid_token_is_greeted_as_its_user(sessions: Sessions) -> None:
+    session = guest()
+    welcome = message(sessions.connected(session, VerifiedIdentity(ADA, 150.0, {"team": "a"}), 100.0))
+    assert isinstance(welcome, Welcome)
+    assert (welcome.user, session.user, session.claims, session.expires_at) == (ADA, ADA, {"team": "a"}, 150.0)
+    assert "token of" not in str(welcome.identity)
+
+
+def test_a_client_with_a_token_that_is_not_valid_gets_the_error_and_is_closed(sessions: Sessions) -> None:
+    session = guest()
+    error, close = sessions.turned_away(session, Refused("unauthenticated", "no"))
+    assert isinstance(error, Reply)
+    assert isinstance(error.message, ErrorMessage)
+    assert error.message.code == "unauthenticated"
+    assert close == Close(session, UNAUTHENTICATED, "the token is not valid")
+    assert list(sessions.tick(200.0)) == [], "it gets no heartbeat"
+    sessions.ended(session, None, 201.0)
+    assert len(sessions) == 0
+
+
+def test_a_binary_frame_is_answered_with_an_error(sessions: Sessions) -> None:
+    error = message(sessions.received_binary(guest()))
+    assert isinstance(error, ErrorMessage)
+    assert error.code == "invalid_json"
+
+
+def test_a_token_is_checked_outside_and_its_end_counts_from_then_on(sessions: Sessions) -> None:
+    session = guest()
+    sessions.connected(session, VerifiedIdentity(ADA, 105.0), 100.0)
+    (identify,) = sessions.protocol.receive(session, AuthenticateRequest(token="t", ref=3), 101.0)
+    assert identify == Identify(session, 3, "t", 101.0)
+    answer = message(sessions.identified(session, 3, VerifiedIdentity(ADA, 300.0), 101.0))
+    assert answer == Authenticated(user=ADA, expires_at=300_000, ref=3)
+    assert not any(isinstance(effect, Close) for effect in sessions.tick(200.0))
+    *_, goodbye, close = sessions.tick(301.0)
+    assert isinstance(goodbye, Reply)
+    assert isinstance(goodbye.message, Goodbye)
+    assert isinstance(close, Close)
+
+
+def test_time_brings_heartbeats_with_the_dispatched_position(sessions: Sessions) -> None:
+    session = guest()
+    sessions.connected(session, None, 100.0)
+    told = [effect for now in (101.0, 102.0) for effect in sessions.tick(now)]
+    (push,) = told
+    assert isinstance(push, Push)
+    assert isinstance(push.message, Heartbeat)
+    assert push.message.position == sessions.protocol.rows.dispatched.position
+
+
+@pytest.mark.parametrize(("code", "present"), [(NORMAL, False), (None, True), (RESTART, True)])
+def test_only_a_client_that_says_that_it_is_done_leaves_its_rooms_at_once(
+    sessions: Sessions, code: int | None, present: bool
+) -> None:
+    session = guest()
+    sessions.connected(session, None, 100.0)
+    sessions.protocol.receive(session, JoinRequest(room="chat"), 100.0)
+    sessions.ended(session, code, 101.0)
+    assert (len(sessions), len(sessions.protocol.rooms)) == (0, int(present))
+
+
+def test_every_client_is_told_the_goodbye_and_another_time_to_come_back(sessions: Sessions) -> None:
+    for name in ("anon-1", "anon-2"):
+        sessions.connected(guest(name), None, 100.0)
+    assert not sessions.draining
+    times = itertools.count(1)
+    effects = sessions.goodbye(RESTART, lambda: next(times) / 3)
+    assert [message(effects, index) for index in range(len(effects))] == [
+        Goodbye(code=4201, reason="the gateway restarts", retry_after=retry_after) for retry_after in (0.333, 0.667)
+    ]
+    assert sessions.draining

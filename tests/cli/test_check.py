@@ -34,13 +34,13 @@ def change(project: Path, **status: object) -> None:
     file.write_text(json.dumps(content))
 
 
-def test_a_sound_folder_is_counted(project: Path) -> None:
+def test_check_counts_the_definitions_of_a_valid_folder(project: Path) -> None:
     done = tidegate("check", cwd=project)
     assert (done.returncode, done.stderr) == (0, "")
     assert "2 resources" in done.stdout
 
 
-def test_a_problem_is_told_with_file_pointer_and_suggestion(project: Path) -> None:
+def test_check_prints_a_problem_with_file_pointer_and_suggestion(project: Path) -> None:
     change(project, defualt="active")
     done = tidegate("check", cwd=project)
     assert done.returncode == 1
@@ -48,7 +48,7 @@ def test_a_problem_is_told_with_file_pointer_and_suggestion(project: Path) -> No
     assert "did you mean 'default'?" in done.stderr
 
 
-def test_a_breaking_change_since_a_tag_fails(project: Path) -> None:
+def test_check_compat_fails_for_a_breaking_change_since_a_tag(project: Path) -> None:
     assert tidegate("check", "compat", "--against", "v1", cwd=project).returncode == 0
     change(project, enum=["active"])
     done = tidegate("check", "compat", "--against", "v1", cwd=project)
@@ -57,21 +57,21 @@ def test_a_breaking_change_since_a_tag_fails(project: Path) -> None:
     assert "1 breaking change since v1" in done.stdout
 
 
-def test_an_earlier_folder_does_as_well(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_check_compat_accepts_a_folder(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     earlier = tmp_path_factory.mktemp("earlier") / "schema"
     shutil.copytree(project / "schema", earlier)
     change(project, enum=["active"])
     assert tidegate("check", "compat", "--against", str(earlier), cwd=project).returncode == 1
 
 
-def test_a_ref_that_is_none_is_said_plainly(project: Path) -> None:
+def test_check_compat_reports_an_unknown_git_ref(project: Path) -> None:
     done = tidegate("check", "compat", "--against", "v9", cwd=project)
     assert done.returncode == 2
     assert "--against v9: neither a folder nor a git ref" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_where_there_is_no_folder_it_says_how_to_name_one(tmp_path: Path) -> None:
+def test_check_without_a_folder_names_the_schema_option(tmp_path: Path) -> None:
     done = tidegate("check", cwd=tmp_path)
     assert done.returncode == 2
     assert "--schema" in done.stderr

@@ -93,7 +93,7 @@ async def notes(process: TerminalProcess) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
-async def test_one_command_generates_migrates_seeds_and_serves(shop: Path, dev: Start, terminal: bool) -> None:
+async def test_dev_generates_migrates_seeds_and_serves(shop: Path, dev: Start, terminal: bool) -> None:
     process = dev(shop, terminal=terminal)
     said = process.until(FOLLOWING)
     assert "generated: 11 files" in said
@@ -143,7 +143,7 @@ async def test_after_a_save_clients_reconnect_and_see_the_new_property(shop: Pat
     assert port(process) == before
 
 
-async def test_a_broken_save_prints_the_error_and_the_gateway_goes_on(shop: Path, dev: Start) -> None:
+async def test_a_broken_save_prints_the_error_and_keeps_the_gateway(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     (pid,) = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
@@ -353,7 +353,7 @@ def test_a_port_in_use_is_reported_before_anything_is_written(shop: Path, dev: S
         (["--schema", "shema"], "there is no folder shema"),
     ],
 )
-def test_a_mistake_in_the_options_ends_in_one_sentence(shop: Path, options: list[str], sentence: str) -> None:
+def test_dev_reports_a_wrong_option_in_one_sentence(shop: Path, options: list[str], sentence: str) -> None:
     done = tidegate("dev", "--port", "0", *options, cwd=shop)
     assert done.returncode == 2
     assert sentence in done.stderr
@@ -361,7 +361,7 @@ def test_a_mistake_in_the_options_ends_in_one_sentence(shop: Path, options: list
     assert not (shop / "tidegate.db").exists()
 
 
-def test_a_folder_without_an_application_names_both_ways_to_begin(tmp_path: Path) -> None:
+def test_dev_in_an_empty_folder_names_both_ways_to_begin(tmp_path: Path) -> None:
     done = tidegate("dev", "--port", "0", cwd=tmp_path)
     assert done.returncode == 2
     assert "tidegate init shop && cd shop && tidegate dev" in done.stderr

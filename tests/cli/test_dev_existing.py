@@ -98,7 +98,9 @@ def access(folder: Path, name: str) -> Any:
     return json.loads((folder / "schema" / "resources" / f"{name}.schema.json").read_text())["x-access"]
 
 
-async def test_from_a_database_to_live_rows_with_three_answers(existing: Existing, dev: Start, tmp_path: Path) -> None:
+async def test_dev_shares_an_existing_database_after_three_answers(
+    existing: Existing, dev: Start, tmp_path: Path
+) -> None:
     process = dev(tmp_path)
     assert f"{existing.shown} has 11 tables: " in process.until("into schema/resources? [y/N] ")
     process.type("y\n")
@@ -136,7 +138,7 @@ async def test_without_access_rules_no_client_reads_and_dev_names_the_line(
         assert (refused["type"], refused["code"]) == ("error", "forbidden")
 
 
-def test_every_no_leaves_the_database_as_it_was(existing: Existing, dev: Start, tmp_path: Path) -> None:
+def test_dev_changes_nothing_after_a_no(existing: Existing, dev: Start, tmp_path: Path) -> None:
     before = existing.content()
     process = dev(tmp_path)
     process.until("[y/N] ")
@@ -204,7 +206,7 @@ def test_dev_asks_for_a_property_that_is_added_later_too(existing: Existing, dev
     assert process.end() == 0
 
 
-def test_a_postgresql_database_that_is_missing_names_the_command(tmp_path: Path, postgres: PostgresServer) -> None:
+def test_dev_names_the_command_for_a_missing_postgresql_database(tmp_path: Path, postgres: PostgresServer) -> None:
     (tmp_path / "schema" / "resources").mkdir(parents=True)
     done = tidegate("dev", "--port", "0", "--database", postgres.url("no_such_shop"), cwd=tmp_path)
     assert done.returncode == 2
@@ -212,7 +214,9 @@ def test_a_postgresql_database_that_is_missing_names_the_command(tmp_path: Path,
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_a_new_application_on_an_empty_database(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_dev_serves_a_new_application_on_an_empty_database(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Dev asks nothing without tables of other programs. It creates no PostgreSQL database, and so seeds none."""
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     with ExitStack() as until_the_end:

@@ -50,7 +50,7 @@ def test_changes_are_reported_once_no_more_files_change() -> None:
 
 
 @pytest.mark.parametrize("command", ["dev", "generate"])
-def test_missing_generators_name_the_extra(tmp_path: Path, command: str) -> None:
+def test_dev_names_the_extra_of_missing_generators(tmp_path: Path, command: str) -> None:
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     without = (
         "import sys; sys.modules['datamodel_code_generator'] = None; from tidegate.cli import main; sys.exit(main())"
@@ -68,14 +68,14 @@ def test_missing_generators_name_the_extra(tmp_path: Path, command: str) -> None
     assert (done.returncode, done.stderr) == (2, wanted)
 
 
-def test_a_command_in_a_message_has_the_options_of_the_run_and_no_password() -> None:
+def test_a_suggested_command_has_the_options_and_no_password() -> None:
     args = argparse.Namespace(database="postgresql://ada:sesame@localhost/shop", schema="my schema", config=None)
     assert command("migrate", args) == "tidegate migrate --database URL --schema 'my schema'"
     args = argparse.Namespace(database="sqlite:///a b.db", schema=None, config="x.toml")
     assert command("dev", args) == "tidegate dev --database 'sqlite:///a b.db' --config x.toml"
 
 
-def test_a_new_migration_is_empty_until_up_does_something(tmp_path: Path) -> None:
+def test_a_new_migration_counts_as_empty(tmp_path: Path) -> None:
     path = new(tmp_path / "migrations", "drop_notes")
     assert is_empty(path)
     path.write_text("def up(migrator, db):\n    pass\n")
@@ -85,7 +85,7 @@ def test_a_new_migration_is_empty_until_up_does_something(tmp_path: Path) -> Non
         assert not is_empty(path)
 
 
-def test_a_fresh_application_is_served_by_typing_what_serve_says(tmp_path: Path) -> None:
+def test_the_commands_that_serve_suggests_start_a_new_application(tmp_path: Path) -> None:
     """Each refusal is one line with one command. After these commands only the port is refused."""
     assert tidegate("init", "shop", cwd=tmp_path).returncode == 0
     typed = []
@@ -115,7 +115,7 @@ def test_a_fresh_application_is_served_by_typing_what_serve_says(tmp_path: Path)
         (None, "handlers: there is no module 'handlers' in "),
     ],
 )
-def test_handlers_that_cannot_be_loaded_are_one_line(tmp_path: Path, handlers: str | None, sentence: str) -> None:
+def test_serve_reports_unloadable_handlers_in_one_line(tmp_path: Path, handlers: str | None, sentence: str) -> None:
     if handlers is not None:
         (tmp_path / "handlers.py").write_text(handlers)
     done = tidegate("serve", "--dev", "--handlers", "handlers:gateway", cwd=tmp_path)
@@ -125,7 +125,7 @@ def test_handlers_that_cannot_be_loaded_are_one_line(tmp_path: Path, handlers: s
     assert line.startswith(f"tidegate: {sentence}")
 
 
-def test_anyone_is_refused_where_other_computers_connect(tmp_path: Path) -> None:
+def test_serve_refuses_anyone_where_other_computers_connect(tmp_path: Path) -> None:
     (tmp_path / "tidegate.toml").write_text('host = "0.0.0.0"\n')
     done = tidegate("introspect", "--database", "sqlite:///x.db", "--access", "read=anyone", cwd=tmp_path)
     assert done.returncode == 2

@@ -34,13 +34,13 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_it_names_what_it_wrote_and_what_to_type_next(tmp_path: Path) -> None:
+def test_init_prints_its_files_and_the_next_command(tmp_path: Path) -> None:
     done = tidegate("init", "shop", cwd=tmp_path)
     assert sorted(done.stdout.split()) == sorted(f"shop/{name}" for name in files(tmp_path / "shop"))
     assert done.stderr.endswith("next: cd shop && tidegate dev\n")
 
 
-def test_each_file_satisfies_the_meta_schema_beside_it(shop: Path) -> None:
+def test_each_new_file_is_valid_by_its_meta_schema(shop: Path) -> None:
     written = [path for path in (shop / "schema").glob("*/*.json") if path.parent.name != "meta"]
     assert len(written) == 4
     for path in written:
@@ -64,7 +64,7 @@ def served(shop: Path) -> Iterator[str]:
     process.close()
 
 
-async def test_the_command_of_its_readme_serves_its_rows_rooms_and_message(served: str) -> None:
+async def test_the_command_of_the_new_readme_serves_rows_rooms_and_messages(served: str) -> None:
     async with wire(served) as client:
         asked = {"type": "list", "resource": "notes", "sort": [{"field": "id", "order": "asc"}]}
         notes = (await client.ask(asked))["rows"]
@@ -81,7 +81,7 @@ async def test_the_command_of_its_readme_serves_its_rows_rooms_and_message(serve
         assert (await client.ask({"type": "join", "room": "garden"}))["code"] == "unknown_room"
 
 
-def test_the_program_of_its_readme_runs(shop: Path, served: str) -> None:
+def test_the_program_of_the_new_readme_runs(shop: Path, served: str) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
     done = subprocess.run(
         [sys.executable, "-c", program.replace("ws://127.0.0.1:8787/ws", served)],
@@ -97,7 +97,7 @@ def test_the_program_of_its_readme_runs(shop: Path, served: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "handlers.py", "schema/rooms/mine.schema.json"])
-def test_it_writes_nothing_where_something_of_the_users_is(tmp_path: Path, name: str) -> None:
+def test_init_writes_nothing_if_a_file_of_the_user_is_in_the_way(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")
     done = tidegate("init", cwd=tmp_path)
@@ -106,7 +106,7 @@ def test_it_writes_nothing_where_something_of_the_users_is(tmp_path: Path, name:
     assert files(tmp_path) == {name: b"mine"}
 
 
-def test_meta_alone_renews_the_meta_schemas_and_touches_nothing_else(shop: Path) -> None:
+def test_init_meta_changes_only_the_meta_schemas(shop: Path) -> None:
     meta = shop / "schema" / "meta" / "room.schema.json"
     good = meta.read_bytes()
     meta.write_text("{}")
@@ -120,7 +120,7 @@ def test_meta_alone_renews_the_meta_schemas_and_touches_nothing_else(shop: Path)
     }
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_init_reports_an_unwritable_folder_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = tidegate("init", os.path.join("file", "shop"), cwd=tmp_path)  # noqa: PTH118  # as typed
     assert done.returncode == 2
@@ -162,7 +162,7 @@ def test_react_adds_a_web_page_and_the_rows_that_it_shows(tmp_path: Path) -> Non
     assert b'from "tidegate/react"' in shop["web/src/hooks/useWebSocket.ts"]
 
 
-def test_the_rows_for_react_are_checked_generated_and_seeded(tmp_path: Path) -> None:
+def test_the_resource_of_the_react_page_is_valid_generated_and_seeded(tmp_path: Path) -> None:
     for command in (("init", "--react"), ("check",), ("generate",), ("migrate", "--seed")):
         done = tidegate(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -172,7 +172,7 @@ def test_the_rows_for_react_are_checked_generated_and_seeded(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["web/notes.txt", "web/src/UsersList.tsx"])
-def test_react_writes_nothing_where_there_is_a_web_folder(tmp_path: Path, name: str) -> None:
+def test_init_react_writes_nothing_if_a_web_folder_exists(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")
     done = tidegate("init", "--react", cwd=tmp_path)
@@ -181,7 +181,7 @@ def test_react_writes_nothing_where_there_is_a_web_folder(tmp_path: Path, name: 
     assert files(tmp_path) == {name: b"mine"}
 
 
-def test_react_and_meta_exclude_each_other(tmp_path: Path) -> None:
+def test_init_refuses_react_together_with_meta(tmp_path: Path) -> None:
     done = tidegate("init", "--react", "--meta", cwd=tmp_path)
     assert done.returncode == 2
     assert "--meta writes only schema/meta" in done.stderr

@@ -80,14 +80,14 @@ def test_help_lists_every_command_and_each_has_examples() -> None:
 
 
 @pytest.mark.parametrize("typed", [["srve"], [], ["--dev", "serve"]], ids=["misspelt", "nothing", "option first"])
-def test_a_mistake_names_every_command(typed: list[str]) -> None:
+def test_an_unknown_command_error_lists_every_command(typed: list[str]) -> None:
     told = tidegate(*typed, cwd=ROOT)
     assert told.returncode == 2
     assert "usage: tidegate" in told.stderr
     assert "Traceback" not in told.stderr
 
 
-def test_a_command_whose_extra_is_missing_names_it(tmp_path: Path) -> None:
+def test_a_command_names_its_missing_extra(tmp_path: Path) -> None:
     """The packages are installed here: the command is told that they are not."""
     hide = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda n: None if n in {!r} else find(n)"
     (tmp_path / "schema").mkdir()
@@ -110,7 +110,7 @@ def test_a_command_whose_extra_is_missing_names_it(tmp_path: Path) -> None:
         assert f"pip install 'tidegate[{extra}]'" in done.stderr
 
 
-def test_versions_and_licences_are_in_step() -> None:
+def test_versions_and_licences_are_equal() -> None:
     server = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     client = tomllib.loads((ROOT / "clients" / "python" / "pyproject.toml").read_text())["project"]
     npm = json.loads((ROOT / "clients" / "typescript" / "package.json").read_text())

@@ -53,7 +53,7 @@ def output(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
-def test_each_save_generates_again_and_a_broken_file_leaves_the_output(
+def test_watch_generates_after_each_save_and_keeps_the_output_of_a_broken_file(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "generated"
@@ -96,7 +96,7 @@ def test_each_save_generates_again_and_a_broken_file_leaves_the_output(
     assert capsys.readouterr().out.endswith("Ctrl-C ends it\nstopped\n")
 
 
-def test_nothing_is_done_while_nothing_is_saved(folder: Path) -> None:
+def test_watch_does_nothing_without_a_save(folder: Path) -> None:
     done: list[int] = []
 
     def work() -> int:
@@ -107,7 +107,7 @@ def test_nothing_is_done_while_nothing_is_saved(folder: Path) -> None:
     assert done == [1]
 
 
-def test_what_is_saved_during_the_work_is_noticed_after_it(folder: Path) -> None:
+def test_watch_notices_a_save_during_the_work(folder: Path) -> None:
     done: list[int] = []
 
     def work() -> int:
@@ -120,7 +120,7 @@ def test_what_is_saved_during_the_work_is_noticed_after_it(folder: Path) -> None
     assert done == [1, 1]
 
 
-def test_a_save_that_replaces_the_file_by_one_of_the_same_size_and_time_is_noticed(folder: Path) -> None:
+def test_watch_notices_a_file_replaced_by_one_of_equal_size_and_time(folder: Path) -> None:
     before = look(folder)
     new = folder / "new"
     new.write_text((folder / CHAT).read_text())
@@ -167,7 +167,7 @@ def running(folder: Path) -> Iterator[Running]:
     running.end()
 
 
-def test_the_command_follows_an_editor_until_ctrl_c(running: Running, folder: Path) -> None:
+def test_generate_watch_runs_until_ctrl_c(running: Running, folder: Path) -> None:
     running.until("watching schema")
     (folder / CHAT).write_text(chat(properties={"headline": {"type": "string"}}))
     assert f"schema/{CHAT}: changed" in running.until("watching schema")

@@ -130,14 +130,14 @@ def follow(document: Any, reference: str) -> Any:
     return document
 
 
-def test_the_documents_are_what_their_standards_publish(document: Bundle) -> None:
+def test_the_documents_match_the_published_schemas_of_their_standards(document: Bundle) -> None:
     assert complaints("asyncapi", asyncapi(document)) == []
     assert complaints("openapi", openapi(document)) == []
     assert complaints("asyncapi", {**asyncapi(document), "operation": {}}) != []
     assert complaints("openapi", {**openapi(document), "path": {}}) != []
 
 
-def test_every_reference_leads_somewhere(document: Bundle) -> None:
+def test_every_reference_has_a_target(document: Bundle) -> None:
     for made in (asyncapi(document), openapi(document)):
         found = set(references(made))
         assert len(found) > 10
@@ -145,14 +145,14 @@ def test_every_reference_leads_somewhere(document: Bundle) -> None:
             follow(made, reference)
 
 
-def test_every_schema_is_one_in_the_dialect_of_its_document(document: Bundle) -> None:
+def test_every_schema_is_valid_in_the_dialect_of_its_document(document: Bundle) -> None:
     for component in asyncapi(document)["components"]["schemas"].values():
         Draft7Validator.check_schema(component)
     for component in openapi(document)["components"]["schemas"].values():
         Draft202012Validator.check_schema(component)
 
 
-def test_each_message_has_one_operation_seen_from_the_gateway(document: Bundle) -> None:
+def test_each_message_has_one_operation(document: Bundle) -> None:
     made = asyncapi(document)
     told: dict[str, list[str]] = {"receive": [], "send": []}
     for operation in made["operations"].values():
@@ -163,7 +163,7 @@ def test_each_message_has_one_operation_seen_from_the_gateway(document: Bundle) 
     assert told == {"receive": list(document[INDEX]["client"]), "send": list(document[INDEX]["server"])}
 
 
-def test_a_request_names_its_reply_or_the_error_and_both_carry_ref() -> None:
+def test_a_request_names_its_reply_or_error_with_ref() -> None:
     made = asyncapi(sample())
     joined = [message["$ref"] for message in made["operations"]["receive.JoinRequest"]["reply"]["messages"]]
     assert joined == ["#/channels/ws/messages/Joined", "#/channels/ws/messages/ErrorMessage"]
@@ -177,7 +177,7 @@ def test_a_request_names_its_reply_or_the_error_and_both_carry_ref() -> None:
             assert first["name"] == replies[operation["title"]]
 
 
-def test_an_applications_own_messages_stand_beside_the_protocols(folder: Path) -> None:
+def test_custom_messages_are_beside_those_of_the_protocol(folder: Path) -> None:
     made = asyncapi(schema.bundle(schema.load(folder)))
     pay = made["operations"]["receive.App.PayRequest"]
     assert (pay["title"], pay["x-access"]) == ("pay it", {"send": "authenticated"})
@@ -188,7 +188,7 @@ def test_an_applications_own_messages_stand_beside_the_protocols(folder: Path) -
 
 
 @pytest.mark.parametrize("standard", ["asyncapi", "openapi"])
-def test_the_components_accept_and_refuse_what_the_contract_does(standard: str) -> None:
+def test_the_components_accept_and_refuse_the_same_as_the_contract(standard: str) -> None:
     """Every example of `schema/examples`, by the validators that a reader of each document would use."""
     made = asyncapi(sample()) if standard == "asyncapi" else openapi(sample())
     kind = Draft7Validator if standard == "asyncapi" else Draft202012Validator
@@ -225,17 +225,17 @@ def test_the_components_accept_and_refuse_what_the_contract_does(standard: str) 
         ({"properties": {"in": {"$ref": "#/definitions/text", "maxLength": 2}}}, {"in": "abc"}),
     ],
 )
-def test_what_draft_07_spells_in_another_way_still_refuses(written: dict[str, Any], value: Any) -> None:
+def test_draft_07_components_refuse_with_their_own_spelling(written: dict[str, Any], value: Any) -> None:
     definitions = {"definitions": {"text": {"type": "string"}}}
     assert not Draft202012Validator({**written, **definitions}).is_valid(value)
     assert not Draft7Validator({**draft07(written), **definitions}).is_valid(value)
 
 
-def test_draft_07_accepts_an_absent_optional_item() -> None:
+def test_draft_07_components_accept_a_missing_optional_item() -> None:
     assert Draft7Validator(draft07({"contains": {"type": "string"}, "minContains": 0})).is_valid([])
 
 
-def test_rows_come_with_what_creates_changes_filters_and_names_them() -> None:
+def test_components_have_the_schemas_derived_from_rows() -> None:
     for made in (asyncapi(sample()), openapi(sample())):
         schemas = made["components"]["schemas"]
         assert {"App.UserCreate", "App.UserUpdate", "App.UserFilters", "App.UserKey"} <= set(schemas)
@@ -243,7 +243,7 @@ def test_rows_come_with_what_creates_changes_filters_and_names_them() -> None:
         assert "password" not in schemas["App.UserFilters"]["properties"]
 
 
-def test_every_message_has_an_example_that_the_contract_takes() -> None:
+def test_every_message_has_an_example_that_the_contract_accepts() -> None:
     contract = Contract(sample())
     for message in asyncapi(sample())["components"]["messages"].values():
         (example,) = (given["payload"] for given in message["examples"])
@@ -254,7 +254,7 @@ def test_every_message_has_an_example_that_the_contract_takes() -> None:
             contract.check_server(example)
 
 
-def test_an_own_message_has_an_example_where_one_can_be_made(folder: Path) -> None:
+def test_a_custom_message_has_an_example_if_possible(folder: Path) -> None:
     document = schema.bundle(schema.load(folder))
     messages = asyncapi(document)["components"]["messages"]
     assert messages["App.PayRequest"]["examples"][0]["payload"] == {"type": "pay it", "price": {"amount": 5}}
@@ -265,7 +265,9 @@ def test_an_own_message_has_an_example_where_one_can_be_made(folder: Path) -> No
 
 
 @pytest.mark.process
-def test_both_are_generated_and_checked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generate_writes_and_checks_both_documents(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     arguments = ["generate", "--schema", str(folder), "--out", str(out)]
     assert main(arguments) == 0

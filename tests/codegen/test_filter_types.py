@@ -105,7 +105,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("resource", "title"), [("users", "UserFilters"), ("tasks", "TaskFilters")])
-def test_the_structs_take_and_refuse_what_the_gateway_does(resource: str, title: str) -> None:
+def test_the_structs_accept_and_refuse_the_same_as_the_gateway(resource: str, title: str) -> None:
     contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
     for filters in TAKEN[resource]:
         contract.decode(asking(resource, filters))
@@ -121,7 +121,7 @@ def asking(resource: str, filters: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"type": "list", "resource": resource, "filters": filters})
 
 
-def test_filters_are_written_with_pythons_names(own: Path) -> None:
+def test_filters_encode_python_names_as_wire_names(own: Path) -> None:
     program = """
 import msgspec, app_contract as app
 filters = app.ThingFilters(

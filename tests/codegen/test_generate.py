@@ -103,7 +103,7 @@ def test_the_committed_output_is_up_to_date(capsys: pytest.CaptureFixture[str]) 
     assert run("--schema", ROOT / "schema", "--out", ROOT / "generated", "--check") == 0, capsys.readouterr().out
 
 
-def test_the_output_does_not_depend_on_place_order_or_environment(tmp_path: Path) -> None:
+def test_the_output_does_not_depend_on_folder_order_or_environment(tmp_path: Path) -> None:
     """Another folder, another working directory, other settings files, another hash seed, another locale."""
     elsewhere = tmp_path / "else where"
     shutil.copytree(ROOT / "schema", elsewhere / "schema")
@@ -124,7 +124,7 @@ def test_the_output_does_not_depend_on_place_order_or_environment(tmp_path: Path
     assert tree(elsewhere / "out") == {path: text.encode() for path, text in expected.items()}
 
 
-def test_nothing_tells_where_or_when_it_was_generated(tmp_path: Path) -> None:
+def test_the_output_has_no_path_and_no_time(tmp_path: Path) -> None:
     files = codegen.generate(schema.load(ROOT / "schema"))
     for text in files.values():
         assert str(ROOT) not in text
@@ -154,7 +154,7 @@ def test_a_second_run_changes_nothing(application: Path, tmp_path: Path, capsys:
     assert run("--schema", application, "--out", out, "--check") == 0
 
 
-def test_a_users_own_folder_generates_into_their_project(application: Path, tmp_path: Path) -> None:
+def test_generate_writes_an_application_into_its_project(application: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("--schema", application, "--out", out) == 0
     assert sorted(tree(out)) == [
@@ -233,7 +233,7 @@ ODD: dict[str, Any] = {
 }
 
 
-def test_odd_names_and_unions_make_importable_models(tmp_path: Path) -> None:
+def test_odd_names_and_unions_generate_importable_models(tmp_path: Path) -> None:
     folder, out = write_folder(tmp_path / "schema", ODD), tmp_path / "out"
     assert run("--schema", folder, "--out", out) == 0
     program = """
@@ -251,7 +251,7 @@ assert msgspec.to_builtins(msgspec.convert(row, app.Odd)) == row
     assert done.returncode == 0, done.stderr
 
 
-def test_the_generated_hash_is_the_one_a_gateway_says(application: Path, tmp_path: Path) -> None:
+def test_the_generated_hash_equals_that_of_the_gateway(application: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("--schema", application, "--out", out) == 0
     expected = schema.contract_hash(schema.bundle(schema.load(application)))
@@ -259,7 +259,7 @@ def test_the_generated_hash_is_the_one_a_gateway_says(application: Path, tmp_pat
     assert f'"{expected}"' in (out / "python/app_contract/contract.py").read_text()
 
 
-def test_a_broken_schema_is_told_and_leaves_the_old_output(
+def test_generate_reports_a_broken_schema_and_keeps_the_old_output(
     application: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -277,7 +277,7 @@ def test_a_broken_schema_is_told_and_leaves_the_old_output(
     assert tree(out) == before
 
 
-def test_a_failure_while_writing_leaves_the_old_output(tmp_path: Path) -> None:
+def test_a_failure_while_writing_restores_the_old_output(tmp_path: Path) -> None:
     out = tmp_path / "out"
     codegen.write({"typescript/app.ts": f"// {codegen.GENERATED} 1\n"}, out)
     (out / "python").write_text("a file where a folder must be")
@@ -288,7 +288,7 @@ def test_a_failure_while_writing_leaves_the_old_output(tmp_path: Path) -> None:
     assert tree(out) == before
 
 
-def test_a_missing_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generate_reports_a_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", "--schema", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
     assert "nowhere" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -306,7 +306,7 @@ def test_a_missing_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     ],
     ids=["changed", "missing", "extra", "missing and empty", "extra and empty", "line ends"],
 )
-def test_check_tells_every_difference(
+def test_check_prints_every_difference(
     application: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, told: str
 ) -> None:
     out = tmp_path / "out"
@@ -325,7 +325,7 @@ def crlf(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-def test_what_is_no_longer_generated_goes(application: Path, tmp_path: Path) -> None:
+def test_generate_deletes_files_that_it_no_longer_generates(application: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("--schema", application, "--out", out) == 0
     stale = out / "typescript" / "old.ts"
@@ -334,7 +334,7 @@ def test_what_is_no_longer_generated_goes(application: Path, tmp_path: Path) -> 
     assert not stale.exists()
 
 
-def test_a_file_of_another_program_stops_it(application: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generate_refuses_a_folder_with_a_foreign_file(application: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--out .` beside a folder called schema: the bundle's folder is the source's."""
     before = tree(application.parent)
     assert run("--schema", application, "--out", application.parent) == 1

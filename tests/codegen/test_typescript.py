@@ -159,11 +159,11 @@ def modules(folder: Path) -> dict[str, str]:
     return {path.rpartition("/")[2]: text for path, text in files.items() if path.endswith(".ts")}
 
 
-def test_the_sample_compiles_and_refuses(tmp_path: Path) -> None:
+def test_the_types_of_the_sample_compile_and_refuse_mistakes(tmp_path: Path) -> None:
     compile_strictly(tmp_path, modules(ROOT / "schema"), SAMPLE_USE)
 
 
-def test_an_applications_own_contract_compiles_and_refuses(tmp_path: Path) -> None:
+def test_the_types_of_an_application_compile_and_refuse_mistakes(tmp_path: Path) -> None:
     folder = tmp_path / "schema"
     for path, content in OWN.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -185,5 +185,5 @@ def test_types_of_single_schemas() -> None:
     assert type_of({"$ref": "#/$defs/User/properties/name"}, "") == "unknown"
 
 
-def test_a_comment_cannot_be_left() -> None:
+def test_a_description_cannot_end_its_comment() -> None:
     assert "*/ alert" not in jsdoc({"description": "*/ alert()"}, "")

@@ -56,7 +56,7 @@ RESOURCE = read_resource("things", SCHEMA, {})
         ("any", True, True),
     ],
 )
-def test_a_claim_becomes_a_value_of_the_propertys_type(name: str, claim: Any, value: Any) -> None:
+def test_a_converter_converts_a_claim_to_the_type_of_the_property(name: str, claim: Any, value: Any) -> None:
     found = converters(RESOURCE)[name](claim)
     assert (found, type(found)) == (value, type(value))
 
@@ -95,12 +95,12 @@ def test_a_claim_becomes_a_value_of_the_propertys_type(name: str, claim: Any, va
         ("any", {}),
     ],
 )
-def test_what_is_no_such_value_is_refused(name: str, claim: Any) -> None:
+def test_a_converter_refuses_a_claim_that_is_not_a_valid_value(name: str, claim: Any) -> None:
     with pytest.raises(ValueError):  # whatever it says, the condition holds for no row
         converters(RESOURCE)[name](claim)
 
 
-def test_the_values_in_rules_are_spelled_as_in_filters_and_claims_are_left() -> None:
+def test_canonical_rules_canonicalise_values_and_keep_claims() -> None:
     assert canonical_rules(RESOURCE) == {
         "read": {"where": {"at": {"gte": "2026-01-01T00:00:00.000000Z"}, "or": [{"uuid": UUID}]}},
         "update": ["role:admin", {"where": {"at": "$user.at", "integer": {"in": "$user.numbers"}}}],

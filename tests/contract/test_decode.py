@@ -1,4 +1,4 @@
-"""What the contract makes of bytes: typed canonical requests, or refusals that name the place and the reason."""
+"""`Contract.decode` over the sample application: typed canonical requests, or refusals with pointer and reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tidegate import schema
-from tidegate.contract import ApplicationRequest, BrokenOutput, Contract
+from tidegate.contract import BrokenOutput, Contract
 from tidegate.core.errors import MESSAGE_LIMIT, Refused, error_message
 from tidegate_protocol import (
     CLIENT_MESSAGES,
@@ -43,12 +43,12 @@ def decoded(contract: Contract, message: dict[str, Any]) -> Any:
     return contract.decode(json.dumps(message).encode())
 
 
-def test_a_message_becomes_its_struct(contract: Contract) -> None:
+def test_decode_converts_a_message_to_its_struct(contract: Contract) -> None:
     request = decoded(contract, {"type": "join", "room": "lobby", "since": {"epoch": "e", "offset": 3}, "ref": 7})
     assert request == JoinRequest(room="lobby", since=RoomPosition(epoch="e", offset=3), ref=7)
 
 
-def test_the_seeds_messages_are_accepted(contract: Contract) -> None:
+def test_decode_accepts_the_messages_of_the_seed(contract: Contract) -> None:
     assert decoded(contract, {"type": "join", "room": "users"}) == JoinRequest(room="users")
     assert decoded(contract, {"type": "subscribe", "resource": "users", "filters": {"status": "active"}}) == (
         SubscribeRequest(resource="users", filters={"status": "active"})
@@ -63,7 +63,7 @@ def test_every_request_type_has_a_struct_and_a_schema(contract: Contract) -> Non
         assert refusal(contract, {"type": name, "nonsense": 1}).code == "invalid_message"
 
 
-def test_keys_stay_what_they_are(contract: Contract) -> None:
+def test_decode_does_not_convert_text_keys_to_numbers(contract: Contract) -> None:
     """The lax conversion to Structs must not make a number of text."""
     assert decoded(contract, {"type": "ping", "ref": "7"}).ref == "7"
     assert decoded(contract, {"type": "get", "resource": "users", "id": 7.0}).id == 7
@@ -278,7 +278,7 @@ REFUSED: dict[str, tuple[Any, str, str | None, str | None]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_wrong_is_refused_with_place_and_reason(contract: Contract, name: str) -> None:
+def test_decode_refuses_an_invalid_message_with_pointer_and_keyword(contract: Contract, name: str) -> None:
     message, code, pointer, keyword = REFUSED[name]
     refused = refusal(contract, message)
     assert (refused.code, refused.pointer, refused.keyword) == (code, pointer, keyword)
@@ -288,17 +288,17 @@ def test_what_is_wrong_is_refused_with_place_and_reason(contract: Contract, name
         assert (first.pointer, first.keyword, first.message) == (pointer, keyword, refused.message)
 
 
-def test_the_deepest_that_is_allowed_passes(contract: Contract) -> None:
+def test_decode_accepts_the_deepest_allowed_nesting(contract: Contract) -> None:
     payload = b'{"type":"message","room":"a","data":' + b"[" * 31 + b"]" * 31 + b"}"
     assert isinstance(contract.decode(payload), MessageRequest)
 
 
-def test_brackets_digits_and_backslashes_in_text_are_no_hazard(contract: Contract) -> None:
+def test_decode_accepts_brackets_digits_and_backslashes_in_texts(contract: Contract) -> None:
     data = ["[" * 100, "{" * 100, "1" * 100, "\\u0000", 2**53 - 1, -(2**53 - 1), 1.5e300, 0.1234567890123456789]
     assert decoded(contract, {"type": "message", "room": "a", "data": data}).data == data
 
 
-def test_a_refusal_carries_the_ref_whenever_one_can_be_read(contract: Contract) -> None:
+def test_a_refusal_has_the_ref_if_the_message_has_a_valid_ref(contract: Contract) -> None:
     assert refusal(contract, {"type": "join", "ref": 5}).ref == 5
     assert refusal(contract, {"type": "nothing", "ref": "a"}).ref == "a"
     assert refusal(contract, {"type": {}, "ref": "a"}).ref == "a"
@@ -308,11 +308,11 @@ def test_a_refusal_carries_the_ref_whenever_one_can_be_read(contract: Contract) 
 
 
 @pytest.mark.parametrize("ref", [None, True, 1.5, "", "x" * 65, 2**53, [], {}])
-def test_an_invalid_ref_is_not_repeated(contract: Contract, ref: Any) -> None:
+def test_a_refusal_does_not_repeat_an_invalid_ref(contract: Contract, ref: Any) -> None:
     assert refusal(contract, {"type": "join", "ref": ref}).ref is None
 
 
-def test_at_most_ten_violations_and_all_of_them_short(contract: Contract) -> None:
+def test_a_refusal_has_at_most_ten_short_violations(contract: Contract) -> None:
     many = {f"x{number}" + "y" * 1000: 1 for number in range(50)}
     refused = refusal(contract, {"type": "join", "room": "a", **many})
     assert len(refused.errors) == 10
@@ -327,13 +327,13 @@ def test_at_most_ten_violations_and_all_of_them_short(contract: Contract) -> Non
         ({"type": "subscribe", "resource": "users", "filters": {"k" * 3000: 1}}, "/filters"),
     ],
 )
-def test_a_pointer_too_long_to_be_sent_becomes_its_ancestors(contract: Contract, message: Any, nearest: str) -> None:
+def test_a_refusal_replaces_a_too_long_pointer_by_its_ancestors(contract: Contract, message: Any, nearest: str) -> None:
     refused = refusal(contract, message)
     assert refused.pointer == nearest
     contract.check_server(error_message(refused))
 
 
-def test_a_refusal_never_repeats_the_value(contract: Contract) -> None:
+def test_a_refusal_does_not_repeat_the_refused_value(contract: Contract) -> None:
     secret = "correct horse battery staple"
     for message in (
         {"type": "message", "room": "chat-1", "data": {"text": [secret]}},
@@ -348,7 +348,7 @@ def test_a_refusal_never_repeats_the_value(contract: Contract) -> None:
         assert not any(secret in violation.message for violation in refused.errors)
 
 
-def test_all_that_is_wrong_with_a_payload_is_told(contract: Contract) -> None:
+def test_a_refusal_lists_all_violations_of_the_data(contract: Contract) -> None:
     refused = refusal(
         contract,
         {
@@ -368,7 +368,7 @@ def test_all_that_is_wrong_with_a_payload_is_told(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("time", ["2026-06-30T23:59:60.000000Z", "0000-12-31T00:00:00.000000Z"])
-def test_a_time_that_only_looks_canonical_is_refused(contract: Contract, time: str) -> None:
+def test_decode_refuses_a_time_that_only_looks_canonical(contract: Contract, time: str) -> None:
     row = {"user_id": 1, "title": "a", "due_at": time}
     with pytest.raises(Refused) as caught:
         decoded(contract, {"type": "create", "resource": "tasks", "data": row})
@@ -376,7 +376,7 @@ def test_a_time_that_only_looks_canonical_is_refused(contract: Contract, time: s
     assert caught.value.keyword == "format"
 
 
-def test_values_become_canonical(contract: Contract) -> None:
+def test_decode_canonicalises_values(contract: Contract) -> None:
     created = decoded(
         contract,
         {
@@ -416,7 +416,7 @@ def test_values_become_canonical(contract: Contract) -> None:
     assert listed.filters == {"created_at": "2026-01-31T12:00:00.000000Z"}
 
 
-def test_rooms_get_the_rules_of_the_most_specific_pattern(contract: Contract) -> None:
+def test_a_room_has_the_rules_of_the_most_specific_pattern(contract: Contract) -> None:
     patterns = {name: contract.room_type(name) for name in ("chat-1", "chat-", "cursor-x", "users", "xchat-1")}
     assert {name: found.pattern for name, found in patterns.items() if found is not None} == {
         "chat-1": "chat-*",
@@ -427,7 +427,7 @@ def test_rooms_get_the_rules_of_the_most_specific_pattern(contract: Contract) ->
     }
 
 
-def test_what_the_gateway_says_is_checked_against_its_schema(contract: Contract) -> None:
+def test_check_server_refuses_an_invalid_gateway_message(contract: Contract) -> None:
     contract.check_server(Pong(time=1, ref=1))
     joined = Joined(room="a", position=RoomPosition(epoch="e", offset=1), recovered=False, replayed=0)
     contract.check_server(joined)
@@ -438,92 +438,5 @@ def test_what_the_gateway_says_is_checked_against_its_schema(contract: Contract)
         contract.check_server(JoinRequest(room="a"))
 
 
-def test_encode_leaves_out_what_is_not_set(contract: Contract) -> None:
+def test_encode_leaves_out_unset_fields(contract: Contract) -> None:
     assert msgspec.json.decode(contract.encode(Pong(time=1))) == {"type": "pong", "time": 1}
-
-
-APPLICATION: dict[str, Any] = {
-    "resources/seats.schema.json": {
-        "title": "Seat",
-        "type": "object",
-        "x-resource": {"key": ["hall", "number"]},
-        "properties": {
-            "hall": {"type": "string", "format": "uuid"},
-            "number": {"type": "integer"},
-            "since": {"type": "array", "items": {"type": "string", "format": "date-time"}},
-        },
-        "required": ["hall", "number"],
-    },
-    "resources/halls.json": {
-        "title": "Hall",
-        "type": "object",
-        "x-resource": {"key": "id"},
-        "properties": {"id": {"$ref": "#/$defs/uuid"}, "anything": {}},
-        "required": ["id"],
-        "$defs": {"uuid": {"type": "string", "format": "uuid", "readOnly": True}},
-    },
-    "rooms/hall.schema.json": {"title": "HallNews", "x-room": {"pattern": "hall-*"}, "type": "string"},
-    "client/applaud.schema.json": {
-        "title": "Applaud",
-        "type": "object",
-        "x-reply": "sent",
-        "properties": {
-            "type": {"const": "applaud"},
-            "ref": {"$ref": "../types/ref.schema.json"},
-            "times": {"type": "integer"},
-        },
-        "required": ["type", "times"],
-        "additionalProperties": False,
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Contract:
-    folder = tmp_path_factory.mktemp("application")
-    for path, content in APPLICATION.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(json.dumps(content))
-    return Contract(schema.bundle(schema.load(folder)))
-
-
-def test_an_applications_own_folder_replaces_the_sample(own: Contract) -> None:
-    assert sorted(own.resources) == ["halls", "seats"]
-    assert own.resources["seats"].key == ("hall", "number")
-    assert refusal(own, {"type": "list", "resource": "users"}).code == "unknown_resource"
-    assert own.hash != Contract(BUNDLE).hash
-
-
-def test_a_room_that_no_pattern_covers_is_refused(own: Contract) -> None:
-    assert own.room_type("lobby") is None
-    for message in ({"type": "join", "room": "lobby"}, {"type": "message", "room": "lobby", "data": 1}):
-        refused = refusal(own, message)
-        assert (refused.code, refused.pointer) == ("unknown_room", "/room")
-    assert decoded(own, {"type": "message", "room": "hall-1", "data": "news"}).data == "news"
-
-
-def test_a_message_of_the_applications_own(own: Contract) -> None:
-    request = decoded(own, {"type": "applaud", "times": 3, "ref": 1})
-    assert request == ApplicationRequest(type="applaud", ref=1, message={"type": "applaud", "times": 3, "ref": 1})
-    assert refusal(own, {"type": "applaud", "tims": 3}).pointer == "/tims"
-
-
-def test_composite_keys_are_objects(own: Contract) -> None:
-    upper = "123E4567-E89B-12D3-A456-426614174000"
-    request = decoded(own, {"type": "get", "resource": "seats", "ids": [{"hall": upper, "number": 3.0}]})
-    assert request.ids == [{"hall": upper.lower(), "number": 3}]
-    assert refusal(own, {"type": "get", "resource": "seats", "id": 3}).pointer == "/id"
-    assert refusal(own, {"type": "get", "resource": "seats", "id": {"hall": upper}}).keyword == "required"
-
-
-def test_uuid_keys_are_lower_case(own: Contract) -> None:
-    upper = "123E4567-E89B-12D3-A456-426614174000"
-    assert decoded(own, {"type": "get", "resource": "halls", "id": upper}).id == upper.lower()
-    assert decoded(own, {"type": "delete", "resource": "halls", "ids": [upper]}).ids == [upper.lower()]
-    assert refusal(own, {"type": "get", "resource": "halls", "id": "x"}).keyword == "format"
-
-
-def test_items_of_arrays_become_canonical(own: Contract) -> None:
-    data = {"hall": "123e4567-e89b-12d3-a456-426614174000", "number": 1, "since": ["2026-01-31T12:00:00Z"]}
-    request = decoded(own, {"type": "create", "resource": "seats", "data": data})
-    assert request.data["since"] == ["2026-01-31T12:00:00.000000Z"]

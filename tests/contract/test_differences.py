@@ -91,14 +91,14 @@ def read_by_python(keywords: dict[str, Any], value: Any) -> bool | None:
 
 
 @pytest.mark.parametrize("one", DIFFERENCES, ids=lambda one: one.title)
-def test_the_difference_is_there(one: Difference, tmp_path: Any) -> None:
+def test_python_jsonschema_and_the_contract_still_differ(one: Difference, tmp_path: Any) -> None:
     assert read_by_python(one.schema, one.value) is one.python
     assert (read_by_gateway(tmp_path, one.schema, one.value) is None) is one.gateway
     assert one.python is not one.gateway
 
 
 @pytest.mark.parametrize("one", DIFFERENCES, ids=lambda one: one.title)
-def test_the_second_reading_knows_it(one: Difference, tmp_path: Any) -> None:
+def test_the_oracle_handles_the_difference(one: Difference, tmp_path: Any) -> None:
     _, oracle = both(tmp_path, one.schema)
     verdict = oracle.verdict(said(one.value))
     doubted = any(oracle.doubts(verdict.message or {}))
@@ -106,7 +106,7 @@ def test_the_second_reading_knows_it(one: Difference, tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("one", TOLD_ELSEWHERE, ids=lambda one: one[0])
-def test_what_both_refuse_is_named_otherwise(one: Any, tmp_path: Any) -> None:
+def test_both_refuse_the_value_with_different_keywords(one: Any, tmp_path: Any) -> None:
     _, keywords, value, python, gateway = one
     errors = list(Draft202012Validator(keywords).iter_errors(value))
     assert ("".join(f"/{step}" for step in errors[0].absolute_path), errors[0].validator) == python
@@ -115,7 +115,7 @@ def test_what_both_refuse_is_named_otherwise(one: Any, tmp_path: Any) -> None:
     assert ((refused.pointer or "").removeprefix("/data"), refused.keyword) == gateway
 
 
-def test_the_document_lists_them() -> None:
+def test_the_reference_lists_all_differences() -> None:
     text = (ROOT / "docs" / "reference" / "contract-tests.md").read_text()
     for title in {*(one.title for one in DIFFERENCES), *(one[0] for one in TOLD_ELSEWHERE)}:
         assert f"| {title} |" in text, title

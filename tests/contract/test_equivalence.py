@@ -53,7 +53,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_both_readings_of_the_schemas_agree(name: str, subjects: dict[str, Subject]) -> None:
+def test_the_contract_and_the_oracle_agree(name: str, subjects: dict[str, Subject]) -> None:
     subject, seen = subjects[name], Counter[str]()
 
     @settings(
@@ -76,7 +76,7 @@ def test_both_readings_of_the_schemas_agree(name: str, subjects: dict[str, Subje
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_the_messages_that_are_bent_are_valid(name: str, subjects: dict[str, Subject]) -> None:
+def test_the_messages_before_mutation_are_valid(name: str, subjects: dict[str, Subject]) -> None:
     for message in SUBJECTS[name]:
         verdict, differences = subjects[name].difference(json.dumps(message).encode())
         assert verdict.accepted, (message, verdict.faults)

@@ -78,7 +78,7 @@ def oracle(direction: str, name: str) -> Draft202012Validator:
     )
 
 
-def test_every_message_row_and_room_has_examples() -> None:
+def test_every_message_resource_and_room_has_examples() -> None:
     expected = {
         *(f"client.{name}" for name in CLIENT_MESSAGES),
         *(f"server.{name}" for name in SERVER_MESSAGES),
@@ -89,7 +89,7 @@ def test_every_message_row_and_room_has_examples() -> None:
     assert {f"room.{item.name}" for item in SCHEMAS.files("rooms")} <= {name.split("/")[1] for name in VALID}
 
 
-def test_valid_examples_are_accepted() -> None:
+def test_the_contract_accepts_valid_examples() -> None:
     with every_case() as case:
         for name in VALID:
             with case(name):
@@ -111,7 +111,7 @@ def _is_accepted(name: str) -> None:
         CONTRACT.check_server(struct)
 
 
-def test_invalid_examples_are_refused_where_they_say() -> None:
+def test_the_contract_refuses_invalid_examples_at_their_pointer() -> None:
     with every_case() as case:
         for name in INVALID:
             with case(name):
@@ -140,7 +140,7 @@ def _is_refused(name: str) -> None:
 BY_SCHEMA_ALONE = [name for name in INVALID if example(name)["by"] == "message"]
 
 
-def test_an_independent_reading_refuses_the_same_place() -> None:
+def test_python_jsonschema_refuses_invalid_examples_at_the_same_pointer() -> None:
     with every_case() as case:
         for name in BY_SCHEMA_ALONE:
             with case(name):

@@ -17,7 +17,7 @@ from tidegate.contract.hazards import VALUES
 from tidegate.schema.subschemas import pointer
 
 
-def test_a_keyword_that_is_told_once_a_property_costs_no_seconds() -> None:
+def test_explaining_property_names_of_a_large_object_is_fast() -> None:
     """`propertyNames` copies the whole object for each name: 30,000 of them took gigabytes."""
     validator = Compiler({}).schema({"type": "object", "propertyNames": {"maxLength": 2}})
     value = {f"k{index}": index for index in range(VALUES)}
@@ -26,13 +26,13 @@ def test_a_keyword_that_is_told_once_a_property_costs_no_seconds() -> None:
     assert [(told.pointer, told.keyword) for told in found] == [("", "propertyNames")] * 10
 
 
-def test_what_is_wrong_beyond_the_excerpt_is_refused_without_a_place() -> None:
+def test_a_fault_beyond_the_excerpt_is_refused_without_a_pointer() -> None:
     validator = Compiler({}).schema({"properties": {"a": {"items": {"type": "integer"}}}})
     assert violations(validator, {"a": [1] * 2_000 + ["x"]}) == []
     assert [told.pointer for told in violations(validator, {"a": [1] * 20 + ["x"]})] == ["/a/20"]
 
 
-def test_what_an_excerpt_lacks_is_not_told_as_wrong() -> None:
+def test_violations_do_not_report_parts_that_the_excerpt_left_out() -> None:
     """It has fewer items than the value, so that nothing can be said of a minimum."""
     validator = Compiler({}).schema(
         {

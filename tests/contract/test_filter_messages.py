@@ -77,7 +77,7 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("resource", "filters", "pointer", "keyword"), TOLD, ids=lambda value: str(value)[:60])
-def test_a_wrong_filter_is_refused_at_its_very_place(resource: str, filters: Any, pointer: str, keyword: str) -> None:
+def test_decode_refuses_a_wrong_filter_at_its_pointer(resource: str, filters: Any, pointer: str, keyword: str) -> None:
     with pytest.raises(Refused) as caught:
         decoded(resource, filters)
     refused = caught.value
@@ -86,7 +86,7 @@ def test_a_wrong_filter_is_refused_at_its_very_place(resource: str, filters: Any
 
 
 @pytest.mark.parametrize("kind", ["list", "subscribe", "unsubscribe"])
-def test_every_request_with_filters_takes_the_whole_language(kind: str) -> None:
+def test_every_request_with_filters_accepts_the_whole_language(kind: str) -> None:
     filters = {"priority": {"between": [1, 3]}, "or": [{"tags": {"ina": ["a"]}}, {"due_at": None}]}
     decoded("tasks", filters, kind)
     with pytest.raises(Refused, match="not allowed"):
@@ -94,7 +94,7 @@ def test_every_request_with_filters_takes_the_whole_language(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["update", "delete"])
-def test_what_must_hold_for_a_write_is_equality_alone(kind: str) -> None:
+def test_if_accepts_only_values_and_null(kind: str) -> None:
     message = {"type": kind, "resource": "tasks", "id": 1, **({"data": {}} if kind == "update" else {})}
     CONTRACT.decode(json.dumps({**message, "if": {"done": True, "notes": None}}).encode())
     for wrong, pointer in (({"done": {"eq": True}}, "/if/done"), ({"or": [{"done": True}]}, "/if/or")):
@@ -103,7 +103,7 @@ def test_what_must_hold_for_a_write_is_equality_alone(kind: str) -> None:
         assert caught.value.pointer == pointer
 
 
-def test_values_are_spelled_canonically_wherever_they_stand() -> None:
+def test_decode_canonicalises_values_at_every_place_in_filters() -> None:
     noon, moment = "2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00.000000Z"
     assert spelled("tasks", {"due_at": noon}) == {"due_at": moment}
     assert spelled("tasks", {"due_at": {"gte": noon, "in": [noon, noon], "null": False}}) == {
@@ -126,13 +126,13 @@ def test_values_are_spelled_canonically_wherever_they_stand() -> None:
          "/filters/or/1/due_at/nin/1"),
     ],
 )  # fmt: skip
-def test_a_time_that_cannot_be_spelled_is_refused_at_its_place(filters: Any, pointer: str) -> None:
+def test_decode_refuses_a_time_without_canonical_spelling_at_its_pointer(filters: Any, pointer: str) -> None:
     with pytest.raises(Refused) as caught:
         decoded("tasks", filters)
     assert (caught.value.pointer, caught.value.keyword) == (pointer, "format")
 
 
-def test_uuids_and_times_in_arrays_are_spelled_too(tmp_path: Path) -> None:
+def test_decode_canonicalises_uuids_and_times_in_array_operands(tmp_path: Path) -> None:
     (tmp_path / "resources").mkdir()
     (tmp_path / "resources" / "visits.json").write_text(
         json.dumps(

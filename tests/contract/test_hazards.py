@@ -227,7 +227,7 @@ def answered(payload: bytes) -> Refused | None:
 
 
 @pytest.mark.parametrize("name", HAZARDS)
-def test_a_hazard_is_answered_in_less_than_20_ms(name: str) -> None:
+def test_decode_handles_a_hazard_in_less_than_20_ms(name: str) -> None:
     sent, code, place, word = HAZARDS[name]
     payload = sent.encode() if isinstance(sent, str) else sent
     refused = answered(payload)
@@ -242,7 +242,7 @@ def test_a_hazard_is_answered_in_less_than_20_ms(name: str) -> None:
     assert best < LIMIT_S, f"{best * 1000:.1f} ms"
 
 
-def test_a_message_with_too_many_values_is_answered_by_its_ref() -> None:
+def test_the_refusal_of_too_many_values_has_the_ref() -> None:
     refused = answered(said(f"{{{members(MANY)}}}").encode())
     assert refused is not None
     assert refused.ref == 1
@@ -252,7 +252,7 @@ def test_a_message_with_too_many_values_is_answered_by_its_ref() -> None:
 
 
 @pytest.mark.parametrize("unit", ['{"a":[1,2]}', '","', "[[],{}]", '"\\\\"', '"\\\\\\",[{"', '{"a":{"b":"c,d"}}'])
-def test_no_message_is_refused_for_more_values_than_it_has(unit: str) -> None:
+def test_the_value_count_ignores_the_content_of_texts(unit: str) -> None:
     """Whatever stands in its texts: just as many as allowed are let in, twice as many are not."""
 
     def count(value: Any) -> int:

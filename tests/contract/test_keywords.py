@@ -170,7 +170,7 @@ def readings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, Oracle
 
 
 @pytest.mark.parametrize("number", range(len(GROUPS)), ids=GROUPS)
-def test_a_value_fits_or_does_not(number: int, readings: tuple[Contract, Oracle]) -> None:
+def test_the_contract_and_the_oracle_decide_as_the_table_says(number: int, readings: tuple[Contract, Oracle]) -> None:
     _, valid, invalid = list(GROUPS.values())[number]
     with every_case() as case:
         for value, fits in [*((value, True) for value in valid), *((value, False) for value in invalid)]:

@@ -124,7 +124,7 @@ def _containers(node: Any) -> Any:
 
 @settings(max_examples=400, deadline=None)
 @given(bent_messages())
-def test_both_readings_of_the_schema_agree(message: dict[str, Any]) -> None:
+def test_decode_agrees_with_python_jsonschema(message: dict[str, Any]) -> None:
     expected = accepted_by_the_oracle(message)
     try:
         request = CONTRACT.decode(json.dumps(message).encode())
@@ -145,7 +145,7 @@ json_values = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_a_request_or_a_refusal(payload: bytes) -> None:
+def test_decode_of_any_bytes_returns_a_request_or_raises_refused(payload: bytes) -> None:
     _decode_or_refuse(payload)
 
 
@@ -154,13 +154,17 @@ def test_any_bytes_are_a_request_or_a_refusal(payload: bytes) -> None:
     st.sampled_from(SEEDS),
     st.dictionaries(st.sampled_from(NAMES) | st.text(), json_values, max_size=4),
 )
-def test_any_message_with_any_values_is_a_request_or_a_refusal(seed: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_decode_of_any_message_returns_a_request_or_raises_refused(
+    seed: dict[str, Any], changes: dict[str, Any]
+) -> None:
     _decode_or_refuse(json.dumps({**seed, **changes}).encode())
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(SEEDS), st.integers(min_value=0), st.integers(min_value=0, max_value=255))
-def test_a_flipped_byte_is_a_request_or_a_refusal(seed: dict[str, Any], place: int, byte: int) -> None:
+def test_decode_of_a_flipped_byte_returns_a_request_or_raises_refused(
+    seed: dict[str, Any], place: int, byte: int
+) -> None:
     payload = bytearray(json.dumps(seed).encode())
     payload[place % len(payload)] = byte
     _decode_or_refuse(bytes(payload))

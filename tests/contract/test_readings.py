@@ -22,22 +22,22 @@ def refusal(message: dict[str, Any], contract: Contract = CONTRACT) -> Refused:
 
 
 @pytest.mark.parametrize("ref", [668.0, -0.0, 2.0**53 - 1])
-def test_a_refusal_carries_a_ref_that_is_an_integer_with_a_fraction_of_zero(ref: float) -> None:
+def test_a_refusal_has_a_ref_such_as_1_0(ref: float) -> None:
     assert refusal({"type": "join", "ref": ref}).ref == int(ref)
 
 
 @pytest.mark.parametrize("ref", [0.5, 1e300, -(2.0**53)])
-def test_a_refusal_carries_no_ref_that_is_no_exact_integer(ref: float) -> None:
+def test_a_refusal_leaves_out_a_ref_that_is_not_an_exact_integer(ref: float) -> None:
     assert refusal({"type": "join", "ref": ref}).ref is None
 
 
-def test_a_list_that_is_said_where_an_object_should_be_is_refused_as_a_whole() -> None:
+def test_a_list_in_place_of_an_object_is_refused_as_a_whole() -> None:
     refused = refusal({"type": "message", "room": "chat-1", "data": [None]})
     assert (refused.pointer, refused.keyword) == ("/data", "type")
     assert [(told.pointer, told.keyword) for told in refused.errors] == [("/data", "type")]
 
 
-def test_a_wrong_list_is_reported_at_the_list(tmp_path: Path) -> None:
+def test_violations_of_a_list_message_point_at_the_list(tmp_path: Path) -> None:
     (tmp_path / "rooms").mkdir()
     room: dict[str, Any] = {
         "title": "Pair",
@@ -57,7 +57,7 @@ def test_a_wrong_list_is_reported_at_the_list(tmp_path: Path) -> None:
         assert [(told.pointer, told.keyword) for told in refused.errors] == [(pointer, keyword)]
 
 
-def test_an_optional_list_of_objects_can_be_asked_for_its_absence_only(tmp_path: Path) -> None:
+def test_an_optional_list_of_objects_takes_only_null_tests(tmp_path: Path) -> None:
     (tmp_path / "resources").mkdir()
     properties = {"id": {"type": "integer", "readOnly": True}, "marks": {"type": "array", "items": {"type": "object"}}}
     thing = {"title": "Thing", "x-resource": {"key": "id"}, "type": "object", "properties": properties}
@@ -83,7 +83,9 @@ FALSE: list[tuple[dict[str, Any], Any, list[tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("keywords", "data", "told"), FALSE)
-def test_a_keyword_is_named_as_the_schema_has_it(keywords: Any, data: Any, told: Any, tmp_path: Path) -> None:
+def test_a_refusal_names_the_keyword_as_the_schema_spells_it(
+    keywords: Any, data: Any, told: Any, tmp_path: Path
+) -> None:
     (tmp_path / "rooms").mkdir()
     room = {"title": "Room", "x-room": {"pattern": "room"}, **keywords}
     (tmp_path / "rooms" / "room.schema.json").write_text(json.dumps(room))

@@ -22,7 +22,7 @@ def compose() -> dict[str, Any]:
     return found
 
 
-def test_every_image_has_a_version_and_ours_is_the_one_that_is_built(compose: dict[str, Any]) -> None:
+def test_every_image_has_a_version_and_the_gateway_image_is_built_here(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert TAG.fullmatch(service["image"]), name
     for name in ("migrate", "gateway"):
@@ -31,7 +31,7 @@ def test_every_image_has_a_version_and_ours_is_the_one_that_is_built(compose: di
     assert compose["services"]["gateway"]["image"] == compose["services"]["migrate"]["image"]
 
 
-def test_the_gateway_has_real_settings_and_a_database_whose_password_is_not_in_the_url(compose: dict[str, Any]) -> None:
+def test_the_gateway_has_valid_settings_and_no_password_in_the_url(compose: dict[str, Any]) -> None:
     gateway = compose["services"]["gateway"]["environment"]
     assert {name for name in gateway if name.startswith("TIDEGATE_")} <= VARIABLES
     postgres = compose["services"]["postgres"]["environment"]
@@ -41,7 +41,7 @@ def test_the_gateway_has_real_settings_and_a_database_whose_password_is_not_in_t
     assert compose["services"]["migrate"]["environment"]["TIDEGATE_DATABASE"] == gateway["TIDEGATE_DATABASE"]
 
 
-def test_every_variable_is_explained_and_no_secret_has_a_default(compose: dict[str, Any]) -> None:
+def test_every_variable_has_a_comment_and_no_secret_a_default(compose: dict[str, Any]) -> None:
     text = (KIT / "compose.yaml").read_text()
     used = set(re.findall(r"\$\{(\w+)", text))
     explained = set(re.findall(r"^(?:# )?([A-Z_]+)=", (KIT / "example.env").read_text(), re.MULTILINE))
@@ -51,7 +51,7 @@ def test_every_variable_is_explained_and_no_secret_has_a_default(compose: dict[s
         assert re.search(rf"^{secret}=$", (KIT / "example.env").read_text(), re.MULTILINE)
 
 
-def test_one_gateway_after_the_migration_on_a_root_that_is_only_read(compose: dict[str, Any]) -> None:
+def test_one_gateway_starts_after_the_migration_on_a_read_only_root(compose: dict[str, Any]) -> None:
     gateway = compose["services"]["gateway"]
     assert "deploy" not in gateway
     assert gateway["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
@@ -71,7 +71,7 @@ def test_one_gateway_after_the_migration_on_a_root_that_is_only_read(compose: di
     assert set(compose["volumes"]) <= named
 
 
-def test_the_gateway_has_the_time_that_a_stop_takes_and_the_files_that_its_clients_need(
+def test_the_gateway_gets_enough_time_to_stop_and_enough_open_files(
     compose: dict[str, Any],
 ) -> None:
     gateway = compose["services"]["gateway"]
@@ -79,7 +79,7 @@ def test_the_gateway_has_the_time_that_a_stop_takes_and_the_files_that_its_clien
     assert gateway["ulimits"]["nofile"]["hard"] >= Settings().max_connections + 100
 
 
-def test_caddy_is_told_where_the_gateway_is(compose: dict[str, Any]) -> None:
+def test_caddy_has_the_address_of_the_gateway(compose: dict[str, Any]) -> None:
     caddy = compose["services"]["caddy"]
     _, shipped = stages()
     assert caddy["environment"]["GATEWAY"] == f"gateway:{WEB_PORT}"

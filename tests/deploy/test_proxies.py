@@ -176,7 +176,7 @@ async def page(site: Site, origin: str | None = None) -> Any:
             await asyncio.sleep(0.1)
 
 
-async def test_the_page_of_the_site_talks_through_the_proxy(site: Site) -> None:
+async def test_the_page_of_the_site_connects_through_the_proxy(site: Site) -> None:
     async with page(site) as one, page(site) as two:
         for client in (one, two):
             assert (await client.ask({"type": "join", "room": "users"}))["type"] == "joined"
@@ -189,7 +189,7 @@ async def test_the_page_of_the_site_talks_through_the_proxy(site: Site) -> None:
         assert created["rows"][0]["name"] == "Ada"
 
 
-async def test_a_page_of_another_site_is_refused_behind_the_proxy_too(site: Site) -> None:
+async def test_the_gateway_behind_a_proxy_refuses_a_page_of_another_site(site: Site) -> None:
     async with page(site):
         pass  # the proxy is ready
     for origin in ("https://evil.example", f"https://{site.host}", f"https://{site.host}:{site.port + 1}"):
@@ -199,7 +199,7 @@ async def test_a_page_of_another_site_is_refused_behind_the_proxy_too(site: Site
         assert refused.value.response.status_code == 403
 
 
-async def test_the_page_is_served_over_tls_and_health_is_asked_through_the_proxy(site: Site) -> None:
+async def test_the_proxy_serves_the_page_and_health_over_tls(site: Site) -> None:
     async with page(site):
         pass  # the proxy is ready
     reader, writer = await asyncio.open_connection(site.host, site.port, ssl=site.trust())
@@ -210,7 +210,7 @@ async def test_the_page_is_served_over_tls_and_health_is_asked_through_the_proxy
     assert answer.endswith(b"ready\n")
 
 
-async def test_a_gateway_that_stops_says_so_through_the_proxy(site: Site, proxied: GatewayProcess) -> None:
+async def test_clients_behind_a_proxy_get_the_close_of_a_stopping_gateway(site: Site, proxied: GatewayProcess) -> None:
     async with page(site) as client:
         stopping = asyncio.create_task(asyncio.to_thread(proxied.stop))
         goodbye = await client.hear("goodbye")
@@ -229,6 +229,6 @@ def test_no_proxy_cuts_a_websocket_between_two_heartbeats() -> None:
     assert not any(re.match(r"(stream_timeout|read_timeout|write_timeout)\b", line) for line in lines)
 
 
-def test_both_lead_to_the_port_that_the_gateway_has_by_default() -> None:
+def test_both_proxies_use_the_default_port_of_the_gateway() -> None:
     assert f"server 127.0.0.1:{WEB_PORT};" in (KIT / "nginx.conf").read_text()
     assert f"{{$GATEWAY:127.0.0.1:{WEB_PORT}}}" in (KIT / "Caddyfile").read_text()

@@ -36,7 +36,7 @@ def unit(tmp_path: Path) -> Path:
     return copy
 
 
-def test_systemd_finds_nothing_to_complain_about(unit: Path) -> None:
+def test_systemd_accepts_the_unit(unit: Path) -> None:
     analyze = tool("systemd-analyze", install=INSTALL)
     done = subprocess.run(
         [analyze, "verify", "--man=no", "--recursive-errors=no", unit], capture_output=True, text=True, check=False
@@ -44,7 +44,7 @@ def test_systemd_finds_nothing_to_complain_about(unit: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
-def test_a_gateway_that_is_taken_over_can_do_little(unit: Path) -> None:
+def test_the_unit_restricts_the_gateway(unit: Path) -> None:
     analyze = tool("systemd-analyze", install=INSTALL)
     done = subprocess.run(
         [analyze, "security", "--offline=yes", "--no-pager", f"--threshold={round(EXPOSED_BELOW * 10)}", unit],
@@ -59,7 +59,7 @@ def test_a_gateway_that_is_taken_over_can_do_little(unit: Path) -> None:
     assert done.returncode == 0
 
 
-def test_the_unit_runs_commands_of_the_product_and_gives_them_real_settings(tmp_path: Path) -> None:
+def test_the_unit_runs_existing_commands_with_valid_settings(tmp_path: Path) -> None:
     told = settings()
     for line in (*told["ExecStartPre"], *told["ExecStart"]):
         program, command = line.split()
@@ -72,7 +72,7 @@ def test_the_unit_runs_commands_of_the_product_and_gives_them_real_settings(tmp_
     assert variables["TMPDIR"] == f"/var/cache/{told['CacheDirectory'][0]}"
 
 
-def test_the_unit_waits_for_what_the_gateway_says_and_leaves_it_the_time_that_it_needs() -> None:
+def test_the_unit_waits_for_readiness_and_gives_enough_time_to_stop() -> None:
     told = settings()
     assert told["Type"] == ["notify"]
     assert told["NotifyAccess"] == ["main"]

@@ -67,7 +67,7 @@ async def pinged(client: Wire, gateway: Meter, ended: asyncio.Event) -> list[flo
     return times
 
 
-async def test_fifty_thousand_rows_in_one_transaction_reach_everybody_and_hold_up_nobody(
+async def test_subscribers_get_fifty_thousand_rows_of_one_transaction_without_delaying_others(
     any_gateway: GatewayProcess,
 ) -> None:
     everything = [values(number)[0] for number in range(ROWS)]

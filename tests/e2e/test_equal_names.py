@@ -15,7 +15,7 @@ async def asked(client: Wire, text: str) -> Message:
     return await client.hear(lambda heard: heard.get("ref") == "it")
 
 
-async def test_the_last_type_is_judged_and_done(gateway: GatewayProcess) -> None:
+async def test_the_gateway_checks_and_executes_the_last_type(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as guest:
         made = await guest.ask({"type": "create", "resource": "users", "data": {"name": "A", "email": "a@b.cc"}})
         key = made["rows"][0]["id"]
@@ -35,7 +35,7 @@ async def test_the_last_type_is_judged_and_done(gateway: GatewayProcess) -> None
     assert gateway.select("SELECT id FROM users") == [(key,)]
 
 
-async def test_the_last_resource_is_the_one_whose_rules_count(gateway: GatewayProcess) -> None:
+async def test_the_gateway_applies_the_rules_of_the_last_resource(gateway: GatewayProcess) -> None:
     gateway.execute("INSERT INTO users (id, name, email) VALUES (1, 'A', 'a@b.cc')")
     gateway.execute("INSERT INTO tasks (id, title, user_id) VALUES (1, 'T', 1)")
     async with wire(gateway.url) as guest:
@@ -46,7 +46,7 @@ async def test_the_last_resource_is_the_one_whose_rules_count(gateway: GatewayPr
     assert gateway.select("SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM tasks)") == [(1, 0)]
 
 
-async def test_inside_data_the_last_is_checked_sent_and_stored(gateway: GatewayProcess) -> None:
+async def test_the_gateway_checks_sends_and_stores_the_last_value_in_data(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as user:
         await user.ask({"type": "join", "room": "chat-1"})
         await user.say('{"type":"message","room":"chat-1","data":{"text":7,"text":"last"}}')

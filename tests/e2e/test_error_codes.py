@@ -166,12 +166,12 @@ The code is for handlers, as here.
 """
 
 
-def test_the_table_knows_every_code() -> None:
+def test_the_table_has_every_error_code() -> None:
     assert set(PROVOKED) == set(TABLE)
 
 
 @pytest.mark.parametrize("code", PROVOKED)
-async def test_every_code_is_reached_and_the_connection_lives(gateway: Inside, tmp_path: Path, code: str) -> None:
+async def test_every_error_code_occurs_and_keeps_the_connection(gateway: Inside, tmp_path: Path, code: str) -> None:
     async with wire(gateway.url) as client:
         error = await PROVOKED[code](client, tmp_path / "tidegate.db")
         assert (error["type"], error["code"]) == ("error", code)
@@ -188,7 +188,7 @@ def fits_its_schema(error: Message) -> None:
     jsonschema_rs.validate({**bundle, "$ref": "#/$defs/ErrorMessage"}, error)
 
 
-async def test_what_was_unavailable_is_there_again_when_the_lock_is_gone(gateway: Inside, tmp_path: Path) -> None:
+async def test_a_write_succeeds_after_the_lock_is_released(gateway: Inside, tmp_path: Path) -> None:
     row = {"type": "create", "resource": "users", "data": {"name": "A", "email": "a@b.cc"}, "key": "k"}
     async with wire(gateway.url) as client:
         with locked(tmp_path / "tidegate.db"):
@@ -197,7 +197,7 @@ async def test_what_was_unavailable_is_there_again_when_the_lock_is_gone(gateway
         assert (await client.ask(row))["type"] == "rows"
 
 
-async def test_several_faults_are_told_at_once(gateway: Inside) -> None:
+async def test_an_error_lists_several_faults(gateway: Inside) -> None:
     async with wire(gateway.url) as client:
         row = {"nmae": "A", "email": "nobody", "status": "asleep"}
         error = await client.ask({"type": "create", "resource": "users", "data": row})
@@ -259,7 +259,7 @@ def with_each_value(message: Any, value: Any, path: tuple[Any, ...] = ()) -> Ite
             yield place, copy
 
 
-async def test_no_error_repeats_a_value_that_was_sent(gateway: Inside) -> None:
+async def test_errors_do_not_repeat_values_of_the_message(gateway: Inside) -> None:
     """Tokens and passwords stand in values, and so do megabytes."""
     bundle = json.loads((ROOT / "generated" / "schema" / "bundle.json").read_text())
     assert set(REQUESTS) == {*bundle["x-tidegate"]["client"], "fail"}
@@ -283,7 +283,7 @@ async def test_no_error_repeats_a_value_that_was_sent(gateway: Inside) -> None:
     assert refused > 150
 
 
-async def test_a_token_is_never_repeated(gateway: Inside) -> None:
+async def test_errors_do_not_repeat_a_token(gateway: Inside) -> None:
     good = tokens.sign("another-secret-of-thirty-two-characters", "5", "R", [], 0.0, 3600.0)
     async with wire(gateway.url) as client:
         for token in (good, good[:-1], f"anon.{good}", "x.y.z", "hunter2"):
@@ -293,7 +293,7 @@ async def test_a_token_is_never_repeated(gateway: Inside) -> None:
             assert not any(part in json.dumps(error) for part in token.split(".") if len(part) > 8)
 
 
-async def test_names_in_errors_are_cut(gateway: Inside) -> None:
+async def test_errors_shorten_long_names(gateway: Inside) -> None:
     """Where a client went wrong is told by name; a long one only by its beginning."""
     async with wire(gateway.url) as client:
         error = await client.ask({"type": "ping", "n" * 100_000: 1})
@@ -305,6 +305,6 @@ async def test_names_in_errors_are_cut(gateway: Inside) -> None:
         assert (error["code"], len(json.dumps(error)) < 300) == ("unknown_type", True)
 
 
-async def test_a_whole_number_with_a_point_is_an_integer_for_handlers_too(gateway: Inside) -> None:
+async def test_handlers_get_1_0_as_an_integer(gateway: Inside) -> None:
     async with wire(gateway.url) as client:
         assert (await client.ask({"type": "fail", "how": "not", "times": 2.0}))["type"] == "failed"

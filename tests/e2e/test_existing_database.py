@@ -177,7 +177,7 @@ def guided(shop: Shop) -> list[list[str]]:
     return [shlex.split(line.removeprefix("tidegate ")) for line in lines]
 
 
-def test_their_tables_are_byte_for_byte_what_they_were(shop: Shop) -> None:
+def test_existing_tables_stay_unchanged(shop: Shop) -> None:
     before = shop.content()
     introspect, generate, plan, migrate, serve = guided(shop)
     written = command(shop, *introspect).splitlines()
@@ -198,7 +198,7 @@ def test_their_tables_are_byte_for_byte_what_they_were(shop: Shop) -> None:
     assert shop.content() == before
 
 
-async def test_what_another_program_does_arrives_and_rows_equal_a_select(shop: Shop) -> None:
+async def test_subscribers_get_changes_of_another_program_and_rows_equal_a_select(shop: Shop) -> None:
     ready(shop)
     track, genre, track_id, name = (shop.spelled(word) for word in ("Track", "GenreId", "TrackId", "Name"))
     async with wire(shop.url, **bearer(token(shop, "1"))) as client:
@@ -236,7 +236,7 @@ def _price(shop: Shop) -> str:
     return shop.spelled("UnitPrice")
 
 
-async def test_clients_write_where_they_may_and_nowhere_else(shop: Shop) -> None:
+async def test_clients_write_only_where_rules_allow_it(shop: Shop) -> None:
     ready(shop, "Invoice", "PlaylistTrack")
     invoice = names(shop, {"CustomerId": 1, "InvoiceDate": "2026-01-02 03:04:05", "Total": 9.9})
     if isinstance(shop, PostgresShop):
@@ -266,7 +266,7 @@ async def test_clients_write_where_they_may_and_nowhere_else(shop: Shop) -> None
         assert (await stranger.ask({"type": "list", "resource": shop.spelled("Genre")}))["type"] == "error"
 
 
-async def test_rows_with_a_key_of_two_columns_come_and_go(shop: Shop) -> None:
+async def test_subscribers_get_rows_with_a_key_of_two_columns(shop: Shop) -> None:
     ready(shop, "PlaylistTrack")
     resource = shop.spelled("PlaylistTrack")
 

@@ -24,7 +24,7 @@ async def listed(client: Wire, filters: dict[str, Any]) -> list[str]:
     return [row["title"] for row in reply["rows"]]
 
 
-async def test_rows_are_listed_by_any_filter(gateway: GatewayProcess) -> None:
+async def test_list_returns_the_rows_of_any_filter(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         user = (await create(client, "ada"))["id"]
         await task(client, user, "Scrub 50% of the hull", priority=1, tags=["hull", "dirty"])
@@ -48,7 +48,7 @@ async def test_rows_are_listed_by_any_filter(gateway: GatewayProcess) -> None:
             assert await listed(client, filters) == titles, filters
 
 
-async def test_rows_come_in_and_leave_as_they_meet_the_filter(gateway: GatewayProcess) -> None:
+async def test_rows_enter_and_leave_a_subscription_by_its_filter(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as writer, wire(gateway.url) as reader:
         user = (await create(writer, "ada"))["id"]
         filters = {"priority": {"lte": 2}, "or": [{"tags": {"ina": ["hull"]}}, {"title": {"contains": "hull"}}]}
@@ -74,7 +74,7 @@ async def test_rows_come_in_and_leave_as_they_meet_the_filter(gateway: GatewayPr
         assert await updates(reader, 1) == [("delete", key)]
 
 
-async def test_another_spelling_of_a_filter_is_the_same_subscription(gateway: GatewayProcess) -> None:
+async def test_different_spellings_of_a_filter_are_one_subscription(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         one = {"status": "active", "id": {"between": [1, 9]}}
         other = {"and": [{"id": {"lte": 9.0, "gte": 1}}, {"status": {"in": ["active", "active"]}}]}
@@ -85,7 +85,7 @@ async def test_another_spelling_of_a_filter_is_the_same_subscription(gateway: Ga
         assert (ended["type"], ended["subscription"]) == ("unsubscribed", first["subscription"])
 
 
-async def test_a_filter_that_is_too_big_is_refused_and_the_connection_lives(gateway: GatewayProcess) -> None:
+async def test_a_too_large_filter_is_refused_and_the_connection_stays(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         deep: dict[str, Any] = {"id": 1}
         for _ in range(9):

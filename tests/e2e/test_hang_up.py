@@ -15,7 +15,7 @@ from tests.support.gateway import READY, ROOT, GatewayProcess, clean_environment
 from tests.support.wire import wire
 
 
-async def test_a_service_says_that_there_is_nothing_to_reload_and_goes_on(gateway: GatewayProcess) -> None:
+async def test_a_service_ignores_sighup_with_a_log_line(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         os.kill(gateway.pid, signal.SIGHUP)
         deadline = time.monotonic() + DEADLINE_S
@@ -27,7 +27,7 @@ async def test_a_service_says_that_there_is_nothing_to_reload_and_goes_on(gatewa
     assert gateway.stop() == 0
 
 
-def test_a_gateway_whose_terminal_is_closed_stops_gracefully(tmp_path: Path) -> None:
+def test_a_gateway_stops_gracefully_when_its_terminal_closes(tmp_path: Path) -> None:
     assert tidegate("migrate", "--schema", str(ROOT / "schema"), cwd=tmp_path).returncode == 0
     outside, terminal = pty.openpty()
     try:

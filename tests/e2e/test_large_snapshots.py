@@ -38,7 +38,7 @@ def fill(gateway: GatewayProcess, count: int) -> None:
         connection.executemany("INSERT INTO users (name, email) VALUES (?, ?)", names)
 
 
-async def test_others_are_answered_while_large_snapshots_are_sent_and_memory_stays(gateway: GatewayProcess) -> None:
+async def test_large_snapshots_do_not_delay_pings_or_grow_memory(gateway: GatewayProcess) -> None:
     """Pings count the gateway's processor time: the machine may be busy. `make bench` measures how long they take."""
     fill(gateway, ROWS)
     gateway.start()
@@ -101,7 +101,7 @@ class Copy:
                 self.rows[key] = message["data"]
 
 
-async def test_rows_that_change_while_they_are_sent_end_up_right(gateway: GatewayProcess) -> None:
+async def test_copies_are_correct_after_changes_during_a_snapshot(gateway: GatewayProcess) -> None:
     fill(gateway, 8_000)
     gateway.start()
     stop = threading.Event()

@@ -25,7 +25,7 @@ def fetch(url: str, method: str = "GET") -> tuple[int, bytes]:
             return error.code, error.read()
 
 
-def test_health_bundle_and_page_are_served(gateway: GatewayProcess) -> None:
+def test_the_gateway_serves_health_bundle_and_page(gateway: GatewayProcess) -> None:
     assert fetch(f"{gateway.http}/healthz")[0] == 200
     assert fetch(f"{gateway.http}/readyz")[0] == 200
     status, bundle = fetch(f"{gateway.http}/schema/bundle.json")
@@ -38,7 +38,7 @@ def test_health_bundle_and_page_are_served(gateway: GatewayProcess) -> None:
     assert fetch(f"{gateway.http}/healthz", "DELETE")[0] == 405
 
 
-async def test_a_graceful_stop_tells_every_client_and_loses_nothing(gateway: GatewayProcess) -> None:
+async def test_a_graceful_stop_informs_every_client_and_loses_nothing(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as one, wire(gateway.url) as two:
         row = {"type": "create", "resource": "users", "data": {"name": "a", "email": "a@example.com"}}
         assert (await one.ask(row))["type"] == "rows"
@@ -62,20 +62,20 @@ def test_serving_an_unmigrated_database_names_the_command(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_the_sample_migrates_and_seeds_from_any_folder(tmp_path: Path) -> None:
+def test_the_sample_migrates_and_seeds_in_any_folder(tmp_path: Path) -> None:
     done = tidegate("migrate", "--seed", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "sample rows in users" in done.stderr
 
 
-def test_a_taken_port_is_said_plainly(gateway: GatewayProcess) -> None:
+def test_serve_reports_a_port_in_use(gateway: GatewayProcess) -> None:
     done = tidegate("serve", "--port", str(gateway.port), "--schema", str(ROOT / "schema"), cwd=gateway.folder)
     assert done.returncode == 2
     assert str(gateway.port) in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_broken_schema_is_said_with_file_and_pointer(tmp_path: Path) -> None:
+def test_serve_reports_a_broken_schema_with_file_and_pointer(tmp_path: Path) -> None:
     resources = tmp_path / "schema" / "resources"
     resources.mkdir(parents=True)
     (resources / "things.schema.json").write_text('{"title": "Thing", "type": "objekt"}')
@@ -85,7 +85,7 @@ def test_a_broken_schema_is_said_with_file_and_pointer(tmp_path: Path) -> None:
     assert "/type" in done.stderr
 
 
-def test_a_token_stands_alone_on_stdout_and_the_warning_on_stderr(tmp_path: Path) -> None:
+def test_token_prints_only_the_token_on_stdout(tmp_path: Path) -> None:
     done = tidegate("token", "--user", "1", "--name", "John", "--dev", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
@@ -97,7 +97,7 @@ def test_a_token_stands_alone_on_stdout_and_the_warning_on_stderr(tmp_path: Path
     assert "TIDEGATE_SECRET" in none.stderr
 
 
-async def test_a_development_token_is_refused_outside_development(tmp_path: Path) -> None:
+async def test_a_production_gateway_refuses_a_development_token(tmp_path: Path) -> None:
     process = GatewayProcess(tmp_path)
     process.migrate()
     process.start()
@@ -110,7 +110,7 @@ async def test_a_development_token_is_refused_outside_development(tmp_path: Path
         process.stop()
 
 
-async def test_a_page_from_elsewhere_may_not_connect(gateway: GatewayProcess) -> None:
+async def test_a_page_of_another_origin_may_not_connect(gateway: GatewayProcess) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with wire(gateway.url, origin="https://evil.example"):
             pass

@@ -62,7 +62,7 @@ def run(gateway: GatewayProcess, program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def test_what_a_program_saves_is_heard_and_what_it_undoes_is_not(any_gateway: GatewayProcess) -> None:
+async def test_subscribers_get_what_a_program_commits_and_not_what_it_rolls_back(any_gateway: GatewayProcess) -> None:
     gateway = any_gateway
     async with wire(gateway.url) as client, wire(gateway.url) as some:
         await subscribe(client)
@@ -93,7 +93,7 @@ async def test_what_a_program_saves_is_heard_and_what_it_undoes_is_not(any_gatew
         assert seen == [("create", "Ada"), ("create", "Bob"), ("delete", None), ("create", "last")]
 
 
-def test_the_data_layer_is_imported_without_the_models() -> None:
+def test_the_data_layer_imports_without_the_models() -> None:
     program = "import sys, tidegate.store; sys.exit('tidegate.store.models' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=DEADLINE_S)
     assert done.returncode == 0

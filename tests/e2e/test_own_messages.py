@@ -99,7 +99,7 @@ def shop(tmp_path: Path) -> Iterator[GatewayProcess]:
     process.stop()
 
 
-async def test_a_handler_answers_refuses_and_fails_for_one_request_alone(shop: GatewayProcess) -> None:
+async def test_a_handler_answers_refuses_or_fails_for_one_request(shop: GatewayProcess) -> None:
     async with wire(shop.url) as client:
         user = client.heard[0]["user"]["id"]
         bought = await client.ask({"type": "buy", "amount": 3})
@@ -121,7 +121,7 @@ async def test_a_handler_answers_refuses_and_fails_for_one_request_alone(shop: G
     assert "plenty" not in log
 
 
-async def test_the_access_rule_of_a_message_holds(shop: GatewayProcess) -> None:
+async def test_the_gateway_enforces_the_access_rule_of_a_custom_message(shop: GatewayProcess) -> None:
     async with wire(shop.url) as client:
         assert (await client.ask({"type": "restock"}))["code"] == "unauthenticated"
         token = tidegate("token", "--dev", "--user", "1", "--role", "keeper", cwd=shop.folder).stdout.strip()
@@ -129,7 +129,7 @@ async def test_the_access_rule_of_a_message_holds(shop: GatewayProcess) -> None:
         assert (await client.ask({"type": "restock"}))["left"] == 10
 
 
-async def test_the_python_client_asks_it(shop: GatewayProcess) -> None:
+async def test_the_python_client_sends_a_custom_message(shop: GatewayProcess) -> None:
     async with connect(shop.url) as client:
         reply = await client.request({"type": "buy", "amount": 2})
         assert reply["left"] == 8
@@ -138,7 +138,7 @@ async def test_the_python_client_asks_it(shop: GatewayProcess) -> None:
         assert (refused.value.code, refused.value.pointer, refused.value.retryable) == ("conflict", "/amount", False)
 
 
-def test_the_guides_example_is_sound(tmp_path: Path) -> None:
+def test_the_example_of_the_guide_works(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "how-to" / "own-messages.md").read_text()
     (request,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     (handlers,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
@@ -167,7 +167,7 @@ def test_the_guides_example_is_sound(tmp_path: Path) -> None:
         ("import nothing_of_that_name", "nothing_of_that_name"),
     ],
 )
-def test_handlers_that_cannot_be_used_are_said_plainly(tmp_path: Path, module: str, told: str) -> None:
+def test_serve_reports_unusable_handlers(tmp_path: Path, module: str, told: str) -> None:
     (tmp_path / "mine.py").write_text(module)
     assert tidegate("migrate", cwd=tmp_path).returncode == 0
     done = tidegate("serve", "--port", "0", "--handlers", "mine", cwd=tmp_path)

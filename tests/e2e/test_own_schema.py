@@ -20,7 +20,7 @@ LOBBY = {
 }
 
 
-async def test_rules_of_ones_own_hold_and_what_none_mentions_is_denied(tmp_path: Path) -> None:
+async def test_the_gateway_enforces_application_rules_and_denies_the_rest(tmp_path: Path) -> None:
     for name, schema in {"resources/notes": NOTE, "rooms/lobby": LOBBY}.items():
         file = tmp_path / "schema" / f"{name}.schema.json"
         file.parent.mkdir(parents=True)

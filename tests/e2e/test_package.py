@@ -60,7 +60,7 @@ def command(installed: Path, folder: Path, *arguments: str) -> subprocess.Comple
     )
 
 
-def test_the_package_brings_all_it_needs(installed: Path, tmp_path: Path) -> None:
+def test_the_package_contains_all_its_files(installed: Path, tmp_path: Path) -> None:
     where = subprocess.run(
         [
             sys.executable,
@@ -82,7 +82,7 @@ def test_the_package_brings_all_it_needs(installed: Path, tmp_path: Path) -> Non
     assert served(installed, tmp_path)
 
 
-def test_a_folder_of_ones_own_generates_migrates_and_serves(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_command_generates_migrates_and_serves_an_application(installed: Path, tmp_path: Path) -> None:
     """With row rules, which load from the start."""
     resources = tmp_path / "schema" / "resources"
     resources.mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_a_folder_of_ones_own_generates_migrates_and_serves(installed: Path, tmp
     assert served(installed, tmp_path)
 
 
-def test_the_package_brings_an_application_to_start_from(installed: Path, tmp_path: Path) -> None:
+def test_the_package_contains_the_starter_application(installed: Path, tmp_path: Path) -> None:
     for arguments in (("init",), ("generate",), ("migrate", "--seed")):
         done = command(installed, tmp_path, *arguments)
         assert done.returncode == 0, done.stderr

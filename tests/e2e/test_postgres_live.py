@@ -18,7 +18,7 @@ def gateway(postgres_gateway: PostgresGateway) -> PostgresGateway:
     return postgres_gateway
 
 
-async def test_subscribers_of_a_truncated_table_start_anew(gateway: PostgresGateway) -> None:
+async def test_subscribers_of_a_truncated_table_get_a_new_snapshot(gateway: PostgresGateway) -> None:
     async with wire(gateway.url) as reader, wire(gateway.url) as other, wire(gateway.url) as late:
         since = (await subscribe(reader))["position"]
         await other.ask({"type": "subscribe", "resource": "tasks", "filters": {"title": "x"}})
@@ -37,7 +37,7 @@ async def test_subscribers_of_a_truncated_table_start_anew(gateway: PostgresGate
         assert [message for message in late.heard if message["type"] == "update"] == []
 
 
-async def test_a_copy_from_after_a_reset_goes_on_from_its_own_position(gateway: PostgresGateway) -> None:
+async def test_a_copy_from_after_a_reset_resumes_from_its_position(gateway: PostgresGateway) -> None:
     add = "INSERT INTO users (name, email) SELECT '{}', i || '@example.com' FROM generate_series(1, {}) AS i"
     async with wire(gateway.url) as client:
         since = (await subscribe(client))["position"]
@@ -55,7 +55,7 @@ async def test_a_copy_from_after_a_reset_goes_on_from_its_own_position(gateway: 
         assert {(action, row["name"]) for action, row in heard} == {("create", "new")}
 
 
-async def test_what_one_gateway_writes_the_other_tells(gateway: PostgresGateway, tmp_path: Path) -> None:
+async def test_a_gateway_sends_changes_written_by_another_gateway(gateway: PostgresGateway, tmp_path: Path) -> None:
     folder = tmp_path / "second"
     folder.mkdir()
     second = GatewayProcess(folder, "--dev", "--database", gateway.database_url)
@@ -70,7 +70,7 @@ async def test_what_one_gateway_writes_the_other_tells(gateway: PostgresGateway,
         second.stop()
 
 
-async def test_sample_rows_leave_the_keys_after_them_free(gateway: PostgresGateway) -> None:
+async def test_new_rows_get_keys_after_the_sample_rows(gateway: PostgresGateway) -> None:
     gateway.migrate(seed=True)
     async with wire(gateway.url) as client:
         seeded = (await client.ask({"type": "list", "resource": "users"}))["rows"]
@@ -80,7 +80,7 @@ async def test_sample_rows_leave_the_keys_after_them_free(gateway: PostgresGatew
         assert (await create(client, "bob"))["id"] == 9
 
 
-def test_a_database_that_is_not_ready_is_told_without_its_password(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_serve_reports_an_unready_database_without_its_password(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.url(postgres.database()).replace("tidegate@", "tidegate:sesame@")
     done = tidegate("serve", "--schema", str(ROOT / "schema"), "--database", url, "--port", "0", cwd=tmp_path)
     assert done.returncode != 0

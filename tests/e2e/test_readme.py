@@ -50,7 +50,7 @@ async def run(gateway: GatewayProcess, cwd: Path, *command: str) -> asyncio.subp
 ADA = "insert into users (name, email, status) values ('Ada', 'ada@example.com', 'active')"
 
 
-async def test_the_plain_javascript_client(gateway: GatewayProcess) -> None:
+async def test_the_plain_javascript_client_of_the_readme_works(gateway: GatewayProcess) -> None:
     code = block("js", "new WebSocket").replace(SHOWN_URL, gateway.url)
     # Beside the package, so that Node finds `ws`; as an argument, so that nothing is written there.
     command = (node(), "--input-type=module", "--eval", NODE_HAS_NO_WEBSOCKET_BEFORE_22 + code)
@@ -65,7 +65,7 @@ async def test_the_plain_javascript_client(gateway: GatewayProcess) -> None:
         await process.wait()
 
 
-async def test_the_python_client(gateway: GatewayProcess, tmp_path: Path) -> None:
+async def test_the_python_client_of_the_readme_works(gateway: GatewayProcess, tmp_path: Path) -> None:
     script = tmp_path / "client.py"
     script.write_text(block("python", "connect").replace(SHOWN_URL, gateway.url))
     process = await run(gateway, tmp_path, sys.executable, str(script))
@@ -86,7 +86,7 @@ def test_the_react_snippet_is_the_one_that_the_browser_test_renders() -> None:
     assert [line for line in rendered if line in hook] == hook
 
 
-def test_the_commands_for_ones_own_application(tmp_path: Path) -> None:
+def test_the_commands_for_an_application_work(tmp_path: Path) -> None:
     for folder in ("resources", "rooms"):
         shutil.copytree(ROOT / "schema" / folder, tmp_path / "schema" / folder)
     commands = [shlex.split(line, comments=True) for line in block("sh", "tidegate token").splitlines()]
@@ -101,7 +101,7 @@ def test_the_commands_for_ones_own_application(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
 
 
-def test_every_make_target_that_documents_name_exists() -> None:
+def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:
         text = document.read_text()

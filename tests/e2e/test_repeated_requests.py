@@ -23,7 +23,7 @@ async def _answered(client: Wire, count: int) -> dict[str, Any]:
     return {reply["ref"]: reply["rows"] for reply in replies}
 
 
-async def test_what_is_asked_again_after_kill_9_is_done_once(any_gateway: GatewayProcess) -> None:
+async def test_a_request_repeated_after_kill_9_is_executed_once(any_gateway: GatewayProcess) -> None:
     person = bearer(token(any_gateway, "7"))
     async with wire(any_gateway.url, close_timeout=0.1, **person) as client:  # nobody will agree to close
         await asyncio.gather(*(client.say({**_request(number), "ref": f"key {number}"}) for number in range(COUNT)))

@@ -80,7 +80,7 @@ async def seen(gateway: GatewayProcess, since: Position | None = None) -> tuple[
 
 
 @pytest.mark.parametrize("restore", [overwritten, moved, loaded])
-async def test_a_log_that_grew_past_the_position_of_before_is_known_for_another(
+async def test_the_gateway_recognises_a_restored_log_that_grew_past_the_old_position(
     gateway: GatewayProcess, restore: Callable[[GatewayProcess, Path], None]
 ) -> None:
     insert(gateway, "ada")
@@ -104,7 +104,7 @@ async def test_a_log_that_grew_past_the_position_of_before_is_known_for_another(
     assert (await seen(gateway, position))[::2] == ("recovered", ["gerd"])
 
 
-async def test_a_log_that_is_shorter_than_it_was_is_known_for_another(gateway: GatewayProcess) -> None:
+async def test_the_gateway_recognises_a_restored_log_that_is_shorter(gateway: GatewayProcess) -> None:
     copy = backup(gateway)
     insert(gateway, "ada", "bob")
     _, since, _ = await seen(gateway)
@@ -126,7 +126,7 @@ async def test_a_copy_without_its_note_begins_a_new_epoch(gateway: GatewayProces
     assert (await seen(gateway, since))[::2] == ("snapshot", ["ada", "bob"])
 
 
-async def test_a_copy_with_its_note_begins_a_new_epoch_though_the_log_is_the_same(gateway: GatewayProcess) -> None:
+async def test_a_copy_with_its_note_begins_a_new_epoch(gateway: GatewayProcess) -> None:
     """It could be served beside the original, and each would give the next positions to changes of its own."""
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
@@ -136,7 +136,7 @@ async def test_a_copy_with_its_note_begins_a_new_epoch_though_the_log_is_the_sam
     assert (await seen(gateway, since))[::2] == ("snapshot", ["ada"])
 
 
-async def test_a_note_that_nobody_can_read_is_none(gateway: GatewayProcess) -> None:
+async def test_an_unreadable_note_counts_as_missing(gateway: GatewayProcess) -> None:
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
     gateway.stop()
@@ -146,7 +146,7 @@ async def test_a_note_that_nobody_can_read_is_none(gateway: GatewayProcess) -> N
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-async def test_a_database_that_stayed_where_it_was_goes_on_in_its_epoch(gateway: GatewayProcess, end: str) -> None:
+async def test_a_database_that_stayed_in_place_keeps_its_epoch(gateway: GatewayProcess, end: str) -> None:
     """Also when another program wrote to it meanwhile, and when nobody was left to write the note."""
     for _ in range(2):
         insert(gateway, "ada" + os.urandom(4).hex())
@@ -158,7 +158,7 @@ async def test_a_database_that_stayed_where_it_was_goes_on_in_its_epoch(gateway:
     assert "epoch" not in gateway.log_file.read_text()
 
 
-async def test_a_note_that_cannot_be_written_stops_nobody(gateway: GatewayProcess) -> None:
+async def test_an_unwritable_note_does_not_stop_the_gateway(gateway: GatewayProcess) -> None:
     insert(gateway, "ada")
     gateway.stop()
     note(gateway).unlink()

@@ -29,7 +29,9 @@ def dumped(server: PostgresServer, gateway: PostgresGateway) -> Any:
     return lambda: server.tool(*load)
 
 
-async def test_who_comes_back_gets_a_snapshot(postgres: PostgresServer, gateway: PostgresGateway) -> None:
+async def test_a_client_with_an_old_position_gets_a_snapshot(
+    postgres: PostgresServer, gateway: PostgresGateway
+) -> None:
     insert(gateway, "ada")
     restore = dumped(postgres, gateway)
     insert(gateway, "bob", "cleo")
@@ -48,7 +50,7 @@ async def test_who_comes_back_gets_a_snapshot(postgres: PostgresServer, gateway:
     assert (await seen(gateway, position))[::2] == ("recovered", ["gerd"])
 
 
-async def test_a_gateway_that_runs_meanwhile_must_be_restarted(
+async def test_a_gateway_that_runs_during_a_restore_must_be_restarted(
     postgres: PostgresServer, gateway: PostgresGateway
 ) -> None:
     restore = dumped(postgres, gateway)

@@ -75,7 +75,7 @@ async def pruned(gateway: GatewayProcess, database: str, upto: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_who_missed_more_than_is_kept_gets_a_snapshot_and_who_missed_less_the_updates(
+async def test_a_resume_gets_updates_within_the_log_and_a_snapshot_beyond_it(
     gateway: GatewayProcess, database: str
 ) -> None:
     async with wire(gateway.url) as client:
@@ -100,7 +100,7 @@ async def test_who_missed_more_than_is_kept_gets_a_snapshot_and_who_missed_less_
         assert (await client.hear("update"))["data"]["name"] == "u10"
 
 
-async def test_changes_stay_for_their_time_however_many_came_since(gateway: GatewayProcess, database: str) -> None:
+async def test_the_log_keeps_changes_for_their_time(gateway: GatewayProcess, database: str) -> None:
     async with wire(gateway.url) as client:
         since = (await subscribe(client))["position"]
     insert(gateway, *range(2 * KEPT))
@@ -115,7 +115,7 @@ async def test_changes_stay_for_their_time_however_many_came_since(gateway: Gate
         assert names == [f"u{number}" for number in range(1, 2 * KEPT)]
 
 
-async def test_a_replay_that_pruning_overtakes_starts_anew_from_a_snapshot(tmp_path: Path) -> None:
+async def test_a_replay_overtaken_by_pruning_becomes_a_snapshot(tmp_path: Path) -> None:
     count, later = RECENT_CHANGES + 600, int(time.time() * 1000) + 3_600_000
     path = tmp_path / "tidegate.db"
     async with running(tmp_path) as inside, wire(inside.url) as client:

@@ -72,7 +72,7 @@ def token(secret: str, user: str) -> str:
     return sign(secret, user, user, [], time.time(), 600)
 
 
-async def test_what_is_no_filter_is_not_taken_for_one(gateway: GatewayProcess) -> None:
+async def test_a_rule_that_returns_no_filter_denies_access(gateway: GatewayProcess) -> None:
     requests: list[dict[str, Any]] = [
         {"type": "list"},
         {"type": "get", "id": 1},
@@ -92,7 +92,7 @@ async def test_what_is_no_filter_is_not_taken_for_one(gateway: GatewayProcess) -
     assert "a rule says a filter, True or False, and not list" in gateway.log_file.read_text()
 
 
-async def test_rows_that_cannot_be_read_anew_end_the_connection(
+async def test_the_connection_ends_if_rows_cannot_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its client has rows of the former user, and could not know otherwise that no others follow."""

@@ -24,7 +24,7 @@ async def joined(client: Wire, room: str = "chat-1", **fields: Any) -> dict[str,
     return reply
 
 
-async def test_everybody_in_the_room_hears_a_message_and_the_speaker_too(gateway: GatewayProcess) -> None:
+async def test_all_members_of_a_room_receive_a_message(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as ada, wire(gateway.url) as bob:
         for client in (ada, bob):
             await joined(client, presence="none")
@@ -37,7 +37,7 @@ async def test_everybody_in_the_room_hears_a_message_and_the_speaker_too(gateway
             assert message["from"] == message["sender"]["id"] == ada.heard[0]["user"]["id"]
 
 
-async def test_what_is_said_must_fit_the_room(gateway: GatewayProcess) -> None:
+async def test_a_message_must_match_the_schema_of_the_room(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as ada:
         await joined(ada)
         await joined(ada, "cursor-1")
@@ -53,7 +53,7 @@ async def test_what_is_said_must_fit_the_room(gateway: GatewayProcess) -> None:
         assert (await ada.ask({"type": "message", "room": "cursor-1", "data": {"x": 1, "y": 0}}))["type"] == "sent"
 
 
-async def test_missed_messages_are_replayed_after_the_position(gateway: GatewayProcess) -> None:
+async def test_join_replays_the_messages_after_the_position(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as ada:
         position = (await joined(ada, presence="none"))["position"]
         async with wire(gateway.url) as bob:
@@ -70,7 +70,7 @@ async def test_missed_messages_are_replayed_after_the_position(gateway: GatewayP
         assert (reply["recovered"], reply["replayed"]) == (False, 0)
 
 
-async def test_history_is_read_in_pages(gateway: GatewayProcess) -> None:
+async def test_history_returns_pages(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as ada:
         await joined(ada)
         for number in range(5):
@@ -82,7 +82,7 @@ async def test_history_is_read_in_pages(gateway: GatewayProcess) -> None:
         assert ([m["data"]["text"] for m in page["messages"]], page["more"]) == (["0", "1", "2"], False)
 
 
-async def test_a_message_sent_twice_under_one_key_is_said_once(gateway: GatewayProcess) -> None:
+async def test_a_message_repeated_with_its_key_is_sent_once(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as ada:
         await joined(ada, presence="none")
         message = {"type": "message", "room": "chat-1", "data": {"text": "once"}, "key": "k"}
@@ -92,7 +92,7 @@ async def test_a_message_sent_twice_under_one_key_is_said_once(gateway: GatewayP
         assert len([m for m in ada.heard if m["type"] == "message"]) == 1
 
 
-async def test_presence_in_full_and_as_differences(gateway: GatewayProcess) -> None:
+async def test_presence_comes_in_full_or_as_differences(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as ada, wire(gateway.url) as bob:
         await joined(ada)
         assert [u["id"] for u in (await ada.hear("presence"))["users"]] == [ada.heard[0]["user"]["id"]]
@@ -104,7 +104,7 @@ async def test_presence_in_full_and_as_differences(gateway: GatewayProcess) -> N
         assert (changed["id"], changed["status"]) == (ada.heard[0]["user"]["id"], "away")
 
 
-async def test_one_user_over_two_connections_is_present_once(gateway: GatewayProcess) -> None:
+async def test_a_user_with_two_connections_is_present_once(gateway: GatewayProcess) -> None:
     text = token(gateway, "7")
     async with wire(gateway.url) as watcher:
         await joined(watcher, presence="diff")
@@ -118,7 +118,7 @@ async def test_one_user_over_two_connections_is_present_once(gateway: GatewayPro
         assert [m["id"] for m in (await watcher.hear("presence_diff"))["left"]] == ["7"]
 
 
-async def test_a_broken_line_is_forgiven_for_a_while(gateway: GatewayProcess) -> None:
+async def test_a_member_stays_present_for_a_while_after_a_cut(gateway: GatewayProcess) -> None:
     text = token(gateway, "7")
     async with wire(gateway.url) as watcher:
         await joined(watcher, presence="diff")
@@ -131,7 +131,7 @@ async def test_a_broken_line_is_forgiven_for_a_while(gateway: GatewayProcess) ->
             assert [m for m in await watcher.settle() if m["type"] == "presence_diff"] == []
 
 
-async def test_an_anonymous_client_comes_back_as_itself(gateway: GatewayProcess) -> None:
+async def test_an_anonymous_client_keeps_its_user_after_a_reconnect(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as first:
         welcome = first.heard[0]
     async with wire(gateway.url) as second:
@@ -140,7 +140,7 @@ async def test_an_anonymous_client_comes_back_as_itself(gateway: GatewayProcess)
         assert reply["user"] == welcome["user"]
 
 
-async def test_authenticate_makes_a_guest_a_user(gateway: GatewayProcess) -> None:
+async def test_authenticate_turns_a_guest_into_a_user(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         assert client.heard[0]["user"]["anonymous"]
         text = token(gateway, "1", "--role", "admin")
@@ -151,7 +151,7 @@ async def test_authenticate_makes_a_guest_a_user(gateway: GatewayProcess) -> Non
         assert text[:-3] not in refused["message"]
 
 
-async def test_heartbeats_come_by_themselves(tmp_path: Any) -> None:
+async def test_the_gateway_sends_heartbeats(tmp_path: Any) -> None:
     process = GatewayProcess(tmp_path, environment={"TIDEGATE_HEARTBEAT": "1"})
     process.migrate()
     process.start()

@@ -43,7 +43,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     process.stop()
 
 
-async def test_a_rule_in_python_says_which_rows_a_user_may_see_and_change(gateway: GatewayProcess) -> None:
+async def test_a_python_rule_decides_which_rows_a_user_sees_and_changes(gateway: GatewayProcess) -> None:
     async with signed_in(gateway, "1", "--claim", 'teams=["red"]') as client:
         assert await ids(client) == [1, 3]
         _, page = await subscribed(client)
@@ -60,7 +60,7 @@ async def test_a_rule_in_python_says_which_rows_a_user_may_see_and_change(gatewa
         assert (refused["code"], refused["pointer"]) == ("forbidden", "/data")
 
 
-async def test_a_rule_may_say_all_or_none(gateway: GatewayProcess) -> None:
+async def test_a_python_rule_may_allow_all_rows_or_none(gateway: GatewayProcess) -> None:
     async with signed_in(gateway, "all") as client:
         assert await ids(client) == [1, 2, 3, 4, 5]
     async with signed_in(gateway, "none") as client:
@@ -68,7 +68,7 @@ async def test_a_rule_may_say_all_or_none(gateway: GatewayProcess) -> None:
 
 
 @pytest.mark.parametrize("user", ["broken", "failing", "1"])
-async def test_a_rule_that_fails_lets_nobody_pass(gateway: GatewayProcess, user: str) -> None:
+async def test_a_failing_python_rule_denies_access(gateway: GatewayProcess, user: str) -> None:
     async with signed_in(gateway, user) as client:
         for request in ({"type": "list"}, {"type": "get", "id": 1}, {"type": "subscribe"}):
             refused = await client.ask({**request, "resource": "notes"})
@@ -86,7 +86,7 @@ async def test_a_rule_that_fails_lets_nobody_pass(gateway: GatewayProcess, user:
         ('@gateway.rule("notes", "read")', "two rules for 'read' of 'notes'"),
     ],
 )
-def test_a_rule_about_nothing_is_told_at_start(tmp_path: Path, line: str, complaint: str) -> None:
+def test_serve_reports_a_rule_for_an_unknown_resource(tmp_path: Path, line: str, complaint: str) -> None:
     (tmp_path / "schema" / "resources").mkdir(parents=True)
     (tmp_path / "schema" / "resources" / "notes.schema.json").write_text(json.dumps(NOTE))
     (tmp_path / "rules.py").write_text(HANDLERS + f"\n{line}\ndef another(user, claims):\n    return True\n")

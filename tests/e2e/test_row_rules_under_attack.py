@@ -115,7 +115,7 @@ async def papers(client: Wire, **fields: Any) -> list[int]:
 # -- odd tokens -------------------------------------------------------------------------------------------------------
 
 
-async def test_claims_that_are_no_values_show_nothing_and_break_nothing(gateway: GatewayProcess) -> None:
+async def test_invalid_claims_show_no_rows_and_break_nothing(gateway: GatewayProcess) -> None:
     odd: list[dict[str, Any]] = [
         {"label": "\ud800"},
         {"label": "a\0"},
@@ -152,7 +152,7 @@ async def test_claims_that_are_no_values_show_nothing_and_break_nothing(gateway:
             assert await papers(client) == [1, 2, 3], sensible
 
 
-async def test_a_claim_of_very_many_values_is_refused_and_one_of_many_is_not(gateway: GatewayProcess) -> None:
+async def test_a_claim_with_too_many_values_is_refused(gateway: GatewayProcess) -> None:
     async with signed_in(gateway, "9", extras=[*range(6, 1005), 5]) as client:
         assert await papers(client) == [1, 2, 3]
         _, page = await subscribed(client, resource="papers", filters={"extra": {"in": list(range(1000))}})
@@ -166,7 +166,7 @@ async def test_a_claim_of_very_many_values_is_refused_and_one_of_many_is_not(gat
         assert await papers(client) == [1, 2, 3], "the role alone decides"
 
 
-async def test_true_in_a_token_is_not_taken_for_the_1_in_the_next(on_sqlite: GatewayProcess) -> None:
+async def test_the_claims_true_and_1_stay_distinct(on_sqlite: GatewayProcess) -> None:
     async with signed_in(on_sqlite, "9", open=True) as client:
         await subscribed(client, resource="papers")
         await become(client, "9", open=1)
@@ -177,7 +177,7 @@ async def test_true_in_a_token_is_not_taken_for_the_1_in_the_next(on_sqlite: Gat
 # -- learning of hidden rows ------------------------------------------------------------------------------------------
 
 
-async def test_writing_what_is_forbidden_tells_nothing_of_the_values_that_are_taken(gateway: GatewayProcess) -> None:
+async def test_a_forbidden_write_does_not_reveal_unique_values(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         for user in (None, "1"):
             if user is not None:
@@ -201,7 +201,7 @@ async def test_writing_what_is_forbidden_tells_nothing_of_the_values_that_are_ta
             assert hidden | {"ref": 0} == missing | {"ref": 0}
 
 
-async def test_three_things_tell_that_a_hidden_row_exists_as_the_guide_says(gateway: GatewayProcess) -> None:
+async def test_the_guide_lists_what_reveals_a_hidden_row(gateway: GatewayProcess) -> None:
     async with signed_in(gateway, "1") as client:
         mine = {"id": 90, "owner": 1}
         taken = await client.ask({"type": "create", "resource": "papers", "data": {**mine, "slug": "two"}})
@@ -214,7 +214,7 @@ async def test_three_things_tell_that_a_hidden_row_exists_as_the_guide_says(gate
         assert hidden["type"] == "rows"
 
 
-async def test_columns_without_the_rules_own_enter_and_leave_with_the_row(gateway: GatewayProcess) -> None:
+async def test_rows_enter_and_leave_by_a_rule_on_unselected_columns(gateway: GatewayProcess) -> None:
     async with signed_in(gateway, "1") as client:
         first, page = await subscribed(client, resource="papers", fields=["slug"])
         assert page["rows"] == [{"id": 1, "slug": "one"}]
@@ -237,7 +237,7 @@ async def test_columns_without_the_rules_own_enter_and_leave_with_the_row(gatewa
         assert [one["data"] for one in await client.settle()] == [{"id": 2, "slug": "two"}, {"id": 2}]
 
 
-async def test_a_remembered_answer_is_for_who_asked_and_may_see_it_still(gateway: GatewayProcess) -> None:
+async def test_a_repeated_answer_needs_the_same_user_and_present_access(gateway: GatewayProcess) -> None:
     change = {"type": "update", "resource": "papers", "id": 2, "data": {"text": "x"}, "key": "k"}
     async with signed_in(gateway, "9", "reader", "editor") as client:
         assert [row["id"] for row in (await client.ask(change))["rows"]] == [2]
@@ -282,9 +282,7 @@ async def check_nothing_old_comes(client: Wire, start: int) -> None:
 
 
 @pytest.mark.parametrize("moment", ["snapshot", "replay", "unanswered", "live"])
-async def test_after_authenticated_no_subscription_brings_what_was_the_former_users(
-    on_sqlite: GatewayProcess, moment: str
-) -> None:
+async def test_no_row_of_the_former_user_comes_after_authenticated(on_sqlite: GatewayProcess, moment: str) -> None:
     async with signed_in(on_sqlite, "1") as client:
         wish: dict[str, Any] = {"type": "subscribe", "resource": "papers", "snapshot": True, "ref": "s"}
         if moment in {"replay", "live"}:
@@ -310,7 +308,7 @@ async def test_after_authenticated_no_subscription_brings_what_was_the_former_us
         assert (await client.hear("update"))["data"]["id"] == 2
 
 
-async def test_a_request_is_answered_with_the_rights_that_it_came_with(on_sqlite: GatewayProcess) -> None:
+async def test_a_request_keeps_the_permissions_of_its_arrival(on_sqlite: GatewayProcess) -> None:
     async with signed_in(on_sqlite, "1") as client:
         list_all = {"type": "list", "resource": "papers"}
         create = {"type": "create", "resource": "papers", "data": {"id": 50, "owner": 1}}
@@ -329,7 +327,7 @@ async def test_a_request_is_answered_with_the_rights_that_it_came_with(on_sqlite
         assert answers[105]["code"] == "forbidden"
 
 
-async def test_one_connection_is_many_users_in_turn_and_none_sees_anothers_rows(on_sqlite: GatewayProcess) -> None:
+async def test_users_in_turn_on_one_connection_see_only_their_rows(on_sqlite: GatewayProcess) -> None:
     async with wire(on_sqlite.url) as client:
         identity = client.heard[0]["identity"]
         first, page = await subscribed(client, resource="papers")
@@ -348,7 +346,7 @@ async def test_one_connection_is_many_users_in_turn_and_none_sees_anothers_rows(
         assert await papers(client) == []
 
 
-def test_rules_that_mean_something_else_than_they_seem_are_told(tmp_path: Path) -> None:
+def test_the_linter_reports_misleading_rules(tmp_path: Path) -> None:
     (tmp_path / "schema" / "resources").mkdir(parents=True)
     odd: dict[str, Any] = {"day": {"type": "string", "format": "date"}, "papers": {"type": "object"}}
     odd["pin"] = {"type": "string", "writeOnly": True}

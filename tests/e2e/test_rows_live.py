@@ -55,7 +55,7 @@ async def updates(client: Wire, count: int) -> list[tuple[str, dict[str, Any]]]:
     return [(update["action"], update["data"]) for update in heard]
 
 
-async def test_rows_are_created_read_changed_and_deleted(gateway: GatewayProcess) -> None:
+async def test_a_client_creates_reads_updates_and_deletes_rows(gateway: GatewayProcess) -> None:
     async with wire(gateway.url, **bearer(token(gateway, "1", "--role", "admin"))) as client:
         row = await create(client, "ada", password="correct horse")
         assert row.keys() == {"id", "name", "email", "status", "created_at"}
@@ -72,7 +72,7 @@ async def test_rows_are_created_read_changed_and_deleted(gateway: GatewayProcess
         assert (missing["code"], missing["pointer"]) == ("not_found", "/id")
 
 
-async def test_only_who_may_delete_does(gateway: GatewayProcess) -> None:
+async def test_delete_needs_permission(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as guest:
         row = await create(guest, "ada")
         refused = await guest.ask({"type": "delete", "resource": "users", "id": row["id"]})
@@ -81,7 +81,7 @@ async def test_only_who_may_delete_does(gateway: GatewayProcess) -> None:
         assert (await guest.ask({"type": "delete", "resource": "users", "id": row["id"]}))["code"] == "forbidden"
 
 
-async def test_what_the_database_refuses_points_into_the_message(gateway: GatewayProcess) -> None:
+async def test_a_database_refusal_points_into_the_message(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         await create(client, "ada")
         data = {"name": "Other", "email": "ada@example.com"}
@@ -96,7 +96,7 @@ async def test_what_the_database_refuses_points_into_the_message(gateway: Gatewa
         assert (stale["code"], stale["pointer"]) == ("conflict", "/if/name")
 
 
-async def test_a_subscriber_hears_what_enters_changes_and_leaves(gateway: GatewayProcess) -> None:
+async def test_a_subscriber_receives_rows_that_enter_change_and_leave(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as reader, wire(gateway.url) as writer:
         reply = await subscribe(reader, filters={"status": "active"})
         assert reply["mode"] == "live"
@@ -113,7 +113,7 @@ async def test_a_subscriber_hears_what_enters_changes_and_leaves(gateway: Gatewa
         assert [m for m in await reader.settle() if m["type"] == "update"] == []
 
 
-async def test_a_snapshot_then_what_follows(gateway: GatewayProcess) -> None:
+async def test_changes_follow_the_snapshot(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as reader, wire(gateway.url) as writer:
         rows = [await create(writer, f"user{number}") for number in range(3)]
         reply = await subscribe(reader, snapshot=True)
@@ -124,7 +124,7 @@ async def test_a_snapshot_then_what_follows(gateway: GatewayProcess) -> None:
         assert await updates(reader, 1) == [("create", fresh)]
 
 
-async def test_a_snapshot_taken_amid_writes_misses_and_doubles_nothing(gateway: GatewayProcess) -> None:
+async def test_a_snapshot_during_writes_misses_and_repeats_no_change(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as writer:
 
         async def write() -> None:
@@ -152,7 +152,7 @@ async def test_a_snapshot_taken_amid_writes_misses_and_doubles_nothing(gateway: 
             assert copy == expected
 
 
-async def test_who_comes_back_hears_exactly_what_was_missed(gateway: GatewayProcess) -> None:
+async def test_a_resume_sends_exactly_the_missed_changes(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as writer:
         async with wire(gateway.url) as reader:
             position = (await subscribe(reader, filters={"status": "active"}))["position"]
@@ -168,7 +168,7 @@ async def test_who_comes_back_hears_exactly_what_was_missed(gateway: GatewayProc
             assert reply["mode"] == "snapshot"
 
 
-async def test_recovery_works_across_a_restart(gateway: GatewayProcess) -> None:
+async def test_a_client_resumes_across_a_restart(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as reader:
         position = (await subscribe(reader))["position"]
     gateway.stop()
@@ -180,7 +180,7 @@ async def test_recovery_works_across_a_restart(gateway: GatewayProcess) -> None:
         assert (action, data["name"]) == ("create", "Offline")
 
 
-async def test_another_program_s_writes_are_heard_without_any_other_sign(gateway: GatewayProcess) -> None:
+async def test_the_gateway_finds_writes_of_another_program_by_itself(gateway: GatewayProcess) -> None:
     """How soon is for `make bench` to measure; here, that the gateway looks often enough by itself."""
     assert feed.POLL_S < FOREIGN_S
     async with wire(gateway.url) as reader:
@@ -191,7 +191,7 @@ async def test_another_program_s_writes_are_heard_without_any_other_sign(gateway
             assert (action, data["name"], data["status"]) == ("create", f"f{number}", "active")
 
 
-async def test_a_mutation_sent_twice_under_one_key_is_done_once(gateway: GatewayProcess) -> None:
+async def test_a_mutation_repeated_with_its_key_is_executed_once(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         await subscribe(client)
         request = {
@@ -221,7 +221,7 @@ async def test_equal_subscriptions_have_one_id(gateway: GatewayProcess) -> None:
         assert len(await updates(two, 1)) == 1
 
 
-async def test_a_wrong_filter_points_at_the_property(gateway: GatewayProcess) -> None:
+async def test_the_error_of_a_wrong_filter_points_at_the_property(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         for filters, pointer in (
             ({"staet": "active"}, "/filters/staet"),
@@ -235,7 +235,7 @@ async def test_a_wrong_filter_points_at_the_property(gateway: GatewayProcess) ->
         assert (unknown["code"], unknown["pointer"]) == ("unknown_resource", "/resource")
 
 
-async def test_another_user_on_the_same_line_gets_its_rows_anew(gateway: GatewayProcess) -> None:
+async def test_a_new_user_on_the_same_connection_gets_a_new_snapshot(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client, wire(gateway.url) as other:
         row = await create(other, "ada")
         subscription = (await subscribe(client))["subscription"]
@@ -247,7 +247,7 @@ async def test_another_user_on_the_same_line_gets_its_rows_anew(gateway: Gateway
         assert [m for m in await client.settle() if m["type"] in {"update", "snapshot"}] == []
 
 
-async def test_a_subscription_given_up_at_once_is_answered_all_the_same(gateway: GatewayProcess) -> None:
+async def test_a_subscription_ended_at_once_is_still_answered(gateway: GatewayProcess) -> None:
     async with wire(gateway.url) as client:
         past = {"epoch": client.heard[0]["position"]["epoch"], "seq": 0}
         ways: list[dict[str, Any]] = [{"snapshot": True}, {"since": past}]
@@ -259,7 +259,7 @@ async def test_a_subscription_given_up_at_once_is_answered_all_the_same(gateway:
         assert answers == [("begin-0", "subscribed"), ("begin-1", "subscribed")]
 
 
-async def test_large_snapshots_and_replays_come_whole_in_pieces(gateway: GatewayProcess) -> None:
+async def test_large_snapshots_and_replays_arrive_completely(gateway: GatewayProcess) -> None:
     """Three megabytes, more than may wait for one client at a time."""
     count, notes = 1600, "x" * 1900
     async with wire(gateway.url, max_size=None) as client, wire(gateway.url, max_size=None) as late:
@@ -286,7 +286,7 @@ async def test_large_snapshots_and_replays_come_whole_in_pieces(gateway: Gateway
         assert [message for message in await late.settle() if message["type"] == "update"] == []
 
 
-async def test_who_comes_back_hears_which_of_the_missed_changes_were_its_own(gateway: GatewayProcess) -> None:
+async def test_a_resume_marks_the_mutations_of_the_client(gateway: GatewayProcess) -> None:
     admin, other = (bearer(token(gateway, user, "--role", "admin")) for user in ("1", "2"))
     async with wire(gateway.url, **admin) as client:
         since = (await subscribe(client))["position"]

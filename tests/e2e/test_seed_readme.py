@@ -13,7 +13,7 @@ from tests.support.node import node
 CLIENT = Path(__file__).with_name("seed_client.mjs")
 
 
-def test_the_seed_readme_works_word_for_word(gateway: GatewayProcess) -> None:
+def test_the_seed_readme_works_as_written(gateway: GatewayProcess) -> None:
     done = subprocess.run(
         [node(), str(CLIENT), gateway.url, str(gateway.database_file)],
         cwd=ROOT / "clients" / "typescript",

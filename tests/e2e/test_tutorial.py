@@ -47,7 +47,7 @@ def get(port: int, path: str) -> str:
         return text
 
 
-def test_the_first_application(reader: Reader, port: int) -> None:
+def test_the_tutorial_first_application_works(reader: Reader, port: int) -> None:
     for block in blocks(TUTORIAL / "first-application.md"):
         reader.follow(block)
     assert "<html" in get(port, "/")
@@ -58,7 +58,7 @@ def test_the_first_application(reader: Reader, port: int) -> None:
     assert "Traceback" not in dev.said
 
 
-def test_an_existing_database(reader: Reader, port: int) -> None:
+def test_the_tutorial_existing_database_works(reader: Reader, port: int) -> None:
     for block in blocks(TUTORIAL / "existing-database.md"):
         reader.follow(block)
     assert "<html" in get(port, "/")

@@ -46,7 +46,7 @@ SHOP: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("code", PROGRAMS)
-async def test_a_program_runs_and_subscribers_hear_of_what_it_writes(gateway: GatewayProcess, code: str) -> None:
+async def test_subscribers_get_the_writes_of_the_guides_program(gateway: GatewayProcess, code: str) -> None:
     shutil.copytree(ROOT / "schema", gateway.folder / "schema")
     async with wire(gateway.url) as client:
         for resource in ("users", "tasks"):
@@ -68,7 +68,7 @@ async def test_a_program_runs_and_subscribers_hear_of_what_it_writes(gateway: Ga
             await client.hear(lambda message, title=title: message.get("data", {}).get("title") == title)  # type: ignore[misc]
 
 
-async def test_a_handler_that_writes(tmp_path: Path) -> None:
+async def test_the_guides_handler_writes(tmp_path: Path) -> None:
     for name, rules in SHOP.items():
         file = tmp_path / "schema" / f"{name}.schema.json"
         file.parent.mkdir(parents=True, exist_ok=True)

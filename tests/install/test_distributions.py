@@ -95,7 +95,7 @@ def npm_files(built: Path) -> dict[str, str]:
     return found
 
 
-def test_a_source_package_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
+def test_the_source_package_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
     """`python -m build` made the wheel from the source package: what stands in the checkout alone is missed."""
     for name in LIMITS:
         source = next(built.glob(f"{name.replace('-', '_')}-0*.tar.gz"))
@@ -108,7 +108,7 @@ def test_a_source_package_builds_the_same_wheel(built: Path, tmp_path: Path) -> 
         assert not missing
 
 
-def test_the_client_comes_without_the_gateway(built: Path, tmp_path: Path) -> None:
+def test_the_client_installs_without_the_gateway(built: Path, tmp_path: Path) -> None:
     python = installed(built, tmp_path / "client", "tidegate-client")
     assert {"tidegate-client", "msgspec", "websockets"} <= set(packages(python))
     assert not {"tidegate", "peewee", "apsw", "ruff"} & set(packages(python))
@@ -116,7 +116,7 @@ def test_the_client_comes_without_the_gateway(built: Path, tmp_path: Path) -> No
     subprocess.run([python, "-c", "import tidegate_client, tidegate_protocol"], cwd=tmp_path, check=True)
 
 
-def test_the_gateway_comes_without_the_generators(built: Path, tmp_path: Path) -> None:
+def test_the_gateway_installs_without_the_generators(built: Path, tmp_path: Path) -> None:
     python = installed(built, tmp_path / "gateway", "tidegate")
     assert not {"ruff", "datamodel-code-generator", "pydantic", "schemathesis", "psycopg"} & set(packages(python))
     assert megabytes(python, {"pip", "setuptools", "wheel"}) <= LIMITS["tidegate"]
@@ -143,7 +143,9 @@ def test_the_gateway_comes_without_the_generators(built: Path, tmp_path: Path) -
         ("contract", ["check", "contract", "--budget", "1"]),
     ],
 )
-def test_an_extra_brings_what_its_command_needs(built: Path, tmp_path: Path, extra: str, arguments: list[str]) -> None:
+def test_an_extra_installs_the_packages_of_its_command(
+    built: Path, tmp_path: Path, extra: str, arguments: list[str]
+) -> None:
     python = installed(built, tmp_path / "environment", f"tidegate[{extra}]")
     assert command(python, tmp_path, "init").returncode == 0
     if extra != "codegen":  # the handlers of the new application import generated code
@@ -154,7 +156,7 @@ def test_an_extra_brings_what_its_command_needs(built: Path, tmp_path: Path, ext
         subprocess.run([python, "-c", "import tidegate.store.postgres"], check=True)
 
 
-def test_the_npm_package_is_whole(built: Path, tmp_path: Path) -> None:
+def test_the_npm_package_is_complete(built: Path, tmp_path: Path) -> None:
     """Packed from a fresh checkout, where nothing was built; installed into an empty project."""
     assert {"dist/index.js", "dist/index.d.ts", "dist/react.js", "dist/react.d.ts", "README.md"} <= npm_files(
         built

@@ -40,7 +40,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "opt" / "tidegate" / "bin"
 
 
-def test_what_the_image_holds_migrates_serves_and_is_healthy(installed: Path, tmp_path: Path) -> None:
+def test_the_environment_of_the_image_migrates_serves_and_is_healthy(installed: Path, tmp_path: Path) -> None:
     """With the variables of the image, and nothing of this checkout."""
     _, shipped = stages()
     (tmp_path / "spool").mkdir()

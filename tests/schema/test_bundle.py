@@ -29,7 +29,7 @@ def write(folder: Path, files: dict[str, Any]) -> Path:
     return folder
 
 
-def test_the_way_back_loses_nothing(bundle: dict[str, Any]) -> None:
+def test_unbundle_restores_all_definitions(bundle: dict[str, Any]) -> None:
     again = json.loads(schema.dump(bundle))
     assert schema.bundle(schema.unbundle(again)) == bundle
     assert schema.contract_hash(again) == schema.contract_hash(bundle)
@@ -55,7 +55,7 @@ def _references(node: Any) -> Any:
             yield from _references(value)
 
 
-def test_the_index_says_what_everything_is_for(bundle: dict[str, Any]) -> None:
+def test_the_index_has_the_purpose_of_every_definition(bundle: dict[str, Any]) -> None:
     index = bundle["x-tidegate"]
     assert index["client"]["join"] == {"schema": "JoinRequest", "reply": "joined"}
     assert index["server"]["joined"] == {"schema": "Joined"}
@@ -74,7 +74,7 @@ def test_the_hash_changes_with_the_contract(bundle: dict[str, Any]) -> None:
     assert schema.contract_hash(reordered) == schema.contract_hash(bundle)
 
 
-def test_every_way_to_refer_to_a_definition(tmp_path: Path) -> None:
+def test_all_forms_of_references_are_resolved(tmp_path: Path) -> None:
     properties = {
         "id": {"type": "integer", "readOnly": True},
         "file": {"$ref": "../types/money.schema.json"},
@@ -121,7 +121,7 @@ def test_every_way_to_refer_to_a_definition(tmp_path: Path) -> None:
     assert found.resources["items"].properties["deep"].type == "string"
 
 
-def test_an_application_may_use_the_protocols_titles(tmp_path: Path) -> None:
+def test_an_application_may_use_titles_of_the_protocol(tmp_path: Path) -> None:
     row = {
         "title": "JoinRequest",
         "type": "object",
@@ -135,7 +135,7 @@ def test_an_application_may_use_the_protocols_titles(tmp_path: Path) -> None:
     assert schema.bundle(found)["$defs"]["App.JoinRequest"]["x-resource"] == {"key": "id"}
 
 
-def test_an_empty_folder_is_the_protocol_alone(tmp_path: Path) -> None:
+def test_an_empty_folder_has_only_the_protocol(tmp_path: Path) -> None:
     found = schema.load(tmp_path)
     assert schema.lint(found) == []
     assert (found.resources, found.rooms) == ({}, {})
@@ -166,6 +166,6 @@ def test_patterns_that_share_no_name_do_not_overlap() -> None:
         assert not patterns.overlap(left, right)
 
 
-def test_patterns_take_everything_but_the_star_as_it_is() -> None:
+def test_patterns_match_all_characters_except_the_star_literally() -> None:
     assert patterns.compiled("a.b-*").fullmatch("a.b-\n")
     assert not patterns.compiled("a.b-*").fullmatch("axb-")

@@ -81,7 +81,7 @@ def edited(folder: Path, name: str, edit: Edit) -> schema.Schemas:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_told_as_what_it_is(tmp_path: Path, change: str) -> None:
+def test_compare_reports_a_change_with_its_place(tmp_path: Path, change: str) -> None:
     name, edit, pointer = CHANGES[change]
     old = schema.load(ROOT / "schema")
     new = edited(tmp_path, name, edit)
@@ -99,7 +99,7 @@ def test_a_removed_file_is_breaking(tmp_path: Path) -> None:
     assert ["tasks" in difference.reason for difference in differences if difference.breaking] == [True]
 
 
-def test_another_access_rule_is_noted(tmp_path: Path) -> None:
+def test_compare_notes_a_changed_access_rule(tmp_path: Path) -> None:
     new = edited(tmp_path, USERS, lambda file: file["x-access"].update(read="authenticated"))
     (difference,) = compare(schema.load(ROOT / "schema"), new)
     assert (difference.breaking, difference.pointer) == (False, "/x-access/read")

@@ -50,7 +50,7 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
     return Draft202012Validator({**schema, "$defs": DEFINITIONS}).is_valid(value)
 
 
-def test_a_resource_is_read_whole(boats: Resource) -> None:
+def test_read_resource_reads_all_annotations(boats: Resource) -> None:
     assert (boats.name, boats.title, boats.table, boats.key) == ("boats", "Boat", "boats", ("id",))
     assert (boats.unique, boats.indexes) == ((("name", "port"),), (("port",),))
     assert boats.references == {"port": ("ports", "id")}
@@ -58,7 +58,7 @@ def test_a_resource_is_read_whole(boats: Resource) -> None:
     assert list(boats.properties) == list(ROW["properties"])
 
 
-def test_properties_say_what_a_table_needs(boats: Resource) -> None:
+def test_properties_have_the_facts_for_a_table(boats: Resource) -> None:
     found = boats.properties
     assert found["id"].read_only
     assert found["id"].type == "integer"
@@ -86,12 +86,12 @@ def test_properties_say_what_a_table_needs(boats: Resource) -> None:
         (True, "any", False, None),
     ],
 )
-def test_types_in_all_their_spellings(schema: Any, kind: str, nullable: bool, enum: Any) -> None:
+def test_read_property_knows_all_spellings_of_types(schema: Any, kind: str, nullable: bool, enum: Any) -> None:
     prop = read_property("p", schema, True, DEFINITIONS)
     assert (prop.type, prop.nullable, prop.enum) == (kind, nullable, enum)
 
 
-def test_reading_ends_where_references_go_round() -> None:
+def test_read_property_ends_for_circular_references() -> None:
     circle = {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}
     assert read_property("p", {"$ref": "#/$defs/A"}, True, circle).type == "any"
 
@@ -167,7 +167,7 @@ def test_updates(boats: Resource, changes: dict[str, Any], legal: bool) -> None:
     assert accepts(derive.update_schema(boats), changes) == legal
 
 
-def test_nothing_derived_names_a_secret(boats: Resource) -> None:
+def test_derived_schemas_have_no_write_only_property(boats: Resource) -> None:
     for schema in (
         derive.filter_schema(boats),
         derive.sort_schema(boats),

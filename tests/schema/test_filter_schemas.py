@@ -161,21 +161,21 @@ def test_illegal(filters: Any) -> None:
     ],
     ids=str,
 )
-def test_what_can_be_asked_follows_from_the_type(schema: JsonSchema, family: str) -> None:
+def test_the_operators_follow_from_the_type(schema: JsonSchema, family: str) -> None:
     required = read_property("p", schema, True, {})
     optional = read_property("p", schema, False, {})
     assert filter_schemas.family(required) == filter_schemas.family(optional) == family
     assert filter_schemas.operators(optional) == filter_schemas.operators(required) + filter_schemas.NULLNESS
 
 
-def test_all_of_refines_operators_are_there() -> None:
+def test_the_filters_have_all_operators_of_refine() -> None:
     known = {name for names in filter_schemas.OPERATORS.values() for name in names}
     known |= {*filter_schemas.NULLNESS, *filter_schemas.COMBINERS}
     assert known == REFINE
     assert len(known) == 30
 
 
-def test_a_secret_is_in_no_filter() -> None:
+def test_filters_have_no_write_only_property() -> None:
     assert "pin" not in repr(SCHEMA)
 
 
@@ -183,7 +183,7 @@ def test_descriptions_stay() -> None:
     assert SCHEMA["properties"]["name"]["description"] == "What it is called."
 
 
-def test_claims_stand_for_values_in_rules_alone() -> None:
+def test_only_rules_accept_claims_as_values() -> None:
     rules = filter_schemas.filters_schema(BOATS, key="Rule", claims=True)
     validator = Draft202012Validator({**rules, "$defs": {"Rule": rules}})
     rule = {"or": [{"id": "$user.id"}, {"id": {"in": ["$user.id", 7]}}, {"state": "$user.state"}, {"marks": None}]}
@@ -193,7 +193,7 @@ def test_claims_stand_for_values_in_rules_alone() -> None:
     assert not validator.is_valid({"state": "on"})
 
 
-def test_the_short_form_is_what_a_write_can_expect() -> None:
+def test_if_accepts_only_the_short_form() -> None:
     expected = Draft202012Validator(derive.filter_schema(BOATS))
     for value in ({"id": 1}, {"left_at": None}, {"state": "in"}):
         assert expected.is_valid(value)

@@ -41,7 +41,7 @@ def wrong(kind: str, written: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_each_file_names_its_meta_schema_and_satisfies_it(file: str) -> None:
+def test_each_file_names_its_meta_schema_and_is_valid_by_it(file: str) -> None:
     written = read(SCHEMA / file)
     meta = (SCHEMA / file).parent / written["$schema"]
     assert meta.resolve() == META / f"{KINDS[file.partition('/')[0]]}.schema.json"
@@ -49,7 +49,7 @@ def test_each_file_names_its_meta_schema_and_satisfies_it(file: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(META.glob("*.json")), ids=lambda path: path.name)
-def test_each_meta_schema_is_a_schema_with_a_sentence_for_the_editor(path: Path) -> None:
+def test_each_meta_schema_is_valid_and_has_descriptions(path: Path) -> None:
     written = read(path)
     Draft202012Validator.check_schema(written)
     assert written["description"].endswith(".")
@@ -92,12 +92,12 @@ MISTAKES: dict[str, tuple[str, tuple[str, ...], Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_ordinary_file_satisfies_its_meta_schema(kind: str) -> None:
+def test_an_ordinary_file_is_valid_by_its_meta_schema(kind: str) -> None:
     assert wrong(kind, ORDINARY[kind]) == set()
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_marked_where_it_is(name: str, tmp_path: Path) -> None:
+def test_the_meta_schema_finds_a_mistake_at_its_place(name: str, tmp_path: Path) -> None:
     kind, where, what, place = MISTAKES[name]
     written = deepcopy(ORDINARY[kind])
     inner = written

@@ -91,7 +91,7 @@ MISSPELLED: dict[str, tuple[Callable[[Folder], None], str, str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", MISSPELLED)
-def test_a_misspelled_word_is_told_with_the_one_that_was_meant(tmp_path: Path, name: str) -> None:
+def test_the_problem_of_a_misspelled_word_suggests_the_right_word(tmp_path: Path, name: str) -> None:
     change, file, place, word, right = MISSPELLED[name]
     files = sound()
     change(files)
@@ -111,7 +111,7 @@ FAR: dict[str, Callable[[Folder], None]] = {
 
 
 @pytest.mark.parametrize("name", FAR)
-def test_where_nothing_is_close_nothing_is_guessed(tmp_path: Path, name: str) -> None:
+def test_the_linter_suggests_nothing_if_no_word_is_similar(tmp_path: Path, name: str) -> None:
     files = sound()
     FAR[name](files)
     [(_, _, reason)] = problems(write(tmp_path, files))
@@ -142,11 +142,11 @@ def test_where_nothing_is_close_nothing_is_guessed(tmp_path: Path, name: str) ->
         (["role:admin", {"where": {}}], None),
     ],
 )
-def test_access_rules_are_guessed_from_what_people_write(rule: object, right: str | None) -> None:
+def test_the_linter_suggests_access_rules(rule: object, right: str | None) -> None:
     assert (f"{right!r}?" in rule_suggestion(rule)) if right else rule_suggestion(rule) == ""
 
 
-def test_a_condition_without_where_is_told(tmp_path: Path) -> None:
+def test_the_linter_suggests_where_for_a_bare_condition(tmp_path: Path) -> None:
     files = sound()
     user(**{"x-access": {"read": {"owner": "$user.id"}}})(files)
     [(_, place, reason)] = problems(write(tmp_path, files))

@@ -42,7 +42,7 @@ RUNAWAYS = [
 
 
 @pytest.mark.parametrize("pattern", RUNAWAYS)
-def test_patterns_that_run_away_elsewhere_are_matched_in_linear_time(tmp_path: Path, pattern: str) -> None:
+def test_patterns_that_backtrack_in_other_engines_are_matched_in_linear_time(tmp_path: Path, pattern: str) -> None:
     files = sound()
     files[CHAT_FILE].update(type="string", pattern=pattern, **{"x-access": {"join": "anyone", "send": "anyone"}})
     contract = Contract(schema.bundle(schema.load(write(tmp_path, files))))
@@ -60,7 +60,7 @@ def _decode(contract: Contract, message: bytes, keyword: str | None = None) -> N
         assert keyword in {None, refused.keyword}
 
 
-def test_the_validators_of_traffic_have_no_backtracking_engine() -> None:
+def test_the_validators_of_messages_have_no_backtracking_engine() -> None:
     with pytest.raises(ValueError, match="regex"):
         Compiler({}).schema({"pattern": "^(?=a)(b+)+$"})
 
@@ -73,7 +73,7 @@ def test_patterns_that_need_backtracking_are_refused(tmp_path: Path, pattern: st
     assert "allOf" in reason
 
 
-def test_patterns_of_property_names_are_held_to_the_same(tmp_path: Path) -> None:
+def test_pattern_properties_have_the_same_limits(tmp_path: Path) -> None:
     found = chat(tmp_path, patternProperties={"^(?!x-)/": {"type": "string"}, "(": {}})
     assert [(place, "backtracking" in reason) for _, place, reason in found] == [
         ("/patternProperties/(", False),
@@ -81,13 +81,13 @@ def test_patterns_of_property_names_are_held_to_the_same(tmp_path: Path) -> None
     ]
 
 
-def test_a_pattern_too_large_to_match_is_refused_with_what_counts_instead(tmp_path: Path) -> None:
+def test_a_too_large_pattern_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     [(_, place, reason)] = chat(tmp_path, properties={"text": {"pattern": "^(.{1,1000}){1,1000}$", "maxLength": 9}})
     assert place == "/properties/text/pattern"
     assert "maxLength" in reason
 
 
-def test_a_large_pattern_needs_a_bounded_text(tmp_path: Path) -> None:
+def test_a_large_pattern_needs_max_length(tmp_path: Path) -> None:
     pattern = "^\\p{L}{1,20}$"
     size = size_of(pattern)
     assert size is not None
@@ -102,7 +102,7 @@ def test_a_large_pattern_needs_a_bounded_text(tmp_path: Path) -> None:
     "pattern",
     ["^[a-z0-9_-]{1,64}$", "^[^@\\s]+@[^@\\s]+$", "^[A-Z]{2}\\d{2}[A-Z0-9]{11,30}$", "^\\w+$", "^#[0-9a-f]{6}$"],
 )
-def test_everyday_patterns_pass_as_they_are(tmp_path: Path, pattern: str) -> None:
+def test_common_patterns_pass(tmp_path: Path, pattern: str) -> None:
     assert chat(tmp_path, properties={"text": {"pattern": pattern}}) == []
 
 
@@ -121,7 +121,7 @@ UNIQUE: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize("name", UNIQUE)
-def test_unique_items_are_few_or_plain(tmp_path: Path, name: str) -> None:
+def test_unique_items_must_be_few_or_scalars(tmp_path: Path, name: str) -> None:
     keywords, passes = UNIQUE[name]
     tags = {"type": "array", "uniqueItems": True, **keywords}
     found = chat(tmp_path, properties={"tags": tags}, **{"$defs": {"thing": {"type": "object"}}})
@@ -130,7 +130,7 @@ def test_unique_items_are_few_or_plain(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["$dynamicRef", "$dynamicAnchor", "$anchor"])
-def test_references_that_nothing_follows_are_refused(tmp_path: Path, word: str) -> None:
+def test_dynamic_references_are_refused(tmp_path: Path, word: str) -> None:
     value = "#here" if word == "$dynamicRef" else "here"
     [(_, place, reason)] = chat(tmp_path, properties={"text": {word: value}})
     assert place == f"/properties/text/{word}"
@@ -198,7 +198,7 @@ def node(folder: Path, written: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_trees_pass(tmp_path: Path, name: str) -> None:
+def test_recursive_trees_pass(tmp_path: Path, name: str) -> None:
     assert node(tmp_path, TREES[name]) == []
 
 
@@ -211,7 +211,7 @@ def test_recursion_that_doubles_with_every_level_is_refused(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_a_schema_that_is_nothing_but_itself_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_schema_that_refers_to_itself_for_the_same_value_is_refused(tmp_path: Path, name: str) -> None:
     written, place = LOOPS[name]
     found = node(tmp_path, written)
     assert (NODE_FILE, place) in [(file, where) for file, where, _ in found]
@@ -219,7 +219,7 @@ def test_a_schema_that_is_nothing_but_itself_is_refused(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_the_deepest_message_is_refused_by_a_tree_in_no_time(tmp_path: Path, name: str) -> None:
+def test_a_tree_refuses_the_deepest_message_quickly(tmp_path: Path, name: str) -> None:
     files = sound()
     files[NODE_FILE] = {"title": "Node", **TREES[name]}
     files[CHAT_FILE]["properties"] = {"tree": {"$ref": "../types/node.schema.json"}}

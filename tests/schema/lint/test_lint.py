@@ -66,11 +66,11 @@ def problems(folder: Path) -> list[tuple[str, str, str]]:
     return [(item.file, item.pointer, item.reason) for item in schema.lint(schema.load(folder))]
 
 
-def test_a_sound_folder_has_no_problem(tmp_path: Path) -> None:
+def test_a_valid_folder_has_no_problems(tmp_path: Path) -> None:
     assert problems(write(tmp_path, sound())) == []
 
 
-def test_the_projects_own_folder_has_no_problem() -> None:
+def test_the_schema_folder_of_the_project_has_no_problems() -> None:
     assert problems(Path(__file__).parents[2] / "schema") == []
 
 
@@ -280,7 +280,7 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_each_problem_is_told_with_its_place(tmp_path: Path, name: str) -> None:
+def test_the_linter_reports_each_problem_with_its_place(tmp_path: Path, name: str) -> None:
     break_it, file, pointer, reason = BREAKS[name]
     files = sound()
     break_it(files)
@@ -294,7 +294,7 @@ def test_the_open_pattern_may_overlap_the_others(tmp_path: Path) -> None:
     assert problems(write(tmp_path, files)) == []
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_the_linter_reports_all_problems_at_once(tmp_path: Path) -> None:
     files = sound()
     user(title="A user")(files)
     resource(unique=[["mail"]])(files)
@@ -325,6 +325,6 @@ def test_row_rules_are_filters_with_claims_for_values(tmp_path: Path) -> None:
     assert problems(write(tmp_path, files)) == []
 
 
-def test_a_missing_folder_is_a_problem_too(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="does not exist"):
         schema.load(tmp_path / "nowhere")

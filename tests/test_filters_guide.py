@@ -17,7 +17,7 @@ from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused, error_message
 from tidegate.core.filters import tree
-from tidegate.core.rows.subscription_index import INDEXED_PLACES, INDEXED_VALUES
+from tidegate.core.rows.subscription_index import INDEXED_KEYS, INDEXED_VALUES
 from tidegate.schema import filter_schemas
 from tidegate.schema.resource import read_property
 
@@ -70,7 +70,7 @@ def test_the_limits_are_told() -> None:
     text = " ".join(GUIDE.split())
     assert f"{tree.DEPTH} levels deep, {tree.CONDITIONS} conditions, and {tree.VALUES} values" in text
     assert f"`in` with at most {INDEXED_VALUES} values" in text
-    assert f"at most {INDEXED_PLACES} values in all" in text
+    assert f"at most {INDEXED_KEYS} values in all" in text
 
 
 def test_the_json_is_what_the_contract_takes_and_refuses() -> None:

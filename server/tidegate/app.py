@@ -32,7 +32,7 @@ from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.requests import ResourceRules
+from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
 from tidegate.engines.memory import SWEEP_S, MemoryEngine
 from tidegate.gateway.assembly import Parts, assemble

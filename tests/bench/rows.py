@@ -17,9 +17,10 @@ from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows.catch_up_events import FeedFollows
 from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.requests import ResourceRules
 from tidegate.core.session import Session
 from tidegate_protocol import Principal, SubscribeRequest
 
@@ -78,7 +79,7 @@ def _dispatch(subscriptions: int) -> float:
         (effect,) = protocol.receive(
             session, SubscribeRequest(resource="users", filters=filters, fields=[*fields, "seen"]), 0.0
         )
-        protocol.rows.go_live(effect.watching)  # type: ignore[attr-defined]  # a subscribe leads to a Watch
+        protocol.rows.subscriptions.tell(effect.subscription, FeedFollows())  # type: ignore[attr-defined]  # a CatchUp
     row = {"id": 1, "name": "same", "status": ""}
     rounds = 300
     started = time.process_time()

@@ -17,7 +17,7 @@ from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
 from tests.transport.inside import running
-from tidegate.core.rows.feed_cursor import RECENT_CHANGES
+from tidegate.core.rows.feed_cursor import KEPT_CHANGES
 from tidegate.core.rows.ports import Change
 from tidegate.store import Retention
 from tidegate.store.sqlite.connection import connect
@@ -116,7 +116,7 @@ async def test_the_log_keeps_changes_for_their_time(gateway: GatewayProcess, dat
 
 
 async def test_a_replay_overtaken_by_pruning_becomes_a_snapshot(tmp_path: Path) -> None:
-    count, later = RECENT_CHANGES + 600, int(time.time() * 1000) + 3_600_000
+    count, later = KEPT_CHANGES + 600, int(time.time() * 1000) + 3_600_000
     path = tmp_path / "tidegate.db"
     async with running(tmp_path) as inside, wire(inside.url) as client:
         since = (await subscribe(client))["position"]

@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import Wire, wire
 from tests.transport.inside import Inside, running
+from tidegate.core.rows.catch_up_events import Event, SnapshotBegun
 from tidegate.core.rows.ports import Change
 from tidegate.core.rows.subscription import Subscription
 from tidegate.store.sqlite import connection
@@ -159,16 +160,16 @@ async def test_replay_without_a_client_ends_while_the_feed_is_paused(
     """Its rows are ahead of the dispatched position when the last client leaves and the feed pauses."""
     async with wire(inside.url) as client:
         await client.ask({"type": "ping"})
-        replayer = inside.gateway.catch_up
-        snapshot = replayer._snapshot
+        subscriptions = inside.gateway.sessions.protocol.rows.subscriptions
+        tell = subscriptions.tell
 
-        async def ahead(watching: Subscription) -> int:
-            return await snapshot(watching) + 1
+        def ahead(subscription: Subscription, event: Event) -> Any:
+            return tell(subscription, SnapshotBegun(event.seq + 1) if isinstance(event, SnapshotBegun) else event)
 
-        monkeypatch.setattr(replayer, "_snapshot", ahead)
+        monkeypatch.setattr(subscriptions, "tell", ahead)
         await client.ask(USERS | {"snapshot": True})
         await client.hear("snapshot")
-        await until(lambda: replayer._waiting)
+        await until(lambda: inside.gateway.catch_up._waiting)
     async with asyncio.timeout(DEADLINE_S):
         await inside.gateway.work.settled()
     assert not inside.store.following

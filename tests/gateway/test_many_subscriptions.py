@@ -78,7 +78,7 @@ class Slow:
 async def test_snapshots_and_missed_changes_take_turns_on_a_slow_line(tmp_path: Path, count: int, kept: int) -> None:
     """`kept`: whether the changes are at hand, or read from the log."""
     async with running(tmp_path) as inside, wire(inside.url) as other:
-        inside.gateway.sessions.protocol.rows.dispatched.keep = kept
+        inside.gateway.sessions.protocol.rows.cursor.keep = kept
         since = (await other.ask({"type": "subscribe", "resource": "users"}))["position"]  # so the feed never rests
         write(tmp_path, count)
         await other.hear("update")

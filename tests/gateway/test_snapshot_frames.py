@@ -169,10 +169,10 @@ async def test_a_crowd_shares_few_readings_and_no_page_is_made_in_the_loop(
         for client in crowd:
             await client.send(json.dumps(SUBSCRIBE))
 
-        def replaying() -> int:
-            return sum(session.replaying for session in inside.gateway.sessions)
+        def catching_up() -> int:
+            return len(inside.gateway.sessions.protocol.rows.subscriptions.catching_up)
 
-        await until(lambda: replaying() == 30)
+        await until(lambda: catching_up() == 30)
         watched.goes_on.set()
         for found in await asyncio.gather(*map(rows_of, crowd)):
             assert found == list(range(1, ROWS + 1))

@@ -13,15 +13,18 @@ from tests.simulate.store import SimulatedStore
 from tidegate.core.effects import Effect
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.protocol import Protocol
-from tidegate.core.rows.effects import Watch
+from tidegate.core.rows import catch_up, catch_up_actions, catch_up_conditions, catch_up_events, messages
+from tidegate.core.rows import effects as asks
+from tidegate.core.rows.effects import CatchUp
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change, LogPruned, Row
-from tidegate.core.rows.requests import Rows
+from tidegate.core.rows.requests import Requests
 from tidegate.core.rows.subscription import Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
+from tidegate.core.rows.subscriptions import Subscriptions
 from tidegate.core.session import Session
-from tidegate.gateway import catch_up
-from tidegate.gateway.catch_up import Replayer
+from tidegate.gateway import catch_up as driver
+from tidegate.gateway.catch_up import CatchUpDriver, MissedFrames
 from tidegate.gateway.snapshot_frames import SnapshotPages
 from tidegate.store.serving.snapshots import Spool
 from tidegate_protocol import FeedPosition, SubscribeRequest
@@ -38,14 +41,22 @@ def _fault(what: str) -> Callable[[Plant], Plant]:
     return plant
 
 
+def replace(patch: pytest.MonkeyPatch, right: Callable[..., Any], wrong: Callable[..., Any]) -> None:
+    """Put `wrong` in the place of `right` wherever the table of the catch-up has it."""
+    rows = [catch_up.Row._make(wrong if value is right else value for value in row) for row in catch_up.TABLE]
+    assert rows != list(catch_up.TABLE)
+    patch.setattr(catch_up, "_ROWS", catch_up._by_state_and_event(rows))
+
+
 @_fault("a snapshot is one change older than it is taken for")
 def _older(patch: pytest.MonkeyPatch) -> None:
-    right = Replayer._snapshot
+    def send_pages(
+        subscription: Subscription, cursor: FeedCursor, event: catch_up_events.SnapshotBegun
+    ) -> asks.SendPages:
+        subscription.at = event.seq + 1
+        return asks.SendPages()
 
-    async def snapshot(self: Replayer, watching: Subscription) -> int:
-        return await right(self, watching) + 1
-
-    patch.setattr(Replayer, "_snapshot", snapshot)
+    replace(patch, catch_up_actions.send_pages, send_pages)
 
 
 @_fault("the last page says one position too many")
@@ -62,23 +73,18 @@ def _ahead(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a subscription is live before it has caught up")
 def _too_soon(patch: pytest.MonkeyPatch) -> None:
-    async def catch_up(self: Replayer, watching: Subscription, at: int) -> bool:
-        if not watching.ended:
-            self._live.go_live(watching)
-            self._answer_later_ones(watching)
-        return True
-
-    patch.setattr(Replayer, "_catch_up", catch_up)
+    replace(patch, catch_up_conditions.caught_up, lambda subscription, cursor, event: True)
 
 
 @_fault("a reset is not seen by who is replaying")
 def _reset_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(catch_up, "_reset", lambda watching, changes: False)
+    patch.setattr(FeedCursor, "reset_since", lambda self, seq, resource: False)
+    replace(patch, catch_up_conditions.reset_was_read, lambda subscription, cursor, event: False)
 
 
 @_fault("a reset is not seen by who is live")
 def _reset_ignored_live(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Rows, "_all_anew", lambda self, resource: [])
+    patch.setattr(Subscriptions, "reset", lambda self, resource: [])
 
 
 @_fault("where the log was pruned nothing happened")
@@ -96,28 +102,34 @@ def _pruned_is_empty(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("what others missed up to an earlier position is shared")
 def _stale_frames(patch: pytest.MonkeyPatch) -> None:
-    right = Replayer.dispatched
+    right_frames, right_begin = CatchUpDriver._shared_frames, CatchUpDriver.begin
+    kept: dict[tuple[CatchUpDriver, SubscriptionGroup, int], MissedFrames] = {}
 
-    def dispatched(self: Replayer) -> None:
-        shared = dict(self._shared)
-        right(self)
-        self._shared.update(shared)
+    def begin(self: CatchUpDriver, subscription: Subscription) -> Any:
+        since = subscription.since
+        if since is not None and since == self._rows.cursor.position:  # so far, it missed nothing
+            kept.setdefault((self, subscription.group, since.seq), MissedFrames(b"", frozenset()))
+        return right_begin(self, subscription)
 
-    patch.setattr(Replayer, "dispatched", dispatched)
+    def shared_frames(self: CatchUpDriver, group: SubscriptionGroup, ask: asks.SendChanges) -> MissedFrames:
+        return kept.setdefault((self, group, ask.after), right_frames(self, group, ask))
+
+    patch.setattr(CatchUpDriver, "begin", begin)
+    patch.setattr(CatchUpDriver, "_shared_frames", shared_frames)
 
 
 @_fault("a position is taken from who had another's rows")
 def _any_scope(patch: pytest.MonkeyPatch) -> None:
-    right = Rows.subscribe
+    right = Requests.subscribe
 
-    def subscribe(self: Rows, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
+    def subscribe(self: Requests, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
         effects = right(self, session, request, now)
         for effect in effects:
-            if isinstance(effect, Watch) and request.since is not UNSET:
-                effect.watching.since = request.since
+            if isinstance(effect, CatchUp) and request.since is not UNSET:
+                effect.subscription.since = request.since
         return effects
 
-    patch.setattr(Rows, "subscribe", subscribe)
+    patch.setattr(Requests, "subscribe", subscribe)
 
 
 @_fault("a position of another log, or of the future, is taken")
@@ -162,17 +174,25 @@ def _silent_jump(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("who is replaying is told positions")
 def _rash_heart(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Protocol, "position", lambda self, session: self.rows.dispatched.position)
+    patch.setattr(Protocol, "position", lambda self, session: self.rows.cursor.position)
 
 
 @_fault("a subscription does not wait for the feed")
 def _inattentive(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Replayer, "at_once", lambda self, watching: self._now(watching))
+    right = CatchUpDriver.begin
+
+    def begin(self: CatchUpDriver, subscription: Subscription) -> Any:
+        with pytest.MonkeyPatch.context() as inner:
+            if not subscription.snapshot:
+                inner.setattr(SimulatedStore, "following", True)
+            return right(self, subscription)
+
+    patch.setattr(CatchUpDriver, "begin", begin)
 
 
 @_fault("who becomes another user keeps its rows")
 def _same_rows(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Rows, "recheck", lambda self, session: [])
+    patch.setattr(Subscriptions, "recheck", lambda self, session: [])
 
 
 @_fault("who may see a row is not asked when it changes")
@@ -188,22 +208,27 @@ def _rule_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("others hear whose request a change was")
 def _origin_told(patch: pytest.MonkeyPatch) -> None:
-    right = Rows.missed
+    right = messages.missed
 
-    def missed(self: Rows, group: SubscriptionGroup, changes: Sequence[Change], user: str | None) -> Any:
+    def missed(group: SubscriptionGroup, changes: Sequence[Change], epoch: str, user: str | None) -> Any:
         told = {change.seq: change.origin for change in changes if change.origin is not None}
-        for update in right(self, group, changes, user):
+        for update in right(group, changes, epoch, user):
             origin = told.get(update.position.seq)
             yield update if origin is None else msgspec.structs.replace(update, origin=origin)
 
-    patch.setattr(Rows, "missed", missed)
+    patch.setattr(driver, "missed", missed)
 
 
 @_fault("equal requests that came meanwhile are forgotten")
 def _unanswered(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Replayer, "_answer_later_ones", lambda self, watching: None)
+    def live(subscription: Subscription, cursor: FeedCursor, event: Any) -> list[Any]:
+        first = subscription.refs[:1] if catch_up_conditions.only_new_changes(subscription, cursor, event) else []
+        subscription.refs = []
+        return catch_up_actions.answer_live(subscription, cursor, first)
+
+    replace(patch, catch_up_actions.live, live)
 
 
 @_fault("replays that wait go on waiting when the feed comes to rest")
 def _left_waiting(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Replayer, "rest", lambda self: self._store.pause())
+    patch.setattr(CatchUpDriver, "pause", lambda self: self._store.pause())

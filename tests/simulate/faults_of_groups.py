@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.simulate.faults import replace
 from tests.simulate.store import SimulatedFeed
-from tidegate.core.rows import subscription_index
+from tidegate.core.rows import catch_up_conditions, subscription_index
+from tidegate.core.rows.effects import CatchUp
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.requests import Rows
-from tidegate.core.rows.subscription import Subscription
+from tidegate.core.rows.subscription import State, Subscription
 from tidegate.core.rows.subscription_index import SubscriptionGroup
+from tidegate.core.rows.subscriptions import Subscriptions
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 FAULTS: dict[str, Plant] = {}
@@ -61,7 +63,7 @@ def _hidden_columns(patch: pytest.MonkeyPatch) -> None:
 @_fault("a replay begins one change too early")
 def _too_early(patch: pytest.MonkeyPatch) -> None:
     right = FeedCursor.since
-    patch.setattr(FeedCursor, "since", lambda self, seq: right(self, seq - 1))
+    patch.setattr(FeedCursor, "since", lambda self, seq: right(self, max(seq - 1, self.floor)))
 
 
 @_fault("a replay begins one change too late")
@@ -77,6 +79,13 @@ def _of_another_gateway(patch: pytest.MonkeyPatch) -> None:
         FeedCursor, "recoverable", lambda self, since: since.epoch == self.epoch and since.seq < self.seq + 50
     )
 
+    def caught_up(subscription: Subscription, cursor: FeedCursor, event: Any) -> bool:
+        since = subscription.since
+        too_early = since is not None and subscription.at == since.seq > cursor.seq
+        return too_early or subscription.at == cursor.seq
+
+    replace(patch, catch_up_conditions.caught_up, caught_up)
+
 
 @_fault("the feed skips a change now and then")
 def _skips(patch: pytest.MonkeyPatch) -> None:
@@ -90,14 +99,15 @@ def _skips(patch: pytest.MonkeyPatch) -> None:
 
 @_fault("a client that becomes another user gets no snapshot")
 def _no_snapshot(patch: pytest.MonkeyPatch) -> None:
-    right = Rows._anew
+    right = Subscriptions.start_again
 
-    def anew(self: Rows, *values: Any) -> Subscription:
-        watching = right(self, *values)
-        watching.snapshot = False
-        return watching
+    def start_again(self: Subscriptions, *values: Any) -> CatchUp:
+        effect = right(self, *values)
+        effect.subscription.state, effect.subscription.snapshot = State.WAITING, False
+        effect.subscription.refs = effect.subscription.refs or [None]
+        return effect
 
-    patch.setattr(Rows, "_anew", anew)
+    patch.setattr(Subscriptions, "start_again", start_again)
 
 
 @_fault("the rows of one user are continued for another")

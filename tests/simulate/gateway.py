@@ -25,7 +25,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.requests import ResourceRules
+from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts, assemble

@@ -26,6 +26,7 @@ from tests.simulate.store import Planned, Tempo
 from tests.simulate.wire import Pace, Wire
 from tests.simulate.wishes import RESOURCES, WISHES
 from tidegate.core.errors import Refused
+from tidegate.core.rows import catch_up_actions
 from tidegate.gateway import catch_up, snapshot_frames, work
 from tidegate.store.serving import snapshots
 
@@ -68,9 +69,9 @@ class History:
         )
         self.judge.failures = self._tempo.failures > 0
         self.sizes = {
-            (catch_up, "BATCH"): chance.choice((1, 2, 5, 500)),
+            (catch_up_actions, "BATCH"): chance.choice((1, 2, 5, 500)),
             (catch_up, "CHUNK_BYTES"): chance.choice((0, 300, 262144)),
-            (catch_up, "SHARED"): chance.choice((0, 1, 64, 64)),
+            (catch_up, "SHARED_FRAMES"): chance.choice((0, 1, 64, 64)),
             (work, "PENDING_LIMIT"): chance.choice((2, 256)),
             (snapshot_frames, "FRAME_BYTES"): chance.choice((200, 262144)),
             (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),

@@ -9,18 +9,22 @@ from tidegate.transport import ConnectionContext
 
 def remains(gateway: Parts, context: ConnectionContext, store: SimulatedStore) -> list[str]:
     """Everything that somebody forgot."""
-    replayer, subscriptions = gateway.catch_up, gateway.sessions.protocol.rows.subscriptions
+    driver, subscriptions = gateway.catch_up, gateway.sessions.protocol.rows.subscriptions
+    index = subscriptions.index
     places: dict[str, object] = {
         "connections": list(context.connections),
         "sessions": list(gateway.sessions),
         "work under way": gateway.work._under_way,
         "sessions with work": gateway.work._pending,
-        "groups": subscriptions._groups,
-        "wishes": subscriptions._wishes,
-        "the index": [name for name, shelves in subscriptions._indexed.items() if any(shelves.values())],
-        "groups beside the index": [name for name, shelf in subscriptions._unindexed.items() if shelf],
-        "replays that wait for a position": replayer._waiting,
-        "snapshots that are shared": replayer._pages._latest,
+        "subscriptions": subscriptions._of,
+        "sessions that catch up": subscriptions.catching_up,
+        "permissions": subscriptions._permissions._known,
+        "groups": index._groups,
+        "ids of groups": index._ids,
+        "the index": [name for name, buckets in index._indexed.items() if any(buckets.values())],
+        "groups beside the index": [name for name, bucket in index._unindexed.items() if bucket],
+        "replays that wait for a position": driver._waiting,
+        "snapshots that are shared": driver._pages._latest,
         "snapshots that are kept": store.spools,
         "frames": context.outbox._dirty,
         "sessions that hear heartbeats": gateway.sessions.heartbeats._bucket_of,

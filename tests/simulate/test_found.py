@@ -11,12 +11,13 @@ from tests.transport.inside import running
 from tidegate.core import effects as fx
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rows import catch_up_actions
 from tidegate.core.rows import effects as row_fx
+from tidegate.core.rows.catch_up_events import FeedFollows
 from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.requests import ResourceRules
 from tidegate.core.session import Session
-from tidegate.gateway import catch_up
 from tidegate.store.sqlite import connection
 from tidegate_protocol import FeedPosition, Principal, Subscribed, SubscribeRequest, UnsubscribeRequest
 
@@ -60,9 +61,9 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are left out of what is read from the log: a part with fewer changes than were asked for is not the end."""
-    monkeypatch.setattr(catch_up, "BATCH", 4)
+    monkeypatch.setattr(catch_up_actions, "BATCH", 4)
     async with running(tmp_path) as inside, wire(inside.url) as client:
-        inside.gateway.sessions.protocol.rows.dispatched.keep = 0
+        inside.gateway.sessions.protocol.rows.cursor.keep = 0
         since = (await client.ask({"type": "ping"}))["position"]
         program = connection.connect(tmp_path / "tidegate.db")
         for number in range(12):
@@ -107,9 +108,9 @@ def test_before_a_reset_nobody_hears_of_some_changes_and_not_of_others() -> None
     rows, own, other = protocol(), session("ada"), session("bob")
     for client in (own, other):
         (watch,) = rows.receive(client, SubscribeRequest(resource="users", ref=1), 0.0)
-        assert isinstance(watch, row_fx.Watch)
-        rows.rows.go_live(watch.watching)
+        assert isinstance(watch, row_fx.CatchUp)
+        rows.rows.subscriptions.tell(watch.subscription, FeedFollows())
     effects = rows.rows.dispatch([change(11), change(12, actor="ada"), change(13, "reset"), change(14)], 14)
     sent = [sink for effect in effects if isinstance(effect, fx.Push) for sink in effect.sinks]
     assert sent == []
-    assert [type(effect) for effect in effects] == [row_fx.Watch, row_fx.Watch]
+    assert [type(effect) for effect in effects] == [row_fx.CatchUp, row_fx.CatchUp]

@@ -21,7 +21,8 @@ from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.requests import ResourceRules, Rows
+from tidegate.core.rows.permissions import ResourceRules
+from tidegate.core.rows.rows import Rows
 from tidegate.core.session import Session
 from tidegate_protocol import (
     Authenticated,
@@ -64,11 +65,11 @@ class Protocol:
         self,
         resources: Mapping[str, ResourceRules],
         room_rules: Callable[[str], RoomRules | None],
-        dispatched: FeedCursor,
+        cursor: FeedCursor,
         limits: SessionLimits,
     ) -> None:
         self.rooms = Rooms(room_rules, limits.rooms, limits.history)
-        self.rows = Rows(resources, dispatched, limits.subscriptions, limits.page)
+        self.rows = Rows(resources, cursor, limits.subscriptions, limits.page)
         self._handlers: dict[type[msgspec.Struct], Handler] = {
             AuthenticateRequest: self._authenticate,
             JoinRequest: self.rooms.join,
@@ -76,13 +77,13 @@ class Protocol:
             MessageRequest: self.rooms.message,
             PresenceRequest: self.rooms.presence,
             HistoryRequest: self.rooms.history,
-            SubscribeRequest: self.rows.subscribe,
-            UnsubscribeRequest: self.rows.unsubscribe,
-            ListRequest: self.rows.list_rows,
-            GetRequest: self.rows.get_rows,
-            CreateRequest: self.rows.create,
-            UpdateRequest: self.rows.update,
-            DeleteRequest: self.rows.delete,
+            SubscribeRequest: self.rows.requests.subscribe,
+            UnsubscribeRequest: self.rows.requests.unsubscribe,
+            ListRequest: self.rows.requests.list_rows,
+            GetRequest: self.rows.requests.get_rows,
+            CreateRequest: self.rows.requests.create,
+            UpdateRequest: self.rows.requests.update,
+            DeleteRequest: self.rows.requests.delete,
             PingRequest: self._ping,
         }
 
@@ -99,10 +100,10 @@ class Protocol:
         effects: list[Effect] = []
         if user != session.user:
             effects += self.rooms.change_user(session, lambda: session.become(user, identified.claims), now)
-            effects += self.rows.recheck(session)
+            effects += self.rows.subscriptions.recheck(session)
         elif not same_claims(identified.claims, session.claims):
             session.become(user, identified.claims)
-            effects += self.rows.recheck(session)
+            effects += self.rows.subscriptions.recheck(session)
         session.expires_at = expires_at
         if ref is not None:
             answer = Authenticated(user=user, ref=ref)
@@ -113,7 +114,7 @@ class Protocol:
 
     def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
         """The connection is gone. `code`: what the client closed it with; None where it just broke."""
-        self.rows.left(session)
+        self.rows.subscriptions.end_session(session)
         return self.rooms.left(session, now) if code in CLEAN else self.rooms.dropped(session, now)
 
     def tick(self, now: float) -> Sequence[Effect]:
@@ -122,7 +123,7 @@ class Protocol:
 
     def position(self, session: Session) -> FeedPosition | UnsetType:
         """The feed position that `session` may be told: none while it lacks something up to there."""
-        return UNSET if session.replaying else self.rows.dispatched.position
+        return UNSET if session in self.rows.subscriptions.catching_up else self.rows.cursor.position
 
     def _authenticate(self, session: Session, request: AuthenticateRequest, now: float) -> list[Effect]:
         return [Identify(session, None if request.ref is UNSET else request.ref, request.token, now)]

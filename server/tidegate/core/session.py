@@ -1,42 +1,32 @@
-"""The protocol state of one client: who it is, the rooms it is in, the subscriptions it has.
+"""Who a client is. What it does in rooms and with rows is kept by `core.rooms` and `core.rows`.
 
-A session is only data with a few questions; the rules that change it are in `talk`, `live` and `protocol`.
-Invariant: `replaying` counts the subscriptions that are not live yet; while it is above 0 the client is told no feed
-position, for it could not have everything up to there.
+Data only. Invariant: `user` and `claims` were verified together (`become`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidegate.core.access.row_rules import Claims
-from tidegate.core.filters.tree import Filter
 from tidegate_protocol import Principal
-
-if TYPE_CHECKING:
-    from tidegate.core.rows.subscription import Subscription
 
 
 class Session:
-    """`sink` is where its frames go: opaque here, the connection in `transport`."""
+    """One client of the gateway, from its connection on."""
 
-    __slots__ = ("claims", "expires_at", "id", "permissions", "replaying", "sink", "user", "watching")
+    __slots__ = ("claims", "expires_at", "id", "sink", "user")
 
     def __init__(self, session_id: str, sink: Any, user: Principal) -> None:
         self.id = session_id
         self.sink = sink
+        """Where the client's frames go: opaque here, the connection in `transport`."""
         self.user = user
         self.claims: Claims = {}
-        """What the user's token says beside who it is, by the claims' names."""
-        self.permissions: dict[tuple[str, str], Filter] = {}
-        """What is known already of the rows with which the user may do something, by resource and action."""
+        """What the user's token says beside the identity, by the claims' names."""
         self.expires_at: float | None = None
-        """When the user's token ends, in seconds since the Unix epoch; None for a user without one."""
-        self.watching: dict[str, Subscription] = {}
-        self.replaying = 0
+        """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""
 
     def become(self, user: Principal, claims: Claims) -> None:
-        """From here on the session is this user's."""
+        """The session is this user's from now on. The caller tells `core.rows` to recheck its subscriptions."""
         self.user = user
         self.claims = claims
-        self.permissions.clear()

@@ -62,7 +62,7 @@ class Sessions:
             protocol=PROTOCOL_VERSION,
             connection=session.id,
             user=session.user,
-            position=self.protocol.rows.dispatched.position,
+            position=self.protocol.rows.cursor.position,
             heartbeat=self._greeting.heartbeat,
             limits=self._greeting.limits,
             contract=self._greeting.contract,

@@ -15,7 +15,7 @@ from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Sessions
-from tidegate.gateway.catch_up import Replayer
+from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
@@ -35,7 +35,7 @@ class Parts:
     sessions: Sessions
     feed: Feed
     work: Work
-    catch_up: Replayer
+    catch_up: CatchUpDriver
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -58,7 +58,7 @@ def assemble(
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection."""
     rows = sessions.protocol.rows
     work = Work(tasks, sender)
-    catch_up = Replayer(rows, store, sender)
+    catch_up = CatchUpDriver(rows, store, sender)
     effects = Effects(sessions, engine, store, identities, sender, work, catch_up)
     custom = CustomMessages(contract, handlers, sender)
     handler = SessionHandler(contract, sessions, identities, effects, work, custom, clock)

@@ -11,19 +11,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tidegate.core import effects as fx
-from tidegate.core.filters.predicate import predicate
-from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.identities import Identities
 from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows import effects as row_fx
-from tidegate.core.rows.ports import Mutation, Row, Store
+from tidegate.core.rows.messages import rows_read, rows_written
+from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Sessions
-from tidegate.gateway.catch_up import Replayer
+from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.room_effects import RoomEffects
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.work import Work
-from tidegate_protocol import FeedPosition, Rows
 
 
 class Effects:
@@ -37,7 +35,7 @@ class Effects:
         identities: Identities,
         sender: Sender,
         work: Work,
-        catch_up: Replayer,
+        catch_up: CatchUpDriver,
     ) -> None:
         self._sessions = sessions
         self._store = store
@@ -57,9 +55,9 @@ class Effects:
             room_fx.ReadHistory: rooms.read_history,
             room_fx.CloseRoom: rooms.close,
             room_fx.SharePresence: rooms.share_presence,
-            row_fx.Read: self._read,
-            row_fx.Write: self._write,
-            row_fx.Watch: self._watch,
+            row_fx.ReadRows: self._read,
+            row_fx.WriteRows: self._write,
+            row_fx.CatchUp: self._bring_up,
         }
 
     def run(self, effects: Iterable[fx.Effect]) -> None:
@@ -85,33 +83,23 @@ class Effects:
         identity = self._identities.check(effect.token)
         self.run(self._sessions.identified(effect.session, effect.ref, identity, effect.now))
 
-    def _read(self, effect: row_fx.Read) -> None:
+    def _read(self, effect: row_fx.ReadRows) -> None:
         self._work.spawn(effect.session, [effect.ref], self._rows_read(effect))
 
-    def _write(self, effect: row_fx.Write) -> None:
+    def _write(self, effect: row_fx.WriteRows) -> None:
         self._work.spawn(effect.session, [effect.ref], self._rows_written(effect))
 
-    def _watch(self, effect: row_fx.Watch) -> None:
-        if not self._catch_up.at_once(effect.watching):
-            self._work.spawn(effect.session, effect.watching.refs, self._catch_up.bring_up(effect.watching))
+    def _bring_up(self, effect: row_fx.CatchUp) -> None:
+        work = self._catch_up.begin(effect.subscription)
+        if work is not None:
+            self._work.spawn(effect.session, effect.subscription.refs, work)
 
-    async def _rows_read(self, effect: row_fx.Read) -> None:
-        result = await self._store.read(effect.query)
-        if effect.ref is None:
-            return
-        position = FeedPosition(epoch=self._store.epoch, seq=result.seq)
-        rows = Rows(rows=result.rows, position=position, ref=effect.ref)
-        if result.total is not None:
-            rows.total = result.total
-        self._sender.send(effect.session, rows)
+    async def _rows_read(self, effect: row_fx.ReadRows) -> None:
+        answer = rows_read(effect, await self._store.read(effect.query), self._store.epoch)
+        if answer is not None:
+            self._sender.send(effect.session, answer)
 
-    async def _rows_written(self, effect: row_fx.Write) -> None:
-        result = await self._store.write(effect.order)
-        if effect.ref is not None:
-            position = FeedPosition(epoch=self._store.epoch, seq=result.seq)
-            rows = result.rows if effect.order.kind == "delete" else _visible(effect.order, result.rows)
-            self._sender.send(effect.session, Rows(rows=rows, position=position, ref=effect.ref))
-
-
-def _visible(order: Mutation, rows: list[Row]) -> list[Row]:
-    return rows if order.visible == EVERYTHING else list(filter(predicate(order.visible), rows))
+    async def _rows_written(self, effect: row_fx.WriteRows) -> None:
+        answer = rows_written(effect, await self._store.write(effect.mutation), self._store.epoch)
+        if answer is not None:
+            self._sender.send(effect.session, answer)

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 from tidegate.core.protocol import Protocol
 from tidegate.core.rows.ports import Change, Store
-from tidegate.gateway.catch_up import Replayer
+from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.effects import Effects
 
 
 class Feed:
     """What the store's change feed reports to, and the decision when it may pause."""
 
-    def __init__(self, protocol: Protocol, catch_up: Replayer, effects: Effects) -> None:
+    def __init__(self, protocol: Protocol, catch_up: CatchUpDriver, effects: Effects) -> None:
         self._rows = protocol.rows
         self._catch_up = catch_up
         self._effects = effects
@@ -29,14 +29,14 @@ class Feed:
     def changed(self, changes: Sequence[Change], head: int) -> None:
         """These changes were committed, in this order; they are all up to `head`."""
         self._effects.run(self._rows.dispatch(changes, head))
-        self._catch_up.dispatched()
+        self._catch_up.advanced()
 
     def skipped(self, head: int) -> None:
         """The feed was paused: the changes up to `head` are not known here."""
-        self._rows.dispatched.jump(head)
-        self._catch_up.dispatched()
+        self._rows.cursor.jump(head)
+        self._catch_up.advanced()
 
     def pause_if_unused(self) -> None:
         """Pause the feed while there is no subscription; to be called regularly."""
-        if not self._rows.subscriptions:
-            self._catch_up.rest()
+        if not self._rows.subscriptions.index:
+            self._catch_up.pause()

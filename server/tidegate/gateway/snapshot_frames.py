@@ -1,7 +1,7 @@
-"""The frames of snapshots: what a page of rows looks like on the wire, and who may share the pages of whom.
+"""The frames of snapshots, and which subscriptions share them.
 
-Equal subscriptions share one reading as long as it has not begun when they ask: each gets rows that are no older than
-its request. It sends nothing and reads nothing itself.
+Equal subscriptions share one reading if it has not begun when they ask: each gets rows that are no older than its
+request. It sends nothing and reads nothing itself.
 Invariant: the first frame of a snapshot says `reset`; the last one and no other says `done` and its position.
 """
 
@@ -13,26 +13,27 @@ from functools import partial
 
 import msgspec
 
+from tidegate.core.rows.messages import snapshot_page
 from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
 from tidegate.core.rows.subscription_index import SubscriptionGroup
-from tidegate_protocol import FeedPosition, Snapshot
+from tidegate_protocol import FeedPosition
 
 FRAME_BYTES = 262144
-"""A page that is larger is divided as long as it has several rows."""
+"""A page whose frame is larger is divided, unless it has only one row."""
 
 
 class SnapshotPages:
-    """The snapshots that somebody is being sent."""
+    """The snapshots that are being read or sent."""
 
     def __init__(self, store: Store, frame: Callable[[msgspec.Struct], bytes]) -> None:
-        """`frame` is called in the store's threads."""
+        """The store calls `frame` in its threads."""
         self._store = store
         self._frame = frame
         self._latest: dict[SubscriptionGroup, Pages] = {}
 
     @contextmanager
     def of(self, group: SubscriptionGroup) -> Iterator[Pages]:
-        """The group's rows as they are now or a little later, kept until one leaves the context."""
+        """The group's rows as they are now or a little later, kept until the context ends."""
         pages = self._latest.get(group)
         if pages is None or not pages.join():
             query = ReadQuery(resource=group.resource, where=group.where, fields=group.fields)
@@ -46,12 +47,8 @@ class SnapshotPages:
                 del self._latest[group]
 
     def _encode(self, group: SubscriptionGroup, rows: list[Row], first: bool, seq: int | None) -> list[bytes]:
-        page = Snapshot(subscription=group.id, rows=rows, reset=first, done=seq is not None)
-        if seq is not None:
-            page.position = FeedPosition(epoch=self._store.epoch, seq=seq)
-        if first and group.scope is not None:
-            page.scope = group.scope
-        frame = self._frame(page)
+        end = None if seq is None else FeedPosition(epoch=self._store.epoch, seq=seq)
+        frame = self._frame(snapshot_page(group, rows, first, end))
         if len(frame) <= FRAME_BYTES or len(rows) == 1:
             return [frame]
         half = len(rows) // 2

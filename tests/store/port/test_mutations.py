@@ -14,8 +14,9 @@ from tests.support.deadlines import DEADLINE_S
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.rows.ports import Mutation, Store, WriteResult
-from tidegate.core.rows.requests import ResourceRules, Rows
+from tidegate.core.rows.rows import Rows
 from tidegate.core.session import Session
 from tidegate_protocol import CreateRequest, DeleteRequest, Principal, UpdateRequest
 
@@ -26,14 +27,14 @@ USER = Principal(id="7", name="Ada", roles=[], anonymous=False)
 def asked(request: CreateRequest | UpdateRequest | DeleteRequest) -> Mutation:
     """The mutation that a client's request becomes."""
     rules = ResourceRules("boats", ("code",), RowAccess("boats", ANYONE))
-    live = Rows({"boats": rules}, FeedCursor("e", 0), 10, 10)
+    requests = Rows({"boats": rules}, FeedCursor("e", 0), 10, 10).requests
     serve: dict[type, Callable[..., Any]] = {
-        CreateRequest: live.create,
-        UpdateRequest: live.update,
-        DeleteRequest: live.delete,
+        CreateRequest: requests.create,
+        UpdateRequest: requests.update,
+        DeleteRequest: requests.delete,
     }
     (effect,) = serve[type(request)](Session("c", object(), USER), request, 0.0)
-    mutation: Mutation = effect.order
+    mutation: Mutation = effect.mutation
     return mutation
 
 

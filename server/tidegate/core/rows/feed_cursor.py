@@ -1,8 +1,8 @@
-"""Where the gateway and its clients are in the change feed.
+"""Where this gateway is in the change feed, and the last changes that it dispatched.
 
-`FeedCursor` is the gateway's own place: everything up to it is already in the queues of the live subscribers. It keeps
-the last changes, so that a subscriber who is nearly there catches up without asking the log. It reads no log itself.
-Invariant: `recent` holds, without a gap, the changes after `floor` up to `seq`.
+Every change up to the cursor is already in the queues of the live subscribers. The cursor keeps the last changes, so
+that a client that missed only a few catches up without a read of the log. It reads no log itself.
+Invariant: the kept changes are all changes after `floor` up to `seq`, without a gap.
 """
 
 from __future__ import annotations
@@ -13,49 +13,86 @@ from collections.abc import Sequence
 from tidegate.core.rows.ports import Change
 from tidegate_protocol import FeedPosition
 
-RECENT_CHANGES = 2_000
+KEPT_CHANGES = 2_000
+SHARED_LISTS = 64
+"""Positions for which the list of later changes is remembered, because many clients resume from the same one."""
 
 
 class FeedCursor:
     """The dispatched feed position, and the changes that led to it."""
 
-    def __init__(self, epoch: str, seq: int, keep: int = RECENT_CHANGES) -> None:
+    def __init__(self, epoch: str, seq: int, keep: int = KEPT_CHANGES) -> None:
         self.epoch = epoch
         self.seq = seq
         self.floor = seq
-        """`recent` begins after it."""
+        """The kept changes begin after this seq."""
         self.keep = keep
         """How many changes are kept at most."""
-        self._recent: deque[Change] = deque()
         self.position = FeedPosition(epoch=epoch, seq=seq)
         """`epoch` and `seq` as messages carry them."""
+        self._kept: deque[Change] = deque()
+        self._lists: dict[int, list[Change]] = {}
+        self._resets: dict[str, int] = {}
+        """The seq of the last kept `reset` of a resource; it may be below `floor`."""
 
     def advance(self, changes: Sequence[Change], head: int) -> None:
         """`changes` are dispatched, and with them everything up to `head`."""
-        self._recent.extend(changes)
-        self.seq = head
-        self.position = FeedPosition(epoch=self.epoch, seq=head)
-        while len(self._recent) > self.keep:
-            self.floor = self._recent.popleft().seq
+        self._kept.extend(changes)
+        self._note_resets(changes)
+        self._move(head)
+        while len(self._kept) > self.keep:
+            self.floor = self._kept.popleft().seq
 
     def jump(self, head: int) -> None:
-        """Everything up to `head` is past, and nobody listened: what it was is not known."""
-        self._recent.clear()
-        self.seq = self.floor = head
-        self.position = FeedPosition(epoch=self.epoch, seq=head)
+        """The feed was paused and goes on at `head`: the changes up to there are not known here."""
+        self._kept.clear()
+        self.floor = head
+        self._move(head)
 
-    def remember(self, changes: Sequence[Change], since: int, floor: int) -> None:
-        """`changes` are all those after `since` up to `floor`; they are kept if they fit to what is there already."""
-        if floor == self.floor and len(changes) + len(self._recent) <= self.keep:
-            self._recent.extendleft(reversed(changes))
-            self.floor = since
+    def remember(self, changes: Sequence[Change], after: int, upto: int) -> None:
+        """Keep `changes`, which are all changes after `after` up to `upto`, if they join the kept ones and fit."""
+        if upto == self.floor and len(changes) + len(self._kept) <= self.keep:
+            self._kept.extendleft(reversed(changes))
+            self._note_resets(changes)
+            self._lists.clear()
+            self.floor = after
+
+    def keeps(self, seq: int) -> bool:
+        """Whether all dispatched changes after `seq` are kept."""
+        return seq >= self.floor
+
+    def missing(self, seq: int) -> int | None:
+        """The seq up to which the changes after `seq` must be read so that all later ones are kept.
+
+        None if there is nothing to read, or certainly more than may be kept.
+        """
+        return self.floor if 0 < self.floor - seq <= self.keep else None
 
     def since(self, seq: int) -> list[Change] | None:
-        """The changes after `seq`, or None where they reach further back than what is kept."""
-        if seq < self.floor:
+        """The dispatched changes after `seq`, or None if not all of them are kept. Callers must not change the list."""
+        if not self.keeps(seq):
             return None
-        return [change for change in self._recent if change.seq > seq]
+        found = self._lists.get(seq)
+        if found is None:
+            found = [change for change in self._kept if change.seq > seq]
+            if len(self._lists) < SHARED_LISTS:
+                self._lists[seq] = found
+        return found
+
+    def reset_since(self, seq: int, resource: str) -> bool:
+        """Whether one of the kept changes after `seq` is a `reset` of `resource`."""
+        return self._resets.get(resource, seq) > seq
 
     def recoverable(self, since: FeedPosition) -> bool:
         """Whether `since` is of this feed and not ahead of it; the log may still have been pruned."""
         return since.epoch == self.epoch and since.seq <= self.seq
+
+    def _move(self, head: int) -> None:
+        self._lists.clear()
+        self.seq = head
+        self.position = FeedPosition(epoch=self.epoch, seq=head)
+
+    def _note_resets(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.action == "reset" and change.seq > self._resets.get(change.resource, 0):
+                self._resets[change.resource] = change.seq

@@ -1,4 +1,4 @@
-"""The ports through which the gateway reaches its adapters, and the plain values that cross them.
+"""The port through which the gateway reaches the database, and the plain values that cross it.
 
 The core and the gateway know rows, changes and queries only in these shapes; `store` fills them, `app` plugs them
 together. Nothing here knows SQL, threads or sockets. Rows are wire rows: decoded values by property name, NULL left
@@ -53,7 +53,10 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """Rows and the change log's head, read in ONE transaction. `total` ignores limit and offset; else None."""
+    """Rows and the change log's head, read in ONE transaction.
+
+    `total`, if it was asked for: how many rows there are without limit and offset.
+    """
 
     rows: list[Row]
     seq: int
@@ -61,7 +64,7 @@ class ReadResult(msgspec.Struct, frozen=True):
 
 
 class Mutation(msgspec.Struct, frozen=True, kw_only=True):
-    """One mutation request; done wholly or refused wholly."""
+    """One request to create, update or delete rows: carried out as a whole, or refused as a whole."""
 
     kind: Literal["create", "update", "delete"]
     resource: str
@@ -70,17 +73,17 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True):
     data: Row | None = None
     """update: the changed properties; None as a value means SQL NULL."""
     keys: tuple[Key, ...] = ()
-    """update, delete: the rows; one that does not exist refuses the whole order with `not_found`."""
+    """update, delete: the rows. If one does not exist, the whole mutation is refused with `not_found`."""
     expected: Row | None = None
-    """`if`: properties that must have these values now, else `conflict`."""
+    """`if`: properties that must have these values now; if not, the mutation is refused with `conflict`."""
     user: str = ""
     idempotency_key: str | None = None
     digest: bytes = b""
     """A hash of the request without `ref`: the same idempotency key with another digest is a `conflict`."""
     visible: Filter = EVERYTHING
-    """The rows that the user may read: another one is like one that does not exist."""
+    """The rows that the user may read. Any other row is treated as if it did not exist."""
     allowed: Filter = EVERYTHING
-    """The rows that the user may create, update or delete. An update's row has to be one before and after it."""
+    """The rows that the user may create, update or delete. An updated row must be one of them before and after."""
     array: bool = False
     """Whether the client sent a list: pointers are then /data/0/name instead of /data/name, /ids/0 instead of /id."""
 
@@ -97,19 +100,19 @@ class LogPruned(TidegateError):
 
 
 EncodePage = Callable[[list[Row], bool, int | None], list[bytes]]
-"""(rows, whether they are the first, for the last ones the log's head at their moment) as frames. Called in a thread of
-the store's."""
+"""(rows, whether they are the first, for the last ones the log's head at their moment) as frames. The store calls it in
+one of its threads."""
 
 
 class Pages(Protocol):
-    """The rows of a query, all of one moment, as frames that several may send, each in its own time.
+    """The rows of a query at one moment, as frames that several subscriptions may send, each at its client's pace.
 
-    They are kept until the last who joined has left, and read only while there is one. Waiting for them raises what
-    the reading of them failed with.
+    The frames are kept until the last subscription that joined has left, and read only while there is one. Waiting
+    for a frame raises the error that the read failed with.
     """
 
     def join(self) -> bool:
-        """Take part. False when that is too late: something committed by now might not be among the rows."""
+        """Share the rows. False if it is too late: they may lack something that is committed by now."""
 
     def leave(self) -> None: ...
 
@@ -136,7 +139,7 @@ class Store(Protocol):
     async def read(self, query: ReadQuery) -> ReadResult: ...
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
-        """All rows of `query`, whose limit is None, for who joins."""
+        """All rows of `query`, whose limit is None, for the subscriptions that join."""
 
     async def write(self, mutation: Mutation) -> WriteResult:
         """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""

@@ -1,58 +1,56 @@
 """Which subscriptions a committed change concerns, and what it means for each.
 
-Equal subscriptions of users who may see the same rows form one group with one frame, however many connections wait for
-it. Groups whose filter asks properties for certain values are found through an index, so that a change costs what it
-matches, not what exists. Sending is not known here.
-Invariant: a group is in the index exactly while somebody holds it.
+Equal subscriptions of users who may see the same rows form one group, which gets one frame for all its connections. A
+group whose filter compares a property with certain values is found through an index, so that the cost of a change
+grows with the groups that match it, not with all groups. Sending is not known here.
+Invariant: a group is in the index exactly while a subscription holds it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from tidegate.core.filters.predicate import predicate, token
 from tidegate.core.filters.tree import EVERYTHING, And, Filter, Or, Term, both, identity
 from tidegate.core.rows.ports import Change, Row
+from tidegate.core.session import Session
 from tidegate_protocol import FeedPosition, Update
-
-if TYPE_CHECKING:
-    from tidegate.core.session import Session
 
 Action = Literal["create", "update", "delete"]
 SubscriptionKey = tuple[str, str, tuple[str, ...] | None]
-"""What clients ask for: resource, identity of the filter, columns."""
+"""What a client asks for: resource, identity of the filter, columns."""
 IndexKey = tuple[str, tuple[bool, Any]]
 """A property, and the token of a value."""
 IndexKeys = tuple[IndexKey, ...]
-"""Places of which every row that matches has at least one."""
+"""Of these, every row that matches the filter has at least one."""
 Bucket = dict["SubscriptionGroup", None]
 
 INDEXED_VALUES = 8
-"""A group is kept under each value of an `in` as long as that one is not longer."""
-INDEXED_PLACES = 16
-"""And in all places of an `or`, as long as these are not more."""
+"""A group is kept under each value of an `in`, if these are not more."""
+INDEXED_KEYS = 16
+"""A group is kept under the index keys of all branches of an `or`, if these are not more."""
 
 
 class SubscriptionGroup:
-    """All subscriptions of one wish and one permission. `sinks` are where its frames go.
+    """All subscriptions with one key and one permission.
 
-    `id` names the wish on the wire: it stays a subscription's own when its user comes to see other rows, and groups
-    that differ in their permission alone share it. So it tells no groups apart.
+    `id` names the key on the wire. Groups that differ only in their permission share it, so that a subscription keeps
+    its id when its user may read other rows.
     """
 
     __slots__ = (
-        "_meets", "fields", "filters", "holders", "id", "indexed", "members", "resource", "rule", "scope", "sinks",
-        "where", "wish",
+        "_meets", "fields", "filters", "holders", "id", "indexed", "key", "members", "resource", "rule", "scope",
+        "sinks", "where",
     )  # fmt: skip
 
     def __init__(
-        self, wish_id: str, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter
+        self, key_id: str, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter
     ) -> None:
-        self.id = wish_id
+        self.id = key_id
         self.resource = resource
         self.filters = filters
         self.fields = fields
@@ -62,14 +60,15 @@ class SubscriptionGroup:
         """An opaque word for `rule`; None where every row may be seen."""
         self.where = both(filters, rule)
         """The rows that they have."""
-        self.wish: SubscriptionKey = (resource, identity(filters), fields)
+        self.key: SubscriptionKey = (resource, identity(filters), fields)
         self.indexed: IndexKeys | None = None
-        """Where the index keeps it; None: in the short list of the rest."""
+        """The index keys under which it is kept; None: it is looked at for each change of the resource."""
         self.holders = 0
-        """Subscriptions that exist, live or still replaying."""
+        """How many subscriptions exist, live or not."""
         self.members: dict[Session, None] = {}
-        """Sessions that are live: they hear of every change dispatched from now on."""
+        """The live sessions: they get every change that is dispatched from now on."""
         self.sinks: dict[Any, None] = {}
+        """Where the frames of the live sessions go."""
         self._meets = predicate(self.where)
 
     def matches(self, row: Row | None) -> bool:
@@ -77,7 +76,7 @@ class SubscriptionGroup:
         return row is not None and self._meets(row)
 
     def go_live(self, session: Session) -> None:
-        """`session` has everything up to the dispatched position: from here on it gets the group's frames."""
+        """`session` was sent everything up to the cursor: from now on it gets the group's frames."""
         self.members[session] = None
         self.sinks[session.sink] = None
 
@@ -99,7 +98,7 @@ class SubscriptionGroup:
         return ("delete", change.key) if was else None
 
     def update(self, change: Change, epoch: str) -> Update | None:
-        """The push for this group after `change`, without its origin; None when it need not hear of it."""
+        """The push for this group after `change`, without its origin; None if nothing changes for it."""
         outcome = self.outcome(change)
         if outcome is None or change.action == "reset":
             return None
@@ -119,9 +118,9 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[SubscriptionKey, str], SubscriptionGroup] = {}
-        """By wish, and identity of the permission."""
-        self._wishes: dict[SubscriptionKey, tuple[str, int]] = {}
-        """The id of each wish, and how many groups have it."""
+        """By key, and identity of the permission."""
+        self._ids: dict[SubscriptionKey, tuple[str, int]] = {}
+        """The id of each key, and how many groups have it."""
         self._indexed: dict[str, dict[str, dict[tuple[bool, Any], Bucket]]] = {}
         self._unindexed: dict[str, Bucket] = {}
         self._created = 0
@@ -133,72 +132,76 @@ class SubscriptionIndex:
         self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter = EVERYTHING
     ) -> SubscriptionGroup:
         """The one group of such subscriptions, kept until it is released as often as it was acquired."""
-        wish = (resource, identity(filters), fields)
-        group = self._groups.get((wish, identity(rule)))
+        key = (resource, identity(filters), fields)
+        group = self._groups.get((key, identity(rule)))
         if group is None:
-            group = SubscriptionGroup(self._wish_id(wish), resource, filters, fields, rule)
-            self._groups[wish, identity(rule)] = group
-            self._shelve(group)
+            group = SubscriptionGroup(self._id(key), resource, filters, fields, rule)
+            self._groups[key, identity(rule)] = group
+            self._insert(group)
         group.holders += 1
         return group
 
+    def give_back(self, group: SubscriptionGroup) -> None:
+        """Take back one `acquire` of a group that is held otherwise."""
+        group.holders -= 1
+
     def release(self, group: SubscriptionGroup, session: Session) -> None:
-        """Take back one `acquire` of `session`, which hears nothing more of the group."""
+        """Take back one `acquire` for `session`, which gets nothing more of the group."""
         group.members.pop(session, None)
         group.sinks.pop(session.sink, None)
         group.holders -= 1
         if group.holders == 0:
-            del self._groups[group.wish, identity(group.rule)]
-            self._unshelve(group)
-            wish_id, groups = self._wishes.pop(group.wish)
+            del self._groups[group.key, identity(group.rule)]
+            self._remove(group)
+            key_id, groups = self._ids.pop(group.key)
             if groups > 1:
-                self._wishes[group.wish] = (wish_id, groups - 1)
+                self._ids[group.key] = (key_id, groups - 1)
 
     def concerned(self, change: Change) -> Iterator[SubscriptionGroup]:
         """The groups that `change` could concern; each once."""
         yield from self._unindexed.get(change.resource, ())
         found: Bucket = {}
-        for name, shelves in self._indexed.get(change.resource, {}).items():
+        for name, buckets in self._indexed.get(change.resource, {}).items():
             for row in (change.old, change.new):
                 value = None if row is None else row.get(name)
                 if value is not None and not isinstance(value, list | dict):
-                    found.update(shelves.get(token(value), {}))
+                    found.update(buckets.get(token(value), {}))
         yield from found
 
     def of_resource(self, resource: str) -> list[SubscriptionGroup]:
         return [group for group in self._groups.values() if group.resource == resource]
 
-    def _wish_id(self, wish: SubscriptionKey) -> str:
-        """The id of a wish that one more group has."""
-        if wish not in self._wishes:
+    def _id(self, key: SubscriptionKey) -> str:
+        """The id of `key`, which one more group has now."""
+        if key not in self._ids:
             self._created += 1
-        wish_id, groups = self._wishes.get(wish, (f"s{self._created}", 0))
-        self._wishes[wish] = (wish_id, groups + 1)
-        return wish_id
+        key_id, groups = self._ids.get(key, (f"s{self._created}", 0))
+        self._ids[key] = (key_id, groups + 1)
+        return key_id
 
-    def _shelve(self, group: SubscriptionGroup) -> None:
-        """Keep `group` where it shares its places with the fewest: `done` is one of two, `user_id` one of many."""
+    def _insert(self, group: SubscriptionGroup) -> None:
+        """Keep `group` under the index keys that the fewest groups share: `user_id` rather than `done`."""
         properties = self._indexed.setdefault(group.resource, {})
 
-        def crowd(way: IndexKeys) -> int:
-            return sum(len(properties.get(name, {}).get(value, ())) for name, value in way)
+        def crowd(keys: IndexKeys) -> int:
+            return sum(len(properties.get(name, {}).get(value, ())) for name, value in keys)
 
-        group.indexed = min(_ways_to_index(group.where, crowd), key=crowd, default=None)
+        group.indexed = min(_candidates(group.where, crowd), key=crowd, default=None)
         if group.indexed is None:
             self._unindexed.setdefault(group.resource, {})[group] = None
             return
         for name, value in group.indexed:
             properties.setdefault(name, {}).setdefault(value, {})[group] = None
 
-    def _unshelve(self, group: SubscriptionGroup) -> None:
+    def _remove(self, group: SubscriptionGroup) -> None:
         if group.indexed is None:
             del self._unindexed[group.resource][group]
             return
         for name, value in group.indexed:
-            shelves = self._indexed[group.resource][name]
-            del shelves[value][group]
-            if not shelves[value]:
-                del shelves[value]
+            buckets = self._indexed[group.resource][name]
+            del buckets[value][group]
+            if not buckets[value]:
+                del buckets[value]
 
 
 def _same(one: Row, other: Row) -> bool:
@@ -210,14 +213,17 @@ def _fingerprint(rule: Filter) -> str:
     return hashlib.blake2b(identity(rule).encode(), digest_size=12).hexdigest()
 
 
-def _ways_to_index(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:
-    """The conditions that every matching row meets by having one of few values; of an `or`, the best of each part."""
+def _candidates(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:
+    """Candidate index keys: sets of (property, value) pairs of which every matching row has at least one.
+
+    For an `or`, the least crowded candidates of each branch together.
+    """
     for part in filters.parts if isinstance(filters, And) else (filters,):
         if isinstance(part, Or):
-            ways = [min(_ways_to_index(one, crowd), key=crowd, default=None) for one in part.parts]
-            places = dict.fromkeys(place for way in ways for place in way or ())
-            if None not in ways and len(places) <= INDEXED_PLACES:
-                yield tuple(places)
+            branches = [min(_candidates(branch, crowd), key=crowd, default=None) for branch in part.parts]
+            keys = dict.fromkeys(key for branch in branches for key in branch or ())
+            if None not in branches and len(keys) <= INDEXED_KEYS:
+                yield tuple(keys)
         elif isinstance(part, Term) and part.operator == "eq":
             yield ((part.property, token(part.value)),)
         elif isinstance(part, Term) and part.operator == "in" and len(part.value) <= INDEXED_VALUES:

@@ -1,0 +1,29 @@
+"""The half of the protocol about rows: requests, subscriptions, and what a committed change means to clients.
+
+It puts the parts together: `requests` reads messages, `subscriptions` keeps what sessions are subscribed to, `catch_up`
+brings a subscription up to date, `dispatch` turns changes into pushes. It reads no database, and knows no rooms.
+Invariant: a live subscription gets every change that is dispatched, once and in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tidegate.core.rows.dispatch import Dispatcher
+from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.permissions import Permissions, ResourceRules
+from tidegate.core.rows.requests import Requests
+from tidegate.core.rows.subscriptions import Subscriptions
+
+
+class Rows:
+    """All that is to know about rows in one process."""
+
+    def __init__(
+        self, resources: Mapping[str, ResourceRules], cursor: FeedCursor, subscriptions_per_session: int, page: int
+    ) -> None:
+        permissions = Permissions(resources)
+        self.cursor = cursor
+        self.subscriptions = Subscriptions(cursor, permissions, subscriptions_per_session)
+        self.requests = Requests(permissions, self.subscriptions, page)
+        self.dispatch = Dispatcher(cursor, self.subscriptions).dispatch

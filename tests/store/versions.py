@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.store.application import RESOURCES, SCHEMAS
 from tests.store.program import connect
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
-from tidegate.store.sqlite.migration.migrate import apply
+from tidegate.store.sqlite.migration.migrate import apply, planned
 
 Schemas = dict[str, dict[str, Any]]
 
@@ -21,6 +21,11 @@ def with_rows(path: Path, *statements: str) -> None:
     for sql in statements:
         connection.execute(sql)
     connection.close()
+
+
+def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
+    """The names of the steps that a migration of this SQLite database would take."""
+    return [step.name for step in planned(url, resources, folder)]
 
 
 def changed(change: Callable[[Schemas], object]) -> dict[str, Resource]:

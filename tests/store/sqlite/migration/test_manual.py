@@ -9,10 +9,10 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign, told
 from tests.store.program import connect
-from tests.store.versions import Schemas, annotated, change, changed, contents, rows, with_property, with_rows
+from tests.store.versions import Schemas, annotated, change, changed, contents, plan, rows, with_property, with_rows
 from tidegate.store import StoreError
 from tidegate.store.migration.files import new
-from tidegate.store.sqlite.migration.migrate import apply, check, down, plan
+from tidegate.store.sqlite.migration.migrate import apply, check, down
 
 
 @pytest.fixture

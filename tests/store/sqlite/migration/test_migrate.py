@@ -16,11 +16,11 @@ import pytest
 
 from tests.store.application import RESOURCES, SCHEMAS, Foreign, add, told
 from tests.store.program import connect
-from tests.store.versions import Schemas, changed, contents, with_property, with_rows
+from tests.store.versions import Schemas, changed, contents, plan, with_property, with_rows
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, tidegate
 from tidegate.store import SqliteStore, StoreError, Unmigrated
-from tidegate.store.sqlite.migration.migrate import apply, check, plan
+from tidegate.store.sqlite.migration.migrate import apply, check
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 
 from tests.store.application import RESOURCES, SCHEMAS
 from tests.store.program import connect
-from tests.store.versions import Schemas, annotated, change, changed, contents, rows, surrounded, with_rows
+from tests.store.versions import Schemas, annotated, change, changed, contents, plan, rows, surrounded, with_rows
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 from tidegate.store import StoreError, Unmigrated
 from tidegate.store.sqlite.migration import log_objects
-from tidegate.store.sqlite.migration.migrate import apply, check, notes, plan
+from tidegate.store.sqlite.migration.migrate import apply, check, notes
 
 
 @pytest.fixture

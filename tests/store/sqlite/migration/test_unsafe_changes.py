@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.store.application import RESOURCES
-from tests.store.versions import Schemas, annotated, change, changed, contents, required, surrounded, with_rows
+from tests.store.versions import Schemas, annotated, change, changed, contents, plan, required, surrounded, with_rows
 from tidegate.store import StoreError
 from tidegate.store.migration.files import new
-from tidegate.store.sqlite.migration.migrate import apply, check, plan
+from tidegate.store.sqlite.migration.migrate import apply, check
 
 
 @pytest.fixture

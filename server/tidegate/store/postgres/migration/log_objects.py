@@ -35,7 +35,7 @@ from tidegate.store.sql.names import quoted
 OWN_DATA = "Tidegate keeps its own data there"
 
 
-def relation_steps(connection: Connection) -> list[Step]:
+def log_steps(connection: Connection) -> list[Step]:
     """Steps that create the schema and the relations of the change log, and give the log its epoch."""
     found = []
     if not connection.execute("SELECT to_regnamespace($1)", [SCHEMA]).fetchall()[0][0]:

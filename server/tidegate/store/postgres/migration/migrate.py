@@ -26,7 +26,7 @@ from tidegate.store.migration.port import Progress, left_alone
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
 from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, refused, shown
 from tidegate.store.postgres.migration import manual, ownership
-from tidegate.store.postgres.migration.log_objects import relation_steps, trigger_steps
+from tidegate.store.postgres.migration.log_objects import log_steps, trigger_steps
 from tidegate.store.postgres.migration.plan import Tables
 
 FAILURES = (psycopg.Error, peewee.PeeweeException, MigrationError)
@@ -145,7 +145,7 @@ def _plan(
         return found
     return [
         *found,
-        *relation_steps(connection),
+        *log_steps(connection),
         *Tables(connection, resources, folder).steps(serving=serving),
         *trigger_steps(connection, resources, done),
     ]

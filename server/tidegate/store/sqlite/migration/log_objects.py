@@ -22,7 +22,7 @@ from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS "
 
 
-def table_steps(database: APSWDatabase) -> list[Step]:
+def log_steps(database: APSWDatabase) -> list[Step]:
     """Steps that create the tables of the change log, and give the log its epoch."""
     existing = set(database.get_tables())
     steps = [

@@ -25,7 +25,7 @@ from tidegate.store.migration.port import Progress
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
 from tidegate.store.sqlite.migration import manual
-from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, table_steps, trigger_steps
+from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
 from tidegate.store.sqlite.migration.plan import Tables
 from tidegate.store.sqlite.migration.row_checks import check_references, dangling
 
@@ -39,11 +39,6 @@ def planned(url: str, resources: Mapping[str, Resource], folder: Path | None = N
     """
     with _only_read(url) as database:
         return [_in_words(database, step) for step in _plan(database, resources, folder, _silent)]
-
-
-def plan(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
-    """The names of the steps that `apply` would take."""
-    return [step.name for step in planned(url, resources, folder)]
 
 
 def statements(url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> list[str]:
@@ -183,7 +178,7 @@ def _plan(
     migrations = ManualMigrations(database, folder)
     new = not {resource.table for resource in resources.values()} & set(database.get_tables())
     run = partial(manual.run, database, resources, migrations)
-    found = [*table_steps(database), *pending_steps(migrations, run, new=new)]
+    found = [*log_steps(database), *pending_steps(migrations, run, new=new)]
     if any(step.name.startswith(RUN) for step in found):
         return found
     tables = Tables(database, resources, folder, progress).steps(serving=serving)

@@ -111,7 +111,7 @@ def test_time_brings_heartbeats_with_the_dispatched_position(sessions: Sessions)
     (push,) = told
     assert isinstance(push, Push)
     assert isinstance(push.message, Heartbeat)
-    assert push.message.position == sessions.protocol.rows.dispatched.position
+    assert push.message.position == sessions.protocol.rows.cursor.position
 
 
 @pytest.mark.parametrize(("code", "present"), [(NORMAL, False), (None, True), (RESTART, True)])

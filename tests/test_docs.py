@@ -111,6 +111,7 @@ PLAIN = (
     *("server/tidegate/engines", "server/tidegate/handlers.py", "server/tidegate/schema", "server/tidegate/starter"),
     *("server/tidegate/starter_react", "server/tidegate/transport"),
     *("tests/auth", "tests/bench", "tests/cli", "tests/codegen", "tests/contract", "tests/deploy", "tests/engines"),
+    *("tests/chaos", "tests/e2e", "tests/simulate"),
     *("tests/install", "tests/schema", "tests/support", "tests/transport"),
 )
 

@@ -1,7 +1,7 @@
 """The judge of a history: what each client applied against what the change log says, and the rows at last.
 
 It shares no code with the gateway. A client's history must hold every change that concerns its wish, once, in order,
-with the content that its user may see, and nothing else; whatever begins it anew must have a reason; and the log itself
+with the content that its user may see, and nothing else; each fresh snapshot must have a reason; and the log itself
 must lead to the rows.
 """
 

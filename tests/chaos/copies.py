@@ -18,7 +18,7 @@ Rows = dict[Any, Row]
 
 
 class Begun(Enum):
-    """Why a copy began anew."""
+    """Why a copy was replaced."""
 
     WISHED = "the client asked for a snapshot"
     INSTEAD = "a snapshot came for one who asked to go on from its position"
@@ -62,7 +62,7 @@ class Copy:
         self.violations: list[str] = []
         self.recoveries = 0
         self.subscription: str | None = None
-        """Set while this line has its subscription: only then positions speak of it."""
+        """Set while this line has its subscription: only then positions count for it."""
         self._resource = wish.resource
         self._due: Begun | None = None
         """A snapshot is under way, or has to come: until it is complete the rows are of no use."""

@@ -51,7 +51,7 @@ async def break_things(
 ) -> Counter[str]:
     """Faults until the time is over and `least` has happened; all gateways run when it returns.
 
-    They are left alone for some seconds now and then, which it takes to find somebody too slow.
+    They are left alone for some seconds now and then, which the gateway needs to find a client too slow.
     """
     faults: Counter[str] = Counter()
     disturbances = itertools.cycle(place.disturbances.items())

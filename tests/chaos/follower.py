@@ -1,4 +1,4 @@
-"""A client that trusts nobody, and its habits: it comes back again and again, over whichever gateway is there.
+"""A client that checks everything it gets, and comes back again and again, over whichever gateway is there.
 
 It speaks the plain protocol, so that no cleverness of a client library hides a gap. What it hears is for its `Copy`.
 """
@@ -59,7 +59,7 @@ class Follower:
         self._asked = self._answered = 0
         """Requests for the subscription, on this line."""
         self._becoming: deque[tuple[User, int]] = deque()
-        """Whom it has asked to be, and how often it had asked for the subscription by then."""
+        """The users that it asked to become, and how often it had asked for the subscription by then."""
 
     async def follow(self, urls: Sequence[str]) -> None:
         """Connect again and again; ends by being cancelled."""
@@ -80,7 +80,7 @@ class Follower:
                 await asyncio.sleep(0.02 + 0.1 * self._chance.random())
 
     def cut(self) -> None:
-        """The line breaks without a word."""
+        """The connection breaks without a close."""
         if self._line is not None:
             self._line.transport.abort()
 
@@ -178,7 +178,7 @@ class Follower:
                 self.copy.note(f"an error: {error}")
 
     async def _come_back(self, line: ClientConnection) -> None:
-        """Subscribe once more, at first as somebody who may."""
+        """Subscribe once more, at first as a user who may."""
         if self.copy.user.refused(self.wish.resource):
             await self._become(line, USERS["ada"])
         else:

@@ -17,7 +17,7 @@ from tidegate.gateway import catch_up
 Dispatched.__init__.__defaults__ = (60,)
 catch_up.BATCH = 20
 """
-"""A gateway that keeps few changes at hand, and reads few at a time: it asks the log where others need not."""
+"""A gateway that keeps few recent changes and reads few at a time: it reads the log more often than others."""
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """`python -m tests.chaos.histories`: clients, writers and faults for a while, then the verdict.
 
 Clients are cut off, read slowly, come back to another gateway and become other users; gateways are killed, stopped and
-paused; the log is pruned; programs write beside them, with transactions that are rolled back. In the end everybody's
-history is held against the change log, pruned or not, and everybody's rows against SELECT.
+paused; the log is pruned; programs write beside them, with transactions that are rolled back. In the end each client's
+history is compared with the change log, pruned or not, and its rows with SELECT.
 """
 
 from __future__ import annotations

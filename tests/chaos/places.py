@@ -47,7 +47,7 @@ class Place(Protocol):
     passing: tuple[type[Exception], ...]
     """Failures of a transaction that others at work explain; nothing of it is left."""
     disturbances: dict[str, Callable[[], int]]
-    """What can be done to everybody at the database, by what it is called; each returns how often it did it."""
+    """Disturbances of the database for all gateways, by name; each returns how often it happened."""
 
     def archive(self) -> None:
         """Keep what is pruned from now on. To be called once, before the first gateway starts."""

@@ -1,4 +1,4 @@
-"""`kill -9` of the gateway amid acknowledged writes: what was acknowledged is there, and everybody sees it."""
+"""`kill -9` of the gateway during acknowledged writes: acknowledged rows are there, and every client sees them."""
 
 from __future__ import annotations
 

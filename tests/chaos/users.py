@@ -1,5 +1,5 @@
 """Who the clients of a history are, and which rows each may see: said by hand, for the judge shares no code with the
-gateway. Only letters are not for everybody (schema/resources/letters.json).
+gateway. Only letters are not for all users (schema/resources/letters.json).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tidegate.auth.tokens import sign
 from tidegate.config import DEVELOPMENT_SECRET
 
 Right = frozenset[str] | None
-"""Whose letters one may read; None: everybody's. For other resources always None."""
+"""The owners whose letters the user may read; None: all. For other resources always None."""
 TOO_MANY = 1001
 """More values than a rule may take from a claim: such a user is refused letters altogether."""
 

@@ -31,7 +31,7 @@ class Wish(NamedTuple):
     matches: Callable[[Row], bool]
     fields: tuple[str, ...] | None = None
     user: str = "a guest"
-    """As whom its client begins."""
+    """The user as which its client begins."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ WISHES = [
     Wish("letters", {}, "true", lambda row: True, fields=("id", "text"), user="bob"),
     Wish("letters", {}, "true", lambda row: True, user="clerk"),
     Wish("letters", {"starred": True}, "starred", lambda row: bool(row["starred"]), user="ada"),
-    # Who asks for somebody else's gets nothing.
+    # A user who asks for another user's letters gets nothing.
     Wish("letters", {"owner": "ada"}, "owner = 'ada'", lambda row: row["owner"] == "ada", user="bob"),
     Wish(
         "letters",

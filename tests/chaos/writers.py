@@ -30,7 +30,7 @@ SOME_USERS = "(select id from users order by random() limit 5)"
 
 
 class ForeignWriter(threading.Thread):
-    """A program of its own that knows nothing of Tidegate. Writer `number` gives keys that no other one gives."""
+    """A separate program that knows nothing of Tidegate. Writer `number` gives keys that no other writer gives."""
 
     def __init__(self, place: Place, number: int, seed: int, pace: float) -> None:
         super().__init__(name=f"foreign-{number}")

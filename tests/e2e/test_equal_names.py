@@ -1,6 +1,7 @@
 """Names that come twice in one object: the last counts, for what is checked, allowed, done, sent and stored alike.
 
-JSON leaves it open (RFC 8259, section 4). Whoever judged one of two and did the other could be talked past his rules.
+JSON leaves it open (RFC 8259, section 4). A gateway that judged one of two
+equal names and carried out the other could be made to break its rules.
 """
 
 from __future__ import annotations

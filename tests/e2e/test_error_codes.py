@@ -93,7 +93,7 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Somebody else is writing and does not come to an end; with the same library, for locks are those of a process."""
+    """Another program writes and does not finish; with the same library, because locks belong to a process."""
     other = apsw.Connection(str(path))
     try:
         other.execute("BEGIN IMMEDIATE")
@@ -109,7 +109,7 @@ async def raw(client: Wire, sent: str | bytes) -> Message:
 
 
 async def reader(client: Wire) -> None:
-    """Make the client's user somebody without any role."""
+    """Make the client's user one without any role."""
     token = tokens.sign(SECRET, "5", "Reader", [], time.time(), 3600.0)
     assert (await client.ask({"type": "authenticate", "token": token}))["type"] == "authenticated"
 

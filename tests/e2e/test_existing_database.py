@@ -27,7 +27,7 @@ ADDED = (
     "create _tidegate.", "install function _tidegate.", "install trigger 00_tidegate_",
     "install trigger number_changes", "note table",
 )  # fmt: skip
-"""What a migration may do to a database of somebody else's, by how its steps begin."""
+"""What a migration may do to a database of another program, by how its steps begin."""
 Content = dict[str, list[tuple[Any, ...]]]
 
 
@@ -117,7 +117,7 @@ def command(shop: Shop, *arguments: str) -> str:
 
 
 def allow(shop: Shop, table: str) -> None:
-    """What a user edits: everything is allowed to whoever is signed in."""
+    """What a user edits: everything is allowed to signed-in users."""
     file = shop.folder / "schema" / "resources" / f"{shop.spelled(table)}.schema.json"
     schema = json.loads(file.read_text())
     assert schema["x-access"] == {"read": "authenticated"}

@@ -1,4 +1,4 @@
-"""The filter language over a real socket: what is listed, what is heard of, and when a row comes in or leaves."""
+"""The filter language over a real socket: what is listed, which changes arrive, and when a row enters or leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames that nobody should send: each gets a typed error, the connection lives, memory stays where it is."""
+"""Frames that no client should send: each gets a typed error, the connection stays open, memory does not grow."""
 
 from __future__ import annotations
 

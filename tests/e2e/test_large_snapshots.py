@@ -1,4 +1,4 @@
-"""Tables of many rows over a real socket: everybody gets every row, others are answered meanwhile, memory stays."""
+"""Tables of many rows over a real socket: all subscribers get all rows, others are answered meanwhile."""
 
 from __future__ import annotations
 

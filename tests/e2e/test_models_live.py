@@ -1,4 +1,4 @@
-"""A program that imports the models and simply saves: subscribers hear of all of it, and of nothing that was undone."""
+"""A program that imports the models and simply saves: subscribers get all of it, and nothing that was rolled back."""
 
 from __future__ import annotations
 

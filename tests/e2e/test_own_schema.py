@@ -1,4 +1,4 @@
-"""A schema folder of one's own behind a running gateway: its rows, its rooms, its rules."""
+"""An application's schema folder behind a running gateway: its rows, its rooms, its rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tidegate as its users have it: installed from a wheel, in a folder of their own, with nothing of the checkout."""
+"""Tidegate as its users have it: installed from a wheel, in a separate folder, without the checkout."""
 
 from __future__ import annotations
 

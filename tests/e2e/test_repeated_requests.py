@@ -25,7 +25,7 @@ async def _answered(client: Wire, count: int) -> dict[str, Any]:
 
 async def test_a_request_repeated_after_kill_9_is_executed_once(any_gateway: GatewayProcess) -> None:
     person = bearer(token(any_gateway, "7"))
-    async with wire(any_gateway.url, close_timeout=0.1, **person) as client:  # nobody will agree to close
+    async with wire(any_gateway.url, close_timeout=0.1, **person) as client:  # the gateway will not answer the close
         await asyncio.gather(*(client.say({**_request(number), "ref": f"key {number}"}) for number in range(COUNT)))
         answered = await _answered(client, 5)
         any_gateway.kill()

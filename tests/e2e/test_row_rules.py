@@ -1,4 +1,4 @@
-"""Row rules over a real socket, on each database: who sees, hears of and changes which rows."""
+"""Row rules over a real socket, on each database: which users see, follow and change which rows."""
 
 from __future__ import annotations
 

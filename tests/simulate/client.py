@@ -1,7 +1,7 @@
 """A simulated client: does this and that at moments of chance, hears everything, keeps copies of rows.
 
-It is a program of its own: it knows only what came over its line, comes back after it was cut off, and goes on from its
-positions. Each request of its has a `ref` and must be answered exactly once as long as the line lives.
+It is a separate program: it knows only what came over its connection, comes back after it was cut off, and goes on
+from its positions. Each request of its has a `ref` and must be answered exactly once as long as the line lives.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Database:
         self.states: list[Tables] = [{name: {} for name in RESOURCES}]
         self.pruned_to = 0
         self.followers: list[Callable[[], None]] = []
-        """Told of each commit."""
+        """Called after each commit."""
         self.requests: dict[tuple[str, str], WriteResult] = {}
         """What requests with a key were answered, by user and key."""
         self._last_key = 100

@@ -37,7 +37,7 @@ class Habits(msgspec.Struct, frozen=True):
     deeds: list[float]
     events: list[float]
     tokens: tuple[str | None, ...]
-    """Whom clients connect as; None is a guest."""
+    """The tokens that clients connect with; None is a guest."""
 
     @classmethod
     def of(cls, chance: random.Random) -> Habits:

@@ -2,7 +2,7 @@
 
 Everything that chance decides comes from one seed: how fast what is, how often it fails, and who does what. When all
 have done what they wanted, everything calms down, or all go away at once; before, the copies must be the tables, and
-afterwards nothing may be left of anybody.
+afterwards nothing of any client may be left.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tidegate.gateway import catch_up, snapshot_frames, work
 from tidegate.store.serving import snapshots
 
 PATIENCE = 100
-"""Looks, a little while apart, at whether everybody has settled."""
+"""Looks, a little while apart, at whether all clients have settled."""
 
 
 class Outcome(msgspec.Struct):
@@ -90,7 +90,7 @@ class History:
             for portion, high in ((0, 65536), (0, 65536), (0, 200), (300, 400), (100, 1000))
         ]
         self._busy = chance.choice((2e-3, 5e-3, 2e-2))
-        """Seconds between two things that anybody does."""
+        """Seconds between two actions of a client."""
         self.clients = [
             Client(
                 f"client {number}",
@@ -154,7 +154,7 @@ class History:
                 gateway.close()
 
     async def _done(self) -> None:
-        """Everybody has done what it wanted."""
+        """All clients have done what they wanted."""
         while self._to_write > 0 or any(client.left > 0 for client in self.clients):  # noqa: ASYNC110  # time is free
             await asyncio.sleep(self._busy)
 
@@ -180,7 +180,7 @@ class History:
         self.loop.in_thread(self.loop.time() + self._busy * chance.expovariate(1.0), self._write)
 
     async def _settle(self) -> None:
-        """Nothing fails and nobody changes anything any more: everybody catches up."""
+        """Nothing fails and no client changes anything any more: all clients catch up."""
         tempo = self._tempo
         tempo.failures, tempo.thread, tempo.batch = 0.0, min(tempo.thread, 1e-3), 100
         for _ in range(PATIENCE):

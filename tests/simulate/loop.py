@@ -1,4 +1,4 @@
-"""An event loop without a clock, threads or sockets of its own: a seed runs the same callbacks in the same order again.
+"""An event loop without clock, threads or sockets: a seed runs the same callbacks in the same order again.
 
 What asyncio promises is kept: callbacks run in the order of `call_soon`, those that come while a turn runs wait for the
 next one, and what one thread hands over stays in order. The product relies on that, and may: a flush runs before who
@@ -24,7 +24,7 @@ Done = Callable[..., object]
 
 
 class NeverEnds(AssertionError):
-    """Nothing is left that could happen, and somebody still waits; or it goes on for ever."""
+    """Nothing is left that could happen while a task still waits; or the run never ends."""
 
 
 class _Call(asyncio.Handle):
@@ -49,7 +49,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Everything that happened from outside: threads, sockets and timers."""
         self.callbacks = 0
         self.failures: list[str] = []
-        """What asyncio found wrong, such as exceptions that nobody retrieved."""
+        """What asyncio found wrong, such as exceptions that were never retrieved."""
         self._chance = chance
         self._cost = cost
         self._limit = limit

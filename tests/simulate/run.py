@@ -59,7 +59,7 @@ def simulate(seconds: float, seed: int, histories: int = 1) -> Played:
     enabled = gc.isenabled()
     play(seed)  # what is made once
     gc.collect()
-    gc.freeze()  # it need not be walked again and again
+    gc.freeze()  # no collection has to walk it again
     gc.disable()
     began, end = time.process_time(), time.monotonic() + seconds
     try:

@@ -1,7 +1,7 @@
 """The port `Store` over a `Database` in memory, with the threads of a real one played out in virtual time.
 
 What belongs to the loop's thread of a real store is the product's own (`FeedGate`, `Spool`); what its threads do is
-simulated step by step, each at a moment of its own: reading a batch, handing it over, beginning a snapshot, reading it.
+simulated step by step, each at a separate moment: reading a batch, handing it over, beginning a snapshot, reading it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EPOCH = "e1"
 
 
 class Planned(Exception):
-    """Something fails that nobody thought of."""
+    """A failure that the code does not expect."""
 
 
 class Tempo(msgspec.Struct):
@@ -96,7 +96,7 @@ class SimulatedStore:
         self.database = database
         self.tempo = tempo
         self.spools: list[Spool] = []
-        """Those that somebody may still be sent."""
+        """Those that a client may still be sent."""
         self.feed = SimulatedFeed(loop, self, chance)
         self._loop = loop
         self._chance = chance

@@ -79,7 +79,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
 
 
 @pytest.mark.parametrize("asked", ["rows", "what it missed", "nothing"])
-def test_who_unsubscribes_before_it_is_brought_up_is_told_no_position_that_it_has_not(asked: str) -> None:
+def test_unsubscribe_during_catch_up_never_reports_an_unreached_position(asked: str) -> None:
     since, snapshot = FeedPosition(epoch="e", seq=4), asked == "rows"
     request = SubscribeRequest(resource="users", snapshot=snapshot, ref=1)
     if asked == "what it missed":
@@ -103,8 +103,8 @@ def test_of_a_position_of_another_log_nothing_is_promised() -> None:
     assert first.message.mode == "snapshot"
 
 
-def test_before_a_reset_nobody_hears_of_some_changes_and_not_of_others() -> None:
-    """A batch in which a table was emptied: its subscribers start anew, and some lines had been noted already."""
+def test_before_a_reset_no_subscriber_gets_a_part_of_the_changes() -> None:
+    """A batch in which a table was emptied: its subscribers get snapshots, and some sinks had been noted already."""
     rows, own, other = protocol(), session("ada"), session("bob")
     for client in (own, other):
         (watch,) = rows.receive(client, SubscribeRequest(resource="users", ref=1), 0.0)

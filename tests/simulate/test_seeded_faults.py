@@ -1,4 +1,4 @@
-"""Each fault that is put into the gateway is found within a few hundred histories, else simulating is worth nothing."""
+"""Each fault that is put into the gateway is found within a few hundred histories."""
 
 from __future__ import annotations
 

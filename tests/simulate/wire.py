@@ -129,7 +129,7 @@ class Wire(asyncio.Transport):
         return self._loop.time() + self._pace.delay * self._chance.expovariate(1.0)
 
     def _drain(self) -> None:
-        """The socket takes more; the client hears of it at once."""
+        """The socket takes more; the client knows at once."""
         self._draining = False
         if self.lost or self.cut_off:
             return

@@ -35,7 +35,7 @@ TOKENS = {
     "bob": Viewer("bob"),
     "clerk": Viewer("clerk", clerk=True),
 }
-"""Who a token says one is. A client without one is a guest whom nobody knows."""
+"""The user that a token names. A client without a token is an unknown guest."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,29 +24,19 @@ TOOLS = frozenset({"node_modules", "dist", "build", "__pycache__"})
 
 WORDS = (
     *("whoever", "whosoever", "whomever", "whom", "anybody", "nobody", "somebody", "everybody", "no one", "someone"),
-    *(
-        "everyone",
-        "oneself",
-        "one's own",
-        "of its own",
-        "of their own",
-        "of his own",
-        "anew",
-        "afresh",
-        "be it",
-        "lest",
-    ),
+    *("everyone", "oneself", "one's own", "of its own", "of their own", "of his own", "anew", "afresh", "be it"),
+    *("lest", "that which"),
     *("heed", "heeds", "heeded", "need not", "needs not", "need be", "thereof", "therein", "thereby", "thereto"),
     *("thence", "whence", "whither", "hither", "hitherto", "whereof", "wherein", "whereby", "herewith", "henceforth"),
     *("forthwith", "heretofore", "thus", "hence", "albeit", "nay", "ere", "unto", "upon", "amid", "ought", "shall"),
-    *("naught", "nought", "nowise", "yonder", "for it is", "none the less", "nonetheless", "in vain", "for want of"),
+    *("naught", "nought", "nowise", "yonder", "none the less", "nonetheless", "in vain", "for want of"),
     *("save for", "as yet", "as it were", "its like", "all the same"),
     *("tell of", "tells of", "told of", "hear of", "hears of", "heard of", "know of", "knows of", "knew of"),
     *("speak of", "speaks of", "spoke of", "spoken of"),
     *("goes without saying", "without a word", "none but", "herd", "shelf", "shelves", "test who"),
-    # As a conjunction; in capitals it is SQL.
-    *(", else", "; else", ": else", "or else"),
 )
+# In lower case only: in capitals it is SQL.
+CONJUNCTIONS = (", else", "; else", ": else", "or else", ", for it is")
 _GAP = r"\s+"
 
 
@@ -57,8 +47,8 @@ def _any_of(words: Iterable[str]) -> str:
 _FOUND = re.compile(
     # The first character decides quickly about most places.
     rf"(?<![\w-])(?=[{''.join(sorted({word[0] for word in WORDS}))}])"
-    rf"(?:{_any_of(w for w in WORDS if not w.endswith('else'))})(?![\w-])"
-    rf"|(?-i:{_any_of(w for w in WORDS if w.endswith('else'))})\b",
+    rf"(?:{_any_of(WORDS)})(?![\w-])"
+    rf"|(?-i:{_any_of(CONJUNCTIONS)})\b",
     re.IGNORECASE,
 )
 # A line that quotes a name of others: its file and the whole line, without the space around it.

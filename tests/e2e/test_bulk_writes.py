@@ -1,6 +1,6 @@
 """One transaction of 50,000 rows by another program: subscribers get each once and in order, and others are served.
 
-Everybody is a process of their own: the gateway, the writer, two subscribers; only the one who pings is here.
+The gateway, the writer and two subscribers are separate processes; only the client that pings is in this one.
 BULK_ROWS sets the number of rows.
 """
 

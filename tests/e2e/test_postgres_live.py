@@ -30,7 +30,7 @@ async def test_subscribers_of_a_truncated_table_get_a_new_snapshot(gateway: Post
         row = await create(other, "bob")
         assert await updates(reader, 1) == [("create", row)]
 
-        # Who comes back from before hears of it too, and not of the rows that went.
+        # A client that comes back with an earlier position gets it too, without the rows that are gone.
         await late.say({"type": "subscribe", "resource": "users", "since": since})
         page = await late.hear("snapshot")
         assert (page["rows"], page["reset"], page["done"]) == ([row], True, True)

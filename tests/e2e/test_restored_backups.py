@@ -1,4 +1,4 @@
-"""A backup in the place of an SQLite database: whoever comes back with a position of before gets a snapshot.
+"""A backup in the place of an SQLite database: a client that comes back with an earlier position gets a snapshot.
 
 Real files, a real gateway, clients that were there before. The positions of the restored log mean other changes.
 """
@@ -27,7 +27,7 @@ def insert(gateway: GatewayProcess, *names: str) -> None:
 
 
 def backup(gateway: GatewayProcess) -> Path:
-    """A consistent copy of the database, whoever has it open."""
+    """A consistent copy of the database, even while programs have it open."""
     copy = gateway.folder / "backup.db"
     with foreign(gateway.database_file) as source, foreign(copy) as target:
         source.backup(target)
@@ -116,7 +116,7 @@ async def test_the_gateway_recognises_a_restored_log_that_is_shorter(gateway: Ga
 
 
 async def test_a_copy_without_its_note_begins_a_new_epoch(gateway: GatewayProcess) -> None:
-    """As it comes to another machine: nobody there knows how far the log had been."""
+    """As it comes to another machine, where the former head of the log is unknown."""
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
     gateway.stop()
@@ -127,7 +127,7 @@ async def test_a_copy_without_its_note_begins_a_new_epoch(gateway: GatewayProces
 
 
 async def test_a_copy_with_its_note_begins_a_new_epoch(gateway: GatewayProcess) -> None:
-    """It could be served beside the original, and each would give the next positions to changes of its own."""
+    """It could be served beside the original, and each would give the next positions to different changes."""
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
     gateway.stop()
@@ -147,7 +147,7 @@ async def test_an_unreadable_note_counts_as_missing(gateway: GatewayProcess) -> 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_a_database_that_stayed_in_place_keeps_its_epoch(gateway: GatewayProcess, end: str) -> None:
-    """Also when another program wrote to it meanwhile, and when nobody was left to write the note."""
+    """Also when another program wrote to it meanwhile, and when the gateway was killed before it wrote the note."""
     for _ in range(2):
         insert(gateway, "ada" + os.urandom(4).hex())
         _, since, _ = await seen(gateway)

@@ -1,6 +1,6 @@
 """A dump loaded into the PostgreSQL database that it was taken from: server and database stay, the log is another.
 
-Real pg_dump and pg_restore. Whoever comes back with a position of before gets a snapshot.
+Real pg_dump and pg_restore. A client that comes back with an earlier position gets a snapshot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When nobody can say what a user may see: a rule in Python that fails, or rows that cannot be read anew."""
+"""When the rights of a user are unknown: a rule in Python that fails, or rows that cannot be read again."""
 
 from __future__ import annotations
 

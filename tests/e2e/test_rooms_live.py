@@ -1,4 +1,4 @@
-"""Rooms over a real socket: what two clients hear of each other."""
+"""Rooms over a real socket: what two clients see of each other."""
 
 from __future__ import annotations
 

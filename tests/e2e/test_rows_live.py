@@ -1,4 +1,4 @@
-"""Rows over a real socket, on each database: read, written, and heard of, whoever wrote them."""
+"""Rows over a real socket, on each database: read, written and followed, whichever program writes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.wire import Wire, wire
 from tidegate.store.sqlite.serving import feed
 
 FOREIGN_S = 0.25
-"""Seconds within which another program's write must be heard of."""
+"""Seconds within which another program's write must reach subscribers."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

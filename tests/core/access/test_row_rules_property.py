@@ -269,7 +269,7 @@ def check_reading(things: Things | PostgresThings, said: Rules, known: Known, us
 @pytest.mark.slow
 @settings(max_examples=70, deadline=None)
 @given(st.lists(owned, min_size=5, max_size=5), st.lists(wishes | mine, min_size=4, max_size=4))
-def test_a_user_is_shown_the_rows_that_its_rules_speak_of(things: Things, columns: list[Known], asked: Any) -> None:
+def test_a_user_sees_the_rows_that_its_rules_match(things: Things, columns: list[Known], asked: Any) -> None:
     things.put({"id": number, **row} for number, row in enumerate(columns))
     for wish in asked:
         check_reading(things, *wish)

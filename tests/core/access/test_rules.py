@@ -81,7 +81,7 @@ def test_row_rules_mean_the_rows_that_meet_one_of_them() -> None:
 
 
 @pytest.mark.parametrize("rule", ["role:admin", None, [], ["role:admin"]])
-def test_whom_no_rule_speaks_of_is_refused(rule: Any) -> None:
+def test_a_user_that_no_rule_admits_is_refused(rule: Any) -> None:
     with pytest.raises(Refused) as caught:
         rows(rule)
     assert (caught.value.code, str(caught.value)) == ("forbidden", "resource 'notes': read is not allowed")

@@ -1,6 +1,6 @@
 """Filters, rows and whether one meets the other: the edges of the language, for both readings of it.
 
-The properties are those of `KINDS`; a row leaves out what it does not speak of.
+The properties are those of `KINDS`; a row leaves out the properties that a case does not concern.
 """
 
 from __future__ import annotations

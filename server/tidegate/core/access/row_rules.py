@@ -1,7 +1,7 @@
 """Row rules: the filter of an `x-access` rule `{"where": ...}` with a user's claims for `$user.id` and such.
 
-A claim becomes a value of the property's own type. One that is missing, or cannot become such a value, makes its
-condition hold for no row, negative operators included: not knowing who somebody is must never show more.
+A claim becomes a value of the property's type. A claim that is missing, or cannot become such a value, makes its
+condition hold for no row, negative operators included: a missing claim must never widen access.
 Invariant: a rule without claims in it is the filter that a client would have sent.
 """
 

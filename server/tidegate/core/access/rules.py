@@ -1,6 +1,6 @@
 """Who may do what: the `x-access` rules of rooms, resources and messages, asked one user at a time.
 
-It decides from what the server knows of the user, never from what a message claims. A rule is a word, a row rule
+It decides by what the gateway verified about the user, never by what a message claims. A rule is a word, a row rule
 (`{"where": ...}`), or a list of rules of which one must hold. Where there are no rows, a row rule denies.
 Invariant: anything missing or unknown denies.
 """
@@ -38,13 +38,13 @@ def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:
 
 
 def require(rules: Mapping[str, Any], action: str, user: Principal, kind: str, name: str) -> None:
-    """Raise `unauthenticated` where signing in could help, else `forbidden`. `kind` and `name` are for the message."""
+    """Raise `unauthenticated` where a token could help, `forbidden` otherwise. The message names `kind` and `name`."""
     if not allows(rules, action, user):
         raise _refusal(rules, action, user, kind, name)
 
 
 def permission(access: RowAccess, action: str, user: Principal, claims: Claims) -> Filter:
-    """The rows with which `user` may do `action`. Raises Refused where the rules speak of none."""
+    """The rows with which `user` may do `action`. Raises Refused where the rules allow none."""
     rows = [EVERYTHING] if allows(access.rules, action, user) else [
         bind(rule["where"], user, claims, access.convert)
         for rule in _alternatives(access.rules, action)

@@ -81,7 +81,7 @@ def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
 
 
 def tree(filters: Mapping[str, Any]) -> Filter:
-    """`filters` from somebody who is trusted not to ask for too much. `{"or": []}` holds for no row."""
+    """The tree of `filters` from a trusted source, without the limits on size. `{"or": []}` holds for no row."""
     return _object(filters)
 
 

@@ -8,7 +8,7 @@ from tidegate.transport import ConnectionContext
 
 
 def remains(gateway: Parts, context: ConnectionContext, store: SimulatedStore) -> list[str]:
-    """Everything that somebody forgot."""
+    """Everything that was left behind."""
     driver, subscriptions = gateway.catch_up, gateway.sessions.protocol.rows.subscriptions
     index = subscriptions.index
     places: dict[str, object] = {

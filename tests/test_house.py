@@ -22,7 +22,6 @@ LONG_FILES = frozenset(
     {
         "clients/python/tidegate_client/connection.py",
         "clients/typescript/src/link.ts",
-        "server/tidegate/core/rows/requests.py",
         "server/tidegate/gateway/gateway.py",
         "tests/contract/test_decode.py",
     }

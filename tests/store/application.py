@@ -83,7 +83,7 @@ class Entry(NamedTuple):
 
 
 class Foreign:
-    """A program of somebody else's. Every statement is a transaction of its own unless it says BEGIN."""
+    """Another program. Every statement is a transaction, unless it says BEGIN."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Foreign:
         self.connection.execute(f"PRAGMA recursive_triggers = {int(recursive_triggers)}")
 
     def run(self, sql: str, *parameters: Any) -> list[Entry]:
-        """Run one statement; returns what the log says of it, which must be what it did."""
+        """Run one statement; returns its entries in the log, which must be what it did."""
         before, mark = self.tables(), self.head()
         try:
             self.connection.execute(sql, parameters).fetchall()

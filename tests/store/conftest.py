@@ -30,7 +30,7 @@ def path(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def foreign(path: Path) -> Iterator[Foreign]:
-    """It writes from a process of its own, so that the gateway's SQLite may be at work in this one."""
+    """It writes from another process, while the gateway's SQLite works in this one."""
     program = Foreign(Program(path))
     yield program
     program.close()
@@ -38,7 +38,7 @@ def foreign(path: Path) -> Iterator[Foreign]:
 
 @pytest.fixture(params=[False, True], ids=["recursive_triggers off", "recursive_triggers on"])
 def program(request: pytest.FixtureRequest, path: Path) -> Iterator[Foreign]:
-    """It writes from this process. `recursive_triggers` decides whether REPLACE tells of the rows that it deletes."""
+    """It writes from this process. With `recursive_triggers`, REPLACE calls the triggers of rows that it deletes."""
     foreign = Foreign(connect(path), recursive_triggers=request.param)
     yield foreign
     foreign.close()

@@ -1,4 +1,4 @@
-"""Somebody who listens to a change feed."""
+"""A listener to a change feed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another program, in a process of its own, that uses the standard library's SQLite.
+"""Another program, in another process, that uses the standard library's SQLite.
 
 Two copies of SQLite in one process do not see each other's locks (sqlite.org/howtocorrupt.html, section 2.2.1):
 wherever the gateway's own is at work, others must be really elsewhere. It does what it is told, one by one.
@@ -49,7 +49,7 @@ class Program:
         return self._ask("executescript", sql)
 
     def close(self) -> None:
-        """It ends when it hears nothing more."""
+        """Its input ends, and so it ends."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -68,7 +68,7 @@ class Program:
 
 
 def connect(path: str | Path) -> sqlite3.Connection:
-    """As a program connects that knows nothing of Tidegate, except that it can read text that is not UTF-8."""
+    """A connection of a program without Tidegate, except that it can read text that is not UTF-8."""
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     connection.text_factory = lambda text: text.decode(errors="replace")
     return connection

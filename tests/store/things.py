@@ -45,7 +45,7 @@ RESOURCE: Resource = read_resource("things", THINGS, {})
 
 
 class Things:
-    """Writes to the table as any program may, and reads from it as the gateway does."""
+    """Writes to the table as other programs do, and reads from it as the gateway does."""
 
     def __init__(self, path: Path, reader: Reader) -> None:
         self._connection: apsw.Connection = connect(path)
@@ -53,7 +53,7 @@ class Things:
         self._reader = reader
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """These rows, by column and in the columns' own values, in the place of those that are there."""
+        """Replace all rows with these, which are values of the columns."""
         self._connection.execute("BEGIN IMMEDIATE; DELETE FROM things; DELETE FROM tidegate_log")
         for row in rows:
             names, marks = ", ".join(map(quoted, row)), ", ".join("?" * len(row))
@@ -90,7 +90,7 @@ def opened(folder: Path) -> Iterator[Things]:
 
 
 def possible(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of SQLite's as PostgreSQL can keep it."""
+    """A row from SQLite as PostgreSQL can keep it."""
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What the port `Store` promises, tried on every database: a migrated one, and another program that writes to it."""
+"""Fixtures for the port `Store` on both databases: a migrated database, and another program that writes to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tidegate.store.sqlite.serving import feed as sqlite_feed
 
 
 class AnyForeign(Protocol):
-    """Another program. Statements have `?` for their parameters; keys and values are the column's own."""
+    """Another program. Statements have `?` for their parameters; keys and values are those of the columns."""
 
     def run(self, sql: str, *parameters: Any) -> Any:
-        """Run one statement and check that the change log tells exactly what it did."""
+        """Run one statement and check that the change log has exactly what it did."""
 
     def execute(self, sql: str) -> Any: ...
 

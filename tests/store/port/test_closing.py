@@ -1,4 +1,4 @@
-"""A closed store on every database: what it did again and again has ended."""
+"""A closed store on every database: its timers have ended."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from tests.store.port.conftest import Database
 from tidegate.store.serving.store import ThreadedStore
 
 
-async def test_no_duty_outlives_the_store(database: Database) -> None:
+async def test_a_closed_store_has_no_timer_left(database: Database) -> None:
     store = await database.open()
     assert isinstance(store, ThreadedStore)
-    duties = list(store._timers.values())
-    assert duties and not any(duty.cancelled() for duty in duties)
+    timers = list(store._timers.values())
+    assert timers and not any(timer.cancelled() for timer in timers)
     await store.close()
-    assert all(duty.cancelled() for duty in duties)
+    assert all(timer.cancelled() for timer in timers)

@@ -1,4 +1,4 @@
-"""The change feed: every committed change, whoever made it, once and in order, from where the store was opened."""
+"""The change feed: each committed change of every program, once and in order, from where the store was opened."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_the_feed_begins_where_the_store_was_opened(database: Database, fo
     store = await database.open()
     try:
         assert await store.head() == 1
-        add(foreign, "between", harbour="x")  # after opening, before listening: not to be missed
+        add(foreign, "between", harbour="x")  # after the store was opened, before it follows the log
         heard = Heard()
         store.follow(heard.deliver)
         add(foreign, "after", harbour="y")
@@ -62,7 +62,7 @@ async def test_the_feed_begins_where_the_store_was_opened(database: Database, fo
         await store.close()
 
 
-async def test_nothing_is_delivered_after_the_store_was_closed(database: Database, foreign: AnyForeign) -> None:
+async def test_a_closed_store_delivers_nothing(database: Database, foreign: AnyForeign) -> None:
     store = await database.open()
     heard = Heard()
     store.follow(heard.deliver)
@@ -74,7 +74,7 @@ async def test_nothing_is_delivered_after_the_store_was_closed(database: Databas
     assert len(heard.changes) == 1
 
 
-async def test_changes_that_were_pruned_before_they_were_read_are_told_as_a_reset(
+async def test_changes_that_were_pruned_before_the_feed_read_them_become_a_reset(
     store: Store, database: Database
 ) -> None:
     heard = Heard()
@@ -101,8 +101,8 @@ async def test_changes_that_were_pruned_before_they_were_read_are_told_as_a_rese
     thread.start()
     await heard.until(4)
     thread.join()
-    told = [(change.seq, change.resource, change.action) for change in heard.changes]
-    assert told[0] == (1, "boats", "create")
-    assert (3, "boats", "reset") in told
-    assert told[-1] == (4, "boats", "create")
-    assert (2, "boats", "create") not in told
+    delivered = [(change.seq, change.resource, change.action) for change in heard.changes]
+    assert delivered[0] == (1, "boats", "create")
+    assert (3, "boats", "reset") in delivered
+    assert delivered[-1] == (4, "boats", "create")
+    assert (2, "boats", "create") not in delivered

@@ -1,4 +1,4 @@
-"""A feed that nobody listens to reads nothing; when somebody comes it jumps to the head and goes on from there."""
+"""A paused feed reads nothing; when it resumes, it jumps to the head of the log and goes on from there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add(foreign: AnyForeign, code: str) -> None:
 
 
 class Listener(Heard):
-    """It hears of jumps, too."""
+    """It counts jumps, too."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Listener(Heard):
         return [change.key["code"] for change in self.changes]
 
 
-async def test_what_happened_while_nobody_listened_is_jumped_over(store: Store, foreign: AnyForeign) -> None:
+async def test_changes_during_a_pause_are_skipped(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
     add(foreign, "a")
     await listener.until(1)
@@ -47,11 +47,11 @@ async def test_what_happened_while_nobody_listened_is_jumped_over(store: Store, 
     add(foreign, "d")
     await listener.until(4)
     assert (listener.codes[0], listener.codes[-1]) == ("a", "d")
-    # A look that was under way when the feed came to rest may have seen the one that followed.
+    # A read that was under way when the feed was paused may have seen the next change.
     assert len(listener.codes) < 4
 
 
-async def test_a_feed_that_is_listened_to_does_not_jump(store: Store, foreign: AnyForeign) -> None:
+async def test_a_feed_that_follows_the_log_does_not_jump(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
     await store.resume()
     add(foreign, "a")
@@ -60,7 +60,7 @@ async def test_a_feed_that_is_listened_to_does_not_jump(store: Store, foreign: A
     assert (listener.jumps, listener.codes) == ([], ["a"])
 
 
-async def test_all_who_come_meanwhile_wait_for_one_jump(store: Store, foreign: AnyForeign) -> None:
+async def test_callers_that_resume_together_share_one_jump(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
     store.pause()
     add(foreign, "a")
@@ -68,7 +68,7 @@ async def test_all_who_come_meanwhile_wait_for_one_jump(store: Store, foreign: A
     assert listener.jumps == [1]
 
 
-async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreign: AnyForeign) -> None:
+async def test_a_feed_is_not_paused_while_a_caller_waits_for_it(store: Store, foreign: AnyForeign) -> None:
     listener = Listener(store)
     store.pause()
     waiting = asyncio.create_task(store.resume())
@@ -82,10 +82,10 @@ async def test_it_does_not_rest_while_somebody_waits_for_it(store: Store, foreig
     assert listener.codes == ["a"]
 
 
-async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
+async def test_mutations_that_arrive_during_the_jump_are_written_after_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it might be jumped over, and who came before would not hear of it."""
+    """If they were written before it, the feed might skip them, and earlier subscribers would miss them."""
     listener = Listener(store)
     gate = store._feed.gate  # type: ignore[attr-defined]  # both databases' stores have one
     goes_on, jumped = threading.Event(), gate.jumped
@@ -108,7 +108,7 @@ async def test_what_is_written_after_somebody_came_is_written_after_the_jump(
     assert [result.seq for result in results] == sorted(result.seq for result in results)
 
 
-async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
+async def test_a_caller_that_resumes_while_the_log_cannot_be_read_is_refused(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = Listener(store)
@@ -126,7 +126,7 @@ async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
             assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
             assert not store.following
         assert not store.healthy
-    assert caplog.text.count("it will be tried again") == 1, "the same trouble is told once"
+    assert caplog.text.count("it will be tried again") == 1, "the same failure is logged once"
     async with asyncio.timeout(DEADLINE_S):
         await store.resume()
         while not store.healthy:  # noqa: ASYNC110  # the feed's thread knows
@@ -135,7 +135,7 @@ async def test_who_comes_while_the_log_cannot_be_read_is_told_so(
 
 
 class Recorded:
-    """A connection that keeps what is asked of it."""
+    """A connection that records its statements."""
 
     def __init__(self, connection: Any, asked: list[str]) -> None:
         self._connection, self._asked = connection, asked
@@ -159,10 +159,10 @@ class Recorded:
         return self._connection.pragma(name)
 
 
-async def test_nothing_is_read_while_nobody_listens(
+async def test_a_paused_feed_reads_nothing(
     database: Database, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither what others commit nor what the gateway itself writes makes the feed look."""
+    """Neither commits of other programs nor the gateway's make the feed look."""
     asked: list[str] = []
     connect = database.feed.connect
     monkeypatch.setattr(database.feed, "connect", lambda place: Recorded(connect(place), asked))
@@ -179,9 +179,9 @@ async def test_nothing_is_read_while_nobody_listens(
             add(foreign, f"b{number}")
             await store.write(create({"code": f"c{number}", "harbour": f"c{number}"}))
         looked = [sql for sql in asked[mark:] if "seq" in sql or sql == "data_version"]
-        assert len(looked) <= 4, "it may have been at it when it was told"
+        assert len(looked) <= 4, "a read may have been under way when it was paused"
         if database.url.startswith("postgresql"):
-            assert any("NOTIFY" in sql for sql in asked[mark:]), "other gateways have to hear of it"
+            assert any("NOTIFY" in sql for sql in asked[mark:]), "other gateways have to be woken"
         await store.resume()
         assert listener.jumps == [21]
     finally:

@@ -1,4 +1,4 @@
-"""Snapshots on every database: pages of one moment, for several to share, that hold no memory and no transaction."""
+"""Snapshots on every database: pages of one moment, for several sharers, that hold no memory and no transaction."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_large_rows_make_small_pages(store: Store, foreign: AnyForeign) ->
 
 
 @pytest.mark.parametrize("limit", [0, 30_000])
-async def test_what_is_too_large_for_memory_waits_in_a_file(
+async def test_pages_beyond_the_memory_limit_are_in_a_file(
     store: Store, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(snapshots, "MEMORY_BYTES", limit)
@@ -132,7 +132,7 @@ async def test_what_is_too_large_for_memory_waits_in_a_file(
     pages, expected = joined(store), (await store.read(BOATS)).rows
     assert isinstance(pages, Spool)
     assert [row for page in await taken(pages) for row in page["rows"]] == expected
-    assert sum(len(place) for place in pages._pages if isinstance(place, bytes)) <= limit
+    assert sum(len(page) for page in pages._pages if isinstance(page, bytes)) <= limit
     file = pages._file
     assert file is not None
     assert not file.closed
@@ -140,7 +140,7 @@ async def test_what_is_too_large_for_memory_waits_in_a_file(
     assert file.closed
 
 
-async def test_sharers_get_the_very_same_pages_each_in_its_own_time(store: Store, foreign: AnyForeign) -> None:
+async def test_sharers_get_the_same_pages_independently(store: Store, foreign: AnyForeign) -> None:
     add_many(foreign)
     pages = joined(store)
     assert pages.join()
@@ -150,10 +150,8 @@ async def test_sharers_get_the_very_same_pages_each_in_its_own_time(store: Store
     assert first[5] is None
 
 
-async def test_nobody_joins_who_might_get_rows_that_are_older_than_the_request(
-    store: Store, foreign: AnyForeign
-) -> None:
-    """A row that was committed before one joined is always among the rows."""
+async def test_a_request_does_not_join_a_snapshot_that_may_be_older_than_it(store: Store, foreign: AnyForeign) -> None:
+    """A row that was committed before a sharer joined is always among the rows."""
     pages = joined(store)
     result = await store.write(create({"code": "mine"}))
     if pages.join():
@@ -163,9 +161,7 @@ async def test_nobody_joins_who_might_get_rows_that_are_older_than_the_request(
     assert not pages.join()
 
 
-async def test_the_transaction_waits_for_nobody_who_takes_pages(
-    store: Store, foreign: AnyForeign, database: Database
-) -> None:
+async def test_the_transaction_does_not_wait_for_sharers(store: Store, foreign: AnyForeign, database: Database) -> None:
     add_many(foreign)
     pages = joined(store)
     first = await pages.page(0)
@@ -174,9 +170,7 @@ async def test_the_transaction_waits_for_nobody_who_takes_pages(
     assert await pages.page(0) == first
 
 
-async def test_reading_stops_when_nobody_waits_for_it_any_more(
-    store: Store, foreign: AnyForeign, database: Database
-) -> None:
+async def test_reading_stops_when_the_last_sharer_leaves(store: Store, foreign: AnyForeign, database: Database) -> None:
     add_many(foreign)
     encoded: list[int] = []
     goes_on = threading.Event()
@@ -199,7 +193,7 @@ async def test_reading_stops_when_nobody_waits_for_it_any_more(
     assert len(encoded) <= 2
 
 
-async def test_a_failure_is_told_to_everybody_who_waits(store: Store, foreign: AnyForeign) -> None:
+async def test_a_failure_reaches_every_sharer(store: Store, foreign: AnyForeign) -> None:
     add_many(foreign)
 
     def failing(rows: list[Row], first: bool, last: bool) -> list[bytes]:
@@ -227,12 +221,12 @@ async def test_a_snapshot_waits_while_too_many_are_kept(
     await taken(slow)  # and keeps them
     waiting, impatient = joined(store), joined(store)
     impatient.leave()
-    await store.read(BOATS)  # whoever was first would have begun by now
+    await store.read(BOATS)  # a snapshot that was first would have begun by now
     foreign.execute("DELETE FROM boats WHERE code > 'b100010'")
     assert waiting.join()  # nothing of it was read yet
     slow.leave()
     assert len(codes(await taken(waiting))) == 10
-    assert len(codes(await taken(joined(store)))) == 10  # small ones do not count
+    assert len(codes(await taken(joined(store)))) == 10  # small snapshots do not count
 
 
 async def test_a_store_that_closes_ends_the_reading(database: Database, foreign: AnyForeign) -> None:

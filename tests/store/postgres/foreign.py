@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 
 class ForeignPostgres:
-    """A program of somebody else's. Every statement is a transaction of its own unless it says BEGIN."""
+    """Another program. Every statement is a transaction, unless it says BEGIN."""
 
     def __init__(
         self, connection: psycopg.Connection[tuple[Any, ...]], resources: Mapping[str, Resource] = RESOURCES
@@ -62,7 +62,7 @@ class ForeignPostgres:
         self.resources = resources
 
     def run(self, statement: str, *parameters: Any) -> list[Entry]:
-        """Run one statement; returns what the log says of it, which must be what it did. `?` stands for a parameter."""
+        """Run one statement; returns its entries in the log, which must be what it did. `?` stands for a parameter."""
         with self.told() as entries:
             self.execute(statement, *parameters)
         return entries
@@ -74,7 +74,7 @@ class ForeignPostgres:
 
     @contextmanager
     def told(self) -> Iterator[list[Entry]]:
-        """What the log says of what happens in the `with` block, once that has ended."""
+        """The log's entries of the `with` block, once that has ended."""
         before, mark = self.tables(), self.head()
         entries: list[Entry] = []
         try:
@@ -130,7 +130,7 @@ def add(program: ForeignPostgres, code: str, **values: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value of psycopg's as the wire has it."""
+    """A value of psycopg as the wire has it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return str(value) if isinstance(value, UUID) else value

@@ -1,4 +1,4 @@
-"""Eight programs that write at once, some in transactions that commit late: each change is heard once, in an order in
+"""Eight programs write at once, some in transactions that commit late: each change is delivered once, in an order in
 which the log, folded, equals the tables. Some of them are killed."""
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def test_a_transaction_that_commits_late_gets_the_later_number(foreign: ForeignP
     assert [entry.key for entry in foreign.log(mark)] == [("late",)]
 
 
-async def test_eight_writers_are_heard_completely_and_in_order(foreign: ForeignPostgres, url: str) -> None:
+async def test_every_change_of_eight_writers_is_delivered_in_order(foreign: ForeignPostgres, url: str) -> None:
     store = await PostgresStore.open(url, RESOURCES)
     heard, committed = Heard(), threading.Semaphore(0)
     writers = [Writer(url, seed, committed) for seed in range(WRITERS)]
@@ -125,7 +125,7 @@ def backend(url: str) -> Iterator[tuple[psycopg.Connection[tuple[Any, ...]], int
         connection.close()
 
 
-async def test_a_writer_that_is_killed_leaves_nothing_and_holds_nobody_up(foreign: ForeignPostgres, url: str) -> None:
+async def test_a_killed_writer_leaves_no_change_and_no_lock(foreign: ForeignPostgres, url: str) -> None:
     store = await PostgresStore.open(url, RESOURCES)
     heard = Heard()
     try:

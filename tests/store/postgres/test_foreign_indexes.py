@@ -1,4 +1,4 @@
-"""Text columns of somebody else's table, with collations of their own: their indexes help, and mean nothing else."""
+"""Text columns of another program's table, with collations: their indexes are used and change no result."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def connection(url: str) -> Iterator[Connection]:
     ],
     ids=str,
 )
-def test_rows_are_looked_up_in_an_index(connection: Connection, filters: Any, keys: tuple[Key, ...] | None) -> None:
+def test_rows_are_found_through_an_index(connection: Connection, filters: Any, keys: tuple[Key, ...] | None) -> None:
     where = _where(MEMBERS, ReadQuery(resource="members", where=compile_filters(filters), keys=keys))
     plan = connection.execute(numbered(f"EXPLAIN SELECT 1 FROM members {ALIAS}{where.sql}"), where.values)
     assert "Index Cond" in str(plan.fetchall())
@@ -86,7 +86,7 @@ def test_rows_are_looked_up_in_an_index(connection: Connection, filters: Any, ke
     ],
     ids=str,
 )
-def test_they_are_found_exactly(url: str, filters: Any, keys: tuple[Key, ...] | None, found: list[str]) -> None:
+def test_rows_are_found_exactly(url: str, filters: Any, keys: tuple[Key, ...] | None, found: list[str]) -> None:
     connections = Connections(url, reading=True)
     where: Filter = compile_filters(filters)
     rows = Reader(connections, {"members": MEMBERS}).read(ReadQuery(resource="members", where=where, keys=keys)).rows

@@ -1,4 +1,4 @@
-"""Values that only somebody else's table has: infinity, NaN, and years before 1 and after 9999.
+"""Values that only a table of another program has: infinity, NaN, and years before 1 and after 9999.
 
 The wire has no word for them: they go out as no value at all, and so they are found.
 """
@@ -55,7 +55,7 @@ def reader(postgres: PostgresServer) -> Iterator[Reader]:
         connections.close()
 
 
-def test_they_go_out_as_none(reader: Reader) -> None:
+def test_clients_get_no_value_for_them(reader: Reader) -> None:
     rows = [*({"id": number} for number in range(1, 5)), {"id": 5, "price": 0.5}, TOLD]
     assert reader.read(ReadQuery(resource="offers")).rows == rows
     assert [change.new for change in reader.changes(0, reader.head(), 10)] == rows
@@ -74,7 +74,7 @@ def test_they_go_out_as_none(reader: Reader) -> None:
     ],
     ids=str,
 )
-def test_times_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
+def test_filters_find_times_as_clients_see_them(reader: Reader, asked: Any) -> None:
     check(reader, {"until": asked})
 
 
@@ -91,7 +91,7 @@ def test_times_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
     ],
     ids=str,
 )
-def test_numbers_are_found_as_they_go_out(reader: Reader, asked: Any) -> None:
+def test_filters_find_numbers_as_clients_see_them(reader: Reader, asked: Any) -> None:
     check(reader, {"price": asked})
 
 

@@ -1,6 +1,6 @@
-"""Orders that share a transaction: each is answered, refused and attributed as if it were alone.
+"""Mutations that share a transaction: each is answered, refused and attributed as if it were alone.
 
-A program that holds the numbering lock keeps the first order from its commit until the others wait for the lane.
+A program that holds the numbering lock keeps the first mutation from its commit until the others wait for the lane.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Post
 
 @asynccontextmanager
 async def commits_held(foreign: ForeignPostgres, store: PostgresStore) -> AsyncIterator[asyncio.Future[WriteResult]]:
-    """Within, nobody's commit gets through; one order of user 7 waits for it, and all later ones behind it."""
+    """Within, no commit succeeds. One mutation of user 7 waits for that, and later mutations wait behind it."""
     foreign.execute(f"SELECT pg_advisory_lock({COMMIT_LOCK})")
     first = asyncio.ensure_future(store.write(create({"name": "first"}, resource="people")))
     try:
@@ -52,14 +52,14 @@ async def commits_held(foreign: ForeignPostgres, store: PostgresStore) -> AsyncI
 async def until_waiting(foreign: ForeignPostgres, what: str = "advisory") -> None:
     query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = '{what}'"
     async with asyncio.timeout(DEADLINE_S):
-        while not foreign.value(query):  # noqa: ASYNC110  # it is the server that knows
+        while not foreign.value(query):  # noqa: ASYNC110  # the server knows
             await asyncio.sleep(0.005)
 
 
-async def together(store: PostgresStore, foreign: ForeignPostgres, orders: Sequence[Mutation]) -> Outcomes:
-    """The outcomes of orders that make up one group."""
+async def together(store: PostgresStore, foreign: ForeignPostgres, mutations: Sequence[Mutation]) -> Outcomes:
+    """The outcomes of mutations that make up one group."""
     async with commits_held(foreign, store):
-        waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+        waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
         await asyncio.sleep(0)
     async with asyncio.timeout(DEADLINE_S):
         return await asyncio.gather(*waiting, return_exceptions=True)
@@ -73,9 +73,9 @@ def transactions(foreign: ForeignPostgres, resource: str = "boats") -> int:
     return int(foreign.value(f"SELECT count(DISTINCT xact) FROM _tidegate.log WHERE resource = '{resource}'"))
 
 
-async def test_orders_that_wait_are_committed_together(store: PostgresStore, foreign: ForeignPostgres) -> None:
-    orders = [create({"code": f"{number}", "sign": number}) for number in range(150)]
-    results = await together(store, foreign, orders)
+async def test_waiting_mutations_are_committed_together(store: PostgresStore, foreign: ForeignPostgres) -> None:
+    mutations = [create({"code": f"{number}", "sign": number}) for number in range(150)]
+    results = await together(store, foreign, mutations)
     assert [said(result) for result in results] == ["done"] * 150
     assert 1 <= transactions(foreign) <= 20
     for number, result in enumerate(results):
@@ -85,7 +85,7 @@ async def test_orders_that_wait_are_committed_together(store: PostgresStore, for
         assert result.seq >= seq
 
 
-async def test_a_group_takes_no_more_orders_when_its_time_is_up(
+async def test_a_group_takes_no_more_mutations_when_its_time_is_up(
     store: PostgresStore, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "GROUP_S", 0.0)
@@ -95,16 +95,16 @@ async def test_a_group_takes_no_more_orders_when_its_time_is_up(
     assert transactions(foreign) == 9
 
 
-async def test_each_change_has_its_own_order_s_key(store: PostgresStore, foreign: ForeignPostgres) -> None:
-    """`user` is 7 throughout, for one lane; other users' orders are in test_users_of_a_group_are_kept_apart."""
-    orders = [
+async def test_each_change_has_the_key_of_its_mutation(store: PostgresStore, foreign: ForeignPostgres) -> None:
+    """`user` is always 7, for one lane; test_changes_of_a_group_keep_their_users has other users."""
+    mutations = [
         create({"code": "a"}, idempotency_key="k1", digest=b"1"),
         create({"code": "b", "harbour": "x"}),
         create({"code": "a"}, idempotency_key="k2", digest=b"1"),
         update("b", {"weight": 1}, idempotency_key="k3", digest=b"1"),
         create({"code": "c", "harbour": "y"}, {"code": "d", "harbour": "z"}, idempotency_key="k4", digest=b"1"),
     ]
-    outcomes = await together(store, foreign, orders)
+    outcomes = await together(store, foreign, mutations)
     assert [said(outcome) for outcome in outcomes] == ["done", "done", "conflict", "done", "done"]
     assert transactions(foreign) == 1
     found = foreign.connection.execute(
@@ -117,18 +117,16 @@ async def test_each_change_has_its_own_order_s_key(store: PostgresStore, foreign
         ('{"code":"c"}', "k4", "7"),
         ('{"code":"d"}', "k4", "7"),
     ]
-    again = await together(store, foreign, orders[:1] + orders[3:])
+    again = await together(store, foreign, mutations[:1] + mutations[3:])
     assert again == [outcomes[0], outcomes[3], outcomes[4]]
     assert transactions(foreign) == 1
 
 
-async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(
-    store: PostgresStore, foreign: ForeignPostgres
-) -> None:
+async def test_a_mutation_that_fails_undoes_no_other(store: PostgresStore, foreign: ForeignPostgres) -> None:
     foreign.execute("""CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN IF NEW.sign = 13 THEN RAISE 'unlucky'; END IF; RETURN NEW; END $$""")
     foreign.execute("CREATE TRIGGER broken BEFORE INSERT ON boats FOR EACH ROW EXECUTE FUNCTION broken()")
-    orders = [
+    mutations = [
         create({"code": "z" * 41}),
         create({"code": "a"}),
         create({"code": "b", "harbour": "x"}, {"code": "a"}, array=True),
@@ -140,7 +138,7 @@ async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(
         update("a", {"weight": 2}, expected={"weight": 1}),
         update("a", {"harbour": "z"}),
     ]
-    outcomes = await together(store, foreign, orders)
+    outcomes = await together(store, foreign, mutations)
     assert [said(outcome) for outcome in outcomes] == [
         "invalid_data",
         "done",
@@ -168,65 +166,65 @@ async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(
 
 
 @pytest.mark.parametrize("other", ["mine", "pinned"])
-async def test_a_deferred_constraint_refuses_the_order_that_violates_it(
+async def test_a_deferred_constraint_refuses_the_mutation_that_violates_it(
     store: PostgresStore, foreign: ForeignPostgres, other: str
 ) -> None:
-    """Also where another one, which is not deferred, has its name."""
+    """Also where another constraint of the same name is not deferred."""
     foreign.execute(f"CREATE TABLE mine (code text CONSTRAINT {other} CHECK (code <> ''))")
     foreign.execute(PIN.format("DEFERRABLE INITIALLY DEFERRED"))
-    orders = [
+    mutations = [
         create({"code": "a", "harbour": "a"}),
         create({"code": "b", "harbour": "none"}),
         create({"code": "c", "harbour": "d"}, {"code": "d", "harbour": "c"}, array=True),  # wrong until its end
         create({"code": "e", "harbour": "f"}),
         create({"code": "f", "name": "f", "harbour": "a"}),
     ]
-    outcomes = await together(store, foreign, orders)
+    outcomes = await together(store, foreign, mutations)
     assert [said(outcome) for outcome in outcomes] == ["done", "conflict", "done", "conflict", "done"]
     assert {outcome.pointer for outcome in outcomes if isinstance(outcome, Refused)} == {"/data/harbour"}
     assert transactions(foreign) == {"mine": 1, "pinned": 3}[other]
 
 
-async def test_a_constraint_that_is_checked_at_once_is_so_in_a_group(
+async def test_an_immediate_constraint_stays_immediate_in_a_group(
     store: PostgresStore, foreign: ForeignPostgres
 ) -> None:
-    """Deferrable, but not deferred; and another table's of the same name is."""
+    """It is deferrable, but not deferred; one of another table with the same name is deferred."""
     foreign.execute(PIN.format("DEFERRABLE INITIALLY IMMEDIATE"))
     foreign.execute("CREATE TABLE mine (code text PRIMARY KEY, other text, "
                     "CONSTRAINT pinned FOREIGN KEY (other) REFERENCES mine DEFERRABLE INITIALLY DEFERRED)")  # fmt: skip
     swapped = create({"code": "c", "harbour": "d"}, {"code": "d", "harbour": "c"}, array=True)
-    orders = [
+    mutations = [
         create({"code": "a", "harbour": "a"}),
         swapped,
         create({"code": "b", "name": "b", "harbour": "a"}),
         swapped,
     ]
-    outcomes = await together(store, foreign, orders)
+    outcomes = await together(store, foreign, mutations)
     assert [said(outcome) for outcome in outcomes] == ["done", "conflict", "done", "conflict"]
 
 
-async def test_what_a_deferred_trigger_writes_belongs_to_its_order(
+async def test_changes_of_a_deferred_trigger_belong_to_its_mutation(
     store: PostgresStore, foreign: ForeignPostgres
 ) -> None:
     foreign.execute("""CREATE FUNCTION berth() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN INSERT INTO berths (harbour, number, boat) VALUES ('Ost', NEW.sign, NEW.code); RETURN NULL; END $$""")
     foreign.execute("CREATE CONSTRAINT TRIGGER late AFTER INSERT ON boats DEFERRABLE INITIALLY DEFERRED "
                     "FOR EACH ROW EXECUTE FUNCTION berth()")  # fmt: skip
-    orders = [
+    mutations = [
         create({"code": f"{number}", "sign": number}, idempotency_key=f"k{number}", digest=b"1") for number in range(3)
     ]
-    await together(store, foreign, orders)
+    await together(store, foreign, mutations)
     found = foreign.connection.execute(
         "SELECT resource, origin FROM _tidegate.log WHERE resource <> 'people' ORDER BY seq"
     )
     assert found.fetchall() == [(name, f"k{number}") for number in range(3) for name in ("boats", "berths")]
 
 
-async def test_the_same_request_twice_in_a_group_is_done_once(store: PostgresStore, foreign: ForeignPostgres) -> None:
-    order = create({"name": "Ada"}, resource="people", idempotency_key="k", digest=b"1")
+async def test_a_request_that_is_twice_in_a_group_is_done_once(store: PostgresStore, foreign: ForeignPostgres) -> None:
+    mutation = create({"name": "Ada"}, resource="people", idempotency_key="k", digest=b"1")
     other = create({"name": "Eve"}, resource="people", idempotency_key="k", digest=b"2")
     before = create({"name": "Bob"}, resource="people")
-    _, first, second, third = await together(store, foreign, [before, order, order, other])
+    _, first, second, third = await together(store, foreign, [before, mutation, mutation, other])
     assert isinstance(first, WriteResult)
     assert first == second
     assert said(third) == "conflict"
@@ -234,7 +232,7 @@ async def test_the_same_request_twice_in_a_group_is_done_once(store: PostgresSto
     assert transactions(foreign, "people") == 2
 
 
-async def test_automatic_keys_that_another_program_took_are_stepped_over(
+async def test_automatic_keys_skip_keys_that_another_program_took(
     store: PostgresStore, foreign: ForeignPostgres
 ) -> None:
     foreign.run("INSERT INTO people (id, name) SELECT n, 'x' FROM generate_series(2, 40) n")
@@ -245,7 +243,7 @@ async def test_automatic_keys_that_another_program_took_are_stepped_over(
     assert [name for (name,) in found] == names
 
 
-async def test_a_row_that_is_held_stops_its_own_user_only(
+async def test_a_locked_row_delays_only_the_user_that_wants_it(
     store: PostgresStore, foreign: ForeignPostgres, url: str
 ) -> None:
     foreign.run("INSERT INTO boats (code, name) VALUES ('a', 'a'), ('b', 'b')")
@@ -255,10 +253,10 @@ async def test_a_row_that_is_held_stops_its_own_user_only(
         stuck = [asyncio.ensure_future(store.write(update("a", {"weight": number}))) for number in range(3)]
         behind = asyncio.ensure_future(store.write(update("b", {"weight": 7})))
         await until_waiting(foreign, "transactionid")
-        async with asyncio.timeout(DEADLINE_S):  # an order that is alone would wait for an hour
+        async with asyncio.timeout(DEADLINE_S):  # a mutation that is alone would wait for an hour
             rows = [{"name": user} for user in users]
-            orders = [Mutation(kind="create", resource="people", rows=(row,), user=row["name"]) for row in rows]
-            await asyncio.gather(*map(store.write, orders))
+            mutations = [Mutation(kind="create", resource="people", rows=(row,), user=row["name"]) for row in rows]
+            await asyncio.gather(*map(store.write, mutations))
         assert not any(one.done() for one in (*stuck, behind))
         holder.commit()
     async with asyncio.timeout(DEADLINE_S):
@@ -269,7 +267,7 @@ async def test_a_row_that_is_held_stops_its_own_user_only(
     assert [entry.key for entry in foreign.log()[-4:]] == [("a",), ("a",), ("a",), ("b",)]
 
 
-async def test_commits_that_are_held_for_long_are_unavailable(
+async def test_a_commit_that_waits_too_long_is_refused_as_unavailable(
     store: PostgresStore, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "LOCK_TIMEOUT_MS", 100)
@@ -279,14 +277,14 @@ async def test_commits_that_are_held_for_long_are_unavailable(
     assert (await store.write(create({"code": "a"}))).rows[0]["code"] == "a"
 
 
-async def test_a_connection_that_breaks_in_its_commit_leaves_a_group_without_an_answer(
+async def test_a_connection_that_breaks_during_commit_makes_the_group_unavailable(
     store: PostgresStore, foreign: ForeignPostgres
 ) -> None:
-    orders = [create({"code": f"{n}", "sign": n}, idempotency_key=f"k{n}", digest=b"1") for n in range(5)]
+    mutations = [create({"code": f"{n}", "sign": n}, idempotency_key=f"k{n}", digest=b"1") for n in range(5)]
     foreign.execute(f"SELECT pg_advisory_lock({COMMIT_LOCK})")
     first = asyncio.ensure_future(store.write(create({"name": "first"}, resource="people")))
     await until_waiting(foreign)
-    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
     await asyncio.sleep(0)
     kill = (
         "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
@@ -299,18 +297,18 @@ async def test_a_connection_that_breaks_in_its_commit_leaves_a_group_without_an_
     outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert [said(outcome) for outcome in outcomes] == ["unavailable"] * 6
     assert foreign.tables()["boats"] == {}
-    outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
+    outcomes = await asyncio.gather(*map(store.write, mutations), return_exceptions=True)
     assert [said(outcome) for outcome in outcomes] == ["done"] * 5
 
 
-async def test_users_of_a_group_are_kept_apart(store: PostgresStore, foreign: ForeignPostgres) -> None:
+async def test_changes_of_a_group_keep_their_users(store: PostgresStore, foreign: ForeignPostgres) -> None:
     """The same key of another user is another request, and each change has its own user."""
     users = [f"u{number}" for number in range(30)]
-    orders = [
+    mutations = [
         Mutation(kind="create", resource="people", rows=({"name": user},), user=user, idempotency_key="k", digest=b"1")
         for user in users
     ]
-    outcomes = await together(store, foreign, orders)
+    outcomes = await together(store, foreign, mutations)
     assert [said(outcome) for outcome in outcomes] == ["done"] * 30
     found = foreign.connection.execute(
         "SELECT new::jsonb->>'name', actor, origin FROM _tidegate.log WHERE origin IS NOT NULL"

@@ -1,4 +1,4 @@
-"""Gateways over one PostgreSQL database know of each other by a lock, which ends with their connection."""
+"""Gateways over one PostgreSQL database see each other by a lock, which ends with their connection."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_only_gateways_over_the_same_database_count(
         assert "served by 1 other gateway:" in said
 
 
-async def test_a_feed_that_reconnects_is_known_again_and_warns_once(url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_feed_that_reconnects_takes_the_lock_again_and_warns_once(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with psycopg.connect(url, autocommit=True) as program, connect(url) as other:
         other_gateways.announce(other)
         store = await PostgresStore.open(url, RESOURCES)

@@ -1,4 +1,4 @@
-"""A server that goes away and comes back: requests are refused meanwhile, and no change is missed or heard twice."""
+"""A server that stops and starts again: requests are refused meanwhile, and each change is delivered once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tidegate.store.postgres.migration import migrate
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    """A server of this module's own, to be stopped while others go on with theirs."""
+    """A server for this module only, which stops it while other tests use another one."""
     with started() as server:
         yield server
 
@@ -45,7 +45,7 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # it is another thread that knows
+        while not condition():  # noqa: ASYNC110  # another thread knows
             await asyncio.sleep(0.01)
 
 
@@ -72,8 +72,8 @@ async def test_a_restart_is_survived_without_a_gap(store: PostgresStore, server:
     assert [row["code"] for row in (await store.read(ReadQuery(resource="boats"))).rows] == ["a", "c", "d"]
 
 
-async def test_connections_that_broke_unnoticed_cost_nobody_a_request(store: PostgresStore, url: str) -> None:
-    """An order whose COMMIT was not sent is tried again on a new connection."""
+async def test_broken_connections_fail_no_request(store: PostgresStore, url: str) -> None:
+    """A mutation whose COMMIT was not sent is tried again on a new connection."""
     heard = Heard()
     store.follow(heard.deliver)
     await store.write(create({"code": "a"}))
@@ -116,7 +116,7 @@ async def test_a_killed_backend_restarts_the_server_and_loses_nothing(
     assert [change.key["code"] for change in heard.changes] == ["a", "b"]
 
 
-async def test_a_feed_that_was_away_for_longer_than_the_log_is_kept_reads_all_anew(
+async def test_a_feed_that_was_disconnected_beyond_retention_delivers_resets(
     store: PostgresStore, server: PostgresServer, url: str
 ) -> None:
     heard = Heard()
@@ -126,7 +126,7 @@ async def test_a_feed_that_was_away_for_longer_than_the_log_is_kept_reads_all_an
     server.stop()
     await until(lambda: not store.healthy)
     hidden = store._feed._url
-    store._feed._url = server.url("nowhere")  # it stays away while others write and the log is pruned
+    store._feed._url = server.url("nowhere")  # it cannot connect while other programs write and the log is pruned
     server.start()
     with psycopg.connect(url) as foreign:
         foreign.execute("INSERT INTO boats (code, name) VALUES ('b', 'b')")
@@ -140,10 +140,10 @@ async def test_a_feed_that_was_away_for_longer_than_the_log_is_kept_reads_all_an
         await store.changes(1, 2, 10)
 
 
-async def test_who_comes_first_while_the_server_is_away_is_refused(
+async def test_the_first_subscriber_is_refused_while_the_server_is_down(
     store: PostgresStore, server: PostgresServer, url: str
 ) -> None:
-    """A feed that rests still sees that its database goes and comes back."""
+    """A paused feed still sees that its database stops and starts."""
     heard, jumps = Heard(), list[int]()
     store.follow(heard.deliver, jumps.append)
     store.pause()
@@ -166,7 +166,7 @@ async def test_who_comes_first_while_the_server_is_away_is_refused(
     assert [change.key["code"] for change in heard.changes] == ["b"]
 
 
-async def test_a_log_that_was_pruned_while_nobody_listened_is_no_news(
+async def test_a_log_that_was_pruned_during_a_pause_causes_no_reset(
     store: PostgresStore, server: PostgresServer, url: str
 ) -> None:
     heard, jumps = Heard(), list[int]()
@@ -197,7 +197,7 @@ async def test_a_restored_database_has_a_new_epoch(server: PostgresServer, url: 
     await copy.close()
 
 
-async def test_a_database_that_was_replaced_under_a_gateway_is_not_followed(
+async def test_a_database_that_was_replaced_is_not_followed(
     store: PostgresStore, server: PostgresServer, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Positions of its log would mean other changes."""
@@ -218,7 +218,7 @@ async def test_a_database_that_was_replaced_under_a_gateway_is_not_followed(
     assert len(heard.changes) == 1
 
 
-async def test_a_database_that_cannot_be_reached_is_told_without_its_password(server: PostgresServer) -> None:
+async def test_the_error_for_an_unreachable_database_hides_the_password(server: PostgresServer) -> None:
     with pytest.raises(StoreError) as caught:
         await PostgresStore.open(f"postgresql://ada:sesame@127.0.0.1:{server.port}/nowhere", RESOURCES)
     assert "nowhere" in str(caught.value)

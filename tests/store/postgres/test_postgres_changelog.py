@@ -1,4 +1,4 @@
-"""What the change log in PostgreSQL says of rows that other programs write; `run` compares it with what SELECT says."""
+"""The change log of PostgreSQL for rows that other programs write; `run` compares it with the rows in the tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.store.postgres.foreign import ForeignPostgres, add, happened
 from tests.support.driver import psycopg
 
 
-def test_an_insert_an_update_and_a_delete_are_told_with_the_whole_row(foreign: ForeignPostgres) -> None:
+def test_an_insert_an_update_and_a_delete_are_logged_with_the_whole_row(foreign: ForeignPostgres) -> None:
     (created,) = foreign.run("INSERT INTO boats (code, name, sign) VALUES ('a', 'Ada', 7)")
     assert (created.action, created.key, created.old) == ("create", ("a",), None)
     assert created.new == {
@@ -37,7 +37,7 @@ def test_foreign_entries_have_a_time_and_no_actor(foreign: ForeignPostgres) -> N
     assert found == [(None, None, True)]
 
 
-def test_a_statement_of_many_rows_is_told_row_by_row(foreign: ForeignPostgres) -> None:
+def test_a_statement_of_many_rows_is_logged_row_by_row(foreign: ForeignPostgres) -> None:
     entries = foreign.run("INSERT INTO boats (code) VALUES ('a'), ('b'), ('c')")
     assert happened(entries) == [("create", ("a",)), ("create", ("b",)), ("create", ("c",))]
     assert (
@@ -46,12 +46,12 @@ def test_a_statement_of_many_rows_is_told_row_by_row(foreign: ForeignPostgres) -
     assert len(foreign.run("DELETE FROM boats")) == 1002
 
 
-def test_an_update_that_changes_nothing_is_not_told(foreign: ForeignPostgres) -> None:
+def test_an_update_that_changes_nothing_is_not_logged(foreign: ForeignPostgres) -> None:
     add(foreign, "a", weight=1.5, papers='{"b": 1, "a": [2]}')
     assert foreign.run("""UPDATE boats SET weight = 1.5, name = name, papers = '{"a":[2], "b":1}'""") == []
 
 
-def test_what_nobody_may_read_is_not_in_the_log(foreign: ForeignPostgres) -> None:
+def test_write_only_values_are_not_in_the_log(foreign: ForeignPostgres) -> None:
     add(foreign, "a", pin="1234")
     assert foreign.run("UPDATE boats SET pin = '5678'") == []
     foreign.run("UPDATE boats SET pin = '9999', weight = 1")
@@ -66,7 +66,7 @@ def test_a_row_that_gets_another_key_is_a_delete_and_a_create(foreign: ForeignPo
     assert happened(entries) == [("delete", ("a",)), ("create", ("b",))]
 
 
-def test_an_upsert_is_told_as_what_it_came_to(foreign: ForeignPostgres) -> None:
+def test_an_upsert_is_logged_as_what_it_did(foreign: ForeignPostgres) -> None:
     upsert = "INSERT INTO boats (code, sign) VALUES ('a', 1) ON CONFLICT (code) DO UPDATE SET sign = boats.sign + 1"
     assert happened(foreign.run(upsert)) == [("create", ("a",))]
     assert happened(foreign.run(upsert)) == [("update", ("a",))]
@@ -75,20 +75,20 @@ def test_an_upsert_is_told_as_what_it_came_to(foreign: ForeignPostgres) -> None:
     assert sorted(happened(entries)) == [("create", ("b",)), ("delete", ("a",))]
 
 
-def test_copy_is_told(foreign: ForeignPostgres) -> None:
+def test_copy_is_logged(foreign: ForeignPostgres) -> None:
     with foreign.told() as entries, foreign.connection.cursor().copy("COPY boats (code, name) FROM STDIN") as copy:
         copy.write_row(("a", "one"))
         copy.write_row(("b", "two"))
     assert happened(entries) == [("create", ("a",)), ("create", ("b",))]
 
 
-def test_a_truncated_table_is_told_as_a_reset(foreign: ForeignPostgres) -> None:
+def test_a_truncated_table_is_logged_as_a_reset(foreign: ForeignPostgres) -> None:
     add(foreign, "a")
     entries = foreign.run("TRUNCATE boats CASCADE")
     assert sorted((entry.resource, entry.action) for entry in entries) == [("berths", "reset"), ("boats", "reset")]
 
 
-def test_what_is_rolled_back_is_not_told(foreign: ForeignPostgres) -> None:
+def test_what_is_rolled_back_is_not_logged(foreign: ForeignPostgres) -> None:
     with foreign.told() as entries, foreign.connection.transaction():
         foreign.execute("INSERT INTO boats (code, name) VALUES ('a', 'a')")
         with foreign.connection.transaction(force_rollback=True):
@@ -113,7 +113,7 @@ def test_a_writer_may_ask_for_its_constraints_early(foreign: ForeignPostgres) ->
     assert foreign.value("SELECT count(*) FROM _tidegate.commits") == 0
 
 
-def test_what_foreign_triggers_do_is_told(foreign: ForeignPostgres) -> None:
+def test_what_foreign_triggers_do_is_logged(foreign: ForeignPostgres) -> None:
     foreign.execute("""CREATE FUNCTION renamed() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN NEW.name := 'the ' || NEW.name; RETURN NEW; END $$""")
     foreign.execute("CREATE TRIGGER a BEFORE INSERT ON boats FOR EACH ROW EXECUTE FUNCTION renamed()")
@@ -125,7 +125,7 @@ def test_what_foreign_triggers_do_is_told(foreign: ForeignPostgres) -> None:
 
 
 def test_a_foreign_trigger_that_overtakes_its_statement_leads_to_a_reset(foreign: ForeignPostgres) -> None:
-    """It changes rows of the statement before they are told: they cannot be told in order, so all are read anew."""
+    """It changes rows of the statement before these are logged: their changes have no order, and clients read again."""
     foreign.execute("""CREATE FUNCTION others() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN UPDATE boats SET weight = NEW.sign WHERE sign = NEW.sign + 1; RETURN NULL; END $$""")
     foreign.execute("CREATE TRIGGER b AFTER INSERT ON boats FOR EACH ROW EXECUTE FUNCTION others()")
@@ -136,7 +136,7 @@ def test_a_foreign_trigger_that_overtakes_its_statement_leads_to_a_reset(foreign
     assert entries[-1].resource == "boats"
 
 
-def test_cascades_and_automatic_keys_are_told(foreign: ForeignPostgres) -> None:
+def test_cascades_and_automatic_keys_are_logged(foreign: ForeignPostgres) -> None:
     foreign.execute("ALTER TABLE berths DROP CONSTRAINT " + foreign.value(
         "SELECT quote_ident(conname) FROM pg_constraint WHERE conrelid = 'berths'::regclass AND contype = 'f'"
     ))  # fmt: skip
@@ -150,7 +150,7 @@ def test_cascades_and_automatic_keys_are_told(foreign: ForeignPostgres) -> None:
     assert person.key == (1,)
 
 
-def test_values_have_one_spelling_whatever_the_writer_s_session_is_set_to(foreign: ForeignPostgres) -> None:
+def test_values_have_one_spelling_under_all_session_settings(foreign: ForeignPostgres) -> None:
     with foreign.told() as entries:
         foreign.execute("SET TimeZone = 'America/St_Johns'")
         foreign.execute("SET DateStyle = 'German'")
@@ -196,7 +196,7 @@ def test_what_the_schema_does_not_allow_is_refused(foreign: ForeignPostgres, sta
         foreign.run(statement)
 
 
-def test_a_role_that_may_write_its_table_and_nothing_else_is_told(foreign: ForeignPostgres, url: str) -> None:
+def test_writes_of_a_role_with_rights_on_its_table_only_are_logged(foreign: ForeignPostgres, url: str) -> None:
     foreign.execute("CREATE ROLE clerk LOGIN")  # of the whole server; no other test has a role
     foreign.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON boats TO clerk")
     with psycopg.connect(url.replace("tidegate@", "clerk@"), autocommit=True) as connection, foreign.told() as entries:
@@ -209,6 +209,6 @@ def test_a_role_that_may_write_its_table_and_nothing_else_is_told(foreign: Forei
     assert happened(entries) == [("create", ("a",))]
 
 
-def test_triggers_run_whatever_the_replication_role(foreign: ForeignPostgres) -> None:
+def test_triggers_run_under_every_replication_role(foreign: ForeignPostgres) -> None:
     foreign.execute("SET session_replication_role = replica")
     assert happened(foreign.run("INSERT INTO boats (code) VALUES ('a')")) == [("create", ("a",))]

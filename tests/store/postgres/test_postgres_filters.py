@@ -1,4 +1,4 @@
-"""The SQL reading of filters in PostgreSQL: every edge case of the language, and random rows and filters."""
+"""Filters as SQL for PostgreSQL: every edge case of the language, and random rows and filters."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_values_are_bound_and_never_part_of_the_statement() -> None:
     ],
 )
 def test_a_value_of_another_type_is_found_where_the_predicate_finds_it(things: PostgresThings, term: Filter) -> None:
-    """The claims of a user's token are compared with columns too; nobody checked their types."""
+    """Claims of a user's token are compared with columns too, and their types are not checked."""
     row = {"id": 1, "int": 1, "num": 1.0, "bool": True, "text": "1", "time": "2026-01-31T12:00:00Z", "list": "[1]"}
     things.put([row])
     meets = predicate(term)

@@ -1,5 +1,5 @@
-"""What only the store over PostgreSQL does: several gateways on one database, old logs, orders that get in each other's
-way, values that only PostgreSQL can keep."""
+"""What only the store over PostgreSQL does: several gateways on one database, old logs, mutations that lock each
+other's rows, values that only PostgreSQL can keep."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
     await store.close()
 
 
-async def test_gateways_that_start_at_a_time_begin_one_epoch(url: str, foreign: ForeignPostgres) -> None:
-    """Nobody has served this database before, and they meet where they would begin it."""
+async def test_gateways_that_start_at_once_begin_one_epoch(url: str, foreign: ForeignPostgres) -> None:
+    """The database was never served, and all of them would begin its epoch."""
     with psycopg.connect(url) as holding:
         holding.execute("SELECT FROM _tidegate.meta FOR UPDATE")
         opening = asyncio.gather(*(PostgresStore.open(url, RESOURCES) for _ in range(4)))
@@ -43,8 +43,8 @@ async def test_gateways_that_start_at_a_time_begin_one_epoch(url: str, foreign: 
     assert epochs == {again.epoch}
 
 
-async def test_gateways_on_one_database_tell_each_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither looks by itself here."""
+async def test_gateways_on_one_database_wake_each_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither polls here."""
     monkeypatch.setattr(feed, "POLL_S", 3600.0)
     one, other = [await PostgresStore.open(url, RESOURCES) for _ in range(2)]
     try:
@@ -65,8 +65,8 @@ async def test_two_gateways_that_get_the_same_request_do_it_once(url: str) -> No
     stores = [await PostgresStore.open(url, RESOURCES) for _ in range(2)]
     try:
         for number in range(5):
-            order = create({"name": "Ada"}, resource="people", idempotency_key=f"k{number}", digest=b"1")
-            first, second = await asyncio.gather(*(store.write(order) for store in stores))
+            mutation = create({"name": "Ada"}, resource="people", idempotency_key=f"k{number}", digest=b"1")
+            first, second = await asyncio.gather(*(store.write(mutation) for store in stores))
             assert first == second
         assert len((await stores[0].read(ReadQuery(resource="people"))).rows) == 5
     finally:
@@ -74,17 +74,17 @@ async def test_two_gateways_that_get_the_same_request_do_it_once(url: str) -> No
             await store.close()
 
 
-async def test_orders_that_deadlock_are_tried_again(store: PostgresStore, foreign: ForeignPostgres) -> None:
+async def test_mutations_that_deadlock_are_tried_again(store: PostgresStore, foreign: ForeignPostgres) -> None:
     foreign.run("INSERT INTO boats (code, name) SELECT n::text, n::text FROM generate_series(1, 6) n")
     codes = ["1", "2", "3", "4", "5", "6"]
-    orders = [delete(*codes[:: 1 if number % 2 else -1], array=True, user=f"{number}") for number in range(8)]
+    mutations = [delete(*codes[:: 1 if number % 2 else -1], array=True, user=f"{number}") for number in range(8)]
     async with asyncio.timeout(DEADLINE_S):
-        outcomes = await asyncio.gather(*map(store.write, orders), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(store.write, mutations), return_exceptions=True)
     assert sorted(getattr(outcome, "code", "done") for outcome in outcomes) == ["done", *["not_found"] * 7]
     assert foreign.tables()["boats"] == {}
 
 
-async def test_a_row_that_another_program_holds_for_long_is_unavailable(
+async def test_a_row_that_another_program_locks_for_long_is_unavailable(
     url: str, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "LOCK_TIMEOUT_MS", 100)
@@ -123,7 +123,7 @@ async def test_a_foreign_trigger_may_refuse_a_row_or_fail(
     assert (await store.write(create({"code": "a"}))).rows[0]["code"] == "a"
 
 
-async def test_what_foreign_programs_put_into_json_does_no_harm(store: PostgresStore, foreign: ForeignPostgres) -> None:
+async def test_json_of_foreign_programs_does_no_harm(store: PostgresStore, foreign: ForeignPostgres) -> None:
     deep = "[" * 300 + "]" * 300
     foreign.run("INSERT INTO boats (code, name, papers, extra) VALUES ('a', 'a', '{\"a\": 1}', '1e400')")
     foreign.run("INSERT INTO boats (code, name, papers, extra) VALUES ('b', 'b', '{\"a\": 1}', ?)", deep)
@@ -138,8 +138,8 @@ async def test_a_key_that_no_row_can_have_is_not_found(url: str) -> None:
     try:
         for resource, key in (("boats", {"code": "a\0"}), ("visits", {"id": "no uuid"}), ("people", {"id": 2**70})):
             assert (await store.read(ReadQuery(resource=resource, keys=(key,)))).rows == []
-            order = Mutation(kind="delete", resource=resource, keys=(key,))
-            assert await refused(store, order) == ("not_found", "/id", None)
+            mutation = Mutation(kind="delete", resource=resource, keys=(key,))
+            assert await refused(store, mutation) == ("not_found", "/id", None)
         assert await refused(store, create({"code": "a\0"})) == ("invalid_data", "/data", "check")
         (row,) = (await store.write(create({"at": "2026-01-31T12:00:00.000000Z"}, resource="visits"))).rows
         read = await store.read(ReadQuery(resource="visits", keys=({"id": row["id"]},)))
@@ -149,7 +149,7 @@ async def test_a_key_that_no_row_can_have_is_not_found(url: str) -> None:
         await store.close()
 
 
-async def test_an_old_log_is_pruned_and_says_how_far(
+async def test_an_old_log_is_pruned_and_records_how_far(
     store: PostgresStore, foreign: ForeignPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "STEP", 4)
@@ -173,9 +173,7 @@ async def test_an_old_log_is_pruned_and_says_how_far(
     assert (await store.write(create({"code": "l", "harbour": "x"}))).seq == 12
 
 
-async def test_changes_of_what_is_no_resource_any_more_still_move_the_position(
-    url: str, foreign: ForeignPostgres
-) -> None:
+async def test_changes_of_former_resources_still_move_the_position(url: str, foreign: ForeignPostgres) -> None:
     store = await PostgresStore.open(url, {"people": RESOURCES["people"]})
     try:
         heard = Heard()
@@ -187,10 +185,10 @@ async def test_changes_of_what_is_no_resource_any_more_still_move_the_position(
         await store.close()
 
 
-async def test_who_waits_for_a_table_to_be_emptied_reads_it_at_the_position_after(
+async def test_a_reader_that_waits_for_a_truncate_reads_at_the_position_after_it(
     store: PostgresStore, url: str, foreign: ForeignPostgres
 ) -> None:
-    """TRUNCATE shows in transactions that began before it (PostgreSQL's documentation, 13.6 Caveats)."""
+    """Transactions that began before a TRUNCATE see it (PostgreSQL's documentation, 13.6 Caveats)."""
     foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")
     with psycopg.connect(url) as emptying:
         emptying.execute("TRUNCATE boats CASCADE")
@@ -202,7 +200,7 @@ async def test_who_waits_for_a_table_to_be_emptied_reads_it_at_the_position_afte
     assert result.seq == foreign.head() > 1
 
 
-async def test_a_snapshot_that_waits_for_a_table_to_be_emptied_is_of_the_position_after(
+async def test_a_snapshot_that_waits_for_a_truncate_is_of_the_position_after_it(
     store: PostgresStore, url: str, foreign: ForeignPostgres
 ) -> None:
     foreign.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")

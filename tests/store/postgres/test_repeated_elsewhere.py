@@ -62,7 +62,7 @@ async def test_a_request_repeated_at_another_gateway_has_the_answer_of_the_first
     assert len(foreign.log()) == mark + max(len(request_.rows), 1) + together
 
 
-async def test_what_was_not_answered_elsewhere_is_refused_as_ever(
+async def test_a_request_that_no_gateway_answered_is_refused_as_ever(
     gateways: list[PostgresStore], foreign: ForeignPostgres
 ) -> None:
     here, there = gateways

@@ -19,14 +19,14 @@ RESOURCES = {"things": RESOURCE}
 
 
 class PostgresThings:
-    """Writes to the table as any program may, and reads from it as the gateway does."""
+    """Writes to the table as other programs do, and reads from it as the gateway does."""
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]], reader: Reader) -> None:
         self._connection = connection
         self._reader = reader
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """These rows, by column and in the columns' own values, in the place of those that are there."""
+        """Replace all rows with these, which are values of the columns."""
         with self._connection.transaction():
             self._connection.execute("DELETE FROM things")
             for row in rows:

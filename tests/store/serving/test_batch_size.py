@@ -1,11 +1,11 @@
-"""How many changes are handed over at a time, by what they cost the loop."""
+"""How many changes a feed hands over at a time, by how long the loop takes for them."""
 
 from __future__ import annotations
 
 from tidegate.store.serving.batch_size import LARGEST, SMALLEST, TARGET_S, AdaptiveBatchSize
 
 
-def test_batches_that_cost_much_become_smaller_down_to_some() -> None:
+def test_slow_batches_become_smaller_down_to_a_limit() -> None:
     batches = AdaptiveBatchSize()
     assert batches.size == LARGEST
     batches.took(TARGET_S * 1.1)
@@ -15,7 +15,7 @@ def test_batches_that_cost_much_become_smaller_down_to_some() -> None:
     assert batches.size == SMALLEST
 
 
-def test_they_grow_again_once_they_cost_little() -> None:
+def test_fast_batches_grow_up_to_a_limit() -> None:
     batches = AdaptiveBatchSize()
     for _ in range(20):
         batches.took(1.0)

@@ -28,7 +28,7 @@ class Table:
     rows: dict[str, Row]
     resource: Resource = BOATS
     ignores: bool = False
-    """As with a trigger that takes writes away."""
+    """As with a trigger that makes the database ignore statements."""
     fills_in: Row = field(default_factory=dict)
     asked: Asked = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""The SQL reading of filters: every edge case of the language, and what only foreign programs write."""
+"""Filters as SQL: every edge case of the language, and values that only foreign programs write."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_values_are_bound_and_never_part_of_the_statement() -> None:
         ({"num": {"nbetween": [2, 3]}}, [4]),
     ],
 )
-def test_infinity_is_null_because_the_wire_has_no_word_for_it(things: Things, filters: dict, found: list[int]) -> None:  # type: ignore[type-arg]  # any filter
+def test_infinity_is_null_as_on_the_wire(things: Things, filters: dict, found: list[int]) -> None:  # type: ignore[type-arg]  # any filter
     things.put([{"id": 1, "num": float("inf")}, {"id": 2, "num": float("-inf")}, {"id": 3}, {"id": 4, "num": 1}])
     assert things.ids(compile_filters(filters)) == found
     assert [row["id"] for row in things.rows() if predicate(compile_filters(filters))(row)] == found

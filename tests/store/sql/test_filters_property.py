@@ -1,4 +1,4 @@
-"""Random rows and random filters: what the Python predicate takes is what SQL finds.
+"""Random rows and random filters: SQL finds the rows that the Python predicate takes.
 
 `FILTER_PAIRS` says how many pairs of a row and a filter are tried, on each database; `make fuzz` tries more. Rows are
 written the way foreign programs write them: JSON in other words, text with NUL, infinity.

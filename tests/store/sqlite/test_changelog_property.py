@@ -1,7 +1,7 @@
-"""Random histories: what the change log tells always leads to the tables as they are.
+"""Random histories: applied in order, the change log always gives the tables as they are.
 
-Several programs write whatever SQLite lets them, in transactions that end this way or that, beside triggers of their
-own. After each, a reader of the log must have exactly the rows of `SELECT *`, and one with a filter those that meet it.
+Several programs write all that SQLite allows, in transactions that are committed or rolled back, and have triggers.
+After each, a reader of the log must have exactly the rows of `SELECT *`, and a reader with a filter those that meet it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ INSERT = "INSERT OR REPLACE INTO boats (code, sign, harbour) VALUES (?, ?, ?)"
 @FULL
 @given(history=st.lists(works, max_size=8))
 @example(history=[Work(0, ((INSERT, ("a", 1, "Ost")), (INSERT, ("b", 1, "West"))), "COMMIT")])
-def test_the_log_tells_every_history_step_by_step(template: Path, history: list[Work]) -> None:
+def test_the_log_has_every_step_of_a_history(template: Path, history: list[Work]) -> None:
     with programs(template) as writers:
         reader, told = writers[0], 0
         for work in history:
@@ -116,7 +116,7 @@ def test_the_log_tells_every_history_step_by_step(template: Path, history: list[
 @FULL
 @given(history=st.lists(works, max_size=8), where=harbours)
 @example(history=[Work(0, ((INSERT, ("a", 1, "Ost")), (INSERT, ("a", 1, "West"))), "COMMIT")], where="Ost")
-def test_whoever_follows_the_log_has_the_rows_in_spite_of_foreign_triggers(
+def test_a_client_that_follows_the_log_has_the_rows_despite_foreign_triggers(
     template: Path, history: list[Work], where: str | None
 ) -> None:
     with programs(template) as writers:

@@ -1,4 +1,4 @@
-"""What the change log says of rows that other programs write, with a stock SQLite and none of our settings.
+"""The change log for rows that other programs write, with a stock SQLite and none of our settings.
 
 `Foreign.run` compares the log's images with what SELECT says before and after each statement; see application.py.
 """
@@ -12,7 +12,7 @@ import pytest
 from tests.store.application import Foreign, add, told
 
 
-def test_an_insert_an_update_and_a_delete_are_told_with_the_whole_row(program: Foreign) -> None:
+def test_an_insert_an_update_and_a_delete_are_logged_with_the_whole_row(program: Foreign) -> None:
     (created,) = program.run("INSERT INTO boats (code, name, sign) VALUES ('a', 'Ada', 7)")
     assert (created.action, created.key, created.old) == ("create", ("a",), None)
     assert created.new == {
@@ -42,7 +42,7 @@ def test_foreign_entries_have_a_time_and_no_actor(program: Foreign) -> None:
     assert found == [(None, None, 1)]
 
 
-def test_a_statement_of_many_rows_is_told_row_by_row(program: Foreign) -> None:
+def test_a_statement_of_many_rows_is_logged_row_by_row(program: Foreign) -> None:
     entries = program.run("INSERT INTO boats (code) VALUES ('a'), ('b'), ('c')")
     assert told(entries) == [("create", ("a",)), ("create", ("b",)), ("create", ("c",))]
     assert told(program.run("UPDATE boats SET weight = 2 WHERE code <> 'b'")) == [
@@ -53,12 +53,12 @@ def test_a_statement_of_many_rows_is_told_row_by_row(program: Foreign) -> None:
     assert len(program.run("DELETE FROM boats")) == 6
 
 
-def test_an_update_that_changes_nothing_is_not_told(program: Foreign) -> None:
+def test_an_update_that_changes_nothing_is_not_logged(program: Foreign) -> None:
     add(program, "a", weight=1.5)
     assert program.run("UPDATE boats SET weight = 1.5, name = name") == []
 
 
-def test_what_nobody_may_read_is_not_in_the_log(program: Foreign) -> None:
+def test_write_only_values_are_not_in_the_log(program: Foreign) -> None:
     add(program, "a", pin="1234")
     assert program.run("UPDATE boats SET pin = '5678'") == []
     program.run("UPDATE boats SET pin = '9999', weight = 1")
@@ -67,7 +67,7 @@ def test_what_nobody_may_read_is_not_in_the_log(program: Foreign) -> None:
     assert "1234" not in text
 
 
-def test_a_replaced_row_is_told(program: Foreign) -> None:
+def test_a_replaced_row_is_logged(program: Foreign) -> None:
     add(program, "a", weight=1)
     entries = program.run("INSERT OR REPLACE INTO boats (code, weight) VALUES ('a', 2)")
     assert {entry.key for entry in entries} == {("a",)}
@@ -76,7 +76,7 @@ def test_a_replaced_row_is_told(program: Foreign) -> None:
     assert program.run("REPLACE INTO boats (code) VALUES ('b')")[-1].action == "create"
 
 
-def test_rows_that_give_way_to_another_key_are_told(program: Foreign) -> None:
+def test_rows_replaced_by_another_key_are_logged(program: Foreign) -> None:
     add(program, "a", sign=1)
     add(program, "b", name="Bee", harbour="Ost")
     add(program, "c", name="Sea", harbour="West")
@@ -91,20 +91,20 @@ def test_rows_that_give_way_to_another_key_are_told(program: Foreign) -> None:
     assert entries[-1].key == ("c",)
 
 
-def test_rows_that_give_way_to_several_new_ones_are_told(program: Foreign) -> None:
+def test_rows_replaced_by_several_new_rows_are_logged(program: Foreign) -> None:
     for number in range(6):
         add(program, f"old{number}", sign=number)
     program.run("INSERT OR REPLACE INTO boats (code, sign) SELECT 'new' || sign, 5 - sign FROM boats WHERE sign < 4")
     assert set(program.tables()["boats"]) == {(f"old{n}",) for n in (0, 1)} | {(f"new{n}",) for n in range(4)}
 
 
-def test_a_row_that_gives_way_to_a_default_is_told(program: Foreign) -> None:
+def test_a_row_replaced_by_a_default_is_logged(program: Foreign) -> None:
     add(program, "a", harbour="Ost")  # named by default
     program.run("INSERT OR REPLACE INTO boats (code, name, harbour) VALUES ('b', NULL, 'Ost')")
     assert set(program.tables()["boats"]) == {("b",)}
 
 
-def test_a_row_that_gives_way_to_its_number_is_told(program: Foreign) -> None:
+def test_a_row_replaced_by_its_number_is_logged(program: Foreign) -> None:
     add(program, "a")
     program.run("INSERT OR REPLACE INTO boats (rowid, code) SELECT rowid, 'b' FROM boats")
     assert set(program.tables()["boats"]) == {("b",)}
@@ -113,7 +113,7 @@ def test_a_row_that_gives_way_to_its_number_is_told(program: Foreign) -> None:
     assert set(program.tables()["boats"]) == {("c",)}
 
 
-def test_an_update_or_replace_tells_of_what_it_displaces(program: Foreign) -> None:
+def test_rows_replaced_by_update_or_replace_are_logged(program: Foreign) -> None:
     add(program, "a", sign=1)
     add(program, "b", sign=2)
     add(program, "c", sign=3)
@@ -123,7 +123,7 @@ def test_an_update_or_replace_tells_of_what_it_displaces(program: Foreign) -> No
     assert set(program.tables()["boats"]) == {("b",)}
 
 
-def test_what_a_replace_of_a_counted_key_displaces_is_told(program: Foreign) -> None:
+def test_rows_replaced_by_an_automatic_key_are_logged(program: Foreign) -> None:
     program.run("INSERT INTO people (name, email) VALUES ('Ada', 'a@x'), ('Bob', 'b@x')")
     program.run("INSERT OR REPLACE INTO people (name, email) VALUES ('Eve', 'a@x')")
     assert set(program.tables()["people"]) == {(2,), (3,)}
@@ -131,7 +131,7 @@ def test_what_a_replace_of_a_counted_key_displaces_is_told(program: Foreign) -> 
     assert set(program.tables()["people"]) == {(2,)}
 
 
-def test_what_was_ignored_is_not_told(program: Foreign) -> None:
+def test_an_ignored_row_is_not_logged(program: Foreign) -> None:
     add(program, "a", sign=1)
     assert program.run("INSERT OR IGNORE INTO boats (code, weight) VALUES ('a', 2)") == []
     assert program.run("INSERT OR IGNORE INTO boats (code, sign) VALUES ('b', 1)") == []
@@ -145,7 +145,7 @@ def test_what_was_ignored_is_not_told(program: Foreign) -> None:
     assert told(program.run("INSERT INTO boats (code) VALUES ('a')")) == [("create", ("a",))]
 
 
-def test_an_upsert_is_told_as_what_it_did(program: Foreign) -> None:
+def test_an_upsert_is_logged_as_what_it_did(program: Foreign) -> None:
     sql = "INSERT INTO boats (code, sign) VALUES (?, ?) ON CONFLICT"
     assert told(program.run(f"{sql} (code) DO UPDATE SET sign = excluded.sign", "a", 1)) == [("create", ("a",))]
     assert told(program.run(f"{sql} (code) DO UPDATE SET sign = excluded.sign", "a", 2)) == [("update", ("a",))]
@@ -167,14 +167,14 @@ def test_a_changed_key_is_a_delete_and_a_create(program: Foreign) -> None:
     ]
 
 
-def test_keys_of_several_columns_are_told_whole(program: Foreign) -> None:
+def test_keys_of_several_columns_are_logged_whole(program: Foreign) -> None:
     program.run("INSERT INTO berths (harbour, number) VALUES ('Ost', 1), ('Ost', 2), ('West', 1)")
     program.run("INSERT OR REPLACE INTO berths (harbour, number, state) VALUES ('Ost', 1, 'taken')")
     program.run("UPDATE OR REPLACE berths SET harbour = 'Ost' WHERE harbour = 'West'")
     assert told(program.run("DELETE FROM berths")) == [("delete", ("Ost", 2)), ("delete", ("Ost", 1))]
 
 
-def test_a_statement_that_fails_is_not_told(program: Foreign) -> None:
+def test_a_statement_that_fails_is_not_logged(program: Foreign) -> None:
     add(program, "a", sign=1)
     for sql in (
         "INSERT INTO boats (code) VALUES ('b'), ('a')",
@@ -187,7 +187,7 @@ def test_a_statement_that_fails_is_not_told(program: Foreign) -> None:
     assert [entry.key for entry in program.log()] == [("a",)]
 
 
-def test_or_fail_tells_of_the_rows_before_the_failure(program: Foreign) -> None:
+def test_or_fail_logs_the_rows_before_the_failure(program: Foreign) -> None:
     add(program, "a")
     with pytest.raises(sqlite3.IntegrityError):
         program.run("INSERT OR FAIL INTO boats (code) VALUES ('b'), ('a'), ('c')")
@@ -195,7 +195,7 @@ def test_or_fail_tells_of_the_rows_before_the_failure(program: Foreign) -> None:
 
 
 @pytest.mark.parametrize("policy", ["ABORT", "FAIL", "IGNORE", "REPLACE", "ROLLBACK"])
-def test_the_writers_own_policy_does_not_reach_into_the_log(program: Foreign, policy: str) -> None:
+def test_a_writer_s_conflict_policy_does_not_affect_the_log(program: Foreign, policy: str) -> None:
     """SQLite applies a statement's OR to the statements of its triggers."""
     add(program, "a", sign=1)
     program.run("INSERT OR IGNORE INTO boats (code, sign) VALUES ('x', 1)")
@@ -205,7 +205,7 @@ def test_the_writers_own_policy_does_not_reach_into_the_log(program: Foreign, po
     assert set(program.tables()["boats"]) == {("a",), ("c",)}
 
 
-def test_what_was_rolled_back_was_never_told(program: Foreign) -> None:
+def test_a_transaction_that_was_rolled_back_is_not_logged(program: Foreign) -> None:
     add(program, "a")
     before = program.log()
     program.run("BEGIN")
@@ -217,7 +217,7 @@ def test_what_was_rolled_back_was_never_told(program: Foreign) -> None:
     assert [entry.seq for entry in program.log()] == [1, 2]
 
 
-def test_only_what_a_savepoint_kept_is_told(program: Foreign) -> None:
+def test_only_changes_that_a_savepoint_kept_are_logged(program: Foreign) -> None:
     program.run("BEGIN")
     add(program, "a")
     program.run("SAVEPOINT one")
@@ -233,8 +233,8 @@ def test_only_what_a_savepoint_kept_is_told(program: Foreign) -> None:
     assert told(program.log()) == [("create", ("a",)), ("create", ("c",)), ("delete", ("a",))]
 
 
-def test_what_a_foreign_trigger_adds_to_a_row_is_told(program: Foreign) -> None:
-    """SQLite fires the newest trigger first: the program's own one comes before the log's."""
+def test_values_that_a_foreign_trigger_adds_are_logged(program: Foreign) -> None:
+    """SQLite fires the newest trigger first: the program's trigger comes before the log's."""
     program.connection.executescript("""
         CREATE TRIGGER touch_new AFTER INSERT ON boats BEGIN UPDATE boats SET weight = 1 WHERE code = NEW.code; END;
         CREATE TRIGGER touch AFTER UPDATE ON boats WHEN NEW.tags = '[]' BEGIN
@@ -255,8 +255,8 @@ def test_what_a_foreign_trigger_adds_to_a_row_is_told(program: Foreign) -> None:
             assert [entry.new for entry in program.log(mark) if entry.key == key][-1] is None
 
 
-def test_a_row_that_was_replaced_and_touched_is_told_as_it_was_before(foreign: Foreign) -> None:
-    """Else a subscriber whose filter it met before would keep it."""
+def test_a_row_that_was_replaced_and_changed_is_logged_as_it_was_before(foreign: Foreign) -> None:
+    """Otherwise a subscriber whose filter it met before would keep it."""
     add(foreign, "a", harbour="Ost", sign=1)
     foreign.connection.execute(
         "CREATE TRIGGER touch AFTER INSERT ON boats BEGIN UPDATE boats SET weight = 1 WHERE code = NEW.code; END"
@@ -266,7 +266,7 @@ def test_a_row_that_was_replaced_and_touched_is_told_as_it_was_before(foreign: F
     assert (foreign.log(mark)[0].old or {}).get("harbour") == "Ost"
 
 
-def test_what_a_cascade_deletes_is_told(program: Foreign) -> None:
+def test_rows_that_a_cascade_deletes_are_logged(program: Foreign) -> None:
     program.connection.executescript("""
         CREATE TABLE fleets (boat TEXT PRIMARY KEY);
         CREATE TRIGGER sink AFTER DELETE ON fleets BEGIN DELETE FROM boats WHERE code = OLD.boat; END;

@@ -19,20 +19,20 @@ HARD = -1.0112952120928272e307
     "weight",
     (0.1, 0.1 + 0.2, 1 / 3, 1e22, 1e23, 1e308, REAL_MAX, -REAL_MAX, REAL_MIN, HARD, -0.0, 5, 2**53 + 1, None),
 )
-def test_numbers_are_told_exactly(program: Foreign, weight: float | None) -> None:
+def test_numbers_are_logged_exactly(program: Foreign, weight: float | None) -> None:
     add(program, "a", weight=weight)
     (entry,) = program.log()
     assert entry.new is not None
     assert entry.new["weight"] == (None if weight is None else float(weight))
 
 
-def test_an_infinity_is_told_as_null_and_breaks_nothing(program: Foreign) -> None:
+def test_an_infinity_is_logged_as_null_and_breaks_nothing(program: Foreign) -> None:
     program.connection.execute("INSERT INTO boats (code, weight) VALUES ('a', 9e999), ('b', -9e999)")
     assert [(entry.new or {})["weight"] for entry in program.log()] == [None, None]
 
 
 @pytest.mark.parametrize("sign", [2**63 - 1, -(2**63), 2**53 + 1, 0, True, None])
-def test_integers_are_told_exactly(program: Foreign, sign: int | None) -> None:
+def test_integers_are_logged_exactly(program: Foreign, sign: int | None) -> None:
     add(program, "a", sign=sign)
     assert (program.log()[0].new or {})["sign"] == sign
 
@@ -51,7 +51,7 @@ def test_integers_are_told_exactly(program: Foreign, sign: int | None) -> None:
         "null",
     ],
 )
-def test_text_is_told_exactly(program: Foreign, text: str) -> None:
+def test_text_is_logged_exactly(program: Foreign, text: str) -> None:
     add(program, f"k{text}", name=text, harbour=text, extra=json.dumps(text))
     program.run("UPDATE boats SET name = name || ?", text + "x")
     program.run("INSERT OR REPLACE INTO boats (code) VALUES (?)", f"k{text}")
@@ -59,13 +59,13 @@ def test_text_is_told_exactly(program: Foreign, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", '["a", 1]', ' {"a" : {"b": null}} ', "1.50", '"text"', "null", "true"])
-def test_json_is_told_as_the_text_it_is(program: Foreign, text: str) -> None:
+def test_json_is_logged_as_its_text(program: Foreign, text: str) -> None:
     add(program, "a", tags=text, papers=text, extra=text)
     (entry,) = program.log()
     assert [(entry.new or {})[name] for name in ("tags", "papers", "extra")] == [text] * 3
 
 
-def test_what_json_functions_made_is_told_like_any_text(program: Foreign) -> None:
+def test_results_of_json_functions_are_logged_like_any_text(program: Foreign) -> None:
     """SQLite marks their results as JSON, and its other JSON functions would not quote them."""
     program.run(
         """INSERT INTO boats (code, tags, papers) VALUES ('a', json('[1]'), json_object('a', json('{"b":1}')))"""
@@ -77,7 +77,7 @@ def test_what_json_functions_made_is_told_like_any_text(program: Foreign) -> Non
     program.run("UPDATE boats SET code = json('{}') WHERE code = 'a'")
 
 
-def test_a_blob_is_told_where_a_table_allows_one(path: Path) -> None:
+def test_a_blob_is_logged_where_a_table_allows_one(path: Path) -> None:
     """A table that was there before Tidegate may lack the checks."""
     program = Foreign(connect(path))
     program.connection.executescript("PRAGMA writable_schema = on; PRAGMA ignore_check_constraints = on;")

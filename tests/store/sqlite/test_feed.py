@@ -1,4 +1,4 @@
-"""The change feed of SQLite: what it reads ahead, and what it cannot read; what every database does is in port/."""
+"""The change feed of SQLite: what it reads ahead, and what it cannot read. tests/store/port has the rest."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tidegate.store.sqlite.serving import feed
 
 
 class Fixed(AdaptiveBatchSize):
-    """Batches of one size, whatever they cost."""
+    """Batches of one size, however slow they are."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     def took(self, seconds: float) -> None:
-        """It is all the same."""
+        """The size stays."""
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def create(code: str) -> Mutation:
     return Mutation(kind="create", resource="boats", rows=({"code": code, "harbour": code},), user="7")
 
 
-async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_gateway_s_changes_are_delivered_without_polling(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The writer wakes the feed; foreign commits alone are polled for."""
     monkeypatch.setattr(feed, "POLL_S", 3600.0)
     heard = Heard()
@@ -47,7 +49,7 @@ async def test_an_own_change_is_not_waited_for(store: SqliteStore, monkeypatch: 
     await heard.until(2)
 
 
-async def test_what_was_rolled_back_is_not_heard(store: SqliteStore, foreign: Foreign) -> None:
+async def test_a_transaction_that_was_rolled_back_is_not_delivered(store: SqliteStore, foreign: Foreign) -> None:
     heard = Heard()
     store.follow(heard.deliver)
     foreign.connection.execute("BEGIN IMMEDIATE")
@@ -73,10 +75,10 @@ async def test_a_long_transaction_comes_in_batches_without_a_gap(
     assert [change.seq for change in heard.changes] == list(range(1, 31))
 
 
-async def test_it_never_runs_ahead_of_who_listens(
+async def test_the_feed_is_never_more_than_a_batch_ahead_of_the_loop(
     store: SqliteStore, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the loop is busy nothing piles up on it: the next batch is read when this one was taken."""
+    """The feed reads the next batch when the loop has taken this one, so that nothing piles up on a busy loop."""
     monkeypatch.setattr(store._feed, "_batch", Fixed(2))
     heard = Heard()
     handed: list[int] = []
@@ -94,7 +96,7 @@ async def test_it_never_runs_ahead_of_who_listens(
     assert max(handed) <= 2
 
 
-async def test_changes_of_what_is_no_resource_still_move_the_position(path: Path, foreign: Foreign) -> None:
+async def test_changes_of_former_resources_still_move_the_position(path: Path, foreign: Foreign) -> None:
     store = await SqliteStore.open(f"sqlite:///{path}", {"people": RESOURCES["people"]})
     try:
         heard = Heard()
@@ -106,7 +108,7 @@ async def test_changes_of_what_is_no_resource_still_move_the_position(path: Path
         await store.close()
 
 
-async def test_foreign_values_do_not_stop_it(store: SqliteStore, foreign: Foreign) -> None:
+async def test_foreign_values_do_not_stop_the_feed(store: SqliteStore, foreign: Foreign) -> None:
     heard = Heard()
     store.follow(heard.deliver)
     foreign.run("INSERT INTO boats (code, papers, tags) VALUES ('a', json_object('a', 1), json('[1]'))")

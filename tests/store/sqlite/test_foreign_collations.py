@@ -1,4 +1,4 @@
-"""Tables of somebody else's whose columns have collations of their own, and files whose text is UTF-16.
+"""Tables of another program whose columns have collations, and files whose text is UTF-16.
 
 Filters, orders and keys mean the same there as everywhere: by code point, case and all. UTF-16 is refused.
 """
@@ -81,7 +81,7 @@ async def store(collation: str, tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-def test_a_filter_takes_no_notice_of_the_columns_collation(cases: Things) -> None:
+def test_a_filter_ignores_the_collation_of_the_column(cases: Things) -> None:
     with every_case() as case:
         for number, one in enumerate(TEXTS):
             with case(one):
@@ -95,14 +95,14 @@ async def test_rows_are_sorted_by_code_point(store: SqliteStore) -> None:
         assert [row["word"] for row in found.rows] == expected
 
 
-async def test_a_key_is_the_key_and_none_like_it(store: SqliteStore) -> None:
+async def test_a_key_finds_its_row_and_none_with_a_similar_key(store: SqliteStore) -> None:
     keys = tuple({"word": word} for word in ("b", "B", "b ", "A ", "A", "a "))
     found = await store.read(ReadQuery(resource="words", keys=keys))
     assert [row["word"] for row in found.rows] == ["A ", "b"]
     for word in ("B", "b "):
         for kind in ("update", "delete"):
-            order = Mutation(kind=kind, resource="words", keys=({"word": word},), data={"note": "z"})
-            assert await refused(store, order) == ("not_found", "/id", None)
+            mutation = Mutation(kind=kind, resource="words", keys=({"word": word},), data={"note": "z"})
+            assert await refused(store, mutation) == ("not_found", "/id", None)
     done = await store.write(Mutation(kind="delete", resource="words", keys=({"word": "b"},)))
     assert done.rows == [{"word": "b"}]
 

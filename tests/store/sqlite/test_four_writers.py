@@ -1,7 +1,7 @@
 """Four other programs and the gateway write at once, and one of the programs is killed in the midst of it.
 
-Each program counts up in rows of its own and notes what SQLite acknowledged. The feed must hear every commit once, in
-the order of commits: each program's numbers without a gap, and a row's old image always the new one of before.
+Each program counts up in its rows and notes what SQLite acknowledged. The feed must deliver every commit once, in the
+order of commits: each program's numbers without a gap, and each old image of a row equal to the new image before it.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ async def count_up(store: SqliteStore, commits: int) -> None:
     """The gateway's clients, several at a time, among the others."""
     await store.write(Mutation(kind="create", resource="people", rows=({"name": "0"},), user="7"))
     for number in range(1, commits + 1):
-        order = Mutation(kind="update", resource="people", keys=({"id": 1},), data={"name": f"{number}"}, user="7")
-        await store.write(order)
+        mutation = Mutation(kind="update", resource="people", keys=({"id": 1},), data={"name": f"{number}"}, user="7")
+        await store.write(mutation)
 
 
 def assert_one_history(changes: list[Change], start: dict[str, Row]) -> dict[str, Row]:
@@ -104,7 +104,7 @@ async def current(store: SqliteStore) -> dict[str, Row]:
     return found
 
 
-async def test_every_commit_of_four_programs_and_the_gateway_is_heard_once_in_order(
+async def test_every_commit_of_four_programs_and_the_gateway_is_delivered_once_in_order(
     store: SqliteStore, path: Path, foreign: Foreign
 ) -> None:
     start, heard = await current(store), Heard()
@@ -150,13 +150,13 @@ async def test_a_program_that_is_killed_loses_nothing_that_was_acknowledged(
 
 
 async def test_a_program_killed_within_a_transaction_leaves_no_trace(store: SqliteStore, path: Path) -> None:
-    """It holds the write lock when it dies; the gateway's next order goes through."""
+    """It holds the write lock when it dies; the gateway's next mutation succeeds."""
     script = PROGRAM.replace('connection.execute("COMMIT")', 'print("in the midst", flush=True); sys.stdin.read()')
     with started(path, "w", 1, script) as process:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "in the midst\n"
-        order = Mutation(kind="create", resource="boats", rows=({"code": "b", "harbour": "x"},), user="7")
-        waiting = asyncio.ensure_future(store.write(order))
+        mutation = Mutation(kind="create", resource="boats", rows=({"code": "b", "harbour": "x"},), user="7")
+        waiting = asyncio.ensure_future(store.write(mutation))
         await asyncio.sleep(0)
         assert not waiting.done()
     async with asyncio.timeout(DEADLINE_S):

@@ -1,4 +1,4 @@
-"""Triggers that go with their table while a gateway serves it: nobody would hear of changes, so it is said."""
+"""Triggers that a program drops with their table while a gateway serves it: the gateway says that changes are lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tidegate.store import SqliteStore
 from tidegate.store.sqlite.changelog import triggers
 
 
-async def test_a_gateway_says_so_until_they_are_back(
+async def test_a_gateway_is_unhealthy_until_the_triggers_are_back(
     path: Path, foreign: Foreign, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)

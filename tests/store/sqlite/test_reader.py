@@ -91,7 +91,7 @@ def test_a_long_snapshot_and_its_position_are_of_one_moment(reader: Reader, fore
     assert codes(reader) == ["0", "a", "b", "za", "zb"]
 
 
-def test_rows_are_read_one_after_the_other_also_past_text_that_is_none(reader: Reader, foreign: Foreign) -> None:
+def test_rows_are_read_in_turn_past_text_that_is_not_utf_8(reader: Reader, foreign: Foreign) -> None:
     for code in "abcd":
         add(foreign, code, harbour=code, sign=ord(code))
     foreign.run("UPDATE boats SET name = CAST(x'ff41' AS TEXT) WHERE code IN ('b', 'd')")
@@ -184,7 +184,7 @@ def test_changes_are_read_in_order_between_two_positions(reader: Reader, foreign
     assert (change.origin, change.actor) == (None, None)
 
 
-def test_whoever_asks_for_pruned_changes_is_told(reader: Reader, foreign: Foreign) -> None:
+def test_reading_pruned_changes_raises_log_pruned(reader: Reader, foreign: Foreign) -> None:
     for code in "abcd":
         add(foreign, code)
     foreign.connection.executescript(
@@ -200,7 +200,7 @@ def test_whoever_asks_for_pruned_changes_is_told(reader: Reader, foreign: Foreig
     assert reader.changes(4, 4, 10) == []
 
 
-def test_changes_of_what_is_no_resource_any_more_are_left_out(path: Path, foreign: Foreign) -> None:
+def test_changes_of_former_resources_are_left_out(path: Path, foreign: Foreign) -> None:
     add(foreign, "a")
     foreign.run("INSERT INTO people (name) VALUES ('Ada')")
     reader = Reader(path, {"people": RESOURCES["people"]})
@@ -250,8 +250,8 @@ def test_json_that_is_nested_too_deep_to_be_sent_stays_text(reader: Reader, fore
     assert row["extra"] == json.loads(wide)
 
 
-def test_filters_ask_json_for_what_it_says(reader: Reader, foreign: Foreign) -> None:
-    """Not for the words in which a program wrote it."""
+def test_filters_compare_json_by_its_value(reader: Reader, foreign: Foreign) -> None:
+    """Not by the spelling of the program that wrote it."""
     for code, extra in (
         ("a", "1.0"),
         ("b", "1"),

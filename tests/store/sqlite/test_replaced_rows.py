@@ -1,4 +1,4 @@
-"""OR REPLACE by unique indexes that no schema file names: what it displaces is told all the same."""
+"""OR REPLACE by unique indexes that no schema file names: the log has the rows that it replaces."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def program(request: pytest.FixtureRequest, shop: Path, tmp_path: Path) -> Itera
         ("(3, 'Eve', 'shut', 'Sund', x'03', 30)", []),
     ],
 )
-def test_what_gives_way_is_told(program: Foreign, values: str, gone: list[int]) -> None:
+def test_a_replaced_row_is_logged(program: Foreign, values: str, gone: list[int]) -> None:
     told = program.run(f"INSERT OR REPLACE INTO items {COLUMNS} VALUES {values}")
     assert sorted(entry.key[0] for entry in told if entry.action == "delete") == gone
     assert [entry.key for entry in told if entry.action == "create"] == [(3,)]
@@ -93,12 +93,12 @@ def test_what_gives_way_is_told(program: Foreign, values: str, gone: list[int]) 
     ("change", "gone"),
     [("name = 'ADA', state = 'open'", [1]), ("price = 19", [1]), ("file = x'01'", [1]), ("price = 21", [])],
 )
-def test_what_gives_way_to_an_update_is_told(program: Foreign, change: str, gone: list[int]) -> None:
+def test_a_row_replaced_by_an_update_is_logged(program: Foreign, change: str, gone: list[int]) -> None:
     told = program.run(f"UPDATE OR REPLACE items SET {change} WHERE id = 2")
     assert [entry.key[0] for entry in told if entry.action == "delete"] == gone
 
 
-def test_what_is_ignored_is_not_told(program: Foreign) -> None:
+def test_an_ignored_row_is_not_logged(program: Foreign) -> None:
     assert program.run("INSERT OR IGNORE INTO items (id, name, state) VALUES (3, 'ADA', 'open')") == []
 
 
@@ -117,7 +117,7 @@ def test_an_index_that_comes_later_needs_a_migration(tmp_path: Path) -> None:
     foreign.close()
 
 
-def test_the_words_of_an_index_are_read_as_sqlite_reads_them() -> None:
+def test_the_sql_of_an_index_is_parsed_as_sqlite_parses_it() -> None:
     sql = 'CREATE UNIQUE INDEX [a (b] ON "t,(" (f(x, \')\') /* , */ ASC, "y," COLLATE NOCASE desc) where x > (1) -- (\n'
     terms, where = parsed(sql)
     assert terms == ["f(x, ')')", '"y," COLLATE NOCASE']

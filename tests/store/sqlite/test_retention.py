@@ -1,4 +1,4 @@
-"""How long the change log is kept: what goes is old and more than enough, and whoever needs it is told."""
+"""How long the change log is kept: only changes that are both old and many go, and readers of lost changes know it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_old_changes_go_in_small_steps_down_to_what_is_kept(
     assert reader.meta("pruned_to") == 7
 
 
-def test_changes_that_are_not_old_stay_however_many(connection: apsw.Connection, foreign: Foreign) -> None:
+def test_changes_that_are_not_old_stay_in_any_number(connection: apsw.Connection, foreign: Foreign) -> None:
     fill(foreign, 10)
     assert prune(connection, NOW) == 0
     foreign.connection.execute("UPDATE tidegate_log SET time = time - ? WHERE seq <= 2", (2 * DAY,))
@@ -86,7 +86,7 @@ def test_an_empty_log_is_left_alone(connection: apsw.Connection, reader: Reader)
     assert reader.changes(0, 0, 10) == []
 
 
-def test_a_reader_from_before_what_is_kept_is_told(
+def test_a_reader_of_pruned_changes_gets_log_pruned(
     connection: apsw.Connection, foreign: Foreign, reader: Reader
 ) -> None:
     fill(foreign, 7)
@@ -118,14 +118,14 @@ def test_pruning_that_fails_changes_nothing(connection: apsw.Connection, foreign
     assert prune(connection, LATER) == 4
 
 
-def test_answers_to_requests_are_forgotten_after_their_time(connection: apsw.Connection, foreign: Foreign) -> None:
+def test_answers_to_requests_are_forgotten_after_a_day(connection: apsw.Connection, foreign: Foreign) -> None:
     for key, age in (("old", REQUESTS_KEEP_MS + 1), ("young", REQUESTS_KEEP_MS - 60_000)):
         foreign.connection.execute("INSERT INTO tidegate_requests VALUES ('7', ?, x'00', '[]', ?)", (key, NOW - age))
     prune(connection, NOW)
     assert foreign.connection.execute("SELECT key FROM tidegate_requests").fetchall() == [("young",)]
 
 
-def test_what_ignored_statements_left_behind_goes_too(connection: apsw.Connection, foreign: Foreign) -> None:
+def test_rows_that_ignored_statements_set_aside_go_too(connection: apsw.Connection, foreign: Foreign) -> None:
     add(foreign, "a")
     foreign.run("INSERT OR IGNORE INTO boats (code) VALUES ('a')")
     assert len(foreign.connection.execute("SELECT 1 FROM tidegate_aside").fetchall()) == 1
@@ -136,7 +136,7 @@ def test_what_ignored_statements_left_behind_goes_too(connection: apsw.Connectio
 async def test_the_writer_prunes_on_until_nothing_old_is_left(
     path: Path, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One step in a while would not keep up with a gateway that writes much."""
+    """One step for each pause would not keep up with a gateway that writes much."""
     fill(foreign, 40)
     foreign.connection.execute("UPDATE tidegate_log SET time = 0")
     monkeypatch.setattr(writer, "STEP", 4)

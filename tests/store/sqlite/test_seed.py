@@ -35,7 +35,7 @@ def test_sample_rows_go_into_empty_tables(url: str, foreign: Foreign) -> None:
     assert foreign.connection.execute("SELECT DISTINCT actor FROM tidegate_log").fetchall() == [("seed",)]
 
 
-def test_they_go_in_once(url: str, foreign: Foreign) -> None:
+def test_sample_rows_go_in_once(url: str, foreign: Foreign) -> None:
     seed(url, RESOURCES, SAMPLE)
     before, head = foreign.tables(), foreign.head()
     assert seed(url, RESOURCES, SAMPLE) == {}

@@ -1,4 +1,4 @@
-"""The writer of SQLite: many orders share a commit, none spoils another; what every database does is in port/."""
+"""The writer of SQLite: many mutations share a commit, and none spoils another. tests/store/port has the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-async def test_orders_that_wait_share_a_commit(store: SqliteStore, foreign: Foreign) -> None:
+async def test_waiting_mutations_share_a_commit(store: SqliteStore, foreign: Foreign) -> None:
     """Another program holds the lock while they come in; each commit of the writer wakes the feed once."""
     foreign.connection.execute("BEGIN IMMEDIATE")
     commits: list[int] = []
@@ -40,9 +40,9 @@ async def test_orders_that_wait_share_a_commit(store: SqliteStore, foreign: Fore
     assert len(commits) <= 3
 
 
-async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(store: SqliteStore, foreign: Foreign) -> None:
+async def test_a_mutation_that_fails_undoes_no_other(store: SqliteStore, foreign: Foreign) -> None:
     foreign.connection.execute("BEGIN IMMEDIATE")
-    orders = [
+    mutations = [
         create({"code": "a"}),
         create({"code": "b", "harbour": "x"}, {"code": "a"}, array=True),
         update("missing", {"name": "Ada"}),
@@ -50,7 +50,7 @@ async def test_an_order_that_fails_takes_nothing_of_the_others_with_it(store: Sq
         delete("c", "missing", array=True),
         update("a", {"harbour": "z"}),
     ]
-    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
     async with asyncio.timeout(DEADLINE_S):
@@ -89,15 +89,19 @@ async def test_a_database_that_is_busy_for_long_is_unavailable(
     assert "a transaction failed" in caplog.text
 
 
-async def test_a_foreign_trigger_that_is_broken_fails_its_own_orders_alone(
+async def test_a_broken_foreign_trigger_fails_only_mutations_of_its_table(
     store: SqliteStore, foreign: Foreign, caplog: pytest.LogCaptureFixture
 ) -> None:
     foreign.connection.execute(
         "CREATE TRIGGER broken AFTER INSERT ON people BEGIN SELECT known_to_its_program_only(NEW.id); END"
     )
     foreign.connection.execute("BEGIN IMMEDIATE")
-    orders = [create({"code": "a"}), create({"name": "Ada"}, resource="people"), create({"code": "b", "harbour": "x"})]
-    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    mutations = [
+        create({"code": "a"}),
+        create({"name": "Ada"}, resource="people"),
+        create({"code": "b", "harbour": "x"}),
+    ]
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
     async with asyncio.timeout(DEADLINE_S):
@@ -116,7 +120,7 @@ async def test_a_foreign_trigger_may_refuse_a_row(store: SqliteStore, foreign: F
 
 
 @pytest.mark.parametrize("how", ["ROLLBACK", "FAIL", "ABORT"])
-async def test_a_foreign_trigger_that_ends_the_transaction_takes_nothing_of_the_others_with_it(
+async def test_a_foreign_trigger_that_ends_the_transaction_undoes_no_other_mutation(
     store: SqliteStore, foreign: Foreign, how: str
 ) -> None:
     foreign.connection.execute(
@@ -124,8 +128,8 @@ async def test_a_foreign_trigger_that_ends_the_transaction_takes_nothing_of_the_
     )
     foreign.connection.execute("BEGIN IMMEDIATE")
     codes = ["no", "a", "b", "no", "no", "c", "no"]
-    orders = [create({"code": code, "sign": sign}) for sign, code in enumerate(codes)]
-    waiting = [asyncio.ensure_future(store.write(order)) for order in orders]
+    mutations = [create({"code": code, "sign": sign}) for sign, code in enumerate(codes)]
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
     await asyncio.sleep(0)
     foreign.connection.execute("COMMIT")
     async with asyncio.timeout(DEADLINE_S):
@@ -144,7 +148,7 @@ async def test_a_row_that_a_foreign_trigger_ignores_is_refused(store: SqliteStor
     assert await refused(store, update("b", {"sign": 1})) == ("conflict", "/data", None)
 
 
-async def test_a_foreign_trigger_may_touch_the_row_that_it_is_called_for(store: SqliteStore, foreign: Foreign) -> None:
+async def test_a_foreign_trigger_may_update_its_row(store: SqliteStore, foreign: Foreign) -> None:
     """As `updated_at` is kept in SQLite. A trigger that called itself would never end."""
     foreign.connection.execute(
         "CREATE TRIGGER touch AFTER UPDATE ON boats BEGIN "
@@ -157,12 +161,12 @@ async def test_a_foreign_trigger_may_touch_the_row_that_it_is_called_for(store: 
     assert [(entry.action, (entry.new or {})["weight"]) for entry in foreign.log()][-1] == ("update", 1.0)
 
 
-async def test_rows_with_text_that_is_not_utf_8_can_be_mended(store: SqliteStore, foreign: Foreign) -> None:
+async def test_rows_with_text_that_is_not_utf_8_can_be_updated(store: SqliteStore, foreign: Foreign) -> None:
     foreign.run("INSERT INTO boats (code, name) VALUES ('a', CAST(x'41ff42' AS TEXT))")
     assert (await store.write(update("a", {"name": "Ada"}))).rows[0]["name"] == "Ada"
 
 
-async def test_what_was_acknowledged_is_committed(store: SqliteStore, foreign: Foreign) -> None:
+async def test_acknowledged_mutations_are_committed(store: SqliteStore, foreign: Foreign) -> None:
     result = await store.write(create({"code": "a"}))
     assert foreign.log()[-1].seq == result.seq
     assert foreign.connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]

@@ -22,13 +22,11 @@ LONG_FILES = frozenset(
     {
         "clients/python/tidegate_client/connection.py",
         "clients/typescript/src/link.ts",
-        "server/tidegate/gateway/gateway.py",
         "tests/contract/test_decode.py",
     }
 )
 WIDE_CONSTRUCTORS = frozenset(
     {
-        "server/tidegate/gateway/gateway.py:Gateway",
         "server/tidegate/store/serving/store.py:ThreadedStore",
         "tests/simulate/client.py:Client",
     }

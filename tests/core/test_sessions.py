@@ -104,6 +104,14 @@ def test_a_token_is_checked_outside_and_its_end_counts_from_then_on(sessions: Se
     assert isinstance(close, Close)
 
 
+def test_a_token_without_an_end_is_answered_without_one(sessions: Sessions) -> None:
+    session = guest()
+    sessions.connected(session, None, 100.0)
+    answer = message(sessions.identified(session, 3, VerifiedIdentity(ADA, None), 101.0))
+    assert answer == Authenticated(user=ADA, ref=3)
+    assert session.expires_at is None
+
+
 def test_time_brings_heartbeats_with_the_dispatched_position(sessions: Sessions) -> None:
     session = guest()
     sessions.connected(session, None, 100.0)

@@ -1,1 +1,1 @@
-"""Who a token says it is, and which rows that user may see and change."""
+"""Authentication and row access: which user a token names, and which rows that user may read and change."""

@@ -26,8 +26,8 @@ log = logging.getLogger("tidegate.rules")
 
 
 def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -> dict[str, RowAccess]:
-    """By resource. Raises ConfigError for rules about resources that there are not,
-    and for values in `x-access` that are none.
+    """All rules, by resource. Raises ConfigError for a rule about an unknown resource, and for an invalid value in
+    `x-access`.
     """
     for resource, action in rules:
         if resource not in contract.resources:

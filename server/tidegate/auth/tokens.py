@@ -1,8 +1,8 @@
-"""Who a token says it is: signing and checking JWTs (RFC 7519, HS256), for users and for anonymous clients.
+"""Tokens: signs and checks JWTs (RFC 7519, HS256), for users and for anonymous clients.
 
-Two kinds, never mixed: a USER token is signed with the configured secret; an IDENTITY token lets an anonymous client be
-the same one after a reconnect and is signed with the database's own secret and for another audience.
-Invariant: a user token can never name an anonymous id, and an identity token never anything else.
+There are two kinds. A USER token is signed with the configured secret. An IDENTITY token lets an anonymous client keep
+its id after a reconnect; it is signed with a secret that the database keeps, and for another audience.
+Invariant: a user token never names an anonymous id, and an identity token always names one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ANONYMOUS_PREFIX = "anon-"
 IDENTITY_AUDIENCE = "tidegate:identity"
 IDENTITY_TTL_S = 3600
 ID_LIMIT = 128
-"""Characters in a user's id or name, at most."""
+"""Characters in the id or the name of a user, at most."""
 OF_THE_TOKEN = frozenset({"exp", "nbf", "iat", "jti"})
 """Claims that differ from token to token (RFC 7519, 4.1)."""
 
@@ -44,14 +44,14 @@ class TokenIdentities:
         return Principal(id=ANONYMOUS_PREFIX + name, name=f"Guest {name[:4].upper()}", roles=[], anonymous=True)
 
     def identity_token(self, user: Principal, now: float) -> str:
-        """A short-lived token with which the anonymous `user` can come back as itself."""
+        """A short-lived token with which the anonymous `user` can come back as the same user."""
         claims = {"sub": user.id, "name": user.name, "aud": IDENTITY_AUDIENCE, "exp": int(now) + IDENTITY_TTL_S}
-        # Every anonymous connection gets one, and the library takes ten times as long to write it.
+        # Every anonymous connection gets one, and the library needs ten times as long to write it.
         signed = _HEADER + b"." + _base64url(msgspec.json.encode(claims))
         return (signed + b"." + _base64url(hmac.digest(self._identity_key, signed, "sha256"))).decode()
 
     def check(self, token: str) -> VerifiedIdentity:
-        """Who `token` proves. Raises Refused(unauthenticated); the text never holds the token."""
+        """The identity that `token` proves. Raises Refused(unauthenticated); its text never holds the token."""
         try:
             if _audience(token) == IDENTITY_AUDIENCE:
                 claims = jwt.decode(
@@ -81,7 +81,7 @@ class TokenIdentities:
 def sign(
     secret: str, user: str, name: str, roles: list[str], now: float, ttl: float, claims: Mapping[str, Any] = {}
 ) -> str:
-    """A user token. `ttl` in seconds; `claims` are what row rules may ask for besides."""
+    """A user token. `ttl` in seconds; `claims`: further claims that row rules may name."""
     own = {"sub": user, "name": name, "roles": roles, "iat": int(now), "exp": int(now + ttl)}
     return jwt.encode({**claims, **own}, secret, ALGORITHM)
 
@@ -95,7 +95,7 @@ _HEADER = _base64url(msgspec.json.encode({"alg": ALGORITHM, "typ": "JWT"}))
 
 
 def _audience(token: str) -> Any:
-    """What the token claims to be for, unproved: it only chooses the secret to check it with."""
+    """The audience that the token claims, unproved: it only chooses the secret to check the token with."""
     return jwt.decode(token, options={"verify_signature": False}).get("aud")
 
 
@@ -118,10 +118,10 @@ def _user(claims: dict[str, Any]) -> VerifiedIdentity:
 
 
 def _lasting(claims: dict[str, Any]) -> dict[str, Any]:
-    """The claims that say something of the user, not of this one token: a renewed token has the same."""
+    """The claims about the user, without those about this token alone: a renewed token has the same."""
     return {name: value for name, value in claims.items() if name not in OF_THE_TOKEN}
 
 
 def _sendable(text: str) -> str:
-    """`text` without lone surrogates, which JSON can say and UTF-8 cannot: presence with one could not be sent."""
+    """`text` without lone surrogates: JSON can express them and UTF-8 cannot, so they could not be sent."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Row rules: claims in the place of values, and what becomes of those that are not there."""
+"""Row rules: claims in the place of values, and what a missing claim means."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tidegate.core.access.row_rules import bind
+from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import predicate
-from tidegate.core.filters.tree import EVERYTHING, NOTHING, compile_filters
+from tidegate.core.filters.tree import EVERYTHING, NOTHING, VALUES, compile_filters
 from tidegate_protocol import Principal
 
 ADA = Principal(id="7", name="Ada", roles=["host", "cook"], anonymous=False)
@@ -88,9 +89,17 @@ def test_a_claim_that_is_no_value_of_the_property_makes_the_condition_hold_for_n
     assert bound({"or": [{"team": asked}, {"owner": "$user.id"}]}) == compile_filters({"owner": 7})
 
 
+def test_a_claim_with_more_values_than_a_filter_may_have_is_refused() -> None:
+    most = {"teams": ["red"] * VALUES}
+    bind({"team": {"in": "$user.teams"}}, ADA, most, {"team": text})
+    with pytest.raises(Refused) as refused:
+        bind({"team": {"in": "$user.teams"}}, ADA, {"teams": ["red"] * (VALUES + 1)}, {"team": text})
+    assert refused.value.code == "forbidden"
+
+
 def test_a_rule_without_conditions_holds_for_every_row() -> None:
     assert bound({}) == EVERYTHING
 
 
-def test_the_user_is_who_the_token_says_whatever_its_other_claims() -> None:
+def test_a_claim_named_id_does_not_replace_the_id_of_the_user() -> None:
     assert bound({"owner": "$user.id"}) == compile_filters({"owner": 7})

@@ -307,6 +307,14 @@ def test_a_user_who_may_no_longer_be_in_a_room_is_told_left(protocol: Protocol) 
     assert protocol.rooms.rooms_of(ada) == []
 
 
+def test_a_session_that_becomes_another_user_stays_in_a_room_without_presence(protocol: Protocol) -> None:
+    guest = client("anon-7", anonymous=True)
+    join(protocol, guest, "quiet")
+    user = Principal(id="2", name="Bob", roles=[], anonymous=False)
+    assert visible(protocol.identified(guest, None, VerifiedIdentity(user, None), 0.0)) == []
+    assert [room.name for room in protocol.rooms.rooms_of(guest)] == ["quiet"]
+
+
 def test_authenticating_as_the_same_user_changes_nothing(protocol: Protocol) -> None:
     ada = client("1")
     join(protocol, ada)

@@ -1,4 +1,4 @@
-"""Row rules: the filter of an `x-access` rule `{"where": ...}` with a user's claims for `$user.id` and such.
+"""Row rules: the filter of an `x-access` rule `{"where": ...}`, with a user's claims for `$user.id` and such.
 
 A claim becomes a value of the property's type. A claim that is missing, or cannot become such a value, makes its
 condition hold for no row, negative operators included: a missing claim must never widen access.
@@ -16,17 +16,17 @@ from tidegate.core.filters.tree import VALUES, Filter, tree
 from tidegate_protocol import Principal
 
 CLAIM = "$user."
-"""What the place of a claim begins with."""
+"""How the name of a claim begins where a value would stand."""
 _FALSE: Mapping[str, Any] = {"or": []}
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
 
 Claims = Mapping[str, Any]
 Convert = Callable[[Any], Any]
-"""A claim as a value of a property. Raises ValueError when it cannot be one."""
+"""Turns a claim into a value of a property. Raises ValueError for a claim that cannot be one."""
 
 
 def bind(where: Mapping[str, Any], user: Principal, claims: Claims, convert: Mapping[str, Convert]) -> Filter:
-    """The rows that `where` means for this user. `convert` has the properties that filters can name.
+    """The filter that `where` means for this user. `convert`: by property, for those that filters can name.
 
     Raises Refused for a claim that has more values than a client's filter may have.
     """
@@ -34,15 +34,15 @@ def bind(where: Mapping[str, Any], user: Principal, claims: Claims, convert: Map
 
 
 class _Known:
-    """What is known of a user, by the names that rules use."""
+    """The claims of a user, by the names that rules use."""
 
     def __init__(self, user: Principal, claims: Claims) -> None:
         self._known = {**claims, "id": user.id, "name": user.name, "roles": user.roles, "anonymous": user.anonymous}
 
     def value(self, place: str) -> Any:
-        """The claim that `place` ($user.NAME, or $user.NAME.NAME for one inside another) names; None without it."""
+        """The claim at `place` ($user.NAME, or $user.NAME.NAME inside of another claim); None if there is none."""
         name = place.removeprefix(CLAIM)
-        if name in self._known:  # names of claims may have dots in them: they often are URLs
+        if name in self._known:  # a name may have dots in it: many are URLs
             return self._known[name]
         found: Any = self._known
         for part in name.split("."):
@@ -72,10 +72,10 @@ def _conditions(
 
 
 def _operand(operator: str, value: Any, known: _Known, convert: Convert) -> Any:
-    """Raises ValueError where a claim in it has no value of the property's type."""
+    """The operand with claims replaced. Raises ValueError for a claim that cannot be a value of the property."""
     if isinstance(value, list):
         return [_single(item, known, convert) for item in value]
-    if operator in _LISTS:  # "$user.teams" in the place of a whole list
+    if operator in _LISTS:  # "$user.teams" stands for a whole list
         found = known.value(value)
         items = found if isinstance(found, list) else [found]
         if not items:
@@ -97,7 +97,7 @@ def _converted(claim: Any, convert: Convert) -> Any:
 
 
 def same_claims(one: Claims, other: Claims) -> bool:
-    """Whether every rule says the same of both. (Python's own comparison takes `true` for 1.)"""
+    """Whether every rule means the same with both. (Python compares `true` and 1 as equal.)"""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 

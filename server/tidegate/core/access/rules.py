@@ -1,4 +1,4 @@
-"""Who may do what: the `x-access` rules of rooms, resources and messages, asked one user at a time.
+"""Permissions: the `x-access` rules of rooms, resources and messages, applied to one user.
 
 It decides by what the gateway verified about the user, never by what a message claims. A rule is a word, a row rule
 (`{"where": ...}`), or a list of rules of which one must hold. Where there are no rows, a row rule denies.
@@ -18,16 +18,16 @@ from tidegate.core.filters.tree import EVERYTHING, Filter, any_of, both
 from tidegate_protocol import Principal
 
 Hook = Callable[[Principal, Claims], Filter]
-"""What an application's own code says of a user: the rows that it may do something with. Raises Refused."""
+"""Application code that returns the rows on which a user may act. Raises Refused."""
 
 
 class RowAccess(msgspec.Struct, frozen=True):
-    """All that decides what users may do with the rows of one resource."""
+    """All rules about the rows of one resource."""
 
     resource: str
     rules: Mapping[str, Any]
     convert: Mapping[str, Convert] = {}
-    """How a claim becomes a value of a property."""
+    """By property: turns a claim into its value."""
     hooks: Mapping[str, Hook] = {}
     """By action. They narrow what the rules allow, and never widen it."""
 
@@ -57,7 +57,7 @@ def permission(access: RowAccess, action: str, user: Principal, claims: Claims) 
 
 
 def _says(rule: Any, user: Principal) -> bool:
-    """Whether a single rule lets `user` pass without looking at rows."""
+    """Whether a single rule allows `user`, whatever the row."""
     if rule == "anyone":
         return True
     if rule == "authenticated":

@@ -1,8 +1,8 @@
-"""A compiled filter as a question to one wire row, asked for every change in every group that it could concern.
+"""Evaluates compiled filters on wire rows, in Python: for every change, in every group that it may concern.
 
-The SQL reading of the same tree is `store.conditions`; a property test holds the two equal.
-Invariant: every condition but `null` is false on null, the negative ones too; `true` never equals 1; text is ordered by
-code point; only ASCII letters lose their case.
+The `filters` modules of `store` evaluate the same tree in SQL; a property test compares the two.
+Invariant: every condition but `null` is false on null, even a negative one; `true` never equals 1; text is ordered by
+code point; only ASCII letters are compared without their case.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from tidegate.core.filters.tree import SAFE_INTEGER, And, Filter, Or, Term, fold
 
 Row = dict[str, Any]
 Test = Callable[[Any], bool]
-"""Asks one value that is not null."""
+"""Tests one value that is not null."""
 
 
 def predicate(condition: Filter) -> Callable[[Row], bool]:
-    """Whether a row meets `condition`; a property that the row leaves out is null."""
+    """A function that says whether a row matches `condition`; a property that the row leaves out is null."""
     match condition:
         case Term():
             return _term(condition)
@@ -37,9 +37,9 @@ def predicate(condition: Filter) -> Callable[[Row], bool]:
 
 
 def token(value: Any) -> tuple[bool, Any]:
-    """A stand-in for a scalar, equal exactly where the protocol calls two values equal, and hashable.
+    """A hashable substitute for a scalar: two are equal exactly where the protocol calls the scalars equal.
 
-    Integers that not every JSON reader keeps are equal to the float nearest to them: PostgreSQL writes all digits of
+    An integer that some JSON readers cannot represent equals the float nearest to it: PostgreSQL writes all digits of
     1e23.
     """
     if isinstance(value, int) and SAFE_INTEGER < abs(value) <= sys.float_info.max:
@@ -77,8 +77,6 @@ def _test(term: Term) -> Test:
         case "containss" | "startswiths" | "endswiths":
             ask = _TEXTS[term.operator]
             return lambda value: isinstance(value, str) and ask(value, wanted)
-        case "null":
-            raise AssertionError("null is asked of the row")
         case _:
             positive = _test(Term(term.property, _POSITIVE[term.operator], wanted))  # type: ignore[arg-type]  # keys of a table
             return lambda value: not positive(value)
@@ -104,7 +102,7 @@ def _holds_all(wanted: tuple[Any, ...]) -> Test:
 
 
 def _ordered(compare: Callable[[Any, Any], bool], wanted: Any) -> Test:
-    """A value of another kind, which only a foreign program can have written, is neither before nor after."""
+    """A value of another type is neither before nor after; only a foreign program can have written one."""
     if isinstance(wanted, str):
         return lambda value: isinstance(value, str) and compare(value, wanted)
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and compare(value, wanted)

@@ -1,9 +1,9 @@
-"""A filter once it is compiled: a small immutable tree in one canonical form.
+"""Compiled filters: a small immutable tree in one canonical form.
 
-`{"status": "active"}` and `{"and": [{"status": {"in": ["active"]}}]}` are the same tree, so that equal subscriptions
-find each other. It has two readings, which must answer alike on every row: `core.predicate` in Python and
-`store.conditions` in SQL. Names, operators and values were checked against the resource's filter schema before.
-Invariant: filters that differ only in order, spelling or repetition have the same `identity`.
+`{"status": "active"}` and `{"and": [{"status": {"in": ["active"]}}]}` become the same tree, so that equal subscriptions
+are recognized. Two modules evaluate it and must agree on every row: `core.filters.predicate` in Python and the
+`filters` modules of `store` in SQL. Names, operators and values were checked against the resource's filter schema before.
+Invariant: filters that differ only in order, notation or repetition have the same `identity`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Operator = Literal[
     "startswith", "nstartswith", "startswiths", "nstartswiths",
     "endswith", "nendswith", "endswiths", "nendswiths",
 ]  # fmt: skip
-"""What is left of refine's operators: `eqs` is `eq`, `between` is `gte` and `lte`, and so on."""
+"""The operators of a compiled filter. The others become these: `eqs` is `eq`, `between` is `gte` and `lte`."""
 
 DEPTH = 8
-"""`and` and `or` inside each other."""
+"""Levels of `and` and `or` inside each other, at most."""
 CONDITIONS = 100
-"""Operators in one filter; every change is held against each."""
+"""Operators in one filter, at most: each change is tested against each of them."""
 VALUES = 1000
-"""Values in one filter, the items of lists counted one by one."""
+"""Values in one filter, at most; each item of a list counts."""
 
 SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8259, section 6)."""
@@ -43,8 +43,8 @@ _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 class Term(msgspec.Struct, frozen=True):
     """One condition on one property. `value` is a scalar; for in, nin, ina and nina a tuple of scalars.
 
-    `null` asks with True for rows without the property, with False for those that have it. What ignores case has its
-    value folded already.
+    `null` with True holds for rows without the property, with False for rows that have it. An operator that ignores case
+    has its value folded already.
     """
 
     property: str
@@ -67,13 +67,13 @@ class Or(msgspec.Struct, frozen=True):
 Filter = Term | And | Or
 
 EVERYTHING = And(())
-"""The filter that every row meets."""
+"""The filter that every row matches."""
 NOTHING = Or(())
-"""The filter that no row meets."""
+"""The filter that no row matches."""
 
 
 def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
-    """The `filters` of a request as a tree. Raises Refused when there is too much of it."""
+    """The `filters` of a client's request as a tree. Raises Refused for a filter that is too large."""
     if not filters:
         return EVERYTHING
     _Size().measure(filters, DEPTH)
@@ -86,7 +86,7 @@ def tree(filters: Mapping[str, Any]) -> Filter:
 
 
 def identity(part: Filter) -> str:
-    """A text that is equal exactly for equal filters. (Python's own comparison takes `true` for 1.)"""
+    """A text that is equal exactly for equal filters. (Python compares `true` and 1 as equal.)"""
     match part:
         case Term():
             return json.dumps([part.property, part.operator, part.value], ensure_ascii=False)
@@ -99,17 +99,17 @@ def identity(part: Filter) -> str:
 
 
 def both(one: Filter, other: Filter) -> Filter:
-    """The rows that meet the two."""
+    """The filter that holds where both hold."""
     return _all((one, other))
 
 
 def any_of(filters: Iterable[Filter]) -> Filter:
-    """The rows that meet at least one."""
+    """The filter that holds where at least one of `filters` holds."""
     return _either(filters)
 
 
 def fold(text: str) -> str:
-    """`text` for comparisons that ignore case: ASCII letters alone are folded, as every database can."""
+    """`text` for comparisons that ignore case: only ASCII letters are folded, which every database can do."""
     return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
 
 
@@ -128,7 +128,7 @@ def _object(filters: Mapping[str, Any]) -> Filter:
 
 
 def _condition(name: str, operator: Any, value: Any) -> Filter:
-    """One operator of the wire."""
+    """One operator as clients write it."""
     operator = _SAME.get(operator, operator)
     if operator == "nnull":
         return Term(name, "null", not value)
@@ -159,18 +159,18 @@ def _either(parts: Iterable[Filter]) -> Filter:
 
 
 def _ordered(parts: Iterable[Filter]) -> tuple[Filter, ...]:
-    """Each once, in an order that does not depend on the client's."""
+    """Each part once, in an order that does not depend on the client."""
     by_identity = {identity(part): part for part in parts}
     return tuple(by_identity[text] for text in sorted(by_identity))
 
 
 def _plain(value: Any) -> Any:
-    """1.0 is 1, and -0.0 is 0: one number, one spelling."""
+    """One notation for equal numbers: 1.0 becomes 1, and -0.0 becomes 0."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= SAFE_INTEGER else value
 
 
 class _Size:
-    """How much there is of a filter, and where it is too much."""
+    """Measures a filter, and refuses one that is too large."""
 
     def __init__(self) -> None:
         self._conditions = 0

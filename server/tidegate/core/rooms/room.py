@@ -91,12 +91,10 @@ class Room:
         return PresenceList(room=self.name, users=self.presence.members())
 
     def announce(self, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
-        """Push `difference` to those who follow differences, and plan the full list for the others.
+        """Push a difference to the sessions that follow differences, and plan the full list for the others.
 
         `but`: the session that caused it, which gets the list as an answer.
         """
-        if not difference or not self.rules.presence:
-            return []
         full = self.listeners["full"]
         others = len(full) > (but is not None and but.sink in full)
         if others and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:

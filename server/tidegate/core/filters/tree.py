@@ -2,7 +2,7 @@
 
 `{"status": "active"}` and `{"and": [{"status": {"in": ["active"]}}]}` become the same tree, so that equal subscriptions
 are recognized. Two modules evaluate it and must agree on every row: `core.filters.predicate` in Python and the
-`filters` modules of `store` in SQL. Names, operators and values were checked against the resource's filter schema before.
+`filters` modules of `store` in SQL. Names, operators and values were checked against the resource's filter schema.
 Invariant: filters that differ only in order, notation or repetition have the same `identity`.
 """
 
@@ -43,8 +43,8 @@ _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 class Term(msgspec.Struct, frozen=True):
     """One condition on one property. `value` is a scalar; for in, nin, ina and nina a tuple of scalars.
 
-    `null` with True holds for rows without the property, with False for rows that have it. An operator that ignores case
-    has its value folded already.
+    `null` with True holds for rows without the property, with False for rows that have it. An operator that ignores
+    case has a value that is folded already.
     """
 
     property: str

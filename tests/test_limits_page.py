@@ -1,0 +1,71 @@
+"""docs/reference/limits.md: its numbers are those of the code and of the schema files."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.support.gateway import ROOT
+from tidegate import app
+from tidegate.auth import tokens
+from tidegate.config import Settings
+from tidegate.contract import hazards
+from tidegate.core.filters import tree
+from tidegate.core.rooms import ghosts, history, room
+from tidegate.core.rows import feed_cursor
+from tidegate.engines import memory
+from tidegate.gateway import work
+from tidegate.store.serving import retention
+from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
+from tidegate.store.sqlite.serving import writer
+from tidegate.transport.context import TransportSettings
+
+PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
+ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", PAGE, re.M))
+
+
+def schema_type(name: str) -> dict[str, int]:
+    found: dict[str, int] = json.loads((ROOT / "schema" / "types" / f"{name}.schema.json").read_text())
+    return found
+
+
+def expected() -> dict[str, float]:
+    settings = Settings()
+    return {
+        "bytes in a message from a client": settings.max_message,
+        "levels of nesting": hazards.DEPTH,
+        "properties and items in all": hazards.VALUES,
+        "rows or ids in one request": app.MAX_IDS,
+        "filter: levels of `and` and `or`": tree.DEPTH,
+        "filter: conditions": tree.CONDITIONS,
+        "filter: values": tree.VALUES,
+        "values of a list in a token's claim, used by a row rule": tree.VALUES,
+        "rooms at a time": settings.max_rooms,
+        "subscriptions": settings.max_subscriptions,
+        "reads and writes under way": work.PENDING_LIMIT,
+        "bytes that the client has not read": TransportSettings().max_backlog,
+        "rows in the answer to `list` without `limit`": settings.max_page,
+        "messages in the answer to `history`": app.MAX_HISTORY,
+        "connections": settings.max_connections,
+        "bytes of all room histories": memory.LIMIT,
+        "idempotency keys kept for a room": history.RECENT_KEYS,
+        "members of a room for the automatic full list": room.FULL_PRESENCE_LIMIT,
+        "seconds until a user whose connection broke is absent": ghosts.GRACE_S,
+        "seconds that an anonymous identity can be taken up again": tokens.IDENTITY_TTL_S,
+        "seconds that answers to writes with a `key` are kept": retention.REQUESTS_KEEP_MS / 1000,
+        "writes that wait for the database": writer.QUEUE_LIMIT,
+        "seconds that a write waits for a row or a lock": BUSY_TIMEOUT_MS / 1000,
+        "recent changes kept in memory": feed_cursor.RECENT_CHANGES,
+    }
+
+
+def test_the_numbers_are_those_of_the_code() -> None:
+    numbers = {name: float(value.split(" ")[0].replace(",", "")) for name, value in ROWS.items() if value[0].isdigit()}
+    numbers.pop("characters of a `ref`")  # of the schema, below
+    numbers.pop("seconds without a sign of the gateway")  # of the clients
+    assert numbers == expected()
+
+
+def test_a_ref_has_the_length_of_the_schema() -> None:
+    ref = json.dumps(schema_type("ref"))
+    assert f'"maxLength": {ROWS["characters of a `ref`"]}' in ref

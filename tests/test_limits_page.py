@@ -55,7 +55,7 @@ def expected() -> dict[str, float]:
         "seconds that answers to writes with a `key` are kept": retention.REQUESTS_KEEP_MS / 1000,
         "writes that wait for the database": writer.QUEUE_LIMIT,
         "seconds that a write waits for a row or a lock": BUSY_TIMEOUT_MS / 1000,
-        "recent changes kept in memory": feed_cursor.RECENT_CHANGES,
+        "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
     }
 
 

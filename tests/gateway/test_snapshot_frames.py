@@ -65,7 +65,7 @@ def group(subscriptions: SubscriptionIndex, fields: tuple[str, ...] | None = Non
     return subscriptions.acquire("users", EVERYTHING, fields)
 
 
-def test_who_asks_before_the_reading_began_shares_it() -> None:
+def test_subscriptions_that_ask_before_the_read_begins_share_it() -> None:
     store = Planning()
     pages, subscriptions = SnapshotPages(store, frame), SubscriptionIndex()  # type: ignore[arg-type]  # a part of a store
     one, other = group(subscriptions), group(subscriptions, ("name",))
@@ -77,11 +77,11 @@ def test_who_asks_before_the_reading_began_shares_it() -> None:
             assert late is store.opened[2]
         assert [planned.sharers for planned in store.opened] == [2, 1, 0]
     assert [planned.sharers for planned in store.opened] == [0, 0, 0]
-    with pages.of(one) as anew:
-        assert anew is store.opened[3]
+    with pages.of(one) as again:
+        assert again is store.opened[3]
 
 
-def test_what_is_read_are_the_rows_and_columns_of_the_group() -> None:
+def test_the_query_has_the_rows_and_columns_of_the_group() -> None:
     store, subscriptions = Planning(), SubscriptionIndex()
     pages = SnapshotPages(store, frame)  # type: ignore[arg-type]  # a part of a store
     filters, rule = compile_filters({"status": "active"}), compile_filters({"id": 7})
@@ -90,12 +90,12 @@ def test_what_is_read_are_the_rows_and_columns_of_the_group() -> None:
     assert planned.query == ReadQuery(resource="users", where=both(filters, rule), fields=("id", "name"))
 
 
-def test_frames_say_where_they_begin_and_end_also_when_they_were_divided() -> None:
+def test_divided_frames_still_mark_the_first_and_the_last_page() -> None:
     store = Planning()
     pages = SnapshotPages(store, frame)  # type: ignore[arg-type]  # a part of a store
     with pages.of(group(SubscriptionIndex())):
         rows: list[Row] = [{"id": number, "name": "x" * (FRAME_BYTES // 3)} for number in range(8)]
-        rows[2]["name"] *= 4  # too large by itself: it is sent all the same
+        rows[2]["name"] *= 4  # too large by itself: it is sent as one frame
         sent = [json.loads(frame) for frame in store.opened[0].encode(rows, True, 7)]
     assert [row["id"] for page in sent for row in page["rows"]] == list(range(8))
     assert [page["reset"] for page in sent] == [True] + [False] * (len(sent) - 1)
@@ -159,7 +159,7 @@ async def rows_of(heard: Any) -> list[int]:
                     return found
 
 
-async def test_a_crowd_shares_few_readings_and_no_page_is_made_in_the_loop(
+async def test_many_subscribers_share_few_reads_and_no_page_is_made_in_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(tmp_path) as inside:
@@ -197,7 +197,7 @@ async def test_other_clients_are_answered_while_a_page_is_being_made(
             assert (await reader.hear("snapshot"))["done"]
 
 
-async def test_who_leaves_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_read_ends_when_its_only_client_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as inside:
         await filled(inside, 10_000)
         watched = Watched(inside.store, monkeypatch)
@@ -235,7 +235,7 @@ async def test_a_client_that_does_not_read_is_not_sent_everything(
             assert await rows_of(client) == list(range(1, 10_001))
 
 
-async def test_a_reading_that_fails_is_answered_or_ends_the_connection(
+async def test_a_read_that_fails_is_answered_or_ends_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(tmp_path) as inside:

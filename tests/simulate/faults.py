@@ -76,18 +76,18 @@ def _too_soon(patch: pytest.MonkeyPatch) -> None:
     replace(patch, catch_up_conditions.caught_up, lambda subscription, cursor, event: True)
 
 
-@_fault("a reset is not seen by who is replaying")
+@_fault("a catch-up ignores a reset")
 def _reset_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FeedCursor, "reset_since", lambda self, seq, resource: False)
     replace(patch, catch_up_conditions.reset_was_read, lambda subscription, cursor, event: False)
 
 
-@_fault("a reset is not seen by who is live")
+@_fault("a live subscription ignores a reset")
 def _reset_ignored_live(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Subscriptions, "reset", lambda self, resource: [])
 
 
-@_fault("where the log was pruned nothing happened")
+@_fault("a pruned part of the log is taken for an empty one")
 def _pruned_is_empty(patch: pytest.MonkeyPatch) -> None:
     right = SimulatedStore.changes
 
@@ -100,7 +100,7 @@ def _pruned_is_empty(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SimulatedStore, "changes", changes)
 
 
-@_fault("what others missed up to an earlier position is shared")
+@_fault("frames of changes up to an earlier position are shared")
 def _stale_frames(patch: pytest.MonkeyPatch) -> None:
     right_frames, right_begin = CatchUpDriver._shared_frames, CatchUpDriver.begin
     kept: dict[tuple[CatchUpDriver, SubscriptionGroup, int], MissedFrames] = {}
@@ -118,7 +118,7 @@ def _stale_frames(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CatchUpDriver, "_shared_frames", shared_frames)
 
 
-@_fault("a position is taken from who had another's rows")
+@_fault("a position is recovered although its rows were another user's")
 def _any_scope(patch: pytest.MonkeyPatch) -> None:
     right = Requests.subscribe
 
@@ -132,7 +132,7 @@ def _any_scope(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Requests, "subscribe", subscribe)
 
 
-@_fault("a position of another log, or of the future, is taken")
+@_fault("a position of another log, or of the future, is recovered")
 def _any_position(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FeedCursor, "recoverable", lambda self, since: True)
 
@@ -149,7 +149,7 @@ def _goes_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SubscriptionIndex, "release", release)
 
 
-@_fault("a snapshot that has begun is shared with who comes later")
+@_fault("a snapshot that has begun is shared with later subscriptions")
 def _late_sharer(patch: pytest.MonkeyPatch) -> None:
     def join(self: Spool) -> bool:
         self._sharers += 1
@@ -158,13 +158,13 @@ def _late_sharer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Spool, "join", join)
 
 
-@_fault("who has been sent a snapshot stays in it")
+@_fault("a subscription never leaves the snapshot that it was sent")
 def _never_leaves(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Spool, "leave", lambda self: None)
 
 
-@_fault("changes that nobody heard of are taken for none")
-def _silent_jump(patch: pytest.MonkeyPatch) -> None:
+@_fault("changes during a pause of the feed are taken for none")
+def _unnoticed_jump(patch: pytest.MonkeyPatch) -> None:
     def jump(self: FeedCursor, head: int) -> None:
         self.seq = head
         self.position = FeedPosition(epoch=self.epoch, seq=head)
@@ -172,13 +172,13 @@ def _silent_jump(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FeedCursor, "jump", jump)
 
 
-@_fault("who is replaying is told positions")
-def _rash_heart(patch: pytest.MonkeyPatch) -> None:
+@_fault("a session that catches up is told positions")
+def _rash_positions(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Protocol, "position", lambda self, session: self.rows.cursor.position)
 
 
 @_fault("a subscription does not wait for the feed")
-def _inattentive(patch: pytest.MonkeyPatch) -> None:
+def _without_the_feed(patch: pytest.MonkeyPatch) -> None:
     right = CatchUpDriver.begin
 
     def begin(self: CatchUpDriver, subscription: Subscription) -> Any:
@@ -190,12 +190,12 @@ def _inattentive(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CatchUpDriver, "begin", begin)
 
 
-@_fault("who becomes another user keeps its rows")
+@_fault("a client that becomes another user keeps its rows")
 def _same_rows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Subscriptions, "recheck", lambda self, session: [])
 
 
-@_fault("who may see a row is not asked when it changes")
+@_fault("the permission is not checked when a row changes")
 def _rule_forgotten(patch: pytest.MonkeyPatch) -> None:
     right = SubscriptionGroup.__init__
 
@@ -206,7 +206,7 @@ def _rule_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SubscriptionGroup, "__init__", init)
 
 
-@_fault("others hear whose request a change was")
+@_fault("other users are told the origin of a change")
 def _origin_told(patch: pytest.MonkeyPatch) -> None:
     right = messages.missed
 
@@ -229,6 +229,6 @@ def _unanswered(patch: pytest.MonkeyPatch) -> None:
     replace(patch, catch_up_actions.live, live)
 
 
-@_fault("replays that wait go on waiting when the feed comes to rest")
+@_fault("catch-ups that wait are not woken when the feed pauses")
 def _left_waiting(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CatchUpDriver, "pause", lambda self: self._store.pause())

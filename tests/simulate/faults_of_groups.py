@@ -1,4 +1,4 @@
-"""Faults in what the subscribers of a group are told, and in which changes they are told: for a simulated gateway.
+"""Faults in what the subscribers of a group are sent, and in which changes: for a simulated gateway.
 
 `faults` has those in how a subscriber is brought up. Each must be seen by the judge.
 """
@@ -32,7 +32,7 @@ def _fault(what: str) -> Callable[[Plant], Plant]:
     return plant
 
 
-@_fault("the old row is not looked at")
+@_fault("the old row is not matched")
 def _old_row(patch: pytest.MonkeyPatch) -> None:
     right = SubscriptionGroup.outcome
 
@@ -43,7 +43,7 @@ def _old_row(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SubscriptionGroup, "outcome", outcome)
 
 
-@_fault("a row leaves with what it became")
+@_fault("a row that leaves is sent with its new content")
 def _new_content(patch: pytest.MonkeyPatch) -> None:
     right = SubscriptionGroup.outcome
 
@@ -55,7 +55,7 @@ def _new_content(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SubscriptionGroup, "outcome", outcome)
 
 
-@_fault("changes of hidden columns are told")
+@_fault("changes of hidden columns are sent")
 def _hidden_columns(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SubscriptionGroup, "image", lambda self, row: dict(row))
 
@@ -72,7 +72,7 @@ def _too_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FeedCursor, "since", lambda self, seq: (right(self, seq) or [])[1:])
 
 
-@_fault("a position that another gateway has told is taken before this one is there")
+@_fault("a position of another gateway is recovered before this one has dispatched it")
 def _of_another_gateway(patch: pytest.MonkeyPatch) -> None:
     # Positions that no gateway has told, which clients make up, stay refused: they would show another fault.
     patch.setattr(

@@ -1,3 +1,5 @@
+"""Which groups a change concerns, and what it means for each."""
+
 from __future__ import annotations
 
 from typing import Any, Literal
@@ -29,8 +31,8 @@ def session() -> Session:
     return Session("c", object(), USER)
 
 
-def subscribed(registry: SubscriptionIndex, filters: dict[str, Any] | None, *fields: str) -> SubscriptionGroup:
-    group = registry.acquire("users", compile_filters(filters), fields or None)
+def subscribed(index: SubscriptionIndex, filters: dict[str, Any] | None, *fields: str) -> SubscriptionGroup:
+    group = index.acquire("users", compile_filters(filters), fields or None)
     group.go_live(session())
     return group
 
@@ -55,14 +57,14 @@ def test_what_a_change_means_to_a_subscriber(old: Any, new: Any, cause: Any, act
 @pytest.mark.parametrize(
     ("old", "new"), [(None, INACTIVE), (INACTIVE, None), (INACTIVE, INACTIVE | {"name": "B"}), (ACTIVE, ACTIVE)]
 )
-def test_a_change_outside_the_filter_is_not_told(old: Any, new: Any) -> None:
+def test_a_change_outside_the_filter_leads_to_no_update(old: Any, new: Any) -> None:
     assert subscribed(SubscriptionIndex(), {"status": "active"}).update(change(old, new), "e") is None
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [(True, 1), (0, False), ([True], [1]), ({"on": [0]}, {"on": [False]}), (0.0, -0.0)], ids=str
 )
-def test_what_python_takes_for_equal_is_told_where_json_has_another_word_for_it(old: Any, new: Any) -> None:
+def test_values_that_python_takes_for_equal_are_sent_if_their_json_differs(old: Any, new: Any) -> None:
     update = subscribed(SubscriptionIndex(), None).update(change({"id": 1, "any": old}, {"id": 1, "any": new}), "e")
     assert update is not None
     assert repr(update.data) == repr({"id": 1, "any": new})
@@ -72,7 +74,7 @@ def test_a_reset_is_no_update() -> None:
     assert subscribed(SubscriptionIndex(), None).update(change(ACTIVE, None, "reset"), "e") is None
 
 
-def test_columns_that_are_not_asked_for_are_neither_sent_nor_a_reason_to_send() -> None:
+def test_other_columns_are_not_sent_and_cause_no_update() -> None:
     group = subscribed(SubscriptionIndex(), None, "id", "name", "missing")
     assert group.update(change(ACTIVE, INACTIVE), "e") is None
     update = group.update(change(ACTIVE, ACTIVE | {"name": "B"}), "e")
@@ -81,20 +83,20 @@ def test_columns_that_are_not_asked_for_are_neither_sent_nor_a_reason_to_send() 
 
 
 def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> None:
-    registry = SubscriptionIndex()
+    index = SubscriptionIndex()
     first, second = session(), session()
-    one = registry.acquire("users", compile_filters({"status": "active"}), None)
-    two = registry.acquire("users", compile_filters({"status": "active"}), None)
+    one = index.acquire("users", compile_filters({"status": "active"}), None)
+    two = index.acquire("users", compile_filters({"status": "active"}), None)
     assert one is two
     one.go_live(first)
     one.go_live(second)
-    registry.release(one, first)
+    index.release(one, first)
     assert list(one.members) == [second]
     assert list(one.sinks) == [second.sink]
-    assert list(registry.concerned(change(None, ACTIVE))) == [one]
-    registry.release(one, second)
-    assert list(registry.concerned(change(None, ACTIVE))) == []
-    assert len(registry) == 0
+    assert list(index.concerned(change(None, ACTIVE))) == [one]
+    index.release(one, second)
+    assert list(index.concerned(change(None, ACTIVE))) == []
+    assert len(index) == 0
 
 
 @pytest.mark.parametrize(
@@ -117,141 +119,141 @@ def test_equal_subscriptions_share_one_group_until_the_last_is_released() -> Non
     ],
     ids=str,
 )
-def test_a_group_is_found_for_what_it_matches_and_forgotten_when_released(filters: dict[str, Any] | None) -> None:
-    registry = SubscriptionIndex()
-    group = subscribed(registry, filters)
+def test_a_group_is_found_for_rows_that_it_matches_until_it_is_released(filters: dict[str, Any] | None) -> None:
+    index = SubscriptionIndex()
+    group = subscribed(index, filters)
     row = ACTIVE | {"tags": ["a"]}
-    assert list(registry.concerned(change(None, row))) == [group]
-    assert list(registry.concerned(change(row, row))) == [group]
-    assert list(registry.concerned(change(row, None))) == [group]
-    assert list(registry.concerned(change(None, row, resource="tasks"))) == []
-    registry.release(group, next(iter(group.members)))
-    assert list(registry.concerned(change(None, row))) == []
+    assert list(index.concerned(change(None, row))) == [group]
+    assert list(index.concerned(change(row, row))) == [group]
+    assert list(index.concerned(change(row, None))) == [group]
+    assert list(index.concerned(change(None, row, resource="tasks"))) == []
+    index.release(group, next(iter(group.members)))
+    assert list(index.concerned(change(None, row))) == []
 
 
-def test_a_change_looks_only_at_the_groups_its_values_can_match() -> None:
-    registry = SubscriptionIndex()
-    groups = [subscribed(registry, {"id": number}) for number in range(1000)]
-    assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == [groups[3], groups[4]]
-    assert list(registry.concerned(change({"id": True}, None))) == []
-    registry.release(groups[3], next(iter(groups[3].members)))
-    assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == [groups[4]]
+def test_a_change_finds_only_the_groups_that_its_values_can_match() -> None:
+    index = SubscriptionIndex()
+    groups = [subscribed(index, {"id": number}) for number in range(1000)]
+    assert list(index.concerned(change({"id": 3}, {"id": 4}))) == [groups[3], groups[4]]
+    assert list(index.concerned(change({"id": True}, None))) == []
+    index.release(groups[3], next(iter(groups[3].members)))
+    assert list(index.concerned(change({"id": 3}, {"id": 4}))) == [groups[4]]
 
 
 def test_two_groups_with_the_same_first_term_are_both_found() -> None:
-    registry = SubscriptionIndex()
-    wide = subscribed(registry, {"status": "active"})
-    narrow = subscribed(registry, {"status": "active"}, "id")
-    assert set(registry.concerned(change(None, ACTIVE))) == {wide, narrow}
-    registry.release(wide, next(iter(wide.members)))
-    assert set(registry.concerned(change(None, ACTIVE))) == {narrow}
+    index = SubscriptionIndex()
+    wide = subscribed(index, {"status": "active"})
+    narrow = subscribed(index, {"status": "active"}, "id")
+    assert set(index.concerned(change(None, ACTIVE))) == {wide, narrow}
+    index.release(wide, next(iter(wide.members)))
+    assert set(index.concerned(change(None, ACTIVE))) == {narrow}
 
 
-def test_one_of_few_values_is_found_by_any_of_them_and_once() -> None:
-    registry = SubscriptionIndex()
-    several = subscribed(registry, {"id": {"in": [1, 2]}})
-    single = subscribed(registry, {"id": 2})
-    assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [several, single]
-    assert list(registry.concerned(change({"id": 1}, {"id": 3}))) == [several]
-    assert list(registry.concerned(change({"id": 3}, {"id": 2}))) == [several, single]
-    assert list(registry.concerned(change({"id": 3}, {"id": 4}))) == []
-    registry.release(several, next(iter(several.members)))
-    assert list(registry.concerned(change({"id": 1}, {"id": 2}))) == [single]
+def test_a_group_of_few_values_is_found_by_each_of_them_and_once() -> None:
+    index = SubscriptionIndex()
+    several = subscribed(index, {"id": {"in": [1, 2]}})
+    single = subscribed(index, {"id": 2})
+    assert list(index.concerned(change({"id": 1}, {"id": 2}))) == [several, single]
+    assert list(index.concerned(change({"id": 1}, {"id": 3}))) == [several]
+    assert list(index.concerned(change({"id": 3}, {"id": 2}))) == [several, single]
+    assert list(index.concerned(change({"id": 3}, {"id": 4}))) == []
+    index.release(several, next(iter(several.members)))
+    assert list(index.concerned(change({"id": 1}, {"id": 2}))) == [single]
 
 
-def test_a_long_list_of_values_has_no_place_under_each() -> None:
-    registry = SubscriptionIndex()
+def test_a_long_list_of_values_is_not_indexed() -> None:
+    index = SubscriptionIndex()
     for count, found in ((INDEXED_VALUES, []), (INDEXED_VALUES + 1, ["held"])):
-        subscribed(registry, {"id": {"in": list(range(1, count + 1))}})
-        assert ["held" for _ in registry.concerned(change(None, {"id": 0}))] == found
+        subscribed(index, {"id": {"in": list(range(1, count + 1))}})
+        assert ["held" for _ in index.concerned(change(None, {"id": 0}))] == found
 
 
-def test_each_part_of_an_or_has_its_place() -> None:
-    """A message is for who sent it and for who gets it: of all others it costs nothing."""
-    registry = SubscriptionIndex()
-    mine = [subscribed(registry, {"or": [{"sender": user}, {"to": user}]}) for user in range(1000)]
+def test_each_branch_of_an_or_is_indexed() -> None:
+    """A message concerns its sender and its receiver: the groups of all other users cost nothing."""
+    index = SubscriptionIndex()
+    mine = [subscribed(index, {"or": [{"sender": user}, {"to": user}]}) for user in range(1000)]
     sent = {"sender": 7, "to": 3}
-    assert list(registry.concerned(change(None, sent))) == [mine[7], mine[3]]
-    assert list(registry.concerned(change(sent, sent | {"to": 7}))) == [mine[7], mine[3]]
-    assert list(registry.concerned(change(sent | {"to": 7}, None))) == [mine[7]]
+    assert list(index.concerned(change(None, sent))) == [mine[7], mine[3]]
+    assert list(index.concerned(change(sent, sent | {"to": 7}))) == [mine[7], mine[3]]
+    assert list(index.concerned(change(sent | {"to": 7}, None))) == [mine[7]]
     for group in mine:
-        registry.release(group, next(iter(group.members)))
-    assert list(registry.concerned(change(None, sent))) == []
-    assert not any(any(shelves.values()) for shelves in registry._indexed["users"].values())
+        index.release(group, next(iter(group.members)))
+    assert list(index.concerned(change(None, sent))) == []
+    assert not any(any(buckets.values()) for buckets in index._indexed["users"].values())
 
 
-def test_a_group_that_no_row_can_be_in_costs_nothing() -> None:
-    registry = SubscriptionIndex()
-    group = registry.acquire("users", EVERYTHING, None, NOTHING)
-    assert list(registry.concerned(change(ACTIVE, INACTIVE))) == []
-    registry.release(group, session())
-    assert len(registry) == 0
+def test_a_group_that_no_row_can_match_is_never_looked_at() -> None:
+    index = SubscriptionIndex()
+    group = index.acquire("users", EVERYTHING, None, NOTHING)
+    assert list(index.concerned(change(ACTIVE, INACTIVE))) == []
+    index.release(group, session())
+    assert len(index) == 0
 
 
-def test_an_or_of_too_many_places_has_none() -> None:
-    registry = SubscriptionIndex()
+def test_an_or_with_too_many_index_keys_is_not_indexed() -> None:
+    index = SubscriptionIndex()
     values = list(range(1, INDEXED_VALUES + 1))
     few = {"or": [{"id": {"in": values}}, {"size": {"in": values}}]}
-    subscribed(registry, few)
-    assert list(registry.concerned(change(None, {"id": 0, "size": 0}))) == []
-    many = subscribed(registry, {"or": [*few["or"], {"name": "x"}]})
-    assert list(registry.concerned(change(None, {"id": 0, "size": 0}))) == [many]
+    subscribed(index, few)
+    assert list(index.concerned(change(None, {"id": 0, "size": 0}))) == []
+    many = subscribed(index, {"or": [*few["or"], {"name": "x"}]})
+    assert list(index.concerned(change(None, {"id": 0, "size": 0}))) == [many]
 
 
-def test_no_row_that_meets_a_filter_passes_the_index_by() -> None:
-    registry = SubscriptionIndex()
-    groups = [subscribed(registry, case.filters) for case in CASES]
+def test_the_index_finds_every_group_whose_filter_a_row_meets() -> None:
+    index = SubscriptionIndex()
+    groups = [subscribed(index, case.filters) for case in CASES]
     for case, group in zip(CASES, groups, strict=True):
         for old, new in ((None, case.row), (case.row, None), (case.row, {}), ({}, case.row)):
-            found = list(registry.concerned(change(old, new)))
+            found = list(index.concerned(change(old, new)))
             assert len(found) == len(set(found))
             assert not case.expected or group in found, case
 
 
-def test_a_group_is_kept_where_it_shares_its_place_with_the_fewest() -> None:
-    """Every filter has `done`; what tells the groups apart is `user_id`."""
-    registry = SubscriptionIndex()
-    groups = [subscribed(registry, {"done": False, "user_id": number}) for number in range(1000)]
-    found = list(registry.concerned(change(None, {"done": False, "user_id": 7})))
+def test_a_group_is_kept_under_the_index_key_that_the_fewest_share() -> None:
+    """Every filter has `done`; the groups differ in `user_id`."""
+    index = SubscriptionIndex()
+    groups = [subscribed(index, {"done": False, "user_id": number}) for number in range(1000)]
+    found = list(index.concerned(change(None, {"done": False, "user_id": 7})))
     assert groups[7] in found
     assert len(found) <= 2
 
 
 def test_true_and_one_are_two_groups() -> None:
-    registry = SubscriptionIndex()
-    assert subscribed(registry, {"extra": True}) is not subscribed(registry, {"extra": 1})
-    assert subscribed(registry, {"extra": 1}) is subscribed(registry, {"extra": {"eq": 1.0}})
+    index = SubscriptionIndex()
+    assert subscribed(index, {"extra": True}) is not subscribed(index, {"extra": 1})
+    assert subscribed(index, {"extra": 1}) is subscribed(index, {"extra": {"eq": 1.0}})
 
 
-def test_groups_of_other_permissions_share_the_id_and_nothing_else() -> None:
-    registry = SubscriptionIndex()
+def test_groups_that_differ_in_their_permission_share_only_the_id() -> None:
+    index = SubscriptionIndex()
     mine, yours = compile_filters({"owner": 1}), compile_filters({"owner": 2})
     one, two, all_of_them = (
-        registry.acquire("users", compile_filters({"name": "Ada"}), None, rule) for rule in (mine, yours, EVERYTHING)
+        index.acquire("users", compile_filters({"name": "Ada"}), None, rule) for rule in (mine, yours, EVERYTHING)
     )
     assert one.id == two.id == all_of_them.id
     assert len({one, two, all_of_them}) == 3
-    assert registry.acquire("users", compile_filters({"name": "Ada"}), None, mine) is one
-    assert registry.acquire("users", compile_filters({"name": "Bob"}), None, mine).id != one.id
+    assert index.acquire("users", compile_filters({"name": "Ada"}), None, mine) is one
+    assert index.acquire("users", compile_filters({"name": "Bob"}), None, mine).id != one.id
     assert [group.matches({"name": "Ada", "owner": 2}) for group in (one, two, all_of_them)] == [False, True, True]
     assert all_of_them.scope is None
     assert one.scope != two.scope
     assert SubscriptionIndex().acquire("users", EVERYTHING, None, mine).scope == one.scope, "also after a restart"
 
 
-def test_an_id_lives_as_long_as_one_of_its_groups() -> None:
-    registry, user = SubscriptionIndex(), session()
+def test_an_id_is_kept_as_long_as_one_of_its_groups() -> None:
+    index, user = SubscriptionIndex(), session()
     mine = compile_filters({"owner": 1})
-    first = registry.acquire("users", EVERYTHING, None, mine)
-    second = registry.acquire("users", EVERYTHING, None)
-    registry.release(first, user)
-    assert registry.acquire("users", EVERYTHING, None, mine).id == second.id
-    registry.release(second, user)
-    third = registry.acquire("users", EVERYTHING, None)
+    first = index.acquire("users", EVERYTHING, None, mine)
+    second = index.acquire("users", EVERYTHING, None)
+    index.release(first, user)
+    assert index.acquire("users", EVERYTHING, None, mine).id == second.id
+    index.release(second, user)
+    third = index.acquire("users", EVERYTHING, None)
     assert third.id == second.id
-    registry.release(third, user)
-    registry.release(registry.acquire("users", EVERYTHING, None, mine), user)
-    assert len(registry) == 1
+    index.release(third, user)
+    index.release(index.acquire("users", EVERYTHING, None, mine), user)
+    assert len(index) == 1
 
 
 def test_a_row_that_leaves_the_permission_leaves_the_group() -> None:

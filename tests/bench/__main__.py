@@ -1,6 +1,6 @@
-"""`make bench`: what things cost. Sections: transport (against websockets' own server), contract, rows.
+"""`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract, rows.
 
-Every figure comes from this run on this machine. Ratios survive a noisy machine, absolute figures do not.
+All figures come from this run on this machine. Ratios are stable on a noisy machine, absolute figures are not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`make bench-compare REF=<commit>`: what requests cost in this checkout, against another commit, in one run.
 
 Both builds run at the same time on one core and are measured in turn, A B B A, so that a drift of the machine's speed
-meets both alike. A figure is the processor time (user and system) of the gateway process, in microseconds a request or
-a delivery. Each round gives one ratio, this checkout over the other commit; the table shows the median of the ratios
+affects both equally. A figure is the processor time (user and system) of the gateway process, in microseconds a request
+or a delivery. Each round gives one ratio, this checkout over the other commit; the table shows the median of the ratios
 and its 95 % interval. A measure is called slower only when the lower end of its interval is above 1.05.
 """
 

@@ -1,4 +1,4 @@
-"""What it costs to decode a message, and to refuse one with an explanation, in this process."""
+"""The cost of decoding a message, and of a refusal with an explanation, in this process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A load generator that costs little: raw WebSocket clients that count frames instead of reading them.
 
-Only the SERVER's processor time is reported, read from the operating system, so that this side's own cost does not
+The figures are the SERVER's processor time, as the operating system reports it, so that the client's cost does not
 matter. Frames from a server are unmasked (RFC 6455, section 5.1); a client's are masked with the zero key, which is
 valid and costs nothing.
 """

@@ -1,4 +1,4 @@
-"""What is measured, of any server that answers `ping` and sends a `message` to all members of a room."""
+"""The measures, for any server that answers `ping` and sends a `message` to all members of a room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 
 PAYLOAD = "x" * 100
 PATIENCE_S = 120.0
-"""Seconds after which a measure has failed rather than been slow."""
+"""A measure that takes more seconds has failed."""
 ROOM = "chat-bench"
 SAY = {"type": "message", "room": ROOM, "data": {"text": PAYLOAD}}
 PING = {"type": "ping", "ref": 1}
@@ -153,7 +153,7 @@ async def close(clients: list[Client]) -> None:
 
 
 async def settle(server: Server) -> None:
-    """Wait until the server has answered a fresh client: what came before is behind it."""
+    """Wait until the server has answered a new client, and so has done its earlier work."""
     client = await connect(server.port)
     await client.until(server.greeting)
     client.send(PING)

@@ -1,8 +1,8 @@
 """The peers of the benchmark: websockets' own asyncio server and `broadcast()`.
 
 `plain` does nothing else: it parses no message, checks nothing and keeps no presence, history or limits, so that every
-comparison favours it. `checking` is what one would write by hand to do a part of what Tidegate does: it parses each
-message, validates it with jsonschema-rs against the same schemas, and adds sender, time and offset.
+comparison favours it. `checking` is a server as a developer would write it for a part of Tidegate's work: it parses
+each message, validates it with jsonschema-rs against the same schemas, and adds sender, time and offset.
 A `join` puts the connection into a room and is echoed, a `ping` is echoed, a `message` goes to all members of the room.
 """
 

@@ -1,4 +1,4 @@
-"""What rows cost: a change among many subscriptions, from commit to client, writing, who comes back, snapshots."""
+"""The costs of rows: a change among many subscriptions, commit to client, writes, resuming clients, snapshots."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _dispatch(subscriptions: int) -> float:
 
 
 def _large() -> list[tuple[str, float, float]]:
-    """What clients that are sent a table of 100,000 rows cost another one, and the gateway."""
+    """The cost of sending a table of 100,000 rows to clients, for another client and for the gateway."""
     with tempfile.TemporaryDirectory() as folder:
         process = GatewayProcess(Path(folder))
         process.migrate()
@@ -116,7 +116,7 @@ async def snapshots(process: GatewayProcess, readers: int) -> tuple[list[float],
 
 
 async def snapshots_metered(process: GatewayProcess, readers: int) -> tuple[list[tuple[float, float]], float, int]:
-    """The same; of each ping also the milliseconds of processor time that the gateway used until it had answered."""
+    """`snapshots`, with the gateway's processor time in milliseconds for each ping until its answer."""
     clients = await connect_many(process.port, readers)
     other = await connect(process.port)
     for client in (*clients, other):
@@ -222,7 +222,7 @@ def _postgres(seconds: float) -> float:
 
 
 async def _herd(process: GatewayProcess) -> float:
-    """Seconds until 2,000 clients that come back at once have each got the 500 changes that they missed."""
+    """Seconds until 2,000 clients that reconnect at once each have their 500 missed changes."""
     first = await connect(process.port)
     first.send({"type": "subscribe", "resource": "users", "ref": 1})
     await first.until(2)

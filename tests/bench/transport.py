@@ -1,8 +1,8 @@
-"""What a delivery, a round trip and a connection cost, against websockets' own server in the same run.
+"""The cost of a delivery, a round trip and a connection, compared with websockets' own server in the same run.
 
-Figures are processor microseconds of the SERVER, from the operating system's accounting; what survives a noisy machine
-is the ratio. Each measure is taken in turn on all servers, several times; the median is printed. The peers are in
-peer.py: `websockets` does nothing but pass messages on, `+ checks` parses and validates them as well.
+Figures are processor microseconds of the SERVER, as the operating system reports them. The ratios are stable on a noisy
+machine. Each measure runs in turn on all servers, several times; the table shows the median. The peers are in peer.py:
+`websockets` only passes messages on, `+ checks` also parses and validates them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The judge of a history: what each client applied against what the change log says, and the rows at last.
+"""Judges a history: compares the changes that each client applied with the change log, and the final rows with SELECT.
 
-It shares no code with the gateway. A client's history must hold every change that concerns its wish, once, in order,
-with the content that its user may see, and nothing else; each fresh snapshot must have a reason; and the log itself
-must lead to the rows.
+It shares no code with the gateway. A client's history must contain every change that concerns its wish, once, in order,
+with the content that its user may see, and nothing else. Every snapshot that restarts it must have a reason. The log
+itself must lead to the rows.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from tests.chaos.writers import UNDONE
 Heard = tuple[int, str, Row]
 PRUNED, PRUNED_MEANWHILE, EMPTIED, OTHER_RIGHTS = (
     "the log was pruned",
-    "it was pruned before all was told",
+    "the log was pruned during the replay",
     "the table was emptied",
-    "the rights were others",
+    "the permissions changed",
 )
-"""Why a client gets a snapshot that it did not ask for."""
+"""The reasons for a snapshot that the client did not request."""
 
 
 class Log:
-    """The change log as it was written, whatever was pruned since."""
+    """The change log as it was written, with the changes that were pruned later."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self._all = entries
@@ -48,16 +48,16 @@ class Log:
         return any(entry.action == "reset" for entry in self.between(resource, after, upto))
 
     def pruned(self, after: int, at: float) -> bool:
-        """Whether a change after `after` was gone `at` this time. What goes first is the oldest."""
+        """Whether a change after `after` was pruned by the time `at`. The oldest changes are pruned first."""
         first = bisect_right(self._all, after, key=lambda entry: entry.seq)
         gone_at = self._all[first].gone_at if first < len(self._all) else None
         return gone_at is not None and gone_at <= at * 1000
 
 
 def judge(place: Place, followers: Iterable[Follower]) -> tuple[list[str], Counter[str]]:
-    """Everything that is wrong with what the followers heard, and why they got snapshots that they did not ask for.
+    """All faults in the messages that the followers received, and the reasons for snapshots they did not request.
 
-    The rows are those of who has caught up.
+    It compares the rows only of followers that have caught up.
     """
     log = Log(place.log())
     found = [fault for resource in COLUMNS for fault in _of_the_log(place, resource, log.of(resource))]
@@ -76,7 +76,7 @@ def judge(place: Place, followers: Iterable[Follower]) -> tuple[list[str], Count
 
 
 def _of_the_log(place: Place, resource: str, log: list[Entry]) -> Iterator[str]:
-    """Each image follows from the one before, nothing is from a rollback, and in the end it is what SELECT says."""
+    """Check the log: each image follows from the one before, none is from a rollback, and the last equals SELECT."""
     rows: Rows = {}
     for entry in log:
         if entry.action == "reset":
@@ -99,7 +99,7 @@ def _of_the_log(place: Place, resource: str, log: list[Entry]) -> Iterator[str]:
 
 
 def _of_the_history(follower: Follower, log: Log) -> Iterator[str]:
-    """Each run begins with the rows of its position, and goes on with every change from there to where it ended."""
+    """Check that each run begins with the rows of its position and has every change from there to its end."""
     wish, runs = follower.wish, follower.copy.runs
     begun = {
         user: _copies(wish, user, log, {run.start for run in runs if run.user is user})
@@ -120,7 +120,7 @@ def _of_the_history(follower: Follower, log: Log) -> Iterator[str]:
 
 
 def _of_the_scope(wish: Wish, run: Run, scopes: dict[tuple[str, str], Right]) -> Iterator[str]:
-    """A scope stands for one right, and for all rows there is none."""
+    """Check scopes: a scope means one permission, and permission for all rows has none."""
     right = run.user.right(wish.resource)
     if ("scope" in run.scope) != (right is not None):
         yield f"rows of {run.user.name} with {run.scope or 'no scope'}"
@@ -129,7 +129,7 @@ def _of_the_scope(wish: Wish, run: Run, scopes: dict[tuple[str, str], Right]) ->
 
 
 def _of_the_reason(wish: Wish, run: Run, log: Log, reasons: Counter[str]) -> Iterator[str]:
-    """Who wants to go on from its position is told what it missed, unless there is a reason not to."""
+    """Check that a client that resumes gets the missed changes, unless there is a reason for a snapshot."""
     before = run.before
     if before is None or run.begun not in {Begun.INSTEAD, Begun.UNASKED}:
         return
@@ -147,7 +147,7 @@ def _of_the_reason(wish: Wish, run: Run, log: Log, reasons: Counter[str]) -> Ite
 
 
 def _copies(wish: Wish, user: User, log: Log, positions: set[int]) -> dict[int, Rows]:
-    """What a client with this wish has at each of `positions`."""
+    """The rows that a client with this wish has at each of `positions`."""
     copies, copy, due = {}, {}, sorted(positions)  # type: dict[int, Rows], Rows, list[int]
     for entry in log.of(wish.resource):
         while due and due[0] < entry.seq:
@@ -172,7 +172,7 @@ def _has(wish: Wish, user: User, image: Row | None) -> bool:
 
 
 def _expected(wish: Wish, user: User, log: Log, start: int, end: int) -> list[Heard] | None:
-    """What is to be heard after `start` up to `end`; None where a reset is in between."""
+    """The updates that a client receives after `start` up to `end`. None if a reset is in between."""
     expected = []
     for entry in log.between(wish.resource, start, end):
         if entry.action == "reset":
@@ -188,7 +188,7 @@ def _expected(wish: Wish, user: User, log: Log, start: int, end: int) -> list[He
 
 
 def _heard(wish: Wish, run: Run) -> list[Heard]:
-    """A deleted row comes as its key alone; of others a property that is not there is null."""
+    """The data of an update: of a deleted row only its key; a missing property of another row is null."""
     return [(seq, action, data if action == "delete" else wish.seen({}) | data) for seq, action, data in run.updates]
 
 
@@ -197,7 +197,7 @@ def _filled(wish: Wish, rows: Rows) -> Rows:
 
 
 def _of_the_rows(follower: Follower, place: Place) -> Iterator[str]:
-    """The client's rows against `SELECT ... WHERE filter AND what its user may see`."""
+    """Compare the client's rows with `SELECT ... WHERE filter AND permission`."""
     wish, user = follower.wish, follower.copy.user
     where = f"({wish.where}) and {user.where(wish.resource)}"
     stored = place.select(f"select {', '.join(wish.columns)} from {wish.resource} where {where}")

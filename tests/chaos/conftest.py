@@ -1,4 +1,4 @@
-"""The databases in which histories take place: copies of one that is migrated."""
+"""Fixtures: databases for histories, copied from a migrated one."""
 
 from __future__ import annotations
 

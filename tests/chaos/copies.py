@@ -1,7 +1,7 @@
-"""What one client has of one subscription: it applies what it hears as the protocol says, and writes everything down.
+"""A client's copy of the rows of a subscription. It applies messages as the protocol says, and records all of them.
 
-What was heard is judged later, in `checker`; what can only be seen at the time (order, an action that does not fit the
-rows, anything of a user that the client no longer is) is noted here.
+`checker` judges the records later. This module notes what can only be seen at the time: a wrong order, an action that
+does not match the rows, rows of a former user.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Rows = dict[Any, Row]
 
 
 class Begun(Enum):
-    """Why a copy was replaced."""
+    """Why a copy started again."""
 
     WISHED = "the client asked for a snapshot"
     INSTEAD = "a snapshot came for one who asked to go on from its position"
@@ -29,31 +29,31 @@ class Begun(Enum):
 
 @dataclass
 class Run:
-    """What was heard from one copy on: `updates` are (seq, action, data)."""
+    """The updates since a snapshot or a resume, as (seq, action, data)."""
 
     user: User
-    """Who the client was."""
+    """The user of the client."""
     rows: Rows
     start: int
     """The position of `rows`."""
     epoch: str
     scope: Row
-    """By which right the rows were seen, in the gateway's words; to be given back with their position."""
+    """The scope of the rows, as the gateway sent it. The client sends it back with the position."""
     begun: Begun
     before: Run | None = None
-    """What the copy was until then, or what the client asked to go on from."""
+    """The copy before this run, or the copy from which the client resumed."""
     answered_at: float = 0.0
-    """When the gateway said that it would be so, in seconds since the Unix epoch; no earlier than it decided it."""
+    """When the gateway announced the run, in seconds since the Unix epoch. It had decided it by then."""
     updates: list[tuple[int, str, Row]] = field(default_factory=list)
     reached: int = 0
-    """Up to which position the copy was complete."""
+    """The position up to which the copy was complete."""
 
     def __post_init__(self) -> None:
         self.reached = self.start
 
 
 class Copy:
-    """A client's rows and how they came about. `user` is who the gateway last said that the client is."""
+    """A client's rows and their history. `user`: the user of the client, as the gateway last said."""
 
     def __init__(self, wish: Wish, user: User) -> None:
         self.user = user
@@ -62,20 +62,20 @@ class Copy:
         self.violations: list[str] = []
         self.recoveries = 0
         self.subscription: str | None = None
-        """Set while this line has its subscription: only then positions count for it."""
+        """Set while this connection has its subscription. Positions count only then."""
         self._resource = wish.resource
         self._due: Begun | None = None
-        """A snapshot is under way, or has to come: until it is complete the rows are of no use."""
+        """A snapshot is expected or incomplete. The rows are not valid until it is complete."""
         self._pending: Rows | None = None
-        """Its pages so far; None before the first one."""
+        """The pages of the snapshot so far. None before the first page."""
         self._scope: Row = {}
         self._promised: Row | None = None
-        """Its position, if it was told before."""
+        """The position of the snapshot, if the gateway has already sent it."""
         self._answered_at = 0.0
         self._asked: Run | None = None
-        """What the subscription was asked to go on from."""
+        """The run from which the subscription resumes."""
         self._ends = False
-        """The subscription was accepted only to be ended in the next message."""
+        """The gateway accepted the subscription and ends it in the next message."""
 
     @property
     def seq(self) -> int:
@@ -83,33 +83,33 @@ class Copy:
 
     @property
     def whole(self) -> bool:
-        """Whether the rows are the user's, and not on their way."""
+        """Whether the rows are complete and those of the present user."""
         return bool(self.runs) and self._due is None
 
     def connected(self, user: User) -> None:
-        """There is a new line."""
+        """There is a new connection."""
         self.user = user
         self.subscription = self._asked = None
         self._ends = False
         self._nothing_due()
 
     def go_back(self, run: Run, seq: int, rows: Rows) -> None:
-        """Have again what was had in `run` at `seq`."""
+        """Go back to the rows of `run` at `seq`."""
         self.rows = dict(rows)
         self.runs.append(Run(run.user, dict(rows), seq, run.epoch, run.scope, Begun.REMEMBERED))
 
     def since(self) -> Row:
-        """What a request says in order to go on from here."""
+        """The properties of a request that resumes from this copy."""
         self._asked = self.runs[-1]
         return {"since": {"epoch": self._asked.epoch, "seq": self.seq}, **self._asked.scope}
 
     def anew(self) -> Row:
-        """What a request says in order to have everything."""
+        """The properties of a request for a snapshot."""
         self._asked = None
         return {"snapshot": True}
 
     def authenticated(self, user: User, subscribed: bool) -> None:
-        """The gateway says that the client is `user` from here on; it was `subscribed` at that moment, or about to."""
+        """The gateway says that the client is `user` from now on. `subscribed`: it had, or was getting, the rows."""
         if user == self.user:
             return
         self.user = user
@@ -118,7 +118,7 @@ class Copy:
             self._expect(Begun.OTHER_USER)
 
     def hear(self, message: Row) -> None:
-        """Anything but what concerns who the client is."""
+        """Apply a message, except those about the user of the client."""
         kind = message["type"]
         if self._ends and kind != "unsubscribed":
             self.note(f"{message} after the answer to a subscription that is refused")
@@ -141,7 +141,7 @@ class Copy:
 
     def _subscribed(self, message: Row) -> None:
         self.subscription = message["subscription"]
-        if self.user.refused(self._resource):  # it was accepted before the user came to be another
+        if self.user.refused(self._resource):  # the gateway accepted it before the user changed
             self._ends = True
             return
         position, asked = message["position"], self._asked

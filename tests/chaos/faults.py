@@ -1,4 +1,4 @@
-"""What breaks during a history: lines, gateways, and what the database has for that."""
+"""The faults during a history: of connections, of gateways, and of the database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAUSE_S = 1.0
 
 @dataclass(frozen=True)
 class Least:
-    """What has to happen before a history may end, whatever time that takes: a busy machine does little in a second.
+    """What must happen before a history may end, however long it takes: a busy machine does little in a second.
 
     Turns are steps of `break_things`: each kind of fault comes within 16 of them. The rest is of all clients together.
     """
@@ -49,9 +49,9 @@ class Least:
 async def break_things(
     gateways: Gateways, place: Place, followers: list[Follower], chance: random.Random, seconds: float, least: Least
 ) -> Counter[str]:
-    """Faults until the time is over and `least` has happened; all gateways run when it returns.
+    """Cause faults until the time is over and `least` has happened. All gateways run when it returns.
 
-    They are left alone for some seconds now and then, which the gateway needs to find a client too slow.
+    Some pauses last several seconds, because the gateways need that time to find a slow client.
     """
     faults: Counter[str] = Counter()
     disturbances = itertools.cycle(place.disturbances.items())
@@ -87,7 +87,7 @@ async def break_things(
 
 
 def _pause(process: GatewayProcess) -> None:
-    """It does nothing for a while, and then is behind."""
+    """Stop the gateway process for a while, so that it falls behind."""
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(PAUSE_S)
     os.kill(process.pid, signal.SIGCONT)

@@ -1,6 +1,6 @@
-"""A client that checks everything it gets, and comes back again and again, over whichever gateway is there.
+"""A client that reconnects again and again, to any gateway, with several habits.
 
-It speaks the plain protocol, so that no cleverness of a client library hides a gap. What it hears is for its `Copy`.
+It uses the plain protocol, so that no client library hides a gap. It passes received messages to its `Copy`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AGAIN_S = 0.1
 
 
 class Habit(Enum):
-    """What a client does besides listening."""
+    """The actions of a client besides receiving."""
 
     FAITHFUL = "listens"
     SLOW = "reads nothing for seconds, over a line that holds little"
@@ -38,8 +38,8 @@ class Habit(Enum):
 
 
 class Follower:
-    """One client with one subscription, for as long as `follow` runs. One that is `restless` is now this user and now
-    that one, on the open line and when it comes back.
+    """One client with one subscription, as long as `follow` runs. A `restless` client changes its user, on the open
+    connection and when it reconnects.
     """
 
     def __init__(self, name: str, wish: Wish, chance: random.Random, habit: Habit, restless: bool = False) -> None:
@@ -48,7 +48,7 @@ class Follower:
         self.copy = Copy(wish, USERS[wish.user])
         self.connections = self.returns = self.moves = self.changes_of_user = self.unavailable = 0
         self._user = USERS[wish.user]
-        """Who it comes as."""
+        """The user at the next connect."""
         self._chance = chance
         self._habit = habit
         self._restless = restless
@@ -57,12 +57,12 @@ class Follower:
         self._url = ""
         self._line: ClientConnection | None = None
         self._asked = self._answered = 0
-        """Requests for the subscription, on this line."""
+        """Requests for the subscription on this connection."""
         self._becoming: deque[tuple[User, int]] = deque()
-        """The users that it asked to become, and how often it had asked for the subscription by then."""
+        """The users it has requested, each with the number of subscription requests until then."""
 
     async def follow(self, urls: Sequence[str]) -> None:
-        """Connect again and again; ends by being cancelled."""
+        """Connect again and again, until cancelled."""
         while True:
             url = self._chance.choice(urls)
             self.moves += self._url not in {"", url}
@@ -80,19 +80,19 @@ class Follower:
                 await asyncio.sleep(0.02 + 0.1 * self._chance.random())
 
     def cut(self) -> None:
-        """The connection breaks without a close."""
+        """Break the connection without a close frame."""
         if self._line is not None:
             self._line.transport.abort()
 
     def calm_down(self) -> None:
-        """Do nothing but listen from now on."""
+        """Only receive from now on."""
         self._calm.set()
 
     def has_all(self, head: int) -> bool:
         return self.copy.whole and self.copy.seq >= head
 
     async def caught_up(self, head: int) -> None:
-        """Wait until this client knows that it has everything up to `head`."""
+        """Wait until this client is known to have everything up to `head`."""
         while not self.has_all(head):
             if self._line is not None:
                 try:
@@ -107,7 +107,7 @@ class Follower:
             line.setblocking(False)
             if self._habit is Habit.SLOW:
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-                # Small segments, or the system gives the gateway's end of the line room for megabytes.
+                # Small segments. Otherwise the system buffers megabytes at the gateway's end of the connection.
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SMALL_SEGMENT)
             parts = urlsplit(url)
             await asyncio.get_running_loop().sock_connect(line, (parts.hostname, parts.port))
@@ -178,7 +178,7 @@ class Follower:
                 self.copy.note(f"an error: {error}")
 
     async def _come_back(self, line: ClientConnection) -> None:
-        """Subscribe once more, at first as a user who may."""
+        """Subscribe once more, first as a user with permission."""
         if self.copy.user.refused(self.wish.resource):
             await self._become(line, USERS["ada"])
         else:
@@ -197,9 +197,9 @@ class Follower:
             await self._become_another(line)
 
     async def _become_another(self, line: ClientConnection) -> None:
-        """Or the same, which changes nothing; at times two at once."""
+        """Authenticate as another user, or as the same one, which changes nothing; sometimes twice at once."""
         for _ in range(self._chance.choice((1, 1, 1, 2))):
-            # The answer says up to where nothing of the former user's may be missing.
+            # The answer has the position up to which the former user's rows must be complete.
             await line.send(PING)
             await self._become(line, self._chance.choice(SIGNED_IN))
 
@@ -208,7 +208,7 @@ class Follower:
         await line.send(json.dumps({"type": "authenticate", "token": token(user), "ref": "a"}))
 
     def _reminisce(self) -> None:
-        """Go back to the copy of long ago, or keep the one of now to go back to."""
+        """Go back to a kept old copy, or keep the present one for later."""
         copy = self.copy
         if self._calm.is_set() or not copy.runs:
             return

@@ -1,4 +1,4 @@
-"""The gateways over one place: as many as it may have, of which never more than one is away at a time."""
+"""The gateways over one database. At most one of them is stopped at a time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tidegate.gateway import catch_up
 Dispatched.__init__.__defaults__ = (60,)
 catch_up.BATCH = 20
 """
-"""A gateway that keeps few recent changes and reads few at a time: it reads the log more often than others."""
+"""A gateway that keeps few recent changes and reads few at a time, so that it must read the log."""
 
 
 @dataclass
 class Sabotage:
-    """A fault that is put into the product on purpose: Python code for the gateways, or SQL for their database."""
+    """A seeded fault: Python code for the gateways, or SQL for their database."""
 
     python: str = ""
     sql: str = ""
@@ -51,7 +51,7 @@ class Gateways:
 
     @property
     def urls(self) -> list[str]:
-        """Where clients find them, once they were started."""
+        """The URLs of the started gateways."""
         return [process.url for process in self.processes]
 
     def start(self) -> None:

@@ -1,8 +1,8 @@
 """`python -m tests.chaos.histories`: clients, writers and faults for a while, then the verdict.
 
-Clients are cut off, read slowly, come back to another gateway and become other users; gateways are killed, stopped and
-paused; the log is pruned; programs write beside them, with transactions that are rolled back. In the end each client's
-history is compared with the change log, pruned or not, and its rows with SELECT.
+Clients are cut off, read slowly, reconnect to another gateway and become other users. Gateways are killed, stopped and
+paused. The log is pruned. Other programs write, and roll back some transactions. At the end, `checker` compares each
+client's history with the whole change log, and its rows with SELECT.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def play(
     names = set(str(name) for (name,) in place.select("select email from users"))
     broken += [f"{name} was acknowledged and is gone" for name in acknowledged if f"{name}@example.com" not in names]
     log = gateways.log()
-    faults["slow readers cut off"] = log.count("slow consumer")  # they do not read the close frame, either
+    faults["slow readers cut off"] = log.count("slow consumer")  # they do not read the close frame either
     faults["unavailable"] = sum(follower.unavailable for follower in followers)
     wrong, snapshots = judge(place, followers)
     return Verdict(
@@ -104,8 +104,8 @@ def _execute(place: Place, statement: str) -> None:
 
 
 def _followers(seed: int) -> Iterator[Follower]:
-    """Wishes and habits come around at different times, so that each meets each. Of those who see only some letters
-    every other one is restless, of the rest every fifth.
+    """Every combination of wishes and habits. Of the clients of letters every second is restless, of the others every
+    fifth.
     """
     for number, wish, habit in zip(itertools.count(), itertools.cycle(WISHES), itertools.cycle(Habit)):
         restless = number // len(WISHES) % 2 == 1 if wish.resource == "letters" else number % 5 == 4
@@ -114,13 +114,13 @@ def _followers(seed: int) -> Iterator[Follower]:
 
 
 async def _failures(tasks: list[asyncio.Task[None]]) -> list[str]:
-    """Of tasks that nothing but their cancellation ends."""
+    """The errors of tasks that only a cancellation should end."""
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     return [repr(error) for error in ended if not isinstance(error, asyncio.CancelledError)]
 
 
 async def _left_behind(followers: list[Follower], head: int, patience: float) -> list[str]:
-    """Those who do not come to `head` although nothing breaks any more."""
+    """The followers that do not reach `head` after the faults have ended."""
     for follower in followers:
         follower.calm_down()
     try:

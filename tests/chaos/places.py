@@ -1,7 +1,7 @@
-"""Where a history takes place: a database of SQLite or of PostgreSQL, as others see it that know no gateway.
+"""The database of a history, SQLite or PostgreSQL, as other programs see it.
 
-A place connects programs, reads the log and the rows for the judge, and does what only such a database can do to a
-gateway. It keeps every line of the log that is pruned, with the time at which it went, and it lets time go by.
+A place connects programs, reads the log and the rows for the judge, and causes faults that only this database has. It
+keeps every pruned change of the log, with the time of pruning, and it can make changes older.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.chaos.programs import PostgresProgram, Program, Rows, SqliteProgram
 from tests.chaos.wishes import Row
 
 LOG_AGE_S, LOG_ROWS = 60, 100
-"""The settings of a history's gateways: the shortest age that there is, and few enough changes to lose some."""
+"""The settings of the gateways: the shortest log age, and so few changes that some are pruned."""
 AN_HOUR_MS = 3_600_000
 LINES = "seq, resource, key, action, old, new"
 
@@ -41,27 +41,27 @@ class Place(Protocol):
     gateways: int
     """How many gateways may serve it at a time (docs/reference/databases.md)."""
     begin: str
-    """How a transaction begins that means to write."""
+    """The statement that begins a writing transaction."""
     long_s: float
-    """How long a transaction may stay open."""
+    """The longest time that a transaction may stay open."""
     passing: tuple[type[Exception], ...]
-    """Failures of a transaction that others at work explain; nothing of it is left."""
+    """Expected failures of a transaction, caused by concurrent ones. The transaction is rolled back."""
     disturbances: dict[str, Callable[[], int]]
-    """Disturbances of the database for all gateways, by name; each returns how often it happened."""
+    """Faults of the whole database, by name. Each function returns how often it caused the fault."""
 
     def archive(self) -> None:
-        """Keep what is pruned from now on. To be called once, before the first gateway starts."""
+        """Keep pruned changes from now on. The caller calls it once, before the first gateway starts."""
 
     def grow_old(self) -> int:
-        """Some time goes by for the changes in the log, so that those too many may go; returns for how many.
+        """Make the changes in the log older, so that the gateways may prune them. Returns their number.
 
-        The gateways prune by their own clocks, and the shortest age that they can be set to is a minute.
+        The gateways prune by their own clocks, and their shortest log age is a minute.
         """
 
     def program(self, number: int) -> Program: ...
 
     def log(self) -> list[Entry]:
-        """The whole of it, what was pruned included."""
+        """The whole log, with the pruned changes."""
 
     def select(self, statement: str) -> Rows: ...
 
@@ -128,7 +128,7 @@ class PostgresPlace:
     begin = "begin"
     long_s = 0.3
     passing: tuple[type[Exception], ...]
-    """Deadlocks, changes under a repeatable read, cut connections; a key that another program gave first."""
+    """Deadlocks, serialization failures, cut connections, and keys that another program used first."""
 
     def __init__(self, url: str) -> None:
         from tests.support.driver import errors
@@ -183,7 +183,7 @@ class PostgresPlace:
             while True:
                 try:
                     return program.execute(statement, *values)
-                except self.passing:  # a deadlock with those who write
+                except self.passing:  # a deadlock with writers
                     program.recover()
         finally:
             program.close()

@@ -1,4 +1,4 @@
-"""Programs beside the gateways that know nothing of them: the standard library's SQLite, and psycopg."""
+"""Programs that write to the database without a gateway: with the standard library's SQLite, and with psycopg."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Rows = list[tuple[Any, ...]]
 
 
 class Program(Protocol):
-    """A connection of another program's. A transaction begins when it says so."""
+    """The connection of another program. It begins transactions explicitly."""
 
     def execute(self, statement: str, *values: object) -> Rows:
         """`?` stands for a value."""
 
     def replace_tasks(self, tasks: Rows) -> None:
-        """Write whole tasks (id, user_id, title, done, priority), in a way that only this database has."""
+        """Write whole tasks (id, user_id, title, done, priority), with a statement that only this database has."""
 
     def recover(self) -> None:
-        """After a failure of `Place.passing`: be outside of any transaction, with a connection that works."""
+        """After an expected failure: leave the transaction, and reconnect if necessary."""
 
     def close(self) -> None: ...
 
@@ -50,7 +50,7 @@ class SqliteProgram:
 
 
 class PostgresProgram:
-    """psycopg. Every other program works at another isolation level, so that some transactions see nothing new."""
+    """psycopg. Every second program uses another isolation level, so that some transactions see no new rows."""
 
     def __init__(self, url: str, number: int) -> None:
         self._url = url

@@ -1,4 +1,4 @@
-"""Whatever happens, every client's history is the change log's, and its rows are SELECT's."""
+"""During any faults, every client's history equals the change log, and its rows equal SELECT."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.chaos.verdict import Verdict
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
 LEAST = Least(turns=32, changes=501, recoveries=11, returns=1, changes_of_user=11)
 MANY = 60
-"""Moves of clients from one gateway to another: more than there are clients."""
+"""The least number of moves from one gateway to another: more than there are clients."""
 
 
 @pytest.mark.timeout(2 * SECONDS + 600)
-async def test_no_history_on_sqlite_has_a_gap_a_duplicate_or_a_stranger(sqlite_place: Place, tmp_path: Path) -> None:
+async def test_histories_on_sqlite_have_no_gap_duplicate_or_forbidden_row(sqlite_place: Place, tmp_path: Path) -> None:
     verdict = await play(sqlite_place, tmp_path, SECONDS, seed=21, least=LEAST)
     _check(verdict, "kill -9", "restarts", "clients cut off", "changes grown old")
 
 
 @pytest.mark.timeout(2 * SECONDS + 600)
-async def test_no_history_on_postgresql_has_a_gap_a_duplicate_or_a_stranger(
+async def test_histories_on_postgresql_have_no_gap_duplicate_or_forbidden_row(
     postgresql_place: Place, tmp_path: Path
 ) -> None:
     verdict = await play(postgresql_place, tmp_path, SECONDS, seed=20, least=replace(LEAST, moves=MANY))

@@ -1,7 +1,7 @@
-"""Faults in what only real processes and databases have: the judge of chaos histories must see each.
+"""Seeded faults in processes and databases: the judge of chaos histories must find each of them.
 
-A fault is played until it is seen, in histories with so much happening, not so many seconds. Faults in the gateway's
-rules are found by the simulator (tests/simulate/test_seeded_faults.py), from seeds that show them each time.
+A test repeats histories with a seeded fault until the judge finds it. A history ends after enough events, not after a
+time. The simulator finds faults in the gateway's rules (tests/simulate/test_seeded_faults.py), with fixed seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.chaos.histories import play
 from tests.chaos.places import Place
 
 HISTORIES = 20
-"""That many without a violation mean that the judge is blind: most faults are seen in the first."""
+"""After so many histories without a violation the test fails. The judge finds most faults in the first."""
 PATIENCE_S = 3.0
 LITTLE, MUCH = Least(turns=5, changes=150), Least(turns=16, changes=400, recoveries=10, returns=1)
 OLD_ROW = """
@@ -60,12 +60,14 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_seeded_fault_is_seen(sqlite_places: Callable[[], Place], tmp_path: Path, fault: str) -> None:
+async def test_the_judge_finds_a_seeded_fault_on_sqlite(
+    sqlite_places: Callable[[], Place], tmp_path: Path, fault: str
+) -> None:
     await _is_seen(sqlite_places, tmp_path, *FAULTS[fault])
 
 
 @pytest.mark.parametrize("fault", FAULTS_OF_POSTGRESQL)
-async def test_a_seeded_fault_is_seen_on_postgresql(
+async def test_the_judge_finds_a_seeded_fault_on_postgresql(
     postgresql_places: Callable[[], Place], tmp_path: Path, fault: str
 ) -> None:
     await _is_seen(postgresql_places, tmp_path, *FAULTS_OF_POSTGRESQL[fault])

@@ -1,5 +1,7 @@
-"""Who the clients of a history are, and which rows each may see: said by hand, for the judge shares no code with the
-gateway. Only letters are not for all users (schema/resources/letters.json).
+"""The users of a history, and the rows that each may see.
+
+The permissions are written by hand, because the judge shares no code with the gateway. Only letters have row rules
+(schema/resources/letters.json).
 """
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ from tidegate.auth.tokens import sign
 from tidegate.config import DEVELOPMENT_SECRET
 
 Right = frozenset[str] | None
-"""The owners whose letters the user may read; None: all. For other resources always None."""
+"""The users whose letters a user may read. None: all letters. Always None for other resources."""
 TOO_MANY = 1001
 """More values than a rule may take from a claim: such a user is refused letters altogether."""
 
 
 class User(NamedTuple):
-    """What a token says, and what follows from it."""
+    """The claims of a token, and the resulting permission."""
 
     name: str
     id: str
@@ -38,7 +40,7 @@ class User(NamedTuple):
         return right is None or image["owner"] in right
 
     def where(self, resource: str) -> str:
-        """The same in SQL."""
+        """The permission in SQL."""
         right = self.right(resource)
         if right is None:
             return "true"

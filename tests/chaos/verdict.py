@@ -1,4 +1,4 @@
-"""What happened in a history, and what was wrong with it."""
+"""The result of a history: its numbers, and its violations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chaos.follower import Follower
 
 @dataclass
 class Verdict:
-    """`snapshots` counts those that clients got although they wanted to go on from their position, by their reasons."""
+    """`snapshots`: by reason, the number of snapshots in place of a resume."""
 
     database: str
     seed: int
@@ -22,10 +22,10 @@ class Verdict:
     snapshots: Counter[str]
     violations: list[str]
     log: str
-    """How the gateways' logs end."""
+    """The ends of the gateways' logs."""
 
     def sum(self, what: str) -> int:
-        """Of all clients: `connections`, `moves` from one gateway to another, `changes_of_user`, ..."""
+        """Counts of all clients: `connections`, `moves` from one gateway to another, `changes_of_user`, ..."""
         return sum(getattr(follower, what) for follower in self.followers)
 
     @property

@@ -1,7 +1,7 @@
-"""What the clients of a history want to see, each wish said three times: as a filter, as SQL, and in Python.
+"""The subscriptions of a history, called wishes. Each is written three times: as a filter, in SQL and in Python.
 
-The SQL (which SQLite and PostgreSQL read alike) and the Python are written by hand, so that the judge shares no code
-with the gateway.
+The SQL (equal for SQLite and PostgreSQL) and the Python are written by hand, so that the judge shares no code with the
+gateway.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ COLUMNS = {
     "tasks": ("id", "user_id", "title", "done", "priority", "notes"),
     "letters": ("id", "owner", "text", "starred"),
 }
-"""What of a row clients may see, by resource."""
+"""The properties of a row that clients may see, by resource."""
 
 
 class Wish(NamedTuple):
-    """A subscription. What of it a user may see is said in `users`.
+    """A subscription. `users` has the permissions.
 
     `matches` takes the raw columns of a row as the change log has them.
     """
@@ -31,14 +31,14 @@ class Wish(NamedTuple):
     matches: Callable[[Row], bool]
     fields: tuple[str, ...] | None = None
     user: str = "a guest"
-    """The user as which its client begins."""
+    """The first user of its client."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         return COLUMNS[self.resource] if self.fields is None else self.fields
 
     def seen(self, image: Row) -> Row:
-        """What a client with this wish sees of a row. A property that is not there is null."""
+        """The properties of a row that a client with this wish sees. A missing property is null."""
         return {name: image.get(name) for name in self.columns}
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ WISHES = [
         "done and priority = 1",
         lambda row: row["done"] and row["priority"] == 1,
     ),
-    # What the filter looks at is not what the client sees.
+    # The filter uses properties that the client does not see.
     Wish("users", {"status": "active"}, "status = 'active'", lambda row: row["status"] == "active", ("id", "name")),
     Wish("tasks", {"done": True}, "done", lambda row: bool(row["done"]), fields=("id", "priority")),
     Wish("users", {"name": {"startswiths": "f1"}}, "substr(name, 1, 2) = 'f1'", lambda row: row["name"][:2] == "f1"),
@@ -82,7 +82,7 @@ WISHES = [
     Wish("letters", {}, "true", lambda row: True, fields=("id", "text"), user="bob"),
     Wish("letters", {}, "true", lambda row: True, user="clerk"),
     Wish("letters", {"starred": True}, "starred", lambda row: bool(row["starred"]), user="ada"),
-    # A user who asks for another user's letters gets nothing.
+    # A client that requests rows of another user gets none.
     Wish("letters", {"owner": "ada"}, "owner = 'ada'", lambda row: row["owner"] == "ada", user="bob"),
     Wish(
         "letters",

@@ -1,6 +1,6 @@
-"""Those who write while everything breaks: programs beside the gateway, and clients through it that never give up.
+"""The writers of a history: programs without a gateway, and clients of a gateway that repeat failed requests.
 
-Transactions of the programs overlap, stay open, are rolled back as a whole or in part, and change one row or many.
+Transactions of the programs overlap, stay open, are rolled back completely or in part, and change one row or many.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from tests.chaos.places import Place
 from tests.chaos.programs import Program
 
 LONG = 1500
-"""How often a long text says the same; a few of them fill a slow reader's line."""
+"""The repetitions in a long text. A few such texts fill the connection of a slow reader."""
 STATUS = ("active", "inactive")
 OWNERS = ("ada", "bob", "nobody")
 UNDONE = "undone"
-"""What rows are called whose transaction, or whose part of it, was rolled back."""
+"""The name of rows whose transaction, or savepoint, was rolled back."""
 USER, TASK, LETTER = (f"(select id from {table} order by random() limit 1)" for table in ("users", "tasks", "letters"))
 SOME_USERS = "(select id from users order by random() limit 5)"
 
 
 class ForeignWriter(threading.Thread):
-    """A separate program that knows nothing of Tidegate. Writer `number` gives keys that no other writer gives."""
+    """A program that does not know Tidegate. The keys of writer `number` are unique."""
 
     def __init__(self, place: Place, number: int, seed: int, pace: float) -> None:
         super().__init__(name=f"foreign-{number}")
@@ -150,9 +150,10 @@ class ForeignWriter(threading.Thread):
 
 
 async def gateway_writer(urls: Sequence[str], number: int, seed: int, token: str, acknowledged: set[str]) -> None:
-    """Create users through the gateways, one after another, each until it is acknowledged; ends by being cancelled.
+    """Create users through the gateways, one after another, and repeat each until it is acknowledged. Runs until
+    cancelled.
 
-    With a `token`: an idempotency key is its user's own, and a guest comes back as another one.
+    It needs a `token`: an idempotency key belongs to its user, and a guest reconnects as a different user.
     """
     chance = random.Random(seed)
     counter = itertools.count()
@@ -174,7 +175,7 @@ async def gateway_writer(urls: Sequence[str], number: int, seed: int, token: str
 
 
 def _create(name: str) -> dict[str, Any]:
-    """The same request for the same name, however often it is sent: the key makes it one."""
+    """The request for this name, with the same idempotency key at each repetition."""
     data = {"name": name, "email": f"{name}@example.com", "status": STATUS[len(name) % 2]}
     return {"type": "create", "resource": "users", "data": data, "key": name, "ref": name}
 

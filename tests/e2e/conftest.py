@@ -1,4 +1,4 @@
-"""A gateway over each database."""
+"""Fixtures for end-to-end tests: a gateway over each database."""
 
 from __future__ import annotations
 

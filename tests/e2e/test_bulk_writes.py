@@ -1,7 +1,7 @@
-"""One transaction of 50,000 rows by another program: subscribers get each once and in order, and others are served.
+"""Another program writes 50,000 rows in one transaction: subscribers get each row once and in order.
 
-The gateway, the writer and two subscribers are separate processes; only the client that pings is in this one.
-BULK_ROWS sets the number of rows.
+Meanwhile the gateway serves other clients. The gateway, the writer and two subscribers are separate processes; only the
+client that pings is in this process. BULK_ROWS sets the number of rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Names that come twice in one object: the last counts, for what is checked, allowed, done, sent and stored alike.
+"""Repeated names in a JSON object: the last one counts, for validation, permissions, execution, sending and storing.
 
-JSON leaves it open (RFC 8259, section 4). A gateway that judged one of two
-equal names and carried out the other could be made to break its rules.
+JSON does not define it (RFC 8259, section 4). A gateway that checked one value and used the other would let a client
+bypass its rules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The whole error story over a real socket: every code of the schema is reached, and what an error says and does not.
+"""Errors over a real socket: every error code of the schema occurs, and errors do not repeat values.
 
-The gateway runs in the test's own loop, over a schema folder of the test's own, with limits of one.
+The gateway runs in the event loop of the test, over a schema folder of the test, with limits of 1.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another program writes and does not finish; with the same library, because locks belong to a process."""
+    """Another writer holds the lock. It uses the same library, because POSIX locks belong to a process."""
     other = apsw.Connection(str(path))
     try:
         other.execute("BEGIN IMMEDIATE")
@@ -103,13 +103,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 async def raw(client: Wire, sent: str | bytes) -> Message:
-    """The error that answers what is no message with a `ref`."""
+    """The error for an invalid frame, which has no `ref`."""
     await client.say(sent)
     return await client.hear("error")
 
 
 async def reader(client: Wire) -> None:
-    """Make the client's user one without any role."""
+    """Authenticate the client as a user without a role."""
     token = tokens.sign(SECRET, "5", "Reader", [], time.time(), 3600.0)
     assert (await client.ask({"type": "authenticate", "token": token}))["type"] == "authenticated"
 
@@ -161,8 +161,8 @@ PROVOKED: dict[str, Callable[[Wire, Path], Awaitable[Message]]] = {
     "unavailable": unavailable,
     "internal": asking(type="fail", how="bug"),
 }
-"""How each code is provoked. The gateway itself never says `rate_limited`: who is too fast is read from more slowly.
-The code is for handlers, as here.
+"""How to provoke each code. The gateway itself does not send `rate_limited`: it reads more slowly from a fast client.
+Handlers may send this code, as here.
 """
 
 
@@ -244,11 +244,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "fail": {"how": "long", "times": 2},
 }
 NAMES = {"type", "room", "resource"}
-"""What a message speaks about, not what it says: errors may name it."""
+"""The names in a message. Errors may repeat these, but not the values."""
 
 
 def with_each_value(message: Any, value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """`message` again and again, each time with another value of it replaced."""
+    """Copies of `message`, each with a different value replaced."""
     inner = message.items() if isinstance(message, dict) else enumerate(message) if isinstance(message, list) else ()
     for name, sub in inner:
         if name in NAMES:
@@ -260,7 +260,7 @@ def with_each_value(message: Any, value: Any, path: tuple[Any, ...] = ()) -> Ite
 
 
 async def test_errors_do_not_repeat_values_of_the_message(gateway: Inside) -> None:
-    """Tokens and passwords stand in values, and so do megabytes."""
+    """Values may be tokens, passwords or megabytes."""
     bundle = json.loads((ROOT / "generated" / "schema" / "bundle.json").read_text())
     assert set(REQUESTS) == {*bundle["x-tidegate"]["client"], "fail"}
     refused = 0
@@ -294,7 +294,7 @@ async def test_errors_do_not_repeat_a_token(gateway: Inside) -> None:
 
 
 async def test_errors_shorten_long_names(gateway: Inside) -> None:
-    """Where a client went wrong is told by name; a long one only by its beginning."""
+    """An error names the wrong property; of a long name it has only the beginning."""
     async with wire(gateway.url) as client:
         error = await client.ask({"type": "ping", "n" * 100_000: 1})
         assert (error["pointer"], error["keyword"]) == ("", "additionalProperties")

@@ -1,6 +1,6 @@
-"""A database that others made, shared as it is: introspect, check, generate, migrate, serve, on both databases.
+"""An existing database is shared: introspect, check, generate, migrate and serve, on SQLite and PostgreSQL.
 
-Chinook, with everything in it compared before and after: only the log and triggers may have come to it.
+The tests compare the whole database (Chinook) before and after: Tidegate may add only the change log and triggers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ADDED = (
     "create _tidegate.", "install function _tidegate.", "install trigger 00_tidegate_",
     "install trigger number_changes", "note table",
 )  # fmt: skip
-"""What a migration may do to a database of another program, by how its steps begin."""
+"""The beginnings of the steps that a migration may do to an existing database."""
 Content = dict[str, list[tuple[Any, ...]]]
 
 
@@ -48,7 +48,7 @@ class SqliteShop(GatewayProcess):
         return name
 
     def content(self) -> Content:
-        """Everything that is not Tidegate's (or SQLite's own): definitions as SQLite keeps them, and all rows."""
+        """All definitions and rows, without those of Tidegate and SQLite."""
         definitions = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'tidegate%'"
         definitions += " AND name <> 'sqlite_sequence'"
         found = {"definitions": self.select(f"{definitions} AND name NOT LIKE 'tidegate%' ORDER BY type, name")}
@@ -117,7 +117,7 @@ def command(shop: Shop, *arguments: str) -> str:
 
 
 def allow(shop: Shop, table: str) -> None:
-    """What a user edits: everything is allowed to signed-in users."""
+    """Edit the schema files as a user does: authenticated users may do everything."""
     file = shop.folder / "schema" / "resources" / f"{shop.spelled(table)}.schema.json"
     schema = json.loads(file.read_text())
     assert schema["x-access"] == {"read": "authenticated"}
@@ -126,7 +126,7 @@ def allow(shop: Shop, table: str) -> None:
 
 
 def ready(shop: Shop, *writable: str) -> None:
-    """From the database to a running gateway."""
+    """Run all commands from the database to a running gateway."""
     url = shop.url_of_database
     command(shop, "introspect", "--database", url, "--access", "read=authenticated")
     for table in writable:

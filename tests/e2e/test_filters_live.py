@@ -1,4 +1,4 @@
-"""The filter language over a real socket: what is listed, which changes arrive, and when a row enters or leaves."""
+"""Filters over a real socket: which rows `list` returns, and when rows enter or leave a subscription."""
 
 from __future__ import annotations
 

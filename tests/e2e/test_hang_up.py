@@ -1,4 +1,4 @@
-"""SIGHUP: a service has nothing to reload yet and goes on; a gateway whose terminal is closed stops."""
+"""SIGHUP: a service ignores it, and a gateway stops when its terminal closes."""
 
 from __future__ import annotations
 

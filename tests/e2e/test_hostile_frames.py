@@ -1,4 +1,4 @@
-"""Frames that no client should send: each gets a typed error, the connection stays open, memory does not grow."""
+"""Hostile frames: each gets a typed error, the connection stays open, and memory does not grow."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ HOSTILE: list[str | bytes] = [
 
 
 def mutated(rng: random.Random, text: str) -> str:
-    """A valid message with something broken in it."""
+    """A valid message with one broken part."""
     message: dict[str, Any] = json.loads(text)
     key = rng.choice(list(message))
     message[key] = rng.choice([None, {}, [], -1, 1e300, True, "", "x" * 300, {"a": {"b": []}}, [[[]]], 2**53])

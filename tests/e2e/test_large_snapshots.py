@@ -1,4 +1,4 @@
-"""Tables of many rows over a real socket: all subscribers get all rows, others are answered meanwhile."""
+"""Snapshots of large tables: each subscriber gets every row, pings are answered meanwhile, memory does not grow."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def meddle(gateway: GatewayProcess, stop: threading.Event) -> None:
 
 
 class Copy:
-    """A client's copy of the table; every message has to make sense to it."""
+    """A client's copy of the table. It checks that every message is consistent with the copy."""
 
     def __init__(self, line: ClientConnection) -> None:
         self.rows: dict[int, dict[str, Any]] = {}
@@ -76,7 +76,7 @@ class Copy:
         self._snapshot_at = 0
 
     async def until(self, seq: int) -> None:
-        """Returns once the copy is that of the position `seq` or a later one; 0: of the snapshot's."""
+        """Returns when the copy has reached the position `seq`. 0 is the position of the snapshot."""
         async with asyncio.timeout(DEADLINE_S):
             while not self.seq or self.seq < seq:
                 self._take(json.loads(await self._line.recv()))

@@ -1,4 +1,4 @@
-"""Starting, stopping and asking the gateway how it is, as an operator does."""
+"""The operator's view: start, stop and health of a gateway."""
 
 from __future__ import annotations
 

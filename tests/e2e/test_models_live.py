@@ -1,4 +1,4 @@
-"""A program that imports the models and simply saves: subscribers get all of it, and nothing that was rolled back."""
+"""A program writes with the models: subscribers get every committed change, and no change that was rolled back."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PROGRAM = """
 
 
 def run(gateway: GatewayProcess, program: str) -> None:
-    """Run a program of an application's own to its end."""
+    """Run a program of the application to its end."""
     url = gateway.database_url
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program), url, str(ROOT / "schema")],

@@ -1,4 +1,4 @@
-"""An application's own messages, end to end: its schema, its handlers, both generated clients."""
+"""Custom messages end to end: the application's schema, its handlers and both generated clients."""
 
 from __future__ import annotations
 

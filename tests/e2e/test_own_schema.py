@@ -1,4 +1,4 @@
-"""An application's schema folder behind a running gateway: its rows, its rooms, its rules."""
+"""A gateway over an application's schema folder: its rows, rooms and rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tidegate as its users have it: installed from a wheel, in a separate folder, without the checkout."""
+"""Tidegate installed from a wheel, in an empty folder, without files of the checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway over PostgreSQL: what only that database can do to it."""
+"""A gateway over PostgreSQL: cases that only this database has."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_subscribers_of_a_truncated_table_get_a_new_snapshot(gateway: Post
         row = await create(other, "bob")
         assert await updates(reader, 1) == [("create", row)]
 
-        # A client that comes back with an earlier position gets it too, without the rows that are gone.
+        # A client with an older position gets the snapshot too, without the deleted rows.
         await late.say({"type": "subscribe", "resource": "users", "since": since})
         page = await late.hear("snapshot")
         assert (page["rows"], page["reset"], page["done"]) == ([row], True, True)

@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there: its snippets run against a gateway, its commands and links exist."""
+"""The README works as written: its snippets run against a gateway, its commands and links exist."""
 
 from __future__ import annotations
 

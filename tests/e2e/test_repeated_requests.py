@@ -1,4 +1,4 @@
-"""Requests whose gateway dies by kill -9 before they are answered: asked again under their keys, each is done once."""
+"""kill -9 of a gateway before it answers: clients repeat the requests with their keys, and each is executed once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _answered(client: Wire, count: int) -> dict[str, Any]:
 
 async def test_a_request_repeated_after_kill_9_is_executed_once(any_gateway: GatewayProcess) -> None:
     person = bearer(token(any_gateway, "7"))
-    async with wire(any_gateway.url, close_timeout=0.1, **person) as client:  # the gateway will not answer the close
+    async with wire(any_gateway.url, close_timeout=0.1, **person) as client:  # a killed gateway never closes
         await asyncio.gather(*(client.say({**_request(number), "ref": f"key {number}"}) for number in range(COUNT)))
         answered = await _answered(client, 5)
         any_gateway.kill()

@@ -1,6 +1,7 @@
-"""A backup in the place of an SQLite database: a client that comes back with an earlier position gets a snapshot.
+"""A backup replaces an SQLite database: a client with an older position gets a snapshot.
 
-Real files, a real gateway, clients that were there before. The positions of the restored log mean other changes.
+The tests use real files, a real gateway, and clients from before the restore. In the restored log, the same positions
+mean other changes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def insert(gateway: GatewayProcess, *names: str) -> None:
 
 
 def backup(gateway: GatewayProcess) -> Path:
-    """A consistent copy of the database, even while programs have it open."""
+    """A consistent copy of the database, also while other programs have it open."""
     copy = gateway.folder / "backup.db"
     with foreign(gateway.database_file) as source, foreign(copy) as target:
         source.backup(target)
@@ -35,7 +36,7 @@ def backup(gateway: GatewayProcess) -> Path:
 
 
 def overwritten(gateway: GatewayProcess, copy: Path) -> None:
-    """The file stays, its content is the backup's: `cp backup.db tidegate.db`."""
+    """The file stays and gets the content of the backup: `cp backup.db tidegate.db`."""
     without_wal(gateway)
     before = gateway.database_file.stat().st_ino
     shutil.copyfile(copy, gateway.database_file)
@@ -64,7 +65,7 @@ def note(gateway: GatewayProcess) -> Path:
 
 
 async def seen(gateway: GatewayProcess, since: Position | None = None) -> tuple[str, Position, list[str]]:
-    """Subscribe, with a position of before or without one: how it went, where it led, and whose names came."""
+    """Subscribe, with or without an older position. Returns the mode, the new position and the names in the rows."""
     async with wire(gateway.url) as client:
         request = {"type": "subscribe", "resource": "users"}
         reply = await client.ask({**request, "since": since} if since else {**request, "snapshot": True})
@@ -116,7 +117,7 @@ async def test_the_gateway_recognises_a_restored_log_that_is_shorter(gateway: Ga
 
 
 async def test_a_copy_without_its_note_begins_a_new_epoch(gateway: GatewayProcess) -> None:
-    """As it comes to another machine, where the former head of the log is unknown."""
+    """A copy on another machine: a gateway there cannot know how far the log had been."""
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
     gateway.stop()
@@ -127,7 +128,7 @@ async def test_a_copy_without_its_note_begins_a_new_epoch(gateway: GatewayProces
 
 
 async def test_a_copy_with_its_note_begins_a_new_epoch(gateway: GatewayProcess) -> None:
-    """It could be served beside the original, and each would give the next positions to different changes."""
+    """Copy and original could both be served. Each would give the same positions to different changes."""
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
     gateway.stop()
@@ -147,7 +148,7 @@ async def test_an_unreadable_note_counts_as_missing(gateway: GatewayProcess) -> 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_a_database_that_stayed_in_place_keeps_its_epoch(gateway: GatewayProcess, end: str) -> None:
-    """Also when another program wrote to it meanwhile, and when the gateway was killed before it wrote the note."""
+    """Also after writes of another program, and after a kill in which no gateway wrote the note."""
     for _ in range(2):
         insert(gateway, "ada" + os.urandom(4).hex())
         _, since, _ = await seen(gateway)

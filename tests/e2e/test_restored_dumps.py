@@ -1,6 +1,6 @@
-"""A dump loaded into the PostgreSQL database that it was taken from: server and database stay, the log is another.
+"""A dump is loaded into the PostgreSQL database that it came from: same server and database, another change log.
 
-Real pg_dump and pg_restore. A client that comes back with an earlier position gets a snapshot.
+The tests use pg_dump and pg_restore. A client with an older position gets a snapshot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far back a client can resume: as far as the settings keep the change log, and never silently less."""
+"""How far back a client can resume: as far as the settings keep the change log. Beyond it, the gateway says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the rights of a user are unknown: a rule in Python that fails, or rows that cannot be read again."""
+"""The permissions of a user cannot be computed: a Python rule fails, or the rows cannot be read again."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_a_rule_that_returns_no_filter_denies_access(gateway: GatewayProce
 async def test_the_connection_ends_if_rows_cannot_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its client has rows of the former user, and could not know otherwise that no others follow."""
+    """The client has rows of the former user. Without the close, it would not learn that they are outdated."""
     async with running(tmp_path) as inside, wire(inside.url) as client:
         await client.ask({"type": "subscribe", "resource": "users", "snapshot": True})
         await client.hear("snapshot")

@@ -1,4 +1,4 @@
-"""Rooms over a real socket: what two clients see of each other."""
+"""Rooms over a real socket: messages, history and presence of two clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about rows in Python: they narrow what the schema allows, and deny when they fail."""
+"""Row rules in Python: they narrow the permissions of the schema, and deny access if they fail."""
 
 from __future__ import annotations
 

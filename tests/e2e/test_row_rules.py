@@ -1,4 +1,4 @@
-"""Row rules over a real socket, on each database: which users see, follow and change which rows."""
+"""Row rules over a real socket, on each database: which rows a user reads, receives and changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts to see or learn of rows that are another's: with odd tokens, at odd moments, by writing and asking again."""
+"""Attempts to see rows of another user, or to learn that they exist: with odd tokens, at odd times, by writes."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def rows_of(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def check_nothing_old_comes(client: Wire, start: int) -> None:
-    """Of what is heard after `authenticated`, from `start` on, every row is user 2's."""
+    """Check that every row received after `authenticated`, from `start` on, belongs to user 2."""
     page = await client.hear(lambda heard: heard["type"] == "snapshot" and heard["reset"])
     while not page["done"]:
         page = await client.hear("snapshot")

@@ -1,4 +1,4 @@
-"""Rows over a real socket, on each database: read, written and followed, whichever program writes them."""
+"""Rows over a real socket, on each database: clients read, write and receive them, also those of other programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.wire import Wire, wire
 from tidegate.store.sqlite.serving import feed
 
 FOREIGN_S = 0.25
-"""Seconds within which another program's write must reach subscribers."""
+"""Seconds within which another program's write must arrive."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -181,7 +181,7 @@ async def test_a_client_resumes_across_a_restart(gateway: GatewayProcess) -> Non
 
 
 async def test_the_gateway_finds_writes_of_another_program_by_itself(gateway: GatewayProcess) -> None:
-    """How soon is for `make bench` to measure; here, that the gateway looks often enough by itself."""
+    """`make bench` measures the delay. This test checks that the gateway looks for changes by itself."""
     assert feed.POLL_S < FOREIGN_S
     async with wire(gateway.url) as reader:
         await subscribe(reader, filters={"status": "active"})

@@ -1,4 +1,4 @@
-"""The seed's README, word for word: a plain JavaScript client says exactly what it shows and gets what it promises."""
+"""The README of the seed as written: a plain JavaScript client sends its messages and gets the promised answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tutorials do what they say: every command, file and edit in their order, and every output that they show."""
+"""The tutorials work as written: all commands, files and edits in order, with the shown output."""
 
 from __future__ import annotations
 

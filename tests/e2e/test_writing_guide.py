@@ -1,4 +1,4 @@
-"""docs/how-to/writing-from-python.md: what it shows works as it stands there, and its table says what the models do."""
+"""docs/how-to/writing-from-python.md works as written, and its table says what the models do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Many cases in one test: every case is tried, and the failure names each that is wrong.
+"""Runs many cases in one test: tries every case, and the failure names each wrong case.
 
-For tables of plain values, where pytest would take longer to set up a test per case than the case takes. It knows
-nothing of what a case is. A table without a case fails: a test must be able to.
+It is for tables of plain values, for which pytest would need longer to set up a test than the case takes. A table
+without cases fails, because a test must be able to fail.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a test run says at its end: how to run alone what failed, and how many tests were left out for which reason.
+"""Prints the end of a test run: the command for each failed test, and the number of skipped tests by reason.
 
-It is a part of tests/conftest.py. It sees the reports alone, which pytest-xdist brings from its workers, and decides
+It is a part of tests/conftest.py. It reads only the reports, which pytest-xdist brings from its workers, and decides
 nothing.
 """
 

@@ -1,8 +1,8 @@
-"""Does what a tutorial says: runs its commands, saves its files, makes its edits, and waits for what it shows.
+"""Follows a tutorial: runs its commands, saves its files, makes its edits, and waits for the shown output.
 
-The word after a block's language says what it belongs to: the file of a `python`, `json`, `tsx` or `diff` block, the
-program whose output a `text` block shows. In `text`, `...` stands for anything, and what follows a question is typed.
-It knows the port and the addresses that a test has in the place of the document's, and nothing of Tidegate.
+The word after a block's language names the file of a `python`, `json`, `tsx` or `diff` block, or the program whose
+output a `text` block shows. In `text`, `...` matches anything, and the text after a question is typed. This module
+replaces the document's port and addresses by those of the test. It does not know Tidegate.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """psycopg for tests: a test that imports this module is skipped, with the reason, where psycopg is not installed.
 
-A module of tests that is about PostgreSQL alone imports it at its top; what is about several databases imports it
-within the function that needs it.
+A test module for PostgreSQL only imports it at its top. A test module for several databases imports it inside the
+function that needs it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A real gateway in a separate process, on a separate database, for tests and benchmarks.
 
 It starts the `tidegate` command as a user would, waits for the line that says where it serves, and can be killed or
-restarted on the same port. It knows nothing of what is said to it. Migrations and tokens are made in the test's own
-process: a process for each would take longer than most tests. Tests of the commands themselves call `tidegate`.
+restarted on the same port. It does not know the messages. Migrations and tokens are made in the process of the test,
+because a process for each would take longer than most tests. Tests of the commands themselves call `tidegate`.
 """
 
 from __future__ import annotations

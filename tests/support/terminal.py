@@ -1,4 +1,4 @@
-"""A command on a terminal, as a user sees it: what it prints is read, keys are typed.
+"""Runs a command on a terminal as a user does: reads its output and types keys.
 
 The command gets a pseudo-terminal and a new session, so that Ctrl-C reaches its foreground process group.
 """

@@ -1,4 +1,4 @@
-"""A table of cases in one test: what it says when cases are wrong."""
+"""Tests of tables of cases: the failure message for wrong cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run says at its end can be typed as it stands."""
+"""The commands at the end of a test run work as printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL for tests runs from every checkout: also below a folder that only root may enter."""
+"""PostgreSQL for tests runs from any checkout, also below a folder that only root may enter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tests a quick run leaves out, and what happens to one that starts a process without saying so."""
+"""Tests that a quick run leaves out, and the failure of a test that starts a process without its mark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain protocol client for tests: says what it is told, hears everything, waits with a deadline."""
+"""A plain protocol client for tests: sends given messages, keeps all received ones, waits with a deadline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Message = dict[str, Any]
 
 
 class Wire:
-    """One connection. `heard` holds everything that came, in order."""
+    """One connection. `heard` has all received messages, in order."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -38,7 +38,7 @@ class Wire:
                     return message
 
     async def heard_of(self, kind: str) -> Message:
-        """The first message of the type `kind`, which came already or is still to come."""
+        """The first message of the type `kind`, already received or awaited."""
         for message in self.heard:
             if message["type"] == kind:
                 return message
@@ -51,7 +51,7 @@ class Wire:
         return await self.hear(lambda heard: heard.get("ref") == ref)
 
     async def settle(self) -> list[Message]:
-        """What came until the answer to a ping: everything that was on its way before."""
+        """The messages until the answer to a ping: all that were sent before it."""
         start = len(self.heard)
         await self.ask({"type": "ping"})
         return self.heard[start:-1]
@@ -59,7 +59,7 @@ class Wire:
 
 @contextlib.asynccontextmanager
 async def wire(url: str, **options: Any) -> AsyncIterator[Wire]:
-    """Connect and hear the welcome."""
+    """Connect and receive the welcome."""
     patient: dict[str, Any] = {"open_timeout": DEADLINE_S, "ping_interval": None}
     async with connect(url, compression=None, **(patient | options)) as connection:
         client = Wire(connection)

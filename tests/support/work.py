@@ -1,7 +1,7 @@
-"""How much a piece of work costs, measured so that other programs on the machine do not count.
+"""Measures the cost of a piece of work without that of other programs on the machine.
 
-The processor time of a thread, not what a clock on the wall shows. A machine that does many things at once makes the
-same work somewhat slower: limits leave room for that, and the least of several tries is taken.
+It measures the processor time of a thread, not the elapsed time. A busy machine makes the same work somewhat slower:
+limits leave room for that, and the least of several tries counts.
 `tests.bench.load.Meter` measures another process.
 """
 

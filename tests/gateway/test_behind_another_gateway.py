@@ -73,7 +73,7 @@ async def test_it_gets_a_snapshot_for_a_position_that_the_log_does_not_have(behi
         assert await client.settle() == []
 
 
-async def test_who_leaves_while_it_waits_leaves_nothing_behind(behind: Behind) -> None:
+async def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind(behind: Behind) -> None:
     async with wire(behind.url) as client:
         await subscribe(client, behind.since(3))
         ended = await client.ask({"type": "unsubscribe", "resource": "users"})

@@ -1,4 +1,4 @@
-"""When something of ours fails, and when the gateway stops: one connection pays at most, and everybody is told.
+"""Failures inside the gateway, and its stop: at most one connection ends early, and each client is informed.
 
 What a handler raises is a bug by definition; here it is planted.
 """
@@ -161,7 +161,7 @@ async def test_a_store_that_fails_costs_one_request_which_hears_internal(
 # -- stopping ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_stop_closes_everybody_and_cuts_off_who_does_not_answer() -> None:
+async def test_a_stop_closes_all_connections_and_cuts_off_mute_clients() -> None:
     async with listening(close_timeout=30.0) as door, door.open() as polite, door.open() as mute, door.tcp() as slow:
         port = door.listener.port
         slow.send(upgrade()[:20])
@@ -181,7 +181,7 @@ async def test_a_stop_closes_everybody_and_cuts_off_who_does_not_answer() -> Non
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, 4, 5])
-async def test_nobody_slips_in_while_the_door_is_closing(turns: int) -> None:
+async def test_no_connection_is_accepted_during_a_stop(turns: int) -> None:
     """Between `accept` and the handshake lie a few turns of the loop; a stop may fall in any of them.
 
     In the second one Python 3.11 itself drops the socket: it makes no transport for a server that was closed.
@@ -274,7 +274,7 @@ async def test_ctrl_c_stops_as_sigterm_does(gateway: GatewayProcess) -> None:
         assert await stopping == 0
 
 
-async def test_everybody_who_waits_for_a_snapshot_that_fails_is_told(
+async def test_each_client_that_waits_for_a_failed_snapshot_is_informed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The documents and the protocol page as a gateway serves them: whole, linked, escaped, and asking nobody else."""
+"""The documents and the protocol page as the gateway serves them: whole, linked, escaped, with no foreign requests."""
 
 from __future__ import annotations
 
@@ -302,7 +302,7 @@ def test_the_page_names_the_operators_of_each_property() -> None:
     assert "<code>nnull</code>" in due_at[: due_at.index("</tr>")]
 
 
-def test_a_message_that_nobody_may_send_says_so(own: Bundle) -> None:
+def test_the_page_says_that_no_client_may_send_a_message(own: Bundle) -> None:
     text = protocol_page(own)
     section = text[text.index(f'id="request-{quote("ask ")}') :]
     assert "Clients cannot use it" in section[: section.index("</section>")]

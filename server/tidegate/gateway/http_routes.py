@@ -40,7 +40,7 @@ class Documents(msgspec.Struct, frozen=True):
     asyncapi: bytes
     openapi: bytes
     console: bytes
-    """What the page at `/` knows of the application."""
+    """What the page at `/` shows of the application."""
     protocol_page: bytes
     """The HTML page at `/docs`."""
 

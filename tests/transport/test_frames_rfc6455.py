@@ -21,9 +21,11 @@ from tests.transport.raw import (
     close_payload,
     frame,
     listening,
+    push,
     until,
     upgrade,
 )
+from tidegate.transport import text_frame
 
 SIZES = (0, 1, 125, 126, 127, 128, 65535, 65536)
 NOT_UTF8 = (
@@ -306,6 +308,19 @@ async def test_server_that_closed_answers_pings_until_the_client_closes(door: Do
         assert await raw.ended() == b""
     await until(lambda: bool(door.echo.ended))
     assert (door.echo.heard, door.echo.ended) == ([b"hi"], [4201])
+
+
+async def test_no_message_follows_a_close_frame(door: Door) -> None:
+    async with door.open() as raw:
+        await until(lambda: bool(door.echo.connections))
+        (connection,) = door.echo.connections
+        push(connection, text_frame(b"before"))
+        connection.close(4201, "bye")
+        push(connection, text_frame(b"after"))
+        assert await raw.frame() == Frame(TEXT, b"before")
+        assert await raw.frame() == Frame(CLOSE, close_payload(4201, b"bye"))
+        raw.send(frame(PING, b"?"))
+        assert await raw.frame() == Frame(PONG, b"?")
 
 
 async def test_client_that_never_answers_a_close_frame_is_cut_off_at_the_deadline() -> None:

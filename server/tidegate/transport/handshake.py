@@ -86,23 +86,23 @@ def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext) -> Upgra
 def _respond(ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext) -> Upgrade | bytes:
     url = urlsplit(request.path)
     if url.path != PATH:
-        plain = Request(request.method, url.path, url.query, _plain(request.headers))
-        return context.routes.respond(plain).serialize(head=request.method == "HEAD")
+        response = context.routes.respond(Request(request.method, url.path))
+        return response.serialize(head=request.method == "HEAD")
     if "websocket" not in _first(request.headers, "Upgrade").lower():
         return NOT_AN_UPGRADE.serialize(head=request.method == "HEAD")
     if not _origin_allowed(request.headers, context.settings):
         return FORBIDDEN_ORIGIN.serialize()
     if context.connections.too_many:
         return TOO_MANY.serialize()
-    response = ws.accept(request)
+    accepted = ws.accept(request)
     token = _token(request.headers)
-    if response.status_code != 101:
-        body = bytes(response.body)
+    if accepted.status_code != 101:
+        body = bytes(accepted.body)
         if token and token.encode() in body:
             return MALFORMED.serialize()
-        refused = Response(response.status_code, dict(response.headers.raw_items()), body)
+        refused = Response(accepted.status_code, dict(accepted.headers.raw_items()), body)
         return refused.serialize(head=request.method == "HEAD")
-    ws.send_response(response)
+    ws.send_response(accepted)
     return Upgrade(token)
 
 
@@ -132,7 +132,3 @@ def _token(headers: Headers) -> str | None:
 
 def _first(headers: Headers, name: str) -> str:
     return next(iter(headers.get_all(name)), "")
-
-
-def _plain(headers: Headers) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.raw_items()}

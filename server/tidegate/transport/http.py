@@ -21,12 +21,10 @@ SECURITY_HEADERS = {
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request without its body. Header names in lower case."""
+    """The first line of a request; `path` without a query."""
 
     method: str
     path: str
-    query: str = ""
-    headers: Mapping[str, str] = {}
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""When to come back: the rules over close codes, against the generated table of them."""
+"""When to reconnect: the rules over close codes, against the generated table of them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "contract" in record.getMessage()]
 
 
-async def test_another_contract_is_told_once_and_nothing_else_happens(
+async def test_another_contract_is_one_warning_and_ends_nothing(
     scripted: ScriptedGateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, LOGGER):
@@ -37,7 +37,7 @@ async def test_another_contract_is_told_once_and_nothing_else_happens(
 
 
 @pytest.mark.parametrize("contract", [None, "hash"])
-async def test_the_same_contract_and_none_are_not_told(
+async def test_the_same_contract_and_none_are_no_warning(
     scripted: ScriptedGateway, caplog: pytest.LogCaptureFixture, contract: str | None
 ) -> None:
     with caplog.at_level(logging.WARNING, LOGGER):
@@ -46,7 +46,7 @@ async def test_the_same_contract_and_none_are_not_told(
     assert warnings(caplog) == []
 
 
-async def test_a_gateway_that_says_no_contract_is_not_told(
+async def test_a_gateway_without_a_contract_is_no_warning(
     scripted: ScriptedGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert scripted.welcome is not None

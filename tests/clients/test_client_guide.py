@@ -1,4 +1,4 @@
-"""docs/clients-python.md says what is there: its code compiles and names real things, its tables are complete."""
+"""docs/clients-python.md matches the client: its code compiles and names real methods, its tables are complete."""
 
 from __future__ import annotations
 

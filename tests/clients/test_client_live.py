@@ -1,4 +1,4 @@
-"""Live queries over broken lines, against a scripted gateway on a real socket."""
+"""Live queries over broken connections, against a scripted gateway on a real socket."""
 
 from __future__ import annotations
 

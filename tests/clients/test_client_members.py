@@ -88,7 +88,7 @@ def test_at_the_head_there_is_no_gap_whatever_the_room_keeps(room: RoomState) ->
     assert not message.gap
 
 
-def test_a_message_is_heard_once(room: RoomState) -> None:
+def test_a_message_is_delivered_once(room: RoomState) -> None:
     assert room.message(said(4)) is not None
     assert room.message(said(4)) is None
     assert room.message(said(3)) is None

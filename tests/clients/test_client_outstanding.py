@@ -1,4 +1,4 @@
-"""What becomes of requests when the line breaks. No sockets."""
+"""What becomes of requests when the connection breaks. No sockets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_may_repeat(message: dict[str, Any], may: bool) -> None:
     assert may_repeat(message) is may
 
 
-async def test_only_what_may_be_repeated_or_was_never_sent_survives_the_line() -> None:
+async def test_only_repeatable_and_unsent_requests_survive_the_connection() -> None:
     outstanding, link = Outstanding(), object()
     unsafe, safe = sent(request(outstanding), link), sent(request(outstanding, repeat=True), link)
     unsent, bound = request(outstanding), request(outstanding, bound=True)
@@ -64,7 +64,7 @@ async def test_waiting_requests_go_out_in_order_with_those_that_come_meanwhile()
     assert order == [first.ref, second.ref, third.ref]
 
 
-async def test_a_request_that_breaks_every_line_is_given_up() -> None:
+async def test_a_request_that_breaks_every_connection_fails() -> None:
     outstanding = Outstanding()
     poison = request(outstanding, repeat=True)
     for _ in range(MAX_SENDS - 1):

@@ -1,4 +1,4 @@
-"""Rooms over broken lines, against a scripted gateway on a real socket."""
+"""Rooms over broken connections, against a scripted gateway on a real socket."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def reconnected(scripted: ScriptedGateway, clock: FakeClock, peer: Peer) -
     return await scripted.accept()
 
 
-async def test_join_speak_hear_leave(scripted: ScriptedGateway) -> None:
+async def test_join_send_receive_leave(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         joining = begun(client.join("chat-1", status="away", info={"colour": "red"}))

@@ -47,7 +47,7 @@ async def test_a_failure_comes_after_what_was_buffered_and_stays() -> None:
             await anext(stream)
 
 
-async def test_error_policy_tells_how_much_is_lost_then_goes_on() -> None:
+async def test_error_policy_reports_the_number_of_lost_items_and_goes_on() -> None:
     stream: Stream[int] = Stream(2, "error")
     for number in range(5):
         stream.push(number)

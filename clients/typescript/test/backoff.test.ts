@@ -1,4 +1,4 @@
-// When to come back: bounds, chance, and what the gateway asks for.
+// When to reconnect: bounds, chance, and the delays that the gateway names.
 
 import { describe, expect, it } from "vitest";
 import { Backoff, isFinal } from "../src/backoff.js";

@@ -1,4 +1,4 @@
-// schema/examples as Ajv reads them: a validator of another language and make must draw the connection where the gateway does.
+// schema/examples as Ajv reads them: a validator in another language must refuse the same messages as the gateway.
 //
 // tests/contract/test_examples.py holds the gateway to the same files; schema/README.md describes them.
 

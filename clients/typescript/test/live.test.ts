@@ -105,7 +105,7 @@ describe("a snapshot", () => {
 });
 
 describe("changes", () => {
-  it("create, replace and delete rows, and are told one by one and once a turn", async () => {
+  it("create, replace and delete rows, with one `update` each and one `change` a turn", async () => {
     const { line, live, changes, updates } = await loaded([1, 2]);
     const before = live.rows;
     expect(live.rows).toBe(before);
@@ -146,7 +146,7 @@ describe("changes", () => {
     expect(line.unread).toEqual([]);
   });
 
-  it("are not heard by listeners that have ended", async () => {
+  it("do not reach listeners that were stopped", async () => {
     const { line, live } = await loaded([1]);
     const late = vi.fn();
     live.on("change", late)();
@@ -261,7 +261,7 @@ describe("over a broken connection", () => {
 });
 
 describe("refusals", () => {
-  it("for a while are told and asked again", async () => {
+  it("that are temporary are errors, and the client asks again", async () => {
     const { client, line } = await gateway.open();
     const live = client.resource("users").subscribe();
     const { errors } = listen(live);
@@ -275,7 +275,7 @@ describe("refusals", () => {
     expect(ids(live)).toEqual([1]);
   });
 
-  it("for a while are not asked again once the query is closed", async () => {
+  it("that are temporary are not asked again once the query is closed", async () => {
     const { client, line } = await gateway.open();
     const live = client.resource("users").subscribe();
     line.refuse(line.take("subscribe"), "unavailable", { temporary: true });
@@ -284,7 +284,7 @@ describe("refusals", () => {
     expect(line.unread).toEqual([]);
   });
 
-  it("for a while are not asked again twice, whatever else asks for the rows meanwhile", async () => {
+  it("that are temporary are asked again once, even if another event asks for the rows meanwhile", async () => {
     const { client, line } = await gateway.open();
     const live = client.resource("users").subscribe();
     line.refuse(line.take("subscribe"), "unavailable", { temporary: true, retry_after: 5 });
@@ -300,7 +300,7 @@ describe("refusals", () => {
     expect([line.unread, next.unread, ids(live)]).toEqual([[], [], [1]]);
   });
 
-  it("for good are told and not asked again on this connection", async () => {
+  it("that are final are errors, and the client does not ask again on this connection", async () => {
     const { client, line } = await gateway.open();
     const { errors } = listen(client.resource("users").subscribe({ filters: { staet: "active" } }));
     line.refuse(line.take("subscribe"), "invalid_data", { pointer: "/filters/staet" });

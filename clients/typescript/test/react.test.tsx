@@ -182,7 +182,7 @@ describe("rooms and errors of the hook", () => {
   const PERSON = { id: "7", name: "Ann", status: "online", connections: 1, since: 1 };
   const SAID = { room: "a", from: "8", sender: { id: "8", name: "Bob" }, time: 1 };
 
-  it("hears each message once and knows who is there", async () => {
+  it("gets each message once and knows the members", async () => {
     await show(<Room />);
     const line = await open();
     expect(line.join("a", { users: [PERSON] })).toMatchObject({ status: "away" });
@@ -253,7 +253,7 @@ describe("rooms and errors of the hook", () => {
     expect([state.data, line.unread]).toEqual([[], ["unsubscribe"]]);
   });
 
-  it("tells what was refused, until it is there after all", async () => {
+  it("shows a refusal until the rows are there", async () => {
     await show(<Room />);
     const line = await open();
     line.join("a");

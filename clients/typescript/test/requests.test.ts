@@ -33,7 +33,7 @@ describe("replies", () => {
     expect((await first).rows).toEqual([{ id: 1 }]);
   });
 
-  it("come also to what was asked before the connection was open, in that order", async () => {
+  it("come to requests that were made before the connection was open, in their order", async () => {
     const client = gateway.connect();
     const asked = client.request({ type: "ping" });
     client.send({ type: "presence", room: "a" });
@@ -97,7 +97,7 @@ describe("timeouts", () => {
     expect(client.status).toBe("open");
   });
 
-  it("count the time without a connection too, and 30 s where nothing is said", async () => {
+  it("count the time without a connection too; the default is 30 s", async () => {
     const client = gateway.connect();
     const asked = client.request({ type: "ping" });
     asked.catch(() => {}); // looked at below
@@ -158,7 +158,7 @@ describe("when the connection breaks", () => {
     expect(gateway.line.unread).toEqual([]);
   });
 
-  it("what was not sent yet waits for the next connection", async () => {
+  it("a request that was not sent yet waits for the next connection", async () => {
     const { client, line } = await gateway.open();
     line.end();
     const asked = client.request({ type: "create", resource: "users", data: { name: "Ann" } });

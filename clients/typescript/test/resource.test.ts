@@ -50,6 +50,22 @@ describe("reads", () => {
     expect(await asked).toEqual([ANN]);
   });
 
+  it("list, sorted by names of properties", () => {
+    users.list({ sort: ["-name", "id"] });
+    const sort = [
+      { field: "name", order: "desc" },
+      { field: "id", order: "asc" },
+    ];
+    expect(answer("list", [])).toEqual({ type: "list", resource: "users", sort });
+  });
+
+  it("get, with some properties only", () => {
+    users.get(1, { fields: ["name"] });
+    users.getMany([1], { fields: ["name"] });
+    expect(answer("get", [])).toMatchObject({ id: 1, fields: ["name"] });
+    expect(answer("get", [])).toMatchObject({ ids: [1], fields: ["name"] });
+  });
+
   it("page, with how many there are", async () => {
     const asked = users.page({ limit: 1 });
     expect(answer("list", [ANN], { total: 7 })).toEqual({ type: "list", resource: "users", limit: 1, count: true });
@@ -98,6 +114,22 @@ describe("writes", () => {
     expect(await asked).toBeUndefined();
     users.delete(1);
     expect(answer("delete", [{ id: 1 }])).not.toHaveProperty("if");
+  });
+
+  it("update and delete several rows in one message", async () => {
+    const updated = users.updateMany([1, 2], { name: "x" }, { expect: { name: "y" } });
+    const asked = { type: "update", resource: "users", ids: [1, 2], data: { name: "x" }, if: { name: "y" } };
+    expect(answer("update", [ANN, BOB])).toEqual(asked);
+    expect(await updated).toEqual([ANN, BOB]);
+    const deleted = users.deleteMany([1, 2]);
+    expect(answer("delete", [])).toEqual({ type: "delete", resource: "users", ids: [1, 2] });
+    expect(await deleted).toBeUndefined();
+  });
+
+  it("carry the program's idempotency key", () => {
+    users.create(ANN, { key: "k1" });
+    users.delete(1, { key: "k2" });
+    expect([line.take("create").key, line.take("delete").key]).toEqual(["k1", "k2"]);
   });
 
   it("carry one idempotency key each", () => {

@@ -1,4 +1,4 @@
-// Rooms: joining and staying, what is said, who is there, and what a broken connection costs.
+// Rooms: joining and staying, messages, members, and broken connections.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConnectionClosed, type Room } from "../src/index.js";
@@ -86,7 +86,7 @@ describe("a room", () => {
     expect(await ended(again)).toBeUndefined();
   });
 
-  it("carries what is said both ways", async () => {
+  it("carries messages both ways", async () => {
     const { line, room, heard } = await joined();
     const saying = room.send({ text: "Hello" });
     const request = line.take("message");
@@ -96,6 +96,23 @@ describe("a room", () => {
     expect(await saying).toEqual({ epoch: "r", offset: 1 });
     line.say("message", { ...message("elsewhere", 1), room: "b" });
     expect(heard).toEqual(["Hello"]);
+  });
+
+  it("is joined with its options, from an earlier position", async () => {
+    const { client, line } = await gateway.open();
+    const joining = client.join("a", { presence: "none", since: { epoch: "r", offset: 3 } });
+    const request = line.join("a", { recovered: true, replayed: 1, position: { epoch: "r", offset: 4 } });
+    expect(request).toMatchObject({ presence: "none", since: { epoch: "r", offset: 3 } });
+    const room = await joining;
+    const marks: unknown[] = [];
+    room.on("message", ({ data, replayed, gap }) => marks.push([data, replayed, gap]));
+    line.say("message", message("four", 4));
+    line.say("message", message("five", 5));
+    expect(marks).toEqual([
+      [{ text: "four" }, true, false],
+      [{ text: "five" }, false, false],
+    ]);
+    expect([room.recovered, room.position]).toEqual([true, { epoch: "r", offset: 5 }]);
   });
 
   it("pages through its history", async () => {
@@ -182,7 +199,7 @@ describe("presence", () => {
 describe("over a broken connection", () => {
   const since = (line: Line, fields: object) => line.join("a", fields).since;
 
-  it("the room is joined again from the last message heard, and what was missed is heard once", async () => {
+  it("the client joins again from its last message, and gets each missed message once", async () => {
     const { line, heard } = await joined({ position: { epoch: "r", offset: 7 } });
     line.say("message", message("eight", 8));
     const next = await gateway.reconnect();
@@ -202,7 +219,7 @@ describe("over a broken connection", () => {
     expect(heard).toEqual(["eight", "nine", "ten", "eleven"]);
   });
 
-  it("a hole in what could be replayed is told", async () => {
+  it("lost messages are a `gap`", async () => {
     const { line, heard } = await joined();
     line.say("message", message("one", 1));
     const next = await gateway.reconnect();
@@ -213,7 +230,7 @@ describe("over a broken connection", () => {
     expect(since(third, { recovered: true })).toEqual({ epoch: "r2", offset: 4 });
   });
 
-  it("no hole is told where nothing was said meanwhile, even in a room without history", async () => {
+  it("no `gap` where no message was missed, even in a room without history", async () => {
     const { line, heard } = await joined();
     line.say("message", message("one", 1));
     const next = await gateway.reconnect();
@@ -230,7 +247,7 @@ describe("over a broken connection", () => {
     expect(await ended(joining)).toBeUndefined();
   });
 
-  it("a member who is refused for a while tries again; one refused for good is out", async () => {
+  it("a member tries again after a temporary refusal, and is out after a final one", async () => {
     const { heard } = await joined();
     const next = await gateway.reconnect();
     next.refuse(next.take("join"), "unavailable", { temporary: true, retry_after: 2 });

@@ -1,4 +1,4 @@
-// Queries that are equal share a subscription, in whatever order they come, go and are answered.
+// Equal queries share a subscription, in any order of subscribing, closing and answering.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Scripted, turn } from "./support/scripted.js";
@@ -42,7 +42,7 @@ describe("equal queries", () => {
     expect(line.unread).toEqual(["subscribe", "subscribe"]);
   });
 
-  it("that come late hear at once of the rows that are there, and do not disturb the others", async () => {
+  it("that come late get the rows at once, and call no listener of the others", async () => {
     const { client, line } = await gateway.open();
     const [early, late] = [vi.fn(), vi.fn()];
     client.resource("users").subscribe().on("change", early);
@@ -54,7 +54,7 @@ describe("equal queries", () => {
     expect([early.mock.calls, late.mock.calls]).toEqual([[[[{ id: 1 }]]], [[[{ id: 1 }]]]]);
   });
 
-  it("do not hear each other's end: a listener ends with its own query", async () => {
+  it("end alone: a listener ends with its query", async () => {
     const { client, line } = await gateway.open();
     const [closed, kept] = [client.resource("users").subscribe(), client.resource("users").subscribe()];
     const [ended, going] = [vi.fn(), vi.fn()];

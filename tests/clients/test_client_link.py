@@ -1,4 +1,4 @@
-"""The reconnect loop against a scripted gateway on a real socket: who one is, when one comes back, and when not."""
+"""The reconnect loop against a scripted gateway on a real socket: identity, when to reconnect, and when to stop."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_request_gets_its_own_reply(scripted: ScriptedGateway) -> None:
     assert await peer.is_closed() == 1000
 
 
-async def test_error_becomes_an_exception_and_the_line_lives(scripted: ScriptedGateway) -> None:
+async def test_error_becomes_an_exception_and_the_connection_lives(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         asked = begun(client.resource("users").create({"name": 5}))
@@ -68,7 +68,7 @@ async def test_error_becomes_an_exception_and_the_line_lives(scripted: ScriptedG
         assert await again == 7
 
 
-async def test_nothing_listens() -> None:
+async def test_an_address_without_a_gateway_is_unreachable() -> None:
     url = f"ws://127.0.0.1:{free_port()}/ws"
     with pytest.raises(Unreachable, match=r"nothing listens at .*is the gateway running") as caught:
         await connect(url)

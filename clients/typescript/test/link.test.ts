@@ -1,7 +1,7 @@
-// Connecting and coming back: welcome, identity, close codes, goodbye, silence, and the end.
+// Connecting and reconnecting: welcome, identity, close codes, goodbye, silence, and the end.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConnectionClosed, connect, type Status, type TidegateError } from "../src/index.js";
+import { ConnectionClosed, connect, type Options, type Status, type TidegateError } from "../src/index.js";
 import { ended, Scripted, turn, USER } from "./support/scripted.js";
 
 const GUEST = { id: "anon-1", name: "Guest 1", roles: [], anonymous: true };
@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 describe("connecting", () => {
-  it("is open with the welcome, and then knows who it is", async () => {
+  it("is open with the welcome, and then knows its user", async () => {
     const client = gateway.connect();
     const heard: [Status, string | undefined][] = [];
     client.on("status", ({ status }) => heard.push([status, client.user?.name]));
@@ -69,7 +69,7 @@ describe("connecting", () => {
     expect([client.status, gateway.lines.length]).toEqual(["closed", 0]);
   });
 
-  it("says why where there is no WebSocket, to a token function too", async () => {
+  it("says what to install where there is no WebSocket", async () => {
     vi.stubGlobal("WebSocket", undefined);
     for (const token of [undefined, () => "t"]) {
       const client = connect("ws://gateway.test/ws", token ? { token } : {});
@@ -83,6 +83,41 @@ describe("connecting", () => {
     }
   });
 
+  it("gives up an attempt without a welcome after openTimeout, and tries again", async () => {
+    const client = gateway.connect({ openTimeout: 2 });
+    await vi.advanceTimersByTimeAsync(1999);
+    expect([client.status, gateway.line.closed]).toEqual(["connecting", undefined]);
+    const { line } = gateway;
+    await vi.advanceTimersByTimeAsync(1);
+    expect([client.status, line.closed]).toEqual(["reconnecting", 0]);
+    await vi.advanceTimersByTimeAsync(250);
+    gateway.line.welcome();
+    expect(client.status).toBe("open");
+  });
+
+  it("drops a connection that the gateway does not close after goodbye", async () => {
+    const { client, line } = await gateway.open();
+    line.say("goodbye", { code: 4201, reason: "restart", retry_after: 2 });
+    await vi.advanceTimersByTimeAsync(14_999);
+    expect([client.status, line.closed]).toEqual(["open", undefined]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([client.status, line.closed]).toEqual(["reconnecting", 0]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(gateway.lines).toHaveLength(2);
+  });
+
+  it("keeps the welcome, and answers a ping", async () => {
+    const { client, line } = await gateway.open();
+    expect(client.welcome).toMatchObject({ connection: "c1", heartbeat: 25 });
+    const asked = client.ping();
+    line.reply(line.take("ping"), "pong", { time: 5 });
+    expect(await ended(asked)).toBe(5);
+  });
+
+  it("refuses an option that does not exist", () => {
+    expect(() => gateway.connect({ timeout: 5 } as Options)).toThrow('there is no option "timeout"');
+  });
+
   it("uses the WebSocket that is there when it connects, not when it is made", async () => {
     const client = connect("ws://gateway.test/ws");
     vi.stubGlobal("WebSocket", gateway.WebSocket);
@@ -91,14 +126,14 @@ describe("connecting", () => {
     expect(client.status).toBe("open");
   });
 
-  it("passes over frames that are no messages, and messages that it does not know", async () => {
+  it("ignores frames that are no messages, and messages of unknown types", async () => {
     const { client, line } = await gateway.open();
     for (const frame of ["hello", "null", "7", "[]", new ArrayBuffer(2)]) line.raw(frame);
     line.say("a_type_of_a_newer_gateway", { room: 7 });
     expect(client.status).toBe("open");
   });
 
-  it("hears pushes of any type until it no longer listens, whatever other listeners throw", async () => {
+  it("calls a listener until it is stopped, even if other listeners throw", async () => {
     const { client, line } = await gateway.open();
     const later = vi.spyOn(globalThis, "queueMicrotask").mockImplementation(() => {});
     const heard: string[] = [];
@@ -115,7 +150,7 @@ describe("connecting", () => {
   });
 });
 
-describe("coming back", () => {
+describe("reconnecting", () => {
   it("waits for a random time that grows, until a connection is open again", async () => {
     const client = gateway.connect();
     await turn();
@@ -166,7 +201,7 @@ describe("coming back", () => {
     expect(await ended(client.request({ type: "ping" }))).toBe(error);
   });
 
-  it("comes back when goodbye said, each client at its own time", async () => {
+  it("reconnects after the delay that goodbye named", async () => {
     const { line } = await gateway.open();
     await vi.advanceTimersByTimeAsync(5000);
     line.say("goodbye", { code: 4201, reason: "the gateway restarts", retry_after: 2.5 });
@@ -180,7 +215,7 @@ describe("coming back", () => {
     expect(gateway.lines, "an old goodbye counts no more").toHaveLength(3);
   });
 
-  it("does not run around in circles with a gateway that drains", async () => {
+  it("does not reconnect in a loop to a gateway that drains", async () => {
     await gateway.open();
     for (let seconds = 0; seconds < 10; seconds += 1) {
       gateway.line.welcome();
@@ -245,7 +280,7 @@ describe("identity", () => {
     return (await gateway.next(4201)).welcome({ user: OTHER_GUEST, identity: "signed-2" });
   }
 
-  it("is kept by an anonymous client, before anything else is said", async () => {
+  it("is given back by an anonymous client before any other message", async () => {
     const client = await guest();
     for (let times = 0; times < 2; times += 1) {
       const line = await nextLine();
@@ -257,7 +292,7 @@ describe("identity", () => {
     }
   });
 
-  it("is a new one where the gateway takes the old one no more", async () => {
+  it("is a new one where the gateway refuses the old one", async () => {
     const client = await guest();
     const line = await nextLine();
     line.refuse(line.take("authenticate"), "unauthenticated");
@@ -266,7 +301,7 @@ describe("identity", () => {
     expect(next.take("authenticate").token).toBe("signed-2");
   });
 
-  it("survives a connection that breaks while it is given back", async () => {
+  it("survives a connection that breaks before the gateway answers", async () => {
     const client = await guest();
     client.room("a").join();
     gateway.line.join("a");
@@ -338,7 +373,7 @@ describe("close()", () => {
 describe("the gateway's contract", () => {
   const warned = () => vi.spyOn(console, "warn").mockReturnValue();
 
-  it("is told once when it is another than the program's, and nothing else happens", async () => {
+  it("is one warning when it differs from the program's, and ends nothing", async () => {
     const warn = warned();
     const { client } = await gateway.open({ contract: "mine" });
     expect(client.status).toBe("open");
@@ -349,10 +384,13 @@ describe("the gateway's contract", () => {
     expect(warn.mock.calls[0]?.[0]).toMatch(/contract is hash, .* generated from mine: run `tidegate generate`/);
   });
 
-  it.each([{}, { contract: "hash" }])("is not told when it is the same, or not asked about: %j", async (options) => {
-    const warn = warned();
-    await gateway.open(options);
-    await gateway.reconnect();
-    expect(warn).not.toHaveBeenCalled();
-  });
+  it.each([{}, { contract: "hash" }])(
+    "is no warning when it is the same, or the program names none: %j",
+    async (options) => {
+      const warn = warned();
+      await gateway.open(options);
+      await gateway.reconnect();
+      expect(warn).not.toHaveBeenCalled();
+    },
+  );
 });

@@ -250,3 +250,10 @@ def test_a_first_request_without_a_ref_gets_no_answer() -> None:
     made.refs = [None]
     assert told(made, cursor(), SnapshotBegun(103)) == ([], SendPages())
     assert made.refs == []
+
+
+def test_an_event_that_cannot_happen_in_a_state_is_a_bug() -> None:
+    with pytest.raises(AssertionError):
+        step(subscription(since=at(105)), cursor(), ChangesRecalled())
+    with pytest.raises(KeyError):
+        step(subscription(LIVE), cursor(), Drained())

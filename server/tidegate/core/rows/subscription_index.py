@@ -43,24 +43,22 @@ class SubscriptionGroup:
     """
 
     __slots__ = (
-        "_meets", "fields", "filters", "holders", "id", "indexed", "key", "members", "resource", "rule", "scope",
-        "sinks", "where",
+        "_meets", "fields", "filters", "holders", "id", "indexed", "key", "members", "resource", "rule",
+        "rule_identity", "scope", "sinks", "where",
     )  # fmt: skip
 
-    def __init__(
-        self, key_id: str, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter
-    ) -> None:
+    def __init__(self, key_id: str, key: SubscriptionKey, filters: Filter, rule: Filter, rule_identity: str) -> None:
         self.id = key_id
-        self.resource = resource
+        self.key = key
+        self.resource, _, self.fields = key
         self.filters = filters
-        self.fields = fields
         self.rule = rule
         """The rows that its members may see."""
-        self.scope = None if rule == EVERYTHING else _fingerprint(rule)
+        self.rule_identity = rule_identity
+        self.scope = None if rule == EVERYTHING else _fingerprint(rule_identity)
         """An opaque word for `rule`; None where every row may be seen."""
         self.where = both(filters, rule)
         """The rows that they have."""
-        self.key: SubscriptionKey = (resource, identity(filters), fields)
         self.indexed: IndexKeys | None = None
         """The index keys under which it is kept; None: it is looked at for each change of the resource."""
         self.holders = 0
@@ -132,11 +130,11 @@ class SubscriptionIndex:
         self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter = EVERYTHING
     ) -> SubscriptionGroup:
         """The one group of such subscriptions, kept until it is released as often as it was acquired."""
-        key = (resource, identity(filters), fields)
-        group = self._groups.get((key, identity(rule)))
+        key, rule_identity = (resource, identity(filters), fields), identity(rule)
+        group = self._groups.get((key, rule_identity))
         if group is None:
-            group = SubscriptionGroup(self._id(key), resource, filters, fields, rule)
-            self._groups[key, identity(rule)] = group
+            group = SubscriptionGroup(self._id(key), key, filters, rule, rule_identity)
+            self._groups[key, rule_identity] = group
             self._insert(group)
         group.holders += 1
         return group
@@ -151,7 +149,7 @@ class SubscriptionIndex:
         group.sinks.pop(session.sink, None)
         group.holders -= 1
         if group.holders == 0:
-            del self._groups[group.key, identity(group.rule)]
+            del self._groups[group.key, group.rule_identity]
             self._remove(group)
             key_id, groups = self._ids.pop(group.key)
             if groups > 1:
@@ -209,8 +207,8 @@ def _same(one: Row, other: Row) -> bool:
     return one == other and msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
-def _fingerprint(rule: Filter) -> str:
-    return hashlib.blake2b(identity(rule).encode(), digest_size=12).hexdigest()
+def _fingerprint(rule_identity: str) -> str:
+    return hashlib.blake2b(rule_identity.encode(), digest_size=12).hexdigest()
 
 
 def _candidates(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.simulate.copies import Asked, Copy, Message
 from tests.simulate.habits import Habits
@@ -25,21 +25,20 @@ REMEMBERED = 40
 """Events of a client that its trace tells."""
 
 
-class Client:
-    """`gap`: seconds between two things that it does, on average; `actions`: how many of them."""
+class Plan(NamedTuple):
+    """What a client will do in a history."""
 
+    paces: list[Pace]
+    wishes: list[Wish]
+    habits: Habits
+    gap: float
+    """Seconds between two of its actions, on average."""
+    actions: int
+
+
+class Client:
     def __init__(
-        self,
-        name: str,
-        loop: SimulatedLoop,
-        chance: random.Random,
-        judge: Judge,
-        dial: Dial,
-        paces: list[Pace],
-        wishes: list[Wish],
-        habits: Habits,
-        gap: float,
-        actions: int,
+        self, name: str, loop: SimulatedLoop, chance: random.Random, judge: Judge, dial: Dial, plan: Plan
     ) -> None:
         self.name = name
         self.copies: dict[Wish, Copy] = {}
@@ -49,15 +48,12 @@ class Client:
         self.events: deque[tuple[float, str, object]] = deque(maxlen=REMEMBERED)
         self._first: list[tuple[float, str, object]] | None = None
         self.heard = 0
-        self.left = actions
+        self.left = plan.actions
         self._loop = loop
         self._chance = chance
         self._judge = judge
         self._dial = dial
-        self._paces = paces
-        self._wishes = wishes
-        self._habits = habits
-        self._gap = gap
+        self._plan = plan
         self._token: str | None = None
         self._welcome = False
         self._refs = 0
@@ -75,7 +71,7 @@ class Client:
         self._loop.in_thread(self._later(), self._act)
 
     def _later(self) -> float:
-        return self._loop.time() + self._gap * self._chance.expovariate(1.0)
+        return self._loop.time() + self._plan.gap * self._chance.expovariate(1.0)
 
     def _act(self) -> None:
         if self._gone or self.left <= 0:
@@ -84,7 +80,7 @@ class Client:
         if not self._welcome:
             return
         self.left -= 1
-        deed = self._habits.deed(self._chance)
+        deed = self._plan.habits.deed(self._chance)
         if deed in {"cut", "go back"}:
             self.cut()
         if deed == "go back":
@@ -157,8 +153,8 @@ class Client:
             return
         self.viewer, self._welcome = NOBODY, False
         if self._token is None or self._chance.random() < 0.2:
-            self._token = self._chance.choice(self._habits.tokens)
-        self.wire = self._dial(self, self._chance.choice(self._paces))
+            self._token = self._chance.choice(self._plan.habits.tokens)
+        self.wire = self._dial(self, self._chance.choice(self._plan.paces))
         self._note("connect", self._token)
         self._loop.at_socket(self._loop.time(), self.wire.open, self._token)
 
@@ -192,7 +188,7 @@ class Client:
 
     def _wish(self) -> list[Message]:
         """Subscribe to something; now and then twice, or with a position that leads nowhere."""
-        wish = self._chance.choice(self._wishes)
+        wish = self._chance.choice(self._plan.wishes)
         copy = self.copies.get(wish)
         if copy is None:
             wanted = self._chance.random() < 0.8
@@ -228,7 +224,7 @@ class Client:
         return self._asked("authenticate", token=self._token)
 
     def _write(self) -> Message:
-        resource = self._chance.choice(self._wishes).resource
+        resource = self._chance.choice(self._plan.wishes).resource
         self._keys += 1
         key = {"key": f"{self.name}-{self._keys}"} if self._chance.random() < 0.7 else {}
         if self._chance.random() < 0.2:

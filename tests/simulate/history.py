@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from tests.simulate.client import Client
+from tests.simulate.client import Client, Plan
 from tests.simulate.database import Database, change_something
 from tests.simulate.gateway import Identities, SimulatedGateway
 from tests.simulate.habits import Habits
@@ -98,11 +98,13 @@ class History:
                 chance,
                 self.judge,
                 self._dial,
-                chance.sample(paces, 2),
-                wishes,
-                self._habits,
-                self._busy * chance.choice((0.5, 1.0, 2.0)),
-                actions=chance.choice((3, 6, 10)),
+                Plan(
+                    paces=chance.sample(paces, 2),
+                    wishes=wishes,
+                    habits=self._habits,
+                    gap=self._busy * chance.choice((0.5, 1.0, 2.0)),
+                    actions=chance.choice((3, 6, 10)),
+                ),
             )
             for number in range(chance.choice((1, 2, 2, 3, 3)))
         ]

@@ -197,7 +197,7 @@ def test_options_that_are_refused(case: dict[str, Any]) -> None:
 
 
 def test_the_guards_of_the_document_are_the_cases() -> None:
-    table = (ROOT / "docs" / "clients.md").read_text().split("\n## Guards\n")[1]
+    table = (ROOT / "docs" / "reference" / "clients.md").read_text().split("\n## Guards\n")[1]
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", table, re.M)[1:]
     assert rows == [(case["name"], case["outcome"]) for case in CASES]
 

@@ -1,4 +1,4 @@
-"""docs/clients-python.md matches the client: its code compiles and names real methods, its tables are complete."""
+"""docs/reference/python-client.md: its code compiles and names real things, and its tables are complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tidegate_client
 from tidegate_client import Client, LiveQuery, Resource, Room, TidegateError
 from tidegate_client.backoff import CAP, FIRST
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "clients-python.md").read_text()
+GUIDE = (Path(__file__).parents[2] / "docs" / "reference" / "python-client.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
 OBJECTS = {"client": Client, "room": Room, "users": Resource, "live": LiveQuery}
 

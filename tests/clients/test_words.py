@@ -1,4 +1,4 @@
-"""docs/clients.md is complete, and both clients have the same names; the table explains each difference."""
+"""docs/reference/clients.md is complete, and both clients have the same names; the table explains each difference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidegate_client import connect, errors
 from tidegate_client.live import LiveQuery
 from tidegate_client.room import Room
 
-GUIDE = (ROOT / "docs" / "clients.md").read_text()
+GUIDE = (ROOT / "docs" / "reference" / "clients.md").read_text()
 TYPESCRIPT = words.typescript()
 PYTHON = words.python()
 

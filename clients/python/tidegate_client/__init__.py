@@ -8,7 +8,7 @@
             async for change in live:
                 print(change.action, change.key, change.row)
 
-The guide is docs/clients-python.md.
+The guide is docs/reference/python-client.md.
 """
 
 from .announcements import Status

@@ -14,7 +14,7 @@ const PRELUDE = `import { connect } from "tidegate";
 import type { App } from "./generated/typescript/app.js";
 const client = connect<App>("");
 `;
-const DOCUMENTS = ["clients/typescript/README.md", "docs/clients-typescript.md"];
+const DOCUMENTS = ["clients/typescript/README.md", "docs/reference/typescript-client.md"];
 const OPTIONS = readFileSync(`${HERE}src/options.ts`, "utf8");
 
 function text(document: string): string {

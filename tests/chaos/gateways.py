@@ -12,10 +12,10 @@ from tests.support.gateway import migrate as migrate_database
 
 SCHEMA = Path(__file__).parent / "schema"
 FORGETFUL = """
-from tidegate.core.rows.feed_cursor import Dispatched
-from tidegate.gateway import catch_up
-Dispatched.__init__.__defaults__ = (60,)
-catch_up.BATCH = 20
+from tidegate.core.rows import catch_up_actions
+from tidegate.core.rows.feed_cursor import FeedCursor
+FeedCursor.__init__.__defaults__ = (60,)
+catch_up_actions.BATCH = 20
 """
 """A gateway that keeps few recent changes and reads few at a time, so that it must read the log."""
 
@@ -57,6 +57,8 @@ class Gateways:
     def start(self) -> None:
         for process in self.processes:
             process.start()
+        # Python goes on without a module of this name that fails.
+        assert "sitecustomize" not in self.log(), self.log()
 
     def stop(self) -> None:
         for process in self.processes:

@@ -21,12 +21,12 @@ HISTORIES = 20
 PATIENCE_S = 3.0
 LITTLE, MUCH = Least(turns=5, changes=150), Least(turns=16, changes=400, recoveries=10, returns=1)
 OLD_ROW = """
-from tidegate.core.rows.subscription_index import Group
-right = Group.outcome
+from tidegate.core.rows.subscription_index import SubscriptionGroup
+right = SubscriptionGroup.outcome
 def outcome(self, change):
     found = right(self, change)
     return None if found is not None and found[0] == "delete" and change.action == "update" else found
-Group.outcome = outcome
+SubscriptionGroup.outcome = outcome
 """
 SKIPS = """
 from tidegate.store.serving.feed import Feed

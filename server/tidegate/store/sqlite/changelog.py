@@ -42,7 +42,6 @@ def triggers(resource: Resource, replacing: Sequence[str] = ()) -> dict[str, str
     `replacing`: further conditions under which NEW replaces a row `t`, beside what the schema says to be unique.
     """
     table, name, rowid = quoted(resource.table), literal(resource.name), _rowid(resource)
-    prefix = f"tidegate_{resource.name}"
     columns = [prop.name for prop in resource.properties.values() if not prop.write_only]
     new_key, old_key = image("NEW", resource.key), image("OLD", resource.key)
     # A foreign trigger may have changed the new row by now: the log gets the row as it is, not NEW.
@@ -62,35 +61,34 @@ def triggers(resource: Resource, replacing: Sequence[str] = ()) -> dict[str, str
     SELECT {NOW_MS}, {name}, {new_key}, CASE WHEN {replaced} IS NULL THEN 'create' ELSE 'update' END,
       {replaced}, {now}
     FROM {row} AND {replaced} IS NOT {now}"""
-    return {
-        f"{prefix}_before_insert": f"""CREATE TRIGGER {quoted(prefix + "_before_insert")} BEFORE INSERT ON {table} BEGIN
-  DELETE FROM {ASIDE} WHERE resource = {name};
-  {_set_aside(resource, columns, replacing, "1")}
-END""",
+    log_deleted = f"INSERT INTO {LOG} (time, resource, key, action, old) "
+    log_deleted += f"VALUES ({NOW_MS}, {name}, {old_key}, 'delete', {before})"
+    bodies = {
+        "before_insert": f"""DELETE FROM {ASIDE} WHERE resource = {name};
+  {_set_aside(resource, columns, replacing, "1")}""",
         # Nothing is cleared here: this may be a foreign trigger's update within a REPLACE that is not logged yet.
-        f"{prefix}_before_update": f"""CREATE TRIGGER {quoted(prefix + "_before_update")} BEFORE UPDATE ON {table} BEGIN
-  {_set_aside(resource, columns, replacing, f"t.{rowid} <> OLD.{rowid}")}
-END""",
-        f"{prefix}_after_insert": f"""CREATE TRIGGER {quoted(prefix + "_after_insert")} AFTER INSERT ON {table} BEGIN
-  {log_replaced};
+        "before_update": _set_aside(resource, columns, replacing, f"t.{rowid} <> OLD.{rowid}"),
+        "after_insert": f"""{log_replaced};
   {log_arrived};
-  DELETE FROM {ASIDE} WHERE resource = {name};
-END""",
-        f"{prefix}_after_update": f"""CREATE TRIGGER {quoted(prefix + "_after_update")} AFTER UPDATE ON {table} BEGIN
-  {log_replaced} AND key <> {old_key};
+  DELETE FROM {ASIDE} WHERE resource = {name};""",
+        "after_update": f"""{log_replaced} AND key <> {old_key};
   INSERT INTO {LOG} (time, resource, key, action, old, new)
     SELECT {NOW_MS}, {name}, {new_key}, 'update', {before}, {now}
     FROM {row} AND {new_key} = {old_key} AND {before} <> {now};
   INSERT INTO {LOG} (time, resource, key, action, old)
     SELECT {NOW_MS}, {name}, {old_key}, 'delete', {before} WHERE {new_key} <> {old_key};
   {log_arrived} AND {new_key} <> {old_key};
-  DELETE FROM {ASIDE} WHERE resource = {name} AND (key IN ({old_key}, {new_key}) OR {gone});
-END""",
-        f"{prefix}_after_delete": f"""CREATE TRIGGER {quoted(prefix + "_after_delete")} AFTER DELETE ON {table} BEGIN
-  INSERT INTO {LOG} (time, resource, key, action, old) VALUES ({NOW_MS}, {name}, {old_key}, 'delete', {before});
-  DELETE FROM {ASIDE} WHERE resource = {name} AND row = OLD.{rowid};
-END""",
+  DELETE FROM {ASIDE} WHERE resource = {name} AND (key IN ({old_key}, {new_key}) OR {gone});""",
+        "after_delete": f"""{log_deleted};
+  DELETE FROM {ASIDE} WHERE resource = {name} AND row = OLD.{rowid};""",
     }
+    return dict(_trigger(resource, event, body) for event, body in bodies.items())
+
+
+def _trigger(resource: Resource, event: str, body: str) -> tuple[str, str]:
+    """The name and the definition of the trigger for `event`, such as `after_insert`."""
+    name, when = f"tidegate_{resource.name}_{event}", event.upper().replace("_", " ")
+    return name, f"CREATE TRIGGER {quoted(name)} {when} ON {quoted(resource.table)} BEGIN\n  {body}\nEND"
 
 
 def _set_aside(resource: Resource, columns: list[str], replacing: Sequence[str], when: str) -> str:

@@ -42,13 +42,6 @@ class Reader:
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
 
-    def meta(self, name: str) -> str:
-        sql = numbered(f"SELECT value FROM {META} WHERE name = {MARK}")
-        return str(self._attempt(lambda connection: one_value(connection.execute(sql, [name]))))
-
-    def head(self) -> int:
-        return self._attempt(lambda connection: int(one_value(connection.execute(HEAD))))
-
     def close(self) -> None:
         self._connections.close()
 

@@ -38,9 +38,6 @@ class Reader:
         self._connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
 
-    def row_reader(self, resource: str) -> RowReader:
-        return self._readers[resource]
-
     def meta(self, name: str) -> Any:
         return one_value(self._connection(), f"SELECT value FROM {META} WHERE name = ?", name)
 

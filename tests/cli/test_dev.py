@@ -191,7 +191,7 @@ def test_a_removed_schema_folder_does_not_become_the_sample(shop: Path, dev: Sta
     process = dev(shop)
     process.until(FOLLOWING)
     (shop / "schema").rename(shop / "gone")
-    assert "there is no folder schema" in process.until(AGAIN)
+    assert "the folder schema does not exist" in process.until(AGAIN)
     (shop / "gone").rename(shop / "schema")
     process.until(RELOADED)
 
@@ -350,7 +350,7 @@ def test_a_port_in_use_is_reported_before_anything_is_written(shop: Path, dev: S
             "database postgresql://127.0.0.1:1/x: connection",
             marks=NEEDS_POSTGRES,
         ),
-        (["--schema", "shema"], "there is no folder shema"),
+        (["--schema", "shema"], "the folder shema does not exist"),
     ],
 )
 def test_dev_reports_a_wrong_option_in_one_sentence(shop: Path, options: list[str], sentence: str) -> None:

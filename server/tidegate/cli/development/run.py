@@ -99,8 +99,6 @@ class DevelopmentRun:
     def _round(self) -> None:
         start = time.monotonic()
         settings = config.load(self._args)
-        if not self._folder.is_dir():
-            raise Problem(f"there is no folder {self._folder} any more")
         try:
             schemas = schema.load(self._folder)
         except OSError as error:

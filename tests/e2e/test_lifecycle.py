@@ -68,8 +68,11 @@ def test_the_sample_migrates_and_seeds_in_any_folder(tmp_path: Path) -> None:
     assert "sample rows in users" in done.stderr
 
 
-def test_serve_reports_a_port_in_use(gateway: GatewayProcess) -> None:
-    done = tidegate("serve", "--port", str(gateway.port), "--schema", str(ROOT / "schema"), cwd=gateway.folder)
+def test_serve_reports_a_port_in_use(gateway: GatewayProcess, tmp_path: Path) -> None:
+    folder = tmp_path / "another gateway"
+    folder.mkdir()
+    assert tidegate("migrate", "--schema", str(ROOT / "schema"), cwd=folder).returncode == 0
+    done = tidegate("serve", "--port", str(gateway.port), "--schema", str(ROOT / "schema"), cwd=folder)
     assert done.returncode == 2
     assert str(gateway.port) in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.schema.test_meta import judge
-from tests.support.deadlines import DEADLINE_S
-from tests.support.gateway import ROOT, clean_environment, tidegate
+from tests.support.gateway import ROOT, python, tidegate
 from tests.support.terminal import TerminalProcess
 from tests.support.wire import wire
 
@@ -83,17 +81,9 @@ async def test_the_command_of_the_new_readme_serves_rows_rooms_and_messages(serv
 
 def test_the_program_of_the_new_readme_runs(shop: Path, served: str) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
-    done = subprocess.run(
-        [sys.executable, "-c", program.replace("ws://127.0.0.1:8787/ws", served)],
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Hello Ada" in done.stdout
-    assert "Read README.md" in done.stdout
+    output = python(program.replace("ws://127.0.0.1:8787/ws", served))
+    assert "Hello Ada" in output
+    assert "Read README.md" in output
 
 
 @pytest.mark.parametrize("name", ["README.md", "handlers.py", "schema/rooms/mine.schema.json"])

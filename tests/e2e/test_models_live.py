@@ -9,7 +9,7 @@ import textwrap
 
 from tests.e2e.test_rows_live import subscribe
 from tests.support.deadlines import DEADLINE_S
-from tests.support.gateway import ROOT, GatewayProcess, clean_environment
+from tests.support.gateway import ROOT, GatewayProcess, python
 from tests.support.wire import wire
 
 PROGRAM = """
@@ -50,16 +50,7 @@ PROGRAM = """
 
 def run(gateway: GatewayProcess, program: str) -> None:
     """Run a program of the application to its end."""
-    url = gateway.database_url
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), url, str(ROOT / "schema")],
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    python(textwrap.dedent(program), gateway.database_url, str(ROOT / "schema"))
 
 
 async def test_subscribers_get_what_a_program_commits_and_not_what_it_rolls_back(any_gateway: GatewayProcess) -> None:

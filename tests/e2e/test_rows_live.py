@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.test_rooms_live import bearer, token
 from tests.support.gateway import GatewayProcess
-from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import Wire, wire
 from tidegate.store.sqlite.serving import feed
 
@@ -20,19 +16,9 @@ FOREIGN_S = 0.25
 """Seconds within which another program's write must arrive."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
-    """A running gateway over the sample application, its tables empty."""
-    with ExitStack() as until_the_end:
-        if request.param == "sqlite":
-            process = GatewayProcess(tmp_path, "--dev")
-            process.migrate()
-        else:
-            server: PostgresServer = request.getfixturevalue("postgres")
-            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent(server.sample())), "--dev")
-        process.start()
-        yield process
-        process.stop()
+@pytest.fixture
+def gateway(any_gateway: GatewayProcess) -> GatewayProcess:
+    return any_gateway
 
 
 async def create(client: Wire, name: str, **fields: Any) -> dict[str, Any]:

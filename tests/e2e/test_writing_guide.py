@@ -6,15 +6,12 @@ import asyncio
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.deadlines import DEADLINE_S
-from tests.support.gateway import ROOT, GatewayProcess, clean_environment
+from tests.support.gateway import ROOT, GatewayProcess, python
 from tests.support.wire import wire
 
 GUIDE = (ROOT / "docs" / "how-to" / "writing-from-python.md").read_text()
@@ -51,19 +48,9 @@ async def test_subscribers_get_the_writes_of_the_guides_program(gateway: Gateway
     async with wire(gateway.url) as client:
         for resource in ("users", "tasks"):
             await client.ask({"type": "subscribe", "resource": resource})
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-W", "error", "-c", code],
-            cwd=gateway.folder,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        output = await asyncio.to_thread(python, code, cwd=gateway.folder)
         if "print(" in code:
-            assert done.stdout == "Paint the boat ['summer'] 3\n"
+            assert output == "Paint the boat ['summer'] 3\n"
         for title in re.findall(r'title="([^"]+)"', code) or ["Step 1", "Step 2", "Step 3"]:
             await client.hear(lambda message, title=title: message.get("data", {}).get("title") == title)  # type: ignore[misc]
 

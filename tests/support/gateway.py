@@ -46,6 +46,21 @@ def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = No
     )
 
 
+def python(code: str, *arguments: str, cwd: Path | None = None) -> str:
+    """Run a Python program to its end, in which a warning is an error. Returns its output; fails if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        cwd=cwd,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment without settings that a developer may have set for a gateway.
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidegate.auth.tokens import sign
 from tidegate.schema import Schemas
 
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
@@ -54,8 +53,7 @@ def gateway(folder: Path | None, schemas: Schemas, handlers: str | None) -> Iter
         _run(["migrate", *common, *(["--seed"] if seeded else [])], environment)
         serve = ["serve", "--port", "0", *common, *(["--handlers", handlers] if handlers else [])]
         with _serving(serve, environment, Path(scratch) / "log") as port:
-            token = sign(secret, "contract-check", "Contract check", sorted(roles(schemas)), time.time(), 24 * HOUR_S)
-            yield Address(f"ws://127.0.0.1:{port}/ws", token)
+            yield Address(f"ws://127.0.0.1:{port}/ws", _token(roles(schemas), common, environment))
 
 
 def roles(schemas: Schemas) -> set[str]:
@@ -68,11 +66,19 @@ def roles(schemas: Schemas) -> set[str]:
     return {rule.removeprefix("role:") for rule in each if isinstance(rule, str) and rule.startswith("role:")}
 
 
-def _run(arguments: list[str], environment: dict[str, str]) -> None:
+def _token(wanted: set[str], common: list[str], environment: dict[str, str]) -> str:
+    named = [option for role in sorted(wanted) for option in ("--role", role)]
+    lifetime = ["--ttl", str(24 * HOUR_S)]
+    return _run(["token", "--user", "contract-check", *named, *lifetime, *common], environment).strip()
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> str:
+    """Run a `tidegate` command to its end. Returns its output. Raises NotStarted if it fails."""
     command = [sys.executable, "-m", "tidegate", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise NotStarted(done.stderr.strip())
+    return done.stdout
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tidegate.core.closes import CLEAN
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.optional import given_ref
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.rows.feed_cursor import FeedCursor
@@ -126,7 +127,7 @@ class Protocol:
         return UNSET if session in self.rows.subscriptions.catching_up else self.rows.cursor.position
 
     def _authenticate(self, session: Session, request: AuthenticateRequest, now: float) -> list[Effect]:
-        return [Identify(session, None if request.ref is UNSET else request.ref, request.token, now)]
+        return [Identify(session, given_ref(request.ref), request.token, now)]
 
     def _ping(self, session: Session, request: PingRequest, now: float) -> list[Effect]:
         if request.ref is UNSET:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import UNSET
-
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
+from tidegate.core.optional import given
 from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory, SharePresence
 from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
 from tidegate.core.rooms.rooms import Rooms
@@ -37,7 +36,7 @@ class RoomEffects:
 
     def publish(self, effect: PublishMessage) -> None:
         user, request, room = effect.session.user, effect.request, effect.room
-        key = None if request.key is UNSET else request.key
+        key = given(request.key)
         answer = self._engine.publish(
             room.name, room.rules, Author(id=user.id, name=user.name), request.data, key, effect.now
         )

@@ -18,6 +18,7 @@ from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.effects import Ref
 from tidegate.core.errors import Refused
 from tidegate.core.identities import Identities
+from tidegate.core.optional import given_ref
 from tidegate.core.session import Session
 from tidegate.core.sessions import Sessions
 from tidegate.gateway.custom_messages import CustomMessages
@@ -96,5 +97,4 @@ class SessionHandler:
 
 
 def _ref(request: msgspec.Struct) -> Ref:
-    ref = getattr(request, "ref", UNSET)
-    return None if ref is UNSET else ref
+    return given_ref(getattr(request, "ref", UNSET))

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from tidegate.core.effects import Effect, Ref
+from tidegate.core.optional import given_ref
 from tidegate.core.rooms.ports import HistoryPage, PresenceEntry
 from tidegate.core.rooms.room import Room
 from tidegate.core.session import Session
@@ -24,8 +25,7 @@ class PublishMessage(Effect, frozen=True, gc=False):
 
     @property
     def ref(self) -> Ref:
-        ref = self.request.ref
-        return None if ref is UNSET else ref
+        return given_ref(self.request.ref)
 
     def reply(self, position: RoomPosition) -> Sent | None:
         """The answer to the request; None where the client asked for none."""

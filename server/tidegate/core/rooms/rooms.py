@@ -15,6 +15,7 @@ from msgspec import UNSET
 from tidegate.core.access.rules import allows, require
 from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
+from tidegate.core.optional import given, given_ref
 from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory, SharePresence
 from tidegate.core.rooms.ghosts import Ghosts
 from tidegate.core.rooms.ports import Opened, PresenceEntry
@@ -80,14 +81,14 @@ class Rooms:
                 session,
                 int(now * 1000),
                 request.status if request.status is not UNSET else "online",
-                request.info if request.info is not UNSET else None,
+                given(request.info),
                 instead_of=self._take_ghosts(session.user.id, room),
             )
         replay = JoinReplay(
             session=session,
             room=room,
-            ref=None if request.ref is UNSET else request.ref,
-            since=None if request.since is UNSET else request.since,
+            ref=given_ref(request.ref),
+            since=given(request.since),
             with_users=mode == "diff" and room.rules.presence,
             with_presence=mode == "full" and room.rules.presence,
             again=again,
@@ -114,8 +115,8 @@ class Rooms:
         difference = room.presence.update(
             session.user.id,
             session,
-            request.status if request.status is not UNSET else None,
-            request.info if request.info is not UNSET else None,
+            given(request.status),
+            given(request.info),
         )
         answer = room.presence_list()
         if request.ref is not UNSET:
@@ -126,7 +127,7 @@ class Rooms:
         room = self._joined(session, request.room)
         if request.ref is UNSET:
             return []
-        before = None if request.before is UNSET else request.before
+        before = given(request.before)
         limit = self._history_page if request.limit is UNSET else request.limit
         return [ReadHistory(session, room, request.ref, before, limit, now)]
 
@@ -272,7 +273,7 @@ class Rooms:
         if room.push_due is not None:
             self._gathering[room] = None
         for member in difference.joined or difference.changed:
-            info = None if member.info is UNSET else member.info
+            info = given(member.info)
             entry = PresenceEntry(member.name, member.connections, member.status, member.since, info)
             effects.append(SharePresence(room.name, member.id, entry))
         for member in difference.left:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
 
-from tidegate.core.effects import Effect, Ref, Reply
+from tidegate.core.effects import Effect, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import both, compile_filters, identity
+from tidegate.core.optional import given, given_ref
 from tidegate.core.rows.effects import ReadRows, WriteRows
 from tidegate.core.rows.permissions import Permissions, ResourceRules
 from tidegate.core.rows.ports import Key, Mutation, ReadQuery
@@ -33,7 +34,6 @@ from tidegate_protocol import (
     UpdateRequest,
 )
 
-T = TypeVar("T")
 MutationRequest = CreateRequest | UpdateRequest | DeleteRequest
 
 
@@ -49,14 +49,14 @@ class Requests:
     def subscribe(self, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
         rules = self._permissions.rules(request.resource)
         rule = self._permissions.permitted(session, rules, "read")
-        filters = compile_filters(_given(request.filters))
-        fields = _fields(rules, _given(request.fields))
+        filters = compile_filters(given(request.filters))
+        fields = _fields(rules, given(request.fields))
         group = self._subscriptions.index.acquire(rules.name, filters, fields, rule)
-        since, snapshot = _given(request.since), bool(_given(request.snapshot))
-        if since is not None and _given(request.scope) != group.scope:
+        since, snapshot = given(request.since), bool(given(request.snapshot))
+        if since is not None and given(request.scope) != group.scope:
             # The client has rows that other claims let it read: the changes since then would not make them right.
             since, snapshot = None, True
-        return self._subscriptions.start(session, group, since, snapshot, _ref(request.ref))
+        return self._subscriptions.start(session, group, since, snapshot, given_ref(request.ref))
 
     def unsubscribe(self, session: Session, request: UnsubscribeRequest, now: float) -> list[Effect]:
         subscription = self._find(session, request)
@@ -69,14 +69,14 @@ class Requests:
         rules = self._permissions.rules(request.resource)
         query = ReadQuery(
             resource=rules.name,
-            where=both(compile_filters(_given(request.filters)), self._permissions.permitted(session, rules, "read")),
-            sort=tuple((term.field, _given(term.order) or "asc") for term in _given(request.sort) or ()),
-            limit=_given(request.limit) or self._page,
-            offset=_given(request.offset) or 0,
-            fields=_fields(rules, _given(request.fields)),
-            count=bool(_given(request.count)),
+            where=both(compile_filters(given(request.filters)), self._permissions.permitted(session, rules, "read")),
+            sort=tuple((term.field, given(term.order) or "asc") for term in given(request.sort) or ()),
+            limit=given(request.limit) or self._page,
+            offset=given(request.offset) or 0,
+            fields=_fields(rules, given(request.fields)),
+            count=bool(given(request.count)),
         )
-        return [ReadRows(session, _ref(request.ref), query)]
+        return [ReadRows(session, given_ref(request.ref), query)]
 
     def get_rows(self, session: Session, request: GetRequest, now: float) -> list[Effect]:
         rules = self._permissions.rules(request.resource)
@@ -84,9 +84,9 @@ class Requests:
             resource=rules.name,
             where=self._permissions.permitted(session, rules, "read"),
             keys=_keys(rules, request),
-            fields=_fields(rules, _given(request.fields)),
+            fields=_fields(rules, given(request.fields)),
         )
-        return [ReadRows(session, _ref(request.ref), query)]
+        return [ReadRows(session, given_ref(request.ref), query)]
 
     def create(self, session: Session, request: CreateRequest, now: float) -> list[Effect]:
         array = isinstance(request.data, list)
@@ -105,7 +105,7 @@ class Requests:
             found = of_session.get(request.subscription)
             pointer = "/subscription"
         else:
-            asked = request.resource, identity(compile_filters(_given(request.filters)))
+            asked = request.resource, identity(compile_filters(given(request.filters)))
             found = next((each for each in of_session.values() if each.group.key[:2] == asked), None)
             pointer = "/resource"
         if found is None:
@@ -124,14 +124,14 @@ class Requests:
     ) -> list[Effect]:
         rules = self._permissions.rules(request.resource)
         allowed = self._permissions.permitted(session, rules, kind)
-        key = _given(request.key)
+        key = given(request.key)
         mutation = Mutation(
             kind=kind,
             resource=rules.name,
             rows=rows,
             data=data,
             keys=() if isinstance(request, CreateRequest) else _keys(rules, request),
-            expected=None if isinstance(request, CreateRequest) else _given(request.if_),
+            expected=None if isinstance(request, CreateRequest) else given(request.if_),
             user=session.user.id,
             idempotency_key=key,
             digest=b"" if key is None else _digest(request),
@@ -139,15 +139,7 @@ class Requests:
             allowed=allowed,
             array=array,
         )
-        return [WriteRows(session, _ref(request.ref), mutation)]
-
-
-def _given(value: T | msgspec.UnsetType) -> T | None:
-    return None if value is UNSET else value
-
-
-def _ref(ref: str | int | msgspec.UnsetType) -> Ref:
-    return None if ref is UNSET else ref
+        return [WriteRows(session, given_ref(request.ref), mutation)]
 
 
 def _fields(rules: ResourceRules, fields: Sequence[str] | None) -> tuple[str, ...] | None:

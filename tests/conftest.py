@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests share, and what a run says at its end."""
+"""Fixtures for several folders of tests, and the plugins that select tests and print the end of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["pytest_terminal_summary"]
 pytest_plugins = ["tests.support.selection"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Started in the background by a shell: the programs under test would inherit that Ctrl-C means nothing.
+    # A shell starts a background job with SIGINT ignored. The programs under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # asyncio's debug mode logs each callback that took 0.1 s. On a busy machine that is any; tests look at the log.

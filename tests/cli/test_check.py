@@ -1,4 +1,4 @@
-"""`tidegate check` as an author and as a continuous integration job type it."""
+"""`tidegate check` and `tidegate check compat`: their output and exit codes."""
 
 from __future__ import annotations
 

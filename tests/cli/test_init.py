@@ -1,4 +1,4 @@
-"""`tidegate init`: what it writes works at once, as its own README says, and editors can check it."""
+"""`tidegate init`: the new application works as its README says, and editors can check it."""
 
 from __future__ import annotations
 

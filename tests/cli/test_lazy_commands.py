@@ -1,4 +1,4 @@
-"""A command loads what it needs: a gateway in production never loads what generates, checks or tests."""
+"""A command loads only the packages it needs: a gateway in production loads no generators, checks or tests."""
 
 from __future__ import annotations
 

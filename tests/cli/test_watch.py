@@ -1,6 +1,6 @@
-"""`tidegate generate --watch`: each save generates again, a broken file leaves the output, Ctrl-C ends it.
+"""`tidegate generate --watch`: it generates after each save, keeps the output of a broken file, and ends by Ctrl-C.
 
-Time is the test's: between two looks it does what an editor would do.
+The test controls the time: between two looks it saves files as an editor would.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The AsyncAPI and OpenAPI documents: what their own standards allow, and exactly what the contract says.
+"""The AsyncAPI and OpenAPI documents: valid by their standards, and equal to the contract.
 
-The published JSON Schemas of both standards come with npm packages; nothing is fetched.
+The published JSON Schemas of both standards come with npm packages. The tests fetch nothing.
 """
 
 from __future__ import annotations

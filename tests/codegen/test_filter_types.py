@@ -1,4 +1,4 @@
-"""The generated filters: what they say on the wire, and that they take and refuse what the gateway does."""
+"""The generated filters: their form on the wire, and that they accept and refuse the same as the gateway."""
 
 from __future__ import annotations
 

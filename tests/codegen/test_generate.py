@@ -1,4 +1,4 @@
-"""Generation: the same bytes everywhere, nothing half written, and no file of another program destroyed."""
+"""Generation: the same bytes on any machine, no partial output, and no foreign file overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strategies of the contract tests: valid messages, and messages bent out of shape, as the bytes that travel."""
+"""Strategies of the contract tests: valid and mutated messages, as bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole gateway in a thread of the test's process: real socket, real SQLite file, and parts that can be patched."""
+"""A whole gateway in a thread of the test process: real socket, real SQLite file, and parts that a test can patch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An application whose schemas use the keywords that the sample leaves out: the second subject of contract tests."""
+"""An application for contract tests whose schemas use the keywords that the sample application does not use."""
 
 from __future__ import annotations
 

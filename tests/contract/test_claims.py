@@ -1,4 +1,4 @@
-"""Claims as values of properties, and how the literals of row rules are spelled."""
+"""Claims converted to values of properties, and the canonical literals of row rules."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Where Python jsonschema, as it comes, reads otherwise than the gateway, and why: each difference as data, and proven.
+"""The known differences between Python jsonschema and the gateway: each with its reason and a proof.
 
-The second reading of the contract check puts these right, or leaves them undecided. A difference that a new version of
-either library ends makes its line here fail, and can then be struck out; docs/reference/contract-tests.md has the same
-list.
+The oracle of the contract check corrects them, or leaves them undecided. If a new version of a library ends a
+difference, its line here fails and can be removed. docs/reference/contract-tests.md has the same list.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`Contract.decode` accepts exactly what an independent reading of the same schemas accepts, and names what is wrong.
+"""`Contract.decode` accepts the same messages as the independent oracle, and names a fault that the oracle knows.
 
-`make contract` sets CONTRACT_PAYLOADS; without it a few hundred payloads are tried.
+`make contract` sets CONTRACT_PAYLOADS. Without it, the test tries a few hundred payloads.
 """
 
 from __future__ import annotations

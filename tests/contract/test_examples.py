@@ -1,6 +1,6 @@
-"""schema/examples: every valid one is accepted, every invalid one refused with the place and keyword that it names.
+"""schema/examples: the contract accepts every valid example and refuses every invalid one with pointer and keyword.
 
-The gateway's reading (jsonschema-rs, through the contract) and an independent one (Python jsonschema) must agree.
+The contract (jsonschema-rs) and Python jsonschema must agree.
 """
 
 from __future__ import annotations

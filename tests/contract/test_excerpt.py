@@ -1,4 +1,4 @@
-"""Refusals of large values: told from an excerpt, quickly, and never telling what is not so."""
+"""Refusals of large values: explained from an excerpt, quickly and correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters in messages: what is refused and where, and how values are spelled before they are compared."""
+"""Filters in messages: refusals with their pointers, and the canonical spelling of values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Well-formed JSON that means harm: how each kind is answered, and that no answer takes the loop for long.
+"""Dangerous JSON: the answer to each kind, and that no answer blocks the event loop for long.
 
-The time is the processor's, the best of several tries, so that other programs on the machine do not count.
+The tests measure processor time, the best of several tries, so that other programs on the machine do not count.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A table of edge cases by keyword, in the style of the JSON Schema Test Suite: what fits, and what does not.
+"""A table of edge cases by keyword, in the style of the JSON Schema Test Suite: valid and invalid values.
 
-Each schema is that of a kind of room, and each value is said there: the whole way through `Contract.decode`. The second
-reading must agree with the table as well.
+Each schema is that of a kind of room, and each value is a message there, decoded by `Contract.decode`. The oracle must
+agree with the table as well.
 """
 
 from __future__ import annotations

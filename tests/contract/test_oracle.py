@@ -1,6 +1,6 @@
-"""The contract against an independent reading of the same schemas, Python jsonschema, on messages bent out of shape.
+"""The contract and Python jsonschema agree on mutated messages.
 
-And whatever the bytes are: a typed request or a refusal, never anything else.
+For any bytes, `decode` returns a typed request or raises a refusal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Refusals and replies that the generated messages of the contract check found wrong once."""
+"""Refusals and replies in which the contract check once found a fault."""
 
 from __future__ import annotations
 

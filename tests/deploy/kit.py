@@ -1,4 +1,4 @@
-"""What the tests of the deployment kit share: its files, the tools that check them, and what the product has.
+"""For all tests of the deployment kit: its files, the tools that check them, and the facts of the product.
 
 A tool that this machine lacks makes its test skip, and the reason says what to install.
 """

@@ -1,4 +1,4 @@
-"""compose.yaml and its neighbours, held against the product: real settings, pinned images, writable places, secrets."""
+"""compose.yaml and its files match the product: valid settings, pinned images, writable places, secrets."""
 
 from __future__ import annotations
 

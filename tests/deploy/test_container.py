@@ -1,4 +1,4 @@
-"""A gateway as a container runs it: a root that is only read, one folder for temporary files, process number 1."""
+"""A gateway as in a container: a read-only root, one folder for temporary files, process number 1."""
 
 from __future__ import annotations
 

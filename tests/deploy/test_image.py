@@ -1,4 +1,4 @@
-"""The Dockerfile: linted, and held against the product. tests/install/test_image_steps.py carries its RUN steps out."""
+"""The Dockerfile passes its linter and matches the product. tests/install/test_image_steps.py runs its RUN steps."""
 
 from __future__ import annotations
 

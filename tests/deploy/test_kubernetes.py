@@ -1,4 +1,4 @@
-"""The Kubernetes manifest: valid for the API, and held against the product: paths, ports, settings, times."""
+"""The Kubernetes manifest is valid for the API and matches the product: paths, ports, settings, times."""
 
 from __future__ import annotations
 

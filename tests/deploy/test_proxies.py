@@ -1,4 +1,4 @@
-"""nginx and Caddy with the kit's files, in front of a real gateway: WebSockets, heartbeats, origins, TLS."""
+"""nginx and Caddy with the files of the kit, in front of a real gateway: WebSockets, heartbeats, origins, TLS."""
 
 from __future__ import annotations
 

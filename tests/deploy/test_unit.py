@@ -1,4 +1,4 @@
-"""The systemd unit: what systemd itself says of it, and that it fits the gateway."""
+"""The systemd unit: systemd accepts it, and it matches the gateway."""
 
 from __future__ import annotations
 

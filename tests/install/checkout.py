@@ -1,7 +1,7 @@
-"""A fresh copy of this checkout in a new folder, and the commands of its Makefile, as a newcomer types them.
+"""A new copy of this checkout in another folder, in which tests run the commands of its Makefile.
 
-The copy holds what git would clone, with changes that are not committed yet, and nothing that a target made.
-It knows nothing of what the commands do.
+The copy has the files that git would clone, with uncommitted changes, and no files that a target made. This module does
+not know what the commands do.
 """
 
 from __future__ import annotations

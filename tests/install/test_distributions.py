@@ -1,6 +1,6 @@
-"""The distributions as users get them: built, checked, built again from their source packages, installed from nothing.
+"""The distributions: the tests build and check them, build them again from source packages, and install them.
 
-Sizes are printed: `make test-install` shows them.
+The tests print sizes; `make test-install` shows them.
 """
 
 from __future__ import annotations

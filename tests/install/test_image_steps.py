@@ -1,4 +1,4 @@
-"""What the Dockerfile builds, without Docker: its RUN steps, and the environment that they make, at work."""
+"""The Dockerfile without Docker: the tests run its RUN steps and the environment that they make."""
 
 from __future__ import annotations
 

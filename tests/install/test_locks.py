@@ -1,4 +1,4 @@
-"""Each lock installs from nothing and resolves nothing: with the oldest pip that Python 3.11 brings and the newest."""
+"""Each lock installs into an empty environment without resolving: with the oldest pip of Python 3.11 and the newest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The README's two commands where newcomers type them: each kind of folder, user and home directory.
+"""The two commands of the README in several kinds of folders, for several users and home directories.
 
-`make run` is run until it has served a page, twice. Of `make test`, the installs are run, and the tests which depend on
-where the checkout is: one over PostgreSQL and one of the TypeScript client.
+`make run` runs until it has served a page, twice. Of `make test`, the test runs the installs and the tests that depend
+on the place of the checkout: one with PostgreSQL and one of the TypeScript client.
 """
 
 from __future__ import annotations

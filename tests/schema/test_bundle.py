@@ -1,4 +1,4 @@
-"""Reading folders and bundling them: references, namespaces, determinism, and the way back."""
+"""Reading and bundling schema folders: references, namespaces, determinism, and unbundling."""
 
 from __future__ import annotations
 

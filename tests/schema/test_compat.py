@@ -1,4 +1,4 @@
-"""Which changes of a schema folder break old clients: labelled changes, each told with its place."""
+"""The changes of a schema folder that break older clients: labelled examples, each reported with its place."""
 
 from __future__ import annotations
 

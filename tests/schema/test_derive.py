@@ -1,4 +1,4 @@
-"""What follows from a row schema, and what a resource is read as."""
+"""The schemas derived from a row schema, and the reading of resources."""
 
 from __future__ import annotations
 

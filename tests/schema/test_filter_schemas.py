@@ -1,6 +1,6 @@
 """The filter schema of a resource: its properties, the operators that fit their types, values of those types.
 
-`checks.filter_schemas` spells the same rules out a second time, and must draw the line in the same place.
+`checks.filter_schemas` derives the same schemas a second time, and must accept and refuse the same filters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The meta-schemas that editors complete and check files by, held to by Python's jsonschema, an independent judge."""
+"""The meta-schemas with which editors complete and check files, tested with Python's jsonschema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Misspelled words in schema files: each problem says which word was probably suggestion, and none guesses wildly."""
+"""Misspelled words in schema files: a problem suggests the right word, and nothing if no word is similar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemas that clients could make expensive: refused with what to write instead; and what passes really is cheap."""
+"""Schemas with which clients could make validation slow: the linter refuses them, and accepted ones are fast."""
 
 from __future__ import annotations
 

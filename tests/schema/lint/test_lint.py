@@ -1,4 +1,4 @@
-"""Broken schema folders: every problem is told, with file, pointer and reason."""
+"""Broken schema folders: the linter reports every problem with file, pointer and reason."""
 
 from __future__ import annotations
 

@@ -268,6 +268,18 @@ describe("rooms and errors of the hook", () => {
     expect([state.status, state.error?.name]).toEqual(["closed", "ConnectionRefused"]);
   });
 
+  it("throws nothing after the end of the client", async () => {
+    await show(<Room />);
+    const line = await open();
+    act(() => line.end(4003));
+    act(() => {
+      use.send({ type: "ping" });
+      use.subscribe("tasks");
+      use.join("b");
+    });
+    expect(state.error).toMatchObject({ name: "ConnectionRefused", closeCode: 4003 });
+  });
+
   it("does not share a client between a user with a token and one without", async () => {
     await show([<Room key="1" token="t" />, <Users key="2" />]);
     expect(gateway.lines.map(({ protocols }) => protocols.length).sort()).toEqual([1, 2]);

@@ -130,7 +130,7 @@ def test_only_a_client_that_says_that_it_is_done_leaves_its_rooms_at_once(
     sessions.connected(session, None, 100.0)
     sessions.protocol.receive(session, JoinRequest(room="chat"), 100.0)
     sessions.ended(session, code, 101.0)
-    assert (len(sessions), len(sessions.protocol.rooms)) == (0, int(present))
+    assert (len(sessions), len(sessions.protocol.rooms._rooms)) == (0, int(present))
 
 
 def test_every_client_is_told_the_goodbye_and_another_time_to_come_back(sessions: Sessions) -> None:

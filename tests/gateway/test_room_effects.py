@@ -265,7 +265,7 @@ async def test_a_refused_join_is_answered_and_leaves_the_room(house: House, at_o
         await house.engine.fail(UNAVAILABLE)
     (error,) = house.read(bob)
     assert (error["code"], error["ref"], error["retry_after"]) == ("unavailable", 1, 1.0)
-    room = house.parts.sessions.protocol.rooms.room("chat-1")
+    room = house.parts.sessions.protocol.rooms._rooms.get("chat-1")
     assert room is not None
     assert [member.id for member in room.presence.members()] == ["u1"]
     house.engine.down = False
@@ -282,7 +282,7 @@ async def test_a_join_that_fails_with_a_bug_is_answered_internal_and_undone(
     await house.engine.fail(ValueError("a bug of the engine"))
     (error,) = house.read(ada)
     assert (error["code"], error["ref"]) == ("internal", 1)
-    assert len(house.parts.sessions.protocol.rooms) == 0
+    assert len(house.parts.sessions.protocol.rooms._rooms) == 0
     assert "a bug of the engine" in caplog.text
 
 
@@ -323,7 +323,7 @@ async def test_a_client_that_leaves_before_its_join_is_answered_gets_an_error_fo
     await house.engine.answer()
     (error,) = house.read(ada)
     assert (error["code"], error["ref"]) == ("not_joined", 1)
-    assert len(house.parts.sessions.protocol.rooms) == 0
+    assert len(house.parts.sessions.protocol.rooms._rooms) == 0
 
 
 async def test_a_connection_that_breaks_before_its_join_is_answered_stays_present_for_the_grace_time(
@@ -333,7 +333,7 @@ async def test_a_connection_that_breaks_before_its_join_is_answered_stays_presen
     house.say(ada, "join", ref=1)
     house.end(ada)
     await house.engine.answer()
-    room = house.parts.sessions.protocol.rooms.room("chat-1")
+    room = house.parts.sessions.protocol.rooms._rooms.get("chat-1")
     assert room is not None
     assert (list(room.sinks), len(room.presence)) == ([], 1)
 

@@ -128,7 +128,7 @@ def test_a_join_that_is_answered_after_the_session_left_is_refused(rooms: Rooms)
         rooms.opened(replay, Opened(HEAD, None))
     assert refused.value.code == "not_joined"
     assert list(rooms.not_opened(replay)) == []
-    assert len(rooms) == 0
+    assert len(rooms._rooms) == 0
 
 
 def test_a_refused_join_leaves_no_trace(rooms: Rooms) -> None:
@@ -136,7 +136,7 @@ def test_a_refused_join_leaves_no_trace(rooms: Rooms) -> None:
     replay = join(rooms, ada)
     rooms.hold(replay)
     assert types(rooms.not_opened(replay)) == [room_fx.SharePresence, room_fx.CloseRoom]
-    assert (len(rooms), rooms.rooms_of(ada)) == (0, [])
+    assert (len(rooms._rooms), rooms.rooms_of(ada)) == (0, [])
 
 
 def test_a_refused_second_join_leaves_the_session_in_the_room(rooms: Rooms) -> None:

@@ -189,8 +189,8 @@ def test_leaving_is_answered_and_ends_the_room(protocol: Protocol) -> None:
     (left,) = pushed(protocol.receive(ada, LeaveRequest(room="chat-1", ref="x"), 0.0), ada)
     assert isinstance(left, Left)
     assert (left.room, left.ref) == ("chat-1", "x")
-    assert protocol.rooms.room("chat-1") is None
-    assert len(protocol.rooms) == 0
+    assert protocol.rooms._rooms.get("chat-1") is None
+    assert len(protocol.rooms._rooms) == 0
 
 
 def test_joining_again_changes_only_how_presence_is_pushed(protocol: Protocol) -> None:
@@ -199,7 +199,7 @@ def test_joining_again_changes_only_how_presence_is_pushed(protocol: Protocol) -
     join(protocol, ada, presence="none")
     assert pushed(join(protocol, bob), ada) == []
     assert list(protocol.tick(60.0)) == []
-    room = protocol.rooms.room("chat-1")
+    room = protocol.rooms._rooms.get("chat-1")
     assert room is not None
     assert len(room.sinks) == 2
 
@@ -238,7 +238,7 @@ def test_a_user_who_comes_back_within_the_grace_time_never_left(protocol: Protoc
     protocol.ended(bob, None, 100.0)
     assert pushed(join(protocol, again, now=105.0), ada) == []
     assert list(protocol.tick(200.0)) == []
-    room = protocol.rooms.room("chat-1")
+    room = protocol.rooms._rooms.get("chat-1")
     assert room is not None
     assert [(member.id, member.connections) for member in room.presence.members()] == [("1", 1), ("2", 1)]
 
@@ -249,10 +249,10 @@ def test_coming_back_to_one_room_leaves_the_others_in_their_grace(protocol: Prot
     join(protocol, bob, "chat-2")
     protocol.ended(bob, None, 0.0)
     join(protocol, again, "chat-1", now=1.0)
-    assert protocol.rooms.room("chat-2") is not None
+    assert protocol.rooms._rooms.get("chat-2") is not None
     protocol.tick(GRACE_S)
-    assert protocol.rooms.room("chat-2") is None
-    assert protocol.rooms.room("chat-1") is not None
+    assert protocol.rooms._rooms.get("chat-2") is None
+    assert protocol.rooms._rooms.get("chat-1") is not None
 
 
 def test_two_broken_connections_of_one_user_count_as_one_member(protocol: Protocol) -> None:

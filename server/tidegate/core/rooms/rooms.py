@@ -49,12 +49,6 @@ class Rooms:
         """Rooms whose full presence is due later."""
         self._ghosts = Ghosts()
 
-    def __len__(self) -> int:
-        return len(self._rooms)
-
-    def room(self, name: str) -> Room | None:
-        return self._rooms.get(name)
-
     def rooms_of(self, session: Session) -> list[Room]:
         return list(self._of.get(session, {}).values())
 

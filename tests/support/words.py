@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SUFFIXES = (".md", ".py", ".ts", ".tsx", ".json", ".toml", ".yml", ".yaml", ".sh", ".service", ".conf")
+SUFFIXES = (".md", ".py", ".ts", ".tsx", ".js", ".jsx", ".json", ".toml", ".yml", ".yaml", ".sh", ".service", ".conf")
 # Written by tools; and the list itself.
 SKIPPED = ("generated/", "clients/typescript/package-lock.json", "requirements/", "tests/support/words.py")
 TOOLS = frozenset({"node_modules", "dist", "build", "__pycache__"})
@@ -154,7 +154,7 @@ def prose_in(text: str, suffix: str, *, sentences: bool) -> str:
             prose = _markdown(text)
         case ".py":
             prose = _python(text, sentences)
-        case ".ts" | ".tsx":
+        case ".ts" | ".tsx" | ".js" | ".jsx":
             prose = _typescript(text)
         case ".json":
             prose = _matches(text, _DESCRIPTION, 1)

@@ -32,7 +32,7 @@ function narrow() {
   mark(words);
 }
 
-/** Show where the words are. A browser that cannot highlight finds all the same. */
+/** Highlight the words that were found. A browser that cannot highlight finds them too. */
 function mark(words) {
   if (!window.Highlight) return;
   const ranges = [];

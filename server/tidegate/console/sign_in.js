@@ -10,7 +10,7 @@ export class SignIn {
   #connection;
   #started;
 
-  /** `started(user)` is told of every user that the page speaks for from then on. */
+  /** `started(user)` is called with each user that the page signs in from then on. */
   constructor(application, connection, started) {
     this.#application = application;
     this.#connection = connection;

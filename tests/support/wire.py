@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidMessage
 
 from tests.support.deadlines import DEADLINE_S
+from tidegate.transport import TransportSettings
 
 Message = dict[str, Any]
 
@@ -60,8 +63,24 @@ class Wire:
 @contextlib.asynccontextmanager
 async def wire(url: str, **options: Any) -> AsyncIterator[Wire]:
     """Connect and receive the welcome."""
-    patient: dict[str, Any] = {"open_timeout": DEADLINE_S, "ping_interval": None}
-    async with connect(url, compression=None, **(patient | options)) as connection:
+    patient: dict[str, Any] = {"open_timeout": DEADLINE_S, "ping_interval": None, "compression": None}
+    async with await _connected(url, patient | options) as connection:
         client = Wire(connection)
         await client.hear("welcome")
         yield client
+
+
+async def _connected(url: str, options: dict[str, Any]) -> ClientConnection:
+    """Connect; again if the gateway gave the connection up because this process was too slow with its request.
+
+    That happens only on a machine that gives this process no processor time for the whole of the handshake's deadline.
+    """
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        began = time.monotonic()
+        try:
+            return await connect(url, **options)
+        except (InvalidMessage, ConnectionError):
+            took = time.monotonic() - began
+            if took < TransportSettings().handshake_timeout or time.monotonic() > deadline:
+                raise

@@ -52,7 +52,7 @@ def test_each_new_file_is_valid_by_its_meta_schema(shop: Path) -> None:
 
 @pytest.fixture
 def served(shop: Path) -> Iterator[str]:
-    """What the command of its README leads to: the gateway's address."""
+    """Run the command of the new README. Returns the gateway's address."""
     (block,) = re.findall(r"```sh\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
     assert [line.partition("#")[0].split() for line in block.splitlines()] == [["tidegate", "dev"]]
     command = [sys.executable, "-m", "tidegate", "dev", "--port", "0"]

@@ -30,7 +30,7 @@ DATABASES = {"peewee", "playhouse", "apsw", "psycopg"}
 
 
 def loaded(arguments: list[str]) -> set[str]:
-    """The modules that one command has loaded when it ends."""
+    """The modules that a command has loaded at its end."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED.format(arguments=arguments)],
         env=clean_environment(),
@@ -88,7 +88,7 @@ def test_an_unknown_command_error_lists_every_command(typed: list[str]) -> None:
 
 
 def test_a_command_names_its_missing_extra(tmp_path: Path) -> None:
-    """The packages are installed here: the command is told that they are not."""
+    """The packages are installed here; the test hides them from the command."""
     hide = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda n: None if n in {!r} else find(n)"
     (tmp_path / "schema").mkdir()
     for arguments, packages, extra in (

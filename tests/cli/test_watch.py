@@ -143,7 +143,7 @@ class Running:
         self._reader.start()
 
     def until(self, wanted: str) -> str:
-        """What it says up to and with the line that has `wanted`."""
+        """The output up to the line that contains `wanted`."""
         said = ""
         while wanted not in said:
             said += self._lines.get(timeout=DEADLINE_S)

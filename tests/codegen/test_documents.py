@@ -27,7 +27,7 @@ PUBLISHED = {
     "asyncapi": "@asyncapi/specs/schemas/3.0.0.json",
     "openapi": "@seriousme/openapi-schema-validator/schemas/v3.1/schema.json",
 }
-"""Where npm packages have them."""
+"""The published schemas in the npm packages."""
 OWN: dict[str, Any] = {
     "types/money.schema.json": {
         "title": "Money",
@@ -91,7 +91,7 @@ def sample() -> Bundle:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of an application's own."""
+    """The schema folder of an application."""
     for path, content in OWN.items():
         file = tmp_path / "schema" / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def document(request: pytest.FixtureRequest, folder: Path) -> Bundle:
 
 
 def complaints(standard: str, document: Any) -> list[str]:
-    """What the published schema of `standard` has against `document`."""
+    """The violations of `document` against the published schema of `standard`."""
     published = json.loads((node_packages() / PUBLISHED[standard]).read_text())
     kind = Draft7Validator if standard == "asyncapi" else Draft202012Validator
     return [f"{error.json_path}: {error.message[:200]}" for error in kind(published).iter_errors(document)]
@@ -189,7 +189,7 @@ def test_custom_messages_are_beside_those_of_the_protocol(folder: Path) -> None:
 
 @pytest.mark.parametrize("standard", ["asyncapi", "openapi"])
 def test_the_components_accept_and_refuse_the_same_as_the_contract(standard: str) -> None:
-    """Every example of `schema/examples`, by the validators that a reader of each document would use."""
+    """Validate every example of `schema/examples` with the validators that readers of each document use."""
     made = asyncapi(sample()) if standard == "asyncapi" else openapi(sample())
     kind = Draft7Validator if standard == "asyncapi" else Draft202012Validator
     index = sample()[INDEX]

@@ -104,7 +104,7 @@ def test_the_committed_output_is_up_to_date(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_output_does_not_depend_on_folder_order_or_environment(tmp_path: Path) -> None:
-    """Another folder, another working directory, other settings files, another hash seed, another locale."""
+    """Generate in another folder and working directory, with other settings files, hash seed and locale."""
     elsewhere = tmp_path / "else where"
     shutil.copytree(ROOT / "schema", elsewhere / "schema")
     (elsewhere / "pyproject.toml").write_text(
@@ -335,7 +335,7 @@ def test_generate_deletes_files_that_it_no_longer_generates(application: Path, t
 
 
 def test_generate_refuses_a_folder_with_a_foreign_file(application: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--out .` beside a folder called schema: the bundle's folder is the source's."""
+    """`--out .` beside a folder called schema: the output folder of the bundle is the source folder."""
     before = tree(application.parent)
     assert run("--schema", application, "--out", application.parent) == 1
     assert "orders.schema.json" not in capsys.readouterr().out

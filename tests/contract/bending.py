@@ -69,7 +69,7 @@ NAMES = [
 LIKE: dict[type, list[Any]] = {
     kind: [value for value in VALUES if type(value) is kind] for kind in (str, int, float, list, dict, bool)
 }
-"""The values by type: a message with another value of the same type is often as valid as it was."""
+"""Values by type: a message with another value of the same type often stays valid."""
 
 
 @st.composite
@@ -85,7 +85,7 @@ def bent_messages(draw: st.DrawFn, seeds: list[Message]) -> bytes:
             place: int = draw(st.integers(0, len(target)))
             target[place : place + 1] = [value]
             continue
-        # Most changes are to what is there: a name that is not known ends the matter in one way only.
+        # Most changes are to present properties: an unknown name always leads to the same refusal.
         known: int = draw(st.integers(0, 3))
         name: str = draw(st.sampled_from(list(target) if target and known else NAMES))
         change: str = draw(st.sampled_from(("drop", "any", "like", "like")))

@@ -32,7 +32,7 @@ def gateway_in_a_thread(folder: Path) -> Iterator[Address]:
     def work() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as error:  # a thread's failure belongs to the test
+        except BaseException as error:  # the test reports a failure of the thread
             trouble.append(error)
         finally:
             begun.set()

@@ -120,11 +120,11 @@ SEEDS: list[Json] = [
     {"type": "message", "room": "odd", "data": {"kind": "a", "tags": ["x"]}},
     {"type": "message", "room": "odd", "data": {"n": 1}},
 ]
-"""Valid messages, to be bent."""
+"""Valid messages, for mutation."""
 
 
 def write(folder: Path) -> Path:
-    """The schema folder, in `folder`."""
+    """Write the schema folder into `folder`."""
     for name, content in FILES.items():
         path = folder / f"{name}.schema.json"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,7 @@ def test_a_converter_converts_a_claim_to_the_type_of_the_property(name: str, cla
     ],
 )
 def test_a_converter_refuses_a_claim_that_is_not_a_valid_value(name: str, claim: Any) -> None:
-    with pytest.raises(ValueError):  # whatever it says, the condition holds for no row
+    with pytest.raises(ValueError):  # for any text of the error, the condition holds for no row
         converters(RESOURCE)[name](claim)
 
 

@@ -64,7 +64,7 @@ def test_every_request_type_has_a_struct_and_a_schema(contract: Contract) -> Non
 
 
 def test_decode_does_not_convert_text_keys_to_numbers(contract: Contract) -> None:
-    """The lax conversion to Structs must not make a number of text."""
+    """The lax conversion to Structs must not turn text into a number."""
     assert decoded(contract, {"type": "ping", "ref": "7"}).ref == "7"
     assert decoded(contract, {"type": "get", "resource": "users", "id": 7.0}).id == 7
     assert type(decoded(contract, {"type": "get", "resource": "users", "ids": [7.0]}).ids[0]) is int

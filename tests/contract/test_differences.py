@@ -26,7 +26,7 @@ class Difference(NamedTuple):
     schema: dict[str, Any]
     value: Any
     python: bool | None
-    """None: it cannot read the schema at all."""
+    """None: Python cannot compile the schema."""
     gateway: bool
 
 
@@ -54,7 +54,7 @@ TOLD_ELSEWHERE: list[tuple[str, dict[str, Any], Any, tuple[str, str], tuple[str,
         ("/a", "additionalProperties"),
     ),
 ]
-"""What both refuse, and name otherwise: (pointer, keyword) of Python, then of the gateway."""
+"""Values that both refuse with different names: (pointer, keyword) of Python, then of the gateway."""
 
 
 def read_by_gateway(folder: Any, keywords: dict[str, Any], value: Any) -> Refused | None:

@@ -27,7 +27,7 @@ SUBJECTS = {"sample": SEEDS, "rich": rich.SEEDS}
 
 
 class Subject:
-    """One application, read twice."""
+    """An application with its contract and its oracle."""
 
     def __init__(self, folder: Path) -> None:
         bundle = schema.bundle(schema.load(folder))
@@ -36,7 +36,7 @@ class Subject:
         self.judge = Judge(self.oracle, handlers=True)
 
     def difference(self, payload: bytes) -> tuple[Verdict, list[str]]:
-        """The second reading, and in what the first is another."""
+        """The oracle's verdict, and how the contract differs from it."""
         verdict = self.oracle.verdict(payload)
         try:
             self.contract.decode(payload)

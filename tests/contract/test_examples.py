@@ -150,7 +150,7 @@ def test_python_jsonschema_refuses_invalid_examples_at_the_same_pointer() -> Non
 
 
 def _places(error: Any) -> Any:
-    """Where an error and those inside it are; the pointer of an unexpected property is the property's."""
+    """The pointers of an error and of those inside it. The pointer of an unexpected property names the property."""
     here = pointer(list(error.absolute_path))
     yield here
     if error.validator == "additionalProperties":

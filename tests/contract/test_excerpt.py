@@ -18,7 +18,7 @@ from tidegate.schema.subschemas import pointer
 
 
 def test_explaining_property_names_of_a_large_object_is_fast() -> None:
-    """`propertyNames` copies the whole object for each name: 30,000 of them took gigabytes."""
+    """`propertyNames` copies the whole object for each name: 30,000 names took gigabytes."""
     validator = Compiler({}).schema({"type": "object", "propertyNames": {"maxLength": 2}})
     value = {f"k{index}": index for index in range(VALUES)}
     found = violations(validator, value)
@@ -33,7 +33,7 @@ def test_a_fault_beyond_the_excerpt_is_refused_without_a_pointer() -> None:
 
 
 def test_violations_do_not_report_parts_that_the_excerpt_left_out() -> None:
-    """It has fewer items than the value, so that nothing can be said of a minimum."""
+    """The excerpt has fewer items than the value, so that it cannot show a violated minimum."""
     validator = Compiler({}).schema(
         {
             "properties": {
@@ -95,7 +95,7 @@ def flat(errors: Any) -> Iterator[tuple[str, str]]:
 
 
 def test_violations_of_an_excerpt_are_violations_of_the_value() -> None:
-    """Over random schemas and values: outside of what was cut every violation is one of the whole value too."""
+    """For random schemas and values: every violation outside the cut places is a violation of the whole value."""
     chance = random.Random(20_260_101)
     cut = told = 0
     for _ in range(200):
@@ -106,7 +106,7 @@ def test_violations_of_an_excerpt_are_violations_of_the_value() -> None:
         validator = Draft202012Validator(written)
         whole = set(flat(validator.iter_errors(value)))
         for place, keyword in flat(validator.iter_errors(excerpt.value)):
-            inside_alternatives = keyword == "anyOf"  # each alternative is judged by itself
+            inside_alternatives = keyword == "anyOf"  # each alternative is a separate check
             if not inside_alternatives and (place not in excerpt.cut or keyword in SURE):
                 told += 1
                 assert (place, keyword) in whole, (written, place, keyword)

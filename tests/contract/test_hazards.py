@@ -45,7 +45,7 @@ WRONG_FILTER = f'{{"name":{{"in":[{",".join(["1"] * 100)}]}}}},'
 COMMA = '","'
 GOOD = '{"name":"a","email":"a@b.cc"}'
 
-# What is sent, the error code (ACCEPTED: none), where it points, and a word of its message.
+# The payload, the error code (ACCEPTED: none), the pointer, and a word of the message.
 HAZARDS: dict[str, tuple[str | bytes, str | None, str | None, str]] = {
     "as deep as allowed": (said(nested(DEPTH - 1)), ACCEPTED, None, ""),
     "one level deeper": (said(nested(DEPTH)), "invalid_data", "/data" + "/0" * (DEPTH - 1), "32 levels"),
@@ -218,7 +218,7 @@ HAZARDS: dict[str, tuple[str | bytes, str | None, str | None, str]] = {
 
 
 def answered(payload: bytes) -> Refused | None:
-    """How `payload` is refused."""
+    """The refusal of `payload`. None if it is accepted."""
     try:
         CONTRACT.decode(payload)
     except Refused as refused:
@@ -253,7 +253,7 @@ def test_the_refusal_of_too_many_values_has_the_ref() -> None:
 
 @pytest.mark.parametrize("unit", ['{"a":[1,2]}', '","', "[[],{}]", '"\\\\"', '"\\\\\\",[{"', '{"a":{"b":"c,d"}}'])
 def test_the_value_count_ignores_the_content_of_texts(unit: str) -> None:
-    """Whatever stands in its texts: just as many as allowed are let in, twice as many are not."""
+    """For any content of texts, the allowed number of values is accepted and twice as many are refused."""
 
     def count(value: Any) -> int:
         if isinstance(value, dict | list):

@@ -154,7 +154,7 @@ GROUPS: dict[str, Case] = {
         [{"a": "bb"}, {"a": 1}],
     ),
 }
-"""What the group is about: the schema, values that fit, values that do not."""
+"""By name of the group: the schema, valid values, invalid values."""
 
 
 @pytest.fixture(scope="module")

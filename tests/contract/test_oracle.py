@@ -70,7 +70,7 @@ def derived(resource: str, what: str) -> Draft202012Validator:
 
 
 def accepted_by_the_oracle(message: dict[str, Any]) -> bool:
-    """The protocol's rules, spelled out once more. Formats are left out: both sides read them from other libraries."""
+    """The rules of the protocol, written a second time, without formats: both sides use other libraries for them."""
     kind = message.get("type")
     if not isinstance(kind, str) or kind not in SCHEMAS.client:
         return False

@@ -21,12 +21,12 @@ KIT = ROOT / "server" / "deploy"
 VARIABLES = {f"TIDEGATE_{name.upper()}" for name in get_type_hints(Settings)}
 """The environment variables that are settings. The gateway refuses any other that begins with TIDEGATE_."""
 LONGEST_STOP_S = 1.5 * Settings().graceful_stop
-"""Half of `graceful_stop` for the requests under way, and all of it for clients that do not go."""
+"""Half of `graceful_stop` for running requests, and the whole of it for clients that do not close."""
 WEB_PORT = Settings().port
 
 
 def tool(*names: str, install: str) -> Path:
-    """The first of `names` that is installed beside this Python or on the PATH; skips the test where there is none."""
+    """The first of `names` that is installed beside this Python or on the PATH. Skips the test if there is none."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), "/usr/sbin"])
     for name in names:
         found = shutil.which(name, path=places)

@@ -12,7 +12,7 @@ from tests.deploy.test_image import environment, stages, values
 from tidegate.config import Settings
 
 TAG = re.compile(r"[\w./-]+:\d[\w.-]*")
-"""An image with a version. No `latest`, which is another one tomorrow."""
+"""An image with a version. `latest` may be another image tomorrow."""
 
 
 @pytest.fixture(scope="module")

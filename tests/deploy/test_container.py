@@ -20,14 +20,14 @@ from tests.support.postgres import PostgresServer
 from tests.support.sqlite import foreign
 
 ROWS = 20_000
-"""As a snapshot, some megabytes: more than stay in memory, and more than the buffers of a socket take."""
+"""As a snapshot, several megabytes: more than the gateway keeps in memory and more than socket buffers hold."""
 DEADLINE_S = 60.0
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux: /proc, namespaces, capabilities")
 
 
 class Confined:
-    """`tidegate` with a HOME and a working directory that it cannot write to, and a TMPDIR that it can."""
+    """`tidegate` with an unwritable HOME and working directory, and a writable TMPDIR."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.home, self.spool, self.url = folder / "home", folder / "spool", url
@@ -37,7 +37,7 @@ class Confined:
 
     @property
     def prefix(self) -> list[str]:
-        """Root may write anywhere, unless it gives up the right to."""
+        """Drop the capability with which root may write anywhere."""
         if os.geteuid():
             return []
         setpriv = shutil.which("setpriv")
@@ -129,7 +129,7 @@ async def test_the_gateway_writes_only_to_tmpdir(confined: Confined) -> None:
             pass
     assert confined.stop() == 0
     assert list(confined.home.iterdir()) == []
-    # The files have no names: nothing is left behind, whatever becomes of the gateway.
+    # The files have no names, so that none remains after any end of the gateway.
     assert list(confined.spool.iterdir()) == []
 
 
@@ -151,13 +151,13 @@ async def spooled(confined: Confined, url: str) -> bool:
 
 
 def probe(confined: Confined) -> None:
-    """Raises AssertionError where the confinement works."""
+    """Raises AssertionError if the confinement works."""
     done = subprocess.run([*confined.prefix, "touch", confined.home / "probe"], capture_output=True, check=False)
     assert done.returncode == 0
 
 
 def test_serve_reports_a_missing_folder_for_temporary_files(tmp_path: Path) -> None:
-    """And not when a client asks for the first large snapshot. Python's other places for them are taken away here."""
+    """The gateway reports it at its start, before any large snapshot. The test hides the other temporary folders."""
     (tmp_path / "data").mkdir()
     gateway = Confined(tmp_path, f"sqlite:///{tmp_path / 'data' / 'app.db'}")
     assert gateway.run("migrate").returncode == 0

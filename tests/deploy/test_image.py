@@ -66,7 +66,7 @@ def test_both_stages_use_one_pinned_base() -> None:
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", base)
     build, shipped = stages()
     assert [values(stage, "FROM") for stage in (build, shipped)] == [["${PYTHON_IMAGE} AS build"], ["${PYTHON_IMAGE}"]]
-    # Nothing of the sources, the build tools or pip is shipped.
+    # The image contains no sources, build tools or pip.
     assert sources(shipped) == []
     assert values(shipped, "COPY") == ["--from=build /opt/tidegate /opt/tidegate"]
 
@@ -106,7 +106,7 @@ def test_every_copied_source_exists_and_is_not_ignored() -> None:
         assert any(source == entry or source.startswith(f"{entry}/") for entry in let_through), source
     for entry in let_through:
         assert (ROOT / entry).exists(), entry
-    # Neither secrets nor the rest of the repository: all is left out that is not let through.
+    # Neither secrets nor the rest of the repository: .dockerignore excludes everything that it does not name.
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines
     assert any(fnmatch.fnmatch("**/.env", line) for line in lines)

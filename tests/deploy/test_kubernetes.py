@@ -47,7 +47,7 @@ def test_the_deployment_never_runs_two_gateways(objects: dict[str, Any]) -> None
     deployment = objects["Deployment"]["spec"]
     assert deployment["replicas"] == 1
     assert deployment["strategy"] == {"type": "Recreate"}
-    # A budget for one pod would forbid every drain of its node, or nothing.
+    # A budget for one pod would forbid every drain of its node, or have no effect.
     assert "PodDisruptionBudget" not in objects
 
 
@@ -70,7 +70,7 @@ def test_the_objects_refer_to_each_other(objects: dict[str, Any], gateway: dict[
 def test_the_probes_use_endpoints_of_the_gateway(gateway: dict[str, Any]) -> None:
     probes = {kind: gateway[f"{kind}Probe"] for kind in ("liveness", "readiness", "startup")}
     paths = {kind: probe["httpGet"]["path"] for kind, probe in probes.items()}
-    # A database that is away must restart nothing.
+    # An unreachable database must not restart the gateway.
     assert paths == {"liveness": "/healthz", "readiness": "/readyz", "startup": "/healthz"}
     assert {probe["httpGet"]["port"] for probe in probes.values()} == {gateway["ports"][0]["name"]}
 
@@ -133,7 +133,7 @@ def test_the_containers_are_unprivileged_and_write_only_to_the_spool(
     (volume,) = pod["volumes"]
     assert volume["name"] == gateway["volumeMounts"][0]["name"]
     assert "sizeLimit" in volume["emptyDir"]
-    # Memory that runs out must not take the node's; a processor that is throttled shows as latency.
+    # A memory limit protects the node. A CPU limit would show as latency.
     assert set(gateway["resources"]["limits"]) == {"memory"}
     assert set(gateway["resources"]["requests"]) == {"cpu", "memory"}
 

@@ -124,7 +124,7 @@ def caddy(folder: Path, gateway: int) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def running(folder: Path, port: int, *command: Any, environment: dict[str, str] | None = None) -> Iterator[None]:
-    """Run a proxy until the end of the block; it is there when it takes connections."""
+    """Run a proxy until the end of the block. The block starts when the proxy accepts connections."""
     log = folder / "proxy.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -170,7 +170,7 @@ async def page(site: Site, origin: str | None = None) -> Any:
                 yield client
                 return
         except (ssl.SSLError, FileNotFoundError):
-            # Caddy listens a moment before its certificate is signed.
+            # Caddy listens before its certificate is signed.
             if attempt == 99:
                 raise
             await asyncio.sleep(0.1)

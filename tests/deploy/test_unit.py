@@ -27,7 +27,7 @@ def settings() -> dict[str, list[str]]:
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit with programs that exist on this machine, for systemd checks that they do."""
+    """The unit with programs that exist on this machine, because systemd checks that."""
     program = tmp_path / "tidegate"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -67,7 +67,7 @@ def test_the_unit_runs_existing_commands_with_valid_settings(tmp_path: Path) -> 
         assert tidegate(command, "--help", cwd=tmp_path).returncode == 0
     variables = dict(value.split("=", 1) for value in told["Environment"])
     assert {name for name in variables if name.startswith("TIDEGATE_")} <= VARIABLES
-    # What is written lies in the two folders that systemd makes for the service.
+    # The service writes only to the two folders that systemd makes for it.
     assert variables["TIDEGATE_DATABASE"].startswith(f"sqlite:////var/lib/{told['StateDirectory'][0]}/")
     assert variables["TMPDIR"] == f"/var/cache/{told['CacheDirectory'][0]}"
 

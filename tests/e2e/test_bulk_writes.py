@@ -21,9 +21,9 @@ from tests.support.wire import Wire, wire
 
 ROWS = int(os.environ.get("BULK_ROWS", "50000"))
 FEW = 500
-"""Of so many rows one meets the second subscriber's filter."""
+"""One of so many rows matches the filter of the second subscriber."""
 WORST_S = 0.15
-"""Processor time that the gateway spends on other things before it answers a ping, at worst; usually 10 ms."""
+"""The maximum processor time that the gateway spends on other work before it answers a ping; usually 10 ms."""
 
 
 def values(number: int) -> tuple[str, str, str]:
@@ -31,7 +31,7 @@ def values(number: int) -> tuple[str, str, str]:
 
 
 def write(gateway: GatewayProcess) -> float:
-    """The foreign program: all rows in one transaction. Returns when it was committed."""
+    """The other program: it writes all rows in one transaction. Returns the time of the commit."""
     sql = "INSERT INTO users (name, email, status) VALUES ({0}, {0}, {0})"
     if isinstance(gateway, PostgresGateway):
         from tests.support.driver import psycopg

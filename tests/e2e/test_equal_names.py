@@ -11,7 +11,7 @@ from tests.support.wire import Message, Wire, wire
 
 
 async def asked(client: Wire, text: str) -> Message:
-    """The answer to `text`, whose `ref` that counts is "it"."""
+    """The answer to `text`, whose last `ref` is "it"."""
     await client.say(text)
     return await client.hear(lambda heard: heard.get("ref") == "it")
 

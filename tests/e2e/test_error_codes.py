@@ -74,7 +74,7 @@ FAILED = {
 async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Inside]:
     folder = tmp_path / "schema"
     shutil.copytree(ROOT / "schema" / "resources", folder / "resources")
-    for name in ("chat", "cursor"):  # without the pattern `*`, which covers every name
+    for name in ("chat", "cursor"):  # without the pattern `*`, which matches every name
         (folder / "rooms").mkdir(exist_ok=True)
         shutil.copy(ROOT / "schema" / "rooms" / f"{name}.schema.json", folder / "rooms")
     for name, written in {"client/fail": FAIL, "server/failed": FAILED}.items():

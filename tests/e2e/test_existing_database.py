@@ -110,7 +110,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
 
 
 def command(shop: Shop, *arguments: str) -> str:
-    """Type a command as docs/how-to/existing-database.md has it; returns what it printed."""
+    """Run a command of docs/how-to/existing-database.md. Returns its output."""
     done = tidegate(*arguments, cwd=shop.folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -162,7 +162,7 @@ async def rows(client: Wire, resource: str, **fields: Any) -> list[dict[str, Any
 
 
 async def updates(client: Wire, count: int) -> list[tuple[str, dict[str, Any]]]:
-    """The first `count` updates on this connection; one may come before the reply to what caused it."""
+    """The first `count` updates on this connection. An update may come before the reply to its request."""
     while len(found := [one for one in client.heard if one["type"] == "update"]) < count:
         await client.hear("update")
     return [(update["action"], update["data"]) for update in found]

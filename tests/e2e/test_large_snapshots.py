@@ -25,7 +25,7 @@ ROWS = 60_000
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
-    """Not in development mode, which checks every message that goes out."""
+    """Without development mode, which validates every outgoing message."""
     process = GatewayProcess(tmp_path)
     process.migrate()
     yield process
@@ -115,7 +115,7 @@ async def test_copies_are_correct_after_changes_during_a_snapshot(gateway: Gatew
             line = await lines.enter_async_context(connect(gateway.url, compression=None))
             copies.append(Copy(line))
             await line.send(json.dumps({"type": "subscribe", "resource": "users", "snapshot": True, "ref": 1}))
-            await asyncio.sleep(0.01)  # so that they do not all share one reading
+            await asyncio.sleep(0.01)  # so that the clients do not all share one read of the table
         await asyncio.gather(*(copy.until(0) for copy in copies))
         stop.set()
         await asyncio.to_thread(writer.join)

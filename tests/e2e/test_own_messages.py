@@ -109,7 +109,7 @@ async def test_a_handler_answers_refuses_or_fails_for_one_request(shop: GatewayP
         invalid = await client.ask({"type": "buy", "amount": 0})
         assert (invalid["code"], invalid["pointer"], invalid["keyword"]) == ("invalid_message", "/amount", "minimum")
         assert (await client.ask({"type": "buy", "amount": 7}))["code"] == "internal"
-        # In development the gateway's own words are checked: a handler cannot say what the schema does not allow.
+        # In development mode the gateway validates its messages: a handler cannot send an invalid reply.
         assert (await client.ask({"type": "buy", "amount": 8}))["code"] == "internal"
         assert (await client.ask({"type": "forgotten"}))["code"] == "unknown_type"
         await client.say({"type": "buy", "amount": 1})

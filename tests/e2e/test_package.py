@@ -83,7 +83,7 @@ def test_the_package_contains_all_its_files(installed: Path, tmp_path: Path) -> 
 
 
 def test_the_installed_command_generates_migrates_and_serves_an_application(installed: Path, tmp_path: Path) -> None:
-    """With row rules, which load from the start."""
+    """The application has row rules, which the gateway loads at its start."""
     resources = tmp_path / "schema" / "resources"
     resources.mkdir(parents=True)
     (resources / "notes.schema.json").write_text(json.dumps(NOTE))
@@ -109,7 +109,7 @@ def test_the_package_contains_the_starter_application(installed: Path, tmp_path:
 
 
 def served(installed: Path, folder: Path) -> bool:
-    """Whether the installed gateway starts in `folder`, and stops when told."""
+    """Check that the installed gateway starts in `folder` and stops."""
     process = subprocess.Popen(
         [sys.executable, str(installed / "bin" / "tidegate"), "serve", "--dev", "--port", "0"],
         cwd=folder,

@@ -47,7 +47,7 @@ async def test_a_copy_from_after_a_reset_resumes_from_its_position(gateway: Post
         await client.say({"type": "subscribe", "resource": "users", "since": since, "ref": 1})
         page = await client.hear("snapshot")
         assert (page["rows"], page["done"], page["position"]["seq"] > since["seq"] + 600) == ([], True, True)
-    gateway.execute(add.format("new", 2_100))  # more than the gateway has at hand: the log is read in several steps
+    gateway.execute(add.format("new", 2_100))  # more than it keeps in memory: the gateway reads the log in steps
     async with wire(gateway.url) as client:
         request = {"type": "subscribe", "resource": "users", "since": page["position"]}
         assert (await client.ask(request))["mode"] == "recovered"

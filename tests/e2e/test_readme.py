@@ -26,7 +26,7 @@ def block(language: str, holding: str = "") -> str:
 
 
 async def lines_until(process: asyncio.subprocess.Process, *wanted: str) -> str:
-    """What the process prints until every one of `wanted` was in it."""
+    """The output of the process until it contains all of `wanted`."""
     assert process.stdout is not None
     told = ""
     async with asyncio.timeout(DEADLINE_S):

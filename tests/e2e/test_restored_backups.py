@@ -91,7 +91,7 @@ async def test_the_gateway_recognises_a_restored_log_that_grew_past_the_old_posi
     assert names == ["ada", "bob", "cleo"]
     gateway.stop()
     restore(gateway, copy)
-    insert(gateway, "dora", "emil", "fritz")  # the log is now longer than it ever was
+    insert(gateway, "dora", "emil", "fritz")  # the log is now longer than before the restore
     gateway.start()
     mode, position, names = await seen(gateway, since)
     assert position["seq"] > since["seq"]
@@ -141,7 +141,7 @@ async def test_an_unreadable_note_counts_as_missing(gateway: GatewayProcess) -> 
     insert(gateway, "ada")
     _, since, _ = await seen(gateway)
     gateway.stop()
-    note(gateway).write_bytes(b"")  # what a power cut can leave of a file
+    note(gateway).write_bytes(b"")  # a power cut can leave such a file
     gateway.start()
     assert (await seen(gateway, since))[::2] == ("snapshot", ["ada"])
 

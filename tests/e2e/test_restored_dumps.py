@@ -22,7 +22,7 @@ def gateway(postgres_gateway: PostgresGateway) -> PostgresGateway:
 
 
 def dumped(server: PostgresServer, gateway: PostgresGateway) -> Any:
-    """Dump the database; returns what loads the dump in its place."""
+    """Dump the database. Returns the function that loads the dump into it."""
     name = gateway.database_url.rpartition("/")[2]
     server.tool("pg_dump", "--format=custom", f"--file={name}.dump", gateway.database_url)
     load = ("pg_restore", "--clean", "--if-exists", "--dbname", gateway.database_url, f"{name}.dump")
@@ -39,7 +39,7 @@ async def test_a_client_with_an_old_position_gets_a_snapshot(
     assert names == ["ada", "bob", "cleo"]
     gateway.stop()
     restore()
-    insert(gateway, "dora", "emil", "fritz")  # the log is now longer than it ever was
+    insert(gateway, "dora", "emil", "fritz")  # the log is now longer than before the restore
     gateway.start()
     mode, position, names = await seen(gateway, since)
     assert position["seq"] > since["seq"]

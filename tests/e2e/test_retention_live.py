@@ -37,7 +37,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def gateway(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
-    """A running gateway that keeps few changes, and the others for a minute; its tables are empty."""
+    """A running gateway that keeps changes for a minute and only a few older ones. Its tables are empty."""
     with ExitStack() as until_the_end:
         if database == "sqlite":
             process = GatewayProcess(tmp_path, "--dev", environment=SETTINGS)
@@ -64,7 +64,7 @@ async def subscribe(client: Wire, since: dict[str, Any] | None = None) -> dict[s
 
 
 async def pruned(gateway: GatewayProcess, database: str, upto: int) -> None:
-    """Returns when the log was pruned that far."""
+    """Wait until the log is pruned up to this position."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             ((found,),) = await asyncio.to_thread(
@@ -86,7 +86,7 @@ async def test_a_resume_gets_updates_within_the_log_and_a_snapshot_beyond_it(
     insert(gateway, 7, 8, 9)
     gateway.execute(f"UPDATE {LOG[database]} SET time = time - 61000")  # a minute goes by
     await pruned(gateway, database, near["seq"] - 2)
-    gateway.stop()  # what the gateway still had in memory is gone
+    gateway.stop()  # the gateway's recent changes in memory are gone
     gateway.start()
     async with wire(gateway.url) as client:
         assert (await subscribe(client, near))["mode"] == "recovered"
@@ -105,7 +105,7 @@ async def test_the_log_keeps_changes_for_their_time(gateway: GatewayProcess, dat
         since = (await subscribe(client))["position"]
     insert(gateway, *range(2 * KEPT))
     gateway.execute(f"UPDATE {LOG[database]} SET time = time - 61000 WHERE seq <= ?", since["seq"] + 1)
-    await pruned(gateway, database, since["seq"] + 1)  # so it was looked for what may go
+    await pruned(gateway, database, since["seq"] + 1)  # so the gateway has looked for changes to prune
     since["seq"] += 1
     gateway.stop()
     gateway.start()

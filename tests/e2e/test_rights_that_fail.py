@@ -110,7 +110,7 @@ async def test_the_connection_ends_if_rows_cannot_be_read_again(
 
 
 async def closed(client: Wire) -> int | None:
-    """The code with which the gateway closes; everything before is heard."""
+    """Receive all messages until the gateway closes. Returns the close code."""
     with pytest.raises(ConnectionClosed) as caught:
         async with asyncio.timeout(DEADLINE_S):
             while True:

@@ -174,7 +174,7 @@ async def test_a_reply_leaves_out_what_its_writer_may_not_read(gateway: GatewayP
         shared = await editor.ask({"type": "update", "resource": "notes", "ids": [2, 5], "data": {"text": "edited"}})
         assert [row["id"] for row in shared["rows"]] == [2, 5]
         hidden = {"type": "update", "resource": "notes", "id": 5, "data": {"shared": False}, "key": "k"}
-        for _ in range(2):  # the second time it is remembered
+        for _ in range(2):  # the second time, the gateway repeats the answer
             assert (await editor.ask(hidden))["rows"] == []
         assert (await editor.ask({**hidden, "key": "l"}))["code"] == "not_found"
 

@@ -256,7 +256,7 @@ async def test_a_repeated_answer_needs_the_same_user_and_present_access(gateway:
 
 
 def fill(gateway: GatewayProcess) -> None:
-    """Very many rows of user 1."""
+    """Write very many rows of user 1."""
     gateway.execute(
         "with recursive n(i) as (select 100 union all select i + 1 from n where i < ?)"
         " insert into papers (id, owner, text) select i, 1, ? from n",

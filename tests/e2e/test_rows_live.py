@@ -246,7 +246,7 @@ async def test_a_subscription_ended_at_once_is_still_answered(gateway: GatewayPr
 
 
 async def test_large_snapshots_and_replays_arrive_completely(gateway: GatewayProcess) -> None:
-    """Three megabytes, more than may wait for one client at a time."""
+    """The rows have three megabytes, more than the outbox of a client holds."""
     count, notes = 1600, "x" * 1900
     async with wire(gateway.url, max_size=None) as client, wire(gateway.url, max_size=None) as late:
         before = late.heard[0]["position"]

@@ -101,7 +101,7 @@ class Checkout:
         if self._home is not None:
             environment["HOME"] = str(self._home)
         if self._identity:
-            # The tests' own Python may stand in a folder that this user may not enter.
+            # The Python of the tests may be in a folder that this user may not enter.
             environment["PATH"] = "/usr/local/bin:/usr/bin:/bin"
         return environment
 

@@ -20,7 +20,7 @@ from tests.support.gateway import clean_environment
 
 MEGABYTE = 1_000_000
 LIMITS = {"tidegate-client": 8, "tidegate": 45}
-"""Megabytes that an installed package takes with all that it needs, compiled Python included."""
+"""The limit in megabytes of an installed package with its dependencies and bytecode."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def packages(python: Path) -> list[str]:
 
 
 def megabytes(python: Path, left_out: set[str]) -> float:
-    """What the environment's packages take on disk, without those that every environment starts with."""
+    """The size of the packages in the environment, without those of every new environment."""
     site = next((python.parents[1] / "lib").glob("python3*/site-packages"))
     tops = [
         path for path in site.iterdir() if path.name.partition("-")[0].lower() not in left_out | {"_distutils_hack"}
@@ -96,7 +96,7 @@ def npm_files(built: Path) -> dict[str, str]:
 
 
 def test_the_source_package_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
-    """`python -m build` made the wheel from the source package: what stands in the checkout alone is missed."""
+    """`python -m build` makes the wheel from the source package, so that a file left out there is missing."""
     for name in LIMITS:
         source = next(built.glob(f"{name.replace('-', '_')}-0*.tar.gz"))
         with tarfile.open(source) as archive:
@@ -157,7 +157,7 @@ def test_an_extra_installs_the_packages_of_its_command(
 
 
 def test_the_npm_package_is_complete(built: Path, tmp_path: Path) -> None:
-    """Packed from a fresh checkout, where nothing was built; installed into an empty project."""
+    """Pack it in a new checkout without built files, and install it into an empty project."""
     assert {"dist/index.js", "dist/index.d.ts", "dist/react.js", "dist/react.d.ts", "README.md"} <= npm_files(
         built
     ).keys()

@@ -17,7 +17,7 @@ from tests.support.gateway import READY, ROOT, clean_environment
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the RUN steps of the first stage make, at another place: the environment that the image ships."""
+    """The environment of the image, made by the RUN steps of the first stage in another folder."""
     place = tmp_path_factory.mktemp("image")
     build, _ = stages()
     renamed = {f"/{name}": str(place / name) for name in ("opt/build", "opt/tidegate", "wheels")}
@@ -41,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_environment_of_the_image_migrates_serves_and_is_healthy(installed: Path, tmp_path: Path) -> None:
-    """With the variables of the image, and nothing of this checkout."""
+    """Run with the variables of the image, without files of this checkout."""
     _, shipped = stages()
     (tmp_path / "spool").mkdir()
     variables = environment(shipped) | {

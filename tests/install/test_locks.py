@@ -62,7 +62,7 @@ def test_a_lock_installs_into_an_empty_environment(lock: str, pip_version: str |
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_package_has_a_wheel_for_the_platform(platform: str, version: str, tmp_path: Path) -> None:
-    """Nothing is compiled at an install. pip reads the index for another platform and downloads nothing."""
+    """An install compiles nothing. pip reads the index for another platform and downloads nothing."""
     python = empty_environment(tmp_path / "environment", None)
     options = [part for tag in PLATFORMS[platform] for part in ("--platform", tag)]
     options += ["--python-version", version, "--implementation", "cp", "--only-binary", ":all:"]

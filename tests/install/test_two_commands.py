@@ -17,7 +17,7 @@ import pytest
 from tests.install.checkout import NOBODY, Checkout, is_root
 
 FIRST_S, AGAIN_S = 20, 3
-"""What a start should take on two quiet cores with warm caches. Printed beside the measured seconds, not asserted."""
+"""The expected seconds of a start on two idle cores with warm caches. The test prints it and does not assert it."""
 POSTGRES_TEST = "tests/store/postgres/test_postgres_store.py"
 TYPESCRIPT_TEST = "test/backoff.test.ts"
 

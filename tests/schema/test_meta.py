@@ -30,12 +30,12 @@ REGISTRY: Registry[Any] = Registry().with_resources(
 
 
 def judge(meta: Path) -> Draft202012Validator:
-    """A validator as an editor makes it: references are looked up beside the file."""
+    """A validator as in an editor: it finds references relative to the file."""
     return Draft202012Validator({"$ref": meta.resolve().as_uri()}, registry=REGISTRY)
 
 
 def wrong(kind: str, written: Any) -> set[str]:
-    """Where a file of `kind` is wrong, as pointers; of alternatives the innermost."""
+    """The pointers of the faults in a file of `kind`. For alternatives, the innermost ones."""
     found = judge(META / f"{KINDS[kind]}.schema.json").iter_errors(written)
     return {"/".join(["", *map(str, error.absolute_path)]) for error in found}
 
@@ -61,7 +61,7 @@ ORDINARY: dict[str, Any] = {
     "resources": sound()["resources/users.schema.json"],
     "rooms": sound()["rooms/chat.schema.json"],
 }
-# kind, where, what is written there, and where an editor marks it.
+# kind, pointer, value at the pointer, and the pointer that an editor marks.
 MISTAKES: dict[str, tuple[str, tuple[str, ...], Any, str]] = {
     "an annotation with a typo": ("resources", ("x-resourc",), {"key": "id"}, ""),
     "a keyword with a typo": ("resources", ("properties", "name", "maxlength"), 9, "/properties/name"),
@@ -105,7 +105,7 @@ def test_the_meta_schema_finds_a_mistake_at_its_place(name: str, tmp_path: Path)
         inner = inner.setdefault(step, {})
     inner[where[-1]] = what
     assert place in wrong(kind, written)
-    # And `tidegate check` refuses it as well.
+    # `tidegate check` refuses it as well.
     files = sound()
     file = next(file for file in files if file.startswith(kind))
     files[file] = written

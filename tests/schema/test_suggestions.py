@@ -22,7 +22,7 @@ def chat(**changes: Any) -> Callable[[Folder], None]:
     return lambda files: files["rooms/chat.schema.json"].update(changes)
 
 
-# What is changed, where it is told, the misspelled word and the one that was meant.
+# The change, the place of the problem, the misspelled word and the right one.
 MISSPELLED: dict[str, tuple[Callable[[Folder], None], str, str, str, str]] = {
     "a key": (resource(key="idd"), USERS_FILE, "/x-resource/key", "idd", "id"),
     "one key of several": (resource(key=["id", "nmae"]), USERS_FILE, "/x-resource/key", "nmae", "name"),

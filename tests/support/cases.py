@@ -12,16 +12,16 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 SHOWN = 20
-"""Wrong cases that are shown with what is wrong, at most."""
+"""The failure shows at most so many wrong cases."""
 LINES = 8
-"""Lines of what is wrong with one of them, at most."""
+"""The failure shows at most so many lines for each."""
 
 Tried = Callable[[object], AbstractContextManager[None]]
 
 
 @contextmanager
 def every_case() -> Iterator[Tried]:
-    """Yields what a case is tried in, under its name; raises AssertionError at the end if any of them failed."""
+    """Yields the context in which to try a case, by its name. Raises AssertionError at the end if a case failed."""
     __tracebackhide__ = True
     wrong: dict[str, BaseException] = {}
     tried = 0

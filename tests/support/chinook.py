@@ -58,7 +58,7 @@ TABLES = {
     "InvoiceLine": _table("InvoiceLineId!, InvoiceId >Invoice!, TrackId >Track!, UnitPrice money!, Quantity!"),
     "PlaylistTrack": _table("PlaylistId >Playlist!, TrackId >Track!"),
 }
-"""In an order in which references lead to tables before."""
+"""The tables in an order in which references lead to earlier tables."""
 ROWS = {"Track": 60, "Invoice": 20, "InvoiceLine": 40, "PlaylistTrack": 30}
 """How many rows; other tables have ten."""
 

@@ -19,7 +19,7 @@ from tests.support.gateway import clean_environment
 from tests.support.terminal import TerminalProcess
 
 FOLLOWED = {"tidegate dev": "dev", "python watch.py": "watch.py"}
-"""Commands that go on while the reader does other things, and what `text` blocks call them."""
+"""Commands that run in the background, and their names in `text` blocks."""
 INSTALLING = re.compile(r"python3 -m venv|pip install|npm ")
 QUESTION = re.compile(r"(.*(?:\[y/N\]|Read:) )(.+)")
 SHELLS = {
@@ -35,7 +35,7 @@ with psycopg.connect(sys.argv[1]) as connection:
     connection.execute(sys.argv[3])
 """,
 }
-"""What stands in for the databases' shells, which a machine may not have."""
+"""Replacements for the shells of the databases, which a machine may not have."""
 
 
 class Block(NamedTuple):
@@ -55,7 +55,7 @@ class Reader:
     """Follows a document in `folder`. `close` ends what it started."""
 
     def __init__(self, folder: Path, replaced: Mapping[str, str], environment: Mapping[str, str]) -> None:
-        """`replaced`: what the test has in the place of the document's addresses."""
+        """`replaced`: the test's addresses, by those of the document."""
         self.folder = folder
         self.programs: dict[str, TerminalProcess] = {}
         self._replaced = replaced

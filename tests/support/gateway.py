@@ -117,7 +117,7 @@ class GatewayProcess:
 
     @property
     def schema(self) -> Path:
-        """The folder of its schema files: the sample's, unless `--schema` is among its options."""
+        """The folder of its schema files: the value of `--schema`, or the sample's."""
         if "--schema" not in self._options:
             return ROOT / "schema"
         return self.folder / self._options[self._options.index("--schema") + 1]
@@ -132,7 +132,7 @@ class GatewayProcess:
         migrate(self.database_url, self.schema, seed=seed)
 
     def token(self, user: str, *options: str) -> str:
-        """What `tidegate token --dev` prints."""
+        """A token as `tidegate token --dev` prints it."""
         with mock.patch.dict(os.environ, clean_environment(), clear=True), redirect_stdout(io.StringIO()) as printed:
             assert cli.main(["token", "--dev", "--user", user, *options]) == 0
         return printed.getvalue().strip()

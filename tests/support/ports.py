@@ -30,7 +30,7 @@ def free_port() -> int:
 def _is_free(port: int) -> bool:
     with socket.socket() as listener:
         try:
-            # With the option that servers set: a connection that has just ended is no hindrance.
+            # With the option that servers set: a connection that has just ended does not block the port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", port))
         except OSError:

@@ -27,20 +27,20 @@ with suppress(ImportError):  # modules of tests for several databases import thi
 
 START_S = DEADLINE_S
 SETTINGS = {
-    # A test kills processes, not the machine: what reaches the operating system survives that.
+    # A test kills processes, not the machine: data that the operating system has stays.
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",
     "deadlock_timeout": "200ms",
-    "timezone": "Asia/Kathmandu",  # +05:45: what is not rendered in UTC is found out
+    "timezone": "Asia/Kathmandu",  # +05:45: reveals times that are not rendered in UTC
     "unix_socket_directories": "",
     "listen_addresses": "127.0.0.1",
 }
 
 
 NEEDS_POSTGRES = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-"""For tests, and for cases of one, that need psycopg and no server."""
+"""Marks tests and cases that need psycopg and no server."""
 
 
 class PostgresServer:
@@ -91,7 +91,7 @@ class PostgresServer:
                 return
 
     def stop(self) -> None:
-        """Stop at once, as a crash of the server would: connections break, the next start recovers."""
+        """Stop at once, as in a crash: connections break, and the next start recovers."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             self._run("pg_ctl", "stop", "-D", str(self._data), "-m", "immediate", "-w")
@@ -120,7 +120,7 @@ class PostgresServer:
 
     @contextmanager
     def lent(self, template: str = "template1") -> Iterator[str]:
-        """The URL of a new database, which is gone afterwards: each takes eight megabytes."""
+        """The URL of a new database, which is deleted afterwards: each needs eight megabytes."""
         name = self.database(template)
         yield self.url(name)
         self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -149,7 +149,7 @@ class PostgresServer:
 
 @contextmanager
 def started() -> Iterator[PostgresServer]:
-    """A server until the block ends; the test that wants one is skipped where there is no PostgreSQL."""
+    """A server until the block ends. Skips the test if there is no PostgreSQL."""
     if (reason := missing()) is not None:
         pytest.skip(reason)
     server = PostgresServer()

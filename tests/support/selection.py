@@ -58,7 +58,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """What other tests have started may end with the fixtures of this one."""
+    """Processes of other tests may end with the fixtures of this test."""
     global _unmarked  # noqa: PLW0603
     _unmarked = False
 
@@ -72,7 +72,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker of pytest-xdist is done. Each leaves out the same."""
+    """A worker of pytest-xdist has ended. All workers leave out the same tests."""
     told: dict[str, int] = getattr(node, "workeroutput", {}).get("left_out", {})
     node.config.stash[LEFT_OUT] = Counter(told)
 

@@ -15,6 +15,6 @@ from tests.support.deadlines import DEADLINE_S
 
 @contextmanager
 def foreign(file: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that waits for others who write; commits at the end, or rolls back an error, and is closed."""
+    """A connection that waits for other writers. It commits at the end, or rolls back after an error, and closes."""
     with closing(sqlite3.connect(file, timeout=DEADLINE_S)) as connection, connection:
         yield connection

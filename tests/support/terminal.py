@@ -63,7 +63,7 @@ class TerminalProcess:
         return self._process.pid
 
     def until(self, wanted: str | re.Pattern[str]) -> str:
-        """What it prints from the last call on, up to and with `wanted`."""
+        """The output since the last call, up to `wanted`."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         while (found := pattern.search(self.said, self._read)) is None:
             try:
@@ -82,7 +82,7 @@ class TerminalProcess:
         self._process.send_signal(signum)
 
     def end(self) -> int:
-        """Wait for its end; returns the exit code. `said` then is all that it printed."""
+        """Wait for the end of the command. Returns the exit code; `said` then has the whole output."""
         code = self._process.wait(timeout=DEADLINE_S)
         while (chunk := self._chunks.get(timeout=DEADLINE_S)) is not None:
             self.said += chunk

@@ -31,7 +31,7 @@ class Wire:
         await self.connection.send(json.dumps(message) if isinstance(message, dict) else message)
 
     async def hear(self, wanted: Callable[[Message], bool] | str, deadline: float = DEADLINE_S) -> Message:
-        """The next message (from now on) that is `wanted`: a predicate, or a type."""
+        """The next message that matches `wanted`, a predicate or a type."""
         predicate = wanted if callable(wanted) else lambda message: message["type"] == wanted
         async with asyncio.timeout(deadline):
             while True:

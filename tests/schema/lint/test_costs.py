@@ -22,13 +22,13 @@ NODE_FILE = "types/node.schema.json"
 
 
 def chat(folder: Path, **keywords: Any) -> list[tuple[str, str, str]]:
-    """The problems of a folder whose chat payload says `keywords` more."""
+    """The problems of a folder whose chat schema also has `keywords`."""
     files = sound()
     files[CHAT_FILE].update(keywords)
     return problems(write(folder, files))
 
 
-# Patterns on which a backtracking engine takes exponential or quadratic time, and which the linear engine takes.
+# Patterns for which a backtracking engine needs exponential or quadratic time. The linear engine accepts them.
 RUNAWAYS = [
     "^(a+)+$",
     "^(a|a)*$",
@@ -52,7 +52,7 @@ def test_patterns_that_backtrack_in_other_engines_are_matched_in_linear_time(tmp
 
 
 def _decode(contract: Contract, message: bytes, keyword: str | None = None) -> None:
-    """It is good, or refused for its data, and for `keyword`."""
+    """Check that the message is accepted, or refused for its data and `keyword`."""
     try:
         contract.decode(message)
     except Refused as refused:

@@ -43,7 +43,7 @@ BOUGHT: dict[str, Any] = {
 
 
 def sound() -> Folder:
-    """An application's folder without a fault."""
+    """The files of a valid application folder."""
     return deepcopy(
         {
             "resources/users.schema.json": USERS,

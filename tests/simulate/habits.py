@@ -26,7 +26,7 @@ DEEDS = {
     "ping": 1.5,
 }
 """What a client does."""
-EVENTS = {"nothing": 18.0, "empty": 1.0, "stranger": 1.0, "prune": 1.0, "herd": 1.5}
+EVENTS = {"nothing": 18.0, "empty": 1.0, "stranger": 1.0, "prune": 1.0, "crowd": 1.5}
 """What happens beside changes of rows."""
 FASHIONS = (0.0, 0.5, 1.0, 1.0, 5.0)
 

@@ -173,7 +173,7 @@ class History:
                 database.stranger()
             case "prune":
                 database.prune(database.head - int(10 * chance.random()))
-            case "herd":
+            case "crowd":
                 for client in self.clients:
                     client.cut()
         for _ in range(chance.choice((1, 1, 1, 2, 8))):

@@ -194,9 +194,10 @@ class CatchUpDriver:
 
     def _send_at_once(self, subscription: Subscription, ask: asks.SendChanges) -> bool:
         """Send kept changes if they may all wait for the client now. False: nothing was sent."""
-        if not ask.kept:
+        session = subscription.session
+        if not ask.kept or session.sink.unsent > CHUNK_BYTES:
             return False
-        session, found = subscription.session, self._shared_frames(subscription.group, ask)
+        found = self._shared_frames(subscription.group, ask)
         if len(found.frames) + session.sink.unsent > CHUNK_BYTES:
             return False
         if session.user.id in found.owners:

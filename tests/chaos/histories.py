@@ -13,6 +13,7 @@ import itertools
 import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -78,9 +79,20 @@ async def play(
         broken += await _failures(following)
     finally:
         await asyncio.to_thread(gateways.stop)
+    return _verdict(place, seed, followers, acknowledged, gateways.log(), faults, broken)
+
+
+def _verdict(
+    place: Place,
+    seed: int,
+    followers: list[Follower],
+    acknowledged: set[str],
+    log: str,
+    faults: Counter[str],
+    broken: list[str],
+) -> Verdict:
     names = set(str(name) for (name,) in place.select("select email from users"))
     broken += [f"{name} was acknowledged and is gone" for name in acknowledged if f"{name}@example.com" not in names]
-    log = gateways.log()
     faults["slow readers cut off"] = log.count("slow consumer")  # they do not read the close frame either
     faults["unavailable"] = sum(follower.unavailable for follower in followers)
     wrong, snapshots = judge(place, followers)

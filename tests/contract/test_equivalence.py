@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.contract import rich
-from tests.contract.bending import SEEDS, bent_messages
+from tests.contract.mutated_messages import SEEDS, mutated_messages
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks.judge import Judge
@@ -64,7 +64,7 @@ def test_the_contract_and_the_oracle_agree(name: str, subjects: dict[str, Subjec
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
-    @given(bent_messages(SUBJECTS[name]))
+    @given(mutated_messages(SUBJECTS[name]))
     def agree(payload: bytes) -> None:
         verdict, differences = subject.difference(payload)
         seen["accepted" if verdict.accepted else "refused"] += 1

@@ -32,48 +32,52 @@ def openapi(document: Bundle) -> JsonObject:
             {"name": "health", "description": "The state of the gateway."},
             {"name": "contract", "description": "The contract of the gateway."},
         ],
-        "paths": {
-            "/healthz": _path(
-                "getHealth",
-                "health",
-                "Whether the process is alive.",
-                {"200": _answer("It is alive.", _TEXT, {"const": "ok\n"})},
-            ),
-            "/readyz": _path(
-                "getReadiness",
-                "health",
-                "Whether the gateway accepts clients and the database responds.",
-                {
-                    "200": _answer("Both.", _TEXT, {"const": "ready\n"}),
-                    "503": _answer("It does not; the text says why.", _TEXT, {"type": "string"}),
-                },
-            ),
-            "/schema/bundle.json": _path(
-                "getSchemaBundle",
-                "contract",
-                "The whole contract in one JSON Schema document.",
-                {"200": _answer("The bundle.", "application/schema+json", {"type": "object"})},
-            ),
-            "/asyncapi.json": _path(
-                "getAsyncApi",
-                "contract",
-                "The WebSocket as an AsyncAPI 3.0 document.",
-                {"200": _answer("The document.", "application/json", _with("asyncapi"))},
-            ),
-            "/openapi.json": _path(
-                "getOpenApi",
-                "contract",
-                "This document.",
-                {"200": _answer("The document.", "application/json", _with("openapi"))},
-            ),
-            "/docs": _path(
-                "getProtocolPage",
-                "contract",
-                "The protocol as a page for people.",
-                {"200": _answer("The page.", "text/html; charset=utf-8", {"type": "string"})},
-            ),
-        },
+        "paths": _paths(),
         "components": {"schemas": component_schemas(unbundle(document))},
+    }
+
+
+def _paths() -> JsonObject:
+    return {
+        "/healthz": _path(
+            "getHealth",
+            "health",
+            "Whether the process is alive.",
+            {"200": _answer("It is alive.", _TEXT, {"const": "ok\n"})},
+        ),
+        "/readyz": _path(
+            "getReadiness",
+            "health",
+            "Whether the gateway accepts clients and the database responds.",
+            {
+                "200": _answer("Both.", _TEXT, {"const": "ready\n"}),
+                "503": _answer("It does not; the text says why.", _TEXT, {"type": "string"}),
+            },
+        ),
+        "/schema/bundle.json": _path(
+            "getSchemaBundle",
+            "contract",
+            "The whole contract in one JSON Schema document.",
+            {"200": _answer("The bundle.", "application/schema+json", {"type": "object"})},
+        ),
+        "/asyncapi.json": _path(
+            "getAsyncApi",
+            "contract",
+            "The WebSocket as an AsyncAPI 3.0 document.",
+            {"200": _answer("The document.", "application/json", _with("asyncapi"))},
+        ),
+        "/openapi.json": _path(
+            "getOpenApi",
+            "contract",
+            "This document.",
+            {"200": _answer("The document.", "application/json", _with("openapi"))},
+        ),
+        "/docs": _path(
+            "getProtocolPage",
+            "contract",
+            "The protocol as a page for people.",
+            {"200": _answer("The page.", "text/html; charset=utf-8", {"type": "string"})},
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""Strategies of the contract tests: valid and mutated messages, as bytes."""
+"""Strategies for the contract tests: valid and mutated messages, as bytes."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ LIKE: dict[type, list[Any]] = {
 
 
 @st.composite
-def bent_messages(draw: st.DrawFn, seeds: list[Message]) -> bytes:
+def mutated_messages(draw: st.DrawFn, seeds: list[Message]) -> bytes:
     """A seed with a new `ref` and up to three changes: something added, left out or replaced, anywhere in it."""
     message: Message = {**deepcopy(draw(st.sampled_from(seeds))), "ref": draw(st.integers(-999, 10**6))}
     changes: int = draw(st.integers(0, 3))
     for _ in range(changes):
-        places: list[Any] = list(_containers(message))
+        places: list[Any] = list(containers(message))
         target = draw(st.sampled_from(places))
         value = deepcopy(draw(st.sampled_from(VALUES)))
         if isinstance(target, list):
@@ -98,8 +98,8 @@ def bent_messages(draw: st.DrawFn, seeds: list[Message]) -> bytes:
     return json.dumps(message).encode()
 
 
-def _containers(node: Any) -> Iterator[Any]:
+def containers(node: Any) -> Iterator[Any]:
     if isinstance(node, dict | list):
         yield node
         for value in node.values() if isinstance(node, dict) else node:
-            yield from _containers(value)
+            yield from containers(value)

@@ -4,13 +4,13 @@ PYTHON ?= python3
 BIN    := .venv/bin
 BUDGET ?= 120
 NPM    := cd clients/typescript && npm
-# Nothing is resolved: each package and its hash stands in the lock, so no future release can change an install.
+# pip resolves nothing: the lock has each package with its hash, so that no later release can change an install.
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile
 UV     := uv==0.13.9
-# A worker for each core, but not for each of a large machine: every worker starts a PostgreSQL server.
+# A worker for each core, with a limit for large machines, because every worker starts a PostgreSQL server.
 JOBS   ?= logical
 PYTEST := $(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
-# npm and pip keep a cache in the home directory, unless that is not writable.
+# npm and pip keep a cache in the home directory if it is writable.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export npm_config_cache := $(CURDIR)/.npm-cache
 export PIP_NO_CACHE_DIR := 1

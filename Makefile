@@ -113,7 +113,7 @@ bench-compare: setup-tests ## measure against another commit in the same run: ma
 	$(BIN)/python -m tests.bench.compare "$(REF)" $(if $(ROUNDS),--rounds $(ROUNDS))
 
 fuzz: setup-tests ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
-	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_postgres_filters.py
+	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_filters.py
 
 contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)

@@ -18,7 +18,7 @@ from tests.install.checkout import NOBODY, Checkout, is_root
 
 FIRST_S, AGAIN_S = 20, 3
 """The expected seconds of a start on two idle cores with warm caches. The test prints it and does not assert it."""
-POSTGRES_TEST = "tests/store/postgres/test_postgres_store.py"
+POSTGRES_TEST = "tests/store/postgres/serving/test_store.py"
 TYPESCRIPT_TEST = "test/backoff.test.ts"
 
 needs_root = pytest.mark.skipif(not is_root(), reason="only root can become another user; run it as root")

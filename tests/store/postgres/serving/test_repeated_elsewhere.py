@@ -14,7 +14,7 @@ import pytest
 from tests.store.application import RESOURCES
 from tests.store.mutations import create, delete, update
 from tests.store.postgres.foreign import ForeignPostgres
-from tests.store.postgres.test_group_commit import until_waiting
+from tests.store.postgres.serving.test_group_commit import until_waiting
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation

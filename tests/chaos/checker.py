@@ -1,8 +1,8 @@
 """Judges a history: compares the changes that each client applied with the change log, and the final rows with SELECT.
 
-It shares no code with the gateway. A client's history must contain every change that concerns its wish, once, in order,
-with the content that its user may see, and nothing else. Every snapshot that restarts it must have a reason. The log
-itself must lead to the rows.
+It shares no code with the gateway. A client's history must contain every change that concerns its query, once, in
+order, with the content that its user may see, and nothing else. Every snapshot that restarts it must have a reason. The
+log itself must lead to the rows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from tests.chaos.copies import Begun, Rows, Run
 from tests.chaos.follower import Follower
 from tests.chaos.places import Entry, Place
+from tests.chaos.queries import COLUMNS, Query, Row
 from tests.chaos.users import Right, User
-from tests.chaos.wishes import COLUMNS, Row, Wish
 from tests.chaos.writers import UNDONE
 
 Heard = tuple[int, str, Row]
@@ -67,8 +67,8 @@ def judge(place: Place, followers: Iterable[Follower]) -> tuple[list[str], Count
     for follower in followers:
         of_one = [*follower.copy.violations, *_of_the_history(follower, log)]
         for run in follower.copy.runs:
-            of_one += _of_the_scope(follower.wish, run, scopes)
-            of_one += _of_the_reason(follower.wish, run, log, reasons)
+            of_one += _of_the_scope(follower.query, run, scopes)
+            of_one += _of_the_reason(follower.query, run, log, reasons)
         if follower.has_all(head):
             of_one += _of_the_rows(follower, place)
         found += [f"{follower.name}: {fault}" for fault in of_one]
@@ -100,35 +100,35 @@ def _of_the_log(place: Place, resource: str, log: list[Entry]) -> Iterator[str]:
 
 def _of_the_history(follower: Follower, log: Log) -> Iterator[str]:
     """Check that each run begins with the rows of its position and has every change from there to its end."""
-    wish, runs = follower.wish, follower.copy.runs
+    query, runs = follower.query, follower.copy.runs
     begun = {
-        user: _copies(wish, user, log, {run.start for run in runs if run.user is user})
+        user: _copies(query, user, log, {run.start for run in runs if run.user is user})
         for user in {run.user for run in runs}
     }
     for run in runs:
         place = f"as {run.user.name}, from {run.start} to {run.reached}"
         rows = begun[run.user][run.start]
-        if _filled(wish, run.rows) != rows:
-            yield f"{place}: a snapshot that is not of its position: {_difference(_filled(wish, run.rows), rows)}"
-        expected = _expected(wish, run.user, log, run.start, run.reached)
+        if _filled(query, run.rows) != rows:
+            yield f"{place}: a snapshot that is not of its position: {_difference(_filled(query, run.rows), rows)}"
+        expected = _expected(query, run.user, log, run.start, run.reached)
         if expected is None:
             yield f"{place}: past a reset without a snapshot"
-        elif (heard := _heard(wish, run)) != expected:
+        elif (heard := _heard(query, run)) != expected:
             missing = [update for update in expected if update not in heard][:3]
             surplus = [update for update in heard if update not in expected][:3]
             yield f"{place}: missing {missing}, surplus {surplus}"
 
 
-def _of_the_scope(wish: Wish, run: Run, scopes: dict[tuple[str, str], Right]) -> Iterator[str]:
+def _of_the_scope(query: Query, run: Run, scopes: dict[tuple[str, str], Right]) -> Iterator[str]:
     """Check scopes: a scope means one permission, and permission for all rows has none."""
-    right = run.user.right(wish.resource)
+    right = run.user.right(query.resource)
     if ("scope" in run.scope) != (right is not None):
         yield f"rows of {run.user.name} with {run.scope or 'no scope'}"
-    elif right is not None and scopes.setdefault((wish.resource, run.scope["scope"]), right) != right:
+    elif right is not None and scopes.setdefault((query.resource, run.scope["scope"]), right) != right:
         yield f"rows of {run.user.name} with the scope of another right"
 
 
-def _of_the_reason(wish: Wish, run: Run, log: Log, reasons: Counter[str]) -> Iterator[str]:
+def _of_the_reason(query: Query, run: Run, log: Log, reasons: Counter[str]) -> Iterator[str]:
     """Check that a client that resumes gets the missed changes, unless there is a reason for a snapshot."""
     before = run.before
     if before is None or run.begun not in {Begun.INSTEAD, Begun.UNASKED}:
@@ -136,9 +136,9 @@ def _of_the_reason(wish: Wish, run: Run, log: Log, reasons: Counter[str]) -> Ite
     here = f"between {before.reached} and {run.start}"
     if run.epoch != before.epoch:
         yield f"{here}: another epoch"
-    elif run.begun is Begun.INSTEAD and run.user.right(wish.resource) != before.user.right(wish.resource):
+    elif run.begun is Begun.INSTEAD and run.user.right(query.resource) != before.user.right(query.resource):
         reasons[OTHER_RIGHTS] += 1
-    elif log.emptied(wish.resource, before.reached, run.start):
+    elif log.emptied(query.resource, before.reached, run.start):
         reasons[EMPTIED] += 1
     elif log.pruned(before.reached - 1, run.answered_at):  # also if the change that it was at is the last to be gone
         reasons[PRUNED if run.begun is Begun.INSTEAD else PRUNED_MEANWHILE] += 1
@@ -146,63 +146,63 @@ def _of_the_reason(wish: Wish, run: Run, log: Log, reasons: Counter[str]) -> Ite
         yield f"{here}: a snapshot that nothing explains: {run.begun.value}"
 
 
-def _copies(wish: Wish, user: User, log: Log, positions: set[int]) -> dict[int, Rows]:
-    """The rows that a client with this wish has at each of `positions`."""
+def _copies(query: Query, user: User, log: Log, positions: set[int]) -> dict[int, Rows]:
+    """The rows that a client with this query has at each of `positions`."""
     copies, copy, due = {}, {}, sorted(positions)  # type: dict[int, Rows], Rows, list[int]
-    for entry in log.of(wish.resource):
+    for entry in log.of(query.resource):
         while due and due[0] < entry.seq:
             copies[due.pop(0)] = dict(copy)
         if not due:
             break
-        _apply(wish, user, entry, copy)
+        _apply(query, user, entry, copy)
     return copies | {position: copy for position in due}
 
 
-def _apply(wish: Wish, user: User, entry: Entry, copy: Rows) -> None:
+def _apply(query: Query, user: User, entry: Entry, copy: Rows) -> None:
     if entry.action == "reset":
         copy.clear()
-    elif _has(wish, user, entry.new):
-        copy[entry.key] = wish.seen(entry.new or {})
+    elif _has(query, user, entry.new):
+        copy[entry.key] = query.seen(entry.new or {})
     else:
         copy.pop(entry.key, None)
 
 
-def _has(wish: Wish, user: User, image: Row | None) -> bool:
-    return image is not None and user.may_see(wish.resource, image) and wish.matches(image)
+def _has(query: Query, user: User, image: Row | None) -> bool:
+    return image is not None and user.may_see(query.resource, image) and query.matches(image)
 
 
-def _expected(wish: Wish, user: User, log: Log, start: int, end: int) -> list[Heard] | None:
+def _expected(query: Query, user: User, log: Log, start: int, end: int) -> list[Heard] | None:
     """The updates that a client receives after `start` up to `end`. None if a reset is in between."""
     expected = []
-    for entry in log.between(wish.resource, start, end):
+    for entry in log.between(query.resource, start, end):
         if entry.action == "reset":
             return None
-        was, is_now = (_has(wish, user, image) for image in (entry.old, entry.new))
+        was, is_now = (_has(query, user, image) for image in (entry.old, entry.new))
         if is_now:
-            new = wish.seen(entry.new or {})
-            if not was or wish.seen(entry.old or {}) != new:
+            new = query.seen(entry.new or {})
+            if not was or query.seen(entry.old or {}) != new:
                 expected.append((entry.seq, "update" if was else "create", new))
         elif was:
             expected.append((entry.seq, "delete", {"id": entry.key}))
     return expected
 
 
-def _heard(wish: Wish, run: Run) -> list[Heard]:
+def _heard(query: Query, run: Run) -> list[Heard]:
     """The data of an update: of a deleted row only its key; a missing property of another row is null."""
-    return [(seq, action, data if action == "delete" else wish.seen({}) | data) for seq, action, data in run.updates]
+    return [(seq, action, data if action == "delete" else query.seen({}) | data) for seq, action, data in run.updates]
 
 
-def _filled(wish: Wish, rows: Rows) -> Rows:
-    return {key: wish.seen({}) | row for key, row in rows.items()}
+def _filled(query: Query, rows: Rows) -> Rows:
+    return {key: query.seen({}) | row for key, row in rows.items()}
 
 
 def _of_the_rows(follower: Follower, place: Place) -> Iterator[str]:
     """Compare the client's rows with `SELECT ... WHERE filter AND permission`."""
-    wish, user = follower.wish, follower.copy.user
-    where = f"({wish.where}) and {user.where(wish.resource)}"
-    stored = place.select(f"select {', '.join(wish.columns)} from {wish.resource} where {where}")
-    rows = {values[wish.columns.index("id")]: dict(zip(wish.columns, values, strict=True)) for values in stored}
-    if (copy := _filled(wish, follower.copy.rows)) != rows:
+    query, user = follower.query, follower.copy.user
+    where = f"({query.where}) and {user.where(query.resource)}"
+    stored = place.select(f"select {', '.join(query.columns)} from {query.resource} where {where}")
+    rows = {values[query.columns.index("id")]: dict(zip(query.columns, values, strict=True)) for values in stored}
+    if (copy := _filled(query, follower.copy.rows)) != rows:
         yield f"as {user.name}, the rows are not those of SELECT: {_difference(copy, rows)}"
 
 

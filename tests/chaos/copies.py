@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from tests.chaos.queries import Query, Row
 from tests.chaos.users import User
-from tests.chaos.wishes import Row, Wish
 
 Rows = dict[Any, Row]
 
@@ -20,7 +20,7 @@ Rows = dict[Any, Row]
 class Begun(Enum):
     """Why a copy started again."""
 
-    WISHED = "the client asked for a snapshot"
+    WANTED = "the client asked for a snapshot"
     INSTEAD = "a snapshot came for one who asked to go on from its position"
     UNASKED = "a snapshot came into a subscription that went on"
     OTHER_USER = "the line was authenticated as somebody else"
@@ -55,7 +55,7 @@ class Run:
 class Copy:
     """A client's rows and their history. `user`: the user of the client, as the gateway last said."""
 
-    def __init__(self, wish: Wish, user: User) -> None:
+    def __init__(self, query: Query, user: User) -> None:
         self.user = user
         self.rows: Rows = {}
         self.runs: list[Run] = []
@@ -63,7 +63,7 @@ class Copy:
         self.recoveries = 0
         self.subscription: str | None = None
         """Set while this connection has its subscription. Positions count only then."""
-        self._resource = wish.resource
+        self._resource = query.resource
         self._due: Begun | None = None
         """A snapshot is expected or incomplete. The rows are not valid until it is complete."""
         self._pending: Rows | None = None
@@ -157,7 +157,7 @@ class Copy:
                 self.note(f"recovered from {position} with the rows of {asked.user.name}")
         elif message["mode"] == "snapshot":
             if self._due is None:
-                self._expect(Begun.WISHED if asked is None else Begun.INSTEAD)
+                self._expect(Begun.WANTED if asked is None else Begun.INSTEAD)
             self._promised = position
         else:
             self.note(f"an answer in the mode {message['mode']}")

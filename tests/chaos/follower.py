@@ -20,8 +20,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from tests.chaos.copies import Copy, Rows, Run
+from tests.chaos.queries import Query, Row
 from tests.chaos.users import SIGNED_IN, USERS, User, token
-from tests.chaos.wishes import Row, Wish
 
 SMALL_BUFFER, SMALL_SEGMENT = 4096, 536
 AGAIN_S = 0.1
@@ -42,12 +42,12 @@ class Follower:
     connection and when it reconnects.
     """
 
-    def __init__(self, name: str, wish: Wish, chance: random.Random, habit: Habit, restless: bool = False) -> None:
+    def __init__(self, name: str, query: Query, chance: random.Random, habit: Habit, restless: bool = False) -> None:
         self.name = name
-        self.wish = wish
-        self.copy = Copy(wish, USERS[wish.user])
+        self.query = query
+        self.copy = Copy(query, USERS[query.user])
         self.connections = self.returns = self.moves = self.changes_of_user = self.unavailable = 0
-        self._user = USERS[wish.user]
+        self._user = USERS[query.user]
         """The user at the next connect."""
         self._chance = chance
         self._habit = habit
@@ -131,9 +131,9 @@ class Follower:
                 await self._indulge(line)
 
     async def _subscribe(self, line: ClientConnection) -> None:
-        request: Row = {"type": "subscribe", "resource": self.wish.resource, "filters": self.wish.filters, "ref": "s"}
-        if self.wish.fields is not None:
-            request["fields"] = self.wish.fields
+        request: Row = {"type": "subscribe", "resource": self.query.resource, "filters": self.query.filters, "ref": "s"}
+        if self.query.fields is not None:
+            request["fields"] = self.query.fields
         anew = not self.copy.runs or (self._habit is Habit.FICKLE and self._chance.random() < 0.4)
         self._asked += 1
         await line.send(json.dumps(request | (self.copy.anew() if anew else self.copy.since())))
@@ -166,7 +166,7 @@ class Follower:
         match error.get("ref"), error["code"]:
             case "u", "not_found":
                 return
-            case "s", "forbidden" if self.copy.user.refused(self.wish.resource):
+            case "s", "forbidden" if self.copy.user.refused(self.query.resource):
                 self._answered += 1
                 await self._come_back(line)
             case "s", "unavailable":
@@ -179,7 +179,7 @@ class Follower:
 
     async def _come_back(self, line: ClientConnection) -> None:
         """Subscribe once more, first as a user with permission."""
-        if self.copy.user.refused(self.wish.resource):
+        if self.copy.user.refused(self.query.resource):
             await self._become(line, USERS["ada"])
         else:
             await self._subscribe(line)
@@ -189,7 +189,7 @@ class Follower:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._calm.wait(), 10 * self._chance.random())
         if self._habit is Habit.FICKLE and self.copy.subscription is not None and self._chance.random() < 0.02:
-            which: Row = {"resource": self.wish.resource, "filters": self.wish.filters}
+            which: Row = {"resource": self.query.resource, "filters": self.query.filters}
             if self._chance.random() < 0.5:
                 which = {"subscription": self.copy.subscription}
             await line.send(json.dumps({"type": "unsubscribe", "ref": "u", **which}))

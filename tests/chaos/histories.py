@@ -23,9 +23,9 @@ from tests.chaos.faults import Least, break_things
 from tests.chaos.follower import Follower, Habit
 from tests.chaos.gateways import Gateways, Sabotage, migrate
 from tests.chaos.places import Place, PostgresPlace, SqlitePlace
+from tests.chaos.queries import QUERIES
 from tests.chaos.users import USERS, token
 from tests.chaos.verdict import Verdict
-from tests.chaos.wishes import WISHES
 from tests.chaos.writers import ForeignWriter, gateway_writer
 from tests.support.postgres import PostgresServer
 
@@ -38,7 +38,7 @@ async def play(
     folder: Path,
     seconds: float,
     seed: int,
-    clients: int = 2 * len(WISHES),
+    clients: int = 2 * len(QUERIES),
     sabotage: Sabotage | None = None,
     patience: float = CATCH_UP_S,
     least: Least | None = None,
@@ -116,13 +116,13 @@ def _execute(place: Place, statement: str) -> None:
 
 
 def _followers(seed: int) -> Iterator[Follower]:
-    """Every combination of wishes and habits. Of the clients of letters every second is restless, of the others every
+    """Every combination of queries and habits. Of the clients of letters every second is restless, of the others every
     fifth.
     """
-    for number, wish, habit in zip(itertools.count(), itertools.cycle(WISHES), itertools.cycle(Habit)):
-        restless = number // len(WISHES) % 2 == 1 if wish.resource == "letters" else number % 5 == 4
-        name = f"{wish} #{number} ({habit.name.lower()}{', restless' if restless else ''})"
-        yield Follower(name, wish, random.Random(seed + number), habit, restless)
+    for number, query, habit in zip(itertools.count(), itertools.cycle(QUERIES), itertools.cycle(Habit)):
+        restless = number // len(QUERIES) % 2 == 1 if query.resource == "letters" else number % 5 == 4
+        name = f"{query} #{number} ({habit.name.lower()}{', restless' if restless else ''})"
+        yield Follower(name, query, random.Random(seed + number), habit, restless)
 
 
 async def _failures(tasks: list[asyncio.Task[None]]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from tests.chaos.programs import PostgresProgram, Program, Rows, SqliteProgram
-from tests.chaos.wishes import Row
+from tests.chaos.queries import Row
 
 LOG_AGE_S, LOG_ROWS = 60, 100
 """The settings of the gateways: the shortest log age, and so few changes that some are pruned."""

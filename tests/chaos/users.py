@@ -10,7 +10,7 @@ import time
 from functools import cache
 from typing import NamedTuple
 
-from tests.chaos.wishes import Row
+from tests.chaos.queries import Row
 from tidegate.auth.tokens import sign
 from tidegate.config import DEVELOPMENT_SECRET
 

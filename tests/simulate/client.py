@@ -15,9 +15,9 @@ from tests.simulate.copies import Asked, Copy, Message
 from tests.simulate.habits import Habits
 from tests.simulate.judge import Judge
 from tests.simulate.loop import SimulatedLoop
+from tests.simulate.queries import KEYS, TOKENS, Query, Viewer
 from tests.simulate.store import EPOCH
 from tests.simulate.wire import Pace, Wire
-from tests.simulate.wishes import KEYS, TOKENS, Viewer, Wish
 
 Dial = Callable[["Client", Pace], Wire]
 NOBODY = Viewer("")
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     """What a client will do in a history."""
 
     paces: list[Pace]
-    wishes: list[Wish]
+    queries: list[Query]
     habits: Habits
     gap: float
     """Seconds between two of its actions, on average."""
@@ -41,7 +41,7 @@ class Client:
         self, name: str, loop: SimulatedLoop, chance: random.Random, judge: Judge, dial: Dial, plan: Plan
     ) -> None:
         self.name = name
-        self.copies: dict[Wish, Copy] = {}
+        self.copies: dict[Query, Copy] = {}
         self.viewer = NOBODY
         """Who it is for the gateway, as far as it has heard."""
         self.wire: Wire | None = None
@@ -96,17 +96,17 @@ class Client:
         """What it asks for in one breath."""
         match deed:
             case "subscribe":
-                return [request for _ in range(1 + int(3 * self._chance.random())) for request in self._wish()]
+                return [request for _ in range(1 + int(3 * self._chance.random())) for request in self._query()]
             case "unsubscribe":
                 return self._unsubscribe()
             case "swap":
-                return [*self._unsubscribe(), *self._wish()]
+                return [*self._unsubscribe(), *self._query()]
             case "authenticate":
                 return [self._authenticate()]
             case "write":
                 return [self._write()]
             case "write and subscribe":
-                return [*self._wish(), self._write(), *self._wish()]
+                return [*self._query(), self._write(), *self._query()]
             case "ping":
                 return [self._asked("ping")]
         return []
@@ -186,13 +186,13 @@ class Client:
         self._outstanding[self._refs] = message
         return message
 
-    def _wish(self) -> list[Message]:
+    def _query(self) -> list[Message]:
         """Subscribe to something; now and then twice, or with a position that leads nowhere."""
-        wish = self._chance.choice(self._plan.wishes)
-        copy = self.copies.get(wish)
+        query = self._chance.choice(self._plan.queries)
+        copy = self.copies.get(query)
         if copy is None:
             wanted = self._chance.random() < 0.8
-            copy = self.copies[wish] = Copy(wish, wanted, self._judge, self._wrong)
+            copy = self.copies[query] = Copy(query, wanted, self._judge, self._wrong)
         times = 2 if self._chance.random() < 0.2 else 1
         return [self._subscribe(copy) for _ in range(times)]
 
@@ -216,15 +216,15 @@ class Client:
         copy = self._chance.choice(list(self.copies.values()))
         if copy.id is not None and self._chance.random() < 0.5:
             return [self._asked("unsubscribe", subscription=copy.id)]
-        filters = {"filters": copy.wish.filters} if copy.wish.filters else {}
-        return [self._asked("unsubscribe", resource=copy.wish.resource, **filters)]
+        filters = {"filters": copy.query.filters} if copy.query.filters else {}
+        return [self._asked("unsubscribe", resource=copy.query.resource, **filters)]
 
     def _authenticate(self) -> Message:
         self._token = self._chance.choice([*TOKENS, "forged"])
         return self._asked("authenticate", token=self._token)
 
     def _write(self) -> Message:
-        resource = self._chance.choice(self._plan.wishes).resource
+        resource = self._chance.choice(self._plan.queries).resource
         self._keys += 1
         key = {"key": f"{self.name}-{self._keys}"} if self._chance.random() < 0.7 else {}
         if self._chance.random() < 0.2:
@@ -302,8 +302,8 @@ class Client:
         if copy is None:
             self._wrong(f"there was no such subscription: {message}")
             return
-        if "ref" not in message and copy.wish.resource != "books":
-            self._wrong(f"ended by itself: {copy.wish}")
+        if "ref" not in message and copy.query.resource != "books":
+            self._wrong(f"ended by itself: {copy.query}")
         copy.cut(self.viewer)
         copy.asked = self._asks_for(copy)
         copy.denied = "ref" not in message
@@ -323,7 +323,7 @@ class Client:
         kind, code = request["type"] if request is not None else "", message["code"]
         if copy is not None:
             copy.asked = copy.id is not None or self._asks_for(copy)
-            if code in {"forbidden", "unauthenticated"} and copy.wish.resource == "books" and not self.viewer.clerk:
+            if code in {"forbidden", "unauthenticated"} and copy.query.resource == "books" and not self.viewer.clerk:
                 copy.denied = not copy.asked
                 return
         token = self._token if request is None else request.get("token")

@@ -1,4 +1,4 @@
-"""A client's copy of the rows of one wish, kept as the protocol says, and held against the truth at every step.
+"""A client's copy of the rows of one query, kept as the protocol says, and held against the truth at every step.
 
 Whenever the copy gets a position, everything up to there must have been heard: each change that concerns it once, in
 order, with the content that its viewer may see. So each message is judged when it is read, not only the outcome.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.simulate.judge import Judge, View
+from tests.simulate.queries import Query, Row, Viewer
 from tests.simulate.store import EPOCH
-from tests.simulate.wishes import Row, Viewer, Wish
 
 Message = dict[str, Any]
 
@@ -33,8 +33,8 @@ class Asked:
 class Copy:
     """`wrong` is told what is wrong with what was heard."""
 
-    def __init__(self, wish: Wish, wanted: bool, judge: Judge, wrong: Callable[[str], None]) -> None:
-        self.wish = wish
+    def __init__(self, query: Query, wanted: bool, judge: Judge, wrong: Callable[[str], None]) -> None:
+        self.query = query
         self.wanted = wanted
         """Whether the rows are wanted, or only what happens to them."""
         self.position: int | None = None
@@ -66,11 +66,11 @@ class Copy:
 
     def request(self) -> Message:
         """What to send to go on from here."""
-        message: Message = {"resource": self.wish.resource, "snapshot": self.wanted}
-        if self.wish.filters:
-            message["filters"] = self.wish.filters
-        if self.wish.fields is not None:
-            message["fields"] = list(self.wish.fields)
+        message: Message = {"resource": self.query.resource, "snapshot": self.wanted}
+        if self.query.filters:
+            message["filters"] = self.query.filters
+        if self.query.fields is not None:
+            message["fields"] = list(self.query.fields)
         if self.position is not None:
             message["since"] = {"epoch": EPOCH, "seq": self.position}
             if self.scope is not None:
@@ -105,31 +105,31 @@ class Copy:
     def subscribed(self, message: Message, asked: Asked, viewer: Viewer) -> None:
         """The answer to a request, or to an equal one."""
         mode, position = message["mode"], message["position"]["seq"]
-        if message["resource"] != self.wish.resource:
-            self._wrong(f"{self.wish} is answered with {message['resource']}")
+        if message["resource"] != self.query.resource:
+            self._wrong(f"{self.query} is answered with {message['resource']}")
         if not asked.by_another:
             self._scoped(message, viewer)
         if self.id is not None and message["subscription"] != self.id:
-            self._wrong(f"{self.wish} is {self.id} already, and now {message['subscription']}")
+            self._wrong(f"{self.query} is {self.id} already, and now {message['subscription']}")
         if self.id is not None and mode == "live":
             self.passed(position, viewer)
         if self.id is not None:
             return
         self.id = message["subscription"]
-        view = self._judge.view(self.wish, viewer)
+        view = self._judge.view(self.query, viewer)
         match mode:
             case "snapshot":
                 self._loading, self._promised, self.position = True, position, None
                 self._oldest = asked.head
             case "recovered":
                 if asked.since != message["position"]:
-                    self._wrong(f"{self.wish} is recovered from {message['position']}, asked for {asked.since}")
+                    self._wrong(f"{self.query} is recovered from {message['position']}, asked for {asked.since}")
                 self.position, self.rows = position, asked.rows
                 if not asked.by_another:  # else the end of the subscription, or a snapshot, is what follows
                     self._compare(view, position)
             case "live":
                 if self.wanted or asked.since is not None:
-                    self._wrong(f"{self.wish} is live at {position} without what was asked for")
+                    self._wrong(f"{self.query} is live at {position} without what was asked for")
                 self.position, self.rows = position, None
         self.scope = message.get("scope")
 
@@ -140,16 +140,16 @@ class Copy:
                 self._abandon_pages(viewer)
                 self._promised = None
             if not self._loading and not self.stale and not self._explained():
-                self._wrong(f"a snapshot of {self.wish} that nobody asked for, and no reset explains")
+                self._wrong(f"a snapshot of {self.query} that nobody asked for, and no reset explains")
             self._loading, self._pages, self.position, self.stale = True, {}, None, False
             self.scope = message.get("scope")
             self._scoped(message, viewer)
         if self._pages is None or self.stale:
-            self._wrong(f"a page of {self.wish} without the first one")
+            self._wrong(f"a page of {self.query} without the first one")
             return
         for row in message["rows"]:
             if row["id"] in self._pages:
-                self._wrong(f"row {row['id']} twice in a snapshot of {self.wish}")
+                self._wrong(f"row {row['id']} twice in a snapshot of {self.query}")
             self._pages[row["id"]] = row
         if message["done"]:
             self._done(message, viewer)
@@ -159,25 +159,25 @@ class Copy:
     def _done(self, message: Message, viewer: Viewer) -> None:
         position = message["position"]["seq"]
         if self._promised is not None and self._promised != position:
-            self._wrong(f"a snapshot of {self.wish} was announced at {self._promised} and is of {position}")
+            self._wrong(f"a snapshot of {self.query} was announced at {self._promised} and is of {position}")
         if position < self._oldest:
             self._wrong(f"a snapshot of {position}, although {self._oldest} was written before it was asked for")
         self.rows, self._pages, self._promised = self._pages, None, None
         self.position, self._loading = position, False
-        self._compare(self._judge.view(self.wish, viewer), position)
+        self._compare(self._judge.view(self.query, viewer), position)
 
     def updated(self, message: Message, viewer: Viewer) -> None:
         """A change; it must be the very next one."""
         seq, action, data = message["position"]["seq"], message["action"], message["data"]
         if self.position is None or self.stale:
-            self._wrong(f"an update of {self.wish} while its rows are loading: {seq} {action} {data}")
+            self._wrong(f"an update of {self.query} while its rows are loading: {seq} {action} {data}")
             return
-        view = self._judge.view(self.wish, viewer)
+        view = self._judge.view(self.query, viewer)
         expected = view.next(self.position, max(seq, self._judge.database.head))
         if view.reset(self.position, seq):
-            self._wrong(f"{self.wish} from {self.position} to {seq}, past a reset without a snapshot")
+            self._wrong(f"{self.query} from {self.position} to {seq}, past a reset without a snapshot")
         if expected != (seq, action, data):
-            self._wrong(f"{self.wish} after {self.position}: {(seq, action, data)} instead of {expected}")
+            self._wrong(f"{self.query} after {self.position}: {(seq, action, data)} instead of {expected}")
         if self.rows is not None:
             if action == "delete":
                 self.rows.pop(data["id"], None)
@@ -188,23 +188,23 @@ class Copy:
     def passed(self, position: int, viewer: Viewer) -> None:
         """The gateway says that everything up to `position` was sent."""
         if self.stale:
-            self._wrong(f"position {position} before {self.wish} has the rows that {viewer} may see")
+            self._wrong(f"position {position} before {self.query} has the rows that {viewer} may see")
         elif self.id is not None and not self._loading:
-            self._pass(self._judge.view(self.wish, viewer), position)
+            self._pass(self._judge.view(self.query, viewer), position)
 
     def check(self, viewer: Viewer) -> None:
         """At the end: the rows are the table's."""
         head = self._judge.database.head
         if not self.complete or self.position is None or self.position < head:
-            self._wrong(f"{self.wish} is stuck at {self.position}, the log ends at {head}")
+            self._wrong(f"{self.query} is stuck at {self.position}, the log ends at {head}")
         else:
-            self._compare(self._judge.view(self.wish, viewer), head)
+            self._compare(self._judge.view(self.query, viewer), head)
 
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _scoped(self, message: Message, viewer: Viewer) -> None:
-        if not self._judge.scope_is_right(self.wish.resource, viewer, message.get("scope")):
-            self._wrong(f"the scope of {self.wish} is {message.get('scope')} for {viewer}")
+        if not self._judge.scope_is_right(self.query.resource, viewer, message.get("scope")):
+            self._wrong(f"the scope of {self.query} is {message.get('scope')} for {viewer}")
 
     def _pass(self, view: View, position: int) -> None:
         if self.position is None:
@@ -213,22 +213,22 @@ class Copy:
             self._wrong(f"position {position}, but the log ends at {self._judge.database.head}")
         missed = view.next(self.position, position)
         if missed is not None:
-            self._wrong(f"{self.wish} at {self.position} is told {position}, but not {missed}")
+            self._wrong(f"{self.query} at {self.position} is told {position}, but not {missed}")
         if view.reset(self.position, position):
-            self._wrong(f"{self.wish} from {self.position} to {position}, past a reset without a snapshot")
+            self._wrong(f"{self.query} from {self.position} to {position}, past a reset without a snapshot")
         self.position = max(self.position, position)
 
     def _compare(self, view: View, position: int) -> None:
         if position > self._judge.database.head:
             self._wrong(f"position {position}, but the log ends at {self._judge.database.head}")
         elif self.rows is not None and self.rows != (rows := view.rows(position)):
-            self._wrong(f"the rows of {self.wish} at {position} are {self.rows}, not {rows}")
+            self._wrong(f"the rows of {self.query} at {position} are {self.rows}, not {rows}")
 
     def _explained(self) -> bool:
         """Whether the log has a reset ahead, or was pruned there."""
         judge, after = self._judge, self.position or 0
         return judge.database.pruned_to > after or any(
-            change is not None and change.action == "reset" and change.resource == self.wish.resource
+            change is not None and change.action == "reset" and change.resource == self.query.resource
             for change in judge.database.log[after:]
         )
 
@@ -236,7 +236,7 @@ class Copy:
         """Pages that were never finished: nothing in them may be a stranger's."""
         pages, self._pages = self._pages, None
         if pages:
-            view = self._judge.view(self.wish, viewer)
+            view = self._judge.view(self.query, viewer)
             for row in pages.values():
                 if not view.showed(row):
-                    self._wrong(f"{viewer} sees {row} among {self.wish}")
+                    self._wrong(f"{viewer} sees {row} among {self.query}")

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulate.wishes import KEYS, KINDS, OWNERS, RESOURCES, Row
+from tests.simulate.queries import KEYS, KINDS, OWNERS, RESOURCES, Row
 from tidegate.core.rows.ports import Change, WriteResult
 
 Tables = dict[str, dict[int, Row]]

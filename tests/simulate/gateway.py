@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tests.simulate.database import Database
 from tests.simulate.loop import SimulatedLoop
+from tests.simulate.queries import TOKENS
 from tests.simulate.remains import remains
 from tests.simulate.store import EPOCH, SimulatedStore, Tempo
 from tests.simulate.wire import Message, Pace, Wire
-from tests.simulate.wishes import TOKENS
 from tidegate import schema
 from tidegate.auth import row_access
 from tidegate.contract import Contract

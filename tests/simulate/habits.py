@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import msgspec
 
-from tests.simulate.wishes import TOKENS
+from tests.simulate.queries import TOKENS
 
 DEEDS = {
     "cut": 2.0,

@@ -22,9 +22,9 @@ from tests.simulate.gateway import Identities, SimulatedGateway
 from tests.simulate.habits import Habits
 from tests.simulate.judge import Judge
 from tests.simulate.loop import NeverEnds, SimulatedLoop
+from tests.simulate.queries import QUERIES, RESOURCES
 from tests.simulate.store import Planned, Tempo
 from tests.simulate.wire import Pace, Wire
-from tests.simulate.wishes import RESOURCES, WISHES
 from tidegate.core.errors import Refused
 from tidegate.core.rows import catch_up_actions
 from tidegate.gateway import catch_up, snapshot_frames, work
@@ -83,7 +83,7 @@ class History:
             for number in range(chance.choice((1, 1, 2)))
         ]
         self._habits = Habits.of(chance)
-        wishes = chance.sample(WISHES, chance.choice((1, 1, 1, 2, 3, 5)))
+        queries = chance.sample(QUERIES, chance.choice((1, 1, 1, 2, 3, 5)))
         paces = [
             Pace(delay=delay, portion=portion, high=high)
             for delay in (1e-4, 2e-3)
@@ -100,7 +100,7 @@ class History:
                 self._dial,
                 Plan(
                     paces=chance.sample(paces, 2),
-                    wishes=wishes,
+                    queries=queries,
                     habits=self._habits,
                     gap=self._busy * chance.choice((0.5, 1.0, 2.0)),
                     actions=chance.choice((3, 6, 10)),

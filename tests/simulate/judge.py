@@ -1,6 +1,6 @@
 """What a client is to hear, worked out from the log alone: the judge of what it does hear.
 
-It shares no code with the gateway. For each wish of each viewer it knows which changes concern it, what each of them
+It shares no code with the gateway. For each query of each viewer it knows which changes concern it, what each of them
 does to the client's copy, and which rows that copy has at any position.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from tests.simulate.database import Database
-from tests.simulate.wishes import Row, Viewer, Wish
+from tests.simulate.queries import Query, Row, Viewer
 
 Told = tuple[int, str, Row]
 """(seq, action, data) of an update."""
 
 
 class View:
-    """One wish with one viewer's eyes."""
+    """One query with one viewer's eyes."""
 
-    def __init__(self, database: Database, wish: Wish, viewer: Viewer) -> None:
+    def __init__(self, database: Database, query: Query, viewer: Viewer) -> None:
         self._database = database
-        self._wish = wish
+        self._query = query
         self._viewer = viewer
         self._read = 0
         self._told: list[Told] = []
@@ -29,8 +29,8 @@ class View:
 
     def rows(self, seq: int) -> dict[int, Row]:
         """The copy at a position."""
-        table = self._database.states[seq][self._wish.resource]
-        return {key: self._wish.seen(row) for key, row in table.items() if self._has(row)}
+        table = self._database.states[seq][self._query.resource]
+        return {key: self._query.seen(row) for key, row in table.items() if self._has(row)}
 
     def next(self, after: int, upto: int) -> Told | None:
         """The first update with after < seq <= upto."""
@@ -49,13 +49,13 @@ class View:
         return any(row == data and action != "delete" for _, action, data in self._told)
 
     def _has(self, row: Row | None) -> bool:
-        wish = self._wish
-        return row is not None and wish.matches(row) and self._viewer.may_see(wish.resource, row)
+        query = self._query
+        return row is not None and query.matches(row) and self._viewer.may_see(query.resource, row)
 
     def _extend(self) -> None:
-        log, wish = self._database.log, self._wish
+        log, query = self._database.log, self._query
         for change in log[self._read :]:
-            if change is None or change.resource != wish.resource:
+            if change is None or change.resource != query.resource:
                 continue
             if change.action == "reset":
                 self._resets.append(change.seq)
@@ -63,10 +63,10 @@ class View:
             was, is_now, told = self._has(change.old), self._has(change.new), None
             if is_now:
                 assert change.new is not None
-                new = wish.seen(change.new)
+                new = query.seen(change.new)
                 if not was:
                     told = change.seq, "create", new
-                elif change.old is None or wish.seen(change.old) != new:
+                elif change.old is None or query.seen(change.old) != new:
                     told = change.seq, "update", new
             elif was:
                 told = change.seq, "delete", {"id": change.key["id"]}
@@ -85,13 +85,13 @@ class Judge:
         """Whose it is, and what."""
         self.failures = False
         """Whether looks into the database fail now and then."""
-        self._views: dict[tuple[Wish, Viewer], View] = {}
+        self._views: dict[tuple[Query, Viewer], View] = {}
         self._scopes: dict[tuple[str, Viewer], str | None] = {}
 
-    def view(self, wish: Wish, viewer: Viewer) -> View:
-        found = self._views.get((wish, viewer))
+    def view(self, query: Query, viewer: Viewer) -> View:
+        found = self._views.get((query, viewer))
         if found is None:
-            found = self._views[wish, viewer] = View(self.database, wish, viewer)
+            found = self._views[query, viewer] = View(self.database, query, viewer)
         return found
 
     def wrong(self, whose: str, what: str) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from tests.simulate.database import Database, any_row
 from tests.simulate.loop import SimulatedLoop
-from tests.simulate.wishes import RESOURCES, Row
+from tests.simulate.queries import RESOURCES, Row
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.rows.ports import Change, EncodePage, LogPruned, Mutation, Pages, ReadQuery, ReadResult, WriteResult

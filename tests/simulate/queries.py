@@ -39,7 +39,7 @@ TOKENS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Wish:
+class Query:
     """A subscription that clients may have."""
 
     resource: str
@@ -48,21 +48,21 @@ class Wish:
     fields: tuple[str, ...] | None = None
 
     def seen(self, row: Row) -> Row:
-        """What a client with this wish sees of a row."""
+        """What a client with this query sees of a row."""
         return row if self.fields is None else {name: row[name] for name in self.fields}
 
     def __str__(self) -> str:
         return f"{self.resource}{self.filters or ''}{list(self.fields) if self.fields else ''}"
 
 
-WISHES = (
-    Wish("items", {}, lambda row: True),
-    Wish("items", {"kind": "a"}, lambda row: row["kind"] == "a"),
-    Wish("items", {"size": {"gte": 5}}, lambda row: row["size"] >= 5),
-    Wish("items", {"kind": {"in": ["a", "b"]}}, lambda row: row["kind"] in {"a", "b"}, ("id", "size")),
-    Wish("notes", {}, lambda row: True),
-    Wish("notes", {"kind": "b"}, lambda row: row["kind"] == "b"),
-    Wish("notes", {}, lambda row: True, ("id", "size")),
-    Wish("books", {}, lambda row: True),
-    Wish("books", {"kind": "a"}, lambda row: row["kind"] == "a", ("id", "owner")),
+QUERIES = (
+    Query("items", {}, lambda row: True),
+    Query("items", {"kind": "a"}, lambda row: row["kind"] == "a"),
+    Query("items", {"size": {"gte": 5}}, lambda row: row["size"] >= 5),
+    Query("items", {"kind": {"in": ["a", "b"]}}, lambda row: row["kind"] in {"a", "b"}, ("id", "size")),
+    Query("notes", {}, lambda row: True),
+    Query("notes", {"kind": "b"}, lambda row: row["kind"] == "b"),
+    Query("notes", {}, lambda row: True, ("id", "size")),
+    Query("books", {}, lambda row: True),
+    Query("books", {"kind": "a"}, lambda row: row["kind"] == "a", ("id", "owner")),
 )

@@ -239,10 +239,10 @@ def _handlers(settings: Settings) -> handlers.Gateway:
 
 def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:
     """Raises ConfigError for a handler of a message that is not one of the application's."""
-    unknown = sorted(found.handlers.keys() - contract.own.keys())
+    unknown = sorted(found.handlers.keys() - contract.custom_messages.keys())
     if unknown:
         raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
-    for name in sorted(contract.own.keys() - found.handlers.keys()):
+    for name in sorted(contract.custom_messages.keys() - found.handlers.keys()):
         log.warning("no handler: messages of type %r are refused", name)
 
 

@@ -1,7 +1,7 @@
 """The schema at run time: compiles it, decodes client messages, explains refusals and encodes gateway messages."""
 
 from tidegate.contract.claims import canonical_rules, converters
-from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, OwnRules
+from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, CustomMessageRules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.subschemas import escape
 
@@ -9,8 +9,8 @@ __all__ = [
     "ApplicationRequest",
     "BrokenOutput",
     "Contract",
+    "CustomMessageRules",
     "HistoryRules",
-    "OwnRules",
     "Property",
     "Resource",
     "RoomType",

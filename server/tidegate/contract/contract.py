@@ -38,7 +38,7 @@ class ApplicationRequest(msgspec.Struct, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRules:
+class CustomMessageRules:
     """The rules in the schema of an application's request."""
 
     access: dict[str, Any]
@@ -76,8 +76,8 @@ class Contract:
         self.resources: dict[str, Resource] = schemas.resources
         self.encode: Callable[[msgspec.Struct | Message], bytes] = msgspec.json.Encoder().encode
         """A gateway message as JSON."""
-        self.own: dict[str, OwnRules] = {
-            name: OwnRules(item.schema.get("x-access", {}), item.schema.get("x-reply"))
+        self.custom_messages: dict[str, CustomMessageRules] = {
+            name: CustomMessageRules(item.schema.get("x-access", {}), item.schema.get("x-reply"))
             for name, item in schemas.client.items()
             if not item.protocol
         }

@@ -27,7 +27,7 @@ class CustomMessages:
 
     async def answer(self, session: Session, request: ApplicationRequest) -> None:
         """Let the handler answer `request`, and send the reply if its schema names one. Raises Refused."""
-        rules = self._contract.own[request.type]
+        rules = self._contract.custom_messages[request.type]
         require(rules.access, "send", session.user, "message", request.type)
         handler = self._handlers.get(request.type)
         if handler is None:

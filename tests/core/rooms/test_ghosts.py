@@ -1,0 +1,37 @@
+"""Ghosts end when their grace time is over, in the order in which they came, or when they are removed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidegate.core.rooms.ghosts import GRACE_S, Ghosts
+from tidegate.core.session import Session
+from tidegate_protocol import Principal
+
+
+def session(user: str) -> Session:
+    return Session(f"c-{user}", object(), Principal(id=user, name=user, roles=[], anonymous=False))
+
+
+def test_a_ghost_ends_once_when_its_grace_time_is_over() -> None:
+    ghosts, first, second = Ghosts(), session("1"), session("1")
+    ghosts.add(first, 100.0)
+    ghosts.add(second, 103.0)
+    assert list(ghosts.of("1")) == [first, second]
+    assert list(ghosts.ended(100.0 + GRACE_S - 0.1)) == []
+    assert list(ghosts.ended(100.0 + GRACE_S)) == [first]
+    assert list(ghosts.of("1")) == [second]
+    assert list(ghosts.ended(1000.0)) == [second]
+    assert list(ghosts.ended(2000.0)) == []
+    assert list(ghosts.of("1")) == []
+
+
+def test_a_removed_ghost_does_not_end() -> None:
+    ghosts, kept, removed = Ghosts(), session("1"), session("2")
+    ghosts.add(removed, 100.0)
+    ghosts.add(kept, 100.0)
+    ghosts.remove(removed)
+    assert list(ghosts.of("2")) == []
+    assert list(ghosts.ended(1000.0)) == [kept]
+    with pytest.raises(KeyError):
+        ghosts.remove(kept)

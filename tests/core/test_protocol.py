@@ -1,4 +1,4 @@
-"""Requests on their way to the rules: which part answers, and what a session may be told of the feed."""
+"""How requests reach the rules: which part answers, and which feed position a session may get."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sqlite import foreign
+from tests.store.program import Program
 from tests.support.wire import Wire, wire
 from tests.transport.inside import Inside, running
 from tidegate.core.rows.ports import Change
@@ -41,9 +41,10 @@ async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
     async with running(tmp_path) as inside, wire(inside.url) as listening:
         position = (await listening.ask({"type": "subscribe", "resource": "users"}))["position"]
         gateway = Behind(inside, inside.store._feed._deliver, position)
-        with foreign(tmp_path / "tidegate.db") as program:
-            for name in ("one", "two", "three"):
-                program.execute("INSERT INTO users (name, email) VALUES (?, ?)", (name, f"{name}@example.com"))
+        program = Program(tmp_path / "tidegate.db")
+        for name in ("one", "two", "three"):
+            program.execute("INSERT INTO users (name, email) VALUES (?, ?)", (name, f"{name}@example.com"))
+        program.close()
         yield gateway
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.store.program import Program
 from tests.support.deadlines import DEADLINE_S
-from tests.support.sqlite import foreign
 from tests.support.wire import wire
 from tests.transport.inside import Inside, running
 from tidegate.gateway.catch_up import CHUNK_BYTES
@@ -24,10 +24,13 @@ FEW, MANY = 60, 640
 
 
 def write(folder: Path, count: int) -> None:
-    with foreign(folder / "tidegate.db") as program:
-        program.execute("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')")
-        rows = [(f"t{number}", "x" * 1900) for number in range(count)]
-        program.executemany("INSERT INTO tasks (user_id, title, notes) VALUES (1, ?, ?)", rows)
+    program = Program(folder / "tidegate.db")
+    program.execute("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.com')")
+    program.execute("BEGIN")
+    rows = [(f"t{number}", "x" * 1900) for number in range(count)]
+    program.executemany("INSERT INTO tasks (user_id, title, notes) VALUES (1, ?, ?)", rows)
+    program.execute("COMMIT")
+    program.close()
 
 
 class Slow:

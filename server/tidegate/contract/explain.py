@@ -15,6 +15,7 @@ from typing import Any
 from jsonschema_rs import ValidationError, Validator
 
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
+from tidegate.contract.instance_path import Locate, locator
 from tidegate.core.errors import nearest, shorten
 from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
@@ -37,8 +38,11 @@ def violations(validator: Validator, value: Any, place: str = "", known: Set[str
         return []
     for size in STEPS:
         excerpt = Excerpt(value, known, size)
+        locate = locator(excerpt.value)
         found_errors = (
-            item for error in validator.iter_errors(excerpt.value) for item in _violations_of(error, place, excerpt.cut)
+            item
+            for error in validator.iter_errors(excerpt.value)
+            for item in _violations_of(error, place, excerpt.cut, locate)
         )
         # A missing property comes last: often it is present under a misspelled name, which is reported as unexpected.
         found = sorted(islice(found_errors, LIMIT), key=lambda violation: violation.keyword == "required")
@@ -47,18 +51,18 @@ def violations(validator: Validator, value: Any, place: str = "", known: Set[str
     return []
 
 
-def _violations_of(error: ValidationError, place: str, cut: Set[str]) -> Iterator[Violation]:
+def _violations_of(error: ValidationError, place: str, cut: Set[str], locate: Locate) -> Iterator[Violation]:
     kind: Any = error.kind
     keyword = _keyword(error)
-    here = place + pointer(error.instance_path)
+    here = place + pointer(locate(error))
     if keyword in {"additionalProperties", "unevaluatedProperties"} and kind.name == keyword:
         for name in kind.unexpected:
             where = nearest(f"{here}/{escape(name)}")
             yield Violation(pointer=where, keyword=keyword, message=f"{_short(name)} is not allowed here")
-    elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error)) is not None:
+    elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error, locate)) is not None:
         for inner in closest:
-            yield from _violations_of(inner, place, cut)
-    elif not cut or _sure(error, cut):
+            yield from _violations_of(inner, place, cut, locate)
+    elif not cut or _sure(error, cut, locate):
         text = _TEXTS.get(kind.name, _other)(kind)
         yield Violation(pointer=nearest(here), keyword=keyword, message=shorten(text))
 
@@ -75,35 +79,35 @@ def _keyword(error: ValidationError) -> str:
     return str(path[-2] if inside else path[-1])
 
 
-def _sure(error: ValidationError, cut: Set[str]) -> bool:
+def _sure(error: ValidationError, cut: Set[str], locate: Locate) -> bool:
     """Whether the whole value has the fault too, and not only the excerpt."""
     kind: Any = error.kind
     if kind.name in {"anyOf", "oneOf"}:
-        return all(any(_sure(inner, cut) for inner in branch) for branch in kind.context)
-    return kind.name in SURE or pointer(error.instance_path) not in cut
+        return all(any(_sure(inner, cut, locate) for inner in branch) for branch in kind.context)
+    return kind.name in SURE or pointer(locate(error)) not in cut
 
 
-def _closest(error: ValidationError) -> list[ValidationError] | None:
+def _closest(error: ValidationError, locate: Locate) -> list[ValidationError] | None:
     """The errors of the alternative that the value is closest to. None if no alternative is closest."""
     kind: Any = error.kind
     branches = [branch for branch in kind.context if branch]
     if len(branches) < len(kind.context):
         return None  # several alternatives of a oneOf match
-    fitting = [branch for branch in branches if not _wrong_kind(branch, error)]
+    fitting = [branch for branch in branches if not _wrong_kind(branch, error, locate)]
     if not fitting:
         return None
-    closest: list[ValidationError] = max(fitting, key=_closeness)
+    closest: list[ValidationError] = max(fitting, key=lambda branch: _closeness(branch, locate))
     return closest
 
 
-def _closeness(branch: list[ValidationError]) -> tuple[int, int]:
-    return max(len(inner.instance_path) for inner in branch), -len(branch)
+def _closeness(branch: list[ValidationError], locate: Locate) -> tuple[int, int]:
+    return max(len(locate(inner)) for inner in branch), -len(branch)
 
 
-def _wrong_kind(branch: list[ValidationError], error: ValidationError) -> bool:
+def _wrong_kind(branch: list[ValidationError], error: ValidationError, locate: Locate) -> bool:
     """Whether the alternative is for values of another JSON type, or for another constant."""
-    depth = len(error.instance_path)
-    return any(len(inner.instance_path) == depth and inner.kind.name in {"type", "const"} for inner in branch)
+    depth = len(locate(error))
+    return any(len(locate(inner)) == depth and inner.kind.name in {"type", "const"} for inner in branch)
 
 
 def _short(name: str) -> str:

@@ -16,6 +16,8 @@ from tests.support.gateway import ROOT
 from tests.support.words import TOOLS
 
 LINES, TEST_LINES, ARGUMENTS = 300, 500, 7
+KNOW_THEIR_PLACE = ("support/gateway", "support/selection", "bench/peer")
+"""Test files that find the project from where they are."""
 FOLDERS = ("server/tidegate", "clients/python", "clients/typescript/src", "tests", "clients/typescript/test")
 
 
@@ -70,3 +72,13 @@ def test_the_measures_see_what_is_too_much(tmp_path: Path, monkeypatch: pytest.M
     (folder / "b.py").write_text("class B:\n    def __init__(self, a, b, c, d, e, f, *, g): ...\n" + "\n" * 298)
     assert long_files("server") == {"server/a.py"}
     assert wide_constructors("server") == {"server/a.py:A"}
+
+
+def test_tests_find_the_project_by_name_not_by_counting_folders() -> None:
+    """A test file that moves would look into another folder, and might find nothing to check."""
+    counting = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources("tests")
+        if path.suffix == ".py" and "__file__).parents[" in path.read_text(encoding="utf-8")
+    }
+    assert counting - {"tests/test_house.py"} == {f"tests/{name}.py" for name in KNOW_THEIR_PLACE}

@@ -47,7 +47,7 @@ def test_too_few_rounds_have_no_interval() -> None:
 @pytest.mark.process
 def test_unknown_commit_is_named_in_the_message() -> None:
     if not (ROOT / ".git").exists():
-        pytest.skip("needs the Git repository")
+        pytest.skip("this is no Git checkout, so there is no other commit to compare with: clone the repository")
     with pytest.raises(SystemExit, match="git knows no commit 'no-such-commit'"), checkout("no-such-commit"):
         pass
 
@@ -55,7 +55,7 @@ def test_unknown_commit_is_named_in_the_message() -> None:
 @pytest.mark.process
 async def test_gateway_of_another_commit_is_measured_with_the_code_of_that_commit() -> None:
     if not (ROOT / ".git").exists():
-        pytest.skip("needs the Git repository")
+        pytest.skip("this is no Git checkout, so there is no other commit to compare with: clone the repository")
     with checkout("HEAD") as folder, gateway("HEAD", folder) as server:
         assert await measures.subscribe(server, 1, clients=2) > 0
         assert await measures.create(server, 1, clients=2) > 0

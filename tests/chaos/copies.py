@@ -164,7 +164,7 @@ class Copy:
 
     def _unsubscribed(self, message: Row) -> None:
         if "ref" not in message and not self.user.refused(self._resource):
-            self.note(f"{message}, which nobody asked for")
+            self.note(f"{message}, which the client did not ask for")
         self.subscription = None
         self._ends = False
         self._nothing_due()

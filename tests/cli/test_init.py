@@ -45,7 +45,7 @@ def test_each_new_file_is_valid_by_its_meta_schema(shop: Path) -> None:
         content = json.loads(path.read_text())
         meta = (path.parent / content["$schema"]).resolve()
         assert meta.parent == shop.resolve() / "schema" / "meta"
-        ours = Path(__file__).parents[2] / "schema" / "meta" / meta.name
+        ours = ROOT / "schema" / "meta" / meta.name
         assert json.loads(meta.read_text()) == json.loads(ours.read_text())
         assert list(judge(ours).iter_errors(content)) == []
 

@@ -47,7 +47,7 @@ def test_files_look_as_if_written_by_hand_and_pass_the_check(folder: Path) -> No
   "properties": {
     "ArtistId": {
       "type": "integer",
-      "description": "The key, given by the database.",
+      "description": "The key. The database sets it.",
       "readOnly": true
     },
     "Name": {

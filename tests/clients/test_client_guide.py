@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 
 import tidegate_client
+from tests.support.gateway import ROOT
 from tidegate_client import Client, LiveQuery, Resource, Room, TidegateError
 from tidegate_client.backoff import CAP, FIRST
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "reference" / "python-client.md").read_text()
+GUIDE = (ROOT / "docs" / "reference" / "python-client.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
 OBJECTS = {"client": Client, "room": Room, "users": Resource, "live": LiveQuery}
 

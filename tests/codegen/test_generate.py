@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.gateway import ROOT
 from tidegate import codegen, schema
 from tidegate.cli import main
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
 APPLICATION: dict[str, Any] = {
     "types/money.schema.json": {
         "title": "Money",

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.gateway import ROOT
 from tests.support.node import node_program
 from tidegate import codegen, schema
 from tidegate.codegen.typescript import jsdoc, type_of
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--exactOptionalPropertyTypes"]
 
 SAMPLE_USE = """

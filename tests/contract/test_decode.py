@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import BrokenOutput, Contract
 from tidegate.core.errors import MESSAGE_LIMIT, Refused, error_message
@@ -24,7 +24,7 @@ from tidegate_protocol import (
     UpdateRequest,
 )
 
-BUNDLE = schema.bundle(schema.load(Path(__file__).parents[2] / "schema"))
+BUNDLE = schema.bundle(schema.load(ROOT / "schema"))
 
 
 @pytest.fixture(scope="module")

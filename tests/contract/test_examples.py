@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema_rs import Validator
 
 from tests.support.cases import every_case
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.contract.compiled import Compiler
@@ -25,9 +25,9 @@ from tidegate.schema.definition import Kind
 from tidegate.schema.subschemas import pointer
 from tidegate_protocol import CLIENT_MESSAGES, SERVER_MESSAGES
 
-ROOT = Path(__file__).parents[2] / "schema"
-EXAMPLES = ROOT / "examples"
-BUNDLE = schema.bundle(schema.load(ROOT))
+SCHEMA = ROOT / "schema"
+EXAMPLES = SCHEMA / "examples"
+BUNDLE = schema.bundle(schema.load(SCHEMA))
 SCHEMAS = schema.unbundle(BUNDLE)
 CONTRACT = Contract(BUNDLE)
 COMPILER = Compiler(BUNDLE["$defs"])

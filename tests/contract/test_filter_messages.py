@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 from tidegate_protocol import ListRequest
 
-CONTRACT = Contract(schema.bundle(schema.load(Path(__file__).parents[2] / "schema")))
+CONTRACT = Contract(schema.bundle(schema.load(ROOT / "schema")))
 
 
 def decoded(resource: str, filters: Any, kind: str = "list") -> msgspec.Struct:

@@ -6,18 +6,18 @@ The tests measure processor time, the best of several tries, so that other progr
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.gateway import ROOT
 from tests.support.work import least_cost
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.contract.hazards import DEPTH, VALUES
 from tidegate.core.errors import MESSAGE_LIMIT, Refused
 
-CONTRACT = Contract(schema.bundle(schema.load(Path(__file__).parents[2] / "schema")))
+CONTRACT = Contract(schema.bundle(schema.load(ROOT / "schema")))
 LIMIT_S = 0.020
 SAFE = 2**53 - 1
 MANY = 100_000

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,13 +16,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tests.contract.mutated_messages import SEEDS, containers
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 from tidegate.schema import derive, filter_schemas, patterns
 from tidegate_protocol import ERRORS
 
-BUNDLE = schema.bundle(schema.load(Path(__file__).parents[2] / "schema"))
+BUNDLE = schema.bundle(schema.load(ROOT / "schema"))
 SCHEMAS = schema.unbundle(BUNDLE)
 CONTRACT = Contract(BUNDLE)
 DEFINITIONS = {**BUNDLE["$defs"], **filter_schemas.definitions(SCHEMAS.resources.values())}

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 
-CONTRACT = Contract(schema.bundle(schema.load(Path(__file__).parents[2] / "schema")))
+CONTRACT = Contract(schema.bundle(schema.load(ROOT / "schema")))
 
 
 def refusal(message: dict[str, Any], contract: Contract = CONTRACT) -> Refused:

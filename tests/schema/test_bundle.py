@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.schema import patterns
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

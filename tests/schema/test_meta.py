@@ -13,8 +13,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from tests.schema.lint.test_lint import problems, sound, write
+from tests.support.gateway import ROOT
 
-SCHEMA = Path(__file__).parents[2] / "schema"
+SCHEMA = ROOT / "schema"
 META = SCHEMA / "meta"
 KINDS = {"client": "client_message", "server": "server_message", "resources": "resource", "rooms": "room"}
 FILES = sorted(path.relative_to(SCHEMA).as_posix() for kind in KINDS for path in (SCHEMA / kind).glob("*.json"))

@@ -140,7 +140,7 @@ class Copy:
                 self._abandon_pages(viewer)
                 self._promised = None
             if not self._loading and not self.stale and not self._explained():
-                self._wrong(f"a snapshot of {self.query} that nobody asked for, and no reset explains")
+                self._wrong(f"a snapshot of {self.query} that the client did not ask for, and that no reset explains")
             self._loading, self._pages, self.position, self.stale = True, {}, None, False
             self.scope = message.get("scope")
             self._scoped(message, viewer)

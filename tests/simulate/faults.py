@@ -42,7 +42,7 @@ def _fault(what: str) -> Callable[[Plant], Plant]:
 
 
 def replace(patch: pytest.MonkeyPatch, right: Callable[..., Any], wrong: Callable[..., Any]) -> None:
-    """Put `wrong` in the place of `right` wherever the table of the catch-up has it."""
+    """Replace `right` by `wrong` in every row of the catch-up table."""
     rows = [catch_up.Row._make(wrong if value is right else value for value in row) for row in catch_up.TABLE]
     assert rows != list(catch_up.TABLE)
     patch.setattr(catch_up, "_ROWS", catch_up._by_state_and_event(rows))

@@ -15,8 +15,8 @@ from typing import Any
 from jsonschema_rs import ValidationError, Validator
 
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
-from tidegate.contract.instance_path import Locate, locator
 from tidegate.core.errors import nearest, shorten
+from tidegate.schema.instance_path import Locate, locator
 from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
 

@@ -86,7 +86,7 @@ class RoomEffects:
     async def _opened(self, effect: JoinReplay, answer: Answer[Opened]) -> None:
         try:
             opened = await answer
-        except Exception:
+        except Exception:  # whatever the engine failed with: the session is not in the room, and `Work` answers
             self._run(self._rooms.not_opened(effect))
             raise
         self._run(self._rooms.opened(effect, opened))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from tests.support.gateway import ROOT
 from tidegate.core.rows.catch_up import TABLE, Row
 from tidegate.core.rows.catch_up_conditions import always
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "explanation" / "architecture.md"
+DOCUMENT = ROOT / "docs" / "explanation" / "architecture.md"
 BEGIN, END = "<!-- states: begin -->", "<!-- states: end -->"
 FEW_EVENTS = 2
 """A row for more events is labelled with its condition alone."""

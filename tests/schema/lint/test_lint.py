@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.schema import SchemaError
 
@@ -71,7 +72,10 @@ def test_a_valid_folder_has_no_problems(tmp_path: Path) -> None:
 
 
 def test_the_schema_folder_of_the_project_has_no_problems() -> None:
-    assert problems(Path(__file__).parents[2] / "schema") == []
+    assert {"resources/users.schema.json", "resources/tasks.schema.json"} <= {
+        item.file for item in schema.load(ROOT / "schema").definitions
+    }
+    assert problems(ROOT / "schema") == []
 
 
 def user(**changes: Any) -> Callable[[Folder], None]:
@@ -104,6 +108,12 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         "2020-12",
     ),
     "bad keyword value": (user(type="objekt"), USERS_FILE, "/type", "objekt"),
+    "bad keyword value at an empty name": (
+        user(properties={**USERS["properties"], "": {"type": "objekt"}}),
+        USERS_FILE,
+        "/properties//type",
+        "objekt",
+    ),
     "unknown keyword": (user(requierd=["id"]), USERS_FILE, "/requierd", "did you mean 'required'"),
     "bad regular expression": (
         user(properties={"id": {"type": "integer"}, "name": {"pattern": "("}}),

@@ -108,10 +108,10 @@ def test_null_defaults_and_computed_values_are_described(theirs: Database) -> No
     schema, left = only(theirs)
     words = schema["properties"]
     integer = {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1}
-    filled = {"description": "The database fills it in.", "readOnly": True}
+    filled = {"description": "The database sets it.", "readOnly": True}
     assert left == []
     assert schema["description"] == "What there is."
-    assert words["id"] == integer | {"description": "The key, given by the database.", "readOnly": True}
+    assert words["id"] == integer | {"description": "The key. The database sets it.", "readOnly": True}
     assert words["note"] == {"type": ["string", "null"], "maxLength": 9, "description": "Anything."}
     assert words["state"] == {"type": "string", "default": "it's new"}
     assert words["count"] == integer | {"default": -1}

@@ -81,9 +81,9 @@ def test_null_and_defaults_are_described(tmp_path: Path) -> None:
     assert words["count"] == {"type": "integer", "default": -1}
     assert words["open"] == {"type": ["boolean", "null"], "default": True}
     assert words["price"] == {"type": ["number", "null"], "default": 0}
-    assert words["made"] == {"type": "string", "description": "The database fills it in.", "readOnly": True}
+    assert words["made"] == {"type": "string", "description": "The database sets it.", "readOnly": True}
     assert words["joined"] == words["made"]
-    assert words["odd"] == {"type": ["string", "null"], "description": "The database fills it in.", "readOnly": True}
+    assert words["odd"] == {"type": ["string", "null"], "description": "The database sets it.", "readOnly": True}
     assert words["short"] == {"type": ["string", "null"], "maxLength": 2}
     assert words["token"]["writeOnly"] is True
     ((file,), _) = introspect.files(found.tables, {"read": "anyone"})

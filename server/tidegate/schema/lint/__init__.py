@@ -17,6 +17,7 @@ from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.folder import DIALECT
+from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.recursion import recursion_problems
@@ -68,8 +69,9 @@ def _sound(items: list[Definition], found: set[Problem]) -> list[Definition]:
 
 
 def _schema_problems(item: Definition) -> Iterator[Problem]:
+    locate = locator(item.schema)
     for error in _meta_validator().iter_errors(item.schema):
-        yield _at(item, pointer(error.instance_path), error.message)
+        yield _at(item, pointer(locate(error)), error.message)
     for place, schema in subschemas(item.schema):
         for word in schema if isinstance(schema, dict) else ():
             if word not in KEYWORDS and not word.startswith("x-"):

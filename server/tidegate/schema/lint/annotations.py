@@ -14,6 +14,7 @@ from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.definition import Definition, Kind
 from tidegate.schema.folder import DIALECT
+from tidegate.schema.instance_path import locator
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import pointer, subschemas
@@ -93,6 +94,7 @@ class Annotations:
 
 
 def _problems_in(item: Definition, word: str, validator: Validator, known: set[str]) -> Iterator[Problem]:
+    locate = locator(item.schema[word])
     for error in validator.iter_errors(item.schema[word]):
         kind: Any = error.kind
         reason = error.message
@@ -101,11 +103,11 @@ def _problems_in(item: Definition, word: str, validator: Validator, known: set[s
         elif kind.name == "additionalProperties":
             hints = "".join(suggestion(name, known) for name in kind.unexpected)
             reason = f"unknown name {', '.join(map(repr, kind.unexpected))}{hints}"
-        elif word == "x-room" and [*error.instance_path][-1:] == ["durable"]:
+        elif word == "x-room" and locate(error)[-1:] == ["durable"]:
             reason = NO_DURABLE_HISTORY
         elif kind.name == "enum":
             reason += suggestion(error.instance, [option for option in kind.options if isinstance(option, str)])
-        yield _at(item, f"/{word}{pointer(error.instance_path)}", reason)
+        yield _at(item, f"/{word}{pointer(locate(error))}", reason)
 
 
 def _table(columns: JsonSchema) -> Validator:

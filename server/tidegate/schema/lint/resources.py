@@ -14,6 +14,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 from tidegate.schema import filter_schemas
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SCALARS
+from tidegate.schema.instance_path import locator
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, Resource, read_resource
 from tidegate.schema.subschemas import escape, pointer
@@ -131,13 +132,14 @@ def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
     )
     names = {prop.name for prop in filter_schemas.filterable(resource)}
     for place, where in rules.items():
+        locate = locator(where)
         for error in map(_innermost, validator.iter_errors(where)):
             kind: Any = error.kind
             reason = NO_VALUE if kind.name == "anyOf" else error.message
             if kind.name == "additionalProperties":
                 reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
                 reason += "".join(suggestion(name, names) for name in kind.unexpected)
-            yield Problem(item.file, place + pointer(error.instance_path), reason)
+            yield Problem(item.file, place + pointer(locate(error)), reason)
         for inside, text in _texts(where):
             if LIKE_A_CLAIM.match(text) and not CLAIM.match(text):  # "ne" with such a text would match every row
                 yield Problem(item.file, place + inside, f'{text!r} is not a claim; a claim looks like "$user.id"')

@@ -116,7 +116,7 @@ def _property(column: Column, table: Table) -> dict[str, Any]:
     if column.default is not NO_DEFAULT:
         schema["default"] = column.default
     if described is None and column.filled:
-        described = "The key, given by the database." if (column.name,) == table.key else "The database fills it in."
+        described = "The key. The database sets it." if (column.name,) == table.key else "The database sets it."
     if described is None and column.secret:
         described = "Write-only: it can be set, and never read, filtered or sorted by."
     if described is not None:

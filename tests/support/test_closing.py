@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.closing import alone
-from tests.support.deadlines import DEADLINE_S
-from tests.support.gateway import ROOT
+from tests.support.inner_run import ENVIRONMENT, run
 
 pytestmark = pytest.mark.process
 
@@ -38,21 +36,7 @@ def test_is_skipped(number):
     pytest.skip("no moon: make moon")
 """
 MANY = "import pytest\n@pytest.mark.parametrize('number', range(23))\ndef test_fails(number): assert False\n"
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
-
-
-def run(folder: Path, *options: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-q", *options],
-        cwd=folder,
-        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE_S,
-    )
-    return done.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-pytest_plugins = ["pytester"]
+from tests.support.inner_run import run as run_pytest
+
+pytestmark = pytest.mark.process
 
 TESTS = """
 import subprocess, sys
@@ -28,31 +32,34 @@ def test_slow(): pass
 """
 
 
+MARKS = ["process: starts one", "slow: takes long"]
+
+
+def run(folder: Path, *options: str) -> str:
+    marks = [f"--override-ini=markers={chr(10).join(MARKS)}"]
+    return run_pytest(folder, "-p", "tests.support.selection", "-p", "no:cacheprovider", *marks, *options)
+
+
 @pytest.fixture
-def suite(pytester: pytest.Pytester) -> pytest.Pytester:
-    pytester.makeconftest('pytest_plugins = ["tests.support.selection"]')
-    pytester.makeini("[pytest]\nmarkers =\n  process: starts one\n  slow: takes long\n")
-    pytester.makepyfile(test_here=TESTS)
-    return pytester
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test_here.py").write_text(TESTS)
+    return tmp_path
 
 
-def run(suite: pytest.Pytester, *options: str) -> pytest.RunResult:
-    return suite.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:asyncio", *options)
+def test_all_tests_run_unless_the_run_is_to_be_quick(folder: Path) -> None:
+    assert "\n6 passed in " in run(folder)
 
 
-@pytest.mark.process
-def test_all_tests_run_unless_the_run_is_to_be_quick(suite: pytest.Pytester) -> None:
-    run(suite).assert_outcomes(passed=6)
+def test_a_quick_run_leaves_out_processes_and_what_is_slow_and_says_so(folder: Path) -> None:
+    told = run(folder, "--quick")
+    assert "\n2 passed, 4 deselected in " in told
+    assert "\nleft out: 3 tests that start a process;" in told
+    assert "\nleft out: 1 tests that are slow;" in told
 
 
-def test_a_quick_run_leaves_out_processes_and_what_is_slow_and_says_so(suite: pytest.Pytester) -> None:
-    told = run(suite, "--quick")
-    told.assert_outcomes(passed=2, deselected=4)
-    told.stdout.fnmatch_lines(["left out: 3 tests that start a process;*", "left out: 1 tests that are slow;*"])
-
-
-def test_a_process_that_is_started_without_the_mark_fails_the_test(suite: pytest.Pytester) -> None:
-    suite.makepyfile(test_here="from test_there import start\ndef test_wrong(): start()", test_there=TESTS)
-    told = run(suite, "test_here.py", "--quick")
-    told.assert_outcomes(failed=1)
-    told.stdout.fnmatch_lines(["*mark it with @pytest.mark.process*"])
+def test_a_process_that_is_started_without_the_mark_fails_the_test(folder: Path) -> None:
+    (folder / "there.py").write_text(TESTS)
+    (folder / "test_here.py").write_text("from there import start\ndef test_wrong(): start()\n")
+    told = run(folder, "test_here.py", "--quick")
+    assert "\n1 failed in " in told
+    assert "mark it with @pytest.mark.process" in told

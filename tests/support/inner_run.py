@@ -1,4 +1,4 @@
-"""Runs pytest in a process of its own, for tests of what this suite adds to pytest.
+"""Runs pytest in a separate process, for tests of what this suite adds to pytest.
 
 Not with pytest's `pytester`: it takes what was imported meanwhile out of `sys.modules` and leaves it in the packages
 above, so that a later `import http.cookiejar` and `from http import cookiejar` are two modules.

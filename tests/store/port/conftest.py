@@ -37,6 +37,7 @@ class Database:
 
     def __init__(self, url: str, foreign: AnyForeign, resources: dict[str, Resource], feed: ModuleType) -> None:
         self.url = url
+        self.kind = "sqlite" if url.startswith("sqlite:") else "postgresql"
         self.feed = feed
         """The product's module that follows this kind of database."""
         self.foreign = foreign

@@ -3,7 +3,7 @@
 A database's own module finds out which rule of the database a statement broke; the words for it are here. This module
 knows no SQL.
 Invariant: a sentence holds no value of a row. The database's own text never goes to a client, for it can hold values of
-other rows.
+other rows; what an owner's trigger says with RAISE is written for the client and does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ Kind = Literal["create", "update", "delete"]
 
 FAILED = "the row cannot be written; the gateway's log says why"
 """For the client, when the log has the error."""
+NOT_ACCEPTED = "the database does not accept this row"
+TEXT_SHOWN = 200
+"""Characters of a trigger's text that a client gets."""
 
 
 class StatementContext(NamedTuple):
@@ -109,10 +112,17 @@ def referred_to(context: StatementContext) -> Refused:
     return Refused("conflict", "other rows refer to this one", pointer=context.at, keyword="references")
 
 
-def not_accepted(context: StatementContext, columns: Sequence[str] = ()) -> Refused:
-    """The values of `columns` break a rule of the database."""
-    message = "the database does not accept this row"
+def not_accepted(context: StatementContext, columns: Sequence[str] = (), rule: str | None = None) -> Refused:
+    """The values of `columns` break a rule of the database. `rule`: the name that the owner gave to it."""
+    message = NOT_ACCEPTED if rule is None else f"{NOT_ACCEPTED}: {rule}"
     return Refused("invalid_data", message, pointer=context.pointer(columns), keyword="check")
+
+
+def raised(context: StatementContext, text: str) -> Refused:
+    """A trigger of the database's owner refused the statement, and said `text` with RAISE."""
+    line = " ".join(text.split())
+    message = line if len(line) <= TEXT_SHOWN else line[: TEXT_SHOWN - 1] + "…"
+    return Refused("invalid_data", message or NOT_ACCEPTED, pointer=context.at, keyword="trigger")
 
 
 def not_written(context: StatementContext) -> Refused:

@@ -1,19 +1,21 @@
 """What PostgreSQL's refusals mean to the client: a code, and a pointer into its message.
 
 The catalogue says which columns a constraint is about. It is asked after the rollback, which may be one to a savepoint.
-Invariant: no text of the database's goes to a client; it can hold values of other rows.
+Invariant: no text of the database's goes to a client, because it can hold values of other rows; but for the names of
+rules and what a trigger says with RAISE.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 
 import psycopg
 from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.store.postgres.changelog import REQUESTS
+from tidegate.store.postgres.changelog import REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import FAILED, StatementContext
@@ -22,6 +24,8 @@ from tidegate.store.sql.names import quoted
 log = logging.getLogger("tidegate.store")
 
 _OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+_OWN_RULE = re.compile(r"_tg[0-9a-f]{8}$").search
+"""The names of the constraints that a migration makes end so."""
 _BUSY = (errors.QueryCanceled, errors.ReadOnlySqlTransaction, errors.InsufficientResources)
 
 
@@ -36,7 +40,7 @@ class StatementFailed(Exception):
 
 def is_broken(error: psycopg.Error) -> bool:
     """Whether the connection is broken, or was never made: no mutation causes that."""
-    if isinstance(error, errors.QueryCanceled | errors.PipelineAborted):
+    if isinstance(error, errors.QueryCanceled | errors.PipelineAborted) or raised_text(error) is not None:
         return False
     return isinstance(error, psycopg.InterfaceError) or (
         isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in {"08", "57"})
@@ -50,7 +54,7 @@ def verdict(connection: Connection, error: psycopg.Error, context: StatementCont
     """
     if isinstance(error, _OVERTAKEN):
         return None
-    if isinstance(error, _BUSY):
+    if isinstance(error, _BUSY) and raised_text(error) is None:
         return unavailable(error)
     if isinstance(error, errors.UniqueViolation):
         if f"{error.diag.schema_name}.{error.diag.table_name}" == REQUESTS:
@@ -61,6 +65,13 @@ def verdict(connection: Connection, error: psycopg.Error, context: StatementCont
     return refusal(connection, error, context)
 
 
+def raised_text(error: psycopg.Error) -> str | None:
+    """What a trigger of the database's owner said with RAISE, under whatever SQLSTATE; None for any other error."""
+    if error.diag.source_function != "exec_stmt_raise" or f"{SCHEMA}." in (error.diag.context or "").partition("\n")[0]:
+        return None
+    return error.diag.message_primary
+
+
 def unavailable(error: psycopg.Error) -> Refused:
     log.warning("the database could not write: %s", str(error).strip())
     return refusals.unavailable()
@@ -68,6 +79,8 @@ def unavailable(error: psycopg.Error) -> Refused:
 
 def refusal(connection: Connection, error: psycopg.Error, context: StatementContext) -> Refused:
     """What `error` means, however often the mutation is tried."""
+    if (text := raised_text(error)) is not None:
+        return refusals.raised(context, text)
     match error:
         case errors.UniqueViolation():
             return refusals.taken(context, _columns(connection, error))
@@ -76,8 +89,10 @@ def refusal(connection: Connection, error: psycopg.Error, context: StatementCont
         case errors.ExclusionViolation():
             return Refused("conflict", "this row conflicts with another row", pointer=context.at, keyword="exclude")
         case errors.NotNullViolation() | errors.CheckViolation():
-            own = error.diag.column_name
-            return refusals.not_accepted(context, [own] if own else _columns(connection, error))
+            own, rule = error.diag.column_name, error.diag.constraint_name
+            named = isinstance(error, errors.CheckViolation) and rule is not None and not _OWN_RULE(rule)
+            columns = [own] if own else _columns(connection, error)
+            return refusals.not_accepted(context, columns, rule if named else None)
         case errors.DataError():
             return refusals.not_accepted(context)
         case _:

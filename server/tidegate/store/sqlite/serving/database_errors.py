@@ -2,11 +2,12 @@
 
 SQLite names the columns of a unique value or a check in the text of its error. Of a reference it says nothing, so that
 this module looks for the row that each reference of the written row needs.
-Invariant: no text of the database's goes to a client.
+Invariant: no text of the database's goes to a client, but for the names of rules and what a trigger says with RAISE.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,10 @@ from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
 
 Resources = Mapping[str, Resource]
+RESTRICTED = "FOREIGN KEY constraint failed"
+"""SQLite carries ON DELETE RESTRICT out with a trigger that raises this text."""
+NAME = re.compile(r"[^\W\d]\w{0,62}")
+"""A name that an owner gave to a CHECK. SQLite says the condition of a CHECK without a name."""
 
 
 def refusal(
@@ -27,6 +32,9 @@ def refusal(
 ) -> Refused:
     """What "UNIQUE constraint failed: users.email" means. To be asked within the transaction of the statement."""
     text = str(error)
+    code: int = getattr(error, "extendedresult")  # noqa: B009  # the stubs do not have it
+    if code == apsw.SQLITE_CONSTRAINT_TRIGGER and RESTRICTED not in text:
+        return refusals.raised(context, text)
     if context.kind == "delete":
         return refusals.referred_to(context)
     if "FOREIGN KEY" in text:
@@ -34,7 +42,8 @@ def refusal(
     columns = [part.rpartition(".")[2] for part in text.partition("failed: ")[2].split(", ")]
     if "UNIQUE" in text:
         return refusals.taken(context, columns)
-    return refusals.not_accepted(context, columns)
+    named = "CHECK" in text and len(columns) == 1 and NAME.fullmatch(columns[0])
+    return refusals.not_accepted(context, columns, columns[0] if named else None)
 
 
 def deferred_refusal(connection: apsw.Connection, resources: Resources, mutation: Mutation) -> Refused:

@@ -140,7 +140,7 @@ async def test_what_a_trigger_says_with_raise_reaches_the_client(store: Store, d
         (_mutation("update", "dogs", 1, data={"name": "Fish"}), "/data", "x" * 199 + "…"),
         (_mutation("delete", "dogs", 1), "/id", "dogs stay"),
     ):
-        assert await refusal(store, mutation) == ("invalid_data", pointer, "trigger", text)
+        assert await refusal(store, mutation) == ("invalid_data", pointer, "check", text)
     assert await _dogs(store) == [1]
     mutations = [create({"id": number, "name": name}, resource="dogs") for number, name in ((5, "Rex"), (6, "Cat"))]
     async with asyncio.timeout(DEADLINE_S):

@@ -122,7 +122,7 @@ def raised(context: StatementContext, text: str) -> Refused:
     """A trigger of the database's owner refused the statement, and said `text` with RAISE."""
     line = " ".join(text.split())
     message = line if len(line) <= TEXT_SHOWN else line[: TEXT_SHOWN - 1] + "…"
-    return Refused("invalid_data", message or NOT_ACCEPTED, pointer=context.at, keyword="trigger")
+    return Refused("invalid_data", message or NOT_ACCEPTED, pointer=context.at, keyword="check")
 
 
 def not_written(context: StatementContext) -> Refused:

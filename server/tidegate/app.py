@@ -50,7 +50,7 @@ MAX_HISTORY, MAX_IDS = 1000, 1000
 RESTART = CloseReason(closes.RESTART, closes.REASONS[closes.RESTART])
 SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
 STAMPEDE_S = 2.0
-"""Clients of a stopping gateway come back spread over this many seconds."""
+"""Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
 """The same in development, where the gateway restarts after each save and clients are few."""
 
@@ -209,6 +209,7 @@ async def build(
         store=store,
         identities=identities,
         tasks=tasks,
+        retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
     )
     return parts, engine
 

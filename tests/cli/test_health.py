@@ -55,7 +55,8 @@ def test_gateway_whose_database_has_a_new_epoch_is_alive_and_not_ready(gateway: 
     while (done := health(gateway.folder, "--url", gateway.http)).returncode == 0 and time.monotonic() < deadline:
         pass
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"not ready: {gateway.http}: the database does not answer\n"
+    why = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
+    assert done.stderr == f"not ready: {gateway.http}: the database {why}\n"
 
 
 def test_port_where_no_server_listens_is_not_alive(tmp_path: Path) -> None:

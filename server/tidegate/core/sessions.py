@@ -108,6 +108,16 @@ class Sessions:
             for session in self._sessions
         ]
 
+    def send_away(self, code: CloseCode, retry_after: Callable[[], float]) -> Sequence[Effect]:
+        """Say goodbye to every client and close its connection, although the gateway goes on: what the clients have is
+        no longer kept up to date.
+        """
+        effects: list[Effect] = []
+        for session in self._sessions:
+            goodbye = Goodbye(code=code, reason=REASONS[code], retry_after=round(retry_after(), 3))
+            effects += [Reply(session, goodbye), Close(session, code, REASONS[code])]
+        return effects
+
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""
         return [*self.protocol.tick(now), *self.heartbeats.tick(now)]

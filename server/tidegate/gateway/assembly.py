@@ -20,6 +20,7 @@ from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
 from tidegate.gateway.feed import Feed
+from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.work import Work
@@ -36,9 +37,11 @@ class Parts:
     feed: Feed
     work: Work
     catch_up: CatchUpDriver
+    outdated: Outdated
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
+        self.outdated.look()
         self.feed.pause_if_unused()
         self.handler.tick()
 
@@ -54,8 +57,12 @@ def assemble(
     identities: Identities,
     tasks: TaskGroup,
     clock: Callable[[], float] = time.time,
+    retry_after: Callable[[], float] = lambda: 0.0,
 ) -> Parts:
-    """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection."""
+    """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
+
+    `retry_after`: seconds until one client that was sent away comes back.
+    """
     rows = sessions.protocol.rows
     work = Work(tasks, sender)
     catch_up = CatchUpDriver(rows, store, sender)
@@ -65,4 +72,4 @@ def assemble(
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
-    return Parts(handler, sessions, feed, work, catch_up)
+    return Parts(handler, sessions, feed, work, catch_up, Outdated(store, handler, retry_after))

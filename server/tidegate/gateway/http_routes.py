@@ -2,7 +2,8 @@
 
 Only GET and HEAD, only these paths; everything is read or made once, at start. The documents come from outside: they
 are made of the schema alone.
-Invariant: `/readyz` says 200 exactly while new clients are welcome, and the database and the engine answer.
+Invariant: `/readyz` says 200 exactly while new clients are welcome, and the database and the engine answer. Otherwise
+it says which of them is the reason.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
     def ready(_: Request) -> Response:
         if draining():
             return Response.text(503, "draining\n")
-        if not store.healthy:
-            return Response.text(503, "the database does not answer\n")
+        if (trouble := store.trouble) is not None:
+            return Response.text(503, f"{trouble}\n")
         if not engine.healthy:
             return Response.text(503, "the engine of rooms does not answer\n")
         return Response.text(200, "ready\n")

@@ -95,6 +95,10 @@ class SessionHandler:
         """Tell every client that the gateway ends; `retry_after`: seconds for one client until it comes back."""
         self._effects.run(self.sessions.goodbye(code, retry_after))
 
+    def send_away(self, code: CloseCode, retry_after: Callable[[], float]) -> None:
+        """Close every connection; the clients may come back after `retry_after` seconds."""
+        self._effects.run(self.sessions.send_away(code, retry_after))
+
 
 def _ref(request: msgspec.Struct) -> Ref:
     return given_ref(getattr(request, "ref", UNSET))

@@ -6,6 +6,8 @@ from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
+UNREACHABLE = "the database does not answer"
+"""What `/readyz` says of a server that cannot be reached."""
 
 
 class StoreError(TidegateError):

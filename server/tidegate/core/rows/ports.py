@@ -133,6 +133,14 @@ class Store(Protocol):
     def healthy(self) -> bool:
         """Whether the database answered when it was last asked."""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why `healthy` is false, in words for an operator that name no secret; None while it is true."""
+
+    @property
+    def outdated(self) -> bool:
+        """The database is not the one any more that was opened. Nothing is read or written until a restart."""
+
     async def head(self) -> int:
         """The newest committed seq; 0 for an empty log."""
 

@@ -34,6 +34,8 @@ class Feed(ABC):
         self.healthy = True
         """Whether the log could be read at the last attempt."""
         self.gate = FeedGate(loop, self._ring)
+        self.trouble = ""
+        """What `/readyz` says while the feed is not healthy."""
         self._failure = ""
         self._resources = tuple(resources)
         self._loop = loop
@@ -77,11 +79,14 @@ class Feed(ABC):
 
     def _failed(self, error: Exception) -> None:
         """The log could not be read; the thread will try again."""
-        self.healthy = False
+        self.trouble, self.healthy = self._why(error), False
         self.gate.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
         if str(error) != self._failure:  # not at each attempt
             self._failure = str(error)
             self._complain(error)
+
+    def _why(self, error: Exception) -> str:  # a database's feed can tell more
+        return "the change log cannot be read; the gateway's log says why"
 
     def _complain(self, error: Exception) -> None:
         log.error("the change log could not be read; it will be tried again", exc_info=error)

@@ -6,14 +6,18 @@ Invariant: `close` returns only when every mutation that was accepted is committ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
+from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.snapshots import Snapshots, Spool
+
+OUTDATED = "the database was changed under the gateway, which has to be restarted"
+RETRY_S = 5.0
 
 
 class Reader(Protocol):
@@ -32,6 +36,13 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Writes to one database, in threads that it owns."""
 
+    @property
+    def healthy(self) -> bool: ...
+
+    @property
+    def trouble(self) -> str:
+        """What `/readyz` says while it is not healthy."""
+
     def start(self) -> None: ...
 
     def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]: ...
@@ -39,9 +50,14 @@ class Writer(Protocol):
     def close(self) -> None: ...
 
 
-class Part(Protocol):
+class Guard(Protocol):
+    """Sees that the log is not the one any more that was opened, or not complete."""
+
     @property
-    def healthy(self) -> bool: ...
+    def trouble(self) -> str | None: ...
+
+    @property
+    def outdated(self) -> bool: ...
 
 
 class OpenedLog(NamedTuple):
@@ -66,9 +82,9 @@ class ThreadedStore:
         feed: Feed,
         *,
         readers: int,
-        parts: Iterable[Part],
+        guard: Guard,
     ) -> None:
-        """`readers`: how many threads read. `parts`: what has to be healthy, beside the feed."""
+        """`readers`: how many threads read."""
         self.epoch = log.epoch
         self.identity_secret = log.identity_secret
         self._loop = loop
@@ -76,7 +92,7 @@ class ThreadedStore:
         self._reader = reader
         self._writer = writer
         self._feed = feed
-        self._parts = (feed, *parts)
+        self._guard = guard
         self._snapshots = Snapshots(reader.snapshot, loop)
         self._threads = ThreadPoolExecutor(readers, thread_name_prefix="tidegate-reader")
         self._timers: dict[Callable[[], object], asyncio.TimerHandle] = {}
@@ -84,19 +100,31 @@ class ThreadedStore:
 
     @property
     def healthy(self) -> bool:
-        return all(part.healthy for part in self._parts)
+        return self.trouble is None
+
+    @property
+    def trouble(self) -> str | None:
+        if (found := self._guard.trouble) is not None:
+            return found
+        return next((part.trouble for part in (self._feed, self._writer) if not part.healthy), None)
+
+    @property
+    def outdated(self) -> bool:
+        return self._guard.outdated
 
     async def head(self) -> int:
         """The head when the store was opened: where `follow` begins."""
         return self._opened_at
 
     async def read(self, query: ReadQuery) -> ReadResult:
+        self._check()
         return await self._loop.run_in_executor(self._threads, self._reader.read, query)
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         return self._snapshots.open(query, encode)
 
     async def write(self, mutation: Mutation) -> WriteResult:
+        self._check()
         await self._feed.gate.resumed()
         return await self._writer.submit(mutation)
 
@@ -111,9 +139,10 @@ class ThreadedStore:
 
     @property
     def following(self) -> bool:
-        return self._feed.gate.following
+        return self._feed.gate.following and not self.outdated
 
     async def resume(self) -> None:
+        self._check()
         await self._feed.gate.resume()
 
     async def close(self) -> None:
@@ -122,6 +151,11 @@ class ThreadedStore:
         for close in (self._writer.close, self._feed.close, self._snapshots.close, self._threads.shutdown):
             await self._loop.run_in_executor(None, close)
         self._reader.close()
+
+    def _check(self) -> None:
+        """Raises Refused for every request of rows once the database is another one than the one that was opened."""
+        if self.outdated:
+            raise Refused("unavailable", OUTDATED, retry_after=RETRY_S)
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
         """Have a reading thread do `work`, which raises nothing, every `seconds` until the store is closed."""

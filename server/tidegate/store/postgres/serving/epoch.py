@@ -52,21 +52,25 @@ class EpochGuard:
 
     def __init__(self, url: str, served: LogFingerprint, connections: Connections) -> None:
         """`connections` are those of the threads that call `look`."""
-        self.healthy = True
+        self.outdated = False
         self._url = url
         self._served = served
         self._connections = connections
 
+    @property
+    def trouble(self) -> str | None:
+        return f"the database {REPLACED}" if self.outdated else None
+
     def look(self) -> None:
         """Say once that it is another log."""
-        if not self.healthy:
+        if self.outdated:
             return
         try:
             now = fingerprint(self._connections.for_this_thread())
         except psycopg.Error:
             return  # the feed says so
         if now != self._served:
-            self.healthy = False
+            self.outdated = True
             log.error("the database %s %s", shown(self._url), REPLACED)
 
 

@@ -18,9 +18,11 @@ from typing import Any
 
 import psycopg
 
+from tidegate.store.errors import UNREACHABLE
 from tidegate.store.postgres.changelog import SCHEMA
 from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
 from tidegate.store.postgres.serving import other_gateways
+from tidegate.store.postgres.serving.database_errors import is_broken
 from tidegate.store.postgres.serving.epoch import LogFingerprint, fingerprint
 from tidegate.store.postgres.serving.reader import CHANGES, HEAD, PRUNED_TO, Reader, one_value
 from tidegate.store.serving.feed import Feed
@@ -77,6 +79,10 @@ class PostgresFeed(Feed):
             except Exception as error:  # the boundary of the thread: without it no change is delivered any more
                 self._failed(error)
                 self._wait([], RECONNECT_S)
+
+    def _why(self, error: Exception) -> str:
+        unreachable = isinstance(error, psycopg.OperationalError) and is_broken(error)
+        return UNREACHABLE if unreachable else super()._why(error)
 
     def _complain(self, error: Exception) -> None:
         if isinstance(error, psycopg.Error):

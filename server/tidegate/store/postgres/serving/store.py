@@ -48,7 +48,7 @@ class PostgresStore(ThreadedStore):
         feed = PostgresFeed(url, served, resources, reader, loop)
         writer = Writer(url, resources, loop, feed.wake)
         guard = EpochGuard(url, served, connections)
-        super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, parts=(guard,))
+        super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, guard=guard)
         self._url = url
         self._keep = keep
         self._every(LOOK_S, guard.look)

@@ -47,6 +47,9 @@ Queue = SimpleQueue[Waiting | None]
 class Writer:
     """Owns its threads and their connections from `start` to `close`."""
 
+    healthy, trouble = True, ""
+    """The feed sees that the database does not answer, so that no writer has to report it."""
+
     def __init__(
         self,
         url: str,

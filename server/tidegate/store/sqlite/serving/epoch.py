@@ -51,7 +51,7 @@ class EpochGuard:
     """
 
     def __init__(self, path: Path, connection: apsw.Connection, triggers: Collection[str]) -> None:
-        self.replaced = False
+        self.outdated = False
         self._lost: set[str] = set()
         self._triggers = triggers
         self._path = path
@@ -77,13 +77,15 @@ class EpochGuard:
             raise
 
     @property
-    def healthy(self) -> bool:
-        """Whether it is still the same log, and complete."""
-        return not (self.replaced or self._lost)
+    def trouble(self) -> str | None:
+        """Why this is not the same log any more, or not complete; None while it is."""
+        if self.outdated:
+            return f"the database {REPLACED}"
+        return f"the database {LOST % ', '.join(sorted(self._lost))}" if self._lost else None
 
     def look(self) -> None:
         """Note how far the log is. When it has become another log, say so once and note nothing more."""
-        if self.replaced:
+        if self.outdated:
             return
         try:
             now = _seen(self._connection, self._path)
@@ -93,7 +95,7 @@ class EpochGuard:
             return
         before = self._noted
         if (now.epoch, now.file) != (before.epoch, before.file) or now.seq < before.seq:
-            self.replaced = True
+            self.outdated = True
             log.error("the database %s %s", self._path, REPLACED)
         elif now != before:
             self._write(now)

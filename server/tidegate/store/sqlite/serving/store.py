@@ -28,6 +28,7 @@ class SqliteStore(ThreadedStore):
 
     _reader: Reader
     _writer: Writer
+    _guard: EpochGuard
 
     def __init__(
         self,
@@ -43,9 +44,8 @@ class SqliteStore(ThreadedStore):
         feed = SqliteFeed(path, resources, reader, loop)
         writer = Writer(path, resources, loop, feed.wake, keep)
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
-        super().__init__(loop, log, reader, writer, feed, readers=READERS, parts=(writer, guard))
+        super().__init__(loop, log, reader, writer, feed, readers=READERS, guard=guard)
         self._lock = lock
-        self._guard = guard
         self._every(NOTE_S, guard.look)
 
     @classmethod

@@ -52,8 +52,8 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
     def ready(_: Request) -> Response:
         if draining():
             return Response.text(503, "draining\n")
-        if (trouble := store.trouble) is not None:
-            return Response.text(503, f"{trouble}\n")
+        if (problem := store.problem) is not None:
+            return Response.text(503, f"{problem}\n")
         if not engine.healthy:
             return Response.text(503, "the engine of rooms does not answer\n")
         return Response.text(200, "ready\n")

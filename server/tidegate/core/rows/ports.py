@@ -134,7 +134,7 @@ class Store(Protocol):
         """Whether the database answered when it was last asked."""
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why `healthy` is false, in words for an operator that name no secret; None while it is true."""
 
     @property

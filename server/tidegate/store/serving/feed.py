@@ -34,7 +34,7 @@ class Feed(ABC):
         self.healthy = True
         """Whether the log could be read at the last attempt."""
         self.gate = FeedGate(loop, self._ring)
-        self.trouble = ""
+        self.problem = ""
         """What `/readyz` says while the feed is not healthy."""
         self._failure = ""
         self._resources = tuple(resources)
@@ -79,7 +79,7 @@ class Feed(ABC):
 
     def _failed(self, error: Exception) -> None:
         """The log could not be read; the thread will try again."""
-        self.trouble, self.healthy = self._why(error), False
+        self.problem, self.healthy = self._why(error), False
         self.gate.failed(Refused("unavailable", UNAVAILABLE, retry_after=1.0))
         if str(error) != self._failure:  # not at each attempt
             self._failure = str(error)

@@ -40,7 +40,7 @@ class Writer(Protocol):
     def healthy(self) -> bool: ...
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """What `/readyz` says while it is not healthy."""
 
     def start(self) -> None: ...
@@ -54,7 +54,7 @@ class Guard(Protocol):
     """Sees that the log is not the one any more that was opened, or not complete."""
 
     @property
-    def trouble(self) -> str | None: ...
+    def problem(self) -> str | None: ...
 
     @property
     def outdated(self) -> bool: ...
@@ -100,13 +100,13 @@ class ThreadedStore:
 
     @property
     def healthy(self) -> bool:
-        return self.trouble is None
+        return self.problem is None
 
     @property
-    def trouble(self) -> str | None:
-        if (found := self._guard.trouble) is not None:
+    def problem(self) -> str | None:
+        if (found := self._guard.problem) is not None:
             return found
-        return next((part.trouble for part in (self._feed, self._writer) if not part.healthy), None)
+        return next((part.problem for part in (self._feed, self._writer) if not part.healthy), None)
 
     @property
     def outdated(self) -> bool:

@@ -58,7 +58,7 @@ class EpochGuard:
         self._connections = connections
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         return f"the database {REPLACED}" if self.outdated else None
 
     def look(self) -> None:

@@ -47,7 +47,7 @@ Queue = SimpleQueue[Waiting | None]
 class Writer:
     """Owns its threads and their connections from `start` to `close`."""
 
-    healthy, trouble = True, ""
+    healthy, problem = True, ""
     """The feed sees that the database does not answer, so that no writer has to report it."""
 
     def __init__(

@@ -77,7 +77,7 @@ class EpochGuard:
             raise
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why this is not the same log any more, or not complete; None while it is."""
         if self.outdated:
             return f"the database {REPLACED}"

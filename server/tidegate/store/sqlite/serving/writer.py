@@ -60,7 +60,7 @@ class Writer:
         keep: Retention = KEEP,
     ) -> None:
         self.healthy = True
-        self.trouble = "the database cannot be written; the gateway's log says why"
+        self.problem = "the database cannot be written; the gateway's log says why"
         """What `/readyz` says while the writer is not healthy."""
         self._path = path
         self._mutations = Mutations(resources)

@@ -114,13 +114,15 @@ def _bound(prop: Property) -> Schema | None:
         return {"type": "integer", **EXACT}
     if prop.type == "number":
         return {"type": "number"}
+    if prop.type == "string" and prop.format == "int64":
+        return {"type": "string", "format": "int64"}
     if prop.type != "string" or prop.enum is not None or prop.format in {"time", "duration"}:
         return None
     return _value(prop) if prop.format in {"date", "date-time", "uuid"} else {"type": "string"}
 
 
 def _is_free_text(prop: Property) -> bool:
-    ordered_or_not = {"date", "date-time", "uuid", "time", "duration"}
+    ordered_or_not = {"date", "date-time", "uuid", "time", "duration", "int64"}
     return prop.type == "string" and prop.enum is None and prop.format not in ordered_or_not
 
 

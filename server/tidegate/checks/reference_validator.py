@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import FormatError, ValidationError
 from jsonschema.validators import extend
 
-SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6"})
+SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6", "int64"})
 """Python judges these formats with certainty. A gateway may refuse a text in another format that Python accepts."""
 
 
@@ -61,12 +61,24 @@ Doubting: Any = extend(Draft202012Validator, {"pattern": _unread_pattern})  # ty
 
 @cache
 def formats() -> FormatChecker:
-    """Python's format checkers, with `date-time` corrected: Python's accepts a final newline."""
+    """Python's format checkers and `int64`, with `date-time` corrected: Python's accepts a final newline."""
     checker = FormatChecker(formats=())
     checker.checkers = dict(Draft202012Validator.FORMAT_CHECKER.checkers)
     date_time, raises = checker.checkers["date-time"]
     checker.checkers["date-time"] = (lambda text: date_time(text) and "\n" not in str(text), raises)
+    checker.checkers["int64"] = (_is_int64, ())
     return checker
+
+
+def _is_int64(value: object) -> bool:
+    """The one decimal spelling of an integer that fits into 64 bits with a sign."""
+    if not isinstance(value, str):
+        return True
+    try:
+        read = int(value)
+    except ValueError:
+        return False
+    return str(read) == value and (read if read >= 0 else ~read).bit_length() <= 63
 
 
 class DoubtfulFormats(FormatChecker):

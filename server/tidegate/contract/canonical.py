@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.int64 import Int64
 from tidegate.schema.filter_schemas import COMBINERS, NULLNESS
 from tidegate.schema.resource import Property
 from tidegate.schema.subschemas import escape
@@ -44,7 +45,10 @@ def changes(properties: Iterable[Property]) -> dict[str, Change]:
 
 def filter_changes(properties: Iterable[Property]) -> dict[str, Change]:
     """The functions that canonicalise single values in filters. For an array, these values are its items."""
-    found = {prop.name: _change(prop.type, prop.format) or _item_change(prop) for prop in properties}
+    found = {
+        prop.name: Int64 if prop.is_int64 else _change(prop.type, prop.format) or _item_change(prop)
+        for prop in properties
+    }
     return {name: change for name, change in found.items() if change is not None}
 
 

@@ -17,6 +17,7 @@ from jsonschema_rs import Draft202012Validator
 
 from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
 from tidegate.schema import SAFE_INTEGER, Property, Resource, filter_schemas
+from tidegate.schema.formats import FORMATS
 
 Convert = Callable[[Any], Any]
 
@@ -52,7 +53,7 @@ def _converter(prop: Property, change: Change | None) -> Convert:
     if not _compared_whole(prop):
         return convert
     schema = filter_schemas.value_schema(prop)
-    is_value = Draft202012Validator(schema, validate_formats=True, offline=True).is_valid
+    is_value = Draft202012Validator(schema, validate_formats=True, formats=FORMATS, offline=True).is_valid
     return partial(_value, convert, is_value, change)
 
 

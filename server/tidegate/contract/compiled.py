@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.folder import DIALECT
+from tidegate.schema.formats import FORMATS
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
 from tidegate.schema.subschemas import mapped, subschemas
@@ -35,6 +36,7 @@ class Compiler:
             absolute,
             registry=self._registry,
             validate_formats=True,
+            formats=FORMATS,
             offline=True,
             pattern_options=LINEAR,
             mask="…",  # keeps large values out of error messages, which the gateway does not use

@@ -16,6 +16,7 @@ from jsonschema_rs import ValidationError, Validator
 
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.core.errors import nearest, shorten
+from tidegate.schema.formats import MEANINGS
 from tidegate.schema.instance_path import Locate, locator
 from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
@@ -135,7 +136,7 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "exclusiveMaximum": lambda kind: f"must be below {kind.limit}",
     "exclusiveMinimum": lambda kind: f"must be above {kind.limit}",
     "falseSchema": lambda kind: "is not allowed here",
-    "format": lambda kind: f"must be a valid {kind.format}",
+    "format": lambda kind: f"must be {MEANINGS.get(kind.format, f'a valid {kind.format}')}",
     "maxItems": lambda kind: f"must have at most {kind.limit} items",
     "maxLength": lambda kind: f"must have at most {kind.limit} characters",
     "maxProperties": lambda kind: f"must have at most {kind.limit} properties",

@@ -13,7 +13,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, Registry
 
 from tidegate.documents.words import FORMATS, SHOWN, TYPES, WORDS, at_length
-from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, patterns
+from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, formats, patterns
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, json_types, resolved
 from tidegate.schema.subschemas import mapped
@@ -197,7 +197,11 @@ class Examples:
             return {**sub, "$ref": _URI + sub["$ref"]} if isinstance(sub.get("$ref"), str) else sub
 
         return Draft202012Validator(
-            mapped(schema, absolute), registry=self._registry, validate_formats=True, offline=True
+            mapped(schema, absolute),
+            registry=self._registry,
+            validate_formats=True,
+            formats=formats.FORMATS,
+            offline=True,
         )
 
 

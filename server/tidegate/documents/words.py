@@ -107,6 +107,7 @@ FORMATS = {
     "duration": "PT1H",
     "email": "ada@example.com",
     "hostname": "example.com",
+    "int64": "9007199254740993",
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
     "time": "12:00:00Z",

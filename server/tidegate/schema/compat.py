@@ -14,6 +14,8 @@ from typing import Any
 
 from jsonschema_rs import CanonicalSchema, canonicalize
 
+from tidegate.int64 import FORMAT as INT64
+from tidegate.int64 import PATTERN
 from tidegate.schema import derive
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.resource import JsonSchema, resolved
@@ -119,7 +121,7 @@ class _Accept:
         return _covers(self._canonical(now, self._new), self._canonical(was, self._old))
 
     def _canonical(self, schema: Any, definitions: dict[str, Any]) -> CanonicalSchema | None:
-        document = {**resolved(schema, definitions), "$defs": definitions}
+        document = mapped({**resolved(schema, definitions), "$defs": definitions}, _comparable)
         try:
             return canonicalize(_opened(document) if self.opened else document, validate_formats=True, offline=True)
         except ValueError:
@@ -170,6 +172,16 @@ class _Promise(_Accept):
 
 def _covers(wide: CanonicalSchema | None, narrow: CanonicalSchema | None) -> bool:
     return wide is not None and narrow is not None and str(wide.covers(narrow)) == "yes"
+
+
+def _comparable(_: str, schema: JsonSchema) -> JsonSchema:
+    """`schema` with a pattern in the place of a format that only Tidegate knows."""
+    if schema.get("format") != INT64:
+        return schema
+    rest = {word: value for word, value in schema.items() if word != "format"}
+    if "pattern" not in rest:
+        return {**rest, "pattern": PATTERN}
+    return {**rest, "allOf": [*rest.get("allOf", ()), {"pattern": PATTERN}]}
 
 
 def _opened(schema: JsonSchema) -> JsonSchema:

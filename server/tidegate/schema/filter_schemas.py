@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from tidegate.int64 import FORMAT as INT64
 from tidegate.schema.derive import SCALARS, bounded, closed, readable, short_value
 from tidegate.schema.resource import ANY, REF_PREFIX, JsonSchema, Property, Resource, kind_of
 
@@ -35,7 +36,7 @@ OPERATORS: dict[Family, tuple[str, ...]] = {
     "nothing": (),
 }
 
-_ORDERED_FORMATS = frozenset({"date", "date-time", "uuid"})
+_ORDERED_FORMATS = frozenset({"date", "date-time", "uuid", INT64})
 _UNORDERED_FORMATS = frozenset({"duration", "time"})
 """The order of such texts is not the order of the times and durations that they mean."""
 _CLAIM: JsonSchema = {"type": "string", "pattern": r"^\$user\.[^.]"}
@@ -84,7 +85,7 @@ def family(prop: Property) -> Family:
         return "members" if item_kinds(prop) else "nothing"
     if prop.type not in SCALARS:
         return "equality" if prop.type == ANY and (prop.enum is None or _scalars(prop.enum)) else "nothing"
-    if prop.type == "boolean" or (prop.type == "string" and prop.enum is not None):
+    if prop.type == "boolean" or (prop.type == "string" and prop.enum is not None and not prop.is_int64):
         return "equality"
     if prop.type != "string" or prop.format in _ORDERED_FORMATS:
         return "order"
@@ -130,13 +131,20 @@ def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> Json
     if name in TEXT or (name in ORDER and value.get("type") == "string" and prop.format not in _ORDERED_FORMATS):
         value = {"type": "string"}  # may be a part of a value, such as "@example" of an address
     elif name in ORDER and "enum" in value:
-        value = bounded({"type": "integer"}) if prop.type == "integer" else {"type": prop.type}
+        value = _plain_value(prop)
     value = _or_claim(value, claims)
     if name in {"between", "nbetween"}:
         return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
     if name in {"in", "nin", *MEMBERS}:
         return _or_claim({"type": "array", "items": value, "minItems": 1}, claims)
     return value
+
+
+def _plain_value(prop: Property) -> JsonSchema:
+    """A value to order an enum by: any of the property's type."""
+    if prop.is_int64:
+        return {"type": "string", "format": INT64}
+    return bounded({"type": "integer"}) if prop.type == "integer" else {"type": prop.type}
 
 
 def _short(prop: Property, *, null: bool) -> JsonSchema:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.int64 import FORMAT as INT64
+
 JsonSchema = dict[str, Any]
 Definitions = Mapping[str, Any]
 
@@ -39,6 +41,11 @@ class Property:
     """The schema of an array's items, `$ref`s resolved at the top level."""
     schema: JsonSchema
     """The schema of the property. A `$ref` at its top is resolved."""
+
+    @property
+    def is_int64(self) -> bool:
+        """Its values are integers of 64 bits, which travel as text."""
+        return self.type == "string" and self.format == INT64
 
     @property
     def column_nullable(self) -> bool:
@@ -70,9 +77,9 @@ class Resource:
 
     @property
     def has_automatic_key(self) -> bool:
-        """The database counts the key: it is one integer property, and clients may only read it."""
+        """The database counts the key: it is one property with integers, and clients may only read it."""
         first = self.properties[self.key[0]]
-        return len(self.key) == 1 and first.type == "integer" and first.read_only
+        return len(self.key) == 1 and (first.type == "integer" or first.is_int64) and first.read_only
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """peewee fields for the properties of a resource: a column's values as a Python program sees them.
 
-Dates, times and UUIDs have Python's types, JSON is lists and dicts. A column's value that cannot be converted, which
-another program may have written, is returned unchanged.
+Dates, times, UUIDs and integers of 64 bits have Python's types, JSON is lists and dicts. A column's value that cannot
+be converted, which another program may have written, is returned unchanged.
 Invariant: values are written in the canonical form that filters compare.
 """
 
@@ -56,7 +56,7 @@ def field_of(prop: Property, resource: Resource, postgres: bool) -> peewee.Field
     match prop.type, prop.format:
         case "boolean", _:
             return peewee.BooleanField(**options)
-        case "integer", _:
+        case ("integer", _) | ("string", "int64"):
             return peewee.BigIntegerField(**options)
         case "number", _:
             return peewee.DoubleField(**options)
@@ -89,6 +89,8 @@ def _default(prop: Property, resource: Resource) -> Convert | Callable[[], Any] 
                 value = _date(value)
             case "string", "uuid":
                 value = _uuid(value)
+            case "string", "int64":
+                value = int(value)
         return lambda: copy.deepcopy(value)
     if prop.read_only and prop.required and prop.format == "date-time":
         return lambda: datetime.now(UTC)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tidegate.int64 import Int64
+
 KINDS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
     "int": {"type": "integer"},
     "num": {"type": "number"},
     "bool": {"type": "boolean"},
     "time": {"type": "string", "format": "date-time"},
+    "big": {"type": "string", "format": "int64"},
     "list": {"type": "array"},
     "any": {},
 }
@@ -40,7 +43,12 @@ def _both(name: str, operator: str, wanted: Any, values: list[Any], others: list
     return [*_asked(name, operator, wanted, values, others), *_asked(name, f"n{operator}", wanted, others, values)]
 
 
+LOWEST, HIGHEST = str(-(2**63)), str(2**63 - 1)
+
 EQUALITY = [
+    *_asked("big", "eq", Int64(2**53 + 1), [str(2**53 + 1)], [str(2**53), str(2**53 + 2), str(-(2**53) - 1), "0"]),
+    *_asked("big", "eqs", Int64(HIGHEST), [HIGHEST], [str(2**63 - 2), LOWEST]),
+    *_asked("big", "ne", Int64(LOWEST), [str(-(2**63) + 1), HIGHEST], [LOWEST]),
     *_asked("text", "eq", "a", ["a"], ["A", "", "a ", " a", "a\0"]),
     *_asked("text", "eqs", "a", ["a"], ["A"]),
     *_asked("text", "ne", "a", ["A", "", "a\0", "\0a"], ["a"]),
@@ -72,6 +80,8 @@ EQUALITY = [
 ]
 
 LISTS = [
+    *_both("big", "in", [Int64(2**53), Int64(2**53 + 1)], [str(2**53), str(2**53 + 1)], [str(2**53 + 2), "9"]),
+    *_both("big", "in", [Int64(LOWEST)], [LOWEST], [HIGHEST, "0"]),
     *_both("text", "in", ["a", "b"], ["a", "b"], ["A", "", "a,b"]),
     *_both("text", "in", ["a"], ["a"], ["b"]),
     *_both("int", "in", [1, 2, 2], [1, 2], [0, 3]),
@@ -89,6 +99,12 @@ LISTS = [
 ]  # fmt: skip
 
 ORDER = [
+    *_asked("big", "lt", Int64(10), ["9", "2", "-10", LOWEST], ["10", "11", HIGHEST]),
+    *_asked("big", "gt", Int64(2**53), [str(2**53 + 1), HIGHEST], [str(2**53), "9", "-9"]),
+    *_asked("big", "lte", Int64(-(2**53)), [str(-(2**53)), str(-(2**53) - 1), LOWEST], [str(-(2**53) + 1), "-1"]),
+    *_asked("big", "gte", Int64(HIGHEST), [HIGHEST], [str(2**63 - 2), "9"]),
+    *_asked("big", "between", [Int64(-5), Int64(30)], ["-5", "4", "30"], ["-6", "31", "200"]),
+    *_asked("big", "nbetween", [Int64(-5), Int64(30)], ["-6", "31", "200"], ["-5", "4", "30"]),
     *_asked("text", "lt", "b", ["a", "B", "", "aé", "Z", "\0"], ["b", "c", "é", "ba"]),
     *_asked("text", "lte", "b", ["a", "b"], ["ba", "b\0"]),
     *_asked("text", "gt", "Z", ["a", "ZZ", "é", "Z\0"], ["A", "Z"]),
@@ -152,7 +168,16 @@ TEXT = [
 
 NULLS = [
     case
-    for name, value in {"text": "", "int": 0, "num": 0.0, "bool": False, "list": [], "any": 0, "time": ""}.items()
+    for name, value in {
+        "text": "",
+        "int": 0,
+        "big": "0",
+        "num": 0.0,
+        "bool": False,
+        "list": [],
+        "any": 0,
+        "time": "",
+    }.items()
     for case in (
         Case({name: None}, {}, True),
         Case({name: None}, {name: value}, False),

@@ -2,7 +2,7 @@
 
 The `filters` modules of `store` evaluate the same tree in SQL; a property test compares the two.
 Invariant: every condition but `null` is false on null, even a negative one; `true` never equals 1; text is ordered by
-code point; only ASCII letters are compared without their case.
+code point, integers of 64 bits (which are text too) as integers; only ASCII letters are compared without their case.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from tidegate.core.filters.tree import SAFE_INTEGER, And, Filter, Or, Term, fold
+from tidegate.int64 import Int64, is_int64
 
 Row = dict[str, Any]
 Test = Callable[[Any], bool]
@@ -103,6 +104,9 @@ def _holds_all(wanted: tuple[Any, ...]) -> Test:
 
 def _ordered(compare: Callable[[Any, Any], bool], wanted: Any) -> Test:
     """A value of another type is neither before nor after; only a foreign program can have written one."""
+    if isinstance(wanted, Int64):
+        wanted_number = int(wanted)
+        return lambda value: is_int64(value) and compare(int(value), wanted_number)
     if isinstance(wanted, str):
         return lambda value: isinstance(value, str) and compare(value, wanted)
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and compare(value, wanted)

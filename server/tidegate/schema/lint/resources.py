@@ -14,6 +14,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 from tidegate.schema import filter_schemas
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SCALARS
+from tidegate.schema.formats import FORMATS
 from tidegate.schema.instance_path import locator
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, Resource, read_resource
@@ -23,8 +24,8 @@ from tidegate.schema.suggestions import suggestion
 DERIVED = ("Create", "Update", "Filters", "Key")
 """The endings of the names of types derived from a row."""
 MODULE_NAMES = frozenset({
-    "Annotated", "Any", "App", "ClientMessages", "EqualityConditions", "ListConditions", "Literal", "Meta", "Model",
-    "NullConditions", "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions",
+    "Annotated", "Any", "App", "ClientMessages", "EqualityConditions", "Int64", "ListConditions", "Literal", "Meta",
+    "Model", "NullConditions", "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions",
     "NullableTextConditions", "OrderConditions", "Replies", "Request", "ResourceTypes", "Resources", "RoomData",
     "Rooms", "ServerMessages", "TextConditions", "TypeAlias", "UnsetType",
 })  # fmt: skip
@@ -128,7 +129,7 @@ def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
     key = "Rule"
     schema = filter_schemas.filters_schema(resource, key=key, claims=True)
     validator = Draft202012Validator(
-        {"$ref": REF_PREFIX + key, "$defs": {key: schema}}, validate_formats=True, offline=True
+        {"$ref": REF_PREFIX + key, "$defs": {key: schema}}, validate_formats=True, formats=FORMATS, offline=True
     )
     names = {prop.name for prop in filter_schemas.filterable(resource)}
     for place, where in rules.items():

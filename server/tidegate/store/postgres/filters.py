@@ -15,9 +15,11 @@ from decimal import Decimal
 from typing import Any
 
 from tidegate.contract import Property
+from tidegate.int64 import number
 from tidegate.store.postgres.connection import MARK
 from tidegate.store.postgres.rows import (
     BOOLEAN,
+    INT64,
     INTEGER,
     JSON,
     NUMBER,
@@ -73,6 +75,7 @@ class PostgresDialect:
 
     def _compared(self, prop: Property, sign: str, value: Any) -> Condition:
         column, kind = _column(prop), column_type(prop)
+        value = number(value) if prop.is_int64 else value
         if isinstance(value, str):
             if kind not in (TEXT, TIME, UUID) or _unwritable(value):
                 return NOTHING
@@ -85,16 +88,16 @@ class PostgresDialect:
             if kind is not BOOLEAN:
                 return NOTHING
             return Condition(f"({column} IS NOT NULL AND {column} {sign} {MARK}::boolean)", [value])
-        if kind is INTEGER:
+        if kind in (INTEGER, INT64):
             exact = isinstance(value, int) and -(2**63) <= value < 2**63
             bound = f"{MARK}::bigint" if exact else f"{MARK}::numeric"
             return Condition(
                 f"({column} IS NOT NULL AND {column} {sign} {bound})", [value if exact else Decimal(value)]
             )
         if kind is NUMBER:
-            number = f"{column}::float8"
+            inexact = f"{column}::float8"
             return Condition(
-                f"({column} IS NOT NULL AND {_finite(column)} AND {number} {sign} {MARK}::float8)", [float(value)]
+                f"({column} IS NOT NULL AND {_finite(column)} AND {inexact} {sign} {MARK}::float8)", [float(value)]
             )
         return NOTHING
 

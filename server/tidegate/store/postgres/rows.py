@@ -16,6 +16,7 @@ import msgspec
 
 from tidegate.contract import Property, Resource
 from tidegate.core.rows.ports import Key, Row
+from tidegate.int64 import number
 from tidegate.store.postgres.catalogue import ColumnThere
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
 from tidegate.store.sql.names import literal, quoted
@@ -30,18 +31,23 @@ class ColumnType(NamedTuple):
     """What else each value must be: an expression over {}."""
     numeric: bool = False
     """A table of another program may have numeric(p, s) for it; without (p, s) a value could be beyond any float."""
+    digits: int = 0
+    """A table of another program may have numeric(p, 0) for it, with p up to this."""
 
     def fits(self, column: ColumnThere, *, made: bool) -> bool:
         """Whether values of a column that is there are of this kind. `made`: Tidegate made the table."""
         if column.type in (self.accepted or (self.declared,)):
             return True
         return not made and (
-            (self is TEXT and as_text(column)) or (self.numeric and column.type == "numeric" and column.modifier >= 4)
+            (self is TEXT and as_text(column))
+            or (self.numeric and column.type == "numeric" and column.modifier >= 4)
+            or 0 < whole_digits(column) <= self.digits
         )
 
 
 TEXT = ColumnType('text COLLATE "C"', ("text", "character varying", "character"))
 INTEGER = ColumnType("bigint", ("bigint", "integer", "smallint"), numeric=True)
+INT64 = ColumnType("bigint", ("bigint", "integer", "smallint"), digits=18)
 # JSON has no NaN and no infinities.
 NUMBER = ColumnType(
     "double precision",
@@ -66,6 +72,13 @@ _AS_TEXT = {
 _ITEMS = _AS_TEXT | {"uuid", "bigint", "integer", "smallint", "real", "double precision", "boolean"}
 
 
+def whole_digits(column: ColumnThere) -> int:
+    """The digits of a numeric(p, 0). 0 for any other column."""
+    if column.type != "numeric" or column.modifier < 4 or (column.modifier - 4) & 0x7FF:
+        return 0
+    return (column.modifier - 4) >> 16
+
+
 def as_text(column: ColumnThere) -> bool:
     """Whether a string can stand for the values of another program's column."""
     item = column.type.removesuffix("[]")
@@ -79,7 +92,7 @@ def column_type(prop: Property) -> ColumnType:
         case "string", "uuid":
             return UUID
         case "string", _:
-            return TEXT
+            return INT64 if prop.is_int64 else TEXT
         case "integer", _:
             return INTEGER
         case "number", _:
@@ -129,10 +142,11 @@ class RowReader:
         self._key = resource.key
         properties = {name: resource.properties[name] for name in self.columns}
         self._nullable = {name: prop.nullable for name, prop in properties.items()}
+        self._int64s = tuple(name for name, prop in properties.items() if prop.is_int64)
         self._numbers = tuple(name for name, prop in properties.items() if column_type(prop) is NUMBER)
 
     def row(self, text: str) -> Row:
-        values = _decoded(text)
+        values = self._decoded(text)
         for name in self._numbers:
             if isinstance(values.get(name), str):  # NaN, Infinity, -Infinity
                 values[name] = None
@@ -147,8 +161,16 @@ class RowReader:
         return None if text is None else self.row(text)
 
     def key(self, text: str) -> Key:
-        values = _decoded(text)
+        values = self._decoded(text)
         return {name: values[name] for name in self._key if name in values}
+
+    def _decoded(self, text: str) -> dict[str, Any]:
+        """The values of an image, which has integers of 64 bits as numbers."""
+        values = _decoded(text)
+        for name in self._int64s:
+            if isinstance(values.get(name), int):
+                values[name] = str(values[name])
+        return values
 
 
 def _decoded(text: str) -> dict[str, Any]:
@@ -175,7 +197,7 @@ def to_column(prop: Property, value: Any) -> Any:
     """A wire value as psycopg binds it; the column's type does the rest."""
     if value is not None and prop.type in JSON_TYPES:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return value
+    return number(value) if prop.is_int64 else value
 
 
 def default_sql(prop: Property, resource: Resource) -> str | None:

@@ -26,6 +26,8 @@ class Condition(NamedTuple):
 class Dialect(Protocol):
     """How a database spells the positive conditions on one column. `value` is as the wire has it.
 
+    The columns of integers of 64 bits hold integers, which the wire has as text.
+
     `folded`: upper and lower case are equal; the text is folded already.
     """
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate.contract import Property
 from tidegate.core.filters.tree import SAFE_INTEGER
+from tidegate.int64 import number
 from tidegate.store.sql.filters import Condition, Dialect, joined
 from tidegate.store.sql.json_values import JSON_TYPES
 from tidegate.store.sql.names import quoted
@@ -37,6 +38,8 @@ class SqliteDialect:
         column = _column(prop)
         if prop.type in JSON_TYPES:
             return _json_is(_json_kind(column), _json_value(column), values)
+        if prop.is_int64:
+            return _int64(column, _among(values), [number(value) for value in values])
         bound = [int(value) if isinstance(value, bool) else value for value in values]
         compared = _exact(column, values[0])
         if any(isinstance(value, float) and abs(value) > SAFE_INTEGER for value in values):
@@ -45,6 +48,8 @@ class SqliteDialect:
 
     def ordered(self, prop: Property, sign: str, value: Any) -> Condition:
         column = _column(prop)
+        if prop.is_int64:
+            return _int64(column, f"{sign} {_MARK}", [number(value)])
         finite = "" if isinstance(value, str) else f" AND {_finite(column)}"
         return Condition(f"({_is_like(column, value)} AND {_exact(column, value)} {sign} {_MARK}{finite})", [value])
 
@@ -80,6 +85,10 @@ def _column(prop: Property) -> str:
 def _is_like(column: str, value: Any) -> str:
     """The column has a value of the same kind as `value`."""
     return f"typeof({column}) = 'text'" if isinstance(value, str) else f"typeof({column}) IN ({_NUMBERS})"
+
+
+def _int64(column: str, compared: str, values: list[Any]) -> Condition:
+    return Condition(f"(typeof({column}) = 'integer' AND {column} {compared})", values)
 
 
 def _exact(column: str, value: Any) -> str:

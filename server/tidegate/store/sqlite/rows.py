@@ -1,6 +1,7 @@
 """Column values and wire rows, both ways.
 
-SQLite keeps booleans as 0 and 1, arrays and objects as JSON text; the wire has JSON values. It knows no SQL.
+SQLite keeps booleans as 0 and 1, arrays and objects as JSON text, and integers of 64 bits as integers, which are text
+on the wire. It knows no SQL.
 Invariant: a row read from its table and the same row read from the change log are the same wire row.
 """
 
@@ -15,6 +16,7 @@ import msgspec
 
 from tidegate.contract import Property, Resource
 from tidegate.core.rows.ports import Row
+from tidegate.int64 import number
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
 
 BLOB = "$blob"
@@ -28,7 +30,8 @@ class RowReader:
         readable = [prop for prop in resource.properties.values() if not prop.write_only]
         self.columns = tuple(prop.name for prop in readable)
         self._plan: list[tuple[str, Callable[[Any], Any], bool]] = [
-            (prop.name, _DECODERS.get(prop.type, _plain), prop.nullable) for prop in readable
+            (prop.name, _int64 if prop.is_int64 else _DECODERS.get(prop.type, _plain), prop.nullable)
+            for prop in readable
         ]
 
     def row(self, values: Iterable[Any]) -> Row:
@@ -56,7 +59,7 @@ def to_column(prop: Property, value: Any) -> Any:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if prop.type == "boolean":
         return int(value)
-    return value
+    return number(value) if prop.is_int64 else value
 
 
 def _unmarked(value: Any) -> Any:
@@ -70,6 +73,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _int64(value: Any) -> Any:
+    """Digits, also those that a BLOB has, are text of an integer only where the column holds that integer."""
+    if isinstance(value, int):
+        return str(value)
+    return f"0x{value.hex()}" if isinstance(value, bytes) else _plain(value)
 
 
 def _boolean(value: Any) -> Any:

@@ -23,7 +23,7 @@ from tidegate.store.migration.port import Progress, left_alone
 from tidegate.store.migration.row_checks import check_rows, uniqueness
 from tidegate.store.migration.unsafe_changes import UnsafeChange, advice, dropped_table, lost_generated_column, refuse
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.catalogue import definition, index_names, unique_constraints
+from tidegate.store.sqlite.catalogue import affinity, definition, index_names, unique_constraints
 from tidegate.store.sqlite.migration.differences import differences, unsafe_changes
 from tidegate.store.sqlite.migration.rebuild import not_addable, rebuild
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, forget, read_all, record
@@ -78,6 +78,8 @@ class Tables:
                 continue
             rows = database.execute_sql(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
             declared = {name: kind for _, name, kind, *_, hidden in rows if not hidden}
+            if table not in self._recorded:
+                _refuse_text_columns(resource, declared)
             found += unsafe_changes(resource, self._wanted[table], self._recorded.get(table), declared)
             if table in self._recorded and self._differences(table):
                 found += [lost_generated_column(table, name) for name in self._generated(table)]
@@ -213,3 +215,13 @@ class Tables:
             recorded = self._recorded[table]
             new = {name: (tuple(index.columns), bool(index.unique)) for name in index_names(database, table) - before}
             record(database, table, msgspec.structs.replace(recorded, indexes={**recorded.indexes, **new}))
+
+
+def _refuse_text_columns(resource: Resource, declared: Mapping[str, str]) -> None:
+    """Raises StoreError for integers of 64 bits in a column of another program that keeps digits as text or floats."""
+    for prop in resource.properties.values():
+        if prop.is_int64 and prop.name in declared and affinity(declared[prop.name]) not in {"INTEGER", "NUMERIC"}:
+            raise StoreError(
+                f"{resource.table}.{prop.name} is declared {declared[prop.name] or 'without a type'}, and format int64 "
+                "needs a column that keeps integers: leave the format out of the schema, and clients get the text"
+            )

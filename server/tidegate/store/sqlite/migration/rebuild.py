@@ -137,7 +137,8 @@ def _copy(
 
 def _row_number(resource: Resource) -> str:
     """The name of the row number: the key if it is the row number itself, and otherwise a name that no column has."""
-    if len(resource.key) == 1 and resource.properties[resource.key[0]].type in {"integer", "boolean"}:
+    first = resource.properties[resource.key[0]]
+    if len(resource.key) == 1 and (first.type in {"integer", "boolean"} or first.is_int64):
         return resource.key[0]
     return next(name for name in ("rowid", "_rowid_", "oid") if name not in map(str.lower, resource.properties))
 

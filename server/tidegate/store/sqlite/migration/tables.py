@@ -15,7 +15,7 @@ import peewee
 from playhouse.sqlite_ext import AutoIncrementField
 
 from tidegate.contract import Property, Resource
-from tidegate.store.migration.conditions import shared_conditions
+from tidegate.store.migration.conditions import column_enum, shared_conditions
 from tidegate.store.sql.names import literal, quoted
 from tidegate.store.sqlite.rows import to_column
 
@@ -114,18 +114,23 @@ def columns(resource: Resource, resources: Mapping[str, Resource]) -> dict[str, 
 
 def _column(prop: Property, resource: Resource, resources: Mapping[str, Resource]) -> Column:
     if resource.key == (prop.name,) and resource.has_automatic_key:
-        return Column(prop.type, automatic=True)
+        return Column(_kind(prop), automatic=True)
     checks = _checks(prop)
     reference = resource.references.get(prop.name)
     return Column(
-        type=prop.type,
+        type=_kind(prop),
         null=prop.column_nullable,
         default=_default(prop, resource),
-        enum=prop.enum if "enum" in checks else None,
+        enum=column_enum(prop) if "enum" in checks else None,
         max_length=prop.max_length if "maxLength" in checks else None,
         references=None if reference is None else (resources[reference[0]].table, reference[1]),
         checks=checks,
     )
+
+
+def _kind(prop: Property) -> str:
+    """The JSON type of the column's values. Integers of 64 bits are text on the wire alone."""
+    return "integer" if prop.is_int64 else prop.type
 
 
 def _field(name: str, column: Column, alone: bool) -> Field:
@@ -159,7 +164,8 @@ def _default(prop: Property, resource: Resource) -> str | None:
 def _checks(prop: Property) -> dict[str, str]:
     """SQL conditions by the schema keyword that each stands for. Each is true for NULL, which NOT NULL handles."""
     name = quoted(prop.name)
-    match prop.type:
+    kind = _kind(prop)
+    match kind:
         case "boolean":
             condition = f"{name} IN (0, 1)"
         case "integer":
@@ -170,7 +176,7 @@ def _checks(prop: Property) -> dict[str, str]:
             condition = f"typeof({name}) IN ('text', 'null')"
         case _:
             condition = f"{name} IS NULL OR json_valid({name})"
-    return {"type": condition} | shared_conditions(prop, text=prop.type == "string")
+    return {"type": condition} | shared_conditions(prop, text=kind == "string")
 
 
 def _reference(table: str, column: str) -> str:

@@ -43,6 +43,12 @@ CHANGES: dict[str, tuple[str, Edit, str | None]] = {
         lambda file: file["properties"]["created_at"].update(type=["string", "null"]),
         "/created_at",
     ),
+    "an integer that becomes text": (
+        USERS,
+        lambda file: file["properties"]["id"].update(type="string", format="int64"),
+        "/properties/id",
+    ),
+    "text that has to be an integer": (USERS, lambda file: file["properties"]["name"].update(format="int64"), "/name"),
     "another key": (
         "resources/tasks",
         lambda file: file["x-resource"].update(key="title"),

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tidegate.checks import filter_schemas as second_reading
+from tidegate.checks.reference_validator import formats
 from tidegate.schema import Resource, derive, filter_schemas
 from tidegate.schema.resource import JsonSchema, read_property, read_resource
 
@@ -33,13 +34,15 @@ ROW: dict[str, Any] = {
         "pin": {"type": "string", "writeOnly": True},
         "anything": {},
         "mixed": {"enum": ["a", 1, ["no scalar"]]},
+        "hull": {"type": ["string", "null"], "format": "int64"},
+        "berth": {"type": "string", "format": "int64", "enum": ["1", "20"], "default": "1"},
     },
     "required": ["id", "name", "state", "length", "class", "mixed"],
 }
 BOATS: Resource = read_resource("boats", ROW, {})
 SCHEMA = filter_schemas.filters_schema(BOATS)
-VALIDATOR = Draft202012Validator({**SCHEMA, "$defs": filter_schemas.definitions([BOATS])})
-SECOND_READING = Draft202012Validator(second_reading.filters(derive.readable(BOATS)))
+VALIDATOR = Draft202012Validator({**SCHEMA, "$defs": filter_schemas.definitions([BOATS])}, format_checker=formats())
+SECOND_READING = Draft202012Validator(second_reading.filters(derive.readable(BOATS)), format_checker=formats())
 
 REFINE = {
     "eq", "ne", "eqs", "nes", "lt", "gt", "lte", "gte", "in", "nin", "ina", "nina", "between", "nbetween",
@@ -69,6 +72,9 @@ REFINE = {
         {"anything": {"in": [1, "a", True, 0.5]}},
         {"anything": True},
         {"mixed": 1},
+        {"hull": "-9223372036854775808"},
+        {"hull": {"in": ["9007199254740993", "0"], "between": ["-5", "9223372036854775807"]}},
+        {"berth": {"eq": "20", "gt": "3"}},
         {"or": [{}, {"and": [{"or": [{"id": 1}]}]}], "and": [{"id": 2}], "name": "x"},
     ],
     ids=str,
@@ -91,6 +97,15 @@ def test_legal(filters: dict[str, Any]) -> None:
         {"id": {"in": []}},
         {"id": None},
         {"id": {"null": True}},
+        {"hull": 1},
+        {"hull": "01"},
+        {"hull": "-0"},
+        {"hull": {"lt": "9223372036854775808"}},
+        {"hull": {"gte": ""}},
+        {"hull": {"contains": "1"}},
+        {"hull": {"startswith": "1"}},
+        {"berth": "3"},
+        {"berth": {"lt": "x"}},
         {"name": {"gt": 1}},
         {"name": {"or": []}},
         {"state": "on"},

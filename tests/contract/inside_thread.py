@@ -7,8 +7,10 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.support.deadlines import DEADLINE_S
+from tests.support.gateway import ROOT
 from tests.transport.inside import SECRET, running
 from tidegate.auth.tokens import sign
 from tidegate.checks.gateway_process import Address
@@ -17,14 +19,15 @@ START_S = DEADLINE_S
 
 
 @contextlib.contextmanager
-def gateway_in_a_thread(folder: Path) -> Iterator[Address]:
-    """A gateway over the sample application, its tables empty. It ends with the block."""
+def gateway_in_a_thread(folder: Path, schema: Path = ROOT / "schema") -> Iterator[Address]:
+    """A gateway over the sample application, or over another one, its tables empty. It ends with the block."""
     begun, ended = threading.Event(), threading.Event()
     found: list[str] = []
     trouble: list[BaseException] = []
 
     async def serve() -> None:
-        async with running(folder, max_rooms=100_000, max_subscriptions=100_000, max_page=50) as inside:
+        limits: dict[str, Any] = {"max_rooms": 100_000, "max_subscriptions": 100_000, "max_page": 50}
+        async with running(folder, schema=str(schema), **limits) as inside:
             found.append(inside.url)
             begun.set()
             await asyncio.to_thread(ended.wait)

@@ -60,6 +60,25 @@ PLACE: Json = {
     "required": ["zone", "slug"],
     "additionalProperties": False,
 }
+SHIFT: Json = {
+    "title": "Shift",
+    "x-resource": {"key": "id"},
+    "x-access": OPEN_TO_ALL,
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer", "readOnly": True},
+        "status": {"enum": ["open", "done"], "default": "done"},
+        "report": {"type": "string", "maxLength": 3},
+        "places": {"type": "integer", "minimum": 0, "maximum": 3},
+        "taken": {"type": "integer", "minimum": 0, "maximum": 3},
+    },
+    "required": ["id", "status"],
+    "additionalProperties": False,
+    "if": {"properties": {"status": {"const": "done"}}},
+    "then": {"required": ["report"]},
+    "dependentRequired": {"taken": ["places"]},
+    "anyOf": [{"properties": {"places": {"maximum": 1}}}, {"properties": {"report": {"minLength": 2}}}],
+}
 PAIR: Json = {
     "title": "Pair",
     "x-room": {"pattern": "pair-*"},
@@ -86,6 +105,7 @@ ODD: Json = {
 FILES: dict[str, Json] = {
     "resources/things": THING,
     "resources/places": PLACE,
+    "resources/shifts": SHIFT,
     "rooms/pair": PAIR,
     "rooms/odd": ODD,
 }
@@ -116,6 +136,8 @@ SEEDS: list[Json] = [
     {"type": "get", "resource": "places", "id": {"zone": 1, "slug": "a"}},
     {"type": "delete", "resource": "places", "ids": [{"zone": 1, "slug": "a"}, {"zone": 2.0, "slug": "b"}]},
     {"type": "create", "resource": "places", "data": [{"zone": 1, "slug": "a", "label": "\U0001f600\U0001f600"}]},
+    {"type": "create", "resource": "shifts", "data": {"status": "open", "places": 1}},
+    {"type": "update", "resource": "shifts", "id": 1, "data": {"report": None, "taken": 2}},
     {"type": "message", "room": "pair-1", "data": [1, "a"]},
     {"type": "message", "room": "odd", "data": {"kind": "a", "tags": ["x"]}},
     {"type": "message", "room": "odd", "data": {"n": 1}},

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from tests.contract import rich
 from tests.contract.inside_thread import gateway_in_a_thread
 from tests.support.gateway import ROOT
 from tidegate import schema
@@ -20,7 +21,7 @@ from tidegate.checks.client import CheckClient
 from tidegate.checks.fuzz import Fuzzer, FuzzTally
 from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Oracle
-from tidegate.contract import compiled, contract, hazards, payload
+from tidegate.contract import RowRules, compiled, contract, hazards, payload
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.effects import Effects
@@ -28,6 +29,7 @@ from tidegate.gateway.sender import Sender
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.schema import derive
 from tidegate.schema.subschemas import mapped, pointer
+from tidegate.store.serving import mutations as store_mutations
 from tidegate.transport import text_frame
 
 pytestmark = pytest.mark.slow
@@ -163,6 +165,30 @@ def bad_rows_reach_the_store(patch: Patch) -> None:
     patch.setattr(payload.Payloads, "_created", lambda self, message: ())
 
 
+def whole_rows_not_judged(patch: Patch) -> None:
+    patch.setattr(RowRules, "violations", lambda self, row, sent, at: [])
+
+
+def only_new_rows_judged(patch: Patch) -> None:
+    def update(self: Any, number: int) -> Any:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(type(self), "_check_rules", lambda *_: None)
+            return real(self, number)
+
+    real = store_mutations._Work.update
+    patch.setattr(store_mutations._Work, "update", update)
+
+
+def only_what_the_client_sent_judged(patch: Patch) -> None:
+    real = RowRules.violations
+    patch.setattr(RowRules, "violations", lambda self, row, sent, at: real(self, dict(sent), sent, at))
+
+
+def whole_rows_refused_elsewhere(patch: Patch) -> None:
+    real = RowRules.violations
+    patch.setattr(RowRules, "violations", lambda self, row, sent, at: real(self, row, {}, at))
+
+
 def a_reply_twice(patch: Patch) -> None:
     def reply(self: Effects, effect: Any) -> None:
         real(self, effect)
@@ -253,10 +279,33 @@ FAULTS: dict[str, tuple[Callable[[Patch], None], tuple[str, ...], str]] = {
 """By description: the function that seeds the fault, the operations to try, and a part of the fault's text."""
 
 
-def found_by_messages(folder: Path, only: tuple[str, ...]) -> FuzzTally:
-    with gateway_in_a_thread(folder) as address, CheckClient(address.url, address.token, 10.0) as client:
-        judge = Judge(Oracle(SCHEMAS), handlers=False)
-        return Fuzzer(SCHEMAS, client, judge, only=only, shrinking=0.0).run(BUDGET_S)
+ROW_FAULTS: dict[str, tuple[Callable[[Patch], None], tuple[str, ...], str]] = {
+    "whole rows are not judged": (whole_rows_not_judged, ("/create/shifts", "/update/shifts"), "but the row breaks"),
+    "only new rows are judged": (only_new_rows_judged, ("/create/shifts", "/update/shifts"), "but the row breaks"),
+    "only what a client sent is judged": (
+        only_what_the_client_sent_judged,
+        ("/create/shifts", "/update/shifts"),
+        "refused as|but the row breaks",
+    ),
+    "a refused row is pointed at in another place": (whole_rows_refused_elsewhere, ("/create/shifts",), "refused as"),
+}
+"""The same, for rules of whole rows, which the sample application does not have."""
+
+
+def found_by_messages(folder: Path, only: tuple[str, ...], of: Path = ROOT / "schema") -> FuzzTally:
+    schemas = schema.unbundle(schema.bundle(schema.load(of)))
+    with gateway_in_a_thread(folder, of) as address, CheckClient(address.url, address.token, 10.0) as client:
+        judge = Judge(Oracle(schemas), handlers=False)
+        return Fuzzer(schemas, client, judge, only=only, shrinking=0.0).run(BUDGET_S)
+
+
+@pytest.mark.parametrize("fault", ROW_FAULTS)
+def test_a_seeded_fault_in_the_rules_of_rows_is_found(fault: str, tmp_path: Path, monkeypatch: Patch) -> None:
+    seed, only, pattern = ROW_FAULTS[fault]
+    seed(monkeypatch)
+    tally = found_by_messages(tmp_path, only, rich.write(tmp_path / "rich"))
+    assert tally.violations, f"not found in {tally.cases} cases"
+    assert any(re.search(pattern, text) for text in tally.violations[0].faults), tally.violations[0]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

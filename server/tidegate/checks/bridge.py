@@ -2,7 +2,8 @@
 
 Each kind of message has a POST address. `POST /join` sends its body over the WebSocket and answers with the gateway's
 reply; error codes become HTTP statuses. The bridge adds a `ref` to a message without one. It refuses a message itself
-only if the message belongs to another address.
+only if the message belongs to another address. A valid message that is refused because of the row that it results in
+gets a 409, because the document says nothing of that row.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from tidegate.checks.client import CheckClient
 from tidegate.checks.document import Operation, exact_operations
-from tidegate.checks.oracle import pattern_of
+from tidegate.checks.oracle import Oracle, pattern_of
 from tidegate.schema import Schemas
 
 Message = dict[str, Any]
@@ -58,6 +59,7 @@ class Bridge:
         self._schemas = schemas
         self._document = document
         self._operations = exact_operations(schemas)
+        self._oracle = Oracle(schemas)
         self._turn = threading.Lock()
         self._refs = 0
 
@@ -103,7 +105,8 @@ class Bridge:
         if exchange.reply is None:
             return 504, {}, _refusal("internal", "the gateway did not reply in time")
         reply = {name: value for name, value in exchange.reply.items() if name != "ref" or not adds_ref}
-        return _status(reply), {}, reply
+        of_resulting_row = reply.get("code") == "invalid_data" and self._oracle.verdict(body).accepted
+        return 409 if of_resulting_row else _status(reply), {}, reply
 
     def _wrong_address(self, operation: Operation, message: Message) -> Iterator[Message]:
         """Refusals of a message that belongs to another address."""

@@ -82,10 +82,16 @@ def openapi(schemas: Schemas, keys: dict[str, list[Any]], links: Links | None = 
     }
 
 
-def _body(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], operators: bool) -> JsonSchema:
+def _body(
+    operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], operators: bool, guiding: bool
+) -> JsonSchema:
     """The schema of a whole message. Its parts have the application's schemas."""
     item = schemas.client[operation.type]
-    known = _about_rows(operation, schemas, keys, operators) if operation.resource else _about_room(operation, schemas)
+    known = (
+        _about_rows(operation, schemas, keys, operators, guiding)
+        if operation.resource
+        else _about_room(operation, schemas)
+    )
     changed = {name: schema for name, schema in known.items() if name in item.schema["properties"]}
     schema = {**item.schema, "properties": {**item.schema["properties"], **changed}}
     if operation.resource or operation.room:  # a body without the name would belong to no exact operation
@@ -100,7 +106,8 @@ def _body(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], op
 def _post(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], links: Links | None) -> dict[str, Any]:
     item = schemas.client[operation.type]
     # Filters with operators have thousands of cases: only `list` gets them, in the document without links.
-    body = _body(operation, schemas, keys, operators=links is None and operation.type == "list")
+    operators = links is None and operation.type == "list"
+    body = _body(operation, schemas, keys, operators=operators, guiding=links is None)
     if links is not None and operation.resource:
         body = _for_single_row(body)
     following = links(operation) if links is not None else {}
@@ -159,10 +166,13 @@ def _expression(pattern: str) -> str:
 
 
 def _about_rows(
-    operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], operators: bool
+    operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], operators: bool, guiding: bool
 ) -> dict[str, JsonSchema]:
     resource = schemas.resources[str(operation.resource)]
-    create = _with_references(derive.create_schema(resource), resource, keys)
+    # Without links, conditions on the row help to make valid rows. With them, the document must not say too much: the
+    # gateway asks the conditions of the resulting row, which has more than the body.
+    new = derive.create_schema(resource) if guiding else derive.sent_row_schema(resource)
+    create = _with_references(new, resource, keys)
     data = {
         "create": {"anyOf": [create, {"type": "array", "items": create, "minItems": 1, "maxItems": 3}]},
         "update": _with_references(derive.update_schema(resource), resource, keys),

@@ -133,8 +133,9 @@ class Fuzzer:
 
     def check(self, payload: bytes) -> tuple[Verdict, Exchange, list[str]]:
         """Send one message. Returns the verdict of the schema, the gateway's answer and the faults of that answer."""
+        payload = self._judge.awaited(payload)
         exchange = self._client.exchange(payload)
-        verdict, faults = self._judge.faults(payload, exchange)
+        verdict, faults = self._judge.faults(payload, exchange, self._client.ask)
         return verdict, exchange, faults
 
     def _coverage(self, operation: Any, mode: GenerationMode) -> Iterator[Case[Any]]:

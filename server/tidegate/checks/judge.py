@@ -5,11 +5,13 @@ Invariant: the text of every fault names the rule of the protocol that the gatew
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from tidegate.checks.client import CONTRACT_CODES, Exchange, ref_of
 from tidegate.checks.oracle import Fault, Oracle, Verdict
+from tidegate.checks.resulting_rows import Ask
 
 Message = dict[str, Any]
 UNEXPECTED_CODES = {"internal", "unavailable", "rate_limited"}
@@ -26,10 +28,39 @@ class Judge:
         self._late = 0
         """Number of accepted messages without `ref`; an error for each of them may still come."""
 
-    def faults(self, payload: bytes, exchange: Exchange) -> tuple[Verdict, list[str]]:
+    def faults(self, payload: bytes, exchange: Exchange, ask: Ask) -> tuple[Verdict, list[str]]:
         """The verdict on a message, and the faults in the gateway's answer to it."""
         verdict = self._oracle.verdict(payload)
+        if verdict.accepted and exchange.reply is not None and exchange.reply.get("code") == "invalid_data":
+            return verdict, list(self._faults_of_row_refusal(verdict, exchange, ask))
         return verdict, list(self._faults(payload, verdict, exchange))
+
+    def awaited(self, payload: bytes) -> bytes:
+        """The message, with a `ref` if its answer has to be awaited.
+
+        The database decides whether a row is refused. Without a `ref` that refusal could look like one of a later
+        message.
+        """
+        verdict = self._oracle.verdict(payload)
+        message = verdict.message or {}
+        if not verdict.accepted or "ref" in message or self._oracle.rules_of(message) is None:
+            return payload
+        return json.dumps({**message, "ref": "awaited"}).encode()
+
+    def _faults_of_row_refusal(self, verdict: Verdict, exchange: Exchange, ask: Ask) -> Iterator[str]:
+        """The faults of the refusal of a valid message: only the row that it results in can justify the refusal."""
+        message, reply = verdict.message or {}, exchange.reply or {}
+        rules = self._oracle.rules_of(message)
+        if rules is None or rules.is_certain(message):
+            resulting = tuple(self._oracle.resulting_faults(message, ask))
+            verdict = Verdict(resulting, message)
+        else:
+            verdict = Verdict((Fault("invalid_data", reply.get("pointer", ""), None),), message)
+        for received in exchange.received:
+            for fault in self._oracle.server_faults(received):
+                yield f"{received.get('type')!r} does not match its schema: {fault}"
+        yield from self._strays(exchange)
+        yield from self.refusal_faults(verdict, reply)
 
     def _faults(self, payload: bytes, verdict: Verdict, exchange: Exchange) -> Iterator[str]:
         for message in exchange.received:
@@ -103,6 +134,9 @@ class Judge:
         if reply["type"] == "rows" and self._oracle.schemas.client[message["type"]].protocol:
             for row in reply["rows"]:
                 yield from self._oracle.row_faults(message["resource"], row, message.get("fields"))
+                if (rules := self._oracle.rules_of(message)) is not None and message.get("data"):
+                    broken = rules.faults_of_row(row)
+                    yield from (f"accepted, but the row breaks {word} at {place or '/'}" for place, word in broken)
 
 
 def _names(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from jsonschema.exceptions import ValidationError
 
 from tidegate.checks.reference_validator import DoubtfulFormats, Doubting, Reading, formats
+from tidegate.checks.resulting_rows import Ask, ResultingRows
 from tidegate.checks.row_schemas import Part, RowSchemas
 from tidegate.schema import SAFE_INTEGER, Schemas, patterns
 
@@ -55,6 +56,7 @@ class Oracle:
         self.schemas = schemas
         self._compiled: dict[tuple[str, bool], Any] = {}
         self._row_schemas = {name: RowSchemas(resource) for name, resource in schemas.resources.items()}
+        self._rows = {name: ResultingRows(resource, self.errors) for name, resource in schemas.resources.items()}
 
     def verdict(self, payload: bytes) -> Verdict:
         """The verdict on the bytes of a text frame."""
@@ -149,6 +151,16 @@ class Oracle:
             schema = self.room_schema(item["room"]) if isinstance(item.get("room"), str) else None
             if schema is not None:
                 yield from (f"data in {item['room']!r}: {found}" for found in self.errors(schema, item["data"]))
+
+    def rules_of(self, message: Message) -> ResultingRows | None:
+        """The rules for the rows that a valid message writes. None if there are none."""
+        rows = self._rows.get(str(message.get("resource"))) if message.get("type") in {"create", "update"} else None
+        return rows if rows is not None and rows.has_rules else None
+
+    def resulting_faults(self, message: Message, ask: Ask) -> list[Fault]:
+        """The faults of the rows that a valid, refused message would result in."""
+        rules = self.rules_of(message)
+        return [] if rules is None else [_at(*found) for found in rules.faults(message, ask)]
 
     def row_faults(self, resource: str, row: Any, fields: Iterable[str] | None) -> Iterator[str]:
         """The faults of a row that the gateway sent. `fields`: the requested fields."""

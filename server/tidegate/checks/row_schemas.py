@@ -1,7 +1,8 @@
 """The schemas of what clients may send about the rows of a resource, derived a second time.
 
 The gateway validates by the schemas of `tidegate.schema.derive`. This module derives them from the rules of the
-protocol (section Rows) without using `derive`, so that a mistake in one of the two shows.
+protocol (section Rows) without using `derive`, so that a mistake in one of the two shows. `resulting_rows` has the
+rules for whole rows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ Message = dict[str, Any]
 Part = tuple[str, dict[str, Any], Any]
 """(pointer into the message, schema of the value there, value)."""
 SCALARS = ["string", "integer", "number", "boolean"]
-WHOLE_ROW = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"}
 NULL = {"type": "null"}
 
 
@@ -42,8 +42,7 @@ class RowSchemas:
         self._sort = {"items": {"properties": {"field": sortable}}}
         self._fields = {"items": {"enum": [prop.name for prop in readable]}}
         required = [prop.name for prop in writable if prop.required and not prop.has_default]
-        whole_row = {word: value for word, value in resource.schema.items() if word in WHOLE_ROW}
-        self._create = {**_object({prop.name: _value(prop) for prop in writable}, required), **whole_row}
+        self._create = _object({prop.name: _value(prop) for prop in writable}, required)
         self._update = _object({prop.name: _changed(prop) for prop in writable})
 
     def parts(self, message: Message) -> Iterator[Part]:

@@ -2,6 +2,7 @@
 
 from tidegate.contract.claims import canonical_rules, converters
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, CustomMessageRules
+from tidegate.contract.row_rules import RowRules, row_rules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.subschemas import escape
 
@@ -14,7 +15,9 @@ __all__ = [
     "Property",
     "Resource",
     "RoomType",
+    "RowRules",
     "canonical_rules",
     "converters",
     "escape",
+    "row_rules",
 ]

@@ -131,7 +131,7 @@ class Payloads:
 
 
 def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:
-    create, key = derive.create_schema(resource), derive.key_schema(resource)
+    create, key = derive.sent_row_schema(resource), derive.key_schema(resource)
     spelling = changes(resource.properties.values())
     return RowContract(
         parts={

@@ -13,9 +13,14 @@ from tidegate.schema.resource import ANY, JsonSchema, Property, Resource
 
 SCALARS = frozenset({"string", "integer", "number", "boolean"})
 _ANNOTATIONS = frozenset({"readOnly", "writeOnly", "default"})
-_WHOLE_ROW = frozenset(
+_CONDITIONS = frozenset(
     {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"}
 )
+_WHOLE_ROW = _CONDITIONS | {
+    "$ref", "const", "enum", "maxProperties", "minProperties", "patternProperties", "propertyNames",
+    "unevaluatedProperties",
+}  # fmt: skip
+"""Keywords at the top of a row schema that say something about the whole row."""
 SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON parser keeps exact (RFC 8259, section 6).
 
@@ -45,22 +50,39 @@ def fields_schema(resource: Resource) -> JsonSchema:
 
 
 def create_schema(resource: Resource) -> JsonSchema:
-    """A new row, without `readOnly` properties. A required property with a default is optional."""
-    return {
-        **{word: value for word, value in resource.schema.items() if word in _WHOLE_ROW},
-        **closed(
-            {prop.name: _value(resource, prop) for prop in writable(resource)},
-            [prop.name for prop in writable(resource) if prop.required and not prop.has_default],
-        ),
-    }
+    """A new row as documents and generated code describe it: what a client sends, and the conditions on the row."""
+    conditions = {word: value for word, value in resource.schema.items() if word in _CONDITIONS}
+    return {**conditions, **sent_row_schema(resource)}
+
+
+def sent_row_schema(resource: Resource) -> JsonSchema:
+    """What a client sends of a new row, without `readOnly` properties. A required property with a default is optional.
+
+    `row_rules` has the conditions on the whole row: the database adds defaults and values that it makes.
+    """
+    return closed(
+        {prop.name: _value(resource, prop) for prop in writable(resource)},
+        [prop.name for prop in writable(resource) if prop.required and not prop.has_default],
+    )
 
 
 def update_schema(resource: Resource) -> JsonSchema:
     """The changed properties: all optional, none `readOnly`. Null clears a property whose column may be null.
 
-    Conditions on the whole row (allOf, if, dependentRequired ...) cannot apply to a part of it and are left out.
+    Conditions on the whole row (allOf, if, dependentRequired ...) cannot apply to a part of it: see `row_rules`.
     """
     return closed({prop.name: _changed_value(resource, prop) for prop in writable(resource)})
+
+
+def row_rules(resource: Resource) -> JsonSchema | None:
+    """What the schema says of a whole row, beside what it says of each property. None if it says nothing.
+
+    A row that a client created or changed must satisfy it as it is in the table, `readOnly` and `writeOnly` properties
+    included.
+    """
+    rules = {word: value for word, value in resource.schema.items() if word in _WHOLE_ROW}
+    # With the names of the properties, because `unevaluatedProperties` counts them as evaluated.
+    return {"properties": dict.fromkeys(resource.properties, True), **rules} if rules else None
 
 
 def key_schema(resource: Resource) -> JsonSchema:
@@ -73,7 +95,7 @@ def key_schema(resource: Resource) -> JsonSchema:
 def row_schema(resource: Resource) -> JsonSchema:
     """A row as the gateway sends it: without `writeOnly` properties."""
     sent = readable(resource)
-    schema = {word: value for word, value in resource.schema.items() if word not in _WHOLE_ROW}
+    schema = {word: value for word, value in resource.schema.items() if word not in _CONDITIONS}
     return {
         **schema,
         "type": "object",

@@ -70,6 +70,8 @@ class Resource:
     access: dict[str, Any]
     """The raw `x-access` rules: read, create, update, delete. A missing rule denies access."""
     schema: JsonSchema = field(repr=False)
+    definitions: Definitions = field(repr=False, compare=False, default_factory=dict)
+    """What the `$ref`s in `schema` point into."""
 
     @property
     def key_properties(self) -> tuple[Property, ...]:
@@ -122,6 +124,7 @@ def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Re
         references={prop: _reference(target) for prop, target in rules.get("references", {}).items()},
         access=dict(schema.get("x-access", {})),
         schema=schema,
+        definitions=definitions,
     )
 
 

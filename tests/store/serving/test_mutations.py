@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.mutations import create, delete, update
-from tidegate.contract import Resource
+from tidegate.contract import Resource, RowRules
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import Key, Mutation, Row
@@ -31,6 +31,10 @@ class Table:
     """As with a trigger that makes the database ignore statements."""
     fills_in: Row = field(default_factory=dict)
     asked: Asked = field(default_factory=list)
+    rules: RowRules | None = None
+
+    def whole(self, connection: None, key: Key) -> Row | None:
+        return self.rows.get(key["code"])
 
     def insert(self, connection: None, context: StatementContext) -> Row | None:
         self.asked.append(("insert", context.at))

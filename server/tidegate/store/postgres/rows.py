@@ -3,7 +3,7 @@
 An image is a row as the text of a JSON object. Tables and the change log are read as images alike: a row read from
 its table and the same row read from the log are the same wire row. Each kind of value has one spelling there, which no
 setting of the writer's session changes: times in UTC with six decimals, floats with all their digits.
-Invariant: an image holds no write-only property.
+Invariant: an image in the change log holds no write-only property.
 """
 
 from __future__ import annotations
@@ -135,10 +135,10 @@ def readable(resource: Resource) -> tuple[str, ...]:
 
 
 class RowReader:
-    """Makes wire rows of a resource from images."""
+    """Makes wire rows of a resource from images. Write-only properties are in them only if `whole`."""
 
-    def __init__(self, resource: Resource) -> None:
-        self.columns = readable(resource)
+    def __init__(self, resource: Resource, *, whole: bool = False) -> None:
+        self.columns = tuple(resource.properties) if whole else readable(resource)
         self._key = resource.key
         properties = {name: resource.properties[name] for name in self.columns}
         self._nullable = {name: prop.nullable for name, prop in properties.items()}

@@ -1,16 +1,17 @@
-"""The rule of a mutation, once for both databases: permission, `if`, idempotency, and where a refusal points.
+"""The rule of a mutation, once for both databases: permission, `if`, what the schema says of a whole row, idempotency.
 
 A `Table` runs the statements, within a transaction that its writer has begun. This module knows no SQL and no kind of
 connection.
 Invariants: a mutation that returns has done everything it was asked; one that raises has to be rolled back. Permission
-and `if` are asked of the row as it stays until the transaction ends.
+and `if` are asked of the row as it stays until the transaction ends. A row that a client wrote satisfies its schema as
+it is in the table, with defaults and with what triggers of other programs made of it.
 """
 
 from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-from tidegate.contract import Resource
+from tidegate.contract import Resource, RowRules
 from tidegate.core.filters.predicate import token
 from tidegate.core.rows.ports import Key, Mutation, Row
 from tidegate.store.serving import refusals
@@ -25,6 +26,13 @@ class Table(Protocol[Connection_contra]):
 
     @property
     def resource(self) -> Resource: ...
+
+    @property
+    def rules(self) -> RowRules | None:
+        """What the schema says of a whole row; None where it says nothing."""
+
+    def whole(self, connection: Connection_contra, key: Key) -> Row | None:
+        """The row with this key as it is in the table now, `writeOnly` properties included."""
 
     def insert(self, connection: Connection_contra, context: StatementContext) -> Row | None:
         """The new row as it is in the table; None where the database ignored the statement."""
@@ -100,4 +108,14 @@ class _Work(Generic[Connection_contra]):
     def _written(self, row: Row | None, context: StatementContext) -> Row:
         if row is None:
             raise refusals.not_written(context)
-        return self._permission.written(row, context.at)
+        self._permission.written(row, context.at)
+        if self._table.rules is not None:
+            self._check_rules(self._table.rules, row, context)
+        return row
+
+    def _check_rules(self, rules: RowRules, written: Row, context: StatementContext) -> None:
+        """Raises Refused: the row as it is in the table now breaks what its schema says of a whole row."""
+        key = {name: written[name] for name in self._table.resource.key}
+        row = self._table.whole(self._connection, key)
+        if row is not None and (found := rules.violations(row, context.row, context.at)):
+            raise refusals.breaks_rules(found)

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from tidegate.contract import Resource, escape
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, Row
+from tidegate_protocol import Violation
 
 Kind = Literal["create", "update", "delete"]
 
@@ -87,6 +88,12 @@ def forbidden_values(mutation: Mutation, at: str) -> Refused:
 
 def not_as_expected(name: str) -> Refused:
     return Refused("conflict", "the row has another value here now", pointer=f"/if/{escape(name)}")
+
+
+def breaks_rules(found: Sequence[Violation]) -> Refused:
+    """The resulting row breaks what its schema says of a whole row. `found` is not empty."""
+    first = found[0]
+    return Refused("invalid_data", first.message, pointer=first.pointer, keyword=first.keyword, errors=tuple(found))
 
 
 def key_used_before() -> Refused:

@@ -24,10 +24,13 @@ BLOB = "$blob"
 
 
 class RowReader:
-    """Makes wire rows of a resource from its columns, in the order of `columns`. Write-only ones are not among them."""
+    """Makes wire rows of a resource from its columns, in the order of `columns`.
 
-    def __init__(self, resource: Resource) -> None:
-        readable = [prop for prop in resource.properties.values() if not prop.write_only]
+    Write-only properties are among them only if `whole`.
+    """
+
+    def __init__(self, resource: Resource, *, whole: bool = False) -> None:
+        readable = [prop for prop in resource.properties.values() if whole or not prop.write_only]
         self.columns = tuple(prop.name for prop in readable)
         self._plan: list[tuple[str, Callable[[Any], Any], bool]] = [
             (prop.name, _int64 if prop.is_int64 else _DECODERS.get(prop.type, _plain), prop.nullable)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from tidegate.contract import Resource
+from tidegate.contract import Resource, row_rules
 from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
 from tidegate.store.postgres.changelog import COMMITS, REQUESTS
 from tidegate.store.postgres.connection import MARK, Connection, numbered
@@ -54,7 +54,9 @@ class PostgresTable:
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
+        self.rules = row_rules(resource)
         self._reader = RowReader(resource)
+        self._whole = RowReader(resource, whole=True)
         self._name = quoted(resource.table)
         self._image = image(ALIAS, resource, self._reader.columns)
 
@@ -69,6 +71,12 @@ class PostgresTable:
         sql = f"SELECT {self._image} FROM {self._name} {ALIAS} WHERE {where.sql} FOR UPDATE OF {ALIAS}"
         found = connection.execute(numbered(sql), where.values).fetchall()
         return self._reader.row(found[0][0]) if found else None
+
+    def whole(self, connection: Connection, key: Key) -> Row | None:
+        where = key_is(self.resource, key)
+        sql = f"SELECT {image(ALIAS, self.resource, self._whole.columns)} FROM {self._name} {ALIAS} WHERE {where.sql}"
+        found = connection.execute(numbered(sql), where.values).fetchall()
+        return self._whole.row(found[0][0]) if found else None
 
     def update(self, connection: Connection, key: Key, context: StatementContext) -> Row | None:
         where = key_is(self.resource, key)

@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from tidegate.contract import Resource
+from tidegate.contract import Resource, row_rules
 from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
 from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext
@@ -30,7 +30,9 @@ class SqliteTable:
     def __init__(self, resource: Resource, resources: Mapping[str, Resource]) -> None:
         self.resource = resource
         self._resources = resources
+        self.rules = row_rules(resource)
         self._reader = RowReader(resource)
+        self._whole = RowReader(resource, whole=True)
         self._name = quoted(resource.table)
         self._returning = f"RETURNING {', '.join(map(quoted, self._reader.columns))}"
         # By the collation of the columns, which their index has, and then exactly.
@@ -46,7 +48,13 @@ class SqliteTable:
 
     def locked(self, connection: apsw.Connection, key: Key) -> Row | None:
         # The transaction is the only one that writes.
-        found = select(connection, self.resource, self._reader, f" WHERE {self._key_is}", self._key_values(key))
+        return self._one(connection, self._reader, key)
+
+    def whole(self, connection: apsw.Connection, key: Key) -> Row | None:
+        return self._one(connection, self._whole, key)
+
+    def _one(self, connection: apsw.Connection, reader: RowReader, key: Key) -> Row | None:
+        found = select(connection, self.resource, reader, f" WHERE {self._key_is}", self._key_values(key))
         return found[0] if found else None
 
     def update(self, connection: apsw.Connection, key: Key, context: StatementContext) -> Row | None:

@@ -1,11 +1,12 @@
 """The change log of PostgreSQL: triggers write each change of any program to it, in the transaction of the change.
 
-An AFTER row trigger writes an entry without a `seq`, and notes the transaction in `commits`, where a gateway has noted
-the author of its mutation. A deferred constraint trigger there runs once, when the transaction commits: it takes a lock
-that is held until the commit is visible, and numbers the transaction's entries. So `seq` is in the order of commits,
-and a reader that has read up to n never finds a smaller seq later. Numbers that are taken when the rows are written
-would be overtaken by transactions that commit first.
-Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
+An AFTER row trigger writes an entry to `pending`, and notes the transaction in `commits`, where a gateway has noted the
+author of its mutation. A deferred constraint trigger there runs once, when the transaction commits: it takes a lock
+that is held until the commit is visible, numbers the transaction's entries and moves them to `log`. So `seq` is in the
+order of commits, and a reader that has read up to n never finds a smaller seq later. Numbers that are taken when the
+rows are written would be overtaken by transactions that commit first.
+Invariants: applied in order of `seq`, the log's images turn an empty table into the table as it is. No trigger uses
+`nextval`, which would change what `lastval()` tells the program that writes.
 """
 
 from __future__ import annotations
@@ -20,21 +21,31 @@ from tidegate.store.sql.names import literal, quoted
 
 SCHEMA = "_tidegate"
 """Not `tidegate`: a role of that name would find it first, by "$user" in its search_path."""
-LOG, COMMITS, META, REQUESTS, SEQ = (f"{SCHEMA}.{name}" for name in ("log", "commits", "meta", "requests", "log_seq"))
+LOG, PENDING, COMMITS, META, REQUESTS, SEQ = (
+    f"{SCHEMA}.{name}" for name in ("log", "pending", "commits", "meta", "requests", "log_seq")
+)
 COMMIT_LOCK = int.from_bytes(b"tidegate")
 """The advisory lock that puts the commits of one database in an order."""
 MIGRATION_LOCK = COMMIT_LOCK + 1
 SERVING_LOCK = COMMIT_LOCK + 2
 """Each gateway that serves the database shares it."""
 
+OVERTAKEN = "overtaken"
+"""In `pending`: the changes of this resource may not follow from each other. The log gets a reset at their end."""
+
 RELATIONS = {
     SEQ: f"CREATE SEQUENCE {SEQ}",
+    # A primary key, so that a publication FOR ALL TABLES may have it.
     LOG: f"""CREATE TABLE {LOG} (
-  seq bigint UNIQUE, id bigint GENERATED ALWAYS AS IDENTITY, xact xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  time bigint, resource text NOT NULL, key text NOT NULL, action text NOT NULL, old text, new text, origin text,
-  actor text)""",
-    # Holds only what is not committed yet.
-    f"{SCHEMA}.log_unnumbered": f"CREATE INDEX log_unnumbered ON {LOG} (xact, id) WHERE seq IS NULL",
+  seq bigint PRIMARY KEY, time bigint, resource text NOT NULL, key text NOT NULL, action text NOT NULL, old text,
+  new text, origin text, actor text)""",
+    # Holds what is not committed yet. A crash may empty it, and no publication has unlogged tables.
+    PENDING: f"""CREATE UNLOGGED TABLE {PENDING} (
+  xact xid8 NOT NULL DEFAULT pg_current_xact_id(), resource text NOT NULL, key text NOT NULL, action text NOT NULL,
+  old text, new text, origin text, actor text, serializable boolean NOT NULL DEFAULT false)""",
+    f"{SCHEMA}.pending_xact": f"CREATE INDEX pending_xact ON {PENDING} (xact)",
+    f"{SCHEMA}.pending_overtaken": f"CREATE UNIQUE INDEX pending_overtaken ON {PENDING} (xact, resource) "
+    f"WHERE action = '{OVERTAKEN}'",
     # Its rows are of use only within their transaction, so that a crash may empty it.
     COMMITS: f"CREATE UNLOGGED TABLE {COMMITS} (xact xid8 PRIMARY KEY, origin text, actor text)",
     META: f"CREATE TABLE {META} (name text PRIMARY KEY, value text NOT NULL)",
@@ -51,43 +62,81 @@ SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'"""
 # A program may have rights on its table only, and any settings in its session: SECURITY DEFINER and the settings make
 # the trigger independent of both. enable_seqscan: plans are kept, and the first is made when the log is small.
 
-NUMBER_BODY = f"""DECLARE
-  entries bigint;
-  now_ms bigint;
-  place tid;
-BEGIN
-  SELECT count(*) INTO entries FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL;
-  IF entries > 0 THEN
-    PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
+# PostgreSQL reports a serializable transaction as failed for what it reads beside rows that another one writes, and
+# index pages count as read. So in such a transaction Tidegate's triggers read nothing but the rows that they are called
+# for, and whose conflicts INSERT finds: each entry is numbered for itself. `prune` empties `pending` of them.
+
+_LOCK = f"""PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
     -- A crash must not undo what a reader of the log has seen: its number would be given twice.
     IF current_setting('synchronous_commit') = 'off' THEN
       PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
-    now_ms := extract(epoch FROM clock_timestamp()) * 1000;
-    IF entries > 1 THEN
+    moment := extract(epoch FROM clock_timestamp()) * 1000;
+    newest := coalesce(pg_sequence_last_value('{SEQ}'), 0);"""
+
+NUMBER_BODY = f"""DECLARE
+  entries bigint;
+  resets bigint;
+  moment bigint;
+  newest bigint;
+BEGIN
+  SELECT count(*) INTO entries FROM {PENDING} WHERE xact = NEW.xact;
+  IF entries > 0 THEN
+    {_LOCK}
+    IF entries = 1 THEN
+      INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
+      SELECT newest + 1, moment, p.resource, p.key, p.action, p.old, p.new, p.origin, p.actor
+      FROM {PENDING} p WHERE p.xact = NEW.xact;
+    ELSE
       -- The changes of a foreign trigger to the rows of the statement that it runs after are logged before that
       -- statement. Then the images of a row do not follow from each other, and its readers must read the rows again.
-      INSERT INTO {LOG} (resource, key, action)
+      -- cmin: the number of the command that wrote the entry, within its transaction.
+      INSERT INTO {PENDING} (resource, key, action)
       SELECT DISTINCT resource, '{{}}', 'reset' FROM (
-        SELECT l.resource, l.old AS image, lag(l.new) OVER images AS before, row_number() OVER images AS number
-        FROM {LOG} l WHERE l.xact = NEW.xact AND l.seq IS NULL AND l.action <> 'reset'
-        WINDOW images AS (PARTITION BY l.resource, l.key ORDER BY l.id)) entry
+        SELECT p.resource, p.old AS image, lag(p.new) OVER images AS before, row_number() OVER images AS number
+        FROM {PENDING} p WHERE p.xact = NEW.xact AND p.action <> 'reset'
+        WINDOW images AS (PARTITION BY p.resource, p.key ORDER BY p.cmin::text::bigint)) entry
       WHERE number > 1 AND image IS DISTINCT FROM before;
+      GET DIAGNOSTICS resets = ROW_COUNT;
+      entries := entries + resets;
+      INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
+      SELECT newest + row_number() OVER (ORDER BY p.cmin::text::bigint), moment, p.resource, p.key,
+        p.action, p.old, p.new, p.origin, p.actor
+      FROM {PENDING} p WHERE p.xact = NEW.xact;
     END IF;
-    -- One by one: a join that was planned for few entries takes hours for many.
-    FOR place IN SELECT ctid FROM {LOG} WHERE xact = NEW.xact AND seq IS NULL ORDER BY id LOOP
-      UPDATE {LOG} SET seq = nextval('{SEQ}'), time = now_ms WHERE ctid = place;
-    END LOOP;
+    PERFORM setval('{SEQ}', newest + entries);
+    DELETE FROM {PENDING} WHERE xact = NEW.xact;
   END IF;
   -- What this transaction still writes notes it again.
   DELETE FROM {COMMITS} WHERE xact = NEW.xact;
   RETURN NULL;
 END"""
 
+NUMBER_ONE = f"{SCHEMA}.number_change"
+NUMBER_ONE_BODY = f"""DECLARE
+  moment bigint;
+  newest bigint;
+BEGIN
+  IF NEW.action = '{OVERTAKEN}' THEN
+    -- Let the transaction's next such change have an entry too, and put the reset behind all that is there.
+    INSERT INTO {PENDING} (xact, resource, key, action, serializable)
+    VALUES (NEW.xact, NEW.resource, NEW.key, NEW.action, true)
+    ON CONFLICT (xact, resource) WHERE action = '{OVERTAKEN}' DO UPDATE SET action = 'reset';
+    INSERT INTO {PENDING} (xact, resource, key, action, serializable)
+    VALUES (NEW.xact, NEW.resource, NEW.key, 'reset', true);
+  ELSE
+    {_LOCK}
+    INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor) VALUES (setval('{SEQ}', newest + 1),
+      moment, NEW.resource, NEW.key, NEW.action, NEW.old, NEW.new, NEW.origin, NEW.actor);
+  END IF;
+  RETURN NULL;
+END"""
+
 
 def functions(resources: dict[str, Resource]) -> dict[str, str]:
     """The bodies of the trigger functions, by their qualified names."""
-    return {NUMBER: NUMBER_BODY} | {log_function(resource): _log_body(resource) for resource in resources.values()}
+    bodies = {log_function(resource): _log_body(resource) for resource in resources.values()}
+    return {NUMBER: NUMBER_BODY, NUMBER_ONE: NUMBER_ONE_BODY} | bodies
 
 
 def create_function(name: str, body: str) -> list[str]:
@@ -122,13 +171,16 @@ def triggers(resource: Resource) -> dict[str, str]:
 NUMBER_TRIGGER = "number_changes"
 CREATE_NUMBER_TRIGGER = f"""CREATE CONSTRAINT TRIGGER {NUMBER_TRIGGER} AFTER INSERT ON {COMMITS}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {NUMBER}()"""
+NUMBER_ONE_TRIGGER = "number_change"
+CREATE_NUMBER_ONE_TRIGGER = f"""CREATE CONSTRAINT TRIGGER {NUMBER_ONE_TRIGGER} AFTER INSERT ON {PENDING}
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.serializable) EXECUTE FUNCTION {NUMBER_ONE}()"""
 
 
 def reset(resources: Iterable[Resource]) -> list[str]:
     """Statements that make every client read the rows of these resources again."""
     return [
         *(
-            f"INSERT INTO {LOG} (resource, key, action) VALUES ({literal(resource.name)}, '{{}}', 'reset')"
+            f"INSERT INTO {PENDING} (resource, key, action) VALUES ({literal(resource.name)}, '{{}}', 'reset')"
             for resource in resources
         ),
         f"INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING",
@@ -147,10 +199,13 @@ def _log_body(resource: Resource) -> str:
   old_image text;
   new_image text;
   noted {COMMITS}%ROWTYPE;
+  serial boolean := current_setting('transaction_isolation') = 'serializable';
 BEGIN
-  SELECT * INTO noted FROM {COMMITS} WHERE xact = pg_current_xact_id();
+  IF NOT serial THEN
+    SELECT * INTO noted FROM {COMMITS} WHERE xact = pg_current_xact_id();
+  END IF;
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO {LOG} (resource, key, action) VALUES ({name}, '{{}}', 'reset');
+    INSERT INTO {PENDING} (resource, key, action, serializable) VALUES ({name}, '{{}}', 'reset', serial);
   ELSE
     IF TG_OP <> 'INSERT' THEN
       old_key := {image("OLD", resource, resource.key)};
@@ -164,17 +219,23 @@ BEGIN
       RETURN NULL;
     END IF;
     IF old_key <> new_key THEN
-      INSERT INTO {LOG} (resource, key, action, old, origin, actor)
-      VALUES ({name}, old_key, 'delete', old_image, noted.origin, noted.actor);
-      INSERT INTO {LOG} (resource, key, action, new, origin, actor)
-      VALUES ({name}, new_key, 'create', new_image, noted.origin, noted.actor);
+      INSERT INTO {PENDING} (resource, key, action, old, origin, actor, serializable)
+      VALUES ({name}, old_key, 'delete', old_image, noted.origin, noted.actor, serial);
+      INSERT INTO {PENDING} (resource, key, action, new, origin, actor, serializable)
+      VALUES ({name}, new_key, 'create', new_image, noted.origin, noted.actor, serial);
     ELSE
-      INSERT INTO {LOG} (resource, key, action, old, new, origin, actor) VALUES ({name}, coalesce(new_key, old_key),
+      INSERT INTO {PENDING} (resource, key, action, old, new, origin, actor, serializable)
+      VALUES ({name}, coalesce(new_key, old_key),
         CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'update' ELSE 'delete' END, old_image, new_image,
-        noted.origin, noted.actor);
+        noted.origin, noted.actor, serial);
     END IF;
   END IF;
-  IF noted.xact IS NULL THEN
+  IF serial THEN
+    IF pg_trigger_depth() > 1 THEN
+      INSERT INTO {PENDING} (resource, key, action, serializable) VALUES ({name}, '{{}}', '{OVERTAKEN}', true)
+      ON CONFLICT (xact, resource) WHERE action = '{OVERTAKEN}' DO NOTHING;
+    END IF;
+  ELSIF noted.xact IS NULL THEN
     INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id());
   END IF;
   RETURN NULL;

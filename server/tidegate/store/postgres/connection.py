@@ -31,6 +31,8 @@ NAME_BYTES = 63
 """PostgreSQL cuts longer names silently."""
 SETTINGS = {
     "client_encoding": "UTF8",
+    # The database's default may be serializable: then a reader can make a program that writes fail.
+    "default_transaction_isolation": "read committed",
     "DateStyle": "ISO, YMD",  # one spelling of what is read as text
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",  # floats as they are

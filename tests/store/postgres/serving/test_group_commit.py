@@ -70,7 +70,7 @@ def said(outcome: WriteResult | BaseException) -> str:
 
 
 def transactions(foreign: ForeignPostgres, resource: str = "boats") -> int:
-    return int(foreign.value(f"SELECT count(DISTINCT xact) FROM _tidegate.log WHERE resource = '{resource}'"))
+    return int(foreign.value(f"SELECT count(DISTINCT xmin::text) FROM _tidegate.log WHERE resource = '{resource}'"))
 
 
 async def test_waiting_mutations_are_committed_together(store: PostgresStore, foreign: ForeignPostgres) -> None:

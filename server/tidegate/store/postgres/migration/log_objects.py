@@ -14,10 +14,15 @@ from tidegate.store.epochs import fresh_epoch
 from tidegate.store.migration.plan import Step
 from tidegate.store.postgres.changelog import (
     COMMITS,
+    CREATE_NUMBER_ONE_TRIGGER,
     CREATE_NUMBER_TRIGGER,
+    LOG,
     META,
     NUMBER,
+    NUMBER_ONE,
+    NUMBER_ONE_TRIGGER,
     NUMBER_TRIGGER,
+    PENDING,
     RELATIONS,
     SCHEMA,
     create_function,
@@ -28,6 +33,7 @@ from tidegate.store.postgres.changelog import (
     triggers,
 )
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.migration import former_log
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
@@ -46,6 +52,8 @@ def log_steps(connection: Connection) -> list[Step]:
         sql_step(connection, f"create {name}", OWN_DATA, [RELATIONS[name]], independent=name != missing[-1])
         for name in missing
     ]
+    if LOG not in missing:
+        found += former_log.upgrade_steps(connection)
     if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
         values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0"}
         values["place"] = place(connection)
@@ -75,6 +83,8 @@ def trigger_steps(connection: Connection, resources: Mapping[str, Resource], don
             found.append(sql_step(connection, label, why, create_function(name, body)))
     logged = [resource for resource in resources.values() if log_function(resource) not in new]
     found += _trigger_step(connection, COMMITS, NUMBER_TRIGGER, NUMBER, CREATE_NUMBER_TRIGGER, logged)
+    missed = [] if NUMBER_ONE in new else logged
+    found += _trigger_step(connection, PENDING, NUMBER_ONE_TRIGGER, NUMBER_ONE, CREATE_NUMBER_ONE_TRIGGER, missed)
     for resource in resources.values():
         missed = [resource] if resource in logged else []
         for name, sql in triggers(resource).items():

@@ -32,6 +32,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",
+    "max_prepared_transactions": "5",
     "deadlock_timeout": "200ms",
     "timezone": "Asia/Kathmandu",  # +05:45: reveals times that are not rendered in UTC
     "unix_socket_directories": "",

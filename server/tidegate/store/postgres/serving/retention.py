@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from tidegate.store.postgres.changelog import LOG, META, REQUESTS
+from tidegate.store.postgres.changelog import LOG, META, PENDING, REQUESTS
 from tidegate.store.postgres.connection import Connection, connect
 from tidegate.store.postgres.serving.reader import HEAD, one_value
 from tidegate.store.serving.retention import KEEP, REQUESTS_KEEP_MS, Retention
@@ -42,4 +42,6 @@ def prune(connection: Connection, now_ms: int, keep: Retention = KEEP) -> int:
             )
             gone = connection.execute(f"DELETE FROM {LOG} WHERE seq <= $1", [last]).rowcount
         connection.execute(f"DELETE FROM {REQUESTS} WHERE time < $1", [now_ms - REQUESTS_KEEP_MS])
+        # Serializable transactions leave their entries there after they have logged them.
+        connection.execute(f"DELETE FROM {PENDING} WHERE xact < pg_snapshot_xmin(pg_current_snapshot())")
     return gone

@@ -12,6 +12,8 @@ import pytest
 
 from tests.store.postgres.foreign import ForeignPostgres, happened
 from tests.support.driver import errors, psycopg
+from tidegate.store.postgres.connection import connect
+from tidegate.store.postgres.serving.retention import prune_all
 
 Connection = psycopg.Connection[tuple[object, ...]]
 LEVELS = tuple(psycopg.IsolationLevel)
@@ -113,8 +115,6 @@ def test_programs_that_share_no_row_do_not_make_each_other_fail(
 def test_a_database_that_is_serializable_by_default_can_be_served(foreign: ForeignPostgres, url: str) -> None:
     name = foreign.value("SELECT current_database()")
     foreign.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    from tidegate.store.postgres.connection import connect  # noqa: PLC0415  # needs psycopg
-
     with connect(url) as connection:
         assert connection.execute("SHOW transaction_isolation").fetchall() == [("read committed",)]
 
@@ -153,3 +153,15 @@ def test_every_table_that_is_published_has_a_primary_key(foreign: ForeignPostgre
     ).fetchall()
     assert lacking == []
     assert foreign.value("SELECT relpersistence FROM pg_class WHERE oid = '_tidegate.pending'::regclass") == "u"
+
+
+def test_a_serializable_transaction_leaves_nothing_after_pruning(foreign: ForeignPostgres, url: str) -> None:
+    with connected(url, 2, MOST) as (done, open_):
+        for program in (done, open_):
+            program.execute("INSERT INTO boats (code) VALUES (%s)", [str(id(program))])
+        done.commit()
+        prune_all(url)
+        open_.commit()
+        assert [entry.key for entry in foreign.log()] == [(str(id(done)),), (str(id(open_)),)]
+    prune_all(url)
+    assert foreign.value("SELECT count(*) FROM _tidegate.pending") == 0

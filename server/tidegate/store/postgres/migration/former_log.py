@@ -1,7 +1,7 @@
 """Brings a change log of the first form into its form of today, in which entries without a `seq` are in `pending`.
 
-Trigger functions of the first form may run on: those of tables that this schema does not name, and one that waits for the log
-while it is altered. They insert entries without a `seq`, which a trigger of the log takes to `pending`.
+Trigger functions of the first form may run on: those of tables that this schema does not name, and one that waits for
+the log while it is altered. They insert entries without a `seq`, which a trigger of the log takes to `pending`.
 Invariant: no statement of another program fails because the log was altered.
 """
 
@@ -26,8 +26,7 @@ SET search_path = pg_catalog, pg_temp AS $$BEGIN
     current_setting('transaction_isolation') = 'serializable');
   RETURN NULL;
 END$$""",
-    f"CREATE TRIGGER redirect BEFORE INSERT ON {LOG} FOR EACH ROW WHEN (NEW.seq IS NULL) "
-    f"EXECUTE FUNCTION {REDIRECT}()",
+    f"CREATE TRIGGER redirect BEFORE INSERT ON {LOG} FOR EACH ROW WHEN (NEW.seq IS NULL) EXECUTE FUNCTION {REDIRECT}()",
     f"ALTER TABLE {LOG} ENABLE ALWAYS TRIGGER redirect",
 )
 

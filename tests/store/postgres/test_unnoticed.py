@@ -1,4 +1,4 @@
-"""What a program sees of its own database while Tidegate's triggers are there: exactly what it saw before.
+"""What a program sees of its database while Tidegate's triggers are there: exactly what it saw before.
 
 `lastval()` and isolation levels, publications, prepared transactions.
 """

@@ -59,7 +59,7 @@ def test_a_migration_gives_the_log_a_primary_key_and_keeps_its_entries(former: t
 
 
 def test_tables_that_the_schema_no_longer_names_are_still_written(former: tuple[str, ForeignPostgres]) -> None:
-    """Their trigger functions are those of before, and insert entries without a number."""
+    """Their trigger functions are the former ones, and insert entries without a number."""
     url, program = former
     migrate.apply(url, NOTES)
     with program.told() as entries, program.connection.transaction():
@@ -69,7 +69,7 @@ def test_tables_that_the_schema_no_longer_names_are_still_written(former: tuple[
 
 
 def test_a_session_that_wrote_before_the_migration_writes_after_it(former: tuple[str, ForeignPostgres]) -> None:
-    """It has kept the plans of the trigger functions of before."""
+    """It has kept the plans of the former trigger functions."""
     url, program = former
     program.execute("INSERT INTO pads VALUES (0)")
     program.execute("INSERT INTO notes VALUES (0, 'before')")

@@ -109,18 +109,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help=f"settings file (default: ./{CONFIG_FILE} if it exists)")
 
 
-def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the file, the environment and `args`; the later source wins. Raises ConfigError."""
+def load(
+    args: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, makes_schema_folder: bool = False
+) -> Settings:
+    """Settings from the file, the environment and `args`; the later source wins. Raises ConfigError.
+
+    `makes_schema_folder`: the command makes the schema folder if there is none.
+    """
     given = {**_from_file(getattr(args, "config", None)), **_from_environment(environ), **_from_arguments(args)}
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"settings: {error}") from None
-    _check(settings)
+    _check(settings, makes_schema_folder=makes_schema_folder)
     return settings
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
     if settings.secret is not None and len(settings.secret) < SHORTEST_SECRET:
         raise ConfigError(f"secret: must have at least {SHORTEST_SECRET} characters; `openssl rand -hex 32` makes one")
     if settings.secret == DEVELOPMENT_SECRET:
@@ -132,8 +137,11 @@ def _check(settings: Settings) -> None:
             f"--dev accepts tokens that anyone can sign, so it serves loopback addresses only, not {settings.host}; "
             "set TIDEGATE_SECRET and leave --dev out"
         )
-    if settings.schema is not None and not Path(settings.schema).is_dir():
-        raise ConfigError(f"schema: the folder {settings.schema} does not exist")
+    if settings.schema is not None and not (folder := Path(settings.schema)).is_dir():
+        if folder.exists():
+            raise ConfigError(f"schema: {settings.schema} is a file, and must be a folder")
+        if not makes_schema_folder:
+            raise ConfigError(f"schema: the folder {settings.schema} does not exist")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError(f"log_level: must be debug, info, warning or error, not {settings.log_level!r}")
 

@@ -173,3 +173,34 @@ def test_a_mistake_ends_in_one_sentence(folder: Path, arguments: list[str], sent
     assert "sesame" not in done.stderr
     assert done.stderr.startswith("tidegate: ")
     assert not (folder / "schema").exists()
+
+
+def test_a_schema_folder_that_is_not_there_is_made(folder: Path) -> None:
+    done = tidegate("introspect", "--database", URL, "--schema", "shop/schema", "--tables", "Genre", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "shop/schema/resources/Genre.schema.json\n"
+    assert done.stderr.startswith("the folder shop/schema/resources is new\n")
+    assert tidegate("check", "--schema", "shop/schema", cwd=folder).returncode == 0
+    again = tidegate("introspect", "--database", URL, "--schema", "shop/schema", "--tables", "Genre", cwd=folder)
+    assert "is new" not in again.stderr
+    assert "Genre.schema.json exists and was left as it is; --force writes over it\n" in again.stderr
+    forced = tidegate(
+        "introspect", "--database", URL, "--schema", "shop/schema", "--tables", "Genre", "--force", cwd=folder
+    )
+    assert forced.stderr.startswith("shop/schema/resources/Genre.schema.json was written over\n")
+    refused = tidegate("introspect", "--database", URL, "--schema", "chinook.db", cwd=folder)
+    assert refused.stderr == "tidegate: schema: chinook.db is a file, and must be a folder\n"
+    missing = tidegate("introspect", "--database", "sqlite:///no.db", "--schema", "new", cwd=folder)
+    assert missing.returncode == 2
+    assert not (folder / "new").exists()
+
+
+def test_a_table_that_is_a_secret_by_its_key_is_named_and_gets_no_access(folder: Path) -> None:
+    with foreign(folder / "chinook.db") as program:
+        program.execute("CREATE TABLE django_session (session_key TEXT PRIMARY KEY, session_data TEXT NOT NULL)")
+    done = tidegate("introspect", "--database", URL, "--access", "read=authenticated", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "  django_session.session_key is a key whose name says that it is a secret" in done.stderr
+    assert "never read them: django_session.session_data\n" in done.stderr
+    assert resource(folder, "django_session")["x-access"] == {}
+    assert tidegate("check", cwd=folder).returncode == 0

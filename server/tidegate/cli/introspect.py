@@ -59,7 +59,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = config.load(args)
+    settings = config.load(args, makes_schema_folder=True)
     access = access_option.access_rules(args.access, settings)
     out: Path = args.out or (settings.schema_folder or Path("schema")) / "resources"
     wrote = write_schemas(settings.database, out, access, tables=args.tables, force=args.force)
@@ -84,10 +84,16 @@ def write_schemas(
     existing = dict(_existing(out))
     files, left_out = introspect.files(chosen, access, existing.values())
     old = {resource.table: path for path, resource in existing.items()}
+    written_over = [old[file.table] for file in files if force and file.table in old]
     kept = [] if force else [old[file.table] for file in files if file.table in old]
     new = [(old.get(file.table, out / f"{file.name}.schema.json"), file) for file in files]
     new = [(path, file) for path, file in new if path not in kept]
+    made = not out.exists()
     _write(out, new)
+    if made:
+        _say(f"the folder {out} is new")
+    for path in written_over:
+        _say(f"{path} was written over")
     names = {table.name for table in chosen}
     notes = [note for note in found.left_out if tables is None or _about(note, names)]
     _report(notes + left_out, kept, [file for _, file in new])

@@ -184,6 +184,50 @@ def test_what_cannot_be_shared_is_left_out_with_a_note(theirs: Database) -> None
     ]
 
 
+def test_unique_columns_that_are_never_null_are_a_key(theirs: Database) -> None:
+    for definition in (
+        "pushers (id int NOT NULL UNIQUE, app text NOT NULL, ts bigint NOT NULL, UNIQUE (ts, app))",
+        "tied (b text NOT NULL UNIQUE, a text NOT NULL UNIQUE)",
+        "hidden (token text NOT NULL UNIQUE, a int NOT NULL, b int NOT NULL, UNIQUE (b, a))",
+        "photos (hash bytea PRIMARY KEY, name text NOT NULL UNIQUE)",
+        "wide (a int NOT NULL, b int, UNIQUE (a) INCLUDE (b))",
+        "nullable (a int UNIQUE)",
+        "nulls (a int UNIQUE NULLS NOT DISTINCT)",
+        "late (a int NOT NULL UNIQUE DEFERRABLE)",
+        "loose (a int NOT NULL)",
+        "documents (a jsonb NOT NULL UNIQUE)",
+    ):
+        theirs.execute(f"CREATE TABLE {definition}".encode())
+    theirs.execute("CREATE INDEX ON loose (a)")
+    theirs.execute("CREATE UNIQUE INDEX ON loose (a) WHERE a > 1")
+    theirs.execute("CREATE UNIQUE INDEX ON loose ((a + 1))")
+    found = introspect.read(url(theirs))
+    assert {table.name: table.key for table in found.tables} == {
+        "pushers": ("id",),
+        "tied": ("a",),
+        "hidden": ("b", "a"),
+        "photos": ("name",),
+        "wide": ("a",),
+    }
+    for name in ("documents", "late", "loose", "nullable", "nulls"):
+        assert f"{name} has no primary key, so that clients cannot name a row" in found.left_out
+    assert "pushers: it has no primary key, so the unique columns (id) are the key" in found.left_out
+    assert "photos: its primary key (hash) cannot be in a file, so the unique columns (name) are the key" in (
+        found.left_out
+    )
+
+
+def test_a_secret_that_the_database_computes_is_left_out(theirs: Database) -> None:
+    theirs.execute(
+        "CREATE TABLE users (id int PRIMARY KEY, token uuid DEFAULT gen_random_uuid(), name text, "
+        "name_hash text GENERATED ALWAYS AS (md5(name)) STORED)"
+    )
+    schema, left = only(theirs)
+    assert list(schema["properties"]) == ["id", "token", "name"]
+    assert schema["properties"]["token"]["writeOnly"] is True
+    assert left == ["users.name_hash: a secret by its name, which the database computes"]
+
+
 def test_a_migration_leaves_an_older_table_as_it_is_and_says_so(theirs: Database) -> None:
     theirs.execute(
         "CREATE TABLE things (id int PRIMARY KEY, name text, photo bytea, price numeric(10,2) DEFAULT 1, code text)"

@@ -177,6 +177,65 @@ def test_keys_that_are_null_get_a_note(tmp_path: Path) -> None:
     assert found.left_out == ["words: some rows have NULL in their key, so that clients cannot tell them apart"]
 
 
+def test_unique_columns_that_are_never_null_are_a_key(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE pushers (id INT NOT NULL, app TEXT NOT NULL, pushkey TEXT NOT NULL, ts BIGINT NOT NULL, "
+        "UNIQUE (app, pushkey), UNIQUE (ts, app))",
+        "CREATE UNIQUE INDEX pushers_id ON pushers (id)",
+        "CREATE TABLE tied (b TEXT NOT NULL UNIQUE, a TEXT NOT NULL UNIQUE)",
+        "CREATE TABLE hidden (token TEXT NOT NULL UNIQUE, a INT NOT NULL, b INT NOT NULL, UNIQUE (b, a))",
+        "CREATE TABLE photos (hash BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        "CREATE TABLE nullable (a INT UNIQUE)",
+        "CREATE TABLE folded (a TEXT COLLATE NOCASE NOT NULL UNIQUE)",
+        "CREATE TABLE some (a INT NOT NULL)",
+        "CREATE UNIQUE INDEX some_a ON some (a) WHERE a > 1",
+        "CREATE TABLE computed (a TEXT NOT NULL)",
+        "CREATE UNIQUE INDEX computed_a ON computed (lower(a))",
+        "CREATE TABLE loose (a INT NOT NULL)",
+        "CREATE INDEX loose_a ON loose (a)",
+        "CREATE TABLE strict (a TEXT NOT NULL, b INT NOT NULL, UNIQUE (b, a)) STRICT",
+    )
+    keys = {table.name: table.key for table in found.tables}
+    assert keys == {
+        "pushers": ("id",),
+        "tied": ("a",),
+        "hidden": ("b", "a"),
+        "photos": ("name",),
+        "strict": ("b", "a"),
+    }
+    files, left_out = introspect.files(found.tables, {"read": "anyone"})
+    pushers = next(file.schema for file in files if file.name == "pushers")
+    assert pushers["x-resource"]["unique"] == [["app", "pushkey"], ["ts", "app"]]
+    assert "readOnly" not in pushers["properties"]["id"]
+    assert left_out == []
+    for name in ("computed", "folded", "loose", "nullable", "some"):
+        assert f"{name} has no primary key, so that clients cannot name a row" in found.left_out
+    assert "pushers: it has no primary key, so the unique columns (id) are the key" in found.left_out
+    assert "photos: its primary key (hash) cannot be in a file, so the unique columns (name) are the key" in (
+        found.left_out
+    )
+
+
+def test_a_table_that_cannot_be_read_gets_a_note_and_the_others_files(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    with foreign(path) as program:
+        program.create_collation("unicase", lambda one, other: (one > other) - (one < other))
+        program.execute("CREATE TABLE cards (id INTEGER PRIMARY KEY, name TEXT COLLATE unicase)")
+        program.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+        program.execute("CREATE VIEW gone AS SELECT * FROM nowhere")
+        program.execute("PRAGMA writable_schema = 1")
+        program.execute(
+            "INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) "
+            "VALUES ('table', 'map', 'map', 0, 'CREATE VIRTUAL TABLE map USING unknown_module (a)')"
+        )
+        program.commit()
+    found = introspect.read(f"sqlite:///{path}")
+    assert "notes" in {table.name for table in found.tables}
+    assert "map is a virtual table, which no trigger can follow" in found.left_out
+    assert "gone is a view, which no trigger can follow" in found.left_out
+
+
 def test_unusable_names_are_converted(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",

@@ -6,7 +6,6 @@ It knows no database. `left_out` says in sentences for a person what a schema fi
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import msgspec
@@ -30,8 +29,8 @@ class Column(msgspec.Struct, frozen=True):
     """The default as JSON."""
     filled: bool = False
     """The database computes the value, and only the database can."""
-    secret: bool = False
-    """Its name tells that it holds a secret: a password, a token."""
+    computed: bool = False
+    """Clients could not even set it: the database refuses every value but its own."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -59,14 +58,6 @@ class Found(msgspec.Struct, frozen=True):
     """A note for everything that a schema file cannot hold. A note begins with the name of its table."""
     names: list[str]
     """The names of all tables and views, also of those that cannot be shared."""
-
-
-SECRET = re.compile(r"passw(or)?d|passphrase|pwd|secret|token|api_?key|private_?key|(^|_)(salt|otp|pin)(_|$)")
-
-
-def is_secret(name: str) -> bool:
-    """Whether the name tells that clients must never read the column."""
-    return SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) is not None
 
 
 def unusable(name: str) -> str | None:

@@ -23,10 +23,10 @@ from tidegate.store.introspect.found import (
     Found,
     Table,
     fitting,
-    is_secret,
     json_or_no_default,
     unusable,
 )
+from tidegate.store.introspect.keys import choose_key
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection, opened, shown
 from tidegate.store.postgres.rows import as_text
@@ -86,24 +86,31 @@ class _Introspection:
                 self._left_out.append(
                     f"{name} has tables that inherit from it, and the change log cannot follow its rows in them"
                 )
-            elif (table := self._table(number, name, comment)) is not None:
+            elif (table := self._readable_table(number, name, comment)) is not None:
                 tables.append(table)
         return Found(tables, self._left_out, names)
 
+    def _readable_table(self, number: int, name: str, comment: str | None) -> Table | None:
+        told = len(self._left_out)
+        try:
+            return self._table(number, name, comment)
+        except (peewee.PeeweeException, psycopg.DatabaseError) as error:
+            self._connection.rollback()
+            self._left_out[told:] = [f"{name} cannot be read: {str(error).strip()}"]
+            return None
+
     def _table(self, number: int, name: str, comment: str | None) -> Table | None:
-        key = tuple(self._reflection.get_primary_keys(name))
-        if not key:
-            self._left_out.append(f"{name} has no primary key, so that clients cannot name a row")
+        primary = tuple(self._reflection.get_primary_keys(name))
+        found = self._columns(number, name)
+        candidates = [tuple(names) for (names,) in self._connection.execute(_UNIQUE, [number]).fetchall()]
+        key = choose_key(name, found, primary, candidates, self._left_out)
+        if key is None:
             return None
-        found = self._columns(number, name, key)
         names = {column.name for column in found}
-        if missing := [part for part in key if part not in names]:
-            self._left_out.append(f"{name}: the table is left out, because it has no key without {missing[0]}")
-            return None
         unique, indexes = self._indexes(name, key, names)
         return Table(name, key, tuple(found), unique, indexes, self._references(number, name, names), comment)
 
-    def _columns(self, number: int, table: str, key: tuple[str, ...]) -> list[Column]:
+    def _columns(self, number: int, table: str) -> list[Column]:
         found = []
         for name, column in columns(self._connection, number).items():
             schema = unusable(name) or self._schema(f"{table}.{name}", column)
@@ -121,7 +128,7 @@ class _Introspection:
                     null=not column.not_null,
                     default=default,
                     filled=filled_in,
-                    secret=is_secret(name) and schema["type"] == "string" and name not in key,
+                    computed=bool(column.generated),
                 )
             )
         return found
@@ -189,6 +196,12 @@ class _Introspection:
         return found
 
 
+_UNIQUE = """SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (number, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    WHERE k.place <= i.indnkeyatts ORDER BY k.place)
+FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid
+  AND i.indpred IS NULL AND i.indexprs IS NULL"""
+"""The columns of the unique indexes over plain columns and all rows, of those that hold at each moment."""
 _REFERENCES = """SELECT t.relname::text, t.relnamespace = current_schema()::regnamespace,
   ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place),

@@ -15,6 +15,7 @@ import msgspec
 
 from tidegate.schema.lint import resources as lint_resources
 from tidegate.store.introspect.found import NO_DEFAULT, Column, Table
+from tidegate.store.introspect.secrets import is_secret
 
 META = "../meta/resource.schema.json"
 _TABLE_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,63}").fullmatch
@@ -47,10 +48,11 @@ def files(
 
     `existing`: the resources that schema files describe already. Their tables keep their names.
     """
+    left_out: list[str] = []
+    tables = [_without_computed_secrets(table, left_out) for table in tables]
     by_table = {resource.table.lower(): resource for resource in existing}
     names = {resource.name.lower() for resource in by_table.values()}
     titles = {resource.title for resource in by_table.values()}
-    left_out: list[str] = []
     named: dict[str, NamedResource] = {}
     shared = []
     for table in tables:
@@ -90,8 +92,17 @@ def _schema(
     if references := _references(table, known, left_out):
         resource["references"] = references
     required = [
-        column.name for column in table.columns if column.name in table.key or not (column.null or column.secret)
+        column.name
+        for column in table.columns
+        if column.name in table.key or not (column.null or _is_secret(column, table))
     ]
+    if secret := [column.name for column in table.columns if column.name in table.key and _is_secret(column, table)]:
+        # A key cannot be `writeOnly`, because clients name rows by it.
+        access = {}
+        left_out.append(
+            f"{table.name}.{secret[0]} is a key whose name says that it is a secret, and clients that read the table "
+            "would get it: its file gives nobody access"
+        )
     return {
         "$schema": META,
         "title": title,
@@ -105,7 +116,20 @@ def _schema(
     }
 
 
+def _without_computed_secrets(table: Table, left_out: list[str]) -> Table:
+    """The table without columns that nobody could use: clients must not read them and cannot set them."""
+    useless = [column for column in table.columns if column.computed and _is_secret(column, table)]
+    useless = [column for column in useless if column.name not in table.key]
+    left_out += [f"{table.name}.{column.name}: a secret by its name, which the database computes" for column in useless]
+    return msgspec.structs.replace(table, columns=tuple(column for column in table.columns if column not in useless))
+
+
+def _is_secret(column: Column, table: Table) -> bool:
+    return is_secret(column.name, table.name, column.schema, key=column.name in table.key)
+
+
 def _property(column: Column, table: Table) -> dict[str, Any]:
+    secret = column.name not in table.key and _is_secret(column, table)
     schema = dict(column.schema)
     described = schema.pop("description", None)
     if column.null:
@@ -115,16 +139,16 @@ def _property(column: Column, table: Table) -> dict[str, Any]:
             schema["enum"] = [*schema["enum"], None]
     if column.default is not NO_DEFAULT:
         schema["default"] = column.default
-    if described is None and column.filled:
+    if described is None and column.filled and not secret:
         described = "The key. The database sets it." if (column.name,) == table.key else "The database sets it."
-    if described is None and column.secret:
+    if described is None and secret:
         described = "Write-only: it can be set, and never read, filtered or sorted by."
     if described is not None:
         schema["description"] = described
-    if column.filled:
-        schema["readOnly"] = True
-    elif column.secret:
+    if secret:
         schema["writeOnly"] = True
+    elif column.filled:
+        schema["readOnly"] = True
     return schema
 
 

@@ -20,6 +20,7 @@ from playhouse.reflection import Introspector
 
 from tidegate.schema import SAFE_INTEGER
 from tidegate.store.errors import StoreError
+from tidegate.store.introspect import sqlite_rules as rules
 from tidegate.store.introspect.found import (
     JSON_KINDS,
     NO_DEFAULT,
@@ -27,10 +28,10 @@ from tidegate.store.introspect.found import (
     Found,
     Table,
     fitting,
-    is_secret,
     json_or_no_default,
     unusable,
 )
+from tidegate.store.introspect.keys import choose_key
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import affinity
 from tidegate.store.sqlite.connection import sqlite_path
@@ -95,31 +96,38 @@ class _Introspection:
                 self._left_out.append(f"{name} is a {what}, which no trigger can follow")
             elif without_rowid:
                 self._left_out.append(f"{name} is WITHOUT ROWID, which the change log cannot follow")
-            elif (table := self._table(name)) is not None:
+            elif (table := self._readable_table(name)) is not None:
                 tables.append(table)
         return Found(tables, self._left_out, names)
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return list(self._database.execute_sql(sql, values).fetchall())
 
+    def _readable_table(self, name: str) -> Table | None:
+        """The table, unless it needs something that only the owner's program has, such as a function."""
+        told = len(self._left_out)
+        try:
+            return self._table(name)
+        except (peewee.PeeweeException, apsw.Error) as error:
+            self._left_out[told:] = [f"{name} cannot be read: {error}"]
+            return None
+
     def _table(self, name: str) -> Table | None:
-        key = tuple(self._reflection.get_primary_keys(name))
-        if not key:
-            self._left_out.append(f"{name} has no primary key, so that clients cannot name a row")
+        primary = tuple(self._reflection.get_primary_keys(name))
+        columns = self._columns(name, primary)
+        key = choose_key(name, columns, primary, rules.plain_unique_indexes(self._rows, name), self._left_out)
+        if key is None:
             return None
-        columns = self._columns(name, key)
         names = {column.name.lower(): column.name for column in columns}
-        if missing := [part for part in key if part.lower() not in names]:
-            self._left_out.append(f"{name}: the table is left out, because it has no key without {missing[0]}")
-            return None
         if taken := self._rowid_names(name) - names.keys():
             self._left_out.append(f"{name} has a column {min(taken)}, which hides the row number from the change log")
             return None
-        nulls = " OR ".join(f"{quoted(part)} IS NULL" for part in key)
+        nulls = " OR ".join(f"{quoted(part)} IS NULL" for part in key)  # as they can be in a primary key
         if self._rows(f"SELECT 1 FROM {quoted(name)} WHERE {nulls} LIMIT 1"):
             self._left_out.append(f"{name}: some rows have NULL in their key, so that clients cannot tell them apart")
-        unique, indexes = self._indexes(name, key, names)
-        return Table(name, key, tuple(columns), unique, indexes, self._references(name, names))
+        unique, indexes = rules.indexes(self._rows, name, key, names, self._left_out)
+        references = rules.references(self._rows, name, names, self._left_out)
+        return Table(name, key, tuple(columns), unique, indexes, references)
 
     def _columns(self, table: str, key: tuple[str, ...]) -> list[Column]:
         counted = self._counted(table, key)
@@ -149,7 +157,6 @@ class _Introspection:
                     null=column.nullable and name not in key,
                     default=default,
                     filled=filled,
-                    secret=is_secret(name) and schema["type"] == "string" and name not in key,
                 )
             )
         return found
@@ -161,7 +168,7 @@ class _Introspection:
 
     def _counted(self, table: str, key: tuple[str, ...]) -> str | None:
         """The key, if it is another name for the row number: then the key has no index."""
-        if len(key) > 1 or any(origin == "pk" for *_, origin, _ in self._rows(f"PRAGMA index_list({quoted(table)})")):
+        if len(key) != 1 or any(origin == "pk" for *_, origin, _ in self._rows(f"PRAGMA index_list({quoted(table)})")):
             return None
         return key[0]
 
@@ -235,39 +242,6 @@ class _Introspection:
         if schema["type"] == JSON_KINDS and isinstance(value, str):
             value = json_or_no_default(value)
         return (value, False) if value is not NO_DEFAULT and fitting(schema, value) else (NO_DEFAULT, False)
-
-    def _indexes(
-        self, table: str, key: tuple[str, ...], names: dict[str, str]
-    ) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
-        """The columns of the unique indexes and of the others, of those over plain columns and all rows."""
-        partial = {name for _, name, *_, some in self._rows(f"PRAGMA index_list({quoted(table)})") if some}
-        found: dict[bool, dict[tuple[str, ...], None]] = {True: {}, False: {}}
-        for index in self._reflection.get_indexes(table):
-            columns = tuple(names.get((column or "").lower(), "") for column in index.columns)
-            if index.name in partial or not all(columns):
-                if index.unique:
-                    self._left_out.append(
-                        f"{table}: the unique index {index.name} covers expressions, some rows or left-out columns"
-                    )
-            elif columns != key:
-                found[bool(index.unique)][columns] = None
-        return tuple(found[True]), tuple(columns for columns in found[False] if columns not in found[True])
-
-    def _references(self, table: str, names: dict[str, str]) -> dict[str, tuple[str, str]]:
-        grouped: dict[int, list[tuple[Any, ...]]] = {}
-        for number, *rest in self._rows(f"PRAGMA foreign_key_list({quoted(table)})"):
-            grouped.setdefault(number, []).append(tuple(rest))
-        found = {}
-        for parts in grouped.values():
-            _, target, column, target_column, *_ = parts[0]
-            if len(parts) > 1:
-                self._left_out.append(f"{table}: the reference to {target} has several columns")
-                continue
-            primary = self._reflection.get_primary_keys(target)
-            to = target_column or (primary[0] if primary else "")
-            if column.lower() in names:
-                found[names[column.lower()]] = (target, to)
-        return found
 
 
 _STORED = {

@@ -48,6 +48,29 @@ def test_check_prints_a_problem_with_file_pointer_and_suggestion(project: Path) 
     assert "did you mean 'default'?" in done.stderr
 
 
+def test_check_reports_a_dead_keyword(project: Path) -> None:
+    change(project, maximum=3)
+    done = tidegate("check", cwd=project)
+    assert done.returncode == 1
+    assert "users.schema.json: /properties/status/maximum: `maximum` says something of numbers only" in done.stderr
+
+
+def test_check_judges_the_sample_rows(project: Path) -> None:
+    file, rows = project / "schema" / "resources" / "users.schema.json", project / "schema" / "seed.json"
+    schema = json.loads(file.read_text())
+    file.write_text(json.dumps({**schema, "dependentRequired": {"status": ["password"]}}))
+    row = {"name": "Ada", "email": "ada@example.com", "created_at": "tomorrow"}
+    for changes, problem in (
+        ({}, "/users/0/created_at: must be a valid date-time"),
+        ({"created_at": "2026-01-31T12:00:00Z"}, '/users/0: the resulting row lacks the property "password"'),
+        ({"created_at": "2026-01-31T12:00:00Z", "password": "secret-secret"}, None),
+    ):
+        rows.write_text(json.dumps({"users": [{**row, **changes}]}))
+        done = tidegate("check", cwd=project)
+        expected = "" if problem is None else f"schema/seed.json: {problem}\n"
+        assert (done.returncode, done.stderr.replace(f"{project}/", "")) == (int(problem is not None), expected)
+
+
 def test_check_compat_fails_for_a_breaking_change_since_a_tag(project: Path) -> None:
     assert tidegate("check", "compat", "--against", "v1", cwd=project).returncode == 0
     change(project, enum=["active"])

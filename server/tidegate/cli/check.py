@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
+import json
 import random
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from tidegate import config
 from tidegate.config import ConfigError
 
 if TYPE_CHECKING:
-    from tidegate.schema import Schemas
+    from tidegate.schema import Problem, Schemas
 
 PROGRESS_S = 5.0
 
@@ -90,9 +91,17 @@ def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lint the schema folder. Returns 1 for problems."""
-    schemas = _linted(_folder(args))
+    """Lint the schema folder and its sample rows. Returns 1 for problems."""
+    from tidegate import schema  # noqa: PLC0415  # loads the validators
+
+    folder = _folder(args)
+    schemas = _linted(folder)
     if schemas is None:
+        return 1
+    problems = [*schema.dead_keywords(schemas), *_sample_row_problems(folder, schemas)]
+    for problem in problems:
+        print(f"{folder}/{problem}", file=sys.stderr)
+    if problems:
         return 1
     counts = (
         (len(schemas.client), "requests"),
@@ -184,6 +193,22 @@ def _linted(folder: Path) -> Schemas | None:
     for problem in problems:
         print(f"{folder}/{problem}", file=sys.stderr)
     return None if problems else schemas
+
+
+def _sample_row_problems(folder: Path, schemas: Schemas) -> list[Problem]:
+    """The problems of seed.json, if there is one."""
+    from tidegate.contract.sample_rows import checked  # noqa: PLC0415  # loads the validators
+    from tidegate.schema import Problem  # noqa: PLC0415
+
+    file = folder / "seed.json"
+    if not file.is_file():
+        return []
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return [Problem(file.name, "", f"not JSON: {error}")]
+    _, faults = checked(schemas.resources, rows, whole=True)
+    return [Problem(file.name, place, reason) for place, reason in faults]
 
 
 @contextmanager

@@ -66,6 +66,16 @@ def sent_row_schema(resource: Resource) -> JsonSchema:
     )
 
 
+def sample_row_schema(resource: Resource) -> JsonSchema:
+    """A row as a program may write it: with all properties, except those that the database can fill in."""
+    needed = [
+        prop.name
+        for prop in resource.properties.values()
+        if prop.required and not prop.has_default and not prop.read_only
+    ]
+    return closed({name: _changed_value(resource, prop) for name, prop in resource.properties.items()}, needed)
+
+
 def update_schema(resource: Resource) -> JsonSchema:
     """The changed properties: all optional, none `readOnly`. Null clears a property whose column may be null.
 

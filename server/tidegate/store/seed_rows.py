@@ -6,21 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.contract import Resource
+from tidegate.contract.sample_rows import checked
 from tidegate.core.errors import Refused
 from tidegate.store.errors import StoreError
 
 SampleRows = Mapping[str, Sequence[Mapping[str, Any]]]
 """By resource."""
+NAMED = 10
+"""An error names so many faults at most."""
 
 
-def check_names(resources: Mapping[str, Resource], rows: SampleRows) -> None:
-    """Raises StoreError for resources and properties that the schema does not have."""
-    for name, several in rows.items():
-        if name not in resources:
-            raise StoreError(f"sample rows: /{name}: the schema has no such resource")
-        for number, row in enumerate(several):
-            for unknown in row.keys() - resources[name].properties.keys():
-                raise StoreError(f"sample rows: /{name}/{number}/{unknown}: the schema has no such property")
+def fitting(resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, list[dict[str, Any]]]:
+    """The rows, each value in its canonical spelling. Raises StoreError for rows that do not fit the schema.
+
+    Whole rows are judged in the database, with what it adds to them.
+    """
+    found, faults = checked(resources, rows, whole=False)
+    if faults:
+        lines = [f"sample rows: {place or '/'}: {reason}" for place, reason in faults[:NAMED]]
+        lines += [f"and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
+        raise StoreError("\n".join(lines))
+    return found
 
 
 def misfit(name: str, refused: Refused) -> StoreError:

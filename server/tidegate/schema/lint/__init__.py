@@ -22,10 +22,11 @@ from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.recursion import recursion_problems
 from tidegate.schema.lint.resources import MODULE_NAMES, resource_problems
+from tidegate.schema.lint.whole_rows import whole_row_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
-from tidegate.schema.subschemas import pointer, subschemas
+from tidegate.schema.subschemas import escape, pointer, subschemas
 from tidegate.schema.suggestions import suggestion
 
 KEYWORDS = frozenset({
@@ -56,6 +57,7 @@ def lint(schemas: Schemas) -> list[Problem]:
     found |= set(_message_problems(schemas, own))
     found |= set(_room_problems(own))
     found |= set(resource_problems(schemas, own))
+    found |= set(whole_row_problems(schemas, own))
     found |= set(cost_problems(schemas, own))
     found |= set(recursion_problems(schemas, own))
     if not found:
@@ -100,11 +102,16 @@ def _required_problems(own: list[Definition]) -> Iterator[Problem]:
         for place, schema in subschemas(item.schema):
             if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
                 continue
+            if item.kind == "resources" and item.is_file and not place:
+                continue  # `whole_rows` does it
             known = schema.get("properties", {})
-            for index, name in enumerate(schema.get("required", ())):
+            names = [(f"required/{index}", name) for index, name in enumerate(schema.get("required", ()))]
+            for one, others in schema.get("dependentRequired", {}).items():
+                names += [(f"dependentRequired/{escape(one)}/{index}", name) for index, name in enumerate(others)]
+            for where, name in names:
                 if name not in known and "patternProperties" not in schema:
                     reason = f"{name!r} is required, but there is no such property{suggestion(name, known)}"
-                    yield _at(item, f"{place}/required/{index}", reason)
+                    yield _at(item, f"{place}/{where}", reason)
 
 
 def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:

@@ -17,16 +17,16 @@ from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
 from tidegate.store.postgres.serving.database_errors import StatementFailed, raise_counter, refusal
 from tidegate.store.postgres.serving.mutations import Mutations
-from tidegate.store.seed_rows import SampleRows, check_names, misfit
+from tidegate.store.seed_rows import SampleRows, fitting, misfit
 from tidegate.store.sql.names import quoted
 
 
 def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:
     """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
 
-    Raises StoreError for rows that do not fit.
+    Dates and the like go in in their canonical spelling. Raises StoreError for rows that do not fit.
     """
-    check_names(resources, rows)
+    rows = fitting(resources, rows)
     counts: dict[str, int] = {}
     name = ""
     with opened(url) as connection:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation
-from tidegate.store.seed_rows import SampleRows, check_names, misfit
+from tidegate.store.seed_rows import SampleRows, fitting, misfit
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.serving.mutations import Mutations
@@ -19,9 +19,9 @@ from tidegate.store.sqlite.serving.mutations import Mutations
 def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, int]:
     """Put `rows` into the tables of their resources that are empty, or into none; returns how many went into each.
 
-    Raises StoreError for rows that do not fit.
+    Dates and the like go in in their canonical spelling. Raises StoreError for rows that do not fit.
     """
-    check_names(resources, rows)
+    rows = fitting(resources, rows)
     connection = connect(sqlite_path(url))
     mutations, counts = Mutations(resources), {}
     try:
@@ -33,7 +33,7 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
             ]
             for name in empty:
                 mutation = Mutation(
-                    kind="create", resource=name, rows=tuple(dict(row) for row in rows[name]), user="seed", array=True
+                    kind="create", resource=name, rows=tuple(map(dict, rows[name])), user="seed", array=True
                 )
                 try:
                     counts[name] = len(mutations.carry_out(connection, mutation).rows)

@@ -1,0 +1,118 @@
+"""Checks what a row schema says of the whole row: names that no row has, defaults that do not fit, idle keywords.
+
+A row has the properties of its schema and no others, because they are the columns of its table. So a rule about
+another name can only be a mistake, and a property that comes from a `$ref` or an `allOf` is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, Registry, Validator
+
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.derive import bounded
+from tidegate.schema.folder import DIALECT
+from tidegate.schema.problem import Problem
+from tidegate.schema.regex import LINEAR
+from tidegate.schema.resource import JsonSchema, follow, read_property
+from tidegate.schema.subschemas import escape, mapped
+from tidegate.schema.suggestions import suggestion
+
+_URI = "tidegate:rows"
+
+
+def whole_row_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+    """All problems of the resources in `own`."""
+    for item in own:
+        if item.kind == "resources" and item.is_file and isinstance(item.schema.get("properties"), dict):
+            at = partial(Problem, item.file)
+            for place, reason in (
+                *_unknown_names(item.schema, schemas),
+                *_idle_keywords(item.schema),
+                *_unfitting_defaults(item.schema, schemas),
+            ):
+                yield at(place, reason)
+
+
+def unfitting_default(schema: JsonSchema, schemas: Schemas) -> str | None:
+    """Why the default of `schema` does not fit it. None if it fits, or if that cannot be told here."""
+    try:
+        validator = _validator({word: value for word, value in schema.items() if word != "default"}, schemas)
+    except ValueError:  # the compiler of the schema reports it
+        return None
+    error = next(iter(validator.iter_errors(schema["default"])), None)
+    return None if error is None else f"the default does not fit: {error.message}"
+
+
+def _unknown_names(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:
+    """Names in the rules for the whole row that are no property of it."""
+    known = row["properties"]
+    for place, schema in _about_row(row, "", schemas, frozenset()):
+        names = [(f"{place}/required/{index}", name) for index, name in enumerate(schema.get("required", ()))]
+        for word in ("dependentRequired", "dependentSchemas", *(["properties"] if schema is not row else [])):
+            names += [(f"{place}/{word}/{escape(name)}", name) for name in schema.get(word, ())]
+        for name, others in schema.get("dependentRequired", {}).items():
+            names += [(f"{place}/dependentRequired/{escape(name)}/{index}", each) for index, each in enumerate(others)]
+        for where, name in names:
+            if name not in known:
+                inside, through, _ = where.partition("/$ref/")
+                reason = f"a row has no property {name!r}: its properties are those of `properties` at the top"
+                yield inside + through.rstrip("/"), reason + suggestion(name, known)
+
+
+def _about_row(schema: Any, place: str, schemas: Schemas, seen: frozenset[str]) -> Iterator[tuple[str, JsonSchema]]:
+    """`schema` and the schemas inside it that are about the same row, each with its pointer."""
+    if not isinstance(schema, dict):
+        return
+    yield place, schema
+    inner = [(word, schema[word]) for word in ("if", "then", "else", "not") if word in schema]
+    for word in ("allOf", "anyOf", "oneOf"):
+        inner += [(f"{word}/{index}", sub) for index, sub in enumerate(schema.get(word, ()))]
+    inner += [(f"dependentSchemas/{escape(name)}", sub) for name, sub in schema.get("dependentSchemas", {}).items()]
+    for step, sub in inner:
+        yield from _about_row(sub, f"{place}/{step}", schemas, seen)
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference not in seen:
+        try:
+            target = follow(reference, schemas.by_key)
+        except (KeyError, IndexError, ValueError):  # reported where the reference is read
+            return
+        yield from _about_row(target, f"{place}/$ref", schemas, seen | {reference})
+
+
+def _idle_keywords(row: JsonSchema) -> Iterator[tuple[str, str]]:
+    for word in ("additionalProperties", "unevaluatedProperties"):
+        if isinstance(row.get(word), dict) and row[word]:
+            yield f"/{word}", "a row has only its `properties`, which are columns: remove this, or write false"
+    for pattern in row.get("patternProperties", {}):
+        try:
+            named = Draft202012Validator({"pattern": pattern}, pattern_options=LINEAR)
+        except ValueError:  # `costs` reports it
+            continue
+        if not any(map(named.is_valid, row["properties"])):
+            reason = "a row has only its `properties`, which are columns, and this pattern matches none of them"
+            yield f"/patternProperties/{escape(pattern)}", reason
+
+
+def _unfitting_defaults(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:
+    for name, schema in row["properties"].items():
+        if isinstance(schema, dict) and "default" in schema:
+            prop = read_property(name, schema, True, schemas.by_key)
+            checked = {**bounded(prop.schema), "default": schema["default"]} if prop.type == "integer" else schema
+            if (reason := unfitting_default(checked, schemas)) is not None:
+                yield f"/properties/{escape(name)}/default", f"{reason}; each `create` without {name!r} would fail"
+
+
+def _validator(schema: JsonSchema, schemas: Schemas) -> Validator:
+    registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": schemas.by_key})])
+    return Draft202012Validator(
+        mapped(schema, _absolute), registry=registry, validate_formats=True, offline=True, pattern_options=LINEAR
+    )
+
+
+def _absolute(_: str, schema: JsonSchema) -> JsonSchema:
+    reference = schema.get("$ref")
+    return {**schema, "$ref": _URI + reference} if isinstance(reference, str) else schema

@@ -17,6 +17,9 @@ from typing import Any
 from tidegate.contract import Property
 from tidegate.int64 import number
 from tidegate.store.postgres.connection import MARK
+from tidegate.store.postgres.conversions import JSON as JSON_OF
+from tidegate.store.postgres.conversions import LARGEST
+from tidegate.store.postgres.conversions import NUMBER as NUMBER_OF
 from tidegate.store.postgres.rows import (
     BOOLEAN,
     INT64,
@@ -36,7 +39,7 @@ from tidegate.store.sql.names import quoted
 
 ALIAS = "t"
 NOTHING = Condition("(false)", [])
-_LARGEST = "1.7976931348623157e308::float8"
+_LARGEST = f"{LARGEST}::float8"
 # Texts that PostgreSQL always reads as this type, and that have the same order as their text.
 _TYPED: dict[ColumnType, tuple[str, Any]] = {
     TIME: ("timestamptz", re.compile(r"(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch),
@@ -50,7 +53,7 @@ class PostgresDialect:
     def absent(self, prop: Property) -> Condition:
         column, kind = _column(prop), column_type(prop)
         if kind is JSON:
-            return Condition(f"({column} IS NULL OR jsonb_typeof({column}::jsonb) = 'null')", [])
+            return Condition(f"({column} IS NULL OR jsonb_typeof({JSON_OF}({column})) IS NOT DISTINCT FROM 'null')", [])
         if kind is NUMBER:  # JSON has no infinity
             return Condition(f"({column} IS NULL OR NOT {_finite(column)})", [])
         if kind is TIME:
@@ -64,7 +67,7 @@ class PostgresDialect:
 
     def _equal(self, prop: Property, value: Any) -> Condition:
         if column_type(prop) is JSON:
-            column = f"{_column(prop)}::jsonb"
+            column = f"{JSON_OF}({_column(prop)})"
             if _unwritable(value):
                 return NOTHING
             return Condition(f"({column} IS NOT NULL AND {column} = {MARK}::jsonb)", [_json(value)])
@@ -95,7 +98,7 @@ class PostgresDialect:
                 f"({column} IS NOT NULL AND {column} {sign} {bound})", [value if exact else Decimal(value)]
             )
         if kind is NUMBER:
-            inexact = f"{column}::float8"
+            inexact = f"{NUMBER_OF}({column})"
             return Condition(
                 f"({column} IS NOT NULL AND {_finite(column)} AND {inexact} {sign} {MARK}::float8)", [float(value)]
             )
@@ -104,7 +107,7 @@ class PostgresDialect:
     def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
         if column_type(prop) is not JSON or any(map(_unwritable, values)):
             return NOTHING
-        column = f"{_column(prop)}::jsonb"
+        column = f"{JSON_OF}({_column(prop)})"
         sql = f"({column} IS NOT NULL AND jsonb_typeof({column}) = 'array' AND {column} @> {MARK}::jsonb)"
         return Condition(sql, [_json(list(values))])
 
@@ -149,7 +152,7 @@ def _present(prop: Property) -> str:
 
 
 def _finite(column: str) -> str:
-    return f"({column}::float8 BETWEEN -{_LARGEST} AND {_LARGEST})"
+    return f"({NUMBER_OF}({column}) BETWEEN -{_LARGEST} AND {_LARGEST})"
 
 
 def _json(value: Any) -> str:

@@ -9,7 +9,8 @@ Invariant: an image in the change log holds no write-only property.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +21,15 @@ from tidegate.int64 import number
 from tidegate.store.postgres.catalogue import ColumnThere
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
 from tidegate.store.sql.names import literal, quoted
+
+VALUE_BYTES = 64 * 2**20
+"""A text or JSON value with more bytes is sent as no value: PostgreSQL has no texts of a gigabyte."""
+STORED_BYTES = 200_000
+"""A value that is stored in fewer bytes, maybe compressed, has fewer than VALUE_BYTES."""
+EXACT = 2**53
+"""Floats hold all integers up to here."""
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
+"""What tells the members of an object from each other: strings, brackets, commas."""
 
 
 class ColumnType(NamedTuple):
@@ -104,16 +114,15 @@ def column_type(prop: Property) -> ColumnType:
 
 
 def rendered(prop: Property, column: str) -> str:
-    """An SQL expression: `column`, of this property, in its one spelling; text for all but numbers, booleans, JSON."""
+    """An SQL expression: `column`, of this property, in its one spelling; text for all but numbers, booleans, JSON.
+
+    No value makes it fail. So it casts no number and no JSON: their text is the same in JSON.
+    """
     kind = column_type(prop)
     if kind is TIME:
         text = f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
         return f"CASE WHEN {tellable(column)} THEN {text} END"
-    if kind is TEXT or kind is UUID:
-        return f"{column}::text"
-    if kind is JSON:
-        return f"{column}::jsonb"
-    return f"{column}::float8" if kind is NUMBER else column
+    return f"{column}::text" if kind is TEXT or kind is UUID else column
 
 
 def tellable(time: str) -> str:
@@ -124,10 +133,19 @@ def tellable(time: str) -> str:
 
 def image(row: str, resource: Resource, names: Iterable[str]) -> str:
     """An SQL expression: these columns of `row` (a table's alias, NEW or OLD) as the text of a JSON object."""
-    columns = ", ".join(
-        f"{rendered(resource.properties[name], f'{row}.{quoted(name)}')} AS {quoted(name)}" for name in names
-    )
+    columns = ", ".join(f"{_sized(resource, name, f'{row}.{quoted(name)}')} AS {quoted(name)}" for name in names)
     return f"(SELECT row_to_json(image.*)::text FROM (SELECT {columns}) image)"
+
+
+def _sized(resource: Resource, name: str, column: str) -> str:
+    """An SQL expression: the value of a property, and NULL where an image cannot hold it."""
+    prop = resource.properties[name]
+    value = rendered(prop, column)
+    if column_type(prop) not in (TEXT, JSON) or name in resource.key:
+        return value
+    # The stored size, which may be compressed, is known without reading the value.
+    large = f"pg_column_size({column}) > {STORED_BYTES} AND octet_length({column}::text) > {VALUE_BYTES}"
+    return f"CASE WHEN {large} THEN NULL ELSE {value} END"
 
 
 def readable(resource: Resource) -> tuple[str, ...]:
@@ -148,8 +166,11 @@ class RowReader:
     def row(self, text: str) -> Row:
         values = self._decoded(text)
         for name in self._numbers:
-            if isinstance(values.get(name), str):  # NaN, Infinity, -Infinity
+            value = values.get(name)
+            if isinstance(value, str):  # NaN, Infinity, -Infinity, and what no float holds
                 values[name] = None
+            elif isinstance(value, int) and abs(value) > EXACT:  # a numeric has more digits than a float
+                values[name] = float(value)
         # In the schema's order: the image may be older than the schema.
         return {
             name: value
@@ -182,15 +203,32 @@ def _decoded(text: str) -> dict[str, Any]:
             pass
         else:
             return values
-    return {name: _value(raw) for name, raw in msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items()}
+    return dict(map(_member, _members(text)))
 
 
-def _value(raw: msgspec.Raw) -> Any:
+def _members(text: str) -> Iterator[str]:
+    """The members of an object, each as `"name":value`. msgspec reads no half surrogate pairs and not all levels."""
+    level, begin = 0, 1
+    for found in _TOKEN.finditer(text):
+        part = found[0]
+        level += (part in "[{") - (part in "]}")
+        if (part == "," and level == 1) or level == 0:
+            yield text[begin : found.start()]
+            begin = found.end()
+
+
+def _member(text: str) -> tuple[str, Any]:
+    name = _TOKEN.match(text)
+    assert name is not None
+    return msgspec.json.decode(name[0], type=str), _value(text[name.end() + 1 :].strip())
+
+
+def _value(text: str) -> Any:
     try:
-        found = msgspec.json.decode(raw)
+        found = msgspec.json.decode(text)
     except (ValueError, RecursionError):
-        return bytes(raw).decode()
-    return bytes(raw).decode() if too_deep(found) else found
+        return text
+    return text if too_deep(found) else found
 
 
 def to_column(prop: Property, value: Any) -> Any:

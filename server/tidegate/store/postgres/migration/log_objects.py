@@ -33,6 +33,7 @@ from tidegate.store.postgres.changelog import (
     triggers,
 )
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.conversions import conversions
 from tidegate.store.postgres.migration import former_log
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.serving.epoch import place
@@ -70,7 +71,7 @@ def begin_epoch(connection: Connection) -> None:
 
 def trigger_steps(connection: Connection, resources: Mapping[str, Resource], done: Sequence[str]) -> list[Step]:
     """Steps for functions and triggers that are missing or differ. `done`: the steps that this migration has taken."""
-    found, new = [], set()
+    found, new = [*_conversion_steps(connection)], set()
     for name, body in functions(dict(resources)).items():
         rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
         install = f"install function {name}"
@@ -90,6 +91,13 @@ def trigger_steps(connection: Connection, resources: Mapping[str, Resource], don
         for name, sql in triggers(resource).items():
             found += _trigger_step(connection, quoted(resource.table), name, log_function(resource), sql, missed)
     return found
+
+
+def _conversion_steps(connection: Connection) -> Iterator[Step]:
+    for signature, (comment, statements) in conversions().items():
+        ((there,),) = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [signature])
+        if there != comment:
+            yield sql_step(connection, f"install function {signature}", "filters need it", statements)
 
 
 def _trigger_step(

@@ -14,7 +14,7 @@ from tests.store.application import ANYONE
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.filters.predicate import predicate
-from tidegate.core.filters.tree import compile_filters
+from tidegate.core.filters.tree import EVERYTHING, compile_filters
 from tidegate.core.rows.ports import Mutation, ReadQuery, Row
 from tidegate.schema.resource import read_resource
 from tidegate.store.postgres import rows as images
@@ -70,8 +70,8 @@ class Odd(NamedTuple):
     reader: Reader
 
     def rows(self, asked: Any = None) -> list[Row]:
-        where = {} if asked is None else {"where": compile_filters(asked)}
-        return self.reader.read(ReadQuery(resource="odd", **where)).rows
+        where = EVERYTHING if asked is None else compile_filters(asked)
+        return self.reader.read(ReadQuery(resource="odd", where=where)).rows
 
     def check(self, asked: Any) -> list[int]:
         """The ids that SQL finds, which are those that the predicate finds."""

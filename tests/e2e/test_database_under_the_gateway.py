@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess
@@ -19,6 +20,7 @@ from tests.support.wire import wire
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.store import backends
+from tidegate.store.errors import CHANGED_TABLES
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,3 +92,29 @@ async def test_after_a_manual_migration_the_gateway_says_why_it_is_not_ready_and
             "rows"
         ]
         assert [row["name"] for row in rows] == ["ADA"], json.dumps(rows)
+
+
+async def test_the_owner_renames_a_column_and_subscribers_learn_that_their_rows_are_stale(tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path, "--dev")
+    gateway.migrate()
+    gateway.start()
+    subscribe = {"type": "subscribe", "resource": "users"}
+    try:
+        async with wire(gateway.url) as client, wire(gateway.url) as other, asyncio.timeout(DEADLINE_S):
+            await client.ask(subscribe)
+            gateway.execute("ALTER TABLE users RENAME COLUMN name TO title")
+            with pytest.raises(ConnectionClosed):
+                await client.hear("never")
+            assert client.connection.close_code == 4100
+            status, why = await readiness(gateway)
+            assert (status, why) == (503, f"{CHANGED_TABLES}\n")
+            for request in (subscribe, {"type": "list", "resource": "users"}):
+                error = await other.ask(request)
+                assert (error["type"], error["code"]) == ("error", "unavailable")
+            assert "lacks the column users.name" in gateway.log_file.read_text()
+            gateway.execute("ALTER TABLE users RENAME COLUMN title TO name")
+            while (await other.ask(subscribe))["type"] == "error":
+                pass  # until the gateway looked again
+            assert await readiness(gateway) == (200, "ready\n")
+    finally:
+        gateway.stop()

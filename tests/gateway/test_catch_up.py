@@ -54,6 +54,7 @@ class Store:
 
     epoch = "e"
     following = True
+    incomplete = ()
 
 
 class Gateway:

@@ -118,7 +118,7 @@ class NoIdentities:
 class NoRows:
     """A store that is never asked."""
 
-    epoch, healthy, problem, outdated = "e", True, None, False
+    epoch, healthy, problem, outdated, incomplete = "e", True, None, False, ()
 
     def follow(self, *_: object) -> None:
         """There are no changes."""

@@ -90,7 +90,7 @@ class SimulatedStore:
     """Implements core.ports.Store."""
 
     epoch = EPOCH
-    healthy, problem, outdated = True, None, False
+    healthy, problem, outdated, incomplete = True, None, False, ()
 
     def __init__(self, loop: SimulatedLoop, database: Database, chance: random.Random, tempo: Tempo) -> None:
         self.database = database

@@ -72,4 +72,4 @@ def assemble(
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
-    return Parts(handler, sessions, feed, work, catch_up, Outdated(store, handler, retry_after))
+    return Parts(handler, sessions, feed, work, catch_up, Outdated(store, handler, feed, retry_after))

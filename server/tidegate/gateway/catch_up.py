@@ -16,6 +16,7 @@ from typing import Any, assert_never
 import msgspec
 
 from tidegate.core.effects import Reply
+from tidegate.core.errors import Refused
 from tidegate.core.rows import catch_up_events as events
 from tidegate.core.rows import effects as asks
 from tidegate.core.rows.messages import missed
@@ -32,6 +33,9 @@ CHUNK_BYTES = 262144
 """Bytes sent to a client that catches up before it must have read them: far below what closes a slow connection."""
 SHARED_FRAMES = 64
 """For how many groups and positions the frames of missed changes are kept."""
+INCOMPLETE = "the rows cannot be kept up to date at the moment; the gateway's log says why"
+INCOMPLETE_RETRY_S = 5.0
+"""Seconds after which a client asks again. An operator has to act first."""
 _FEED_FOLLOWS = events.FeedFollows()
 _CHANGES_SENT = events.ChangesSent()
 
@@ -66,7 +70,7 @@ class CatchUpDriver:
 
     def begin(self, subscription: Subscription) -> Coroutine[Any, Any, None] | None:
         """Bring `subscription` up to date. Returns what is left to be awaited; None if it is live already."""
-        if not self._store.following:
+        if not self._store.following or subscription.group.resource in self._store.incomplete:
             return self._guarded(subscription, asks.ResumeFeed())
         ask = self._tell(subscription, _FEED_FOLLOWS)
         while type(ask) is asks.SendChanges and self._send_at_once(subscription, ask):
@@ -119,6 +123,8 @@ class CatchUpDriver:
         match ask:
             case asks.ResumeFeed():
                 await self._store.resume()
+                if subscription.group.resource in self._store.incomplete:
+                    raise Refused("unavailable", INCOMPLETE, retry_after=INCOMPLETE_RETRY_S)
                 return _FEED_FOLLOWS
             case asks.FindPosition(seq=seq):
                 return await self._find(seq)

@@ -6,7 +6,7 @@ Invariant: when `changed` returns, everything up to its head is in the queues of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tidegate.core.protocol import Protocol
 from tidegate.core.rows.ports import Change, Store
@@ -35,6 +35,10 @@ class Feed:
         """The feed was paused: the changes up to `head` are not known here."""
         self._rows.cursor.jump(head)
         self._catch_up.advanced()
+
+    def give_up(self, resources: Collection[str]) -> None:
+        """The log may lack changes of `resources`: their subscribers must not take their rows for up to date."""
+        self._effects.run(self._rows.subscriptions.give_up(resources))
 
     def pause_if_unused(self) -> None:
         """Pause the feed while there is no subscription; to be called regularly."""

@@ -6,6 +6,7 @@ from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
+CHANGED_TABLES = "a table or a trigger is not as the schema needs it; the gateway's log says which"
 UNREACHABLE = "the database does not answer"
 """What `/readyz` says of a server that cannot be reached."""
 

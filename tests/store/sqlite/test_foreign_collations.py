@@ -55,7 +55,11 @@ def cases(collation: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The row of each case under the case's number."""
     path = tmp_path_factory.mktemp("cases") / "things.db"
     declared = ", ".join(f"{quoted(name)} TEXT COLLATE {collation}" for name in ("text", 't."select" %', "never_null"))
-    others = ", ".join(quoted(name) for name in RESOURCE.properties if quoted(name) not in declared and name != "id")
+    others = ", ".join(
+        f"{quoted(name)}{' INTEGER' if prop.is_int64 else ''}"
+        for name, prop in RESOURCE.properties.items()
+        if quoted(name) not in declared and name != "id"
+    )
     executed(path, f"CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, {declared}, {others})")
     migrate.apply(f"sqlite:///{path}", {"things": RESOURCE})
     reader = Reader(path, {"things": RESOURCE})

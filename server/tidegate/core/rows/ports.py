@@ -7,7 +7,7 @@ out unless the schema allows null, write-only properties never in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -140,6 +140,10 @@ class Store(Protocol):
     @property
     def outdated(self) -> bool:
         """The database is not the one any more that was opened. Nothing is read or written until a restart."""
+
+    @property
+    def incomplete(self) -> Collection[str]:
+        """The resources whose changes the log may lack, so that no copy of their rows can be kept right."""
 
     async def head(self) -> int:
         """The newest committed seq; 0 for an empty log."""

@@ -7,8 +7,9 @@ session is told no feed position, because it may not have everything up to there
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from tidegate.core.closes import OVERLOADED
 from tidegate.core.effects import Close, Effect, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import Filter
@@ -118,6 +119,16 @@ class Subscriptions:
             self.start_again(self._of[member][group.id], group.rule)
             for group in self.index.of_resource(resource)
             for member in list(group.members)
+        ]
+
+    def give_up(self, resources: Collection[str]) -> list[Effect]:
+        """Changes of `resources` may be lost. Close the connections that follow one, so that their clients show it and
+        subscribe again; until the log is complete, that is refused with `unavailable`.
+        """
+        return [
+            Close(session, OVERLOADED, "the rows cannot be kept up to date at the moment; subscribe again")
+            for session, subscriptions in self._of.items()
+            if any(subscription.group.resource in resources for subscription in subscriptions.values())
         ]
 
     def start_again(self, old: Subscription, rule: Filter) -> CatchUp:

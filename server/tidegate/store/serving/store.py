@@ -6,7 +6,7 @@ Invariant: `close` returns only when every mutation that was accepted is committ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
@@ -58,6 +58,10 @@ class Guard(Protocol):
 
     @property
     def outdated(self) -> bool: ...
+
+    @property
+    def incomplete(self) -> Collection[str]:
+        """The resources whose changes the log may lack."""
 
 
 class OpenedLog(NamedTuple):
@@ -111,6 +115,10 @@ class ThreadedStore:
     @property
     def outdated(self) -> bool:
         return self._guard.outdated
+
+    @property
+    def incomplete(self) -> Collection[str]:
+        return self._guard.incomplete
 
     async def head(self) -> int:
         """The head when the store was opened: where `follow` begins."""

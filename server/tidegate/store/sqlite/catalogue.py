@@ -5,28 +5,51 @@ It only reads, and knows neither resources nor what Tidegate records about its t
 
 from __future__ import annotations
 
-from playhouse.apsw_ext import APSWDatabase
+from typing import Any, Protocol
+
+import apsw
 
 
-def definition(database: APSWDatabase, table: str) -> str | None:
+class Catalogue(Protocol):
+    """A database that can be asked: peewee's, or a `Connected` one."""
+
+    def execute_sql(self, sql: str, params: Any = ..., /) -> Any: ...
+
+
+class Connected:
+    """A connection as a `Catalogue`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def execute_sql(self, sql: str, params: Any = (), /) -> apsw.Cursor:
+        return self._connection.execute(sql, params)
+
+
+def definition(database: Catalogue, table: str) -> str | None:
     """The table's CREATE TABLE as SQLite keeps it; None when there is no such table."""
     found = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
     return None if found is None else found[0]
 
 
-def index_names(database: APSWDatabase, table: str) -> set[str]:
+def index_names(database: Catalogue, table: str) -> set[str]:
     """The names of the table's indexes, without those that belong to constraints."""
     sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
     return {name for (name,) in database.execute_sql(sql, (table,)).fetchall()}
 
 
-def unique_constraints(database: APSWDatabase, table: str) -> set[tuple[str, ...]]:
+def unique_constraints(database: Catalogue, table: str) -> set[tuple[str, ...]]:
     """The columns of each UNIQUE constraint in the table's definition."""
     found = database.execute_sql("SELECT name FROM pragma_index_list(?) WHERE origin = 'u'", (table,)).fetchall()
     return {
         tuple(name for (name,) in database.execute_sql("SELECT name FROM pragma_index_info(?)", index).fetchall())
         for index in found
     }
+
+
+def fold(name: str) -> str:
+    """Names that SQLite takes for the same are equal in this form: it ignores the case of ASCII."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def affinity(declared: str) -> str:

@@ -22,7 +22,7 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
     Dates and the like go in in their canonical spelling. Raises StoreError for rows that do not fit.
     """
     rows = fitting(resources, rows)
-    connection = connect(sqlite_path(url))
+    connection = connect(sqlite_path(url), quoted_text=True)
     mutations, counts = Mutations(resources), {}
     try:
         with connection:

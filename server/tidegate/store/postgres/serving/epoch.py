@@ -7,6 +7,7 @@ is in another place, which tells it from the log that was served, and it gets a 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import NamedTuple
 
 import psycopg
@@ -60,6 +61,11 @@ class EpochGuard:
     @property
     def problem(self) -> str | None:
         return f"the database {REPLACED}" if self.outdated else None
+
+    @property
+    def incomplete(self) -> Collection[str]:
+        """The resources whose changes the log may lack."""
+        return ()
 
     def look(self) -> None:
         """Say once that it is another log."""

@@ -16,7 +16,17 @@ from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.migration.plan import Step
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.changelog import ASIDE, LOG, META, NOW_MS, SERVED, TABLES, triggers
+from tidegate.store.sqlite.changelog import (
+    ASIDE,
+    LOG,
+    META,
+    NOW_MS,
+    SERVED,
+    TABLES,
+    logged_columns,
+    triggers,
+    up_to_date,
+)
 from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
 
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS "
@@ -61,14 +71,24 @@ def installed_triggers(database: APSWDatabase) -> dict[str, tuple[str, str]]:
     return {name: (table, text) for name, table, text in database.execute_sql(sql).fetchall()}
 
 
-def trigger_steps(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Step]:
-    """Steps for triggers that are missing, that read otherwise, or that belong to a resource's former name."""
+def trigger_steps(database: APSWDatabase, resources: Mapping[str, Resource], *, serving: bool = False) -> list[Step]:
+    """Steps for triggers that are missing, that read otherwise, or that belong to a resource's former name.
+
+    `serving`: triggers that log more columns than these resources have are good enough.
+    """
     installed, tables = installed_triggers(database), {resource.table for resource in resources.values()}
+    replacing = {resource.table: by_unnamed_indexes(database, resource) for resource in resources.values()}
     wanted = {
         name: (resource, sql)
         for resource in resources.values()
-        for name, sql in triggers(resource, by_unnamed_indexes(database, resource)).items()
+        for name, sql in triggers(resource, replacing[resource.table]).items()
     }
+    good = {name for name, (_, sql) in wanted.items() if name in installed and installed[name][1] == sql}
+    if serving:
+        texts = {name: sql for name, (_, sql) in installed.items()}
+        good = {
+            name for resource in resources.values() for name in up_to_date(texts, resource, replacing[resource.table])
+        }
     steps = [
         Step(
             f"remove trigger {name}",
@@ -80,24 +100,31 @@ def trigger_steps(database: APSWDatabase, resources: Mapping[str, Resource]) -> 
         if table in tables and name not in wanted
     ]
     for name, (resource, sql) in wanted.items():
-        if name not in installed or installed[name][1] != sql:
+        if name not in good:
             steps.append(
                 Step(
                     f"install trigger {name}",
                     "it reads otherwise" if name in installed else "it is missing",
-                    partial(_install, database, resource, name, sql, missing=name not in installed),
+                    partial(
+                        _install, database, resource, name, sql, missed=_missed(installed.get(name, ("", ""))[1], sql)
+                    ),
                     independent=True,
                 )
             )
     return steps
 
 
-def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *, missing: bool) -> None:
+def _install(database: APSWDatabase, resource: Resource, name: str, sql: str, *, missed: bool) -> None:
     database.execute_sql(f"{DROP_TRIGGER}{quoted(name)}")
     database.execute_sql(sql)
     database.execute_sql(f"DELETE FROM {ASIDE}")  # our name
-    if missing:
+    if missed:
         _log_reset(database, resource)
+
+
+def _missed(installed: str, wanted: str) -> bool:
+    """Whether the log may lack changes. Where only other columns are logged, it has them all."""
+    return not installed or logged_columns(installed) == logged_columns(wanted)
 
 
 def _log_reset(database: APSWDatabase, resource: Resource) -> None:

@@ -182,4 +182,4 @@ def _plan(
     if any(step.name.startswith(RUN) for step in found):
         return found
     tables = Tables(database, resources, folder, progress).steps(serving=serving)
-    return [*found, *tables, *trigger_steps(database, resources)]
+    return [*found, *tables, *trigger_steps(database, resources, serving=serving)]

@@ -19,6 +19,7 @@ from tidegate.core.rows.ports import Mutation
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
+from tidegate.store.sqlite.filters import ALIAS
 
 Resources = Mapping[str, Resource]
 RESTRICTED = "FOREIGN KEY constraint failed"
@@ -77,5 +78,5 @@ def _unknown_reference(context: StatementContext) -> Refused:
 
 
 def _refers(connection: apsw.Connection, target: Resource, column: str, value: Any) -> bool:
-    sql = f"SELECT 1 FROM {quoted(target.table)} WHERE {quoted(column)} = ?"
+    sql = f"SELECT 1 FROM {quoted(target.table)} {ALIAS} WHERE {ALIAS}.{quoted(column)} = ?"
     return connection.execute(sql, (value,)).fetchone() is not None

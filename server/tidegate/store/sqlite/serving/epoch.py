@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,19 @@ from typing import Any
 import apsw
 import msgspec
 
+from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import CHANGED_TABLES, REPLACED, StoreError, Unmigrated
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.serving.reader import head
+from tidegate.store.sqlite.serving.table_watch import TableWatch
 
 log = logging.getLogger("tidegate.store")
 
 SUFFIX = "-tidegate"
 """After the name of the database file, the name of its note."""
 ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
-LOST = "has lost triggers (%s): clients do not get the changes there; type: tidegate migrate"
 
 
 class LogFingerprint(msgspec.Struct, frozen=True):
@@ -50,10 +51,9 @@ class EpochGuard:
     Owns a connection from `open` to `close`, for one thread at a time.
     """
 
-    def __init__(self, path: Path, connection: apsw.Connection, triggers: Collection[str]) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, resources: Mapping[str, Resource]) -> None:
         self.outdated = False
-        self._lost: set[str] = set()
-        self._triggers = triggers
+        self._tables = TableWatch(path, connection, resources)
         self._path = path
         self._connection = connection
         self._noted = _seen(connection, path)
@@ -61,15 +61,12 @@ class EpochGuard:
         self._write(self._noted)
 
     @classmethod
-    def open(cls, path: Path, triggers: Collection[str]) -> EpochGuard:
-        """Give the log a new epoch if it is not the one that was served here last. Raises StoreError.
-
-        `triggers`: the names of those that write the log.
-        """
+    def open(cls, path: Path, resources: Mapping[str, Resource]) -> EpochGuard:
+        """Give the log a new epoch if it is not the one that was served here last. Raises StoreError."""
         connection = connect(path)
         try:
             _begin_epoch_in_doubt(connection, path)
-            return cls(path, connection, triggers)
+            return cls(path, connection, resources)
         except BaseException as error:
             connection.close()
             if isinstance(error, apsw.Error | OSError):
@@ -81,7 +78,12 @@ class EpochGuard:
         """Why this is not the same log any more, or not complete; None while it is."""
         if self.outdated:
             return f"the database {REPLACED}"
-        return f"the database {LOST % ', '.join(sorted(self._lost))}" if self._lost else None
+        return CHANGED_TABLES if self.incomplete else None
+
+    @property
+    def incomplete(self) -> Collection[str]:
+        """The resources whose changes the log may lack."""
+        return self._tables.incomplete
 
     def look(self) -> None:
         """Note how far the log is. When it has become another log, say so once and note nothing more."""
@@ -89,7 +91,7 @@ class EpochGuard:
             return
         try:
             now = _seen(self._connection, self._path)
-            self._look_at_triggers()
+            self._tables.look()
         except (apsw.Error, OSError) as error:
             log.warning("no note of the change log could be made; it will be tried again: %s", error)
             return
@@ -99,14 +101,6 @@ class EpochGuard:
             log.error("the database %s %s", self._path, REPLACED)
         elif now != before:
             self._write(now)
-
-    def _look_at_triggers(self) -> None:
-        """A program that replaces a table drops its triggers. A migration restores them, and logs a reset."""
-        found = self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        lost = set(self._triggers) - {name for (name,) in found}
-        if lost - self._lost:
-            log.error(f"the database %s {LOST}", self._path, ", ".join(sorted(lost)))
-        self._lost = lost
 
     def close(self) -> None:
         self.look()

@@ -19,6 +19,7 @@ from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, REQUESTS
+from tidegate.store.sqlite.filters import ALIAS
 from tidegate.store.sqlite.rows import RowReader, to_column
 from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
 from tidegate.store.sqlite.serving.reader import head, select
@@ -34,11 +35,11 @@ class SqliteTable:
         self._reader = RowReader(resource)
         self._whole = RowReader(resource, whole=True)
         self._name = quoted(resource.table)
-        self._returning = f"RETURNING {', '.join(map(quoted, self._reader.columns))}"
+        # Each name of a column is qualified: without its column, a bare one would be text.
+        self._returning = f"RETURNING {', '.join(f'{self._name}.{quoted(name)}' for name in self._reader.columns)}"
         # By the collation of the columns, which their index has, and then exactly.
-        self._key_is = " AND ".join(
-            f"{quoted(name)} = ? AND {quoted(name)} COLLATE BINARY = ?" for name in resource.key
-        )
+        keys = [f"{ALIAS}.{quoted(name)}" for name in resource.key]
+        self._key_is = " AND ".join(f"{key} = ? AND {key} COLLATE BINARY = ?" for key in keys)
 
     def insert(self, connection: apsw.Connection, context: StatementContext) -> Row | None:
         row = context.row
@@ -59,11 +60,13 @@ class SqliteTable:
 
     def update(self, connection: apsw.Connection, key: Key, context: StatementContext) -> Row | None:
         sets = ", ".join(f"{quoted(name)} = ?" for name in context.row)
-        sql = f"UPDATE {self._name} SET {sets} WHERE {self._key_is} {self._returning}"
+        sql = f"UPDATE {self._name} AS {ALIAS} SET {sets} WHERE {self._key_is} {self._returning}"
         return self._run(connection, sql, self._values(context.row) + self._key_values(key), context)
 
     def delete(self, connection: apsw.Connection, key: Key, context: StatementContext) -> None:
-        self._run(connection, f"DELETE FROM {self._name} WHERE {self._key_is}", self._key_values(key), context)
+        self._run(
+            connection, f"DELETE FROM {self._name} AS {ALIAS} WHERE {self._key_is}", self._key_values(key), context
+        )
 
     def _run(self, connection: apsw.Connection, sql: str, values: list[Any], context: StatementContext) -> Row | None:
         """The row that the statement returns, if any. Raises Refused."""

@@ -7,15 +7,17 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from tidegate.contract import Resource
+from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, Filter
 from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.serving.snapshots import Spool
@@ -25,6 +27,11 @@ from tidegate.store.sqlite.changelog import LOG, META, image
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
 from tidegate.store.sqlite.rows import RowReader, to_column
+
+log = logging.getLogger("tidegate.store")
+
+UNREADABLE = "the rows cannot be read at the moment; the gateway's log says why"
+RETRY_S = 5.0
 
 
 class Reader:
@@ -37,6 +44,8 @@ class Reader:
         self._local = threading.local()
         self._connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
+        self._said = ""
+        """What was logged last."""
 
     def meta(self, name: str) -> Any:
         return one_value(self._connection(), f"SELECT value FROM {META} WHERE name = ?", name)
@@ -46,7 +55,7 @@ class Reader:
 
     def read(self, query: ReadQuery) -> ReadResult:
         connection = self._connection()
-        with connection:  # one transaction, or savepoint, for everything below
+        with self._asked(), connection:  # one transaction, or savepoint, for everything below
             seq = head(connection)
             total = self._total(connection, query) if query.count else None
             rows = self._rows(connection, query)
@@ -55,7 +64,7 @@ class Reader:
     def snapshot(self, query: ReadQuery, spool: Spool) -> None:
         """All rows of `query`, at most a page of them in memory at a time."""
         connection = self._connection()
-        with connection, closing(self._each(connection, query)) as rows:
+        with self._asked(), connection, closing(self._each(connection, query)) as rows:
             spool.begin(head(connection))
             spool.fill(rows)
 
@@ -124,6 +133,17 @@ class Reader:
         for row in each(connection, resource, reader, where + _order(resource, query.sort), values):
             yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
 
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Raises Refused where a table is not as the schema has it."""
+        try:
+            yield
+        except apsw.SQLError as error:
+            if str(error) != self._said:  # not for each request
+                self._said = str(error)
+                log.error("rows of the database %s cannot be read: %s", self._path, error)
+            raise Refused("unavailable", UNREADABLE, retry_after=RETRY_S) from error
+
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
@@ -143,7 +163,7 @@ def select(
     """Wire rows of `resource`. `rest` is the SQL from WHERE on, in which the table is called ALIAS."""
     table = f"{quoted(resource.table)} {ALIAS}"
     try:
-        found = connection.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values)
+        found = connection.execute(f"SELECT {_listed(reader)} FROM {table}{rest}", values)
         return [reader.row(row) for row in found]
     except (
         UnicodeDecodeError
@@ -161,7 +181,7 @@ def each(
     seen = 0
     try:
         try:
-            for row in cursor.execute(f"SELECT {', '.join(map(quoted, reader.columns))} FROM {table}{rest}", values):
+            for row in cursor.execute(f"SELECT {_listed(reader)} FROM {table}{rest}", values):
                 seen += 1
                 yield reader.row(row)
         except UnicodeDecodeError:  # as in `select`, from the row on that could not be read
@@ -170,6 +190,10 @@ def each(
                 yield reader.image(text) or {}
     finally:
         cursor.close(True)  # an unfinished statement would keep the transaction open
+
+
+def _listed(reader: RowReader) -> str:
+    return ", ".join(f"{ALIAS}.{quoted(name)}" for name in reader.columns)
 
 
 def head(connection: apsw.Connection) -> int:
@@ -206,4 +230,4 @@ def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
 def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
     """By code point, whatever a foreign program's column is sorted by."""
     terms = [*sort, *((name, "asc") for name in resource.key if name not in {field for field, _ in sort})]
-    return " ORDER BY " + ", ".join(f"{quoted(name)} COLLATE BINARY {order.upper()}" for name, order in terms)
+    return " ORDER BY " + ", ".join(f"{ALIAS}.{quoted(name)} COLLATE BINARY {order.upper()}" for name, order in terms)

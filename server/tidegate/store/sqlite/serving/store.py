@@ -9,7 +9,6 @@ from pathlib import Path
 from tidegate.contract import Resource
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.store import OpenedLog, ThreadedStore
-from tidegate.store.sqlite.changelog import triggers
 from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.migration.migrate import check
 from tidegate.store.sqlite.serving.epoch import EpochGuard
@@ -20,7 +19,7 @@ from tidegate.store.sqlite.serving.writer import Writer
 
 READERS = 2
 NOTE_S = 2.0
-"""Seconds between two notes of how far the log is."""
+"""Seconds between two notes of how far the log is, and between two looks at the tables."""
 
 
 class SqliteStore(ThreadedStore):
@@ -69,7 +68,7 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock,
     path = sqlite_path(url)
     lock = ServingLock.take(path)
     try:
-        return lock, EpochGuard.open(path, {name for resource in resources.values() for name in triggers(resource)})
+        return lock, EpochGuard.open(path, resources)
     except BaseException:
         lock.release()
         raise

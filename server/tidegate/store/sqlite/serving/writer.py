@@ -93,7 +93,7 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        connection = connect(self._path)
+        connection = connect(self._path, quoted_text=True)
         try:
             due = time.monotonic() + self._keep.pause_s
             while True:

@@ -89,6 +89,10 @@ def test_rows_are_found_through_an_index(connection: Connection, filters: Any, k
 def test_rows_are_found_exactly(url: str, filters: Any, keys: tuple[Key, ...] | None, found: list[str]) -> None:
     connections = Connections(url, reading=True)
     where: Filter = compile_filters(filters)
-    rows = Reader(connections, {"members": MEMBERS}).read(ReadQuery(resource="members", where=where, keys=keys)).rows
+    rows = (
+        Reader(connections, {"members": MEMBERS}, "public")
+        .read(ReadQuery(resource="members", where=where, keys=keys))
+        .rows
+    )
     connections.close()
     assert [row["login"] for row in rows] == found

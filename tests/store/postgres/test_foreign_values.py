@@ -51,7 +51,7 @@ def reader(postgres: PostgresServer) -> Iterator[Reader]:
         for number, values in enumerate(zip(TIMES, PRICES, strict=True), start=1):
             connection.execute("INSERT INTO offers VALUES (%s, %s, %s)", (number, *values))
         connections = Connections(url, reading=True)
-        yield Reader(connections, {"offers": OFFERS})
+        yield Reader(connections, {"offers": OFFERS}, "public")
         connections.close()
 
 

@@ -57,5 +57,5 @@ def opened(url: str) -> Iterator[PostgresThings]:
         # Only what the tables hold is looked at here; the log of it all would take most of the time.
         connection.execute("SET synchronous_commit = off")
         connection.execute('ALTER TABLE things DISABLE TRIGGER "00_tidegate_rows"')
-        yield PostgresThings(connection, Reader(connections, RESOURCES))
+        yield PostgresThings(connection, Reader(connections, RESOURCES, "public"))
     connections.close()

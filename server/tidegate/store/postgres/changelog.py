@@ -133,9 +133,9 @@ BEGIN
 END"""
 
 
-def functions(resources: dict[str, Resource]) -> dict[str, str]:
-    """The bodies of the trigger functions, by their qualified names."""
-    bodies = {log_function(resource): _log_body(resource) for resource in resources.values()}
+def functions(resources: dict[str, Resource], home: str) -> dict[str, str]:
+    """The bodies of the trigger functions, by their qualified names. `home`: the schema of the tables."""
+    bodies = {log_function(resource): _log_body(resource, home) for resource in resources.values()}
     return {NUMBER: NUMBER_BODY, NUMBER_ONE: NUMBER_ONE_BODY} | bodies
 
 
@@ -159,7 +159,7 @@ def triggers(resource: Resource) -> dict[str, str]:
     triggers do after what they saw.
     """
     table, function = quoted(resource.table), log_function(resource)
-    rows, truncate = "00_tidegate_rows", "00_tidegate_truncate"
+    rows, truncate = ROWS_TRIGGER, "00_tidegate_truncate"
     return {
         rows: f"CREATE TRIGGER {quoted(rows)} AFTER INSERT OR UPDATE OR DELETE ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION {function}()",
@@ -168,6 +168,7 @@ def triggers(resource: Resource) -> dict[str, str]:
     }
 
 
+ROWS_TRIGGER = "00_tidegate_rows"
 NUMBER_TRIGGER = "number_changes"
 CREATE_NUMBER_TRIGGER = f"""CREATE CONSTRAINT TRIGGER {NUMBER_TRIGGER} AFTER INSERT ON {COMMITS}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {NUMBER}()"""
@@ -191,7 +192,7 @@ def log_function(resource: Resource) -> str:
     return f"{SCHEMA}.{quoted(short(f'log_{resource.name}'))}"
 
 
-def _log_body(resource: Resource) -> str:
+def _log_body(resource: Resource, home: str) -> str:
     name, columns = literal(resource.name), readable(resource)
     return f"""DECLARE
   old_key text;
@@ -201,6 +202,10 @@ def _log_body(resource: Resource) -> str:
   noted {COMMITS}%ROWTYPE;
   serial boolean := current_setting('transaction_isolation') = 'serializable';
 BEGIN
+  -- A copy of the table in another schema, or under another name, may have copies of the triggers.
+  IF TG_TABLE_SCHEMA <> {literal(home)} OR TG_TABLE_NAME <> {literal(resource.table)} THEN
+    RETURN NULL;
+  END IF;
   IF NOT serial THEN
     SELECT * INTO noted FROM {COMMITS} WHERE xact = pg_current_xact_id();
   END IF;

@@ -41,8 +41,18 @@ SETTINGS = {
 }
 
 
-def connect(url: str, settings: Mapping[str, str] = {}) -> Connection:
-    """A new connection in autocommit mode. Raises psycopg.OperationalError."""
+# Resolved once: a schema that is made later, such as one of the role's name ("$user"), hides no table. Temporary tables
+# come last, for those that a trigger makes. pg_catalog stays first, as it is when a search_path does not name it.
+_SEARCH_PATH = """concat_ws(', ', (SELECT string_agg(quote_ident(name), ', ' ORDER BY place)
+FROM unnest(array_remove(ARRAY[$1::text], NULL) || current_schemas(false)::text[]) WITH ORDINALITY AS path (name, place)
+WHERE name !~ '^pg_'), 'pg_temp')"""
+
+
+def connect(url: str, settings: Mapping[str, str] = {}, home: str | None = None) -> Connection:
+    """A new connection in autocommit mode. `home`: the schema in which names are looked up first.
+
+    Raises psycopg.OperationalError.
+    """
     connection = psycopg.connect(
         url,
         autocommit=True,
@@ -52,11 +62,16 @@ def connect(url: str, settings: Mapping[str, str] = {}) -> Connection:
         keepalives_idle=30,
         tcp_user_timeout=15_000,
     )
-    asked = SETTINGS | dict(settings)
-    connection.execute(
-        "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in asked.items())
-    )
+    prepare(connection, settings, home)
     return connection
+
+
+def prepare(connection: Connection, settings: Mapping[str, str] = {}, home: str | None = None) -> None:
+    """Give a new connection the settings that Tidegate relies on."""
+    asked = {name: f"'{value}'" for name, value in (SETTINGS | dict(settings)).items()} | {"search_path": _SEARCH_PATH}
+    connection.execute(
+        "SELECT " + ", ".join(f"set_config('{name}', {value}, false)" for name, value in asked.items()), [home]
+    )
 
 
 class Connections:
@@ -65,9 +80,12 @@ class Connections:
     `reading`: every transaction is a snapshot that writes nothing.
     """
 
-    def __init__(self, url: str, settings: Mapping[str, str] = {}, *, reading: bool = False) -> None:
+    def __init__(
+        self, url: str, settings: Mapping[str, str] = {}, home: str | None = None, *, reading: bool = False
+    ) -> None:
         self._url = url
         self._settings = settings
+        self._home = home
         self._reading = reading
         self._local = threading.local()
         self._all: list[Connection] = []
@@ -84,7 +102,7 @@ class Connections:
         if old is not None:
             old.close()
         self._local.connection = None
-        connection = connect(self._url, self._settings)
+        connection = connect(self._url, self._settings, self._home)
         if self._reading:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True

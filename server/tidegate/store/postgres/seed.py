@@ -15,6 +15,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection, opened
+from tidegate.store.postgres.home import here
 from tidegate.store.postgres.serving.database_errors import StatementFailed, raise_counter, refusal
 from tidegate.store.postgres.serving.mutations import Mutations
 from tidegate.store.seed_rows import SampleRows, fitting, misfit
@@ -48,7 +49,7 @@ def _put(
 ) -> int:
     mutation = Mutation(kind="create", resource=name, rows=tuple(map(dict, rows)), user="seed", array=True)
     connection.execute("SET CONSTRAINTS ALL DEFERRED")  # until `finish`, which makes them immediate
-    mutations = Mutations(resources)
+    mutations = Mutations(resources, here(connection))
     written = mutations.carry_out(connection, mutation)
     mutations.finish(connection, [])
     if resources[name].has_automatic_key:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.migration.plan import Step
+from tidegate.store.postgres import home
 from tidegate.store.postgres.changelog import (
     COMMITS,
     CREATE_NUMBER_ONE_TRIGGER,
@@ -64,6 +65,16 @@ def log_steps(connection: Connection) -> list[Step]:
     return found
 
 
+def home_steps(connection: Connection, resources: Mapping[str, Resource]) -> list[Step]:
+    """The step that records the schema of the tables. Its name may have changed, which no trigger has heard."""
+    now, before = home.here(connection), home.recorded(connection)
+    if before == now:
+        return []
+    why = "the change log follows the tables there" if before is None else f"the schema {before} is gone"
+    resets = [] if before is None else reset(resources.values())
+    return [sql_step(connection, f"note schema {now}", why, [home.record(now), *resets])]
+
+
 def begin_epoch(connection: Connection) -> None:
     """Give the change log a new epoch."""
     connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [fresh_epoch()])
@@ -72,7 +83,7 @@ def begin_epoch(connection: Connection) -> None:
 def trigger_steps(connection: Connection, resources: Mapping[str, Resource], done: Sequence[str]) -> list[Step]:
     """Steps for functions and triggers that are missing or differ. `done`: the steps that this migration has taken."""
     found, new = [*_conversion_steps(connection)], set()
-    for name, body in functions(dict(resources)).items():
+    for name, body in functions(dict(resources), home.here(connection)).items():
         rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
         install = f"install function {name}"
         if rows[0][0] is None or install in done:

@@ -9,7 +9,7 @@ Invariant: a migration happens wholly or not at all; of two migrations at a time
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,14 @@ from tidegate.store.errors import StoreError
 from tidegate.store.migration.manual import last_step_back, pending_steps
 from tidegate.store.migration.plan import DEFINITIONS, RUN, PlannedStep, Step, in_words, refuse_to_serve, take_steps
 from tidegate.store.migration.port import Progress, left_alone
+from tidegate.store.postgres import home, row_security
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
-from tidegate.store.postgres.connection import SETTINGS, Connection, check_names, refused, shown
+from tidegate.store.postgres.connection import Connection, check_names, prepare, refused, shown
 from tidegate.store.postgres.migration import manual, ownership
-from tidegate.store.postgres.migration.log_objects import log_steps, trigger_steps
+from tidegate.store.postgres.migration.log_objects import home_steps, log_steps, trigger_steps
 from tidegate.store.postgres.migration.plan import Tables
+from tidegate.store.postgres.row_security import ERROR_INSTEAD, secured
+from tidegate.store.postgres.serving import grants
 
 FAILURES = (psycopg.Error, peewee.PeeweeException, MigrationError)
 """What a step of PostgreSQL raises when it fails."""
@@ -49,7 +52,8 @@ def statements(url: str, resources: Mapping[str, Resource], folder: Path | None 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
     """What a migration leaves as it is although an operator might expect a change."""
     with _transaction(url, keep=False) as (_, connection):
-        return left_alone(Tables(connection, resources, None).of_others())
+        found = secured(connection, home.here(connection), _tables_of(resources))
+        return left_alone(Tables(connection, resources, None).of_others()) + row_security.notes(found)
 
 
 def apply(
@@ -92,6 +96,8 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
     unsafe change. Both errors say what differs and what to type.
     """
     with _transaction(url, keep=False) as (database, connection):
+        grants.refuse_read_only(connection)
+        grants.refuse_missing(connection, resources, home.here(connection))
         missing = in_words(_plan(database, connection, resources, None, serving=True))
     refuse_to_serve(shown(url), missing, "with the same URL")
 
@@ -111,9 +117,7 @@ def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDat
     try:
         connection: Connection = database.connection()  # type: ignore[no-untyped-call]  # peewee's
         connection.cursor_factory = psycopg.RawCursor
-        connection.execute(
-            "SELECT " + ", ".join(f"set_config('{key}', '{value}', false)" for key, value in SETTINGS.items())
-        )
+        prepare(connection, ERROR_INSTEAD)
         # peewee's own transaction, so that a transaction of a manual migration is a savepoint within it.
         with database.atomic() as transaction:
             yield database, connection
@@ -138,6 +142,7 @@ def _plan(
     check_names(resources)
     _check_encoding(connection)
     shared = _tables_of(resources)
+    _check_scope(connection, shared)
     migrations = manual.migrations_of(database, connection, folder)
     new = not shared & set(ownership.existing_tables(connection).values())
     found = pending_steps(migrations, partial(manual.run, connection, shared, migrations), new=new)
@@ -146,6 +151,7 @@ def _plan(
     return [
         *found,
         *log_steps(connection),
+        *home_steps(connection, resources),
         *Tables(connection, resources, folder).steps(serving=serving),
         *trigger_steps(connection, resources, done),
     ]
@@ -155,6 +161,14 @@ def _check_encoding(connection: Connection) -> None:
     ((encoding,),) = connection.execute("SHOW server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database's encoding is {encoding}; Tidegate needs UTF8")
+
+
+def _check_scope(connection: Connection, tables: Collection[str]) -> None:
+    """Raises StoreError for a schema that is not the log's, and for policies that hide rows of these tables."""
+    schema = home.here(connection)
+    if (refusal := home.refusal(connection, schema)) is not None:
+        raise StoreError(refusal)
+    row_security.refuse_hidden_rows(secured(connection, schema, tables))
 
 
 def _tables_of(resources: Mapping[str, Resource]) -> set[str]:

@@ -21,7 +21,9 @@ from tidegate.store.migration.unsafe_changes import (
     dropped_table,
     refuse,
 )
+from tidegate.store.postgres import home
 from tidegate.store.postgres.catalogue import ColumnThere, columns
+from tidegate.store.postgres.changelog import log_function
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.migration import constraints, defaults, ownership, tables
 from tidegate.store.postgres.migration.step import Demand, sql_step
@@ -47,12 +49,20 @@ class Tables:
         `serving`: only what a gateway needs. Another gateway may share tables that this one's schema does not name.
         Raises NeedsManualMigration for unsafe changes.
         """
+        schema = home.here(self._connection)
+        numbers = {each.table: table_number(self._connection, schema, each.table) for each in self._resources.values()}
+        missing = [
+            (each.table, log_function(each).partition(".")[2])
+            for each in self._resources.values()
+            if numbers[each.table] is None
+        ]
+        home.refuse_moved(self._connection, schema, missing)
         own: dict[int, Resource] = {}
         others: dict[int, Resource] = {}
         found: list[Step] = []
         later: list[Step] = []
         for resource in self._resources.values():
-            number = table_number(self._connection, resource.table)
+            number = numbers[resource.table]
             if number is None:
                 found.append(self._created(resource))
                 later += self._constraints(resource, None)
@@ -71,9 +81,9 @@ class Tables:
 
     def of_others(self) -> list[str]:
         """The tables of resources that are older than Tidegate."""
-        found = []
+        found, schema = [], home.here(self._connection)
         for resource in self._resources.values():
-            if (number := table_number(self._connection, resource.table)) is not None:
+            if (number := table_number(self._connection, schema, resource.table)) is not None:
                 made_by = ownership.owner(self._connection, resource.table, number)
                 found += [resource.table] * (made_by == ownership.OTHERS)
         return found
@@ -82,7 +92,8 @@ class Tables:
         connection = self._connection
         shared = {resource.table for resource in self._resources.values()}
         gone = () if serving else sorted(ownership.own_tables(connection) - shared)
-        found = [dropped_table(table) for table in gone if table_number(connection, table) is not None]
+        schema = home.here(connection)
+        found = [dropped_table(table) for table in gone if table_number(connection, schema, table) is not None]
         for number, resource in own.items():
             existing, table = columns(connection, number), resource.table
             found += [dropped_column(table, name) for name in existing if name not in resource.properties]
@@ -200,15 +211,18 @@ class Tables:
         return sql_step(self._connection, name, why, statements, demand)
 
 
-def table_number(connection: Connection, table: str) -> int | None:
-    """The number (oid) of the table that SQL finds under this name; None without a table. Raises StoreError."""
-    ((number, kind, parents),) = connection.execute(
-        "SELECT to_regclass($1)::oid::bigint, (SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1)), "
-        "EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass($1))",
-        [quoted(table)],
-    )
-    if number is not None and kind != "r":
+def table_number(connection: Connection, schema: str, table: str) -> int | None:
+    """The number (oid) of a table in this schema; None without a table. Raises StoreError."""
+    found = connection.execute(
+        "SELECT c.oid::bigint, c.relkind::text, EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+        [schema, table],
+    ).fetchall()
+    if not found:
+        return None
+    ((number, kind, parents),) = found
+    if kind != "r":
         raise StoreError(f"{table} is no plain table, which the change log cannot follow")
     if parents:
         raise StoreError(f"other tables inherit from {table}, and the change log cannot follow its rows in them")
-    return None if number is None else int(number)
+    return int(number)

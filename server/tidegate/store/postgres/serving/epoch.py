@@ -14,11 +14,13 @@ import psycopg
 
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.postgres import home
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
 
 log = logging.getLogger("tidegate.store")
 
+NAMED = f"SELECT name, value FROM {META} WHERE name = ANY($1)"
 EPOCH = f"SELECT value FROM {META} WHERE name = 'epoch'"
 
 
@@ -28,6 +30,8 @@ class LogFingerprint(NamedTuple):
     place: str
     """The cluster's identifier, its timeline, the numbers that the database and its log have there."""
     epoch: str
+    home: str
+    """The schema of the tables that the log follows."""
 
 
 def place(connection: Connection) -> str:
@@ -44,8 +48,8 @@ def place(connection: Connection) -> str:
 
 def fingerprint(connection: Connection) -> LogFingerprint:
     """Of the log as it is now. Raises psycopg.Error."""
-    ((epoch,),) = connection.execute(EPOCH).fetchall()
-    return LogFingerprint(place(connection), epoch)
+    meta: dict[str, str] = dict(connection.execute(NAMED, [["epoch", home.ENTRY]]).fetchall())
+    return LogFingerprint(place(connection), meta["epoch"], meta[home.ENTRY])
 
 
 class EpochGuard:

@@ -20,6 +20,7 @@ from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
 from tidegate.store.postgres.changelog import COMMITS, REQUESTS
 from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.filters import ALIAS
+from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.rows import RowReader, image, to_column
 from tidegate.store.postgres.serving.database_errors import StatementFailed
 from tidegate.store.postgres.serving.reader import HEAD, key_is
@@ -52,12 +53,13 @@ REMEMBER_EACH = (
 class PostgresTable:
     """Implements `store.serving.mutations.Table`. Its statements raise StatementFailed."""
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, home: str) -> None:
+        """`home`: the schema of the table."""
         self.resource = resource
         self.rules = row_rules(resource)
         self._reader = RowReader(resource)
         self._whole = RowReader(resource, whole=True)
-        self._name = quoted(resource.table)
+        self._name = qualified(home, resource.table)
         self._image = image(ALIAS, resource, self._reader.columns)
 
     def insert(self, connection: Connection, context: StatementContext) -> Row | None:
@@ -108,8 +110,9 @@ class PostgresTable:
 class Mutations:
     """The mutations of one database's resources."""
 
-    def __init__(self, resources: Mapping[str, Resource]) -> None:
-        self._tables = {name: PostgresTable(resource) for name, resource in resources.items()}
+    def __init__(self, resources: Mapping[str, Resource], home: str) -> None:
+        """`home`: the schema of their tables."""
+        self._tables = {name: PostgresTable(resource, home) for name, resource in resources.items()}
 
     def carry_out(self, connection: Connection, mutation: Mutation) -> list[Row]:
         """Do `mutation`, and return its rows. Raises Refused, StatementFailed."""

@@ -18,6 +18,7 @@ from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResu
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import MARK, Connection, Connections, numbered
 from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
+from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
 from tidegate.store.sql.filters import Condition, condition, joined
@@ -36,8 +37,10 @@ UNAVAILABLE = "the database does not answer at the moment; try again"
 class Reader:
     """Reads one database; to be called in any thread but the loop's."""
 
-    def __init__(self, connections: Connections, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, connections: Connections, resources: Mapping[str, Resource], home: str) -> None:
+        """`home`: the schema of the tables."""
         self._connections = connections
+        self._tables = {name: qualified(home, resource.table) for name, resource in resources.items()}
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
@@ -120,10 +123,10 @@ class Reader:
         A transaction that began before a TRUNCATE sees it. Without the lock, a reader that waited for the TRUNCATE to
         commit would see no rows, at a position where the table still had rows.
         """
-        return f"LOCK TABLE {quoted(self._resources[query.resource].table)} IN ACCESS SHARE MODE"
+        return f"LOCK TABLE {self._tables[query.resource]} IN ACCESS SHARE MODE"
 
     def _table(self, query: ReadQuery) -> str:
-        return f"FROM {quoted(self._resources[query.resource].table)} {ALIAS}"
+        return f"FROM {self._tables[query.resource]} {ALIAS}"
 
     def _selection(self, query: ReadQuery) -> tuple[str, list[Any]]:
         """The statement that reads the rows of `query` as images, and its values."""

@@ -11,10 +11,11 @@ import psycopg
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
+from tidegate.store.postgres import home, row_security
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
-from tidegate.store.postgres.serving.epoch import EpochGuard, LogFingerprint, place
+from tidegate.store.postgres.serving.epoch import NAMED, EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.reader import HEAD, Reader
 from tidegate.store.postgres.serving.retention import prune_all
@@ -43,10 +44,10 @@ class PostgresStore(ThreadedStore):
         opened_log: OpenedLog,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        connections = Connections(url, reading=True)
-        reader = Reader(connections, resources)
+        connections = Connections(url, row_security.ERROR_INSTEAD, served.home, reading=True)
+        reader = Reader(connections, resources, served.home)
         feed = PostgresFeed(url, served, resources, reader, loop)
-        writer = Writer(url, resources, loop, feed.wake)
+        writer = Writer(url, resources, served.home, loop, feed.wake)
         guard = EpochGuard(url, served, connections)
         super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, guard=guard)
         self._url = url
@@ -80,8 +81,13 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerpri
             if there != here:  # the log of a restored backup goes on from there: its positions would mean other changes
                 for name, value in (("place", here), ("epoch", fresh_epoch())):
                     connection.execute(f"UPDATE {META} SET value = $2 WHERE name = $1", [name, value])
-            meta: dict[str, str] = dict(connection.execute(f"SELECT name, value FROM {META}").fetchall())
+            wanted = ["epoch", "identity_secret", home.ENTRY]
+            meta: dict[str, str] = dict(connection.execute(NAMED, [wanted]).fetchall())
             ((head,),) = connection.execute(HEAD).fetchall()
+            tables = [resource.table for resource in resources.values()]
+            for note in row_security.notes(row_security.secured(connection, meta[home.ENTRY], tables)):
+                log.warning("%s", note)
     except psycopg.Error as error:
         raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None
-    return LogFingerprint(here, meta["epoch"]), OpenedLog(meta["epoch"], meta["identity_secret"], head)
+    served = LogFingerprint(here, meta["epoch"], meta[home.ENTRY])
+    return served, OpenedLog(meta["epoch"], meta["identity_secret"], head)

@@ -54,12 +54,14 @@ class Writer:
         self,
         url: str,
         resources: Mapping[str, Resource],
+        home: str,
         loop: asyncio.AbstractEventLoop,
         committed: Callable[[], None],
     ) -> None:
-        self._hurried = Connections(url, {"lock_timeout": str(HURRIED_MS)})
-        self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)})
-        self._mutations = Mutations(resources)
+        """`home`: the schema of the resources' tables."""
+        self._hurried = Connections(url, {"lock_timeout": str(HURRIED_MS)}, home)
+        self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)}, home)
+        self._mutations = Mutations(resources, home)
         self._loop = loop
         self._committed = committed
         self._closed = False

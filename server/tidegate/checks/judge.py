@@ -100,7 +100,7 @@ class Judge:
     def refusal_faults(self, verdict: Verdict, error: Message) -> Iterator[str]:
         """The faults of `error`, a refusal of a message with this verdict."""
         code, pointer, keyword = error["code"], error.get("pointer", ""), error.get("keyword")
-        if error["temporary"] != self._oracle.schemas.errors[code]["temporary"]:
+        if code not in UNEXPECTED_CODES and error["temporary"] != self._oracle.schemas.errors[code]["temporary"]:
             yield f"{code} says temporary: {error['temporary']}"
         if code in UNEXPECTED_CODES:
             yield f"the answer is {code}: {error['message']}"

@@ -96,7 +96,7 @@ def write_schemas(
         _say(f"{path} was written over")
     names = {table.name for table in chosen}
     notes = [note for note in found.left_out if tables is None or _about(note, names)]
-    _report(notes + left_out, kept, [file for _, file in new])
+    _report([*found.warnings, *notes, *left_out], kept, [file for _, file in new])
     return bool(new)
 
 

@@ -45,7 +45,9 @@ class Refused(TidegateError):
         errors: tuple[Violation, ...] = (),
         retry_after: float | None = None,
         ref: str | int | None = None,
+        temporary: bool | None = None,
     ) -> None:
+        """`temporary`: whether the same request may succeed later; None where the code says so."""
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = shorten(message)
@@ -54,6 +56,7 @@ class Refused(TidegateError):
         self.errors = errors
         self.retry_after = retry_after
         self.ref = ref
+        self.temporary = ERRORS[code].temporary if temporary is None else temporary
 
 
 def shorten(text: str) -> str:
@@ -85,6 +88,6 @@ def error_message(refused: Refused, ref: str | int | None = None) -> ErrorMessag
     return ErrorMessage(
         code=refused.code,
         message=refused.message,
-        temporary=ERRORS[refused.code].temporary,
+        temporary=refused.temporary,
         **{name: value for name, value in optional.items() if value is not None},  # type: ignore[arg-type]  # msgspec fields by name
     )

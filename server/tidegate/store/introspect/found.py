@@ -58,6 +58,8 @@ class Found(msgspec.Struct, frozen=True):
     """A note for everything that a schema file cannot hold. A note begins with the name of its table."""
     names: list[str]
     """The names of all tables and views, also of those that cannot be shared."""
+    warnings: list[str] = []
+    """Why the database as a whole, or for this role, is not ready to be shared."""
 
 
 def unusable(name: str) -> str | None:

@@ -27,6 +27,7 @@ from tidegate.store.introspect.found import (
     unusable,
 )
 from tidegate.store.introspect.keys import choose_key
+from tidegate.store.postgres import home, row_security
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection, opened, shown
 from tidegate.store.postgres.rows import as_text
@@ -88,7 +89,13 @@ class _Introspection:
                 )
             elif (table := self._readable_table(number, name, comment)) is not None:
                 tables.append(table)
-        return Found(tables, self._left_out, names)
+        return Found(tables, self._left_out, names, self._warnings([table.name for table in tables]))
+
+    def _warnings(self, tables: list[str]) -> list[str]:
+        """Of a log that follows another schema, and of policies."""
+        found = row_security.secured(self._connection, schema := home.here(self._connection), tables)
+        refusals = (home.refusal(self._connection, schema), row_security.refusal(found))
+        return [text for text in refusals if text is not None] + row_security.notes(found)
 
     def _readable_table(self, number: int, name: str, comment: str | None) -> Table | None:
         told = len(self._left_out)

@@ -36,7 +36,7 @@ def qualified(home: str, table: str) -> str:
 def here(connection: Connection) -> str:
     """The schema to which the connection leads, where new tables are created. Raises StoreError."""
     ((found,),) = connection.execute("SELECT current_schema()::text")
-    if found is None:
+    if found is None or found.startswith("pg_"):  # the schema of temporary tables is the last in the search_path
         raise StoreError(
             "the search_path leads to no schema that exists and that the role may use (GRANT USAGE ON SCHEMA); name "
             "the schema of the tables in the URL: ?options=-csearch_path%3DNAME"

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.sql.names import quoted
 
@@ -40,15 +39,16 @@ def secured(connection: Connection, home: str, tables: Iterable[str]) -> Secured
     return Secured(role, [name for name, active in found if active], [name for name, active in found if not active])
 
 
-def refuse_hidden_rows(found: Secured) -> None:
-    """Raises StoreError where policies hide rows from the role."""
-    if found.hiding:
-        raise StoreError(
-            f"row level security of {_listed(found.hiding)} applies to the role {found.role}: it would not see every "
-            "row, and the change log has every row. Let x-access say who sees which rows, and give Tidegate a role "
-            f"that the policies do not apply to: ALTER ROLE {quoted(found.role)} BYPASSRLS; or leave the "
-            f"{'table' if len(found.hiding) == 1 else 'tables'} out of the schema files"
-        )
+def refusal(found: Secured) -> str | None:
+    """Why Tidegate cannot work as this role; None where no policy hides rows from it."""
+    if not found.hiding:
+        return None
+    return (
+        f"row level security of {_listed(found.hiding)} applies to the role {found.role}: it would not see every "
+        "row, and the change log has every row. Let x-access say who sees which rows, and give Tidegate a role "
+        f"that the policies do not apply to: ALTER ROLE {quoted(found.role)} BYPASSRLS; or leave the "
+        f"{'table' if len(found.hiding) == 1 else 'tables'} out of the schema files"
+    )
 
 
 def notes(found: Secured) -> list[str]:

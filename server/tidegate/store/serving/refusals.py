@@ -137,6 +137,16 @@ def not_written(context: StatementContext) -> Refused:
     return Refused("conflict", "the database ignored this row", pointer=context.at)
 
 
+def failed() -> Refused:
+    """A failure that a repeated request meets again; the log has it."""
+    return Refused("internal", FAILED, temporary=False)
+
+
+def unreadable() -> Refused:
+    """As `failed`, for a request that reads."""
+    return Refused("internal", "the rows cannot be read; the gateway's log says why", temporary=False)
+
+
 def unavailable() -> Refused:
     message = "the database cannot write at the moment; try again with the same key"
     return Refused("unavailable", message, retry_after=1.0)

@@ -166,9 +166,9 @@ def _check_encoding(connection: Connection) -> None:
 def _check_scope(connection: Connection, tables: Collection[str]) -> None:
     """Raises StoreError for a schema that is not the log's, and for policies that hide rows of these tables."""
     schema = home.here(connection)
-    if (refusal := home.refusal(connection, schema)) is not None:
-        raise StoreError(refusal)
-    row_security.refuse_hidden_rows(secured(connection, schema, tables))
+    for refusal in (home.refusal(connection, schema), row_security.refusal(secured(connection, schema, tables))):
+        if refusal is not None:
+            raise StoreError(refusal)
 
 
 def _tables_of(resources: Mapping[str, Resource]) -> set[str]:

@@ -17,16 +17,18 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.store.postgres.changelog import REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.serving.shared_tables import SharedTables
+from tidegate.store.postgres.serving.sqlstates import Fault, fault
 from tidegate.store.serving import refusals
-from tidegate.store.serving.refusals import FAILED, StatementContext
+from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
 
 log = logging.getLogger("tidegate.store")
 
-_OVERTAKEN = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 _OWN_RULE = re.compile(r"_tg[0-9a-f]{8}$").search
 """The names of the constraints that a migration makes end so."""
-_BUSY = (errors.QueryCanceled, errors.ReadOnlySqlTransaction, errors.InsufficientResources)
+
+UNREADABLE = "the database does not answer at the moment; try again"
 
 
 class StatementFailed(Exception):
@@ -52,9 +54,10 @@ def verdict(connection: Connection, error: psycopg.Error, context: StatementCont
 
     To be asked once the mutation is rolled back.
     """
-    if isinstance(error, _OVERTAKEN):
+    whose = fault(error)
+    if whose is Fault.OTHERS:
         return None
-    if isinstance(error, _BUSY) and raised_text(error) is None:
+    if raised_text(error) is None and (whose is Fault.DATABASE or _on_standby(connection, error)):
         return unavailable(error)
     if isinstance(error, errors.UniqueViolation):
         if f"{error.diag.schema_name}.{error.diag.table_name}" == REQUESTS:
@@ -93,11 +96,46 @@ def refusal(connection: Connection, error: psycopg.Error, context: StatementCont
             named = isinstance(error, errors.CheckViolation) and rule is not None and not _OWN_RULE(rule)
             columns = [own] if own else _columns(connection, error)
             return refusals.not_accepted(context, columns, rule if named else None)
-        case errors.DataError():
+        case _ if fault(error) is Fault.ROW:
             return refusals.not_accepted(context)
         case _:
-            log.error("a mutation failed", exc_info=error)
-            return Refused("internal", FAILED)
+            log.error("a mutation failed: %s", hint(error), exc_info=error)
+            return refusals.failed()
+
+
+def unreadable(connection: Connection, error: psycopg.Error, tables: SharedTables) -> Refused:
+    """What an error means to a client that reads. `tables`: those that the gateway shares."""
+    if fault(error) in {Fault.OTHERS, Fault.DATABASE}:
+        return Refused("unavailable", UNREADABLE, retry_after=1.0)
+    try:
+        tables.check(connection)
+    except psycopg.Error as wrong:  # the feed says so too, and the gateway is not ready
+        log.warning("rows cannot be read: %s", str(wrong).strip())
+        return Refused("unavailable", UNREADABLE, retry_after=1.0)
+    log.error("rows cannot be read: %s", hint(error), exc_info=error)
+    return refusals.unreadable()
+
+
+def hint(error: psycopg.Error) -> str:
+    """What an operator can do, as far as the code of the error tells."""
+    match error:
+        case errors.InsufficientPrivilege():
+            return "the gateway's role lacks a right (GRANT)"
+        case errors.ReadOnlySqlTransaction():
+            return "transactions of the gateway's role are read-only (default_transaction_read_only)"
+        case errors.UndefinedTable() | errors.UndefinedColumn():
+            return "a table or a column is gone; type: tidegate migrate"
+        case errors.UndefinedFunction():
+            return "a function is missing, which a trigger, a default or a constraint calls"
+        case _:
+            return f"SQLSTATE {error.sqlstate}"
+
+
+def _on_standby(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether the server has become a standby: the connection comes to the new primary soon."""
+    return isinstance(error, errors.ReadOnlySqlTransaction) and bool(
+        connection.execute("SELECT pg_is_in_recovery()").fetchall()[0][0]
+    )
 
 
 def is_overtaken_key(connection: Connection, error: psycopg.Error, context: StatementContext) -> bool:

@@ -20,6 +20,8 @@ from tidegate.store.postgres.connection import MARK, Connection, Connections, nu
 from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
 from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
+from tidegate.store.postgres.serving.database_errors import UNREADABLE, unreadable
+from tidegate.store.postgres.serving.shared_tables import SharedTables
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
 from tidegate.store.sql.filters import Condition, condition, joined
 from tidegate.store.sql.names import quoted
@@ -31,7 +33,6 @@ HEAD = f"SELECT greatest((SELECT max(seq) FROM {LOG}), {PRUNED_TO})"
 """The newest seq that a transaction sees, also when everything was pruned. Commits become visible in the order of seq,
 so that the transaction sees all smaller ones too."""
 CHANGES = f"SELECT seq, time, resource, key, action, old, new, origin, actor FROM {LOG}"
-UNAVAILABLE = "the database does not answer at the moment; try again"
 
 
 class Reader:
@@ -41,6 +42,7 @@ class Reader:
         """`home`: the schema of the tables."""
         self._connections = connections
         self._tables = {name: qualified(home, resource.table) for name, resource in resources.items()}
+        self._shared = SharedTables(home, resources.values())
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
@@ -59,7 +61,7 @@ class Reader:
         def read(connection: Connection) -> None:
             nonlocal begun
             if begun:  # the spool has rows already
-                raise Refused("unavailable", UNAVAILABLE, retry_after=1.0)
+                raise Refused("unavailable", UNREADABLE, retry_after=1.0)
             with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
                 connection.execute(self._lock(query))
                 seq = int(one_value(connection.execute(HEAD)))
@@ -160,7 +162,9 @@ class Reader:
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 return work(self._connections.reopened())
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise Refused("unavailable", UNAVAILABLE, retry_after=1.0) from error
+            raise Refused("unavailable", UNREADABLE, retry_after=1.0) from error
+        except psycopg.Error as error:
+            raise unreadable(self._connections.for_this_thread(), error, self._shared) from error
 
 
 def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:

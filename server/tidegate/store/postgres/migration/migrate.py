@@ -97,7 +97,7 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
     """
     with _transaction(url, keep=False) as (database, connection):
         grants.refuse_read_only(connection)
-        grants.refuse_missing(connection, resources, home.here(connection))
+        grants.refuse_missing(connection, resources)
         missing = in_words(_plan(database, connection, resources, None, serving=True))
     refuse_to_serve(shown(url), missing, "with the same URL")
 

@@ -15,7 +15,7 @@ from tidegate.contract import Resource
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import COMMITS, LOG, META, REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
-from tidegate.store.postgres.home import qualified
+from tidegate.store.postgres.home import here, qualified, recorded
 from tidegate.store.postgres.rows import readable
 from tidegate.store.sql.names import quoted
 
@@ -41,11 +41,9 @@ class _Right(NamedTuple):
     """SQL after ON: a table's qualified name, or `SCHEMA x`, `SEQUENCE x`."""
 
 
-def refuse_missing(connection: Connection, resources: Mapping[str, Resource], home: str) -> None:
-    """Raises StoreError with the GRANT statements that the role lacks. `home`: the schema of the tables."""
-    missing = _of_own(connection)
-    if not missing:
-        missing = _of_tables(connection, resources, home)
+def refuse_missing(connection: Connection, resources: Mapping[str, Resource]) -> None:
+    """Raises StoreError with the GRANT statements that the role lacks."""
+    missing = _of_own(connection) or _of_home(connection) or _of_tables(connection, resources, here(connection))
     if missing:
         ((role,),) = connection.execute("SELECT current_user::text")
         raise StoreError(
@@ -68,16 +66,22 @@ def refuse_read_only(connection: Connection) -> None:
 
 def _of_own(connection: Connection) -> list[_Right]:
     """What is missing in Tidegate's own schema, as far as the database was migrated."""
-    missing = [
-        _Right("USAGE", f"SCHEMA {name}")
-        for (name,) in connection.execute(
-            "SELECT nspname::text FROM pg_namespace WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')",
-            [SCHEMA],
-        )
-    ]
+    missing = [_Right("USAGE", f"SCHEMA {SCHEMA}")] if _hidden(connection, SCHEMA) else []
     asked = [(name.partition(".")[2], privilege) for name, privileges in OWN.items() for privilege in privileges]
     found = _lacking(connection, SCHEMA, asked)
     return missing + [_Right(privilege, f"{SCHEMA}.{name}") for name, privilege in found]
+
+
+def _of_home(connection: Connection) -> list[_Right]:
+    """A search_path skips a schema that the role may not use."""
+    home = recorded(connection)
+    return [] if home is None or not _hidden(connection, home) else [_Right("USAGE", f"SCHEMA {quoted(home)}")]
+
+
+def _hidden(connection: Connection, schema: str) -> bool:
+    """Whether the schema is there, and the role may not use it."""
+    sql = "SELECT 1 FROM pg_namespace WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')"
+    return bool(connection.execute(sql, [schema]).fetchall())
 
 
 def _of_tables(connection: Connection, resources: Mapping[str, Resource], home: str) -> list[_Right]:

@@ -1,0 +1,124 @@
+"""Row level security on a shared table: Tidegate works as a role that sees every row, or says why it does not work.
+
+The triggers log every change, so that a role which sees fewer rows would send changes of rows that its policies hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.store.heard import Heard
+from tests.store.postgres.notes import ALL, RESOURCES, TABLE, Owner, owned, until
+from tests.support.postgres import PostgresServer
+from tidegate.core.errors import Refused
+from tidegate.store import StoreError, introspect
+from tidegate.store.postgres import PostgresStore
+from tidegate.store.postgres.migration import migrate
+from tidegate.store.postgres.serving import feed
+
+SECURE = (
+    "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY mine ON notes USING (body = current_user)",
+)
+RIGHTS = (
+    "GRANT USAGE ON SCHEMA _tidegate TO gw_policies",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON notes, _tidegate.log, _tidegate.commits, _tidegate.meta, "
+    "_tidegate.requests TO gw_policies",
+)
+REFUSED = "row level security of the table notes applies to the role gw_policies"
+SHOWN = "row level security of the table notes does not apply to the role"
+
+
+@pytest.fixture
+def owner(postgres: PostgresServer) -> Iterator[Owner]:
+    with owned(postgres) as owner:
+        owner.execute(TABLE.format("notes"), "INSERT INTO notes VALUES (1, 'ann'), (2, 'gw_policies')")
+        yield owner
+
+
+@pytest.fixture
+def migrated(owner: Owner) -> Owner:
+    migrate.apply(owner.url, RESOURCES)
+    return owner
+
+
+async def test_a_role_that_policies_filter_is_refused(migrated: Owner) -> None:
+    with migrated.role("gw_policies") as url:
+        migrated.execute(*RIGHTS, *SECURE)
+        with pytest.raises(StoreError, match=REFUSED) as caught:
+            await PostgresStore.open(url, RESOURCES)
+        assert 'ALTER ROLE "gw_policies" BYPASSRLS' in str(caught.value)
+        with pytest.raises(StoreError, match=REFUSED):
+            migrate.planned(url, RESOURCES)
+        assert [REFUSED in text for text in introspect.read(url).warnings] == [True]
+
+
+def test_an_owner_with_forced_policies_is_refused_and_one_without_is_told(migrated: Owner) -> None:
+    with migrated.role("gw_policies") as url:
+        migrated.execute(*RIGHTS, "ALTER TABLE notes OWNER TO gw_policies", *SECURE)
+        (note,) = [note for note in migrate.notes(url, RESOURCES) if "policies" in note]
+        assert SHOWN in note
+        migrated.execute("ALTER TABLE notes FORCE ROW LEVEL SECURITY")
+        with pytest.raises(StoreError, match=REFUSED):
+            migrate.check(url, RESOURCES)
+        migrated.execute("ALTER TABLE notes OWNER TO tidegate")
+
+
+async def test_a_role_that_bypasses_policies_serves_every_row_and_says_so(
+    migrated: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    with migrated.role("gw_policies", "BYPASSRLS") as url:
+        migrated.execute(*RIGHTS, *SECURE)
+        store = await PostgresStore.open(url, RESOURCES)
+        try:
+            assert [row["id"] for row in (await store.read(ALL)).rows] == [1, 2]
+        finally:
+            await store.close()
+        assert f"{SHOWN} gw_policies" in caplog.text
+        assert [SHOWN in text for text in introspect.read(url).warnings] == [True]
+
+
+async def test_policies_that_appear_while_a_gateway_serves_stop_it_from_sending(
+    migrated: Owner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CHECK_S", 0.0)
+    with migrated.role("gw_policies") as url:
+        migrated.execute(*RIGHTS)
+        store = await PostgresStore.open(url, RESOURCES)
+        heard = Heard()
+        try:
+            store.follow(heard.deliver)
+            migrated.execute(*SECURE, "UPDATE notes SET body = 'secret of ann' WHERE id = 1")
+            await until(lambda: not store.healthy)
+            with pytest.raises(Refused) as caught:
+                await store.read(ALL)
+            assert caught.value.code == "unavailable"
+            assert heard.changes == []
+            migrated.execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY")
+            await until(lambda: bool(heard.changes))
+            assert store.healthy
+        finally:
+            await store.close()
+        assert "row level security of the table notes hides rows from the gateway's role" in caplog.text
+
+
+async def test_policies_that_come_with_a_change_hide_this_change(
+    migrated: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed looks at the policies after it has read changes, so that it never sends what a policy hides."""
+    monkeypatch.setattr(feed, "CHECK_S", 3600.0)
+    with migrated.role("gw_policies") as url:
+        migrated.execute(*RIGHTS)
+        store = await PostgresStore.open(url, RESOURCES)
+        heard = Heard()
+        try:
+            store.follow(heard.deliver)
+            migrated.execute("UPDATE notes SET body = 'seen' WHERE id = 2")
+            await until(lambda: bool(heard.changes))
+            migrated.execute("BEGIN", *SECURE, "UPDATE notes SET body = 'secret' WHERE id = 1", "COMMIT")
+            await until(lambda: not store.healthy)
+            assert [change.key for change in heard.changes] == [{"id": 2}]
+        finally:
+            await store.close()

@@ -25,7 +25,7 @@ SECURE = (
 RIGHTS = (
     "GRANT USAGE ON SCHEMA _tidegate TO gw_policies",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON notes, _tidegate.log, _tidegate.commits, _tidegate.meta, "
-    "_tidegate.requests TO gw_policies",
+    "_tidegate.meta, _tidegate.requests TO gw_policies",
 )
 REFUSED = "row level security of the table notes applies to the role gw_policies"
 SHOWN = "row level security of the table notes does not apply to the role"

@@ -15,6 +15,7 @@ from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
+from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.serving.shared_tables import SharedTables
@@ -109,7 +110,7 @@ def unreadable(connection: Connection, error: psycopg.Error, tables: SharedTable
         return Refused("unavailable", UNREADABLE, retry_after=1.0)
     try:
         tables.check(connection)
-    except psycopg.Error as wrong:  # the feed says so too, and the gateway is not ready
+    except (psycopg.Error, StoreError) as wrong:  # the feed says so too, and the gateway is not ready
         log.warning("rows cannot be read: %s", str(wrong).strip())
         return Refused("unavailable", UNREADABLE, retry_after=1.0)
     log.error("rows cannot be read: %s", hint(error), exc_info=error)

@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from tidegate.contract import Resource
-from tidegate.store.errors import UNREACHABLE
+from tidegate.store.errors import UNREACHABLE, StoreError
 from tidegate.store.postgres.changelog import SCHEMA
 from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
 from tidegate.store.postgres.serving import other_gateways
@@ -90,10 +90,12 @@ class PostgresFeed(Feed):
 
     def _why(self, error: Exception) -> str:
         unreachable = isinstance(error, psycopg.OperationalError) and is_broken(error)
+        if isinstance(error, StoreError):
+            return str(error)
         return UNREACHABLE if unreachable else super()._why(error)
 
     def _complain(self, error: Exception) -> None:
-        if isinstance(error, psycopg.Error):
+        if isinstance(error, psycopg.Error | StoreError):
             log.warning("the database cannot be read: %s", str(error).strip())
         else:
             super()._complain(error)

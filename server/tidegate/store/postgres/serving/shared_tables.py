@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import psycopg
-
 from tidegate.contract import Resource
+from tidegate.store.errors import StoreError
 from tidegate.store.postgres.connection import Connection
 
 
@@ -25,16 +24,16 @@ class SharedTables:
         self._asked: list[Any] = [home, [resource.table for resource in resources]]
 
     def check(self, connection: Connection) -> None:
-        """Raises psycopg.OperationalError: what is wrong, for the log."""
+        """Raises StoreError: what is wrong."""
         found = connection.execute(_WRONG, self._asked).fetchall()
         if found:
             ((table, secured),) = found
             if secured:
-                raise psycopg.OperationalError(
+                raise StoreError(
                     f"row level security of the table {table} hides rows from the gateway's role; clients get nothing "
                     "until the role has BYPASSRLS or the table has no row level security"
                 )
-            raise psycopg.OperationalError(f"the table {table} is not in the schema {self._home} any more")
+            raise StoreError(f"the table {table} is not in the schema {self._home} any more")
 
 
 _WRONG = """SELECT asked.name, c.oid IS NOT NULL FROM unnest($2::text[]) asked (name)

@@ -9,14 +9,15 @@ import pytest
 from tidegate.config import ConfigError
 from tidegate.contract import BrokenOutput
 from tidegate.core import errors
-from tidegate.core.errors import MESSAGE_LIMIT, POINTER_LIMIT, Refused, TidegateError, error_message
+from tidegate.core.errors import MESSAGE_LIMIT, POINTER_LIMIT, PermanentFailure, Refused, TidegateError, error_message
 from tidegate.core.rows.ports import LogPruned
 from tidegate.handlers import HandlersError
 from tidegate.store.errors import NeedsManualMigration, StoreError, Unmigrated
-from tidegate_protocol import ERRORS, ErrorMessage
+from tidegate_protocol import ERRORS, ErrorCode, ErrorMessage
 
 TREE: dict[type[Exception], type[Exception]] = {
     Refused: TidegateError,
+    PermanentFailure: Refused,
     LogPruned: TidegateError,
     StoreError: TidegateError,
     Unmigrated: StoreError,
@@ -37,6 +38,12 @@ def test_every_exception_of_the_drawing_has_the_parent_that_is_drawn(
 def test_the_drawing_has_exactly_these_exceptions() -> None:
     drawn = re.findall(r"\+-- (\w+)", errors.__doc__ or "")
     assert sorted(drawn) == sorted(error.__name__ for error in TREE)
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_a_permanent_failure_is_never_temporary(code: ErrorCode) -> None:
+    assert error_message(PermanentFailure(code, "no")).temporary is False
+    assert error_message(Refused(code, "no")).temporary is ERRORS[code].temporary
 
 
 def test_a_text_is_cut_so_that_no_large_value_is_echoed() -> None:

@@ -2,6 +2,7 @@
 
     TidegateError
     +-- Refused               core.errors        a request failed: the client gets an `error`, the connection lives
+    |   +-- PermanentFailure                     its cause stays until a person removes it
     +-- LogPruned             core.rows.ports    the change log lacks changes that were asked for
     +-- StoreError            store.errors       the database cannot be used as it is; the text says what to do
     |   +-- Unmigrated                           it lacks something that the schema needs
@@ -45,9 +46,7 @@ class Refused(TidegateError):
         errors: tuple[Violation, ...] = (),
         retry_after: float | None = None,
         ref: str | int | None = None,
-        temporary: bool | None = None,
     ) -> None:
-        """`temporary`: whether the same request may succeed later; None where the code says so."""
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = shorten(message)
@@ -56,7 +55,19 @@ class Refused(TidegateError):
         self.errors = errors
         self.retry_after = retry_after
         self.ref = ref
-        self.temporary = ERRORS[code].temporary if temporary is None else temporary
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the same request may succeed later."""
+        return ERRORS[self.code].temporary
+
+
+class PermanentFailure(Refused):
+    """A refusal whose cause only a person can remove, also where failures of its code mostly pass."""
+
+    @property
+    def temporary(self) -> bool:
+        return False
 
 
 def shorten(text: str) -> str:

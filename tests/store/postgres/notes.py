@@ -1,4 +1,4 @@
-"""A small table of an owner, `notes`, in a PostgreSQL database of its own, and roles of few rights."""
+"""A small table of an owner, `notes`, in a separate PostgreSQL database, and roles of few rights."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def refusal(found: Secured) -> str | None:
 
 
 def notes(found: Secured) -> list[str]:
-    """What an operator should know of policies that do not apply to the role."""
+    """What an operator should know about policies that do not apply to the role."""
     if not found.open:
         return []
     return [

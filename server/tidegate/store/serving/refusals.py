@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from tidegate.contract import Resource, escape
-from tidegate.core.errors import Refused
+from tidegate.core.errors import PermanentFailure, Refused
 from tidegate.core.rows.ports import Mutation, Row
 from tidegate_protocol import Violation
 
@@ -139,12 +139,12 @@ def not_written(context: StatementContext) -> Refused:
 
 def failed() -> Refused:
     """A failure that a repeated request meets again; the log has it."""
-    return Refused("internal", FAILED, temporary=False)
+    return PermanentFailure("internal", FAILED)
 
 
 def unreadable() -> Refused:
     """As `failed`, for a request that reads."""
-    return Refused("internal", "the rows cannot be read; the gateway's log says why", temporary=False)
+    return PermanentFailure("internal", "the rows cannot be read; the gateway's log says why")
 
 
 def unavailable() -> Refused:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.store.mutations import create
 from tests.store.postgres.notes import ALL, NOTES, RESOURCES, TABLE, Owner, owned
+from tests.support.gateway import ROOT
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.core.rows.ports import Mutation
@@ -21,7 +21,7 @@ from tidegate.store.postgres.connection import connect
 from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.serving import retention
 
-GUIDE = Path(__file__).parents[4] / "docs/how-to/existing-database.md"
+GUIDE = ROOT / "docs/how-to/existing-database.md"
 COUNTED: dict[str, Resource] = {
     "notes": read_resource(
         "notes", NOTES | {"properties": NOTES["properties"] | {"id": {"type": "integer", "readOnly": True}}}, {}

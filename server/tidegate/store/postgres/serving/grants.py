@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError
-from tidegate.store.postgres.changelog import COMMITS, LOG, META, REQUESTS, SCHEMA
+from tidegate.store.postgres.changelog import COMMITS, LOG, META, PENDING, REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.home import here, qualified, recorded
 from tidegate.store.postgres.rows import readable
@@ -21,6 +21,7 @@ from tidegate.store.sql.names import quoted
 
 OWN = {
     LOG: ("SELECT", "DELETE"),  # it drops old changes
+    PENDING: ("SELECT", "DELETE"),  # it drops what no transaction numbers any more
     COMMITS: ("SELECT", "INSERT", "UPDATE"),  # the author of each mutation
     META: ("SELECT", "UPDATE"),  # how far the log was pruned, the epoch
     REQUESTS: ("SELECT", "INSERT", "DELETE"),  # idempotency keys

@@ -24,7 +24,7 @@ SECURE = (
 )
 RIGHTS = (
     "GRANT USAGE ON SCHEMA _tidegate TO gw_policies",
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON notes, _tidegate.log, _tidegate.commits, _tidegate.meta, "
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON notes, _tidegate.log, _tidegate.pending, _tidegate.commits, "
     "_tidegate.meta, _tidegate.requests TO gw_policies",
 )
 REFUSED = "row level security of the table notes applies to the role gw_policies"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tidegate.codegen.model import Collection
+from tidegate.codegen.model import Collection, shapes
 from tidegate.codegen.protocol_package import class_table
 from tidegate.codegen.python import BASE, docstring, formatted, models
 from tidegate.codegen.python_filters import CONDITION_NAMES, CONDITIONS, filters_module
+from tidegate.codegen.python_plain import BASE_WITH_INT64
+from tidegate.codegen.shape import uses_int64
 from tidegate.schema.lint.resources import DERIVED
 
 _RESOURCE_TYPES = '''
@@ -34,7 +36,7 @@ def application_package(found: Collection, contract: str) -> dict[str, str]:
     of_filters = {"conditions.py": formatted(CONDITIONS), "filters.py": filters_module(filters)} if filters else {}
     return {
         "__init__.py": _init(found),
-        "base.py": BASE,
+        "base.py": formatted(BASE_WITH_INT64) if uses_int64(shapes(found)) else BASE,
         "contract.py": _contract(found, contract),
         **of_filters,
         "models.py": models(".base", others, "The rows, room messages and custom messages of the application."),

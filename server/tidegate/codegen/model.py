@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tidegate.codegen.shape import renamed
+from tidegate.codegen.shape import INT64, renamed, shape
 from tidegate.schema import Definition, Resource, Schemas, derive, filter_schemas
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, Property
 from tidegate.schema.subschemas import subschemas
@@ -115,7 +115,9 @@ def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
 
 def _condition(prop: Property) -> Condition:
     family = filter_schemas.family(prop)
-    value = None if family == "nothing" else filter_schemas.value_schema(prop)
+    value = None if family == "nothing" else shape(filter_schemas.value_schema(prop))
+    if prop.is_int64:
+        value = {"$ref": INT64}
     return Condition(prop.name, prop.schema.get("description"), family, prop.column_nullable, value)
 
 
@@ -150,3 +152,10 @@ def _used(schemas: Schemas, own: Iterable[Definition]) -> Iterator[Definition]:
 def _target(schema: object) -> str | None:
     reference = schema.get("$ref") if isinstance(schema, dict) else None
     return reference.removeprefix(REF_PREFIX).partition("/")[0] if isinstance(reference, str) else None
+
+
+def shapes(found: Collection) -> Iterator[JsonSchema]:
+    """The shapes of all types, and of the values in their conditions."""
+    for named in found.types.values():
+        yield shape(named.schema)
+        yield from (item.value for item in named.conditions or () if item.value is not None)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from tidegate.codegen.model import Named
-from tidegate.codegen.shape import message_shape, shape
+from tidegate.codegen.shape import message_shape, shape, uses_int64
 from tidegate.schema.resource import Definitions, JsonSchema, json_types, resolved
 from tidegate.schema.subschemas import mapped
 
@@ -83,13 +83,17 @@ def _classes(types: list[Named]) -> str:
     from datamodel_code_generator.format import Formatter, PythonVersion  # noqa: PLC0415
     from datamodel_code_generator.parser import LiteralType  # noqa: PLC0415
 
-    definitions = {named.name: named.schema for named in types}
+    int64: JsonSchema = {"type": "integer"}
+    definitions = {"Int64": int64, **{named.name: named.schema for named in types}}
+    shapes = {named.name: _shape(named, definitions) for named in types}
+    if uses_int64(shapes.values()):
+        shapes["Int64"] = int64
     keywords: defaultdict[str, dict[str, object]] = defaultdict(dict)
     for named in types:
         if named.tag is not None:
             keywords[named.name] = {"base_class_kwargs": {"tag_field": "type", "tag": named.tag}}
     text = generate(
-        {"title": _ROOT, "$defs": {named.name: _shape(named, definitions) for named in types}},
+        {"title": _ROOT, "$defs": shapes},
         input_file_type=InputFileType.JsonSchema,
         schema_version="2020-12",
         strict_refs=True,
@@ -141,5 +145,9 @@ _INSIDE: dict[str, JsonSchema] = {"object": {"additionalProperties": {}}, "array
 
 
 def _without_root(text: str) -> str:
-    """`text` without the header and without the alias that the tool makes of the document itself."""
-    return re.sub(rf"^{_ROOT}: TypeAlias = Any\n", "", text.removeprefix("#\n"), flags=re.MULTILINE)
+    """`text` without the header and the alias that the tool makes of the document itself, and with `Int64` imported."""
+    text = re.sub(rf"^{_ROOT}: TypeAlias = Any\n", "", text.removeprefix("#\n"), flags=re.MULTILINE)
+    with_int64 = re.sub(r"^Int64: TypeAlias = int\n", "", text, flags=re.MULTILINE)
+    return (
+        text if text == with_int64 else with_int64.replace(f"from {_BASES} import ", f"from {_BASES} import Int64, ", 1)
+    )

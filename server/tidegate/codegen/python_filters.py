@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from tidegate.codegen.model import Condition, Named
 from tidegate.codegen.python import GENERATED, docstring, formatted
+from tidegate.codegen.shape import INT64
 from tidegate.schema.resource import JsonSchema
 
 _NULL_FIELDS = '''
@@ -106,7 +107,7 @@ CONDITION_NAMES = tuple(sorted(re.findall(r"^class (\w+)\(", CONDITIONS, re.MULT
 _BASE_NAMES = {"equality": "EqualityConditions", "order": "OrderConditions", "text": "TextConditions"}
 _BASE_NAMES |= {"members": "ListConditions", "nothing": "NullConditions"}
 _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
-_TAKEN = {*_TYPES.values(), "list", "field", "Literal", "UNSET", "UnsetType", "and_", "or_", *CONDITION_NAMES}
+_TAKEN = {*_TYPES.values(), "Int64", "list", "field", "Literal", "UNSET", "UnsetType", "and_", "or_", *CONDITION_NAMES}
 
 
 def filters_module(types: Sequence[Named]) -> str:
@@ -121,7 +122,7 @@ def filters_module(types: Sequence[Named]) -> str:
         *(["from typing import Literal", ""] if "Literal[" in classes else []),
         "from msgspec import UNSET, UnsetType, field",
         "",
-        "from .base import Request",
+        f"from .base import {'Int64, ' if 'Int64' in classes else ''}Request",
         *([f"from .conditions import {', '.join(used)}"] if used else []),
     ]
     return formatted("\n".join([*head, "", "", classes]))
@@ -154,6 +155,8 @@ def _condition_type(item: Condition) -> str:
 
 
 def _type(schema: JsonSchema) -> str:
+    if schema.get("$ref") == INT64:
+        return "Int64"
     words = schema.get("enum")
     if words is not None and not any(isinstance(word, float) for word in words):
         return f"Literal[{', '.join(map(repr, words))}]"

@@ -8,10 +8,12 @@ Invariant: every value that a definition accepts has its shape.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from tidegate.int64 import FORMAT
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.subschemas import mapped
+from tidegate.schema.subschemas import mapped, subschemas
 
 BOUNDS = frozenset({
     "contains", "default", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "maxContains", "maximum",
@@ -22,6 +24,11 @@ BOUNDS = frozenset({
 CONDITIONS = frozenset({
     "allOf", "anyOf", "dependentRequired", "dependentSchemas", "else", "if", "not", "oneOf", "then",
 })  # fmt: skip
+
+
+INT64 = f"{REF_PREFIX}Int64"
+"""The type of integers of 64 bits, which no schema defines: each generator writes it by itself."""
+_INT64_TYPES = ("string", ["string"], ["string", "null"], ["null", "string"])
 
 
 def shape(schema: JsonSchema) -> JsonSchema:
@@ -38,6 +45,11 @@ def message_shape(schema: JsonSchema) -> JsonSchema:
     return {**simple, "properties": properties, "required": required}
 
 
+def uses_int64(shapes: Iterable[Any]) -> bool:
+    """Whether one of these shapes has an integer of 64 bits."""
+    return any(isinstance(sub, dict) and sub.get("$ref") == INT64 for top in shapes for _, sub in subschemas(top))
+
+
 def renamed(schema: JsonSchema, names: dict[str, str]) -> JsonSchema:
     """`schema` with every `#/$defs/OLD` changed to `#/$defs/NEW`. References below a definition keep their tail."""
 
@@ -52,7 +64,17 @@ def renamed(schema: JsonSchema, names: dict[str, str]) -> JsonSchema:
     return copy
 
 
+def _int64(schema: JsonSchema) -> JsonSchema:
+    """A reference to the type of integers of 64 bits, and null where `schema` allows it. An enum's values are lost."""
+    described = {"description": schema["description"]} if "description" in schema else {}
+    if "null" in schema["type"]:
+        return {"anyOf": [{"$ref": INT64}, {"type": "null"}], **described}
+    return {"$ref": INT64, **described}
+
+
 def _simplified(schema: JsonSchema) -> JsonSchema:
+    if schema.get("format") == FORMAT and schema.get("type") in _INT64_TYPES:
+        return _int64(schema)
     simple: dict[str, Any] = {
         word: value for word, value in schema.items() if word not in BOUNDS and not word.startswith("x-")
     }

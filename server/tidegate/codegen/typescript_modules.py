@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.codegen.model import Collection
+from tidegate.codegen.model import Collection, shapes
 from tidegate.codegen.python import GENERATED
+from tidegate.codegen.shape import uses_int64
 from tidegate.codegen.typescript import declaration, literal, property_name
 from tidegate.codegen.typescript_filters import CONDITIONS, filters_declaration
 from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
 from tidegate.schema.lint.resources import DERIVED
 
+INT64 = """\
+/**
+ * An integer of 64 bits as decimal text, because numbers in JavaScript are exact up to 2^53 only.
+ * `int64(7n)` of `@tidegate/client` makes one, and `BigInt(id)` reads one.
+ */
+export type Int64 = string & { readonly __format: "int64" };
+"""
 _INFO = """\
 /** The meaning of an error code. */
 export interface ErrorInfo {
@@ -61,6 +69,7 @@ def application_module(found: Collection, contract: str) -> str:
         "/** Changes with the contract. `welcome.contract` is that of the gateway. */\n"
         f"export const CONTRACT = {literal(contract)};\n",
         *_declarations(found),
+        *([INT64] if uses_int64(shapes(found)) else []),
         *([CONDITIONS] if found.resources else []),
         _interface("Resources", "The types of each resource.", resources),
         _interface("Rooms", "The types of room messages, by room pattern.", found.rooms),

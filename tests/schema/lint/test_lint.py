@@ -236,6 +236,15 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         "/x-resource/references/id",
         "unique",
     ),
+    "reference of text to a number": (
+        user(
+            properties={"id": {"type": "integer"}, "boss": {"type": "string", "format": "int64"}},
+            **{"x-resource": {"key": "id", "references": {"boss": "users.id"}}},
+        ),
+        USERS_FILE,
+        "/x-resource/references/boss",
+        "both numbers",
+    ),
     "row that is no object": (user(type="array"), USERS_FILE, "/type", "object"),
     "table twice": (
         add("resources/people.json", {**USERS, "title": "Person", "x-resource": {"key": "id", "table": "Users"}}),

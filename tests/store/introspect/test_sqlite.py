@@ -163,7 +163,7 @@ def test_rows_of_another_type_than_declared_get_a_note(tmp_path: Path) -> None:
     assert properties(found)["count"] == {"type": ["integer", "null"]}
     assert found.left_out == [
         "things.count is declared INT and some rows hold integer and text: clients get these as they are",
-        "things.large has integers beyond 2^53, which programs in JavaScript round",
+        "things: integers that may be beyond 2^53 are text on the wire (format int64): large",
     ]
 
 
@@ -270,3 +270,35 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     broken.write_text("this is no database, whatever its name says")
     with pytest.raises(StoreError, match="not a database"):
         introspect.read(f"sqlite:///{broken}")
+
+
+def test_integers_beyond_2_to_53_are_text(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, small INT DEFAULT 5, at INT NOT NULL DEFAULT 9007199254740993)",
+        "CREATE TABLE posts (id INTEGER PRIMARY KEY, user INT REFERENCES Users, untyped, ns INT, late INT)",
+        "CREATE INDEX late ON posts (late)",
+        "INSERT INTO users VALUES (110000000000000001, 1, 0)",
+        "INSERT INTO posts (user, untyped, ns) VALUES (NULL, 9007199254740992, -9007199254740992)",
+        "INSERT INTO posts (id) WITH RECURSIVE n (v) AS (SELECT 2 UNION ALL SELECT v + 1 FROM n LIMIT 10050) "
+        "SELECT v FROM n",
+        "UPDATE posts SET late = 9223372036854775807 WHERE id = 10050",
+    )
+    big, integer = {"type": "string", "format": "int64"}, {"type": "integer"}
+    columns = {f"{table.name}.{column.name}": column for table in found.tables for column in table.columns}
+    assert {name: column.schema for name, column in columns.items()} == {
+        "posts.id": integer,
+        "posts.user": big,
+        "posts.untyped": integer,
+        "posts.ns": big,
+        "posts.late": big,
+        "users.id": big,
+        "users.small": integer,
+        "users.at": big,
+    }
+    assert (columns["users.small"].default, columns["users.at"].default) == (5, "9007199254740993")
+    assert found.left_out == [
+        "posts.untyped has integers beyond 2^53, which programs in JavaScript round",
+        "posts: integers that may be beyond 2^53 are text on the wire (format int64): user, ns, late",
+        "users: integers that may be beyond 2^53 are text on the wire (format int64): id, at",
+    ]

@@ -110,6 +110,12 @@ def _reference_problems(item: Definition, resource: Resource, resources: dict[st
             yield Problem(item.file, place, f"{target!r} has no property {prop!r}{hint}")
         elif not _identifies(resources[target], prop):
             yield Problem(item.file, place, f"{prop!r} is neither the key of {target!r} nor unique there")
+        elif name in resource.properties:
+            own, other = resource.properties[name], resources[target].properties[prop]
+            if own.is_int64 != other.is_int64:  # clients compare "7" with 7
+                which = f"{name!r} has the format int64 and {target}.{prop} has not"
+                which = which if own.is_int64 else f"{target}.{prop} has the format int64 and {name!r} has not"
+                yield Problem(item.file, place, f"{which}: both must be text, or both numbers")
 
 
 def _identifies(resource: Resource, prop: str) -> bool:

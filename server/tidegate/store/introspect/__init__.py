@@ -4,7 +4,7 @@
 """
 
 from tidegate.store import backends
-from tidegate.store.introspect import sqlite
+from tidegate.store.introspect import big_integers, sqlite
 from tidegate.store.introspect.found import Column, Found, Table
 from tidegate.store.introspect.schemas import File, files
 
@@ -17,5 +17,5 @@ def read(url: str) -> Found:
         backends.migrations(url)  # raises StoreError with the package to install if psycopg is missing
         from tidegate.store.introspect import postgres  # noqa: PLC0415  # optional
 
-        return postgres.read(url)
-    return sqlite.read(url)
+        return big_integers.decided(postgres.read(url))
+    return big_integers.decided(sqlite.read(url))

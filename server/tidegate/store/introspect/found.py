@@ -6,7 +6,7 @@ It knows no database. `left_out` says in sentences for a person what a schema fi
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +31,9 @@ class Column(msgspec.Struct, frozen=True):
     """The database computes the value, and only the database can."""
     computed: bool = False
     """Clients could not even set it: the database refuses every value but its own."""
+    integer: Literal["beyond 2^53", "bigint", "plain"] | None = None
+    """Of a column that may hold any integer of 64 bits: some row has one beyond 2^53; or it is declared for such
+    integers, and the database does not count it; or neither. `big_integers` decides what it becomes."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -71,8 +74,8 @@ def unusable(name: str) -> str | None:
     return None
 
 
-def fitting(schema: dict[str, Any], value: Any) -> bool:
-    """Whether `value` can stand as the default of a property of this schema."""
+def fitting(schema: dict[str, Any], value: Any, *, limit: int = SAFE_INTEGER) -> bool:
+    """Whether `value` can stand as the default of a property of this schema. `limit`: of integers."""
     kind = schema.get("type")
     if isinstance(kind, list):
         return True
@@ -82,7 +85,7 @@ def fitting(schema: dict[str, Any], value: Any) -> bool:
         case bool():
             return kind == "boolean"
         case int():
-            return kind in {"integer", "number"} and abs(value) <= SAFE_INTEGER
+            return kind in {"integer", "number"} and abs(value) <= limit
         case float():
             return kind == "number"
         case str():

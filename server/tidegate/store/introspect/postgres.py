@@ -15,7 +15,10 @@ import peewee
 import psycopg
 from playhouse.reflection import Introspector
 
+from tidegate.int64 import is_int64
+from tidegate.schema import SAFE_INTEGER
 from tidegate.store.errors import StoreError
+from tidegate.store.introspect.big_integers import AS_TEXT
 from tidegate.store.introspect.found import (
     JSON_KINDS,
     NO_DEFAULT,
@@ -30,8 +33,11 @@ from tidegate.store.introspect.keys import choose_key
 from tidegate.store.postgres import home, row_security
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection, opened, shown
-from tidegate.store.postgres.rows import as_text
+from tidegate.store.postgres.rows import INT64, as_text
+from tidegate.store.sql.names import quoted
 
+ROWS = 10_000
+"""The number of rows of a table that are looked at."""
 EXACT_DIGITS = 15
 """The number of decimal digits that every float keeps."""
 RANGES = {"smallint": 2**15, "integer": 2**31}
@@ -119,6 +125,7 @@ class _Introspection:
 
     def _columns(self, number: int, table: str) -> list[Column]:
         found = []
+        indexed = {name for (name,) in self._connection.execute(_INDEXED, [number])}
         for name, column in columns(self._connection, number).items():
             schema = unusable(name) or self._schema(f"{table}.{name}", column)
             if isinstance(schema, str):
@@ -136,9 +143,24 @@ class _Introspection:
                     default=default,
                     filled=filled_in,
                     computed=bool(column.generated),
+                    integer=self._integer(table, name, column, name in indexed),
                 )
             )
         return found
+
+    def _integer(self, table: str, name: str, column: ColumnThere, indexed: bool) -> Any:
+        """How large the column's integers may be; None for a column of another type."""
+        if column.type != "bigint":
+            return None
+        asked = self._connection.execute("SELECT has_column_privilege($1, $2, 'SELECT')", [quoted(table), name])
+        if (
+            asked.fetchall() == [(True,)]
+            and self._connection.execute(_beyond(quoted(table), quoted(name), indexed)).fetchall()
+        ):
+            return "beyond 2^53"
+        if column.identity or (column.default or "").startswith("nextval("):
+            return "plain"
+        return "bigint"
 
     def _schema(self, where: str, column: ColumnThere) -> dict[str, Any] | str:
         """The property for the column, or the reason why there can be none."""
@@ -166,6 +188,9 @@ class _Introspection:
     def _numeric(self, where: str, modifier: int) -> dict[str, Any]:
         digits = (modifier - 4) >> 16 if modifier >= 4 else None
         after_point = (((modifier - 4) & 0x7FF) ^ 1024) - 1024 if modifier >= 4 else None  # 11 bits with a sign
+        if after_point == 0 and digits is not None and EXACT_DIGITS < digits <= INT64.digits:
+            self._left_out.append(f"{where} may have {digits} digits: clients get text (format int64)")
+            return dict(AS_TEXT)
         if digits is None or digits > EXACT_DIGITS or after_point is None or not 0 <= after_point <= EXACT_DIGITS:
             self._left_out.append(
                 f"{where} is a numeric that may have more than {EXACT_DIGITS} digits: clients get exact text, and "
@@ -209,6 +234,21 @@ _UNIQUE = """SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDI
 FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid
   AND i.indpred IS NULL AND i.indexprs IS NULL"""
 """The columns of the unique indexes over plain columns and all rows, of those that hold at each moment."""
+_INDEXED = """SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
+  AND a.attnum = i.indkey[0] WHERE i.indrelid = $1 AND i.indpred IS NULL AND i.indisvalid"""
+
+
+def _beyond(table: str, column: str, indexed: bool) -> str:
+    """A query that returns a row if the column has an integer beyond 2^53: in the first rows, or by an index."""
+    first = f"SELECT 1 FROM (SELECT {column} AS v FROM {table} LIMIT {ROWS}) sampled"
+    ends = f"SELECT 1 FROM (SELECT min({column}) AS low, max({column}) AS high FROM {table}) ends"
+    return (
+        f"{ends} WHERE low < {-SAFE_INTEGER} OR high > {SAFE_INTEGER}"
+        if indexed
+        else f"{first} WHERE v NOT BETWEEN {-SAFE_INTEGER} AND {SAFE_INTEGER}"
+    )
+
+
 _REFERENCES = """SELECT t.relname::text, t.relnamespace = current_schema()::regnamespace,
   ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k (number, place)
     JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number ORDER BY k.place),
@@ -234,4 +274,8 @@ def _default(column: ColumnThere, schema: dict[str, Any]) -> tuple[Any, bool]:
         value = text == "true"
     else:
         return NO_DEFAULT, True
-    return (value, False) if value is not NO_DEFAULT and fitting(schema, value) else (NO_DEFAULT, False)
+    if schema.get("format") == AS_TEXT["format"]:
+        return (str(value), False) if is_int64(str(value)) else (NO_DEFAULT, False)
+    limit = 2**63 if column.type == "bigint" else SAFE_INTEGER
+    fits = value is not NO_DEFAULT and fitting(schema, value, limit=limit)
+    return (value, False) if fits else (NO_DEFAULT, False)

@@ -32,8 +32,9 @@ from tidegate.store.introspect.found import (
     unusable,
 )
 from tidegate.store.introspect.keys import choose_key
+from tidegate.store.introspect.sqlite_integers import ends_beyond
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.catalogue import affinity
+from tidegate.store.sqlite.catalogue import affinity, keeps_integers
 from tidegate.store.sqlite.connection import sqlite_path
 
 ROWS = 10_000
@@ -157,6 +158,7 @@ class _Introspection:
                     null=column.nullable and name not in key,
                     default=default,
                     filled=filled,
+                    integer=self._integer(table, name, declared, schema, sample),
                 )
             )
         return found
@@ -184,6 +186,14 @@ class _Introspection:
         longest, *flags = rest
         return Sample(frozenset((kinds or "").split(",")) - {"null", ""}, longest, *map(bool, flags))
 
+    def _integer(self, table: str, name: str, declared: str, schema: dict[str, Any], sample: Sample) -> Any:
+        """How large the column's integers may be; None for a column of another type."""
+        if schema["type"] != "integer" or not keeps_integers(declared):
+            return None
+        if sample.unsafe or ends_beyond(self._rows, table, name):
+            return "beyond 2^53"
+        return "plain"
+
     def _schema(self, where: str, declared: str, sample: Sample) -> dict[str, Any] | str:
         """The property for the column, or the reason why there can be none."""
         if "BLOB" in declared or "blob" in sample.kinds:
@@ -196,7 +206,7 @@ class _Introspection:
                 f"{where} is declared {declared} and some rows hold {' and '.join(sorted(sample.kinds))}: "
                 "clients get these as they are"
             )
-        if sample.unsafe and schema["type"] == "integer":
+        if sample.unsafe and schema["type"] == "integer" and not keeps_integers(declared):
             self._left_out.append(f"{where} has integers beyond 2^53, which programs in JavaScript round")
         if schema["type"] == "string" and (length := _LENGTH(declared)) is not None:
             if (sample.longest or 0) <= int(length[1]):
@@ -241,7 +251,9 @@ class _Introspection:
             value = bool(value)
         if schema["type"] == JSON_KINDS and isinstance(value, str):
             value = json_or_no_default(value)
-        return (value, False) if value is not NO_DEFAULT and fitting(schema, value) else (NO_DEFAULT, False)
+        return (
+            (value, False) if value is not NO_DEFAULT and fitting(schema, value, limit=2**63) else (NO_DEFAULT, False)
+        )
 
 
 _STORED = {

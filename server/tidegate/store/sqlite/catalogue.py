@@ -61,3 +61,8 @@ def affinity(declared: str) -> str:
     if any(word in name for word in ("REAL", "FLOA", "DOUB")):
         return "REAL"
     return "NUMERIC" if name else "BLOB"
+
+
+def keeps_integers(declared: str) -> bool:
+    """Whether a column with this declared type keeps each integer as one, whatever it is written as."""
+    return affinity(declared) in {"INTEGER", "NUMERIC"}

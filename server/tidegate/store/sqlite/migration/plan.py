@@ -23,7 +23,7 @@ from tidegate.store.migration.port import Progress, left_alone
 from tidegate.store.migration.row_checks import check_rows, uniqueness
 from tidegate.store.migration.unsafe_changes import UnsafeChange, advice, dropped_table, lost_generated_column, refuse
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.catalogue import affinity, definition, index_names, unique_constraints
+from tidegate.store.sqlite.catalogue import definition, index_names, keeps_integers, unique_constraints
 from tidegate.store.sqlite.migration.differences import differences, unsafe_changes
 from tidegate.store.sqlite.migration.rebuild import not_addable, rebuild
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, forget, read_all, record
@@ -220,7 +220,7 @@ class Tables:
 def _refuse_text_columns(resource: Resource, declared: Mapping[str, str]) -> None:
     """Raises StoreError for integers of 64 bits in a column of another program that keeps digits as text or floats."""
     for prop in resource.properties.values():
-        if prop.is_int64 and prop.name in declared and affinity(declared[prop.name]) not in {"INTEGER", "NUMERIC"}:
+        if prop.is_int64 and prop.name in declared and not keeps_integers(declared[prop.name]):
             raise StoreError(
                 f"{resource.table}.{prop.name} is declared {declared[prop.name] or 'without a type'}, and format int64 "
                 "needs a column that keeps integers: leave the format out of the schema, and clients get the text"

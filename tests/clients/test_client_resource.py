@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 import pytest
@@ -150,3 +150,98 @@ def test_the_typed_requests_follow_the_schema() -> None:
 def test_rows_are_a_list() -> None:
     rows = Rows([1, 2], total=5)
     assert (list(rows), rows.total, rows.position) == ([1, 2], 5, None)
+
+
+Int64 = Annotated[int, msgspec.Meta(extra={"format": "int64"})]
+"""As generated code has it: `int` in Python, text on the wire."""
+T = TypeVar("T")
+
+
+class Post(msgspec.Struct, omit_defaults=True, kw_only=True):
+    id: Int64
+    parent: Int64 | msgspec.UnsetType | None = msgspec.UNSET
+    likes: list[Int64] = []
+    count: int = 0
+
+
+class Order(msgspec.Struct, Generic[T], omit_defaults=True, kw_only=True):
+    gt: T | msgspec.UnsetType = msgspec.UNSET
+    in_: list[T] | msgspec.UnsetType = msgspec.field(name="in", default=msgspec.UNSET)
+    between: tuple[T, T] | msgspec.UnsetType = msgspec.UNSET
+
+
+class PostFilters(msgspec.Struct, omit_defaults=True, kw_only=True):
+    id: Int64 | Order[Int64] | msgspec.UnsetType = msgspec.UNSET
+    parent: Int64 | Order[Int64] | msgspec.UnsetType | None = msgspec.UNSET
+    count: int | Order[int] | msgspec.UnsetType = msgspec.UNSET
+    or_: list[PostFilters] | msgspec.UnsetType = msgspec.field(name="or", default=msgspec.UNSET)
+
+
+class Like(msgspec.Struct, kw_only=True):
+    post: Int64
+    person: str
+
+
+BIG = 2**53 + 1
+
+
+async def test_integers_of_64_bits_are_int_in_the_program_and_text_on_the_wire(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, keys={"likes": ["post", "person"]}) as client:
+        peer, posts, likes = await scripted.accept(), client.resource("posts", Post), client.resource("likes", Like)
+        sent = {"id": str(BIG), "parent": None, "likes": ["1"]}
+        one = begun(posts.get(BIG))
+        assert await answered(peer, "get", sent) == {"id": str(BIG)}
+        assert await one == Post(id=BIG, parent=None, likes=[1])
+        for data in ({"id": BIG, "parent": None, "likes": [1]}, Post(id=BIG, parent=None, likes=[1])):
+            created = begun(posts.create(data))
+            assert await answered(peer, "create", sent) == {"data": sent}
+            await created
+        changed = begun(posts.update_many([BIG, 2], {"parent": -BIG, "count": 5}, expect={"parent": 7, "count": 4}))
+        assert await answered(peer, "update", sent) == {
+            "ids": [str(BIG), "2"],
+            "data": {"parent": str(-BIG), "count": 5},
+            "if": {"parent": "7", "count": 4},
+        }
+        await changed
+        composite = begun(likes.delete({"post": BIG, "person": "ada"}))
+        assert await answered(peer, "delete") == {"id": {"post": str(BIG), "person": "ada"}}
+        await composite
+        typed = PostFilters(
+            id=Order(gt=BIG, in_=[1, 2], between=(3, 4)), count=Order(gt=5), or_=[PostFilters(parent=6), PostFilters()]
+        )
+        written = {"id": {"gt": BIG, "in": [1, 2], "between": [3, 4]}, "count": {"gt": 5}, "or": [{"parent": 6}, {}]}
+        for filters in (typed, written):
+            listed = begun(posts.list(filters))
+            assert await answered(peer, "list", sent) == {
+                "filters": {
+                    "id": {"gt": str(BIG), "in": ["1", "2"], "between": ["3", "4"]},
+                    "count": {"gt": 5},
+                    "or": [{"parent": "6"}, {}],
+                }
+            }
+            assert [post.id for post in await listed] == [BIG]
+
+
+async def test_without_a_model_integers_of_64_bits_stay_text(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        one = begun(client.resource("posts").get(str(BIG)))
+        assert await answered(peer, "get", {"id": str(BIG)}) == {"id": str(BIG)}
+        assert await one == {"id": str(BIG)}
+
+
+async def test_a_live_query_has_the_keys_of_its_rows(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, keys={"likes": ["post", "person"]}) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("posts", {"parent": {"gt": BIG}}, model=Post))
+        assert (await peer.subscribe("s1", "snapshot", 5))["filters"] == {"parent": {"gt": str(BIG)}}
+        await peer.snapshot("s1", {"id": str(BIG)}, {"id": str(BIG + 1)})
+        live = await (await asking).loaded()
+        assert live.rows == {BIG: Post(id=BIG), BIG + 1: Post(id=BIG + 1)}
+        await peer.update("s1", "delete", {"id": str(BIG)}, 6)
+        changes = [await anext(live) for _ in range(2)]
+        assert [(change.action, change.key) for change in changes] == [("reset", None), ("delete", BIG)]
+        liked = begun(client.subscribe("likes", model=Like))
+        await peer.subscribe("s2", "snapshot", 7)
+        await peer.snapshot("s2", {"post": str(BIG), "person": "ada"})
+        assert list((await (await liked).loaded()).rows) == [(BIG, "ada")]

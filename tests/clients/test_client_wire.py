@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from tidegate_client.errors import ModelMismatch, refusal
-from tidegate_client.wire import decode, encode, plain, read_as
+from tidegate_client.wire import decode, encode, read_as
 from tidegate_protocol import JoinRequest, Welcome
+from tidegate_protocol.plain import plain
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

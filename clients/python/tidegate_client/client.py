@@ -40,6 +40,7 @@ from tidegate_protocol import (
     UpdateRequest,
 )
 from tidegate_protocol import Rows as RowsReply
+from tidegate_protocol.plain import int64_fields, plain
 
 from .announcements import Status
 from .errors import InvalidOption
@@ -55,7 +56,7 @@ from .room import Room
 from .rooms import Presence, Rooms
 from .rows import key_properties
 from .streams import Overflow, Stream
-from .wire import plain, read_as
+from .wire import read_as
 
 __all__ = ["Client"]
 
@@ -251,7 +252,7 @@ class Client:
         self._link.check()
         if model is not None and fields is not None:
             raise InvalidOption("rows with only some fields do not fit a model: subscribe without one")
-        given = (("filters", plain_filters(filters)), ("fields", list(fields or ())))
+        given = (("filters", plain_filters(filters, int64_fields(model))), ("fields", list(fields or ())))
         asked = {"resource": resource, **{name: value for name, value in given if value}}
         properties = key_properties(key or self._options.keys.get(resource, "id"))
         session = self._queries.session(asked, properties, wanted=snapshot)
@@ -267,7 +268,8 @@ class Client:
         Example:
             users = client.resource("users", User)
         """
-        return Resource(name, model, self._link.request, self.subscribe)
+        key = key_properties(self._options.keys.get(name, "id"))
+        return Resource(name, model, key, self._link.request, self.subscribe)
 
     async def ping(self) -> int:
         """The gateway's time in milliseconds."""

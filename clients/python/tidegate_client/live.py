@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Generic, Self, TypeVar
 
+from tidegate_protocol.plain import int64_fields
+
 from .errors import ClientClosed, TidegateError
 from .models import Change, Key, Row
 from .positions import Position
@@ -39,6 +41,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
     def __init__(self, queries: Queries, session: Subscription, model: type[RowT] | None, buffer: int) -> None:
         self._queries = queries
         self._model = model
+        self._int64s = int64_fields(model)
         self._closed = False
         self._typed: dict[Key, tuple[Row, RowT]] = {}
         self.session = session
@@ -70,7 +73,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
         if self._model is None:
             return MappingProxyType(rows)  # type: ignore[arg-type]  # without a model, RowT is Row
         self._typed = {key: self._read_cached(key, row, self._model) for key, row in rows.items()}
-        return {key: typed for key, (_, typed) in self._typed.items()}
+        return {self._key(key): typed for key, (_, typed) in self._typed.items()}
 
     @property
     def position(self) -> Position | None:
@@ -119,7 +122,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
             return change  # type: ignore[return-value]  # without a model, RowT is Row
         return Change(
             change.action,
-            change.key,
+            self._key(change.key),
             None if change.row is None else read_as(change.row, self._model),
             None if change.old is None else read_as(change.old, self._model),
             change.cause,
@@ -133,6 +136,15 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _key(self, key: Key) -> Key:
+        """The key as the rows of the model have it: integers of 64 bits are text on the wire alone."""
+        names = self.session.state.key
+        if not self._int64s.intersection(names) or key is None:
+            return key
+        if len(names) == 1:
+            return int(key)
+        return tuple(int(part) if name in self._int64s else part for name, part in zip(names, key, strict=True))
 
     def _read_cached(self, key: Key, row: Row, model: type[RowT]) -> tuple[Row, RowT]:
         known = self._typed.get(key)

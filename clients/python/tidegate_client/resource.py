@@ -12,10 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from tidegate_protocol.plain import int64_fields, plain, with_texts
+
 from .errors import InvalidOption, TidegateError
 from .live import LiveQuery
 from .models import Rows
-from .wire import plain, read_as
+from .wire import read_as
 
 __all__ = ["Filters", "Resource", "Sort"]
 
@@ -40,11 +42,15 @@ class Resource(Generic[RowT]):
         self,
         name: str,
         model: type[RowT] | None,
+        key: tuple[str, ...],
         request: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
         subscribe: Callable[..., Awaitable[LiveQuery[Any]]],
     ) -> None:
+        """`key`: the names of the key's properties."""
         self.name = name
         self.model = model
+        self._int64s = int64_fields(model)
+        self._int64_key = key[0] in self._int64s and len(key) == 1
         self._request = request
         self._subscribe = subscribe
 
@@ -76,20 +82,20 @@ class Resource(Generic[RowT]):
 
     async def get(self, id: Any, *, fields: Sequence[str] | None = None) -> RowT | None:
         """The row with this key (an object for a key of several properties), or None."""
-        rows = await self._rows("get", id=plain(id), fields=self._fields(fields))
+        rows = await self._rows("get", id=self._key(id), fields=self._fields(fields))
         return rows[0] if rows else None
 
     async def get_many(self, ids: Iterable[Any], *, fields: Sequence[str] | None = None) -> Rows[RowT]:
         """The rows with these keys, without those that do not exist."""
-        return await self._rows("get", ids=plain(list(ids)), fields=self._fields(fields))
+        return await self._rows("get", ids=[self._key(id) for id in ids], fields=self._fields(fields))
 
     async def create(self, data: Any, *, key: str | None = None) -> RowT:
         """Add one row (a dict or a Struct) and return it as it was written."""
-        return self._one(await self._rows("create", data=plain(data), key=key or _new_key()))
+        return self._one(await self._rows("create", data=self._wire(data), key=key or _new_key()))
 
     async def create_many(self, data: Iterable[Any], *, key: str | None = None) -> Rows[RowT]:
         """Add several rows in one transaction."""
-        return await self._rows("create", data=[plain(row) for row in data], key=key or _new_key())
+        return await self._rows("create", data=[self._wire(row) for row in data], key=key or _new_key())
 
     async def update(
         self,
@@ -100,25 +106,26 @@ class Resource(Generic[RowT]):
         key: str | None = None,
     ) -> RowT:
         """Change the properties in `data`. `not_found`, or `conflict` unless the row has the values of `expect`."""
-        mutation = {"id": plain(id), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
+        mutation = {"id": self._key(id), "data": self._wire(data), "if": self._wire(expect), "key": key or _new_key()}
         return self._one(await self._rows("update", **mutation))
 
     async def update_many(
         self, ids: Iterable[Any], data: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None
     ) -> Rows[RowT]:
         """Change the same properties of several rows: all of them or, with `not_found` or `conflict`, none."""
-        mutation = {"ids": plain(list(ids)), "data": plain(data), "if": _or_none(expect), "key": key or _new_key()}
-        return await self._rows("update", **mutation)
+        mutation = {"data": self._wire(data), "if": self._wire(expect), "key": key or _new_key()}
+        return await self._rows("update", ids=[self._key(id) for id in ids], **mutation)
 
     async def delete(self, id: Any, *, expect: Mapping[str, Any] | None = None, key: str | None = None) -> None:
         """Remove the row with this key. RequestRefused `not_found` or `conflict`."""
-        await self._call("delete", {"id": plain(id), "if": _or_none(expect), "key": key or _new_key()})
+        await self._call("delete", {"id": self._key(id), "if": self._wire(expect), "key": key or _new_key()})
 
     async def delete_many(
         self, ids: Iterable[Any], *, expect: Mapping[str, Any] | None = None, key: str | None = None
     ) -> None:
         """Remove several rows: all of them or none."""
-        await self._call("delete", {"ids": plain(list(ids)), "if": _or_none(expect), "key": key or _new_key()})
+        named = [self._key(id) for id in ids]
+        await self._call("delete", {"ids": named, "if": self._wire(expect), "key": key or _new_key()})
 
     async def subscribe(self, filters: Filters | None = None, **options: Any) -> LiveQuery[RowT]:
         """A live query over this resource: `Client.subscribe` with this resource's model."""
@@ -145,10 +152,19 @@ class Resource(Generic[RowT]):
         self, filters: Filters | None, sort: Iterable[Sort] | None, fields: Sequence[str] | None
     ) -> dict[str, Any]:
         return {
-            "filters": plain_filters(filters),
+            "filters": plain_filters(filters, self._int64s),
             "sort": [_sort_term(term) for term in sort] if sort is not None else None,
             "fields": self._fields(fields),
         }
+
+    def _wire(self, value: Any) -> Any:
+        """A row, or a part of one, as it goes over the wire. The model says which of its integers are text there."""
+        found = plain(dict(value) if isinstance(value, Mapping) else value)
+        return with_texts(found, self._int64s) if self._int64s else found
+
+    def _key(self, value: Any) -> Any:
+        integer = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if self._int64_key and integer else self._wire(value)
 
     def _fields(self, fields: Sequence[str] | None) -> Sequence[str] | None:
         if fields is not None and self.model is not None:
@@ -156,19 +172,16 @@ class Resource(Generic[RowT]):
         return fields if fields is None else list(fields)
 
 
-def plain_filters(filters: Filters | None) -> dict[str, Any] | None:
-    """Filters as they go over the wire; None if they ask for nothing."""
-    return plain(dict(filters) if isinstance(filters, Mapping) else filters) or None
+def plain_filters(filters: Filters | None, int64s: frozenset[str] = frozenset()) -> dict[str, Any] | None:
+    """Filters as they go over the wire; None if they ask for nothing. `int64s`: properties that are text there."""
+    found = plain(dict(filters) if isinstance(filters, Mapping) else filters) or None
+    return with_texts(found, int64s) if found and int64s else found
 
 
 def _sort_term(term: Sort) -> dict[str, str]:
     if isinstance(term, str):
         return {"field": term.removeprefix("-"), "order": "desc" if term.startswith("-") else "asc"}
     return dict(term)
-
-
-def _or_none(expect: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if expect is None else plain(dict(expect))
 
 
 def _new_key() -> str:

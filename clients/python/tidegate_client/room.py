@@ -13,13 +13,15 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 import msgspec
 
+from tidegate_protocol.plain import plain
+
 from .errors import ClientClosed, ConnectionLost, TidegateError
 from .members import read_message
 from .models import History, Member, Message, PresenceChange
 from .positions import Position
 from .rooms import Membership, Rooms
 from .streams import Overflow, Stream
-from .wire import plain, read_as
+from .wire import read_as
 
 __all__ = ["Room"]
 

@@ -15,7 +15,7 @@ from msgspec import inspect
 
 from .errors import ModelMismatch
 
-__all__ = ["decode", "encode", "plain", "read_as"]
+__all__ = ["decode", "encode", "read_as"]
 
 T = TypeVar("T")
 
@@ -35,11 +35,6 @@ def decode(text: str | bytes) -> dict[str, Any] | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None
-
-
-def plain(value: Any) -> Any:
-    """`value` with Structs, datetimes, uuids and the like turned into what JSON has."""
-    return msgspec.to_builtins(value)
 
 
 def read_as(value: Any, model: type[T]) -> T:

@@ -13,6 +13,7 @@ export {
   RequestTimeout,
   TidegateError,
 } from "./errors.js";
+export { type Int64, int64 } from "./int64.js";
 export type { Status } from "./link.js";
 export type { LiveQuery } from "./live.js";
 export type { Clock, Options, Socket, SocketConstructor, Token } from "./options.js";

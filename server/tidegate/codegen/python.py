@@ -147,7 +147,5 @@ _INSIDE: dict[str, JsonSchema] = {"object": {"additionalProperties": {}}, "array
 def _without_root(text: str) -> str:
     """`text` without the header and the alias that the tool makes of the document itself, and with `Int64` imported."""
     text = re.sub(rf"^{_ROOT}: TypeAlias = Any\n", "", text.removeprefix("#\n"), flags=re.MULTILINE)
-    with_int64 = re.sub(r"^Int64: TypeAlias = int\n", "", text, flags=re.MULTILINE)
-    return (
-        text if text == with_int64 else with_int64.replace(f"from {_BASES} import ", f"from {_BASES} import Int64, ", 1)
-    )
+    rest = re.sub(r"^Int64: TypeAlias = int\n", "", text, flags=re.MULTILINE)
+    return text if text == rest else rest.replace(f"from {_BASES} import ", f"from {_BASES} import Int64, ", 1)

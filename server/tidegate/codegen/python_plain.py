@@ -30,6 +30,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+LISTS = inspect.ListType | inspect.VarTupleType | inspect.SetType
+
 
 def plain(value: Any) -> Any:
     """`value` with Structs, datetimes, uuids and the like turned into what JSON has.
@@ -48,11 +50,11 @@ def plain(value: Any) -> Any:
 
 
 def int64_fields(model: Any) -> frozenset[str]:
-    """The properties of a Struct of generated code that are integers of 64 bits. Empty for any other type."""
+    """The properties of a generated Struct that are integers of 64 bits, or lists of them. Empty for another type."""
     shape = _shape(model) if isinstance(model, type) and issubclass(model, msgspec.Struct) else None
     if not isinstance(shape, inspect.StructType):
         return frozenset()
-    return frozenset(field.encode_name for field in shape.fields if any(map(_is_int64, _members(field.type))))
+    return frozenset(field.encode_name for field in shape.fields if any(map(_has_int64, _members(field.type))))
 
 
 def with_texts(value: Any, names: frozenset[str]) -> Any:
@@ -62,13 +64,13 @@ def with_texts(value: Any, names: frozenset[str]) -> Any:
             name: _texts(item) if name in names else with_texts(item, names) if name in {{"and", "or"}} else item
             for name, item in value.items()
         }}
-    return [with_texts(item, names) for item in value] if isinstance(value, list) else value
+    return [with_texts(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _texts(value: Any) -> Any:
     if isinstance(value, dict):
         return {{name: _texts(item) for name, item in value.items()}}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_texts(item) for item in value]
     return str(value) if _is_integer(value) else value
 
@@ -95,6 +97,10 @@ def _is_int64(shape: inspect.Type) -> bool:
     return isinstance(shape, inspect.Metadata) and (shape.extra or {{}}).get("format") == "int64"
 
 
+def _has_int64(shape: inspect.Type) -> bool:
+    return _is_int64(shape.item_type if isinstance(shape, inspect.ListType) else shape)
+
+
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -110,7 +116,7 @@ def _inside(shape: inspect.Type) -> Iterator[inspect.Type]:
         yield from (field.type for field in shape.fields)
     elif isinstance(shape, inspect.TupleType):
         yield from shape.item_types
-    elif isinstance(shape, inspect.ListType | inspect.VarTupleType | inspect.SetType):
+    elif isinstance(shape, LISTS):
         yield shape.item_type
     elif isinstance(shape, inspect.DictType):
         yield shape.value_type
@@ -130,9 +136,9 @@ def _with_texts(value: Any, shape: inspect.Type) -> Any:
                 return {{name: _with_texts(item, types.get(name, inspect.AnyType())) for name, item in value.items()}}
         if isinstance(value, dict) and isinstance(inner, inspect.DictType):
             return {{name: _with_texts(item, inner.value_type) for name, item in value.items()}}
-        if isinstance(value, list) and isinstance(inner, inspect.TupleType):
+        if isinstance(value, list | tuple) and isinstance(inner, inspect.TupleType):
             return [_with_texts(item, type_) for item, type_ in zip(value, inner.item_types, strict=True)]
-        if isinstance(value, list) and isinstance(inner, inspect.ListType | inspect.VarTupleType | inspect.SetType):
+        if isinstance(value, list | tuple) and isinstance(inner, LISTS):
             return [_with_texts(item, inner.item_type) for item in value]
     return value
 '''

@@ -20,7 +20,7 @@ from tidegate.schema.lint.resources import DERIVED
 INT64 = """\
 /**
  * An integer of 64 bits as decimal text, because numbers in JavaScript are exact up to 2^53 only.
- * `int64(7n)` of `@tidegate/client` makes one, and `BigInt(id)` reads one.
+ * `int64(7n)` of the client makes one, and `BigInt(id)` reads one.
  */
 export type Int64 = string & { readonly __format: "int64" };
 """

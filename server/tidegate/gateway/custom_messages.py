@@ -15,6 +15,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Call, Gateway
+from tidegate_protocol.plain import plain
 
 
 class CustomMessages:
@@ -35,5 +36,5 @@ class CustomMessages:
         found = await handler(request.message, Call(session.user, session.id))
         if rules.reply is None or request.ref is msgspec.UNSET:
             return
-        content = msgspec.to_builtins(found, str_keys=True) if found is not None else {}
+        content = msgspec.to_builtins(plain(found), str_keys=True) if found is not None else {}
         self._sender.send(session, {**content, "type": rules.reply, "ref": request.ref})

@@ -90,7 +90,7 @@ def database(postgres: PostgresServer) -> Iterator[Odd]:
         connection.execute("INSERT INTO odd (id, doc) VALUES (0, %s)", [r'"\u0000"'])  # was there before
         migrate.apply(url, {"odd": ODD})
         connections = Connections(url, reading=True)
-        yield Odd(url, connection, Reader(connections, {"odd": ODD}))
+        yield Odd(url, connection, Reader(connections, {"odd": ODD}, "public"))
         connections.close()
 
 
@@ -167,7 +167,7 @@ def test_real_numbers_have_their_short_text(odd: Odd) -> None:
 
 def test_a_client_gets_the_real_number_that_it_wrote_and_may_expect_it(odd: Odd) -> None:
     with connect(odd.url) as connection, connection.pipeline(), connection.transaction():
-        mutations = Mutations({"odd": ODD})
+        mutations = Mutations({"odd": ODD}, "public")
         create = Mutation(kind="create", resource="odd", rows=({"id": 1, "r": 0.2},), user="u")
         (row,) = mutations.carry_out(connection, create)
         assert row["r"] == 0.2
@@ -198,7 +198,7 @@ def test_values_that_are_too_large_are_no_value(odd: Odd, monkeypatch: pytest.Mo
     migrate.apply(odd.url, {"odd": ODD})
     odd.connection.execute(f"INSERT INTO odd (id, text, doc) SELECT 1, t, to_json(t) FROM ({text}) s (t)".encode())
     odd.connection.execute(f"INSERT INTO odd (id, text) SELECT 2, left(t, 240000) FROM ({text}) s (t)".encode())
-    reader = Reader(Connections(odd.url, reading=True), {"odd": ODD})
+    reader = Reader(Connections(odd.url, reading=True), {"odd": ODD}, "public")
     rows = reader.read(ReadQuery(resource="odd")).rows
     reader.close()
     monkeypatch.undo()

@@ -94,7 +94,7 @@ async def serve(
     if application is None:
         application = load_application(settings)
     try:
-        keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows)
+        keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
         store = await open_store(settings.database, application.contract.resources, keep)
     except StoreError as error:
         raise ConfigError(str(error)) from None

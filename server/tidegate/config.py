@@ -80,6 +80,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_rows: Annotated[
         int, _about("Changes that the change log keeps, at least, however old they are."), msgspec.Meta(ge=1)
     ] = 100_000
+    log_bytes: Annotated[
+        int,
+        _about("Bytes of changes in the change log, at most, about; this counts more than `log_age` and `log_rows`."),
+        msgspec.Meta(ge=1048576),
+    ] = 1024**3
     graceful_stop: Annotated[float, _about("Seconds a stop waits for clients to go."), msgspec.Meta(ge=0)] = 10.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 

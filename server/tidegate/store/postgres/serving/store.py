@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Mapping
 
 import psycopg
@@ -18,8 +19,9 @@ from tidegate.store.postgres.migration.migrate import check
 from tidegate.store.postgres.serving.epoch import NAMED, EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.reader import HEAD, Reader
-from tidegate.store.postgres.serving.retention import prune_all
+from tidegate.store.postgres.serving.retention import STEP, prune_all
 from tidegate.store.postgres.serving.writer import Writer
+from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.store import OpenedLog, ThreadedStore
 
@@ -52,6 +54,8 @@ class PostgresStore(ThreadedStore):
         super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, guard=guard)
         self._url = url
         self._keep = keep
+        self._size = LogSize(keep.bytes, STEP)
+        self._pruning = threading.Lock()
         self._every(LOOK_S, guard.look)
         self._every(keep.pause_s, self._prune)
 
@@ -63,11 +67,15 @@ class PostgresStore(ThreadedStore):
         return cls(url, resources, keep, served, opened_log, loop)
 
     def _prune(self) -> None:
-        """In a reading thread."""
+        """In a reading thread; not while the last round still prunes."""
+        if not self._pruning.acquire(blocking=False):
+            return
         try:
-            prune_all(self._url, self._keep)
+            prune_all(self._url, self._keep, self._size)
         except Exception as error:  # the boundary of the thread: housekeeping is not a client's request
             log.warning("the change log could not be pruned; it will be tried again: %s", str(error).strip())
+        finally:
+            self._pruning.release()
 
 
 def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerprint, OpenedLog]:

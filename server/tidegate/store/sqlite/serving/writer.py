@@ -20,11 +20,12 @@ import apsw
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
+from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.refusals import FAILED, unavailable
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.serving.mutations import Mutations
-from tidegate.store.sqlite.serving.retention import STEP, prune
+from tidegate.store.sqlite.serving.retention import STEP, prune, prune_to_size
 
 log = logging.getLogger("tidegate.store")
 
@@ -67,6 +68,7 @@ class Writer:
         self._loop = loop
         self._committed = committed
         self._keep = keep
+        self._size = LogSize(keep.bytes, STEP)
         self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_LIMIT)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="tidegate-writer")
@@ -168,7 +170,8 @@ class Writer:
     def _housekeeping(self, connection: apsw.Connection) -> bool:
         """One step; returns whether so much is left that it should go on as soon as no mutation waits."""
         try:
-            return prune(connection, int(time.time() * 1000), self._keep) > STEP // 2
+            many = prune(connection, int(time.time() * 1000), self._keep) > STEP // 2
+            return prune_to_size(connection, self._size) or many
         except apsw.Error:
             log.exception("the change log could not be pruned; it will be tried again")
             return False

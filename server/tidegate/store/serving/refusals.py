@@ -147,6 +147,11 @@ def unreadable() -> Refused:
     return PermanentFailure("internal", "the rows cannot be read; the gateway's log says why")
 
 
+def unreachable() -> Refused:
+    """As `unavailable`, for a request that reads."""
+    return Refused("unavailable", "the database does not answer at the moment; try again", retry_after=1.0)
+
+
 def unavailable() -> Refused:
     message = "the database cannot write at the moment; try again with the same key"
     return Refused("unavailable", message, retry_after=1.0)

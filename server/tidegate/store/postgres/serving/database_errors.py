@@ -29,8 +29,6 @@ log = logging.getLogger("tidegate.store")
 _OWN_RULE = re.compile(r"_tg[0-9a-f]{8}$").search
 """The names of the constraints that a migration makes end so."""
 
-UNREADABLE = "the database does not answer at the moment; try again"
-
 
 class StatementFailed(Exception):
     """The database refused a statement; `context` says which."""
@@ -107,12 +105,12 @@ def refusal(connection: Connection, error: psycopg.Error, context: StatementCont
 def unreadable(connection: Connection, error: psycopg.Error, tables: SharedTables) -> Refused:
     """What an error means to a client that reads. `tables`: those that the gateway shares."""
     if fault(error) in {Fault.OTHERS, Fault.DATABASE}:
-        return Refused("unavailable", UNREADABLE, retry_after=1.0)
+        return refusals.unreachable()
     try:
         tables.check(connection)
     except (psycopg.Error, StoreError) as wrong:  # the feed says so too, and the gateway is not ready
         log.warning("rows cannot be read: %s", str(wrong).strip())
-        return Refused("unavailable", UNREADABLE, retry_after=1.0)
+        return refusals.unreachable()
     log.error("rows cannot be read: %s", hint(error), exc_info=error)
     return refusals.unreadable()
 

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import psycopg
 
 from tidegate.contract import Resource
-from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.postgres.changelog import LOG, META
@@ -20,8 +19,9 @@ from tidegate.store.postgres.connection import MARK, Connection, Connections, nu
 from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
 from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
-from tidegate.store.postgres.serving.database_errors import UNREADABLE, unreadable
+from tidegate.store.postgres.serving.database_errors import unreadable
 from tidegate.store.postgres.serving.shared_tables import SharedTables
+from tidegate.store.serving import refusals
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
 from tidegate.store.sql.filters import Condition, condition, joined
 from tidegate.store.sql.names import quoted
@@ -61,7 +61,7 @@ class Reader:
         def read(connection: Connection) -> None:
             nonlocal begun
             if begun:  # the spool has rows already
-                raise Refused("unavailable", UNREADABLE, retry_after=1.0)
+                raise refusals.unreachable()
             with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
                 connection.execute(self._lock(query))
                 seq = int(one_value(connection.execute(HEAD)))
@@ -162,7 +162,7 @@ class Reader:
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 return work(self._connections.reopened())
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise Refused("unavailable", UNREADABLE, retry_after=1.0) from error
+            raise refusals.unreachable() from error
         except psycopg.Error as error:
             raise unreadable(self._connections.for_this_thread(), error, self._shared) from error
 

@@ -27,6 +27,7 @@ from tidegate.store.sqlite.changelog import LOG, META, image
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
 from tidegate.store.sqlite.rows import RowReader, to_column
+from tidegate.store.sqlite.serving.result_codes import unreadable
 
 log = logging.getLogger("tidegate.store")
 
@@ -143,6 +144,8 @@ class Reader:
                 self._said = str(error)
                 log.error("rows of the database %s cannot be read: %s", self._path, error)
             raise Refused("unavailable", UNREADABLE, retry_after=RETRY_S) from error
+        except apsw.Error as error:
+            raise unreadable(error) from error
 
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)

@@ -21,10 +21,11 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.serving.log_size import LogSize
-from tidegate.store.serving.refusals import FAILED, unavailable
+from tidegate.store.serving.refusals import unavailable
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.serving.mutations import Mutations
+from tidegate.store.sqlite.serving.result_codes import failure
 from tidegate.store.sqlite.serving.retention import STEP, prune, prune_to_size
 
 log = logging.getLogger("tidegate.store")
@@ -139,12 +140,12 @@ class Writer:
             for mutations in filter(None, (batch[:at], batch[at + 1 :])):
                 self._write(connection, mutations)
             batch, outcomes = batch[at : at + 1], [ended.refusal]
-        except Exception:  # the boundary of the thread: whatever failed, nothing was committed, and each client is told
+        except Exception as error:  # the boundary of the thread: nothing was committed, and each client is told
             log.exception("a transaction failed")
             self.healthy = False
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
-            outcomes = [unavailable()] * len(batch)
+            outcomes = [failure(error) if isinstance(error, apsw.Error) else unavailable()] * len(batch)
         futures = [future for _, future in batch]
         self._loop.call_soon_threadsafe(_settle, futures, outcomes)
         self._committed()
@@ -182,7 +183,7 @@ def _refusal(error: Exception) -> Refused:
     if isinstance(error, Refused):
         return error
     log.error("a mutation failed", exc_info=error)
-    return Refused("internal", FAILED)
+    return failure(error)
 
 
 def _settle(futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:

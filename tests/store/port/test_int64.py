@@ -150,6 +150,33 @@ async def test_a_table_of_plain_integers_becomes_one_of_text_without_a_migration
     assert migrated(database, INTEGERS) == []
 
 
+async def test_integers_that_clients_would_round_are_told(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """A row of another program is sent as it is. The operator learns of keys at once, and of the rest with the row."""
+    plain = {"id": {"type": "integer"}, "other": {"type": "integer"}, "small": {"type": "integer"}}
+    resources = {"theirs": resource("theirs", "id", plain)}
+    migrated(database, resources)
+    migrations = backends.migrations(database.url)
+
+    def told() -> list[str]:
+        return [line for line in [*migrations.notes(database.url, resources), *caplog.messages] if "2^53" in line]
+
+    database.foreign.execute(f"INSERT INTO theirs (id, other, small) VALUES (1, {2**53 - 1}, 1)")
+    store = await database.open(resources)
+    assert (await store.read(ReadQuery(resource="theirs"))).rows == [{"id": 1, "other": 2**53 - 1, "small": 1}]
+    assert told() == []
+    database.foreign.execute(f"INSERT INTO theirs (id, other) VALUES (2, {-(2**53)}), (3, {2**60})")
+    assert len((await store.read(ReadQuery(resource="theirs"))).rows) == 3
+    assert ["a row of theirs has in other an integer beyond 2^53" in line for line in told()] == [True]
+    await store.close()
+    caplog.clear()
+    database.foreign.execute("INSERT INTO theirs (id) VALUES (9007199254740992)")
+    (note,) = told()
+    assert note.startswith("integers beyond 2^53")
+    assert note.endswith(": theirs.id")
+    await (await database.open(resources)).close()
+    assert told() == [note, note]
+
+
 async def test_a_column_of_text_is_refused_when_migrating(database: Database) -> None:
     database.foreign.execute("CREATE TABLE theirs (id integer NOT NULL PRIMARY KEY, big text)")
     with pytest.raises(StoreError, match=r"theirs\.big"):

@@ -33,6 +33,7 @@ from tidegate.store.introspect.keys import choose_key
 from tidegate.store.postgres import home, row_security
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection, opened, shown
+from tidegate.store.postgres.large_integers import INDEXED, ends_beyond
 from tidegate.store.postgres.rows import INT64, as_text
 from tidegate.store.sql.names import quoted
 
@@ -125,7 +126,7 @@ class _Introspection:
 
     def _columns(self, number: int, table: str) -> list[Column]:
         found = []
-        indexed = {name for (name,) in self._connection.execute(_INDEXED, [number])}
+        indexed = {name for (name,) in self._connection.execute(INDEXED, [number])}
         for name, column in columns(self._connection, number).items():
             schema = unusable(name) or self._schema(f"{table}.{name}", column)
             if isinstance(schema, str):
@@ -234,19 +235,12 @@ _UNIQUE = """SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDI
 FROM pg_index i WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid
   AND i.indpred IS NULL AND i.indexprs IS NULL"""
 """The columns of the unique indexes over plain columns and all rows, of those that hold at each moment."""
-_INDEXED = """SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid
-  AND a.attnum = i.indkey[0] WHERE i.indrelid = $1 AND i.indpred IS NULL AND i.indisvalid"""
 
 
 def _beyond(table: str, column: str, indexed: bool) -> str:
     """A query that returns a row if the column has an integer beyond 2^53: in the first rows, or by an index."""
     first = f"SELECT 1 FROM (SELECT {column} AS v FROM {table} LIMIT {ROWS}) sampled"
-    ends = f"SELECT 1 FROM (SELECT min({column}) AS low, max({column}) AS high FROM {table}) ends"
-    return (
-        f"{ends} WHERE low < {-SAFE_INTEGER} OR high > {SAFE_INTEGER}"
-        if indexed
-        else f"{first} WHERE v NOT BETWEEN {-SAFE_INTEGER} AND {SAFE_INTEGER}"
-    )
+    return ends_beyond(table, column) if indexed else f"{first} WHERE v NOT BETWEEN {-SAFE_INTEGER} AND {SAFE_INTEGER}"
 
 
 _REFERENCES = """SELECT t.relname::text, t.relnamespace = current_schema()::regnamespace,

@@ -32,10 +32,10 @@ from tidegate.store.introspect.found import (
     unusable,
 )
 from tidegate.store.introspect.keys import choose_key
-from tidegate.store.introspect.sqlite_integers import ends_beyond
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import affinity, keeps_integers
 from tidegate.store.sqlite.connection import sqlite_path
+from tidegate.store.sqlite.large_integers import ends_beyond
 
 ROWS = 10_000
 """The number of rows of a table that are sampled."""

@@ -20,6 +20,7 @@ from tidegate.core.rows.ports import Key, Row
 from tidegate.int64 import number
 from tidegate.store.postgres.catalogue import ColumnThere
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
+from tidegate.store.sql.large_integers import teller
 from tidegate.store.sql.names import literal, quoted
 
 VALUE_BYTES = 64 * 2**20
@@ -161,10 +162,15 @@ class RowReader:
         properties = {name: resource.properties[name] for name in self.columns}
         self._nullable = {name: prop.nullable for name, prop in properties.items()}
         self._int64s = tuple(name for name, prop in properties.items() if prop.is_int64)
+        self._integers = {
+            name: teller(resource, name) for name, prop in properties.items() if column_type(prop) is INTEGER
+        }
         self._numbers = tuple(name for name, prop in properties.items() if column_type(prop) is NUMBER)
 
     def row(self, text: str) -> Row:
         values = self._decoded(text)
+        for name, tell in self._integers.items():
+            tell(values.get(name))
         for name in self._numbers:
             value = values.get(name)
             if isinstance(value, str):  # NaN, Infinity, -Infinity, and what no float holds

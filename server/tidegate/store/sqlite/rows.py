@@ -18,6 +18,7 @@ from tidegate.contract import Property, Resource
 from tidegate.core.rows.ports import Row
 from tidegate.int64 import number
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
+from tidegate.store.sql.large_integers import teller
 
 BLOB = "$blob"
 """How the change log's images mark a BLOB, which JSON does not have."""
@@ -33,8 +34,7 @@ class RowReader:
         readable = [prop for prop in resource.properties.values() if whole or not prop.write_only]
         self.columns = tuple(prop.name for prop in readable)
         self._plan: list[tuple[str, Callable[[Any], Any], bool]] = [
-            (prop.name, _int64 if prop.is_int64 else _DECODERS.get(prop.type, _plain), prop.nullable)
-            for prop in readable
+            (prop.name, _decoder(resource, prop), prop.nullable) for prop in readable
         ]
 
     def row(self, values: Iterable[Any]) -> Row:
@@ -76,6 +76,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _decoder(resource: Resource, prop: Property) -> Callable[[Any], Any]:
+    if prop.is_int64:
+        return _int64
+    if prop.type == "integer":
+        tell = teller(resource, prop.name)
+
+        def integer(value: Any) -> Any:
+            tell(value)
+            return _plain(value)
+
+        return integer
+    return _DECODERS.get(prop.type, _plain)
 
 
 def _int64(value: Any) -> Any:

@@ -23,7 +23,7 @@ from tidegate.store.errors import StoreError
 from tidegate.store.migration.manual import last_step_back, pending_steps
 from tidegate.store.migration.plan import DEFINITIONS, RUN, PlannedStep, Step, in_words, refuse_to_serve, take_steps
 from tidegate.store.migration.port import Progress, left_alone
-from tidegate.store.postgres import home, row_security
+from tidegate.store.postgres import home, large_integers, row_security
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
 from tidegate.store.postgres.connection import Connection, check_names, prepare, refused, shown
 from tidegate.store.postgres.migration import manual, ownership
@@ -31,6 +31,7 @@ from tidegate.store.postgres.migration.log_objects import home_steps, log_steps,
 from tidegate.store.postgres.migration.plan import Tables
 from tidegate.store.postgres.row_security import ERROR_INSTEAD, secured
 from tidegate.store.postgres.serving import grants
+from tidegate.store.sql.large_integers import notes as notes_of_integers
 
 FAILURES = (psycopg.Error, peewee.PeeweeException, MigrationError)
 """What a step of PostgreSQL raises when it fails."""
@@ -53,7 +54,9 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
     """What a migration leaves as it is although an operator might expect a change."""
     with _transaction(url, keep=False) as (_, connection):
         found = secured(connection, home.here(connection), _tables_of(resources))
-        return left_alone(Tables(connection, resources, None).of_others()) + row_security.notes(found)
+        left = left_alone(Tables(connection, resources, None).of_others())
+        rounded = large_integers.beyond(connection, home.here(connection), resources.values())
+        return left + row_security.notes(found) + notes_of_integers(rounded)
 
 
 def apply(

@@ -12,7 +12,7 @@ import psycopg
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
-from tidegate.store.postgres import home, row_security
+from tidegate.store.postgres import home, large_integers, row_security
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
@@ -24,6 +24,7 @@ from tidegate.store.postgres.serving.writer import Writer
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.store import OpenedLog, ThreadedStore
+from tidegate.store.sql.large_integers import notes
 
 log = logging.getLogger("tidegate.store")
 
@@ -94,6 +95,8 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerpri
             ((head,),) = connection.execute(HEAD).fetchall()
             tables = [resource.table for resource in resources.values()]
             for note in row_security.notes(row_security.secured(connection, meta[home.ENTRY], tables)):
+                log.warning("%s", note)
+            for note in notes(large_integers.beyond(connection, meta[home.ENTRY], resources.values())):
                 log.warning("%s", note)
     except psycopg.Error as error:
         raise StoreError(f"database {shown(url)}: {str(error).strip()}") from None

@@ -22,7 +22,9 @@ from tidegate.store.errors import StoreError
 from tidegate.store.migration.manual import ManualMigrations, last_step_back, pending_steps
 from tidegate.store.migration.plan import DEFINITIONS, RUN, PlannedStep, Step, in_words, refuse_to_serve, take_steps
 from tidegate.store.migration.port import Progress
+from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
+from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
 from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
@@ -71,7 +73,10 @@ def statements(url: str, resources: Mapping[str, Resource], folder: Path | None 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
     """What a migration leaves as it is although an operator might expect a change."""
     with _only_read(url) as database:
-        return Tables(database, resources, None, _silent).notes()
+        existing = set(database.get_tables())
+        there = [resource for resource in resources.values() if resource.table in existing]
+        rounded = large_integers.beyond(lambda sql: list(database.execute_sql(sql).fetchall()), there)
+        return Tables(database, resources, None, _silent).notes() + notes_of_integers(rounded)
 
 
 def apply(

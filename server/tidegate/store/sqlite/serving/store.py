@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from tidegate.contract import Resource
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.store import OpenedLog, ThreadedStore
-from tidegate.store.sqlite.connection import sqlite_path
+from tidegate.store.sql.large_integers import notes
+from tidegate.store.sqlite import large_integers
+from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.migration.migrate import check
 from tidegate.store.sqlite.serving.epoch import EpochGuard
 from tidegate.store.sqlite.serving.feed import SqliteFeed
@@ -20,6 +24,8 @@ from tidegate.store.sqlite.serving.writer import Writer
 READERS = 2
 NOTE_S = 2.0
 """Seconds between two notes of how far the log is, and between two looks at the tables."""
+
+log = logging.getLogger("tidegate.store")
 
 
 class SqliteStore(ThreadedStore):
@@ -66,6 +72,10 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock,
     """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
     check(url, resources)
     path = sqlite_path(url)
+    with closing(connect(path)) as connection:
+        rounded = large_integers.beyond(lambda sql: connection.execute(sql).fetchall(), resources.values())
+    for note in notes(rounded):
+        log.warning("%s", note)
     lock = ServingLock.take(path)
     try:
         return lock, EpochGuard.open(path, resources)

@@ -1,15 +1,27 @@
-"""Finds integers beyond 2^53 at the two ends of indexed SQLite columns, where no sample of the first rows has them."""
+"""Finds integers beyond 2^53 at the two ends of indexed SQLite columns. It reads no whole table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from tidegate.contract import Resource
 from tidegate.schema import SAFE_INTEGER
+from tidegate.store.sql.large_integers import plain_keys
 from tidegate.store.sql.names import quoted
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 """Runs a query and returns its rows."""
+
+
+def beyond(rows: Rows, resources: Iterable[Resource]) -> list[str]:
+    """The keys with a plain integer that have such values, as `table.column`."""
+    return [
+        f"{resource.table}.{name}"
+        for resource in resources
+        for name in plain_keys(resource)
+        if ends_beyond(rows, resource.table, name)
+    ]
 
 
 def ends_beyond(rows: Rows, table: str, column: str) -> bool:

@@ -25,7 +25,10 @@ GUIDE = (ROOT / "docs" / "reference" / "filters.md").read_text()
 TYPES: dict[str, list[dict[str, Any]]] = {
     "text": [{"type": "string"}, {"type": "string", "format": "email"}, {"type": "string", "maxLength": 9}],
     "text with `enum`": [{"enum": ["a", "b"]}, {"type": "string", "const": "a"}],
-    "`date-time`, `date`, `uuid`": [{"type": "string", "format": name} for name in ("date-time", "date", "uuid")],
+    "`date-time`, `date`, `uuid`, `int64`": [
+        *({"type": "string", "format": name} for name in ("date-time", "date", "uuid", "int64")),
+        {"type": "string", "format": "int64", "enum": ["1", "20"]},
+    ],
     "`time`, `duration`": [{"type": "string", "format": name} for name in ("time", "duration")],
     "integer, number": [{"type": "integer"}, {"type": "number"}, {"enum": [1, 2]}],
     "boolean": [{"type": "boolean"}],

@@ -72,7 +72,20 @@ ODD = {
     },
     "required": ["id"],
 }
-SCHEMAS: dict[str, dict[str, Any]] = {"boats": BOATS, "visits": VISITS, "berths": BERTHS, "odd-ones": ODD}
+BIG = {"type": "string", "format": "int64"}
+POSTS = {
+    "title": "Post",
+    "x-resource": {"key": "id", "references": {"parent": "posts.id"}},
+    "properties": {"id": BIG, "parent": {**BIG, "type": ["string", "null"]}, "score": {**BIG, "default": "-9"}},
+    "required": ["id", "score"],
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "posts": POSTS,
+    "boats": BOATS,
+    "visits": VISITS,
+    "berths": BERTHS,
+    "odd-ones": ODD,
+}
 OWNER = uuid.UUID("0F0E0D0C-0B0A-4908-8706-050403020100")
 NOON = datetime(2027, 5, 1, 12, 0, 0, 5, tzinfo=timezone(timedelta(hours=2)))
 
@@ -233,7 +246,7 @@ def test_names_that_mean_something_to_python_or_peewee_get_an_underscore(db: mod
 def test_unknown_names_are_refused(db: models.Models) -> None:
     with pytest.raises(TypeError, match="Boat has no field 'maste'; did you mean 'masts'"):
         db.boats(code="a", maste=1)
-    with pytest.raises(AttributeError, match="it has: berths, boats, odd-ones, visits"):
+    with pytest.raises(AttributeError, match="it has: berths, boats, odd-ones, posts, visits"):
         _ = db.boots
 
 
@@ -298,3 +311,19 @@ def test_models_do_not_make_or_drop_tables(db: models.Models, url: str, folder: 
 def test_a_database_that_is_not_ready_is_refused_with_the_command_to_type(url: str, folder: Path) -> None:
     with pytest.raises(Unmigrated, match="tidegate migrate --database"):
         models.open(url, schema=folder)
+
+
+def test_integers_of_64_bits_are_int(db: models.Models, url: str, folder: Path) -> None:
+    first, second = 110_000_000_000_000_001, 110_000_000_000_000_002
+    post = db.posts(id=first)
+    assert post.score == -9
+    post.save()
+    db.posts.create(id=second, parent=first, score=2**63 - 1)
+    db.posts.create(id=-(2**63), parent=str(second))
+    assert [post.parent for post in db.posts.select().where(db.posts.score > 2**53)] == [first]
+    assert [post.id for post in db.posts.select().order_by(db.posts.id)] == [-(2**63), first, second]
+    assert wire_rows(url, folder, "posts") == [
+        {"id": str(-(2**63)), "parent": str(second), "score": "-9"},
+        {"id": str(first), "parent": None, "score": "-9"},
+        {"id": str(second), "parent": str(first), "score": str(2**63 - 1)},
+    ]

@@ -55,7 +55,7 @@ class Things:
 
     def logged(self) -> tuple[Any, Any]:
         """The images of the last change."""
-        found = self.program.execute("SELECT old, new FROM _tidegate.log ORDER BY id DESC LIMIT 1").fetchone()
+        found = self.program.execute("SELECT old, new FROM _tidegate.log ORDER BY seq DESC LIMIT 1").fetchone()
         assert found is not None
         return tuple(None if image is None else json.loads(image) for image in found)  # type: ignore[return-value]  # two
 

@@ -1,4 +1,4 @@
-"""A whole gateway inside the test's event loop: real contract, real SQLite file, real socket.
+"""A whole gateway inside the test's event loop: real contract, real database, real socket.
 
 A test can look into its parts, read its log, and act between two turns of the loop, which a separate process prevents.
 """
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,8 +19,7 @@ from tidegate import app, config
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
-from tidegate.store import SqliteStore
-from tidegate.store.sqlite.migration import migrate
+from tidegate.store import SqliteStore, backends, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
@@ -46,8 +46,8 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     settings = config.load(argparse.Namespace(**{**given, **chosen}), {})
     application = app.load_application(settings)
     contract = application.contract
-    migrate.apply(settings.database, contract.resources, None)
-    store = await SqliteStore.open(settings.database, contract.resources)
+    backends.migrations(settings.database).apply(settings.database, contract.resources, None)
+    store: Any = await open_store(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
     limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))

@@ -100,7 +100,7 @@ def test_a_secret_that_the_database_fills_in_is_never_readable(tmp_path: Path) -
     assert left == []
 
 
-def test_a_table_whose_key_is_a_secret_gives_nobody_access_and_is_named(tmp_path: Path) -> None:
+def test_a_table_whose_key_is_a_secret_gives_no_access_and_is_named(tmp_path: Path) -> None:
     path = tmp_path / "theirs.db"
     with foreign(path) as program:
         program.execute(

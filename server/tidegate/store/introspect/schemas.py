@@ -101,7 +101,7 @@ def _schema(
         access = {}
         left_out.append(
             f"{table.name}.{secret[0]} is a key whose name says that it is a secret, and clients that read the table "
-            "would get it: its file gives nobody access"
+            "would get it: its file gives no client access"
         )
     return {
         "$schema": META,
@@ -117,7 +117,7 @@ def _schema(
 
 
 def _without_computed_secrets(table: Table, left_out: list[str]) -> Table:
-    """The table without columns that nobody could use: clients must not read them and cannot set them."""
+    """The table without columns that no client could use: clients must not read them and cannot set them."""
     useless = [column for column in table.columns if column.computed and _is_secret(column, table)]
     useless = [column for column in useless if column.name not in table.key]
     left_out += [f"{table.name}.{column.name}: a secret by its name, which the database computes" for column in useless]

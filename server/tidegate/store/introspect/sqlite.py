@@ -37,6 +37,8 @@ from tidegate.store.sqlite.catalogue import affinity, keeps_integers
 from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.large_integers import ends_beyond
 
+ROWID_NAMES = frozenset({"rowid", "_rowid_", "oid"})
+"""SQLite's own names for the number of a row. The triggers need one that no column has."""
 ROWS = 10_000
 """The number of rows of a table that are sampled."""
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
@@ -120,7 +122,8 @@ class _Introspection:
         if key is None:
             return None
         names = {column.name.lower(): column.name for column in columns}
-        if taken := self._rowid_names(name) - names.keys():
+        rowid_names = self._rowid_names(name)
+        if taken := rowid_names if len(rowid_names) == len(ROWID_NAMES) else rowid_names - names.keys():
             self._left_out.append(f"{name} has a column {min(taken)}, which hides the row number from the change log")
             return None
         nulls = " OR ".join(f"{quoted(part)} IS NULL" for part in key)  # as they can be in a primary key
@@ -166,7 +169,7 @@ class _Introspection:
     def _rowid_names(self, table: str) -> set[str]:
         """The columns that hide SQLite's own names for the row number."""
         rows = self._rows(f"PRAGMA table_xinfo({quoted(table)})")
-        return {name.lower() for _, name, *_ in rows} & {"rowid", "_rowid_", "oid"}
+        return {name.lower() for _, name, *_ in rows} & ROWID_NAMES
 
     def _counted(self, table: str, key: tuple[str, ...]) -> str | None:
         """The key, if it is another name for the row number: then the key has no index."""

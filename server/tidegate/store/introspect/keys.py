@@ -1,4 +1,4 @@
-"""Chooses the key of a table: its primary key, or else unique columns that are never NULL.
+"""Chooses the key of a table: its primary key, or unique columns that are never NULL.
 
 It knows no database. A unique index counts if it covers all rows and plain columns, and compares values byte by byte.
 Invariant: two reads of an equal table choose an equal key, whatever the order of the indexes.

@@ -71,9 +71,10 @@ def add_priority(content: dict[str, Any]) -> None:
     content["properties"]["priority"] = {"type": "integer", "default": 3}
 
 
-def drop_done(content: dict[str, Any]) -> None:
+def rename_done(content: dict[str, Any]) -> None:
     del content["properties"]["done"], content["x-resource"]["indexes"]
     content["required"].remove("done")
+    content["properties"]["finished"] = {"type": "boolean", "default": False}
 
 
 def select(file: Path, sql: str) -> list[Any]:
@@ -196,24 +197,24 @@ def test_a_removed_schema_folder_does_not_become_the_sample(shop: Path, dev: Sta
     process.until(RELOADED)
 
 
-def test_after_a_dropped_property_the_gateway_goes_on_until_the_database_may_be_set_aside(
+def test_after_a_renamed_property_the_gateway_goes_on_until_the_database_may_be_set_aside(
     shop: Path, dev: Start
 ) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     execute(shop / "tidegate.db", "INSERT INTO notes (text) VALUES ('mine')")
     before = (shop / NOTES).read_text()
-    without_done = json.loads(before)
-    drop_done(without_done)
-    (shop / NOTES).write_text(json.dumps(without_done))
-    assert "type: tidegate migrate --new drop_notes_done" in process.until("start over? [y/N] ")
+    renamed = json.loads(before)
+    rename_done(renamed)
+    (shop / NOTES).write_text(json.dumps(renamed))
+    assert "type: tidegate migrate --new rename_notes_done_to_finished" in process.until("start over? [y/N] ")
     process.type("\n")
     assert "The database is as it was" in process.until("the gateway goes on as before")
-    (shop / NOTES).write_text(json.dumps(without_done, indent=1))
+    (shop / NOTES).write_text(json.dumps(renamed, indent=1))
     process.until("start over? [y/N] ")
     (shop / NOTES).write_text(before)  # a save instead of an answer
     process.until(RELOADED)
-    (shop / NOTES).write_text(json.dumps(without_done))
+    (shop / NOTES).write_text(json.dumps(renamed))
     process.until("start over? [y/N] ")
     process.type("y\n")
     said = process.until(RELOADED)
@@ -223,6 +224,7 @@ def test_after_a_dropped_property_the_gateway_goes_on_until_the_database_may_be_
         "id",
         "text",
         "created_at",
+        "finished",
     ]
     assert select(shop / "tidegate.db", "SELECT count(*) FROM notes") == [(0,)]  # seed.json still names `done`
     assert "/notes/0/done: the schema has no such property" in said
@@ -236,9 +238,9 @@ def test_no_database_is_set_aside_without_a_terminal_or_when_dev_did_not_make_it
         assert tidegate("migrate", "--seed", cwd=shop).returncode == 0
     process = dev(shop, terminal=made_by == "migrate")
     process.until(FOLLOWING)
-    change(shop, drop_done)
+    change(shop, rename_done)
     said = process.until(AGAIN)
-    assert "dropping it needs a manual migration" in said
+    assert "did you rename it to finished?" in said
     assert "[y/N]" not in said
     assert ("move tidegate.db and tidegate.db-* elsewhere" in said) is (made_by == "dev")
     assert [path.name for path in shop.glob("tidegate.db.*")] == []
@@ -309,7 +311,7 @@ def test_ctrl_c_at_a_question_ends_dev(shop: Path, dev: Start) -> None:
     process = dev(shop)
     process.until(FOLLOWING)
     gateway = psutil.Process(process.pid).children(recursive=True)
-    change(shop, drop_done)
+    change(shop, rename_done)
     process.until("[y/N] ")
     process.type(CTRL_C)
     assert process.end() == 0

@@ -235,8 +235,9 @@ def test_dev_serves_a_new_application_on_an_empty_database(
         content = json.loads(file.read_text())
         del content["properties"]["done"], content["x-resource"]["indexes"]
         content["required"].remove("done")
+        content["properties"]["finished"] = {"type": "boolean", "default": False}
         file.write_text(json.dumps(content))
         said = process.until("start over? [y/N] " if database == "sqlite" else "the gateway goes on as before")
-        assert "dropping it needs a manual migration" in said
+        assert "did you rename it to finished?" in said
         process.type(CTRL_C)
         assert process.end() == 0

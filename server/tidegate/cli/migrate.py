@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from tidegate import config, schema
 from tidegate.config import ConfigError, Settings
@@ -43,7 +44,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     instead.add_argument(
         "--sql", action="store_true", help="print the SQL that would change definitions, and do nothing"
     )
-    instead.add_argument("--new", metavar="NAME", help="write an empty migration into SCHEMA/migrations")
+    instead.add_argument("--new", metavar="NAME", help="write a migration to fill in into SCHEMA/migrations")
     instead.add_argument("--down", action="store_true", help="take back the manual migration that was applied last")
     parser.add_argument("--seed", action="store_true", help="put sample rows into empty tables (SCHEMA/seed.json)")
     config.add_arguments(parser)
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         if args.new is not None:
             if folder is None:
                 raise ConfigError("--new: the sample has no migrations; --schema DIR names your application")
-            print(files.new(folder, args.new))
+            print(files.new(folder, args.new, _suggested(args.new, settings)))
             return 0
         resources = load_contract(settings).resources
         migrate = backends.migrations(settings.database)
@@ -86,6 +87,19 @@ def run(args: argparse.Namespace) -> int:
     except StoreError as error:
         raise ConfigError(str(error)) from None
     return 0
+
+
+def _suggested(name: str, settings: Settings) -> Any:
+    """What the new migration does, where its name is one that `tidegate migrate` gave; None for any other name."""
+    from tidegate.app import load_contract  # noqa: PLC0415
+    from tidegate.store import StoreError, backends  # noqa: PLC0415
+    from tidegate.store.migration import files  # noqa: PLC0415
+
+    try:
+        found = backends.migrations(settings.database).suggestions(settings.database, load_contract(settings).resources)
+    except (ConfigError, StoreError):
+        return None  # the schema may be half done, and the database out of reach
+    return found.get(files.slugged(name))
 
 
 def _say(lines: Iterable[str]) -> None:

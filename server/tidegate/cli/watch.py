@@ -70,12 +70,12 @@ def look(folder: Path) -> Seen:
 
 
 def look_at_application(schema: Path, generated: Path, *settings: Path) -> Seen:
-    """The schema files, written migrations, `settings`, and the Python files below the working directory.
+    """The schema files, written migrations, SQL files, `settings`, and the Python files below the working directory.
 
     Sample rows and meta-schemas are left out, because they do not change what the gateway serves.
     """
     files = {path for path in schema.rglob("*.json") if path != schema / "seed.json" and schema / "meta" != path.parent}
-    files |= set((schema / "migrations").glob("*.py"))
+    files |= set((schema / "migrations").glob("*.py")) | set((schema / "sql").glob("*.sql"))
     return _seen({*files, *settings, *_python_files(Path(), generated)})
 
 

@@ -29,7 +29,7 @@ ENABLED = re.compile(r"(ALTER TABLE .* ENABLE ALWAYS TRIGGER) ").match
 FIRST = "give the change log an epoch"
 """Only the first migration of a database has this step."""
 OF_CHANGE_LOG = (
-    *("install ", "replace ", "enable ", "remove trigger ", "note table ", "give the change log "),
+    *("install ", "replace ", "enable ", "remove trigger ", "note table ", "note columns of ", "give the change log "),
     *("create table tidegate_", "create _tidegate", "create schema _tidegate"),
 )
 """The names of steps that concern only the change log and its triggers begin with one of these."""

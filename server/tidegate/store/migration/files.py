@@ -8,13 +8,15 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from tidegate.store.errors import StoreError
+from tidegate.store.sql.names import quoted
 
 HISTORY = "tidegate_migration"
 """The table that records the migrations which were applied."""
 
-SKELETON = '''"""What this migration is for."""
+SKELETON = '''"""{text}"""
 
 from __future__ import annotations
 
@@ -23,15 +25,43 @@ from typing import Any
 
 def up(migrator: Any, db: Any) -> None:
     """From the old schema to the new one: db.execute_sql("UPDATE boats SET name = trim(name)")."""
-
+{up}
 
 def down(migrator: Any, db: Any) -> None:
     """And back: `tidegate migrate --down` runs it."""
-'''
+{down}'''
 
 
-def new(folder: Path, name: str) -> Path:
-    """Write an empty migration with the next number. Raises StoreError."""
+class Bodies(NamedTuple):
+    """What a manual migration does, as statements."""
+
+    text: str
+    """What it is for."""
+    up: str
+    down: str
+
+
+def renaming_bodies(table: str, column: str, new: str) -> Bodies:
+    alter = f"ALTER TABLE {quoted(table)} RENAME COLUMN"
+    return Bodies(
+        f"The column {column} of {table} is called {new}.",
+        f"{alter} {quoted(column)} TO {quoted(new)}",
+        f"{alter} {quoted(new)} TO {quoted(column)}",
+    )
+
+
+def dropping_bodies(table: str, column: str, declared: str) -> Bodies:
+    """`declared`: the type with which `down` adds the column again, without its values."""
+    alter = f"ALTER TABLE {quoted(table)}"
+    return Bodies(
+        f"{table} has no column {column} any more.",
+        f"{alter} DROP COLUMN {quoted(column)}",
+        f"{alter} ADD COLUMN {quoted(column)} {declared}".rstrip(),
+    )
+
+
+def new(folder: Path, name: str, bodies: Bodies | None = None) -> Path:
+    """Write a migration with the next number, which is empty without `bodies`. Raises StoreError."""
     slug = slugged(name)
     if not slug:
         raise StoreError(f"--new: {name!r} is no name: a name has letters, digits and _")
@@ -39,10 +69,17 @@ def new(folder: Path, name: str) -> Path:
     try:
         folder.mkdir(exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(SKELETON)
+            file.write(_written(bodies))
     except OSError as error:
         raise StoreError(f"--new: {path}: {error.strerror}") from None
     return path
+
+
+def _written(bodies: Bodies | None) -> str:
+    if bodies is None:
+        return SKELETON.format(text="What this migration is for.", up="", down="")
+    up, down = (f"    db.execute_sql({sql!r})\n" for sql in (bodies.up, bodies.down))
+    return SKELETON.format(text=bodies.text, up=up, down=down)
 
 
 def is_empty(path: Path) -> bool:

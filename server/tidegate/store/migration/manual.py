@@ -7,7 +7,8 @@ Invariant: a manual migration is a part of the migration's one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,18 @@ class ManualMigrations:
         if folder is not None and folder.is_dir():
             self._runner = Runner(database, str(folder), table_name=HISTORY)
 
+    def made_tables(self, tables: Collection[str]) -> set[str]:
+        """Those of `tables` that pending migrations make or rename a table to, as far as their texts tell."""
+        texts = [self._text(name) for name in self.pending()]
+        return {table for table in tables if any(_makes(text, table) for text in texts)}
+
+    def _text(self, name: str) -> str:
+        assert self.folder is not None
+        try:
+            return (self.folder / f"{name}.py").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""  # running it fails, and the error says why
+
     def pending(self) -> list[str]:
         """The names of the migrations that were not applied yet, in order."""
         return self._names(applied=False)
@@ -67,6 +80,13 @@ class ManualMigrations:
             return []
         with self._around():
             return [migration.name for migration in self._runner.status() if bool(migration.applied) is applied]
+
+
+def _makes(text: str, table: str) -> bool:
+    """Whether the Python of a migration makes the table, by SQL or by peewee's functions."""
+    begins = r"""create\s+(?:temp\w*\s+)?table\s+(?:if\s+not\s+exists\s+)?|rename\s+to\s+|['"]\s*,\s*['"]"""
+    by_name = rf"""(?i)(?:{begins})[\\"'`\[]*{re.escape(table)}(?!\w)"""
+    return re.search(by_name, text) is not None or re.search(r"\.create_tables?\s*\(", text) is not None
 
 
 def failed(name: str, why: object) -> StoreError:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tidegate.contract import Resource
+from tidegate.store.migration.files import Bodies
 from tidegate.store.migration.plan import PlannedStep
+from tidegate.store.migration.unsafe_changes import dropping
 
 Progress = Callable[[str, int, int], object]
 """Called with a table, the number of its rows that were copied, and the number of all its rows."""
@@ -31,6 +33,9 @@ class Migrations(Protocol):
     def notes(self, url: str, resources: Mapping[str, Resource]) -> list[str]:
         """What a migration leaves as it is although an operator might expect a change."""
 
+    def suggestions(self, url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bodies]:
+        """The bodies of manual migrations that the database may need, by the names that errors and notes give them."""
+
     def apply(
         self,
         url: str,
@@ -47,6 +52,17 @@ class Migrations(Protocol):
 
         `resources` should be those from before that migration: the database is brought to them in the same transaction.
         """
+
+
+def left_columns(table: str, columns: Sequence[str]) -> list[str]:
+    """A note about columns of a table of Tidegate's that the schema does not name; no note without columns."""
+    if not columns:
+        return []
+    word, them = ("column", "it") if len(columns) == 1 else ("columns", "one of them")
+    return [
+        f"left alone: the {word} {', '.join(columns)} of {table}, which the schema does not name; to drop {them}: "
+        f"tidegate migrate --new {dropping(table, columns[0])}"
+    ]
 
 
 def left_alone(tables: Sequence[str]) -> list[str]:

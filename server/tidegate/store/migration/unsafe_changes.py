@@ -5,12 +5,16 @@ It only builds texts and errors; each database finds the changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tidegate.store.errors import NeedsManualMigration
 from tidegate.store.migration.files import next_file, slugged
+
+Column = tuple[str, str]
+"""A table, and a column of it."""
 
 
 class UnsafeChange(NamedTuple):
@@ -20,11 +24,33 @@ class UnsafeChange(NamedTuple):
     name: str
 
 
-def dropped_column(table: str, column: str) -> UnsafeChange:
+def probable_renames(gone: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Pairs of an old and a new name that probably are one column. `gone`: for each column that the schema no longer
+    names, the new properties that have its type.
+
+    Several columns may go and come at once: only what has one partner is a pair.
+    """
+    partners = Counter(new for names in gone.values() for new in names)
+    return [(old, names[0]) for old, names in gone.items() if len(names) == 1 and partners[names[0]] == 1]
+
+
+def renamed_column(table: str, column: str, new: str) -> UnsafeChange:
+    """`column` is gone from the schema, and `new`, of the same type, is in the schema only."""
     return UnsafeChange(
-        f"the table {table} has a column {column} that the schema does not: dropping it needs a manual migration",
-        f"drop_{table}_{column}",
+        f"the schema has {new} instead of the column {column} of {table}: did you rename it to {new}? If not, drop it: "
+        f"tidegate migrate --new {dropping(table, column)}. If so",
+        renaming(table, column, new),
     )
+
+
+def renaming(table: str, column: str, new: str) -> str:
+    """The name of the manual migration that renames a column."""
+    return slugged(f"rename_{table}_{column}_to_{new}")
+
+
+def dropping(table: str, column: str) -> str:
+    """The name of the manual migration that drops a column."""
+    return slugged(f"drop_{table}_{column}")
 
 
 def converted_column(table: str, column: str, facts: str) -> UnsafeChange:
@@ -45,6 +71,25 @@ def dropped_table(table: str) -> UnsafeChange:
         f"the schema has no resource for the table {table} any more: dropping it needs a manual migration",
         f"drop_{table}",
     )
+
+
+def refuse_after_down(name: str, before: Collection[Column], after: Collection[Column]) -> None:
+    """Raises NeedsManualMigration for columns that `down` of the migration `name` made and the schema does not name.
+
+    `before`, `after`: the columns that the schema does not name.
+    """
+    made = sorted(set(after) - set(before))
+    if made:
+        table, column = made[0]
+        raise NeedsManualMigration(
+            f"after `down` of {name} the table {table} has a column {column} that the schema does not: restore the "
+            "schema files from before that migration, and type: tidegate migrate --down"
+        )
+
+
+def left_by_down(name: str, error: NeedsManualMigration) -> NeedsManualMigration:
+    """The error for what is unsafe after `down` of the migration `name`, which should have done it."""
+    return NeedsManualMigration(f"after `down` of {name}: {str(error).partition('; type: ')[0]}: `down` should do it")
 
 
 def lost_generated_column(table: str, column: str) -> UnsafeChange:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.sql.names import quoted
 
 
 class ColumnThere(NamedTuple):
@@ -30,11 +31,25 @@ class ColumnThere(NamedTuple):
     """s: stored, v: virtual; empty: none."""
     comment: str | None
 
+    @property
+    def needs_a_value(self) -> bool:
+        """No row can be inserted without a value for it."""
+        return self.not_null and self.default is None and not self.identity and not self.generated
+
 
 def columns(connection: Connection, number: int) -> dict[str, ColumnThere]:
     """The columns of the relation with this number (oid), in their order."""
     found = connection.execute(_COLUMNS, [number])
     return {name: ColumnThere(*rest) for name, *rest in found}
+
+
+def column_names(connection: Connection, schema: str, table: str) -> set[str]:
+    """The names of a table's columns; none without a table."""
+    found = connection.execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+        [f"{quoted(schema)}.{quoted(table)}"],
+    )
+    return {name for (name,) in found}
 
 
 _COLUMNS = """SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(base.type, NULL), base.modifier,

@@ -135,7 +135,7 @@ END"""
 
 def functions(resources: dict[str, Resource], home: str) -> dict[str, str]:
     """The bodies of the trigger functions, by their qualified names. `home`: the schema of the tables."""
-    bodies = {log_function(resource): _log_body(resource, home) for resource in resources.values()}
+    bodies = {log_function(resource): log_body(resource, home) for resource in resources.values()}
     return {NUMBER: NUMBER_BODY, NUMBER_ONE: NUMBER_ONE_BODY} | bodies
 
 
@@ -192,7 +192,8 @@ def log_function(resource: Resource) -> str:
     return f"{SCHEMA}.{quoted(short(f'log_{resource.name}'))}"
 
 
-def _log_body(resource: Resource, home: str) -> str:
+def log_body(resource: Resource, home: str) -> str:
+    """The body of the trigger function of one resource. `home`: the schema of the tables."""
     name, columns = literal(resource.name), readable(resource)
     return f"""DECLARE
   old_key text;

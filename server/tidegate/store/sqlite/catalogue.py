@@ -5,9 +5,14 @@ It only reads, and knows neither resources nor what Tidegate records about its t
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import apsw
+
+from tidegate.store.sql.names import quoted
+
+HIDDEN, GENERATED = 1, {2, 3}
+"""What `table_xinfo` says of a virtual table's hidden columns, and of generated columns."""
 
 
 class Catalogue(Protocol):
@@ -30,6 +35,31 @@ def definition(database: Catalogue, table: str) -> str | None:
     """The table's CREATE TABLE as SQLite keeps it; None when there is no such table."""
     found = database.execute_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
     return None if found is None else found[0]
+
+
+class ColumnThere(NamedTuple):
+    """A column of a table that exists."""
+
+    declared: str
+    not_null: bool
+    default: str | None
+    key: bool
+    generated: bool
+
+    @property
+    def needs_a_value(self) -> bool:
+        """No row can be inserted without a value for it."""
+        return self.not_null and self.default is None and not self.key and not self.generated
+
+
+def columns_there(database: Catalogue, table: str) -> dict[str, ColumnThere]:
+    """The columns of a table, in their order."""
+    rows = database.execute_sql(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
+    return {
+        name: ColumnThere(declared, bool(not_null), default, bool(key), hidden in GENERATED)
+        for _, name, declared, not_null, default, key, hidden in rows
+        if hidden != HIDDEN
+    }
 
 
 def index_names(database: Catalogue, table: str) -> set[str]:

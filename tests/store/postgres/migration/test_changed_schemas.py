@@ -101,7 +101,6 @@ def test_a_renamed_resource_keeps_its_table(full: str, foreign: ForeignPostgres)
 @pytest.mark.parametrize(
     ("change", "why", "name"),
     [
-        (lambda schemas: schemas["boats"]["properties"].pop("weight"), "a column weight that the", "drop_boats_weight"),
         (
             lambda schemas: schemas["boats"]["properties"].update(weight={"type": "string"}),
             "boats.weight is of the type double precision",

@@ -164,15 +164,6 @@ def test_rows_that_are_not_unique_stop_the_whole_migration(migrated: str, path: 
     assert contents(path) == before
 
 
-def test_a_property_that_is_gone_needs_a_written_migration(migrated: str, path: Path) -> None:
-    before = contents(path)
-    resources = changed(lambda schemas: schemas["boats"]["properties"].pop("weight"))
-    for command in (plan, apply, check):
-        with pytest.raises(StoreError, match=r"boats has a column weight .* needs a manual migration"):
-            command(migrated, resources)
-    assert contents(path) == before
-
-
 def test_tables_of_other_programs_are_left_alone(url: str, file: Path) -> None:
     with_rows(
         file,

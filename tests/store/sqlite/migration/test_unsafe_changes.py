@@ -122,11 +122,6 @@ def test_a_new_column_with_a_dangling_default_is_refused(full: str, path: Path) 
 
 
 UNSAFE_CHANGES: dict[str, tuple[Callable[[Schemas], Any], str, str]] = {
-    "dropped column": (
-        lambda schemas: schemas["boats"]["properties"].pop("weight"),
-        "the table boats has a column weight that the schema does not: dropping it needs a manual migration",
-        "drop_boats_weight",
-    ),
     "dropped resource": (
         lambda schemas: schemas.pop("people"),
         "the schema has no resource for the table people any more: dropping it needs a manual migration",

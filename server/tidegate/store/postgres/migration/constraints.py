@@ -33,18 +33,22 @@ def key(connection: Connection, number: int) -> tuple[str, ...]:
     return tuple(name for (name,) in found)
 
 
-def own_constraints(connection: Connection, number: int | None) -> set[str]:
-    """The names of the constraints that Tidegate made."""
-    sql = "SELECT conname::text FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
-    return {name for (name,) in connection.execute(sql, [number, tables.OWN_NAME])}
+def own_constraints(connection: Connection, number: int | None) -> dict[str, list[str]]:
+    """The columns of the constraints that Tidegate made, by the names of the constraints."""
+    sql = (
+        "SELECT conname::text, ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid "
+        "AND attnum = ANY (conkey)) FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
+    )
+    return dict(connection.execute(sql, [number, tables.OWN_NAME]).fetchall())
 
 
-def own_indexes(connection: Connection, number: int | None) -> set[str]:
-    """The names of the indexes that Tidegate made, without those that belong to constraints."""
+def own_indexes(connection: Connection, number: int | None) -> dict[str, list[str]]:
+    """The columns of the indexes that Tidegate made, without those that belong to constraints, by their names."""
     found = connection.execute(
-        "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "SELECT c.relname::text, ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = i.indrelid "
+        "AND attnum = ANY (i.indkey)) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
         "WHERE i.indrelid = $1 AND c.relname ~ $2 "
         "AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = i.indexrelid)",
         [number, tables.OWN_NAME],
     )
-    return {name for (name,) in found}
+    return dict(found.fetchall())

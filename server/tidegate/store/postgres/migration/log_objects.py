@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.migration.plan import Step
+from tidegate.store.migration.plan import RUN, Step
 from tidegate.store.postgres import home
+from tidegate.store.postgres.catalogue import column_names
 from tidegate.store.postgres.changelog import (
     COMMITS,
     CREATE_NUMBER_ONE_TRIGGER,
@@ -35,7 +36,7 @@ from tidegate.store.postgres.changelog import (
 )
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.conversions import conversions
-from tidegate.store.postgres.migration import former_log
+from tidegate.store.postgres.migration import former_log, log_record
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
@@ -80,19 +81,32 @@ def begin_epoch(connection: Connection) -> None:
     connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch'", [fresh_epoch()])
 
 
-def trigger_steps(connection: Connection, resources: Mapping[str, Resource], done: Sequence[str]) -> list[Step]:
-    """Steps for functions and triggers that are missing or differ. `done`: the steps that this migration has taken."""
+def trigger_steps(
+    connection: Connection, resources: Mapping[str, Resource], done: Sequence[str], *, serving: bool = False
+) -> list[Step]:
+    """Steps for functions and triggers that are missing or differ. `done`: the steps that this migration has taken.
+
+    `serving`: functions that log more columns than the schema names are good enough.
+    """
     found, new = [*_conversion_steps(connection)], set()
-    for name, body in functions(dict(resources), home.here(connection)).items():
+    of_resource = {log_function(resource): resource for resource in resources.values()}
+    schema = home.here(connection)
+    for name, body in functions(dict(resources), schema).items():
         rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
         install = f"install function {name}"
         if rows[0][0] is None or install in done:
             new.add(name)
-        if rows[0][0] != digest(body):
-            label, why = (
-                (install, "it is missing") if name in new else (f"replace function {name}", "it reads otherwise")
-            )
-            found.append(sql_step(connection, label, why, create_function(name, body)))
+        if rows[0][0] == digest(body):
+            continue
+        statements, label, why = create_function(name, body), install, "it is missing"
+        if (resource := of_resource.get(name)) is not None:
+            before = log_record.read(connection, resource)
+            if name not in new and _logs_more(connection, resource, before, rows[0][0], done, serving=serving):
+                continue
+            statements.append(log_record.record(resource, schema, digest(body), before))
+        if name not in new:
+            label, why = f"replace function {name}", "it reads otherwise"
+        found.append(sql_step(connection, label, why, statements))
     logged = [resource for resource in resources.values() if log_function(resource) not in new]
     found += _trigger_step(connection, COMMITS, NUMBER_TRIGGER, NUMBER, CREATE_NUMBER_TRIGGER, logged)
     missed = [] if NUMBER_ONE in new else logged
@@ -109,6 +123,28 @@ def _conversion_steps(connection: Connection) -> Iterator[Step]:
         ((there,),) = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [signature])
         if there != comment:
             yield sql_step(connection, f"install function {signature}", "filters need it", statements)
+
+
+def _logs_more(
+    connection: Connection,
+    resource: Resource,
+    record: log_record.LogRecord | None,
+    comment: str,
+    done: Sequence[str],
+    *,
+    serving: bool,
+) -> bool:
+    """Whether the function logs all that the resource needs, and columns that a newer schema names.
+
+    A migration leaves such a function only to a schema that the database had before: a gateway that was rolled back, or
+    is not updated yet, must not take a column from the log that updated gateways need. A manual migration may have
+    changed the columns.
+    """
+    if record is None or record.digest != comment or any(step.startswith(RUN) for step in done):
+        return False
+    schema = home.here(connection)
+    parts = log_record.parts_of(resource, schema)
+    return (serving or record.had(parts)) and record.covers(parts, column_names(connection, schema, resource.table))
 
 
 def _trigger_step(

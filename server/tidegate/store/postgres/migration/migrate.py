@@ -19,15 +19,28 @@ import psycopg
 from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import NeedsManualMigration, StoreError
+from tidegate.store.migration.files import Bodies
 from tidegate.store.migration.manual import last_step_back, pending_steps
-from tidegate.store.migration.plan import DEFINITIONS, RUN, PlannedStep, Step, in_words, refuse_to_serve, take_steps
-from tidegate.store.migration.port import Progress, left_alone
+from tidegate.store.migration.plan import (
+    DEFINITIONS,
+    RUN,
+    TAKE_BACK,
+    PlannedStep,
+    Step,
+    in_words,
+    refuse_to_serve,
+    take_steps,
+)
+from tidegate.store.migration.port import Progress, left_alone, left_columns
+from tidegate.store.migration.unsafe_changes import left_by_down, refuse_after_down
 from tidegate.store.postgres import home, large_integers, row_security
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
 from tidegate.store.postgres.connection import Connection, check_names, prepare, refused, shown
 from tidegate.store.postgres.migration import manual, ownership
+from tidegate.store.postgres.migration.left_columns import LeftColumns
 from tidegate.store.postgres.migration.log_objects import home_steps, log_steps, trigger_steps
+from tidegate.store.postgres.migration.own_sql import own_sql_steps
 from tidegate.store.postgres.migration.plan import Tables
 from tidegate.store.postgres.row_security import ERROR_INSTEAD, secured
 from tidegate.store.postgres.serving import grants
@@ -53,10 +66,18 @@ def statements(url: str, resources: Mapping[str, Resource], folder: Path | None 
 def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
     """What a migration leaves as it is although an operator might expect a change."""
     with _transaction(url, keep=False) as (_, connection):
+        tables = Tables(connection, resources, None)
+        by_table = LeftColumns(connection, resources).by_table()
+        left = [note for table, names in by_table.items() for note in left_columns(table, names)]
         found = secured(connection, home.here(connection), _tables_of(resources))
-        left = left_alone(Tables(connection, resources, None).of_others())
         rounded = large_integers.beyond(connection, home.here(connection), resources.values())
-        return left + row_security.notes(found) + notes_of_integers(rounded)
+        return left_alone(tables.of_others()) + left + row_security.notes(found) + notes_of_integers(rounded)
+
+
+def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bodies]:
+    """The bodies of manual migrations that the database may need, by their names."""
+    with _transaction(url, keep=False) as (_, connection):
+        return LeftColumns(connection, resources).suggestions()
 
 
 def apply(
@@ -90,7 +111,16 @@ def down(
         connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         migrations = manual.migrations_of(database, connection, folder)
         run = partial(manual.run, connection, _tables_of(resources), migrations)
-        plan_rest = partial(_plan, database, connection, resources, None)
+        left = LeftColumns(connection, resources).names()
+
+        def plan_rest(done: Sequence[str]) -> list[Step]:
+            name = done[0].removeprefix(TAKE_BACK)
+            refuse_after_down(name, left, LeftColumns(connection, resources).names())
+            try:
+                return _plan(database, connection, resources, None, done)
+            except NeedsManualMigration as error:
+                raise left_by_down(name, error) from None
+
         return take_steps([last_step_back(migrations, run)], plan_rest, FAILURES)
 
 
@@ -147,16 +177,21 @@ def _plan(
     shared = _tables_of(resources)
     _check_scope(connection, shared)
     migrations = manual.migrations_of(database, connection, folder)
-    new = not shared & set(ownership.existing_tables(connection).values())
+    existing = set(ownership.existing_tables(connection).values())
+    new = not (shared | ownership.own_tables(connection)) & existing
     found = pending_steps(migrations, partial(manual.run, connection, shared, migrations), new=new)
     if any(step.name.startswith(RUN) for step in found):
-        return found
+        # Before the migrations, so that they can fill the new tables.
+        created = Tables(connection, resources, folder).created(migrations.made_tables(shared - existing))
+        return [*log_steps(connection), *created, *found]
+    ran = any(step.startswith((RUN, TAKE_BACK)) for step in done)
     return [
         *found,
         *log_steps(connection),
         *home_steps(connection, resources),
-        *Tables(connection, resources, folder).steps(serving=serving),
-        *trigger_steps(connection, resources, done),
+        *Tables(connection, resources, folder, serving=serving, may_rename=not ran).steps(),
+        *trigger_steps(connection, resources, done, serving=serving),
+        *own_sql_steps(connection, folder, done),
     ]
 
 

@@ -6,7 +6,7 @@ Invariant: once all steps have run, no difference is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from tidegate.contract import Property, Resource
@@ -17,15 +17,16 @@ from tidegate.store.migration.unsafe_changes import (
     advice,
     changed_key,
     converted_column,
-    dropped_column,
     dropped_table,
     refuse,
+    renamed_column,
 )
 from tidegate.store.postgres import home
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.changelog import log_function
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.migration import constraints, defaults, ownership, tables
+from tidegate.store.postgres.migration.left_columns import LeftColumns, table_number
 from tidegate.store.postgres.migration.step import Demand, sql_step
 from tidegate.store.postgres.rows import column_type, default_sql
 from tidegate.store.sql.names import literal, quoted
@@ -37,16 +38,29 @@ WANTED = "the schema wants it"
 class Tables:
     """The tables of one database beside the resources that they are for."""
 
-    def __init__(self, connection: Connection, resources: Mapping[str, Resource], folder: Path | None) -> None:
-        """`folder` holds the manual migrations."""
+    def __init__(
+        self,
+        connection: Connection,
+        resources: Mapping[str, Resource],
+        folder: Path | None,
+        *,
+        serving: bool = False,
+        may_rename: bool = False,
+    ) -> None:
+        """`folder` holds the manual migrations.
+
+        `serving`: plan only what a gateway needs. Another gateway may share tables and columns that this one's schema
+        does not name, and their rules. `may_rename`: refuse what looks like a rename.
+        """
+        self._serving = serving
+        self._may_rename = may_rename
         self._connection = connection
         self._resources = resources
         self._folder = folder
 
-    def steps(self, *, serving: bool) -> list[Step]:
+    def steps(self) -> list[Step]:
         """Everything that the tables lack: tables first, then constraints that may refer to other tables.
 
-        `serving`: only what a gateway needs. Another gateway may share tables that this one's schema does not name.
         Raises NeedsManualMigration for unsafe changes.
         """
         schema = home.here(self._connection)
@@ -71,13 +85,24 @@ class Tables:
             if ownership.recorded(self._connection, resource.table) is None:
                 found.append(self._noted(resource, made_by))
             (own if made_by == ownership.TIDEGATE else others)[number] = resource
-        self._refuse_unsafe_changes(own, serving=serving)
+        self._refuse_unsafe_changes(own)
         for number, resource in others.items():
             found += self._completed(resource, number)
         for number, resource in own.items():
             found += self._columns(resource, number)
             later += self._constraints(resource, number)
         return found + sorted(later, key=lambda step: step.name.startswith("add reference"))
+
+    def created(self, made: Collection[str]) -> list[Step]:
+        """The steps that create the tables which do not exist yet, without those in `made`, and without constraints and
+        indexes.
+        """
+        missing = (
+            each
+            for each in self._resources.values()
+            if table_number(self._connection, home.here(self._connection), each.table) is None
+        )
+        return [self._created(resource) for resource in missing if resource.table not in made]
 
     def of_others(self) -> list[str]:
         """The tables of resources that are older than Tidegate."""
@@ -88,15 +113,19 @@ class Tables:
                 found += [resource.table] * (made_by == ownership.OTHERS)
         return found
 
-    def _refuse_unsafe_changes(self, own: Mapping[int, Resource], *, serving: bool) -> None:
+    def _refuse_unsafe_changes(self, own: Mapping[int, Resource]) -> None:
         connection = self._connection
         shared = {resource.table for resource in self._resources.values()}
-        gone = () if serving else sorted(ownership.own_tables(connection) - shared)
+        gone = () if self._serving else sorted(ownership.own_tables(connection) - shared)
         schema = home.here(connection)
         found = [dropped_table(table) for table in gone if table_number(connection, schema, table) is not None]
         for number, resource in own.items():
             existing, table = columns(connection, number), resource.table
-            found += [dropped_column(table, name) for name in existing if name not in resource.properties]
+            if not self._serving and self._may_rename:
+                found += [
+                    renamed_column(table, *names)
+                    for names in LeftColumns(connection, self._resources).renames(resource, existing)
+                ]
             for name, prop in resource.properties.items():
                 kind = column_type(prop)
                 if name in existing and not kind.fits(existing[name], made=True):
@@ -140,6 +169,13 @@ class Tables:
     def _columns(self, resource: Resource, number: int) -> Iterator[Step]:
         existing, table = columns(self._connection, number), resource.table
         recorded = defaults.recorded(self._connection, resource)
+        for name, there in existing.items():
+            if name not in resource.properties and there.needs_a_value:
+                yield self._step(
+                    f"drop not null on {table}.{name}",
+                    "the schema does not name it, and without a value for it no row could be created",
+                    f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} DROP NOT NULL",
+                )
         for name, prop in resource.properties.items():
             if name not in existing:
                 add = f"ALTER TABLE {quoted(table)} ADD COLUMN {tables.column(resource, prop)}"
@@ -192,7 +228,8 @@ class Tables:
             "reference": tables.references(resource, self._resources),
         }
         existing = constraints.own_constraints(self._connection, number)
-        for name in sorted(existing - {name for kind in kinds.values() for name in kind}):
+        unwanted = existing.keys() - {name for kind in kinds.values() for name in kind}
+        for name in sorted(name for name in unwanted if self._drops(resource, existing[name])):
             drop = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
             yield self._step(f"drop constraint {name} of {resource.table}", "the schema no longer wants it", drop)
         for kind, wanted in kinds.items():
@@ -201,28 +238,19 @@ class Tables:
                     add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} {sql}"
                     yield self._step(f"add {kind} {name}", why, add, demand=Demand(resource, rule, how))
         indexes, indexed = tables.indexes(resource), constraints.own_indexes(self._connection, number)
-        for name in sorted(indexed - indexes.keys()):
+        for name in () if self._serving else sorted(indexed.keys() - indexes.keys()):
+            if not self._drops(resource, indexed[name]):
+                continue
             yield self._step(f"drop index {name}", "the schema no longer wants it", f"DROP INDEX {quoted(name)}")
         for name, sql in indexes.items():
             if name not in indexed:
                 yield self._step(f"add index {name}", WANTED, sql)
 
+    def _drops(self, resource: Resource, names: Collection[str]) -> bool:
+        """Whether to drop a rule that the schema does not have. A schema that names none of its columns can live with
+        it.
+        """
+        return any(name in resource.properties for name in names)
+
     def _step(self, name: str, why: str, *statements: str, demand: Demand | None = None) -> Step:
         return sql_step(self._connection, name, why, statements, demand)
-
-
-def table_number(connection: Connection, schema: str, table: str) -> int | None:
-    """The number (oid) of a table in this schema; None without a table. Raises StoreError."""
-    found = connection.execute(
-        "SELECT c.oid::bigint, c.relkind::text, EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) "
-        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
-        [schema, table],
-    ).fetchall()
-    if not found:
-        return None
-    ((number, kind, parents),) = found
-    if kind != "r":
-        raise StoreError(f"{table} is no plain table, which the change log cannot follow")
-    if parents:
-        raise StoreError(f"other tables inherit from {table}, and the change log cannot follow its rows in them")
-    return int(number)

@@ -8,21 +8,35 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from tidegate.contract import Resource
-from tidegate.store.migration.unsafe_changes import UnsafeChange, changed_key, converted_column, dropped_column
+from tidegate.store.migration.unsafe_changes import UnsafeChange, changed_key, converted_column
 from tidegate.store.sqlite.catalogue import affinity
+from tidegate.store.sqlite.migration.column_texts import column_texts, without
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable
 from tidegate.store.sqlite.migration.tables import Column
 
 
 def differences(recorded: RecordedTable, wanted: Mapping[str, Column], now: str | None) -> list[str]:
-    """What a rebuild of the table has to change. `now`: the table's definition in the database."""
+    """What a rebuild of the table has to change. `now`: the table's definition in the database.
+
+    Columns that the schema does not name may be what they are.
+    """
     if recorded.sql == "":  # the record does not say what the table looks like
         return ["a manual migration changed it"]
-    found = ["another program changed it"] if recorded.sql != now else []
-    return found + [
-        words for name in wanted if name in recorded.columns for words in _words(name, recorded, wanted[name])
-    ]
+    found = ["another program changed it"] if _changed(recorded.sql, now or "", wanted) else []
+    for name, column in wanted.items():
+        if name in recorded.columns:
+            found += _words(name, msgspec.structs.replace(recorded.columns[name], left=False), column)
+    return found
+
+
+def _changed(before: str, now: str, wanted: Mapping[str, Column]) -> bool:
+    if before == now:
+        return False
+    unknown = {name for sql in (before, now) for name in column_texts(sql)} - wanted.keys()
+    return without(before, unknown) != without(now, unknown)
 
 
 def unsafe_changes(
@@ -32,7 +46,7 @@ def unsafe_changes(
     table = resource.table
     if recorded is None:
         return []  # a table of another program may have more columns than the schema names
-    found = [dropped_column(table, name) for name in declared if name not in wanted]
+    found = []
     for name, column in wanted.items():
         before = recorded.columns[name].type if name in recorded.columns else column.type
         if name in declared and affinity(declared[name]) != column.storage and before == column.type:
@@ -45,8 +59,7 @@ def unsafe_changes(
     return found
 
 
-def _words(name: str, recorded: RecordedTable, now: Column) -> Iterator[str]:
-    before = recorded.columns[name]
+def _words(name: str, before: Column, now: Column) -> Iterator[str]:
     if before == now:
         return
     named = False

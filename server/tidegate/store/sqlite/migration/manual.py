@@ -7,6 +7,7 @@ Invariant: a manual migration is a part of the one transaction and cannot end it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,9 +23,9 @@ from tidegate.store.sqlite.catalogue import definition
 from tidegate.store.sqlite.changelog import META
 from tidegate.store.sqlite.migration.differences import differences
 from tidegate.store.sqlite.migration.log_objects import begin_epoch, installed_triggers
-from tidegate.store.sqlite.migration.recorded_tables import after_manual_migration, read_all, record
+from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, after_manual_migration, read_all, record
 from tidegate.store.sqlite.migration.row_checks import query_of, rules_of
-from tidegate.store.sqlite.migration.tables import columns
+from tidegate.store.sqlite.migration.tables import columns, indexes
 
 
 def run(
@@ -37,11 +38,14 @@ def run(
     """Run one migration and record what it left behind. Raises StoreError.
 
     Tidegate's triggers are dropped, because SQLite drops and renames no column that a trigger names. Later steps bring
-    them back. The log does not have what the migration does to rows, so that a new epoch begins.
+    them back. So are Tidegate's indexes that the schema no longer wants, because SQLite drops no column that an index
+    names. The log does not have what the migration does to rows, so that a new epoch begins.
     """
     before, existed = read_all(database), set(database.get_tables())
     for trigger in installed_triggers(database):
         database.execute_sql(f"DROP TRIGGER {quoted(trigger)}")
+    for index in _unwanted_indexes(resources, before):
+        database.execute_sql(f"DROP INDEX IF EXISTS {quoted(index)}")
     connection = database.connection()
     watch = _Watch(connection)
     database.execute_sql("PRAGMA ignore_check_constraints = 1")
@@ -49,7 +53,7 @@ def run(
     try:
         migrations.run(name, direction)
     except Exception as error:  # the file may raise anything
-        why = "it may not begin or end transactions" if watch.ended else reason(error)
+        why = "it may not begin or end transactions" if watch.ended else in_the_way(reason(error))
         raise failed(name, why) from error
     finally:
         connection.authorizer = None
@@ -68,6 +72,29 @@ def run(
             check_rows(query_of(database), resource, rules_of(kept, entry.columns), advice(migrations.folder, name))
         record(database, table, entry)
     begin_epoch(database)
+
+
+def in_the_way(why: str) -> str:
+    """SQLite's error, with what to do about an index, a trigger or a view that names a column which is to go."""
+    found = IN_THE_WAY.search(why)
+    if found is None:
+        return why
+    kind, name = found[1], found[2]
+    again = "Tidegate makes its own again" if kind == "index" else "make it again afterwards, where you still need it"
+    return f"{why}; drop the {kind} first: db.execute_sql('DROP {kind.upper()} {quoted(name)}') ({again})"
+
+
+IN_THE_WAY = re.compile(r"error in (index|trigger|view) (.+?) after (?:drop column|rename)")
+
+
+def _unwanted_indexes(resources: Mapping[str, Resource], recorded: Mapping[str, RecordedTable]) -> list[str]:
+    return [
+        name
+        for resource in resources.values()
+        if resource.table in recorded
+        for name, index in recorded[resource.table].indexes.items()
+        if index not in indexes(resource)
+    ]
 
 
 class _Watch:

@@ -18,17 +18,30 @@ from playhouse.apsw_ext import APSWDatabase
 from playhouse.migrations import MigrationError
 
 from tidegate.contract import Resource
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import NeedsManualMigration, StoreError
+from tidegate.store.migration.files import Bodies
 from tidegate.store.migration.manual import ManualMigrations, last_step_back, pending_steps
-from tidegate.store.migration.plan import DEFINITIONS, RUN, PlannedStep, Step, in_words, refuse_to_serve, take_steps
+from tidegate.store.migration.plan import (
+    DEFINITIONS,
+    RUN,
+    TAKE_BACK,
+    PlannedStep,
+    Step,
+    in_words,
+    refuse_to_serve,
+    take_steps,
+)
 from tidegate.store.migration.port import Progress
+from tidegate.store.migration.unsafe_changes import Column, left_by_down, refuse_after_down
 from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
 from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
+from tidegate.store.sqlite.migration.own_sql import own_sql_steps
 from tidegate.store.sqlite.migration.plan import Tables
+from tidegate.store.sqlite.migration.recorded_tables import read_all
 from tidegate.store.sqlite.migration.row_checks import check_references, dangling
 
 FAILURES = (peewee.PeeweeException, MigrationError)
@@ -55,8 +68,8 @@ def statements(url: str, resources: Mapping[str, Resource], folder: Path | None 
             found.append(sql.strip())
         return True
 
-    def plan_rest(_: Sequence[str]) -> list[Step]:
-        return _plan(database, resources, folder, _silent)
+    def plan_rest(done: Sequence[str]) -> list[Step]:
+        return _plan(database, resources, folder, _silent, done)
 
     with _only_read(url) as database, database.atomic("IMMEDIATE") as transaction:
         replaced = {f"{DROP_TRIGGER}{quoted(name)}" for name in installed_triggers(database)}
@@ -79,15 +92,21 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
         return Tables(database, resources, None, _silent).notes() + notes_of_integers(rounded)
 
 
+def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bodies]:
+    """The bodies of manual migrations that the database may need, by their names."""
+    with _only_read(url) as database:
+        return Tables(database, resources, None, _silent).left.suggestions()
+
+
 def apply(
     url: str, resources: Mapping[str, Resource], folder: Path | None = None, progress: Progress | None = None
 ) -> list[str]:
     """Bring the database up to date in one transaction; returns what was done. Raises StoreError."""
 
-    def begin(database: APSWDatabase) -> list[Step]:
-        return _plan(database, resources, folder, progress or _silent)
+    def plan_rest(database: APSWDatabase, done: Sequence[str]) -> list[Step]:
+        return _plan(database, resources, folder, progress or _silent, done)
 
-    return _in_one_transaction(url, begin, begin)
+    return _in_one_transaction(url, lambda database: plan_rest(database, ()), plan_rest)
 
 
 def down(
@@ -99,11 +118,26 @@ def down(
     It is one transaction, as in `apply`. Raises StoreError.
     """
 
+    left: list[Column] = []
+
     def begin(database: APSWDatabase) -> list[Step]:
         migrations = ManualMigrations(database, folder)
+        left.extend(_left(database, resources))
         return [last_step_back(migrations, partial(manual.run, database, resources, migrations))]
 
-    return _in_one_transaction(url, begin, lambda database: _plan(database, resources, None, progress or _silent))
+    def plan_rest(database: APSWDatabase, done: Sequence[str]) -> list[Step]:
+        name = done[0].removeprefix(TAKE_BACK)
+        refuse_after_down(name, left, _left(database, resources))
+        try:
+            return _plan(database, resources, None, progress or _silent, done)
+        except NeedsManualMigration as error:
+            raise left_by_down(name, error) from None
+
+    return _in_one_transaction(url, begin, plan_rest)
+
+
+def _left(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Column]:
+    return Tables(database, resources, None, _silent).left.names()
 
 
 def check(url: str, resources: Mapping[str, Resource]) -> None:
@@ -118,7 +152,7 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
 
 
 def _in_one_transaction(
-    url: str, begin: Callable[[APSWDatabase], list[Step]], go_on: Callable[[APSWDatabase], list[Step]]
+    url: str, begin: Callable[[APSWDatabase], list[Step]], go_on: Callable[[APSWDatabase, Sequence[str]], list[Step]]
 ) -> list[str]:
     """Take the steps that `begin` plans, and those that `go_on` plans after them."""
     with _Opened(peewee_database(sqlite_path(url))) as database:
@@ -129,7 +163,7 @@ def _in_one_transaction(
             with database.atomic("IMMEDIATE"):
                 steps = begin(database)
                 references = dangling(database) if any(step.moves_references for step in steps) else None
-                done = take_steps(steps, lambda _: go_on(database), FAILURES)
+                done = take_steps(steps, partial(go_on, database), FAILURES)
                 if references is not None:
                     check_references(database, references)
         except FAILURES as error:
@@ -176,15 +210,24 @@ def _plan(
     resources: Mapping[str, Resource],
     folder: Path | None,
     progress: Progress,
+    done: Sequence[str] = (),
     *,
     serving: bool = False,
 ) -> list[Step]:
-    """All steps that are left, up to the last manual migration if there are some to run."""
+    """All steps that are left, up to the last manual migration if there are some to run. `done`: the steps that were
+    taken already.
+    """
     migrations = ManualMigrations(database, folder)
-    new = not {resource.table for resource in resources.values()} & set(database.get_tables())
+    shared, existing = {resource.table for resource in resources.values()}, set(database.get_tables())
+    new = not (shared | read_all(database).keys()) & existing
     run = partial(manual.run, database, resources, migrations)
-    found = [*log_steps(database), *pending_steps(migrations, run, new=new)]
+    pending = pending_steps(migrations, run, new=new)
+    found = [*log_steps(database), *pending]
     if any(step.name.startswith(RUN) for step in found):
-        return found
-    tables = Tables(database, resources, folder, progress).steps(serving=serving)
-    return [*found, *tables, *trigger_steps(database, resources, serving=serving)]
+        # Before the migrations, so that they can fill the new tables.
+        created = Tables(database, resources, folder, progress).created(migrations.made_tables(shared - existing))
+        return [*found[: -len(pending)], *created, *pending]
+    ran = any(step.startswith((RUN, TAKE_BACK)) for step in done)
+    tables = Tables(database, resources, folder, progress, serving=serving, may_rename=not ran).steps()
+    own_sql = own_sql_steps(database, folder, done)
+    return [*found, *tables, *trigger_steps(database, resources, serving=serving), *own_sql]

@@ -5,7 +5,7 @@ Invariant: definitions in a table that Tidegate did not make never change; a mig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,52 @@ from playhouse.schema_diff import IndexDiff, SchemaDiff, diff_models
 from tidegate.contract import Resource
 from tidegate.store.errors import StoreError
 from tidegate.store.migration.plan import Step
-from tidegate.store.migration.port import Progress, left_alone
+from tidegate.store.migration.port import Progress, left_alone, left_columns
 from tidegate.store.migration.row_checks import check_rows, uniqueness
-from tidegate.store.migration.unsafe_changes import UnsafeChange, advice, dropped_table, lost_generated_column, refuse
+from tidegate.store.migration.unsafe_changes import (
+    UnsafeChange,
+    advice,
+    dropped_table,
+    lost_generated_column,
+    refuse,
+    renamed_column,
+)
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.catalogue import definition, index_names, keeps_integers, unique_constraints
+from tidegate.store.sqlite.catalogue import (
+    columns_there,
+    definition,
+    index_names,
+    keeps_integers,
+    unique_constraints,
+)
 from tidegate.store.sqlite.migration.differences import differences, unsafe_changes
+from tidegate.store.sqlite.migration.left_columns import LeftColumns
 from tidegate.store.sqlite.migration.rebuild import not_addable, rebuild
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, forget, read_all, record
 from tidegate.store.sqlite.migration.row_checks import query_of
-from tidegate.store.sqlite.migration.tables import columns, create_table_sql, indexes, models
+from tidegate.store.sqlite.migration.tables import Column, columns, create_table_sql, indexes, models
+
+CREATE = "create table "
 
 
 class Tables:
     """The tables of one database beside the resources that they are for."""
 
     def __init__(
-        self, database: APSWDatabase, resources: Mapping[str, Resource], folder: Path | None, progress: Progress
+        self,
+        database: APSWDatabase,
+        resources: Mapping[str, Resource],
+        folder: Path | None,
+        progress: Progress,
+        *,
+        serving: bool = False,
+        may_rename: bool = False,
     ) -> None:
+        """`serving`: plan only what a gateway needs. It can live with tables, columns and rules that its schema does
+        not name. `may_rename`: refuse what looks like a rename.
+        """
+        self._serving = serving
+        self._may_rename = may_rename
         self._database = database
         self._resources = resources
         self._folder = folder
@@ -44,32 +72,33 @@ class Tables:
         self._recorded = read_all(database)
         self._wanted = {resource.table: columns(resource, resources) for resource in resources.values()}
         self._by_table = {resource.table: resource for resource in resources.values()}
+        self.left = LeftColumns(database, self._recorded, self._wanted)
         self._diff: SchemaDiff = diff_models(database, list(models(resources, database).values()))
 
-    def steps(self, *, serving: bool = False) -> list[Step]:
-        """Everything that the tables lack. Raises NeedsManualMigration for unsafe changes.
-
-        `serving`: only what a gateway needs. Another gateway may share tables that this one's schema does not name.
-        """
-        self._refuse_unsafe_changes(serving=serving)
+    def steps(self) -> list[Step]:
+        """Everything that the tables lack. Raises NeedsManualMigration for unsafe changes."""
+        self._refuse_unsafe_changes()
         return [
-            *(() if serving else self._forgotten()),
+            *(() if self._serving else self._forgotten()),
             *self._dropped_indexes(),
             *self._created(),
             *self._recognised(),
             *self._added_columns(),
             *self._rebuilt(),
+            *(() if self._serving else self._noted_columns()),
             *self._added_indexes(),
         ]
 
     def notes(self) -> list[str]:
         """What a migration leaves as it is."""
         existing = set(self._database.get_tables())
-        return left_alone([table for table in self._by_table if table in existing and table not in self._recorded])
+        others = [table for table in self._by_table if table in existing and table not in self._recorded]
+        own = [note for table in self.left.tables for note in left_columns(table, list(self.left.of(table)))]
+        return left_alone(others) + own
 
-    def _refuse_unsafe_changes(self, *, serving: bool) -> None:
+    def _refuse_unsafe_changes(self) -> None:
         database, existing = self._database, set(self._database.get_tables())
-        gone = () if serving else sorted(self._recorded.keys() - self._by_table.keys())
+        gone = () if self._serving else sorted(self._recorded.keys() - self._by_table.keys())
         found: list[UnsafeChange] = [dropped_table(table) for table in gone if table in existing]
         for table, resource in self._by_table.items():
             if database.execute_sql("SELECT 1 FROM pragma_table_list WHERE name = ? AND wr", (table,)).fetchone():
@@ -81,15 +110,25 @@ class Tables:
             if table not in self._recorded:
                 _refuse_text_columns(resource, declared)
             found += unsafe_changes(resource, self._wanted[table], self._recorded.get(table), declared)
+            if table in self._recorded and self._may_rename and not self._serving:
+                found += [renamed_column(table, *names) for names in self.left.renames(table)]
             if table in self._recorded and self._differences(table):
                 found += [lost_generated_column(table, name) for name in self._generated(table)]
         refuse(found, self._folder)
 
     def _differences(self, table: str) -> list[str]:
         recorded, now = self._recorded[table], definition(self._database, table)
-        if recorded.sql and self._generated(table):  # a generated column changes the definition and no rule of ours
-            recorded = msgspec.structs.replace(recorded, sql=now or "")
-        return differences(recorded, self._wanted[table], now)
+        found = differences(recorded, self._wanted[table], now)
+        found += [
+            f"{name}: may be null: no -> yes, because the schema does not name it"
+            for name, column in self.left.of(table).items()
+            if column.needs_a_value
+        ]
+        return found + [
+            f"{name}: another program added it"
+            for name in columns_there(self._database, table)
+            if recorded.sql and name in self._wanted[table] and name not in recorded.columns
+        ]
 
     def _generated(self, table: str) -> list[str]:
         rows = self._database.execute_sql(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
@@ -106,7 +145,7 @@ class Tables:
         for table, resource in self._by_table.items():
             recorded = self._recorded.get(table)
             for name, (names, unique) in () if recorded is None else recorded.indexes.items():
-                if (names, unique) not in indexes(resource):
+                if (names, unique) not in indexes(resource) and self._drops(resource, names, unique):
                     kind = "unique" if unique else "an index"
                     yield Step(
                         f"drop index {name}",
@@ -114,17 +153,27 @@ class Tables:
                         partial(self._drop_index, table, name),
                     )
 
+    def _drops(self, resource: Resource, names: Collection[str], unique: bool) -> bool:
+        """Whether to drop an index that the schema does not have. A schema that names none of its columns can live with
+        it, and a gateway with one more index.
+        """
+        return any(name in resource.properties for name in names) and (unique or not self._serving)
+
     def _drop_index(self, table: str, name: str) -> None:
         recorded = self._recorded[table]
         self._database.execute_sql(f"DROP INDEX IF EXISTS {quoted(name)}")
         rest = {other: index for other, index in recorded.indexes.items() if other != name}
         record(self._database, table, msgspec.structs.replace(recorded, indexes=rest))
 
+    def created(self, made: Collection[str]) -> list[Step]:
+        """The steps that create the tables which do not exist yet, without those in `made`."""
+        return [step for step in self._created() if step.name.removeprefix(CREATE) not in made]
+
     def _created(self) -> Iterator[Step]:
         for missing in self._diff.create_tables:
             table = missing._meta.table_name
             yield Step(
-                f"create table {table}",
+                f"{CREATE}{table}",
                 "the schema has a new resource",
                 partial(self._create, missing),
                 moves_references=True,
@@ -193,6 +242,18 @@ class Tables:
                     copies=table,
                     moves_references=True,
                 )
+
+    def _noted_columns(self) -> Iterator[Step]:
+        """Record which columns the schema no longer names, so that a later property is not taken for their new name."""
+        for table, wanted in self._wanted.items():
+            known = {} if table not in self._recorded else self._recorded[table].columns
+            noted = {name: msgspec.structs.replace(column, left=name not in wanted) for name, column in known.items()}
+            if noted != known:
+                why = "the schema names other columns than before"
+                yield Step(f"note columns of {table}", why, partial(self._note_columns, table, noted))
+
+    def _note_columns(self, table: str, noted: dict[str, Column]) -> None:
+        record(self._database, table, msgspec.structs.replace(self._recorded[table], columns=noted))
 
     def _rebuild(self, table: str) -> None:
         how = advice(self._folder, f"correct_{table}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
 import peewee
 from playhouse.apsw_ext import APSWDatabase
 
@@ -19,7 +20,8 @@ from tidegate.store.errors import NeedsManualMigration, StoreError
 from tidegate.store.migration.port import Progress
 from tidegate.store.migration.row_checks import check_rows, rows_in_the_way
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.catalogue import definition
+from tidegate.store.sqlite.catalogue import columns_there, definition
+from tidegate.store.sqlite.migration.column_texts import column_texts, nullable, with_columns
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, record
 from tidegate.store.sqlite.migration.row_checks import query_of, rules_of
 from tidegate.store.sqlite.migration.tables import Column, columns, create_table_sql
@@ -43,6 +45,7 @@ def rebuild(
     known = recorded.columns if recorded.sql == definition(database, table) else {}
     existing = [name for _, name, *_ in database.execute_sql(f"PRAGMA table_info({quoted(table)})").fetchall()]
     kept = {name: column for name, column in wanted.items() if name in existing}
+    left = _left(database, table, wanted)
     _fill(database, resource, kept, known, advice)
     check_rows(query_of(database), resource, rules_of(kept, known), advice)
     (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(table)}").fetchone()
@@ -57,8 +60,8 @@ def rebuild(
     ).fetchall()
     counted_to = _sequence(database, table)
     new = replace(resource, table=f"tidegate_new_{table}")
-    database.execute_sql(create_table_sql(new, resources, database))
-    _copy(database, resource, list(kept), new.table, total, progress)
+    database.execute_sql(with_columns(create_table_sql(new, resources, database), left.values()))
+    _copy(database, resource, [*kept, *left], new.table, total, progress)
     database.execute_sql(f"DROP TABLE {quoted(table)}")
     database.execute_sql("PRAGMA legacy_alter_table = on")  # keeps other tables, views and triggers
     database.execute_sql(f"ALTER TABLE {quoted(new.table)} RENAME TO {quoted(table)}")
@@ -69,7 +72,23 @@ def rebuild(
         database.execute_sql(sql)
     if definition(database, "sqlite_stat1") is not None:  # the planner's statistics went with the table
         database.execute_sql(f"ANALYZE {quoted(table)}")
-    record(database, table, RecordedTable(resource.key, wanted, recorded.indexes, definition(database, table) or ""))
+    entries = {**{name: _as_left(recorded.columns[name]) for name in left if name in recorded.columns}, **wanted}
+    record(database, table, RecordedTable(resource.key, entries, recorded.indexes, definition(database, table) or ""))
+
+
+def _left(database: APSWDatabase, table: str, wanted: Mapping[str, Column]) -> dict[str, str]:
+    """The definitions of the columns that the schema does not name. They stay, and none of them asks for a value."""
+    texts = column_texts(definition(database, table) or "")
+    existing = columns_there(database, table)
+    return {
+        name: nullable(texts[name]) if column.needs_a_value else texts[name]
+        for name, column in existing.items()
+        if name not in wanted
+    }
+
+
+def _as_left(column: Column) -> Column:
+    return msgspec.structs.replace(column, left=True, null=column.null or column.default is None)
 
 
 def not_addable(table: str, column: str, why: str, advice: str) -> NeedsManualMigration:

@@ -63,6 +63,8 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     max_length: int | None = None
     references: tuple[str, str] | None = None
     """A table and a column of it."""
+    left: bool = False
+    """The schema does not name it any more."""
     checks: dict[str, str] = {}
     """SQL conditions that must not be false, by the schema keyword that each stands for."""
 

@@ -10,6 +10,15 @@ CHANGED_TABLES = "a table or a trigger is not as the schema needs it; the gatewa
 UNREACHABLE = "the database does not answer"
 """What `/readyz` says of a server that cannot be reached."""
 
+# After the name of the database: what a running gateway says of tables and triggers.
+LOST = "has lost triggers (%s): clients do not get the changes there; type: tidegate migrate"
+TURNED_OFF = "has triggers that were turned off (%s): clients may miss changes there; type: tidegate migrate"
+CHANGED = "has triggers that no longer fit their table (%s): clients may miss changes there; type: tidegate migrate"
+LACKS = "lacks %s of the schema: clients cannot read it; change the schema or the table, then type: tidegate migrate"
+INHERITED = (
+    "has tables that inherit from %s: clients do not get the changes there; drop them, or take it out of the schema"
+)
+
 
 class StoreError(TidegateError):
     """The database cannot be used as it is."""

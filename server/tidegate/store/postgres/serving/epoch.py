@@ -13,14 +13,18 @@ from typing import NamedTuple
 import psycopg
 
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import CHANGED_TABLES, REPLACED, StoreError, Unmigrated
 from tidegate.store.postgres import home
-from tidegate.store.postgres.changelog import LOG, META
+from tidegate.store.postgres.changelog import LOG, META, SEQ
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
+from tidegate.store.postgres.serving.reader import HEAD
+from tidegate.store.postgres.serving.table_watch import TableWatch
 
 log = logging.getLogger("tidegate.store")
 
 NAMED = f"SELECT name, value FROM {META} WHERE name = ANY($1)"
+POSITIONS = f"SELECT last_value, ({HEAD}) FROM {SEQ}"
+"""The newest number that was given, and the newest entry."""
 EPOCH = f"SELECT value FROM {META} WHERE name = 'epoch'"
 
 
@@ -53,35 +57,59 @@ def fingerprint(connection: Connection) -> LogFingerprint:
 
 
 class EpochGuard:
-    """Sees that a new epoch began, or a dump was restored, while the log is served: neither breaks a connection."""
+    """Sees that a new epoch began, a dump was restored or the log was emptied while it is served, and that tables are
+    not as they were: none of it breaks a connection.
+    """
 
-    def __init__(self, url: str, served: LogFingerprint, connections: Connections) -> None:
+    def __init__(self, url: str, served: LogFingerprint, connections: Connections, tables: TableWatch) -> None:
         """`connections` are those of the threads that call `look`."""
         self.outdated = False
         self._url = url
         self._served = served
         self._connections = connections
+        self._tables = tables
+        self._head, self._newest = 0, 0
 
     @property
     def problem(self) -> str | None:
-        return f"the database {REPLACED}" if self.outdated else None
+        if self.outdated:
+            return f"the database {REPLACED}"
+        return CHANGED_TABLES if self.incomplete else None
 
     @property
     def incomplete(self) -> Collection[str]:
         """The resources whose changes the log may lack."""
-        return ()
+        return self._tables.incomplete
 
     def look(self) -> None:
-        """Say once that it is another log."""
+        """Say once that it is another log, and what is new about the tables."""
         if self.outdated:
             return
         try:
-            now = fingerprint(self._connections.for_this_thread())
-        except psycopg.Error:
+            connection = self._connections.for_this_thread()
+            replaced = fingerprint(connection) != self._served
+            if not replaced and self._went_back(connection):
+                replaced = True
+                _begin_epoch(self._url, self._served.epoch)
+            self._tables.look(connection)
+        except (psycopg.Error, StoreError):
             return  # the feed says so
-        if now != self._served:
+        if replaced:
             self.outdated = True
             log.error("the database %s %s", shown(self._url), REPLACED)
+
+    def _went_back(self, connection: Connection) -> bool:
+        """The log was emptied or restored: the newest entry, or the newest number, is an older one than before."""
+        ((newest, head),) = connection.execute(POSITIONS).fetchall()
+        before = self._head, self._newest
+        self._head, self._newest = head, newest
+        return bool(head < before[0] or newest < before[1] or newest < head)
+
+
+def _begin_epoch(url: str, served: str) -> None:
+    """A new epoch, also for the gateways that start later. Raises StoreError, psycopg.Error."""
+    with opened(url) as connection:
+        connection.execute(f"UPDATE {META} SET value = $1 WHERE name = 'epoch' AND value = $2", [fresh_epoch(), served])
 
 
 def new_epoch(url: str) -> tuple[str, str]:

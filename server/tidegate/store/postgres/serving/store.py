@@ -13,13 +13,14 @@ from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres import home, large_integers, row_security
-from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.changelog import LOG, META, SEQ
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
-from tidegate.store.postgres.serving.epoch import NAMED, EpochGuard, LogFingerprint, place
+from tidegate.store.postgres.serving.epoch import NAMED, POSITIONS, EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
-from tidegate.store.postgres.serving.reader import HEAD, Reader
+from tidegate.store.postgres.serving.reader import Reader
 from tidegate.store.postgres.serving.retention import STEP, prune_all
+from tidegate.store.postgres.serving.table_watch import TableWatch
 from tidegate.store.postgres.serving.writer import Writer
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.retention import KEEP, Retention
@@ -37,6 +38,7 @@ class PostgresStore(ThreadedStore):
     """Implements core.rows.ports.Store. Made by `open`."""
 
     _feed: PostgresFeed
+    _guard: EpochGuard
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class PostgresStore(ThreadedStore):
         reader = Reader(connections, resources, served.home)
         feed = PostgresFeed(url, served, resources, reader, loop)
         writer = Writer(url, resources, served.home, loop, feed.wake)
-        guard = EpochGuard(url, served, connections)
+        guard = EpochGuard(url, served, connections, TableWatch(url, served.home, resources))
         super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, guard=guard)
         self._url = url
         self._keep = keep
@@ -87,12 +89,16 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerpri
             here = place(connection)
             # Locked, so that of gateways that start at once the first begins the epoch and the others take it.
             ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
-            if there != here:  # the log of a restored backup goes on from there: its positions would mean other changes
+            ((newest, head),) = connection.execute(POSITIONS).fetchall()
+            if head > newest:  # a number that was given must not be given again
+                connection.execute(f"SELECT setval('{SEQ}', $1)", [head])
+            emptied = connection.execute(f"SELECT FROM {LOG} LIMIT 1").fetchall() == [] and newest > max(head, 1)
+            # The log of a restored backup goes on from there: its positions would mean other changes.
+            if there != here or emptied:
                 for name, value in (("place", here), ("epoch", fresh_epoch())):
                     connection.execute(f"UPDATE {META} SET value = $2 WHERE name = $1", [name, value])
             wanted = ["epoch", "identity_secret", home.ENTRY]
             meta: dict[str, str] = dict(connection.execute(NAMED, [wanted]).fetchall())
-            ((head,),) = connection.execute(HEAD).fetchall()
             tables = [resource.table for resource in resources.values()]
             for note in row_security.notes(row_security.secured(connection, meta[home.ENTRY], tables)):
                 log.warning("%s", note)

@@ -15,16 +15,13 @@ from typing import Any
 import apsw
 
 from tidegate.contract import Resource
+from tidegate.store.errors import CHANGED, LACKS, LOST
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import Connected, definition, fold
 from tidegate.store.sqlite.changelog import triggers, up_to_date
 from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
 
 log = logging.getLogger("tidegate.store")
-
-LOST = "has lost triggers (%s): clients do not get the changes there; type: tidegate migrate"
-CHANGED = "has triggers that no longer fit their table (%s): clients may miss changes there; type: tidegate migrate"
-LACKS = "lacks %s of the schema: clients cannot read it; change the schema or the table, then type: tidegate migrate"
 
 
 class TableWatch:

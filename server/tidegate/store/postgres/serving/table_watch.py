@@ -1,0 +1,112 @@
+"""Sees whether the tables of the resources, and Tidegate's triggers, still are as the gateway needs them.
+
+Any program may drop, rename or rebuild a table while the gateway serves it, or turn triggers off and on again, as
+PostgreSQL's own tools do when they load rows. A migration mends it, and logs a reset where changes may be lost. This
+module reads the catalogue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tidegate.contract import Resource
+from tidegate.store.errors import INHERITED, LACKS, LOST, TURNED_OFF
+from tidegate.store.postgres.changelog import (
+    COMMITS,
+    NUMBER,
+    NUMBER_ONE,
+    NUMBER_ONE_TRIGGER,
+    NUMBER_TRIGGER,
+    PENDING,
+    log_function,
+    triggers,
+)
+from tidegate.store.postgres.connection import Connection, shown
+from tidegate.store.postgres.home import qualified
+
+log = logging.getLogger("tidegate.store")
+
+Fault = tuple[str, str]
+"""A text, and the names to put into it."""
+
+
+class _Watched(NamedTuple):
+    """A table, and what the gateway needs there."""
+
+    table: str
+    relation: str
+    """The table's name as SQL."""
+    function: str
+    """The function that the triggers call, with parentheses."""
+    triggers: frozenset[str]
+    columns: frozenset[str] = frozenset()
+    resource: str | None = None
+    """None for tables of the log: without their triggers no resource is complete."""
+
+
+# A: also for sessions with another session_replication_role. Triggers that were turned off and on again are not so.
+_FOUND = """SELECT asked.relation, t.oid IS NOT NULL,
+  ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped),
+  ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgfoid = to_regprocedure(asked.function)),
+  ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgenabled <> 'A'),
+  EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid)
+FROM unnest($1::text[], $2::text[]) asked (relation, function)
+LEFT JOIN pg_class t ON t.oid = to_regclass(asked.relation) AND t.relkind = 'r'"""
+
+
+class TableWatch:
+    def __init__(self, url: str, home: str, resources: Mapping[str, Resource]) -> None:
+        """`home`: the schema of the tables."""
+        self.incomplete: frozenset[str] = frozenset()
+        """The resources whose table or triggers are not as they should be."""
+        self._url = url
+        self._resources = frozenset(resources)
+        self._watched = {watched.relation: watched for watched in _watched(home, resources)}
+        self._said: set[Fault] = set()
+
+    def look(self, connection: Connection) -> None:
+        """Log what is new. Raises psycopg.Error."""
+        asked = [(watched.relation, watched.function) for watched in self._watched.values()]
+        found = connection.execute(_FOUND, [*map(list, zip(*asked, strict=True))]).fetchall()
+        faults: dict[str | None, Fault] = {}
+        for relation, *there in found:
+            watched = self._watched[relation]
+            if (fault := _fault(watched, *there)) is not None:
+                faults[watched.resource] = fault
+        self.incomplete = self._resources if None in faults else frozenset(map(str, faults))
+        said = set(faults.values())
+        for text, names in sorted(said - self._said):
+            log.error(f"the database %s {text}", shown(self._url), names)
+        self._said = said
+
+
+def _watched(home: str, resources: Mapping[str, Resource]) -> Iterator[_Watched]:
+    for name, resource in resources.items():
+        yield _Watched(
+            resource.table,
+            qualified(home, resource.table),
+            f"{log_function(resource)}()",
+            frozenset(triggers(resource)),
+            frozenset(resource.properties),
+            name,
+        )
+    yield _Watched(COMMITS, COMMITS, f"{NUMBER}()", frozenset({NUMBER_TRIGGER}))
+    yield _Watched(PENDING, PENDING, f"{NUMBER_ONE}()", frozenset({NUMBER_ONE_TRIGGER}))
+
+
+def _fault(watched: _Watched, exists: bool, columns: Any, fitting: Any, turned_off: Any, parent: bool) -> Fault | None:
+    if not exists:
+        return LACKS, f"the table {watched.table}"
+    if missing := watched.columns.difference(columns):
+        return LACKS, "the column " + ", ".join(f"{watched.table}.{name}" for name in sorted(missing))
+    if parent:
+        return INHERITED, watched.table
+    for text, wrong in (
+        (LOST, watched.triggers.difference(fitting)),
+        (TURNED_OFF, watched.triggers.intersection(turned_off)),
+    ):
+        if wrong:
+            return text, ", ".join(f"{name} on {watched.table}" for name in sorted(wrong))
+    return None

@@ -165,3 +165,32 @@ def test_a_serializable_transaction_leaves_nothing_after_pruning(foreign: Foreig
         assert [entry.key for entry in foreign.log()] == [(str(id(done)),), (str(id(open_)),)]
     prune_all(url)
     assert foreign.value("SELECT count(*) FROM _tidegate.pending") == 0
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize(
+    ("change", "back"),
+    [
+        ("RENAME COLUMN weight TO mass", "RENAME COLUMN mass TO weight"),
+        ("DROP COLUMN weight", "ADD COLUMN weight double precision"),
+    ],
+)
+def test_programs_write_although_the_owner_changed_a_column(
+    foreign: ForeignPostgres, url: str, level: psycopg.IsolationLevel, change: str, back: str
+) -> None:
+    """Clients read the rows again, once a transaction, as soon as a migration or the owner mended it."""
+    mark = foreign.head()
+    with connected(url, 1, level) as (program,):
+        program.execute("INSERT INTO boats (code) VALUES ('before')")
+        program.commit()
+        program.execute(f"ALTER TABLE boats {change}".encode())
+        program.execute("INSERT INTO boats (code) VALUES ('a'), ('b')")
+        program.execute("UPDATE boats SET harbour = 'x' || code")
+        program.execute("DELETE FROM boats WHERE code = 'b'")
+        program.commit()
+        program.execute(f"ALTER TABLE boats {back}".encode())
+        program.execute("INSERT INTO boats (code) VALUES ('after')")
+        program.commit()
+    found = [(entry.action, entry.key) for entry in foreign.log(mark)]
+    assert found == [("create", ("before",)), ("reset", (None,)), ("create", ("after",))]
+    assert set(foreign.tables()["boats"]) == {("before",), ("a",), ("after",)}

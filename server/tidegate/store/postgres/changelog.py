@@ -30,8 +30,9 @@ MIGRATION_LOCK = COMMIT_LOCK + 1
 SERVING_LOCK = COMMIT_LOCK + 2
 """Each gateway that serves the database shares it."""
 
-OVERTAKEN = "overtaken"
-"""In `pending`: the changes of this resource may not follow from each other. The log gets a reset at their end."""
+REREAD = "reread"
+"""In `pending`: the entries of this resource are not all that happened, or not in its order. The log gets a reset at
+their end."""
 
 RELATIONS = {
     SEQ: f"CREATE SEQUENCE {SEQ}",
@@ -44,8 +45,8 @@ RELATIONS = {
   xact xid8 NOT NULL DEFAULT pg_current_xact_id(), resource text NOT NULL, key text NOT NULL, action text NOT NULL,
   old text, new text, origin text, actor text, serializable boolean NOT NULL DEFAULT false)""",
     f"{SCHEMA}.pending_xact": f"CREATE INDEX pending_xact ON {PENDING} (xact)",
-    f"{SCHEMA}.pending_overtaken": f"CREATE UNIQUE INDEX pending_overtaken ON {PENDING} (xact, resource) "
-    f"WHERE action = '{OVERTAKEN}'",
+    f"{SCHEMA}.pending_reread": f"CREATE UNIQUE INDEX pending_reread ON {PENDING} (xact, resource) "
+    f"WHERE action = '{REREAD}'",
     # Its rows are of use only within their transaction, so that a crash may empty it.
     COMMITS: f"CREATE UNLOGGED TABLE {COMMITS} (xact xid8 PRIMARY KEY, origin text, actor text)",
     META: f"CREATE TABLE {META} (name text PRIMARY KEY, value text NOT NULL)",
@@ -74,6 +75,8 @@ _LOCK = f"""PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
     moment := extract(epoch FROM clock_timestamp()) * 1000;
     newest := coalesce(pg_sequence_last_value('{SEQ}'), 0);"""
 
+_ACTION = f"CASE p.action WHEN '{REREAD}' THEN 'reset' ELSE p.action END"
+
 NUMBER_BODY = f"""DECLARE
   entries bigint;
   resets bigint;
@@ -85,23 +88,24 @@ BEGIN
     {_LOCK}
     IF entries = 1 THEN
       INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
-      SELECT newest + 1, moment, p.resource, p.key, p.action, p.old, p.new, p.origin, p.actor
+      SELECT newest + 1, moment, p.resource, p.key, {_ACTION}, p.old, p.new, p.origin, p.actor
       FROM {PENDING} p WHERE p.xact = NEW.xact;
     ELSE
       -- The changes of a foreign trigger to the rows of the statement that it runs after are logged before that
       -- statement. Then the images of a row do not follow from each other, and its readers must read the rows again.
       -- cmin: the number of the command that wrote the entry, within its transaction.
       INSERT INTO {PENDING} (resource, key, action)
-      SELECT DISTINCT resource, '{{}}', 'reset' FROM (
+      SELECT DISTINCT resource, '{{}}', '{REREAD}' FROM (
         SELECT p.resource, p.old AS image, lag(p.new) OVER images AS before, row_number() OVER images AS number
-        FROM {PENDING} p WHERE p.xact = NEW.xact AND p.action <> 'reset'
+        FROM {PENDING} p WHERE p.xact = NEW.xact AND p.action NOT IN ('reset', '{REREAD}')
         WINDOW images AS (PARTITION BY p.resource, p.key ORDER BY p.cmin::text::bigint)) entry
-      WHERE number > 1 AND image IS DISTINCT FROM before;
+      WHERE number > 1 AND image IS DISTINCT FROM before
+      ON CONFLICT (xact, resource) WHERE action = '{REREAD}' DO NOTHING;
       GET DIAGNOSTICS resets = ROW_COUNT;
       entries := entries + resets;
       INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
-      SELECT newest + row_number() OVER (ORDER BY p.cmin::text::bigint), moment, p.resource, p.key,
-        p.action, p.old, p.new, p.origin, p.actor
+      SELECT newest + row_number() OVER (ORDER BY p.action = '{REREAD}', p.cmin::text::bigint), moment, p.resource, p.key,
+        {_ACTION}, p.old, p.new, p.origin, p.actor
       FROM {PENDING} p WHERE p.xact = NEW.xact;
     END IF;
     PERFORM setval('{SEQ}', newest + entries);
@@ -117,11 +121,11 @@ NUMBER_ONE_BODY = f"""DECLARE
   moment bigint;
   newest bigint;
 BEGIN
-  IF NEW.action = '{OVERTAKEN}' THEN
+  IF NEW.action = '{REREAD}' THEN
     -- Let the transaction's next such change have an entry too, and put the reset behind all that is there.
     INSERT INTO {PENDING} (xact, resource, key, action, serializable)
     VALUES (NEW.xact, NEW.resource, NEW.key, NEW.action, true)
-    ON CONFLICT (xact, resource) WHERE action = '{OVERTAKEN}' DO UPDATE SET action = 'reset';
+    ON CONFLICT (xact, resource) WHERE action = '{REREAD}' DO UPDATE SET action = 'reset';
     INSERT INTO {PENDING} (xact, resource, key, action, serializable)
     VALUES (NEW.xact, NEW.resource, NEW.key, 'reset', true);
   ELSE
@@ -201,6 +205,7 @@ def log_body(resource: Resource, home: str) -> str:
   old_image text;
   new_image text;
   noted {COMMITS}%ROWTYPE;
+  unknown boolean := false;
   serial boolean := current_setting('transaction_isolation') = 'serializable';
 BEGIN
   -- A copy of the table in another schema, or under another name, may have copies of the triggers.
@@ -213,18 +218,25 @@ BEGIN
   IF TG_OP = 'TRUNCATE' THEN
     INSERT INTO {PENDING} (resource, key, action, serializable) VALUES ({name}, '{{}}', 'reset', serial);
   ELSE
-    IF TG_OP <> 'INSERT' THEN
-      old_key := {image("OLD", resource, resource.key)};
-      old_image := {image("OLD", resource, columns)};
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-      new_key := {image("NEW", resource, resource.key)};
-      new_image := {image("NEW", resource, columns)};
-    END IF;
+    BEGIN
+      IF TG_OP <> 'INSERT' THEN
+        old_key := {image("OLD", resource, resource.key)};
+        old_image := {image("OLD", resource, columns)};
+      END IF;
+      IF TG_OP <> 'DELETE' THEN
+        new_key := {image("NEW", resource, resource.key)};
+        new_image := {image("NEW", resource, columns)};
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      -- A column has another name now, or PostgreSQL has no memory for the text. The program that writes must not fail.
+      unknown := true;
+    END;
     IF old_image = new_image THEN
       RETURN NULL;
     END IF;
-    IF old_key <> new_key THEN
+    IF unknown THEN
+      NULL;
+    ELSIF old_key <> new_key THEN
       INSERT INTO {PENDING} (resource, key, action, old, origin, actor, serializable)
       VALUES ({name}, old_key, 'delete', old_image, noted.origin, noted.actor, serial);
       INSERT INTO {PENDING} (resource, key, action, new, origin, actor, serializable)
@@ -236,12 +248,11 @@ BEGIN
         noted.origin, noted.actor, serial);
     END IF;
   END IF;
-  IF serial THEN
-    IF pg_trigger_depth() > 1 THEN
-      INSERT INTO {PENDING} (resource, key, action, serializable) VALUES ({name}, '{{}}', '{OVERTAKEN}', true)
-      ON CONFLICT (xact, resource) WHERE action = '{OVERTAKEN}' DO NOTHING;
-    END IF;
-  ELSIF noted.xact IS NULL THEN
+  IF unknown OR serial AND pg_trigger_depth() > 1 THEN
+    INSERT INTO {PENDING} (resource, key, action, serializable) VALUES ({name}, '{{}}', '{REREAD}', serial)
+    ON CONFLICT (xact, resource) WHERE action = '{REREAD}' DO NOTHING;
+  END IF;
+  IF NOT serial AND noted.xact IS NULL THEN
     INSERT INTO {COMMITS} (xact) VALUES (pg_current_xact_id());
   END IF;
   RETURN NULL;

@@ -104,8 +104,8 @@ BEGIN
       GET DIAGNOSTICS resets = ROW_COUNT;
       entries := entries + resets;
       INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
-      SELECT newest + row_number() OVER (ORDER BY p.action = '{REREAD}', p.cmin::text::bigint), moment, p.resource, p.key,
-        {_ACTION}, p.old, p.new, p.origin, p.actor
+      SELECT newest + row_number() OVER (ORDER BY p.action = '{REREAD}', p.cmin::text::bigint), moment, p.resource,
+        p.key, {_ACTION}, p.old, p.new, p.origin, p.actor
       FROM {PENDING} p WHERE p.xact = NEW.xact;
     END IF;
     PERFORM setval('{SEQ}', newest + entries);

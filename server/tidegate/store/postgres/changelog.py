@@ -24,6 +24,8 @@ SCHEMA = "_tidegate"
 LOG, PENDING, COMMITS, META, REQUESTS, SEQ = (
     f"{SCHEMA}.{name}" for name in ("log", "pending", "commits", "meta", "requests", "log_seq")
 )
+NEWEST = f"CASE WHEN has_sequence_privilege('{SEQ}', 'SELECT') THEN pg_sequence_last_value('{SEQ}') END"
+"""An SQL expression: the newest number that was given; NULL before the first one, and for a role that may not know."""
 COMMIT_LOCK = int.from_bytes(b"tidegate")
 """The advisory lock that puts the commits of one database in an order."""
 MIGRATION_LOCK = COMMIT_LOCK + 1

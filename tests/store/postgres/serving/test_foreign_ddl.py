@@ -123,6 +123,7 @@ async def test_a_log_that_went_back_gets_a_new_epoch(
         store._guard.look()
         assert store.outdated
     assert said(caplog) == [f"the database {shown(url)} {REPLACED}"]
+    migrate.apply(url, ALL)
     again = await PostgresStore.open(url, RESOURCES)
     assert again.epoch != store.epoch
     foreign.run("INSERT INTO boats (code) VALUES ('c')")

@@ -20,6 +20,7 @@ from tidegate.store.postgres.changelog import (
     CREATE_NUMBER_TRIGGER,
     LOG,
     META,
+    NEWEST,
     NUMBER,
     NUMBER_ONE,
     NUMBER_ONE_TRIGGER,
@@ -27,6 +28,7 @@ from tidegate.store.postgres.changelog import (
     PENDING,
     RELATIONS,
     SCHEMA,
+    SEQ,
     create_function,
     digest,
     functions,
@@ -57,6 +59,10 @@ def log_steps(connection: Connection) -> list[Step]:
     ]
     if LOG not in missing:
         found += former_log.upgrade_steps(connection)
+        ((behind,),) = connection.execute(f"SELECT max(seq) > {NEWEST} FROM {LOG}").fetchall()
+        if behind:  # a part of a backup was restored: a number that was given must not be given again
+            go_on = f"SELECT setval('{SEQ}', max(seq)) FROM {LOG}"
+            found.append(sql_step(connection, f"set {SEQ}", "the change log has larger numbers", [go_on]))
     if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
         values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0"}
         values["place"] = place(connection)

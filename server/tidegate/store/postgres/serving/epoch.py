@@ -15,7 +15,7 @@ import psycopg
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import CHANGED_TABLES, REPLACED, StoreError, Unmigrated
 from tidegate.store.postgres import home
-from tidegate.store.postgres.changelog import LOG, META, SEQ
+from tidegate.store.postgres.changelog import LOG, META, NEWEST
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
 from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.postgres.serving.table_watch import TableWatch
@@ -23,7 +23,7 @@ from tidegate.store.postgres.serving.table_watch import TableWatch
 log = logging.getLogger("tidegate.store")
 
 NAMED = f"SELECT name, value FROM {META} WHERE name = ANY($1)"
-POSITIONS = f"SELECT last_value, ({HEAD}) FROM {SEQ}"
+POSITIONS = f"SELECT {NEWEST}, ({HEAD})"
 """The newest number that was given, and the newest entry."""
 EPOCH = f"SELECT value FROM {META} WHERE name = 'epoch'"
 
@@ -101,6 +101,7 @@ class EpochGuard:
     def _went_back(self, connection: Connection) -> bool:
         """The log was emptied or restored: the newest entry, or the newest number, is an older one than before."""
         ((newest, head),) = connection.execute(POSITIONS).fetchall()
+        newest = head if newest is None else newest
         before = self._head, self._newest
         self._head, self._newest = head, newest
         return bool(head < before[0] or newest < before[1] or newest < head)

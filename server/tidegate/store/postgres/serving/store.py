@@ -13,7 +13,7 @@ from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
 from tidegate.store.postgres import home, large_integers, row_security
-from tidegate.store.postgres.changelog import LOG, META, SEQ
+from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
 from tidegate.store.postgres.serving.epoch import NAMED, POSITIONS, EpochGuard, LogFingerprint, place
@@ -90,9 +90,7 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerpri
             # Locked, so that of gateways that start at once the first begins the epoch and the others take it.
             ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
             ((newest, head),) = connection.execute(POSITIONS).fetchall()
-            if head > newest:  # a number that was given must not be given again
-                connection.execute(f"SELECT setval('{SEQ}', $1)", [head])
-            emptied = connection.execute(f"SELECT FROM {LOG} LIMIT 1").fetchall() == [] and newest > max(head, 1)
+            emptied = connection.execute(f"SELECT FROM {LOG} LIMIT 1").fetchall() == [] and (newest or 0) > head
             # The log of a restored backup goes on from there: its positions would mean other changes.
             if there != here or emptied:
                 for name, value in (("place", here), ("epoch", fresh_epoch())):

@@ -64,6 +64,8 @@ DEFAULTS: dict[str, tuple[Any, str | None]] = {
     "no date-time": ({"type": "string", "format": "date-time", "default": "tomorrow"}, "does not fit"),
     "a date-time": ({"type": "string", "format": "date-time", "default": "2026-12-01T08:00:00+02:00"}, None),
     "beyond 2^53": ({"type": "integer", "default": 2**53}, "does not fit"),
+    "no int64": ({"type": "string", "format": "int64", "default": "9223372036854775808"}, "does not fit"),
+    "an int64": ({"type": "string", "format": "int64", "default": "-9223372036854775808"}, None),
     "by a $ref": ({"$ref": "#/$defs/word", "default": 1}, "does not fit"),
 }
 DEAD: dict[str, tuple[dict[str, Any], Found | None]] = {
@@ -76,6 +78,7 @@ DEAD: dict[str, tuple[dict[str, Any], Found | None]] = {
     "properties of a string": ({"type": "string", "properties": {}}, ("/properties", "objects only")),
     "pattern beside a $ref": ({"$ref": "#/$defs/number", "pattern": "a"}, ("/pattern", "the value is a number")),
     "format of an integer": ({"type": "integer", "format": "date-time"}, ("/format", "strings only")),
+    "int64 of an integer": ({"type": "integer", "format": "int64"}, ("/format", "text on the wire")),
     "a format for numbers": ({"type": "integer", "format": "int32"}, None),
     "then without if": ({"then": {"minimum": 1}}, ("/then", "without `if`")),
     "else without if": ({"else": {"minimum": 1}}, ("/else", "without `if`")),

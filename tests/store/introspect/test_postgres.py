@@ -338,6 +338,7 @@ def test_bigints_are_text_where_they_are_beyond_2_to_53_or_may_be(theirs: Databa
         "CREATE TABLE extras (profile bigint PRIMARY KEY REFERENCES profiles)",
         "CREATE TABLE details (counted bigint PRIMARY KEY REFERENCES counted, money numeric(18), n numeric(15))",
         "CREATE TABLE pairs (a bigint, b int, PRIMARY KEY (a, b))",
+        "CREATE TABLE triples (id int PRIMARY KEY, a bigint, b int, FOREIGN KEY (a, b) REFERENCES pairs)",
         "CREATE TABLE overgrown (id bigserial PRIMARY KEY, note text)",
         "INSERT INTO counted (ns, big) VALUES (1, 9007199254740992)",
         "INSERT INTO overgrown (id) SELECT generate_series(1, 10050)",
@@ -348,7 +349,7 @@ def test_bigints_are_text_where_they_are_beyond_2_to_53_or_may_be(theirs: Databa
     types = properties(found)
     assert {name for name, schema in types.items() if schema == BIG} == {
         *("accounts.id", "profiles.account", "extras.profile", "counted.big", "identity.at", "details.money"),
-        *("pairs.a", "overgrown.id"),
+        *("pairs.a", "triples.a", "overgrown.id"),
     }
     assert {name for name, schema in types.items() if schema == {"type": "integer"}} == {
         *("accounts.hits", "counted.id", "counted.up", "counted.ns", "identity.id", "profiles.counted"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.int64 import FORMAT as INT64
 from tidegate.schema.definition import Schemas
 from tidegate.schema.lint.whole_rows import unfitting_default
 from tidegate.schema.problem import Problem
@@ -77,8 +78,8 @@ def _reasons(schema: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:
         if kinds is not None and not _TYPES[kind] & kinds:
             for word in words & schema.keys():
                 yield word, f"`{word}` says something of {kind} only, and the value is {_named(kinds)}"
-    if kinds is not None and "string" not in kinds and schema.get("format") in _TEXT_FORMATS:
-        yield "format", f"`format: {schema['format']}` says something of strings only, and the value is {_named(kinds)}"
+    if kinds is not None and "string" not in kinds:
+        yield from _format(schema.get("format"), kinds)
     for word, others in _NEEDS.items():
         if word in schema and not any(other in schema for other in others):
             yield word, f"`{word}` says nothing without {' or '.join(f'`{other}`' for other in others)}"
@@ -91,6 +92,13 @@ def _reasons(schema: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:
                 yield "enum", f"{value!r} never fits: the value is {_named(kinds)}"
     if kinds is not None and "const" in schema and not _is_of(schema["const"], kinds):
         yield "const", f"no value fits: the value is {_named(kinds)}"
+
+
+def _format(name: Any, kinds: frozenset[str]) -> Iterator[tuple[str, str]]:
+    if name == INT64:
+        yield "format", "`format: int64` is for strings: integers beyond 2^53 are text on the wire"
+    elif name in _TEXT_FORMATS:
+        yield "format", f"`format: {name}` says something of strings only, and the value is {_named(kinds)}"
 
 
 def _default(schema: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:

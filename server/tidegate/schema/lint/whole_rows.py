@@ -15,6 +15,7 @@ from jsonschema_rs import Draft202012Validator, Registry, Validator
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import bounded
 from tidegate.schema.folder import DIALECT
+from tidegate.schema.formats import FORMATS
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import JsonSchema, follow, read_property
@@ -109,7 +110,12 @@ def _unfitting_defaults(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str
 def _validator(schema: JsonSchema, schemas: Schemas) -> Validator:
     registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": schemas.by_key})])
     return Draft202012Validator(
-        mapped(schema, _absolute), registry=registry, validate_formats=True, offline=True, pattern_options=LINEAR
+        mapped(schema, _absolute),
+        registry=registry,
+        validate_formats=True,
+        formats=FORMATS,
+        offline=True,
+        pattern_options=LINEAR,
     )
 
 

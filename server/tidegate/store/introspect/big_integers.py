@@ -54,7 +54,7 @@ class _Big:
 
     def _target(self, table: Table, column: Column) -> tuple[Table, Column] | None:
         """What the column refers to, if that is another column of a table that can be shared."""
-        name, target_column = table.references.get(column.name, ("", ""))
+        name, target_column = (table.parts | table.references).get(column.name, ("", ""))
         target = self._tables.get(name.lower())
         found = None if target is None else target.column(target_column)
         return None if target is None or found is None or (target, found) == (table, column) else (target, found)
@@ -72,7 +72,7 @@ def _notes(table: Table, columns: tuple[Column, ...]) -> list[str]:
         notes.append(
             f"{table.name}: integers that may be beyond 2^53 are text on the wire (format int64): {', '.join(text)}"
         )
-    if rest := [name for name in rest if name not in table.references]:
+    if rest := [name for name in rest if name not in table.parts | table.references]:
         notes.append(
             f"{table.name}: no row has an integer beyond 2^53, so that these are numbers on the wire: "
             f"{', '.join(rest)}; where larger ones may come, write "

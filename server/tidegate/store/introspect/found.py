@@ -46,6 +46,8 @@ class Table(msgspec.Struct, frozen=True):
     indexes: tuple[tuple[str, ...], ...] = ()
     references: dict[str, tuple[str, str]] = {}
     """{column: (other table, its column)}"""
+    parts: dict[str, tuple[str, str]] = {}
+    """As `references`, of columns that refer to another table together with others."""
     comment: str | None = None
     """The table's comment in the database."""
 

@@ -57,6 +57,8 @@ _LITERAL = re.compile(r"'((?:[^']|'')*)'(?:::[\w .\"\[\](),]+)?").fullmatch
 _NUMBER = re.compile(r"\(?(-?\d+(?:\.\d+)?)\)?(?:::[\w ().,]+)?").fullmatch
 _KINDS = {"v": "view", "m": "materialized view", "f": "foreign table", "p": "partitioned table"}
 
+_References = dict[str, tuple[str, str]]
+
 
 def read(url: str) -> Found:
     """The tables of the database, and notes about what cannot be shared. Raises StoreError."""
@@ -122,7 +124,8 @@ class _Introspection:
             return None
         names = {column.name for column in found}
         unique, indexes = self._indexes(name, key, names)
-        return Table(name, key, tuple(found), unique, indexes, self._references(number, name, names), comment)
+        references, parts = self._references(number, name, names)
+        return Table(name, key, tuple(found), unique, indexes, references, parts, comment)
 
     def _columns(self, number: int, table: str) -> list[Column]:
         found = []
@@ -217,16 +220,20 @@ class _Introspection:
                 found[bool(index.unique)][names] = None
         return tuple(found[True]), tuple(names for names in found[False] if names not in found[True])
 
-    def _references(self, number: int, table: str, shared: set[str]) -> dict[str, tuple[str, str]]:
-        found = {}
+    def _references(self, number: int, table: str, shared: set[str]) -> tuple[_References, _References]:
+        """The references of one column, and those of columns that refer to another table together."""
+        found: _References = {}
+        parts: _References = {}
         for target, local, own, target_columns in self._connection.execute(_REFERENCES, [number]).fetchall():
             if len(own) > 1:
                 self._left_out.append(f"{table}: the reference to {target} has several columns")
+                if local:
+                    parts |= {name: (target, to) for name, to in zip(own, target_columns, strict=True)}
             elif not local:
                 self._left_out.append(f"{table}.{own[0]} refers to {target}, which is in another schema")
             elif own[0] in shared:
                 found[own[0]] = (target, target_columns[0])
-        return found
+        return found, parts
 
 
 _UNIQUE = """SELECT ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (number, place)

@@ -36,6 +36,7 @@ from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import affinity, keeps_integers
 from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.large_integers import ends_beyond
+from tidegate.store.sqlite.program_needs import unwritable
 
 ROWID_NAMES = frozenset({"rowid", "_rowid_", "oid"})
 """SQLite's own names for the number of a row. The triggers need one that no column has."""
@@ -110,7 +111,10 @@ class _Introspection:
         """The table, unless it needs something that only the owner's program has, such as a function."""
         told = len(self._left_out)
         try:
-            return self._table(name)
+            table = self._table(name)
+            if table is not None and (needs := unwritable(self._database.connection(), name)) is not None:
+                self._left_out.append(needs)
+            return table
         except (peewee.PeeweeException, apsw.Error) as error:
             self._left_out[told:] = [f"{name} cannot be read: {error}"]
             return None
@@ -184,7 +188,7 @@ class _Introspection:
             f"SELECT group_concat(DISTINCT typeof(v)), max(CASE WHEN {text} THEN length(v) END),"
             f" max({whole} AND v NOT IN (0, 1)), max({whole} AND v NOT BETWEEN {-SAFE_INTEGER} AND {SAFE_INTEGER}),"
             f" max({text} AND v NOT GLOB '{_DAY}'), max({text} AND NOT json_valid(v))"
-            f" FROM (SELECT {name} AS v FROM {quoted(table)} LIMIT {ROWS})"
+            f" FROM (SELECT {name} COLLATE BINARY AS v FROM {quoted(table)} LIMIT {ROWS})"
         )
         longest, *flags = rest
         return Sample(frozenset((kinds or "").split(",")) - {"null", ""}, longest, *map(bool, flags))

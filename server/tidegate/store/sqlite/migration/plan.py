@@ -43,6 +43,7 @@ from tidegate.store.sqlite.migration.rebuild import not_addable, rebuild
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, forget, read_all, record
 from tidegate.store.sqlite.migration.row_checks import query_of
 from tidegate.store.sqlite.migration.tables import Column, columns, create_table_sql, indexes, models
+from tidegate.store.sqlite.program_needs import all_unwritable
 
 CREATE = "create table "
 
@@ -94,7 +95,7 @@ class Tables:
         existing = set(self._database.get_tables())
         others = [table for table in self._by_table if table in existing and table not in self._recorded]
         own = [note for table in self.left.tables for note in left_columns(table, list(self.left.of(table)))]
-        return left_alone(others) + own
+        return [*left_alone(others), *own, *all_unwritable(self._database.connection(), self._resources)]
 
     def _refuse_unsafe_changes(self) -> None:
         database, existing = self._database, set(self._database.get_tables())

@@ -20,6 +20,7 @@ from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, REQUESTS
 from tidegate.store.sqlite.filters import ALIAS
+from tidegate.store.sqlite.program_needs import KeyLookups
 from tidegate.store.sqlite.rows import RowReader, to_column
 from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
 from tidegate.store.sqlite.serving.reader import head, select
@@ -37,9 +38,7 @@ class SqliteTable:
         self._name = quoted(resource.table)
         # Each name of a column is qualified: without its column, a bare one would be text.
         self._returning = f"RETURNING {', '.join(f'{self._name}.{quoted(name)}' for name in self._reader.columns)}"
-        # By the collation of the columns, which their index has, and then exactly.
-        keys = [f"{ALIAS}.{quoted(name)}" for name in resource.key]
-        self._key_is = " AND ".join(f"{key} = ? AND {key} COLLATE BINARY = ?" for key in keys)
+        self._lookups = KeyLookups()
 
     def insert(self, connection: apsw.Connection, context: StatementContext) -> Row | None:
         row = context.row
@@ -55,18 +54,19 @@ class SqliteTable:
         return self._one(connection, self._whole, key)
 
     def _one(self, connection: apsw.Connection, reader: RowReader, key: Key) -> Row | None:
-        found = select(connection, self.resource, reader, f" WHERE {self._key_is}", self._key_values(key))
+        where, values = self._key_is(connection, key)
+        found = select(connection, self.resource, reader, f" WHERE {where}", values)
         return found[0] if found else None
 
     def update(self, connection: apsw.Connection, key: Key, context: StatementContext) -> Row | None:
         sets = ", ".join(f"{quoted(name)} = ?" for name in context.row)
-        sql = f"UPDATE {self._name} AS {ALIAS} SET {sets} WHERE {self._key_is} {self._returning}"
-        return self._run(connection, sql, self._values(context.row) + self._key_values(key), context)
+        where, values = self._key_is(connection, key)
+        sql = f"UPDATE {self._name} AS {ALIAS} SET {sets} WHERE {where} {self._returning}"
+        return self._run(connection, sql, self._values(context.row) + values, context)
 
     def delete(self, connection: apsw.Connection, key: Key, context: StatementContext) -> None:
-        self._run(
-            connection, f"DELETE FROM {self._name} AS {ALIAS} WHERE {self._key_is}", self._key_values(key), context
-        )
+        where, values = self._key_is(connection, key)
+        self._run(connection, f"DELETE FROM {self._name} AS {ALIAS} WHERE {where}", values, context)
 
     def _run(self, connection: apsw.Connection, sql: str, values: list[Any], context: StatementContext) -> Row | None:
         """The row that the statement returns, if any. Raises Refused."""
@@ -79,10 +79,18 @@ class SqliteTable:
     def _values(self, row: Row) -> list[Any]:
         return [to_column(self.resource.properties[name], value) for name, value in row.items()]
 
-    def _key_values(self, key: Key) -> list[Any]:
-        """What `_key_is` binds."""
+    def _key_is(self, connection: apsw.Connection, key: Key) -> tuple[str, list[Any]]:
+        """By the collation of the columns, which their index has, and then exactly."""
         resource = self.resource
-        return [to_column(resource.properties[name], key[name]) for name in resource.key for _ in range(2)]
+        conditions, values = [], []
+        for name in resource.key:
+            column, value = f"{ALIAS}.{quoted(name)}", to_column(resource.properties[name], key[name])
+            compared = [f"{column} COLLATE BINARY = ?"]
+            if self._lookups.by_collation(connection, resource):
+                compared.insert(0, f"{column} = ?")
+            conditions += compared
+            values += [value] * len(compared)
+        return " AND ".join(conditions), values
 
 
 class Mutations:

@@ -18,14 +18,16 @@ import apsw
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.filters.tree import EVERYTHING, Filter
+from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
+from tidegate.store.serving import refusals
 from tidegate.store.serving.snapshots import Spool
 from tidegate.store.sql.filters import Condition, condition, joined
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, META, image
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
+from tidegate.store.sqlite.program_needs import KeyLookups, lacks_program
 from tidegate.store.sqlite.rows import RowReader, to_column
 from tidegate.store.sqlite.serving.result_codes import unreadable
 
@@ -45,6 +47,7 @@ class Reader:
         self._local = threading.local()
         self._connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
+        self._keys = KeyLookups()
         self._said = ""
         """What was logged last."""
 
@@ -110,13 +113,13 @@ class Reader:
 
     def _total(self, connection: apsw.Connection, query: ReadQuery) -> int:
         resource = self._resources[query.resource]
-        where, values = _where(resource, query.where, query.keys)
+        where, values = self._where(connection, resource, query)
         total: int = one_value(connection, f"SELECT count(*) FROM {quoted(resource.table)} {ALIAS}{where}", *values)
         return total
 
     def _rows(self, connection: apsw.Connection, query: ReadQuery) -> list[dict[str, Any]]:
         resource, reader = self._resources[query.resource], self._readers[query.resource]
-        where, values = _where(resource, query.where, query.keys)
+        where, values = self._where(connection, resource, query)
         rest = where + _order(resource, query.sort)
         if query.limit is not None or query.offset:
             rest += " LIMIT ? OFFSET ?"
@@ -130,9 +133,16 @@ class Reader:
     def _each(self, connection: apsw.Connection, query: ReadQuery) -> Generator[Row, None, None]:
         resource, reader = self._resources[query.resource], self._readers[query.resource]
         wanted = None if query.fields is None else {*query.fields, *resource.key}
-        where, values = _where(resource, query.where, query.keys)
+        where, values = self._where(connection, resource, query)
         for row in each(connection, resource, reader, where + _order(resource, query.sort), values):
             yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
+
+    def _where(self, connection: apsw.Connection, resource: Resource, query: ReadQuery) -> tuple[str, list[Any]]:
+        parts = [] if query.where == EVERYTHING else [condition(SQLITE, resource, query.where)]
+        if query.keys is not None:
+            parts.append(_key_is_one_of(resource, query.keys, self._keys.by_collation(connection, resource)))
+        found = joined("AND", parts)
+        return (f" WHERE {found.sql}", found.values) if found is not None else ("", [])
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
@@ -143,6 +153,8 @@ class Reader:
             if str(error) != self._said:  # not for each request
                 self._said = str(error)
                 log.error("rows of the database %s cannot be read: %s", self._path, error)
+            if lacks_program(error):
+                raise refusals.unreadable() from error
             raise Refused("unavailable", UNREADABLE, retry_after=RETRY_S) from error
         except apsw.Error as error:
             raise unreadable(error) from error
@@ -211,23 +223,15 @@ def one_value(connection: apsw.Connection, sql: str, *values: Any) -> Any:
     return value
 
 
-def _where(resource: Resource, filters: Filter, keys: Sequence[Key] | None) -> tuple[str, list[Any]]:
-    parts = [] if filters == EVERYTHING else [condition(SQLITE, resource, filters)]
-    if keys is not None:
-        parts.append(_key_is_one_of(resource, keys))
-    found = joined("AND", parts)
-    return (f" WHERE {found.sql}", found.values) if found is not None else ("", [])
-
-
-def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
+def _key_is_one_of(resource: Resource, keys: Sequence[Key], by_collation: bool) -> Condition:
     """The rows with these keys: asked by the collation of the columns, which their index has, and then exactly."""
     columns = [f"{ALIAS}.{quoted(name)}" for name in resource.key]
     exact = [f"{column} COLLATE BINARY" for column in columns]
     listed = f"(SELECT {', '.join(f'value ->> {number}' for number in range(len(columns)))} FROM json_each(?))"
     values = [[to_column(resource.properties[name], key[name]) for name in resource.key] for key in keys]
-    return Condition(
-        f"(({', '.join(columns)}) IN {listed} AND ({', '.join(exact)}) IN {listed})", [json.dumps(values)] * 2
-    )
+    asked = [columns, exact] if by_collation else [exact]
+    conditions = " AND ".join(f"({', '.join(names)}) IN {listed}" for names in asked)
+    return Condition(f"({conditions})", [json.dumps(values)] * len(asked))
 
 
 def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:

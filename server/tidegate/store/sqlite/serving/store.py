@@ -15,11 +15,14 @@ from tidegate.store.sql.large_integers import notes
 from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.migration.migrate import check
+from tidegate.store.sqlite.program_needs import all_unwritable
 from tidegate.store.sqlite.serving.epoch import EpochGuard
 from tidegate.store.sqlite.serving.feed import SqliteFeed
 from tidegate.store.sqlite.serving.reader import Reader
 from tidegate.store.sqlite.serving.serving_lock import ServingLock
 from tidegate.store.sqlite.serving.writer import Writer
+
+log = logging.getLogger("tidegate.store")
 
 READERS = 2
 NOTE_S = 2.0
@@ -78,7 +81,14 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock,
         log.warning("%s", note)
     lock = ServingLock.take(path)
     try:
+        _warn_of_unwritable(path, resources)
         return lock, EpochGuard.open(path, resources)
     except BaseException:
         lock.release()
         raise
+
+
+def _warn_of_unwritable(path: Path, resources: Mapping[str, Resource]) -> None:
+    with closing(connect(path, quoted_text=True)) as connection:
+        for sentence in all_unwritable(connection, resources):
+            log.warning("the database %s: %s", path, sentence)

@@ -133,6 +133,18 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         "/properties/name/$ref",
         "there is no schema at",
     ),
+    "name with a quotation mark": (
+        user(properties={**USERS["properties"], 'a"b/c': {"type": "string"}}),
+        USERS_FILE,
+        '/properties/a"b~1c',
+        "generated models cannot have a name with a quotation mark",
+    ),
+    "name with a backslash in an object": (
+        user(properties={**USERS["properties"], "o": {"properties": {"\\": {}}}}),
+        USERS_FILE,
+        "/properties/o/properties/\\",
+        "generated models cannot have",
+    ),
     "no title": (drop(USERS_FILE, "title"), USERS_FILE, "", "title"),
     "title with a space": (user(title="A user"), USERS_FILE, "/title", "PascalCase"),
     "title twice": (

@@ -219,6 +219,27 @@ def test_unique_columns_that_are_never_null_are_a_key(theirs: Database) -> None:
     )
 
 
+def test_a_default_that_json_cannot_hold_is_left_to_the_database(theirs: Database) -> None:
+    theirs.execute(
+        """CREATE TABLE things (id int PRIMARY KEY, a float8 DEFAULT 'NaN', b float8 DEFAULT '-Infinity',
+        c json DEFAULT '"\\ud800"', d json DEFAULT '[NaN]'::text::json, e numeric(3) DEFAULT 1000,
+        f json DEFAULT '"\u2603"', g float8 DEFAULT 0.5)"""
+    )
+    schema, _ = only(theirs)
+    defaults = {name: prop["default"] for name, prop in schema["properties"].items() if "default" in prop}
+    assert defaults == {"f": "\u2603", "g": 0.5}
+
+
+def test_names_that_generated_models_cannot_have_are_left_out(theirs: Database) -> None:
+    theirs.execute(
+        """CREATE TABLE things (id int PRIMARY KEY, "a""b" text, "a\\b" text NOT NULL, "a'b" text, "%s" text)"""
+    )
+    schema, left = only(theirs)
+    assert list(schema["properties"]) == ["id", "a'b", "%s"]
+    why = "its name has a quotation mark or a backslash, which generated Python models cannot have"
+    assert left == [f'things.a"b: {why}', f"things.a\\b: {why}; without it clients cannot create rows"]
+
+
 def test_a_secret_that_the_database_computes_is_left_out(theirs: Database) -> None:
     theirs.execute(
         "CREATE TABLE users (id int PRIMARY KEY, token uuid DEFAULT gen_random_uuid(), name text, "

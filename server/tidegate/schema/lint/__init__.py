@@ -21,7 +21,7 @@ from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.recursion import recursion_problems
-from tidegate.schema.lint.resources import MODULE_NAMES, resource_problems
+from tidegate.schema.lint.resources import MODULE_NAMES, UNFIT_IN_NAMES, resource_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
@@ -57,6 +57,7 @@ def lint(schemas: Schemas) -> list[Problem]:
     found |= set(_message_problems(schemas, own))
     found |= set(_room_problems(own))
     found |= set(resource_problems(schemas, own))
+    found |= set(_name_problems(own))
     found |= set(whole_row_problems(schemas, own))
     found |= set(cost_problems(schemas, own))
     found |= set(recursion_problems(schemas, own))
@@ -79,6 +80,16 @@ def _schema_problems(item: Definition) -> Iterator[Problem]:
             if word not in KEYWORDS and not word.startswith("x-"):
                 hint = suggestion(word, KEYWORDS, 0.75)
                 yield _at(item, f"{place}/{word}", f"{word!r} is not a keyword of JSON Schema{hint}")
+
+
+def _name_problems(own: list[Definition]) -> Iterator[Problem]:
+    """Names of properties that the generated Python models cannot have."""
+    for item in own:
+        for place, schema in subschemas(item.schema):
+            for name in schema.get("properties", ()) if isinstance(schema, dict) else ():
+                if not UNFIT_IN_NAMES.isdisjoint(name) or any(letter < " " for letter in name):
+                    reason = f"{name!r}: generated models cannot have a name with a quotation mark, a backslash or a "
+                    yield _at(item, f"{place}/properties/{escape(name)}", f"{reason}control character")
 
 
 def _title_problems(own: list[Definition]) -> Iterator[Problem]:

@@ -30,6 +30,8 @@ MODULE_NAMES = frozenset({
     "Rooms", "ServerMessages", "TextConditions", "TypeAlias", "UnsetType",
 })  # fmt: skip
 """Names that the generated modules define or import themselves."""
+UNFIT_IN_NAMES = frozenset('"\\')
+"""What no name of a property may have: msgspec, whose Structs the generated Python models are, refuses these."""
 CLAIM = re.compile(r"\$user\.[^.]")
 LIKE_A_CLAIM = re.compile(r"\$(\w+\.|user)", re.IGNORECASE)
 NO_VALUE = 'is neither a value of this property nor a claim such as "$user.id"'

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from tidegate.schema import SAFE_INTEGER
+from tidegate.schema.lint.resources import UNFIT_IN_NAMES
 
 NO_DEFAULT: Any = msgspec.UNSET
 
@@ -73,6 +74,8 @@ def unusable(name: str) -> str | None:
         return "filters use this name for something different"
     if not name.strip() or any(ord(letter) < ord(" ") for letter in name):
         return "its name is blank or has control characters"
+    if not UNFIT_IN_NAMES.isdisjoint(name):
+        return "its name has a quotation mark or a backslash, which generated Python models cannot have"
     return None
 
 
@@ -87,7 +90,8 @@ def fitting(schema: dict[str, Any], value: Any, *, limit: int = SAFE_INTEGER) ->
         case bool():
             return kind == "boolean"
         case int():
-            return kind in {"integer", "number"} and abs(value) <= limit
+            least, most = schema.get("minimum", -limit), schema.get("maximum", limit)
+            return kind in {"integer", "number"} and bool(least <= value <= most)
         case float():
             return kind == "number"
         case str():
@@ -97,8 +101,14 @@ def fitting(schema: dict[str, Any], value: Any, *, limit: int = SAFE_INTEGER) ->
 
 
 def json_or_no_default(text: str) -> Any:
-    """The JSON value that `text` spells; NO_DEFAULT for other text."""
+    """The JSON value that `text` spells; NO_DEFAULT for other text, also for NaN, infinity and broken Unicode."""
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_constant=_refused)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
         return NO_DEFAULT
+    return value
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(constant)

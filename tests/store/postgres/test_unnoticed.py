@@ -10,9 +10,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.store.postgres.foreign import ForeignPostgres, happened
+from tests.store.postgres.foreign import RESOURCES, ForeignPostgres, happened
 from tests.support.driver import errors, psycopg
 from tidegate.store.postgres.connection import connect
+from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.serving.retention import prune_all
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -194,3 +195,24 @@ def test_programs_write_although_the_owner_changed_a_column(
     found = [(entry.action, entry.key) for entry in foreign.log(mark)]
     assert found == [("create", ("before",)), ("reset", (None,)), ("create", ("after",))]
     assert set(foreign.tables()["boats"]) == {("before",), ("a",), ("after",)}
+
+
+def test_a_migration_names_publications_with_surprises(foreign: ForeignPostgres, url: str) -> None:
+    assert migrate.notes(url, RESOURCES) == []
+    foreign.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+    foreign.execute("CREATE PUBLICATION one FOR TABLE boats")
+    foreign.execute("ALTER TABLE boats REPLICA IDENTITY NOTHING")
+    everything, boats = migrate.notes(url, RESOURCES)
+    assert everything.startswith("the publication everything is FOR ALL TABLES")
+    assert boats.endswith("type: ALTER TABLE boats REPLICA IDENTITY FULL")
+
+
+def test_pending_rows_of_a_dump_are_not_logged(foreign: ForeignPostgres) -> None:
+    """Serializable transactions leave such rows, and a restored dump has them, with numbers of future transactions."""
+    copied = "INSERT INTO _tidegate.pending (xact, resource, key, action, serializable) "
+    number = int(foreign.value("SELECT pg_current_xact_id()::text"))
+    for later in range(1, 6):
+        foreign.execute(f"{copied} VALUES ('{number + 20 + later}', 'boats', '{{}}', 'reset', true)")
+    for code in range(30):
+        foreign.run(f"INSERT INTO boats (code) VALUES ('{code}')")
+    assert {entry.action for entry in foreign.log()} == {"create"}

@@ -67,7 +67,8 @@ SET "DateStyle" = 'ISO, YMD' SET "IntervalStyle" = 'postgres'"""
 
 # PostgreSQL reports a serializable transaction as failed for what it reads beside rows that another one writes, and
 # index pages count as read. So in such a transaction Tidegate's triggers read nothing but the rows that they are called
-# for, and whose conflicts INSERT finds: each entry is numbered for itself. `prune` empties `pending` of them.
+# for, and whose conflicts INSERT finds: each entry is numbered for itself. Its entries stay in `pending` until `prune`
+# drops them, and may be in a dump of the database.
 
 _LOCK = f"""PERFORM pg_advisory_xact_lock({COMMIT_LOCK});
     -- A crash must not undo what a reader of the log has seen: its number would be given twice.
@@ -85,13 +86,13 @@ NUMBER_BODY = f"""DECLARE
   moment bigint;
   newest bigint;
 BEGIN
-  SELECT count(*) INTO entries FROM {PENDING} WHERE xact = NEW.xact;
+  SELECT count(*) INTO entries FROM {PENDING} WHERE xact = NEW.xact AND NOT serializable;
   IF entries > 0 THEN
     {_LOCK}
     IF entries = 1 THEN
       INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
       SELECT newest + 1, moment, p.resource, p.key, {_ACTION}, p.old, p.new, p.origin, p.actor
-      FROM {PENDING} p WHERE p.xact = NEW.xact;
+      FROM {PENDING} p WHERE p.xact = NEW.xact AND NOT p.serializable;
     ELSE
       -- The changes of a foreign trigger to the rows of the statement that it runs after are logged before that
       -- statement. Then the images of a row do not follow from each other, and its readers must read the rows again.
@@ -99,7 +100,7 @@ BEGIN
       INSERT INTO {PENDING} (resource, key, action)
       SELECT DISTINCT resource, '{{}}', '{REREAD}' FROM (
         SELECT p.resource, p.old AS image, lag(p.new) OVER images AS before, row_number() OVER images AS number
-        FROM {PENDING} p WHERE p.xact = NEW.xact AND p.action NOT IN ('reset', '{REREAD}')
+        FROM {PENDING} p WHERE p.xact = NEW.xact AND NOT p.serializable AND p.action NOT IN ('reset', '{REREAD}')
         WINDOW images AS (PARTITION BY p.resource, p.key ORDER BY p.cmin::text::bigint)) entry
       WHERE number > 1 AND image IS DISTINCT FROM before
       ON CONFLICT (xact, resource) WHERE action = '{REREAD}' DO NOTHING;
@@ -108,10 +109,10 @@ BEGIN
       INSERT INTO {LOG} (seq, time, resource, key, action, old, new, origin, actor)
       SELECT newest + row_number() OVER (ORDER BY p.action = '{REREAD}', p.cmin::text::bigint), moment, p.resource,
         p.key, {_ACTION}, p.old, p.new, p.origin, p.actor
-      FROM {PENDING} p WHERE p.xact = NEW.xact;
+      FROM {PENDING} p WHERE p.xact = NEW.xact AND NOT p.serializable;
     END IF;
     PERFORM setval('{SEQ}', newest + entries);
-    DELETE FROM {PENDING} WHERE xact = NEW.xact;
+    DELETE FROM {PENDING} WHERE xact = NEW.xact AND NOT serializable;
   END IF;
   -- What this transaction still writes notes it again.
   DELETE FROM {COMMITS} WHERE xact = NEW.xact;
@@ -123,7 +124,9 @@ NUMBER_ONE_BODY = f"""DECLARE
   moment bigint;
   newest bigint;
 BEGIN
-  IF NEW.action = '{REREAD}' THEN
+  IF NEW.xact <> pg_current_xact_id() THEN  -- a dump is being restored
+    RETURN NULL;
+  ELSIF NEW.action = '{REREAD}' THEN
     -- Let the transaction's next such change have an entry too, and put the reset behind all that is there.
     INSERT INTO {PENDING} (xact, resource, key, action, serializable)
     VALUES (NEW.xact, NEW.resource, NEW.key, NEW.action, true)

@@ -34,7 +34,7 @@ from tidegate.store.migration.plan import (
 )
 from tidegate.store.migration.port import Progress, left_alone, left_columns
 from tidegate.store.migration.unsafe_changes import left_by_down, refuse_after_down
-from tidegate.store.postgres import home, large_integers, row_security
+from tidegate.store.postgres import home, large_integers, publications, row_security
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
 from tidegate.store.postgres.connection import Connection, check_names, prepare, refused, shown
 from tidegate.store.postgres.migration import manual, ownership
@@ -71,7 +71,9 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
         left = [note for table, names in by_table.items() for note in left_columns(table, names)]
         found = secured(connection, home.here(connection), _tables_of(resources))
         rounded = large_integers.beyond(connection, home.here(connection), resources.values())
-        return left_alone(tables.of_others()) + left + row_security.notes(found) + notes_of_integers(rounded)
+        published = publications.notes(connection, home.here(connection), _tables_of(resources))
+        others = left_alone(tables.of_others()) + left + row_security.notes(found)
+        return others + notes_of_integers(rounded) + published
 
 
 def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bodies]:

@@ -68,7 +68,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
         program = connection.connect(tmp_path / "tidegate.db")
         for number in range(12):
             program.execute(
-                "INSERT INTO users (name, email, status, created_at) VALUES (?, ?, 'active', '2026-01-01')",
+                "INSERT INTO users (name, email, status) VALUES (?, ?, 'active')",
                 (f"n{number}", f"n{number}@example.com"),
             )
         program.execute("UPDATE tidegate_log SET resource = 'forgotten' WHERE seq % 4 = 2")

@@ -50,6 +50,8 @@ class Things:
     def __init__(self, path: Path, reader: Reader) -> None:
         self._connection: apsw.Connection = connect(path)
         self._connection.pragma("synchronous", "off")
+        # As the table of another program, which has no CHECK.
+        self._connection.pragma("ignore_check_constraints", True)
         self._reader = reader
 
     def put(self, rows: Iterable[Mapping[str, Any]]) -> None:

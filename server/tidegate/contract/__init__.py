@@ -1,5 +1,6 @@
 """The schema at run time: compiles it, decodes client messages, explains refusals and encodes gateway messages."""
 
+from tidegate.contract.canonical import canonical_default
 from tidegate.contract.claims import canonical_rules, converters
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, CustomMessageRules
 from tidegate.contract.row_rules import RowRules, row_rules
@@ -16,6 +17,7 @@ __all__ = [
     "Resource",
     "RoomType",
     "RowRules",
+    "canonical_default",
     "canonical_rules",
     "converters",
     "escape",

@@ -20,6 +20,10 @@ Change = Callable[[Any], Any]
 # It does not match texts that only look like one: the year 0, or a leap second.
 _CANONICAL = re.compile(r"(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{6}Z").fullmatch
 
+_A_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,12})?)?(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
+).fullmatch
+
 
 class NotCanonical(ValueError):
     """A valid value has no canonical spelling: a leap second, or a time before the year 1.
@@ -103,6 +107,26 @@ def date_time(text: str) -> str:
         return text
     moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def moment(text: str) -> str | None:
+    """The one spelling of a time that a program wrote in another one. None for a text that names no moment.
+
+    A time without a zone is in UTC, as SQLite's own functions and most programs mean it.
+    """
+    if not _A_TIME(text):
+        return None
+    try:
+        time = datetime.fromisoformat(text.upper())
+        return date_time((time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat())
+    except (ValueError, OverflowError):
+        return None
+
+
+def canonical_default(prop: Property) -> Any:
+    """The default of a property that has one, in its one spelling."""
+    change = changes([prop]).get(prop.name)
+    return prop.default if change is None or prop.default is None else change(prop.default)
 
 
 def _change(kind: str, format_name: str | None) -> Change | None:

@@ -16,6 +16,8 @@ from tidegate.store.sql.names import quoted
 Query = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query on the database and returns its rows."""
 
+_EXAMPLES = {"date-time": "2026-01-31T12:00:00.000000Z", "date": "2026-01-31", "time": "12:00:00Z"}
+
 
 class ColumnFacts(Protocol):
     """What the schema says of a column's values."""
@@ -29,6 +31,9 @@ class ColumnFacts(Protocol):
 
     @property
     def max_length(self) -> int | None: ...
+
+    @property
+    def format(self) -> str | None: ...
 
 
 class Rule(NamedTuple):
@@ -48,12 +53,21 @@ def check_rows(query: Query, resource: Resource, rules: Iterable[Rule], advice: 
     broken = []
     for rule, count in zip(rules, counts, strict=True):
         if count:
-            keys = ", ".join(map(quoted, resource.key))
-            (values,) = query(f"SELECT {keys} FROM {table} WHERE {rule.sql} LIMIT 1")
-            example = dict(zip(resource.key, values, strict=True))
-            broken.append(_described(resource.table, count, rule.violation, example))
+            broken.append(_with_example(query, resource, rule, count))
     if broken:
         raise rows_in_the_way("; ".join(broken), advice)
+
+
+def count_of(query: Query, resource: Resource, rule: Rule) -> str | None:
+    """How many rows break `rule`, in words, with an example. None if no row does."""
+    ((count,),) = query(f"SELECT count(*) FROM {quoted(resource.table)} WHERE {rule.sql}")
+    return _with_example(query, resource, rule, count) if count else None
+
+
+def _with_example(query: Query, resource: Resource, rule: Rule, count: int) -> str:
+    keys = ", ".join(map(quoted, resource.key))
+    (values,) = query(f"SELECT {keys} FROM {quoted(resource.table)} WHERE {rule.sql} LIMIT 1")
+    return _described(resource.table, count, rule.violation, dict(zip(resource.key, values, strict=True)))
 
 
 def rows_in_the_way(violations: str, advice: str) -> NeedsManualMigration:
@@ -88,6 +102,9 @@ def check_rule(column: str, condition: str, keyword: str, facts: ColumnFacts) ->
             violation = f"is none of {json.dumps(facts.enum, ensure_ascii=False)}"
         case "maxLength":
             violation = f"is longer than {facts.max_length}"
+        case "format":
+            example = _EXAMPLES.get(facts.format or "")
+            violation = f"is no {facts.format}" + (f" in the form {example}" if example else "")
         case _:
             violation = f"is no {facts.type}"
     return Rule(f"{column} {violation}", f"NOT ({condition})")

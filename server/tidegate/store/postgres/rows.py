@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tidegate.contract import Property, Resource
+from tidegate.contract import Property, Resource, canonical_default
 from tidegate.core.rows.ports import Key, Row
 from tidegate.int64 import number
 from tidegate.store.postgres.catalogue import ColumnThere
@@ -248,7 +248,7 @@ def default_sql(prop: Property, resource: Resource) -> str | None:
     """The column's default as SQL: the schema's, or what the database makes up."""
     kind = column_type(prop)
     if prop.has_default:
-        value = to_column(prop, prop.default)
+        value = to_column(prop, canonical_default(prop))
         if value is None:
             return None
         text = str(value).lower() if isinstance(value, bool) else repr(value) if not isinstance(value, str) else value

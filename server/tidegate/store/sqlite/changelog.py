@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.contract import Resource
+from tidegate.contract import Resource, canonical_default
 from tidegate.store.sql.names import literal, quoted
 from tidegate.store.sqlite.rows import BLOB, to_column
 
@@ -177,7 +177,7 @@ def _arriving(resource: Resource, column: str) -> str:
     prop, value = resource.properties[column], f"NEW.{quoted(column)}"
     if not prop.has_default or prop.column_nullable:
         return value
-    default = to_column(prop, prop.default)
+    default = to_column(prop, canonical_default(prop))
     return f"coalesce({value}, {literal(default) if isinstance(default, str) else repr(default)})"
 
 

@@ -20,6 +20,16 @@ from tidegate.store.postgres.connection import NAME_BYTES
 from tidegate.store.postgres.rows import column_type, default_sql
 from tidegate.store.sql.names import quoted
 
+_DAYS = (
+    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_LEAP_DAYS = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
+_ZONE = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_FORMS = {
+    "date": f"({_DAYS}|{_LEAP_DAYS})",
+    "time": f"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?{_ZONE}",
+}
+"""Regular expressions for the formats that columns of text have. The other ones have types of PostgreSQL."""
 OWN_NAME = r"_tg[0-9a-f]{8}$"
 """A regular expression for the names of constraints and indexes that Tidegate made."""
 
@@ -118,13 +128,19 @@ def _named(*parts: str) -> str:
 
 def _value_of(keyword: str, prop: Property) -> str:
     """The value of a keyword in the property's schema, as text."""
-    return {"enum": json.dumps(prop.enum, ensure_ascii=False), "maxLength": str(prop.max_length)}.get(
-        keyword, prop.type
-    )
+    values = {
+        "enum": json.dumps(prop.enum, ensure_ascii=False),
+        "maxLength": str(prop.max_length),
+        "format": str(prop.format),
+    }
+    return values.get(keyword, prop.type)
 
 
 def _checks(prop: Property) -> dict[str, str]:
     """SQL conditions by the schema keyword that each stands for."""
     kind = column_type(prop)
     own = {} if kind.check is None else {"type": kind.check.format(quoted(prop.name))}
-    return own | shared_conditions(prop, text=kind.declared.startswith("text"))
+    text = kind.declared.startswith("text")
+    if text and prop.type == "string" and prop.format in _FORMS:
+        own["format"] = f"{quoted(prop.name)} ~ '^{_FORMS[prop.format]}$'"
+    return own | shared_conditions(prop, text=text)

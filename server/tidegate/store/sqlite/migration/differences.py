@@ -66,6 +66,7 @@ def _words(name: str, before: Column, now: Column) -> Iterator[str]:
     for what, old, new in (
         ("enum", _listed(before.enum), _listed(now.enum)),
         ("maxLength", before.max_length, now.max_length),
+        ("format", before.format, now.format),
         ("default", before.default, now.default),
         ("reference", _target(before), _target(now)),
         ("may be null", _yes(before.null), _yes(now.null)),

@@ -98,6 +98,12 @@ def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bod
         return Tables(database, resources, None, _silent).left.suggestions()
 
 
+def other_spellings(url: str, resources: Mapping[str, Resource]) -> list[str]:
+    """What a gateway's log says of dates, times and UUIDs that other programs spell in another form."""
+    with _only_read(url) as database:
+        return Tables(database, resources, None, _silent).other_spellings()
+
+
 def apply(
     url: str, resources: Mapping[str, Resource], folder: Path | None = None, progress: Progress | None = None
 ) -> list[str]:

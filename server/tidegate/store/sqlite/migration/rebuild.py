@@ -3,12 +3,13 @@
 It makes a new table, copies every row with its row number, drops the old table, renames the new one, and restores all
 indexes and triggers of the table, also those of other programs. It runs inside the migration's transaction, with
 foreign keys off.
-Invariant: no row changes and nothing is logged, except where NULL becomes a default, which is an ordinary update.
+Invariant: no row changes and nothing is logged, except where NULL becomes a default and where a time or a UUID gets its
+one spelling: these are ordinary updates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import msgspec
@@ -16,6 +17,7 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.contract import Resource
+from tidegate.contract.canonical import moment
 from tidegate.store.errors import NeedsManualMigration, StoreError
 from tidegate.store.migration.port import Progress
 from tidegate.store.migration.row_checks import check_rows, rows_in_the_way
@@ -47,6 +49,7 @@ def rebuild(
     kept = {name: column for name, column in wanted.items() if name in existing}
     left = _left(database, table, wanted)
     _fill(database, resource, kept, known, advice)
+    _spell(database, resource, kept, known, advice)
     check_rows(query_of(database), resource, rules_of(kept, known), advice)
     (total,) = database.execute_sql(f"SELECT count(*) FROM {quoted(table)}").fetchone()
     for name in wanted.keys() - kept.keys() if total else ():
@@ -121,6 +124,42 @@ def _fill(
             violation = f"{resource.table}.{name} may not be null any more, and rows that are cannot have the default "
             raise rows_in_the_way(f"{violation}{column.default} ({error})", advice) from error
         database.execute_sql("PRAGMA ignore_check_constraints = 0")
+
+
+def _spell(
+    database: APSWDatabase,
+    resource: Resource,
+    wanted: Mapping[str, Column],
+    known: Mapping[str, Column],
+    advice: str,
+) -> None:
+    """Give times and UUIDs that are there their one spelling, by updates of the old table, which the change log has.
+
+    `check_rows` reports the values that are no such thing.
+    """
+    table, number = quoted(resource.table), quoted(_row_number(resource))
+    for name, column in wanted.items():
+        read = _READINGS.get(column.format or "")
+        if read is None or (name in known and known[name].format == column.format):
+            continue
+        value = quoted(name)
+        condition = f"typeof({value}) = 'text' AND NOT ({column.checks['format']})"
+        found = database.execute_sql(f"SELECT {number}, {value} FROM {table} WHERE {condition}").fetchall()
+        for row, text in found:
+            if (spelled := read(text)) is not None:
+                _respell(database, f"UPDATE {table} SET {value} = ? WHERE {number} = ?", (spelled, row), name, advice)
+
+
+def _respell(database: APSWDatabase, sql: str, values: tuple[str, int], name: str, advice: str) -> None:
+    try:
+        database.execute_sql(sql, values)
+    except peewee.IntegrityError as error:
+        violation = f"{name} cannot get its one spelling, {values[0]}, in every row ({error})"
+        raise rows_in_the_way(violation, advice) from error
+
+
+_READINGS: dict[str, Callable[[str], str | None]] = {"date-time": moment, "uuid": str.lower}
+"""How a value in another spelling is read, by format. None where it is no such value."""
 
 
 def _fits(database: APSWDatabase, name: str, column: Column, before: Column | None) -> bool:

@@ -14,9 +14,10 @@ import msgspec
 import peewee
 from playhouse.sqlite_ext import AutoIncrementField
 
-from tidegate.contract import Property, Resource
+from tidegate.contract import Property, Resource, canonical_default
 from tidegate.store.migration.conditions import column_enum, shared_conditions
 from tidegate.store.sql.names import literal, quoted
+from tidegate.store.sqlite.migration.formats import form
 from tidegate.store.sqlite.rows import to_column
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z','now')"
@@ -61,6 +62,8 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True):
     """As SQL."""
     enum: tuple[Any, ...] | None = None
     max_length: int | None = None
+    format: str | None = None
+    """The format whose form the values have."""
     references: tuple[str, str] | None = None
     """A table and a column of it."""
     left: bool = False
@@ -125,6 +128,7 @@ def _column(prop: Property, resource: Resource, resources: Mapping[str, Resource
         default=_default(prop, resource),
         enum=column_enum(prop) if "enum" in checks else None,
         max_length=prop.max_length if "maxLength" in checks else None,
+        format=prop.format if "format" in checks else None,
         references=None if reference is None else (resources[reference[0]].table, reference[1]),
         checks=checks,
     )
@@ -154,7 +158,7 @@ def _field(name: str, column: Column, alone: bool) -> Field:
 def _default(prop: Property, resource: Resource) -> str | None:
     """The column's default as SQL: the schema's, or a value that only the database knows."""
     if prop.has_default:
-        value = to_column(prop, prop.default)
+        value = to_column(prop, canonical_default(prop))
         return literal(value) if isinstance(value, str) else "NULL" if value is None else f"({value!r})"
     if prop.read_only and prop.required and prop.format == "date-time":
         return f"({NOW})"
@@ -178,7 +182,8 @@ def _checks(prop: Property) -> dict[str, str]:
             condition = f"typeof({name}) IN ('text', 'null')"
         case _:
             condition = f"{name} IS NULL OR json_valid({name})"
-    return {"type": condition} | shared_conditions(prop, text=kind == "string")
+    found = {"type": condition} | shared_conditions(prop, text=kind == "string")
+    return found if (spelled := form(prop)) is None else found | {"format": spelled}
 
 
 def _reference(table: str, column: str) -> str:

@@ -16,6 +16,7 @@ from tidegate.contract.row_rules import row_rules
 from tidegate.schema import Resource, derive
 from tidegate.schema.subschemas import escape
 from tidegate.schema.suggestions import suggestion
+from tidegate_protocol import Violation
 
 Row = dict[str, Any]
 Fault = tuple[str, str]
@@ -60,7 +61,7 @@ class _Judge:
     def faults(self, row: Any, copy: Row, place: str) -> Iterator[Fault]:
         """The faults of `row`. If there are none, `copy` gets its canonical spelling."""
         if found := violations(self._validator, row, place, frozenset(self._resource.properties)):
-            yield from ((each.pointer, each.message) for each in found)
+            yield from ((each.pointer, self._reason(each, place)) for each in found)
             return
         try:
             canonicalise(copy, self._changes)
@@ -71,6 +72,12 @@ class _Judge:
             yield from (
                 (each.pointer, each.message) for each in self._rules.violations(self._expected(copy), copy, place)
             )
+
+    def _reason(self, violation: Violation, place: str) -> str:
+        name = violation.pointer.removeprefix(f"{place}/")
+        if violation.keyword == "additionalProperties" and "/" not in name:
+            return f"the schema has no such property{suggestion(name, self._resource.properties)}"
+        return violation.message
 
     def _expected(self, row: Row) -> Row:
         """The row as the table will have it."""

@@ -68,7 +68,10 @@ def test_a_table_that_has_a_row_is_left_alone(url: str, foreign: Foreign) -> Non
             "/berths/0/boat: there is no such row in boats",
         ),
         ({"people": [{"name": "Ada"}, {"name": "a" * 21}]}, "/people/1/name: must have at most 20 characters"),
-        ({"people": [{"name": "Ada"}, {"nmae": "Bob"}]}, '/people/1/nmae: "nmae" is not allowed here'),
+        (
+            {"people": [{"name": "Ada"}, {"nmae": "Bob"}]},
+            "/people/1/nmae: the schema has no such property; did you mean 'name'",
+        ),
         (
             {"people": [{"name": "Ada", "joined_at": "tomorrow"}]},
             "/people/0/joined_at: must be a valid date-time",

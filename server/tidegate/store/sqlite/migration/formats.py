@@ -16,7 +16,7 @@ _CLOCK = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
 
 
 def form(prop: Property) -> str | None:
-    """The condition for the values of the property's column. None if its format has no one form."""
+    """The condition for the values of the property's column. None for another format."""
     if prop.type != "string":
         return None
     return {"date-time": _date_time, "date": _date, "time": _time, "uuid": _uuid}.get(prop.format or "", _none)(

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 Fault = tuple[str, str]
 """(pointer into the sample rows, what is wrong)."""
 
-_MADE = {"date-time": "2026-01-01T00:00:00.000000Z", "uuid": "00000000-0000-4000-8000-000000000000"}
+_MADE = {"date-time": "2026-01-01T00:00:00.000000Z", "uuid": "00000000-0000-4000-8000-000000000000", "int64": "1"}
 """Stands for what a database makes, by format."""
 
 

@@ -89,7 +89,19 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
         existing = set(database.get_tables())
         there = [resource for resource in resources.values() if resource.table in existing]
         rounded = large_integers.beyond(lambda sql: list(database.execute_sql(sql).fetchall()), there)
-        return Tables(database, resources, None, _silent).notes() + notes_of_integers(rounded)
+        return [
+            *_journal_note(database),
+            *Tables(database, resources, None, _silent).notes(),
+            *notes_of_integers(rounded),
+        ]
+
+
+def _journal_note(database: APSWDatabase) -> list[str]:
+    """What `apply` does to a file that has another journal mode."""
+    (mode,) = database.execute_sql("PRAGMA journal_mode").fetchone()
+    if mode in {"wal", "memory"}:  # a database in memory stands for a file that is not there yet
+        return []
+    return [f"the journal mode of the file is {mode}: the migration switches it to write-ahead logging (WAL) for good"]
 
 
 def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bodies]:

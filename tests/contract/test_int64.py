@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate import schema
+from tidegate.checks import document
 from tidegate.checks.oracle import Oracle
 from tidegate.contract import Contract, converters
 from tidegate.core.errors import Refused
@@ -172,3 +174,13 @@ def test_a_rule_of_the_schema_has_integers(tmp_path: Path) -> None:
     assert problems({"id": {"lt": "10"}, "parent": "$user.id"}) == []
     assert problems({"id": {"lt": "ten"}}) == ["/x-access/read/where/id/lt"]
     assert problems({"id": {"startswith": "1"}}) == ["/x-access/read/where/id"]
+
+
+def test_generated_messages_have_integers(schemas: schema.Schemas) -> None:
+    """Generators of messages do not know the format, and make texts by a pattern in its place."""
+    written = json.dumps(document.openapi(schemas, {}))
+    assert "int64" not in written
+    assert json.dumps(document.INT64) in written
+    for text in ("0", "-1", "9" * 18, "-" + "9" * 18):
+        assert re.search(document.INT64, text)
+        assert is_int64(text)

@@ -16,6 +16,8 @@ from tidegate.schema import Resource, RoomType, Schemas, derive, filter_schemas,
 
 JsonSchema = dict[str, Any]
 COMPONENTS = "#/components/schemas/"
+INT64 = r"^(0|-?[1-9][0-9]{0,17})$"
+"""Integers of at most 18 digits, which 64 bits can hold."""
 VISIBLE = r"[^\u0000-\u001f\u007f-\u009f]*"
 """The characters that `*` stands for in the pattern of a room's name (types/room_name)."""
 
@@ -74,7 +76,7 @@ def openapi(schemas: Schemas, keys: dict[str, list[Any]], links: Links | None = 
         "info": {"title": "Messages as HTTP requests", "version": "1"},
         "paths": {operation.path: {"post": _post(operation, schemas, keys, links)} for operation in chosen.values()},
         "components": {
-            "schemas": {key: _with_openapi_refs(schema) for key, schema in {**schemas.by_key, **filters}.items()},
+            "schemas": {key: _as_openapi(schema) for key, schema in {**schemas.by_key, **filters}.items()},
             "responses": {
                 "Refused": _response("The gateway refuses the message.", {"$ref": f"{COMPONENTS}ErrorMessage"})
             },
@@ -116,7 +118,7 @@ def _post(operation: Operation, schemas: Schemas, keys: dict[str, list[Any]], li
     return {
         "operationId": operation.path.strip("/").replace("/", "_"),
         "summary": item.schema.get("description", operation.type),
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _with_openapi_refs(body)}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _as_openapi(body)}}},
         "responses": {
             **(
                 {"200": {**_response("The reply.", {"$ref": COMPONENTS + answer.key}), "links": following}}
@@ -217,15 +219,22 @@ def _with_references(schema: JsonSchema, resource: Resource, keys: dict[str, lis
     return {**schema, "properties": properties}
 
 
-def _with_openapi_refs(node: Any) -> Any:
-    """`node`, with its `$ref`s changed to the place where OpenAPI keeps schemas."""
+def _as_openapi(node: Any) -> Any:
+    """`node`, with its `$ref`s changed to the place where OpenAPI keeps schemas, and with patterns for `int64`.
+
+    Generators do not know that format. The pattern has fewer texts, all of which are valid.
+    """
     if isinstance(node, dict):
-        return {
+        changed = {
             name: value.replace("#/$defs/", COMPONENTS)
             if name == "$ref" and isinstance(value, str)
-            else _with_openapi_refs(value)
+            else _as_openapi(value)
             for name, value in node.items()
         }
+        if changed.get("format") == "int64":
+            del changed["format"]
+            changed["allOf"] = [*changed.get("allOf", ()), {"pattern": INT64}]
+        return changed
     if isinstance(node, list):
-        return [_with_openapi_refs(item) for item in node]
+        return [_as_openapi(item) for item in node]
     return node

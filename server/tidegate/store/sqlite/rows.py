@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from tidegate.contract import Property, Resource
+from tidegate.core.filters.tree import SAFE_INTEGER
 from tidegate.core.rows.ports import Row
 from tidegate.int64 import number
 from tidegate.store.sql.json_values import DEPTH, JSON_TYPES, too_deep
@@ -85,6 +86,8 @@ def _decoder(resource: Resource, prop: Property) -> Callable[[Any], Any]:
         tell = teller(resource, prop.name)
 
         def integer(value: Any) -> Any:
+            if type(value) is int and -SAFE_INTEGER <= value <= SAFE_INTEGER:
+                return value
             tell(value)
             return _plain(value)
 

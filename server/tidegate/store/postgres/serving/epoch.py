@@ -88,10 +88,10 @@ class EpochGuard:
         try:
             connection = self._connections.for_this_thread()
             replaced = fingerprint(connection) != self._served
-            if not replaced and self._went_back(connection):
+            self._tables.look(connection)
+            if not replaced and (self._went_back(connection) or self._tables.retyped):
                 replaced = True
                 _begin_epoch(self._url, self._served.epoch)
-            self._tables.look(connection)
         except (psycopg.Error, StoreError):
             return  # the feed says so
         if replaced:

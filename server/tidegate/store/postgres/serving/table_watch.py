@@ -48,7 +48,8 @@ class _Watched(NamedTuple):
 
 # A: also for sessions with another session_replication_role. Triggers that were turned off and on again are not so.
 _FOUND = """SELECT asked.relation, t.oid IS NOT NULL,
-  ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped),
+  (SELECT coalesce(json_object_agg(attname, atttypid::bigint), '{}') FROM pg_attribute
+    WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgfoid = to_regprocedure(asked.function)),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgenabled <> 'A'),
   EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid)
@@ -64,6 +65,10 @@ class TableWatch:
         self._url = url
         self._resources = frozenset(resources)
         self._watched = {watched.relation: watched for watched in _watched(home, resources)}
+        self.retyped = False
+        """A column has another type than when it was seen first. That may give new values to all rows, and no trigger
+        hears of it."""
+        self._types: dict[tuple[str, str], int] = {}
         self._said: set[Fault] = set()
 
     def look(self, connection: Connection) -> None:
@@ -73,6 +78,9 @@ class TableWatch:
         faults: dict[str | None, Fault] = {}
         for relation, *there in found:
             watched = self._watched[relation]
+            for name in watched.columns.intersection(there[1]):
+                seen = self._types.setdefault((relation, name), there[1][name])
+                self.retyped = self.retyped or seen != there[1][name]
             if (fault := _fault(watched, *there)) is not None:
                 faults[watched.resource] = fault
         self.incomplete = self._resources if None in faults else frozenset(map(str, faults))

@@ -1,4 +1,4 @@
-"""Keys beyond 2^53 from another program's tables to clients: each is a row of its own name, filtered and written."""
+"""Keys beyond 2^53 from another program's tables to clients: they stay different rows, filtered and written by key."""
 
 from __future__ import annotations
 

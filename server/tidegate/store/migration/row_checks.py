@@ -16,7 +16,12 @@ from tidegate.store.sql.names import quoted
 Query = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query on the database and returns its rows."""
 
-_EXAMPLES = {"date-time": "2026-01-31T12:00:00.000000Z", "date": "2026-01-31", "time": "12:00:00Z"}
+_EXAMPLES = {
+    "date-time": "2026-01-31T12:00:00.000000Z",
+    "date": "2026-01-31",
+    "time": "12:00:00Z",
+    "uuid": "6f1c2d3e-0000-4000-8000-00000000000f",
+}
 
 
 class ColumnFacts(Protocol):

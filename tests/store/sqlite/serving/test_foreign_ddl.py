@@ -150,6 +150,28 @@ async def test_no_request_takes_the_name_of_a_column_for_its_value(
             await request()
 
 
+async def test_a_unique_index_may_be_renamed_with_its_column_and_dropped(
+    store: SqliteStore, program: Program, tmp_path: Path
+) -> None:
+    program.execute("CREATE UNIQUE INDEX one ON pets (lower(legacy)) WHERE legacy <> 'x'")
+    migrate.apply(f"sqlite:///{tmp_path / 'pets.db'}", RESOURCES)
+    for statement in ("ALTER TABLE pets RENAME COLUMN legacy TO heritage", "DROP INDEX one"):
+        store._guard.look()
+        assert store.problem is None
+        program.execute(statement)
+    store._guard.look()
+    assert store.problem is None
+    program.execute("UPDATE pets SET heritage = 'z', age = 20 WHERE id = 1")
+    assert await read(store) == selected(program)
+
+
+async def test_text_in_double_quotes_in_a_trigger_of_the_owner_stays_text(store: SqliteStore, program: Program) -> None:
+    program.execute("CREATE TABLE seen (word)")
+    program.execute('CREATE TRIGGER see AFTER UPDATE ON pets BEGIN INSERT INTO seen VALUES ("changed"); END')
+    await store.write(Mutation(kind="update", resource="pets", keys=({"id": 1},), data={"age": 9}))
+    assert program.execute("SELECT word FROM seen") == [("changed",)]
+
+
 async def test_a_renamed_key_is_not_taken_for_text(store: SqliteStore, program: Program) -> None:
     program.execute("ALTER TABLE pets RENAME COLUMN id TO number")
     with pytest.raises(Refused):

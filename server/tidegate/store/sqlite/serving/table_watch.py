@@ -18,7 +18,7 @@ from tidegate.contract import Resource
 from tidegate.store.errors import CHANGED, LACKS, LOST
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import Connected, definition, fold
-from tidegate.store.sqlite.changelog import triggers, up_to_date
+from tidegate.store.sqlite.changelog import Replacing, triggers, up_to_date
 from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
 
 log = logging.getLogger("tidegate.store")
@@ -34,6 +34,8 @@ class TableWatch:
         self._connection = connection
         self._catalogue = Connected(connection)
         self._resources = resources
+        self._fitting: dict[str, Replacing] = {}
+        """For each resource the unique indexes that its triggers fitted when it was looked at last."""
         self._version: int | None = None
         self._said: set[tuple[str, str]] = set()
 
@@ -65,11 +67,15 @@ class TableWatch:
         if missing:
             return LACKS, f"the column {', '.join(missing)}"
         replacing = by_unnamed_indexes(self._catalogue, resource)
+        before = self._fitting.get(resource.name, replacing)
+        if set(replacing.conditions) < set(before.conditions):
+            replacing = before  # indexes are gone: triggers that still ask for them miss nothing
         installed: dict[str, str] = dict(
             self._rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", table)
         )
         wrong = triggers(resource, replacing).keys() - up_to_date(installed, resource, replacing)
         if not wrong:
+            self._fitting[resource.name] = replacing
             return None
         lost = (wrong & triggers(resource).keys()) - installed.keys()
         return (LOST, ", ".join(sorted(lost))) if lost else (CHANGED, ", ".join(sorted(wrong)))

@@ -22,9 +22,10 @@ examples:
   tidegate migrate --seed --database sqlite:////var/lib/app/app.db
   tidegate migrate --new drop_boats_weight
 
-Safe changes are automatic: new tables, columns and indexes, and changed rules for existing columns. Dropping or
-converting a column, another key and dropping a resource need a manual migration: SCHEMA/migrations/0001_name.py with
-`up` and `down`. docs/how-to/migrations.md says more.
+Safe changes are automatic: new tables, columns and indexes, and changed rules for existing columns. A column that the
+schema no longer names stays. Converting, renaming or dropping a column, another key and dropping a resource need a
+manual migration: SCHEMA/migrations/0001_name.py with `up` and `down`. SCHEMA/sql/*.sql is SQL of yours for every
+database: triggers, functions, views. docs/how-to/migrations.md says more.
 """
 
 SHOWN_FROM = 100_000

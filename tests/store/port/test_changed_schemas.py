@@ -315,3 +315,71 @@ async def test_what_names_a_column_that_is_to_go_is_named(database: Database, tm
         database.foreign.execute("CREATE INDEX their_index ON shifts (badge)")
         with pytest.raises(StoreError, match=r"error in index their_index .* drop the index first"):
             steps(database, OLD, folder)
+
+
+async def test_a_down_that_leaves_a_table_behind_says_what_it_should_do(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    steps(database, OLD)
+    write(folder, "0001_split", "INSERT INTO contacts (shift, phone) SELECT id, '1' FROM shifts")
+    file = folder / "0001_split.py"
+    file.write_text(f"{file.read_text()}def down(migrator, db):\n    pass\n")
+    steps(database, SPLIT, folder)
+    with pytest.raises(NeedsManualMigration) as caught:
+        backends.migrations(database.url).down(database.url, {**database.resources, **OLD}, folder)
+    assert str(caught.value) == (
+        "after `down` of 0001_split: the schema has no resource for the table contacts any more: dropping it is what "
+        "`down` has to do"
+    )
+
+
+async def test_a_gateway_says_that_a_column_it_names_is_not_logged_any_more(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A migration with a schema that the database never had takes the column out while the gateway runs."""
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has one gateway, which looks at the triggers themselves")
+    steps(database, shifts(places=INTEGER, note=TEXT))
+    store: Any = await database.open(shifts(places=INTEGER, note=TEXT))
+    try:
+        store._guard.look()
+        assert store.healthy
+        steps(database, shifts(places=INTEGER))
+        store._guard.look()
+        assert store.incomplete == {"shifts"}
+        assert not store.healthy
+        assert "does not log shifts.note any more" in caplog.text
+        head = (await store.read(ReadQuery(resource="shifts"))).seq
+        assert "replace function" in steps(database, shifts(places=INTEGER, note=TEXT))[0]
+        store._guard.look()
+        assert store.healthy
+        (reset,) = await store.changes(head, head + 10, 10)
+        assert reset.action == "reset"
+    finally:
+        await store.close()
+
+
+async def test_the_migration_of_an_older_schema_takes_no_column_from_updated_gateways(database: Database) -> None:
+    """Containers that run `migrate && serve` restart with the older schema in the middle of an update."""
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has one gateway")
+    steps(database, OLD)
+    steps(database, PLACES)
+    assert steps(database, OLD) == []
+    assert await served(database, PLACES) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_only_table_of_an_application_may_be_renamed(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'one.db'}"
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgres")
+        url = server.url(server.database())
+    migrations = backends.migrations(url)
+    migrations.apply(url, OLD)
+    duties = {"duties": read_resource("duties", OLD["shifts"].schema, {})}
+    folder = tmp_path / "migrations"
+    write(folder, "0001_duties", "ALTER TABLE shifts RENAME TO duties")
+    assert migrations.apply(url, duties, folder)[0] == "run migration 0001_duties"
+    assert migrations.planned(url, duties, folder) == []

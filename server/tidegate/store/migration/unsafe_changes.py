@@ -89,7 +89,8 @@ def refuse_after_down(name: str, before: Collection[Column], after: Collection[C
 
 def left_by_down(name: str, error: NeedsManualMigration) -> NeedsManualMigration:
     """The error for what is unsafe after `down` of the migration `name`, which should have done it."""
-    return NeedsManualMigration(f"after `down` of {name}: {str(error).partition('; type: ')[0]}: `down` should do it")
+    what = str(error).partition("; type: ")[0].replace("needs a manual migration", "is what `down` has to do")
+    return NeedsManualMigration(f"after `down` of {name}: {what}")
 
 
 def lost_generated_column(table: str, column: str) -> UnsafeChange:

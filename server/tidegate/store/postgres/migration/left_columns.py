@@ -11,10 +11,10 @@ from tidegate.contract import Resource
 from tidegate.store.errors import StoreError
 from tidegate.store.migration.files import Bodies, dropping_bodies, renaming_bodies
 from tidegate.store.migration.unsafe_changes import dropping, probable_renames, renaming
-from tidegate.store.postgres import home
+from tidegate.store.postgres import home, log_record
 from tidegate.store.postgres.catalogue import ColumnThere, columns
 from tidegate.store.postgres.connection import Connection
-from tidegate.store.postgres.migration import log_record, ownership
+from tidegate.store.postgres.migration import ownership
 from tidegate.store.postgres.rows import column_type
 
 

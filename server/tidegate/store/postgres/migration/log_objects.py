@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.migration.plan import RUN, Step
-from tidegate.store.postgres import home
+from tidegate.store.postgres import home, log_record
 from tidegate.store.postgres.catalogue import column_names
 from tidegate.store.postgres.changelog import (
     COMMITS,
@@ -38,7 +38,7 @@ from tidegate.store.postgres.changelog import (
 )
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.conversions import conversions
-from tidegate.store.postgres.migration import former_log, log_record
+from tidegate.store.postgres.migration import former_log
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
@@ -110,6 +110,8 @@ def trigger_steps(
             if name not in new and _logs_more(connection, resource, before, rows[0][0], done, serving=serving):
                 continue
             statements.append(log_record.record(resource, schema, digest(body), before))
+            if before is not None and name not in new and _lacked(connection, schema, resource, before):
+                statements += reset([resource])
         if name not in new:
             label, why = f"replace function {name}", "it reads otherwise"
         found.append(sql_step(connection, label, why, statements))
@@ -129,6 +131,12 @@ def _conversion_steps(connection: Connection) -> Iterator[Step]:
         ((there,),) = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [signature])
         if there != comment:
             yield sql_step(connection, f"install function {signature}", "filters need it", statements)
+
+
+def _lacked(connection: Connection, schema: str, resource: Resource, record: log_record.LogRecord) -> bool:
+    """Whether the log lacks values of columns that were there: a migration with another schema had taken them out."""
+    missing = record.missing(log_record.parts_of(resource, schema))
+    return not column_names(connection, schema, resource.table).isdisjoint(missing)
 
 
 def _logs_more(

@@ -17,6 +17,7 @@ from tidegate.store.errors import CHANGED_TABLES, REPLACED, StoreError, Unmigrat
 from tidegate.store.postgres import home
 from tidegate.store.postgres.changelog import LOG, META, NEWEST
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
+from tidegate.store.postgres.serving.log_watch import LogWatch
 from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.postgres.serving.table_watch import TableWatch
 
@@ -61,13 +62,16 @@ class EpochGuard:
     not as they were: none of it breaks a connection.
     """
 
-    def __init__(self, url: str, served: LogFingerprint, connections: Connections, tables: TableWatch) -> None:
+    def __init__(
+        self, url: str, served: LogFingerprint, connections: Connections, tables: TableWatch, columns: LogWatch
+    ) -> None:
         """`connections` are those of the threads that call `look`."""
         self.outdated = False
         self._url = url
         self._served = served
         self._connections = connections
         self._tables = tables
+        self._columns = columns
         self._head, self._newest = 0, 0
 
     @property
@@ -79,7 +83,7 @@ class EpochGuard:
     @property
     def incomplete(self) -> Collection[str]:
         """The resources whose changes the log may lack."""
-        return self._tables.incomplete
+        return self._tables.incomplete | self._columns.incomplete
 
     def look(self) -> None:
         """Say once that it is another log, and what is new about the tables."""
@@ -89,6 +93,7 @@ class EpochGuard:
             connection = self._connections.for_this_thread()
             replaced = fingerprint(connection) != self._served
             self._tables.look(connection)
+            self._columns.look(connection)
             if not replaced and (self._went_back(connection) or self._tables.retyped):
                 replaced = True
                 _begin_epoch(self._url, self._served.epoch)

@@ -18,6 +18,7 @@ from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
 from tidegate.store.postgres.serving.epoch import NAMED, POSITIONS, EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
+from tidegate.store.postgres.serving.log_watch import LogWatch
 from tidegate.store.postgres.serving.reader import Reader
 from tidegate.store.postgres.serving.retention import STEP, prune_all
 from tidegate.store.postgres.serving.table_watch import TableWatch
@@ -53,7 +54,8 @@ class PostgresStore(ThreadedStore):
         reader = Reader(connections, resources, served.home)
         feed = PostgresFeed(url, served, resources, reader, loop)
         writer = Writer(url, resources, served.home, loop, feed.wake)
-        guard = EpochGuard(url, served, connections, TableWatch(url, served.home, resources))
+        watches = TableWatch(url, served.home, resources), LogWatch(shown(url), resources)
+        guard = EpochGuard(url, served, connections, *watches)
         super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, guard=guard)
         self._url = url
         self._keep = keep

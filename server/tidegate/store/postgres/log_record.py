@@ -51,8 +51,8 @@ class LogRecord(msgspec.Struct, frozen=True):
         return digest_of(parts) in self.former
 
     def missing(self, parts: Mapping[str, str]) -> list[str]:
-        """What of `parts` the triggers do not log, in words."""
-        return [name or "the key" for name, part in parts.items() if self.parts.get(name) != part]
+        """What of `parts` the function does not log: names of columns, "key" for the key."""
+        return [name.removeprefix(COLUMN) or "key" for name, part in parts.items() if self.parts.get(name) != part]
 
 
 def parts_of(resource: Resource, home: str) -> dict[str, str]:
@@ -70,6 +70,14 @@ def read(connection: Connection, resource: Resource) -> LogRecord | None:
         return None
     found = connection.execute(f"SELECT value FROM {META} WHERE name = $1", [_entry(resource)]).fetchall()
     return decoded(found[0][0]) if found else None
+
+
+def read_all(connection: Connection, resources: Mapping[str, Resource]) -> dict[str, LogRecord]:
+    """The records of these resources, by name."""
+    found = connection.execute(f"SELECT name, value FROM {META} WHERE starts_with(name, 'log ')").fetchall()
+    texts: dict[str, str] = dict(found)
+    records = {name: decoded(texts.get(_entry(resource), "")) for name, resource in resources.items()}
+    return {name: record for name, record in records.items() if record is not None}
 
 
 def decoded(text: str) -> LogRecord | None:

@@ -25,6 +25,7 @@ def main(path: str, *statements: str) -> None:
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     connection.create_collation("unicase", _compared)
     connection.create_function("twice", 1, lambda value: None if value is None else str(value) * 2, deterministic=True)
+    connection.create_function("title_sort", 1, lambda title: title.removeprefix("The "), deterministic=True)
     for statement in statements:
         connection.execute(statement)
 

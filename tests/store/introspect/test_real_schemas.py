@@ -12,12 +12,14 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.store.introspect.real import RealSchema, both, own
+from tests.store.owner import executed
 from tests.store.program import Program
 from tests.support.deadlines import DEADLINE_S
 from tests.support.postgres import PostgresServer
@@ -32,14 +34,26 @@ Row = dict[str, Any]
 class Owner:
     """The program that owns the database: its address, and a way to run its statements."""
 
-    def __init__(self, schema: RealSchema, database: str, url: str, execute: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        schema: RealSchema,
+        database: str,
+        url: str,
+        execute: Callable[[str], Any],
+        run: Callable[..., None] | None = None,
+    ) -> None:
         self.schema = schema
         self.database = database
         self.url = url
         self._execute = execute
+        self._run = run
 
     def run(self, sql: str) -> None:
-        for statement in self.schema.statements(sql, self.database):
+        statements = self.schema.statements(sql, self.database)
+        if self._run is not None:
+            self._run(*statements)
+            return
+        for statement in statements:
             self._execute(statement)
 
     def rows(self, resource: Row) -> list[Row]:
@@ -92,9 +106,11 @@ def owner(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Owner]:
     schema, database = request.param
     with ExitStack() as until_the_end:
         if database == "sqlite":
-            program = Program(tmp_path / "theirs.db")
+            path = tmp_path / "theirs.db"
+            program = Program(path)
             until_the_end.callback(program.close)
-            found = Owner(schema, database, f"sqlite:///{tmp_path / 'theirs.db'}", program.execute)
+            run = partial(executed, path) if schema.by_owner else None
+            found = Owner(schema, database, f"sqlite:///{path}", program.execute, run)
         else:
             server: PostgresServer = request.getfixturevalue("postgres")
             from tests.support.driver import psycopg

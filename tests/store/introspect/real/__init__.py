@@ -48,6 +48,8 @@ class RealSchema(NamedTuple):
     hidden: str = ""
     """The tables that no client may read, because their key is a secret."""
     databases: tuple[str, ...] = ("sqlite", "postgresql")
+    by_owner: bool = False
+    """Its statements need functions or collations of the program, which `tests.store.owner` has."""
     options: str = ""
     """What follows the address of a PostgreSQL database."""
 

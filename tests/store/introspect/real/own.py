@@ -23,6 +23,8 @@ CREATE TABLE library_id (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, UNIQUE (uui
 CREATE TABLE metadata_dirtied (id INTEGER PRIMARY KEY, book INTEGER NOT NULL, UNIQUE (book));
 CREATE TRIGGER fkc_insert BEFORE INSERT ON books_authors_link BEGIN SELECT CASE
   WHEN (SELECT id FROM books WHERE id = NEW.book) IS NULL THEN RAISE(ABORT, 'book not in books') END; END;
+CREATE TRIGGER books_insert_trg AFTER INSERT ON books BEGIN
+  UPDATE books SET sort = title_sort(NEW.title), uuid = 'made' WHERE id = NEW.id; END;
 CREATE VIEW meta AS SELECT id, title, (SELECT concat(name) FROM authors) authors FROM books;
 CREATE VIRTUAL TABLE books_fts USING fts5 (title, content='');
 INSERT INTO books (title, sort, pubdate) VALUES ('The Book', 'Book, The', '0101-01-01 00:00:00+00:00'), ('x', NULL,
@@ -47,8 +49,14 @@ UPDATE library_id SET uuid = 'e0f4';
 INSERT OR REPLACE INTO metadata_dirtied (book) VALUES (1);
 """,
     shared="authors books books_authors_link conversion_options data library_id metadata_dirtied",
-    notes=("meta is a view", "books_fts is a virtual table", "conversion_options.data: it holds bytes"),
+    notes=(
+        "books needs what only its own program has",
+        "meta is a view",
+        "books_fts is a virtual table",
+        "conversion_options.data: it holds bytes",
+    ),
     databases=("sqlite",),
+    by_owner=True,
 )
 
 ZOTERO = RealSchema(
@@ -101,10 +109,16 @@ CREATE TABLE cards (id integer PRIMARY KEY, nid integer NOT NULL, did integer NO
   due integer NOT NULL, left integer NOT NULL, odid integer NOT NULL, data text NOT NULL);
 CREATE INDEX idx_cards_odid ON cards (odid) WHERE odid != 0;
 CREATE TABLE revlog (id integer PRIMARY KEY, cid integer NOT NULL, usn integer NOT NULL, "lastIvl" integer NOT NULL);
+CREATE TABLE deck_config (id integer PRIMARY KEY NOT NULL, name text NOT NULL COLLATE unicase,
+  mtime_secs integer NOT NULL, usn integer NOT NULL, config blob NOT NULL);
+CREATE TABLE decks (id integer PRIMARY KEY NOT NULL, name text NOT NULL COLLATE unicase, usn integer NOT NULL);
+CREATE UNIQUE INDEX idx_decks_name ON decks (name);
 CREATE TABLE graves (oid integer NOT NULL, type integer NOT NULL, usn integer NOT NULL, PRIMARY KEY (oid, type))
   WITHOUT ROWID;
 CREATE TABLE config (KEY text NOT NULL PRIMARY KEY, usn integer NOT NULL, val blob NOT NULL) WITHOUT ROWID;
 INSERT INTO col VALUES (1, 1700000000, 1700000000000, '{}');
+INSERT INTO decks VALUES (1, 'Default', -1), (2, 'Français', -1), (3, 'x', 0);
+INSERT INTO deck_config VALUES (1, 'Default', 1700000000, -1, x'0a00'), (2, 'DEFAULT', 0, 0, x'');
 INSERT INTO notes VALUES (1700000000001, 'g', 1, 'front' || char(31) || 'back', 'front', 4294967295, 0, ''),
   (1700000000002, 'h', 1, '7' || char(31), 7, 1, 0, '');
 INSERT INTO cards VALUES (1, 1700000000001, 1, 0, 1, 0, 0, '{}'), (2, 1700000000002, 1, 0, 2, 0, 0, '');
@@ -112,6 +126,9 @@ INSERT INTO revlog VALUES (1700000000003, 1, -1, -600);
 """,
     """
 UPDATE col SET mod = mod + 1;
+REPLACE INTO decks VALUES (4, 'FRANÇAIS', 7);
+UPDATE OR REPLACE decks SET name = 'DEFAULT' WHERE id = 3;
+UPDATE deck_config SET name = 'Später', usn = 5 WHERE id = 2;
 UPDATE notes SET sfld = 'seven' WHERE sfld = 7;
 INSERT INTO notes VALUES (1700000000003, 'i', 1, 'x', 0.5, 1, 0, '');
 DELETE FROM cards WHERE id = 1;
@@ -119,9 +136,15 @@ UPDATE cards SET odid = 5, left = 1001 WHERE id = 2;
 INSERT INTO revlog VALUES (1700000000004, 2, -1, 9007199254740993);
 UPDATE revlog SET usn = 0 WHERE id = 1700000000003;
 """,
-    shared="cards col notes revlog",
-    notes=("graves is WITHOUT ROWID", "config is WITHOUT ROWID", "notes.sfld is declared INTEGER and some rows hold"),
+    shared="cards col deck_config decks notes revlog",
+    notes=(
+        "deck_config.config: it holds bytes",
+        "graves is WITHOUT ROWID",
+        "config is WITHOUT ROWID",
+        "notes.sfld is declared INTEGER and some rows hold",
+    ),
     databases=("sqlite",),
+    by_owner=True,
 )
 
 PAGILA = RealSchema(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import chinook
-from tests.support.gateway import tidegate
+from tests.support.gateway import python, tidegate
 from tests.support.postgres import NEEDS_POSTGRES
 from tests.support.sqlite import foreign
 
@@ -204,3 +204,29 @@ def test_a_table_that_is_a_secret_by_its_key_is_named_and_gets_no_access(folder:
     assert "never read them: django_session.session_data\n" in done.stderr
     assert resource(folder, "django_session")["x-access"] == {}
     assert tidegate("check", cwd=folder).returncode == 0
+
+
+@pytest.mark.slow
+def test_tables_with_odd_names_become_models_that_python_can_import(tmp_path: Path) -> None:
+    odd = ("or", 'Tab"le', "a b", "a_b", "%", "ünï", "model", "tidegate_things")
+    columns = ("order", "x.y", "ü☃", " lead", "$id", "a/b~c", "class", "__init__", "_x", "1st", "self", "__proto__")
+    with foreign(tmp_path / "odd.db") as program:
+        for table in odd:
+            name = table.replace('"', '""')
+            listed = ", ".join(f'"{column}" TEXT' for column in columns)
+            program.execute(f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY, {listed}, "a""b" TEXT)')
+    for command in (
+        ["introspect", "--database", "sqlite:///odd.db", "--access", "read=anyone"],
+        ["check"],
+        ["generate", "--out", "made"],
+        ["migrate", "--database", "sqlite:///odd.db"],
+    ):
+        done = tidegate(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "schema" / "resources").iterdir())) == len(odd)
+    python("import app_contract", cwd=tmp_path / "made" / "python")
+    with foreign(tmp_path / "odd.db") as program:
+        for table in odd:
+            program.execute(f'INSERT INTO "{table.replace(chr(34), chr(34) * 2)}" (id) VALUES (1)')
+        ((logged,),) = program.execute("SELECT count(DISTINCT resource) FROM tidegate_log")
+    assert logged == len(odd)

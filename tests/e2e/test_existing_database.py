@@ -25,7 +25,7 @@ from tests.support.wire import Wire, wire
 ADDED = (
     "create table tidegate_", "give the change log", "install trigger tidegate_", "create schema _tidegate",
     "create _tidegate.", "install function _tidegate.", "install trigger 00_tidegate_",
-    "install trigger number_changes", "note table",
+    "install trigger number_change", "note schema", "note table",
 )  # fmt: skip
 """The beginnings of the steps that a migration may do to an existing database."""
 Content = dict[str, list[tuple[Any, ...]]]

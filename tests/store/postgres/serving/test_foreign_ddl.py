@@ -146,7 +146,7 @@ async def test_a_log_that_was_emptied_while_no_gateway_ran_gets_a_new_epoch(fore
 async def test_a_column_that_gets_another_type_begins_a_new_epoch(
     store: PostgresStore, foreign: ForeignPostgres, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every row may have another value there, and no trigger hears of it."""
+    """Every row may have another value there, which no trigger sees."""
     foreign.execute("INSERT INTO berths (harbour, number) VALUES ('Ost', 1)")
     store._guard.look()
     foreign.execute("ALTER TABLE berths ALTER COLUMN number TYPE integer USING number * 2")

@@ -64,6 +64,8 @@ class PostgresFeed(Feed):
         self._notify = False
         """The other gateways have to be woken."""
         self._knows_others = False
+        self._notified = False
+        """A notification came with the answer to a query: the connection will not become readable for it."""
         super().__init__(resources, loop)
 
     def wake(self) -> None:
@@ -102,6 +104,7 @@ class PostgresFeed(Feed):
 
     def _follow(self, connection: Connection) -> None:
         """Deliver what there is and what comes. Raises psycopg.Error when the connection breaks."""
+        connection.add_notify_handler(self._on_notify)
         connection.execute(f"LISTEN {CHANNEL}")
         if fingerprint(connection) != self._served:
             raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
@@ -111,6 +114,7 @@ class PostgresFeed(Feed):
             other_gateways.warn_of_others(connection, self._url)
             self._knows_others = True
         while not self._ended:
+            self._notified = False
             paused = self.gate.paused
             if paused:
                 connection.execute(f"UNLISTEN {CHANNEL}")  # each time, for it shows that the database answers
@@ -125,7 +129,10 @@ class PostgresFeed(Feed):
             if self._notify:
                 self._notify = False
                 connection.execute(f"NOTIFY {CHANNEL}")  # this gateway gets it too, and looks at the log once more
-            self._wait([connection], PAUSED_POLL_S if paused else POLL_S)
+            self._wait([connection], PAUSED_POLL_S if paused else 0 if self._notified else POLL_S)
+
+    def _on_notify(self, _: psycopg.Notify) -> None:
+        self._notified = True
 
     def _jump(self, connection: Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")

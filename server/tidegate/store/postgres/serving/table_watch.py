@@ -66,8 +66,8 @@ class TableWatch:
         self._resources = frozenset(resources)
         self._watched = {watched.relation: watched for watched in _watched(home, resources)}
         self.retyped = False
-        """A column has another type than when it was seen first. That may give new values to all rows, and no trigger
-        hears of it."""
+        """A column has another type than when it was seen first. That may give new values to all rows, which no trigger
+        sees."""
         self._types: dict[tuple[str, str], int] = {}
         self._said: set[Fault] = set()
 

@@ -85,6 +85,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _about("Bytes of changes in the change log, at most, about; this counts more than `log_age` and `log_rows`."),
         msgspec.Meta(ge=1048576),
     ] = 1024**3
+    lock_timeout: Annotated[
+        float,
+        _about("Seconds that `tidegate migrate` waits for locks that other programs hold."),
+        msgspec.Meta(gt=0, le=86400),
+    ] = 10.0
     graceful_stop: Annotated[float, _about("Seconds a stop waits for clients to go."), msgspec.Meta(ge=0)] = 10.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 

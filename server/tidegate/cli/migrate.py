@@ -30,6 +30,10 @@ database: triggers, functions, views. docs/how-to/migrations.md says more.
 
 SHOWN_FROM = 100_000
 """The progress of a copy is shown for tables with at least so many rows."""
+STEPS_SHOWN_FROM = 100
+"""The progress of the steps is shown for migrations with at least so many steps."""
+SAID_EVERY = 500
+"""Without a terminal, a line is printed after so many steps."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,6 +51,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     instead.add_argument("--new", metavar="NAME", help="write a migration to fill in into SCHEMA/migrations")
     instead.add_argument("--down", action="store_true", help="take back the manual migration that was applied last")
+    parser.add_argument(
+        "--lock-timeout",
+        dest="lock_timeout",
+        type=float,
+        metavar="SECONDS",
+        help="give up after waiting so long for locks of other programs (default: 10)",
+    )
     parser.add_argument("--seed", action="store_true", help="put sample rows into empty tables (SCHEMA/seed.json)")
     config.add_arguments(parser)
     parser.set_defaults(run=run)
@@ -76,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             _say(migrate.notes(settings.database, resources))
             return 0
         done = (migrate.down if args.down else migrate.apply)(
-            settings.database, resources, folder, progress_on_terminal()
+            settings.database, resources, folder, progress_on_terminal(), settings.lock_timeout
         )
         _say([f"{backends.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
         _say(migrate.notes(settings.database, resources))
@@ -108,15 +119,25 @@ def _say(lines: Iterable[str]) -> None:
         print(line, file=sys.stderr)
 
 
-def progress_on_terminal() -> Callable[[str, int, int], None] | None:
-    """A function that shows on a terminal how far the copy of a large table is; None where there is no terminal."""
-    if not sys.stderr.isatty():
-        return None
+def progress_on_terminal() -> Callable[[str, int, int], None]:
+    """A function that shows how far the copy of a large table is, and how many steps of a long migration are done.
 
-    def progress(table: str, copied: int, total: int) -> None:
-        if total >= SHOWN_FROM:
-            end = "\n" if copied == total else ""
-            print(f"\r{table}: {copied} of {total} rows copied", end=end, file=sys.stderr, flush=True)
+    Without a terminal it prints a line now and then.
+    """
+    terminal = sys.stderr.isatty()
+
+    def progress(table: str, done: int, total: int) -> None:
+        if not table:
+            if total >= STEPS_SHOWN_FROM:
+                show(f"{done} of {total} steps done", done == total, done % SAID_EVERY == 0)
+        elif total >= SHOWN_FROM:
+            show(f"{table}: {done} of {total} rows copied", done == total, often=False)
+
+    def show(text: str, last: bool, often: bool) -> None:
+        if terminal:
+            print(f"\r{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+        elif often:
+            print(text, file=sys.stderr, flush=True)
 
     return progress
 

@@ -38,6 +38,18 @@ def test_only_a_step_that_is_not_independent_is_followed_by_another_plan() -> No
     assert work.plans == 3  # at first, after c, and after d, when it is empty
 
 
+def test_without_a_check_no_plan_follows_independent_steps() -> None:
+    work = Work("a", "b", "c", "d", independent=("a", "b", "d"))
+    take_steps(work.plan(), work.plan, (), check=False)
+    assert (work.plans, work.left) == (2, [])  # at first, and after c
+
+
+def test_the_number_of_steps_is_told_after_each() -> None:
+    work, told = Work("a", "b", "c", independent=("a", "c")), list[tuple[int, int]]()
+    take_steps(work.plan(), work.plan, (), on_step=lambda done, known: told.append((done, known)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_a_step_may_change_the_steps_after_it() -> None:
     work = Work("a", "b")
     first = Step("first", "it comes first", lambda: work.left.insert(0, "new"))

@@ -57,15 +57,24 @@ Planner = Callable[[Sequence[str]], Sequence[Step]]
 
 
 def take_steps(
-    steps: Sequence[Step], plan_rest: Planner, failures: tuple[type[Exception], ...], *, manual: bool = True
+    steps: Sequence[Step],
+    plan_rest: Planner,
+    failures: tuple[type[Exception], ...],
+    *,
+    manual: bool = True,
+    check: bool = True,
+    on_step: Callable[[int, int], object] = lambda done, known: None,
 ) -> list[str]:
     """Take `steps`, then plan and take the rest until the plan is empty; returns the names of all steps in order.
 
     After a step that is not independent the rest is planned again, because the step may change what the next ones see.
+    `check=False`: trust that steps which are all independent leave nothing to do. `on_step` is told how many steps are
+    done, of how many that are known.
     `manual=False`: end before the first manual migration. Raises StoreError where a step raises one of `failures`.
     """
     done: list[str] = []
     while steps:
+        known = len(done) + len(steps)
         for step in steps:
             if not manual and step.name.startswith(RUN):
                 return done
@@ -73,8 +82,12 @@ def take_steps(
                 raise StoreError(f"the migration does not come to an end at: {step.name}")
             _take(step, failures)
             done.append(step.name)
+            on_step(len(done), known)
             if not step.independent:
                 break
+        else:
+            if not check:
+                return done
         steps = plan_rest(done)
     return done
 

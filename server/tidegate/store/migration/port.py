@@ -15,7 +15,11 @@ from tidegate.store.migration.plan import PlannedStep
 from tidegate.store.migration.unsafe_changes import dropping
 
 Progress = Callable[[str, int, int], object]
-"""Called with a table, the number of its rows that were copied, and the number of all its rows."""
+"""Called with a table, the number of its rows that were copied, and the number of all its rows; with "" and the numbers
+of steps that were taken, and of all that are known.
+"""
+LOCK_TIMEOUT_S = 10.0
+"""How long a migration waits for locks that other programs hold, unless the caller says it."""
 
 
 class Migrations(Protocol):
@@ -42,11 +46,20 @@ class Migrations(Protocol):
         resources: Mapping[str, Resource],
         folder: Path | None = None,
         progress: Progress | None = None,
+        lock_timeout: float = LOCK_TIMEOUT_S,
     ) -> list[str]:
-        """Bring the database up to date in one transaction; returns the names of the steps that were taken."""
+        """Bring the database up to date in one transaction; returns the names of the steps that were taken.
+
+        `lock_timeout`: the seconds that it waits for locks that other programs hold.
+        """
 
     def down(
-        self, url: str, resources: Mapping[str, Resource], folder: Path | None, progress: Progress | None = None
+        self,
+        url: str,
+        resources: Mapping[str, Resource],
+        folder: Path | None,
+        progress: Progress | None = None,
+        lock_timeout: float = LOCK_TIMEOUT_S,
     ) -> list[str]:
         """Take back the manual migration that was applied last; returns the names of the steps that were taken.
 

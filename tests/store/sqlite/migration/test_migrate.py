@@ -288,3 +288,11 @@ def test_a_column_may_be_called_rowid(url: str, file: Path) -> None:
     foreign.run("INSERT OR REPLACE INTO boats (code, rowid, sign) VALUES ('c', 'y', 1)")
     assert set(foreign.tables()["boats"]) == {("a",), ("c",)}
     foreign.close()
+
+
+def test_a_migration_gives_up_on_the_lock_of_the_file(path: Path, foreign: Foreign) -> None:
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match=r"waited 0.05 seconds for another program that holds the lock of the file"):
+        apply(f"sqlite:///{path}", RESOURCES, lock_timeout=0.05)
+    foreign.connection.execute("ROLLBACK")
+    assert apply(f"sqlite:///{path}", RESOURCES, lock_timeout=0.05) == []

@@ -9,11 +9,12 @@ Invariant: a migration happens wholly or not at all; of two migrations at a time
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import peewee
 import psycopg
 from playhouse.migrations import MigrationError
@@ -27,17 +28,18 @@ from tidegate.store.migration.plan import (
     RUN,
     TAKE_BACK,
     PlannedStep,
+    Planner,
     Step,
     in_words,
     refuse_to_serve,
     take_steps,
 )
-from tidegate.store.migration.port import Progress, left_alone, left_columns
+from tidegate.store.migration.port import LOCK_TIMEOUT_S, Progress, left_alone, left_columns
 from tidegate.store.migration.unsafe_changes import left_by_down, refuse_after_down
 from tidegate.store.postgres import home, large_integers, publications, row_security
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
 from tidegate.store.postgres.connection import Connection, check_names, prepare, refused, shown
-from tidegate.store.postgres.migration import manual, ownership
+from tidegate.store.postgres.migration import locks, manual, ownership
 from tidegate.store.postgres.migration.left_columns import LeftColumns
 from tidegate.store.postgres.migration.log_objects import home_steps, log_steps, trigger_steps
 from tidegate.store.postgres.migration.own_sql import own_sql_steps
@@ -86,31 +88,33 @@ def apply(
     url: str,
     resources: Mapping[str, Resource],
     folder: Path | None = None,
-    progress: Progress | None = None,  # noqa: ARG001  # a part of the port
+    progress: Progress | None = None,
+    lock_timeout: float = LOCK_TIMEOUT_S,
 ) -> list[str]:
     """Bring the database up to date in one transaction; returns what was done. Raises StoreError.
 
-    It copies no table, so that there is no progress to report.
+    It copies no table, so that its progress is that of the steps.
     """
-    with _transaction(url, keep=True) as (database, connection):
-        connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        plan = partial(_plan, database, connection, resources, folder)
-        return take_steps(plan(), plan, FAILURES)
+    with _transaction(url, keep=True, lock_timeout=lock_timeout) as (database, connection):
+        _wait_for_turn(connection)
+        plan = _with_locks(connection, partial(_plan, database, connection, resources, folder), lock_timeout)
+        return take_steps(plan(()), plan, FAILURES, check=False, on_step=_steps_of(progress))
 
 
 def down(
     url: str,
     resources: Mapping[str, Resource],
     folder: Path | None,
-    progress: Progress | None = None,  # noqa: ARG001  # a part of the port
+    progress: Progress | None = None,
+    lock_timeout: float = LOCK_TIMEOUT_S,
 ) -> list[str]:
     """Take back the manual migration that was applied last, and bring the database to `resources`, which should be
     those from before it.
 
     It is one transaction, as in `apply`. Raises StoreError.
     """
-    with _transaction(url, keep=True) as (database, connection):
-        connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    with _transaction(url, keep=True, lock_timeout=lock_timeout) as (database, connection):
+        _wait_for_turn(connection)
         migrations = manual.migrations_of(database, connection, folder)
         run = partial(manual.run, connection, _tables_of(resources), migrations)
         left = LeftColumns(connection, resources).names()
@@ -123,7 +127,13 @@ def down(
             except NeedsManualMigration as error:
                 raise left_by_down(name, error) from None
 
-        return take_steps([last_step_back(migrations, run)], plan_rest, FAILURES)
+        return take_steps(
+            [last_step_back(migrations, run)],
+            _with_locks(connection, plan_rest, lock_timeout),
+            FAILURES,
+            check=False,
+            on_step=_steps_of(progress),
+        )
 
 
 def check(url: str, resources: Mapping[str, Resource]) -> None:
@@ -137,8 +147,43 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
     refuse_to_serve(shown(url), missing, "with the same URL")
 
 
+def _with_locks(connection: Connection, plan: Planner, seconds: float) -> Planner:
+    """Plans as `plan` does. The first step that locks tables takes the locks of all first."""
+
+    def planner(done: Sequence[str]) -> list[Step]:
+        steps = locks.locking_last(plan(done))
+        wanted = locks.locked(sql for step in steps for sql in step.statements)
+        for number, step in enumerate(steps):
+            if locks.locked(step.statements):
+                steps[number] = msgspec.structs.replace(step, run=partial(locked, wanted, step))
+                break
+        return steps
+
+    def locked(wanted: Mapping[str, str], step: Step) -> None:
+        locks.take(connection, locks.existing(connection, wanted), seconds)
+        step.run()
+
+    return planner
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Raises StoreError: another migration does not end."""
+    try:
+        connection.execute(f"SAVEPOINT turn; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    except psycopg.errors.LockNotAvailable:
+        connection.execute("ROLLBACK TO SAVEPOINT turn")
+        holders = locks.migration_holders(connection, MIGRATION_LOCK)
+        raise StoreError(f"another migration of this database does not end: {holders}; nothing was changed") from None
+
+
+def _steps_of(progress: Progress | None) -> Callable[[int, int], object]:
+    return partial(progress, "") if progress is not None else lambda done, known: None
+
+
 @contextmanager
-def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDatabase, Connection]]:
+def _transaction(
+    url: str, *, keep: bool, lock_timeout: float = LOCK_TIMEOUT_S
+) -> Iterator[tuple[peewee.PostgresqlDatabase, Connection]]:
     """A transaction on one connection, as peewee's database for manual migrations and as Tidegate's connection.
 
     `keep`: commit at the end.
@@ -152,7 +197,7 @@ def _transaction(url: str, *, keep: bool) -> Iterator[tuple[peewee.PostgresqlDat
     try:
         connection: Connection = database.connection()  # type: ignore[no-untyped-call]  # peewee's
         connection.cursor_factory = psycopg.RawCursor
-        prepare(connection, ERROR_INSTEAD)
+        prepare(connection, ERROR_INSTEAD | {"lock_timeout": str(max(1, int(lock_timeout * 1000)))})
         # peewee's own transaction, so that a transaction of a manual migration is a savepoint within it.
         with database.atomic() as transaction:
             yield database, connection

@@ -31,7 +31,7 @@ from tidegate.store.migration.plan import (
     refuse_to_serve,
     take_steps,
 )
-from tidegate.store.migration.port import Progress
+from tidegate.store.migration.port import LOCK_TIMEOUT_S, Progress
 from tidegate.store.migration.unsafe_changes import Column, left_by_down, refuse_after_down
 from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
@@ -117,18 +117,26 @@ def other_spellings(url: str, resources: Mapping[str, Resource]) -> list[str]:
 
 
 def apply(
-    url: str, resources: Mapping[str, Resource], folder: Path | None = None, progress: Progress | None = None
+    url: str,
+    resources: Mapping[str, Resource],
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    lock_timeout: float = LOCK_TIMEOUT_S,
 ) -> list[str]:
     """Bring the database up to date in one transaction; returns what was done. Raises StoreError."""
 
     def plan_rest(database: APSWDatabase, done: Sequence[str]) -> list[Step]:
         return _plan(database, resources, folder, progress or _silent, done)
 
-    return _in_one_transaction(url, lambda database: plan_rest(database, ()), plan_rest)
+    return _in_one_transaction(url, lambda database: plan_rest(database, ()), plan_rest, lock_timeout)
 
 
 def down(
-    url: str, resources: Mapping[str, Resource], folder: Path | None, progress: Progress | None = None
+    url: str,
+    resources: Mapping[str, Resource],
+    folder: Path | None,
+    progress: Progress | None = None,
+    lock_timeout: float = LOCK_TIMEOUT_S,
 ) -> list[str]:
     """Take back the manual migration that was applied last, and bring the database to `resources`, which should be
     those from before it.
@@ -151,7 +159,7 @@ def down(
         except NeedsManualMigration as error:
             raise left_by_down(name, error) from None
 
-    return _in_one_transaction(url, begin, plan_rest)
+    return _in_one_transaction(url, begin, plan_rest, lock_timeout)
 
 
 def _left(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Column]:
@@ -170,7 +178,10 @@ def check(url: str, resources: Mapping[str, Resource]) -> None:
 
 
 def _in_one_transaction(
-    url: str, begin: Callable[[APSWDatabase], list[Step]], go_on: Callable[[APSWDatabase, Sequence[str]], list[Step]]
+    url: str,
+    begin: Callable[[APSWDatabase], list[Step]],
+    go_on: Callable[[APSWDatabase, Sequence[str]], list[Step]],
+    lock_timeout: float,
 ) -> list[str]:
     """Take the steps that `begin` plans, and those that `go_on` plans after them."""
     with _Opened(peewee_database(sqlite_path(url))) as database:
@@ -178,6 +189,7 @@ def _in_one_transaction(
             # With foreign keys on, dropping a table would delete the rows that refer to it. The pragma has no effect in
             # a transaction.
             database.execute_sql("PRAGMA foreign_keys = off")
+            database.execute_sql(f"PRAGMA busy_timeout = {int(lock_timeout * 1000)}")
             with database.atomic("IMMEDIATE"):
                 steps = begin(database)
                 references = dangling(database) if any(step.moves_references for step in steps) else None
@@ -185,6 +197,11 @@ def _in_one_transaction(
                 if references is not None:
                     check_references(database, references)
         except FAILURES as error:
+            if "locked" in str(error):  # SQLite does not say by which program
+                raise StoreError(
+                    f"the migration waited {lock_timeout:g} seconds for another program that holds the lock of the "
+                    "file, and nothing was changed. Migrate again when that is done, or wait longer: --lock-timeout"
+                ) from error
             raise StoreError(f"the migration failed and nothing was changed: {error}") from error
         return done
 

@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench bench-compare clean lock package chaos simulate fuzz contract
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench bench-compare clean lock package chaos simulate twin fuzz contract
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -89,6 +89,7 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(MAKE) contract fuzz
 	$(MAKE) simulate
 	$(MAKE) chaos
+	$(MAKE) twin
 
 check: setup-tests setup-node ## format, lint, types, import contracts, generated files, tests
 	$(BIN)/ruff format --check server clients/python tests
@@ -126,6 +127,10 @@ chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATA
 
 simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+twin: setup-tests ## compare an owner's database with an untouched twin for SECONDS (60), from SEED on, on DATABASE=sqlite|postgresql or both
+	$(BIN)/python -m tests.twin --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
+	TWIN_MUTATIONS=all $(BIN)/pytest -q tests/twin/test_mutations.py
 
 lock: ## write the locks again, with the newest packages that pyproject.toml allows
 	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --disable-pip-version-check $(UV); }

@@ -34,6 +34,8 @@ SETTINGS = {
     "max_connections": "200",
     "max_prepared_transactions": "5",
     "deadlock_timeout": "200ms",
+    "max_prepared_transactions": "20",
+    "wal_level": "logical",
     "timezone": "Asia/Kathmandu",  # +05:45: reveals times that are not rendered in UTC
     "unix_socket_directories": "",
     "listen_addresses": "127.0.0.1",
@@ -130,6 +132,11 @@ class PostgresServer:
         """One statement of the administrator's, outside every test's database."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
+
+    def script(self, text: str) -> None:
+        """Statements of the administrator's, as text that a test wrote."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(text.encode())
 
     def tool(self, command: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs, in the server's folder, to its end."""

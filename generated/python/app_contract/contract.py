@@ -33,7 +33,7 @@ class ResourceTypes(NamedTuple):
     key: Any
 
 
-CONTRACT = "508012f3c14443726311bbeb36d864cc"
+CONTRACT = "ff8e276e0e491a8ec0420e76469007a0"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

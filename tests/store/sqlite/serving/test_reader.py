@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -320,3 +321,15 @@ def test_a_row_is_the_same_in_its_table_and_in_the_log(
     row, _ = assert_sendable(reader)
     assert row.get("weight") == (weight if math.isfinite(weight) else None)
     assert (row.get("extra"), row["name"]) == (extra, name)
+
+
+def test_the_head_counts_changes_of_a_statement_that_failed_and_kept_them(reader: Reader, foreign: Foreign) -> None:
+    """SQLite does not note the numbers of such changes in sqlite_sequence."""
+    add(foreign, "a", sign=1)
+    add(foreign, "b", sign=2)
+    before = reader.read(ReadQuery(resource="boats")).seq
+    with pytest.raises(sqlite3.IntegrityError):
+        foreign.execute("UPDATE OR FAIL boats SET sign = 3")
+    result = reader.read(ReadQuery(resource="boats"))
+    assert [row["sign"] for row in result.rows] == [3, 2]
+    assert result.seq == before + 1

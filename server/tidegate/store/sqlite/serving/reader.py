@@ -212,8 +212,13 @@ def _listed(reader: RowReader) -> str:
 
 
 def head(connection: apsw.Connection) -> int:
-    """The newest seq ever given, also when everything was pruned; 0 for a new log."""
-    seq: int = one_value(connection, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?", LOG)
+    """The newest seq ever given, also when everything was pruned; 0 for a new log.
+
+    A statement that ends with OR FAIL leaves its changes, but SQLite does not note their numbers in sqlite_sequence.
+    """
+    counted = "(SELECT max(seq) FROM sqlite_sequence WHERE name = ?)"
+    sql = f"SELECT max(coalesce({counted}, 0), coalesce((SELECT max(seq) FROM {LOG}), 0))"
+    seq: int = one_value(connection, sql, LOG)
     return seq
 
 

@@ -32,7 +32,6 @@ SETTINGS = {
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",
-    "max_prepared_transactions": "5",
     "deadlock_timeout": "200ms",
     "max_prepared_transactions": "20",
     "wal_level": "logical",

@@ -44,7 +44,7 @@ CHANGES: dict[str, tuple[str, Edit, str | None]] = {
         "/created_at",
     ),
     "an integer that becomes text": (
-        USERS,
+        "resources/tasks",
         lambda file: file["properties"]["id"].update(type="string", format="int64"),
         "/properties/id",
     ),

@@ -9,7 +9,13 @@ from tests.support.gateway import ROOT
 
 FILES = sorted(path for path in (ROOT / "tests").rglob("*.py") if "bench" not in path.parts)
 MAY_IMPORT = {"tests/support/driver.py", "tests/support/postgres.py"}
-MAY_CONNECT = {"tests/support/sqlite.py", "tests/store/program.py", "tests/chaos/programs.py"}
+MAY_CONNECT = {
+    "tests/support/sqlite.py",
+    "tests/store/program.py",
+    "tests/store/owner.py",
+    "tests/chaos/programs.py",
+    "tests/twin/sqlite_program.py",
+}
 
 
 def name(path: Path) -> str:

@@ -69,8 +69,8 @@ async def test_readyz_is_503_while_draining_and_while_the_database_does_not_answ
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = Door(inside.listener)
-    monkeypatch.setattr(type(inside.store), "healthy", False)
-    assert (await answer(door, get("/readyz")))[0] == 503
+    monkeypatch.setattr(type(inside.store), "problem", "the database does not answer")
+    assert (await answer(door, get("/readyz")))[::2] == (503, b"the database does not answer\n")
     monkeypatch.undo()
     assert (await answer(door, get("/readyz")))[0] == 200
     inside.gateway.sessions.draining = True

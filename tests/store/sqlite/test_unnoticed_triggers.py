@@ -14,6 +14,7 @@ import pytest
 from tests.store.application import ANYONE
 from tests.store.program import connect
 from tests.support.cases import every_case
+from tests.support.sqlite import foreign
 from tidegate.schema.resource import read_resource
 from tidegate.store.sqlite.changelog import image
 from tidegate.store.sqlite.migration import migrate
@@ -139,10 +140,10 @@ def test_the_plan_of_a_migration_tells_that_the_journal_mode_changes(tmp_path: P
     assert not [text for text in migrate.notes(url, PETS) if "journal mode" in text]
 
 
-def test_an_image_may_have_as_many_columns_as_a_table() -> None:
+def test_an_image_may_have_as_many_columns_as_a_table(tmp_path: Path) -> None:
     """SQLite's limits: 2,000 columns, and expressions of 1,000 levels."""
     names = [f"c{number}" for number in range(2000)]
-    with closing(sqlite3.connect(":memory:")) as connection:
+    with foreign(tmp_path / "wide.db") as connection:
         connection.execute(f"CREATE TABLE wide ({', '.join(names)})")
         connection.execute("INSERT INTO wide (c0, c1999) VALUES ('first', 'last')")
         ((text,),) = connection.execute(f"SELECT {image('t', names)} FROM wide t").fetchall()

@@ -147,10 +147,10 @@ POSTGRES = [
     ),
     # sessions
     Mutation(
-        "session_replication_role turns the trigger off",
+        "the trigger keeps an advisory lock",
         "settings",
         "postgresql",
-        ('alter table things enable trigger "00_tidegate_rows"', 'alter table tags enable trigger "00_tidegate_rows"'),
+        trigger=at_the_end("log_things", "perform pg_advisory_lock(99)"),
     ),
     Mutation(
         "floats are spelled by the session",
@@ -159,10 +159,10 @@ POSTGRES = [
         ("alter function _tidegate.log_things() reset extra_float_digits",),
     ),
     Mutation(
-        "a prepared statement stays in the session",
+        "session_replication_role turns the trigger off",
         "settings",
         "postgresql",
-        trigger=at_the_end("log_things", "perform pg_advisory_lock(99)"),
+        ('alter table things enable trigger "00_tidegate_rows"', 'alter table tags enable trigger "00_tidegate_rows"'),
     ),
     # concurrency
     Mutation(

@@ -16,6 +16,7 @@ from tests.store.program import Program
 from tidegate.contract import Resource
 from tidegate.schema.resource import read_resource
 from tidegate.store.sqlite.migration import migrate
+from tidegate.store.sqlite.rows import unmarked
 
 ANYONE = dict.fromkeys(("read", "create", "update", "delete"), "anyone")
 BOATS: dict[str, Any] = {
@@ -156,8 +157,7 @@ def add(program: Foreign, code: str, **values: Any) -> None:
 
 def raw(image: str) -> Values:
     """An image's column values, as SELECT would give them."""
-    values = json.loads(image).items()
-    return {name: bytes.fromhex(value["$blob"]) if isinstance(value, dict) else value for name, value in values}
+    return {name: unmarked(value) for name, value in json.loads(image).items()}
 
 
 def check_told(

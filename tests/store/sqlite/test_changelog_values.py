@@ -7,9 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.application import Foreign, add
+from tests.store.application import ANYONE, RESOURCES, Foreign, add, created
 from tests.store.program import connect
+from tidegate.schema.resource import read_resource
+from tidegate.store.sqlite.rows import RowReader
 
+NOTE = {
+    "title": "Note",
+    "type": "object",
+    "x-resource": {"key": "code"},
+    "x-access": ANYONE,
+    "properties": {"code": {"type": "string"}, "text": {"type": "string"}},
+    "required": ["code"],
+}
+NOTES = {"notes": read_resource("notes", NOTE, {})}
 REAL_MAX, REAL_MIN = 1.7976931348623157e308, 5e-324
 HARD = -1.0112952120928272e307
 """SQLite before 3.43 gets its 17th digit wrong."""
@@ -93,3 +104,27 @@ def test_text_that_is_not_utf_8_breaks_nothing(program: Foreign) -> None:
     program.run("INSERT INTO boats (code, name) VALUES ('a', CAST(x'41ff42' AS TEXT))")
     program.run("UPDATE boats SET weight = 1")
     assert [(entry.new or {})["name"] for entry in program.log()] == ["A\ufffdB", "A\ufffdB"]
+
+
+def test_a_program_that_does_not_trust_the_schema_can_write_every_text(tmp_path: Path) -> None:
+    """SQLite 3.38 to 3.40 call no JSON function in a trigger then."""
+    created(path := tmp_path / "app.db", NOTES)
+    program = Foreign(connect(path), NOTES)
+    program.run("PRAGMA trusted_schema = OFF")
+    texts = [f"a{character}b" for character in '\0\x01\t\n\r\x1f !"#[\\]^\x7f\x80\ud7ff\U0010fffd\U0010ffff']
+    texts += ["", "\0", "\\u0041", "\ufeffa", "x" * 200, "é" * 201, "🌊" * 300, '"' * 300, "x" * 300 + "\0"]
+    for number, text in enumerate(texts):
+        (entry,) = program.run("INSERT INTO notes (code, text) VALUES (?, ?)", f"{number} {text}", text)
+        assert entry.new is not None
+        assert (entry.key, entry.new["text"]) == ((f"{number} {text}",), text)
+    program.run("UPDATE notes SET text = text || '\\'")
+    program.run("UPDATE OR REPLACE notes SET code = 'same'")
+    program.run("DELETE FROM notes")
+    program.close()
+
+
+@pytest.mark.parametrize("text", ['"a\\"\\\\\\n\\u0000b"', '{"$text":"61225C0A0062"}'])
+def test_images_of_former_triggers_read_like_todays(text: str) -> None:
+    row = RowReader(RESOURCES["boats"]).image(f'{{"code":{text},"name":{text}}}')
+    assert row is not None
+    assert (row["code"], row["name"]) == ('a"\\\n\0b',) * 2

@@ -4,7 +4,8 @@ The triggers use only what a stock SQLite >= 3.38 has, so that any program can w
 without calling their triggers (unless `recursive_triggers` is on, which is per connection): BEFORE triggers set aside
 the rows that a write could replace, and the AFTER trigger logs those that are gone. The triggers miss the rows that OR
 REPLACE replaces by random() in its VALUES, which SQLite computes twice. Every name of a column is qualified: where
-there is no such column, SQLite takes a bare name in double quotes for text.
+there is no such column, SQLite takes a bare name in double quotes for text. No trigger
+calls a JSON function: SQLite 3.38 to 3.40 refuse that to a program that has set `trusted_schema` off.
 Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
 """
 
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from tidegate.contract import Resource, canonical_default
 from tidegate.store.sql.names import literal, quoted
-from tidegate.store.sqlite.rows import BLOB, to_column
+from tidegate.store.sqlite.rows import BLOB, TEXT, to_column
 
 LOG, ASIDE, META, REQUESTS = "tidegate_log", "tidegate_aside", "tidegate_meta", "tidegate_requests"
 
@@ -37,6 +38,11 @@ TABLES = {
 
 CHAIN = 50
 """Columns in one chain of an image, at most."""
+PLAIN = 200
+"""Characters of a text that is looked through for what JSON must escape, at most. That takes longer than to write it as
+hexadecimal digits, which need none."""
+ESCAPED = "'*[^] !#-[^-\U0010fffd]*'"
+"""GLOB's pattern of text with a quotation mark, a backslash or a control character, in which it has none itself."""
 SERVED = "served"
 """META's entry of a log that was served in its epoch: it has a note somewhere, and clients have positions."""
 NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
@@ -207,15 +213,14 @@ def _json_name(column: str) -> str:
 
 
 def _value(row: str, column: str) -> str:
-    """One value as JSON. json_object would round floats, raise on a BLOB, and write infinity as no JSON at all.
-
-    20 digits: SQLite before 3.43 gets the 17th wrong at times. || '' makes json_quote() quote what json() made.
-    """
+    """One value as JSON. 20 digits: SQLite before 3.43 gets the 17th wrong at times."""
     value = f"{row}.{quoted(column)}"
     blob = f"""'{{"{BLOB}":"' || hex({value}) || '"}}'"""
+    text = f"""CASE WHEN length({value}) > {PLAIN} OR instr({value}, char(0)) OR {value} GLOB {ESCAPED}
+      THEN '{{"{TEXT}":"' || hex({value}) || '"}}' ELSE '"' || {value} || '"' END"""
     return (
         f"CASE typeof({value}) WHEN 'null' THEN 'null' WHEN 'integer' THEN CAST({value} AS TEXT) "
-        f"WHEN 'text' THEN json_quote({value} || '') "
+        f"WHEN 'text' THEN {text} "
         f"WHEN 'real' THEN CASE WHEN abs({value}) <= 1.7976931348623157e308 THEN printf('%!.20g', {value}) "
         f"ELSE 'null' END ELSE {blob} END"
     )

@@ -23,6 +23,8 @@ from tidegate.store.sql.large_integers import teller
 
 BLOB = "$blob"
 """How the change log's images mark a BLOB, which JSON does not have."""
+TEXT = "$text"
+"""How they mark text that is long or that JSON would escape: its bytes."""
 
 
 class RowReader:
@@ -52,7 +54,7 @@ class RowReader:
         if text is None:
             return None
         values: Mapping[str, Any] = json.loads(text if isinstance(text, str) else text.decode(errors="replace"))
-        return self.row(_unmarked(values.get(name)) for name in self.columns)
+        return self.row(unmarked(values.get(name)) for name in self.columns)
 
 
 def to_column(prop: Property, value: Any) -> Any:
@@ -66,8 +68,12 @@ def to_column(prop: Property, value: Any) -> Any:
     return number(value) if prop.is_int64 else value
 
 
-def _unmarked(value: Any) -> Any:
-    return bytes.fromhex(value[BLOB]) if isinstance(value, dict) else value
+def unmarked(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((mark, digits),) = value.items()
+    found = bytes.fromhex(digits)
+    return found.decode(errors="replace") if mark == TEXT else found
 
 
 def _plain(value: Any) -> Any:

@@ -120,7 +120,7 @@ fuzz: setup-tests ## hold the readings of filters against each other on 20,000 p
 contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
-	$(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
+	CONTRACT_FAULTS=all $(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
 
 chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))

@@ -14,7 +14,7 @@ from tests.chaos.histories import play
 from tests.chaos.places import Place
 from tests.chaos.verdict import Verdict
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "10"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "6"))
 LEAST = Least(turns=32, changes=501, recoveries=11, returns=1, changes_of_user=11)
 MANY = 60
 """The least number of moves from one gateway to another: more than there are clients."""

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.twin.pair import Pair
+from tests.twin.shared_tables import NOTICE_S
 from tests.twin.statements import Statement
+from tidegate.store.postgres.serving.shared_tables import SharedTables
 from tidegate.store.sqlite.serving import feed, reader
 from tidegate.store.sqlite.serving.reader import one_value
 
@@ -58,8 +60,8 @@ def _trigger(pair: Pair, name: str, old: str, new: str) -> list[str]:
     return [f'drop trigger "{name}"', text.replace(old, new)]
 
 
-def _patched(target: str, value: object) -> Patch:
-    return lambda patch: patch.setattr(target, value)
+def _blind(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SharedTables, "check", lambda *_: None)
 
 
 def _head(connection: Any) -> Any:
@@ -72,9 +74,10 @@ def _counted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reader, "head", _head)
 
 
-BEGIN, DECLARED = "\nBEGIN\n", "DECLARE\n"
-AT_ONCE = "RETURN NULL;\nEND"
-"""The end of a trigger function's text."""
+AT_FIRST, AT_ONCE = "\nBEGIN\n", "RETURN NULL;\nEND"
+"""The beginning and the end of a trigger function of PostgreSQL."""
+SQLITE_FIRST, SQLITE_LAST = " BEGIN\n", "\nEND"
+"""Those of a trigger of SQLite."""
 
 
 def at_the_end(of: str, statement: str) -> tuple[str, str, str]:
@@ -83,7 +86,16 @@ def at_the_end(of: str, statement: str) -> tuple[str, str, str]:
 
 
 def at_first(of: str, statement: str) -> tuple[str, str, str]:
-    return of, BEGIN, f"{BEGIN}  {statement};\n"
+    return of, AT_FIRST, f"{AT_FIRST}  {statement};\n"
+
+
+def first_of(trigger: str, statement: str) -> tuple[str, str, str]:
+    """SQLite's trigger executes `statement` before what it does."""
+    return f"tidegate_{trigger}", SQLITE_FIRST, f"{SQLITE_FIRST}  {statement};\n"
+
+
+def last_of(trigger: str, statement: str) -> tuple[str, str, str]:
+    return f"tidegate_{trigger}", SQLITE_LAST, f"\n  {statement};{SQLITE_LAST}"
 
 
 POSTGRES = [
@@ -124,10 +136,10 @@ POSTGRES = [
         trigger=at_the_end("log_things", "create temp table if not exists pg_temp.noted ()"),
     ),
     Mutation(
-        "the trigger begins no transaction for savepoints",
+        "the trigger refuses an update",
         "prepared",
         "postgresql",
-        trigger=at_the_end("log_audit", "if random() < 2 and tg_op = 'UPDATE' then raise 'no' ; end if"),
+        trigger=at_first("log_audit", "if tg_op = 'UPDATE' then raise 'no'; end if"),
     ),
     # rights
     Mutation(
@@ -151,18 +163,6 @@ POSTGRES = [
         "settings",
         "postgresql",
         trigger=at_the_end("log_things", "perform pg_advisory_lock(99)"),
-    ),
-    Mutation(
-        "floats are spelled by the session",
-        "settings",
-        "postgresql",
-        ("alter function _tidegate.log_things() reset extra_float_digits",),
-    ),
-    Mutation(
-        "session_replication_role turns the trigger off",
-        "settings",
-        "postgresql",
-        ('alter table things enable trigger "00_tidegate_rows"', 'alter table tags enable trigger "00_tidegate_rows"'),
     ),
     # concurrency
     Mutation(
@@ -191,13 +191,10 @@ POSTGRES = [
     ),
     # definitions
     Mutation(
-        "a trigger depends on a column",
+        "a trigger counts on the number of columns",
         "ddl",
         "postgresql",
-        (
-            "create trigger extra after update of extra, name, qty on items for each row when (old.extra is distinct "
-            "from new.extra) execute function _tidegate.log_items()",
-        ),
+        trigger=at_first("log_items", "perform * from (table public.items union all select 1, 'a', 1, 'b') same"),
     ),
     Mutation(
         "the log cannot be published",
@@ -208,6 +205,13 @@ POSTGRES = [
     # values
     Mutation("real becomes double precision", "values", "postgresql", trigger=("log_odd", '."r"', '."r"::float8')),
     Mutation("the last columns are left out", "wide", "postgresql", trigger=("log_many", '."c299"', '."id"')),
+    Mutation("the last columns are left out", "widest", "postgresql", trigger=("log_widest", '."c1589"', '."id"')),
+    # tools
+    Mutation("a table has no trigger", "dumps", "postgresql", ('drop trigger "00_tidegate_rows" on things',)),
+    Mutation("a table has no trigger", "replication", "postgresql", ('drop trigger "00_tidegate_rows" on received',)),
+    Mutation(
+        "policies that hide rows are not noticed", "forced policies", "postgresql", python=_blind, notice_s=NOTICE_S
+    ),
 ]
 SQLITE = [
     Mutation("a table has no trigger", "dml", "sqlite", ("drop trigger tidegate_tags_after_update",)),
@@ -219,70 +223,61 @@ SQLITE = [
         "sqlite",
         python=_counted,
     ),
+    Mutation("deletions are not logged", "settings", "sqlite", ("drop trigger tidegate_things_after_delete",)),
     Mutation(
-        "a trigger uses JSON functions",
-        "settings",
-        "sqlite",
-        ("create trigger json after update on things begin select json_object('id', new.id); end",),
-    ),
-    Mutation(
-        "a trigger counts as the program's change",
+        "a trigger changes the program's row",
         "prepared",
         "sqlite",
-        ("create trigger also after insert on things begin update things set note = 'x' where id = new.id; end",),
+        trigger=last_of("things_after_insert", "UPDATE things SET note = 'x' WHERE id = NEW.id"),
     ),
     Mutation(
-        "a trigger names a column",
+        "a trigger counts on the number of columns",
         "ddl",
         "sqlite",
-        ("create trigger names after update on items begin select new.extra, new.name, new.qty; end",),
+        trigger=first_of("items_after_update", "SELECT * FROM items UNION ALL SELECT 1, 'a', 1, 'b'"),
     ),
     Mutation(
-        "the triggers call a function of the gateway's",
+        "a trigger calls a function of the gateway's",
         "functions",
         "sqlite",
-        ("create trigger own after insert on books begin select tidegate_now(); end",),
+        trigger=first_of("books_after_insert", "SELECT tidegate_now()"),
     ),
     Mutation(
         "a collation of the program decides what is equal",
         "functions",
         "sqlite",
-        (
-            "create trigger equal after update on books begin delete from tidegate_log where seq = (select max(seq) "
-            "from tidegate_log) and old.title = new.title; end",
+        trigger=last_of(
+            "books_after_update",
+            "DELETE FROM tidegate_log WHERE seq = (SELECT max(seq) FROM tidegate_log) AND OLD.title = NEW.title",
         ),
     ),
     Mutation(
         "a trigger raises on a BLOB",
         "values",
         "sqlite",
-        ("create trigger blob after insert on odd begin select json_array(new.t, new.b, new.any, new.js); end",),
+        trigger=first_of("odd_after_insert", "SELECT json_array(NEW.t, NEW.b, NEW.any, NEW.js)"),
     ),
     Mutation(
-        "a trigger writes short floats",
-        "values",
-        "sqlite",
-        (
-            "create trigger short after update on tidegate_log begin select 1; end",
-            "create trigger floats after insert on tidegate_log when new.new like '%.%' begin update tidegate_log set "
-            "new = replace(new.new, '000000000', '') where seq = new.seq; end",
-        ),
+        "the last columns are left out", "wide", "sqlite", trigger=("tidegate_many_after_insert", 't."c299"', 't."id"')
     ),
     Mutation(
         "the last columns are left out",
-        "wide",
+        "widest",
         "sqlite",
-        (
-            "create trigger last after insert on tidegate_log begin update tidegate_log set new = replace(new, "
-            "'\"c29', '\"d29') where seq = new.seq; end",
-        ),
+        trigger=("tidegate_widest_after_insert", 't."c999"', 't."id"'),
     ),
     Mutation("a dump loads no changes", "dumps", "sqlite", ("drop trigger tidegate_things_after_insert",)),
     Mutation(
-        "the log takes a second transaction",
+        "a trigger rolls the transaction back",
         "isolation",
         "sqlite",
-        ("create trigger second after insert on moves begin select raise(rollback, 'database is locked'); end",),
+        trigger=first_of("moves_after_insert", "SELECT raise(rollback, 'database is locked')"),
+    ),
+    Mutation(
+        "a trigger gives up where a lock is held",
+        "locks",
+        "sqlite",
+        trigger=first_of("things_after_update", "SELECT raise(ignore)"),
     ),
 ]
 MUTATIONS = POSTGRES + SQLITE

@@ -118,14 +118,16 @@ class Twin:
 
     def __init__(self, pair: Pair, copy: Copy) -> None:
         self.pair, self.copy = pair, copy
-        self.checks = self.told = 0
+        self.checks = self.told = self.begun = 0
         self._may_tell = False
 
     def play(self, family: Family, seed: int, episodes: int, patience: float = NOTICE_S) -> None:
-        """Raises Difference."""
+        """Raises Difference. `begun` then says in which of the episodes."""
         self.pair.steps.clear()
+        self.begun = 0
         try:
             for episode in itertools.islice(family.episodes(Random(seed)), episodes):
+                self.begun += 1
                 for step in episode:
                     self.pair.take(step)
                     self._may_tell |= step.breaks

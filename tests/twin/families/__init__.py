@@ -24,8 +24,8 @@ FAMILIES: list[Family] = [family for module in MODULES for family in module.FAMI
 APART = {"ddl", "forced policies", "dumps", "wide", "widest", "functions", "replication"}
 """Families that take tables from the gateway, or whose tables are costly, have separate databases."""
 
-COSTLY = {"wide", "widest"}
-"""Families that only `make twin` plays: their tables have hundreds of columns."""
+COSTLY = {"wide", "widest", "forced policies", "replication", "dumps"}
+"""Families that only `make twin` plays: their tables have hundreds of columns, or a play takes seconds."""
 
 
 def together(family: Family) -> list[Family]:

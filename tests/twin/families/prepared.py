@@ -29,10 +29,14 @@ def savepoints(chance: Random, number: int) -> Episode:
 
 
 def prepared(chance: Random, number: int) -> Episode:
-    """A prepared transaction, with another session's work before its end."""
+    """A prepared transaction, with another session's work before its end.
+
+    That session commits later: commits wait for prepared transactions (docs/reference/owners-programs.md).
+    """
     name = f"'{{database}} {number}'"
     inside = [Statement(dml.statement(chance, dml.BOTH)) for _ in range(3)]
     elsewhere = [
+        Statement("begin", "owner/2"),
         Statement(f"insert into things (name) values ('elsewhere {number}')", "owner/2"),
         Statement("update audit set what = 'seen' where id = (select max(id) from audit)", "owner/2"),
     ]
@@ -43,7 +47,8 @@ def prepared(chance: Random, number: int) -> Episode:
         Statement(f"prepare transaction {name}"),
         Statement("rollback"),
         *(elsewhere if chance.random() < 0.5 else ()),
-        Statement(f"{end}", chance.choice(("owner", "owner/2"))),
+        Statement(f"{end}", chance.choice(("owner", "owner/3"))),
+        Statement("commit", "owner/2"),
     ]
 
 

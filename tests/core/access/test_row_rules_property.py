@@ -141,6 +141,8 @@ def holds(name: str, operator: str, operand: Any, known: Known, row: Row) -> boo
         return False
     if value is None:
         return False
+    if name == "big":
+        value, wanted = int(value), [int(one) for one in wanted]
     operator = {"eqs": "eq", "nes": "ne"}.get(operator, operator)
     if operator != "ne" and operator.startswith("n"):
         return not compared(operator[1:], value, wanted)
@@ -195,6 +197,9 @@ def as_value(name: str, found: Any) -> Any:
         fits = text and found in THINGS["properties"]["word"]["enum"]
     elif kind == "bool":
         fits = isinstance(found, bool)
+    elif kind == "big":
+        found = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
+        fits = isinstance(found, str) and canonical(found)
     else:
         fits = text or number or isinstance(found, bool)
     if not fits:
@@ -225,6 +230,16 @@ def compared(operator: str, value: Any, wanted: list[Any]) -> bool:
 
 def same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def canonical(text: str) -> bool:
+    """Whether `text` is an integer of 64 bits in its one spelling."""
+    return (
+        text.removeprefix("-").isdecimal()
+        and text.isascii()
+        and str(int(text)) == text
+        and -(2**63) <= int(text) < 2**63
+    )
 
 
 def folded(text: str) -> str:

@@ -34,13 +34,13 @@ def pruned(database: Database, size: LogSize) -> int:
 async def test_the_oldest_changes_go_when_the_log_is_too_large(database: Database) -> None:
     store = await database.open()
     try:
-        database.foreign.execute(f"INSERT INTO boats (code, harbour) VALUES ('a', '{'x' * 100_000}')")
-        for number in range(10):  # each writes the harbour twice, as it was and as it is
+        database.foreign.execute(f"INSERT INTO boats (code, harbour) VALUES ('a', '{'x' * 50_000}')")
+        for number in range(20):  # each writes the harbour twice, as it was and as it is
             database.foreign.execute(f"UPDATE boats SET sign = {number}")
         size = LogSize(LIMIT, 1000)
         pruned(database, size)
         assert LIMIT // 2 < size.bytes <= LIMIT
-        (last,) = await store.changes(10, 11, 10)
+        (last,) = await store.changes(20, 21, 10)
         newest = last.seq
         with pytest.raises(LogPruned):
             await store.changes(0, newest, 100)

@@ -1,4 +1,4 @@
-"""The format `int64`: which texts it accepts, wherever a schema uses it, and which values requests and claims have."""
+"""The format `int64` accepts the same texts in every schema; decoded requests and claims have the right values."""
 
 from __future__ import annotations
 

@@ -15,6 +15,10 @@ LOST = "has lost triggers (%s): clients do not get the changes there; type: tide
 TURNED_OFF = "has triggers that were turned off (%s): clients may miss changes there; type: tidegate migrate"
 CHANGED = "has triggers that no longer fit their table (%s): clients may miss changes there; type: tidegate migrate"
 LACKS = "lacks %s of the schema: clients cannot read it; change the schema or the table, then type: tidegate migrate"
+HIDDEN = (
+    "has row level security on %s that hides rows from the gateway's role: clients get nothing of it until the role "
+    "has BYPASSRLS or the table has no row level security"
+)
 INHERITED = (
     "has tables that inherit from %s: clients do not get the changes there; drop them, or take it out of the schema"
 )

@@ -5,7 +5,7 @@ The triggers log every change, so that a role which sees fewer rows would send c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -14,9 +14,9 @@ from tests.store.postgres.notes import ALL, RESOURCES, TABLE, Owner, owned, unti
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
 from tidegate.store import StoreError, introspect
+from tidegate.store.errors import CHANGED_TABLES
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.migration import migrate
-from tidegate.store.postgres.serving import feed
 
 SECURE = (
     "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
@@ -80,44 +80,46 @@ async def test_a_role_that_bypasses_policies_serves_every_row_and_says_so(
         assert [SHOWN in text for text in introspect.read(url).warnings] == [True]
 
 
-async def test_policies_that_appear_while_a_gateway_serves_stop_it_from_sending(
-    migrated: Owner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feed, "CHECK_S", 0.0)
+@pytest.fixture
+async def store(migrated: Owner) -> AsyncIterator[PostgresStore]:
+    """Of a role without BYPASSRLS, before there are policies."""
     with migrated.role("gw_policies") as url:
         migrated.execute(*RIGHTS)
         store = await PostgresStore.open(url, RESOURCES)
-        heard = Heard()
-        try:
-            store.follow(heard.deliver)
-            migrated.execute(*SECURE, "UPDATE notes SET body = 'secret of ann' WHERE id = 1")
-            await until(lambda: not store.healthy)
-            with pytest.raises(Refused) as caught:
-                await store.read(ALL)
-            assert caught.value.code == "unavailable"
-            assert heard.changes == []
-            migrated.execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY")
-            await until(lambda: bool(heard.changes) and store.healthy)
-        finally:
-            await store.close()
-        assert "row level security of the table notes hides rows from the gateway's role" in caplog.text
+        yield store
+        await store.close()
 
 
-async def test_policies_that_come_with_a_change_hide_this_change(
-    migrated: Owner, monkeypatch: pytest.MonkeyPatch
+async def test_a_gateway_is_not_ready_while_policies_hide_rows(
+    store: PostgresStore, migrated: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The feed looks at the policies after it has read changes, so that it never sends what a policy hides."""
-    monkeypatch.setattr(feed, "CHECK_S", 3600.0)
-    with migrated.role("gw_policies") as url:
-        migrated.execute(*RIGHTS)
-        store = await PostgresStore.open(url, RESOURCES)
-        heard = Heard()
-        try:
-            store.follow(heard.deliver)
-            migrated.execute("UPDATE notes SET body = 'seen' WHERE id = 2")
-            await until(lambda: bool(heard.changes))
-            migrated.execute("BEGIN", *SECURE, "UPDATE notes SET body = 'secret' WHERE id = 1", "COMMIT")
-            await until(lambda: not store.healthy)
-            assert [change.key for change in heard.changes] == [{"id": 2}]
-        finally:
-            await store.close()
+    migrated.execute(*SECURE)
+    store._guard.look()
+    assert (set(store.incomplete), store.problem) == ({"notes"}, CHANGED_TABLES)
+    with pytest.raises(Refused) as caught:
+        await store.read(ALL)
+    assert caught.value.code == "unavailable"
+    migrated.execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY")
+    store._guard.look()
+    assert store.healthy
+    assert [row["id"] for row in (await store.read(ALL)).rows] == [1, 2]
+    assert "has row level security on notes that hides rows from the gateway's role" in caplog.text
+
+
+async def test_policies_that_come_with_a_change_hide_this_change(store: PostgresStore, migrated: Owner) -> None:
+    """Policies are looked at after changes were read, live and when a client resumes: what they hide is never sent."""
+    heard = Heard()
+    store.follow(heard.deliver)
+    before = migrated.rows("SELECT coalesce(max(seq), 0) FROM _tidegate.log")[0][0]
+    migrated.execute("UPDATE notes SET body = 'seen' WHERE id = 2")
+    await until(lambda: bool(heard.changes))
+    migrated.execute(
+        "BEGIN", *SECURE, "UPDATE notes SET body = 'secret'", "UPDATE notes SET body = 'more secret'", "COMMIT"
+    )
+    await until(lambda: len(heard.changes) > 1)
+    assert [(change.key, change.action) for change in heard.changes] == [({"id": 2}, "update"), ({}, "reset")]
+    resumed = await store.changes(before, heard.changes[-1].seq, 100)
+    assert [(change.action, change.old, change.new) for change in resumed] == [("reset", None, None)]
+    migrated.execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY", "UPDATE notes SET body = 'public' WHERE id = 1")
+    await until(lambda: heard.changes[-1].action == "update")
+    assert heard.changes[-1].new == {"id": 1, "body": "public"}

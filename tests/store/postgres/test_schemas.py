@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.store.heard import Heard
 from tests.store.mutations import create
-from tests.store.postgres.notes import ALL, NOTES, RESOURCES, TABLE, Owner, bodies, in_schema, owned, until
+from tests.store.postgres.notes import ALL, NOTES, RESOURCES, TABLE, Owner, bodies, in_schema, owned
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
 from tidegate.schema.resource import read_resource
 from tidegate.store import StoreError, introspect, open_store
+from tidegate.store.errors import CHANGED_TABLES
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.migration import migrate
-from tidegate.store.postgres.serving import feed
 
 
 @pytest.fixture
@@ -133,24 +132,25 @@ def test_a_table_of_the_same_name_later_in_the_search_path_is_not_taken(owner: O
     assert owner.rows("SELECT key FROM _tidegate.log") == [('{"id":2}',)]
 
 
-async def test_a_moved_table_stops_the_feed_and_is_not_created_again(
-    owner: Owner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_a_moved_table_cannot_be_read_and_is_not_created_again(
+    owner: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(feed, "CHECK_S", 0.0)
     owner.execute(TABLE.format("notes"), "INSERT INTO notes VALUES (1, 'a')", "CREATE SCHEMA archive")
     migrate.apply(owner.url, RESOURCES)
     store = await PostgresStore.open(owner.url, RESOURCES)
-    heard = Heard()
     try:
-        store.follow(heard.deliver)
         owner.execute("ALTER TABLE notes SET SCHEMA archive")
-        await until(lambda: not store.healthy)
+        store._guard.look()
+        assert set(store.incomplete) == {"notes"}
+        assert store.problem == CHANGED_TABLES
         assert await _read(store) == "unavailable"
         owner.execute("UPDATE archive.notes SET body = 'b'", "ALTER TABLE archive.notes SET SCHEMA public")
-        await until(lambda: store.healthy)
+        store._guard.look()
+        assert store.healthy
+        assert await _read(store) == "read"
     finally:
         await store.close()
-    assert "the table notes is not in the schema public any more" in caplog.text
+    assert "lacks the table notes of the schema" in caplog.text
     owner.execute("ALTER TABLE notes SET SCHEMA archive")
     text = refusal(owner.url)
     assert 'Move it back (ALTER TABLE "archive"."notes" SET SCHEMA "public")' in text

@@ -30,13 +30,14 @@ class Secured(NamedTuple):
 
 def secured(connection: Connection, home: str, tables: Iterable[str]) -> Secured:
     """`home`: the schema of the tables."""
-    found = connection.execute(
-        "SELECT c.relname::text, row_security_active(c.oid) FROM pg_class c JOIN pg_namespace n "
-        "ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relrowsecurity ORDER BY 1",
-        [home, list(tables)],
-    ).fetchall()
+    found = connection.execute(_SECURED, [home, list(tables)]).fetchall()
     ((role,),) = connection.execute("SELECT current_user::text")
     return Secured(role, [name for name, active in found if active], [name for name, active in found if not active])
+
+
+def hiding(connection: Connection, home: str, tables: Iterable[str]) -> set[str]:
+    """Those of `tables` whose policies apply to the connection's role now."""
+    return {name for name, active in connection.execute(_SECURED, [home, list(tables)]) if active}
 
 
 def refusal(found: Secured) -> str | None:
@@ -63,3 +64,8 @@ def notes(found: Secured) -> list[str]:
 
 def _listed(tables: list[str]) -> str:
     return f"the table {tables[0]}" if len(tables) == 1 else f"the tables {', '.join(tables)}"
+
+
+_SECURED = """SELECT c.relname::text, row_security_active(c.oid) FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relrowsecurity ORDER BY 1"""

@@ -15,10 +15,8 @@ from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
-from tidegate.store.postgres.serving.shared_tables import SharedTables
 from tidegate.store.postgres.serving.sqlstates import Fault, fault
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import StatementContext
@@ -102,14 +100,13 @@ def refusal(connection: Connection, error: psycopg.Error, context: StatementCont
             return refusals.failed()
 
 
-def unreadable(connection: Connection, error: psycopg.Error, tables: SharedTables) -> Refused:
-    """What an error means to a client that reads. `tables`: those that the gateway shares."""
+def unreadable(error: psycopg.Error, *, hidden: bool) -> Refused:
+    """What an error means to a client that reads. `hidden`: row level security hides rows of a shared table."""
     if fault(error) in {Fault.OTHERS, Fault.DATABASE}:
         return refusals.unreachable()
-    try:
-        tables.check(connection)
-    except (psycopg.Error, StoreError) as wrong:  # the feed says so too, and the gateway is not ready
-        log.warning("rows cannot be read: %s", str(wrong).strip())
+    if hidden or isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
+        # The owner changed a table. The gateway is not ready until that is mended, and says why.
+        log.warning("rows cannot be read: %s", hint(error))
         return refusals.unreachable()
     log.error("rows cannot be read: %s", hint(error), exc_info=error)
     return refusals.unreadable()

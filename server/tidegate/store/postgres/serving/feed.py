@@ -12,30 +12,25 @@ import asyncio
 import logging
 import select
 import socket
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 
-from tidegate.contract import Resource
-from tidegate.store.errors import UNREACHABLE, StoreError
+from tidegate.store.errors import UNREACHABLE
 from tidegate.store.postgres.changelog import SCHEMA
 from tidegate.store.postgres.connection import MARK, Connection, connect, numbered
 from tidegate.store.postgres.serving import other_gateways
 from tidegate.store.postgres.serving.database_errors import is_broken
 from tidegate.store.postgres.serving.epoch import LogFingerprint, fingerprint
 from tidegate.store.postgres.serving.reader import CHANGES, HEAD, PRUNED_TO, Reader, one_value
-from tidegate.store.postgres.serving.shared_tables import SharedTables
 from tidegate.store.serving.feed import Feed
 
 log = logging.getLogger("tidegate.feed")
 
 POLL_S, PAUSED_POLL_S = 0.2, 1.0
 RECONNECT_S = 0.25
-CHECK_S = 1.0
-"""Seconds between two looks at the shared tables while there are no changes."""
 CHANNEL = SCHEMA
 AFTER = numbered(f"{CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {MARK}")
 
@@ -47,16 +42,13 @@ class PostgresFeed(Feed):
         self,
         url: str,
         served: LogFingerprint,
-        resources: Mapping[str, Resource],
+        resources: Iterable[str],
         reader: Reader,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """`served`: the only log that the feed reads."""
         self._url = url
         self._served = served
-        self._tables = SharedTables(served.home, resources.values())
-        self._checked = 0.0
-        """When the tables were last looked at without changes to deliver."""
         self._reader = reader
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
@@ -92,12 +84,10 @@ class PostgresFeed(Feed):
 
     def _why(self, error: Exception) -> str:
         unreachable = isinstance(error, psycopg.OperationalError) and is_broken(error)
-        if isinstance(error, StoreError):
-            return str(error)
         return UNREACHABLE if unreachable else super()._why(error)
 
     def _complain(self, error: Exception) -> None:
-        if isinstance(error, psycopg.Error | StoreError):
+        if isinstance(error, psycopg.Error):
             log.warning("the database cannot be read: %s", str(error).strip())
         else:
             super()._complain(error)
@@ -108,7 +98,6 @@ class PostgresFeed(Feed):
         connection.execute(f"LISTEN {CHANNEL}")
         if fingerprint(connection) != self._served:
             raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
-        self._checked = 0.0
         other_gateways.announce(connection)
         if not self._knows_others:
             other_gateways.warn_of_others(connection, self._url)
@@ -122,9 +111,6 @@ class PostgresFeed(Feed):
                 if self.gate.jump_due:
                     self._jump(connection)
                 self._catch_up(connection)
-            if time.monotonic() - self._checked > CHECK_S:
-                self._tables.check(connection)
-                self._checked = time.monotonic()
             self._succeeded()
             if self._notify:
                 self._notify = False
@@ -148,9 +134,7 @@ class PostgresFeed(Feed):
                 continue
             if not found:
                 return
-            # After the changes were read: a policy that came before one of them is seen now.
-            self._tables.check(connection)
-            self._hand_over(self._reader.decoded(found), found[-1][0])
+            self._hand_over(self._reader.decoded(connection, found), found[-1][0])
 
     def _wait(self, connections: Sequence[Connection], seconds: float) -> None:
         """Until a gateway says that it committed something, or `seconds` are over."""

@@ -18,9 +18,9 @@ from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import MARK, Connection, Connections, numbered
 from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
 from tidegate.store.postgres.home import qualified
+from tidegate.store.postgres.row_security import hiding
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
 from tidegate.store.postgres.serving.database_errors import unreadable
-from tidegate.store.postgres.serving.shared_tables import SharedTables
 from tidegate.store.serving import refusals
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
 from tidegate.store.sql.filters import Condition, condition, joined
@@ -42,7 +42,7 @@ class Reader:
         """`home`: the schema of the tables."""
         self._connections = connections
         self._tables = {name: qualified(home, resource.table) for name, resource in resources.items()}
-        self._shared = SharedTables(home, resources.values())
+        self._home = home
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
@@ -83,13 +83,30 @@ class Reader:
                 found = connection.execute(sql, [after, upto, limit])
             if after < one_value(pruned):
                 raise LogPruned
-            return self.decoded(found.fetchall())
+            return self.decoded(connection, found.fetchall())
 
         return self._attempt(read)
 
-    def decoded(self, found: Sequence[tuple[Any, ...]]) -> list[Change]:
-        """Rows of the log as changes; those of resources that the schema no longer has are left out."""
-        return [self._change(*values) for values in found if values[2] in self._readers]
+    def decoded(self, connection: Connection, found: Sequence[tuple[Any, ...]]) -> list[Change]:
+        """Rows of the log as changes; those of resources that the schema no longer has are left out.
+
+        To be asked once they are read: row level security that came before one of them is seen then. In place of the
+        changes that it hides there is one reset: who follows the table reads it again, which fails while rows are
+        hidden.
+        """
+        changes = [self._change(*values) for values in found if values[2] in self._readers]
+        tables = {change.resource: self._resources[change.resource].table for change in changes}
+        hidden = hiding(connection, self._home, tables.values()) if tables else set()
+        if not hidden:
+            return changes
+        last = {change.resource: change for change in changes if tables[change.resource] in hidden}
+        return [
+            change
+            if change.resource not in last
+            else Change(change.seq, change.time, change.resource, {}, "reset", None, None)
+            for change in changes
+            if last.get(change.resource, change) is change
+        ]
 
     def _change(
         self, seq: int, time: int, resource: str, key: str, action: Any, old: Any, new: Any, origin: Any, actor: Any
@@ -164,12 +181,22 @@ class Reader:
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise refusals.unreachable() from error
         except psycopg.Error as error:
-            raise unreadable(self._connections.for_this_thread(), error, self._shared) from error
+            raise unreadable(error, hidden=self._hidden()) from error
+
+    def _hidden(self) -> bool:
+        """Whether row level security hides rows, or that cannot be asked now."""
+        tables = [resource.table for resource in self._resources.values()]
+        try:
+            return bool(hiding(self._connections.for_this_thread(), self._home, tables))
+        except psycopg.Error:
+            return True
 
 
 def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
     """The one value of a query that always has one."""
     ((value,),) = cursor.fetchall()
+    if value is None:  # Tidegate's tables are empty for a moment
+        raise psycopg.OperationalError("the change log is being restored")
     return value
 
 

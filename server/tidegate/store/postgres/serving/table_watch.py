@@ -1,8 +1,8 @@
 """Sees whether the tables of the resources, and Tidegate's triggers, still are as the gateway needs them.
 
-Any program may drop, rename or rebuild a table while the gateway serves it, or turn triggers off and on again, as
-PostgreSQL's own tools do when they load rows. A migration mends it, and logs a reset where changes may be lost. This
-module reads the catalogue.
+Any program may drop, rename or rebuild a table while the gateway serves it, give it row level security, or turn
+triggers off and on again, as PostgreSQL's own tools do when they load rows. A migration mends it, and logs a reset
+where changes may be lost. This module reads the catalogue.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tidegate.contract import Resource
-from tidegate.store.errors import INHERITED, LACKS, LOST, TURNED_OFF
+from tidegate.store.errors import HIDDEN, INHERITED, LACKS, LOST, TURNED_OFF
 from tidegate.store.postgres.changelog import (
     COMMITS,
     NUMBER,
@@ -52,7 +52,7 @@ _FOUND = """SELECT asked.relation, t.oid IS NOT NULL,
     WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgfoid = to_regprocedure(asked.function)),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgenabled <> 'A'),
-  EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid)
+  EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid), row_security_active(t.oid)
 FROM unnest($1::text[], $2::text[]) asked (relation, function)
 LEFT JOIN pg_class t ON t.oid = to_regclass(asked.relation) AND t.relkind = 'r'"""
 
@@ -104,11 +104,15 @@ def _watched(home: str, resources: Mapping[str, Resource]) -> Iterator[_Watched]
     yield _Watched(PENDING, PENDING, f"{NUMBER_ONE}()", frozenset({NUMBER_ONE_TRIGGER}))
 
 
-def _fault(watched: _Watched, exists: bool, columns: Any, fitting: Any, turned_off: Any, parent: bool) -> Fault | None:
+def _fault(
+    watched: _Watched, exists: bool, columns: Any, fitting: Any, turned_off: Any, parent: bool, hidden: bool
+) -> Fault | None:
     if not exists:
         return LACKS, f"the table {watched.table}"
     if missing := watched.columns.difference(columns):
         return LACKS, "the column " + ", ".join(f"{watched.table}.{name}" for name in sorted(missing))
+    if hidden:
+        return HIDDEN, watched.table
     if parent:
         return INHERITED, watched.table
     for text, wrong in (

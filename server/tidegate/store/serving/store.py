@@ -14,6 +14,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
+from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.snapshots import Snapshots, Spool
 
 OUTDATED = "the database was changed under the gateway, which has to be restarted"
@@ -48,20 +49,6 @@ class Writer(Protocol):
     def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]: ...
 
     def close(self) -> None: ...
-
-
-class Guard(Protocol):
-    """Sees that the log is not the one any more that was opened, or not complete."""
-
-    @property
-    def problem(self) -> str | None: ...
-
-    @property
-    def outdated(self) -> bool: ...
-
-    @property
-    def incomplete(self) -> Collection[str]:
-        """The resources whose changes the log may lack."""
 
 
 class OpenedLog(NamedTuple):

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import psycopg
 
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import CHANGED_TABLES, REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import REPLACED, StoreError, Unmigrated
 from tidegate.store.postgres import home
 from tidegate.store.postgres.changelog import LOG, META, NEWEST
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
 from tidegate.store.postgres.serving.log_watch import LogWatch
 from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.postgres.serving.table_watch import TableWatch
+from tidegate.store.serving.guard import Guard
 
 log = logging.getLogger("tidegate.store")
 
@@ -57,7 +58,7 @@ def fingerprint(connection: Connection) -> LogFingerprint:
     return LogFingerprint(place(connection), meta["epoch"], meta[home.ENTRY])
 
 
-class EpochGuard:
+class EpochGuard(Guard):
     """Sees that a new epoch began, a dump was restored or the log was emptied while it is served, and that tables are
     not as they were: none of it breaks a connection.
     """
@@ -66,19 +67,12 @@ class EpochGuard:
         self, url: str, served: LogFingerprint, connections: Connections, tables: TableWatch, columns: LogWatch
     ) -> None:
         """`connections` are those of the threads that call `look`."""
-        self.outdated = False
         self._url = url
         self._served = served
         self._connections = connections
         self._tables = tables
         self._columns = columns
         self._head, self._newest = 0, 0
-
-    @property
-    def problem(self) -> str | None:
-        if self.outdated:
-            return f"the database {REPLACED}"
-        return CHANGED_TABLES if self.incomplete else None
 
     @property
     def incomplete(self) -> Collection[str]:

@@ -21,7 +21,8 @@ import msgspec
 
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import CHANGED_TABLES, REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.serving.guard import Guard
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.serving.reader import head
@@ -45,14 +46,13 @@ class LogFingerprint(msgspec.Struct, frozen=True):
     """The file's number in its file system: a copy has another."""
 
 
-class EpochGuard:
+class EpochGuard(Guard):
     """Keeps the note of one database while it is served.
 
     Owns a connection from `open` to `close`, for one thread at a time.
     """
 
     def __init__(self, path: Path, connection: apsw.Connection, resources: Mapping[str, Resource]) -> None:
-        self.outdated = False
         self._tables = TableWatch(path, connection, resources)
         self._path = path
         self._connection = connection
@@ -72,13 +72,6 @@ class EpochGuard:
             if isinstance(error, apsw.Error | OSError):
                 raise StoreError(f"database {path}: {error}") from None
             raise
-
-    @property
-    def problem(self) -> str | None:
-        """Why this is not the same log any more, or not complete; None while it is."""
-        if self.outdated:
-            return f"the database {REPLACED}"
-        return CHANGED_TABLES if self.incomplete else None
 
     @property
     def incomplete(self) -> Collection[str]:

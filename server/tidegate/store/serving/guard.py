@@ -1,0 +1,30 @@
+"""Whether the change log still is the one that the gateway opened, and complete.
+
+A database's own guard looks; this is what a store asks it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+
+from tidegate.store.errors import CHANGED_TABLES, REPLACED
+
+
+class Guard(ABC):
+    """The common face of both databases' guards."""
+
+    outdated = False
+    """It is another log, for good: the gateway has to be restarted."""
+
+    @property
+    @abstractmethod
+    def incomplete(self) -> Collection[str]:
+        """The resources whose changes the log may lack."""
+
+    @property
+    def problem(self) -> str | None:
+        """What `/readyz` says; None while nothing is wrong."""
+        if self.outdated:
+            return f"the database {REPLACED}"
+        return CHANGED_TABLES if self.incomplete else None

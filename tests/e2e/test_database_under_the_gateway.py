@@ -6,8 +6,6 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,26 +13,11 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess
-from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.wire import wire
 from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.store import backends
 from tidegate.store.errors import CHANGED_TABLES
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
-    with ExitStack() as until_the_end:
-        if request.param == "sqlite":
-            process = GatewayProcess(tmp_path, "--dev")
-            process.migrate()
-        else:
-            server: PostgresServer = request.getfixturevalue("postgres")
-            process = PostgresGateway(tmp_path, until_the_end.enter_context(server.lent(server.sample())), "--dev")
-        process.start()
-        yield process
-        process.stop()
 
 
 def migrate_by_hand(gateway: GatewayProcess, folder: Path) -> None:
@@ -59,21 +42,21 @@ async def readiness(gateway: GatewayProcess) -> tuple[int, str]:
 
 
 async def test_after_a_manual_migration_the_gateway_says_why_it_is_not_ready_and_keeps_no_subscriber(
-    gateway: GatewayProcess, tmp_path: Path
+    any_gateway: GatewayProcess, tmp_path: Path
 ) -> None:
-    gateway.execute("INSERT INTO users (name, email) VALUES (?, ?)", "ada", "ada@example.com")
-    async with wire(gateway.url) as client, asyncio.timeout(DEADLINE_S):
+    any_gateway.execute("INSERT INTO users (name, email) VALUES (?, ?)", "ada", "ada@example.com")
+    async with wire(any_gateway.url) as client, asyncio.timeout(DEADLINE_S):
         await client.ask({"type": "subscribe", "resource": "users"})
-        assert await readiness(gateway) == (200, "ready\n")
-        await asyncio.to_thread(migrate_by_hand, gateway, tmp_path / "migrations")
+        assert await readiness(any_gateway) == (200, "ready\n")
+        await asyncio.to_thread(migrate_by_hand, any_gateway, tmp_path / "migrations")
         goodbye = await client.hear("goodbye")
         assert (goodbye["code"], goodbye["reason"]) == (4200, "this gateway takes no more clients")
-    status, why = await readiness(gateway)
+    status, why = await readiness(any_gateway)
     assert status == 503
     assert why == ("the database was replaced or given a new epoch while this gateway serves it; restart the gateway\n")
-    assert "restart the gateway" in gateway.log_file.read_text()
+    assert "restart the gateway" in any_gateway.log_file.read_text()
 
-    async with wire(gateway.url) as client, asyncio.timeout(DEADLINE_S):
+    async with wire(any_gateway.url) as client, asyncio.timeout(DEADLINE_S):
         for request in (
             {"type": "subscribe", "resource": "users", "snapshot": True},
             {"type": "list", "resource": "users"},
@@ -84,10 +67,10 @@ async def test_after_a_manual_migration_the_gateway_says_why_it_is_not_ready_and
             assert "restarted" in error["message"]
         assert (await client.ask({"type": "join", "room": "chat-1"}))["type"] == "joined"
 
-    gateway.stop()
-    gateway.start()
-    assert await readiness(gateway) == (200, "ready\n")
-    async with wire(gateway.url) as client, asyncio.timeout(DEADLINE_S):
+    any_gateway.stop()
+    any_gateway.start()
+    assert await readiness(any_gateway) == (200, "ready\n")
+    async with wire(any_gateway.url) as client, asyncio.timeout(DEADLINE_S):
         rows = (await client.ask({"type": "list", "resource": "users", "filters": {"email": "ada@example.com"}}))[
             "rows"
         ]

@@ -68,20 +68,27 @@ POSTGRES_HARMLESS = (
         "insert into parted values (1, 'a')",
     ),
 )
+RENAMED = (
+    "alter table items rename column name to title",
+    "update items set title = 'renamed'",
+    "insert into items (id, title) values (41, 'new')",
+    "delete from items where id = 41",
+    "update items set name = 'x'",
+)
+DROPPED = (
+    "alter table items drop column extra",
+    "insert into items (id, name) values (42, 'gone')",
+    "update items set qty = 8",
+    "delete from items where id = 42",
+)
+DROPPED_AND_ADDED = (
+    "alter table items drop column extra",
+    "alter table items add column extra text",
+    "update items set extra = 'z'",
+)
 POSTGRES_HARMFUL = (
-    (
-        "alter table items rename column name to title",
-        "update items set title = 'renamed'",
-        "insert into items (id, title) values (41, 'new')",
-        "delete from items where id = 41",
-        "update items set name = 'x'",
-    ),
-    (
-        "alter table items drop column extra",
-        "insert into items (id, name) values (42, 'gone')",
-        "update items set qty = 8",
-        "delete from items where id = 42",
-    ),
+    RENAMED,
+    DROPPED,
     (
         "alter table items alter qty type text using qty::text",
         "update items set qty = 'many'",
@@ -110,7 +117,7 @@ POSTGRES_HARMFUL = (
         "delete from items where id = 47",
     ),
     ("alter table items disable trigger user", "update items set qty = 70", "alter table items enable trigger user"),
-    ("alter table items drop column extra", "alter table items add column extra text", "update items set extra = 'z'"),
+    DROPPED_AND_ADDED,
     ("create schema attic", "alter table items set schema attic", "update attic.items set qty = 5"),
     (
         "create table items2 (like items including all)",
@@ -148,19 +155,8 @@ SQLITE_HARMLESS = (
     ),
 )
 SQLITE_HARMFUL = (
-    (
-        "alter table items rename column name to title",
-        "update items set title = 'renamed'",
-        "insert into items (id, title) values (41, 'new')",
-        "delete from items where id = 41",
-        "update items set name = 'x'",
-    ),
-    (
-        "alter table items drop column extra",
-        "insert into items (id, name) values (42, 'gone')",
-        "update items set qty = 8",
-        "delete from items where id = 42",
-    ),
+    RENAMED,
+    DROPPED,
     (
         "alter table items rename to wares",
         "insert into wares (id, name) values (44, 'w')",
@@ -192,7 +188,7 @@ SQLITE_HARMFUL = (
         "drop table old_items",
         "update items set qty = 30",
     ),
-    ("alter table items drop column extra", "alter table items add column extra text", "update items set extra = 'z'"),
+    DROPPED_AND_ADDED,
     (
         "alter table items rename column qty to quantity",
         "alter table items rename column extra to qty",

@@ -175,6 +175,9 @@ async def test_integers_that_clients_would_round_are_told(database: Database, ca
     assert note.endswith(": theirs.id")
     await (await database.open(resources)).close()
     assert told() == [note, note]
+    caplog.clear()
+    database.foreign.execute("UPDATE theirs SET id = -9007199254740992 WHERE id = 9007199254740992")
+    assert told() == [note]
 
 
 async def test_a_column_of_text_is_refused_when_migrating(database: Database) -> None:

@@ -21,8 +21,6 @@ Kind = Literal["create", "update", "delete"]
 FAILED = "the row cannot be written; the gateway's log says why"
 """For the client, when the log has the error."""
 NOT_ACCEPTED = "the database does not accept this row"
-TEXT_SHOWN = 200
-"""Characters of a trigger's text that a client gets."""
 
 
 class StatementContext(NamedTuple):
@@ -127,9 +125,7 @@ def not_accepted(context: StatementContext, columns: Sequence[str] = (), rule: s
 
 def raised(context: StatementContext, text: str) -> Refused:
     """A trigger of the database's owner refused the statement, and said `text` with RAISE."""
-    line = " ".join(text.split())
-    message = line if len(line) <= TEXT_SHOWN else line[: TEXT_SHOWN - 1] + "…"
-    return Refused("invalid_data", message or NOT_ACCEPTED, pointer=context.at, keyword="check")
+    return Refused("invalid_data", " ".join(text.split()) or NOT_ACCEPTED, pointer=context.at, keyword="check")
 
 
 def not_written(context: StatementContext) -> Refused:

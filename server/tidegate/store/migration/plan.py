@@ -7,7 +7,7 @@ Invariant: a migration ends with an empty plan or fails; it never takes a step t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -35,6 +35,9 @@ class Step(msgspec.Struct, frozen=True):
     """The table whose rows the step copies."""
     moves_references: bool = False
     """Rows may refer to missing rows after the step, so that the migration has to check references."""
+    locks: Mapping[str, str] = {}
+    """The tables that were there before and that the step locks, as SQL names, with the mode of each lock. Only for
+    databases that lock tables."""
     independent: bool = False
     """The other steps of the same plan stay as they are when this one is done."""
 

@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from tests.store.postgres.notes import NOTES, RESOURCES, TABLE, Owner, owned
+from tests.support.cases import every_case
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
-from tidegate.schema.resource import read_resource
+from tidegate.schema.resource import Resource, read_resource
 from tidegate.store import StoreError
+from tidegate.store.migration.plan import Step
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
+from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.migration import locks, migrate
-from tidegate.store.postgres.migration.locks import EXCLUSIVE, WRITES, locked
+from tidegate.store.postgres.migration.locks import EXCLUSIVE, WRITES, exclusive, together, writes
+from tidegate.store.sql.names import quoted
 
 
 @pytest.fixture
@@ -26,28 +30,106 @@ def owner(postgres: PostgresServer) -> Iterator[Owner]:
         yield owner
 
 
-@pytest.mark.parametrize(
-    ("statement", "found"),
-    [
-        ('ALTER TABLE "a b" ENABLE ALWAYS TRIGGER "t"', {'"a b"': WRITES}),
-        ('ALTER TABLE "a""b" ADD COLUMN "c" text', {'"a""b"': EXCLUSIVE}),
-        ('ALTER TABLE "a" ADD CONSTRAINT "f" FOREIGN KEY ("b") REFERENCES "p" ("id")', {'"a"': WRITES, '"p"': WRITES}),
-        ('CREATE UNIQUE INDEX "i" ON "a" ("b")', {'"a"': WRITES}),
-        ('CREATE TRIGGER "t" AFTER TRUNCATE ON "a" FOR EACH STATEMENT EXECUTE FUNCTION f()', {'"a"': WRITES}),
-        ('DROP TRIGGER "t" ON "a"', {'"a"': EXCLUSIVE}),
-        ('CREATE TABLE "a" ("id" bigint)', {}),
-        ("CREATE INDEX i ON _tidegate.log (seq)", {}),
-        ("ALTER TABLE _tidegate.log ADD PRIMARY KEY (seq)", {}),
-        ("INSERT INTO _tidegate.meta VALUES (1)", {}),
-    ],
-)
-def test_the_tables_that_a_statement_locks(statement: str, found: dict[str, str]) -> None:
-    assert locked([statement]) == found
+PEOPLE: dict[str, Any] = {
+    "title": "Person",
+    "type": "object",
+    "x-resource": {"key": "id"},
+    "properties": {"id": {"type": "integer"}, "name": {"type": "string"}},
+    "required": ["id"],
+}
+PLAIN: dict[str, Any] = {
+    **PEOPLE,
+    "title": "Pet",
+    "properties": {
+        "id": {"type": "integer"},
+        "name": {"type": "string"},
+        "age": {"type": "integer"},
+        "owner": {"type": "integer"},
+    },
+}
+STRICT: dict[str, Any] = {
+    **PLAIN,
+    "x-resource": {"key": "id", "unique": [["name"]], "indexes": [["age"]], "references": {"owner": "people.id"}},
+    "properties": {
+        "id": {"type": "integer", "readOnly": True},
+        "name": {"type": "string", "maxLength": 9},
+        "age": {"type": "integer", "default": 3},
+        "owner": {"type": "integer"},
+        "colour": {"type": "string"},
+    },
+    "required": ["id", "name"],
+}
+HELD = {
+    "ShareLock": WRITES,
+    "ShareRowExclusiveLock": WRITES,
+    "ExclusiveLock": EXCLUSIVE,
+    "AccessExclusiveLock": EXCLUSIVE,
+}
+"""Modes that writers wait for, as the lock that a migration takes for them."""
+
+
+def pets(schema: dict[str, Any]) -> dict[str, Resource]:
+    return {"people": read_resource("people", PEOPLE, {}), "pets": read_resource("pets", schema, {})}
+
+
+@pytest.mark.parametrize("made_by", ["tidegate", "another program"])
+def test_a_step_names_every_lock_that_makes_a_writer_wait(owner: Owner, made_by: str) -> None:
+    """PostgreSQL is asked which locks each step has taken."""
+    if made_by == "another program":
+        owner.execute("CREATE TABLE people (id bigint PRIMARY KEY, name text)")
+        owner.execute("CREATE TABLE pets (id bigint PRIMARY KEY, name text, age bigint, owner bigint)")
+    migrate.apply(owner.url, pets(PLAIN))
+    kinds: set[str] = set()
+    with every_case() as case:
+        for resources in (pets(STRICT), pets(PLAIN)):
+            for number in range(99):  # a transaction for each step, so that none hides the locks of the next
+                with migrate._transaction(owner.url, keep=True) as (database, connection):
+                    steps = migrate._plan(database, connection, resources, None)
+                    if not steps:
+                        break
+                    steps[0].run()
+                    with case(f"{number}. {steps[0].name}"):
+                        assert held(connection) == dict(steps[0].locks)
+                    kinds.add(" ".join(steps[0].name.split()[:2]))
+    assert kinds >= KINDS[made_by]
+
+
+KINDS = {
+    "tidegate": {
+        "add column", "count pets.id", "do not", "set the", "drop the", "set not", "drop not", "add check",
+        "add unique", "add reference", "add index", "drop constraint", "drop index", "replace function",
+    },
+    "another program": {"add column", "add unique", "add index", "replace function"},
+}  # fmt: skip
+"""The steps that the two changes of the schema need, by their first two words."""
+
+
+def test_a_trigger_names_the_lock_that_it_needs(owner: Owner) -> None:
+    migrate.apply(owner.url, RESOURCES)
+    owner.execute('DROP TRIGGER "00_tidegate_rows" ON notes')
+    owner.execute('ALTER TABLE notes DISABLE TRIGGER "00_tidegate_truncate"')
+    with migrate._transaction(owner.url, keep=False) as (database, connection):
+        for step in migrate._plan(database, connection, RESOURCES, None):
+            step.run()
+            assert held(connection) == dict(step.locks) == writes("notes")
+
+
+def held(connection: Connection) -> dict[str, str]:
+    """The strongest lock that this transaction has on each table of the application."""
+    found: dict[str, str] = {}
+    for table, mode in connection.execute(
+        "SELECT c.relname::text, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
+        "WHERE l.pid = pg_backend_pid() AND c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+    ):
+        if mode in HELD:
+            name = quoted(table)
+            found[name] = EXCLUSIVE if found.get(name) == EXCLUSIVE else HELD[mode]
+    return found
 
 
 def test_the_strongest_lock_counts() -> None:
-    trigger, column = 'ALTER TABLE "a" ENABLE ALWAYS TRIGGER "t"', 'ALTER TABLE "a" ADD COLUMN "c" text'
-    assert locked([trigger, column]) == locked([column, trigger]) == {'"a"': EXCLUSIVE}
+    steps = [Step("", "", lambda: None, locks=wanted) for wanted in (writes("a", "b"), exclusive("a"), writes("a"))]
+    assert together(steps) == {'"a"': EXCLUSIVE, '"b"': WRITES}
 
 
 def test_steps_that_lock_tables_come_last(owner: Owner) -> None:

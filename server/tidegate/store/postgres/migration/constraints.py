@@ -6,6 +6,8 @@ It only reads.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.migration import tables
 
@@ -33,13 +35,22 @@ def key(connection: Connection, number: int) -> tuple[str, ...]:
     return tuple(name for (name,) in found)
 
 
-def own_constraints(connection: Connection, number: int | None) -> dict[str, list[str]]:
-    """The columns of the constraints that Tidegate made, by the names of the constraints."""
+class OwnConstraint(NamedTuple):
+    """A constraint that Tidegate made."""
+
+    columns: list[str]
+    parent: str | None
+    """The table that a reference refers to."""
+
+
+def own_constraints(connection: Connection, number: int | None) -> dict[str, OwnConstraint]:
+    """The constraints that Tidegate made, by name."""
     sql = (
         "SELECT conname::text, ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid "
-        "AND attnum = ANY (conkey)) FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
+        "AND attnum = ANY (conkey)), (SELECT relname::text FROM pg_class WHERE oid = confrelid) "
+        "FROM pg_constraint WHERE conrelid = $1 AND conname ~ $2"
     )
-    return dict(connection.execute(sql, [number, tables.OWN_NAME]).fetchall())
+    return {name: OwnConstraint(*rest) for name, *rest in connection.execute(sql, [number, tables.OWN_NAME])}
 
 
 def own_indexes(connection: Connection, number: int | None) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from tidegate.contract import Property, Resource
 from tidegate.store.migration.plan import Step
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.postgres.migration.locks import exclusive
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.rows import default_sql
 from tidegate.store.sql.names import literal, quoted
@@ -20,13 +21,14 @@ def default_steps(connection: Connection, resource: Resource, prop: Property, be
     """The step that gives a column the default that the schema wants. `before`: the recorded default."""
     default, column = default_sql(prop, resource), f"{resource.table}.{prop.name}"
     alter = f"ALTER TABLE {quoted(resource.table)} ALTER COLUMN {quoted(prop.name)}"
+    locks = exclusive(resource.table)
     why = f"default {'none' if before is None else before} -> {'none' if default is None else default}"
     if default is not None and default != before:
         set_default = [f"{alter} SET DEFAULT {default}", *record(resource, prop)]
-        yield sql_step(connection, f"set the default of {column}", why, set_default)
+        yield sql_step(connection, f"set the default of {column}", why, set_default, locks=locks)
     elif default is None and before is not None:
         forget = f"DELETE FROM {META} WHERE name = {_entry(resource, prop.name)}"
-        yield sql_step(connection, f"drop the default of {column}", why, [f"{alter} DROP DEFAULT", forget])
+        yield sql_step(connection, f"drop the default of {column}", why, [f"{alter} DROP DEFAULT", forget], locks=locks)
 
 
 def record(resource: Resource, prop: Property) -> list[str]:

@@ -8,7 +8,6 @@ Invariant: no writer waits behind an attempt for longer than ATTEMPT_S.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -16,41 +15,31 @@ from psycopg import errors
 
 from tidegate.store.errors import StoreError
 from tidegate.store.migration.plan import Step
-from tidegate.store.postgres.changelog import SCHEMA
 from tidegate.store.postgres.connection import Connection
+from tidegate.store.sql.names import quoted
 
 ATTEMPT_S = 0.3
 PAUSE_S = 0.2
 EXCLUSIVE, WRITES = "ACCESS EXCLUSIVE", "SHARE ROW EXCLUSIVE"
 """Locks out every statement, or those that write."""
 
-_NAME = r'(?:"(?:[^"]|"")*"|[a-z_]\w*)'
-_TABLE = rf"({_NAME}(?:\.{_NAME})?)"
-_OTHERS = rf"(?!{SCHEMA}\.)"
-"""Not a relation of Tidegate's: the rest of the migration needs those first."""
-_LOCKING = [
-    (re.compile(rf"ALTER TABLE {_TABLE} ENABLE ALWAYS TRIGGER "), WRITES),
-    (
-        re.compile(rf"ALTER TABLE {_TABLE} ADD CONSTRAINT {_NAME} FOREIGN KEY .* REFERENCES {_TABLE} ", re.S),
-        WRITES,
-    ),
-    (re.compile(rf"CREATE (?:UNIQUE )?INDEX {_NAME} ON {_OTHERS}{_TABLE} "), WRITES),
-    (re.compile(rf"CREATE (?:CONSTRAINT )?TRIGGER {_NAME} .*? ON {_TABLE}\s", re.S), WRITES),
-    (re.compile(rf"DROP TRIGGER {_NAME} ON {_TABLE}"), EXCLUSIVE),
-    (re.compile(rf"ALTER TABLE {_OTHERS}{_TABLE} "), EXCLUSIVE),
-]
-"""The statements of migrations that lock tables; the first that fits a statement counts."""
+
+def exclusive(*tables: str) -> dict[str, str]:
+    """For a step that changes these tables."""
+    return {quoted(table): EXCLUSIVE for table in tables}
 
 
-def locked(statements: Iterable[str]) -> dict[str, str]:
-    """The tables that these statements lock, as SQL names, with the strongest lock that each needs."""
+def writes(*tables: str) -> dict[str, str]:
+    """For a step that adds a trigger, an index or a reference to these tables."""
+    return {quoted(table): WRITES for table in tables}
+
+
+def together(steps: Iterable[Step]) -> dict[str, str]:
+    """All the locks of the steps, for each table the strongest one."""
     found: dict[str, str] = {}
-    for statement in statements:
-        for pattern, mode in _LOCKING:
-            if (match := pattern.match(statement)) is not None:
-                for table in match.groups():
-                    found[table] = EXCLUSIVE if found.get(table) == EXCLUSIVE else mode
-                break
+    for step in steps:
+        for table, mode in step.locks.items():
+            found[table] = EXCLUSIVE if found.get(table) == EXCLUSIVE else mode
     return found
 
 
@@ -62,7 +51,7 @@ def locking_last(steps: Iterable[Step]) -> list[Step]:
     early: list[Step] = []
     late: list[Step] = []
     for step in steps:
-        (late if locked(step.statements) or (late and not step.independent) else early).append(step)
+        (late if step.locks or (late and not step.independent) else early).append(step)
     return early + late
 
 

@@ -39,6 +39,7 @@ from tidegate.store.postgres.changelog import (
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.conversions import conversions
 from tidegate.store.postgres.migration import former_log
+from tidegate.store.postgres.migration.locks import EXCLUSIVE, WRITES
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
@@ -174,10 +175,13 @@ def _trigger_step(
         return
     # ALWAYS: a writer may not turn it off with session_replication_role, as tools that copy tables do.
     always = f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quoted(name)}"
-    why, statements = "it is missing", [sql, always]
+    why, statements, mode = "it is missing", [sql, always], WRITES
     if state:
         why, statements = "it was turned off", [always]
     if state and not state[0][1]:
         why, statements = "it calls another function", [f"DROP TRIGGER {quoted(name)} ON {table}", sql, always]
+        mode = EXCLUSIVE
     resets = reset(missed) if missed else []
-    yield sql_step(connection, f"install trigger {name} on {table}", why, [*statements, *resets])
+    # The rest of the migration needs the tables of the log first.
+    locks = {} if table in {COMMITS, PENDING} else {table: mode}
+    yield sql_step(connection, f"install trigger {name} on {table}", why, [*statements, *resets], locks=locks)

@@ -153,9 +153,9 @@ def _with_locks(connection: Connection, plan: Planner, seconds: float) -> Planne
 
     def planner(done: Sequence[str]) -> list[Step]:
         steps = locks.locking_last(plan(done))
-        wanted = locks.locked(sql for step in steps for sql in step.statements)
+        wanted = locks.together(steps)
         for number, step in enumerate(steps):
-            if locks.locked(step.statements):
+            if step.locks:
                 steps[number] = msgspec.structs.replace(step, run=partial(locked, wanted, step))
                 break
         return steps

@@ -5,7 +5,7 @@ Invariant: a step that fails because of rows fails with an error that names the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -43,15 +43,21 @@ def sql_step(
     statements: Sequence[str],
     demand: Demand | None = None,
     *,
+    locks: Mapping[str, str] | None = None,
     independent: bool = True,
 ) -> Step:
-    """A step that runs `statements`.
+    """A step that runs `statements`. `locks`: which tables they lock, and how.
 
     Nearly all steps are independent: the catalogue, from which the other steps were planned, differs afterwards only in
     what this step was for.
     """
     return Step(
-        name, why, partial(_run, connection, statements, demand), statements=tuple(statements), independent=independent
+        name,
+        why,
+        partial(_run, connection, statements, demand),
+        statements=tuple(statements),
+        locks=locks or {},
+        independent=independent,
     )
 
 

@@ -62,6 +62,8 @@ class Constraint(NamedTuple):
     sql: str
     why: str
     rule: Rule
+    parent: str | None = None
+    """The table that a reference refers to."""
 
 
 def checks(resource: Resource) -> dict[str, Constraint]:
@@ -98,7 +100,7 @@ def references(resource: Resource, resources: Mapping[str, Resource]) -> dict[st
             f"FOREIGN KEY ({quoted(name)}) REFERENCES {parent}",
             f"the schema says that {name} refers to {target}",
         )
-        found[_named(resource.table, name, "fkey", parent)] = Constraint(sql, why, rule)
+        found[_named(resource.table, name, "fkey", parent)] = Constraint(sql, why, rule, resources[target].table)
     return found
 
 

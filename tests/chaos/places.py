@@ -198,14 +198,8 @@ class PostgresPlace:
 
 def _entries(found: Rows) -> list[Entry]:
     return [
-        Entry(seq, resource, _image(key).get("id"), action, old and _image(old), new and _image(new), gone_at)
+        Entry(
+            seq, resource, json.loads(key).get("id"), action, old and json.loads(old), new and json.loads(new), gone_at
+        )
         for seq, resource, key, action, old, new, gone_at in found
     ]
-
-
-def _image(text: str) -> dict[str, object]:
-    """The values of an image; SQLite's triggers mark long text."""
-    return {
-        name: bytes.fromhex(value["$text"]).decode() if isinstance(value, dict) and "$text" in value else value
-        for name, value in json.loads(text).items()
-    }

@@ -38,11 +38,6 @@ TABLES = {
 
 CHAIN = 50
 """Columns in one chain of an image, at most."""
-PLAIN = 200
-"""Characters of a text that is looked through for what JSON must escape, at most. That takes longer than to write it as
-hexadecimal digits, which need none."""
-ESCAPED = "'*[^] !#-[^-\U0010fffd]*'"
-"""GLOB's pattern of text with a quotation mark, a backslash or a control character, in which it has none itself."""
 SERVED = "served"
 """META's entry of a log that was served in its epoch: it has a note somewhere, and clients have positions."""
 NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
@@ -89,7 +84,7 @@ def triggers(
     log_arrived = f"""INSERT INTO {LOG} (time, resource, key, action, old, new)
     SELECT {NOW_MS}, {name}, {new_key}, CASE WHEN {replaced} IS NULL THEN 'create' ELSE 'update' END,
       {replaced}, {now}
-    FROM {row} AND {replaced} IS NOT {now}"""
+    FROM {row} AND ({replaced} IS NULL OR {replaced} <> {now})"""
     log_deleted = f"INSERT INTO {LOG} (time, resource, key, action, old) "
     log_deleted += f"VALUES ({NOW_MS}, {name}, {old_key}, 'delete', {before})"
     other = f"t.{rowid} <> OLD.{rowid}"
@@ -213,11 +208,14 @@ def _json_name(column: str) -> str:
 
 
 def _value(row: str, column: str) -> str:
-    """One value as JSON. 20 digits: SQLite before 3.43 gets the 17th wrong at times."""
+    """One value as JSON, with control characters as they are. NUL has no escape here, and a dump would end at it.
+
+    20 digits: SQLite before 3.43 gets the 17th wrong at times.
+    """
     value = f"{row}.{quoted(column)}"
     blob = f"""'{{"{BLOB}":"' || hex({value}) || '"}}'"""
-    text = f"""CASE WHEN length({value}) > {PLAIN} OR instr({value}, char(0)) OR {value} GLOB {ESCAPED}
-      THEN '{{"{TEXT}":"' || hex({value}) || '"}}' ELSE '"' || {value} || '"' END"""
+    escaped = f"""'"' || replace(replace({value}, '\\', '\\\\'), '"', '\\"') || '"'"""
+    text = f"""CASE WHEN instr({value}, char(0)) THEN '{{"{TEXT}":"' || hex({value}) || '"}}' ELSE {escaped} END"""
     return (
         f"CASE typeof({value}) WHEN 'null' THEN 'null' WHEN 'integer' THEN CAST({value} AS TEXT) "
         f"WHEN 'text' THEN {text} "

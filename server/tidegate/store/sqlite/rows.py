@@ -24,7 +24,7 @@ from tidegate.store.sql.large_integers import teller
 BLOB = "$blob"
 """How the change log's images mark a BLOB, which JSON does not have."""
 TEXT = "$text"
-"""How they mark text that is long or that JSON would escape: its bytes."""
+"""How they mark text with a NUL: its bytes."""
 
 
 class RowReader:
@@ -50,10 +50,12 @@ class RowReader:
         return row
 
     def image(self, text: bytes | str | None) -> Row | None:
-        """An image in the change log: JSON of raw column values."""
+        """An image in the change log: JSON of raw column values, in which control characters may be as they are."""
         if text is None:
             return None
-        values: Mapping[str, Any] = json.loads(text if isinstance(text, str) else text.decode(errors="replace"))
+        values: Mapping[str, Any] = json.loads(
+            text if isinstance(text, str) else text.decode(errors="replace"), strict=False
+        )
         return self.row(unmarked(values.get(name)) for name in self.columns)
 
 

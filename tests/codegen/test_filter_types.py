@@ -126,7 +126,7 @@ def test_filters_encode_python_names_as_wire_names(own: Path) -> None:
 import msgspec, app_contract as app
 filters = app.ThingFilters(
     in_=app.TextConditions(in_=["a"], endswith="b"),
-    ship_to=app.NullableTextConditions(null=True), ship_to_=2.5, str_=True,
+    ship_to_=app.NullableTextConditions(null=True), ship_to=2.5, str_=True,
     list_=app.ListConditions(ina=[1]), maybe=None, papers=app.NullConditions(nnull=True),
     rate=app.OrderConditions(gt=0.5), and__="x", anything=app.NullableEqualityConditions(ne=1),
     or_=[app.ThingFilters(id=1)], and_=[app.ThingFilters(maybe=app.NullableListConditions(nina=["a"]))],

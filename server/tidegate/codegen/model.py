@@ -1,14 +1,15 @@
 """Collects the types to generate, with their final names: of the protocol, of the application, derived from rows.
 
 The generators of both languages read these collections, so that their output agrees. References use the final names.
-Invariant: every `$ref` in a Named schema is `#/$defs/NAME` of another Named of the same collection, or below it.
+Invariant: every `$ref` in a Named schema is `#/$defs/NAME` of another Named of the same collection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tidegate.codegen.places import Places
 from tidegate.codegen.shape import INT64, renamed, shape
 from tidegate.schema import Definition, Resource, Schemas, derive, filter_schemas
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, Property
@@ -36,6 +37,8 @@ class Named:
     request: bool = False
     conditions: tuple[Condition, ...] | None = None
     """The conditions of a resource's filters. They replace the schema, of which only the description counts."""
+    origin: str | None = None
+    """The type of the row that this type is derived from."""
 
 
 @dataclass(slots=True)
@@ -79,11 +82,15 @@ def application(schemas: Schemas) -> Collection:
     found = Collection()
     for item in [*own, *used]:
         found.add(_named(item, names))
+    places = Places({named.name: named.schema for named in found.types.values()})
     for resource in schemas.resources.values():
         found.resources[resource.name] = resource.title
         for named in _derived(resource, names):
             found.add(named)
     found.rooms = {pattern: room.title for pattern, room in schemas.rooms.items()}
+    found.types = {name: replace(named, schema=places.named(name, named.schema)) for name, named in found.types.items()}
+    for name, schema in places.definitions().items():
+        found.add(Named(name, schema))
     _add_messages(found, schemas, False, names)
     return found
 
@@ -110,7 +117,8 @@ def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
     for suffix, (schema, description) in of_suffix.items():
         named = {**schema, "title": title + suffix, "description": description}
         conditions = tuple(map(_condition, filter_schemas.filterable(resource))) if suffix == "Filters" else None
-        yield Named(title + suffix, renamed(named, names), request=bool(suffix), conditions=conditions)
+        origin = title if suffix else None
+        yield Named(title + suffix, renamed(named, names), None, bool(suffix), conditions, origin)
 
 
 def _condition(prop: Property) -> Condition:

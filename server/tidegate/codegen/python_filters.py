@@ -6,11 +6,11 @@ datamodel-code-generator does not do this: it has no generic types and would wri
 from __future__ import annotations
 
 import json
-import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tidegate.codegen.model import Condition, Named
+from tidegate.codegen.names import attribute_names
 from tidegate.codegen.python import GENERATED, docstring, formatted
 from tidegate.codegen.shape import INT64
 from tidegate.schema.resource import JsonSchema
@@ -107,12 +107,13 @@ CONDITION_NAMES = tuple(sorted(re.findall(r"^class (\w+)\(", CONDITIONS, re.MULT
 _BASE_NAMES = {"equality": "EqualityConditions", "order": "OrderConditions", "text": "TextConditions"}
 _BASE_NAMES |= {"members": "ListConditions", "nothing": "NullConditions"}
 _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
-_TAKEN = {*_TYPES.values(), "Int64", "list", "field", "Literal", "UNSET", "UnsetType", "and_", "or_", *CONDITION_NAMES}
+_TAKEN = {"and_", "or_", *CONDITION_NAMES}
 
 
 def filters_module(types: Sequence[Named]) -> str:
     """filters.py: one class for each resource's filters."""
     classes = "\n\n".join(_class(named) for named in sorted(types, key=lambda named: named.name))
+    int64 = any((item.value or {}).get("$ref") == INT64 for named in types for item in named.conditions or ())
     used = [name for name in CONDITION_NAMES if re.search(rf"\b{name}\b", classes)]
     head = [
         docstring("The filters of each resource: they select rows to read or to subscribe to."),
@@ -122,7 +123,7 @@ def filters_module(types: Sequence[Named]) -> str:
         *(["from typing import Literal", ""] if "Literal[" in classes else []),
         "from msgspec import UNSET, UnsetType, field",
         "",
-        f"from .base import {'Int64, ' if 'Int64' in classes else ''}Request",
+        f"from .base import {'Int64, ' if int64 else ''}Request",
         *([f"from .conditions import {', '.join(used)}"] if used else []),
     ]
     return formatted("\n".join([*head, "", "", classes]))
@@ -130,10 +131,10 @@ def filters_module(types: Sequence[Named]) -> str:
 
 def _class(named: Named) -> str:
     conditions = named.conditions or ()
-    names = _field_names(item.name for item in conditions)
+    names = attribute_names((item.name for item in conditions), _TAKEN)
     lines = [f"class {named.name}(Request, kw_only=True):", f"    {_doc(named.schema.get('description', ''))}", ""]
-    for item, name in zip(conditions, names, strict=True):
-        lines.append(_field(name, item.name, _condition_type(item)))
+    for item in conditions:
+        lines.append(_field(names[item.name], item.name, _condition_type(item)))
         if item.description:
             lines.append(f"    {_doc(item.description)}")
     for word, doc in (("and", "All of these conditions hold."), ("or", "At least one of these conditions holds.")):
@@ -142,7 +143,9 @@ def _class(named: Named) -> str:
 
 
 def _field(name: str, on_the_wire: str, kind: str) -> str:
-    default = "UNSET" if name == on_the_wire else f"field(name={json.dumps(on_the_wire)}, default=UNSET)"
+    default = (
+        "UNSET" if name == on_the_wire else f"field(name={json.dumps(on_the_wire, ensure_ascii=False)}, default=UNSET)"
+    )
     return f"    {name}: {kind} | UnsetType = {default}"
 
 
@@ -162,19 +165,6 @@ def _type(schema: JsonSchema) -> str:
         return f"Literal[{', '.join(map(repr, words))}]"
     kinds = ["number"] if words is not None else schema["type"]
     return " | ".join(_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
-
-
-def _field_names(names: Iterable[str]) -> list[str]:
-    """Unique Python names for the properties that do not hide a name used in the annotations."""
-    found: list[str] = []
-    for name in names:
-        fitting = re.sub(r"\W", "_", name)
-        if not fitting or not fitting[0].isalpha():
-            fitting = f"field_{fitting.lstrip('_')}"
-        while keyword.iskeyword(fitting) or fitting in _TAKEN or fitting in found:
-            fitting += "_"
-        found.append(fitting)
-    return found
 
 
 def _doc(text: str) -> str:

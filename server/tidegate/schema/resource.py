@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from tidegate.int64 import FORMAT as INT64
+from tidegate.schema.subschemas import unescape
 
 JsonSchema = dict[str, Any]
 Definitions = Mapping[str, Any]
@@ -184,10 +186,14 @@ def follow(reference: str, definitions: Definitions) -> Any:
     if not reference.startswith(REF_PREFIX):
         raise KeyError(reference)
     target: Any = definitions
-    for part in reference.removeprefix(REF_PREFIX).split("/"):
-        step = part.replace("~1", "/").replace("~0", "~")
+    for step in steps_of(reference):
         target = target[int(step)] if isinstance(target, list) else target[step]
     return target
+
+
+def steps_of(reference: str) -> list[str]:
+    """The key of the definition that a reference names, and the steps of the pointer below it."""
+    return [unescape(unquote(step)) for step in reference.removeprefix(REF_PREFIX).split("/")]
 
 
 def _kinds(schema: JsonSchema, definitions: Definitions) -> tuple[list[str], bool]:

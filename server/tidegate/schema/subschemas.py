@@ -22,6 +22,11 @@ def escape(part: str | int) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
+def unescape(step: str) -> str:
+    """The name that `escape` made the step of a pointer from."""
+    return step.replace("~1", "/").replace("~0", "~")
+
+
 def pointer(path: list[str | int]) -> str:
     """The RFC 6901 pointer with these steps."""
     return "".join(f"/{escape(part)}" for part in path)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from tidegate.codegen.names import unique
 from tidegate.codegen.places import Places
 from tidegate.codegen.shape import INT64, renamed, shape
 from tidegate.schema import Definition, Resource, Schemas, derive, filter_schemas
+from tidegate.schema.lint.resources import DERIVED
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, Property
 from tidegate.schema.subschemas import subschemas
 
@@ -76,9 +78,11 @@ def application(schemas: Schemas) -> Collection:
     """The types of the application, those derived from its rows, and the protocol's types that they refer to."""
     own = [item for item in schemas.definitions if not item.protocol]
     used = list(_used(schemas, own))
-    taken = {item.title for item in own}
     names = {item.key: item.title for item in own}
-    names |= {item.key: f"Protocol{item.title}" if item.title in taken else item.title for item in used}
+    taken = set(names.values()) | {row.title + suffix for row in schemas.resources.values() for suffix in DERIVED}
+    for item in used:
+        names[item.key] = unique(f"Protocol{item.title}" if item.title in taken else item.title, taken)
+        taken.add(names[item.key])
     found = Collection()
     for item in [*own, *used]:
         found.add(_named(item, names))

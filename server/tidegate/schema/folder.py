@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
 from tidegate.schema.problem import Problem, SchemaError
@@ -24,6 +25,9 @@ PROTOCOL_MARK = "types/error_code.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TIDEGATE_DIALECT = re.compile(r"(.*/)?meta/[a-z_]+\.schema\.json").fullmatch
 """The `$schema` of Tidegate's meta-schemas, with the path by which an editor finds them."""
+HALF = "has half of a surrogate pair, which no text in UTF-8 can hold: write the whole character"
+DEEPEST = 100
+_HALF = re.compile(r"[\ud800-\udfff]").search
 SUFFIXES = (".schema.json", ".json")
 
 
@@ -106,16 +110,20 @@ class _Links:
 
     def _turn(self, path: str, pointer: str, reference: str) -> str:
         target, _, fragment = reference.partition("#")
-        if target in self._ids:
-            target = self._ids[target]
-        else:
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
         head = re.match(r"/\$defs/[^/]+", fragment)
         for start in ([head[0]] if head else []) + [""]:
-            if (target, start) in self._keys:
-                return f"#/$defs/{self._keys[target, start]}{fragment[len(start) :]}"
+            for file in self._files(path, target):
+                if key := self._keys.get((file, unquote(start))):
+                    return f"#/$defs/{key}{fragment[len(start) :]}"
         self._problems.append(Problem(path, f"{pointer}/$ref", f"there is no schema at {reference!r}"))
         return reference
+
+    def _files(self, path: str, target: str) -> tuple[str, ...]:
+        """The files that a reference in `path` may mean: its text may be a path as it is, or with `%20` for a space."""
+        if target in self._ids:
+            return (self._ids[target],)
+        found = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
+        return (found, unquote(found))
 
 
 def resolved_boolean(schema: Any) -> JsonSchema:
@@ -130,8 +138,13 @@ def pascal(name: str) -> str:
 
 def _read_files(folder: Path, defines: bool, problems: list[Problem]) -> Iterator[_File]:
     for kind in KINDS:
-        for path in sorted((folder / kind).glob("*.json"), key=lambda item: item.name):
+        for path in sorted((folder / kind).glob("[!.]*.json"), key=lambda item: item.name):
             relative = f"{kind}/{path.name}"
+            if _HALF(relative):
+                problems.append(
+                    Problem(ascii(relative)[1:-1], "", "the name of the file is not UTF-8: rename the file")
+                )
+                continue
             schema = _read_json(path, relative, problems)
             if schema is not None:
                 name = next(path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
@@ -148,6 +161,9 @@ def _read_meta(folder: Path, problems: list[Problem]) -> dict[str, JsonSchema]:
 def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema | None:
     try:
         schema = json.loads(path.read_bytes())
+    except OSError as error:  # it vanished, is a folder, or is not ours to read
+        problems.append(Problem(relative, "", f"cannot be read: {error.strerror}"))
+        return None
     except (ValueError, RecursionError) as error:
         problems.append(Problem(relative, "", f"not JSON: {error}"))
         return None
@@ -160,7 +176,30 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
     if not isinstance(schema.get("$defs", {}), dict):
         problems.append(Problem(relative, "/$defs", "must be an object"))
         return None
+    for place, reason in _faults(schema):
+        problems.append(Problem(relative, place, reason))
+        return None
     return schema
+
+
+def _faults(schema: JsonSchema) -> Iterator[tuple[str, str]]:
+    """(pointer, reason) of what no part of Tidegate can work with, whatever it means."""
+    todo: list[tuple[str, int, Any]] = [("", 0, schema)]
+    while todo:
+        place, depth, value = todo.pop()
+        if isinstance(value, str):
+            if _HALF(value):
+                yield place, HALF
+        elif isinstance(value, dict | list) and depth > DEEPEST:
+            yield (
+                "/".join(place.split("/")[:8]),
+                f"is nested deeper than {DEEPEST} levels: name inner schemas in `$defs`, and refer to them",
+            )
+        elif isinstance(value, dict):
+            todo += [(f"{place}/{escape(name)}", depth + 1, inner) for name, inner in value.items()]
+            yield from ((f"{place}/{ascii(name)[1:-1]}", HALF) for name in value if _HALF(name))
+        elif isinstance(value, list):
+            todo += [(f"{place}/{index}", depth + 1, inner) for index, inner in enumerate(value)]
 
 
 def _title(schema: Any) -> str | None:

@@ -18,7 +18,14 @@ class Problem:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.pointer or '/'}: {self.reason}"
+        return _on_one_line(f"{self.file}: {self.pointer or '/'}: {self.reason}")
+
+
+def _on_one_line(text: str) -> str:
+    """`text` with escapes for what would break the line or change its direction: names may have any characters."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class SchemaError(Exception):

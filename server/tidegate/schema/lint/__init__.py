@@ -8,7 +8,6 @@ serve them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations
@@ -20,8 +19,9 @@ from tidegate.schema.folder import DIALECT
 from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
+from tidegate.schema.lint.names import ambiguous, property_problems, title_problems
 from tidegate.schema.lint.recursion import recursion_problems
-from tidegate.schema.lint.resources import MODULE_NAMES, UNFIT_IN_NAMES, resource_problems
+from tidegate.schema.lint.resources import resource_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
@@ -39,7 +39,6 @@ KEYWORDS = frozenset({
     "propertyNames", "readOnly", "required", "then", "title", "type", "unevaluatedItems", "unevaluatedProperties",
     "uniqueItems", "writeOnly",
 })  # fmt: skip
-_TITLE = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch
 
 
 def lint(schemas: Schemas) -> list[Problem]:
@@ -52,12 +51,14 @@ def lint(schemas: Schemas) -> list[Problem]:
         for item in own:
             found |= set(check(item))
         own = _sound(own, found)  # a malformed schema has no meaning to check
-    found |= set(_title_problems(own))
+    found |= set(title_problems(own))
+    found |= set(property_problems(own))
     found |= set(_required_problems(own))
     found |= set(_message_problems(schemas, own))
     found |= set(_room_problems(own))
+    unclear = ambiguous(schemas)
+    own = [item for item in own if item.key not in unclear]
     found |= set(resource_problems(schemas, own))
-    found |= set(_name_problems(own))
     found |= set(whole_row_problems(schemas, own))
     found |= set(cost_problems(schemas, own))
     found |= set(recursion_problems(schemas, own))
@@ -80,31 +81,6 @@ def _schema_problems(item: Definition) -> Iterator[Problem]:
             if word not in KEYWORDS and not word.startswith("x-"):
                 hint = suggestion(word, KEYWORDS, 0.75)
                 yield _at(item, f"{place}/{word}", f"{word!r} is not a keyword of JSON Schema{hint}")
-
-
-def _name_problems(own: list[Definition]) -> Iterator[Problem]:
-    """Names of properties that the generated Python models cannot have."""
-    for item in own:
-        for place, schema in subschemas(item.schema):
-            for name in schema.get("properties", ()) if isinstance(schema, dict) else ():
-                if not UNFIT_IN_NAMES.isdisjoint(name) or any(letter < " " for letter in name):
-                    reason = f"{name!r}: generated models cannot have a name with a quotation mark, a backslash or a "
-                    yield _at(item, f"{place}/properties/{escape(name)}", f"{reason}control character")
-
-
-def _title_problems(own: list[Definition]) -> Iterator[Problem]:
-    first: dict[str, Definition] = {}
-    for item in own:
-        title = item.schema.get("title")
-        if title is None:
-            yield _at(item, "", "has no `title`")
-        elif not _TITLE(title):
-            yield _at(item, "/title", f"{title!r} is not PascalCase; the generated types use the title as their name")
-        elif title in MODULE_NAMES and not item.protocol:
-            yield _at(item, "/title", f"{title!r} is a name that the generated modules use themselves")
-        other = first.setdefault(item.key, item)
-        if other is not item:
-            yield _at(item, "/title", f"{item.title!r} is already the title of {other.file}{other.pointer}")
 
 
 def _required_problems(own: list[Definition]) -> Iterator[Problem]:

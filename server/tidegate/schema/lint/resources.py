@@ -23,15 +23,6 @@ from tidegate.schema.suggestions import suggestion
 
 DERIVED = ("Create", "Update", "Filters", "Key")
 """The endings of the names of types derived from a row."""
-MODULE_NAMES = frozenset({
-    "Annotated", "Any", "App", "ClientMessages", "EqualityConditions", "Int64", "ListConditions", "Literal", "Meta",
-    "Model", "NullConditions", "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions",
-    "NullableTextConditions", "OrderConditions", "Replies", "Request", "ResourceTypes", "Resources", "RoomData",
-    "Rooms", "ServerMessages", "TextConditions", "TypeAlias", "UnsetType",
-})  # fmt: skip
-"""Names that the generated modules define or import themselves."""
-UNFIT_IN_NAMES = frozenset('"\\')
-"""What no name of a property may have: msgspec, whose Structs the generated Python models are, refuses these."""
 CLAIM = re.compile(r"\$user\.[^.]")
 LIKE_A_CLAIM = re.compile(r"\$(\w+\.|user)", re.IGNORECASE)
 NO_VALUE = 'is neither a value of this property nor a claim such as "$user.id"'

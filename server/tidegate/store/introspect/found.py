@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from tidegate.schema import SAFE_INTEGER
-from tidegate.schema.lint.resources import UNFIT_IN_NAMES
+from tidegate.schema.lint.names import UNFIT_IN_NAMES
 
 NO_DEFAULT: Any = msgspec.UNSET
 

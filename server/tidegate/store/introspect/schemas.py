@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from tidegate.schema.lint import resources as lint_resources
+from tidegate.schema.lint.names import RESERVED
+from tidegate.schema.lint.resources import DERIVED
 from tidegate.store.introspect.found import NO_DEFAULT, Column, Table
 from tidegate.store.introspect.secrets import is_secret
 
@@ -196,9 +197,9 @@ def _free_title(title: str, taken: set[str]) -> str:
     number, found = 1, title
     while (
         found in taken
-        or found in lint_resources.MODULE_NAMES
-        or any(found + suffix in taken for suffix in lint_resources.DERIVED)
-        or any(found.endswith(suffix) and found.removesuffix(suffix) in taken for suffix in lint_resources.DERIVED)
+        or found in RESERVED
+        or any(found + suffix in taken for suffix in DERIVED)
+        or any(found.endswith(suffix) and found.removesuffix(suffix) in taken for suffix in DERIVED)
     ):
         number += 1
         found = f"{title}Row" if number == 2 else f"{title}Row{number}"

@@ -21,6 +21,7 @@ import pytest
 from tests.schema.lint.test_lint import sound, write
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment
+from tidegate import codegen
 from tidegate.cli import generate
 from tidegate.cli.watch import changes, look, watch
 
@@ -94,6 +95,68 @@ def test_watch_generates_after_each_save_and_keeps_the_output_of_a_broken_file(
     assert b"Chat" not in states[4]["typescript/app.ts"]
     assert f"{folder / CHAT}: removed" in removed[0]
     assert capsys.readouterr().out.endswith("Ctrl-C ends it\nstopped\n")
+
+
+def test_watch_waits_for_the_next_save_after_any_failure(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each failure is a line on stderr, and the last save generates as if there had been none."""
+    out, kept = tmp_path / "generated", tmp_path / "kept"
+    args = argparse.Namespace(out=out, check=False, watch=True)
+    errors: list[list[str]] = []
+
+    def worked() -> int:
+        code = generate.generate(folder, args)
+        errors.append(capsys.readouterr().err.splitlines())
+        return code
+
+    def save(number: int) -> None:
+        (folder / CHAT).write_text(chat(description=f"Save {number}."))
+
+    def block_the_output() -> None:
+        out.rename(kept)
+        out.write_text("a file where the folder was")
+        save(1)
+
+    def break_the_generators() -> None:
+        out.unlink()
+        kept.rename(out)
+        monkeypatch.setattr(codegen, "application_package", lambda *_: 1 // 0)
+        save(2)
+
+    def replace_by_a_folder() -> None:
+        monkeypatch.undo()
+        (folder / CHAT).unlink()
+        (folder / CHAT).mkdir()
+        save_other()
+
+    def save_other() -> None:
+        (folder / "rooms/other.json").write_text(json.dumps({**sound()[CHAT], "title": "Other"}))
+
+    def remove_all() -> None:
+        folder.rename(tmp_path / "elsewhere")
+
+    def come_back() -> None:
+        (tmp_path / "elsewhere").rename(folder)
+        (folder / CHAT).rmdir()
+        save(3)
+        (folder / "rooms/other.json").unlink()
+
+    steps = (block_the_output, break_the_generators, replace_by_a_folder, remove_all, come_back)
+    watch(folder, worked, between(*steps))
+    first, blocked, broken, replaced, removed, last = errors
+    assert (first, last) == ([], [])
+    assert blocked == [f"tidegate: cannot write {out}: File exists"]
+    (line,) = broken
+    assert "please report it with the schema files (ZeroDivisionError: " in line
+    assert replaced == [f"{CHAT}: /: cannot be read: Is a directory"]
+    assert removed == [f"{folder}: /: this folder does not exist"]
+    assert "Save 3." in (out / "typescript/app.ts").read_text()
+
+
+def test_watch_names_a_file_that_no_terminal_can_print(tmp_path: Path) -> None:
+    name = tmp_path / "a\udcff\n.json"
+    assert changes({}, {name: (1, 1, 1)}) == [f"{tmp_path}/a\\udcff\\n.json: new"]
 
 
 def test_watch_does_nothing_without_a_save(folder: Path) -> None:

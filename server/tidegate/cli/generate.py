@@ -35,9 +35,6 @@ examples:
   tidegate generate --check                          exit 1 and print a diff if the output is not up to date
 """
 
-GENERATORS = ("datamodel_code_generator", "ruff")
-"""The packages of the extra `codegen`."""
-
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
@@ -87,6 +84,9 @@ def generate(folder: Path, args: argparse.Namespace) -> int:
         changed = codegen.write(files, args.out)
     except (schema.SchemaError, codegen.OutputError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except codegen.GenerationError as error:
+        print(f"tidegate: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"tidegate: cannot write {error.filename or args.out}: {error.strerror}", file=sys.stderr)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 INTERVAL_S = 0.3
@@ -66,7 +67,7 @@ def watch(folder: Path, work: Callable[[], int], wait: Callable[[], None] = paus
 
 def look(folder: Path) -> Seen:
     """The schema files in `folder`."""
-    return _seen(folder.rglob("*.json"))
+    return _seen(_listed(folder.rglob("*.json")))
 
 
 def look_at_application(schema: Path, generated: Path, *settings: Path) -> Seen:
@@ -82,10 +83,22 @@ def look_at_application(schema: Path, generated: Path, *settings: Path) -> Seen:
 def changes(before: Seen, now: Seen) -> list[str]:
     """The changes between two looks, a line for each file."""
     return [
-        f"{path}: {'new' if path not in before else 'removed' if path not in now else 'changed'}"
+        f"{_printable(path)}: {'new' if path not in before else 'removed' if path not in now else 'changed'}"
         for path in sorted({*before, *now})
         if before.get(path) != now.get(path)
     ]
+
+
+def _listed(paths: Iterator[Path]) -> Iterator[Path]:
+    """`paths` up to a folder that vanished while it was listed: the next look sees what is there then."""
+    with suppress(OSError):
+        yield from paths
+
+
+def _printable(path: Path) -> str:
+    """`path` with escapes for what no terminal can print, such as a name that is not UTF-8."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _seen(paths: Iterator[Path] | set[Path]) -> Seen:

@@ -13,14 +13,32 @@ from tidegate.codegen.protocol_package import PACKAGE, protocol_package
 from tidegate.codegen.python import GENERATED
 from tidegate.codegen.typescript_modules import application_module, protocol_module
 from tidegate.documents import asyncapi, openapi
-from tidegate.schema import Schemas, bundle, contract_hash, dump
+from tidegate.schema import Bundle, Schemas, bundle, contract_hash, dump
 
-__all__ = ["GENERATED", "OutputError", "compare", "generate", "write"]
+__all__ = ["GENERATED", "GenerationError", "OutputError", "compare", "generate", "write"]
+
+
+class GenerationError(Exception):
+    """The generators failed on schemas that have no problems, which is a fault of Tidegate."""
 
 
 def generate(schemas: Schemas) -> dict[str, str]:
-    """All files, by path below the output folder. Raises schema.SchemaError if the schemas have problems."""
+    """All files, by path below the output folder.
+
+    Raises schema.SchemaError if the schemas have problems, and GenerationError.
+    """
     document = bundle(schemas)
+    try:
+        return dict(sorted(_files(schemas, document).items()))
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise GenerationError(
+            "no code can be generated from these schemas, although they have no problems; please report it with the "
+            f"schema files ({type(error).__name__}: {first})"
+        ) from error
+
+
+def _files(schemas: Schemas, document: Bundle) -> dict[str, str]:
     contract = contract_hash(document)
     files = {"schema/bundle.json": dump(document)}
     for name, described in (("asyncapi.json", asyncapi(document)), ("openapi.json", openapi(document))):
@@ -32,4 +50,4 @@ def generate(schemas: Schemas) -> dict[str, str]:
     types = application(schemas)
     files["typescript/app.ts"] = application_module(types, contract)
     files |= {f"python/app_contract/{name}": text for name, text in application_package(types, contract).items()}
-    return dict(sorted(files.items()))
+    return files

@@ -83,6 +83,8 @@ class DevelopmentRun:
             self._terminal.say("\n".join(f"{self._folder}/{problem}" for problem in error.problems))
         except (Problem, self._codegen.OutputError) as error:
             self._terminal.say(str(error))
+        except self._codegen.GenerationError as error:
+            self._terminal.say(f"tidegate: {error}")
         except ConfigError as error:
             if first:
                 raise

@@ -25,6 +25,7 @@ import { type JoinOptions, Room } from "./room.js";
 import type {
   AnyApp,
   AppContract,
+  Asked,
   DataOf,
   FiltersOf,
   PushesOf,
@@ -95,7 +96,7 @@ export class Client<A extends AppContract = AnyApp> {
    * `key` gets one.
    */
   request<T extends keyof RequestsOf<A> & keyof RepliesOf<A>>(
-    message: Omit<RequestsOf<A>[T], "ref" | "type"> & { type: T },
+    message: Asked<RequestsOf<A>[T]> & { type: T },
     options: RequestOptions = {},
   ): Promise<RepliesOf<A>[T]> {
     const asked = this.#ask(message as unknown as WireMessage, options.repeat);

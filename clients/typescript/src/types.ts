@@ -40,6 +40,12 @@ export type RepliesOf<A extends AppContract> = Replies & Own<A, "replies">;
 /** Messages of the gateway, by type. */
 export type PushesOf<A extends AppContract> = ServerMessages & Own<A, "serverMessages">;
 
+/**
+ * A request as the program writes it: the client adds the `ref`, and the `type` stands beside it. Unlike `Omit`, it keeps
+ * each alternative of a union, and the named properties of an object that takes any others.
+ */
+export type Asked<M> = M extends unknown ? { [P in keyof M as P extends "ref" | "type" ? never : P]: M[P] } : never;
+
 type Own<A, K extends string> = A extends { [P in K]: infer Messages extends object } ? Messages : object;
 
 type Fits<Room extends string, Pattern> = Pattern extends `${infer Prefix}*`

@@ -101,9 +101,19 @@ export async function requests(): Promise<void> {
 interface Own extends AppContract {
   resources: object;
   rooms: { lobby: string };
-  clientMessages: { pay: { type: "pay"; amount: number; ref?: string | number } };
+  clientMessages: {
+    pay: { type: "pay"; amount: number; ref?: string | number };
+    open: { type: "open"; door: string; ref?: string | number; [property: string]: unknown };
+    draw:
+      | { type: "draw"; shape: "circle"; radius: number; ref?: string | number }
+      | { type: "draw"; shape: "square"; side: number; ref?: string | number };
+  };
   serverMessages: { score: { type: "score"; points: number } };
-  replies: { pay: { type: "paid"; receipt: string } };
+  replies: {
+    pay: { type: "paid"; receipt: string };
+    open: { type: "opened" };
+    draw: { type: "drawn" };
+  };
 }
 
 export async function ownMessages(own: Client<Own>): Promise<void> {
@@ -112,8 +122,16 @@ export async function ownMessages(own: Client<Own>): Promise<void> {
   own.on("score", ({ points }) => points + receipt.length);
   const time: number = (await own.request({ type: "ping" })).time;
 
+  await own.request({ type: "open", door: "north", colour: "red" });
+  await own.request({ type: "draw", shape: "circle", radius: 3 });
+  own.send({ type: "open", door: "north", colour: "red" });
+
   // @ts-expect-error: how much?
   await own.request({ type: "pay" });
+  // @ts-expect-error: which door?
+  await own.request({ type: "open", colour: "red" });
+  // @ts-expect-error: a square has no radius
+  await own.request({ type: "draw", shape: "square", radius: 3 });
   // @ts-expect-error: a score has no goals
   own.on("score", ({ goals }) => goals + time);
   // @ts-expect-error: no pattern covers this room

@@ -27,6 +27,7 @@ class Condition:
     family: filter_schemas.Family
     nullable: bool
     value: JsonSchema | None
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,13 @@ def _named(item: Definition, names: dict[str, str]) -> Named:
 
 def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
     title, row = resource.title, f"a row of `{resource.name}`"
+    deprecated = {"deprecated": True} if resource.schema.get("deprecated") is True else {}
     of_suffix = {
-        "": (derive.row_schema(resource), resource.schema.get("description", f"A row of `{resource.name}`.")),
-        "Create": (derive.create_schema(resource), f"The data of a request that creates {row}."),
+        "": (
+            _only_columns(derive.row_schema(resource)),
+            resource.schema.get("description", f"A row of `{resource.name}`."),
+        ),
+        "Create": (derive.sent_row_schema(resource), f"The data of a request that creates {row}."),
         "Update": (
             derive.update_schema(resource),
             f"The changes of a request that updates {row}; null clears a property.",
@@ -119,10 +124,15 @@ def _derived(resource: Resource, names: dict[str, str]) -> Iterator[Named]:
         "Key": (derive.key_schema(resource), f"The key of {row}."),
     }
     for suffix, (schema, description) in of_suffix.items():
-        named = {**schema, "title": title + suffix, "description": description}
+        named = {**schema, "title": title + suffix, "description": description, **deprecated}
         conditions = tuple(map(_condition, filter_schemas.filterable(resource))) if suffix == "Filters" else None
         origin = title if suffix else None
         yield Named(title + suffix, renamed(named, names), None, bool(suffix), conditions, origin)
+
+
+def _only_columns(row: JsonSchema) -> JsonSchema:
+    """The schema of a row without what it says of the row as a whole: a row has its columns and nothing else."""
+    return {**derive.closed(row["properties"], row["required"]), "title": row["title"]}
 
 
 def _condition(prop: Property) -> Condition:
@@ -130,7 +140,8 @@ def _condition(prop: Property) -> Condition:
     value = None if family == "nothing" else shape(filter_schemas.value_schema(prop))
     if prop.is_int64:
         value = {"$ref": INT64}
-    return Condition(prop.name, prop.schema.get("description"), family, prop.column_nullable, value)
+    deprecated = prop.schema.get("deprecated") is True
+    return Condition(prop.name, prop.schema.get("description"), family, prop.column_nullable, value, deprecated)
 
 
 def _add_messages(found: Collection, schemas: Schemas, of_protocol: bool, names: dict[str, str]) -> None:

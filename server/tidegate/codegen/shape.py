@@ -64,6 +64,11 @@ def renamed(schema: JsonSchema, names: dict[str, str]) -> JsonSchema:
     return copy
 
 
+def is_int64(schema: JsonSchema) -> bool:
+    """Whether `schema` itself is that of an integer of 64 bits, or of one or null."""
+    return schema.get("format") == FORMAT and schema.get("type") in _INT64_TYPES
+
+
 def _int64(schema: JsonSchema) -> JsonSchema:
     """A reference to the type of integers of 64 bits, and null where `schema` allows it. An enum's values are lost."""
     described = {"description": schema["description"]} if "description" in schema else {}
@@ -73,7 +78,7 @@ def _int64(schema: JsonSchema) -> JsonSchema:
 
 
 def _simplified(schema: JsonSchema) -> JsonSchema:
-    if schema.get("format") == FORMAT and schema.get("type") in _INT64_TYPES:
+    if is_int64(schema):
         return _int64(schema)
     simple: dict[str, Any] = {
         word: value for word, value in schema.items() if word not in BOUNDS and not word.startswith("x-")

@@ -1,120 +1,270 @@
-"""Generates TypeScript types from schemas: interfaces with JSDoc, and unions of literals.
+"""Generates TypeScript types from schemas: interfaces with comments, tagged unions, tuples and unions of literals.
 
-It writes single types; `typescript_modules` writes the modules around them. A schema that TypeScript cannot express
-becomes `unknown`.
-Invariant: the output compiles under `tsc --strict` for any linted schema.
+It writes single types; `typescript_modules` writes the modules around them, and `schema_reader` reads the schemas. An
+object with `allOf` or `$ref` beside `properties` becomes one type with all of its properties.
+Invariant: the output compiles under `tsc --strict` for any linted schema, and each value that a schema accepts is a
+literal of its type. A type may accept more than the schema.
 """
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
-from tidegate.codegen.model import Named
-from tidegate.codegen.shape import shape
-from tidegate.schema.resource import REF_PREFIX, JsonSchema
+from tidegate.codegen import name_patterns
+from tidegate.codegen.alternatives import KINDS, Alternative, ArrayRule, ObjectRule, canonical
+from tidegate.codegen.schema_reader import TYPING, AlternativeReader
+from tidegate.codegen.shape import INT64
+from tidegate.codegen.typescript_syntax import (
+    ANY_NAME,
+    EMPTY,
+    NEVER,
+    OPEN,
+    UNDEFINED,
+    UNKNOWN,
+    Array,
+    Doc,
+    Intersection,
+    Member,
+    Node,
+    Object,
+    Tuple,
+    Word,
+    jsdoc,
+    literal_node,
+    template,
+    text_of,
+    union,
+)
+from tidegate.int64 import FORMAT
+from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 
-_SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
-_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*").fullmatch
-_OPEN = "{ [property: string]: unknown }"
+_WORDS = {kind: Word(kind) for kind in ("string", "number", "boolean", "null")}
+_INHERITED = frozenset({
+    "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
+})  # fmt: skip
+"""Every object has these in TypeScript. An optional property with such a name needs a type that fits them."""
 
 
-def declaration(named: Named) -> str:
-    """`export interface` for an object with properties, `export type` for anything else."""
-    schema = shape(named.schema)
-    doc = jsdoc(schema, "")
-    if schema.get("properties"):
-        return f"{doc}export interface {named.name} {_members(schema, '')}\n"
-    return f"{doc}export type {named.name} = {type_of(schema, '')};\n"
+class TypeWriter:
+    """Writes the types of `definitions`, which are the schemas by the names of their types."""
+
+    def __init__(self, definitions: Mapping[str, JsonSchema]) -> None:
+        self._definitions = definitions
+        self._reader = AlternativeReader(self._target)
+        self._open: list[str] = []
+        """The schemas that are being read, each inside the one before it."""
+        self._named: dict[str, Node | None] = {}
+        """The types of definitions, by reference. None while the type is read."""
+
+    def declaration(self, name: str, schema: Any) -> str:
+        """`export interface` for an object with properties, `export type` for anything else."""
+        node = self.node(schema)
+        doc = jsdoc(doc_of(schema), "")
+        if isinstance(node, Object) and node.members:
+            return f"{doc}export interface {name} {text_of(node)}\n"
+        return f"{doc}export type {name} = {text_of(node)};\n"
+
+    def type_of(self, schema: Any, indent: str = "") -> str:
+        """The type expression of a schema."""
+        return text_of(self.node(schema), indent)
+
+    def node(self, schema: Any) -> Node:
+        """The type of a schema."""
+        if not isinstance(schema, dict):
+            return UNKNOWN if schema else NEVER
+        said = schema.keys() & TYPING
+        if not said:
+            return UNKNOWN
+        if said == {"$ref"}:
+            return self._reference(schema["$ref"])
+        if said == {"allOf"}:
+            return self._all_of(schema["allOf"])
+        for word in ("anyOf", "oneOf"):
+            if said == {word} and not (word == "oneOf" and self._reader.shared_kinds(schema[word])):
+                return union(map(self.node, schema[word]))
+        return self._flat(schema)
+
+    def _reference(self, reference: str) -> Node:
+        name, _, tail = reference.removeprefix(REF_PREFIX).partition("/")
+        return self.node(self._target(reference)) if tail else Word(name)
+
+    def _target(self, reference: str) -> Any:
+        if reference == INT64:
+            return {"type": "string", "format": FORMAT}
+        for spelling in (reference, unquote(reference)):  # `#/$defs/A/properties/a%20b` is the property `a b`
+            with suppress(KeyError, IndexError, ValueError, TypeError):
+                return follow(spelling, self._definitions)
+        return True
+
+    def _all_of(self, schemas: Iterable[Any]) -> Node:
+        """The type of values that meet all `schemas`."""
+        said = [sub for sub in schemas if not (sub is True or (isinstance(sub, dict) and not sub.keys() & TYPING))]
+        different = list({canonical(sub): sub for sub in said}.values())
+        if len(different) == 1:
+            return self.node(different[0])
+        return self._flat({"allOf": different}) if different else UNKNOWN
+
+    def _flat(self, schema: JsonSchema) -> Node:
+        key = canonical(schema)
+        if key in self._open:  # a recursion that has no name: the names of its parts say less, but they end it
+            return _intersection(map(self._reference, _references(schema)))
+        self._open.append(key)
+        try:
+            return union(self._with_name(item) for item in self._reader.read(schema))
+        finally:
+            self._open.pop()
+
+    def _with_name(self, item: Alternative) -> Node:
+        """The type of an alternative: that of a definition, if the alternative says nothing beside it."""
+        node = self._alternative(item)
+        for reference in item.origins:
+            name, _, tail = reference.removeprefix(REF_PREFIX).partition("/")
+            if not tail and node == self._definition(reference):
+                return Word(name)
+        return node
+
+    def _definition(self, reference: str) -> Node | None:
+        if reference not in self._named:
+            self._named[reference] = None
+            read = self._reader.read(self._target(reference), frozenset({reference}))
+            self._named[reference] = union(map(self._alternative, read))
+        return self._named[reference]
+
+    def _alternative(self, item: Alternative) -> Node:
+        if item.values is not None and not item.int64:
+            return union(map(literal_node, item.values))
+        nodes = [self._of_kind(kind, item) for kind in item.kinds]
+        if set(item.kinds) == set(KINDS) and OPEN in nodes and Array(UNKNOWN) in nodes:
+            return UNKNOWN
+        return union(nodes)
+
+    def _of_kind(self, kind: str, item: Alternative) -> Node:
+        if kind == "object":
+            return self._object(item.objects)
+        if kind == "array":
+            return self._array(item.arrays)
+        return Word("Int64") if kind == "string" and item.int64 else _WORDS[kind]
+
+    def _object(self, rules: Sequence[ObjectRule]) -> Node:
+        required = {name for rule in rules for name in rule.required}
+        names = dict.fromkeys([*(name for rule in rules for name in rule.properties), *sorted(required)])
+        members = []
+        for name in names:
+            node = self._all_of(_schemas_of(name, rules))
+            if node == NEVER and name in required:
+                return NEVER
+            if name in _INHERITED and name not in required:
+                node = UNKNOWN
+            members.append(Member(name, node, name not in required, _doc_of_property(name, rules)))
+        found = Object(tuple(members), tuple(self._indexes(rules, members)))
+        return found if found.members or found.indexes else EMPTY
+
+    def _indexes(self, rules: Sequence[ObjectRule], members: Sequence[Member]) -> Iterable[tuple[str, Node]]:
+        """The types of properties that have no name here, by the types of their names."""
+        rest = self._all_of(rule.rest for rule in rules if rule.rest is not None)
+        patterns = {
+            pattern: self._all_of(_schemas_of_pattern(pattern, rules))
+            for rule in rules
+            for pattern in rule.patterns
+            if not name_patterns.matches_all(pattern) and not name_patterns.names(pattern)
+        }
+        templates = _templates(patterns, members, rest)
+        named = {name: node for name, node in templates.values() if node != UNKNOWN or rest != UNKNOWN}
+        without = [node for pattern, node in patterns.items() if pattern not in templates and node != NEVER]
+        if rest != NEVER or without:
+            optional = [UNDEFINED] if any(member.optional for member in members) else []
+            every = [rest, *without, *named.values(), *(member.node for member in members), *optional]
+            named[ANY_NAME] = union(every)
+        return named.items()
+
+    def _array(self, rules: Sequence[ArrayRule]) -> Node:
+        length = max((len(rule.prefix) for rule in rules), default=0)
+        rest: Node | None = self._all_of(rule.rest for rule in rules if rule.rest is not None)
+        if not length:
+            return Array(rest or UNKNOWN)
+        high = min((rule.high for rule in rules if rule.high is not None), default=None)
+        items = [self._all_of(_schemas_at(index, rules)) for index in range(length)]
+        if NEVER in items:
+            items, rest = items[: items.index(NEVER)], None
+        if high is not None and high <= len(items):
+            items, rest = items[:high], None
+        low = max(rule.low for rule in rules)
+        if low > len(items) and rest is None:
+            return NEVER
+        return Tuple(tuple(items[:low]), tuple(items[low:]), None if rest == NEVER else rest)
 
 
-def type_of(schema: Any, indent: str) -> str:
-    """The type expression of a shape. Nested objects are indented below `indent`."""
+def doc_of(schema: Any) -> Doc:
+    """What the schema says to readers."""
     if not isinstance(schema, dict):
-        return "unknown" if schema else "never"
-    if "$ref" in schema:
-        return _reference(schema["$ref"])
-    if "const" in schema:
-        return literal(schema["const"])
-    if "enum" in schema:
-        return _union([literal(value) for value in schema["enum"]])
-    if schema.get("properties"):
-        return _nullable(_members(schema, indent), schema)
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            return _union([type_of(branch, indent) for branch in schema[word]])
-    if "allOf" in schema:
-        return _intersection([type_of(branch, indent) for branch in schema["allOf"]])
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    return _union([_of_kind(kind, schema, indent) for kind in kinds]) if kinds else "unknown"
+        return Doc()
+    text = schema.get("description")
+    return Doc(text if isinstance(text, str) else "", schema.get("deprecated") is True)
 
 
-def literal(value: Any) -> str:
-    """A JSON value as a literal type or expression."""
-    return json.dumps(value, ensure_ascii=False)
+def _doc_of_property(name: str, rules: Sequence[ObjectRule]) -> Doc:
+    docs = [doc_of(rule.properties[name]) for rule in rules if name in rule.properties]
+    text = next((doc.text for doc in docs if doc.text), "")
+    return Doc(text, any(doc.deprecated for doc in docs))
 
 
-def property_name(name: str) -> str:
-    """`name` as the name of a property in an interface, quoted if necessary."""
-    return name if _IDENTIFIER(name) else literal(name)
+def _schemas_of(name: str, rules: Sequence[ObjectRule]) -> Iterable[Any]:
+    """All schemas of the property `name`."""
+    for rule in rules:
+        matching = [sub for pattern, sub in rule.patterns.items() if name_patterns.matches(pattern, name)]
+        if name in rule.properties:
+            yield rule.properties[name]
+        elif not matching and rule.rest is not None:
+            yield rule.rest
+        yield from matching
 
 
-def jsdoc(schema: Any, indent: str) -> str:
-    """The description as a comment. Empty without a description."""
-    text = schema.get("description") if isinstance(schema, dict) else None
-    if not isinstance(text, str) or not text.strip():
-        return ""
-    lines = text.strip().replace("*/", "*\\/").splitlines()
-    if len(lines) == 1:
-        return f"{indent}/** {lines[0]} */\n"
-    return f"{indent}/**\n" + "".join(f"{indent} * {line}".rstrip() + "\n" for line in lines) + f"{indent} */\n"
+def _schemas_of_pattern(pattern: str, rules: Sequence[ObjectRule]) -> Iterable[Any]:
+    """Schemas of all properties that match `pattern`. A rule with other patterns may say anything of them."""
+    for rule in rules:
+        if pattern in rule.patterns:
+            yield rule.patterns[pattern]
+        elif not rule.patterns and rule.rest is not None:
+            yield rule.rest
 
 
-def _members(schema: JsonSchema, indent: str) -> str:
-    inner = indent + "  "
-    required = set(schema.get("required", ()))
-    text = ""
-    for name, sub in schema["properties"].items():
-        mark = "" if name in required else "?"
-        text += f"{jsdoc(sub, inner)}{inner}{property_name(name)}{mark}: {type_of(sub, inner)};\n"
-    return "{\n" + text + indent + "}"
+def _schemas_at(index: int, rules: Sequence[ArrayRule]) -> Iterable[Any]:
+    for rule in rules:
+        if index < len(rule.prefix):
+            yield rule.prefix[index]
+        elif rule.rest is not None:
+            yield rule.rest
 
 
-def _of_kind(kind: str, schema: JsonSchema, indent: str) -> str:
-    if kind == "array":
-        return _array(schema, indent)
-    if kind == "object":
-        values = schema.get("additionalProperties")
-        return f"{{ [property: string]: {type_of(values, indent)} }}" if values else _OPEN
-    return _SIMPLE.get(kind, "unknown")
+def _templates(patterns: Mapping[str, Node], members: Sequence[Member], rest: Node) -> dict[str, tuple[str, Node]]:
+    """(type of the names, type of the values), by pattern, for the patterns that can have it.
+
+    TypeScript wants the types of all members and indexes to fit each other where one name can be of both. Names that
+    begin like those of a pattern and do not match it must not occur: all properties have a pattern or a name.
+    """
+    found = {pattern: affixes for pattern in patterns if (affixes := name_patterns.affixes(pattern)) is not None}
+    every = rest == NEVER and len(found) == len(patterns)
+    usable = {}
+    for pattern, affixes in found.items():
+        others = [found[other] for other in found if patterns[other] != patterns[pattern]]
+        clash = any(affixes.clashes(other) for other in others)
+        named = any(member.name.startswith(affixes.start) and member.name.endswith(affixes.end) for member in members)
+        if (affixes.exact or every) and not clash and not named:
+            usable[pattern] = (template(affixes.start, affixes.end), patterns[pattern])
+    return usable
 
 
-def _array(schema: JsonSchema, indent: str) -> str:
-    first = [type_of(item, indent) for item in schema.get("prefixItems", ())]
-    rest = type_of(schema.get("items", True), indent)
-    if first:
-        # A tuple may be shorter than its prefix: types do not express minItems.
-        return f"[{', '.join(f'({item})?' for item in first)}, ...({rest})[]]"
-    return f"({rest})[]" if re.search(r" [|&] ", rest) and not rest.startswith("{") else f"{rest}[]"
+def _references(schema: JsonSchema) -> Iterable[str]:
+    if isinstance(schema.get("$ref"), str):
+        yield schema["$ref"]
+    for sub in schema.get("allOf", ()):
+        if isinstance(sub, dict):
+            yield from _references(sub)
 
 
-def _nullable(text: str, schema: JsonSchema) -> str:
-    kinds = schema.get("type")
-    return f"{text} | null" if isinstance(kinds, list) and "null" in kinds else text
-
-
-def _reference(reference: str) -> str:
-    name, _, tail = reference.removeprefix(REF_PREFIX).partition("/")
-    return "unknown" if tail else name
-
-
-def _union(types: list[str]) -> str:
-    unique = list(dict.fromkeys(types))
-    return "unknown" if "unknown" in unique else " | ".join(unique)
-
-
-def _intersection(types: list[str]) -> str:
-    unique = [item for item in dict.fromkeys(types) if item != "unknown"]
-    return " & ".join(f"({item})" if " | " in item else item for item in unique) or "unknown"
+def _intersection(nodes: Iterable[Node]) -> Node:
+    different = tuple(dict.fromkeys(node for node in nodes if node != UNKNOWN))
+    return Intersection(different) if len(different) > 1 else different[0] if different else UNKNOWN

@@ -6,7 +6,8 @@ Invariant: a property, operator or value that the gateway refuses for its type d
 from __future__ import annotations
 
 from tidegate.codegen.model import Condition, Named
-from tidegate.codegen.typescript import jsdoc, property_name, type_of
+from tidegate.codegen.typescript import TypeWriter, doc_of
+from tidegate.codegen.typescript_syntax import Doc, jsdoc, property_name
 
 CONDITIONS = """\
 /** Equal to a value or not, in a list or not (`eqs` is `eq`, `nes` is `ne`). All are false for null. */
@@ -59,21 +60,25 @@ export interface NullConditions {
 """
 
 
-def filters_declaration(named: Named) -> str:
+def filters_declaration(named: Named, writer: TypeWriter) -> str:
     """The interface of a resource's filters."""
     lines = "".join(
-        f"{jsdoc({'description': item.description}, '  ')}  {property_name(item.name)}?: {_condition_type(item)};\n"
+        f"{jsdoc(_doc(item), '  ')}  {property_name(item.name)}?: {_condition_type(item, writer)};\n"
         for item in named.conditions or ()
     )
     return (
-        f"{jsdoc(named.schema, '')}export interface {named.name} {{\n{lines}"
+        f"{jsdoc(doc_of(named.schema), '')}export interface {named.name} {{\n{lines}"
         f"  /** All of these conditions hold. */\n  and?: readonly {named.name}[];\n"
         f"  /** At least one of these conditions holds. */\n  or?: readonly {named.name}[];\n}}\n"
     )
 
 
-def _condition_type(item: Condition) -> str:
-    value = "never" if item.value is None else type_of(item.value, "")
+def _doc(item: Condition) -> Doc:
+    return Doc(item.description or "", item.deprecated)
+
+
+def _condition_type(item: Condition, writer: TypeWriter) -> str:
+    value = "never" if item.value is None else writer.type_of(item.value)
     operators = {
         "equality": f"EqualityConditions<{value}>",
         "order": f"OrderConditions<{value}>",

@@ -6,16 +6,21 @@ Invariant: `Resources`, `RoomData` and the message maps describe what the gatewa
 
 from __future__ import annotations
 
+from collections.abc import Collection as Names
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.codegen.model import Collection, shapes
+from tidegate.codegen.model import Collection, Named
+from tidegate.codegen.pointers import with_targets
 from tidegate.codegen.python import GENERATED
-from tidegate.codegen.shape import uses_int64
-from tidegate.codegen.typescript import declaration, literal, property_name
+from tidegate.codegen.shape import INT64 as INT64_REFERENCE
+from tidegate.codegen.shape import is_int64
+from tidegate.codegen.typescript import TypeWriter
 from tidegate.codegen.typescript_filters import CONDITIONS, filters_declaration
+from tidegate.codegen.typescript_syntax import Doc, jsdoc, literal, property_name, template
 from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
-from tidegate.schema.lint.resources import DERIVED
+from tidegate.schema.lint.resources import DERIVED, MODULE_NAMES
+from tidegate.schema.subschemas import subschemas
 
 INT64 = """\
 /**
@@ -64,19 +69,27 @@ def protocol_module(schemas: Schemas, found: Collection) -> str:
 def application_module(found: Collection, contract: str) -> str:
     """app.ts."""
     resources = {name: _row_types(row) for name, row in found.resources.items()}
+    old = _deprecated(found, found.client)
     return _module(
         "The application's contract: its rows, rooms and messages.",
         "/** Changes with the contract. `welcome.contract` is that of the gateway. */\n"
         f"export const CONTRACT = {literal(contract)};\n",
         *_declarations(found),
-        *([INT64] if uses_int64(shapes(found)) else []),
+        *([INT64] if _uses_int64(found) else []),
         *([CONDITIONS] if found.resources else []),
-        _interface("Resources", "The types of each resource.", resources),
-        _interface("Rooms", "The types of room messages, by room pattern.", found.rooms),
+        _interface("Resources", "The types of each resource.", resources, _deprecated(found, found.resources)),
+        _interface(
+            "Rooms", "The types of room messages, by room pattern.", found.rooms, _deprecated(found, found.rooms)
+        ),
         _room_data(found.rooms),
-        _interface("ClientMessages", "The application's client messages, by `type`.", found.client),
-        _interface("ServerMessages", "The application's gateway messages, by `type`.", found.server),
-        _interface("Replies", "The reply to each of the application's requests.", found.reply_names),
+        _interface("ClientMessages", "The application's client messages, by `type`.", found.client, old),
+        _interface(
+            "ServerMessages",
+            "The application's gateway messages, by `type`.",
+            found.server,
+            _deprecated(found, found.server),
+        ),
+        _interface("Replies", "The reply to each of the application's requests.", found.reply_names, old),
         _interface(
             "App",
             "The whole contract as one type argument.",
@@ -96,9 +109,27 @@ def _module(title: str, *parts: str) -> str:
 
 
 def _declarations(found: Collection) -> Iterable[str]:
-    for name in sorted(found.types):
-        named = found.types[name]
-        yield declaration(named) if named.conditions is None else filters_declaration(named)
+    schemas = with_targets({name: named.schema for name, named in found.types.items()}, MODULE_NAMES)
+    writer = TypeWriter(schemas)
+    for name in sorted(schemas):
+        named = found.types.get(name, Named(name, {}))
+        if named.conditions is None:
+            yield writer.declaration(name, schemas[name])
+        else:
+            yield filters_declaration(named, writer)
+
+
+def _uses_int64(found: Collection) -> bool:
+    every = [named.schema for named in found.types.values()]
+    values = [item.value for named in found.types.values() for item in named.conditions or ()]
+    return {"$ref": INT64_REFERENCE} in values or any(
+        isinstance(sub, dict) and is_int64(sub) for schema in every for _, sub in subschemas(schema)
+    )
+
+
+def _deprecated(found: Collection, names: Mapping[str, str]) -> set[str]:
+    """The keys of `names` whose type is deprecated."""
+    return {key for key, name in names.items() if found.types[name].schema.get("deprecated") is True}
 
 
 def _aliases(found: Collection) -> Iterable[str]:
@@ -106,8 +137,10 @@ def _aliases(found: Collection) -> Iterable[str]:
         yield "/** The user of a connection. */\nexport type User = Principal;\n"
 
 
-def _interface(name: str, doc: str, members: Mapping[str, str]) -> str:
-    lines = "".join(f"  {property_name(key)}: {kind};\n" for key, kind in members.items())
+def _interface(name: str, doc: str, members: Mapping[str, str], deprecated: Names[str] = ()) -> str:
+    lines = "".join(
+        f"{jsdoc(Doc('', key in deprecated), '  ')}  {property_name(key)}: {kind};\n" for key, kind in members.items()
+    )
     body = "{\n" + lines + "}" if lines else "{}"
     return f"/** {doc} */\nexport interface {name} {body}\n"
 
@@ -126,10 +159,7 @@ def _room_data(rooms: Mapping[str, str]) -> str:
 
 
 def _template(pattern: str) -> str:
-    if "*" not in pattern:
-        return literal(pattern)
-    parts = (part.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$") for part in pattern.split("*"))
-    return "`" + "${string}".join(parts) + "`"
+    return template(*pattern.split("*")) if "*" in pattern else literal(pattern)
 
 
 def _table(name: str, doc: str, kind: str, rows: Mapping[Any, Mapping[str, Any]]) -> str:

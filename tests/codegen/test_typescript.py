@@ -12,7 +12,8 @@ import pytest
 from tests.support.gateway import ROOT
 from tests.support.node import node_program
 from tidegate import codegen, schema
-from tidegate.codegen.typescript import jsdoc, type_of
+from tidegate.codegen.typescript import TypeWriter
+from tidegate.codegen.typescript_syntax import Doc, jsdoc
 
 pytestmark = pytest.mark.process
 
@@ -172,18 +173,43 @@ def test_the_types_of_an_application_compile_and_refuse_mistakes(tmp_path: Path)
 
 
 def test_types_of_single_schemas() -> None:
-    assert type_of({}, "") == "unknown"
-    assert type_of(True, "") == "unknown"
-    assert type_of(False, "") == "never"
-    assert type_of({"type": ["string", "null"]}, "") == "string | null"
-    assert type_of({"enum": ["a", 1, None]}, "") == '"a" | 1 | null'
-    assert type_of({"type": "array", "items": {"type": ["string", "null"]}}, "") == "(string | null)[]"
-    assert type_of({"type": "array", "items": {"enum": ["a | b"]}}, "") == '("a | b")[]'
-    assert type_of({"type": "object"}, "") == "{ [property: string]: unknown }"
-    assert type_of({"oneOf": [{"type": "string"}, {}]}, "") == "unknown"
-    assert type_of({"$ref": "#/$defs/User"}, "") == "User"
-    assert type_of({"$ref": "#/$defs/User/properties/name"}, "") == "unknown"
+    texts: dict[str, Any] = {
+        "unknown": {},
+        "never": {"not": {}},
+        "string | null": {"type": ["string", "null"]},
+        '"a" | 1 | null': {"enum": ["a", 1, None]},
+        "(string | null)[]": {"type": "array", "items": {"type": ["string", "null"]}},
+        "unknown[]": {"type": "array", "minItems": 1},
+        "{ [property: string]: unknown }": {"type": "object"},
+        "{ [property: string]: never }": {"type": "object", "additionalProperties": False},
+        "[string, number?, ...unknown[]]": {"prefixItems": [{"type": "string"}, {"type": "number"}], "minItems": 1}
+        | {"type": "array"},
+        "User": {"$ref": "#/$defs/User"},
+        "User | null": {"anyOf": [{"$ref": "#/$defs/User"}, {"type": "null"}]},
+        "Int64 | null": {"type": ["string", "null"], "format": "int64"},
+        "{ [property: `x\\`\\${-${string}`]: number }": {
+            "type": "object",
+            "patternProperties": {r"^x`\$\{-": {"type": "number"}},
+            "additionalProperties": False,
+        },
+    }
+    writer = TypeWriter({"User": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}})
+    assert [writer.type_of(of) for of in texts.values()] == list(texts)
+
+
+def test_a_base_that_adds_nothing_keeps_its_name() -> None:
+    user: dict[str, Any] = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    writer = TypeWriter({"User": user})
+    assert writer.type_of({"$ref": "#/$defs/User", "description": "The owner.", "required": ["name"]}) == "User"
+    assert writer.type_of({"type": "object", "oneOf": [{"$ref": "#/$defs/User"}, {"type": "null"}]}) == "User"
+
+
+def test_types_of_single_boolean_schemas() -> None:
+    assert TypeWriter({}).type_of(True) == "unknown"
+    assert TypeWriter({}).type_of(False) == "never"
+    assert TypeWriter({}).type_of({"oneOf": [{"type": "string"}, {}]}) == "unknown"
 
 
 def test_a_description_cannot_end_its_comment() -> None:
-    assert "*/ alert" not in jsdoc({"description": "*/ alert()"}, "")
+    assert "*/ alert" not in jsdoc(Doc("*/ alert()"), "")
+    assert jsdoc(Doc("one\u2028two\r\n\x00three \ud800"), "") == "/**\n * one\n * two\n *  three\n */\n"

@@ -26,7 +26,7 @@ class ObjectRule:
     properties: Mapping[str, Any] = field(default_factory=dict)
     patterns: Mapping[str, Any] = field(default_factory=dict)
     rest: Any = None
-    """None: the schema does not speak of other properties."""
+    """None: the schema says nothing of other properties."""
     required: Sequence[str] = ()
 
 
@@ -36,7 +36,7 @@ class ArrayRule:
 
     prefix: Sequence[Any] = ()
     rest: Any = None
-    """None: the schema does not speak of other items."""
+    """None: the schema says nothing of other items."""
     contains: Any = None
     low: int = 0
     high: int | None = None

@@ -47,8 +47,8 @@ class Places:
         name = self._names.get((title, place))
         if name is None:
             return self._followed(schema)
-        described = {"description": schema["description"]} if "description" in schema else {}
-        return {"$ref": REF_PREFIX + name, **described}
+        told: JsonSchema = {word: schema[word] for word in ("description", "deprecated") if word in schema}
+        return {"$ref": REF_PREFIX + name, **told}
 
     def _followed(self, schema: JsonSchema) -> JsonSchema:
         for target in _targets(schema, inside=False):

@@ -124,7 +124,7 @@ class AlternativeReader:
             yield ObjectRule(patterns={schema["pattern"]: True}, rest=False)
 
     def _decides(self, branch: Any, parent: JsonSchema) -> bool:
-        """Whether `branch` says more than what a type needs not say, such as which properties are required."""
+        """Whether `branch` says more than a type can leave out, such as which properties are required."""
         if not isinstance(branch, dict):
             return branch is False
         for word, value in branch.items():

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote
 
 from tidegate.codegen import name_patterns
 from tidegate.codegen.alternatives import KINDS, Alternative, ArrayRule, ObjectRule, canonical
+from tidegate.codegen.model import Named
 from tidegate.codegen.schema_reader import TYPING, AlternativeReader
 from tidegate.codegen.shape import INT64
 from tidegate.codegen.typescript_syntax import (
@@ -59,13 +59,16 @@ class TypeWriter:
         self._named: dict[str, Node | None] = {}
         """The types of definitions, by reference. None while the type is read."""
 
-    def declaration(self, name: str, schema: Any) -> str:
-        """`export interface` for an object with properties, `export type` for anything else."""
-        node = self.node(schema)
-        doc = jsdoc(doc_of(schema), "")
-        if isinstance(node, Object) and node.members:
-            return f"{doc}export interface {name} {text_of(node)}\n"
-        return f"{doc}export type {name} = {text_of(node)};\n"
+    def declaration(self, named: Named) -> str:
+        """`export interface` for an object with properties, `export type` for anything else.
+
+        An object with a base is a type: an interface without an index signature does not fit a base that is open.
+        """
+        node = self.node(named.schema)
+        doc = jsdoc(doc_of(named.schema), "")
+        if isinstance(node, Object) and node.members and not named.schema.keys() & {"$ref", "allOf"}:
+            return f"{doc}export interface {named.name} {text_of(node)}\n"
+        return f"{doc}export type {named.name} = {text_of(node)};\n"
 
     def type_of(self, schema: Any, indent: str = "") -> str:
         """The type expression of a schema."""
@@ -89,14 +92,21 @@ class TypeWriter:
 
     def _reference(self, reference: str) -> Node:
         name, _, tail = reference.removeprefix(REF_PREFIX).partition("/")
-        return self.node(self._target(reference)) if tail else Word(name)
+        if not tail:
+            return Word(name)
+        if reference in self._open:  # `places` names what refers to itself, except where it is no schema by its place
+            return UNKNOWN
+        self._open.append(reference)
+        try:
+            return self.node(self._target(reference))
+        finally:
+            self._open.pop()
 
     def _target(self, reference: str) -> Any:
         if reference == INT64:
             return {"type": "string", "format": FORMAT}
-        for spelling in (reference, unquote(reference)):  # `#/$defs/A/properties/a%20b` is the property `a b`
-            with suppress(KeyError, IndexError, ValueError, TypeError):
-                return follow(spelling, self._definitions)
+        with suppress(KeyError, IndexError, ValueError, TypeError):
+            return follow(reference, self._definitions)
         return True
 
     def _all_of(self, schemas: Iterable[Any]) -> Node:

@@ -10,8 +10,7 @@ from collections.abc import Collection as Names
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.codegen.model import Collection, Named
-from tidegate.codegen.pointers import with_targets
+from tidegate.codegen.model import Collection
 from tidegate.codegen.python import GENERATED
 from tidegate.codegen.shape import INT64 as INT64_REFERENCE
 from tidegate.codegen.shape import is_int64
@@ -19,7 +18,7 @@ from tidegate.codegen.typescript import TypeWriter
 from tidegate.codegen.typescript_filters import CONDITIONS, filters_declaration
 from tidegate.codegen.typescript_syntax import Doc, jsdoc, literal, property_name, template
 from tidegate.schema import PROTOCOL_VERSION, Schemas, patterns
-from tidegate.schema.lint.resources import DERIVED, MODULE_NAMES
+from tidegate.schema.lint.resources import DERIVED
 from tidegate.schema.subschemas import subschemas
 
 INT64 = """\
@@ -109,14 +108,10 @@ def _module(title: str, *parts: str) -> str:
 
 
 def _declarations(found: Collection) -> Iterable[str]:
-    schemas = with_targets({name: named.schema for name, named in found.types.items()}, MODULE_NAMES)
-    writer = TypeWriter(schemas)
-    for name in sorted(schemas):
-        named = found.types.get(name, Named(name, {}))
-        if named.conditions is None:
-            yield writer.declaration(name, schemas[name])
-        else:
-            yield filters_declaration(named, writer)
+    writer = TypeWriter({name: named.schema for name, named in found.types.items()})
+    for name in sorted(found.types):
+        named = found.types[name]
+        yield writer.declaration(named) if named.conditions is None else filters_declaration(named, writer)
 
 
 def _uses_int64(found: Collection) -> bool:

@@ -65,6 +65,10 @@ class Schemas:
     """True for Tidegate's own folder, which defines the protocol."""
     problems: tuple[Problem, ...] = ()
     """The problems found while reading the files. `lint` reports them with the others."""
+    unreadable: frozenset[str] = frozenset()
+    """Files that are not in `definitions`, because they could not be read."""
+    obscured: frozenset[str] = frozenset()
+    """Files that refer to an unreadable one: what they mean is not known."""
 
     @cached_property
     def by_key(self) -> dict[str, JsonSchema]:

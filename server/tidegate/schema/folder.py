@@ -7,7 +7,6 @@ Invariant: the result does not depend on the working directory or on the order o
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -17,9 +16,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
+from tidegate.schema.json_text import NotJson, read_json
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.subschemas import escape, mapped
+from tidegate.schema.subschemas import escape, mapped, unescape
+from tidegate.schema.suggestions import suggestion
 
 PROTOCOL_MARK = "types/error_code.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -40,8 +41,9 @@ def read_folder(folder: Path, protocol: Schemas | None) -> Schemas:
         raise SchemaError([Problem(str(folder), "", "this folder does not exist")])
     problems: list[Problem] = []
     files = list(_read_files(folder, protocol is None, problems))
+    unreadable = {problem.file for problem in problems} - {file.path for file in files}
     inherited = protocol.definitions if protocol else ()
-    links = _Links(files, inherited, problems)
+    links = _Links(files, inherited, problems, unreadable)
     own = [definition for file in files for definition in links.definitions(file)]
     meta = protocol.meta if protocol else _read_meta(folder, problems)
     return Schemas(
@@ -49,6 +51,8 @@ def read_folder(folder: Path, protocol: Schemas | None) -> Schemas:
         meta=meta,
         defines_protocol=protocol is None,
         problems=tuple(problems),
+        unreadable=frozenset(links.unreadable),
+        obscured=frozenset(links.obscured),
     )
 
 
@@ -80,15 +84,29 @@ class _File:
 class _Links:
     """Changes the references in files, which are relative to the file, to references to keys."""
 
-    def __init__(self, files: list[_File], inherited: tuple[Definition, ...], problems: list[Problem]) -> None:
+    def __init__(
+        self,
+        files: list[_File],
+        inherited: tuple[Definition, ...],
+        problems: list[Problem],
+        unreadable: set[str],
+    ) -> None:
         self._problems = problems
+        self.unreadable = unreadable
+        self.obscured: set[str] = set()
+        """Files that refer to an unreadable file."""
         self._ids = {file.schema["$id"]: file.path for file in files if isinstance(file.schema.get("$id"), str)}
         self._keys: dict[tuple[str, str], str] = {(item.file, item.pointer): item.key for item in inherited}
+        self._schemas: dict[tuple[str, str], Any] = {(item.file, item.pointer): item.schema for item in inherited}
+        self._files_by_title = {item.title: item.file for item in inherited if item.is_file}
+        self._files_by_title |= {file.title: file.path for file in files}
         for file in files:
             self._keys[file.path, ""] = file.define(file.title, "", {}).key
+            self._schemas[file.path, ""] = file.schema
             for name, title in file.titles.items():
                 pointer = f"/$defs/{escape(name)}"
                 self._keys[file.path, pointer] = file.define(title, pointer, {}).key
+                self._schemas[file.path, pointer] = file.schema["$defs"][name]
 
     def definitions(self, file: _File) -> Iterator[Definition]:
         """The definition of the file and those of its `$defs`, with changed references."""
@@ -113,9 +131,13 @@ class _Links:
         head = re.match(r"/\$defs/[^/]+", fragment)
         for start in ([head[0]] if head else []) + [""]:
             for file in self._files(path, target):
-                if key := self._keys.get((file, unquote(start))):
+                key = self._keys.get((file, unquote(start)))
+                if key and _reaches(self._schemas[file, unquote(start)], fragment[len(start) :]):
                     return f"#/$defs/{key}{fragment[len(start) :]}"
-        self._problems.append(Problem(path, f"{pointer}/$ref", f"there is no schema at {reference!r}"))
+        if self.unreadable.intersection(self._files(path, target)):  # that file has the problem
+            self.obscured.add(path)
+        else:
+            self._problems.append(Problem(path, f"{pointer}/$ref", self._missing(path, reference)))
         return reference
 
     def _files(self, path: str, target: str) -> tuple[str, ...]:
@@ -124,6 +146,42 @@ class _Links:
             return (self._ids[target],)
         found = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
         return (found, unquote(found))
+
+    def _missing(self, path: str, reference: str) -> str:
+        """Why there is nothing at `reference`, and what was probably meant."""
+        reason = f"there is no schema at {reference!r}"
+        if reference.startswith(("http:", "https:")):
+            return f"{reason}: Tidegate fetches nothing; put the schema into types/ and refer to it there"
+        target, _, fragment = reference.partition("#")
+        if not target:
+            return reason + suggestion(reference, {f"#{place}" for file, place in self._keys if file == path and place})
+        here = posixpath.dirname(path)
+        known = {posixpath.relpath(file, here): file for file, place in self._keys if not place and file != path}
+        if target in known:
+            inside = {f"{target}#{place}" for file, place in self._keys if file == known[target] and place}
+            return f"{reason}: the file has no {fragment!r}{suggestion(reference, inside)}"
+        if target in self._files_by_title:
+            return f"{reason}; did you mean {posixpath.relpath(self._files_by_title[target], here)!r}?"
+        named = posixpath.basename(target).removesuffix(".json").removesuffix(".schema")
+        same = sorted(name for name, file in known.items() if posixpath.basename(file).split(".")[0] == named)
+        return f"{reason}; did you mean {same[0]!r}?" if same else reason + suggestion(target, known)
+
+
+def _reaches(schema: Any, fragment: str) -> bool:
+    """Whether there is a schema at the pointer `fragment` in `schema`."""
+    if fragment and not fragment.startswith("/"):
+        return False
+    for part in fragment.split("/")[1:]:
+        step = unescape(unquote(part))
+        if isinstance(schema, list):
+            if not step.isdecimal() or int(step) >= len(schema):
+                return False
+            schema = schema[int(step)]
+        elif isinstance(schema, dict) and step in schema:
+            schema = schema[step]
+        else:
+            return False
+    return isinstance(schema, dict | bool)
 
 
 def resolved_boolean(schema: Any) -> JsonSchema:
@@ -160,12 +218,12 @@ def _read_meta(folder: Path, problems: list[Problem]) -> dict[str, JsonSchema]:
 
 def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema | None:
     try:
-        schema = json.loads(path.read_bytes())
+        schema = read_json(path.read_bytes())
     except OSError as error:  # it vanished, is a folder, or is not ours to read
         problems.append(Problem(relative, "", f"cannot be read: {error.strerror}"))
         return None
-    except (ValueError, RecursionError) as error:
-        problems.append(Problem(relative, "", f"not JSON: {error}"))
+    except NotJson as error:
+        problems.append(Problem(relative, "", str(error)))
         return None
     if not isinstance(schema, dict):
         problems.append(Problem(relative, "", "a schema file must contain one JSON object"))

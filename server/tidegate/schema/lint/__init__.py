@@ -9,55 +9,47 @@ serve them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import combinations
 
-from jsonschema_rs import Draft202012Validator, Registry, Validator
+from jsonschema_rs import Draft202012Validator, Registry
 
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.folder import DIALECT
-from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
+from tidegate.schema.lint.keywords import keyword_problems
 from tidegate.schema.lint.names import ambiguous, property_problems, title_problems
-from tidegate.schema.lint.recursion import recursion_problems
+from tidegate.schema.lint.recursion import mentioned, recursion_problems
 from tidegate.schema.lint.resources import resource_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
-from tidegate.schema.subschemas import escape, pointer, subschemas
+from tidegate.schema.subschemas import escape, subschemas
 from tidegate.schema.suggestions import suggestion
-
-KEYWORDS = frozenset({
-    "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary",
-    "additionalProperties", "allOf", "anyOf", "const", "contains", "contentEncoding", "contentMediaType",
-    "contentSchema", "default", "definitions", "dependentRequired", "dependentSchemas", "deprecated", "description",
-    "else", "enum", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "if", "items", "maxContains",
-    "maxItems", "maxLength", "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
-    "minimum", "multipleOf", "not", "oneOf", "pattern", "patternProperties", "prefixItems", "properties",
-    "propertyNames", "readOnly", "required", "then", "title", "type", "unevaluatedItems", "unevaluatedProperties",
-    "uniqueItems", "writeOnly",
-})  # fmt: skip
 
 
 def lint(schemas: Schemas) -> list[Problem]:
     """All problems of `schemas`, in the order of files and pointers."""
     own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
     found = set(schemas.problems)
+    read = own
     annotations = Annotations(schemas.meta)
     found |= {Problem(f"meta/{file}", "", "is missing") for file in annotations.missing}
     for check in (_schema_problems, annotations.problems):
         for item in own:
             found |= set(check(item))
-        own = _sound(own, found)  # a malformed schema has no meaning to check
+        own = [item for item in own if item.file not in {problem.file for problem in found}]
     found |= set(title_problems(own))
     found |= set(property_problems(own))
+    own = _understood(schemas, read, own)
+    replies = {item.file for item in read if item.kind == "server"} | {
+        file for file in schemas.unreadable if file.startswith("server/")
+    }
+    complete = replies <= {item.file for item in own}
     found |= set(_required_problems(own))
-    found |= set(_message_problems(schemas, own))
+    found |= set(_message_problems(schemas, own, complete))
     found |= set(_room_problems(own))
-    unclear = ambiguous(schemas)
-    own = [item for item in own if item.key not in unclear]
     found |= set(resource_problems(schemas, own))
     found |= set(whole_row_problems(schemas, own))
     found |= set(cost_problems(schemas, own))
@@ -67,20 +59,20 @@ def lint(schemas: Schemas) -> list[Problem]:
     return sorted(found)
 
 
-def _sound(items: list[Definition], found: set[Problem]) -> list[Definition]:
-    broken = {problem.file for problem in found}
-    return [item for item in items if item.file not in broken]
+def _understood(schemas: Schemas, read: list[Definition], sound: list[Definition]) -> list[Definition]:
+    """The schemas of `sound` whose meaning is known: none is malformed, and none refers to one that is not known.
+
+    A problem of any other schema would follow from a problem that is in the list already.
+    """
+    unknown = {item.key for item in read if item not in sound or item.file in schemas.obscured} | ambiguous(schemas)
+    while more := {item.key for item in sound if item.key not in unknown and mentioned(item.schema) & unknown}:
+        unknown |= more
+    return [item for item in sound if item.key not in unknown]
 
 
 def _schema_problems(item: Definition) -> Iterator[Problem]:
-    locate = locator(item.schema)
-    for error in _meta_validator().iter_errors(item.schema):
-        yield _at(item, pointer(locate(error)), error.message)
-    for place, schema in subschemas(item.schema):
-        for word in schema if isinstance(schema, dict) else ():
-            if word not in KEYWORDS and not word.startswith("x-"):
-                hint = suggestion(word, KEYWORDS, 0.75)
-                yield _at(item, f"{place}/{word}", f"{word!r} is not a keyword of JSON Schema{hint}")
+    for place, reason in keyword_problems(item.schema):
+        yield _at(item, place, reason)
 
 
 def _required_problems(own: list[Definition]) -> Iterator[Problem]:
@@ -101,7 +93,7 @@ def _required_problems(own: list[Definition]) -> Iterator[Problem]:
                     yield _at(item, f"{place}/{where}", reason)
 
 
-def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
+def _message_problems(schemas: Schemas, own: list[Definition], complete: bool) -> Iterator[Problem]:
     first: dict[tuple[str, str], Definition] = {
         (item.kind, item.message_type or ""): item for item in schemas.definitions if item not in own and item.is_file
     }
@@ -118,10 +110,17 @@ def _message_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
             where = "the protocol" if other.protocol and not item.protocol else other.file
             yield _at(item, "/properties/type/const", f"{item.message_type!r} is already a message type of {where}")
         reply = item.schema.get("x-reply")
-        if reply is not None and reply not in schemas.server:
-            yield _at(
-                item, "/x-reply", f"no message in server/ has the type {reply!r}{suggestion(reply, schemas.server)}"
-            )
+        if complete and reply is not None and reply not in schemas.server:
+            yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}{_reply_hint(reply, schemas)}")
+
+
+def _reply_hint(reply: str, schemas: Schemas) -> str:
+    """The type that was probably meant: of the file or the title that `reply` names, or a similar one."""
+    file = reply.rpartition("/")[2].removesuffix(".json").removesuffix(".schema")
+    for name, item in schemas.server.items():
+        if reply == item.title or file == item.name:
+            return f"; did you mean {name!r}?"
+    return suggestion(reply, schemas.server)
 
 
 def _room_problems(own: list[Definition]) -> Iterator[Problem]:
@@ -147,8 +146,3 @@ def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
 
 def _at(item: Definition, place: str, reason: str) -> Problem:
     return Problem(item.file, item.pointer + place, " ".join(reason.split()))
-
-
-@lru_cache(maxsize=1)
-def _meta_validator() -> Validator:
-    return Draft202012Validator({"$ref": DIALECT}, offline=True)

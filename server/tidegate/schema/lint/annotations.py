@@ -8,17 +8,17 @@ of other tools.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from difflib import get_close_matches
 
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.definition import Definition, Kind
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.instance_path import locator
+from tidegate.schema.lint.annotation_texts import misplaced, value_reason
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import pointer, subschemas
-from tidegate.schema.suggestions import rule_suggestion, suggestion
 
 FILES: dict[Kind, str] = {
     "client": "client_message.schema.json",
@@ -28,8 +28,10 @@ FILES: dict[Kind, str] = {
 }
 """The meta-schema of each kind of file."""
 
-RULE_TEXT = 'must be "anyone", "authenticated", "role:NAME" or {"where": FILTER}, or a list of these'
-NO_DURABLE_HISTORY = "durable history is not available yet: a room's history ends with the gateway; remove `durable`"
+REQUIRED = {
+    "x-resource": '"x-resource": {"key": "NAME"}, with the property that identifies a row',
+    "x-room": '"x-room": {"pattern": "NAME-*"}, with the names of the rooms',
+}
 _TEXT: JsonSchema = {"type": "string", "minLength": 1}
 _CODES: dict[str, JsonSchema] = {
     "x-errors": {"meaning": _TEXT, "temporary": {"type": "boolean"}, "action": _TEXT},
@@ -59,55 +61,52 @@ class Annotations:
             kind: [word for word in meta.get(file, {}).get("required", ()) if word.startswith("x-")]
             for kind, file in FILES.items()
         }
-        self._words = {
-            name
-            for schema in meta.values()
-            for _, sub in subschemas(schema)
-            if isinstance(sub, dict)
-            for name in sub.get("properties", ())
-        }
-        """The names of all properties of annotations."""
+        self._meta = meta
         self._known = sorted({word for words in self._validators.values() for word in words})
 
     def problems(self, item: Definition) -> Iterator[Problem]:
         """The problems of the annotations of `item`."""
         allowed = self._validators[item.kind] if item.is_file else {}
+        meant: set[str] = set()
+        """The annotations that a misspelled word was probably meant to be."""
         for word in filter(lambda word: word.startswith("x-"), item.schema):
             if word in allowed:
-                yield from _problems_in(item, word, allowed[word], self._words)
+                yield from self._value_problems(item, word, allowed[word])
             elif word in self._known:
-                yield _at(item, f"/{word}", f"{word!r} has no meaning here")
-            elif hint := suggestion(word, self._known, 0.75):
-                yield _at(item, f"/{word}", f"{word!r} is not an annotation of Tidegate{hint}")
+                yield _at(item, f"/{word}", misplaced(item, "", word))
+            elif close := get_close_matches(word.lower().replace("_", "-"), self._known, n=1, cutoff=0.75):
+                meant |= set(close)
+                yield _at(item, f"/{word}", f"{word!r} is not an annotation of Tidegate; did you mean {close[0]!r}?")
         if item.is_file:
             for word in self._required.get(item.kind, ()):
-                if word not in item.schema:
-                    yield _at(item, "", f"has no `{word}`")
+                if word not in item.schema and word not in meant:
+                    yield _at(item, "", f"has no `{word}`: write {REQUIRED[word]}")
         yield from self._misplaced(item)
+
+    def _value_problems(self, item: Definition, word: str, validator: Validator) -> Iterator[Problem]:
+        locate = locator(item.schema[word])
+        for error in validator.iter_errors(item.schema[word]):
+            path = locate(error)
+            place = next((str(step) for step in reversed(path) if isinstance(step, str)), word)
+            reason = value_reason(item, word, path, error, self._names(place))
+            if word == "x-resource" and path[:1] in (["unique"], ["indexes"]):
+                path = path[:1]  # a list of names in place of a list of lists is one mistake
+            yield _at(item, f"/{word}{pointer(path)}", reason)
+
+    def _names(self, place: str) -> list[str]:
+        """The names that the annotation, or the object inside it, with the name `place` may have."""
+        for schema in self._meta.values():
+            for where, sub in subschemas(schema):
+                if where.endswith(f"/{place}") and isinstance(sub, dict) and "properties" in sub:
+                    return list(sub["properties"])
+        return []
 
     def _misplaced(self, item: Definition) -> Iterator[Problem]:
         """Tidegate's annotations below the root. An `x-access` on a property would look like protection and is none."""
         for place, schema in subschemas(item.schema):
             for word in schema if place and isinstance(schema, dict) else ():
                 if word in self._known:
-                    yield _at(item, f"{place}/{word}", f"{word!r} has no meaning here")
-
-
-def _problems_in(item: Definition, word: str, validator: Validator, known: set[str]) -> Iterator[Problem]:
-    locate = locator(item.schema[word])
-    for error in validator.iter_errors(item.schema[word]):
-        kind: Any = error.kind
-        reason = error.message
-        if word == "x-access" and kind.name == "anyOf":
-            reason = RULE_TEXT + rule_suggestion(error.instance)
-        elif kind.name == "additionalProperties":
-            hints = "".join(suggestion(name, known) for name in kind.unexpected)
-            reason = f"unknown name {', '.join(map(repr, kind.unexpected))}{hints}"
-        elif word == "x-room" and locate(error)[-1:] == ["durable"]:
-            reason = NO_DURABLE_HISTORY
-        elif kind.name == "enum":
-            reason += suggestion(error.instance, [option for option in kind.options if isinstance(option, str)])
-        yield _at(item, f"/{word}{pointer(locate(error))}", reason)
+                    yield _at(item, f"{place}/{word}", misplaced(item, place, word))
 
 
 def _table(columns: JsonSchema) -> Validator:

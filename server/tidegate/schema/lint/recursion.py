@@ -49,7 +49,7 @@ class _Way:
 def recursion_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
     """All recursions in `own` that are not allowed."""
     definitions = schemas.by_key
-    mentions = {key: _mentioned(schema) for key, schema in definitions.items()}
+    mentions = {key: mentioned(schema) for key, schema in definitions.items()}
     reach = {item.key: _reachable(item.key, mentions) for item in own}
     for item in own:
         for place, schema in subschemas(item.schema):
@@ -73,7 +73,7 @@ def _doubled(
     back = [
         way
         for way in _ways(here, schema, definitions, [here])
-        if any(key == item.key or item.key in _reachable(key, mentions) for key in _mentioned(way.schema))
+        if any(key == item.key or item.key in _reachable(key, mentions) for key in mentioned(way.schema))
     ]
     for one, two in combinations(back[:PATHS], 2):
         if _overlap(one, two):
@@ -140,7 +140,7 @@ def _target(reference: str, definitions: Mapping[str, Any]) -> Any:
         return True  # the linter reports it as a reference without a target
 
 
-def _mentioned(schema: Any) -> set[str]:
+def mentioned(schema: Any) -> set[str]:
     """The keys of the definitions that `schema` refers to."""
     references = (sub.get("$ref") for _, sub in subschemas(schema) if isinstance(sub, dict))
     found = (reference for reference in references if isinstance(reference, str) and reference.startswith(REF_PREFIX))

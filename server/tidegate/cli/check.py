@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
-import json
 import random
 import signal
 import subprocess
@@ -22,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate import config
+from tidegate.cli.schema_problems import linted, schema_problems
 from tidegate.config import ConfigError
 
 if TYPE_CHECKING:
-    from tidegate.schema import Problem, Schemas
+    from tidegate.schema import Schemas
 
 PROGRESS_S = 5.0
 
@@ -91,17 +91,12 @@ def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lint the schema folder and its sample rows. Returns 1 for problems."""
-    from tidegate import schema  # noqa: PLC0415  # loads the validators
-
+    """Check the schema folder and its sample rows. Returns 1 for problems that are more than hints."""
     folder = _folder(args)
-    schemas = _linted(folder)
-    if schemas is None:
-        return 1
-    problems = [*schema.dead_keywords(schemas), *_sample_row_problems(folder, schemas)]
+    schemas, problems = schema_problems(folder)
     for problem in problems:
         print(f"{folder}/{problem}", file=sys.stderr)
-    if problems:
+    if not all(problem.hint for problem in problems):
         return 1
     counts = (
         (len(schemas.client), "requests"),
@@ -109,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
         (len(schemas.resources), "resources"),
         (len(schemas.rooms), "kinds of rooms"),
     )
-    print(f"no problems: {', '.join(f'{count} {what}' for count, what in counts)}")
+    hints = f"no problems, {len(problems)} hint{'s' * (len(problems) != 1)}" if problems else "no problems"
+    print(f"{hints}: {', '.join(f'{count} {what}' for count, what in counts)}")
     return 0
 
 
@@ -183,32 +179,10 @@ def _folder(args: argparse.Namespace) -> Path:
 
 def _linted(folder: Path) -> Schemas | None:
     """The schemas of `folder`. If it has problems: prints them to stderr and returns None."""
-    from tidegate import schema  # noqa: PLC0415  # loads the validators
-
-    try:
-        schemas = schema.load(folder)
-    except schema.SchemaError as error:
-        raise ConfigError(str(error)) from None
-    problems = schema.lint(schemas)
+    schemas, problems = linted(folder)
     for problem in problems:
         print(f"{folder}/{problem}", file=sys.stderr)
     return None if problems else schemas
-
-
-def _sample_row_problems(folder: Path, schemas: Schemas) -> list[Problem]:
-    """The problems of seed.json, if there is one."""
-    from tidegate.contract.sample_rows import checked  # noqa: PLC0415  # loads the validators
-    from tidegate.schema import Problem  # noqa: PLC0415
-
-    file = folder / "seed.json"
-    if not file.is_file():
-        return []
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        return [Problem(file.name, "", f"not JSON: {error}")]
-    _, faults = checked(schemas.resources, rows, whole=True)
-    return [Problem(file.name, place, reason) for place, reason in faults]
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def checked(resources: Mapping[str, Resource], rows: Any, *, whole: bool) -> tup
     for name, several in rows.items():
         place = f"/{escape(name)}"
         if name not in resources:
-            faults.append((place, f"the schema has no such resource{suggestion(name, resources)}"))
+            faults.append((place, f"the schema has no such resource{suggestion(name, resources) or _known(resources)}"))
         elif not isinstance(several, list):
             faults.append((place, "must be a list of rows"))
         else:
@@ -47,6 +47,17 @@ def checked(resources: Mapping[str, Resource], rows: Any, *, whole: bool) -> tup
             for number, row in enumerate(several):
                 faults += judge.faults(row, found[name][number], f"{place}/{number}")
     return found, faults
+
+
+def _known(resources: Mapping[str, Resource]) -> str:
+    names = list(map(repr, resources))
+    return (
+        f"; the resources are {', '.join(names[:-1])} and {names[-1]}"
+        if len(names) > 1
+        else f"; there is only {names[0]}"
+        if names
+        else ""
+    )
 
 
 class _Judge:

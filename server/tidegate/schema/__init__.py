@@ -22,7 +22,7 @@ from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SAFE_INTEGER
 from tidegate.schema.folder import defines_protocol, read_folder
 from tidegate.schema.lint import lint
-from tidegate.schema.lint.dead_keywords import dead_keywords
+from tidegate.schema.mistakes import mistakes
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import HistoryRules, Property, Resource, RoomType
 
@@ -41,10 +41,10 @@ __all__ = [
     "Schemas",
     "bundle",
     "contract_hash",
-    "dead_keywords",
     "dump",
     "lint",
     "load",
+    "mistakes",
     "packaged",
     "packaged_bundle",
     "unbundle",

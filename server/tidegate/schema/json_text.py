@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 _COMMENT = re.compile(r"\s*(//|/\*|#)").match
 _TRAILING = re.compile(r"\s*,\s*[\]}]").match
+_COMMA = "a comma before a closing bracket; remove it"
 _HALF = re.compile("[\ud800-\udfff]").search
 
 
@@ -29,7 +30,9 @@ def read_json(content: bytes) -> Any:
     try:
         value = json.loads(text, parse_constant=_no_constant, parse_float=_number)
     except json.JSONDecodeError as error:
-        raise NotJson(f"not JSON: line {error.lineno}, column {error.colno}: {_reason(text, error)}") from None
+        place, reason = _fault(text, error)
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        raise NotJson(f"not JSON: line {line}, column {column}: {reason}") from None
     except RecursionError:
         raise NotJson("not JSON: nested too deeply") from None
     except ValueError as error:  # a number with thousands of digits
@@ -39,23 +42,30 @@ def read_json(content: bytes) -> Any:
     return value
 
 
-def _reason(text: str, error: json.JSONDecodeError) -> str:
+def _fault(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
+    """(position, what is wrong there). Versions of Python differ in where they see a comma too much."""
     rest, before = text[error.pos :], text[: error.pos].rstrip()
+    if before.endswith(",") and rest.lstrip()[:1] in {"}", "]"}:
+        return len(before) - 1, _COMMA
+    if _TRAILING(rest):
+        return error.pos + rest.index(","), _COMMA
+    return error.pos, _reason(text, rest, error.msg)
+
+
+def _reason(text: str, rest: str, message: str) -> str:
     if not text.strip():
         return "the file is empty"
     if _COMMENT(rest):
         return 'JSON has no comments; write "$comment": "..." inside a schema'
-    if (before.endswith(",") and rest.lstrip()[:1] in {"}", "]"}) or _TRAILING(rest):
-        return "a comma before a closing bracket; remove it"
     if rest.startswith("'"):
         return "text stands in double quotation marks"
-    if error.msg.startswith("Expecting ',' delimiter"):
-        return "a comma or a closing bracket is missing before this"
-    if error.msg.startswith("Expecting property name"):
-        return "the name of a property is expected, in double quotation marks"
     if not rest.strip():
         return "the file ends too early: a closing bracket is missing"
-    return error.msg[:1].lower() + error.msg[1:]
+    if message.startswith("Expecting ',' delimiter"):
+        return "a comma or a closing bracket is missing before this"
+    if message.startswith("Expecting property name"):
+        return "the name of a property is expected, in double quotation marks"
+    return message[:1].lower() + message[1:]
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -16,9 +16,11 @@ class Problem:
     file: str
     pointer: str
     reason: str
+    hint: bool = False
+    """It is probably a mistake, but an application can mean it: `tidegate check` reports it and passes."""
 
     def __str__(self) -> str:
-        return _on_one_line(f"{self.file}: {self.pointer or '/'}: {self.reason}")
+        return _on_one_line(f"{self.file}: {self.pointer or '/'}: {'hint: ' if self.hint else ''}{self.reason}")
 
 
 def _on_one_line(text: str) -> str:

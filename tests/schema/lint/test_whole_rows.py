@@ -79,14 +79,14 @@ DEAD: dict[str, tuple[dict[str, Any], Found | None]] = {
     "pattern beside a $ref": ({"$ref": "#/$defs/number", "pattern": "a"}, ("/pattern", "the value is a number")),
     "format of an integer": ({"type": "integer", "format": "date-time"}, ("/format", "strings only")),
     "int64 of an integer": ({"type": "integer", "format": "int64"}, ("/format", "text on the wire")),
-    "a format for numbers": ({"type": "integer", "format": "int32"}, None),
+    "a format for numbers": ({"type": "integer", "format": "int32"}, ("/format", "nothing checks the format")),
     "then without if": ({"then": {"minimum": 1}}, ("/then", "without `if`")),
     "else without if": ({"else": {"minimum": 1}}, ("/else", "without `if`")),
     "if alone": ({"if": {"minimum": 1}}, ("/if", "without `then` or `else`")),
     "if and else": ({"if": {"minimum": 1}, "else": {"maximum": 0}}, None),
     "minContains alone": ({"type": "array", "minContains": 1}, ("/minContains", "without `contains`")),
     "limits that leave nothing": ({"minimum": 2, "maximum": 1}, ("/minimum", "no value fits")),
-    "an enum of another type": ({"type": "string", "enum": ["a", 1]}, ("/enum", "1 never fits")),
+    "an enum of another type": ({"type": "string", "enum": ["a", 1]}, ("/enum/1", "1 never fits")),
     "a const of another type": ({"type": "number", "const": "a"}, ("/const", "no value fits")),
     "1 is a number": ({"type": "number", "enum": [1, 2.5]}, None),
     "a default that does not fit": ({"type": "string", "default": 1}, ("/default", "does not fit")),
@@ -130,7 +130,8 @@ def test_dead_keywords_are_found_and_the_schema_is_served(tmp_path: Path) -> Non
                 schemas = schema.load(write(tmp_path / str(number), {**sound(), "rooms/chat.schema.json": room}))
                 schema.bundle(schemas)
                 at = None if expected is None else ("/properties/x" + expected[0], expected[1])
-                check([(problem.pointer, problem.reason) for problem in schema.dead_keywords(schemas)], at)
+                found = [each for each in schema.mistakes(schemas) if each.pointer.startswith("/properties/x")]
+                check([(problem.pointer, problem.reason) for problem in found if not problem.hint], at)
 
 
 def test_required_names_of_a_closed_object_exist(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ from tidegate.schema.regex import LINEAR
 from tidegate.schema.subschemas import escape, subschemas
 from tidegate.schema.suggestions import suggestion
 
+ONE_PATTERN = "no name may match both, because it decides the kind of room; narrow one of them (`*` alone may overlap)"
+
 
 def lint(schemas: Schemas) -> list[Problem]:
     """All problems of `schemas`, in the order of files and pointers."""
@@ -101,7 +103,11 @@ def _message_problems(schemas: Schemas, own: list[Definition], complete: bool) -
         if item.kind not in {"client", "server"} or not item.is_file:
             continue
         if item.message_type is None:
-            yield _at(item, "/properties", "a message must have a property `type` with a `const`")
+            tag = item.schema.get("properties", {}).get("type")
+            named = next(iter(tag.get("enum", ())), None) if isinstance(tag, dict) else None
+            write = f'write "type": {{"const": "{named if isinstance(named, str) else item.name}"}}'
+            place = "/properties" if tag is None else "/properties/type"
+            yield _at(item, place, f"a message must have a property `type` with a `const`: {write}")
             continue
         if "type" not in item.schema.get("required", ()):
             yield _at(item, "/required", "a message must require `type`")
@@ -128,7 +134,7 @@ def _room_problems(own: list[Definition]) -> Iterator[Problem]:
     for left, right in combinations(rooms, 2):
         one, two = left.schema["x-room"]["pattern"], right.schema["x-room"]["pattern"]
         if one == two or (OPEN not in {one, two} and overlap(one, two)):
-            yield _at(right, "/x-room/pattern", f"{two!r} overlaps {one!r} of {left.file}")
+            yield _at(right, "/x-room/pattern", f"{two!r} overlaps {one!r} of {left.file}: {ONE_PATTERN}")
 
 
 def _compile_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from tidegate.schema.subschemas import MANY, NAMED, ONE, escape, pointer, subsch
 Found = tuple[str, str]
 """(pointer into the schema, what is wrong and what to write)"""
 
+MIXED = "names of properties stand in `properties`"
 _LISTS_OF_NAMES = frozenset({"required", "dependentRequired"})
 _COUNTS = frozenset({
     "maxContains", "maxItems", "maxLength", "maxProperties", "minContains", "minItems", "minLength", "minProperties",
@@ -38,8 +39,9 @@ def keyword_problems(schema: Any) -> Iterator[Found]:
         path = locate(error)
         bad.setdefault(pointer(path), _value_reason(path, error))
     yield from bad.items()
+    mixed = {place.rpartition("/")[0] for place, reason in bad.items() if MIXED in reason}
     for place, sub in subschemas(schema):
-        if isinstance(sub, dict):
+        if isinstance(sub, dict) and not any(place.startswith(f"{where}/") for where in mixed):
             yield from _unknown_words(place, sub)
 
 
@@ -115,10 +117,7 @@ def _not_a_schema(path: list[str | int], value: Any) -> str:
     shown = json.dumps(value, ensure_ascii=False)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     if len(path) >= 2 and path[-2] == "properties" and path[-1] in KEYWORDS and not isinstance(value, dict):
-        return (
-            f"{shown} is not a schema: names of properties stand in `properties`, and a keyword such as "
-            f"`{path[-1]}` beside it"
-        )
+        return f"{shown} is not a schema: {MIXED}, and a keyword such as `{path[-1]}` beside it"
     if isinstance(value, str):
         if value.lower() in {"true", "false"}:
             return f"{shown} is not a schema: write {value.lower()} without quotation marks"

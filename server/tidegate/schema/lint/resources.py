@@ -33,6 +33,7 @@ def resource_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Probl
     files = [item for item in own if item.kind == "resources" and item.is_file]
     resources = {item.name: read_resource(item.name, item.schema, schemas.by_key) for item in files}
     complete = len(files) == sum(item.kind == "resources" and item.is_file for item in schemas.definitions)
+    complete = complete and not any(file.startswith("resources/") for file in schemas.unreadable)
     tables: dict[str, str] = {}
     titles = {item.title for item in schemas.definitions if not item.protocol}
     for item in files:
@@ -112,6 +113,8 @@ def _reference_problems(item: Definition, resource: Resource, resources: dict[st
 
 
 def _identifies(resource: Resource, prop: str) -> bool:
+    if not all(name in resource.properties for name in resource.key):  # that is the mistake
+        return True
     return resource.key == (prop,) or (prop,) in resource.unique
 
 
@@ -133,16 +136,26 @@ def _rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
     names = {prop.name for prop in filter_schemas.filterable(resource)}
     for place, where in rules.items():
         locate = locator(where)
+        unlike = {inside: text for inside, text in _texts(where) if LIKE_A_CLAIM.match(text) and not CLAIM.match(text)}
+        for inside, text in unlike.items():  # "ne" with such a text would match every row
+            yield Problem(item.file, place + inside, f'{text!r} is not a claim; a claim looks like "$user.id"')
         for error in map(_innermost, validator.iter_errors(where)):
-            kind: Any = error.kind
-            reason = NO_VALUE if kind.name == "anyOf" else error.message
-            if kind.name == "additionalProperties":
-                reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
-                reason += "".join(suggestion(name, names) for name in kind.unexpected)
-            yield Problem(item.file, place + pointer(locate(error)), reason)
-        for inside, text in _texts(where):
-            if LIKE_A_CLAIM.match(text) and not CLAIM.match(text):  # "ne" with such a text would match every row
-                yield Problem(item.file, place + inside, f'{text!r} is not a claim; a claim looks like "$user.id"')
+            if (inside := pointer(locate(error))) not in unlike:
+                yield Problem(item.file, place + inside, _rule_reason(error, resource, names))
+
+
+def _rule_reason(error: ValidationError, resource: Resource, names: set[str]) -> str:
+    kind: Any = error.kind
+    if kind.name == "anyOf":
+        return NO_VALUE
+    if kind.name != "additionalProperties":
+        return error.message
+    hidden = [name for name in kind.unexpected if name in resource.properties and name not in names]
+    if hidden:
+        why = "is `writeOnly`" if resource.properties[hidden[0]].write_only else "has values that no filter compares"
+        return f"a rule cannot ask for {hidden[0]!r}, which {why}"
+    reason = "; ".join(f"there is no property {name!r}" for name in kind.unexpected)
+    return reason + "".join(suggestion(name, names) for name in kind.unexpected)
 
 
 def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

@@ -38,14 +38,14 @@ def whole_row_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Prob
                 yield at(place, reason)
 
 
-def unfitting_default(schema: JsonSchema, schemas: Schemas) -> str | None:
-    """Why the default of `schema` does not fit it. None if it fits, or if that cannot be told here."""
+def misfit(schema: JsonSchema, value: Any, schemas: Schemas) -> str | None:
+    """Why `value` does not fit `schema`. None if it fits, or if that cannot be told here."""
     try:
-        validator = _validator({word: value for word, value in schema.items() if word != "default"}, schemas)
+        validator = _validator(schema, schemas)
     except ValueError:  # the compiler of the schema reports it
         return None
-    error = next(iter(validator.iter_errors(schema["default"])), None)
-    return None if error is None else f"the default does not fit: {error.message}"
+    error = next(iter(validator.iter_errors(value)), None)
+    return None if error is None else error.message
 
 
 def _unknown_names(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:
@@ -102,9 +102,11 @@ def _unfitting_defaults(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str
     for name, schema in row["properties"].items():
         if isinstance(schema, dict) and "default" in schema:
             prop = read_property(name, schema, True, schemas.by_key)
-            checked = {**bounded(prop.schema), "default": schema["default"]} if prop.type == "integer" else schema
-            if (reason := unfitting_default(checked, schemas)) is not None:
-                yield f"/properties/{escape(name)}/default", f"{reason}; each `create` without {name!r} would fail"
+            checked = {**(bounded(prop.schema) if prop.type == "integer" else schema), "default": schema["default"]}
+            value = checked.pop("default")
+            if (reason := misfit(checked, value, schemas)) is not None:
+                place = f"/properties/{escape(name)}/default"
+                yield place, f"the default does not fit: {reason}; each `create` without {name!r} would fail"
 
 
 def _validator(schema: JsonSchema, schemas: Schemas) -> Validator:

@@ -1,0 +1,96 @@
+"""Row rules whose claims can never be a value of the property that they stand for.
+
+A claim that cannot be such a value makes its condition hold for no row, on purpose. Of the claims that Tidegate
+itself makes, `id` and `name` are texts, `roles` is a list of texts, and `anonymous` is a boolean.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tidegate.schema import filter_schemas
+from tidegate.schema.definition import Schemas
+from tidegate.schema.mistakes.rows import filled
+from tidegate.schema.mistakes.site import own
+from tidegate.schema.problem import Problem
+from tidegate.schema.resource import Property, Resource
+from tidegate.schema.subschemas import escape
+
+_TEXTS = frozenset({"$user.id", "$user.name"})
+_ROLES, _ANONYMOUS = "$user.roles", "$user.anonymous"
+_LISTS = frozenset({"in", "nin", "ina", "nina"})
+_MISSPELLED = re.compile(
+    r"[\s${<@#%(]*(?:current_?user|user|auth|claims?|token|jwt|session|request|principal|me)(?:\.\w+)+(?:\(\))?[\s}>)%]*",
+    re.IGNORECASE,
+).fullmatch
+
+
+def claim_problems(schemas: Schemas) -> Iterator[Problem]:
+    """All problems of claims in row rules."""
+    for item in own(schemas):
+        if item.kind != "resources" or not item.is_file:
+            continue
+        resource = schemas.resources[item.name]
+        for action, said in resource.access.items():
+            for index, rule in enumerate(said if isinstance(said, list) else [said]):
+                if isinstance(rule, dict):
+                    at = f"/x-access/{action}{f'/{index}' if isinstance(said, list) else ''}/where"
+                    yield from (
+                        Problem(item.file, at + place, why) for place, why in _conditions(resource, rule["where"])
+                    )
+                    if action == "create":
+                        yield from (
+                            Problem(item.file, at + place, why, hint=True)
+                            for place, why in _unsent(resource, rule["where"])
+                        )
+
+
+def _conditions(resource: Resource, where: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, asked in where.items():
+        if name in filter_schemas.COMBINERS:
+            for index, inner in enumerate(asked):
+                yield from ((f"/{name}/{index}{place}", why) for place, why in _conditions(resource, inner))
+            continue
+        prop = resource.properties[name]
+        for operator, value in asked.items() if isinstance(asked, dict) else [("eq", asked)]:
+            place = f"/{escape(name)}" + (f"/{escape(operator)}" if isinstance(asked, dict) else "")
+            if isinstance(value, list):
+                for index, one in enumerate(value):
+                    if reason := _reason(prop, operator, one, listed=True):
+                        yield f"{place}/{index}", reason
+            elif reason := _reason(prop, operator, value, listed=False):
+                yield place, reason
+
+
+def _reason(prop: Property, operator: str, value: Any, *, listed: bool) -> str | None:
+    """Why `value` never is one of `prop`."""
+    if not isinstance(value, str):
+        return None
+    if not filter_schemas.is_claim(value):
+        if _MISSPELLED(value):
+            named = value.strip("${<@#%( })>").rpartition(".")[2]
+            return f'{value!r} is plain text here; for a claim of the user write "$user.{named}"'
+        return None
+    kinds = filter_schemas.item_kinds(prop) if prop.type == "array" else [prop.type]
+    if value == _ROLES and (listed or operator not in _LISTS):
+        members = "ina" if prop.type == "array" else "in"
+        return f'"{_ROLES}" is a list, which is no single value: write {{{json.dumps(members)}: "{_ROLES}"}}'
+    if value in _TEXTS | {_ROLES} and (kinds == ["boolean"] or prop.format in {"date", "date-time", "time"}):
+        return f"{value!r} is a text, which is never a value of {prop.name!r} ({prop.format or 'boolean'})"
+    if value == _ANONYMOUS and "boolean" not in kinds and prop.type != "any":
+        return f"{value!r} is true or false, which is never a value of {prop.name!r} ({prop.type})"
+    return None
+
+
+def _unsent(resource: Resource, where: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Conditions of `create` on what clients cannot send and nothing fills."""
+    for name, asked in where.items():
+        prop = resource.properties.get(name)
+        if prop is None or not prop.read_only or prop.has_default or asked is None:
+            continue
+        if prop.column_nullable or not filled(resource, prop):
+            reason = f"clients cannot send {name!r}, because it is `readOnly`, so that a new row does not match unless"
+            yield f"/{escape(name)}", f"{reason} the database fills it; without `readOnly` clients send it"

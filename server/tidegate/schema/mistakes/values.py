@@ -1,0 +1,79 @@
+"""Values in a schema that the schema itself does not allow: default, examples, enum, const.
+
+Defaults of columns are the linter's: there a default that does not fit breaks each `create`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tidegate.schema.lint.whole_rows import misfit
+from tidegate.schema.mistakes.site import Found, Site
+from tidegate.schema.resource import JsonSchema, kind_of
+
+_OF_VALUES = frozenset({"const", "default", "enum", "examples"})
+
+
+def unfitting_values(site: Site) -> Iterator[Found]:
+    """Values that do not fit their own schema, an empty enum, and values twice in an enum."""
+    schema = site.schema
+    if "default" in schema and not site.is_column and (reason := _misfit(site, schema["default"], {"default"})):
+        yield "/default", f"the default does not fit: {reason}; write a value that fits"
+    for index, example in enumerate(schema.get("examples", ())):
+        if reason := _misfit(site, example, {"default", "examples"}):
+            yield f"/examples/{index}", f"the example does not fit: {reason}; write one that fits"
+    if "const" in schema and (reason := _misfit(site, schema["const"], _OF_VALUES)):
+        yield "/const", f"no value fits: {reason}; `const` must fit the keywords beside it"
+    if "enum" in schema:
+        yield from _enum(site, schema["enum"])
+
+
+def _enum(site: Site, values: list[Any]) -> Iterator[Found]:
+    if not values:
+        yield "/enum", "no value fits: `enum` is empty; list the values that are allowed, or remove it"
+    seen: dict[str, int] = {}
+    for index, value in enumerate(values):
+        first = seen.setdefault(_identity(value), index)
+        if first != index:
+            yield f"/enum/{index}", f"{json.dumps(value)} stands twice in `enum`; remove one"
+        elif reason := _misfit(site, value, _OF_VALUES):
+            yield (
+                f"/enum/{index}",
+                f"{json.dumps(value)} never fits: {reason}; remove it, or change what is beside `enum`",
+            )
+    yield from _idle_types(site.schema, values)
+
+
+def _idle_types(schema: JsonSchema, values: list[Any]) -> Iterator[Found]:
+    """Types of a list of types that no value of the enum has."""
+    kinds = schema.get("type")
+    if isinstance(kinds, list) and values:
+        named = {kind_of(value) for value in values}
+        named |= {"number"} if "integer" in named else set()
+        for index, kind in enumerate(kinds):
+            if kind not in named:
+                add = "null" if kind == "null" else "such a value"
+                yield (
+                    f"/type/{index}",
+                    f"no value of `enum` is of the type {kind}: add {add} to `enum`, or remove {kind!r} here",
+                )
+
+
+def _misfit(site: Site, value: Any, without: frozenset[str] | set[str]) -> str | None:
+    schema = {word: said for word, said in site.schema.items() if word not in without}
+    if "const" in without:
+        schema.pop("const", None)
+    return misfit(schema, value, site.schemas)
+
+
+def _identity(value: Any) -> str:
+    """A text that two values share exactly if JSON Schema takes them as equal: 1 is 1.0, and not true."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{json.dumps(name)}:{_identity(value[name])}' for name in sorted(value))}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_identity, value))}]"
+    return json.dumps(value)

@@ -1,6 +1,6 @@
 """Reads the JSON of a file, and says in one sentence what is wrong with it and where.
 
-Invariant: what it returns is JSON as RFC 8259 has it: no NaN, no infinity, no half of a surrogate pair.
+Invariant: what it returns is JSON as RFC 8259 has it: no NaN and no infinity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 _COMMENT = re.compile(r"\s*(//|/\*|#)").match
 _TRAILING = re.compile(r"\s*,\s*[\]}]").match
 _COMMA = "a comma before a closing bracket; remove it"
-_HALF = re.compile("[\ud800-\udfff]").search
 
 
 class NotJson(Exception):
@@ -28,7 +27,7 @@ def read_json(content: bytes) -> Any:
         line = content.count(b"\n", 0, error.start) + 1
         raise NotJson(f"not JSON: line {line} is not UTF-8; save the file as UTF-8") from None
     try:
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_number)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_number)
     except json.JSONDecodeError as error:
         place, reason = _fault(text, error)
         line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
@@ -37,9 +36,6 @@ def read_json(content: bytes) -> Any:
         raise NotJson("not JSON: nested too deeply") from None
     except ValueError as error:  # a number with thousands of digits
         raise NotJson(f"not JSON: {error}") from None
-    if (half := _half_pair(value)) is not None:
-        raise NotJson(f"not JSON: {half!r} has half of a surrogate pair; write the whole character")
-    return value
 
 
 def _fault(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
@@ -77,17 +73,3 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise NotJson(f"not JSON: the number {text} is too large")
     return number
-
-
-def _half_pair(value: Any) -> str | None:
-    """A text in `value` that no encoding can hold."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, str) and _HALF(one):
-            return one
-        if isinstance(one, dict):
-            todo += [*one, *one.values()]
-        elif isinstance(one, list):
-            todo += one
-    return None

@@ -78,7 +78,7 @@ def write(cases: Sequence[Case], folder: Path) -> schema.Schemas:
 def problems(cases: Sequence[Case], folder: Path) -> list[schema.Problem]:
     """What `tidegate check` says."""
     schemas = write(cases, folder)
-    return schema.lint(schemas) or schema.dead_keywords(schemas)
+    return schema.lint(schemas) or [problem for problem in schema.mistakes(schemas) if not problem.hint]
 
 
 class Application:

@@ -47,7 +47,10 @@ JSON = {
         text(PLACE, '{"title": "Place", "maximum": 1e999}'), PLACE, "", ("1e999", "too large")
     ),
     "half of a character": Wrong(
-        text(PLACE, '{"title": "Place", "description": "\\ud83d"}'), PLACE, "", ("surrogate pair", "whole character")
+        text(PLACE, '{"title": "Place", "description": "\\ud83d"}'),
+        PLACE,
+        "/description",
+        ("surrogate pair", "whole character"),
     ),
     "a broken message that a request names": Wrong(
         text(SWAPPED, '{"title": "Swapped",}'), SWAPPED, "", ("line 1, column 20", "a comma before a closing bracket")

@@ -22,6 +22,9 @@ from tests.support.gateway import clean_environment, tidegate
 from tidegate import schema
 from tidegate.checks import contract_check
 from tidegate.checks.document import operations
+from tidegate.checks.fuzz import FuzzTally, existing_keys
+from tidegate.checks.gateway_process import Identity, unset_claims
+from tidegate.checks.schemathesis_run import SchemathesisTally
 from tidegate.cli import main
 
 BUY = {
@@ -104,6 +107,70 @@ def test_the_check_skips_messages_without_a_handler(shop: Path) -> None:
     assert "/buy" in operations(schemas)
     assert operations(checked).keys() == operations(schemas).keys() - {"/buy"}
     assert progress == ["not checked, because --handlers is missing: buy"]
+
+
+SHIFTS = {
+    "title": "Shift",
+    "type": "object",
+    "x-resource": {"key": "id"},
+    "x-access": {"read": {"where": {"org": "$user.org", "lead": "$user.id", "team": {"in": "$user.teams"}}}},
+    "properties": {
+        "id": {"type": "integer"},
+        "org": {"type": "string", "maxLength": 20},
+        "lead": {"type": "integer"},
+        "team": {"type": "string", "maxLength": 20},
+    },
+    "required": ["id", "org", "lead", "team"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture
+def shifts(shop: Path) -> Path:
+    """A schema folder with rows that only a user with claims may read."""
+    (shop / "schema" / "resources").mkdir()
+    (shop / "schema" / "resources" / "shifts.schema.json").write_text(json.dumps(SHIFTS))
+    rows = [{"id": number, "org": org, "lead": 7, "team": "red"} for number, org in enumerate(("harbour", "pier"))]
+    (shop / "schema" / "seed.json").write_text(json.dumps({"shifts": rows}))
+    return shop / "schema"
+
+
+def test_a_user_with_claims_sees_the_rows_of_row_rules(shifts: Path) -> None:
+    schemas = schema.load(shifts)
+    for identity, keys in (
+        (Identity(), []),
+        (Identity("7", {"org": "harbour", "teams": ["red", "blue"]}), [0]),
+    ):
+        target = contract_check.Target(shifts, schemas, identity=identity)
+        with contract_check.client(target) as client:
+            assert existing_keys(client, schemas)["shifts"] == keys
+
+
+def test_the_check_names_the_claims_that_rules_ask_for(shifts: Path) -> None:
+    schemas = schema.load(shifts)
+    assert unset_claims(schemas, Identity()) == ["org", "teams"]
+    assert unset_claims(schemas, Identity(claims={"org": "pier"})) == ["teams"]
+
+
+def test_the_options_name_the_user_and_the_claims(shifts: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets: list[contract_check.Target] = []
+
+    def failing(target: contract_check.Target, *_: object) -> contract_check.Report:
+        targets.append(target)
+        nothing = SchemathesisTally(errors=["an error"])
+        return contract_check.Report(FuzzTally(), nothing, nothing, 1)
+
+    monkeypatch.setattr(contract_check, "run", failing)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.chdir(shifts.parent)
+    options = ["--user", "7", "--claim", "org=harbour", "--claim", 'teams=["red"]']
+    assert main(["check", "contract", "--seed", "3", *options]) == 1
+    assert [target.identity for target in targets] == [Identity("7", {"org": "harbour", "teams": ["red"]})]
+    again = "tidegate check contract --schema schema --seed 3 --budget 60 --user 7 --claim org=harbour "
+    again += """--claim 'teams=["red"]'"""
+    assert f"repeat: {again}\n" in capsys.readouterr().out
+    assert main(["check", "contract", "--claim", "roles=admin"]) == 2
+    assert "--claim must not set 'roles'; use --user" in capsys.readouterr().err
 
 
 def test_the_check_reports_that_the_gateway_did_not_start(shop: Path) -> None:

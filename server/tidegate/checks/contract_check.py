@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -17,7 +18,7 @@ from tidegate.checks.bridge import Bridge
 from tidegate.checks.client import CheckClient
 from tidegate.checks.document import exact_operations, openapi
 from tidegate.checks.fuzz import Fuzzer, FuzzTally, existing_keys
-from tidegate.checks.gateway_process import gateway
+from tidegate.checks.gateway_process import Identity, gateway, unset_claims
 from tidegate.checks.judge import Judge
 from tidegate.checks.links import links
 from tidegate.checks.oracle import Oracle
@@ -89,10 +90,33 @@ class Report:
         return [*lines, *(f"ERROR {error}" for error in dict.fromkeys(self.errors))]
 
 
-def run(folder: Path | None, schemas: Schemas, handlers: str | None, budget: float, start: int, tell: Tell) -> Report:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The application to check."""
+
+    folder: Path | None
+    schemas: Schemas
+    handlers: str | None = None
+    identity: Identity = field(default_factory=Identity)
+
+
+def run(target: Target, budget: float, start: int, tell: Tell) -> Report:
     """Check for about `budget` seconds. Raises NotStarted if the gateway does not start."""
-    with gateway(folder, schemas, handlers) as address, CheckClient(address.url, address.token) as client:
-        return run_over(client, schemas, handlers is not None, budget, start, tell)
+    if unset := unset_claims(target.schemas, target.identity):
+        named = " ".join(f"--claim {name.split('.')[0]}=VALUE" for name in unset)
+        tell(f"rules name claims that the user does not have, so that they allow no rows; type: {named}")
+    with client(target) as connected:
+        return run_over(connected, target.schemas, target.handlers is not None, budget, start, tell)
+
+
+@contextmanager
+def client(target: Target) -> Iterator[CheckClient]:
+    """A client of a gateway that runs as long as the block. Raises NotStarted."""
+    with (
+        gateway(target.folder, target.schemas, target.handlers, target.identity) as address,
+        CheckClient(address.url, address.token) as connected,
+    ):
+        yield connected
 
 
 def run_over(client: CheckClient, schemas: Schemas, handlers: bool, budget: float, start: int, tell: Tell) -> Report:
@@ -138,10 +162,10 @@ def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}... ({len(text):,} characters)"
 
 
-def serve(folder: Path | None, schemas: Schemas, handlers: str | None, port: int) -> None:
+def serve(target: Target, port: int) -> None:
     """Start a gateway and serve its bridge on 127.0.0.1 until SIGINT or SIGTERM. Raises NotStarted."""
-    with gateway(folder, schemas, handlers) as address, CheckClient(address.url, address.token) as client:
-        bridge = bridged(client, schemas)
+    with client(target) as connected:
+        bridge = bridged(connected, target.schemas)
         with make_server("127.0.0.1", port, bridge, handler_class=QuietHandler) as server:
             # KeyboardInterrupt would not do: wsgiref swallows it during a request. `shutdown` waits for the loop and
             # therefore needs a thread.

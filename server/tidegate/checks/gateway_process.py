@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -12,13 +13,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tidegate.schema import Schemas
 
 READY = re.compile(r"serving on http://[^:]+:(\d+)")
+OF_EVERY_USER = frozenset({"id", "name", "roles", "anonymous"})
+"""What rules can ask of every user without a claim of the token."""
 START_S, STOP_S, HOUR_S = 20.0, 20.0, 3600.0
 
 
@@ -27,15 +30,26 @@ class NotStarted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """The user that the check signs in as. The user also has every role that the schemas name."""
+
+    user: str = "contract-check"
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """By name: what `$user.NAME` in row rules stands for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
-    """The URL of the gateway, and the token of a user with every role that the schemas name."""
+    """The URL of the gateway, and the token of the user."""
 
     url: str
     token: str
 
 
 @contextlib.contextmanager
-def gateway(folder: Path | None, schemas: Schemas, handlers: str | None) -> Iterator[Address]:
+def gateway(
+    folder: Path | None, schemas: Schemas, handlers: str | None, identity: Identity | None = None
+) -> Iterator[Address]:
     """Run a gateway as long as the block runs. Raises NotStarted."""
     secret = secrets.token_urlsafe(32)
     environment = {
@@ -53,7 +67,9 @@ def gateway(folder: Path | None, schemas: Schemas, handlers: str | None) -> Iter
         _run(["migrate", *common, *(["--seed"] if seeded else [])], environment)
         serve = ["serve", "--port", "0", *common, *(["--handlers", handlers] if handlers else [])]
         with _serving(serve, environment, Path(scratch) / "log") as port:
-            yield Address(f"ws://127.0.0.1:{port}/ws", _token(roles(schemas), common, environment))
+            yield Address(
+                f"ws://127.0.0.1:{port}/ws", _token(identity or Identity(), roles(schemas), common, environment)
+            )
 
 
 def roles(schemas: Schemas) -> set[str]:
@@ -66,10 +82,27 @@ def roles(schemas: Schemas) -> set[str]:
     return {rule.removeprefix("role:") for rule in each if isinstance(rule, str) and rule.startswith("role:")}
 
 
-def _token(wanted: set[str], common: list[str], environment: dict[str, str]) -> str:
+def unset_claims(schemas: Schemas, identity: Identity) -> list[str]:
+    """The claims that row rules name and the user does not have: such rules show the check no rows."""
+    texts = set(_texts([resource.access for resource in schemas.resources.values()]))
+    names = {text.removeprefix("$user.") for text in texts if text.startswith("$user.")} - OF_EVERY_USER
+    return sorted(name for name in names if name not in identity.claims and name.split(".")[0] not in identity.claims)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
+
+
+def _token(identity: Identity, wanted: set[str], common: list[str], environment: dict[str, str]) -> str:
     named = [option for role in sorted(wanted) for option in ("--role", role)]
+    for name, value in identity.claims.items():
+        named += ["--claim", f"{name}={json.dumps(value)}"]
     lifetime = ["--ttl", str(24 * HOUR_S)]
-    return _run(["token", "--user", "contract-check", *named, *lifetime, *common], environment).strip()
+    return _run(["token", "--user", identity.user, *named, *lifetime, *common], environment).strip()
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import io
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate import config
+from tidegate.cli.claim_option import add_claim_option, claims_of
 from tidegate.cli.schema_problems import linted, schema_problems
 from tidegate.config import ConfigError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tidegate.schema import Schemas
 
 PROGRESS_S = 5.0
+USER = "contract-check"
 
 EPILOG = """\
 examples:
@@ -43,6 +46,8 @@ The command starts a gateway with a temporary database, sends it thousands of va
 each answer by the schema. It needs Schemathesis: pip install 'tidegate[contract]'
 
   tidegate check contract --handlers shop:gateway
+  tidegate check contract --user 7 --claim org=harbour --claim 'teams=["red"]'
+                                               sign in as a user whom the row rules show rows
   tidegate check contract --bridge 8080        serve the gateway over HTTP, for `st run` and other HTTP tools
 """
 
@@ -80,6 +85,10 @@ def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParse
     contract.add_argument("--schema", metavar="DIR", help="folder with the schema files (default: ./schema)")
     contract.add_argument("--config", metavar="FILE", help="settings file; only its schema and handlers count")
     contract.add_argument("--handlers", metavar="MODULE:NAME", help="handlers of the application's messages")
+    contract.add_argument(
+        "--user", metavar="ID", default=USER, help=f"the id of the user that signs in (default: {USER})"
+    )
+    add_claim_option(contract, "a claim of that user")
     contract.add_argument(
         "--budget", type=float, default=60.0, metavar="SECONDS", help="how long the check runs (default: 60)"
     )
@@ -132,7 +141,7 @@ def run_contract(args: argparse.Namespace) -> int:
     if missing:
         raise ConfigError(f"this check needs {' and '.join(missing)}: pip install 'tidegate[contract]'")
     from tidegate.checks import contract_check  # noqa: PLC0415  # needs an extra
-    from tidegate.checks.gateway_process import NotStarted  # noqa: PLC0415
+    from tidegate.checks.gateway_process import Identity, NotStarted  # noqa: PLC0415
 
     if args.budget <= 0:
         raise ConfigError("--budget must be more than 0 seconds")
@@ -143,17 +152,26 @@ def run_contract(args: argparse.Namespace) -> int:
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM must also stop the gateway
     start = random.randrange(2**31) if args.seed is None else args.seed  # noqa: S311  # not a secret
+    identity = Identity(args.user, claims_of(args.claim, "use --user; the user has every role that the rules name"))
+    target = contract_check.Target(folder, schemas, settings.handlers, identity)
     try:
         if args.bridge is not None:
-            contract_check.serve(folder, schemas, settings.handlers, args.bridge)
+            contract_check.serve(target, args.bridge)
             return 0
-        report = contract_check.run(folder, schemas, settings.handlers, args.budget, start, _Progress())
+        report = contract_check.run(target, args.budget, start, _Progress())
     except NotStarted as error:
         raise ConfigError(f"the gateway to check did not start:\n{error}") from None
     print("\n".join(report.lines()))
     if not report.passed:
-        print(f"repeat: tidegate check contract --schema {folder} --seed {start} --budget {args.budget:g}")
+        print(f"repeat: tidegate check contract --schema {folder} --seed {start} --budget {args.budget:g}{_user(args)}")
     return 0 if report.passed else 1
+
+
+def _user(args: argparse.Namespace) -> str:
+    """The options that name another user than the default."""
+    options = ["--user", args.user] if args.user != USER else []
+    options += [part for claim in args.claim for part in ("--claim", claim)]
+    return "".join(f" {shlex.quote(option)}" for option in options)
 
 
 class _Progress:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from typing import Any
 
 from tidegate import config
+from tidegate.cli.claim_option import add_claim_option, claims_of
 from tidegate.config import ConfigError
 
-OWN = frozenset({"sub", "id", "name", "role", "roles", "anonymous", "iat", "exp", "nbf", "aud"})
-"""Claims that Tidegate sets; `--claim` must not set them."""
 EPILOG = """\
 examples:
   tidegate token --user 1 --name John --dev
@@ -37,13 +34,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--role", action="append", default=[], metavar="ROLE", help="a role; repeat the option for several roles"
     )
-    parser.add_argument(
-        "--claim",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="another claim, `$user.NAME` in row rules: JSON, or text; repeat the option for several claims",
-    )
+    add_claim_option(parser, "another claim")
     parser.add_argument(
         "--ttl", type=float, default=86400.0, metavar="SECONDS", help="how long the token is valid (default: a day)"
     )
@@ -73,18 +64,6 @@ def run(args: argparse.Namespace) -> int:
             "WARNING: signed with the DEVELOPMENT secret, which is public; only `serve --dev` accepts the token",
             file=sys.stderr,
         )
-    claims = dict(map(_claim, args.claim))
+    claims = claims_of(args.claim, "use --user, --name, --role or --ttl")
     print(sign(secret, args.user, args.name or args.user, args.role, time.time(), args.ttl, claims))
     return 0
-
-
-def _claim(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise ConfigError(f"--claim must be NAME=VALUE, not {text!r}")
-    if name in OWN:
-        raise ConfigError(f"--claim must not set {name!r}; use --user, --name, --role or --ttl")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

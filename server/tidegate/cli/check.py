@@ -47,7 +47,7 @@ each answer by the schema. It needs Schemathesis: pip install 'tidegate[contract
 
   tidegate check contract --handlers shop:gateway
   tidegate check contract --user 7 --claim org=harbour --claim 'teams=["red"]'
-                                               sign in as a user whom the row rules show rows
+                                               sign in as a user who may read some rows
   tidegate check contract --bridge 8080        serve the gateway over HTTP, for `st run` and other HTTP tools
 """
 

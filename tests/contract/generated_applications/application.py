@@ -27,6 +27,7 @@ from tests.contract.generated_applications.payloads import INT64, payloads_of, s
 from tests.contract.generated_applications.schemas import Case
 from tests.support.node import node_program
 from tidegate import codegen, schema
+from tidegate.codegen.typescript import property_name
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 from tidegate.handlers import Call, Gateway, Handler
@@ -159,14 +160,13 @@ class Application:
                 value = (
                     _by_handler(model, payload)
                     if case.room is None
-                    else msgspec.convert(payload["data"], model, strict=False)
+                    else msgspec.convert(content(case, payload), model, strict=False)
                 )
                 back = json.loads(contract.encode(msgspec.to_builtins({"value": plain(value)}, str_keys=True)))["value"]
             except Exception as error:
                 yield Failure("convert", (case.seed,), f"{type(error).__name__}: {error}", payload)
                 continue
-            wanted = payload if case.room is None else payload["data"]
-            if not same(back, wanted):
+            if not same(back, content(case, payload)):
                 yield Failure("loss", (case.seed,), f"became {json.dumps(back, ensure_ascii=False)[:1500]}", payload)
 
     def mypy(self) -> Iterator[Failure]:
@@ -192,8 +192,16 @@ class Application:
         named = ["App", "RoomData", *(["Int64"] if "export type Int64 " in source else [])]
         for case in self.cases:
             kind = f'RoomData<"{case.room}">' if case.room is not None else f'App["clientMessages"]["{case.message}"]'
-            values = [payload if case.room is None else payload["data"] for payload in accepted[case.seed]]
+            values = [content(case, payload) for payload in accepted[case.seed]]
             lines = [f"export const v{index}: {kind} = {literal(value)};" for index, value in enumerate(values)]
+            for wrong in wrongs(case) if values and isinstance(values[0], dict) else ():
+                lines += [
+                    "// @ts-expect-error",
+                    f"export const w{len(lines)}: {kind} = {literal(wrong.put_into(values[0]))};",
+                ]
+            for name in deprecated(case):
+                if not re.search(rf"@deprecated[^;{{}}]*\*/\s*{re.escape(property_name(name))}\??:", source):
+                    yield Failure("deprecated", (case.seed,), f"app.ts does not say that {name!r} is deprecated")
             text = "\n".join([f'import type {{ {", ".join(named)} }} from "./app.js";', *lines])
             (folder / f"c{case.seed}.ts").write_text(text + "\n", encoding="utf-8")
         files = ["app.ts", *(f"c{case.seed}.ts" for case in self.cases)]
@@ -211,10 +219,41 @@ class Application:
             if file == "app":
                 yield Failure("tsc", self.seeds, f"app.ts:{line}: {text}\n{source.splitlines()[int(line) - 1]}")
             else:
-                seed = int(file[1:])
-                yield Failure("literal", (seed,), text[:700], accepted[seed][int(line) - 2])
+                seed, number = int(file[1:]), int(line) - 2
+                if number < len(accepted[seed]):
+                    yield Failure("literal", (seed,), text[:700], accepted[seed][number])
+                else:
+                    shown = (folder / f"{file}.ts").read_text(encoding="utf-8").splitlines()[number + 2]
+                    yield Failure("blunt", (seed,), f"TypeScript takes a wrong value: {text[:300]}\n{shown[:1500]}")
         if done.returncode and not found:
             yield Failure("tsc", self.seeds, done.stdout[:1500] + done.stderr[:1500])
+
+
+def content(case: Case, payload: Json) -> Json:
+    """What the schema of the case is about."""
+    return payload if case.room is None else payload["data"]
+
+
+def _blunt(case: Case, model: Any, accepted: list[Json]) -> Iterator[Failure]:
+    """What the Struct lacks, or takes although it is wrong."""
+    if not (isinstance(model, type) and issubclass(model, msgspec.Struct)):
+        return
+    lacking = fields(case).keys() - {*model.__struct_encode_fields__, *(["type"] if case.message else [])}
+    if lacking:
+        yield Failure("blunt", (case.seed,), f"the Struct has no fields for {sorted(lacking)}")
+    for wrong in wrongs(case) if accepted else ():
+        if wrong.python and _converts(wrong.put_into(content(case, accepted[0])), model):
+            yield Failure("blunt", (case.seed,), f"the Struct takes {wrong.value!r} for {wrong.name!r}")
+
+
+def _converts(value: Json, model: Any) -> bool:
+    try:
+        msgspec.convert(value, model)
+    except msgspec.ValidationError:
+        return False
+    except TypeError:  # reported where a valid payload is converted
+        return False
+    return True
 
 
 def _told(error: BaseException) -> str:

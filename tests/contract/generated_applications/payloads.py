@@ -28,7 +28,24 @@ OF_FORMAT = {
     "ipv6": ["::1"],
     "int64": INT64,
 }
-TEXTS = ["", "a", "abc", "x_1", "AB-1", "12", "\U0001f600", "line\nend", '"', "\\", "None", "2026-01-31", "1"]
+TEXTS = [
+    "null",
+    "true",
+    "1.0",
+    "",
+    "a",
+    "abc",
+    "x_1",
+    "AB-1",
+    "12",
+    "\U0001f600",
+    "line\nend",
+    '"',
+    "\\",
+    "None",
+    "2026-01-31",
+    "1",
+]
 DEEP = 5
 VALID, MUTATED = 20, 10
 """So many payloads of each kind for a schema."""
@@ -109,7 +126,7 @@ class _Payloads:
         """
         found: Json = {}
         if "$ref" in schema:
-            target, where = self.resolved(schema["$ref"], file)
+            target, where = self.case.resolved(schema["$ref"], file)
             if isinstance(target, dict):
                 found = self.flat(target, where, depth)
         found = _joined(found, _with_file(schema, file))
@@ -132,16 +149,6 @@ class _Payloads:
             if self.chance(0.5) and isinstance(sub, dict):
                 found = _joined(_joined(found, {"required": [name]}), self.flat(sub, file, depth))
         return found
-
-    def resolved(self, reference: str, file: str) -> tuple[Json, str]:
-        path, _, fragment = reference.partition("#")
-        if path:
-            file = path.removeprefix("../")
-        target = self.case.files[file]
-        for step in fragment.split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            target = target[int(name)] if isinstance(target, list) else target[name]
-        return target, file
 
     def of_kind(self, kind: str, flat: Json, depth: int) -> Json:
         match kind:

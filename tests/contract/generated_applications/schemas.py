@@ -38,6 +38,17 @@ class Case:
         """All files as JSON."""
         return json.dumps(self.files, ensure_ascii=False)
 
+    def resolved(self, reference: str, file: str) -> tuple[Json, str]:
+        """The target of a `$ref` in `file`, and the file that it is in."""
+        path, _, fragment = reference.partition("#")
+        if path:
+            file = path.removeprefix("../")
+        target = self.files[file]
+        for step in fragment.split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            target = target[int(name)] if isinstance(target, list) else target[name]
+        return target, file
+
 
 def case_of(seed: int) -> Case:
     """The case of a seed."""

@@ -15,8 +15,6 @@ import logging
 import random
 import secrets
 import shlex
-import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,10 +32,12 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
+from tidegate.ending import Ending
 from tidegate.engines.memory import SWEEP_S, MemoryEngine
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
+from tidegate.signals import StopSignal
 from tidegate.store import OpenedStore, Retention, StoreError, open_store
 from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
 from tidegate_protocol import Limits
@@ -84,10 +84,12 @@ async def serve(
     settings: Settings,
     ready: Callable[[int], None] = lambda port: None,
     application: Application | None = None,
+    ending: Ending | None = None,
 ) -> None:
     """Run a gateway until SIGTERM or SIGINT. `ready` is told the port once clients can connect.
 
     `application`: what `load_application` returned for these settings, where the caller has loaded it already.
+    `ending`: is told about signals and of the stop.
     Raises ConfigError for settings it cannot run with: a broken schema or handlers, a database that was not migrated,
     a taken port.
     """
@@ -99,14 +101,19 @@ async def serve(
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:
-        await _run(settings, application, store, ready)
+        await _run(settings, application, store, ready, ending)
     finally:
         await store.close()
 
 
-async def _run(settings: Settings, application: Application, store: OpenedStore, ready: Callable[[int], None]) -> None:
-    stop = asyncio.Event()
-    _follow_signals(asyncio.get_running_loop(), stop)
+async def _run(
+    settings: Settings,
+    application: Application,
+    store: OpenedStore,
+    ready: Callable[[int], None],
+    ending: Ending | None,
+) -> None:
+    stop = StopSignal(ending)
     try:
         async with asyncio.TaskGroup() as tasks:
             await _serve(settings, application, store, tasks, stop, ready)
@@ -122,10 +129,10 @@ async def _serve(
     application: Application,
     store: OpenedStore,
     tasks: asyncio.TaskGroup,
-    stop: asyncio.Event,
+    stop: StopSignal,
     ready: Callable[[int], None],
 ) -> None:
-    """Serve until `stop` is set. `tasks` gets everything that is under way."""
+    """Serve until `stop`. `tasks` gets everything that is under way."""
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
     gateway, engine = await build(settings, application, store, outbox, tasks)
@@ -155,20 +162,9 @@ async def _serve(
     spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
     gateway.handler.say_goodbye(closes.RESTART, lambda: random.uniform(0, spread))  # noqa: S311  # spread
     await listener.stop(settings.graceful_stop, RESTART)
+    await gateway.calls.aclose()
     await engine.aclose()
     tickers.close()
-
-
-def _follow_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT stop the gateway. So does SIGHUP when it means that the gateway's terminal was closed."""
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    at_a_terminal = sys.stdin is not None and sys.stdin.isatty()
-    loop.add_signal_handler(signal.SIGHUP, stop.set if at_a_terminal else _nothing_to_reload)
-
-
-def _nothing_to_reload() -> None:
-    log.info("SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema")
 
 
 async def build(
@@ -209,6 +205,7 @@ async def build(
         store=store,
         identities=identities,
         tasks=tasks,
+        handler_timeout=settings.handler_timeout,
         retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
     )
     return parts, engine

@@ -48,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str | None,
         _about("Handlers of the application's own messages: `module:name` of a `tidegate.handlers.Gateway`."),
     ] = None
+    handler_timeout: Annotated[
+        float,
+        _about("Seconds that a handler may take to answer; then the client gets `internal`."),
+        msgspec.Meta(gt=0, le=86400),
+    ] = 20.0
     secret: Annotated[
         str | None,
         _about("Secret that signs and checks tokens (HS256), at least 32 characters. Without it: no tokens."),
@@ -90,7 +95,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _about("Seconds that `tidegate migrate` waits for locks that other programs hold."),
         msgspec.Meta(gt=0, le=86400),
     ] = 10.0
-    graceful_stop: Annotated[float, _about("Seconds a stop waits for clients to go."), msgspec.Meta(ge=0)] = 10.0
+    graceful_stop: Annotated[
+        float, _about("Seconds that a stop waits for handlers, writes and clients."), msgspec.Meta(ge=0)
+    ] = 10.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property

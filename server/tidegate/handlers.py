@@ -23,7 +23,7 @@ Invariant: a handler gets only valid messages of its type, from a user that `x-a
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import importlib
 import inspect
 import sys
@@ -74,15 +74,18 @@ class Handler:
     function: Callable[..., Any]
     model: type[msgspec.Struct] | None
     takes_call: bool
+    waits: bool
+    """It is an `async` function: it runs in an event loop, and a plain function runs in a thread."""
 
-    async def __call__(self, message: dict[str, Any], call: Call) -> Any:
-        """What the function answers: a Struct, a dict, or None. A plain function runs in a separate thread."""
+    @property
+    def name(self) -> str:
+        return name_of(self.function)
+
+    def __call__(self, message: dict[str, Any], call: Call) -> Any:
+        """What the function returns: a reply, or the coroutine of one. May raise anything."""
         # Not strict, because the schema has validated already: to JSON Schema, 2.0 is an integer too.
         request = message if self.model is None else msgspec.convert(message, self.model, strict=False)
-        arguments = (request, call) if self.takes_call else (request,)
-        if inspect.iscoroutinefunction(self.function):
-            return await self.function(*arguments)
-        return await asyncio.to_thread(self.function, *arguments)
+        return self.function(request, call) if self.takes_call else self.function(request)
 
 
 class Gateway:
@@ -102,8 +105,8 @@ class Gateway:
 
         def register(function: Function) -> Function:
             if type_ in self.handlers:
-                first = self.handlers[type_].function.__qualname__
-                raise HandlersError(f"{type_!r} has two handlers: {first} and {function.__qualname__}")
+                first = self.handlers[type_].name
+                raise HandlersError(f"{type_!r} has two handlers: {first} and {name_of(function)}")
             self.handlers[type_] = _handler(function)
             return function
 
@@ -112,14 +115,15 @@ class Gateway:
     def rule(self, resource: str, *actions: Action) -> Callable[[Rule], Rule]:
         """Let a function say which rows a user may read, create, update or delete, as far as the schema allows it.
 
-        It is asked once a connection, resource and action, and again when the client sends `authenticate`; it runs in
-        the gateway's loop and must not wait for anything. If it fails, the gateway refuses the request.
+        It is asked once a connection, resource and action, and again when the client sends `authenticate`. It runs in
+        a thread, but the whole gateway waits for it: it should look at what it has in memory, and has failed after one
+        second. If it fails, the gateway refuses the request.
         Raises HandlersError.
         """
 
         def register(function: Rule) -> Rule:
             if not actions:
-                raise HandlersError(f'{function.__qualname__}: name an action: @gateway.rule({resource!r}, "read")')
+                raise HandlersError(f'{name_of(function)}: name an action: @gateway.rule({resource!r}, "read")')
             for action in actions:
                 if (resource, action) in self.rules:
                     raise HandlersError(f"there are two rules for {action!r} of {resource!r}")
@@ -142,7 +146,9 @@ def load(target: str) -> Gateway:
         module = importlib.import_module(module_name)
     except HandlersError:
         raise
-    except (Exception, SystemExit) as error:  # the application's code may fail in any way
+    except KeyboardInterrupt:  # Ctrl-C, while the application is being imported
+        raise
+    except BaseException as error:  # the application's code may fail in any way
         raise HandlersError(f"handlers: {_why(error, module_name)}") from error
     found = getattr(module, name or "gateway", None)
     if not isinstance(found, Gateway):
@@ -159,7 +165,10 @@ def _why(error: BaseException, module: str) -> str:
         return f"{_where(error)}{what}; it is made of the schema files; if they are newer, type: tidegate generate"
     if isinstance(error, ModuleNotFoundError) and error.name == module:
         return f"there is no module {module!r} in {Path.cwd()}, which the setting `handlers` names"
-    return f"{_where(error)}{type(error).__name__}: {getattr(error, 'msg', None) or error}"
+    try:
+        return f"{_where(error)}{type(error).__name__}: {getattr(error, 'msg', None) or error}"
+    except Exception:  # the text of an exception is the application's code, too
+        return f"{_where(error)}{type(error).__name__}"
 
 
 def _where(error: BaseException) -> str:
@@ -178,6 +187,24 @@ def _where(error: BaseException) -> str:
     return f"{shown}, line {line}: "
 
 
+def copied(user: Principal) -> Principal:
+    """A copy for the application, which may change it without an effect on the session."""
+    return msgspec.structs.replace(user, roles=list(user.roles))
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name of a function for log lines. An object that can be called has none: then it is that of its class."""
+    name = getattr(_called(function), "__qualname__", None)
+    return name if isinstance(name, str) else type(function).__qualname__
+
+
+def _called(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind `function`, which may be a `functools.partial`, or an object with `__call__`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
+
+
 def _handler(function: Callable[..., Any]) -> Handler:
     parameters = [
         parameter
@@ -185,7 +212,7 @@ def _handler(function: Callable[..., Any]) -> Handler:
         if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
     ]
     if not 1 <= len(parameters) <= 2:  # the message, and perhaps the call
-        raise HandlersError(f"{function.__qualname__}: a handler takes the message, and may take a Call as well")
-    wanted = get_type_hints(function).get(parameters[0].name)
+        raise HandlersError(f"{name_of(function)}: a handler takes the message, and may take a Call as well")
+    wanted = get_type_hints(_called(function)).get(parameters[0].name)
     model = wanted if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct) else None
-    return Handler(function, model, takes_call=len(parameters) > 1)
+    return Handler(function, model, len(parameters) > 1, inspect.iscoroutinefunction(_called(function)))

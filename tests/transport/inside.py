@@ -63,6 +63,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
                 yield Inside(gateway, engine, listener, store)
             finally:
                 await listener.stop(0.0, app.RESTART)
+                await gateway.calls.aclose()
     finally:
         tickers.close()
         await store.close()

@@ -72,7 +72,7 @@ class Echo:
         self.binaries += 1
         push(connection, text_frame(b"binary"))
 
-    async def settled(self) -> None:
+    async def settled(self, deadline: float) -> None:
         pass
 
     def disconnected(self, connection: Connection, code: int | None) -> None:

@@ -6,12 +6,17 @@ Invariant: a rule of the application that fails, or returns what no client could
 
 from __future__ import annotations
 
+import inspect
 import logging
+import time
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from tidegate.application_threads import ApplicationThreads
 from tidegate.config import ConfigError
 from tidegate.contract import Contract, Resource, canonical_rules, converters, hazards
 from tidegate.contract.canonical import NotCanonical
@@ -19,10 +24,14 @@ from tidegate.core.access.row_rules import Claims
 from tidegate.core.access.rules import Hook, RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters
-from tidegate.handlers import Action, Rule
+from tidegate.handlers import Action, Rule, copied, name_of
+from tidegate.reports import report, report_failure
 from tidegate_protocol import Principal
 
-log = logging.getLogger("tidegate.rules")
+SLOW_S = 0.1
+"""A rule that takes longer is named in the log: the gateway's loop waits for rules."""
+LIMIT_S = 1.0
+"""A rule that takes longer has failed."""
 
 
 def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -> dict[str, RowAccess]:
@@ -32,12 +41,13 @@ def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -
     for resource, action in rules:
         if resource not in contract.resources:
             raise ConfigError(f"handlers: there is a rule for {action!r} of {resource!r}, which is no resource")
+    threads = ApplicationThreads()
     return {
         name: RowAccess(
             resource=name,
             rules=_spelled(resource),
             convert=converters(resource),
-            hooks={action: _hook(contract, name, rule) for (of, action), rule in rules.items() if of == name},
+            hooks={action: _hook(contract, name, rule, threads) for (of, action), rule in rules.items() if of == name},
         )
         for name, resource in contract.resources.items()
     }
@@ -50,20 +60,33 @@ def _spelled(resource: Resource) -> dict[str, Any]:
         raise ConfigError(f"x-access of {resource.name!r}: {error.pointer} is no {error.format}") from None
 
 
-def _hook(contract: Contract, resource: str, rule: Rule) -> Hook:
+def _hook(contract: Contract, resource: str, rule: Rule, threads: ApplicationThreads) -> Hook:
     def hook(user: Principal, claims: Claims) -> Filter:
+        begun = time.monotonic()
         try:
-            said = rule(user, claims)
+            said = threads.result(partial(_said, rule, user, claims), LIMIT_S)
             if isinstance(said, bool):
                 return EVERYTHING if said else NOTHING
-            if not isinstance(said, Mapping):  # an empty list of filters is not the filter that everything meets
-                raise TypeError(f"a rule says a filter, True or False, and not {type(said).__name__}")
-            sent = hazards.read(msgspec.json.encode(said))  # as from a client: no NUL, no surrogates, no NaN
-            return compile_filters(contract.filters(resource, sent))
-        except (
-            Exception
-        ) as error:  # the boundary to the application's code: whatever fails there, the request is refused
-            log.exception("the rule %s failed", rule.__qualname__, extra={"user": user.id, "resource": resource})
-            raise Refused("internal", "a rule of the application failed; the gateway's log says why") from error
+            return compile_filters(contract.filters(resource, said))
+        except BaseException as error:  # the boundary to the application's code: whatever it raises, it is refused
+            report_failure(f"the rule {name_of(rule)} failed for {resource!r}; the client gets `internal`", error)
+            raise Refused("internal", "a rule of the application failed; the gateway's log says why") from None
+        finally:
+            if (took := time.monotonic() - begun) > SLOW_S:
+                text = f"the rule {name_of(rule)} took {took:.1f} s, for which all clients waited"
+                report(text, level=logging.WARNING)
 
     return hook
+
+
+def _said(rule: Rule, user: Principal, claims: Claims) -> Any:
+    """What the rule says: True, False, or filters as from a client. It gets copies, which it may change."""
+    said = rule(copied(user), deepcopy(claims))
+    if isinstance(said, bool):
+        return said
+    if inspect.iscoroutine(said):
+        said.close()
+        raise TypeError("a rule is a plain function, and not an `async` one")
+    if not isinstance(said, Mapping):  # an empty list of filters is not the filter that everything meets
+        raise TypeError(f"a rule says a filter, True or False, and not {type(said).__name__}")
+    return hazards.read(msgspec.json.encode(said))  # no NUL, no surrogates, no NaN

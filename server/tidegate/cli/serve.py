@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 
-from tidegate import config
+from tidegate import config, logs
 from tidegate.cli.development import supervised
 from tidegate.config import Settings
 
@@ -53,25 +52,26 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway; only this command needs it
+    from tidegate.ending import Ending  # noqa: PLC0415
 
     settings = config.load(args)
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s"
-    )
+    logs.set_up(settings.log_level)
     if settings.dev and not args.supervised:  # `tidegate dev` has printed it
         print(DEVELOPMENT, file=sys.stderr)
-    application = app.load_application(settings)
-    if args.supervised and not supervised.wait_for_turn():
-        return 0
+    with Ending(settings.graceful_stop) as ending:
+        application = app.load_application(settings)
+        logs.enable()
+        if args.supervised and not supervised.wait_for_turn():
+            return 0
 
-    def ready(port: int) -> None:
-        # Only now, because a gateway that cannot start prints only the reason. Not in development, where a gateway has
-        # a few clients and the warning would only distract.
-        if not settings.dev:
-            open_files.allow(settings.max_connections)
-        _announce(settings, port)
+        def ready(port: int) -> None:
+            # Only now, because a gateway that cannot start prints only the reason. Not in development, where a gateway
+            # has a few clients and the warning would only distract.
+            if not settings.dev:
+                open_files.allow(settings.max_connections)
+            _announce(settings, port)
 
-    asyncio.run(app.serve(settings, ready, application))
+        asyncio.run(app.serve(settings, ready, application, ending))
     return 0
 
 

@@ -34,7 +34,10 @@ class TidegateError(Exception):
 
 
 class Refused(TidegateError):
-    """One request is refused. `pointer` is an RFC 6901 pointer into the client's message."""
+    """One request is refused. `pointer` is an RFC 6901 pointer into the client's message.
+
+    Raises TypeError where `message` is no text, so that the traceback shows the line that has the mistake.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,8 @@ class Refused(TidegateError):
         retry_after: float | None = None,
         ref: str | int | None = None,
     ) -> None:
+        if not isinstance(message, str):
+            raise TypeError(f"the message of a Refused is a text, and not {type(message).__name__}")
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = shorten(message)

@@ -15,6 +15,8 @@ from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Sessions
+from tidegate.gateway.calls.calls import HandlerCalls
+from tidegate.gateway.calls.outcome import Outcomes
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
@@ -38,12 +40,15 @@ class Parts:
     work: Work
     catch_up: CatchUpDriver
     outdated: Outdated
+    calls: HandlerCalls
+    """Has threads: to be closed at the end."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
         self.outdated.look()
         self.feed.pause_if_unused()
         self.handler.tick()
+        self.calls.tick()
 
 
 def assemble(
@@ -56,20 +61,23 @@ def assemble(
     store: Store,
     identities: Identities,
     tasks: TaskGroup,
+    handler_timeout: float = 20.0,
     clock: Callable[[], float] = time.time,
     retry_after: Callable[[], float] = lambda: 0.0,
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
-    `retry_after`: seconds until one client that was sent away comes back.
+    `handler_timeout`: seconds that a handler may take. `retry_after`: seconds until one client that was sent away comes
+    back.
     """
     rows = sessions.protocol.rows
     work = Work(tasks, sender)
     catch_up = CatchUpDriver(rows, store, sender)
     effects = Effects(sessions, engine, store, identities, sender, work, catch_up)
-    custom = CustomMessages(contract, handlers, sender)
+    calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
+    custom = CustomMessages(contract, handlers, sender, calls)
     handler = SessionHandler(contract, sessions, identities, effects, work, custom, clock)
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
-    return Parts(handler, sessions, feed, work, catch_up, Outdated(store, handler, feed, retry_after))
+    return Parts(handler, sessions, feed, work, catch_up, Outdated(store, handler, feed, retry_after), calls)

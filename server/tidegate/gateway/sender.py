@@ -45,7 +45,7 @@ class Sender:
         """A message that is encoded already, to many sinks."""
         self._outbox.push_many(sinks, text_frame(text))
 
-    def frame(self, message: msgspec.Struct) -> bytes:
+    def frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         """A message as the bytes of a frame. May be called in any thread."""
         return text_frame(self._encode(message))
 

@@ -8,6 +8,8 @@ Invariant: whatever a client sends, it gets a typed error at most; a failure of 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -84,8 +86,12 @@ class SessionHandler:
         self._work.forget(session)
         self._effects.run(self.sessions.ended(session, code, self._clock()))
 
-    async def settled(self) -> None:
-        await self._work.settled()
+    async def settled(self, deadline: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await self._work.settled()
+        self._custom.give_up()
+        await asyncio.sleep(0)
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""

@@ -42,9 +42,13 @@ class Work:
         task.add_done_callback(self._under_way.discard)
 
     def refuse(self, session: Session, refs: Sequence[Ref], refused: Refused) -> None:
-        """Answer requests with an error."""
+        """Answer requests with an error; with `internal` if that error cannot be sent."""
         for ref in refs:
-            self._sender.send(session, error_message(refused, ref))
+            try:
+                self._sender.send(session, error_message(refused, ref))
+            except Exception:  # the boundary, as below: the requests are waiting for an answer
+                log.exception("an error cannot be sent", extra={"connection": session.id, "user": session.user.id})
+                self._sender.send(session, error_message(internal(), ref))
 
     def forget(self, session: Session) -> None:
         """The session ended: its connection is not paused or resumed any more."""

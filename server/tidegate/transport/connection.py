@@ -40,8 +40,8 @@ class ConnectionHandler(Protocol):
     def received_binary(self, connection: Connection) -> None:
         """A binary message; its content is dropped."""
 
-    async def settled(self) -> None:
-        """Return when the work that is under way now has been answered."""
+    async def settled(self, deadline: float) -> None:
+        """Return when the work that is under way now has been answered, after `deadline` seconds at the latest."""
 
     def disconnected(self, connection: Connection, code: int | None) -> None:
         """`code`: the client's close code (1005 when its close frame has none); None without a close frame."""

@@ -7,7 +7,6 @@ Invariant: after `stop` no connection is left.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 
 from tidegate.transport.close_codes import CloseReason
@@ -45,20 +44,19 @@ class Listener:
         return port
 
     async def stop(self, deadline: float, reason: CloseReason) -> None:
-        """Accept no more connections, close those that are open, and cut off what is left after `deadline` seconds.
+        """Accept no more connections, close those that are open, and cut off what is left `deadline` seconds from now.
 
         The work under way has half of that time to be answered, so that clients learn the results of their writes.
         """
         connections = self.context.connections
+        end = asyncio.get_running_loop().time() + deadline
         self._server.close()
         connections.refuse_more()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(deadline / 2):
-                await self._handler.settled()
+        await self._handler.settled(deadline / 2)
         for connection in connections:
             connection.close(*reason)
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout_at(end):
                 await connections.emptied()
         except TimeoutError:
             for connection in connections:

@@ -63,7 +63,7 @@ class SqliteStore(ThreadedStore):
         """
         loop = asyncio.get_running_loop()
         lock, guard = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(sqlite_path(url), resources, keep, lock, guard, loop)
+        return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, loop)
 
     async def close(self) -> None:
         await super().close()
@@ -74,7 +74,8 @@ class SqliteStore(ThreadedStore):
 def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock, EpochGuard]:
     """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
     check(url, resources)
-    path = sqlite_path(url)
+    # Handlers of the application may change the working directory.
+    path = sqlite_path(url).absolute()
     with closing(connect(path)) as connection:
         rounded = large_integers.beyond(lambda sql: connection.execute(sql).fetchall(), resources.values())
     for note in (*notes(rounded), *other_spellings(url, resources)):

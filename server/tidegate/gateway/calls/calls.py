@@ -1,0 +1,109 @@
+"""Calls a handler for one message, and waits for its outcome up to a deadline.
+
+An `async` handler runs in an event loop, a plain one in a thread; neither is the gateway's.
+Invariant: every call ends with exactly one outcome, at its deadline at the latest, or when the gateway stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from tidegate.application_threads import ApplicationThreads
+from tidegate.contract import ApplicationRequest
+from tidegate.core.errors import Refused
+from tidegate.gateway.calls.loop import HandlerLoop
+from tidegate.gateway.calls.outcome import Frame, Outcomes
+from tidegate.gateway.calls.running import RunningCall
+from tidegate.handlers import Call, Handler
+from tidegate.reports import report
+
+LATE = "the application did not answer in time"
+STOPPING = "the gateway stops, and the application had not answered"
+CLOSE_S = 1.0
+"""How long a stop waits for the event loop of the handlers to end."""
+
+
+class HandlerCalls:
+    """The calls of one gateway. Every method belongs to the gateway's loop."""
+
+    def __init__(self, outcomes: Outcomes, deadline: float) -> None:
+        """`deadline`: seconds that a call may take."""
+        self._outcomes = outcomes
+        self._deadline = deadline
+        self._threads = ApplicationThreads()
+        self._loop: HandlerLoop | None = None
+        """Made for the first `async` handler that is called."""
+        self._running: dict[RunningCall, None] = {}
+        self._stopping = False
+
+    async def call(self, handler: Handler, request: ApplicationRequest, call: Call) -> Frame:
+        """Call `handler` for `request`. Raises Refused, which can be sent."""
+        if self._stopping:
+            raise Refused("unavailable", STOPPING)
+        running = RunningCall(handler, request, call, self._outcomes)
+        self._running[running] = None
+        timer = running.loop.call_later(self._deadline, self._expire, running)
+        try:
+            if handler.waits:
+                self._start_in_loop(running, running.run_in_loop)
+            else:
+                self._start_in_thread(running)
+            return await running.outcome
+        finally:
+            timer.cancel()
+            del self._running[running]
+
+    def tick(self) -> None:
+        """Look whether the event loop of the handlers turns; to be called at least every 100 ms."""
+        loop = self._loop
+        if loop is None or not (self._running or loop.silent):
+            return
+        if loop.look(asyncio.get_running_loop().time()) > self._deadline:
+            report("another event loop takes the place of the blocked one; what was under way there is lost")
+            loop.end()
+            self._loop = None
+
+    def give_up(self) -> None:
+        """The gateway stops: refuse the calls that are under way, and begin no more."""
+        self._stopping = True
+        for running in list(self._running):
+            running.abandon()
+            running.settle(Refused("unavailable", STOPPING))
+
+    async def aclose(self) -> None:
+        """End the event loop, and the threads as far as they can be ended."""
+        self.give_up()
+        self._threads.close()
+        if self._loop is not None:
+            self._loop.end()
+            await asyncio.get_running_loop().run_in_executor(None, self._loop.ended.wait, CLOSE_S)
+
+    def _start_in_loop(self, running: RunningCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._loop is None or self._loop.ended.is_set():
+            self._loop = HandlerLoop()
+        loop = self._loop
+        started = loop.start(work, running.ended)
+        running.abandon, running.where = partial(loop.cancel, started), loop.where
+
+    def _start_in_thread(self, running: RunningCall) -> None:
+        def hand_over(answer: Coroutine[Any, Any, Any]) -> None:
+            if running.outcome.done():
+                answer.close()
+            else:
+                self._start_in_loop(running, partial(running.finish, answer))
+
+        started = self._threads.start(partial(running.run, hand_over))
+        running.abandon = partial(self._threads.abandon, started)
+        running.where = started.where
+
+    def _expire(self, running: RunningCall) -> None:
+        if not running.outcome.done():
+            report(
+                f"the handler {running.handler.name} did not answer within {self._deadline:g} s; "
+                f"the client gets `internal`{running.where()}"
+            )
+            running.abandon()
+            running.settle(Refused("internal", LATE))

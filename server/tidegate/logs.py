@@ -1,0 +1,64 @@
+"""The gateway's log on standard error, which the application's code cannot take away by mistake.
+
+The application may close `sys.stderr`, configure the logging of the process, and add log handlers that raise. The lines
+of the gateway are written even then, through the handlers of the root logger as long as these work.
+Invariant: no log line of the gateway raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import IO
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+LOGGERS = ("tidegate", "asyncio")
+
+
+class _Lines(logging.StreamHandler[IO[str]]):
+    """Writes lines; if standard error is full or gone, it drops them."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+        pass
+
+
+class _ToRoot(logging.Handler):
+    """Passes the lines of one logger on to the root logger's handlers, which the application may have changed."""
+
+    def __init__(self, otherwise: logging.Handler) -> None:
+        super().__init__()
+        self._otherwise = otherwise
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        try:
+            logging.getLogger().handle(record)
+        except Exception:  # a handler of the application
+            self._otherwise.handle(record)
+        return True
+
+
+def set_up(level: str) -> None:
+    """Log to standard error from `level` on."""
+    lines = _Lines(_standard_error())
+    logging.basicConfig(level=level.upper(), handlers=[lines], format=FORMAT)
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.addHandler(_ToRoot(lines))
+
+
+def enable() -> None:
+    """`logging.config` disables the loggers that it does not name; the gateway's go on."""
+    for name, logger in logging.getLogger().manager.loggerDict.items():
+        if name.partition(".")[0] in LOGGERS and isinstance(logger, logging.Logger):
+            logger.disabled = False
+
+
+def _standard_error() -> IO[str]:
+    """A copy of standard error: the application may close the other one."""
+    try:
+        copy = os.dup(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):  # there is none
+        return sys.stderr
+    return os.fdopen(copy, "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)

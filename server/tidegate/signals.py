@@ -1,0 +1,52 @@
+"""Which signals stop the gateway.
+
+The handlers are Python's, not the event loop's own: a loop that is blocked would not even notice a signal, and `Ending`
+has to. Invariant: what a handler does is safe wherever it interrupts the main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+
+from tidegate.ending import Ending
+
+log = logging.getLogger("tidegate")
+
+NOTHING_TO_RELOAD = "SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema"
+
+
+class StopSignal:
+    """SIGTERM and SIGINT stop the gateway. So does SIGHUP when it means that the gateway's terminal was closed."""
+
+    def __init__(self, ending: Ending | None) -> None:
+        """In the main thread, in the loop that serves. `ending` is told about signals and of the stop."""
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._ending = ending
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._stop)
+        at_a_terminal = sys.stdin is not None and sys.stdin.isatty()
+        signal.signal(signal.SIGHUP, self._stop if at_a_terminal else self._nothing_to_reload)
+
+    async def wait(self) -> None:
+        """Wait for the signal. The gateway stops then."""
+        await self._event.wait()
+        if self._ending is not None:
+            self._ending.stopping()
+
+    def _stop(self, *_: object) -> None:
+        if self._ending is not None:
+            self._ending.signalled()
+        with contextlib.suppress(RuntimeError):  # another signal, when the loop has ended
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    def _nothing_to_reload(self, *_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # as above
+            self._loop.call_soon_threadsafe(
+                log.info,
+                "SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema",
+            )

@@ -17,7 +17,7 @@ from types import TracebackType
 from tidegate.config import ConfigError
 from tidegate.reports import report, stack
 
-AFTER_STOP_S = 1.5
+AFTER_STOP_S = 1.0
 """Seconds beyond `graceful_stop` until the process ends."""
 LEAST_S = 0.3
 """What threads and `atexit` functions get, even if the stop has used all its time."""

@@ -22,7 +22,7 @@ from tidegate.reports import report
 
 LATE = "the application did not answer in time"
 STOPPING = "the gateway stops, and the application had not answered"
-CLOSE_S = 1.0
+CLOSE_S = 0.7
 """How long a stop waits for the event loop of the handlers to end."""
 
 

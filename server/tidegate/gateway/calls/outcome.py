@@ -16,7 +16,7 @@ from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.errors import Refused, error_message, internal
 from tidegate.gateway.sender import Sender
 from tidegate.reports import report, report_failure, shown
-from tidegate_protocol import ERRORS
+from tidegate_protocol import ERRORS, ErrorCode
 from tidegate_protocol.plain import plain
 
 REPLY_LIMIT = 16 * 1024 * 1024
@@ -72,10 +72,8 @@ class Outcomes:
 
     def _sendable(self, refused: Refused) -> Refused:
         """A copy of `refused` without anything of the application. Raises where the schema does not allow it."""
-        if type(refused.code) is not str or refused.code not in ERRORS:
-            raise ValueError("not a code")
         copy = Refused(
-            refused.code,
+            _code(refused),
             refused.message,
             pointer=refused.pointer,
             keyword=refused.keyword,
@@ -86,11 +84,19 @@ class Outcomes:
         return copy
 
 
+def _code(refused: Refused) -> ErrorCode:
+    """The code of `refused`, which may be a member of an enum. Raises ValueError if it is none of the protocol."""
+    for code in ERRORS:
+        if code == refused.code:
+            return code
+    raise ValueError("no code")
+
+
 def _why(error: BaseException, unsendable: BaseException) -> str:
     """What is wrong with a Refused, and what to write instead."""
     try:
         code = error.code  # type: ignore[attr-defined]  # of a Refused, as far as the application has left it whole
-        if type(code) is not str or code not in ERRORS:
+        if code not in list(ERRORS):  # it may have no hash
             return f"{shown(code)} is no error code of the protocol; the codes are {', '.join(sorted(ERRORS))}"
     except BaseException:  # the application's code
         return type(unsendable).__name__

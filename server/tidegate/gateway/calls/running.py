@@ -53,7 +53,10 @@ class RunningCall:
     async def finish(self, answer: Coroutine[Any, Any, Any]) -> None:
         """Wait for what a handler has returned. As `run_in_loop`."""
         try:
-            outcome = self._outcomes.of_reply(self.handler.name, self._request, await answer)
+            found = await answer
+            while inspect.iscoroutine(found):  # of a decorator, as in `run`
+                found = await found
+            outcome = self._outcomes.of_reply(self.handler.name, self._request, found)
         except BaseException as error:  # as above
             outcome = self._outcomes.of_failure(self.handler.name, error)
         self._deliver(outcome)

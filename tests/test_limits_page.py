@@ -6,8 +6,8 @@ import json
 import re
 
 from tests.support.gateway import ROOT
-from tidegate import app
-from tidegate.auth import tokens
+from tidegate import app, application_threads
+from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
 from tidegate.core.filters import tree
@@ -15,6 +15,7 @@ from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import feed_cursor
 from tidegate.engines import memory
 from tidegate.gateway import work
+from tidegate.gateway.calls import outcome
 from tidegate.store.serving import retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import writer
@@ -55,6 +56,10 @@ def expected() -> dict[str, float]:
         "seconds that answers to writes with a `key` are kept": retention.REQUESTS_KEEP_MS / 1000,
         "writes that wait for the database": writer.QUEUE_LIMIT,
         "seconds that a write waits for a row or a lock": BUSY_TIMEOUT_MS / 1000,
+        "plain handlers that run at a time": application_threads.LIMIT,
+        "seconds that a handler may take": settings.handler_timeout,
+        "seconds that a rule in Python may take": row_access.LIMIT_S,
+        "bytes in the reply of a handler": outcome.REPLY_LIMIT,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
     }
 

@@ -65,6 +65,10 @@ def late_change(message: Message, call: Call) -> Message:
     return reply
 
 
+def seen_roles(message: Message, call: Call) -> Message:
+    return {"value": 1} if call.user.id.startswith("anon-") and not call.user.roles else throw(ValueError("an admin"))
+
+
 def seen_variable(message: Message, call: Call) -> Message:
     before = variable.get()
     variable.set("touched")
@@ -111,6 +115,7 @@ EFFECTS: dict[str, Way] = {
     "empty the message": (emptied_message, "done"),
     "change reply and message later": (late_change, "done"),
     "make the user an admin": (hopeful_roles, "done"),
+    "look whether the user is an admin": (seen_roles, "done"),
     "set a context variable": (seen_variable, "done"),
     "set a context variable again": (seen_variable, "done"),
     "keep the processor busy": doing(spin),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import RESOURCES
+from tidegate.core.rows.ports import ReadQuery
 from tidegate.store import SqliteStore, StoreError
 from tidegate.store.sqlite.serving.epoch import EpochGuard
 from tidegate.store.sqlite.serving.serving_lock import ServingLock
@@ -49,3 +50,18 @@ def test_a_process_that_a_gateway_starts_does_not_inherit_the_lock(tmp_path: Pat
     assert lock._file is not None
     assert not os.get_inheritable(lock._file)
     lock.release()
+
+
+async def test_a_program_may_change_the_working_directory(
+    path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    store = await SqliteStore.open(f"sqlite:///{path.name}", RESOURCES)
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    try:
+        store._guard.look()
+        assert store.problem is None
+        await store.read(ReadQuery(resource=next(iter(RESOURCES))))
+        assert list(Path.cwd().iterdir()) == []
+    finally:
+        await store.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ def dev() -> Iterator[Start]:
     started: list[TerminalProcess] = []
 
     def start(folder: Path, *options: str, terminal: bool = True) -> TerminalProcess:
-        command = [sys.executable, "-m", "tidegate", "dev", "--port", "0", *options]
+        command = ["tidegate", "dev", "--port", "0", *options]
         started.append(TerminalProcess(command, folder, terminal=terminal))
         return started[-1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -79,7 +78,7 @@ def dev(existing: Existing) -> Iterator[Start]:
     started: list[TerminalProcess] = []
 
     def start(folder: Path, *options: str, terminal: bool = True) -> TerminalProcess:
-        command = [sys.executable, "-m", "tidegate", "dev", "--port", "0", "--database", existing.url, *options]
+        command = ["tidegate", "dev", "--port", "0", "--database", existing.url, *options]
         started.append(TerminalProcess(command, folder, terminal=terminal))
         return started[-1]
 
@@ -224,7 +223,7 @@ def test_dev_serves_a_new_application_on_an_empty_database(
         if database == "postgresql":
             server: PostgresServer = request.getfixturevalue("postgres")
             address = until_the_end.enter_context(server.lent())
-        command = [sys.executable, "-m", "tidegate", "dev", "--port", "0", "--database", address]
+        command = ["tidegate", "dev", "--port", "0", "--database", address]
         process = TerminalProcess(command, tmp_path / "shop")
         until_the_end.callback(process.close)
         said = process.until(FOLLOWING)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def served(shop: Path) -> Iterator[str]:
     """Run the command of the new README. Returns the gateway's address."""
     (block,) = re.findall(r"```sh\n(.*?)```", (shop / "README.md").read_text(), re.DOTALL)
     assert [line.partition("#")[0].split() for line in block.splitlines()] == [["tidegate", "dev"]]
-    command = [sys.executable, "-m", "tidegate", "dev", "--port", "0"]
+    command = ["tidegate", "dev", "--port", "0"]
     process = TerminalProcess(command, shop, terminal=False)
     yield process.until(re.compile(r"ws://\S+/ws")).rpartition(" ")[2]
     process.close_gently()

@@ -19,8 +19,10 @@ import time
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
+from typing import IO
 from unittest import mock
 
+from tests.support import forked
 from tests.support.deadlines import DEADLINE_S
 from tests.support.ports import free_port
 from tests.support.sqlite import foreign
@@ -35,15 +37,7 @@ START_S = DEADLINE_S
 
 def tidegate(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run one `tidegate` command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "tidegate", *arguments],
-        cwd=cwd,
-        env={**clean_environment(), **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    return forked.run(arguments, cwd, {**clean_environment(), **(environment or {})})
 
 
 def python(code: str, *arguments: str, cwd: Path | None = None) -> str:
@@ -97,7 +91,8 @@ class GatewayProcess:
         self.log_file = folder / "gateway.log"
         self._options = options
         self._environment = environment or {}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: forked.Forked | subprocess.Popen[bytes] | None = None
+        self._output: IO[str] | None = None
 
     @property
     def url(self) -> str:
@@ -140,19 +135,15 @@ class GatewayProcess:
     def start(self) -> None:
         """Start, or start again on the port it had. Returns when clients can connect."""
         self.port = self.port or free_port()
-        command = [sys.executable, "-m", "tidegate", "serve", "--port", str(self.port)]
+        command = ["serve", "--port", str(self.port), *self._options]
         if "--schema" not in self._options:
             command += ["--schema", str(ROOT / "schema")]
-        with self.log_file.open("a") as log:
-            self._process = subprocess.Popen(
-                [*command, *self._options],
-                cwd=self.folder,
-                env={**clean_environment(), **self._environment},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert int(self._first_line(self._process)) == self.port
+        environment = {**clean_environment(), **self._environment}
+        reads, writes = os.pipe()
+        self._output = os.fdopen(reads)
+        with Path(os.devnull).open() as nothing, self.log_file.open("a") as log, os.fdopen(writes, "w") as output:
+            self._process = forked.start(command, self.folder, environment, (nothing, output, log))
+        assert int(self._first_line(self._process, self._output)) == self.port
 
     def kill(self) -> None:
         """kill -9: no goodbye, no flush."""
@@ -176,20 +167,19 @@ class GatewayProcess:
         if process is None:
             return 0
         process.send_signal(signum)
-        assert process.stdout is not None
+        assert self._output is not None
         try:
             return process.wait(timeout=DEADLINE_S)
         finally:
             process.kill()
             process.wait()
-            process.stdout.close()
+            self._output.close()
 
-    def _first_line(self, process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
+    def _first_line(self, process: forked.Forked | subprocess.Popen[bytes], output: IO[str]) -> str:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if select.select([process.stdout], [], [], 0.1)[0]:
-                found = READY.search(process.stdout.readline())
+            if select.select([output], [], [], 0.1)[0]:
+                found = READY.search(output.readline())
                 if found:
                     return found[1]
             if process.poll() is not None:

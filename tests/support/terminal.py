@@ -10,12 +10,11 @@ import pty
 import queue
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support import forked
 from tests.support.gateway import clean_environment
 
 DEADLINE_S = 60.0
@@ -28,33 +27,20 @@ class TerminalProcess:
     def __init__(
         self, command: Sequence[str], folder: Path, environment: dict[str, str] | None = None, *, terminal: bool = True
     ) -> None:
-        """Without `terminal` its input is empty and its output a pipe."""
+        """`command` begins with "tidegate" or another program. Without `terminal`, it has no input, and its output is a
+        pipe."""
         self.said = ""
         self._chunks: queue.Queue[str | None] = queue.Queue()
         self._read = 0
-        if terminal:
-            self._ours, theirs = pty.openpty()
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", ATTACH, *command],
-                cwd=folder,
-                env=clean_environment() | (environment or {}),
-                stdin=theirs,
-                stdout=theirs,
-                stderr=theirs,
-                start_new_session=True,
+        self._ours, theirs = pty.openpty() if terminal else os.pipe()
+        whole_environment = clean_environment() | (environment or {})
+        with os.fdopen(theirs, "wb", buffering=0) as output, Path(os.devnull).open() as nothing:
+            streams = (output if terminal else nothing, output, output)
+            self._process = (
+                forked.start(command[1:], folder, whole_environment, streams, session=True)
+                if command[0] == "tidegate"
+                else forked.started(command, folder, whole_environment, streams, session=True)
             )
-        else:
-            self._ours, theirs = os.pipe()
-            self._process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=clean_environment() | (environment or {}),
-                stdin=subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=theirs,
-                start_new_session=True,
-            )
-        os.close(theirs)
         self._reader = threading.Thread(target=self._follow, daemon=True)
         self._reader.start()
 
@@ -109,10 +95,3 @@ class TerminalProcess:
                 self._chunks.put(None)
                 return
             self._chunks.put(chunk.decode(errors="replace").replace("\r\n", "\n"))
-
-
-ATTACH = """import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
-"""Makes the terminal the controlling one of the new session, as a login shell has it."""

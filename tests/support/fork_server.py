@@ -1,0 +1,128 @@
+"""A process that has imported the gateway, and forks a process for each command that a test starts.
+
+Importing takes most of the processor time of a short command. A forked command is a process of its own, with its own
+folder, environment, output and signals; it runs what `python -m tidegate` runs. `tests.support.forked` is its client.
+It starts no thread and opens no database, so that a fork finds everything as after the imports.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import termios
+import time
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+MODULES = (
+    "tidegate.app",
+    "tidegate.checks.gateway_process",
+    "tidegate.codegen",
+    "tidegate.handlers",
+    "tidegate.store.models",
+    "tidegate.store.postgres",
+    "tidegate.store.sqlite",
+    "datamodel_code_generator",
+    *(
+        f"tidegate.cli.{name}"
+        for name in ("check", "dev", "generate", "init", "introspect", "migrate", "serve", "token")
+    ),
+)
+REQUEST_BYTES = 1 << 20
+DESCRIPTORS = 4
+"""A request brings the command's input, output, error output, and a pipe for how it ended."""
+STATUS = struct.Struct("i")
+"""How a command ended: its exit code, or a signal's number below zero, as in `subprocess.Popen.returncode`."""
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork for each request until the other side closes."""
+    ended, woken = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(ended, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the commands
+    signal.set_wakeup_fd(woken)
+    running: dict[int, int] = {}
+    while True:
+        for ready in select.select([requests.fileno(), ended], [], [])[0]:
+            if ready == ended:
+                with suppress(BlockingIOError):
+                    os.read(ended, 4096)
+                _reap(running)
+                continue
+            payload, descriptors, *_ = socket.recv_fds(requests, REQUEST_BYTES, DESCRIPTORS)
+            if not payload:
+                return
+            *streams, status = descriptors
+            pid = os.fork()
+            if pid == 0:
+                for descriptor in (requests.fileno(), ended, woken, status, *running.values()):
+                    os.close(descriptor)
+                _become(json.loads(payload), streams)
+                return
+            running[pid] = status
+            for descriptor in streams:
+                os.close(descriptor)
+            requests.send(str(pid).encode())
+
+
+def _reap(running: dict[int, int]) -> None:
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        pipe = running.pop(pid)
+        with suppress(BrokenPipeError):  # nobody asks any more
+            os.write(pipe, STATUS.pack(os.waitstatus_to_exitcode(status)))
+        os.close(pipe)
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    """Make this process the command's: what `subprocess.Popen` and the start of Python would do."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    if request["session"]:
+        os.setsid()
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    sys.path[0] = request["folder"]
+    sys.argv = ["tidegate", *request["arguments"]]
+
+
+def main() -> int:
+    for name in MODULES:
+        with suppress(ImportError):  # the extras of the package need not be installed
+            import_module(name)
+    import tidegate.cli  # after the modules, like them
+
+    gc.collect()
+    gc.freeze()
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    requests.send(b"ready")
+    serve(requests)
+    requests.detach()
+    return 0 if sys.argv[0] != "tidegate" else tidegate.cli.main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.gateway import GatewayProcess
@@ -206,8 +207,8 @@ def test_suspended_process_does_not_feed_the_watchdog(tmp_path: Path, manager: M
     try:
         manager.told_until("WATCHDOG=1")
         os.kill(process.pid, signal.SIGSTOP)
-        _, status = os.waitpid(process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
+        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+            pass
         assert manager.silent()
         os.kill(process.pid, signal.SIGCONT)
         assert manager.told() == "WATCHDOG=1"

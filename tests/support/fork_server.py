@@ -1,7 +1,8 @@
 """A process that has imported the gateway, and forks a process for each command that a test starts.
 
-Importing takes most of the processor time of a short command. A forked command is a process of its own, with its own
-folder, environment, output and signals; it runs what `python -m tidegate` runs. `tests.support.forked` is its client.
+Importing takes most of the processor time of a short command. A forked command is a separate process with another
+folder, environment, output and signal handlers; it runs what `python -m tidegate` runs. `tests.support.forked` is the
+client.
 It starts no thread and opens no database, so that a fork finds everything as after the imports.
 """
 
@@ -81,7 +82,7 @@ def _reap(running: dict[int, int]) -> None:
         if pid == 0:
             return
         pipe = running.pop(pid)
-        with suppress(BrokenPipeError):  # nobody asks any more
+        with suppress(BrokenPipeError):  # the test has ended
             os.write(pipe, STATUS.pack(os.waitstatus_to_exitcode(status)))
         os.close(pipe)
 
@@ -94,9 +95,9 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin = sys.__stdin__ = open(0, closefd=False)
-    sys.stdout = sys.__stdout__ = open(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
-    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     if request["session"]:
         os.setsid()
         if os.isatty(0):
@@ -105,13 +106,13 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
-    sys.path[0] = request["folder"]
+    sys.path.insert(0, request["folder"])
     sys.argv = ["tidegate", *request["arguments"]]
 
 
 def main() -> int:
     for name in MODULES:
-        with suppress(ImportError):  # the extras of the package need not be installed
+        with suppress(ImportError):  # without the extras of the package
             import_module(name)
     import tidegate.cli  # after the modules, like them
 

@@ -20,10 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support import fork_server
 from tests.support.deadlines import DEADLINE_S
 from tests.support.fork_server import STATUS
 
-ROOT = Path(__file__).parents[2]
 Streams = tuple[IO[Any], IO[Any], IO[Any]]
 """Files for a program's input, output and error output."""
 ATTACH = """import fcntl, os, sys, termios
@@ -76,9 +76,8 @@ class _Server:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
+                [sys.executable, "-P", fork_server.__file__, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
-from jsonschema_rs import Validator
 
 from tests.support.cases import every_case
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
-from tidegate.contract.compiled import Compiler
+from tidegate.contract.compiled import CompiledSchema, Compiler
 from tidegate.contract.explain import violations
 from tidegate.core.errors import Refused
 from tidegate.schema.definition import Kind
@@ -67,7 +66,7 @@ def _file(kind: Kind, name: str) -> dict[str, Any]:
 
 
 @cache
-def compiled(direction: str, name: str) -> Validator:
+def compiled(direction: str, name: str) -> CompiledSchema:
     return COMPILER.schema(schema_of(direction, name))
 
 

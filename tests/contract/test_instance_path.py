@@ -11,6 +11,7 @@ from jsonschema_rs import Draft202012Validator
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.contract import Contract
+from tidegate.contract.compiled import Compiler
 from tidegate.contract.explain import violations
 from tidegate.core.errors import Refused
 
@@ -43,9 +44,9 @@ SCHEMA: dict[str, Any] = {
     ids=json.dumps,
 )
 def test_violation_points_through_empty_names(value: Any, pointer: str) -> None:
-    validator = Draft202012Validator(SCHEMA)
-    assert {violation.pointer for violation in violations(validator, value)} == {pointer}
-    assert {error["instanceLocation"] for error in validator.evaluate(value).errors()} == {pointer}
+    compiled = Compiler({"any": SCHEMA["$defs"]["any"]}).named("any")
+    assert {violation.pointer for violation in violations(compiled, value)} == {pointer}
+    assert {error["instanceLocation"] for error in Draft202012Validator(SCHEMA).evaluate(value).errors()} == {pointer}
 
 
 @pytest.mark.parametrize("value", ["long", 1])
@@ -56,7 +57,7 @@ def test_alternative_is_chosen_by_the_whole_path(value: Any) -> None:
             {"type": "array"},
         ]
     }
-    found = violations(Draft202012Validator(alternatives), {"": value})
+    found = violations(Compiler({}).schema(alternatives), {"": value})
     assert [violation.pointer for violation in found] == ["/"]
 
 

@@ -1,37 +1,89 @@
 """Compiles the validators of a contract, once, when the gateway starts.
 
-A registry has all definitions. Each validator is a reference into it, or a derived schema that refers to it.
+A registry has all definitions, rewritten so that tags decide first. Each validator is a reference into it, or a
+derived schema that refers to it.
 Invariant: a broken schema fails here, before the first client connects.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator, Registry, Validator
+from jsonschema_rs import Draft202012Validator, Registry, ValidationError, Validator
 
+from tidegate.contract.dispatch import Rewriter
 from tidegate.schema.folder import DIALECT
 from tidegate.schema.formats import FORMATS
 from tidegate.schema.regex import LINEAR
-from tidegate.schema.resource import REF_PREFIX, JsonSchema
+from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 from tidegate.schema.subschemas import mapped, subschemas
 
 _URI = "tidegate:contract"
+
+
+class CompiledSchema:
+    """A validator, and the schema that it validates, for the explanation of its errors."""
+
+    __slots__ = ("_compiler", "is_valid", "iter_errors", "schema")
+
+    def __init__(self, compiler: Compiler, schema: JsonSchema, validator: Validator) -> None:
+        self._compiler = compiler
+        self.schema = schema
+        self.is_valid: Callable[[Any], bool] = validator.is_valid
+        self.iter_errors: Callable[[Any], Iterator[ValidationError]] = validator.iter_errors
+
+    def at(self, path: Iterable[str | int]) -> Any:
+        """The schema at the `evaluation_path` of an error, which leads through references. {} if there is none."""
+        found: Any = self.schema
+        try:
+            for step in path:
+                found = self._compiler.target(found["$ref"]) if step == "$ref" else found[step]
+        except (KeyError, IndexError, TypeError):
+            return {}
+        return found
+
+    def target(self, reference: str) -> Any:
+        """The schema that `reference` names."""
+        return self._compiler.target(reference)
+
+    def accepts(self, schema: Any, value: Any) -> bool:
+        """Whether a schema inside this one accepts `value`."""
+        return self._compiler.accepts(schema, value)
 
 
 class Compiler:
     """Compiles schemas with references into `definitions`."""
 
     def __init__(self, definitions: dict[str, Any]) -> None:
-        self._registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": definitions})])
+        self._rewriter = Rewriter(definitions)
+        self._definitions = self._rewriter.definitions
+        self._registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": self._definitions})])
+        self._inner: dict[int, tuple[Any, Validator]] = {}
+        """The validators of schemas inside others, by identity. They exist for explanations only."""
 
-    def named(self, key: str) -> Validator:
+    def named(self, key: str) -> CompiledSchema:
         """The validator of a definition."""
         return self.schema({"$ref": REF_PREFIX + key})
 
-    def schema(self, schema: JsonSchema) -> Validator:
+    def schema(self, schema: JsonSchema) -> CompiledSchema:
         """The validator of a schema that refers to definitions."""
-        absolute = mapped(schema, lambda _pointer, sub: _absolute(sub))
+        absolute = mapped(self._rewriter.rewritten(schema), lambda _pointer, sub: _absolute(sub))
+        return CompiledSchema(self, absolute, self._validator(absolute))
+
+    def target(self, reference: str) -> Any:
+        """The rewritten schema that `reference` names."""
+        return follow(reference.removeprefix(_URI), self._definitions)
+
+    def accepts(self, schema: Any, value: Any) -> bool:
+        """Whether a part of a rewritten schema accepts `value`."""
+        known = self._inner.get(id(schema))
+        if known is None:
+            known = schema, self._validator(mapped(schema, lambda _pointer, sub: _absolute(sub)))
+            self._inner[id(schema)] = known
+        return known[1].is_valid(value)
+
+    def _validator(self, absolute: Any) -> Validator:
         return Draft202012Validator(
             absolute,
             registry=self._registry,
@@ -55,4 +107,6 @@ def names_in(definitions: dict[str, Any]) -> frozenset[str]:
 
 def _absolute(schema: JsonSchema) -> JsonSchema:
     reference = schema.get("$ref")
-    return {**schema, "$ref": _URI + reference} if isinstance(reference, str) else schema
+    if not isinstance(reference, str) or reference.startswith(_URI):
+        return schema
+    return {**schema, "$ref": _URI + reference}

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from jsonschema_rs import Validator
 from msgspec import UNSET, UnsetType
 
-from tidegate.contract.compiled import Compiler, names_in
+from tidegate.contract.compiled import CompiledSchema, Compiler, names_in
 from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
@@ -55,7 +54,7 @@ class BrokenOutput(TidegateError):
 class _Kind:
     """The validators of one type of client message."""
 
-    validator: Validator
+    validator: CompiledSchema
     is_valid: Callable[[Any], bool]
     parts: Callable[[Message], Sequence[Part]] | None
     rows: bool
@@ -87,7 +86,9 @@ class Contract:
             name: self._kind(name, compiler.named(item.key), item.protocol) for name, item in schemas.client.items()
         }
         self._names = names_in(definitions)
-        self._server: dict[str, Validator] = {name: compiler.named(item.key) for name, item in schemas.server.items()}
+        self._server: dict[str, CompiledSchema] = {
+            name: compiler.named(item.key) for name, item in schemas.server.items()
+        }
 
     def decode(self, payload: bytes) -> msgspec.Struct:
         """The request in `payload`: a Struct of `tidegate_protocol`, or an ApplicationRequest. Raises Refused."""
@@ -127,7 +128,7 @@ class Contract:
             found += in_part
         return _refusal(found, unexplained)
 
-    def _part_violations(self, kind: _Kind, place: str, validator: Validator, value: Any) -> list[Violation]:
+    def _part_violations(self, kind: _Kind, place: str, validator: CompiledSchema, value: Any) -> list[Violation]:
         """The violations of one part. A list of rows or keys is explained item by item.
 
         The schema of such a list has rules for its items only. So the thousandth row is explained without the others.
@@ -169,7 +170,7 @@ class Contract:
         room = self._payloads.room(name)
         return None if room is None else room.rules
 
-    def _kind(self, name: str, validator: Validator, protocol: bool) -> _Kind:
+    def _kind(self, name: str, validator: CompiledSchema, protocol: bool) -> _Kind:
         if not protocol:
             return _Kind(validator, validator.is_valid, None, False, None)
         struct = CLIENT_MESSAGES[name]

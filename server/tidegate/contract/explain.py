@@ -7,29 +7,35 @@ Invariant: the pointer of an unexpected property names the property, that of a m
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 from typing import Any
 
-from jsonschema_rs import ValidationError, Validator
+from jsonschema_rs import ValidationError
 
+from tidegate.contract import texts
+from tidegate.contract.closest import UNIONS, closest, only_missing
+from tidegate.contract.compiled import CompiledSchema
+from tidegate.contract.dispatch import TAG
+from tidegate.contract.evaluated import Applied
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.core.errors import nearest, shorten
-from tidegate.schema.formats import MEANINGS
 from tidegate.schema.instance_path import Locate, locator
 from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
 
 LIMIT = 10
 """An error reports so many violations of a message at most."""
+ERRORS = 256
+"""The explanation reads so many errors of the validator at most."""
 
 UNEXPLAINED = "does not match its schema; it is too large to say where"
+UNEVALUATED = frozenset({"unevaluatedItems", "unevaluatedProperties"})
 
-_NAME_LIMIT = 64
 
-
-def violations(validator: Validator, value: Any, place: str = "", known: Set[str] = frozenset()) -> list[Violation]:
+def violations(
+    validator: CompiledSchema, value: Any, place: str = "", known: Set[str] = frozenset()
+) -> list[Violation]:
     """At most `LIMIT` violations. Empty if `value` is valid, or if the fault is too deep inside a large value.
 
     `place`: the pointer of `value` in the message. `known`: property names in the schemas; an excerpt keeps these
@@ -39,117 +45,118 @@ def violations(validator: Validator, value: Any, place: str = "", known: Set[str
         return []
     for size in STEPS:
         excerpt = Excerpt(value, known, size)
-        locate = locator(excerpt.value)
-        found_errors = (
-            item
-            for error in validator.iter_errors(excerpt.value)
-            for item in _violations_of(error, place, excerpt.cut, locate)
-        )
+        explanation = _Explanation(validator, place, excerpt)
+        errors = list(islice(validator.iter_errors(excerpt.value), ERRORS))
         # A missing property comes last: often it is present under a misspelled name, which is reported as unexpected.
-        found = sorted(islice(found_errors, LIMIT), key=lambda violation: violation.keyword == "required")
+        found = sorted(
+            islice(_different(explanation.of(errors)), LIMIT), key=lambda violation: violation.keyword == "required"
+        )
         if found:
             return found
     return []
 
 
-def _violations_of(error: ValidationError, place: str, cut: Set[str], locate: Locate) -> Iterator[Violation]:
-    kind: Any = error.kind
-    keyword = _keyword(error)
-    here = place + pointer(locate(error))
-    if keyword in {"additionalProperties", "unevaluatedProperties"} and kind.name == keyword:
-        for name in kind.unexpected:
-            where = nearest(f"{here}/{escape(name)}")
-            yield Violation(pointer=where, keyword=keyword, message=f"{_short(name)} is not allowed here")
-    elif keyword in {"anyOf", "oneOf"} and (closest := _closest(error, locate)) is not None:
-        for inner in closest:
-            yield from _violations_of(inner, place, cut, locate)
-    elif not cut or _sure(error, cut, locate):
-        text = _TEXTS.get(kind.name, _other)(kind)
-        yield Violation(pointer=nearest(here), keyword=keyword, message=shorten(text))
+def _different(found: Iterable[Violation]) -> Iterator[Violation]:
+    """Each violation once: two schemas can refuse a value for the same reason."""
+    seen: set[tuple[str, str, str]] = set()
+    for violation in found:
+        key = violation.pointer, violation.keyword, violation.message
+        if key not in seen:
+            seen.add(key)
+            yield violation
 
 
-def _keyword(error: ValidationError) -> str:
-    """The keyword as in the schema. The validator uses other names for `false` and for dependencies."""
+class _Explanation:
+    """Explains the errors of one value. `place`: its pointer in the message."""
+
+    def __init__(self, compiled: CompiledSchema, place: str, excerpt: Excerpt) -> None:
+        self._compiled = compiled
+        self._place = place
+        self._cut = excerpt.cut
+        self._locate: Locate = locator(excerpt.value)
+
+    def of(self, errors: Sequence[ValidationError]) -> Iterator[Violation]:
+        """The violations for errors that hold together: all of the value, or all of one alternative."""
+        told = False
+        for error in errors:
+            if error.kind.name not in UNEVALUATED:
+                for violation in self._one(error):
+                    told = True
+                    yield violation
+        known: list[Violation] = []
+        for error in errors:
+            if error.kind.name in UNEVALUATED:
+                for violation, is_known in self._unevaluated(error, errors):
+                    if is_known:
+                        known.append(violation)
+                    else:
+                        told = True
+                        yield violation
+        if not told:
+            yield from known
+
+    def _one(self, error: ValidationError) -> Iterator[Violation]:
+        kind: Any = error.kind
+        value: Any = error.instance
+        if kind.name in UNIONS and (choice := closest(error, self._locate)) is not None:
+            if (missing := only_missing(error, self._locate)) and len(missing) > 1:
+                yield self._violation(error, "required", texts.lacks_one_of(missing))
+            else:
+                yield from self.of(choice.errors)
+            return
+        schema = self._compiled.at(error.evaluation_path[:-1])
+        if kind.name == "additionalProperties":
+            allowed = [name for name in schema.get("properties", ()) if name not in value]
+            for name in kind.unexpected:
+                yield self._violation(error, kind.name, texts.unexpected(name, allowed), name)
+        elif not self._cut or self._sure(error):
+            yield self._violation(error, _keyword(error, schema), texts.text(error, schema))
+
+    def _unevaluated(
+        self, error: ValidationError, beside: Sequence[ValidationError]
+    ) -> Iterator[tuple[Violation, bool]]:
+        """A violation for each name or index, and whether a schema knows it, which then has an error of its own."""
+        applied = Applied(self._compiled, self._locate, error)
+        schemas = applied.schemas(beside)
+        keyword = error.kind.name
+        wanted = schemas[0][keyword]
+        absent = applied.absent(schemas)
+        for name in applied.unexpected(error):
+            if wanted is not False:
+                text = "does not match what is left for other " + (
+                    "items" if keyword == "unevaluatedItems" else "properties"
+                )
+            elif isinstance(name, int):
+                text = "is not allowed here"
+            else:
+                text = texts.unexpected(name, absent)
+            yield self._violation(error, keyword, text, name), applied.is_known(name, schemas)
+
+    def _violation(self, error: ValidationError, keyword: str, text: str, name: str | int | None = None) -> Violation:
+        here = self._place + pointer(self._locate(error))
+        where = here if name is None else f"{here}/{escape(name)}"
+        return Violation(pointer=nearest(where), keyword=keyword, message=shorten(text))
+
+    def _sure(self, error: ValidationError) -> bool:
+        """Whether the whole value has the fault too, and not only the excerpt."""
+        kind: Any = error.kind
+        if kind.name in UNIONS:
+            return all(any(self._sure(inner) for inner in branch) for branch in kind.context)
+        return kind.name in SURE or pointer(self._locate(error)) not in self._cut
+
+
+def _keyword(error: ValidationError, schema: Any) -> str:
+    """The keyword as in the schema. The validator uses other names for `false`, dependencies and limits of `contains`.
+
+    `schema` has the keyword.
+    """
     name: str = error.kind.name
     path = error.schema_path
-    if name == "required" and path and path[-1] == "dependentRequired":
-        return "dependentRequired"
+    if name in {"contains", "required"} and path:
+        return str(path[-1]) if path[-1] in {"dependentRequired", "maxContains", "minContains"} else name
+    if name == "enum" and isinstance(schema, dict):
+        return str(schema.get(TAG, name))
     if name != "falseSchema" or not path:
         return name
     inside = len(path) > 1 and (isinstance(path[-1], int) or path[-2] in {"properties", "patternProperties"})
     return str(path[-2] if inside else path[-1])
-
-
-def _sure(error: ValidationError, cut: Set[str], locate: Locate) -> bool:
-    """Whether the whole value has the fault too, and not only the excerpt."""
-    kind: Any = error.kind
-    if kind.name in {"anyOf", "oneOf"}:
-        return all(any(_sure(inner, cut, locate) for inner in branch) for branch in kind.context)
-    return kind.name in SURE or pointer(locate(error)) not in cut
-
-
-def _closest(error: ValidationError, locate: Locate) -> list[ValidationError] | None:
-    """The errors of the alternative that the value is closest to. None if no alternative is closest."""
-    kind: Any = error.kind
-    branches = [branch for branch in kind.context if branch]
-    if len(branches) < len(kind.context):
-        return None  # several alternatives of a oneOf match
-    fitting = [branch for branch in branches if not _wrong_kind(branch, error, locate)]
-    if not fitting:
-        return None
-    closest: list[ValidationError] = max(fitting, key=lambda branch: _closeness(branch, locate))
-    return closest
-
-
-def _closeness(branch: list[ValidationError], locate: Locate) -> tuple[int, int]:
-    return max(len(locate(inner)) for inner in branch), -len(branch)
-
-
-def _wrong_kind(branch: list[ValidationError], error: ValidationError, locate: Locate) -> bool:
-    """Whether the alternative is for values of another JSON type, or for another constant."""
-    depth = len(locate(error))
-    return any(len(locate(inner)) == depth and inner.kind.name in {"type", "const"} for inner in branch)
-
-
-def _short(name: str) -> str:
-    return json.dumps(name if len(name) <= _NAME_LIMIT else name[:_NAME_LIMIT] + "…", ensure_ascii=False)
-
-
-def _any_of(kind: Any) -> str:
-    wanted = [inner.kind.types for branch in kind.context for inner in branch if inner.kind.name == "type"]
-    types = list(dict.fromkeys(name for names in wanted for name in names))
-    return f"must be {' or '.join(types)}" if types else "matches none of the alternatives"
-
-
-def _other(kind: Any) -> str:
-    return f"does not satisfy `{kind.name}`"
-
-
-def _options(kind: Any) -> str:
-    return f"must be one of {', '.join(json.dumps(option, ensure_ascii=False) for option in kind.options)}"
-
-
-_TEXTS: dict[str, Callable[[Any], str]] = {
-    "anyOf": _any_of,
-    "const": lambda kind: f"must be {json.dumps(kind.expected_value, ensure_ascii=False)}",
-    "enum": _options,
-    "exclusiveMaximum": lambda kind: f"must be below {kind.limit}",
-    "exclusiveMinimum": lambda kind: f"must be above {kind.limit}",
-    "falseSchema": lambda kind: "is not allowed here",
-    "format": lambda kind: f"must be {MEANINGS.get(kind.format, f'a valid {kind.format}')}",
-    "maxItems": lambda kind: f"must have at most {kind.limit} items",
-    "maxLength": lambda kind: f"must have at most {kind.limit} characters",
-    "maxProperties": lambda kind: f"must have at most {kind.limit} properties",
-    "maximum": lambda kind: f"must be at most {kind.limit}",
-    "minItems": lambda kind: f"must have at least {kind.limit} items",
-    "minLength": lambda kind: f"must have at least {kind.limit} characters",
-    "minProperties": lambda kind: f"must have at least {kind.limit} properties",
-    "minimum": lambda kind: f"must be at least {kind.limit}",
-    "multipleOf": lambda kind: f"must be a multiple of {kind.multiple_of}",
-    "oneOf": lambda kind: "must match exactly one of the alternatives",
-    "pattern": lambda kind: f"must match {kind.pattern}",
-    "propertyNames": lambda kind: "has a property whose name is not allowed",
-    "required": lambda kind: f"lacks the property {_short(kind.property)}",
-    "type": lambda kind: f"must be {' or '.join(kind.types)}",
-    "uniqueItems": lambda kind: "must not have equal items",
-}

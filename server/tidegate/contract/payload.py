@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jsonschema_rs import Validator
-
 from tidegate.contract.canonical import (
     Change,
     NotCanonical,
@@ -21,13 +19,13 @@ from tidegate.contract.canonical import (
     changes,
     filter_changes,
 )
-from tidegate.contract.compiled import Compiler
+from tidegate.contract.compiled import CompiledSchema, Compiler
 from tidegate.contract.hazards import code_at
 from tidegate.core.errors import Refused
 from tidegate.schema import Resource, RoomType, Schemas, derive, filter_schemas, patterns
 
 Message = dict[str, Any]
-Part = tuple[str, Validator, Any]
+Part = tuple[str, CompiledSchema, Any]
 """(pointer of a value in the message, its validator, the value)."""
 
 ROOM_NAMES = 4096
@@ -38,11 +36,11 @@ ROOM_NAMES = 4096
 class RowContract:
     """The validators of what clients may send about the rows of a resource."""
 
-    parts: dict[str, tuple[str, Validator]]
+    parts: dict[str, tuple[str, CompiledSchema]]
     """{property of the message: (pointer, validator)}. `data` is not here: its schema depends on the message type."""
-    create: Validator
-    create_many: Validator
-    update: Validator
+    create: CompiledSchema
+    create_many: CompiledSchema
+    update: CompiledSchema
     spelling: dict[str, Change]
     filter_spelling: dict[str, Change]
     key_spelling: Change | None
@@ -54,7 +52,7 @@ class RoomContract:
     """The rules of a kind of room, and the validator of its messages."""
 
     rules: RoomType
-    data: Validator
+    data: CompiledSchema
 
 
 class Payloads:
@@ -80,7 +78,7 @@ class Payloads:
         """
         return self._parts.get(kind)
 
-    def wrong_filters(self, resource: str, filters: Any) -> Validator | None:
+    def wrong_filters(self, resource: str, filters: Any) -> CompiledSchema | None:
         """The validator that refuses `filters` of `resource`. None if they are valid."""
         _, validator = self._rows[resource].parts["filters"]
         return None if validator.is_valid(filters) else validator

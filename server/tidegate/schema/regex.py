@@ -7,7 +7,9 @@ https://docs.rs/regex/latest/regex/#untrusted-input
 
 from __future__ import annotations
 
-from jsonschema_rs import Draft202012Validator, RegexOptions
+from functools import lru_cache
+
+from jsonschema_rs import Draft202012Validator, RegexOptions, Validator
 
 SMALL = 32 * 1024
 """Maximum bytes of a compiled pattern for texts of any length."""
@@ -43,3 +45,13 @@ def is_regex(pattern: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_match(pattern: str, text: str) -> bool:
+    """Whether `text` matches `pattern`, which the linear engine knows."""
+    return _validator(pattern).is_valid(text)
+
+
+@lru_cache(maxsize=1024)
+def _validator(pattern: str) -> Validator:
+    return Draft202012Validator({"pattern": pattern}, pattern_options=LINEAR)

@@ -8,6 +8,9 @@ from difflib import get_close_matches
 
 CLOSE = 0.6
 """The least similarity of two words, from 0 to 1: `mail` and `email` are similar, `age` and `name` are not."""
+_SHORT_NAME = 3
+"""Names with fewer letters have no misspellings: every other one of them would be similar."""
+_LONG_NAME = 128
 _ROLE = re.compile(r"(?:roles?)?\s*[:=./ -]*\s*([A-Za-z][\w-]*)", re.IGNORECASE).fullmatch
 _ANYONE = frozenset({"all", "any", "anybody", "everybody", "everyone", "public", "true", "*"})
 _AUTHENTICATED = frozenset({"auth", "authorized", "logged-in", "login", "signed-in", "user", "users"})
@@ -19,6 +22,16 @@ def suggestion(word: object, known: Iterable[str], close: float = CLOSE) -> str:
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
+def similar_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name of which `name` is a misspelling: other capitals or separators, or one letter that differs.
+
+    It is stricter than `suggestion`: clients show the text to people, who should not be led astray.
+    """
+    if len(name) > _LONG_NAME:
+        return None
+    return next((one for one in known if one != name and (_plain(one) == _plain(name) or _one_edit(one, name))), None)
+
+
 def rule_suggestion(rule: object) -> str:
     """The suggestion for an invalid access rule."""
     if isinstance(rule, dict):
@@ -28,6 +41,22 @@ def rule_suggestion(rule: object) -> str:
     if rule is True:
         return "; did you mean 'anyone'?"
     return f"; did you mean {_rule(rule)!r}?" if isinstance(rule, str) and _rule(rule) not in {None, rule} else ""
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _one_edit(one: str, other: str) -> bool:
+    """Whether one letter is missing, added or different, or two neighbours are exchanged."""
+    short, long = sorted((one, other), key=len)
+    if len(long) < _SHORT_NAME or len(long) - len(short) > 1:
+        return False
+    start = next((index for index, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(short) < len(long):
+        return short[start:] == long[start + 1 :]
+    exchanged = short[start : start + 2] == long[start : start + 2][::-1] and short[start + 2 :] == long[start + 2 :]
+    return exchanged or short[start + 1 :] == long[start + 1 :]
 
 
 def _rule(word: str) -> str | None:

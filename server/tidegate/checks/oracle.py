@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from jsonschema.exceptions import ValidationError
 
-from tidegate.checks.reference_validator import DoubtfulFormats, Doubting, Reading, formats
+from tidegate.checks.reference_validator import NOTHING, DoubtfulFormats, Doubting, Reading, formats, without_false
 from tidegate.checks.resulting_rows import Ask, ResultingRows
 from tidegate.checks.row_schemas import Part, RowSchemas
 from tidegate.schema import SAFE_INTEGER, Schemas, patterns
@@ -88,7 +88,7 @@ class Oracle:
             reading = Doubting if doubt else Reading
             checker = DoubtfulFormats(formats=()) if doubt else formats()
             definitions = {**self._definitions, **schema.get("$defs", {})}
-            self._compiled[key] = reading({**schema, "$defs": definitions}, format_checker=checker)
+            self._compiled[key] = reading(without_false({**schema, "$defs": definitions}), format_checker=checker)
         for error in self._compiled[key].iter_errors(value):
             yield from ((place + pointer, keyword) for pointer, keyword in _places(error))
 
@@ -237,11 +237,13 @@ def _places(error: ValidationError, above: str = "") -> Iterator[tuple[str, str 
     """(pointer, keyword) of an error and of the errors inside it. For an unexpected property, its own pointer too."""
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.relative_path)
     here = above + "".join(f"/{step}" for step in steps)
-    keyword = error.validator if isinstance(error.validator, str) else None
-    if (
-        "propertyNames" in error.absolute_schema_path
-    ):  # jsonschema names the keyword inside, the gateway `propertyNames`
+    keyword = error.validator if isinstance(error.validator, str) and error.schema != NOTHING else None
+    if "propertyNames" in error.absolute_schema_path:  # jsonschema names the keyword inside
         keyword = "propertyNames"
+    if (
+        keyword == "contains" and isinstance(error.schema, dict) and "minContains" in error.schema
+    ):  # where no item matches
+        yield here, "minContains"
     if keyword in {"additionalProperties", "unevaluatedProperties"} and isinstance(error.instance, dict):
         for name in error.instance:
             yield f"{here}/{name.replace('~', '~0').replace('/', '~1')}", keyword

@@ -17,6 +17,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import FormatError, ValidationError
 from jsonschema.validators import extend
 
+from tidegate.schema.subschemas import mapped
+
 SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6", "int64"})
 """Python judges these formats with certainty. A gateway may refuse a text in another format that Python accepts."""
 
@@ -57,6 +59,21 @@ Reading: Any = extend(  # type: ignore[no-untyped-call]
 """Python jsonschema, with the two keywords corrected that it reads in another way than the specification."""
 Doubting: Any = extend(Draft202012Validator, {"pattern": _unread_pattern})  # type: ignore[no-untyped-call]
 """Python jsonschema, changed to report every value that it cannot judge with certainty."""
+
+
+NOTHING: dict[str, Any] = {"not": {}}
+"""Stands for `false` where Python jsonschema loses the place of the value that `false` refuses."""
+
+
+def without_false(schema: Any) -> Any:
+    """`schema` with `NOTHING` in place of `false` for properties and items."""
+    return mapped(schema, lambda _place, sub: {word: _without_false(word, value) for word, value in sub.items()})
+
+
+def _without_false(word: str, value: Any) -> Any:
+    if word in {"patternProperties", "properties"}:
+        return {name: NOTHING if sub is False else sub for name, sub in value.items()}
+    return [NOTHING if sub is False else sub for sub in value] if word == "prefixItems" else value
 
 
 @cache

@@ -27,6 +27,11 @@ class Choice:
     errors: list[ValidationError]
 
 
+def strangers(error: ValidationError) -> list[str]:
+    """The properties or items that `additionalProperties` or an `unevaluated...` keyword does not allow."""
+    return list(getattr(error.kind, "unexpected", ()))
+
+
 def closest(error: ValidationError, locate: Locate) -> Choice | None:
     """The alternative of a failed `anyOf` or `oneOf` that the value is closest to. None if no alternative is."""
     branches: list[list[ValidationError]] = error.kind.context  # type: ignore[attr-defined]  # only of unions
@@ -54,7 +59,7 @@ def _mismatch(branch: list[ValidationError], depth: int, locate: Locate) -> bool
         kind: Any = inner.kind
         if len(locate(inner)) > depth:
             continue
-        if kind.name in {"type", "const"}:
+        if kind.name in {"type", "const", "falseSchema"}:
             return True
         if kind.name in UNIONS and all(one and _mismatch(one, depth, locate) for one in kind.context):
             return True
@@ -68,13 +73,13 @@ def _distance(branch: list[ValidationError], depth: int, locate: Locate) -> tupl
     own = [inner for inner, path in zip(errors, paths, strict=True) if len(path) == depth]
     inside = {path[depth] for path in paths if len(path) > depth}
     missing = [inner.kind.property for inner in own if inner.kind.name == "required"]  # type: ignore[attr-defined]
-    strangers = [name for inner in own for name in getattr(inner.kind, "unexpected", ()) if name not in inside]
-    misspelled = sum(similar_name(str(name), missing) is not None for name in strangers)
-    others = sum(inner.kind.name != "required" and not hasattr(inner.kind, "unexpected") for inner in own)
+    unknown = [name for inner in own for name in strangers(inner) if name not in inside]
+    misspelled = sum(similar_name(name, missing) is not None for name in unknown)
+    others = sum(inner.kind.name != "required" and not strangers(inner) for inner in own)
     constants = sum(
         inner.kind.name == "const" and len(path) <= depth + 2 for inner, path in zip(errors, paths, strict=True)
     )
-    structure = len(missing) + len(strangers) - misspelled + others + WRONG_CONSTANT * constants
+    structure = len(missing) + len(unknown) - misspelled + others + WRONG_CONSTANT * constants
     return structure, len(errors), -max(map(len, paths))
 
 

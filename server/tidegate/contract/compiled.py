@@ -47,9 +47,9 @@ class CompiledSchema:
         """The schema that `reference` names."""
         return self._compiler.target(reference)
 
-    def accepts(self, schema: Any, value: Any) -> bool:
-        """Whether a schema inside this one accepts `value`."""
-        return self._compiler.accepts(schema, value)
+    def inside(self, schema: Any) -> CompiledSchema:
+        """The validator of a schema inside this one."""
+        return self._compiler.inside(schema)
 
 
 class Compiler:
@@ -59,7 +59,7 @@ class Compiler:
         self._rewriter = Rewriter(definitions)
         self._definitions = self._rewriter.definitions
         self._registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": self._definitions})])
-        self._inner: dict[int, tuple[Any, Validator]] = {}
+        self._inside: dict[int, tuple[Any, CompiledSchema]] = {}
         """The validators of schemas inside others, by identity. They exist for explanations only."""
 
     def named(self, key: str) -> CompiledSchema:
@@ -68,23 +68,22 @@ class Compiler:
 
     def schema(self, schema: JsonSchema) -> CompiledSchema:
         """The validator of a schema that refers to definitions."""
-        absolute = mapped(self._rewriter.rewritten(schema), lambda _pointer, sub: _absolute(sub))
-        return CompiledSchema(self, absolute, self._validator(absolute))
+        return self._compiled(self._rewriter.rewritten(schema))
 
     def target(self, reference: str) -> Any:
         """The rewritten schema that `reference` names."""
         return follow(reference.removeprefix(_URI), self._definitions)
 
-    def accepts(self, schema: Any, value: Any) -> bool:
-        """Whether a part of a rewritten schema accepts `value`."""
-        known = self._inner.get(id(schema))
+    def inside(self, schema: Any) -> CompiledSchema:
+        """The validator of a part of a rewritten schema."""
+        known = self._inside.get(id(schema))
         if known is None:
-            known = schema, self._validator(mapped(schema, lambda _pointer, sub: _absolute(sub)))
-            self._inner[id(schema)] = known
-        return known[1].is_valid(value)
+            known = self._inside[id(schema)] = (schema, self._compiled(schema))
+        return known[1]
 
-    def _validator(self, absolute: Any) -> Validator:
-        return Draft202012Validator(
+    def _compiled(self, rewritten: Any) -> CompiledSchema:
+        absolute = mapped(rewritten, lambda _pointer, sub: _absolute(sub))
+        validator = Draft202012Validator(
             absolute,
             registry=self._registry,
             validate_formats=True,
@@ -93,6 +92,7 @@ class Compiler:
             pattern_options=LINEAR,
             mask="…",  # keeps large values out of error messages, which the gateway does not use
         )
+        return CompiledSchema(self, absolute, validator)
 
 
 def names_in(definitions: dict[str, Any]) -> frozenset[str]:

@@ -73,6 +73,8 @@ class _Pass:
         for word, value in schema.items():
             if word not in unions:
                 copy[word] = self._inside(word, value, f"{old}/{word}", f"{new}/{word}")
+        if copy.get("additionalProperties") is False:
+            copy.setdefault("properties", {})  # without it, the validator does not say which property is not allowed
         for word, union in unions.items():
             parts = copy.get("allOf", [])
             place = f"{new}/allOf/{len(parts)}"

@@ -46,6 +46,10 @@ class Applied:
         reported = {_text(json.loads(one)) for one in kind.unexpected}
         yield from (index for index, item in enumerate(self._value) if _text(item) in reported)
 
+    def inner(self, name: str | int) -> Any:
+        """The property or the item `name`."""
+        return self._value[name]
+
     def is_known(self, name: str | int, schemas: list[JsonSchema]) -> bool:
         """Whether a schema describes the property or the item `name`."""
         items = self._keyword == "unevaluatedItems"
@@ -71,7 +75,7 @@ class Applied:
         for word in UNIONS & schema.keys():
             yield from self._from_union(schema[word], [*path, word], errors)
         if "if" in schema:
-            holds = self._compiled.accepts(schema["if"], self._value)
+            holds = self._compiled.inside(schema["if"]).is_valid(self._value)
             for word in ("if", "then") if holds else ("else",):
                 yield from self._from(schema.get(word), [*path, word], errors)
         for name, sub in schema.get("dependentSchemas", {}).items():

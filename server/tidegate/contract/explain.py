@@ -123,14 +123,16 @@ class _Explanation:
         absent = applied.absent(schemas)
         for name in applied.unexpected(error):
             if wanted is not False:
-                text = "does not match what is left for other " + (
-                    "items" if keyword == "unevaluatedItems" else "properties"
-                )
-            elif isinstance(name, int):
-                text = "is not allowed here"
+                text = self._text_inside(wanted, applied.inner(name))
             else:
-                text = texts.unexpected(name, absent)
+                text = texts.unexpected(name, absent) if isinstance(name, str) else texts.NOT_ALLOWED
             yield self._violation(error, keyword, text, name), applied.is_known(name, schemas)
+
+    def _text_inside(self, schema: Any, value: Any) -> str:
+        """What is wrong with a value that has to match the schema of an `unevaluated...` keyword."""
+        found = violations(self._compiled.inside(schema), value)
+        first = found[0]
+        return f"{first.message} (at {first.pointer})" if first.pointer else first.message
 
     def _violation(self, error: ValidationError, keyword: str, text: str, name: str | int | None = None) -> Violation:
         here = self._place + pointer(self._locate(error))
@@ -151,12 +153,14 @@ def _keyword(error: ValidationError, schema: Any) -> str:
     `schema` has the keyword.
     """
     name: str = error.kind.name
-    path = error.schema_path
+    path = error.evaluation_path
     if name in {"contains", "required"} and path:
         return str(path[-1]) if path[-1] in {"dependentRequired", "maxContains", "minContains"} else name
     if name == "enum" and isinstance(schema, dict):
         return str(schema.get(TAG, name))
     if name != "falseSchema" or not path:
         return name
-    inside = len(path) > 1 and (isinstance(path[-1], int) or path[-2] in {"properties", "patternProperties"})
+    inside = len(path) > 1 and (
+        isinstance(path[-1], int) or path[-2] in {"dependentSchemas", "patternProperties", "properties"}
+    )
     return str(path[-2] if inside else path[-1])

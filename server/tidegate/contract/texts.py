@@ -18,6 +18,8 @@ from tidegate.core.errors import MESSAGE_LIMIT
 from tidegate.schema.formats import MEANINGS
 from tidegate.schema.suggestions import similar_name
 
+NOT_ALLOWED = "is not allowed here"
+
 _NAME_LIMIT = 64
 _ROOM = 40
 """Characters of a text that a list of options leaves to the other words."""
@@ -33,7 +35,7 @@ def text(error: ValidationError, schema: Any) -> str:
 def unexpected(name: str, known: Iterable[str]) -> str:
     """The text for a property that is not allowed. `known`: the properties that are allowed there, and absent."""
     meant = similar_name(name, known)
-    return f"{short(name)} is not allowed here{'' if meant is None else f'; did you mean {short(meant)}?'}"
+    return f"{short(name)} {NOT_ALLOWED}{'' if meant is None else f'; did you mean {short(meant)}?'}"
 
 
 def none_of(branches: list[list[ValidationError]]) -> str:
@@ -158,6 +160,16 @@ def _contains(_kind: Any, schema: dict[str, Any], error: ValidationError) -> str
     return f"must have at least {_count(schema.get('minContains', 1), 'item')} that `contains` describes"
 
 
+def _nothing(_kind: Any, _schema: dict[str, Any], error: ValidationError) -> str:
+    match error.evaluation_path[-2:]:
+        case ["dependentSchemas", str(name)]:
+            return f"must not have the property {short(name)}"
+        case [*_, "propertyNames"]:
+            return "must not have properties"
+        case _:
+            return NOT_ALLOWED
+
+
 def _property_names(kind: Any, _schema: dict[str, Any], _error: ValidationError) -> str:
     inner = kind.error
     name = inner.instance if isinstance(inner.instance, str) else ""
@@ -182,7 +194,7 @@ _TEXTS: dict[str, _Text] = {
     "enum": _plain(lambda kind: _options(kind.options)),
     "exclusiveMaximum": _plain(lambda kind: f"must be below {kind.limit}"),
     "exclusiveMinimum": _plain(lambda kind: f"must be above {kind.limit}"),
-    "falseSchema": _plain(lambda _: "is not allowed here"),
+    "falseSchema": _nothing,
     "format": _plain(lambda kind: f"must be {MEANINGS.get(kind.format, f'a valid {kind.format}')}"),
     "maxItems": _plain(lambda kind: f"must have at most {_count(kind.limit, 'item')}"),
     "maxLength": _plain(lambda kind: f"must have at most {_count(kind.limit, 'character')}"),

@@ -119,8 +119,9 @@ class _Chain:
 
     def _checks(self, union: Union, place: str) -> JsonSchema:
         if not union.others:
-            return self._dispatch(union.dispatch, place)
-        objects = self._dispatch(union.dispatch, f"{place}/then")
+            found: JsonSchema = self._candidates(union.objects, place)
+            return found
+        objects = self._candidates(union.objects, f"{place}/then")
         others = enumerate(union.others)
         bare = [self._bare(index, union, f"{place}/else/{self._word}/{n}") for n, index in others]
         return {"if": {"type": "object"}, "then": objects, "else": {self._word: [*bare, {"type": "object"}]}}
@@ -128,7 +129,7 @@ class _Chain:
     def _bare(self, index: int, union: Union, place: str) -> Any:
         """An alternative for values that are no objects."""
         schema = self._alternatives[index]
-        if index not in union.objects:
+        if index not in union.objects.indices:
             return self._alternative(index, place)
         if isinstance(schema, dict):
             schema = {word: value for word, value in schema.items() if word not in _OF_OBJECTS}

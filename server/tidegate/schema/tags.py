@@ -71,18 +71,16 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Union:
-    """The alternatives of one `oneOf` or `anyOf` of which a tag decides."""
+    """The alternatives of one `oneOf` or `anyOf` between which a tag decides, or the JSON type `object` alone."""
 
-    dispatch: Dispatch
-    """For objects."""
-    objects: tuple[int, ...]
+    objects: Candidates
     """The alternatives that can match objects."""
     others: tuple[int, ...]
     """The alternatives that can match something else, as far as the schema around the union allows it."""
 
     @cached_property
     def _together(self) -> frozenset[frozenset[int]]:
-        return frozenset(Candidates((), self.dispatch).together())
+        return frozenset(self.objects.together())
 
     def apart(self, one: int, other: int) -> bool:
         """Whether the tag decides between two alternatives, for every object."""
@@ -150,7 +148,7 @@ class Tags:
         self._known: dict[tuple[str, int], _Facts] = {}
 
     def union(self, schema: JsonSchema, word: str) -> Union | None:
-        """The union `schema[word]`, `word` being `oneOf` or `anyOf`. None if no tag decides."""
+        """The union `schema[word]`, `word` being `oneOf` or `anyOf`. None if neither a tag nor the type decides."""
         alternatives = schema.get(word)
         if not isinstance(alternatives, list) or len(alternatives) < 2:
             return None
@@ -158,10 +156,9 @@ class Tags:
         around = self._facts({name: value for name, value in schema.items() if name != word}).types
         objects = tuple(index for index, one in enumerate(facts) if "object" in one.types)
         others = tuple(index for index, one in enumerate(facts) if (one.types & around) - {"object"})
-        dispatch = _split(objects, facts, ())
-        if dispatch is None:
-            return None
-        return Union(dispatch, objects, others)
+        found = Union(Candidates(objects, _split(objects, facts, ())), others)
+        decided_by_type = len(objects) == 1 and objects[0] not in others and others
+        return found if found.objects.dispatch is not None or decided_by_type else None
 
     def _facts(self, schema: Any, level: int = LEVELS) -> _Facts:
         if not isinstance(schema, dict):

@@ -2,7 +2,8 @@
 
 The nesting limit of messages bounds a tree. A schema that applies itself to the same value has no meaning. A schema
 that applies itself twice to the same item or property doubles the validator's work with every level of nesting: twenty
-brackets would keep a gateway busy for minutes.
+brackets would keep a gateway busy for minutes. Alternatives with a tag are allowed, because the tag decides in one step
+which of them is validated (`contract.dispatch`); so are `then` and `else` of the same `if`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 from tidegate.schema.subschemas import escape, subschemas
+from tidegate.schema.tags import WORDS, Tags
 
 LOOP = "the schema refers to itself for the same value; a recursion must go into a property or an item"
 DOUBLED = (
     "the schema refers to itself here and at {other} for the same value, which doubles the work with every level of "
-    "nesting; refer to it in one place only, beside the alternatives"
+    "nesting; refer to it in one place only, beside the alternatives, or give each alternative a required property "
+    "with another `const`, such as `kind`, which decides between them"
 )
 _SAME_ONE = ("not", "if", "then", "else")
 _SAME_MANY = ("allOf", "anyOf", "oneOf")
@@ -28,6 +31,10 @@ _REST = frozenset({"additionalProperties", "items", "unevaluatedItems", "unevalu
 """Keywords that do not apply to the properties and items that other keywords of the same schema name."""
 PATHS = 256
 """The linter looks at so many keywords at most that apply to values inside a value."""
+
+
+Choices = Mapping[tuple[str, str], int]
+"""{(reference to a schema, `oneOf`, `anyOf` or `if` in it): the alternative, or 0 for `then` and 1 for `else`}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class _Way:
     name: str | None
     """The property or the index. None if the keyword applies to several."""
     schema: Any
+    choices: Choices
+    """The alternatives of unions, and the branches of conditions, in which the keyword is."""
 
     @property
     def array(self) -> bool:
@@ -51,6 +60,7 @@ def recursion_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Prob
     definitions = schemas.by_key
     mentions = {key: mentioned(schema) for key, schema in definitions.items()}
     reach = {item.key: _reachable(item.key, mentions) for item in own}
+    doubled = _Doubled(definitions, mentions)
     for item in own:
         for place, schema in subschemas(item.schema):
             if not isinstance(schema, dict):
@@ -58,28 +68,64 @@ def recursion_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Prob
             here = f"{REF_PREFIX}{item.key}{place}"
             if _loops(here, schema, definitions):
                 yield Problem(item.file, item.pointer + place, LOOP)
-            elif item.key in reach[item.key]:
-                yield from _doubled(item, place, here, schema, definitions, mentions)
+            elif item.key in reach[item.key] and (other := doubled.other(item.key, here, schema)) is not None:
+                yield Problem(item.file, item.pointer + place, DOUBLED.format(other=other))
 
 
-def _doubled(
-    item: Definition,
-    place: str,
-    here: str,
-    schema: JsonSchema,
-    definitions: Mapping[str, Any],
-    mentions: dict[str, set[str]],
-) -> Iterator[Problem]:
-    back = [
-        way
-        for way in _ways(here, schema, definitions, [here])
-        if any(key == item.key or item.key in _reachable(key, mentions) for key in mentioned(way.schema))
-    ]
-    for one, two in combinations(back[:PATHS], 2):
-        if _overlap(one, two):
-            other = f"{one.place.removeprefix(REF_PREFIX).partition('/')[2] or 'its root'}/{one.keyword}"
-            yield Problem(item.file, item.pointer + place, DOUBLED.format(other=other))
-            return
+class _Doubled:
+    """Finds schemas that apply themselves twice to the same inner value."""
+
+    def __init__(self, definitions: Mapping[str, Any], mentions: dict[str, set[str]]) -> None:
+        self._definitions = definitions
+        self._mentions = mentions
+        self._tags = Tags(definitions)
+
+    def other(self, key: str, here: str, schema: JsonSchema) -> str | None:
+        """The place of the second reference. None if the definition `key` with `schema` applies itself only once."""
+        back = [
+            way
+            for way in self._ways(here, schema, [here], {})
+            if any(key == one or key in _reachable(one, self._mentions) for one in mentioned(way.schema))
+        ]
+        for one, two in combinations(back[:PATHS], 2):
+            if _overlap(one, two) and not self._apart(one, two):
+                return f"{one.place.removeprefix(REF_PREFIX).partition('/')[2] or 'its root'}/{one.keyword}"
+        return None
+
+    def _apart(self, one: _Way, two: _Way) -> bool:
+        """Whether a tag or a condition decides which one of two ways is validated."""
+        for (place, word), index in one.choices.items():
+            other = two.choices.get((place, word), index)
+            if other == index:
+                continue
+            if word == "if":
+                return True
+            union = self._tags.union(_target(place, self._definitions), word)
+            if union is not None and not one.array and union.apart(index, other):
+                return True
+        return False
+
+    def _ways(self, here: str, schema: JsonSchema, path: list[str], choices: Choices) -> Iterator[_Way]:
+        """All keywords for inner values, in `schema` and in every schema that applies to the same value."""
+        for word in ("items", "contains", "unevaluatedItems", "additionalProperties", "unevaluatedProperties"):
+            if word in schema:
+                yield _Way(here, word, None, schema[word], choices)
+        for word, named in (("properties", True), ("patternProperties", False)):
+            for name, sub in schema.get(word, {}).items():
+                yield _Way(here, word, name if named else None, sub, choices)
+        for index, sub in enumerate(schema.get("prefixItems", ())):
+            yield _Way(here, "prefixItems", str(index), sub, choices)
+        for place, sub in _same_value(here, schema, self._definitions):
+            if place not in path and len(path) < PATHS:
+                yield from self._ways(place, sub, [*path, place], {**choices, **_choice(here, place)})
+
+
+def _choice(here: str, place: str) -> Choices:
+    """The choice that leads from the schema `here` to the schema `place` inside it."""
+    word, _, index = place.removeprefix(f"{here}/").partition("/")
+    if word in {"then", "else"}:
+        return {(here, "if"): int(word == "else")}
+    return {(here, word): int(index)} if place.startswith(f"{here}/") and word in WORDS else {}
 
 
 def _overlap(one: _Way, two: _Way) -> bool:
@@ -89,21 +135,6 @@ def _overlap(one: _Way, two: _Way) -> bool:
     if one.place == two.place and one.keyword != two.keyword and (one.keyword in _REST or two.keyword in _REST):
         return "contains" in {one.keyword, two.keyword}
     return one.name is None or two.name is None or one.name == two.name
-
-
-def _ways(here: str, schema: JsonSchema, definitions: Mapping[str, Any], path: list[str]) -> Iterator[_Way]:
-    """All keywords for inner values, in `schema` and in every schema that applies to the same value."""
-    for word in ("items", "contains", "unevaluatedItems", "additionalProperties", "unevaluatedProperties"):
-        if word in schema:
-            yield _Way(here, word, None, schema[word])
-    for word, named in (("properties", True), ("patternProperties", False)):
-        for name, sub in schema.get(word, {}).items():
-            yield _Way(here, word, name if named else None, sub)
-    for index, sub in enumerate(schema.get("prefixItems", ())):
-        yield _Way(here, "prefixItems", str(index), sub)
-    for place, sub in _same_value(here, schema, definitions):
-        if place not in path and len(path) < PATHS:
-            yield from _ways(place, sub, definitions, [*path, place])
 
 
 def _loops(start: str, schema: JsonSchema, definitions: Mapping[str, Any]) -> bool:

@@ -72,7 +72,7 @@ def test_an_optional_list_of_objects_takes_only_null_tests(tmp_path: Path) -> No
 
 
 FALSE: list[tuple[dict[str, Any], Any, list[tuple[str, str]]]] = [
-    ({"additionalProperties": False}, {"a": 1}, [("", "additionalProperties")]),
+    ({"additionalProperties": False}, {"a": 1}, [("/a", "additionalProperties")]),
     ({"properties": {"b": {}}, "additionalProperties": False}, {"a/c": 1}, [("/a~1c", "additionalProperties")]),
     ({"properties": {"a": False}}, {"a": 1}, [("/a", "properties")]),
     ({"properties": {"items": False}}, {"items": 1}, [("/items", "properties")]),

@@ -1,7 +1,7 @@
 """Compiles the validators of a contract, once, when the gateway starts.
 
-A registry has all definitions, rewritten so that tags decide first. Each validator is a reference into it, or a
-derived schema that refers to it.
+A registry has all definitions twice: as they are written, which decides, and rewritten so that tags decide first, which
+explains refusals. Each validator is a reference into it, or a derived schema that refers to it.
 Invariant: a broken schema fails here, before the first client connects.
 """
 
@@ -19,19 +19,23 @@ from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 from tidegate.schema.subschemas import mapped, subschemas
 
-_URI = "tidegate:contract"
+_WRITTEN = "tidegate:contract"
+_REWRITTEN = "tidegate:contract/rewritten"
 
 
 class CompiledSchema:
-    """A validator, and the schema that it validates, for the explanation of its errors."""
+    """The validators of one schema.
+
+    `is_valid` decides. `iter_errors` gives the errors of a refused value in `schema`, which is rewritten.
+    """
 
     __slots__ = ("_compiler", "is_valid", "iter_errors", "schema")
 
-    def __init__(self, compiler: Compiler, schema: JsonSchema, validator: Validator) -> None:
+    def __init__(self, compiler: Compiler, written: Validator, schema: JsonSchema, rewritten: Validator) -> None:
         self._compiler = compiler
         self.schema = schema
-        self.is_valid: Callable[[Any], bool] = validator.is_valid
-        self.iter_errors: Callable[[Any], Iterator[ValidationError]] = validator.iter_errors
+        self.is_valid: Callable[[Any], bool] = written.is_valid
+        self.iter_errors: Callable[[Any], Iterator[ValidationError]] = rewritten.iter_errors
 
     def at(self, path: Iterable[str | int]) -> Any:
         """The schema at the `evaluation_path` of an error, which leads through references. {} if there is none."""
@@ -44,11 +48,11 @@ class CompiledSchema:
         return found
 
     def target(self, reference: str) -> Any:
-        """The schema that `reference` names."""
+        """The rewritten schema that `reference` names."""
         return self._compiler.target(reference)
 
     def inside(self, schema: Any) -> CompiledSchema:
-        """The validator of a schema inside this one."""
+        """The validators of a schema inside the rewritten one."""
         return self._compiler.inside(schema)
 
 
@@ -57,33 +61,38 @@ class Compiler:
 
     def __init__(self, definitions: dict[str, Any]) -> None:
         self._rewriter = Rewriter(definitions)
-        self._definitions = self._rewriter.definitions
-        self._registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": self._definitions})])
+        self._registry = Registry([
+            (uri, {"$schema": DIALECT, "$id": uri, "$defs": found})
+            for uri, found in ((_WRITTEN, definitions), (_REWRITTEN, self._rewriter.definitions))
+        ])  # fmt: skip
         self._inside: dict[int, tuple[Any, CompiledSchema]] = {}
-        """The validators of schemas inside others, by identity. They exist for explanations only."""
+        """The validators of schemas inside rewritten ones, by identity. They exist for explanations only."""
 
     def named(self, key: str) -> CompiledSchema:
-        """The validator of a definition."""
+        """The validators of a definition."""
         return self.schema({"$ref": REF_PREFIX + key})
 
     def schema(self, schema: JsonSchema) -> CompiledSchema:
-        """The validator of a schema that refers to definitions."""
-        return self._compiled(self._rewriter.rewritten(schema))
+        """The validators of a schema that refers to definitions."""
+        written = self._validator(_absolute(schema, _WRITTEN))
+        rewritten = _absolute(self._rewriter.rewritten(schema), _REWRITTEN)
+        return CompiledSchema(self, written, rewritten, self._validator(rewritten))
 
     def target(self, reference: str) -> Any:
         """The rewritten schema that `reference` names."""
-        return follow(reference.removeprefix(_URI), self._definitions)
+        return follow(reference.removeprefix(_REWRITTEN), self._rewriter.definitions)
 
     def inside(self, schema: Any) -> CompiledSchema:
-        """The validator of a part of a rewritten schema."""
+        """The validators of a part of a rewritten schema."""
         known = self._inside.get(id(schema))
         if known is None:
-            known = self._inside[id(schema)] = (schema, self._compiled(schema))
+            absolute = _absolute(schema, _REWRITTEN)
+            validator = self._validator(absolute)
+            known = self._inside[id(schema)] = schema, CompiledSchema(self, validator, absolute, validator)
         return known[1]
 
-    def _compiled(self, rewritten: Any) -> CompiledSchema:
-        absolute = mapped(rewritten, lambda _pointer, sub: _absolute(sub))
-        validator = Draft202012Validator(
+    def _validator(self, absolute: Any) -> Validator:
+        return Draft202012Validator(
             absolute,
             registry=self._registry,
             validate_formats=True,
@@ -92,7 +101,6 @@ class Compiler:
             pattern_options=LINEAR,
             mask="…",  # keeps large values out of error messages, which the gateway does not use
         )
-        return CompiledSchema(self, absolute, validator)
 
 
 def names_in(definitions: dict[str, Any]) -> frozenset[str]:
@@ -105,8 +113,12 @@ def names_in(definitions: dict[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _absolute(schema: JsonSchema) -> JsonSchema:
-    reference = schema.get("$ref")
-    if not isinstance(reference, str) or reference.startswith(_URI):
-        return schema
-    return {**schema, "$ref": _URI + reference}
+def _absolute(schema: Any, uri: str) -> Any:
+    """A copy of `schema` whose references lead into the definitions at `uri`."""
+
+    def change(_pointer: str, sub: JsonSchema) -> JsonSchema:
+        reference = sub.get("$ref")
+        local = isinstance(reference, str) and reference.startswith("#")
+        return {**sub, "$ref": uri + str(reference)} if local else sub
+
+    return mapped(schema, change)

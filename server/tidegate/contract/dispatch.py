@@ -68,14 +68,16 @@ class _Pass:
         if not isinstance(schema, dict):
             return schema
         new = old if new is None else new
-        unions = {word: union for word in WORDS if (union := self._tags.union(schema, word)) is not None}
+        unions = {word: self._tags.union(schema, word) for word in WORDS if word in schema}
         copy: JsonSchema = {}
         for word, value in schema.items():
-            if word not in unions:
+            if unions.get(word) is None:
                 copy[word] = self._inside(word, value, f"{old}/{word}", f"{new}/{word}")
         if copy.get("additionalProperties") is False:
             copy.setdefault("properties", {})  # without it, the validator does not say which property is not allowed
         for word, union in unions.items():
+            if union is None:
+                continue
             parts = copy.get("allOf", [])
             place = f"{new}/allOf/{len(parts)}"
             copy["allOf"] = [*parts, _Chain(self, word, schema[word], f"{old}/{word}").union(union, place)]

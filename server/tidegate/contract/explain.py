@@ -52,7 +52,7 @@ def violations(
             islice(_different(explanation.of(errors)), LIMIT), key=lambda violation: violation.keyword == "required"
         )
         if found:
-            return found
+            return [one for one in found if not any(_says_more(other, one) for other in found)]
     return []
 
 
@@ -64,6 +64,12 @@ def _different(found: Iterable[Violation]) -> Iterator[Violation]:
         if key not in seen:
             seen.add(key)
             yield violation
+
+
+def _says_more(one: Violation, other: Violation) -> bool:
+    """Whether `one` is `other` with the values of the property that is missing."""
+    same = (one.pointer, one.keyword) == (other.pointer, other.keyword)
+    return same and one.message.startswith(f"{other.message}, ")
 
 
 class _Explanation:

@@ -150,15 +150,15 @@ class Tags:
     def union(self, schema: JsonSchema, word: str) -> Union | None:
         """The union `schema[word]`, `word` being `oneOf` or `anyOf`. None if neither a tag nor the type decides."""
         alternatives = schema.get(word)
-        if not isinstance(alternatives, list) or len(alternatives) < 2:
+        if not isinstance(alternatives, list) or not alternatives:
             return None
         facts = [self._facts(one) for one in alternatives]
-        around = self._facts({name: value for name, value in schema.items() if name != word}).types
+        around = self._facts({name: value for name, value in schema.items() if name != word})
         objects = tuple(index for index, one in enumerate(facts) if "object" in one.types)
-        others = tuple(index for index, one in enumerate(facts) if (one.types & around) - {"object"})
-        found = Union(Candidates(objects, _split(objects, facts, ())), others)
-        decided_by_type = len(objects) == 1 and objects[0] not in others and others
-        return found if found.objects.dispatch is not None or decided_by_type else None
+        others = tuple(index for index, one in enumerate(facts) if (one.types & around.types) - {"object"})
+        dispatch = _Split(facts, [one.both(around) for one in facts]).dispatch(objects)
+        alone = len(objects) == 1 and (len(facts) == 1 or bool(others))
+        return Union(Candidates(objects, dispatch), others) if dispatch is not None or alone else None
 
     def _facts(self, schema: Any, level: int = LEVELS) -> _Facts:
         if not isinstance(schema, dict):
@@ -188,49 +188,58 @@ class Tags:
         return self._known[key]
 
 
-def _split(candidates: tuple[int, ...], facts: Sequence[_Facts], used: tuple[Path, ...]) -> Dispatch | None:
-    """The tag that decides best between `candidates`. None if there is no tag, or nothing to decide."""
-    if len(candidates) < 2:
-        return None
-    paths = dict.fromkeys(path for index in candidates for path in _paths(facts[index]))
-    splits = [(path, _by(path, candidates, facts)) for path in paths if path not in used]
-    useful = [(path, split) for path, split in splits if split is not None]
-    if not useful:
-        return None
-    path, (groups, absent) = min(useful, key=lambda one: _rank(*one))
-
-    def inner(indices: tuple[int, ...]) -> Candidates:
-        return Candidates(indices, _split(indices, facts, (*used, path)))
-
-    known = [one for index in candidates if (one := facts[index].at(path)) is not None]
-    keyword = "enum" if any(one.word == "enum" for one in known) else "const"
-    cases = tuple(Case(tuple(values), inner(indices)) for indices, values in groups.items())
-    return Dispatch(path, keyword, cases, inner(absent))
-
-
 _Groups = dict[tuple[int, ...], list[Any]]
+"""{alternatives: the values of a tag for which they can match}."""
 
 
-def _by(path: Path, candidates: tuple[int, ...], facts: Sequence[_Facts]) -> tuple[_Groups, tuple[int, ...]] | None:
-    """{candidates: the values of the tag at `path` for which they can match}, and the candidates without the tag.
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Splits the alternatives of one union by tags."""
 
-    None if an alternative can have any value there, or if no value decides anything.
-    """
-    owners: dict[_Key, tuple[int, ...]] = {}
-    values: dict[_Key, Any] = {}
-    for index in candidates:
-        found = facts[index].at(path)
-        if found is None or found.values is None:
+    facts: Sequence[_Facts]
+    """The facts of each alternative."""
+    whole: Sequence[_Facts]
+    """The same, with the facts of the schema around the union: it may be that which requires the tag."""
+
+    def dispatch(self, candidates: tuple[int, ...], used: tuple[Path, ...] = ()) -> Dispatch | None:
+        """The tag that decides best between `candidates`. None if there is no tag, or nothing to decide."""
+        if len(candidates) < 2:
             return None
-        for key, value in found.values.items():
-            owners[key] = (*owners.get(key, ()), index)
-            values[key] = value
-    groups: _Groups = {}
-    for key, indices in owners.items():
-        groups.setdefault(indices, []).append(values[key])
-    if all(indices == candidates for indices in groups):
-        return None
-    return groups, tuple(index for index in candidates if not facts[index].has(path))
+        paths = dict.fromkeys(path for index in candidates for path in _paths(self.facts[index]))
+        splits = [(path, self._by(path, candidates)) for path in paths if path not in used]
+        useful = [(path, split) for path, split in splits if split is not None]
+        if not useful:
+            return None
+        path, (groups, absent) = min(useful, key=lambda one: _rank(*one))
+
+        def inner(indices: tuple[int, ...]) -> Candidates:
+            return Candidates(indices, self.dispatch(indices, (*used, path)))
+
+        known = [one for index in candidates if (one := self.facts[index].at(path)) is not None]
+        keyword = "enum" if any(one.word == "enum" for one in known) else "const"
+        cases = tuple(Case(tuple(values), inner(indices)) for indices, values in groups.items())
+        return Dispatch(path, keyword, cases, inner(absent))
+
+    def _by(self, path: Path, candidates: tuple[int, ...]) -> tuple[_Groups, tuple[int, ...]] | None:
+        """The candidates by the values of the tag at `path`, and the candidates without the tag.
+
+        None if an alternative can have any value there, or if no value decides anything.
+        """
+        owners: dict[_Key, tuple[int, ...]] = {}
+        values: dict[_Key, Any] = {}
+        for index in candidates:
+            found = self.facts[index].at(path)
+            if found is None or found.values is None:
+                return None
+            for key, value in found.values.items():
+                owners[key] = (*owners.get(key, ()), index)
+                values[key] = value
+        groups: _Groups = {}
+        for key, indices in owners.items():
+            groups.setdefault(indices, []).append(values[key])
+        if all(indices == candidates for indices in groups):
+            return None
+        return groups, tuple(index for index in candidates if not self.whole[index].has(path))
 
 
 def _rank(path: Path, split: tuple[_Groups, tuple[int, ...]]) -> tuple[bool, int, int, bool]:
@@ -245,7 +254,7 @@ def _paths(facts: _Facts) -> Iterator[Path]:
         if one.values is not None:
             yield (name,)
     for name, one in facts.properties.items():
-        yield from ((name, *path) for path in one.properties if one.properties[path].values is not None)
+        yield from ((name, inner) for inner, sub in one.properties.items() if sub.values is not None)
 
 
 def _own_facts(schema: JsonSchema) -> _Facts:

@@ -125,6 +125,25 @@ def test_rewritten_schemas_accept_what_the_written_ones_accept() -> None:
     assert all(count > 100 for count in seen.values()), seen
 
 
+def test_references_into_an_alternative_lead_to_its_new_place() -> None:
+    """Also through names that a reference escapes or writes with percent signs."""
+    inner = {"oneOf": [alternative(kind, ["x"], x={"type": "integer"}) for kind in ("a", "b")]}
+    more: Schema = {"c/d": inner}
+    said = alternative("said", ["c/d"], **more)
+    definitions: Schema = {
+        "ä b": {"oneOf": [said, {"type": "null"}, alternative("none", [])]},
+        "one": {"$ref": "#/$defs/%C3%A4%20b/oneOf/0/properties/c~1d/oneOf/1/properties/x"},
+        "all": {"$ref": "#/$defs/%C3%A4%20b"},
+        "null": {"$ref": "#/$defs/%C3%A4%20b/oneOf/1"},
+    }
+    compiler = Compiler(definitions)
+    for key, value, text in (("one", "1", "must be integer"), ("null", 1, "must be null")):
+        [found] = violations(compiler.named(key), value)
+        assert (found.pointer, found.message) == ("", text)
+    [found] = violations(compiler.named("all"), {"kind": "said", "c/d": {"kind": "b", "x": "1"}})
+    assert found.pointer == "/c~1d/x"
+
+
 # -- cost ----------------------------------------------------------------------------------------------------------
 
 SELF = ref("E")

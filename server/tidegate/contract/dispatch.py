@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
-from tidegate.schema.resource import REF_PREFIX, JsonSchema
+from tidegate.schema.resource import REF_PREFIX, JsonSchema, steps_of
 from tidegate.schema.subschemas import MANY, NAMED, ONE, escape, mapped
 from tidegate.schema.tags import WORDS, Candidates, Dispatch, Path, Tags, Union
 
@@ -30,7 +31,8 @@ class Rewriter:
     def __init__(self, definitions: Mapping[str, Any]) -> None:
         self._tags = Tags(definitions)
         self._moved: dict[str, str] = {}
-        """{reference to an alternative: reference to it in the rewritten definitions}."""
+        """{reference to an alternative: reference to it in the rewritten definitions}, both without percent signs for
+        characters."""
         one_pass = _Pass(self._tags, self._moved)
         written = {key: one_pass.schema(one, REF_PREFIX + escape(key)) for key, one in definitions.items()}
         self.definitions: dict[str, Any] = {key: self._referring(one) for key, one in written.items()}
@@ -48,11 +50,12 @@ class Rewriter:
         return {**schema, "$ref": self._new_reference(reference)} if isinstance(reference, str) else schema
 
     def _new_reference(self, reference: str) -> str:
-        end = len(reference)
+        plain = REF_PREFIX + "/".join(map(escape, steps_of(reference)))
+        end = len(plain)
         while end > len(REF_PREFIX):
-            if (found := self._moved.get(reference[:end])) is not None:
-                return found + reference[end:]
-            end = reference.rfind("/", 0, end)
+            if (found := self._moved.get(plain[:end])) is not None:
+                return quote(found + plain[end:], safe="#/$~")
+            end = plain.rfind("/", 0, end)
         return reference
 
 

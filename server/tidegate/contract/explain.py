@@ -121,7 +121,7 @@ class _Explanation:
     def _unevaluated(
         self, error: ValidationError, beside: Sequence[ValidationError]
     ) -> Iterator[tuple[Violation, bool]]:
-        """A violation for each name or index, and whether a schema knows it, which then has an error of its own."""
+        """A violation for each name or index, and whether a schema knows it, which then has another error."""
         applied = Applied(self._compiled, self._locate, error)
         schemas = applied.schemas(beside)
         keyword = error.kind.name

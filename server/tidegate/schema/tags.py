@@ -199,7 +199,7 @@ class _Split:
     facts: Sequence[_Facts]
     """The facts of each alternative."""
     whole: Sequence[_Facts]
-    """The same, with the facts of the schema around the union: it may be that which requires the tag."""
+    """The same, with the facts of the schema around the union: it may require the tag."""
 
     def dispatch(self, candidates: tuple[int, ...], used: tuple[Path, ...] = ()) -> Dispatch | None:
         """The tag that decides best between `candidates`. None if there is no tag, or nothing to decide."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.schema.lint.test_lint import problems, sound, write
+from tests.support.gateway import ROOT
 from tests.support.work import least_cost
 from tidegate import schema
 from tidegate.contract import Contract
@@ -141,6 +144,13 @@ def test_dynamic_references_are_refused(tmp_path: Path, word: str) -> None:
 
 SELF = {"$ref": "node.schema.json"}
 ARRAY = {"type": "array", "items": SELF}
+
+
+def tagged(tag: dict[str, Any]) -> dict[str, Any]:
+    """An alternative with a tag, and with trees inside."""
+    return {"type": "object", "properties": {"op": tag, "args": ARRAY, "left": SELF}, "required": ["op"]}
+
+
 TREES: dict[str, dict[str, Any]] = {
     "a tree": {"type": "object", "properties": {"text": {"type": "string"}, "children": ARRAY}},
     "any JSON": {
@@ -156,6 +166,36 @@ TREES: dict[str, dict[str, Any]] = {
         "oneOf": [{"required": ["op"]}, {"required": ["args"]}],
     },
     "nullable": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"next": SELF}}]},
+    "then and else": {
+        "if": {"properties": {"op": {"const": "not"}}},
+        "then": {"properties": {"args": {"items": SELF, "maxItems": 1}}},
+        "else": {"properties": {"args": {"items": SELF}}},
+    },
+    "alternatives with a tag": {"oneOf": [tagged({"const": "and"}), tagged({"const": "or"}), tagged({"const": "is"})]},
+    "alternatives with an enum as tag": {"anyOf": [tagged({"enum": ["and", "or"]}), tagged({"enum": ["nor"]})]},
+    "alternatives with a tag, or null": {"oneOf": [{"type": "null"}, tagged({"const": "a"}), tagged({"const": "b"})]},
+    "a tag one level deeper": {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "meta": {"type": "object", "properties": {"kind": {"const": kind}}, "required": ["kind"]},
+                    "children": ARRAY,
+                },
+                "required": ["meta"],
+            }
+            for kind in ("a", "b")
+        ]
+    },
+    "a tag that is required beside the union": {
+        "type": "object",
+        "required": ["op"],
+        "oneOf": [{"properties": {"op": {"const": op}, "children": ARRAY}} for op in ("and", "or")],
+    },
+    "a tag by reference": {
+        "oneOf": [{"allOf": [{"$ref": f"#/$defs/{op}"}], "properties": {"left": SELF}} for op in ("and", "or")],
+        "$defs": {op: {"properties": {"op": {"const": op}}, "required": ["op"]} for op in ("and", "or")},
+    },
 }
 DOUBLED: dict[str, tuple[dict[str, Any], str]] = {
     "items in two alternatives": ({"anyOf": [ARRAY, {**ARRAY, "minItems": 1}]}, ""),
@@ -168,6 +208,24 @@ DOUBLED: dict[str, tuple[dict[str, Any], str]] = {
                 {"properties": {"op": {"const": "or"}, "args": ARRAY}},
             ]
         },
+        "",
+    ),
+    "alternatives with the same tag": ({"oneOf": [tagged({"const": "and"}), tagged({"enum": ["and", "or"]})]}, ""),
+    "alternatives with a tag and one without": (
+        {"oneOf": [tagged({"const": "and"}), tagged({"const": "or"}), tagged({"type": "string"})]},
+        "",
+    ),
+    "alternatives with an optional tag": (
+        {"oneOf": [{**tagged({"const": op}), "required": []} for op in ("and", "or")]},
+        "",
+    ),
+    "a tag, and arrays beside the objects": (
+        {"oneOf": [{"properties": {"op": {"const": op}}, "items": SELF, "required": ["op"]} for op in ("and", "or")]},
+        "",
+    ),
+    "all of two with a tag": ({"allOf": [tagged({"const": "and"}), tagged({"const": "or"})]}, ""),
+    "a tagged alternative, and beside it": (
+        {"oneOf": [tagged({"const": "and"}), tagged({"const": "or"})], "properties": {"args": ARRAY}},
         "",
     ),
     "a property, and any": ({"properties": {"a": SELF}, "allOf": [{"additionalProperties": SELF}]}, ""),
@@ -202,12 +260,24 @@ def test_recursive_trees_pass(tmp_path: Path, name: str) -> None:
     assert node(tmp_path, TREES[name]) == []
 
 
+def test_the_recursive_types_in_the_readme_pass(tmp_path: Path) -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "schema" / "README.md").read_text(), re.DOTALL)
+    types = [written for block in blocks if "title" in (written := json.loads(block))]
+    assert {"Expr", "Condition"} == {written["title"] for written in types}
+    files = sound()
+    for written in types:
+        files[f"types/{written['title'].lower()}.schema.json"] = written
+    names = ("expr", "condition")
+    files[CHAT_FILE]["properties"] = {name: {"$ref": f"../types/{name}.schema.json"} for name in names}
+    assert problems(write(tmp_path, files)) == []
+
+
 @pytest.mark.parametrize("name", DOUBLED)
 def test_recursion_that_doubles_with_every_level_is_refused(tmp_path: Path, name: str) -> None:
     written, place = DOUBLED[name]
     found = node(tmp_path, written)
     assert (NODE_FILE, place) in [(file, where) for file, where, _ in found]
-    assert all("in one place only" in reason for _, _, reason in found)
+    assert all("in one place only" in reason and "`const`" in reason for _, _, reason in found)
 
 
 @pytest.mark.parametrize("name", LOOPS)

@@ -29,6 +29,13 @@ TIDEGATE_DIALECT = re.compile(r"(.*/)?meta/[a-z_]+\.schema\.json").fullmatch
 HALF = "has half of a surrogate pair, which no text in UTF-8 can hold: write the whole character"
 DEEPEST = 100
 _HALF = re.compile(r"[\ud800-\udfff]").search
+META: dict[Kind, str] = {
+    "client": "client_message.schema.json",
+    "server": "server_message.schema.json",
+    "resources": "resource.schema.json",
+    "rooms": "room.schema.json",
+}
+"""The meta-schema of the files in a folder."""
 SUFFIXES = (".schema.json", ".json")
 
 
@@ -229,8 +236,13 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
         problems.append(Problem(relative, "", "a schema file must contain one JSON object"))
         return None
     dialect = str(schema.get("$schema", DIALECT))
-    if dialect.rstrip("#") != DIALECT and not TIDEGATE_DIALECT(dialect):
-        problems.append(Problem(relative, "/$schema", f"must be {DIALECT}"))
+    if dialect.rstrip("#") != DIALECT:
+        known = next((file for kind, file in META.items() if relative.startswith(f"{kind}/")), None)
+        if not TIDEGATE_DIALECT(dialect):
+            problems.append(Problem(relative, "/$schema", f"must be {DIALECT}"))
+        elif known is not None and posixpath.basename(dialect) != known:
+            reason = f'is not the meta-schema of this kind of file; write "../meta/{known}"'
+            problems.append(Problem(relative, "/$schema", reason))
     if not isinstance(schema.get("$defs", {}), dict):
         problems.append(Problem(relative, "/$defs", "must be an object"))
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ _SHORT_NAME = 3
 _LONG_NAME = 128
 _ROLE = re.compile(r"(?:roles?)?\s*[:=./ -]*\s*([A-Za-z][\w-]*)", re.IGNORECASE).fullmatch
 _ANYONE = frozenset({"all", "any", "anybody", "everybody", "everyone", "public", "true", "*"})
+_OWNER = frozenset({"author", "creator", "me", "mine", "my", "own", "owner", "owned", "self", "user.id", "$user.id"})
 _AUTHENTICATED = frozenset({"auth", "authorized", "logged-in", "login", "signed-in", "user", "users"})
 
 
@@ -35,11 +37,16 @@ def similar_name(name: str, known: Iterable[str]) -> str | None:
 def rule_suggestion(rule: object) -> str:
     """The suggestion for an invalid access rule."""
     if isinstance(rule, dict):
-        return "; did you mean {'where': ...}?" if len(rule) == 1 and "where" not in rule else ""
+        return _of_object(rule)
     if isinstance(rule, list):
         return next(filter(None, map(rule_suggestion, rule)), "")
     if rule is True:
         return "; did you mean 'anyone'?"
+    if isinstance(rule, str) and rule.strip().lower() in _OWNER:
+        return '; for rows of the user write {"where": {"PROPERTY": "$user.id"}}'
+    if isinstance(rule, str) and "," in rule:
+        named = [_rule(part.strip()) or part.strip() for part in rule.split(",")]
+        return f"; several rules are a list: write {json.dumps(named)}"
     return f"; did you mean {_rule(rule)!r}?" if isinstance(rule, str) and _rule(rule) not in {None, rule} else ""
 
 
@@ -57,6 +64,23 @@ def _one_edit(one: str, other: str) -> bool:
         return short[start:] == long[start + 1 :]
     exchanged = short[start : start + 2] == long[start : start + 2][::-1] and short[start + 2 :] == long[start + 2 :]
     return exchanged or short[start + 1 :] == long[start + 1 :]
+
+
+def _of_object(rule: dict[str, object]) -> str:
+    if "where" in rule:
+        if len(rule) > 1:
+            return "; a rule names users or rows: to ask for both, narrow the rule in Python with @gateway.rule"
+        if isinstance(rule["where"], dict):
+            return ""
+        return '; `where` takes a filter: {"where": {"PROPERTY": "$user.id"}}'
+    if len(rule) == 1:
+        name, value = next(iter(rule.items()))
+        if name.lower() in {"role", "roles"}:
+            names = value if isinstance(value, list) else [value]
+            meant = [f"role:{each}" for each in names]
+            return f"; did you mean {meant[0]!r}?" if len(meant) == 1 else f"; did you mean {meant!r}?"
+        return "; did you mean {'where': ...}?"
+    return ""
 
 
 def _rule(word: str) -> str | None:

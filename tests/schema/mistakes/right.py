@@ -130,6 +130,17 @@ RIGHT: dict[str, Change] = {
     "alternatives without a type": put(
         ROOM, "/properties/what", {"type": "object", "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
     ),
+    "alternatives that exclude each other": report(
+        oneOf=[{"type": "string", "maxLength": 3}, {"type": "string", "minLength": 4}, {"type": "null"}]
+    ),
+    "alternatives that overlap in part": report(oneOf=[{"enum": [1, 2]}, {"enum": [2, 3]}]),
+    "anyOf with a wider alternative": report(anyOf=[{"type": "number"}, {"type": "integer"}]),
+    "a pattern for paths": report(type="string", pattern="^/[a-z]+/$"),
+    "a pattern with slashes inside": report(type="string", pattern="/[a-z]+/"),
+    "a pattern for a backslash": report(type="string", pattern=r"^C:\\\\[a-z]+$"),
+    "a default that looks like a word": report(type="string", default="now"),
+    "readOnly in a type": put(PLACE, "/properties/floor/readOnly", True),
+    "the meta-schema": put(SHIFTS, "/$schema", "../../meta/resource.schema.json"),
     "a tree": both(
         add(
             "types/tree.schema.json",

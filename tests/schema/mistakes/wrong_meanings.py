@@ -18,6 +18,7 @@ from tests.schema.mistakes.application import (
     put,
     rename,
 )
+from tests.schema.mistakes.wrong_rules import RULES
 from tests.schema.mistakes.wrong_values import VALUE_MISTAKES
 
 
@@ -27,11 +28,6 @@ def access(file: str, action: str, rule: Any, *says: str, below: str = "") -> Wr
 
 def action(file: str, name: str, *says: str) -> Wrong:
     return Wrong(put(file, f"/x-access/{name}", "anyone"), file, "/x-access", (repr(name), *says))
-
-
-def where(conditions: dict[str, Any], below: str, *says: str) -> Wrong:
-    place = "/x-access/read"
-    return Wrong(put(SHIFTS, place, {"where": conditions}), SHIFTS, f"{place}/where{below}", says)
 
 
 def pattern(written: str, *says: str) -> Wrong:
@@ -80,6 +76,12 @@ ACCESS = {
     "admin": access(SWAP, "send", "admin", "did you mean 'role:admin'?"),
     "nobody": access(SWAP, "send", "nobody", "remove `send`"),
     "false": access(SHIFTS, "update", False, "remove `update`"),
+    "owner": access(SHIFTS, "update", "owner", '{"where": {"PROPERTY": "$user.id"}}'),
+    "a role as an object": access(SHIFTS, "read", {"role": "lead"}, "did you mean 'role:lead'?"),
+    "roles as an object": access(SHIFTS, "read", {"roles": ["lead", "boss"]}, "['role:lead', 'role:boss']"),
+    "a role and rows": access(SHIFTS, "read", {"role": "lead", "where": {}}, "@gateway.rule"),
+    "where as a text": access(SHIFTS, "read", {"where": "person_id = 1"}, "`where` takes a filter"),
+    "rules with a comma": access(SHIFTS, "read", "authenticated, role:boss", '["authenticated", "role:boss"]'),
     "several roles in one": access(SHIFTS, "read", "role:lead,coordinator", '["role:lead", "role:coordinator"]'),
     "or between roles": access(SHIFTS, "read", "role:lead or role:boss", '["role:lead", "role:boss"]'),
     "a space before the role": access(SHIFTS, "read", "role: lead", 'write "role:lead"'),
@@ -113,34 +115,30 @@ ACCESS = {
         put(SHIFTS, "/x-permissions", {}), SHIFTS, "/x-permissions", ("does not read", 'write "x-access"')
     ),
 }
-RULES = {
-    "an unknown property": where({"persn_id": "$user.id"}, "", "no property 'persn_id'", "did you mean 'person_id'?"),
-    "a value of another type": where({"places": "three"}, "/places", "neither a value of this property nor a claim"),
-    "a value that is not in the enum": where({"status": "opne"}, "/status", "neither a value"),
-    "a claim without $user": where({"person_id": "$person.id"}, "/person_id", 'a claim looks like "$user.id"'),
-    "a claim as plain text": where({"report": "user.id"}, "/report", "plain text", 'write "$user.id"'),
-    "a claim in braces": where({"report": "{{user.org}}"}, "/report", "plain text", 'write "$user.org"'),
-    "roles as one value": where({"report": "$user.roles"}, "/report", "is a list", '{"in": "$user.roles"}'),
-    "roles inside a list": where(
-        {"report": {"in": ["$user.roles"]}}, "/report/in/0", "is a list", '{"in": "$user.roles"}'
-    ),
-    "the user's id of a boolean": where({"paid": "$user.id"}, "/paid", "is a text", "boolean"),
-    "the user's name of a time": where(
-        {"or": [{"starts_at": {"gt": "$user.name"}}]}, "/or/0/starts_at/gt", "is a text", "date-time"
-    ),
-    "a flag of a text": where({"report": "$user.anonymous"}, "/report", "true or false", "string"),
-    "a rule for what clients cannot send": Wrong(
-        both(
-            put(SHIFTS, "/properties/report/readOnly", True),
-            put(SHIFTS, "/x-access/create", {"where": {"report": "$user.name"}}),
-        ),
-        SHIFTS,
-        "/x-access/create/where/report",
-        ("cannot send 'report'", "without `readOnly`"),
-        hint=True,
-    ),
-}
 RESOURCES = {
+    "a reference as a call": Wrong(
+        put(SHIFTS, "/x-resource/references/person_id", "people(id)"),
+        SHIFTS,
+        "/x-resource/references/person_id",
+        ('write "people.id"',),
+    ),
+    "unique as a flag": Wrong(
+        put(PEOPLE, "/x-resource/unique", True), PEOPLE, "/x-resource/unique", ('write [["NAME"]]',)
+    ),
+    "a row without a type": Wrong(drop(SHIFTS, "/type"), SHIFTS, "/type", ('write "type": "object"',)),
+    "a row without properties": Wrong(
+        put(SHIFTS, "/properties", {}), SHIFTS, "/properties", ('write "properties": {"id"',)
+    ),
+    "the meta-schema of another kind": Wrong(
+        put(SHIFTS, "/$schema", "../meta/room.schema.json"),
+        SHIFTS,
+        "/$schema",
+        ('write "../meta/resource.schema.json"',),
+    ),
+    "no title": Wrong(drop(PEOPLE, "/title"), PEOPLE, "", ("has no `title`", 'write "title": "People"')),
+    "a room without a title, whose name is taken": Wrong(
+        drop(ROOM, "/title"), ROOM, "", ("has no `title`", 'write "title": "Shift"')
+    ),
     "no x-resource": Wrong(drop(PEOPLE, "/x-resource"), PEOPLE, "", ("has no `x-resource`", '{"key": "NAME"}')),
     "x-resourc": Wrong(
         rename(PEOPLE, "/x-resource", "x-resourc"), PEOPLE, "/x-resourc", ("did you mean 'x-resource'?",)
@@ -322,6 +320,18 @@ MESSAGES = {
     ),
     "a type that is not required": Wrong(
         put(SWAP, "/required", ["shift"]), SWAP, "/required", ("must require `type`",)
+    ),
+    "no type": Wrong(drop(SWAP, "/properties/type"), SWAP, "/properties", ('write "type": {"const": "swap"}',)),
+    "a type that is too long": Wrong(
+        put(SWAP, "/properties/type/const", "swap" * 20), SWAP, "/properties/type/const", ("1 to 64 characters",)
+    ),
+    "a message that is a list": Wrong(put(SWAP, "/type", "array"), SWAP, "/type", ('write "type": "object"',)),
+    "readOnly in a request": Wrong(
+        put(SWAP, "/properties/shift/readOnly", True),
+        SWAP,
+        "/properties/shift/readOnly",
+        ("says nothing here", "remove it"),
+        hint=True,
     ),
     "a type of the protocol": Wrong(
         put(SWAP, "/properties/type/const", "join"),

@@ -86,6 +86,52 @@ VALUES = {
         report(type="string", format="date", const="31.1.2026"), SHIFTS, f"{REPORT}/const", ("no value fits", "date")
     ),
 }
+CODE = {
+    "a default that calls a function": Wrong(
+        report(type="string", default="now()"), SHIFTS, f"{REPORT}/default", ("plain text", 'write "readOnly": true')
+    ),
+    "a default that is a claim": Wrong(
+        report(type="string", default="$user.id"), SHIFTS, f"{REPORT}/default", ("plain text", "let the client send it")
+    ),
+    "a default now": Wrong(
+        put(SHIFTS, f"{STARTS}/default", "now"), SHIFTS, f"{STARTS}/default", ("does not fit", '"readOnly": true')
+    ),
+    "a pattern of JavaScript": Wrong(
+        report(type="string", pattern="/^[a-z]+$/i"), SHIFTS, f"{REPORT}/pattern", ("slashes", 'write "(?i)^[a-z]+$"')
+    ),
+    "a pattern of file names": Wrong(
+        report(type="string", pattern="*.png"), SHIFTS, f"{REPORT}/pattern", ("not a regular", '"^.*\\\\.png$"')
+    ),
+    "a backslash twice": Wrong(
+        report(type="string", pattern=r"^\\d+$"), SHIFTS, f"{REPORT}/pattern", ("stands for a backslash",), hint=True
+    ),
+}
+ALTERNATIVES = {
+    "an alternative of another type": Wrong(
+        report(type="string", anyOf=[{"type": "integer"}, {"minLength": 1}]),
+        SHIFTS,
+        f"{REPORT}/anyOf/0",
+        ("no value fits this alternative", "`type` beside `anyOf`"),
+    ),
+    "equal alternatives": Wrong(
+        report(anyOf=[{"type": "string"}, {"type": "null"}, {"type": "string"}]),
+        SHIFTS,
+        f"{REPORT}/anyOf/2",
+        ("equal to alternative 0", "remove one"),
+    ),
+    "equal alternatives of oneOf": Wrong(
+        report(oneOf=[{"type": "string"}, {"type": "string"}]),
+        SHIFTS,
+        f"{REPORT}/oneOf/1",
+        ("no value fits exactly one",),
+    ),
+    "an alternative inside another one": Wrong(
+        report(oneOf=[{"type": "number"}, {"type": "integer"}]),
+        SHIFTS,
+        f"{REPORT}/oneOf/1",
+        ("alternative 0", "`anyOf`"),
+    ),
+}
 BOUNDS = {
     "minimum above maximum": Wrong(
         report(type="integer", minimum=5, maximum=1),
@@ -299,4 +345,4 @@ ROWS = {
     ),
     "rows that are no object": Wrong(add(SEED, [_ANN]), SEED, "", ("must be an object",)),
 }
-VALUE_MISTAKES = {**VALUES, **BOUNDS, **OBJECTS, **ROWS}
+VALUE_MISTAKES = {**VALUES, **CODE, **ALTERNATIVES, **BOUNDS, **OBJECTS, **ROWS}

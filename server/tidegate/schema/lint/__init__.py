@@ -28,6 +28,7 @@ from tidegate.schema.regex import LINEAR
 from tidegate.schema.subschemas import escape, subschemas
 from tidegate.schema.suggestions import suggestion
 
+LONGEST_TYPE = 64
 ONE_PATTERN = "no name may match both, because it decides the kind of room; narrow one of them (`*` alone may overlap)"
 
 
@@ -85,6 +86,8 @@ def _required_problems(own: list[Definition]) -> Iterator[Problem]:
                 continue
             if item.kind == "resources" and item.is_file and not place:
                 continue  # `whole_rows` does it
+            if item.kind in {"client", "server"} and item.is_file and not place and item.message_type is None:
+                continue  # `_message_problems` does it
             known = schema.get("properties", {})
             names = [(f"required/{index}", name) for index, name in enumerate(schema.get("required", ()))]
             for one, others in schema.get("dependentRequired", {}).items():
@@ -102,6 +105,9 @@ def _message_problems(schemas: Schemas, own: list[Definition], complete: bool) -
     for item in own:
         if item.kind not in {"client", "server"} or not item.is_file:
             continue
+        if item.schema.get("type", "object") != "object":
+            yield _at(item, "/type", 'a message must be an object: write "type": "object"')
+            continue
         if item.message_type is None:
             tag = item.schema.get("properties", {}).get("type")
             named = next(iter(tag.get("enum", ())), None) if isinstance(tag, dict) else None
@@ -109,8 +115,10 @@ def _message_problems(schemas: Schemas, own: list[Definition], complete: bool) -
             place = "/properties" if tag is None else "/properties/type"
             yield _at(item, place, f"a message must have a property `type` with a `const`: {write}")
             continue
+        if not 0 < len(item.message_type) <= LONGEST_TYPE:
+            yield _at(item, "/properties/type/const", f"a type must have 1 to {LONGEST_TYPE} characters")
         if "type" not in item.schema.get("required", ()):
-            yield _at(item, "/required", "a message must require `type`")
+            yield _at(item, "/required", 'a message must require `type`: write "required": ["type"]')
         other = first.setdefault((item.kind, item.message_type), item)
         if other is not item:
             where = "the protocol" if other.protocol and not item.protocol else other.file

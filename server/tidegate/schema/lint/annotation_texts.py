@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,13 +144,14 @@ def _wrong_value(item: Definition, word: str, place: str, path: Sequence[str | i
     if word == "x-resource" and path[:1] in (["unique"], ["indexes"]):
         names = item.schema[word][place]
         each = [name if isinstance(name, list) else [name] for name in (names if isinstance(names, list) else [names])]
+        each = each if all(isinstance(name, str) for inner in each for name in inner) else [["NAME"]]
         return f"`{place}` is a list of lists of names: write {json.dumps(each)}" if names else (
             f"`{place}` names no property"
         )  # fmt: skip
     if word == "x-resource" and path[:1] == ["references"] and len(path) > 1:
-        target = value if isinstance(value, str) else "RESOURCE"
-        target = target.replace("/", ".").replace("#", ".").strip(".")
-        return f'{shown} names no property of a resource: write "{target if "." in target else target + ".id"}"'
+        parts = re.findall(r"[\w-]+", value)[-2:] if isinstance(value, str) else []
+        target = ".".join(parts if len(parts) == 2 else [*(parts or ["RESOURCE"]), "id"])
+        return f'{shown} names no property of a resource: write "{target}"'
     if word == "x-resource" and place == "key":
         return "`key` must be the name of a property, or a list of names"
     if place == "pattern":
@@ -157,7 +159,8 @@ def _wrong_value(item: Definition, word: str, place: str, path: Sequence[str | i
     if place == "presence":
         return "`presence` must be true or false, without quotation marks"
     if place in {"size", "ttl"}:
-        return f"`{place}` must be a number from 0, without quotation marks"
+        what = "a number of messages" if place == "size" else "a number of seconds"
+        return f"`{place}` must be {what} from 0, without quotation marks"
     if place in _EXAMPLES:
         example = f'{{"pattern": {shown}}}' if place == "x-room" and isinstance(value, str) else _EXAMPLES[place]
         return f"`{place}` must be an object: write {example}"

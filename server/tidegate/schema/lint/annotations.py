@@ -7,26 +7,20 @@ of other tools.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.definition import Definition, Kind
-from tidegate.schema.folder import DIALECT
+from tidegate.schema.folder import DIALECT, META
 from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.annotation_texts import misplaced, value_reason
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import pointer, subschemas
 
-FILES: dict[Kind, str] = {
-    "client": "client_message.schema.json",
-    "server": "server_message.schema.json",
-    "resources": "resource.schema.json",
-    "rooms": "room.schema.json",
-}
-"""The meta-schema of each kind of file."""
+FILES: Mapping[Kind, str] = META
 
 REQUIRED = {
     "x-resource": '"x-resource": {"key": "NAME"}, with the property that identifies a row',

@@ -5,6 +5,7 @@ Invariant: an accepted pattern is matched in time linear to the value, by an eng
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -56,7 +57,8 @@ def _pattern(pattern: str, max_length: Any) -> Iterator[str]:
     size = size_of(pattern)
     if size is None and not is_regex(pattern):
         counted = ", or is too large: limit the length with `minLength` and `maxLength` in place of {m,n}"
-        yield f"{pattern!r} is not a regular expression{counted if '{' in pattern else ''}"
+        hint = counted if "{" in pattern else _of_glob(pattern)
+        yield f"{pattern!r} is not a regular expression{hint}"
     elif size is None and _BACKTRACKING(pattern):
         yield (
             f"{pattern!r} needs backtracking, with which a client could block the gateway: write it without lookaround "
@@ -71,7 +73,18 @@ def _pattern(pattern: str, max_length: Any) -> Iterator[str]:
         )
 
 
+def _of_glob(pattern: str) -> str:
+    """The regular expression for a pattern such as `*.png`."""
+    if not pattern.startswith("*"):
+        return ""
+    meant = "".join(".*" if letter == "*" else re.escape(letter) for letter in pattern)
+    return f"; did you mean {json.dumps(f'^{meant}$')}?"
+
+
 def _cheap(schema: dict[str, Any], schemas: Schemas) -> bool:
+    own = json_types({"type": schema["type"]}, schemas.by_key) if "type" in schema else []
+    if own and "array" not in own:  # it says nothing there
+        return True
     if schema.get("maxItems", UNIQUE_ITEMS + 1) <= UNIQUE_ITEMS:
         return True
     kinds = json_types(resolved(schema.get("items", True), schemas.by_key), schemas.by_key)

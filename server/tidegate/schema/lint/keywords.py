@@ -135,6 +135,9 @@ def _not_names(path: list[str | int], word: str, value: Any) -> str:
         return f"`required` is a list of names, and stands beside `properties`: write {named} there"
     if isinstance(value, str):
         return f"`{word}` must be a list of names: write {json.dumps([value])}"
+    twice = next((name for name in value if value.count(name) > 1), None) if isinstance(value, list) else None
+    if isinstance(twice, str):
+        return f"`{word}` names {twice!r} twice; remove one"
     return f"`{word}` must be a list of names, each once"
 
 

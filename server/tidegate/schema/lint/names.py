@@ -40,7 +40,12 @@ def title_problems(own: list[Definition]) -> Iterator[Problem]:
         name = unescape(item.pointer.removeprefix("/$defs/"))
         derived = not item.is_file and title == files.get(item.file, "") + pascal(name)
         if title is None:
-            yield _at(item, "", "has no `title`")
+            yield _at(
+                item,
+                "",
+                f'has no `title`: write "title": "{item.title or pascal(item.name) or "NAME"}", or another one',
+            )
+            continue
         elif derived and not pascal(name):
             yield _at(item, "", f"{name!r} has no letter from A to Z and no digit to name a type after: {_GIVE}")
             continue

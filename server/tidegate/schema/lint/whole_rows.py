@@ -22,13 +22,14 @@ from tidegate.schema.resource import JsonSchema, follow, read_property
 from tidegate.schema.subschemas import escape, mapped
 from tidegate.schema.suggestions import suggestion
 
+BY_DATABASE = 'For a value that the database sets, write "readOnly": true in place of a default'
 _URI = "tidegate:rows"
 
 
 def whole_row_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Problem]:
     """All problems of the resources in `own`."""
     for item in own:
-        if item.kind == "resources" and item.is_file and isinstance(item.schema.get("properties"), dict):
+        if item.kind == "resources" and item.is_file and item.schema.get("properties"):
             at = partial(Problem, item.file)
             for place, reason in (
                 *_unknown_names(item.schema, schemas),
@@ -106,7 +107,8 @@ def _unfitting_defaults(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str
             value = checked.pop("default")
             if (reason := misfit(checked, value, schemas)) is not None:
                 place = f"/properties/{escape(name)}/default"
-                yield place, f"the default does not fit: {reason}; each `create` without {name!r} would fail"
+                made = f". {BY_DATABASE}" if prop.format in {"date-time", "uuid"} else ""
+                yield place, f"the default does not fit: {reason}; each `create` without {name!r} would fail{made}"
 
 
 def _validator(schema: JsonSchema, schemas: Schemas) -> Validator:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from tidegate.schema.definition import Schemas
 from tidegate.schema.mistakes.access import access_problems
+from tidegate.schema.mistakes.alternatives import alternative_problems
 from tidegate.schema.mistakes.annotations import unknown_annotations
 from tidegate.schema.mistakes.claims import claim_problems
 from tidegate.schema.mistakes.closed_parts import closed_parts
@@ -19,7 +20,8 @@ from tidegate.schema.mistakes.dead_keywords import dead_keywords
 from tidegate.schema.mistakes.formats import unknown_formats
 from tidegate.schema.mistakes.impossible import impossible_problems
 from tidegate.schema.mistakes.messages import message_hints, message_problems
-from tidegate.schema.mistakes.objects import required_hints, unmatched_required, untyped_hints
+from tidegate.schema.mistakes.objects import idle_flags, required_hints, unmatched_required, untyped_hints
+from tidegate.schema.mistakes.patterns import escaped_hints, slashed_patterns
 from tidegate.schema.mistakes.references import reference_problems
 from tidegate.schema.mistakes.rooms import room_problems
 from tidegate.schema.mistakes.rows import row_problems
@@ -32,9 +34,11 @@ SITE_RULES: tuple[Callable[[Site], Iterator[Found]], ...] = (
     unfitting_values,
     dead_keywords,
     closed_parts,
+    alternative_problems,
+    slashed_patterns,
     unmatched_required,
 )
-SITE_HINTS: tuple[Callable[[Site], Iterator[Found]], ...] = (untyped_hints, required_hints)
+SITE_HINTS: tuple[Callable[[Site], Iterator[Found]], ...] = (untyped_hints, required_hints, idle_flags, escaped_hints)
 FILE_RULES: tuple[Callable[[Schemas], Iterator[Problem]], ...] = (
     access_problems,
     unknown_annotations,

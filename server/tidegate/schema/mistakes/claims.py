@@ -21,6 +21,9 @@ from tidegate.schema.subschemas import escape
 
 _TEXTS = frozenset({"$user.id", "$user.name"})
 _ROLES, _ANONYMOUS = "$user.roles", "$user.anonymous"
+_OF_THE_TOKEN = frozenset({"exp", "iat", "jti", "nbf"})
+"""Claims about the token and not about the user: rules never see them."""
+_BARE = frozenset({"email", "id", "me", "name", "org", "role", "roles", "self", "sub", "team", "tenant", "uid"})
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
 _MISSPELLED = re.compile(
     r"[\s${<@#%(]*(?:current_?user|user|auth|claims?|token|jwt|session|request|principal|me)(?:\.\w+)+(?:\(\))?[\s}>)%]*",
@@ -73,7 +76,11 @@ def _reason(prop: Property, operator: str, value: Any, *, listed: bool) -> str |
         if _MISSPELLED(value):
             named = value.strip("${<@#%( })>").rpartition(".")[2]
             return f'{value!r} is plain text here; for a claim of the user write "$user.{named}"'
+        if value.startswith("$") and value[1:].lower() in _BARE:
+            return f'{value!r} is plain text here; for a claim of the user write "$user.{value[1:]}"'
         return None
+    if value.removeprefix("$user.") in _OF_THE_TOKEN:
+        return f"{value!r} is no claim of the user: rules do not see what is said of the token alone"
     kinds = filter_schemas.item_kinds(prop) if prop.type == "array" else [prop.type]
     if value == _ROLES and (listed or operator not in _LISTS):
         members = "ina" if prop.type == "array" else "in"

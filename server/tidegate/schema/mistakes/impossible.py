@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from jsonschema_rs import canonicalize
-
 from tidegate.schema.definition import Schemas
-from tidegate.schema.lint.recursion import mentioned
+from tidegate.schema.mistakes.canonical import is_impossible
 from tidegate.schema.mistakes.site import Site, own, sites
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
@@ -26,10 +24,10 @@ _IDLE = frozenset(
 def impossible_problems(schemas: Schemas, told: Collection[tuple[str, str]]) -> Iterator[Problem]:
     """A problem for each schema that no value fits. `told`: (file, pointer) of other mistakes, which explain it."""
     definitions: Mapping[str, Any] = schemas.by_key
-    broken = {item.key for item in own(schemas) if _impossible(item.schema, definitions)}
+    broken = {item.key for item in own(schemas) if is_impossible(item.schema, definitions)}
     if broken:  # what only refers to one of them has no mistake
         definitions = {key: True if key in broken else schema for key, schema in definitions.items()}
-    found = [site for site in sites(schemas) if _candidate(site) and _impossible(site.schema, definitions)]
+    found = [site for site in sites(schemas) if _candidate(site) and is_impossible(site.schema, definitions)]
     inner = {_place(site) for site in found}
     for site in found:
         file, place = _place(site)
@@ -55,32 +53,12 @@ def _candidate(site: Site) -> bool:
     return site.schema != {"not": {}} and not site.schema.keys() <= _IDLE
 
 
-def _impossible(schema: JsonSchema, definitions: Mapping[str, Any]) -> bool:
-    try:
-        found = canonicalize({**schema, "$defs": _needed(schema, definitions)}, validate_formats=True, offline=True)
-    except ValueError:  # the linter reports it
-        return False
-    return str(found.satisfiability()).lower().endswith("no")
-
-
-def _needed(schema: JsonSchema, definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The definitions that `schema` refers to, directly or not."""
-    needed: dict[str, Any] = {}
-    todo = mentioned(schema)
-    while todo:
-        key = todo.pop()
-        if key in definitions and key not in needed:
-            needed[key] = definitions[key]
-            todo |= mentioned(definitions[key])
-    return needed
-
-
 def _contradiction(schema: JsonSchema, definitions: Mapping[str, Any]) -> list[str]:
     """As few keywords of `schema` as no value fits."""
     left = dict(schema)
     for word in schema:
         fewer = {name: said for name, said in left.items() if name != word}
-        if _impossible(fewer, definitions):
+        if is_impossible(fewer, definitions):
             left = fewer
     return list(left)
 

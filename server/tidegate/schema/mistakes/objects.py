@@ -40,6 +40,15 @@ def untyped_hints(site: Site) -> Iterator[Found]:
         )
 
 
+def idle_flags(site: Site) -> Iterator[Found]:
+    """`readOnly` and `writeOnly` where no row is: they say something of the properties of rows only."""
+    if site.is_column or site.item.kind == "types" or not site.item.is_file:
+        return
+    for word in ("readOnly", "writeOnly"):
+        if site.schema.get(word) is True:
+            yield f"/{word}", f"`{word}` says nothing here: it is for the properties of rows; remove it"
+
+
 def required_hints(site: Site) -> Iterator[Found]:
     """Names in `required` of an open object that none of its properties has."""
     schema = site.schema

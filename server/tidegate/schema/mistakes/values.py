@@ -13,6 +13,14 @@ from tidegate.schema.lint.whole_rows import misfit
 from tidegate.schema.mistakes.site import Found, Site
 from tidegate.schema.resource import JsonSchema, kind_of
 
+_BY_DATABASE = 'for a value that the database sets, write "readOnly": true in place of a default'
+_BY_CLIENT = "let the client send it, and let a row rule of `create` compare it with the claim"
+_CODE = {
+    **dict.fromkeys(("now()", "current_timestamp", "current_timestamp()", "getdate()", "datetime.now()"), _BY_DATABASE),
+    **dict.fromkeys(("uuid()", "uuid4()", "gen_random_uuid()", "autoincrement()", "random()"), _BY_DATABASE),
+    "$user": _BY_CLIENT,
+}
+"""What people write who expect a default to be computed, in lower case."""
 _OF_VALUES = frozenset({"const", "default", "enum", "examples"})
 
 
@@ -21,6 +29,8 @@ def unfitting_values(site: Site) -> Iterator[Found]:
     schema = site.schema
     if "default" in schema and not site.is_column and (reason := _misfit(site, schema["default"], {"default"})):
         yield "/default", f"the default does not fit: {reason}; write a value that fits"
+    if isinstance(schema.get("default"), str) and (meant := _CODE.get(_called(schema["default"]))) is not None:
+        yield "/default", f"a default is plain text, and nothing computes {schema['default']!r}; {meant}"
     for index, example in enumerate(schema.get("examples", ())):
         if reason := _misfit(site, example, {"default", "examples"}):
             yield f"/examples/{index}", f"the example does not fit: {reason}; write one that fits"
@@ -28,6 +38,12 @@ def unfitting_values(site: Site) -> Iterator[Found]:
         yield "/const", f"no value fits: {reason}; `const` must fit the keywords beside it"
     if "enum" in schema:
         yield from _enum(site, schema["enum"])
+
+
+def _called(text: str) -> str:
+    """The name of what `text` would compute."""
+    lower = text.strip().lower()
+    return "$user" if lower.startswith("$user.") else lower
 
 
 def _enum(site: Site, values: list[Any]) -> Iterator[Found]:

@@ -196,6 +196,35 @@ def test_the_tag_of_a_union_narrows_it(compiled: dict[tuple[str, int], str]) -> 
     assert {place: message for place, message in compiled.items() if place[0] == "tags.ts"} == {}
 
 
+def test_rows_have_their_properties_only_and_say_what_is_deprecated(tmp_path: Path) -> None:
+    row = {
+        "title": "Bike",
+        "description": "A bike.",
+        "deprecated": True,
+        "type": "object",
+        "x-resource": {"key": "id"},
+        "properties": {
+            "id": {"type": "integer", "readOnly": True},
+            "colour": {"type": "string", "description": "Its colour.", "deprecated": True},
+            "size": {"type": "object", "properties": {"wheel": {"type": "number"}}, "required": ["wheel"]},
+        },
+        "required": ["id"],
+        "anyOf": [{"required": ["colour"]}, {"properties": {"size": {"type": "object"}}, "required": ["size"]}],
+    }
+    write(tmp_path, "resources/bikes.json", row)
+    text = app_module(tmp_path)
+    open_size = "  size?: {\n    wheel: number;\n    [property: string]: unknown;\n  };\n"
+    doc = "  /**\n   * Its colour.\n   * @deprecated\n   */\n"
+    assert (
+        f"/**\n * A bike.\n * @deprecated\n */\nexport interface Bike {{\n  id: number;\n{doc}  colour?: string;\n"
+        in text
+    )
+    assert f"export interface BikeCreate {{\n{doc}  colour?: string;\n{open_size}}}" in text
+    assert f" * @deprecated\n */\nexport interface BikeUpdate {{\n{doc}  colour?: string | null;\n" in text
+    assert f"{doc}  colour?: string | null | (TextConditions & NullConditions);\n" in text
+    assert "  /** @deprecated */\n  bikes: {\n    row: Bike;\n" in text
+
+
 def test_code_says_what_is_deprecated(tmp_path: Path) -> None:
     for path, content in TAGGED.items():
         write(tmp_path, path, content)

@@ -150,6 +150,12 @@ CASES: dict[str, Case] = {
         [{}, {"x-a": 1}],
         [{"a": 1}, {"x-a": ""}],
     ),
+    "names from a pattern that lists them": Case(
+        {**record(a=TEXT), "propertyNames": {"pattern": "^(a|b)$"}}, [{"a": "", "b": 1}], [{"c": 1}, {"a": 1}]
+    ),
+    "names from a pattern of all names": Case(
+        {**record(a=TEXT), "propertyNames": {"pattern": ""}}, [{"b": 1}], [{"a": 1}]
+    ),
     # allOf and $ref beside properties
     "allOf beside properties": Case(
         {"$defs": {"base": BASE}, "allOf": [ref("base")], **record("text", text=TEXT)},

@@ -53,6 +53,8 @@ class Alternative:
     arrays: tuple[ArrayRule, ...] = ()
     possible: tuple[ObjectRule | ArrayRule, ...] = ()
     """Rules that hold for some of the values only."""
+    overlapping: tuple[ObjectRule | ArrayRule, ...] = ()
+    """Possible rules that other alternatives of the same union have."""
     origins: tuple[str, ...] = ()
     """The references that the alternative was read through."""
 
@@ -91,6 +93,7 @@ def merged(left: Alternative, right: Alternative) -> Alternative | None:
             objects=left.objects + right.objects,
             arrays=left.arrays + right.arrays,
             possible=left.possible + right.possible,
+            overlapping=left.overlapping + right.overlapping,
             origins=left.origins + right.origins,
         )
     )
@@ -105,7 +108,7 @@ def both(left: Sequence[Alternative], right: Sequence[Alternative]) -> list[Alte
 
 
 def rules(found: Iterable[Alternative]) -> tuple[ObjectRule | ArrayRule, ...]:
-    return tuple(rule for item in found for rule in (*item.objects, *item.arrays, *item.possible))
+    return tuple(rule for item in found for rule in (*item.objects, *item.arrays, *item.possible, *item.overlapping))
 
 
 def with_possible(item: Alternative, rules: tuple[ObjectRule | ArrayRule, ...]) -> Alternative:
@@ -116,8 +119,11 @@ def closed_object(item: Alternative, rest: Any) -> Alternative:
     """`item` with the schema of the properties that no other keyword evaluates.
 
     A property that may be evaluated has the schema that did it, or `rest`. With a pattern for its name it may have any.
+    Where nothing is said of names that are not listed, each alternative of a union lists its own properties only.
     """
-    possible = [rule for rule in item.possible if isinstance(rule, ObjectRule)]
+    some = [rule for rule in (*item.possible, *item.overlapping) if isinstance(rule, ObjectRule)]
+    plain = rest is False and not any(rule.patterns or rule.rest is not None for rule in (*item.objects, *some))
+    possible = [rule for rule in some if rule in item.possible] if plain else some
     if any(rule.rest is not None for rule in (*item.objects, *possible)):
         return item
     patterns = {pattern: True for rule in (*item.objects, *possible) for pattern in rule.patterns}
@@ -134,7 +140,7 @@ def closed_object(item: Alternative, rest: Any) -> Alternative:
 
 def closed_array(item: Alternative, rest: Any) -> Alternative:
     """`item` with the schema of the items that no other keyword evaluates."""
-    possible = [rule for rule in item.possible if isinstance(rule, ArrayRule)]
+    possible = [rule for rule in (*item.possible, *item.overlapping) if isinstance(rule, ArrayRule)]
     if any(rule.rest is not None for rule in (*item.arrays, *possible)):
         return item
     contained = [rule.contains for rule in (*item.arrays, *possible) if rule.contains is not None]

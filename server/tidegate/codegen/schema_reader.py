@@ -121,7 +121,7 @@ class AlternativeReader:
             if part.values is not None and len(self.read(schema)) == 1:
                 yield ObjectRule({name: True for name in part.values if isinstance(name, str)}, rest=False)
         if isinstance(schema, dict) and isinstance(schema.get("pattern"), str):
-            yield ObjectRule(patterns={schema["pattern"]: True}, rest=False)
+            yield _object_rule({}, {schema["pattern"]: True}, False, ())
 
     def _decides(self, branch: Any, parent: JsonSchema) -> bool:
         """Whether `branch` says more than a type can leave out, such as which properties are required."""
@@ -158,7 +158,7 @@ class AlternativeReader:
                     for other, theirs in zip(branch, constants[index], strict=True)
                     if index != number and not _disjoint(item, ours, other, theirs)
                 ]
-                found.append(with_possible(item, rules(others)))
+                found.append(replace(item, overlapping=item.overlapping + rules(others)))
         return found
 
     def _constants(self, item: Alternative) -> dict[str, set[str]]:
@@ -203,16 +203,23 @@ def _kinds(types: Any, *, negated: bool = False) -> tuple[str, ...]:
 
 def _object_rules(schema: JsonSchema) -> Iterator[ObjectRule]:
     if not TYPING.isdisjoint(schema.keys() & _ABOUT["object"]):
-        patterns = dict(schema.get("patternProperties", {}))
-        properties = dict(schema.get("properties", {}))
-        for pattern in list(patterns):
-            for name in name_patterns.names(pattern):  # `^(a|b)$` lists names
-                properties.setdefault(name, True)
-        rest = schema.get("additionalProperties")
-        every = [sub for pattern, sub in patterns.items() if name_patterns.matches_all(pattern)]
-        if every:
-            rest = {"allOf": every} if len(every) > 1 else every[0]
-        yield ObjectRule(properties, patterns, rest, schema.get("required", ()))
+        yield _object_rule(
+            schema.get("properties", {}),
+            schema.get("patternProperties", {}),
+            schema.get("additionalProperties"),
+            schema.get("required", ()),
+        )
+
+
+def _object_rule(
+    properties: Mapping[str, Any], patterns: Mapping[str, Any], rest: Any, required: Sequence[str]
+) -> ObjectRule:
+    """A rule in which patterns that list names, such as `^(a|b)$`, and patterns of all names have become plainer."""
+    listed = {name: True for pattern in patterns for name in name_patterns.names(pattern)}
+    every = [sub for pattern, sub in patterns.items() if name_patterns.matches_all(pattern)]
+    if every:
+        rest = {"allOf": every}
+    return ObjectRule({**listed, **properties}, patterns, rest, required)
 
 
 def _array_rules(schema: JsonSchema) -> Iterator[ArrayRule]:

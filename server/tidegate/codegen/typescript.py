@@ -56,17 +56,22 @@ class TypeWriter:
         self._reader = AlternativeReader(self._target)
         self._open: list[str] = []
         """The schemas that are being read, each inside the one before it."""
+        self._cuts = 0
+        """How often a recursion was cut off."""
+        self._flats: dict[str, Node] = {}
+        """The types of schemas that were read without such a cut, by the canonical form of the schema."""
         self._named: dict[str, Node | None] = {}
         """The types of definitions, by reference. None while the type is read."""
 
     def declaration(self, named: Named) -> str:
         """`export interface` for an object with properties, `export type` for anything else.
 
-        An object with a base is a type: an interface without an index signature does not fit a base that is open.
+        A closed object with a base is a type: an interface without an index signature does not fit an open base.
         """
         node = self.node(named.schema)
         doc = jsdoc(doc_of(named.schema), "")
-        if isinstance(node, Object) and node.members and not named.schema.keys() & {"$ref", "allOf"}:
+        based = not named.schema.keys().isdisjoint({"$ref", "allOf"})
+        if isinstance(node, Object) and node.members and (node.indexes or not based):
             return f"{doc}export interface {named.name} {text_of(node)}\n"
         return f"{doc}export type {named.name} = {text_of(node)};\n"
 
@@ -95,6 +100,7 @@ class TypeWriter:
         if not tail:
             return Word(name)
         if reference in self._open:  # `places` names what refers to itself, except where it is no schema by its place
+            self._cuts += 1
             return UNKNOWN
         self._open.append(reference)
         try:
@@ -120,12 +126,19 @@ class TypeWriter:
     def _flat(self, schema: JsonSchema) -> Node:
         key = canonical(schema)
         if key in self._open:  # a recursion that has no name: the names of its parts say less, but they end it
+            self._cuts += 1
             return _intersection(map(self._reference, _references(schema)))
+        if key in self._flats:
+            return self._flats[key]
+        cuts = self._cuts
         self._open.append(key)
         try:
-            return union(self._with_name(item) for item in self._reader.read(schema))
+            node = union(map(self._with_name, self._reader.read(schema)))
         finally:
             self._open.pop()
+        if cuts == self._cuts:
+            self._flats[key] = node
+        return node
 
     def _with_name(self, item: Alternative) -> Node:
         """The type of an alternative: that of a definition, if the alternative says nothing beside it."""
@@ -141,7 +154,9 @@ class TypeWriter:
             self._named[reference] = None
             read = self._reader.read(self._target(reference), frozenset({reference}))
             self._named[reference] = union(map(self._alternative, read))
-        return self._named[reference]
+        found = self._named[reference]
+        self._cuts += found is None
+        return found
 
     def _alternative(self, item: Alternative) -> Node:
         if item.values is not None and not item.int64:

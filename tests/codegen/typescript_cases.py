@@ -252,6 +252,21 @@ CASES: dict[str, Case] = {
         [{"next": {"next": {"next": {"a": "", "b": ""}}, "a": "", "b": ""}}, {}],
         [{"a": 1}, {"next": {"b": 1}}],
     ),
+    "a recursion over alternatives with a tag": Case(
+        {
+            "oneOf": [
+                closed("op args", op={"enum": ["and", "or"]}, args={"type": "array", "items": {"$ref": "#"}}),
+                closed("op of", op={"const": "not"}, of={"$ref": "#"}),
+                closed("op name", op={"const": "is"}, name=TEXT),
+            ]
+        },
+        [{"op": "and", "args": [{"op": "not", "of": {"op": "is", "name": "a"}}]}],
+        [
+            {"op": "and", "of": {"op": "is", "name": "a"}},
+            {"op": "not", "of": {"op": "xor"}},
+            {"op": "and", "args": [{}]},
+        ],
+    ),
     "any JSON value": Case(
         {
             "$defs": {

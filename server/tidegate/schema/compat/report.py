@@ -1,0 +1,121 @@
+"""The differences of two schema folders, each at a place that exists, and each place once.
+
+A fault of a schema that several messages use is reported where the schema stands, with its uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.schema.compat.parts import Part, Side
+from tidegate.schema.compat.run import Fault
+
+REASONS = 6
+"""A place has at most so many reasons."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """A change of the contract. `breaking`: an older client can fail on it."""
+
+    breaking: bool
+    file: str
+    pointer: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{'breaking' if self.breaking else 'note'}: {self.file}: {self.pointer or '/'}: {self.reason}"
+
+
+@dataclass(slots=True)
+class _Found:
+    reasons: list[str] = field(default_factory=list)
+    uses: list[str] = field(default_factory=list)
+    breaking: bool = False
+
+
+class Report:
+    """Collects differences."""
+
+    def __init__(self, old: Side, new: Side) -> None:
+        self._sides = (new, old)
+        self._found: dict[tuple[bool, str, str], _Found] = {}
+
+    def add(self, breaking: bool, file: str, pointer: str, reason: str) -> None:
+        """Report a difference, once for each place and reason."""
+        found = self._found.setdefault((breaking, file, pointer), _Found())
+        if reason not in found.reasons:
+            found.reasons.append(reason)
+
+    def add_new(self, file: str, pointer: str, reason: str) -> None:
+        """Report a difference that breaks clients, if its place has none yet."""
+        if (True, file, pointer) not in self._found:
+            self.add(True, file, pointer, reason)
+
+    def add_faults(self, faults: Iterable[Fault], suffix: str = "", *, only_new: bool = False) -> bool:
+        """Report faults, with `suffix` after each reason. `only_new`: only at places that have no difference yet.
+
+        Returns whether a fault breaks clients.
+        """
+        known = set(self._found)
+        breaking = False
+        for fault in faults:
+            breaking |= fault.breaking
+            file, pointer = self._place(fault.part, fault.pointer)
+            if only_new and (fault.breaking, file, pointer) in known:
+                continue
+            self.add(fault.breaking, file, pointer, fault.reason + suffix)
+            if fault.part.use is not None:
+                self._add_use((fault.breaking, file, pointer), fault.part)
+        return breaking
+
+    def differences(self) -> list[Difference]:
+        """All differences, breaking ones first."""
+        found = [
+            Difference(breaking, file, pointer, _text(found)) for (breaking, file, pointer), found in self._found.items()
+        ]
+        return sorted(found, key=lambda item: (not item.breaking, item.file, item.pointer, item.reason))
+
+    def _add_use(self, key: tuple[bool, str, str], part: Part) -> None:
+        assert part.use is not None
+        user, pointer = part.use
+        definition = part.side.definitions[user]
+        use = f"{definition.file}: {definition.pointer}{_existing(part.side.schemas[user], pointer)}"
+        if use not in self._found[key].uses:
+            self._found[key].uses.append(use)
+
+    def _place(self, part: Part, pointer: str) -> tuple[str, str]:
+        """The file and the pointer of a place that exists, in the part's folder or in the other one."""
+        whole = part.pointer + pointer
+        definition = part.side.definitions[part.key]
+        sides = [part.side, *(side for side in self._sides if side is not part.side)]
+        for side in sides:
+            if part.key in side.schemas and _existing(side.schemas[part.key], whole) == whole:
+                return side.definitions[part.key].file, side.definitions[part.key].pointer + whole
+        return definition.file, definition.pointer + _existing(part.side.schemas[part.key], whole)
+
+
+def _existing(schema: Any, pointer: str) -> str:
+    """The longest beginning of `pointer` that leads somewhere."""
+    reached = ""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(schema, dict) and name in schema:
+            schema = schema[name]
+        elif isinstance(schema, list) and name.isdigit() and int(name) < len(schema):
+            schema = schema[int(name)]
+        else:
+            break
+        reached += f"/{step}"
+    return reached
+
+
+def _text(found: _Found) -> str:
+    more = f"; and {len(found.reasons) - REASONS} more" if len(found.reasons) > REASONS else ""
+    text = "; ".join(found.reasons[:REASONS]) + more
+    if not found.uses:
+        return text
+    others = f" and {len(found.uses) - 1} more" if len(found.uses) > 1 else ""
+    return f"{text} (used by {found.uses[0]}{others})"

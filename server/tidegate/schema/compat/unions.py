@@ -1,0 +1,220 @@
+"""Compares alternatives and conditions: `anyOf`, `oneOf`, `not`, `if`, `dependentSchemas`.
+
+An older alternative belongs to the newer one with the same constant tag, or the same type by reference or title, or the
+same text, or at the same place. The change is told where these two differ. Where none belongs to it, the alternative
+was removed or is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from tidegate.schema.compat.facts import NUMBERS, UNIONS, Alternative, Facts
+from tidegate.schema.compat.parts import Part, Parts, inner_most
+from tidegate.schema.compat.run import Run
+
+MOST_VALUES = 24
+"""An alternative whose tag has up to so many values is compared for each value."""
+_KINDS: dict[str, dict[str, Any]] = {
+    kind: {"type": kind} for kind in ("null", "boolean", "integer", "number", "string", "array", "object")
+}
+_TAGGED: dict[tuple[str, str], dict[str, Any]] = {}
+"""Schemas for one kind of value, and for one value of a tag. One object each, because recursion is noticed by objects."""
+
+
+def of(piece: Part) -> list[str]:
+    """The keywords of `piece` that list alternatives."""
+    return [word for word in UNIONS if word in piece.words]
+
+
+def each_alternative(run: Run, facts: Facts, piece: Part) -> None:
+    """Compare the alternatives of `facts` one by one."""
+    part, word = facts.unions[0]
+    for index in range(len(part.words[word])):
+        run.look(facts.choosing(Alternative(part, word, index)), piece)
+
+
+def alternatives(run: Run, facts: Facts, piece: Part) -> Parts | None:
+    """Values of `facts` must fit an alternative of `piece`. Returns those that surely hold.
+
+    None: nothing more is to be said of `piece`, because the facts were split.
+    """
+    found: list[Part] = []
+    for word in of(piece):
+        branches = [piece.at(word, index) for index in range(len(piece.words[word]))]
+        mate = _mate(run, facts, piece, word, branches)
+        ordered = [mate, *branches] if mate else branches
+        chosen = next((branch for branch in ordered if run.proven(facts, branch)), None)
+        if chosen:
+            found.append(chosen)
+            if word == "oneOf" and not run.received:
+                _one_alone(run, facts, [branch for branch in branches if branch.token != chosen.token])
+            continue
+        parts = list(_split(run, facts, branches))
+        if len(parts) > 1:
+            for part in parts:
+                run.look(part, piece)
+            return None
+        if mate is None:
+            _lost(run, facts, piece)
+            return None
+        run.require(facts, mate)
+        found.append(mate)
+    return tuple(found)
+
+
+def conditions(run: Run, facts: Facts, piece: Part) -> None:
+    """Values of `facts` must fit `not`, `if` and `dependentSchemas` of `piece`."""
+    words = piece.words
+    if "not" in words and not _excluded(run, facts, piece.at("not")):
+        run.fault_of(facts, piece, "not")
+    if "if" in words:
+        _if(run, facts, piece)
+    for name in words.get("dependentSchemas", {}) if "object" in facts.kinds else ():
+        if not facts.absent(name):
+            known = facts
+            for part, said in facts.said("dependentSchemas"):
+                known = known.and_also(part.at("dependentSchemas", name)) if name in said else known
+            run.require(known, piece.at("dependentSchemas", name))
+
+
+def _if(run: Run, facts: Facts, piece: Part) -> None:
+    test = piece.at("if")
+    known = {"then": facts.and_also(test), "else": facts}
+    for part, _ in facts.said("if"):
+        if run.equality.same(part.at("if"), test):
+            for word in ("then", "else"):
+                known[word] = known[word].and_also(part.at(word)) if word in part.words else known[word]
+    for word in ("then", "else"):
+        if word in piece.words:
+            run.require(known[word], piece.at(word))
+
+
+def _excluded(run: Run, facts: Facts, refused: Part) -> bool:
+    """Whether surely no value of `facts` fits `refused`."""
+    if _disjoint(run, facts, refused):
+        return True
+    before = [part.at("not") for part, _ in facts.said("not")]
+    return any(run.equality.same(part, refused) or run.reaches_back(refused, part) for part in before)
+
+
+def _one_alone(run: Run, facts: Facts, others: list[Part]) -> None:
+    """`oneOf` refuses a value that fits another alternative too."""
+    siblings = [part for chosen in facts.chosen if chosen.word == "oneOf" for part in chosen.siblings()]
+    for other in others:
+        if not _disjoint(run, facts, other) and not any(
+            run.equality.same(part, other) or run.reaches_back(other, part) for part in siblings
+        ):
+            run.fault(other, "a value of another alternative may fit this one too, which oneOf refuses")
+
+
+def _disjoint(run: Run, facts: Facts, other: Part) -> bool:
+    """Whether surely no value of `facts` fits `other`."""
+    theirs = Facts([other])
+    if not facts.kinds & theirs.kinds:
+        return True
+    if facts.kinds & theirs.kinds == {"object"}:
+        for name in facts.required | theirs.required:
+            mine, yours = tag(run, facts, name), tag(run, theirs, name)
+            if mine is not None and yours is not None and not any(value in yours for value in mine):
+                return True
+            if facts.absent(name) or theirs.absent(name):
+                return True
+    return run.oracle.disjoint(facts.parts, theirs.parts)
+
+
+def _mate(run: Run, facts: Facts, piece: Part, word: str, branches: list[Part]) -> Part | None:
+    """The alternative that belongs to the facts."""
+    tests = [_by_tag, _by_name]
+    found = next((part for test in tests if (part := test(run, facts, branches)) is not None), None)
+    if found is not None:
+        return found
+    chosen = facts.chosen[-1] if facts.chosen else None
+    if chosen is not None:
+        same = [part for part in branches if run.equality.same(chosen.part, part)]
+        if same:
+            return same[0]
+        if chosen.index < len(branches) and not _told_apart(run, facts, branches[chosen.index]):
+            return branches[chosen.index]
+    fitting = [part for part in branches if not _told_apart(run, facts, part)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _by_tag(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
+    """The alternative with the same constant tag, if a property tells the alternatives apart."""
+    for name in sorted(facts.shape.names):
+        mine = tag(run, facts, name)
+        if mine is not None:
+            tags = [(part, tag(run, Facts([part]), name)) for part in branches]
+            with_tags = [(part, values) for part, values in tags if values is not None]
+            found = [part for part, values in with_tags if any(value in values for value in mine)]
+            if len(found) == 1 and (len(with_tags) > 1 or len(branches) == 1):
+                return found[0]
+    return None
+
+
+def _by_name(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
+    """The alternative of the same type, by its reference or its title."""
+    if not facts.chosen:
+        return None
+    mine = _names(facts.chosen[-1].part)
+    found = [part for part in branches if mine & _names(part)]
+    return found[0] if len(found) == 1 else None
+
+
+def _names(part: Part) -> set[str]:
+    target = inner_most(part)
+    found = {target.key + target.pointer} if "$ref" in part.words else set()
+    return found | {title for title in (part.words.get("title"), target.words.get("title")) if title}
+
+
+def _told_apart(run: Run, facts: Facts, branch: Part) -> bool:
+    """Whether kinds or tags say that `branch` is for other values."""
+    theirs = Facts([branch])
+    if not facts.kinds & theirs.kinds:
+        return True
+    for name in facts.shape.names & theirs.shape.names:
+        mine, yours = tag(run, facts, name), tag(run, theirs, name)
+        if mine is not None and yours is not None and not any(value in yours for value in mine):
+            return True
+    return False
+
+
+def tag(run: Run, facts: Facts, name: str) -> list[Any] | None:
+    """The values of the property `name`, if they are listed."""
+    inner = Facts(facts.named(name))
+    lists = [list(values) for _, values in inner.said("enum")] + [[value] for _, value in inner.said("const")]
+    return min(lists, key=len) if lists else None
+
+
+def _split(run: Run, facts: Facts, branches: list[Part]) -> Iterator[Facts]:
+    """The facts in parts: for each kind of value, or for each value of a tag."""
+    if not facts.parts:
+        return
+    near = facts.parts[0]
+    kinds = {"number" if facts.kinds >= NUMBERS and kind in NUMBERS else kind for kind in facts.kinds}
+    if len(kinds) > 1 and any(Facts([part]).kinds != facts.kinds for part in branches):
+        yield from (facts.and_also(near.instead(_KINDS[kind])) for kind in sorted(kinds))
+        return
+    for name in sorted(facts.required & facts.shape.names):
+        values = tag(run, facts, name)
+        if values and 1 < len(values) <= MOST_VALUES and any(tag(run, Facts([part]), name) for part in branches):
+            yield from (facts.and_also(near.instead(_with_tag(name, value))) for value in islice(values, MOST_VALUES))
+            return
+
+
+def _with_tag(name: str, value: Any) -> dict[str, Any]:
+    schema = {"properties": {name: {"const": value}}}
+    return _TAGGED.setdefault((name, repr(value)), schema)
+
+
+def _lost(run: Run, facts: Facts, piece: Part) -> None:
+    """Report an alternative that no longer exists, or that older clients do not know."""
+    if facts.chosen:
+        reason = "clients do not know this alternative" if run.received else "clients may no longer send this alternative"
+        run.fault(facts.chosen[-1].part, reason)
+    else:
+        place = run.place(facts, piece, of(piece)[0])
+        run.fault(place, "clients may receive what no alternative was" if run.received else "no alternative takes all that clients send")

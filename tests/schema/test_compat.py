@@ -105,10 +105,11 @@ def test_a_removed_file_is_breaking(tmp_path: Path) -> None:
     assert ["tasks" in difference.reason for difference in differences if difference.breaking] == [True]
 
 
-def test_compare_notes_a_changed_access_rule(tmp_path: Path) -> None:
-    new = edited(tmp_path, USERS, lambda file: file["x-access"].update(read="authenticated"))
+@pytest.mark.parametrize(("rules", "breaking"), [({"read": "authenticated"}, True), ({"delete": "anyone"}, False)])
+def test_compare_tells_whether_users_lose_or_gain_access(tmp_path: Path, rules: dict[str, str], breaking: bool) -> None:
+    new = edited(tmp_path, USERS, lambda file: file["x-access"].update(rules))
     (difference,) = compare(schema.load(ROOT / "schema"), new)
-    assert (difference.breaking, difference.pointer) == (False, "/x-access/read")
+    assert (difference.breaking, difference.pointer) == (breaking, f"/x-access/{next(iter(rules))}")
 
 
 def test_a_folder_is_compatible_with_itself() -> None:

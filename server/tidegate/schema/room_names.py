@@ -56,7 +56,9 @@ def a_name(wanted: list[str], refused: list[str]) -> str | None:
 def _searched(wanted: list[str], refused: list[str]) -> str | None:
     patterns = [*wanted, *refused]
     letters = sorted({letter for letter in chain(*patterns) if letter != "*" and _printable(letter)})
-    letters += [next(letter for letter in map(chr, chain(map(ord, _FREE), range(0xA1, 0x3000))) if letter not in letters)]
+    letters += [
+        next(letter for letter in map(chr, chain(map(ord, _FREE), range(0xA1, 0x3000))) if letter not in letters)
+    ]
     start: _State = tuple(_closed(pattern, {0}) for pattern in patterns)
     seen, todo = {start}, deque([("", start)])
     while todo:

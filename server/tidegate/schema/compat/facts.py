@@ -8,24 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
+from tidegate.schema.compat.kinds import KINDS, Bound, kinds_of_types, lower_bounds, upper_bounds, value_kind
 from tidegate.schema.compat.parts import Part, Parts, flat
 from tidegate.schema.regex import LINEAR
-from tidegate.schema.resource import kind_of
 
-KINDS = frozenset({"null", "boolean", "integer", "fraction", "string", "array", "object"})
-"""The kinds of JSON values. A number is an integer or a fraction."""
-NUMBERS = frozenset({"integer", "fraction"})
 UNIONS = ("oneOf", "anyOf")
 Union = tuple[int | bool, str]
 """The token of a part, and the keyword of its alternatives."""
-Bound = tuple[Fraction, bool]
-"""A lower bound of numbers, and whether it is excluded. Of two bounds, the larger one is stricter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,9 @@ class Alternative:
 class Facts:
     """The conjunction of `parts`, references and `allOf` included."""
 
-    def __init__(self, parts: Iterable[Part], taken: frozenset[Union] = frozenset(), chosen: tuple[Alternative, ...] = ()) -> None:
+    def __init__(
+        self, parts: Iterable[Part], taken: frozenset[Union] = frozenset(), chosen: tuple[Alternative, ...] = ()
+    ) -> None:
         self.parts: Parts = flat(parts)
         self.chosen = chosen
         self.taken = taken
@@ -212,32 +208,15 @@ class Facts:
         return found
 
 
-def lower_bounds(part: Part, whole: bool) -> Iterator[Bound]:
-    """The lower bounds that `part` names. `whole`: of integers alone."""
-    for word in ("minimum", "exclusiveMinimum"):
-        if word in part.words:
-            yield _bound(fraction(part.words[word]), word == "exclusiveMinimum", whole)
-
-
-def upper_bounds(part: Part, whole: bool) -> Iterator[Bound]:
-    """The upper bounds that `part` names, negated. `whole`: of integers alone."""
-    for word in ("maximum", "exclusiveMaximum"):
-        if word in part.words:
-            yield _bound(-fraction(part.words[word]), word == "exclusiveMaximum", whole)
-
-
-def _bound(value: Fraction, excluded: bool, whole: bool) -> Bound:
-    if not whole:
-        return value, excluded
-    least = -(-value // 1)
-    return Fraction(least + 1 if excluded and least == value else least), False
-
-
 def property_parts(part: Part, name: str) -> list[Part]:
     """The schemas that the keywords of `part` apply to the property `name`, without `unevaluatedProperties`."""
     words = part.words
     found = [part.at("properties", name)] if name in words.get("properties", {}) else []
-    found += [part.at("patternProperties", pattern) for pattern in words.get("patternProperties", {}) if matches(pattern, name)]
+    found += [
+        part.at("patternProperties", pattern)
+        for pattern in words.get("patternProperties", {})
+        if matches(pattern, name)
+    ]
     if not found and "additionalProperties" in words:
         found.append(part.at("additionalProperties"))
     return found
@@ -249,24 +228,6 @@ def matches(pattern: str, text: str) -> bool:
         return Draft202012Validator({"pattern": pattern}, pattern_options=LINEAR).is_valid(text)
     except ValueError:
         return False
-
-
-def kinds_of_types(types: Any) -> frozenset[str]:
-    """The kinds of values that the keyword `type` allows."""
-    names = {types} if isinstance(types, str) else set(types)
-    return frozenset(names - {"number"} | (NUMBERS if "number" in names else frozenset()))
-
-
-def value_kind(value: Any) -> str:
-    kind = kind_of(value)
-    if kind == "number":
-        return "integer" if value == int(value) else "fraction"
-    return kind
-
-
-def fraction(value: float) -> Fraction:
-    """The number as it is written."""
-    return Fraction(str(value))
 
 
 def speaks_of(shape: Shape, name: str) -> bool:

@@ -36,7 +36,10 @@ def _client_messages(old: Schemas, new: Schemas, changes: Changes) -> None:
         before, after = was.schema.get("x-reply"), now.schema.get("x-reply")
         if before != after:
             pointer = "/x-reply" if after or was.file == now.file else ""
-            changes.report.add(True, now.file, pointer, f"the reply was {_reply(before)}, is {_reply(after)}")
+            # A client that expects no reply ignores one.
+            changes.report.add(
+                before is not None, now.file, pointer, f"the reply was {_reply(before)}, is {_reply(after)}"
+            )
 
 
 def _reply(name: str | None) -> str:
@@ -110,12 +113,14 @@ def _table_notes(old: Resource, new: Resource) -> Iterator[tuple[str, str]]:
     for names in (names for names in new.unique if names not in old.unique):
         yield "/x-resource/unique", f"{', '.join(names)} must be unique now: a row that repeats it is a conflict"
     for names in (names for names in old.unique if names not in new.unique):
-        yield "/x-resource", f"{', '.join(names)} need not be unique any more"
+        yield "/x-resource/unique", f"{', '.join(names)} need not be unique any more"
     for name in sorted(old.references.keys() | new.references.keys()):
         was, now = (item.references.get(name) for item in (old, new))
         if was != now:
-            pointer = f"/x-resource/references/{escape(name)}" if now else "/x-resource"
-            yield pointer, f"{name!r} referred to {_target(was)}, refers to {_target(now)}"
+            yield (
+                f"/x-resource/references/{escape(name)}",
+                f"{name!r} referred to {_target(was)}, refers to {_target(now)}",
+            )
 
 
 def _target(reference: tuple[str, str] | None) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.schema.compat import arrays, objects, scalars, unions
-from tidegate.schema.compat.facts import Facts, kinds_of_types
+from tidegate.schema.compat.facts import Facts
+from tidegate.schema.compat.kinds import kinds_of_types
 from tidegate.schema.compat.parts import Part
 from tidegate.schema.compat.run import Run
 from tidegate.schema.compat.words import lost_values

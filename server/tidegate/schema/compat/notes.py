@@ -16,7 +16,7 @@ _ABSENT = object()
 
 def notes(old: Part, new: Part) -> Iterator[Fault]:
     """The notes about `new` and what is inside it."""
-    todo: list[tuple[Part, Part]] = [(old, new)]
+    todo = [] if old.token == new.token else [(old, new)]
     seen: set[tuple[int | bool, int | bool]] = set()
     while todo:
         was, now = todo.pop(0)
@@ -32,8 +32,7 @@ def _about(before: Parts, after: Parts, now: Part) -> Iterator[Fault]:
     was, default = (_first(parts, "default") for parts in (before, after))
     if was != default or type(was) is not type(default):
         place = next((part for part in after if "default" in part.words), now)
-        pointer = "/default" if "default" in place.words else ""
-        yield Fault(False, place, pointer, f"default was {_shown(was)}, is {_shown(default)}")
+        yield Fault(False, place, "/default", f"default was {_shown(was)}, is {_shown(default)}")
     if _first(after, "deprecated") is True and _first(before, "deprecated") is not True:
         place = next(part for part in after if part.words.get("deprecated") is True)
         yield Fault(False, place, "/deprecated", "is deprecated now")

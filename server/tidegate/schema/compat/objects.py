@@ -82,9 +82,6 @@ def _named(run: Run, facts: Facts, piece: Part, name: str, surely: Shape) -> Non
     """Values of the property `name` must fit what `piece` says of it."""
     own = facts.named(name)
     if any(part.impossible for part in flat(own)):
-        optional = name in piece.words.get("properties", {}) and name not in piece.words.get("required", ())
-        if run.received and optional and not facts.taken:
-            run.fault(piece, "is optional, and not sent any more", _step("properties", name), breaking=False)
         return
     for target, closes in _targets(run, facts, piece, name, surely):
         if closes:
@@ -92,7 +89,9 @@ def _named(run: Run, facts: Facts, piece: Part, name: str, surely: Shape) -> Non
         elif own or not target.demands_anything:
             run.require(Facts(own), target)
         elif _programs_choose(facts):
-            run.fault(target, "clients may receive any value here" if run.received else "clients may send any value here")
+            run.fault(
+                target, "clients may receive any value here" if run.received else "clients may send any value here"
+            )
         elif run.received:
             reason = "is optional, and the open object does not name it any more"
             run.fault(piece, reason, _step("properties", name), breaking=False)
@@ -130,7 +129,12 @@ def _like(run: Run, facts: Facts, piece: Part, pattern: str, surely: Shape) -> N
             run.require(Facts(own), piece.at("patternProperties", other))
     for word in CLOSING:
         if word in piece.words and pattern not in (patterns if word == CLOSING[0] else surely.patterns):
-            _closed(run, facts, piece, own, word)
+            target = piece.at(word)
+            if not target.impossible:
+                run.require(Facts(own), target)
+            elif not run.received:
+                part = next(part for part, said in facts.said("patternProperties") if pattern in said)
+                run.fault(part, "clients may no longer send such properties", _step("patternProperties", pattern))
 
 
 def _others(run: Run, facts: Facts, piece: Part) -> None:
@@ -140,16 +144,10 @@ def _others(run: Run, facts: Facts, piece: Part) -> None:
         if pattern not in facts.shape.patterns:
             run.require(Facts(own), piece.at("patternProperties", pattern))
     for word in CLOSING:
-        if word in piece.words:
-            _closed(run, facts, piece, own, word)
-
-
-def _closed(run: Run, facts: Facts, piece: Part, own: Parts, word: str) -> None:
-    target = piece.at(word)
-    if not target.impossible:
-        run.require(Facts(own), target)
-    elif not run.received:
-        run.fault(piece, "other properties are no longer accepted", f"/{word}")
+        if word in piece.words and not piece.at(word).impossible:
+            run.require(Facts(own), piece.at(word))
+        elif word in piece.words and not run.received:
+            run.fault(piece, "other properties are no longer accepted", f"/{word}")
 
 
 def _as_before(run: Run, facts: Facts, piece: Part, name: str) -> bool:

@@ -15,7 +15,7 @@ from jsonschema_rs import CanonicalSchema, Draft202012Validator, Validator, cano
 from tidegate.int64 import FORMAT as INT64
 from tidegate.int64 import PATTERN
 from tidegate.schema.compat.facts import UNIONS
-from tidegate.schema.compat.parts import Part, Parts, Side
+from tidegate.schema.compat.parts import Parts, Side
 from tidegate.schema.formats import FORMATS
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import JsonSchema
@@ -25,13 +25,13 @@ MOST_SCHEMAS = 60
 MOST_BRANCHES = 8
 """The library is asked about schemas up to this size."""
 MARK = r"^(?:-?[0-9]{1,19})$"
-"""Stands for what `PATTERN` does not say of an `int64`, so that a text with that pattern alone is not covered by one."""
+"""Stands for what `PATTERN` does not say of an `int64`: no `int64` covers a text that has that pattern alone."""
 
 Change = Callable[[str, JsonSchema], JsonSchema]
 
 
 class Oracle:
-    """Asks the library. `opened`: unknown properties are allowed in schemas of `opened`, in the places where clients ignore them."""
+    """Asks the library. `opened`: the side whose schemas are read as clients read what they receive."""
 
     def __init__(self, opened: Side | None) -> None:
         self._opened = opened
@@ -128,7 +128,9 @@ def opened(schema: Any) -> Any:
             found[word] = value
     if "oneOf" in schema:
         branches = {"anyOf": [opened(sub) for sub in schema["oneOf"]]}
-        found = {**found, **branches} if "anyOf" not in found else {**found, "allOf": [*found.get("allOf", ()), branches]}
+        found = (
+            {**found, **branches} if "anyOf" not in found else {**found, "allOf": [*found.get("allOf", ()), branches]}
+        )
     return found
 
 

@@ -32,7 +32,6 @@ class Side:
     def __init__(self, schemas: Schemas) -> None:
         self.schemas: Mapping[str, Any] = schemas.by_key
         self.definitions: dict[str, Definition] = {item.key: item for item in schemas.definitions}
-        self.texts = {key: _text(schema) for key, schema in self.schemas.items()}
         self.mentions = {key: mentioned(schema) for key, schema in self.schemas.items()}
 
     def root(self, key: str, schema: Any = None) -> Part:
@@ -132,11 +131,11 @@ class Equality:
     """Which schemas of both sides say the same, word for word, references followed."""
 
     def __init__(self, one: Side, other: Side) -> None:
-        keys = one.texts.keys() | other.texts.keys()
-        changed = {key for key in keys if one.texts.get(key) != other.texts.get(key)}
+        keys = one.schemas.keys() | other.schemas.keys()
+        changed = {key for key in keys if not _same_text(one.schemas.get(key), other.schemas.get(key))}
         self._changed = changed.union(
             *(
-                {key for key in side.texts if changed & (reachable(key, side.mentions) | {key})}
+                {key for key in side.schemas if changed & (reachable(key, side.mentions) | {key})}
                 for side in (one, other)
             )
         )
@@ -156,6 +155,10 @@ class Equality:
             known = schema, _text(schema), not mentioned(schema) & self._changed
             self._texts[id(schema)] = known  # with the schema, so that no other object gets its id
         return known[1], known[2]
+
+
+def _same_text(one: Any, other: Any) -> bool:
+    return one is other or _text(one) == _text(other)
 
 
 def _text(schema: Any) -> str:

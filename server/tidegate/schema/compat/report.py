@@ -32,8 +32,8 @@ class Difference:
 @dataclass(slots=True)
 class _Found:
     reasons: list[str] = field(default_factory=list)
+    suffixes: list[str] = field(default_factory=list)
     uses: list[str] = field(default_factory=list)
-    breaking: bool = False
 
 
 class Report:
@@ -43,11 +43,13 @@ class Report:
         self._sides = (new, old)
         self._found: dict[tuple[bool, str, str], _Found] = {}
 
-    def add(self, breaking: bool, file: str, pointer: str, reason: str) -> None:
-        """Report a difference, once for each place and reason."""
+    def add(self, breaking: bool, file: str, pointer: str, reason: str, suffix: str = "") -> None:
+        """Report a difference, once for each place and reason. `suffix`: for which rooms."""
         found = self._found.setdefault((breaking, file, pointer), _Found())
         if reason not in found.reasons:
             found.reasons.append(reason)
+        if suffix and suffix not in found.suffixes:
+            found.suffixes.append(suffix)
 
     def add_new(self, file: str, pointer: str, reason: str) -> None:
         """Report a difference that breaks clients, if its place has none yet."""
@@ -55,7 +57,7 @@ class Report:
             self.add(True, file, pointer, reason)
 
     def add_faults(self, faults: Iterable[Fault], suffix: str = "", *, only_new: bool = False) -> bool:
-        """Report faults, with `suffix` after each reason. `only_new`: only at places that have no difference yet.
+        """Report faults. `suffix`: for which rooms. `only_new`: only at places that have no difference yet.
 
         Returns whether a fault breaks clients.
         """
@@ -66,7 +68,7 @@ class Report:
             file, pointer = self._place(fault.part, fault.pointer)
             if only_new and (fault.breaking, file, pointer) in known:
                 continue
-            self.add(fault.breaking, file, pointer, fault.reason + suffix)
+            self.add(fault.breaking, file, pointer, fault.reason, suffix)
             if fault.part.use is not None:
                 self._add_use((fault.breaking, file, pointer), fault.part)
         return breaking
@@ -74,7 +76,8 @@ class Report:
     def differences(self) -> list[Difference]:
         """All differences, breaking ones first."""
         found = [
-            Difference(breaking, file, pointer, _text(found)) for (breaking, file, pointer), found in self._found.items()
+            Difference(breaking, file, pointer, _text(found))
+            for (breaking, file, pointer), found in self._found.items()
         ]
         return sorted(found, key=lambda item: (not item.breaking, item.file, item.pointer, item.reason))
 
@@ -115,7 +118,11 @@ def _existing(schema: Any, pointer: str) -> str:
 def _text(found: _Found) -> str:
     more = f"; and {len(found.reasons) - REASONS} more" if len(found.reasons) > REASONS else ""
     text = "; ".join(found.reasons[:REASONS]) + more
-    if not found.uses:
-        return text
-    others = f" and {len(found.uses) - 1} more" if len(found.uses) > 1 else ""
-    return f"{text} (used by {found.uses[0]}{others})"
+    return text + _in_brackets("", found.suffixes) + _in_brackets("used by ", found.uses)
+
+
+def _in_brackets(before: str, texts: list[str]) -> str:
+    if not texts:
+        return ""
+    others = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
+    return f" ({before}{texts[0]}{others})"

@@ -32,9 +32,11 @@ def compare_rooms(old: Schemas, new: Schemas, changes: Changes) -> None:
                 changes.report.add(True, former.file, PATTERN, reason)
             elif was == now:
                 _compare(former, after[now], "", changes)
-            elif _compare(former, after[now], f" (rooms such as {name!r}, of {former.file} before)", changes):
+            elif _compare(former, after[now], f"rooms such as {name!r}, of {former.file} before", changes):
                 cause = former if now == OPEN else after[now]
-                reason = f"rooms such as {name!r} had the pattern {was!r}, and have {now!r} now, which breaks their clients"
+                reason = (
+                    f"rooms such as {name!r} had the pattern {was!r}, and have {now!r} now, which breaks their clients"
+                )
                 changes.report.add(True, cause.file, PATTERN, reason)
 
 
@@ -44,13 +46,14 @@ def _compare(was: Definition, now: Definition, suffix: str, changes: Changes) ->
     breaking |= changes.received(was, now, suffix=suffix)
     for denied, action, reason in access_changes(_access(was), _access(now), rows=False):
         breaking |= denied
-        changes.report.add(denied, now.file, f"/x-access/{action}", reason + suffix)
-    for pointer, reason in _settings(read_room(was.schema), read_room(now.schema), now.schema["x-room"]):
-        changes.report.add(False, now.file, pointer, reason + suffix)
+        changes.report.add(denied, now.file, f"/x-access/{action}", reason, suffix)
+    written = now.schema["x-room"].keys() | (was.schema["x-room"].keys() if was.file == now.file else set())
+    for pointer, reason in _settings(read_room(was.schema), read_room(now.schema), written):
+        changes.report.add(False, now.file, pointer, reason, suffix)
     return breaking
 
 
-def _settings(was: RoomType, now: RoomType, written: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _settings(was: RoomType, now: RoomType, written: set[str]) -> Iterator[tuple[str, str]]:
     pairs = (
         ("presence", was.presence, now.presence),
         ("slow", was.slow, now.slow),

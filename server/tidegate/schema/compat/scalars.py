@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from tidegate.schema.compat.facts import NUMBERS, Facts, fraction, lower_bounds, upper_bounds
+from tidegate.schema.compat.facts import Facts
+from tidegate.schema.compat.kinds import NUMBERS, fraction, lower_bounds, upper_bounds
 from tidegate.schema.compat.parts import Part
 from tidegate.schema.compat.run import Run
 
@@ -27,7 +28,9 @@ def _numbers(run: Run, facts: Facts, piece: Part) -> None:
     for word in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
         if word in piece.words:
             bounds, known = (lower_bounds, facts.lower) if word in _LOWER else (upper_bounds, facts.upper)
-            if known is None or any(known < bound for bound in bounds(piece.instead({word: piece.words[word]}), facts.whole)):
+            if known is None or any(
+                known < bound for bound in bounds(piece.instead({word: piece.words[word]}), facts.whole)
+            ):
                 run.fault_of(facts, piece, word)
     if "multipleOf" in piece.words:
         step = fraction(piece.words["multipleOf"])

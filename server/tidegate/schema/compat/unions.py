@@ -1,8 +1,7 @@
 """Compares alternatives and conditions: `anyOf`, `oneOf`, `not`, `if`, `dependentSchemas`.
 
-An older alternative belongs to the newer one with the same constant tag, or the same type by reference or title, or the
-same text, or at the same place. The change is told where these two differ. Where none belongs to it, the alternative
-was removed or is new.
+A change of an alternative is told where the two alternatives that belong together differ (see `mates`). Where none
+belongs to it, the alternative was removed or is new.
 """
 
 from __future__ import annotations
@@ -11,9 +10,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from tidegate.schema.compat.facts import NUMBERS, UNIONS, Alternative, Facts
-from tidegate.schema.compat.parts import Part, Parts, inner_most
+from tidegate.schema.compat.facts import UNIONS, Alternative, Facts
+from tidegate.schema.compat.kinds import NUMBERS
+from tidegate.schema.compat.mates import mate_of, tag
+from tidegate.schema.compat.parts import Part, Parts
 from tidegate.schema.compat.run import Run
+from tidegate.schema.compat.words import several
+from tidegate.schema.subschemas import escape
 
 MOST_VALUES = 24
 """An alternative whose tag has up to so many values is compared for each value."""
@@ -21,7 +24,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     kind: {"type": kind} for kind in ("null", "boolean", "integer", "number", "string", "array", "object")
 }
 _TAGGED: dict[tuple[str, str], dict[str, Any]] = {}
-"""Schemas for one kind of value, and for one value of a tag. One object each, because recursion is noticed by objects."""
+"""Schemas for one kind of value, and for one value of a tag. One object each: recursion is noticed by objects."""
 
 
 def of(piece: Part) -> list[str]:
@@ -44,7 +47,7 @@ def alternatives(run: Run, facts: Facts, piece: Part) -> Parts | None:
     found: list[Part] = []
     for word in of(piece):
         branches = [piece.at(word, index) for index in range(len(piece.words[word]))]
-        mate = _mate(run, facts, piece, word, branches)
+        mate = mate_of(run, facts, branches)
         ordered = [mate, *branches] if mate else branches
         chosen = next((branch for branch in ordered if run.proven(facts, branch)), None)
         if chosen:
@@ -52,7 +55,7 @@ def alternatives(run: Run, facts: Facts, piece: Part) -> Parts | None:
             if word == "oneOf" and not run.received:
                 _one_alone(run, facts, [branch for branch in branches if branch.token != chosen.token])
             continue
-        parts = list(_split(run, facts, branches))
+        parts = list(_split(facts, branches))
         if len(parts) > 1:
             for part in parts:
                 run.look(part, piece)
@@ -117,7 +120,7 @@ def _disjoint(run: Run, facts: Facts, other: Part) -> bool:
         return True
     if facts.kinds & theirs.kinds == {"object"}:
         for name in facts.required | theirs.required:
-            mine, yours = tag(run, facts, name), tag(run, theirs, name)
+            mine, yours = tag(facts, name), tag(theirs, name)
             if mine is not None and yours is not None and not any(value in yours for value in mine):
                 return True
             if facts.absent(name) or theirs.absent(name):
@@ -125,71 +128,7 @@ def _disjoint(run: Run, facts: Facts, other: Part) -> bool:
     return run.oracle.disjoint(facts.parts, theirs.parts)
 
 
-def _mate(run: Run, facts: Facts, piece: Part, word: str, branches: list[Part]) -> Part | None:
-    """The alternative that belongs to the facts."""
-    tests = [_by_tag, _by_name]
-    found = next((part for test in tests if (part := test(run, facts, branches)) is not None), None)
-    if found is not None:
-        return found
-    chosen = facts.chosen[-1] if facts.chosen else None
-    if chosen is not None:
-        same = [part for part in branches if run.equality.same(chosen.part, part)]
-        if same:
-            return same[0]
-        if chosen.index < len(branches) and not _told_apart(run, facts, branches[chosen.index]):
-            return branches[chosen.index]
-    fitting = [part for part in branches if not _told_apart(run, facts, part)]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _by_tag(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
-    """The alternative with the same constant tag, if a property tells the alternatives apart."""
-    for name in sorted(facts.shape.names):
-        mine = tag(run, facts, name)
-        if mine is not None:
-            tags = [(part, tag(run, Facts([part]), name)) for part in branches]
-            with_tags = [(part, values) for part, values in tags if values is not None]
-            found = [part for part, values in with_tags if any(value in values for value in mine)]
-            if len(found) == 1 and (len(with_tags) > 1 or len(branches) == 1):
-                return found[0]
-    return None
-
-
-def _by_name(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
-    """The alternative of the same type, by its reference or its title."""
-    if not facts.chosen:
-        return None
-    mine = _names(facts.chosen[-1].part)
-    found = [part for part in branches if mine & _names(part)]
-    return found[0] if len(found) == 1 else None
-
-
-def _names(part: Part) -> set[str]:
-    target = inner_most(part)
-    found = {target.key + target.pointer} if "$ref" in part.words else set()
-    return found | {title for title in (part.words.get("title"), target.words.get("title")) if title}
-
-
-def _told_apart(run: Run, facts: Facts, branch: Part) -> bool:
-    """Whether kinds or tags say that `branch` is for other values."""
-    theirs = Facts([branch])
-    if not facts.kinds & theirs.kinds:
-        return True
-    for name in facts.shape.names & theirs.shape.names:
-        mine, yours = tag(run, facts, name), tag(run, theirs, name)
-        if mine is not None and yours is not None and not any(value in yours for value in mine):
-            return True
-    return False
-
-
-def tag(run: Run, facts: Facts, name: str) -> list[Any] | None:
-    """The values of the property `name`, if they are listed."""
-    inner = Facts(facts.named(name))
-    lists = [list(values) for _, values in inner.said("enum")] + [[value] for _, value in inner.said("const")]
-    return min(lists, key=len) if lists else None
-
-
-def _split(run: Run, facts: Facts, branches: list[Part]) -> Iterator[Facts]:
+def _split(facts: Facts, branches: list[Part]) -> Iterator[Facts]:
     """The facts in parts: for each kind of value, or for each value of a tag."""
     if not facts.parts:
         return
@@ -199,8 +138,8 @@ def _split(run: Run, facts: Facts, branches: list[Part]) -> Iterator[Facts]:
         yield from (facts.and_also(near.instead(_KINDS[kind])) for kind in sorted(kinds))
         return
     for name in sorted(facts.required & facts.shape.names):
-        values = tag(run, facts, name)
-        if values and 1 < len(values) <= MOST_VALUES and any(tag(run, Facts([part]), name) for part in branches):
+        values = tag(facts, name)
+        if values and 1 < len(values) <= MOST_VALUES and any(tag(Facts([part]), name) for part in branches):
             yield from (facts.and_also(near.instead(_with_tag(name, value))) for value in islice(values, MOST_VALUES))
             return
 
@@ -213,8 +152,20 @@ def _with_tag(name: str, value: Any) -> dict[str, Any]:
 def _lost(run: Run, facts: Facts, piece: Part) -> None:
     """Report an alternative that no longer exists, or that older clients do not know."""
     if facts.chosen:
-        reason = "clients do not know this alternative" if run.received else "clients may no longer send this alternative"
-        run.fault(facts.chosen[-1].part, reason)
+        part = facts.chosen[-1].part
+        pointer, which = _which(facts, part)
+        told = "clients do not know this alternative" if run.received else "clients may no longer send this alternative"
+        run.fault(part, told + which, pointer)
     else:
-        place = run.place(facts, piece, of(piece)[0])
-        run.fault(place, "clients may receive what no alternative was" if run.received else "no alternative takes all that clients send")
+        told = "clients do not know all alternatives" if run.received else "no alternative takes all that clients send"
+        run.fault(run.place(facts, piece, of(piece)[0]), told)
+
+
+def _which(facts: Facts, part: Part) -> tuple[str, str]:
+    """The pointer of a tag of which the facts have some values only, and the words for it."""
+    whole = Facts([part])
+    for name in sorted(whole.required & whole.shape.names):
+        values = tag(facts, name)
+        if values != tag(whole, name) and values:
+            return f"/properties/{escape(name)}", f" with {name} {several(values)}"
+    return "", ""

@@ -1,0 +1,123 @@
+"""Pairs about single values: kinds, bounds, lists of values, patterns, formats, arrays."""
+
+from __future__ import annotations
+
+from tests.schema.compatibility.pairs import NUMBER, TEXT, both, received, sent
+
+LONG, SHORT = {"type": "string", "maxLength": 20}, {"type": "string", "maxLength": 10}
+AB, ABC = {"enum": ["a", "b"]}, {"enum": ["a", "b", "c"]}
+TEXTS = {"type": "array", "items": TEXT}
+
+PAIRS = (
+    sent("a longer text", SHORT, LONG),
+    sent("a shorter text", LONG, SHORT, "breaking"),
+    sent("a text without a limit", SHORT, TEXT),
+    sent("a text that must have letters", TEXT, {"type": "string", "minLength": 1}, "breaking"),
+    received("a longer text", SHORT, LONG, "breaking"),
+    received("a shorter text", LONG, SHORT),
+    received("a text without a limit", SHORT, TEXT, "breaking"),
+    both("a shorter text", LONG, SHORT, "breaking"),
+    both("a longer text", SHORT, LONG, "breaking"),
+    sent("a smaller minimum", {"type": "integer", "minimum": 0}, {"type": "integer", "minimum": -1}),
+    sent("a larger minimum", {"type": "integer", "minimum": 0}, {"type": "integer", "minimum": 1}, "breaking"),
+    sent(
+        "integers above 0 are integers from 1",
+        {"type": "integer", "exclusiveMinimum": 0},
+        {"type": "integer", "minimum": 1},
+    ),
+    sent(
+        "numbers above 0 may be below 1",
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "number", "minimum": 1},
+        "breaking",
+    ),
+    sent(
+        "an excluded maximum",
+        {"type": "number", "maximum": 5},
+        {"type": "number", "exclusiveMaximum": 5},
+        "breaking",
+    ),
+    received("an excluded maximum", {"type": "number", "maximum": 5}, {"type": "number", "exclusiveMaximum": 5}),
+    sent("integers become numbers", NUMBER, {"type": "number"}),
+    sent("numbers become integers", {"type": "number"}, NUMBER, "breaking"),
+    received("integers become numbers", NUMBER, {"type": "number"}, "breaking"),
+    sent("multiples of 2 become multiples of 4", {"multipleOf": 2}, {"multipleOf": 4}, "breaking"),
+    sent(
+        "multiples of 4 become multiples of 2", {"type": "number", "multipleOf": 4}, {"type": "number", "multipleOf": 2}
+    ),
+    sent("multiples of 0.1 need not be multiples of 0.2", {"multipleOf": 0.2, "type": "number"}, {"multipleOf": 0.1}),
+    sent("null is allowed", TEXT, {"type": ["string", "null"]}),
+    sent("null is no longer allowed", {"type": ["string", "null"]}, TEXT, "breaking"),
+    received("null is allowed", TEXT, {"type": ["string", "null"]}, "breaking"),
+    received("null is no longer allowed", {"type": ["string", "null"]}, TEXT),
+    sent("null as an alternative", {"type": ["string", "null"]}, {"anyOf": [TEXT, {"type": "null"}]}),
+    received("null as an alternative", {"type": ["string", "null"]}, {"anyOf": [TEXT, {"type": "null"}]}),
+    both("null no longer as an alternative", {"anyOf": [TEXT, {"type": "null"}]}, {"type": ["null", "string"]}),
+    sent("text becomes a number", TEXT, NUMBER, "breaking"),
+    sent("anything becomes text", {}, TEXT, "breaking"),
+    received("text becomes anything", TEXT, {}, "breaking"),
+    sent("a value more in a list", AB, ABC),
+    sent("a value less in a list", ABC, AB, "breaking"),
+    received("a value more in a list", AB, ABC, "breaking"),
+    received("a value less in a list", ABC, AB),
+    both("another value in a list", AB, {"enum": ["a", "c"]}, "breaking"),
+    both("the list in another order", ABC, {"enum": ["c", "a", "b"]}),
+    sent("a list becomes text", AB, TEXT),
+    sent("text becomes a list", TEXT, AB, "breaking"),
+    sent("listed values that fit a pattern", AB, {"type": "string", "pattern": "^[a-z]$"}),
+    sent("listed values that do not fit a pattern", ABC, {"type": "string", "pattern": "^[ab]$"}, "breaking"),
+    sent("another constant", {"const": "a"}, {"const": "b"}, "breaking"),
+    sent("a constant becomes a list with it", {"const": "a"}, AB),
+    received("a list becomes one of its values", AB, {"const": "a"}),
+    received("true is a boolean", {"type": "boolean"}, {"const": True}),
+    sent("a boolean is not always true", {"type": "boolean"}, {"const": True}, "breaking"),
+    sent("a boolean as a list", {"type": "boolean"}, {"enum": [False, True]}),
+    both("another description", {"type": "string", "description": "One."}, {"type": "string", "description": "Two."}),
+    both("a title and examples", TEXT, {"type": "string", "title": "Shown", "examples": ["a"]}),
+    sent("a pattern", TEXT, {"type": "string", "pattern": "^a"}, "breaking"),
+    sent("another pattern", {"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "^b"}, "breaking"),
+    received("another pattern", {"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "^b"}, "breaking"),
+    sent("no pattern any more", {"type": "string", "pattern": "^a"}, TEXT),
+    received("no pattern any more", {"type": "string", "pattern": "^a"}, TEXT, "breaking"),
+    sent("a format", TEXT, {"type": "string", "format": "email"}, "breaking"),
+    sent("no format any more", {"type": "string", "format": "email"}, TEXT),
+    both("another format", {"type": "string", "format": "email"}, {"type": "string", "format": "uri"}, "breaking"),
+    sent("text becomes a large integer", TEXT, {"type": "string", "format": "int64"}, "breaking"),
+    sent("a large integer becomes text", {"type": "string", "format": "int64"}, TEXT),
+    both("an integer becomes a large one", NUMBER, {"type": "string", "format": "int64"}, "breaking"),
+    sent(
+        "digits are not all large integers",
+        {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,18})$"},
+        {"type": "string", "format": "int64"},
+        "breaking",
+    ),
+    sent("items that are longer", {"type": "array", "items": SHORT}, {"type": "array", "items": LONG}),
+    sent(
+        "items that are shorter", {"type": "array", "items": LONG}, {"type": "array", "items": SHORT}, "breaking /items"
+    ),
+    sent("fewer items", TEXTS, {**TEXTS, "maxItems": 3}, "breaking"),
+    received("an empty array", {**TEXTS, "minItems": 1}, TEXTS, "breaking"),
+    sent("different items", TEXTS, {**TEXTS, "uniqueItems": True}, "breaking"),
+    received("different items", TEXTS, {**TEXTS, "uniqueItems": True}),
+    sent("one item is always different", {**TEXTS, "maxItems": 1}, {**TEXTS, "maxItems": 1, "uniqueItems": True}),
+    sent(
+        "a first item of another kind",
+        {"type": "array", "prefixItems": [TEXT, TEXT]},
+        {"type": "array", "prefixItems": [TEXT, NUMBER]},
+        "breaking /prefixItems/1",
+    ),
+    sent("first items of the kind of all", TEXTS, {"type": "array", "prefixItems": [TEXT], "items": TEXT}),
+    sent(
+        "no items after the first ones",
+        {"type": "array", "prefixItems": [TEXT]},
+        {"type": "array", "prefixItems": [TEXT], "items": False},
+        "breaking /items",
+    ),
+    sent("an array that contains a text", {"type": "array"}, {"type": "array", "contains": TEXT}, "breaking"),
+    sent("an array that contained a text", {"type": "array", "contains": TEXT}, {"type": "array"}),
+    received(
+        "an array that contains two texts",
+        {"type": "array", "contains": TEXT},
+        {"type": "array", "contains": TEXT, "minContains": 2},
+    ),
+)

@@ -43,7 +43,7 @@ def _all_covered(narrow: list[Any], wide: list[Any]) -> bool:
 
 def _covers(rule: Any, other: Any) -> bool:
     """Whether `rule` surely admits all that `other` admits."""
-    if rule == "anyone" or rule == other:
+    if rule in ("anyone", other):
         return True
     if isinstance(rule, Mapping) and isinstance(other, Mapping):
         return _implied(rule.get("where"), other.get("where"))

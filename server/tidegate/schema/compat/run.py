@@ -44,6 +44,8 @@ class Comparison:
         self.oracle = Oracle(old if received else None)
         self.refuted: dict[object, tuple[Facts, Part]] = {}
         """Pairs of which a trial found a fault. A fault stays one, whatever else is assumed."""
+        self.strict = False
+        """Notes count as faults too."""
         self.steps = 0
         self._reversed: Comparison | None = None
 
@@ -63,6 +65,7 @@ class Comparison:
         """The comparison that asks whether the newer schema has only values of the older one."""
         if self._reversed is None:
             self._reversed = Comparison(self.new, self.old, self.equality, self.look, received=False)
+            self._reversed.strict = True
         return self._reversed
 
 
@@ -126,6 +129,7 @@ class Run:
         except _Refuted:
             self.comparison.refuted[key] = facts, wide
             return False
+        self.found += trial.found
         self._assumed |= trial._assumed
         self._kept += trial._kept
         return True
@@ -136,7 +140,7 @@ class Run:
 
     def fault(self, part: Part, reason: str, pointer: str = "", *, breaking: bool = True) -> None:
         """Report a fault, or end the trial."""
-        if self._trial and breaking:
+        if self._trial and (breaking or self.comparison.strict):
             raise _Refuted
         self.found.append(Fault(breaking, part, pointer, reason))
 

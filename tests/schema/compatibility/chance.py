@@ -20,7 +20,7 @@ class Chance:
     """Makes schemas and values."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311  # not a secret
+        self._random = random.Random(seed)  # not a secret
         self._pick = self._random.choice
 
     def document(self) -> Schema:
@@ -154,7 +154,12 @@ def _together(one: Schema, other: Schema, word: str) -> Schema:
         return rest
     properties = {**rest.get("properties", {}), **other.get("properties", {})}
     needed = [*rest.get("required", ()), *other.get("required", ())]
-    return {**rest, **other, **({"properties": properties} if properties else {}), **({"required": needed} if needed else {})}
+    return {
+        **rest,
+        **other,
+        **({"properties": properties} if properties else {}),
+        **({"required": needed} if needed else {}),
+    }
 
 
 def _objects(schema: Any) -> list[Any]:

@@ -59,6 +59,8 @@ class Facts:
         self.parts: Parts = flat(parts)
         self.chosen = chosen
         self.taken = taken
+        self._named: dict[str, Parts] = {}
+        self._tags: dict[str, list[Any] | None] = {}
         """The unions of which the parts already have one alternative."""
         self.key = (frozenset(part.token for part in self.parts), taken)
 
@@ -143,12 +145,25 @@ class Facts:
 
     def named(self, name: str) -> Parts:
         """The schemas of the property `name`. None if every value fits there."""
+        if name not in self._named:
+            self._named[name] = tuple(self._parts_named(name))
+        return self._named[name]
+
+    def _parts_named(self, name: str) -> list[Part]:
         found: list[Part] = []
         for part in self.parts:
             found += property_parts(part, name)
             if "unevaluatedProperties" in part.words and not speaks_of(evaluated(part), name):
                 found.append(part.at("unevaluatedProperties"))
-        return tuple(found)
+        return found
+
+    def tag(self, name: str) -> list[Any] | None:
+        """The values of the property `name`, if they are listed."""
+        if name not in self._tags:
+            inner = Facts(self.named(name))
+            lists = [list(values) for _, values in inner.said("enum")] + [[value] for _, value in inner.said("const")]
+            self._tags[name] = min(lists, key=len) if lists else None
+        return self._tags[name]
 
     def absent(self, name: str) -> bool:
         """Whether no value has the property `name`."""

@@ -5,8 +5,6 @@ It has the same constant tag, or the same type by reference or title, or the sam
 
 from __future__ import annotations
 
-from typing import Any
-
 from tidegate.schema.compat.facts import Facts
 from tidegate.schema.compat.parts import Part, inner_most
 from tidegate.schema.compat.run import Run
@@ -14,7 +12,7 @@ from tidegate.schema.compat.run import Run
 
 def mate_of(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
     """The alternative that belongs to the facts."""
-    found = _by_tag(facts, branches) or _by_name(facts, branches)
+    found = _by_tag(run, facts, branches) or _by_name(facts, branches)
     if found is not None:
         return found
     chosen = facts.chosen[-1] if facts.chosen else None
@@ -22,18 +20,18 @@ def mate_of(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
         same = [part for part in branches if run.equality.same(chosen.part, part)]
         if same:
             return same[0]
-        if chosen.index < len(branches) and not _told_apart(facts, branches[chosen.index]):
+        if chosen.index < len(branches) and not told_apart(run, facts, branches[chosen.index]):
             return branches[chosen.index]
-    fitting = [part for part in branches if not _told_apart(facts, part)]
+    fitting = [part for part in branches if not told_apart(run, facts, part)]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _by_tag(facts: Facts, branches: list[Part]) -> Part | None:
+def _by_tag(run: Run, facts: Facts, branches: list[Part]) -> Part | None:
     """The alternative with the same constant tag, if a property tells the alternatives apart."""
     for name in sorted(facts.shape.names):
-        mine = tag(facts, name)
+        mine = facts.tag(name)
         if mine is not None:
-            tags = [(part, tag(Facts([part]), name)) for part in branches]
+            tags = [(part, run.alone(part).tag(name)) for part in branches]
             with_tags = [(part, values) for part, values in tags if values is not None]
             found = [part for part, values in with_tags if any(value in values for value in mine)]
             if len(found) == 1 and (len(with_tags) > 1 or len(branches) == 1):
@@ -56,20 +54,13 @@ def _names(part: Part) -> set[str]:
     return found | {title for title in (part.words.get("title"), target.words.get("title")) if title}
 
 
-def _told_apart(facts: Facts, branch: Part) -> bool:
+def told_apart(run: Run, facts: Facts, branch: Part) -> bool:
     """Whether kinds or tags say that `branch` is for other values."""
-    theirs = Facts([branch])
+    theirs = run.alone(branch)
     if not facts.kinds & theirs.kinds:
         return True
     for name in facts.shape.names & theirs.shape.names:
-        mine, yours = tag(facts, name), tag(theirs, name)
+        mine, yours = facts.tag(name), theirs.tag(name)
         if mine is not None and yours is not None and not any(value in yours for value in mine):
             return True
     return False
-
-
-def tag(facts: Facts, name: str) -> list[Any] | None:
-    """The values of the property `name`, if they are listed."""
-    inner = Facts(facts.named(name))
-    lists = [list(values) for _, values in inner.said("enum")] + [[value] for _, value in inner.said("const")]
-    return min(lists, key=len) if lists else None

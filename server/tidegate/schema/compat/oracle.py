@@ -7,19 +7,18 @@ Invariant: an answer "yes" is a proof; everything else proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from jsonschema_rs import CanonicalSchema, Draft202012Validator, Validator, canonicalize
 
 from tidegate.int64 import FORMAT as INT64
 from tidegate.int64 import PATTERN
-from tidegate.schema.compat.facts import UNIONS
-from tidegate.schema.compat.parts import Parts, Side
+from tidegate.schema.compat.parts import Parts, Side, size
 from tidegate.schema.formats import FORMATS
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.subschemas import mapped, subschemas
+from tidegate.schema.subschemas import mapped
 
 MOST_SCHEMAS = 60
 MOST_BRANCHES = 8
@@ -80,11 +79,10 @@ class Oracle:
         return self._canonical[key][1]
 
     def _canonicalized(self, parts: Parts) -> CanonicalSchema | None:
-        document = self._document(parts, _comparable)
-        if not _small(document):
+        if not _small(parts):
             return None
         try:
-            return canonicalize(document, validate_formats=True, offline=True)
+            return canonicalize(self._document(parts, _comparable), validate_formats=True, offline=True)
         except ValueError:
             return None
 
@@ -142,9 +140,12 @@ def _comparable(_: str, schema: JsonSchema) -> JsonSchema:
     return {**rest, "allOf": [*rest.get("allOf", ()), {"pattern": PATTERN}, {"pattern": MARK}]}
 
 
-def _small(document: JsonSchema) -> bool:
-    found = [sub for _, sub in subschemas(document)]
-    branches: Iterable[int] = (
-        sum(len(sub.get(word, ())) for word in UNIONS) + ("if" in sub) for sub in found if isinstance(sub, dict)
-    )
-    return len(found) <= MOST_SCHEMAS and sum(branches) <= MOST_BRANCHES
+def _small(parts: Parts) -> bool:
+    sizes = [size(part.schema) for part in parts]
+    if parts and all(_within(*one) for one in sizes):
+        sizes += [parts[0].side.size(key) for key in parts[0].side.reach({"allOf": [part.schema for part in parts]})]
+    return _within(sum(schemas for schemas, _ in sizes), sum(branches for _, branches in sizes))
+
+
+def _within(schemas: int, branches: int) -> bool:
+    return schemas <= MOST_SCHEMAS and branches <= MOST_BRANCHES

@@ -15,7 +15,7 @@ from typing import Any
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.references import mentioned, reachable
 from tidegate.schema.resource import REF_PREFIX, follow
-from tidegate.schema.subschemas import escape, mapped
+from tidegate.schema.subschemas import escape, mapped, subschemas
 
 ANNOTATIONS = frozenset({
     "$comment", "contentEncoding", "contentMediaType", "contentSchema", "default", "deprecated", "description",
@@ -32,6 +32,8 @@ class Side:
     def __init__(self, schemas: Schemas) -> None:
         self.schemas: Mapping[str, Any] = schemas.by_key
         self.definitions: dict[str, Definition] = {item.key: item for item in schemas.definitions}
+        self._reachable: dict[str, set[str]] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}
         self.mentions = {key: mentioned(schema) for key, schema in self.schemas.items()}
 
     def root(self, key: str, schema: Any = None) -> Part:
@@ -41,7 +43,19 @@ class Side:
     def reach(self, schema: Any) -> set[str]:
         """The keys of the definitions that `schema` needs."""
         direct = mentioned(schema)
-        return direct.union(*(reachable(key, self.mentions) for key in direct))
+        return direct.union(*map(self.reachable, direct))
+
+    def reachable(self, key: str) -> set[str]:
+        """The keys of the definitions that the definition `key` needs."""
+        if key not in self._reachable:
+            self._reachable[key] = reachable(key, self.mentions)
+        return self._reachable[key]
+
+    def size(self, key: str) -> tuple[int, int]:
+        """The size of the definition `key`, as `size` measures it."""
+        if key not in self._sizes:
+            self._sizes[key] = size(self.schemas[key])
+        return self._sizes[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,10 +148,7 @@ class Equality:
         keys = one.schemas.keys() | other.schemas.keys()
         changed = {key for key in keys if not _same_text(one.schemas.get(key), other.schemas.get(key))}
         self._changed = changed.union(
-            *(
-                {key for key in side.schemas if changed & (reachable(key, side.mentions) | {key})}
-                for side in (one, other)
-            )
+            *({key for key in side.schemas if changed & (side.reachable(key) | {key})} for side in (one, other))
         )
         self._texts: dict[int, tuple[Any, str, bool]] = {}
 
@@ -155,6 +166,13 @@ class Equality:
             known = schema, _text(schema), not mentioned(schema) & self._changed
             self._texts[id(schema)] = known  # with the schema, so that no other object gets its id
         return known[1], known[2]
+
+
+def size(schema: Any) -> tuple[int, int]:
+    """The number of schemas inside `schema`, and of alternatives and conditions among them."""
+    found = [sub for _, sub in subschemas(schema)]
+    words = [sub for sub in found if isinstance(sub, dict)]
+    return len(found), sum(len(sub.get("anyOf", ())) + len(sub.get("oneOf", ())) + ("if" in sub) for sub in words)
 
 
 def _same_text(one: Any, other: Any) -> bool:

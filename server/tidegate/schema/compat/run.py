@@ -44,6 +44,7 @@ class Comparison:
         self.oracle = Oracle(old if received else None)
         self.refuted: dict[object, tuple[Facts, Part]] = {}
         """Pairs of which a trial found a fault. A fault stays one, whatever else is assumed."""
+        self.alone: dict[int | bool, Facts] = {}
         self.strict = False
         """Notes count as faults too."""
         self.steps = 0
@@ -86,6 +87,11 @@ class Run:
         self._trial = trial
         self._kept: list[tuple[Facts, Part]] = []
         """Keeps the pairs alive whose tokens are in `_assumed`."""
+
+    def alone(self, part: Part) -> Facts:
+        """The facts of a single part."""
+        known = self.comparison.alone.get(part.token)
+        return known or self.comparison.alone.setdefault(part.token, Facts([part]))
 
     def require(self, facts: Facts, wide: Part) -> None:
         """Values of `facts` must fit `wide`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tidegate.schema.compat.facts import UNIONS, Alternative, Facts
 from tidegate.schema.compat.kinds import NUMBERS
-from tidegate.schema.compat.mates import mate_of, tag
+from tidegate.schema.compat.mates import mate_of, told_apart
 from tidegate.schema.compat.parts import Part, Parts
 from tidegate.schema.compat.run import Run
 from tidegate.schema.compat.words import several
@@ -48,14 +48,19 @@ def alternatives(run: Run, facts: Facts, piece: Part) -> Parts | None:
     for word in of(piece):
         branches = [piece.at(word, index) for index in range(len(piece.words[word]))]
         mate = mate_of(run, facts, branches)
-        ordered = [mate, *branches] if mate else branches
-        chosen = next((branch for branch in ordered if run.proven(facts, branch)), None)
+        possible = [branch for branch in branches if not told_apart(run, facts, branch)]
+        if mate is not None and all(branch.token == mate.token for branch in possible):
+            run.require(facts, mate)
+            chosen: Part | None = mate
+        else:
+            ordered = [mate, *possible] if mate else possible
+            chosen = next((branch for branch in ordered if run.proven(facts, branch)), None)
         if chosen:
             found.append(chosen)
             if word == "oneOf" and not run.received:
                 _one_alone(run, facts, [branch for branch in branches if branch.token != chosen.token])
             continue
-        parts = list(_split(facts, branches))
+        parts = list(_split(run, facts, branches))
         if len(parts) > 1:
             for part in parts:
                 run.look(part, piece)
@@ -115,12 +120,12 @@ def _one_alone(run: Run, facts: Facts, others: list[Part]) -> None:
 
 def _disjoint(run: Run, facts: Facts, other: Part) -> bool:
     """Whether surely no value of `facts` fits `other`."""
-    theirs = Facts([other])
+    theirs = run.alone(other)
     if not facts.kinds & theirs.kinds:
         return True
     if facts.kinds & theirs.kinds == {"object"}:
         for name in facts.required | theirs.required:
-            mine, yours = tag(facts, name), tag(theirs, name)
+            mine, yours = facts.tag(name), theirs.tag(name)
             if mine is not None and yours is not None and not any(value in yours for value in mine):
                 return True
             if facts.absent(name) or theirs.absent(name):
@@ -128,18 +133,18 @@ def _disjoint(run: Run, facts: Facts, other: Part) -> bool:
     return run.oracle.disjoint(facts.parts, theirs.parts)
 
 
-def _split(facts: Facts, branches: list[Part]) -> Iterator[Facts]:
+def _split(run: Run, facts: Facts, branches: list[Part]) -> Iterator[Facts]:
     """The facts in parts: for each kind of value, or for each value of a tag."""
     if not facts.parts:
         return
     near = facts.parts[0]
     kinds = {"number" if facts.kinds >= NUMBERS and kind in NUMBERS else kind for kind in facts.kinds}
-    if len(kinds) > 1 and any(Facts([part]).kinds != facts.kinds for part in branches):
+    if len(kinds) > 1 and any(run.alone(part).kinds != facts.kinds for part in branches):
         yield from (facts.and_also(near.instead(_KINDS[kind])) for kind in sorted(kinds))
         return
     for name in sorted(facts.required & facts.shape.names):
-        values = tag(facts, name)
-        if values and 1 < len(values) <= MOST_VALUES and any(tag(Facts([part]), name) for part in branches):
+        values = facts.tag(name)
+        if values and 1 < len(values) <= MOST_VALUES and any(run.alone(part).tag(name) for part in branches):
             yield from (facts.and_also(near.instead(_with_tag(name, value))) for value in islice(values, MOST_VALUES))
             return
 
@@ -165,7 +170,7 @@ def _which(facts: Facts, part: Part) -> tuple[str, str]:
     """The pointer of a tag of which the facts have some values only, and the words for it."""
     whole = Facts([part])
     for name in sorted(whole.required & whole.shape.names):
-        values = tag(facts, name)
-        if values != tag(whole, name) and values:
+        values = facts.tag(name)
+        if values != whole.tag(name) and values:
             return f"/properties/{escape(name)}", f" with {name} {several(values)}"
     return "", ""

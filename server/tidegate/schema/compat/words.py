@@ -40,5 +40,5 @@ def several(values: Iterable[Any]) -> str:
 def _shown(word: str, value: Any) -> str:
     if value is None:
         return ANYTHING.get(word, "not set")
-    text = str(value)
+    text = repr(value) if word == "const" else str(value)
     return text if len(text) <= 80 else text[:77] + "..."

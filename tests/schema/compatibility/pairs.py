@@ -57,7 +57,7 @@ def told(properties: Schema, *required: str, **words: Any) -> Folder:
 
 
 def room(schema: Schema, pattern: str = "room-*", *, file: str = "room", access: Any = None, **rules: Any) -> Folder:
-    """Rooms of a pattern, which everybody may use."""
+    """Rooms of a pattern, which anyone may use."""
     allowed = {"join": "anyone", "send": "anyone"} if access is None else access
     title = file.capitalize()
     words = {"title": title, "x-room": {"pattern": pattern, **rules}, "x-access": allowed}

@@ -24,12 +24,12 @@ Union = tuple[int | bool, str]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The properties that schemas speak of, in place: also in alternatives and conditions."""
+    """The properties that schemas name, in place: also in alternatives and conditions."""
 
     names: frozenset[str]
     patterns: frozenset[str]
     everything: bool
-    """Some schema speaks of all other properties too."""
+    """Some schema applies to all other properties too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Facts:
 
     @cached_property
     def shape(self) -> Shape:
-        """The properties that the parts speak of."""
+        """The properties that the parts name."""
         names = {name for _, properties in self.said("properties") for name in properties}
         patterns = {pattern for _, properties in self.said("patternProperties") for pattern in properties}
         for part, _ in self.said("unevaluatedProperties"):
@@ -153,7 +153,7 @@ class Facts:
         found: list[Part] = []
         for part in self.parts:
             found += property_parts(part, name)
-            if "unevaluatedProperties" in part.words and not speaks_of(evaluated(part), name):
+            if "unevaluatedProperties" in part.words and not covered_by(evaluated(part), name):
                 found.append(part.at("unevaluatedProperties"))
         return found
 
@@ -181,7 +181,7 @@ class Facts:
         return tuple(found)
 
     def others(self) -> Parts:
-        """The schemas of the properties that `shape` does not speak of."""
+        """The schemas of the properties that `shape` does not cover."""
         found = [part.at("additionalProperties") for part, _ in self.said("additionalProperties")]
         found += [
             part.at("unevaluatedProperties")
@@ -192,7 +192,7 @@ class Facts:
 
     @cached_property
     def no_others(self) -> bool:
-        """Whether a value has only properties that `shape` speaks of."""
+        """Whether a value has only properties that `shape` covers."""
         return any(part.impossible for part in flat(self.others()))
 
     def item(self, index: int) -> Parts:
@@ -245,7 +245,7 @@ def matches(pattern: str, text: str) -> bool:
         return False
 
 
-def speaks_of(shape: Shape, name: str) -> bool:
+def covered_by(shape: Shape, name: str) -> bool:
     return shape.everything or name in shape.names or any(matches(pattern, name) for pattern in shape.patterns)
 
 

@@ -113,7 +113,7 @@ def _table_notes(old: Resource, new: Resource) -> Iterator[tuple[str, str]]:
     for names in (names for names in new.unique if names not in old.unique):
         yield "/x-resource/unique", f"{', '.join(names)} must be unique now: a row that repeats it is a conflict"
     for names in (names for names in old.unique if names not in new.unique):
-        yield "/x-resource/unique", f"{', '.join(names)} need not be unique any more"
+        yield "/x-resource/unique", f"{', '.join(names)} no longer has to be unique"
     for name in sorted(old.references.keys() | new.references.keys()):
         was, now = (item.references.get(name) for item in (old, new))
         if was != now:

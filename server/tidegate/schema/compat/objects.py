@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.schema.compat.facts import Facts, Shape, evaluated, matches, speaks_of
+from tidegate.schema.compat.facts import Facts, Shape, evaluated, matches, covered_by
 from tidegate.schema.compat.parts import Part, Parts, flat
 from tidegate.schema.compat.run import Run
 
@@ -108,7 +108,7 @@ def _targets(run: Run, facts: Facts, piece: Part, name: str, surely: Shape) -> I
     found += [piece.at("patternProperties", pattern) for pattern in patterns if matches(pattern, name)]
     yield from ((part, False) for part in found)
     closing = [] if found or "additionalProperties" not in words else ["additionalProperties"]
-    if "unevaluatedProperties" in words and not speaks_of(surely, name) and not _as_before(run, facts, piece, name):
+    if "unevaluatedProperties" in words and not covered_by(surely, name) and not _as_before(run, facts, piece, name):
         closing.append("unevaluatedProperties")
     for word in closing:
         target = piece.at(word)
@@ -138,7 +138,7 @@ def _like(run: Run, facts: Facts, piece: Part, pattern: str, surely: Shape) -> N
 
 
 def _others(run: Run, facts: Facts, piece: Part) -> None:
-    """The properties that `facts` do not speak of."""
+    """The properties that `facts` do not name."""
     own = facts.others()
     for pattern in piece.words.get("patternProperties", {}):
         if pattern not in facts.shape.patterns:
@@ -156,7 +156,7 @@ def _as_before(run: Run, facts: Facts, piece: Part, name: str) -> bool:
         same = all(
             run.equality.same(part.instead(_only(part, word)), piece.instead(_only(piece, word))) for word in CONDITIONS
         )
-        if same and speaks_of(evaluated(part), name) and speaks_of(evaluated(piece), name):
+        if same and covered_by(evaluated(part), name) and covered_by(evaluated(piece), name):
             return True
     return False
 

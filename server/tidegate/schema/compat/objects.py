@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.schema.compat.facts import Facts, Shape, evaluated, matches, covered_by
+from tidegate.schema.compat.facts import Facts, Shape, covered_by, evaluated, matches
 from tidegate.schema.compat.parts import Part, Parts, flat
 from tidegate.schema.compat.run import Run
 

@@ -19,11 +19,12 @@ from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.keywords import keyword_problems
 from tidegate.schema.lint.names import ambiguous, property_problems, title_problems
-from tidegate.schema.lint.recursion import mentioned, recursion_problems
+from tidegate.schema.lint.recursion import recursion_problems
 from tidegate.schema.lint.resources import resource_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
+from tidegate.schema.references import mentioned
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.subschemas import escape, subschemas
 from tidegate.schema.suggestions import suggestion

@@ -15,6 +15,7 @@ from typing import Any
 
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.problem import Problem
+from tidegate.schema.references import mentioned, reachable
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 from tidegate.schema.subschemas import escape, subschemas
 from tidegate.schema.tags import WORDS, Tags
@@ -59,7 +60,7 @@ def recursion_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Prob
     """All recursions in `own` that are not allowed."""
     definitions = schemas.by_key
     mentions = {key: mentioned(schema) for key, schema in definitions.items()}
-    reach = {item.key: _reachable(item.key, mentions) for item in own}
+    reach = {item.key: reachable(item.key, mentions) for item in own}
     doubled = _Doubled(definitions, mentions)
     for item in own:
         for place, schema in subschemas(item.schema):
@@ -85,7 +86,7 @@ class _Doubled:
         back = [
             way
             for way in self._ways(here, schema, [here], {})
-            if any(key == one or key in _reachable(one, self._mentions) for one in mentioned(way.schema))
+            if any(key == one or key in reachable(one, self._mentions) for one in mentioned(way.schema))
         ]
         for one, two in combinations(back[:PATHS], 2):
             if _overlap(one, two) and not self._apart(one, two):
@@ -169,22 +170,3 @@ def _target(reference: str, definitions: Mapping[str, Any]) -> Any:
         return follow(reference, definitions)
     except (KeyError, IndexError, ValueError, TypeError):
         return True  # the linter reports it as a reference without a target
-
-
-def mentioned(schema: Any) -> set[str]:
-    """The keys of the definitions that `schema` refers to."""
-    references = (sub.get("$ref") for _, sub in subschemas(schema) if isinstance(sub, dict))
-    found = (reference for reference in references if isinstance(reference, str) and reference.startswith(REF_PREFIX))
-    return {reference.removeprefix(REF_PREFIX).partition("/")[0] for reference in found}
-
-
-def _reachable(key: str, mentions: dict[str, set[str]]) -> set[str]:
-    """The keys of the definitions that are reachable from `key`. Includes `key` only if it is recursive."""
-    found: set[str] = set()
-    todo = set(mentions.get(key, ()))
-    while todo:
-        one = todo.pop()
-        if one not in found:
-            found.add(one)
-            todo |= mentions.get(one, set())
-    return found

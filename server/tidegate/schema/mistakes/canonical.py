@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema_rs import CanonicalSchema, canonicalize
 
-from tidegate.schema.lint.recursion import mentioned
+from tidegate.schema.references import mentioned
 from tidegate.schema.resource import JsonSchema
 
 

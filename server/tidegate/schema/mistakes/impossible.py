@@ -13,7 +13,6 @@ from tidegate.schema.definition import Schemas
 from tidegate.schema.mistakes.canonical import is_impossible
 from tidegate.schema.mistakes.site import Site, own, sites
 from tidegate.schema.problem import Problem
-from tidegate.schema.references import mentioned
 from tidegate.schema.resource import JsonSchema
 
 _IDLE = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -72,6 +73,17 @@ ODD = {
     },
     "required": ["id"],
 }
+HOSTILE = (
+    *("__class__", "__dict__", "__data__", "__sql__", "__proto__", "_path", "_meta", "_schema", "_dirty", "Meta"),
+    *("cls", "self", "select", "alias", "c", "rowid", "100%", "%s", "'", "`", "ﬁ", "fi", "²", "😀", "\u202e", " "),
+)
+"""Names that mean something to peewee, to SQL, to psycopg, or that Python reads as other names."""
+NAMES = {
+    "title": "Names",
+    "x-resource": {"key": "id"},
+    "properties": {"id": {"type": "integer", "readOnly": True}, **{name: {"type": "string"} for name in HOSTILE}},
+    "required": ["id"],
+}
 BIG = {"type": "string", "format": "int64"}
 POSTS = {
     "title": "Post",
@@ -85,6 +97,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "visits": VISITS,
     "berths": BERTHS,
     "odd-ones": ODD,
+    "100%s": NAMES,
 }
 OWNER = uuid.UUID("0F0E0D0C-0B0A-4908-8706-050403020100")
 NOON = datetime(2027, 5, 1, 12, 0, 0, 5, tzinfo=timezone(timedelta(hours=2)))
@@ -243,10 +256,23 @@ def test_names_that_mean_something_to_python_or_peewee_get_an_underscore(db: mod
     assert row.id == 1
 
 
+def test_any_name_of_a_column_is_written_and_read(db: models.Models, url: str, folder: Path) -> None:
+    fields = models.field_names(schema.load(folder).resources["100%s"])
+    assert all(unicodedata.normalize("NFKC", name) == name for name in fields.values())
+    table = db["100%s"]
+    row = table.create(**{fields[name]: name for name in HOSTILE})
+    assert {name: getattr(table.get_by_id(row.id), fields[name]) for name in HOSTILE} == {
+        name: name for name in HOSTILE
+    }
+    assert table.select().where(*(getattr(table, fields[name]) == name for name in HOSTILE)).count() == 1
+    (sent,) = wire_rows(url, folder, "100%s")
+    assert sent == {"id": row.id, **{name: name for name in HOSTILE}}
+
+
 def test_unknown_names_are_refused(db: models.Models) -> None:
     with pytest.raises(TypeError, match="Boat has no field 'maste'; did you mean 'masts'"):
         db.boats(code="a", maste=1)
-    with pytest.raises(AttributeError, match="it has: berths, boats, odd-ones, posts, visits"):
+    with pytest.raises(AttributeError, match="it has: 100%s, berths, boats, odd-ones, posts, visits"):
         _ = db.boots
 
 

@@ -43,12 +43,24 @@ class Converted(peewee.Field):
             return value
 
 
+def in_statement(name: str, postgres: bool) -> str:
+    """The name of a table or column as a statement has it: psycopg reads `%` in a statement as a parameter."""
+    return name.replace("%", "%%") if postgres else name
+
+
+def without_columns(model: type[peewee.Model]) -> None:
+    """Give `model` a table without an attribute for each column, which a column `_path` or `__class__` would break."""
+    meta: Any = model._meta
+    meta._table = peewee.Table(meta.table_name, _model=model, _database=meta.database)
+
+
 def field_of(prop: Property, resource: Resource, postgres: bool) -> peewee.Field:
     """The field of one property."""
-    options: dict[str, Any] = {"column_name": prop.name, "null": prop.column_nullable}
+    column = in_statement(prop.name, postgres)
+    options: dict[str, Any] = {"column_name": column, "null": prop.column_nullable}
     if resource.key == (prop.name,):
         if resource.has_automatic_key:
-            return peewee.AutoField(column_name=prop.name)
+            return peewee.AutoField(column_name=column)
         options["primary_key"] = True
     default = _default(prop, resource)
     if default is not None:

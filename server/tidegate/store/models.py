@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tidegate import schema as schemas
 from tidegate.contract import Resource
 from tidegate.store import backends
 from tidegate.store.errors import StoreError
-from tidegate.store.model_fields import field_of
+from tidegate.store.model_fields import field_of, in_statement, without_columns
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 __all__ = ["Models", "Row", "open"]
@@ -160,28 +161,33 @@ def _database(url: str) -> peewee.Database:
 
 def _model(resource: Resource, database: peewee.Database) -> type[Row]:
     names = field_names(resource)
-    meta: dict[str, Any] = {"database": database, "table_name": resource.table, "only_save_dirty": True}
+    postgres = isinstance(database, peewee.PostgresqlDatabase)
+    table = in_statement(resource.table, postgres)
+    meta: dict[str, Any] = {"database": database, "table_name": table, "only_save_dirty": True}
     if len(resource.key) > 1:
         meta["primary_key"] = peewee.CompositeKey(*(names[name] for name in resource.key))
-    postgres = isinstance(database, peewee.PostgresqlDatabase)
     fields = {names[name]: field_of(prop, resource, postgres) for name, prop in resource.properties.items()}
     members = {**fields, "Meta": type("Meta", (), meta), "__doc__": resource.schema.get("description")}
-    return type(resource.title or resource.name, (Row,), members)
+    made = type(resource.title or resource.name, (Row,), members)
+    without_columns(made)
+    return made
+
+
+_USED = frozenset({"Meta", "_dirty", "_meta", "_schema", "_stored", "cls", "self"})
+
+
+def _is_used(name: str) -> bool:
+    """Whether peewee or Python have another meaning for the attribute `name` of a row."""
+    return hasattr(peewee.Model, name) or name.startswith("__") or name in _USED
 
 
 def field_names(resource: Resource) -> dict[str, str]:
     """The name of each property's field: the property's name, with `_` where Python or peewee use that name."""
     names: dict[str, str] = {}
     for name in resource.properties:
-        field = re.sub(r"\W", "_", name)
-        if (
-            field != name
-            or keyword.iskeyword(field)
-            or field[:1].isdigit()
-            or hasattr(peewee.Model, field)
-            or field == "_stored"
-        ):
-            field = f"_{field}_" if field[:1].isdigit() else f"{field}_"
+        field = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
+        if field != name or keyword.iskeyword(field) or _is_used(field) or not field.isidentifier():
+            field = f"{field}_" if field.isidentifier() else f"_{field}_"
         while field in names.values() or (field != name and field in resource.properties):
             field += "_"
         names[name] = field

@@ -101,6 +101,43 @@ def test_names_that_are_allowed(tmp_path: Path) -> None:
                 assert told(tmp_path, content) == []
 
 
+def test_names_that_no_message_or_table_can_have(tmp_path: Path) -> None:
+    def row(title: str, *names: str) -> dict[str, Any]:
+        properties = {"id": {"type": "integer", "readOnly": True}, **{name: {"type": "string"} for name in names}}
+        return {
+            "title": title,
+            "type": "object",
+            "x-resource": {"key": "id"},
+            "properties": properties,
+            "required": ["id"],
+        }
+
+    message = {"title": "M", "type": "object", "properties": {"type": {"const": "a\0"}}, "required": ["type"]}
+    files = {
+        "client/m.json": message,
+        f"resources/{'x' * 64}.json": row("Long"),
+        f"resources/{'x' * 65}.json": row("Longer"),
+        "resources/empty.json": row("Empty", ""),
+        "resources/numbers.json": row("Numbers", "OID", "rowid", "_rowid_"),
+        "resources/odd.json": row("Odd", "%s", " ", "ctid", "oid", "rowid", "__class__", "_path", "select", "é" * 40),
+        "rooms/r.json": room("Said", properties={"a\0b": {}}),
+    }
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(json.dumps(content))
+    assert [str(problem) for problem in schema.lint(schema.load(tmp_path))] == [
+        "client/m.json: /properties/type/const: the gateway accepts NUL in no message; choose another type",
+        "resources/empty.json: /properties/: '' is empty, and a column of a table must have a name; "
+        "choose another name",
+        "resources/numbers.json: /properties: _rowid_, oid, rowid are all of SQLite's words for the number of a row; "
+        "rename one of these",
+        f"resources/{'x' * 65}.json: /: the resource has the name of its file, and such a name has at most "
+        "64 characters; rename the file",
+        "rooms/r.json: /properties/a\\x00b: 'a\\x00b' has the character NUL, which the gateway accepts in no message; "
+        "choose another name",
+    ]
+
+
 def test_a_title_twice_has_no_problems_that_follow_from_it(tmp_path: Path) -> None:
     """Every reference to the title is unclear, also an indirect one; other files are still checked."""
     titled = {"$ref": "#/$defs/text", "$defs": {"text": {"title": "Said", "maxLength": 3}}}

@@ -18,7 +18,7 @@ from tidegate.schema.folder import DIALECT
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.keywords import keyword_problems
-from tidegate.schema.lint.names import ambiguous, property_problems, title_problems
+from tidegate.schema.lint.names import ambiguous, property_problems, title_problems, wire_problems
 from tidegate.schema.lint.recursion import recursion_problems
 from tidegate.schema.lint.resources import resource_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
@@ -46,6 +46,7 @@ def lint(schemas: Schemas) -> list[Problem]:
         own = [item for item in own if item.file not in {problem.file for problem in found}]
     found |= set(title_problems(own))
     found |= set(property_problems(own))
+    found |= set(wire_problems(own))
     own = _understood(schemas, read, own)
     replies = {item.file for item in read if item.kind == "server"} | {
         file for file in schemas.unreadable if file.startswith("server/")

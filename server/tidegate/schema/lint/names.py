@@ -27,6 +27,10 @@ RESERVED = frozenset({
 """Names that the generated modules define or import themselves, and words of Python that look like a title."""
 UNFIT_IN_NAMES = frozenset('"\\')
 """What no name of a property may have: msgspec, whose Structs the generated Python models are, refuses these."""
+LONGEST = 64
+"""Maximum of characters in the name of a resource: schema/types/resource_name says so."""
+ROW_NUMBERS = frozenset({"rowid", "_rowid_", "oid"})
+"""SQLite's words for the number of a row. A column may have such a name, but the triggers need one of them."""
 _TITLE = re.compile(r"[A-Z][A-Za-z0-9]*").fullmatch
 _GIVE = "give it a `title` in PascalCase"
 
@@ -85,13 +89,52 @@ def _mentioned(schema: Any) -> set[str]:
 
 
 def property_problems(own: list[Definition]) -> Iterator[Problem]:
-    """Names of properties that the generated Python models cannot have."""
+    """Names of properties that no message can carry, or that no row can have."""
     for item in own:
         for place, schema in subschemas(item.schema):
             for name in schema.get("properties", ()) if isinstance(schema, dict) else ():
-                if not UNFIT_IN_NAMES.isdisjoint(name) or any(letter < " " for letter in name):
-                    reason = f"{name!r}: generated models cannot have a name with a quotation mark, a backslash or a "
-                    yield _at(item, f"{place}/properties/{escape(name)}", f"{reason}control character")
+                of_row = item.kind == "resources" and item.is_file and not place
+                reason = (_unfit_column(name) if of_row else None) or _unfit(name)
+                if reason is not None:
+                    yield _at(item, f"{place}/properties/{escape(name)}", f"{name!r} {reason}; choose another name")
+        if item.kind == "resources" and item.is_file:
+            yield from _row_numbers(item)
+
+
+def wire_problems(own: list[Definition]) -> Iterator[Problem]:
+    """Types of messages and names of resources that no message can carry."""
+    for item in own:
+        kind = item.message_type if item.kind in {"client", "server"} and item.is_file else None
+        if kind is not None and "\0" in kind:
+            yield _at(item, "/properties/type/const", "the gateway accepts NUL in no message; choose another type")
+        if item.kind == "resources" and item.is_file and len(item.name) > LONGEST:
+            reason = f"the resource has the name of its file, and such a name has at most {LONGEST} characters"
+            yield _at(item, "", f"{reason}; rename the file")
+
+
+def _unfit(name: str) -> str | None:
+    if "\0" in name:
+        return "has the character NUL, which the gateway accepts in no message"
+    if not UNFIT_IN_NAMES.isdisjoint(name) or any(letter < " " for letter in name):
+        return "has a quotation mark, a backslash or a control character, which generated models cannot have in names"
+    return None
+
+
+def _unfit_column(name: str) -> str | None:
+    return None if name else "is empty, and a column of a table must have a name"
+
+
+def _row_numbers(item: Definition) -> Iterator[Problem]:
+    if {folded(name) for name in item.schema.get("properties", ())} >= ROW_NUMBERS:
+        words = ", ".join(sorted(ROW_NUMBERS))
+        yield _at(
+            item, "/properties", f"{words} are all of SQLite's words for the number of a row; rename one of these"
+        )
+
+
+def folded(name: str) -> str:
+    """`name` as SQLite compares the names of columns: without the case of A to Z."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def _at(item: Definition, place: str, reason: str) -> Problem:

@@ -6,12 +6,13 @@ It knows no database. `left_out` says in sentences for a person what a schema fi
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 
 from tidegate.schema import SAFE_INTEGER
-from tidegate.schema.lint.names import UNFIT_IN_NAMES
+from tidegate.schema.lint.names import UNFIT_IN_NAMES, folded
 
 NO_DEFAULT: Any = msgspec.UNSET
 
@@ -68,15 +69,16 @@ class Found(msgspec.Struct, frozen=True):
     """Why the database as a whole, or for this role, is not ready to be shared."""
 
 
-def unusable(name: str) -> str | None:
-    """Why no property can have this name; None for a name that a property can have."""
+def unusable(name: str, others: Iterable[str] = ()) -> str | None:
+    """Why no property can have this name beside `others`; None for a name that a property can have."""
     if name.lower() in {"or", "and"}:
         return "filters use this name for something different"
     if not name.strip() or any(ord(letter) < ord(" ") for letter in name):
         return "its name is blank or has control characters"
     if not UNFIT_IN_NAMES.isdisjoint(name):
         return "its name has a quotation mark or a backslash, which generated Python models cannot have"
-    return None
+    same = next((other for other in others if folded(other) == folded(name)), None)
+    return None if same is None else f"its name differs from {same!r} in the case of letters only"
 
 
 def fitting(schema: dict[str, Any], value: Any, *, limit: int = SAFE_INTEGER) -> bool:

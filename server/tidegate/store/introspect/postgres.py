@@ -130,8 +130,10 @@ class _Introspection:
     def _columns(self, number: int, table: str) -> list[Column]:
         found = []
         indexed = {name for (name,) in self._connection.execute(INDEXED, [number])}
+        taken: list[str] = []
         for name, column in columns(self._connection, number).items():
-            schema = unusable(name) or self._schema(f"{table}.{name}", column)
+            schema = unusable(name, taken) or self._schema(f"{table}.{name}", column)
+            taken.append(name)
             if isinstance(schema, str):
                 filled = not column.not_null or column.default or column.identity or column.generated
                 needed = "" if filled else "; without it clients cannot create rows"

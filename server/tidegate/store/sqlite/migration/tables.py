@@ -16,6 +16,7 @@ from playhouse.sqlite_ext import AutoIncrementField
 
 from tidegate.contract import Property, Resource, canonical_default
 from tidegate.store.migration.conditions import column_enum, shared_conditions
+from tidegate.store.model_fields import without_columns
 from tidegate.store.sql.names import literal, quoted
 from tidegate.store.sqlite.migration.formats import form
 from tidegate.store.sqlite.rows import to_column
@@ -97,7 +98,9 @@ def model(resource: Resource, resources: Mapping[str, Resource], database: peewe
     }
     if len(resource.key) > 1:
         meta["primary_key"] = peewee.CompositeKey(*(named[name] for name in resource.key))
-    return type(resource.name, (peewee.Model,), {**fields, "Meta": type("Meta", (), meta)})
+    made = type(resource.name, (peewee.Model,), {**fields, "Meta": type("Meta", (), meta)})
+    without_columns(made)
+    return made
 
 
 def create_table_sql(resource: Resource, resources: Mapping[str, Resource], database: peewee.Database) -> str:

@@ -72,7 +72,13 @@ CASES: dict[str, Case] = {
     "names that every object has": Case(
         closed("valueOf", toString=TEXT, constructor=NUMBER, valueOf=NUMBER, hasOwnProperty=TEXT),
         [{"valueOf": 1}, {"valueOf": 1, "toString": "", "constructor": 1}],
-        [{"valueOf": ""}, {"toString": ""}, {"valueOf": 1, "tostring": ""}],
+        [
+            {"valueOf": ""},
+            {"toString": ""},
+            {"valueOf": 1, "tostring": ""},
+            {"valueOf": 1, "toString": 1},
+            {"valueOf": 1, "constructor": "x"},
+        ],
     ),
     "names with any letters": Case(
         closed(**{"": TEXT, "a b": TEXT, "1": TEXT, "__proto__": TEXT, "a-b": TEXT, "x/~y": TEXT, "\U0001f600": TEXT}),

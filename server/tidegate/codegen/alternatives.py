@@ -152,6 +152,35 @@ def closed_array(item: Alternative, rest: Any) -> Alternative:
     return replace(item, arrays=(*item.arrays, ArrayRule(prefix, others)))
 
 
+def schemas_of(name: str, rules: Sequence[ObjectRule]) -> Iterable[Any]:
+    """All schemas of the property `name`."""
+    for rule in rules:
+        matching = [sub for pattern, sub in rule.patterns.items() if name_patterns.matches(pattern, name)]
+        if name in rule.properties:
+            yield rule.properties[name]
+        elif not matching and rule.rest is not None:
+            yield rule.rest
+        yield from matching
+
+
+def schemas_of_pattern(pattern: str, rules: Sequence[ObjectRule]) -> Iterable[Any]:
+    """Schemas of all properties that match `pattern`. A rule with other patterns may say anything of them."""
+    for rule in rules:
+        if pattern in rule.patterns:
+            yield rule.patterns[pattern]
+        elif not rule.patterns and rule.rest is not None:
+            yield rule.rest
+
+
+def schemas_at(index: int, rules: Sequence[ArrayRule]) -> Iterable[Any]:
+    """All schemas of the item at `index`."""
+    for rule in rules:
+        if index < len(rule.prefix):
+            yield rule.prefix[index]
+        elif rule.rest is not None:
+            yield rule.rest
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)

@@ -13,7 +13,16 @@ from contextlib import suppress
 from typing import Any
 
 from tidegate.codegen import name_patterns
-from tidegate.codegen.alternatives import KINDS, Alternative, ArrayRule, ObjectRule, canonical
+from tidegate.codegen.alternatives import (
+    KINDS,
+    Alternative,
+    ArrayRule,
+    ObjectRule,
+    canonical,
+    schemas_at,
+    schemas_of,
+    schemas_of_pattern,
+)
 from tidegate.codegen.model import Named
 from tidegate.codegen.schema_reader import TYPING, AlternativeReader
 from tidegate.codegen.shape import INT64
@@ -42,10 +51,15 @@ from tidegate.int64 import FORMAT
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 
 _WORDS = {kind: Word(kind) for kind in ("string", "number", "boolean", "null")}
-_INHERITED = frozenset({
-    "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
-})  # fmt: skip
-"""Every object has these in TypeScript. An optional property with such a name needs a type that fits them."""
+_METHOD = Word("((...given: never[]) => unknown)")
+_INHERITED = {
+    "constructor": Word("{ bind: (...given: never[]) => unknown }"),
+    **dict.fromkeys(
+        ("hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"), _METHOD
+    ),
+}
+"""What every object has in TypeScript. An object without such a property has this as its value for the compiler, so the
+type of an optional property includes it. No JSON value is of these types."""
 
 
 class TypeWriter:
@@ -178,11 +192,11 @@ class TypeWriter:
         names = dict.fromkeys([*(name for rule in rules for name in rule.properties), *sorted(required)])
         members = []
         for name in names:
-            node = self._all_of(_schemas_of(name, rules))
+            node = self._all_of(schemas_of(name, rules))
             if node == NEVER and name in required:
                 return NEVER
             if name in _INHERITED and name not in required:
-                node = UNKNOWN
+                node = union((node, _INHERITED[name]))
             members.append(Member(name, node, name not in required, _doc_of_property(name, rules)))
         found = Object(tuple(members), tuple(self._indexes(rules, members)))
         return found if found.members or found.indexes else EMPTY
@@ -191,7 +205,7 @@ class TypeWriter:
         """The types of properties that have no name here, by the types of their names."""
         rest = self._all_of(rule.rest for rule in rules if rule.rest is not None)
         patterns = {
-            pattern: self._all_of(_schemas_of_pattern(pattern, rules))
+            pattern: self._all_of(schemas_of_pattern(pattern, rules))
             for rule in rules
             for pattern in rule.patterns
             if not name_patterns.matches_all(pattern) and not name_patterns.names(pattern)
@@ -211,7 +225,7 @@ class TypeWriter:
         if not length:
             return Array(rest or UNKNOWN)
         high = min((rule.high for rule in rules if rule.high is not None), default=None)
-        items = [self._all_of(_schemas_at(index, rules)) for index in range(length)]
+        items = [self._all_of(schemas_at(index, rules)) for index in range(length)]
         if NEVER in items:
             items, rest = items[: items.index(NEVER)], None
         if high is not None and high <= len(items):
@@ -234,34 +248,6 @@ def _doc_of_property(name: str, rules: Sequence[ObjectRule]) -> Doc:
     docs = [doc_of(rule.properties[name]) for rule in rules if name in rule.properties]
     text = next((doc.text for doc in docs if doc.text), "")
     return Doc(text, any(doc.deprecated for doc in docs))
-
-
-def _schemas_of(name: str, rules: Sequence[ObjectRule]) -> Iterable[Any]:
-    """All schemas of the property `name`."""
-    for rule in rules:
-        matching = [sub for pattern, sub in rule.patterns.items() if name_patterns.matches(pattern, name)]
-        if name in rule.properties:
-            yield rule.properties[name]
-        elif not matching and rule.rest is not None:
-            yield rule.rest
-        yield from matching
-
-
-def _schemas_of_pattern(pattern: str, rules: Sequence[ObjectRule]) -> Iterable[Any]:
-    """Schemas of all properties that match `pattern`. A rule with other patterns may say anything of them."""
-    for rule in rules:
-        if pattern in rule.patterns:
-            yield rule.patterns[pattern]
-        elif not rule.patterns and rule.rest is not None:
-            yield rule.rest
-
-
-def _schemas_at(index: int, rules: Sequence[ArrayRule]) -> Iterable[Any]:
-    for rule in rules:
-        if index < len(rule.prefix):
-            yield rule.prefix[index]
-        elif rule.rest is not None:
-            yield rule.rest
 
 
 def _templates(patterns: Mapping[str, Node], members: Sequence[Member], rest: Node) -> dict[str, tuple[str, Node]]:

@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from jsonschema.exceptions import ValidationError
 
-from tidegate.checks.reference_validator import NOTHING, DoubtfulFormats, Doubting, Reading, formats, without_false
+from tidegate.checks.reference_validator import (
+    NOTHING,
+    DoubtfulFormats,
+    Doubting,
+    Memory,
+    Reading,
+    formats,
+    remembering,
+    without_false,
+)
 from tidegate.checks.resulting_rows import Ask, ResultingRows
 from tidegate.checks.row_schemas import Part, RowSchemas
 from tidegate.schema import SAFE_INTEGER, Schemas, patterns
@@ -54,7 +63,7 @@ class Oracle:
 
     def __init__(self, schemas: Schemas) -> None:
         self.schemas = schemas
-        self._compiled: dict[tuple[str, bool], Any] = {}
+        self._compiled: dict[tuple[str, bool], tuple[Any, Memory]] = {}
         self._row_schemas = {name: RowSchemas(resource) for name, resource in schemas.resources.items()}
         self._rows = {name: ResultingRows(resource, self.errors) for name, resource in schemas.resources.items()}
 
@@ -85,11 +94,14 @@ class Oracle:
         """(pointer, keyword) of every fault of `value`, also inside alternatives."""
         key = (json.dumps(schema, sort_keys=True), doubt)
         if key not in self._compiled:
-            reading = Doubting if doubt else Reading
+            reading, memory = remembering(Doubting if doubt else Reading)
             checker = DoubtfulFormats(formats=()) if doubt else formats()
             definitions = {**self._definitions, **schema.get("$defs", {})}
-            self._compiled[key] = reading(without_false({**schema, "$defs": definitions}), format_checker=checker)
-        for error in self._compiled[key].iter_errors(value):
+            whole = without_false({**schema, "$defs": definitions})
+            self._compiled[key] = reading(whole, format_checker=checker), memory
+        validator, memory = self._compiled[key]
+        memory.clear()
+        for error in list(validator.iter_errors(value)):
             yield from ((place + pointer, keyword) for pointer, keyword in _places(error))
 
     @cached_property

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -21,6 +22,10 @@ from tidegate.schema.subschemas import mapped
 
 SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6", "int64"})
 """Python judges these formats with certainty. A gateway may refuse a text in another format that Python accepts."""
+
+Steps = tuple[str | int, ...]
+Memory = dict[tuple[str, int], tuple[Any, list[ValidationError]]]
+"""{(reference, identity of a value): (the value, its errors)}. The value keeps its identity as long as it is here."""
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -59,6 +64,46 @@ Reading: Any = extend(  # type: ignore[no-untyped-call]
 """Python jsonschema, with the two keywords corrected that it reads in another way than the specification."""
 Doubting: Any = extend(Draft202012Validator, {"pattern": _unread_pattern})  # type: ignore[no-untyped-call]
 """Python jsonschema, changed to report every value that it cannot judge with certainty."""
+
+
+def remembering(reading: Any) -> tuple[Any, Memory]:
+    """`reading`, which validates each value by a reference once, and its memory, to be cleared before each message.
+
+    Python jsonschema reads every alternative of a `oneOf`. Of alternatives that refer to themselves it would read the
+    innermost value a million times, at twenty levels, and report each of its errors as often.
+    """
+    memory: Memory = {}
+
+    def reference(validator: Any, target: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+        key = target, id(value)
+        if key not in memory:
+            memory[key] = value, _different(_with_inner(follow(validator, target, value, schema)))
+        # A copy, because jsonschema changes the path of an error on its way up.
+        return map(ValidationError.create_from, memory[key][1])
+
+    follow = reading.VALIDATORS["$ref"]
+    return extend(reading, {"$ref": reference}), memory  # type: ignore[no-untyped-call]
+
+
+def _with_inner(errors: Iterable[ValidationError], path: Steps = (), place: Steps = ()) -> Iterator[ValidationError]:
+    """The errors, and those inside alternatives, each with its whole path and without inner errors."""
+    for error in errors:
+        here, there = (*path, *error.relative_path), (*place, *error.relative_schema_path)
+        flat = ValidationError.create_from(error)
+        flat.path = flat.relative_path = deque(here)
+        flat.schema_path = flat.relative_schema_path = deque(there)
+        inner, flat.context = flat.context, []
+        yield flat
+        yield from _with_inner(inner or (), here, there)
+
+
+def _different(errors: Iterable[ValidationError]) -> list[ValidationError]:
+    """One error for each place in the value and keyword."""
+    found: dict[tuple[Any, ...], ValidationError] = {}
+    for error in errors:
+        names = "propertyNames" in error.relative_schema_path
+        found.setdefault((tuple(error.relative_path), error.validator, names), error)
+    return list(found.values())
 
 
 NOTHING: dict[str, Any] = {"not": {}}

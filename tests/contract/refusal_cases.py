@@ -299,6 +299,10 @@ CASES: list[Case] = [
     Case("several violations at once", closed(["a", "b"], a=TEXT, b=COUNT), {"a": 1, "c": 2},
          [("/a", "type", "must be string"), ("/c", "additionalProperties", '"c" is not allowed here'),
           ("", "required", 'lacks the property "b"')]),
+    Case("misspelled among many missing",
+         closed([f"name_{n}" for n in range(12)], **{f"name_{n}": TEXT for n in range(12)}), {"name3": "x"},
+         [("/name3", "additionalProperties", '"name3" is not allowed here; did you mean "name_3"?'),
+          *(("", "required", f'lacks the property "name_{n}"') for n in range(9))]),
     # -- not -------------------------------------------------------------------------------------------------------
     Case("not a constant", {"not": {"const": "root"}}, "root", [("", "not", 'must not be "root"')]),
     Case("not one of several", {"not": {"enum": ["a", "b"]}}, "b", [("", "not", 'must not be one of "a", "b"')]),

@@ -15,6 +15,8 @@ from tidegate.schema.instance_path import Locate
 from tidegate.schema.suggestions import similar_name
 
 UNIONS = frozenset({"anyOf", "oneOf"})
+NAMES = 8
+"""So many unexpected properties are compared with the missing ones, at most."""
 WRONG_CONSTANT = 2
 """A constant that differs weighs as much as so many missing or unexpected properties."""
 
@@ -74,7 +76,7 @@ def _distance(branch: list[ValidationError], depth: int, locate: Locate) -> tupl
     inside = {path[depth] for path in paths if len(path) > depth}
     missing = [inner.kind.property for inner in own if inner.kind.name == "required"]  # type: ignore[attr-defined]
     unknown = [name for inner in own for name in strangers(inner) if name not in inside]
-    misspelled = sum(similar_name(name, missing) is not None for name in unknown)
+    misspelled = sum(similar_name(name, missing) is not None for name in unknown[:NAMES])
     others = sum(inner.kind.name != "required" and not strangers(inner) for inner in own)
     constants = sum(
         inner.kind.name == "const" and len(path) <= depth + 2 for inner, path in zip(errors, paths, strict=True)

@@ -26,6 +26,8 @@ from tidegate_protocol import Violation
 
 LIMIT = 10
 """An error reports so many violations of a message at most."""
+SEVERAL = 32
+"""The explanation chooses them from so many at most."""
 ERRORS = 256
 """The explanation reads so many errors of the validator at most."""
 
@@ -47,13 +49,25 @@ def violations(
         excerpt = Excerpt(value, known, size)
         explanation = _Explanation(validator, place, excerpt)
         errors = list(islice(validator.iter_errors(excerpt.value), ERRORS))
-        # A missing property comes last: often it is present under a misspelled name, which is reported as unexpected.
-        found = sorted(
-            islice(_different(explanation.of(errors)), LIMIT), key=lambda violation: violation.keyword == "required"
-        )
+        found = _sorted(list(islice(_different(explanation.of(errors)), SEVERAL)))
         if found:
-            return [one for one in found if not any(_says_more(other, one) for other in found)]
+            return found
     return []
+
+
+def _sorted(several: list[Violation]) -> list[Violation]:
+    """The first violations, with those of missing properties last: often such a property is present under a misspelled
+    name, which is reported as unexpected. At least one violation of another kind stays.
+    """
+    different = [one for one in several if not any(_says_more(other, one) for other in several)]
+    first, rest = different[:LIMIT], different[LIMIT:]
+    if all(map(_is_missing, first)):
+        first = [*[one for one in rest if not _is_missing(one)][:1], *first][:LIMIT]
+    return sorted(first, key=_is_missing)
+
+
+def _is_missing(violation: Violation) -> bool:
+    return violation.keyword == "required"
 
 
 def _different(found: Iterable[Violation]) -> Iterator[Violation]:

@@ -46,6 +46,14 @@ CASES: dict[str, tuple[list[Any], Found]] = {
         [tagged("meta", meta={"properties": {"kind": tag}, "required": ["kind"]}) for tag in (A, B)],
         (("meta", "kind"), "const", [["a"], ["b"]], (0, 1)),
     ),
+    "two levels deeper": (
+        [tagged("a", a=tagged("b", b=tagged("kind", kind=tag))) for tag in (A, B)],
+        (("a", "b", "kind"), "const", [["a"], ["b"]], ()),
+    ),
+    "three levels deeper": (
+        [tagged("a", a=tagged("b", b=tagged("c", c=tagged("kind", kind=tag)))) for tag in (A, B)],
+        None,
+    ),
     "by reference": (
         [{"$ref": "#/$defs/made"}, tagged("kind", kind={"$ref": "#/$defs/kind"})],
         (("kind",), "enum", [["made"], ["a", "b"]], ()),

@@ -1,7 +1,7 @@
 """Finds the tags of unions: the property whose value decides which alternative of a `oneOf` or `anyOf` can match.
 
-A tag has a `const` or an `enum` in every alternative, also behind `$ref` and `allOf`, or one level deeper, in an object
-inside the value. The value of a tag is a text, a whole number, a boolean or null. This module rewrites no schema.
+A tag has a `const` or an `enum` in every alternative, also behind `$ref` and `allOf`, or one or two levels deeper, in
+an object inside the value. Its value is a text, a whole number, a boolean or null. This module rewrites no schema.
 Invariant: a value matches no alternative besides the candidates that a `Union` names for it.
 """
 
@@ -16,11 +16,12 @@ from typing import Any
 from tidegate.schema.resource import JsonSchema, follow, kind_of
 
 Path = tuple[str, ...]
-"""The names that lead to a tag: one, or two."""
+"""The names that lead to a tag."""
 _Key = tuple[str, Any]
 """(JSON type, value): `true` and 1 differ, 1 and 1.0 do not."""
 
-LEVELS = 2
+LEVELS = 3
+"""A tag is so many names away from the value at most."""
 WORDS = ("oneOf", "anyOf")
 _SCALARS = frozenset({"null", "boolean", "number", "string"})
 _TYPES = _SCALARS | {"array", "object"}
@@ -250,11 +251,12 @@ def _rank(path: Path, split: tuple[_Groups, tuple[int, ...]]) -> tuple[bool, int
 
 
 def _paths(facts: _Facts) -> Iterator[Path]:
+    """The places where a tag may be, those at the top first."""
     for name, one in facts.properties.items():
         if one.values is not None:
             yield (name,)
     for name, one in facts.properties.items():
-        yield from ((name, inner) for inner, sub in one.properties.items() if sub.values is not None)
+        yield from ((name, *path) for path in _paths(one))
 
 
 def _own_facts(schema: JsonSchema) -> _Facts:

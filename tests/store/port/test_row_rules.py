@@ -84,7 +84,7 @@ CHANGES: dict[str, tuple[Row, Row, tuple[str, str] | None]] = {
     "not": ({"report": "r"}, {"places": 3, "taken": 1}, ("/data", "not")),
     "dependentSchemas, in a property that is sent": ({}, {"pin": "123"}, ("/data/pin", "minLength")),
     "dependentSchemas, in a property of the row": ({"pin": "1234"}, {"hint": "longer"}, ("/data/hint", "maxLength")),
-    "anyOf": ({}, {"places": 11}, ("/data", "const")),
+    "anyOf": ({}, {"places": 11}, ("/data/places", "maximum")),
     "anyOf, by the other branch": ({"report": "r"}, {"places": 11, "status": "done"}, None),
     "patternProperties": ({}, {"mail_at": "1999-01-01T00:00:00.000000Z"}, ("/data/mail_at", "pattern")),
     "maxProperties": ({"places": 1, "taken": 1, "pin": "1234"}, {"hint": "y", "note": "n"}, ("/data", "maxProperties")),

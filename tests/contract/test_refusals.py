@@ -16,7 +16,7 @@ from tests.support.cases import every_case
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks.oracle import Oracle
-from tidegate.contract import Contract, closest, dispatch, explain, texts
+from tidegate.contract import Contract, closest, dispatch, evaluated, explain, texts
 from tidegate.contract.compiled import Compiler
 from tidegate.contract.evaluated import Applied
 from tidegate.contract.explain import violations
@@ -100,6 +100,10 @@ def false_headlines(patch: Patch) -> None:
     patch.setattr(Applied, "is_known", lambda *_: False)
 
 
+def properties_of_other_tags_unexpected(patch: Patch) -> None:
+    patch.setattr(evaluated, "CASES", "x-other")
+
+
 def unevaluated_never_told(patch: Patch) -> None:
     patch.setattr(Applied, "is_known", lambda *_: True)
 
@@ -131,7 +135,8 @@ def violations_twice(patch: Patch) -> None:
 
 FAULTS: list[Callable[[Patch], None]] = [
     no_tags, tags_at_the_top_only, tags_with_const_only, tags_of_alternatives_with_the_values_swapped,
-    keyword_of_the_tag_forgotten, values_of_a_missing_tag_forgotten, false_headlines, unevaluated_never_told,
+    keyword_of_the_tag_forgotten, values_of_a_missing_tag_forgotten, false_headlines, properties_of_other_tags_unexpected,
+    unevaluated_never_told,
     first_alternative, deepest_alternative, alternatives_of_another_type, no_misspellings, pointers_not_escaped,
     violations_twice,
 ]  # fmt: skip

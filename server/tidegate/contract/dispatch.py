@@ -18,6 +18,8 @@ from tidegate.schema.tags import WORDS, Candidates, Dispatch, Path, Tags, Union
 
 TAG = "x-tag"
 """Marks the schema of a tag. Its value is the keyword of the tag in the schema as written: `const` or `enum`."""
+CASES = "x-cases"
+"""Marks a schema that decides by a tag. Its value is the number of cases, the first schemas of its `allOf`."""
 
 _OF_OBJECTS = frozenset({
     "additionalProperties", "dependentRequired", "dependentSchemas", "maxProperties", "minProperties",
@@ -147,9 +149,12 @@ class _Chain:
             chosen = self._candidates(case.candidates, f"{place}/allOf/{len(checks)}/else")
             checks.append({"if": {"not": _with(path, {"enum": list(case.values)})}, "else": chosen})
         if not dispatch.absent.indices:
-            return {**_with(path, tag), "allOf": checks}
+            return {**_with(path, tag), CASES: len(checks), "allOf": checks}
         without = self._candidates(dispatch.absent, f"{place}/allOf/{len(checks)}/then")
-        return {"allOf": [*checks, {"if": {"not": _with(path, {})}, "then": without, "else": _with(path, tag)}]}
+        return {
+            CASES: len(checks),
+            "allOf": [*checks, {"if": {"not": _with(path, {})}, "then": without, "else": _with(path, tag)}],
+        }
 
     def _candidates(self, candidates: Candidates, place: str) -> Any:
         if candidates.dispatch is not None:

@@ -2,7 +2,7 @@
 
 A validator counts what a failed schema describes as not evaluated, so that a property with a wrong value is reported a
 second time, as not allowed. These schemas tell which properties and items are known.
-Invariant: of a union, only the alternative that the explanation names applies.
+Invariant: of a union, only the alternative that the explanation names applies, or all if the value has no known tag.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from jsonschema_rs import ValidationError
 
 from tidegate.contract.closest import UNIONS, closest
 from tidegate.contract.compiled import CompiledSchema
+from tidegate.contract.dispatch import CASES
 from tidegate.schema.instance_path import Locate
 from tidegate.schema.regex import is_match
 from tidegate.schema.resource import JsonSchema
@@ -72,15 +73,26 @@ class Applied:
             yield from self._from(self._compiled.target(schema["$ref"]), [*path, "$ref"], errors)
         for index, sub in enumerate(schema.get("allOf", ())):
             yield from self._from(sub, [*path, "allOf", index], errors)
+        yield from self._from_unknown_tag(schema, path, errors)
         for word in UNIONS & schema.keys():
             yield from self._from_union(schema[word], [*path, word], errors)
         if "if" in schema:
-            holds = self._compiled.inside(schema["if"]).is_valid(self._value)
+            holds = self._holds(schema["if"])
             for word in ("if", "then") if holds else ("else",):
                 yield from self._from(schema.get(word), [*path, word], errors)
         for name, sub in schema.get("dependentSchemas", {}).items():
             if isinstance(self._value, dict) and name in self._value:
                 yield from self._from(sub, [*path, "dependentSchemas", name], errors)
+
+    def _from_unknown_tag(self, schema: JsonSchema, path: Steps, errors: list[ValidationError]) -> Iterator[JsonSchema]:
+        """All alternatives if the value has none of their tags: their properties may be right, and the tag wrong."""
+        cases = schema["allOf"][: schema[CASES]] if CASES in schema else []
+        if cases and all(self._holds(case["if"]) for case in cases):
+            for index, case in enumerate(cases):
+                yield from self._from(case["else"], [*path, "allOf", index, "else"], errors)
+
+    def _holds(self, condition: Any) -> bool:
+        return self._compiled.inside(condition).is_valid(self._value)
 
     def _from_union(self, alternatives: list[Any], path: Steps, errors: list[ValidationError]) -> Iterator[JsonSchema]:
         failed = (one for one in errors if one.evaluation_path == path and self._locate(one) == self._here)

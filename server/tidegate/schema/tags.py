@@ -148,9 +148,9 @@ class Tags:
         self._definitions = definitions
         self._known: dict[tuple[str, int], _Facts] = {}
 
-    def union(self, schema: JsonSchema, word: str) -> Union | None:
+    def union(self, schema: Any, word: str) -> Union | None:
         """The union `schema[word]`, `word` being `oneOf` or `anyOf`. None if neither a tag nor the type decides."""
-        alternatives = schema.get(word)
+        alternatives = schema.get(word) if isinstance(schema, dict) else None
         if not isinstance(alternatives, list) or not alternatives:
             return None
         facts = [self._facts(one) for one in alternatives]

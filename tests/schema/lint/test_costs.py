@@ -171,6 +171,15 @@ TREES: dict[str, dict[str, Any]] = {
         "then": {"properties": {"args": {"items": SELF, "maxItems": 1}}},
         "else": {"properties": {"args": {"items": SELF}}},
     },
+    "conditions about a tag": {
+        "type": "object",
+        "properties": {"op": {"enum": ["and", "or"]}},
+        "required": ["op"],
+        "allOf": [
+            {"if": {"properties": {"op": {"const": op}}}, "then": {"properties": {"args": ARRAY}, "required": ["args"]}}
+            for op in ("and", "or")
+        ],
+    },
     "alternatives with a tag": {"oneOf": [tagged({"const": "and"}), tagged({"const": "or"}), tagged({"const": "is"})]},
     "alternatives with an enum as tag": {"anyOf": [tagged({"enum": ["and", "or"]}), tagged({"enum": ["nor"]})]},
     "alternatives with a tag, or null": {"oneOf": [{"type": "null"}, tagged({"const": "a"}), tagged({"const": "b"})]},
@@ -191,6 +200,9 @@ TREES: dict[str, dict[str, Any]] = {
         "type": "object",
         "required": ["op"],
         "oneOf": [{"properties": {"op": {"const": op}, "children": ARRAY}} for op in ("and", "or")],
+    },
+    "a tag below names with percent signs": {
+        "properties": {"a%20b": {"oneOf": [tagged({"const": "and"}), {"type": "null"}]}},
     },
     "a tag by reference": {
         "oneOf": [{"allOf": [{"$ref": f"#/$defs/{op}"}], "properties": {"left": SELF}} for op in ("and", "or")],
@@ -221,6 +233,18 @@ DOUBLED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a tag, and arrays beside the objects": (
         {"oneOf": [{"properties": {"op": {"const": op}}, "items": SELF, "required": ["op"]} for op in ("and", "or")]},
+        "",
+    ),
+    "conditions about an optional tag": (
+        {
+            "allOf": [
+                {"if": {"properties": {"op": {"const": op}}}, "then": {"properties": {"args": ARRAY}}} for op in "ab"
+            ]
+        },
+        "",
+    ),
+    "conditions about different properties": (
+        {"allOf": [{"if": {"required": [name]}, "then": {"properties": {"args": ARRAY}}} for name in "ab"]},
         "",
     ),
     "all of two with a tag": ({"allOf": [tagged({"const": "and"}), tagged({"const": "or"})]}, ""),

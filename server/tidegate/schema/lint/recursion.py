@@ -3,14 +3,15 @@
 The nesting limit of messages bounds a tree. A schema that applies itself to the same value has no meaning. A schema
 that applies itself twice to the same item or property doubles the validator's work with every level of nesting: twenty
 brackets would keep a gateway busy for minutes. Alternatives with a tag are allowed, because the tag decides in one step
-which of them is validated (`contract.dispatch`); so are `then` and `else` of the same `if`.
+which of them is validated (`contract.dispatch`); so are `then` and `else` of the same `if`, and `then` of several whose
+conditions are about a tag.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from tidegate.schema.definition import Definition, Schemas
@@ -89,7 +90,7 @@ class _Doubled:
             if any(key == one or key in reachable(one, self._mentions) for one in mentioned(way.schema))
         ]
         for one, two in combinations(back[:PATHS], 2):
-            if _overlap(one, two) and not self._apart(one, two):
+            if _overlap(one, two) and not (self._apart(one, two) or self._conditions_apart(one, two, schema)):
                 return f"{one.place.removeprefix(REF_PREFIX).partition('/')[2] or 'its root'}/{one.keyword}"
         return None
 
@@ -103,6 +104,19 @@ class _Doubled:
                 return True
             union = self._tags.union(_target(place, self._definitions), word)
             if union is not None and not one.array and union.apart(index, other):
+                return True
+        return False
+
+    def _conditions_apart(self, one: _Way, two: _Way, around: JsonSchema) -> bool:
+        """Whether the ways are under `then` of two conditions with different values of a tag, as in a list of them."""
+        conditions = [
+            [_target(f"{place}/if", self._definitions) for (place, word), index in way.choices.items()
+             if word == "if" and index == 0]
+            for way in (one, two)
+        ]  # fmt: skip
+        for pair in product(*conditions):
+            union = self._tags.union({**around, "oneOf": list(pair)}, "oneOf")
+            if union is not None and not one.array and union.apart(0, 1):
                 return True
         return False
 

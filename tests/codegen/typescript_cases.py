@@ -457,6 +457,17 @@ CASES: dict[str, Case] = {
         [{}, {"card": "", "owner": ""}],
         [{"card": "", "owner": "", "x": 1}],
     ),
+    "a property that a pattern or a condition evaluates": Case(
+        {
+            "type": "object",
+            "patternProperties": {"^x": NUMBER},
+            "if": {"required": ["k"]},
+            "then": {"properties": {"k": True, "x1": {"const": 1}}},
+            "unevaluatedProperties": False,
+        },
+        [{"x1": 5}, {"k": "", "x1": 1}],
+        [{"x1": ""}],
+    ),
     "unevaluatedProperties with a schema": Case(
         {"allOf": [record(a=TEXT)], "type": "object", "unevaluatedProperties": NUMBER},
         [{"a": "", "b": 1}],

@@ -17,7 +17,9 @@ from jsonschema import Draft202012Validator
 from tests.codegen.typescript_cases import CASES, Case, closed, record, ref
 from tests.contract.test_keywords import GROUPS
 from tests.support.node import node_program
-from tidegate import codegen, schema
+from tidegate import schema
+from tidegate.codegen.model import application
+from tidegate.codegen.typescript_modules import application_module
 
 pytestmark = pytest.mark.process
 
@@ -146,7 +148,7 @@ def write(folder: Path, path: str, content: dict[str, Any]) -> None:
 
 
 def app_module(folder: Path) -> str:
-    return codegen.generate(schema.load(folder))["typescript/app.ts"]
+    return application_module(application(schema.load(folder)), "hash")
 
 
 @pytest.fixture(scope="module")

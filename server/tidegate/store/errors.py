@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
@@ -22,6 +24,18 @@ HIDDEN = (
 INHERITED = (
     "has tables that inherit from %s: clients do not get the changes there; drop them, or take it out of the schema"
 )
+UNKEYED = (
+    "lets two rows of one table have the same key (%s): clients take them for one row; make the key unique again, "
+    "then type: tidegate migrate"
+)
+
+
+def no_unique_key(table: str, key: Sequence[str]) -> str:
+    """What `migrate` and `serve` say of a table of the owner's whose key no index keeps unique."""
+    return (
+        f"no unique index keeps the key of {table} ({', '.join(key)}): clients take rows with equal keys for one row; "
+        f"type: CREATE UNIQUE INDEX {table}_key ON {table} ({', '.join(key)})"
+    )
 
 
 class StoreError(TidegateError):

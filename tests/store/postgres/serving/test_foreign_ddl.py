@@ -20,6 +20,10 @@ ROWS = '"00_tidegate_rows"'
 HARMLESS = {
     "a new column": ("ALTER TABLE boats ADD COLUMN colour text DEFAULT 'red'", ""),
     "a new index": ("CREATE INDEX ON boats (name)", ""),
+    "another unique index for the key": (
+        "CREATE UNIQUE INDEX i ON boats (code) INCLUDE (name); ALTER TABLE boats DROP CONSTRAINT boats_pkey CASCADE",
+        "",
+    ),
     "a view": ("CREATE VIEW old_boats AS SELECT * FROM boats", ""),
     "another trigger that is off": (
         "CREATE FUNCTION n() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
@@ -49,6 +53,15 @@ HARMFUL = {
     "no table": ("DROP TABLE boats CASCADE", "lacks the table boats"),
     "another schema": ("CREATE SCHEMA attic; ALTER TABLE boats SET SCHEMA attic", "lacks the table boats"),
     "a column renamed": ("ALTER TABLE boats RENAME COLUMN sign TO number", "lacks the column boats.sign"),
+    "no unique key": ("ALTER TABLE boats DROP CONSTRAINT boats_pkey CASCADE", "the same key (code of boats)"),
+    "a key that is unique among some rows": (
+        "ALTER TABLE boats DROP CONSTRAINT boats_pkey CASCADE; CREATE UNIQUE INDEX ON boats (code) WHERE code <> ''",
+        "the same key (code of boats)",
+    ),
+    "a key that is unique with another column": (
+        "ALTER TABLE boats DROP CONSTRAINT boats_pkey CASCADE; CREATE UNIQUE INDEX ON boats (code, name)",
+        "the same key (code of boats)",
+    ),
     "a child": ("CREATE TABLE yachts () INHERITS (boats)", "inherit from boats"),
 }
 LOG = {
@@ -74,6 +87,7 @@ def test_a_watch_names_what_the_owner_changed_and_says_it_once(url: str, caplog:
             with case(name), connection.transaction(force_rollback=True):
                 caplog.clear()
                 watch = TableWatch(url, "public", RESOURCES)
+                watch.look(connection)
                 connection.execute(statements.encode())
                 watch.look(connection)
                 watch.look(connection)

@@ -34,6 +34,10 @@ async def test_a_gateway_is_unhealthy_until_the_triggers_are_back(
             assert name.startswith("tidegate_people_")
             foreign.execute(sql)
         store._guard.look()
+        assert not store.healthy  # the copy has no key: two rows could be one to clients
+        assert "the same key (id of people)" in caplog.records[-1].getMessage()
+        foreign.execute("CREATE UNIQUE INDEX people_key ON people (id)")
+        store._guard.look()
         assert store.healthy
     finally:
         await store.close()

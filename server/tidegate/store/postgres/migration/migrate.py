@@ -36,7 +36,7 @@ from tidegate.store.migration.plan import (
 )
 from tidegate.store.migration.port import LOCK_TIMEOUT_S, Progress, left_alone, left_columns
 from tidegate.store.migration.unsafe_changes import left_by_down, refuse_after_down
-from tidegate.store.postgres import home, large_integers, publications, row_security, subscriptions
+from tidegate.store.postgres import home, large_integers, publications, row_security, subscriptions, unique_keys
 from tidegate.store.postgres.changelog import MIGRATION_LOCK
 from tidegate.store.postgres.connection import Connection, check_names, prepare, refused, shown
 from tidegate.store.postgres.migration import locks, manual, ownership
@@ -76,6 +76,7 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
         published = publications.notes(connection, home.here(connection), _tables_of(resources))
         published += subscriptions.notes(connection, home.here(connection), _tables_of(resources))
         others = left_alone(tables.of_others()) + left + row_security.notes(found)
+        others += unique_keys.notes(connection, home.here(connection), resources.values())
         return others + notes_of_integers(rounded) + published
 
 

@@ -12,7 +12,7 @@ import psycopg
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
-from tidegate.store.postgres import home, large_integers, row_security
+from tidegate.store.postgres import home, large_integers, row_security, unique_keys
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
@@ -101,6 +101,8 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerpri
             meta: dict[str, str] = dict(connection.execute(NAMED, [wanted]).fetchall())
             tables = [resource.table for resource in resources.values()]
             for note in row_security.notes(row_security.secured(connection, meta[home.ENTRY], tables)):
+                log.warning("%s", note)
+            for note in unique_keys.notes(connection, meta[home.ENTRY], resources.values()):
                 log.warning("%s", note)
             for note in notes(large_integers.beyond(connection, meta[home.ENTRY], resources.values())):
                 log.warning("%s", note)

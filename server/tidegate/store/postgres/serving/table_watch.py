@@ -7,12 +7,13 @@ where changes may be lost. This module reads the catalogue.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tidegate.contract import Resource
-from tidegate.store.errors import HIDDEN, INHERITED, LACKS, LOST, TURNED_OFF
+from tidegate.store.errors import HIDDEN, INHERITED, LACKS, LOST, TURNED_OFF, UNKEYED
 from tidegate.store.postgres.changelog import (
     COMMITS,
     NUMBER,
@@ -25,6 +26,7 @@ from tidegate.store.postgres.changelog import (
 )
 from tidegate.store.postgres.connection import Connection, shown
 from tidegate.store.postgres.home import qualified
+from tidegate.store.postgres.unique_keys import HAS_UNIQUE_KEY
 
 log = logging.getLogger("tidegate.store")
 
@@ -42,18 +44,20 @@ class _Watched(NamedTuple):
     """The function that the triggers call, with parentheses."""
     triggers: frozenset[str]
     columns: frozenset[str] = frozenset()
+    key: tuple[str, ...] = ()
     resource: str | None = None
     """None for tables of the log: without their triggers no resource is complete."""
 
 
 # A: also for sessions with another session_replication_role. Triggers that were turned off and on again are not so.
-_FOUND = """SELECT asked.relation, t.oid IS NOT NULL,
-  (SELECT coalesce(json_object_agg(attname, atttypid::bigint), '{}') FROM pg_attribute
+_FOUND = f"""SELECT asked.relation, t.oid IS NOT NULL,
+  (SELECT coalesce(json_object_agg(attname, atttypid::bigint), '{{}}') FROM pg_attribute
     WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgfoid = to_regprocedure(asked.function)),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgenabled <> 'A'),
-  EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid), row_security_active(t.oid)
-FROM unnest($1::text[], $2::text[]) asked (relation, function)
+  EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid), row_security_active(t.oid),
+  {HAS_UNIQUE_KEY.format(table="t.oid", key="ARRAY(SELECT json_array_elements_text(asked.key::json))")}
+FROM unnest($1::text[], $2::text[], $3::text[]) asked (relation, function, key)
 LEFT JOIN pg_class t ON t.oid = to_regclass(asked.relation) AND t.relkind = 'r'"""
 
 
@@ -69,18 +73,23 @@ class TableWatch:
         """A column has another type than when it was seen first. That may give new values to all rows, which no trigger
         sees."""
         self._types: dict[tuple[str, str], int] = {}
+        self._keyed: set[str] = set()
+        """The tables whose key was unique when it was looked at."""
         self._said: set[Fault] = set()
 
     def look(self, connection: Connection) -> None:
         """Log what is new. Raises psycopg.Error."""
-        asked = [(watched.relation, watched.function) for watched in self._watched.values()]
+        asked = [(watched.relation, watched.function, json.dumps(watched.key)) for watched in self._watched.values()]
         found = connection.execute(_FOUND, [*map(list, zip(*asked, strict=True))]).fetchall()
         faults: dict[str | None, Fault] = {}
-        for relation, *there in found:
+        for relation, *there, unique in found:
             watched = self._watched[relation]
             for name in watched.columns.intersection(there[1]):
                 seen = self._types.setdefault((relation, name), there[1][name])
                 self.retyped = self.retyped or seen != there[1][name]
+            if unique:
+                self._keyed.add(relation)
+            there.append(not unique and relation in self._keyed)
             if (fault := _fault(watched, *there)) is not None:
                 faults[watched.resource] = fault
         self.incomplete = self._resources if None in faults else frozenset(map(str, faults))
@@ -98,6 +107,7 @@ def _watched(home: str, resources: Mapping[str, Resource]) -> Iterator[_Watched]
             f"{log_function(resource)}()",
             frozenset(triggers(resource)),
             frozenset(resource.properties),
+            resource.key,
             name,
         )
     yield _Watched(COMMITS, COMMITS, f"{NUMBER}()", frozenset({NUMBER_TRIGGER}))
@@ -105,7 +115,14 @@ def _watched(home: str, resources: Mapping[str, Resource]) -> Iterator[_Watched]
 
 
 def _fault(
-    watched: _Watched, exists: bool, columns: Any, fitting: Any, turned_off: Any, parent: bool, hidden: bool
+    watched: _Watched,
+    exists: bool,
+    columns: Any,
+    fitting: Any,
+    turned_off: Any,
+    parent: bool,
+    hidden: bool,
+    lost_key: bool,
 ) -> Fault | None:
     if not exists:
         return LACKS, f"the table {watched.table}"
@@ -121,4 +138,4 @@ def _fault(
     ):
         if wrong:
             return text, ", ".join(f"{name} on {watched.table}" for name in sorted(wrong))
-    return None
+    return (UNKEYED, f"{', '.join(watched.key)} of {watched.table}") if lost_key else None

@@ -35,14 +35,15 @@ from tidegate.store.migration.port import LOCK_TIMEOUT_S, Progress
 from tidegate.store.migration.unsafe_changes import Column, left_by_down, refuse_after_down
 from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite import large_integers
+from tidegate.store.sqlite import large_integers, unique_keys
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
 from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
+from tidegate.store.sqlite.migration.other_spellings import other_spellings
 from tidegate.store.sqlite.migration.own_sql import own_sql_steps
 from tidegate.store.sqlite.migration.plan import Tables
 from tidegate.store.sqlite.migration.recorded_tables import read_all
-from tidegate.store.sqlite.migration.row_checks import check_references, dangling
+from tidegate.store.sqlite.migration.row_checks import check_references, dangling, query_of
 
 FAILURES = (peewee.PeeweeException, MigrationError)
 """What a step of SQLite raises when it fails."""
@@ -89,9 +90,11 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
         existing = set(database.get_tables())
         there = [resource for resource in resources.values() if resource.table in existing]
         rounded = large_integers.beyond(lambda sql: list(database.execute_sql(sql).fetchall()), there)
+        tables = Tables(database, resources, None, _silent)
         return [
             *_journal_note(database),
-            *Tables(database, resources, None, _silent).notes(),
+            *tables.notes(),
+            *_notes_of_others(database, tables),
             *notes_of_integers(rounded),
         ]
 
@@ -110,10 +113,15 @@ def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bod
         return Tables(database, resources, None, _silent).left.suggestions()
 
 
-def other_spellings(url: str, resources: Mapping[str, Resource]) -> list[str]:
-    """What a gateway's log says of dates, times and UUIDs that other programs spell in another form."""
+def notes_of_others(url: str, resources: Mapping[str, Resource]) -> list[str]:
+    """What a gateway's log says of the tables of other programs."""
     with _only_read(url) as database:
-        return Tables(database, resources, None, _silent).other_spellings()
+        return _notes_of_others(database, Tables(database, resources, None, _silent))
+
+
+def _notes_of_others(database: APSWDatabase, tables: Tables) -> list[str]:
+    others = tables.of_others()
+    return [*unique_keys.notes(database, others), *other_spellings(query_of(database), others)]
 
 
 def apply(

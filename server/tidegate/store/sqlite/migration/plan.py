@@ -39,7 +39,6 @@ from tidegate.store.sqlite.catalogue import (
 )
 from tidegate.store.sqlite.migration.differences import differences, unsafe_changes
 from tidegate.store.sqlite.migration.left_columns import LeftColumns
-from tidegate.store.sqlite.migration.other_spellings import other_spellings
 from tidegate.store.sqlite.migration.rebuild import not_addable, rebuild
 from tidegate.store.sqlite.migration.recorded_tables import RecordedTable, forget, read_all, record
 from tidegate.store.sqlite.migration.row_checks import query_of
@@ -93,16 +92,11 @@ class Tables:
 
     def notes(self) -> list[str]:
         """What a migration leaves as it is."""
-        others = [resource.table for resource in self._of_others()]
+        others = [resource.table for resource in self.of_others()]
         own = [note for table in self.left.tables for note in left_columns(table, list(self.left.of(table)))]
-        own += self.other_spellings()
         return [*left_alone(others), *own, *all_unwritable(self._database.connection(), self._resources)]
 
-    def other_spellings(self) -> list[str]:
-        """The dates, times and UUIDs that other programs spell in another form, in words."""
-        return list(other_spellings(query_of(self._database), self._of_others()))
-
-    def _of_others(self) -> list[Resource]:
+    def of_others(self) -> list[Resource]:
         """The resources whose tables other programs made."""
         others = set(self._database.get_tables()) - self._recorded.keys()
         return [resource for table, resource in self._by_table.items() if table in others]

@@ -14,7 +14,7 @@ from tidegate.store.serving.store import OpenedLog, ThreadedStore
 from tidegate.store.sql.large_integers import notes
 from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import connect, sqlite_path
-from tidegate.store.sqlite.migration.migrate import check, other_spellings
+from tidegate.store.sqlite.migration.migrate import check, notes_of_others
 from tidegate.store.sqlite.program_needs import all_unwritable
 from tidegate.store.sqlite.serving.epoch import EpochGuard
 from tidegate.store.sqlite.serving.feed import SqliteFeed
@@ -78,7 +78,7 @@ def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock,
     path = sqlite_path(url).absolute()
     with closing(connect(path)) as connection:
         rounded = large_integers.beyond(lambda sql: connection.execute(sql).fetchall(), resources.values())
-    for note in (*notes(rounded), *other_spellings(url, resources)):
+    for note in (*notes(rounded), *notes_of_others(url, resources)):
         log.warning("%s", note)
     lock = ServingLock.take(path)
     try:

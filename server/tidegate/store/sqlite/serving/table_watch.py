@@ -15,11 +15,12 @@ from typing import Any
 import apsw
 
 from tidegate.contract import Resource
-from tidegate.store.errors import CHANGED, LACKS, LOST
+from tidegate.store.errors import CHANGED, LACKS, LOST, UNKEYED
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import Connected, definition, fold
 from tidegate.store.sqlite.changelog import Replacing, triggers, up_to_date
 from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
+from tidegate.store.sqlite.unique_keys import has_unique_key
 
 log = logging.getLogger("tidegate.store")
 
@@ -36,6 +37,8 @@ class TableWatch:
         self._resources = resources
         self._fitting: dict[str, Replacing] = {}
         """For each resource the unique indexes that its triggers fitted when it was looked at last."""
+        self._keyed: set[str] = set()
+        """The resources whose key was unique when it was looked at."""
         self._version: int | None = None
         self._said: set[tuple[str, str]] = set()
 
@@ -76,9 +79,16 @@ class TableWatch:
         wrong = triggers(resource, replacing).keys() - up_to_date(installed, resource, replacing)
         if not wrong:
             self._fitting[resource.name] = replacing
-            return None
+            return self._lost_key(resource)
         lost = (wrong & triggers(resource).keys()) - installed.keys()
         return (LOST, ", ".join(sorted(lost))) if lost else (CHANGED, ", ".join(sorted(wrong)))
+
+    def _lost_key(self, resource: Resource) -> tuple[str, str] | None:
+        if has_unique_key(self._catalogue, resource.table, resource.key):
+            self._keyed.add(resource.name)
+        elif resource.name in self._keyed:
+            return UNKEYED, f"{', '.join(resource.key)} of {resource.table}"
+        return None
 
     def _rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         return list(self._connection.execute(sql, values))

@@ -236,11 +236,11 @@ export interface Rooms {
   "cursor-*": CursorPosition;
 }
 
-/** The type of messages in the room `R`; `never` if no pattern matches it. */
-export type RoomData<R extends string> =
-  R extends `chat-${string}` ? ChatMessage :
-  R extends `cursor-${string}` ? CursorPosition :
-  R extends string ? AnyMessage : never;
+/** The type of messages in the room `Room_`; `never` if no pattern matches it. */
+export type RoomData<Room_ extends string> =
+  Room_ extends `chat-${string}` ? ChatMessage :
+  Room_ extends `cursor-${string}` ? CursorPosition :
+  Room_ extends string ? AnyMessage : never;
 
 /** The application's client messages, by `type`. */
 export interface ClientMessages {}

@@ -17,7 +17,7 @@ from tidegate.codegen.shape import uses_int64
 from tidegate.schema.lint.resources import DERIVED
 
 _RESOURCE_TYPES = '''
-class ResourceTypes(NamedTuple):
+class ResourceTypes(typing.NamedTuple):
     """The types of one resource. `key` may be a plain type such as int."""
 
     row: type[msgspec.Struct]
@@ -51,7 +51,7 @@ def _contract(found: Collection, contract: str) -> str:
     resources = "".join(f"{name!r}: ResourceTypes({types})," for name, types in rows.items())
     parts = [
         docstring("Tables of the application's types, by their purpose."),
-        "from __future__ import annotations\nfrom typing import Any, NamedTuple\nimport msgspec",
+        "from __future__ import annotations\nimport typing\nfrom typing import Any\nimport msgspec",
         _imports(found, used),
         _RESOURCE_TYPES,
         f'CONTRACT = "{contract}"\n"""Changes with the contract. `Welcome.contract` is that of the gateway."""',

@@ -52,7 +52,7 @@ from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 
 _WORDS = {kind: Word(kind) for kind in ("string", "number", "boolean", "null")}
 _METHOD = Word("((...given: never[]) => unknown)")
-_INHERITED = {
+INHERITED = {
     "constructor": Word("{ bind: (...given: never[]) => unknown }"),
     **dict.fromkeys(
         ("hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"), _METHOD
@@ -195,8 +195,8 @@ class TypeWriter:
             node = self._all_of(schemas_of(name, rules))
             if node == NEVER and name in required:
                 return NEVER
-            if name in _INHERITED and name not in required:
-                node = union((node, _INHERITED[name]))
+            if name in INHERITED and name not in required:
+                node = union((node, INHERITED[name]))
             members.append(Member(name, node, name not in required, _doc_of_property(name, rules)))
         found = Object(tuple(members), tuple(self._indexes(rules, members)))
         return found if found.members or found.indexes else EMPTY

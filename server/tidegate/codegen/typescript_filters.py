@@ -6,8 +6,8 @@ Invariant: a property, operator or value that the gateway refuses for its type d
 from __future__ import annotations
 
 from tidegate.codegen.model import Condition, Named
-from tidegate.codegen.typescript import TypeWriter, doc_of
-from tidegate.codegen.typescript_syntax import Doc, jsdoc, property_name
+from tidegate.codegen.typescript import INHERITED, TypeWriter, doc_of
+from tidegate.codegen.typescript_syntax import Doc, jsdoc, property_name, text_of
 
 CONDITIONS = """\
 /** Equal to a value or not, in a list or not (`eqs` is `eq`, `nes` is `ne`). All are false for null. */
@@ -63,7 +63,7 @@ export interface NullConditions {
 def filters_declaration(named: Named, writer: TypeWriter) -> str:
     """The interface of a resource's filters."""
     lines = "".join(
-        f"{jsdoc(_doc(item), '  ')}  {property_name(item.name)}?: {_condition_type(item, writer)};\n"
+        f"{jsdoc(_doc(item), '  ')}  {property_name(item.name)}?: {_condition_type(item, writer)}{_inherited(item)};\n"
         for item in named.conditions or ()
     )
     return (
@@ -71,6 +71,11 @@ def filters_declaration(named: Named, writer: TypeWriter) -> str:
         f"  /** All of these conditions hold. */\n  and?: readonly {named.name}[];\n"
         f"  /** At least one of these conditions holds. */\n  or?: readonly {named.name}[];\n}}\n"
     )
+
+
+def _inherited(item: Condition) -> str:
+    """What an object without the property has as its value for the compiler."""
+    return f" | {text_of(INHERITED[item.name])}" if item.name in INHERITED else ""
 
 
 def _doc(item: Condition) -> Doc:

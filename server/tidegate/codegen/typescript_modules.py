@@ -147,10 +147,10 @@ def _row_types(row: str) -> str:
 
 def _room_data(rooms: Mapping[str, str]) -> str:
     specific = [pattern for pattern in rooms if pattern != patterns.OPEN]
-    branches = "".join(f"  R extends {_template(pattern)} ? {rooms[pattern]} :\n" for pattern in specific)
+    branches = "".join(f"  Room_ extends {_template(pattern)} ? {rooms[pattern]} :\n" for pattern in specific)
     rest = rooms.get(patterns.OPEN, "never")
-    doc = "/** The type of messages in the room `R`; `never` if no pattern matches it. */\n"
-    return f"{doc}export type RoomData<R extends string> =\n{branches}  R extends string ? {rest} : never;\n"
+    doc = "/** The type of messages in the room `Room_`; `never` if no pattern matches it. */\n"
+    return f"{doc}export type RoomData<Room_ extends string> =\n{branches}  Room_ extends string ? {rest} : never;\n"
 
 
 def _template(pattern: str) -> str:

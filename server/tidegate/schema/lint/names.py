@@ -18,11 +18,11 @@ from tidegate.schema.resource import steps_of
 from tidegate.schema.subschemas import escape, subschemas, unescape
 
 RESERVED = frozenset({
-    "Annotated", "Any", "App", "CONTRACT", "ClientMessages", "EqualityConditions", "False", "Int64", "ListConditions",
-    "Literal", "Meta", "Model", "None", "NullConditions", "NullableEqualityConditions", "NullableListConditions",
-    "NullableOrderConditions", "NullableTextConditions", "OrderConditions", "REPLIES", "RESOURCES", "ROOMS", "Replies",
-    "Request", "ResourceTypes", "Resources", "RoomData", "Rooms", "ServerMessages", "TextConditions", "True",
-    "TypeAlias", "UNSET", "UnsetType",
+    "Annotated", "Any", "App", "CONTRACT", "ClientMessages", "Ellipsis", "EqualityConditions", "False", "Int64",
+    "ListConditions", "Literal", "Meta", "Model", "None", "NotImplemented", "NullConditions",
+    "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions", "NullableTextConditions",
+    "OpenModel", "OrderConditions", "REPLIES", "RESOURCES", "ROOMS", "Replies", "Request", "ResourceTypes",
+    "Resources", "RoomData", "Rooms", "ServerMessages", "TextConditions", "True", "TypeAlias", "UNSET", "UnsetType",
 })  # fmt: skip
 """Names that the generated modules define or import themselves, and words of Python that look like a title."""
 UNFIT_IN_NAMES = frozenset('"\\')

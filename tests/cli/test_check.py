@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.gateway import ROOT, tidegate
 
+TOO_EARLY = "the file ends too early: a closing bracket is missing"
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -55,6 +57,24 @@ def test_check_reports_a_dead_keyword(project: Path) -> None:
     assert "users.schema.json: /properties/status/maximum: `maximum` says something of numbers only" in done.stderr
 
 
+def test_check_prints_hints_and_passes(project: Path) -> None:
+    room = project / "schema" / "rooms" / "chat.schema.json"
+    schema = json.loads(room.read_text())
+    del schema["type"]
+    room.write_text(json.dumps(schema))
+    done = tidegate("check", cwd=project)
+    assert done.returncode == 0
+    assert done.stdout.startswith("no problems, 1 hint: ")
+    assert "schema/rooms/chat.schema.json: /: hint: `properties` says something of objects only" in done.stderr
+
+
+def test_check_prints_a_cause_without_what_follows_from_it(project: Path) -> None:
+    (project / "schema" / "resources" / "users.schema.json").write_text('{"title": "User",\n')
+    done = tidegate("check", cwd=project)
+    assert done.returncode == 1
+    assert done.stderr == f"schema/resources/users.schema.json: /: not JSON: line 2, column 1: {TOO_EARLY}\n"
+
+
 def test_check_judges_the_sample_rows(project: Path) -> None:
     file, rows = project / "schema" / "resources" / "users.schema.json", project / "schema" / "seed.json"
     schema = json.loads(file.read_text())
@@ -62,7 +82,10 @@ def test_check_judges_the_sample_rows(project: Path) -> None:
     row = {"name": "Ada", "email": "ada@example.com", "created_at": "tomorrow"}
     for changes, problem in (
         ({}, "/users/0/created_at: must be a valid date-time"),
-        ({"created_at": "2026-01-31T12:00:00Z"}, '/users/0: the resulting row lacks the property "password"'),
+        (
+            {"created_at": "2026-01-31T12:00:00Z"},
+            '/users/0: the resulting row lacks the property "password", which "status" requires',
+        ),
         ({"created_at": "2026-01-31T12:00:00Z", "password": "secret-secret"}, None),
     ):
         rows.write_text(json.dumps({"users": [{**row, **changes}]}))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from jsonschema_rs import Draft202012, Registry
+
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema, Resource, RoomType, read_resource, read_room
 
@@ -115,6 +117,16 @@ class Schemas:
     def closes(self) -> dict[str, Any]:
         """The close codes (as text) with name, meaning and reconnect."""
         return self._table("CloseCode", "x-closes")
+
+    def registry(self, uri: str) -> Registry:
+        """The definitions as a document at `uri`, for validators."""
+        if uri not in self._registries:
+            self._registries[uri] = Registry([(uri, {"$id": uri, "$defs": self.by_key})], draft=Draft202012)
+        return self._registries[uri]
+
+    @cached_property
+    def _registries(self) -> dict[str, Registry]:
+        return {}
 
     def _messages(self, kind: Kind) -> dict[str, Definition]:
         found = {item.message_type: item for item in self.files(kind)}

@@ -6,15 +6,14 @@ another name can only be a mistake, and a property that comes from a `$ref` or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator, Registry, Validator
+from jsonschema_rs import Draft202012Validator, Validator
 
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import bounded
-from tidegate.schema.folder import DIALECT
 from tidegate.schema.formats import FORMATS
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
@@ -41,12 +40,18 @@ def whole_row_problems(schemas: Schemas, own: list[Definition]) -> Iterator[Prob
 
 def misfit(schema: JsonSchema, value: Any, schemas: Schemas) -> str | None:
     """Why `value` does not fit `schema`. None if it fits, or if that cannot be told here."""
+    return next(misfits(schema, [value], schemas))
+
+
+def misfits(schema: JsonSchema, values: Iterable[Any], schemas: Schemas) -> Iterator[str | None]:
+    """`misfit` of each value."""
     try:
         validator = _validator(schema, schemas)
     except ValueError:  # the compiler of the schema reports it
-        return None
-    error = next(iter(validator.iter_errors(value)), None)
-    return None if error is None else error.message
+        validator = None
+    for value in values:
+        error = None if validator is None else next(iter(validator.iter_errors(value)), None)
+        yield None if error is None else error.message
 
 
 def _unknown_names(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str, str]]:
@@ -112,10 +117,9 @@ def _unfitting_defaults(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str
 
 
 def _validator(schema: JsonSchema, schemas: Schemas) -> Validator:
-    registry = Registry([(_URI, {"$schema": DIALECT, "$id": _URI, "$defs": schemas.by_key})])
     return Draft202012Validator(
         mapped(schema, _absolute),
-        registry=registry,
+        registry=schemas.registry(_URI),
         validate_formats=True,
         formats=FORMATS,
         offline=True,

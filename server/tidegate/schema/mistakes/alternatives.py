@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema_rs import CanonicalSchema
 
-from tidegate.schema.mistakes.canonical import canonical, is_impossible
+from tidegate.schema.mistakes.canonical import Definitions
 from tidegate.schema.mistakes.site import Found, Site
 from tidegate.schema.resource import JsonSchema
 
@@ -31,7 +31,7 @@ def alternative_problems(site: Site) -> Iterator[Found]:
 
 
 def _useless(site: Site, word: str, alternatives: list[Any]) -> Iterator[Found]:
-    definitions = site.schemas.by_key
+    definitions = Definitions(site.schemas.by_key)
     beside = {name: said for name, said in site.schema.items() if name in _BESIDE}
     read: list[CanonicalSchema | None] = []
     for index, schema in enumerate(alternatives):
@@ -44,18 +44,18 @@ def _useless(site: Site, word: str, alternatives: list[Any]) -> Iterator[Found]:
         if _excluded(beside, schema, definitions):
             named = " and ".join(f"`{name}`" for name in beside)
             yield place, f"no value fits this alternative and {named} beside `{word}`; change or remove one of them"
-        read.append(canonical(schema, definitions) if isinstance(schema, dict) and word == "oneOf" else None)
+        read.append(definitions.canonical(schema) if isinstance(schema, dict) and word == "oneOf" else None)
     if len(read) <= MOST:
         yield from _covered(word, read)
 
 
-def _excluded(beside: JsonSchema, schema: Any, definitions: dict[str, JsonSchema]) -> bool:
+def _excluded(beside: JsonSchema, schema: Any, definitions: Definitions) -> bool:
     """Whether `schema` has values, but none that fits what is beside it."""
     if not beside or not isinstance(schema, dict):
         return False
     both = {"allOf": [beside, schema]}
-    return is_impossible(both, definitions) and not (
-        is_impossible(schema, definitions) or is_impossible(beside, definitions)
+    return definitions.is_impossible(both) and not (
+        definitions.is_impossible(schema) or definitions.is_impossible(beside)
     )
 
 

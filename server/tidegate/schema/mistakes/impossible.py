@@ -6,11 +6,10 @@ the innermost such schema with the keywords that contradict each other, and leav
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from tidegate.schema.definition import Schemas
-from tidegate.schema.mistakes.canonical import is_impossible
+from tidegate.schema.mistakes.canonical import Definitions
 from tidegate.schema.mistakes.site import Site, own, sites
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
@@ -23,11 +22,11 @@ _IDLE = frozenset(
 
 def impossible_problems(schemas: Schemas, told: Collection[tuple[str, str]]) -> Iterator[Problem]:
     """A problem for each schema that no value fits. `told`: (file, pointer) of other mistakes, which explain it."""
-    definitions: Mapping[str, Any] = schemas.by_key
-    broken = {item.key for item in own(schemas) if is_impossible(item.schema, definitions)}
+    definitions = Definitions(schemas.by_key)
+    broken = {item.key for item in own(schemas) if definitions.is_impossible(item.schema)}
     if broken:  # what only refers to one of them has no mistake
-        definitions = {key: True if key in broken else schema for key, schema in definitions.items()}
-    found = [site for site in sites(schemas) if _candidate(site) and is_impossible(site.schema, definitions)]
+        definitions = Definitions({key: key in broken or schema for key, schema in schemas.by_key.items()})
+    found = [site for site in sites(schemas) if _candidate(site) and definitions.is_impossible(site.schema)]
     inner = {_place(site) for site in found}
     for site in found:
         file, place = _place(site)
@@ -53,12 +52,12 @@ def _candidate(site: Site) -> bool:
     return site.schema != {"not": {}} and not site.schema.keys() <= _IDLE
 
 
-def _contradiction(schema: JsonSchema, definitions: Mapping[str, Any]) -> list[str]:
+def _contradiction(schema: JsonSchema, definitions: Definitions) -> list[str]:
     """As few keywords of `schema` as no value fits."""
     left = dict(schema)
     for word in schema:
         fewer = {name: said for name, said in left.items() if name != word}
-        if is_impossible(fewer, definitions):
+        if definitions.is_impossible(fewer):
             left = fewer
     return list(left)
 

@@ -69,6 +69,8 @@ INSIDE: tuple[Pair, ...] = (
         shut({"a": {"type": "string", "maxLength": 5}}),
         "breaking /properties/a",
     ),
+    received("listed objects with a property more", shut(A), {"enum": [{"a": "x", "b": "y"}]}),
+    sent("listed objects with a property less", {"enum": [{"a": "x", "b": "y"}]}, shut(A), "breaking"),
     both("an optional property", shut(A), shut(AB)),
     both("a removed property", shut(AB), shut(A), "breaking /properties/b"),
     both("a required property", shut(A), shut(AB, "b"), "breaking /required"),

@@ -66,6 +66,13 @@ PAIRS = (
         "breaking rows /required",
         "breaking rows /properties/name",
     ),
+    pair(
+        "a property that clients may only write is required now, so that they may not clear it",
+        rows({"pin": {"type": "string", "writeOnly": True}}),
+        rows({"pin": {"type": "string", "writeOnly": True}}, "pin"),
+        "breaking rows /required",
+        "breaking rows /properties/pin",
+    ),
     pair("a default of a row", named("name"), named("name", default="a"), "note rows /properties/name/default"),
     pair(
         "another default", named("name", default="a"), named("name", default="b"), "note rows /properties/name/default"

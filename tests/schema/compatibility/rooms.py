@@ -117,5 +117,13 @@ PAIRS = (
     ),
     pair("no history", chat(history={"size": 50, "ttl": 60}), chat(), "note chat /x-room/history"),
     pair("slow clients lose messages", chat(), chat(slow="drop_oldest"), "note chat /x-room/slow"),
+    pair("a strict pattern beside * stays", {**rest(), **chat()}, {**chat(), **rest()}),
+    pair("a strict pattern beside * in other words", {**rest(), **chat()}, {**rest(), **chat(pattern="chat-**")}),
+    pair(
+        "* is stricter, beside a pattern",
+        {**rest(), **chat()},
+        {**rest(TEXT), **chat()},
+        "breaking rest ",
+    ),
     pair("a new kind of rooms", chat(), {**chat(), **room(STRICT, "b", file="b", access=ADMINS)}),
 )

@@ -167,6 +167,24 @@ PAIRS = (
         "breaking room /oneOf/2/properties/w",
     ),
     pair(
+        "unions of unions, as definitions",
+        ask(
+            {"v": some(ref("shows"), ref("says"))},
+            **{"$defs": {"shows": some(SHOWN, DRAWN), "says": some(SAID, kind("x"))}},
+        ),
+        ask(
+            {"v": some(ref("says"), ref("shows"))},
+            **{"$defs": {"shows": some(DRAWN, SHOWN_SHORT), "says": some(kind("x"), kind("y"), SAID)}},
+        ),
+        "breaking ask /$defs/shows/anyOf/1/properties/w",
+    ),
+    pair(
+        "a union of unions becomes one union",
+        ask({"v": some(some(SHOWN, DRAWN), some(SAID, kind("x")))}),
+        ask({"v": some(SHOWN, SAID, DRAWN)}),
+        "breaking ask /properties/v/anyOf/1/anyOf/1",
+    ),
+    pair(
         "a union becomes definitions",
         told({"v": one(SAID, SHOWN)}),
         told({"v": one(ref("said"), ref("shown"))}, **{"$defs": {"said": SAID, "shown": SHOWN}}),

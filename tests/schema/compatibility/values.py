@@ -80,6 +80,7 @@ PAIRS = (
     sent("no pattern any more", {"type": "string", "pattern": "^a"}, TEXT),
     received("no pattern any more", {"type": "string", "pattern": "^a"}, TEXT, "breaking"),
     sent("a format", TEXT, {"type": "string", "format": "email"}, "breaking"),
+    sent("a format that nothing checks", TEXT, {"type": "string", "format": "colour"}),
     sent("no format any more", {"type": "string", "format": "email"}, TEXT),
     both("another format", {"type": "string", "format": "email"}, {"type": "string", "format": "uri"}, "breaking"),
     sent("text becomes a large integer", TEXT, {"type": "string", "format": "int64"}, "breaking"),

@@ -9,6 +9,7 @@ from tidegate.schema.compat.facts import Facts
 from tidegate.schema.compat.kinds import NUMBERS, fraction, lower_bounds, upper_bounds
 from tidegate.schema.compat.parts import Part
 from tidegate.schema.compat.run import Run
+from tidegate.schema.mistakes.formats import CHECKED
 
 _LOWER = ("minimum", "exclusiveMinimum")
 
@@ -46,7 +47,8 @@ def _texts(run: Run, facts: Facts, piece: Part) -> None:
         run.fault_of(facts, piece, "minLength")
     if "maxLength" in words and _above(facts.most("maxLength"), words["maxLength"]):
         run.fault_of(facts, piece, "maxLength")
-    for word in ("pattern", "format"):
+    asked = ("pattern", "format") if words.get("format") in CHECKED else ("pattern",)  # others are never checked
+    for word in asked:
         if word in words and words[word] not in [value for _, value in facts.said(word)]:
             only = piece.instead({"type": "string", word: words[word]})
             told = [part.instead({"type": "string", **_about_texts(part)}) for part in facts.parts]

@@ -23,6 +23,9 @@ from tidegate.codegen.typescript_modules import application_module
 
 pytestmark = pytest.mark.process
 
+OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--pretty", "false"]
+OPTIONS += ["--skipLibCheck", "--lib", "es2022"]  # saves two of three seconds
+
 KEYWORDS = {f"keyword: {name}": Case(schema, accepted, []) for name, (schema, accepted, _) in GROUPS.items()}
 
 
@@ -163,9 +166,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
     files = {"app.ts": app_module(folder / "schema"), "values.ts": VALUES, "tags.ts": TAGS}
     for name, text in {**files, "package.json": '{"type": "module"}'}.items():
         (folder / name).write_text(text)
-    options = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--pretty", "false"]
     done = subprocess.run(
-        [node_program("tsc"), *options, *files], cwd=folder, capture_output=True, text=True, check=False
+        [node_program("tsc"), *OPTIONS, *files], cwd=folder, capture_output=True, text=True, check=False
     )
     found = re.findall(r"^(\S+?)\((\d+),\d+\): error (.+)$", done.stdout, re.MULTILINE)
     assert found or not done.returncode, done.stdout + done.stderr

@@ -32,8 +32,10 @@ export interface State {
   /** The last messages of the rooms that were joined. */
   readonly messages: readonly RoomMessage[];
   /** The members, by room. */
-  readonly presence: Readonly<Record<string, readonly Member[]>>;
+  readonly presence: Presence;
 }
+
+type Presence = Readonly<Record<string, readonly Member[]>>;
 
 const NOTHING: State = {
   data: [],
@@ -41,8 +43,13 @@ const NOTHING: State = {
   user: undefined,
   error: undefined,
   messages: [],
-  presence: {},
+  presence: Object.create(null) as Presence,
 };
+
+/** A copy of `presence` with these rooms. It has no prototype, so that no room called `constructor` seems to be there. */
+function withRooms(presence: Presence, rooms: Presence = {}): Record<string, readonly Member[]> {
+  return Object.assign(Object.create(null), presence, rooms);
+}
 
 export class Hub {
   #state = NOTHING;
@@ -127,7 +134,8 @@ export class Hub {
     this.#rooms.delete(room);
     this.#entered.get(room)?.();
     this.#entered.delete(room);
-    const { [room]: _, ...presence } = this.#state.presence;
+    const presence = withRooms(this.#state.presence);
+    delete presence[room];
     this.#set({ presence });
   };
 
@@ -153,7 +161,7 @@ export class Hub {
       room.on("message", (message) =>
         this.#set({ messages: [...this.#state.messages, message as RoomMessage].slice(-MESSAGES_KEPT) }),
       ),
-      room.on("presence", (members) => this.#set({ presence: { ...this.#state.presence, [name]: members } })),
+      room.on("presence", (members) => this.#set({ presence: withRooms(this.#state.presence, { [name]: members }) })),
       room.on("error", (error) => this.#set({ error })),
       this.#shared.enter(name),
     ];
@@ -161,7 +169,7 @@ export class Hub {
       for (const end of ends) end();
     });
     room.join(this.#rooms.get(name)).catch(() => {}); // the listener to `error` above has it
-    if (room.members.length > 0) this.#set({ presence: { ...this.#state.presence, [name]: room.members } });
+    if (room.members.length > 0) this.#set({ presence: withRooms(this.#state.presence, { [name]: room.members }) });
   }
 
   #refresh(): void {

@@ -191,12 +191,14 @@ describe("rooms and errors of the hook", () => {
     await settle();
     expect(state.messages.map(({ data }) => data)).toEqual(["hello"]);
     expect(state.presence).toEqual({ a: [PERSON] });
+    expect([state.presence.constructor, state.presence.__proto__]).toEqual([undefined, undefined]);
     expect([state.status, state.user?.name]).toEqual(["open", "Ann"]);
     act(() => use.send({ type: "leave", room: "a" }));
     await settle();
     line.take("subscribe");
     expect(line.take("leave").room).toBe("a");
     expect(state.presence).toEqual({});
+    expect(state.presence.toString).toBeUndefined();
   });
 
   it("keeps the last 200 messages", async () => {

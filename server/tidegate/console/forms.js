@@ -90,7 +90,7 @@ export class Form {
 
   /** What was typed; undefined if some of it is no JSON. */
   #value() {
-    const found = {};
+    const found = Object.create(null); // a property may be called __proto__
     for (const [name, { input, read }] of this.#fields) {
       try {
         const value = read();

@@ -1,6 +1,6 @@
 """Reads a schema folder: makes definitions from files, and changes relative references to `#/$defs/KEY`.
 
-A folder with types/error_code.schema.json defines the protocol. Every other folder is an application and builds on the
+A folder with PROTOCOL_MARKS defines the protocol. Every other folder is an application and builds on the
 protocol of the package. This module reports unreadable files only; `lint` reports all other problems.
 Invariant: the result does not depend on the working directory or on the order of the directory's entries.
 """
@@ -22,7 +22,8 @@ from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import escape, mapped, unescape
 from tidegate.schema.suggestions import suggestion
 
-PROTOCOL_MARK = "types/error_code.schema.json"
+PROTOCOL_MARKS = ("types/error_code.schema.json", "types/close_code.schema.json", "server/welcome.schema.json")
+"""Files that together only Tidegate's own folder has."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TIDEGATE_DIALECT = re.compile(r"(.*/)?meta/[a-z_]+\.schema\.json").fullmatch
 """The `$schema` of Tidegate's meta-schemas, with the path by which an editor finds them."""
@@ -65,7 +66,7 @@ def read_folder(folder: Path, protocol: Schemas | None) -> Schemas:
 
 def defines_protocol(folder: Path) -> bool:
     """Whether `folder` defines the protocol."""
-    return (folder / PROTOCOL_MARK).is_file()
+    return all((folder / mark).is_file() for mark in PROTOCOL_MARKS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,13 @@ def test_a_reference_finds_a_file_with_a_space_in_its_name(tmp_path: Path) -> No
     assert told(tmp_path, room("Said", **{"$ref": "../types/my type 100%.json"})) == []
 
 
+def test_a_file_of_the_application_may_have_the_name_of_one_of_the_protocol(tmp_path: Path) -> None:
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types/error_code.schema.json").write_text('{"title": "ErrorCode", "enum": ["sold_out"]}')
+    assert told(tmp_path, room("Said", **{"$ref": "../types/error_code.schema.json"})) == []
+    assert schema.load(tmp_path).by_key["App.Said"]["$ref"] == "#/$defs/App.ErrorCode"
+
+
 def test_files_that_cannot_be_read_are_problems(tmp_path: Path) -> None:
     assert told(tmp_path, room("Said")) == []
     (tmp_path / "rooms/folder.json").mkdir()

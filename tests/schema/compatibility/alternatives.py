@@ -185,6 +185,18 @@ PAIRS = (
         "breaking ask /properties/v/anyOf/1/anyOf/1",
     ),
     pair(
+        "a tag of another name",
+        ask({"v": one(SAID, kind("a"))}),
+        ask({"v": one(SAID, kind("b"))}),
+        "breaking ask /properties/v/oneOf/1",
+    ),
+    pair(
+        "a value more of a tag",
+        told({"v": one(shut({"kind": {"enum": ["a", "b"]}}, "kind"), SAID)}),
+        told({"v": one(SAID, shut({"kind": {"enum": ["a", "b", "c"]}}, "kind"))}),
+        "breaking told /properties/v/oneOf/1/properties/kind",
+    ),
+    pair(
         "a union becomes definitions",
         told({"v": one(SAID, SHOWN)}),
         told({"v": one(ref("said"), ref("shown"))}, **{"$defs": {"said": SAID, "shown": SHOWN}}),

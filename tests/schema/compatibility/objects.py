@@ -6,6 +6,7 @@ from tests.schema.compatibility.pairs import (
     NUMBER,
     TEXT,
     Pair,
+    Schema,
     ask,
     both,
     open_,
@@ -139,7 +140,46 @@ INSIDE: tuple[Pair, ...] = (
     ),
 )
 THING, LESS = shut(A, title="Thing"), shut({"a": {"type": "string", "maxLength": 3}}, title="Thing")
+BASE = {"$ref": "../types/thing.schema.json"}
+JOINED = {"allOf": [BASE], "properties": {"x": TEXT}, "unevaluatedProperties": False}
+JOINED_MORE = {"allOf": [BASE], "properties": {"x": TEXT, "y": TEXT}, "unevaluatedProperties": False}
+OPEN_THING, OPEN_LESS = {**open_(A), "title": "Thing"}, {**open_(LESS["properties"]), "title": "Thing"}
+NEEDED: tuple[Schema, ...] = ({"required": ["a"]}, {"required": ["b"]})
 ELSEWHERE: tuple[Pair, ...] = (
+    pair(
+        "a base in allOf has shorter texts",
+        {**ask({"v": {"allOf": [BASE, open_({"x": TEXT})]}}), **told({"v": BASE}), "types/thing": OPEN_THING},
+        {**ask({"v": {"allOf": [BASE, open_({"x": TEXT})]}}), **told({"v": BASE}), "types/thing": OPEN_LESS},
+        "breaking thing /properties/a",
+    ),
+    pair(
+        "a base in allOf has longer texts",
+        {**ask({"v": {"allOf": [BASE, open_({"x": TEXT})]}}), **told({"v": BASE}), "types/thing": OPEN_LESS},
+        {**ask({"v": {"allOf": [BASE, open_({"x": TEXT})]}}), **told({"v": BASE}), "types/thing": OPEN_THING},
+        "breaking thing /properties/a",
+    ),
+    pair(
+        "a property beside a base, in a room that unevaluatedProperties closes",
+        {**room(JOINED), "types/thing": OPEN_THING},
+        {**room(JOINED_MORE), "types/thing": OPEN_THING},
+    ),
+    pair(
+        "a property less beside a base, in a room that unevaluatedProperties closes",
+        {**room(JOINED_MORE), "types/thing": OPEN_THING},
+        {**room(JOINED), "types/thing": OPEN_THING},
+        "breaking room /properties/y",
+    ),
+    pair("at least one of two properties", ask(AB), ask(AB, anyOf=[*NEEDED]), "breaking ask /anyOf"),
+    pair(
+        "at least one of two properties, as before", ask(AB, anyOf=[*NEEDED]), ask({**AB, "c": TEXT}, anyOf=[*NEEDED])
+    ),
+    pair(
+        "a property that comes with more",
+        ask(AB, dependentSchemas={"a": {"required": ["b"]}}),
+        ask({**AB, "c": TEXT}, dependentSchemas={"a": {"required": ["b", "c"]}}),
+        "breaking ask /dependentSchemas/a/required",
+    ),
+    pair("a text becomes an object in a room", room(TEXT), room(shut(A)), "breaking room "),
     pair(
         "an inline object moves into $defs",
         room(shut({"v": shut(A)})),

@@ -19,7 +19,43 @@ def named(*required: str, **words: Any) -> Folder:
     return rows({"name": {**NAME["name"], **words}}, *required)
 
 
+LINE = {"k": {"const": "line"}}
+UNION = {"oneOf": [shut({"k": {"const": "dot"}, "x": NUMBER}, "k"), shut(LINE, "k")]}
+UNION_OF_TEXTS = {"oneOf": [shut({"k": {"const": "dot"}, "x": TEXT}, "k"), shut(LINE, "k")]}
+LARGE: dict[str, Any] = {"type": "string", "format": "int64"}
+
 PAIRS = (
+    pair(
+        "a union in a row",
+        rows({"v": UNION}),
+        rows({"v": UNION_OF_TEXTS}),
+        "breaking rows /properties/v/oneOf/0/properties/x",
+    ),
+    pair(
+        "integers in an array become large ones",
+        rows({"v": {"type": "array", "items": NUMBER}}),
+        rows({"v": {"type": "array", "items": LARGE}}),
+        "breaking rows /properties/v/items",
+    ),
+    pair(
+        "a nullable property is always there now, with a default",
+        named(),
+        named("name", default="a"),
+        "breaking rows /properties/name",
+        "note rows /properties/name/default",
+    ),
+    pair(
+        "a list of values as a type of its own",
+        rows({"v": {"enum": ["a", "b"]}}),
+        {**rows({"v": {"$ref": "../types/ab.schema.json"}}), "types/ab": {"title": "Ab", "enum": ["b", "a"]}},
+    ),
+    pair(
+        "a key in another order",
+        rows(NAME, "name", resource={"key": ["id", "name"]}),
+        rows(NAME, "name", resource={"key": ["name", "id"]}),
+        "breaking rows /x-resource/key",
+    ),
+    pair("a row with at least two properties", rows(NAME), rows(NAME, minProperties=2), "breaking rows "),
     pair("an optional property", rows(NAME), rows({**NAME, "age": NUMBER})),
     pair("a required property", rows(NAME), rows({**NAME, "age": NUMBER}, "age"), "breaking rows /required"),
     pair(

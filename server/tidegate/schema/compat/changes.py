@@ -36,11 +36,11 @@ class Changes:
         return breaking
 
     def derived_sent(
-        self, was: Definition, now: Definition, old: JsonSchema, new: JsonSchema, *, only_new: bool = False
+        self, was: Definition, now: Definition, old: JsonSchema, new: JsonSchema, *, context: str = ""
     ) -> None:
         """Compare schemas that clients send, and that were derived from `was` and `now`."""
         faults = self._sent.faults(self._old.root(was.key, old), self._new.root(now.key, new))
-        self.report.add_faults(faults, only_new=only_new)
+        self.report.add_faults(faults, context=context)
 
     def derived_received(self, was: Definition, now: Definition, old: JsonSchema, new: JsonSchema) -> None:
         """Compare schemas that clients receive, and that were derived from `was` and `now`."""

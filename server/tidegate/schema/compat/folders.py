@@ -14,6 +14,12 @@ from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.resource import JsonSchema, Resource
 from tidegate.schema.subschemas import escape
 
+_ALSO_SENT = (
+    (derive.update_schema, "in an update"),
+    (derive.filter_schema, "in a filter"),
+    (filter_schemas.conditions_schema, "in a filter"),
+)
+
 
 def compare(old: Schemas, new: Schemas) -> list[Difference]:
     """The differences between `old` and `new`, breaking ones first. Both must pass the linter."""
@@ -72,9 +78,9 @@ def _resource(was: Definition, now: Definition, pair: tuple[Resource, Resource],
     changes.derived_sent(was, now, derive.sent_row_schema(old), derive.sent_row_schema(new))
     changes.derived_received(was, now, _sent_row(old), _sent_row(new))
     if (rules := derive.row_rules(new)) is not None:
-        changes.derived_sent(was, now, _whole_row(old), rules, only_new=True)
-    for derived in (derive.update_schema, derive.filter_schema, filter_schemas.conditions_schema):
-        changes.derived_sent(was, now, derived(old), derived(new), only_new=True)
+        changes.derived_sent(was, now, _whole_row(old), rules, context="in the whole row")
+    for derived, context in _ALSO_SENT:
+        changes.derived_sent(was, now, derived(old), derived(new), context=context)
     for name in _sortable(old) - _sortable(new):
         pointer = f"/properties/{escape(name)}"
         changes.report.add_new(now.file, pointer, "clients may no longer sort by it")

@@ -24,7 +24,7 @@ def look(run: Run, facts: Facts, piece: Part) -> None:
     if values is not None:
         _each_value(run, facts, piece, values)
     elif piece.impossible:
-        run.fault(run.place(facts, piece), "no value fits any more")
+        run.fault(run.place(facts, piece), "clients know no value here" if run.received else "no value fits any more")
     elif run.oracle.covers((piece,), facts.parts):
         return
     elif facts.unions:

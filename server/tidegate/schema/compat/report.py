@@ -56,8 +56,9 @@ class Report:
         if (True, file, pointer) not in self._found:
             self.add(True, file, pointer, reason)
 
-    def add_faults(self, faults: Iterable[Fault], suffix: str = "", *, only_new: bool = False) -> bool:
-        """Report faults. `suffix`: for which rooms. `only_new`: only at places that have no difference yet.
+    def add_faults(self, faults: Iterable[Fault], suffix: str = "", *, context: str = "") -> bool:
+        """Report faults. `suffix`: for which rooms. `context`: where clients meet it, apart from what was
+        reported before; a place that has a difference, or has one inside it, is not reported again.
 
         Returns whether a fault breaks clients.
         """
@@ -66,12 +67,18 @@ class Report:
         for fault in faults:
             breaking |= fault.breaking
             file, pointer = self._place(fault.part, fault.pointer)
-            if only_new and (fault.breaking, file, pointer) in known:
+            if context and any(self._is_known(one, fault, file, pointer) for one in known):
                 continue
-            self.add(fault.breaking, file, pointer, fault.reason, suffix)
+            self.add(fault.breaking, file, pointer, f"{context}: {fault.reason}" if context else fault.reason, suffix)
             if fault.part.use is not None:
                 self._add_use((fault.breaking, file, pointer), fault.part)
         return breaking
+
+    @staticmethod
+    def _is_known(known: tuple[bool, str, str], fault: Fault, file: str, pointer: str) -> bool:
+        breaking, known_file, place = known
+        inside = place == pointer or (place.startswith(f"{pointer}/") and pointer != "")
+        return (breaking, known_file) == (fault.breaking, file) and inside
 
     def differences(self) -> list[Difference]:
         """All differences, breaking ones first."""

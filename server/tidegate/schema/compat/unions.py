@@ -163,7 +163,7 @@ def _lost(run: Run, facts: Facts, piece: Part) -> None:
         run.fault(part, told + which, pointer)
     else:
         told = "clients do not know all alternatives" if run.received else "no alternative takes all that clients send"
-        run.fault(run.place(facts, piece, of(piece)[0]), told)
+        run.fault(run.place(facts, piece, of(piece)[0]), told, f"/{of(piece)[0]}")
 
 
 def _which(facts: Facts, part: Part) -> tuple[str, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from jsonschema import FormatChecker
 
 from tests.contract.refusal_cases import CASES, DEFINITIONS
-from tests.contract.test_dispatch import FAMILIES, nested
+from tests.contract.test_dispatch import DEFINITIONS as RANDOM
+from tests.contract.test_dispatch import FAMILIES, Invention, nested
 from tests.support.cases import every_case
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks import oracle
 from tidegate.checks.reference_validator import Reading, formats, without_false
+from tidegate.contract.compiled import Compiler
+from tidegate.contract.explain import violations
 
 ORACLE_SCHEMAS = schema.unbundle(schema.bundle(schema.load(ROOT / "schema")))
 
@@ -30,6 +34,25 @@ def test_it_names_every_fault_that_python_jsonschema_names() -> None:
                 plain = Reading(without_false(whole), format_checker=formats())
                 expected = {found for error in plain.iter_errors(value) for found in oracle._places(error)}
                 assert set(second.errors(whole, value)) == expected
+
+
+def test_every_violation_of_a_random_refusal_is_among_them() -> None:
+    """For random unions with constants: no refusal names a fault that the value does not have."""
+    refused = 0
+    for seed in range(150):
+        invention = Invention(random.Random(seed))
+        definitions = {**RANDOM, "U": invention.union(1)}
+        asked = invention.union(2)
+        validator = Compiler(definitions).schema(asked)
+        second = oracle.Oracle(ORACLE_SCHEMAS)
+        for value in (invention.value() for _ in range(10)):
+            found = violations(validator, value)
+            assert bool(found) is not validator.is_valid(value)
+            errors = set(second.errors({**asked, "$defs": definitions}, value)) if found else set()
+            for one in found:
+                assert errors & {(one.pointer, one.keyword), (one.pointer, None)}, (seed, asked, value, one)
+            refused += bool(found)
+    assert refused > 500
 
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["valid", "wrong at the bottom"])

@@ -79,7 +79,8 @@ class _Pass:
             if unions.get(word) is None:
                 copy[word] = self._inside(word, value, f"{old}/{word}", f"{new}/{word}")
         if copy.get("additionalProperties") is False:
-            copy.setdefault("properties", {})  # without it, the validator does not say which property is not allowed
+            # Without it, the validator does not always name the property, or says that it is missing.
+            copy.setdefault("patternProperties", {})
         for word, union in unions.items():
             if union is None:
                 continue
@@ -125,6 +126,8 @@ class _Chain:
         return checks
 
     def _checks(self, union: Union, place: str) -> JsonSchema:
+        if union.around:
+            return {"if": {"type": "object"}, "then": self._candidates(union.objects, f"{place}/then")}
         if not union.others:
             found: JsonSchema = self._candidates(union.objects, place)
             return found

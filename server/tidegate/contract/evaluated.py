@@ -13,7 +13,7 @@ from typing import Any
 
 from jsonschema_rs import ValidationError
 
-from tidegate.contract.closest import UNIONS, closest
+from tidegate.contract.closest import UNIONS, Choice, closest
 from tidegate.contract.compiled import CompiledSchema
 from tidegate.contract.dispatch import CASES
 from tidegate.schema.instance_path import Locate
@@ -95,10 +95,18 @@ class Applied:
         return self._compiled.inside(condition).is_valid(self._value)
 
     def _from_union(self, alternatives: list[Any], path: Steps, errors: list[ValidationError]) -> Iterator[JsonSchema]:
-        failed = (one for one in errors if one.evaluation_path == path and self._locate(one) == self._here)
-        choice = next((closest(one, self._locate) for one in failed), None)
-        if choice is not None:
-            yield from self._from(alternatives[choice.index], [*path, choice.index], choice.errors)
+        for error in errors:
+            if error.evaluation_path == path and self._locate(error) == self._here:
+                for choice in _chosen(error, self._locate):
+                    yield from self._from(alternatives[choice.index], [*path, choice.index], choice.errors)
+
+
+def _chosen(error: ValidationError, locate: Locate) -> list[Choice]:
+    """The alternative that the explanation of a failed union names, or those of a `oneOf` that match."""
+    kind: Any = error.kind
+    matching = [Choice(index, []) for index, branch in enumerate(kind.context) if not branch]
+    choice = None if matching else closest(error, locate)
+    return matching if choice is None else [choice]
 
 
 def _has_property(schema: JsonSchema, name: str) -> bool:

@@ -78,6 +78,8 @@ class Union:
     """The alternatives that can match objects."""
     others: tuple[int, ...]
     """The alternatives that can match something else, as far as the schema around the union allows it."""
+    around: bool
+    """The schema around the union allows objects only."""
 
     @cached_property
     def _together(self) -> frozenset[frozenset[int]]:
@@ -159,7 +161,8 @@ class Tags:
         others = tuple(index for index, one in enumerate(facts) if (one.types & around.types) - {"object"})
         dispatch = _Split(facts, [one.both(around) for one in facts]).dispatch(objects)
         alone = len(objects) == 1 and (len(facts) == 1 or bool(others))
-        return Union(Candidates(objects, dispatch), others) if dispatch is not None or alone else None
+        found = Union(Candidates(objects, dispatch), others, around.types == {"object"})
+        return found if dispatch is not None or alone else None
 
     def _facts(self, schema: Any, level: int = LEVELS) -> _Facts:
         if not isinstance(schema, dict):

@@ -36,6 +36,9 @@ from tidegate_protocol.plain import plain
 
 Json = Any
 CALL = Call(Principal(id="u", name="u", roles=[], anonymous=False), "c")
+INHERITED = frozenset({
+    "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
+})  # fmt: skip
 TSC = [
     "--strict",
     "--noEmit",
@@ -199,7 +202,8 @@ class Application:
                     "// @ts-expect-error",
                     f"export const w{len(lines)}: {kind} = {literal(wrong.put_into(values[0]))};",
                 ]
-            for name in filter(str.isidentifier, deprecated(case)):
+            impossible = f"export type {case.schema['title']} = never;" in source
+            for name in filter(str.isidentifier, () if impossible else deprecated(case)):
                 if not re.search(rf'@deprecated[^;{{}}]*\*/\s*"?{name}"?\??:', source):
                     yield Failure("deprecated", (case.seed,), f"app.ts does not say that {name!r} is deprecated")
             text = "\n".join([f'import type {{ {", ".join(named)} }} from "./app.js";', *lines])
@@ -221,12 +225,31 @@ class Application:
             else:
                 seed, number = int(file[1:]), int(line) - 2
                 if number < len(accepted[seed]):
+                    if _beyond_types(text, accepted[seed][number]):
+                        continue
                     yield Failure("literal", (seed,), text[:700], accepted[seed][number])
                 else:
                     shown = (folder / f"{file}.ts").read_text(encoding="utf-8").splitlines()[number + 2]
                     yield Failure("blunt", (seed,), f"TypeScript takes a wrong value: {text[:300]}\n{shown[:1500]}")
         if done.returncode and not found:
             yield Failure("tsc", self.seeds, done.stdout[:1500] + done.stderr[:1500])
+
+
+def _beyond_types(error: str, payload: Json) -> bool:
+    """Whether the compiler refuses a literal for what no type can say.
+
+    A text is no literal of `Int64`, which is the purpose of that type. A property that has no name in the schema and is
+    called like a method of every object has that method for its context, so that a literal there becomes a plain type.
+    """
+    if re.search(r"Type 'string' is not assignable to type '(Int64\b|.*__format)", error):
+        return True
+    todo = [payload]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict) and not INHERITED.isdisjoint(value):
+            return True
+        todo += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return False
 
 
 def content(case: Case, payload: Json) -> Json:

@@ -179,6 +179,12 @@ PAIRS = (
         "breaking ask /$defs/shows/anyOf/1/properties/w",
     ),
     pair(
+        "unions of unions in another order",
+        ask({"v": some(some(SHOWN, DRAWN), some(SAID, kind("x")))}),
+        ask({"v": some(some(SAID, kind("x")), some(DRAWN, SHOWN_SHORT))}),
+        "breaking ask /properties/v/anyOf/1/anyOf/1/properties/w",
+    ),
+    pair(
         "a union of unions becomes one union",
         ask({"v": some(some(SHOWN, DRAWN), some(SAID, kind("x")))}),
         ask({"v": some(SHOWN, SAID, DRAWN)}),

@@ -1,7 +1,7 @@
 """An application of several random schemas: its files, the code generated from them, and what fails about it.
 
 Each stage is a function from an application to its failures. A failure names the case if the stage can tell which; then
-`halves` need not search for it.
+`halves` does not have to search for it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Application:
             yield from self.tsc(accepted)
 
     def imported(self) -> ModuleType:
-        """The package `app_contract`, under a name of its own."""
+        """The package `app_contract`, under a separate name."""
         folder = self.folder / "generated/python/app_contract"
         name = f"app_contract_{abs(hash(str(self.folder)))}"
         spec = importlib.util.spec_from_file_location(

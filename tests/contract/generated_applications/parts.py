@@ -44,7 +44,7 @@ class Parts:
         self.seed = seed
         self.defs: dict[str, Json] = {}
         self.inline: list[str] = []
-        """Names of properties with an object of their own: code generators name types after them."""
+        """Names of properties whose value is an object: code generators name types after them."""
         self.types: dict[str, Json] = {}
 
     # Choices

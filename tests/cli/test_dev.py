@@ -70,6 +70,11 @@ def add_priority(content: dict[str, Any]) -> None:
     content["properties"]["priority"] = {"type": "integer", "default": 3}
 
 
+def add_priority_with_a_mistake(content: dict[str, Any]) -> None:
+    add_priority(content)
+    content["properties"]["priority"]["format"] = "int32"
+
+
 def rename_done(content: dict[str, Any]) -> None:
     del content["properties"]["done"], content["x-resource"]["indexes"]
     content["required"].remove("done")
@@ -130,11 +135,13 @@ async def test_after_a_save_clients_reconnect_and_see_the_new_property(shop: Pat
     before = port(process)
     async with connect(url(process)) as client, await client.subscribe("notes") as live:
         await live.loaded()
-        change(shop, add_priority)
+        change(shop, add_priority_with_a_mistake)
         said = process.until(RELOADED)
         assert f"{NOTES}: changed" in said
         assert "python/app_contract/models.py" in said
         assert "database: add column notes.priority, change log and triggers" in said
+        assert f"{NOTES}: /properties/priority/format: nothing checks the format 'int32'" in said
+        assert "the gateway serves this, but `tidegate check` fails" in said
         execute(shop / "tidegate.db", "INSERT INTO notes (text, priority) VALUES ('late', 5)")
         async for update in live:
             if update.row is not None and update.row["text"] == "late":

@@ -147,6 +147,7 @@ class DevelopmentRun:
         moved = self._next.port != self._port
         self._gateway, self._next = self._next, None
         self._port = self._gateway.port
+        self._say_mistakes(schemas)
         self._say_unreadable(schemas, contract)
         if not again:
             self._terminal.say("DEVELOPMENT MODE: tokens signed with the public development secret are accepted")
@@ -172,9 +173,22 @@ class DevelopmentRun:
             listed = ", ".join(what) if len(what) <= SHOWN else f"{len(what)} {unit}"
             self._terminal.say(f"  {about}{listed}")
 
+    def _say_mistakes(self, schemas: schema.Schemas) -> None:
+        """Print what `tidegate check` calls a mistake, though the gateway serves it."""
+        found = [problem for problem in schema.mistakes(schemas) if not problem.hint]
+        for problem in found[:SHOWN]:
+            self._terminal.say(f"{self._folder}/{problem}")
+        if found:
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            self._terminal.say(f"the gateway serves this, but `tidegate check` fails{more}")
+
     def _say_unreadable(self, schemas: schema.Schemas, contract: Contract) -> None:
         """Print the resources that no client may read, and the line that changes it."""
-        unreadable = [item for item in schemas.files("resources") if "read" not in contract.resources[item.name].access]
+        unreadable = [
+            item
+            for item in schemas.files("resources")
+            if "x-access" in item.schema and "read" not in contract.resources[item.name].access
+        ]
         if unreadable:
             more = f" and {len(unreadable) - SHOWN} more" if len(unreadable) > SHOWN else ""
             self._terminal.say(

@@ -236,6 +236,7 @@ RIGHT: dict[str, Change] = {
         put(SHIFTS, "/properties/before", {"type": ["string", "null"], "format": "uuid"}),
         put(SHIFTS, "/x-resource/references/before", "shifts.id"),
     ),
+    "a reference of several types": put(SHIFTS, "/properties/person_id", {"type": ["integer", "string", "null"]}),
     "a reference to a unique text": both(
         put(SHIFTS, "/properties/mail", {"type": ["string", "null"]}),
         put(SHIFTS, "/x-resource/references/mail", "people.email"),

@@ -120,6 +120,17 @@ def test_keys_uniqueness_indexes_and_references_are_described(tmp_path: Path) ->
     ]
 
 
+def test_a_reference_of_another_type_is_left_out_with_a_note(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE parents (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE children (id INTEGER PRIMARY KEY, parent TEXT REFERENCES parents, other INT REFERENCES parents)",
+    )
+    (children, _), left_out = introspect.files(found.tables, {})
+    assert children.schema["x-resource"]["references"] == {"other": "parents.id"}
+    assert left_out == ["children.parent refers to parents.id, whose values have another type"]
+
+
 def test_what_cannot_be_shared_is_left_out_with_a_note(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",

@@ -8,7 +8,7 @@ from tidegate.int64 import FORMAT as INT64
 from tidegate.schema.definition import Schemas
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
-from tidegate.schema.resource import Property
+from tidegate.schema.resource import ANY, Property
 from tidegate.schema.subschemas import escape
 
 _FORMS = frozenset({"date", "date-time", "uuid", INT64})
@@ -27,7 +27,7 @@ def reference_problems(schemas: Schemas) -> Iterator[Problem]:
             if one.type == "array":
                 reason = f"a reference is one value, and {name!r} is a list: make a resource with a row for each pair"
                 yield Problem(item.file, place, reason)
-            elif _kind(one) != _kind(other):
+            elif ANY not in {one.type, other.type} and _kind(one) != _kind(other):
                 reason = (
                     f"{name!r} refers to {target}.{key}, whose values are {_named(other)}: write {_write(one, other)}"
                 )

@@ -75,7 +75,35 @@ def files(
         File(named[table.name].name, table.name, _schema(table, named[table.name].title, known, access, left_out))
         for table in shared
     ]
+    left_out += _without_unequal_references(found)
     return found, left_out
+
+
+def _without_unequal_references(found: list[File]) -> list[str]:
+    """Remove references whose values have another type than those that they refer to. Returns a note for each.
+
+    SQLite compares them as the other column would, but clients would compare "7" with 7.
+    """
+    left_out = []
+    properties = {file.name: file.schema["properties"] for file in found}
+    for file in found:
+        references = file.schema["x-resource"].get("references", {})
+        for column, target in list(references.items()):
+            there, _, key = target.partition(".")
+            one, other = _kind(properties[file.name][column]), _kind(properties.get(there, {}).get(key, {}))
+            if one and other and one != other:
+                del references[column]
+                left_out.append(f"{file.table}.{column} refers to {target}, whose values have another type")
+        if not references:
+            file.schema["x-resource"].pop("references", None)
+    return left_out
+
+
+def _kind(schema: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """The type and the format of values, if they have a single type."""
+    kinds = schema.get("type", ())
+    single = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
+    return (single[0], schema.get("format")) if len(single) == 1 else None
 
 
 def _identifying(table: Table) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """`tidegate check`: lints a schema folder, finds breaking changes, and checks a gateway against the schema.
 
-Invariant: it writes no files into the project. Exit code 0: no findings. 1: findings. 2: the check could not run.
+Invariant: without `--fix`, it writes no files into the project.
+Exit code 0: no findings. 1: findings. 2: the check could not run.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from tidegate import config
 from tidegate.cli.claim_option import add_claim_option, claims_of
+from tidegate.cli.fix_schemas import fix, fixable
 from tidegate.cli.schema_problems import linted, schema_problems
 from tidegate.config import ConfigError
 
@@ -36,6 +38,7 @@ EPILOG = """\
 examples:
   tidegate check                               list all problems in ./schema, with file and JSON pointer
   tidegate check --schema shop/schema
+  tidegate check --fix                         rewrite files of draft-04 to 2019-09 and of OpenAPI 3.0
   tidegate check compat --against v1.2.0       does the schema of today break clients made for that tag?
   tidegate check compat --against ../released/schema
   tidegate check contract --budget 60          does a gateway over ./schema keep to the schema?
@@ -59,6 +62,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="List the problems in a schema folder, or the changes that break older clients.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--fix", action="store_true", help="first rewrite words of older drafts and of OpenAPI, where that is certain"
     )
     config.add_arguments(parser)
     parser.set_defaults(run=run)
@@ -102,10 +108,14 @@ def _register_contract(checks: argparse._SubParsersAction[argparse.ArgumentParse
 def run(args: argparse.Namespace) -> int:
     """Check the schema folder and its sample rows. Returns 1 for problems that are more than hints."""
     folder = _folder(args)
+    if args.fix:
+        fix(folder)
     schemas, problems = schema_problems(folder)
     for problem in problems:
         print(f"{folder}/{problem}", file=sys.stderr)
     if not all(problem.hint for problem in problems):
+        if (count := fixable(folder)) > 0:
+            print(f"{count} of the changes are certain; to make them, type: tidegate check --fix", file=sys.stderr)
         return 1
     counts = (
         (len(schemas.client), "requests"),

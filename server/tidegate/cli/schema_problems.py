@@ -32,9 +32,10 @@ def schema_problems(folder: Path) -> tuple[Schemas, list[Problem]]:
     from tidegate import schema  # noqa: PLC0415  # loads the validators
 
     schemas, problems = linted(folder)
+    unread = list(schema.unread_files(folder))
     if problems:
-        return schemas, problems
-    problems = schema.mistakes(schemas)
+        return schemas, sorted(problems + [problem for problem in unread if not problem.hint])
+    problems = sorted(schema.mistakes(schemas) + unread)
     if all(problem.hint for problem in problems):
         problems += _sample_row_problems(folder, schemas)
     return schemas, problems

@@ -13,8 +13,8 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, Registry, ValidationError, Validator
 
 from tidegate.contract.dispatch import Rewriter
-from tidegate.schema.folder import DIALECT
 from tidegate.schema.formats import FORMATS
+from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
 from tidegate.schema.subschemas import mapped, subschemas

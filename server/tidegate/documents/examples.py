@@ -14,7 +14,7 @@ from jsonschema_rs import Draft202012Validator, Registry
 
 from tidegate.documents.words import FORMATS, SHOWN, TYPES, WORDS, at_length
 from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, formats, patterns
-from tidegate.schema.folder import DIALECT
+from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, json_types, resolved
 from tidegate.schema.subschemas import mapped
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.documents.components import component_schemas, version
 from tidegate.schema import Bundle, unbundle
-from tidegate.schema.folder import DIALECT
+from tidegate.schema.older.dialects import DIALECT
 
 JsonObject = dict[str, Any]
 

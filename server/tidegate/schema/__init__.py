@@ -25,6 +25,7 @@ from tidegate.schema.lint import lint
 from tidegate.schema.mistakes import mistakes
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import HistoryRules, Property, Resource, RoomType
+from tidegate.schema.unread_files import unread_files
 
 __all__ = [
     "INDEX",
@@ -48,6 +49,7 @@ __all__ = [
     "packaged",
     "packaged_bundle",
     "unbundle",
+    "unread_files",
 ]
 
 

@@ -11,8 +11,8 @@ import json
 from typing import Any
 
 from tidegate.schema.definition import Definition, Schemas
-from tidegate.schema.folder import DIALECT
 from tidegate.schema.lint import lint
+from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.problem import SchemaError
 
 PROTOCOL_VERSION = 1

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
 from tidegate.schema.json_text import NotJson, read_json
+from tidegate.schema.older.dialects import DIALECT, draft_of
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import escape, mapped, unescape
@@ -24,7 +25,6 @@ from tidegate.schema.suggestions import suggestion
 
 PROTOCOL_MARKS = ("types/error_code.schema.json", "types/close_code.schema.json", "server/welcome.schema.json")
 """Files that together only Tidegate's own folder has."""
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TIDEGATE_DIALECT = re.compile(r"(.*/)?meta/[a-z_]+\.schema\.json").fullmatch
 """The `$schema` of Tidegate's meta-schemas, with the path by which an editor finds them."""
 HALF = "has half of a surrogate pair, which no text in UTF-8 can hold: write the whole character"
@@ -240,7 +240,7 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
     if dialect.rstrip("#") != DIALECT:
         known = next((file for kind, file in META.items() if relative.startswith(f"{kind}/")), None)
         if not TIDEGATE_DIALECT(dialect):
-            problems.append(Problem(relative, "/$schema", f"must be {DIALECT}"))
+            problems.append(Problem(relative, "/$schema", _other_dialect(dialect)))
         elif known is not None and posixpath.basename(dialect) != known:
             reason = f'is not the meta-schema of this kind of file; write "../meta/{known}"'
             problems.append(Problem(relative, "/$schema", reason))
@@ -251,6 +251,11 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
         problems.append(Problem(relative, place, reason))
         return None
     return schema
+
+
+def _other_dialect(dialect: str) -> str:
+    draft = draft_of(dialect)
+    return f"must be {DIALECT}" if draft is None else f"is {draft}, which has other words: write {DIALECT}"
 
 
 def _faults(schema: JsonSchema) -> Iterator[tuple[str, str]]:

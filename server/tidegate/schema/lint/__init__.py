@@ -14,7 +14,6 @@ from itertools import combinations
 from jsonschema_rs import Draft202012Validator, Registry
 
 from tidegate.schema.definition import Definition, Schemas
-from tidegate.schema.folder import DIALECT
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.keywords import keyword_problems
@@ -22,6 +21,7 @@ from tidegate.schema.lint.names import ambiguous, property_problems, title_probl
 from tidegate.schema.lint.recursion import recursion_problems
 from tidegate.schema.lint.resources import resource_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
+from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
 from tidegate.schema.references import mentioned

@@ -13,9 +13,10 @@ from difflib import get_close_matches
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
 from tidegate.schema.definition import Definition, Kind
-from tidegate.schema.folder import DIALECT, META
+from tidegate.schema.folder import META
 from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.annotation_texts import misplaced, value_reason
+from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
 from tidegate.schema.subschemas import pointer, subschemas

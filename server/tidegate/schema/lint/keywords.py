@@ -13,9 +13,10 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, Validator
 
-from tidegate.schema.folder import DIALECT
 from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.words import KEYWORDS, keyword_hint, type_hint
+from tidegate.schema.older.dialects import DIALECT
+from tidegate.schema.older.explanations import explanation
 from tidegate.schema.resource import kind_of
 from tidegate.schema.subschemas import MANY, NAMED, ONE, escape, pointer, subschemas
 
@@ -47,15 +48,22 @@ def keyword_problems(schema: Any) -> Iterator[Found]:
 
 def _unknown_words(place: str, schema: dict[str, Any]) -> Iterator[Found]:
     unknown = [word for word in schema if word not in KEYWORDS and not word.startswith("x-")]
-    lost = [word for word in unknown if _looks_like_schema(schema[word]) and not keyword_hint(word, schema)]
+    lost = [word for word in unknown if _looks_like_schema(schema[word]) and not _known(word, schema)]
     if lost and "properties" not in schema:
         named = ", ".join(map(repr, lost))
         reason = f"not a keyword of JSON Schema: {named}; properties stand inside `properties`: "
         yield place, reason + f'write "properties": {{{json.dumps(lost[0])}: ...}}'
         unknown = [word for word in unknown if word not in lost]
     for word in unknown:
+        if (older := explanation(word, schema)) is not None:
+            yield f"{place}/{escape(word)}", older
+            continue
         hint = keyword_hint(word, schema)
         yield f"{place}/{escape(word)}", f"{word!r} is not a keyword of JSON Schema{hint}"
+
+
+def _known(word: str, schema: dict[str, Any]) -> bool:
+    return bool(keyword_hint(word, schema)) or explanation(word, schema) is not None
 
 
 def _looks_like_schema(value: Any) -> bool:

@@ -21,6 +21,7 @@ from tidegate.schema.mistakes.formats import unknown_formats
 from tidegate.schema.mistakes.impossible import impossible_problems
 from tidegate.schema.mistakes.messages import message_hints, message_problems
 from tidegate.schema.mistakes.objects import idle_flags, required_hints, unmatched_required, untyped_hints
+from tidegate.schema.mistakes.older_words import older_hints
 from tidegate.schema.mistakes.patterns import escaped_hints, slashed_patterns
 from tidegate.schema.mistakes.references import reference_problems
 from tidegate.schema.mistakes.rooms import room_problems
@@ -38,7 +39,13 @@ SITE_RULES: tuple[Callable[[Site], Iterator[Found]], ...] = (
     slashed_patterns,
     unmatched_required,
 )
-SITE_HINTS: tuple[Callable[[Site], Iterator[Found]], ...] = (untyped_hints, required_hints, idle_flags, escaped_hints)
+SITE_HINTS: tuple[Callable[[Site], Iterator[Found]], ...] = (
+    untyped_hints,
+    required_hints,
+    idle_flags,
+    escaped_hints,
+    older_hints,
+)
 FILE_RULES: tuple[Callable[[Schemas], Iterator[Problem]], ...] = (
     access_problems,
     unknown_annotations,

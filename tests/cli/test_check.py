@@ -110,6 +110,24 @@ def test_check_compat_accepts_a_folder(project: Path, tmp_path_factory: pytest.T
     assert tidegate("check", "compat", "--against", str(earlier), cwd=project).returncode == 1
 
 
+def test_check_compat_reads_an_earlier_folder_that_breaks_rules_of_today(project: Path, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    shutil.copytree(project / "schema", earlier)
+    file = earlier / "resources" / "users.schema.json"
+    content = json.loads(file.read_text())
+    content["required"].append("shoe_size")  # of no property: rows can never be created
+    file.write_text(json.dumps(content))
+    assert tidegate("check", "--schema", str(earlier), cwd=project).returncode == 1
+    done = tidegate("check", "compat", "--against", str(earlier), cwd=project)
+    assert done.stderr == ""
+    assert done.stdout.endswith(f"since {earlier}\n")
+    content["properties"]["status"]["enun"] = []
+    file.write_text(json.dumps(content))
+    done = tidegate("check", "compat", "--against", str(earlier), cwd=project)
+    assert done.returncode == 1
+    assert "/properties/status/enun" in done.stderr
+
+
 def test_check_compat_reports_an_unknown_git_ref(project: Path) -> None:
     done = tidegate("check", "compat", "--against", "v9", cwd=project)
     assert done.returncode == 2

@@ -134,7 +134,7 @@ def run_compat(args: argparse.Namespace) -> int:
 
     folder = _folder(args)
     with _earlier(args.against, folder) as earlier:
-        old, new = _linted(earlier), _linted(folder)
+        old, new = _readable(earlier), _linted(folder)
     if old is None or new is None:
         return 1
     differences = compare(old, new)
@@ -208,6 +208,20 @@ def _folder(args: argparse.Namespace) -> Path:
 def _linted(folder: Path) -> Schemas | None:
     """The schemas of `folder`. If it has problems: prints them to stderr and returns None."""
     schemas, problems = linted(folder)
+    for problem in problems:
+        print(f"{folder}/{problem}", file=sys.stderr)
+    return None if problems else schemas
+
+
+def _readable(folder: Path) -> Schemas | None:
+    """The schemas of an earlier state, which may break rules that did not exist then. Prints what is malformed."""
+    from tidegate import schema  # noqa: PLC0415  # loads the validators
+
+    try:
+        schemas = schema.load(folder)
+    except schema.SchemaError as error:
+        raise ConfigError(str(error)) from None
+    problems = schema.malformed(schemas)
     for problem in problems:
         print(f"{folder}/{problem}", file=sys.stderr)
     return None if problems else schemas

@@ -21,7 +21,7 @@ from tidegate.schema.bundling import (
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SAFE_INTEGER
 from tidegate.schema.folder import defines_protocol, read_folder
-from tidegate.schema.lint import lint
+from tidegate.schema.lint import lint, malformed
 from tidegate.schema.mistakes import mistakes
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import HistoryRules, Property, Resource, RoomType
@@ -45,6 +45,7 @@ __all__ = [
     "dump",
     "lint",
     "load",
+    "malformed",
     "mistakes",
     "packaged",
     "packaged_bundle",

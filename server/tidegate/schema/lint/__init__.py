@@ -64,6 +64,22 @@ def lint(schemas: Schemas) -> list[Problem]:
     return sorted(found)
 
 
+def malformed(schemas: Schemas) -> list[Problem]:
+    """The problems for which the meaning of a file is not known: no JSON, unknown words, values that words cannot have.
+
+    A folder without them can be compared with another, even if an earlier version of Tidegate found fewer problems.
+    """
+    own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
+    annotations = Annotations(schemas.meta)
+    return sorted(
+        {
+            *schemas.problems,
+            *(problem for item in own for problem in _schema_problems(item)),
+            *(problem for item in own for problem in annotations.problems(item)),
+        }
+    )
+
+
 def _understood(schemas: Schemas, read: list[Definition], sound: list[Definition]) -> list[Definition]:
     """The schemas of `sound` whose meaning is known: none is malformed, and none refers to one that is not known.
 

@@ -46,13 +46,17 @@ def _sample_row_problems(folder: Path, schemas: Schemas) -> list[Problem]:
     from tidegate.contract.sample_links import link_faults  # noqa: PLC0415  # loads the validators
     from tidegate.contract.sample_rows import checked  # noqa: PLC0415
     from tidegate.schema import Problem  # noqa: PLC0415
+    from tidegate.schema.folder import faults_of_json  # noqa: PLC0415
     from tidegate.schema.json_text import NotJson, read_json  # noqa: PLC0415
 
     file = folder / SEED
     if not file.is_file():
         return []
     try:
-        rows, faults = checked(schemas.resources, read_json(file.read_bytes()), whole=True)
+        content = read_json(file.read_bytes())
     except NotJson as error:
         return [Problem(SEED, "", str(error))]
+    if unfit := list(faults_of_json(content)):
+        return [Problem(SEED, place, reason) for place, reason in unfit]
+    rows, faults = checked(schemas.resources, content, whole=True)
     return [Problem(SEED, place, reason) for place, reason in faults or link_faults(schemas.resources, rows)]

@@ -247,7 +247,7 @@ def _read_json(path: Path, relative: str, problems: list[Problem]) -> JsonSchema
     if not isinstance(schema.get("$defs", {}), dict):
         problems.append(Problem(relative, "/$defs", "must be an object"))
         return None
-    for place, reason in _faults(schema):
+    for place, reason in faults_of_json(schema):
         problems.append(Problem(relative, place, reason))
         return None
     return schema
@@ -258,9 +258,9 @@ def _other_dialect(dialect: str) -> str:
     return f"must be {DIALECT}" if draft is None else f"is {draft}, which has other words: write {DIALECT}"
 
 
-def _faults(schema: JsonSchema) -> Iterator[tuple[str, str]]:
+def faults_of_json(content: Any) -> Iterator[tuple[str, str]]:
     """(pointer, reason) of what no part of Tidegate can work with, whatever it means."""
-    todo: list[tuple[str, int, Any]] = [("", 0, schema)]
+    todo: list[tuple[str, int, Any]] = [("", 0, content)]
     while todo:
         place, depth, value = todo.pop()
         if isinstance(value, str):

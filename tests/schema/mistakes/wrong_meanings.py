@@ -139,6 +139,18 @@ RESOURCES = {
     "a room without a title, whose name is taken": Wrong(
         drop(ROOM, "/title"), ROOM, "", ("has no `title`", 'write "title": "Shift"')
     ),
+    "a row that allows more properties": Wrong(
+        put(SHIFTS, "/additionalProperties", True), SHIFTS, "/additionalProperties", ("are columns", "write false")
+    ),
+    "a room among the resources": Wrong(
+        add("resources/talk.schema.json", {"title": "Talk", "x-room": {"pattern": "talk-*"}}),
+        "resources/talk.schema.json",
+        "/x-room",
+        ("belongs into rooms/", "move it there"),
+    ),
+    "a resource among the types": Wrong(
+        put(PLACE, "/x-resource", {"key": "name"}), PLACE, "/x-resource", ("belongs into resources/",)
+    ),
     "no x-resource": Wrong(drop(PEOPLE, "/x-resource"), PEOPLE, "", ("has no `x-resource`", '{"key": "NAME"}')),
     "x-resourc": Wrong(
         rename(PEOPLE, "/x-resource", "x-resourc"), PEOPLE, "/x-resourc", ("did you mean 'x-resource'?",)

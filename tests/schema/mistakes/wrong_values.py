@@ -302,6 +302,7 @@ OBJECTS = {
 }
 _ANN = {"id": 1, "name": "Ann", "email": "ann@example.com", "joined_at": "2026-01-31T12:00:00Z"}
 ROWS = {
+    "half of a character": Wrong(put(SEED, "/people/0/name", "\ud83d"), SEED, "/people/0/name", ("whole character",)),
     "an unknown resource": Wrong(
         put(SEED, "/person", []), SEED, "/person", ("no such resource", "the resources are 'people' and 'shifts'")
     ),

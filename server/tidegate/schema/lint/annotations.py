@@ -61,6 +61,10 @@ class Annotations:
 
     def problems(self, item: Definition) -> Iterator[Problem]:
         """The problems of the annotations of `item`."""
+        if (folder := self._belongs_to(item)) is not None:
+            word = self._required[folder][0]
+            yield _at(item, f"/{word}", f"a file with {word!r} belongs into {folder}/: move it there")
+            return
         allowed = self._validators[item.kind] if item.is_file else {}
         meant: set[str] = set()
         """The annotations that a misspelled word was probably meant to be."""
@@ -77,6 +81,16 @@ class Annotations:
                 if word not in item.schema and word not in meant:
                     yield _at(item, "", f"has no `{word}`: write {REQUIRED[word]}")
         yield from self._misplaced(item)
+
+    def _belongs_to(self, item: Definition) -> Kind | None:
+        """The folder of the annotation that `item` has, if it lacks the one of its own folder."""
+        own = self._required.get(item.kind, [])
+        if not item.is_file or item.protocol or any(word in item.schema for word in own):
+            return None
+        return next(
+            (kind for kind, words in self._required.items() if words and words[0] in item.schema and kind != item.kind),
+            None,
+        )
 
     def _value_problems(self, item: Definition, word: str, validator: Validator) -> Iterator[Problem]:
         locate = locator(item.schema[word])

@@ -16,9 +16,17 @@ def row_problems(schemas: Schemas) -> Iterator[Problem]:
     for item in own(schemas):
         if item.kind == "resources" and item.is_file:
             resource = schemas.resources[item.name]
+            yield from _open_rows(item)
             yield from _same_columns(item, resource)
             for prop in resource.properties.values():
                 yield from _useless(item, resource, prop)
+
+
+def _open_rows(item: Definition) -> Iterator[Problem]:
+    for word in ("additionalProperties", "unevaluatedProperties"):
+        if item.schema.get(word) in (True, {}):
+            reason = "a row has only its `properties`, which are columns, and others are refused: write false"
+            yield Problem(item.file, f"/{word}", reason)
 
 
 def _same_columns(item: Definition, resource: Resource) -> Iterator[Problem]:

@@ -83,7 +83,7 @@ class Annotations:
         yield from self._misplaced(item)
 
     def _belongs_to(self, item: Definition) -> Kind | None:
-        """The folder of the annotation that `item` has, if it lacks the one of its own folder."""
+        """The folder of the annotation that `item` has, if it lacks what its folder needs."""
         own = self._required.get(item.kind, [])
         if not item.is_file or item.protocol or any(word in item.schema for word in own):
             return None

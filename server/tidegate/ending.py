@@ -58,7 +58,7 @@ class Ending:
         if not self._stopped.wait(deadline - time.monotonic()):
             if not self._stopping:
                 main = threading.main_thread().ident
-                report(f"the gateway cannot stop, because a rule keeps its event loop; it ends at once{stack(main)}")
+                report(f"the gateway cannot stop, because its event loop is blocked; it ends at once{stack(main)}")
                 os._exit(1)
             self._stopped.wait()
         time.sleep(max(LEAST_S, deadline - time.monotonic()))

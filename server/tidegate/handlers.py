@@ -144,13 +144,13 @@ def load(target: str) -> Gateway:
             sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(module_name)
+        found = getattr(module, name or "gateway", None)
     except HandlersError:
         raise
     except KeyboardInterrupt:  # Ctrl-C, while the application is being imported
         raise
     except BaseException as error:  # the application's code may fail in any way
         raise HandlersError(f"handlers: {_why(error, module_name)}") from error
-    found = getattr(module, name or "gateway", None)
     if not isinstance(found, Gateway):
         raise HandlersError(f"handlers: {module_name!r} has no Gateway called {name or 'gateway'!r}")
     return found
@@ -167,7 +167,7 @@ def _why(error: BaseException, module: str) -> str:
         return f"there is no module {module!r} in {Path.cwd()}, which the setting `handlers` names"
     try:
         return f"{_where(error)}{type(error).__name__}: {getattr(error, 'msg', None) or error}"
-    except Exception:  # the text of an exception is the application's code, too
+    except BaseException:  # the text of an exception is the application's code, too
         return f"{_where(error)}{type(error).__name__}"
 
 

@@ -27,7 +27,7 @@ from tests.support.wire import Message, Wire, wire
 
 pytestmark = pytest.mark.process
 
-GRACEFUL_S = 1.0
+GRACEFUL_S = 0.5
 END_S = GRACEFUL_S + 2.0
 """The longest time from SIGTERM until the end of the process."""
 THOROUGH = 8

@@ -62,9 +62,11 @@ class HandlerCalls:
         if loop is None or not (self._running or loop.silent):
             return
         if loop.look(asyncio.get_running_loop().time()) > self._deadline:
-            report("another event loop takes the place of the blocked one; what was under way there is lost")
+            report("another event loop takes the place of the blocked one; what had begun there is lost")
             loop.end()
             self._loop = None
+            for running in list(self._running):
+                running.move()
 
     def give_up(self) -> None:
         """The gateway stops: refuse the calls that are under way, and begin no more."""
@@ -87,6 +89,7 @@ class HandlerCalls:
         loop = self._loop
         started = loop.start(work, running.ended)
         running.abandon, running.where = partial(loop.cancel, started), loop.where
+        running.move = lambda: self._start_in_loop(running, work) if started.take() else None
 
     def _start_in_thread(self, running: RunningCall) -> None:
         def hand_over(answer: Coroutine[Any, Any, Any]) -> None:

@@ -27,11 +27,18 @@ FAILURES = 100
 class LoopWork:
     """One call in the loop."""
 
-    __slots__ = ("cancelled", "task")
+    __slots__ = ("_right", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
-        self.cancelled = False
+        self._right = [True]
+
+    def take(self) -> bool:
+        """Whether the caller is the first to ask, in any thread: it alone may begin the call."""
+        try:
+            return self._right.pop()
+        except IndexError:
+            return False
 
 
 class HandlerLoop:
@@ -66,8 +73,8 @@ class HandlerLoop:
             if work.task is not None:
                 work.task.cancel()
 
-        work.cancelled = True
-        self.call(cancel_task)
+        if not work.take():
+            self.call(cancel_task)
 
     def call(self, function: Callable[[], object]) -> bool:
         """Call `function` soon, in the loop. Returns False if the loop has ended."""
@@ -108,7 +115,7 @@ class HandlerLoop:
         self._asked = None
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None], made: LoopWork) -> None:
-        if made.cancelled:  # while it waited for its turn
+        if not made.take():  # it was cancelled while it waited for its turn, or another loop has begun it
             return
         # Not `create_task`: the application may have set a task factory. And a new context: what one handler sets in
         # context variables, the next one must not see.

@@ -28,6 +28,8 @@ class RunningCall:
         """Stops waiting for the handler; set by what started it."""
         self.where: Callable[[], str] = lambda: ""
         """Where the handler's code is now, for a log line; set as `abandon`."""
+        self.move: Callable[[], None] = lambda: None
+        """Starts it in another loop, unless it has begun; set as `abandon`."""
         self._request = request
         self._call = call
         self._outcomes = outcomes

@@ -37,6 +37,7 @@ import msgspec
 
 from tidegate.core.errors import Refused, TidegateError
 from tidegate_protocol import Principal
+from tidegate_protocol.typed import typed
 
 __all__ = ["Action", "Call", "Filter", "Gateway", "HandlersError", "Principal", "Refused", "Rule", "load"]
 
@@ -83,8 +84,7 @@ class Handler:
 
     def __call__(self, message: dict[str, Any], call: Call) -> Any:
         """What the function returns: a reply, or the coroutine of one. May raise anything."""
-        # Not strict, because the schema has validated already: to JSON Schema, 2.0 is an integer too.
-        request = message if self.model is None else msgspec.convert(message, self.model, strict=False)
+        request = message if self.model is None else typed(message, self.model)
         return self.function(request, call) if self.takes_call else self.function(request)
 
 

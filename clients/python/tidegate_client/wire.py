@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from tidegate_protocol.typed import is_open, typed
+
 from .errors import ModelMismatch
 
 __all__ = ["decode", "encode", "read_as"]
@@ -41,7 +43,7 @@ def read_as(value: Any, model: type[T]) -> T:
     """`value` as a `model`, ignoring properties the model does not know. `ModelMismatch` if it does not fit."""
     hashable: Any = model
     try:
-        return msgspec.convert(_known(value, _shape(hashable)), model, strict=False)
+        return typed(_known(value, _shape(hashable)), model)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ModelMismatch(f"not a {getattr(model, '__name__', model)}: {error}") from error
 
@@ -59,7 +61,8 @@ def _known(value: Any, shape: inspect.Type) -> Any:
         names = {field.encode_name: field.type for field in shape.fields}
         if shape.tag_field is not None and shape.tag_field in value:
             names.setdefault(shape.tag_field, inspect.AnyType())
-        return {name: _known(item, names[name]) for name, item in value.items() if name in names}
+        kept = value if is_open(shape.cls) else names
+        return {name: _known(item, names.get(name, inspect.AnyType())) for name, item in value.items() if name in kept}
     if isinstance(shape, inspect.ListType | inspect.VarTupleType) and isinstance(value, list):
         return [_known(item, shape.item_type) for item in value]
     if isinstance(shape, inspect.DictType) and isinstance(value, dict):
@@ -68,7 +71,13 @@ def _known(value: Any, shape: inspect.Type) -> Any:
 
 
 def _known_of_union(value: Any, shape: inspect.UnionType) -> Any:
-    """Only a union with one kind of container is unambiguous (`X | None`); others are left to msgspec."""
+    """Tags, and the kind of container (`X | None`), tell what a value is meant to be; the rest is left to msgspec."""
     wanted = inspect.StructType | inspect.DictType if isinstance(value, dict) else inspect.ListType
     kinds = [kind for kind in shape.types if isinstance(kind, wanted)]
+    if len(kinds) > 1:
+        kinds = [kind for kind in kinds if isinstance(kind, inspect.StructType) and _has_tag(value, kind)]
     return _known(value, kinds[0]) if len(kinds) == 1 else value
+
+
+def _has_tag(value: dict[str, Any], shape: inspect.StructType) -> bool:
+    return shape.tag_field is not None and value.get(shape.tag_field) == shape.tag

@@ -8,6 +8,7 @@ from typing import Any
 from tidegate.codegen.model import Collection
 from tidegate.codegen.python import BASE, docstring, formatted, models
 from tidegate.codegen.python_plain import PLAIN
+from tidegate.codegen.python_typed import TYPED
 from tidegate.schema import PROTOCOL_VERSION, Schemas
 
 PACKAGE = "tidegate_protocol"
@@ -52,6 +53,7 @@ def protocol_package(schemas: Schemas, found: Collection) -> dict[str, str]:
         "models.py": models(f"{PACKAGE}.base", found.types.values(), "The messages and values of the wire protocol."),
         "plain.py": formatted(PLAIN),
         "py.typed": "",
+        "typed.py": formatted(TYPED),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tidegate.codegen.python import BASE, GENERATED
 
 BASE_WITH_INT64 = (
-    BASE.replace("import msgspec", "from typing import Annotated, TypeAlias\n\nimport msgspec", 1)
+    BASE.replace("import ClassVar", "import Annotated, ClassVar, TypeAlias", 1)
     + '''
 
 Int64: TypeAlias = Annotated[int, msgspec.Meta(extra={"format": "int64"})]
@@ -24,11 +24,12 @@ PLAIN = f'''"""Values of Python programs as JSON has them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec import inspect
+
+from .typed import generated, inside, is_open, keeps_others
 
 LISTS = inspect.ListType | inspect.VarTupleType | inspect.SetType
 
@@ -39,8 +40,10 @@ def plain(value: Any) -> Any:
     Integers of 64 bits in the Structs of generated code become text.
     """
     if isinstance(value, msgspec.Struct):
-        shape = _shape(type(value))
+        model = generated(type(value))
+        shape = _shape(model)
         found = msgspec.to_builtins(value)
+        found = _completed(found, value) if keeps_others(model) else found
         return found if shape is None else _with_texts(found, shape)
     if isinstance(value, dict):
         return {{msgspec.to_builtins(name): plain(item) for name, item in value.items()}}
@@ -75,6 +78,20 @@ def _texts(value: Any) -> Any:
     return str(value) if _is_integer(value) else value
 
 
+def _completed(found: Any, value: Any) -> Any:
+    """`found`, which msgspec made of `value`, with the properties that no field of a Struct can have."""
+    if isinstance(value, msgspec.Struct):
+        for attribute, name in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            if name in found:
+                found[name] = _completed(found[name], getattr(value, attribute))
+        return {{**found, **value.__dict__}} if is_open(type(value)) and value.__dict__ else found
+    if isinstance(value, dict) and isinstance(found, dict):
+        return {{name: _completed(item, value[name]) for name, item in found.items()}}
+    if isinstance(value, list | tuple) and isinstance(found, list):
+        return [_completed(item, given) for item, given in zip(found, value, strict=True)]
+    return found
+
+
 @functools.cache
 def _shape(model: type[msgspec.Struct]) -> inspect.Type | None:
     """The type as msgspec sees it. None if it has no integer of 64 bits, or if msgspec cannot tell."""
@@ -89,7 +106,7 @@ def _shape(model: type[msgspec.Struct]) -> inspect.Type | None:
             return shape
         if id(inner) not in seen:
             seen.add(id(inner))
-            todo.extend(_inside(inner))
+            todo.extend(inside(inner))
     return None
 
 
@@ -109,19 +126,11 @@ def _members(shape: inspect.Type) -> tuple[inspect.Type, ...]:
     return shape.types if isinstance(shape, inspect.UnionType) else (shape,)
 
 
-def _inside(shape: inspect.Type) -> Iterator[inspect.Type]:
-    if isinstance(shape, inspect.UnionType):
-        yield from shape.types
-    elif isinstance(shape, inspect.StructType):
-        yield from (field.type for field in shape.fields)
-    elif isinstance(shape, inspect.TupleType):
-        yield from shape.item_types
-    elif isinstance(shape, LISTS):
-        yield shape.item_type
-    elif isinstance(shape, inspect.DictType):
-        yield shape.value_type
-    elif isinstance(shape, inspect.Metadata):
-        yield shape.type
+def _is_of(value: dict[str, Any], shape: inspect.StructType) -> bool:
+    """Whether an object may be a value of this Struct: it has its tag, and no property that the Struct drops."""
+    if shape.tag_field is not None and shape.tag_field in value:
+        return bool(value[shape.tag_field] == shape.tag)
+    return is_open(shape.cls) or value.keys() <= {{field.encode_name for field in shape.fields}}
 
 
 def _with_texts(value: Any, shape: inspect.Type) -> Any:
@@ -132,7 +141,7 @@ def _with_texts(value: Any, shape: inspect.Type) -> Any:
         inner = member.type if isinstance(member, inspect.Metadata) else member
         if isinstance(value, dict) and isinstance(inner, inspect.StructType):
             types = {{field.encode_name: field.type for field in inner.fields}}
-            if types.keys() >= value.keys() - {{inner.tag_field}}:
+            if _is_of(value, inner):
                 return {{name: _with_texts(item, types.get(name, inspect.AnyType())) for name, item in value.items()}}
         if isinstance(value, dict) and isinstance(inner, inspect.DictType):
             return {{name: _with_texts(item, inner.value_type) for name, item in value.items()}}

@@ -63,11 +63,11 @@ def models(bases: str, types: Iterable[Named], doc: str) -> str:
 
 
 def _declaration(item: Declared) -> str:
-    doc = f"{_doc(item.doc)}\n" if item.doc else ""
+    doc = f"{attribute_doc(item.doc)}\n" if item.doc else ""
     if item.expression is not None:
         return f"{item.name}: TypeAlias = {item.expression.text}\n{doc}"
     tag = "" if item.tag is None else f", tag_field={item.tag[0]!r}, tag={item.tag[1]!r}"
-    body = [*([_doc(item.doc)] if item.doc else []), *_attributes(item)]
+    body = [*([attribute_doc(item.doc)] if item.doc else []), *_attributes(item)]
     return f"class {item.name}({item.base}{tag}, kw_only=True):\n" + "\n".join(
         "    " + line for line in (body or ["pass"])
     )
@@ -86,7 +86,7 @@ def _attributes(item: Declared) -> Iterable[str]:
         else:
             yield f"{attribute}: {_annotated(each, attribute, 'msgspec.field' if own_field else 'field')}"
         if each.doc:
-            yield _doc(each.doc)
+            yield attribute_doc(each.doc)
 
 
 def _annotated(item: Field, attribute: str, function: str) -> str:
@@ -101,14 +101,15 @@ def _string(text: str) -> str:
     return repr(text) if text.isprintable() else ascii(text)
 
 
-def _doc(text: str) -> str:
-    """`text` as a docstring."""
+def attribute_doc(text: str) -> str:
+    """`text` as the docstring of a class or an attribute."""
     escaped = "".join(
         letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1]
         for letter in text.strip().replace("\\", "\\\\")
     )
-    escaped = escaped.replace('"""', '\\"\\"\\"')
-    return f'"""{escaped[:-1]}\\""""' if escaped.endswith('"') else f'"""{escaped}"""'
+    if '"""' in escaped or escaped.endswith('"'):
+        escaped = escaped.replace('"', '\\"')
+    return f'"""{escaped}"""'
 
 
 def docstring(text: str) -> str:

@@ -23,23 +23,28 @@ _LIKE_A_NUMBER = re.compile(r"\s*[-+]?(\d|\.\d|inf|nan|infinity)[\w.+-]*\s*", re
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A type as source text. `atoms` are the members of its union, without the names of aliases."""
+    """A type as source text: the members of a union, or the one that it is."""
 
-    text: str
+    members: tuple[str, ...]
     atoms: tuple[Atom, ...]
+    """The members, with those of aliases instead of their names."""
     names: frozenset[str] = frozenset()
     """The generated types in the text."""
+
+    @property
+    def text(self) -> str:
+        return " | ".join(sorted(self.members, key=lambda member: member == NONE))
 
 
 def simple(text: str, names: Iterable[str] = ()) -> Expression:
     """The expression of one type."""
-    return Expression(text, (text,), frozenset(names))
+    return Expression((text,), (text,), frozenset(names))
 
 
 def literal(values: Iterable[str | int]) -> Expression:
     """A Literal of texts and integers."""
     listed = tuple(dict.fromkeys(values))
-    return Expression(_text(listed), (listed,))
+    return Expression((_text(listed),), (listed,))
 
 
 def union(members: Iterable[Expression]) -> Expression:
@@ -53,10 +58,9 @@ def union(members: Iterable[Expression]) -> Expression:
         return simple(ANY)
     fitting = _fitting(atoms)
     if fitting == atoms and sum(isinstance(atom, tuple) for atom in atoms) < 2:
-        texts = sorted((member.text for member in listed), key=lambda text: text == NONE)
-        return Expression(" | ".join(texts), atoms, names)
-    ordered = sorted(fitting, key=lambda atom: atom == NONE)
-    return Expression(" | ".join(map(_text, ordered)), tuple(ordered), names)
+        texts = dict.fromkeys(text for member in listed for text in member.members)
+        return Expression(tuple(texts), atoms, names)
+    return Expression(tuple(map(_text, fitting)), fitting, names)
 
 
 def _fitting(atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tidegate.codegen.model import Condition, Named
 from tidegate.codegen.names import attribute_names
-from tidegate.codegen.python import GENERATED, docstring, formatted
+from tidegate.codegen.python import GENERATED, attribute_doc, docstring, formatted
 from tidegate.codegen.shape import INT64
 from tidegate.schema.resource import JsonSchema
 
@@ -132,13 +132,17 @@ def filters_module(types: Sequence[Named]) -> str:
 def _class(named: Named) -> str:
     conditions = named.conditions or ()
     names = attribute_names((item.name for item in conditions), _TAKEN)
-    lines = [f"class {named.name}(Request, kw_only=True):", f"    {_doc(named.schema.get('description', ''))}", ""]
+    lines = [
+        f"class {named.name}(Request, kw_only=True):",
+        f"    {attribute_doc(named.schema.get('description', ''))}",
+        "",
+    ]
     for item in conditions:
         lines.append(_field(names[item.name], item.name, _condition_type(item)))
         if item.description:
-            lines.append(f"    {_doc(item.description)}")
+            lines.append(f"    {attribute_doc(item.description)}")
     for word, doc in (("and", "All of these conditions hold."), ("or", "At least one of these conditions holds.")):
-        lines += [_field(f"{word}_", word, f"list[{named.name}]"), f"    {_doc(doc)}"]
+        lines += [_field(f"{word}_", word, f"list[{named.name}]"), f"    {attribute_doc(doc)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -165,9 +169,3 @@ def _type(schema: JsonSchema) -> str:
         return f"Literal[{', '.join(map(repr, words))}]"
     kinds = ["number"] if words is not None else schema["type"]
     return " | ".join(_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
-
-
-def _doc(text: str) -> str:
-    """`text` as a docstring."""
-    escaped = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'"""{escaped[:-1]}\\""""' if escaped.endswith('"') else f'"""{escaped}"""'

@@ -117,7 +117,8 @@ def _struct(found: msgspec.Struct, value: dict[str, Any]) -> msgspec.Struct:
             kept = _kept(item, given)
             if kept is not item:
                 msgspec.structs.force_setattr(found, attribute, kept)
-    others.pop(model.__struct_config__.tag_field or "", None)
+    if model.__struct_config__.tag_field is not None:
+        others.pop(model.__struct_config__.tag_field, None)
     return _further(found, others) if others and is_open(model) else found
 
 

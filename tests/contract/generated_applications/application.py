@@ -33,6 +33,7 @@ from tidegate.core.errors import Refused
 from tidegate.handlers import Call, Gateway, Handler
 from tidegate_protocol import Principal
 from tidegate_protocol.plain import plain
+from tidegate_protocol.typed import typed
 
 Json = Any
 CALL = Call(Principal(id="u", name="u", roles=[], anonymous=False), "c")
@@ -163,7 +164,7 @@ class Application:
                 value = (
                     _by_handler(model, payload)
                     if case.room is None
-                    else msgspec.convert(content(case, payload), model, strict=False)
+                    else typed(content(case, payload), model)
                 )
                 back = json.loads(contract.encode(msgspec.to_builtins({"value": plain(value)}, str_keys=True)))["value"]
             except Exception as error:

@@ -161,11 +161,7 @@ class Application:
             )
         for payload in accepted:
             try:
-                value = (
-                    _by_handler(model, payload)
-                    if case.room is None
-                    else typed(content(case, payload), model)
-                )
+                value = _by_handler(model, payload) if case.room is None else typed(content(case, payload), model)
                 back = json.loads(contract.encode(msgspec.to_builtins({"value": plain(value)}, str_keys=True)))["value"]
             except Exception as error:
                 yield Failure("convert", (case.seed,), f"{type(error).__name__}: {error}", payload)

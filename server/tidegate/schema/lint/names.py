@@ -18,8 +18,8 @@ from tidegate.schema.resource import steps_of
 from tidegate.schema.subschemas import escape, subschemas, unescape
 
 RESERVED = frozenset({
-    "Annotated", "Any", "App", "CONTRACT", "ClassVar", "ClientMessages", "Ellipsis", "EqualityConditions", "False", "Int64",
-    "ListConditions", "Literal", "Meta", "Model", "None", "NotImplemented", "NullConditions",
+    "Annotated", "Any", "App", "CONTRACT", "ClassVar", "ClientMessages", "Ellipsis", "EqualityConditions", "False",
+    "Int64", "ListConditions", "Literal", "Meta", "Model", "None", "NotImplemented", "NullConditions",
     "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions", "NullableTextConditions",
     "OpenModel", "OrderConditions", "REPLIES", "RESOURCES", "ROOMS", "Replies", "Request", "ResourceTypes",
     "Resources", "RoomData", "Rooms", "ServerMessages", "TextConditions", "True", "TypeAlias", "UNSET", "UnsetType",

@@ -272,8 +272,7 @@ def test_generate_reports_a_broken_schema_and_keeps_the_old_output(
     lines = [line.partition(": write ")[0] for line in capsys.readouterr().err.splitlines()]
     assert lines == [
         "resources/orders.schema.json: /x-resource/key: there is no property 'id'",
-        "rooms/fixed.schema.json: /: has no `x-room`: "
-        'write "x-room": {"pattern": "NAME-*"}, with the names of the rooms',
+        "rooms/fixed.schema.json: /: has no `x-room`",
     ]
     assert tree(out) == before
 

@@ -74,7 +74,7 @@ FILES: dict[str, Any] = {
     "client/order.json": message(
         "OrderAsked",
         "order",
-        {"order": POINT, **strings([text for text in FIT if text not in {"type", "order", "ref"}])},
+        {"order": POINT, **strings([text for text in ["", *TEXTS] if text not in {"type", "order", "ref"}])},
         **{"x-access": {"send": "anyone"}, "x-reply": "order"},
     ),
     "server/order.json": message("OrderSaid", "order", {"order": POINT}),
@@ -126,6 +126,7 @@ PROGRAM = """
 import json, sys, msgspec, app_contract as app
 from pathlib import Path
 from tidegate_protocol.plain import plain
+from tidegate_protocol.typed import typed
 told = json.loads(Path(sys.argv[1]).read_bytes())
 for name in app.__all__:
     kind = getattr(app, name)
@@ -134,11 +135,11 @@ for name in app.__all__:
 for kind, title in told["titles"].items():
     assert app.CLIENT_MESSAGES[kind] is getattr(app, title), kind
 for kind, value in told["messages"].items():
-    held = msgspec.convert(value, app.CLIENT_MESSAGES[kind])
+    held = typed(value, app.CLIENT_MESSAGES[kind])
     assert plain(held) == value, (kind, plain(held))
 for pattern, values in told["rooms"].items():
     for value in values:
-        held = msgspec.convert(value, app.ROOMS[pattern])
+        held = typed(value, app.ROOMS[pattern])
         assert plain(held) == value, (pattern, value, plain(held))
 types = app.RESOURCES["order"]
 assert (types.row, types.create, types.update, types.filters) == (

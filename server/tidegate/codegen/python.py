@@ -7,6 +7,7 @@ Invariant: the module can be imported, and a value that a schema accepts convert
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ class OpenModel(msgspec.Struct, omit_defaults=True, dict=True):
 def models(bases: str, types: Iterable[Named], doc: str) -> str:
     """The module with all `types`. Their base classes are in the module `bases`."""
     written = "\n\n".join(map(_declaration, declared(types)))
-    used = set(re.findall(r"\w+", re.sub(r'"""(?:[^"\\]|\\.|"(?!""))*"""', "", written)))
+    used = {node.id for node in ast.walk(ast.parse(written)) if isinstance(node, ast.Name)}
     imports = [
         ("typing", ("Any", "ClassVar", "Literal", "TypeAlias")),
         ("msgspec", ("UNSET", "UnsetType", "field")),

@@ -137,13 +137,13 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         user(properties={**USERS["properties"], 'a"b/c': {"type": "string"}}),
         USERS_FILE,
         '/properties/a"b~1c',
-        "which generated models cannot have in names",
+        "which generated filters cannot have in names",
     ),
-    "name with a backslash in an object": (
-        user(properties={**USERS["properties"], "o": {"properties": {"\\": {}}}}),
+    "name with a backslash": (
+        user(properties={**USERS["properties"], "\\": {}}),
         USERS_FILE,
-        "/properties/o/properties/\\",
-        "which generated models cannot have",
+        "/properties/\\",
+        "which generated filters cannot have",
     ),
     "no title": (drop(USERS_FILE, "title"), USERS_FILE, "", "title"),
     "title with a space": (user(title="A user"), USERS_FILE, "/title", "PascalCase"),

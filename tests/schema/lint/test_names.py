@@ -80,6 +80,7 @@ ALLOWED: dict[str, Any] = {
         anyOf=[{"$ref": "#/$defs/100%25%20~1a"}, {"$ref": "#/$defs/%E2%82%AC1"}],
         **{"$defs": {"100% /a": {"type": "string"}, "€1": {"type": "integer"}}},
     ),
+    "any name of a property of a message": room("Said", properties={'"': {}, "\\": {}, "\n": {}, "": {}, "\x7f": {}}),
     "a whole pair": room("Said", description="\ud83d\ude00"),
     "titles that other libraries use": room(
         "Object", **{"$defs": {name: {"title": name} for name in ("Array", "Struct", "Exception", "Promise", "T", "R")}}

@@ -26,7 +26,7 @@ RESERVED = frozenset({
 })  # fmt: skip
 """Names that the generated modules define or import themselves, and words of Python that look like a title."""
 UNFIT_IN_NAMES = frozenset('"\\')
-"""What no name of a property may have: msgspec, whose Structs the generated Python models are, refuses these."""
+"""What no name of a row's property may have: msgspec, whose Structs the generated filters are, refuses these."""
 LONGEST = 64
 """Maximum of characters in the name of a resource: schema/types/resource_name says so."""
 ROW_NUMBERS = frozenset({"rowid", "_rowid_", "oid"})
@@ -94,7 +94,7 @@ def property_problems(own: list[Definition]) -> Iterator[Problem]:
         for place, schema in subschemas(item.schema):
             for name in schema.get("properties", ()) if isinstance(schema, dict) else ():
                 of_row = item.kind == "resources" and item.is_file and not place
-                reason = (_unfit_column(name) if of_row else None) or _unfit(name)
+                reason = _unfit_column(name) if of_row else _unfit(name)
                 if reason is not None:
                     yield _at(item, f"{place}/properties/{escape(name)}", f"{name!r} {reason}; choose another name")
         if item.kind == "resources" and item.is_file:
@@ -113,15 +113,15 @@ def wire_problems(own: list[Definition]) -> Iterator[Problem]:
 
 
 def _unfit(name: str) -> str | None:
-    if "\0" in name:
-        return "has the character NUL, which the gateway accepts in no message"
-    if not UNFIT_IN_NAMES.isdisjoint(name) or any(letter < " " for letter in name):
-        return "has a quotation mark, a backslash or a control character, which generated models cannot have in names"
-    return None
+    return "has the character NUL, which the gateway accepts in no message" if "\0" in name else None
 
 
 def _unfit_column(name: str) -> str | None:
-    return None if name else "is empty, and a column of a table must have a name"
+    if not name:
+        return "is empty, and a column of a table must have a name"
+    if not UNFIT_IN_NAMES.isdisjoint(name) or any(letter < " " for letter in name):
+        return "has a quotation mark, a backslash or a control character, which generated filters cannot have in names"
+    return _unfit(name)
 
 
 def _row_numbers(item: Definition) -> Iterator[Problem]:

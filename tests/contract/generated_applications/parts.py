@@ -56,7 +56,7 @@ class Parts:
         return self.random.choice(options)
 
     def name(self) -> str:
-        if self.chance(0.02):
+        if self.chance(0.015):
             return self.pick(names.ENDS)
         return self.pick(names.PROPERTIES if self.chance(0.5) else names.MESSAGES)
 
@@ -83,13 +83,16 @@ class Parts:
         return self.annotated(found) if isinstance(found, dict) and self.chance(0.25) else found
 
     def annotated(self, schema: Json) -> Json:
-        word = self.pick(
-            ["description", "description", "deprecated", "title", "examples", "$comment", "readOnly", "writeOnly"]
-        )
+        words = ["description", "description", "deprecated", "title", "examples", "$comment", "readOnly", "writeOnly"]
+        word = self.pick(words)
+        fitting = {"string": ["a*/"], "boolean": [True, False], "null": [None]}
+        examples = [schema["const"]] if "const" in schema else fitting.get(str(schema.get("type")), [])
+        if word == "examples" and (not examples or schema.keys() - {"type", "const"}):
+            word = "deprecated"
         value: Json = {
             "description": self.pick(names.TEXTS),
             "title": self.pick([*names.TITLES, "any title", '"']),
-            "examples": [self.any_value()],
+            "examples": examples,
             "$comment": "x",
         }.get(word, True)
         if "default" not in schema and self.chance(0.2) and "const" in schema:
@@ -103,7 +106,7 @@ class Parts:
 
     def string(self) -> Json:
         found: Json = {"type": "string"}
-        match self.random.randrange(6):
+        match self.random.randrange(7):
             case 0:
                 found["format"] = self.pick(FORMATS)
             case 1:
@@ -115,6 +118,9 @@ class Parts:
                 found["maxLength"] = self.random.randint(1, 9)
             case 4:
                 found["default"] = "a"
+            case 5:
+                found |= {"contentMediaType": "application/json", "contentSchema": {"type": "object"}}
+                found |= self.pick([{}, {"contentEncoding": "base64"}])
         return found
 
     def int64(self) -> Json:
@@ -127,6 +133,7 @@ class Parts:
                 found["minimum"] = self.random.randint(-3, 1)
             case 1:
                 found["exclusiveMaximum"] = self.random.randint(2, 9)
+                found |= self.pick([{}, {"exclusiveMinimum": -3}])
             case 2:
                 found["multipleOf"] = self.pick([2, 5, 1])
             case 3:
@@ -381,15 +388,15 @@ class Parts:
     def annotated_ref(self, depth: int) -> Json:
         """A reference with keywords beside it."""
         target = self.reference(depth)
+        of_object = self.defs.get(target["$ref"].rpartition("/")[2], {})
+        if not isinstance(of_object, dict) or "object" not in of_object.get("type", ()):
+            return {**target, **self.pick([{"description": self.pick(names.TEXTS)}, {"deprecated": True}])}
         beside: Json = self.pick(
             [
-                {"description": self.pick(names.TEXTS)},
-                {"deprecated": True},
                 {"properties": self.properties(depth + 1, 2)},
                 {"required": [self.name()]},
                 {"type": ["object", "string"]},
                 {"minProperties": 1},
-                {"maxLength": 5},
                 {"unevaluatedProperties": False},
             ]
         )

@@ -70,7 +70,7 @@ def _fitting(seed: int, folder: Path, told: Told) -> Iterator[Case]:
         if not wrong:
             yield case
         else:
-            told.refused[re.sub(r"'[^']*'|\d+", "_", wrong[0].reason)[:100]] += 1
+            told.refused[re.sub(r"'[^']*'|`[^`]*`|\d+", "_", wrong[0].reason.partition(": ")[0])[:100]] += 1
         seed += 1
 
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.contract.generated_applications.application import TOOLS
 from tests.contract.generated_applications.run import run
 
 
@@ -18,7 +19,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="leave out mypy and tsc")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        told = run(args.seed, args.schemas, Path(folder), static=not args.quick)
+        told = run(args.seed, args.schemas, Path(folder), tools=() if args.quick else TOOLS)
     print(told)
     return 1 if told.failures else 0
 

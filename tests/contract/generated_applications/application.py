@@ -14,7 +14,7 @@ import subprocess
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +40,7 @@ CALL = Call(Principal(id="u", name="u", roles=[], anonymous=False), "c")
 INHERITED = frozenset({
     "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
 })  # fmt: skip
+TOOLS = frozenset({"mypy", "tsc"})
 TSC = [
     "--strict",
     "--noEmit",
@@ -96,8 +97,8 @@ class Application:
         self.judged: Counter[str] = Counter()
         """The payloads by Python jsonschema's verdict."""
 
-    def failures(self, static: bool = True) -> Iterator[Failure]:
-        """The failures of all stages; later stages need the earlier ones. `static`: also mypy and tsc."""
+    def failures(self, tools: Collection[str] = TOOLS) -> Iterator[Failure]:
+        """The failures of all stages; later stages need the earlier ones. `tools`: the type checkers to run."""
         schemas = write(self.cases, self.folder)
         try:
             files = codegen.generate(schemas)
@@ -122,9 +123,9 @@ class Application:
                     yield Failure("decode", (case.seed,), fault, payload)
             if package is not None:
                 yield from self.held(case, package, accepted[case.seed], contract)
-        if static:
-            if package is not None:
-                yield from self.mypy()
+        if package is not None and "mypy" in tools:
+            yield from self.mypy()
+        if "tsc" in tools:
             yield from self.tsc(accepted)
 
     def imported(self) -> ModuleType:

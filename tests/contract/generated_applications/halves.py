@@ -17,7 +17,8 @@ from tests.contract.generated_applications.application import Application, Failu
 from tests.contract.generated_applications.schemas import Case
 from tidegate.schema.subschemas import MANY, NAMED, ONE
 
-STATIC = frozenset({"mypy", "tsc", "literal"})
+NEEDED = {"mypy": ("mypy",), "tsc": ("tsc",), "literal": ("tsc",), "blunt": ("tsc",), "deprecated": ("tsc",)}
+"""The type checkers that find a kind of failure."""
 TRIES = 200
 """A schema is made smaller in at most so many attempts."""
 
@@ -43,7 +44,7 @@ def culprits(cases: Sequence[Case], failure: Failure, folder: Path) -> Failure:
 
 
 def first(cases: Sequence[Case], stage: str, folder: Path, sign: str | None = None) -> Failure | None:
-    found = Application(cases, folder).failures(static=stage in STATIC)
+    found = Application(cases, folder).failures(NEEDED.get(stage, ()))
     return next((one for one in found if one.stage == stage and (sign is None or one.sign == sign)), None)
 
 

@@ -41,6 +41,11 @@ MESSAGES = [
     *("ref", "room", "data", "kind", "value", "name", "text", "id", "ids",),
 ]  # fmt: skip
 PROPERTIES = [*UNUSUAL, *ALIKE, *PYTHON, *TYPESCRIPT, *KEYWORDS]
+OF_EVERY_OBJECT = {"constructor", "toString", "hasOwnProperty", "valueOf"}
+"""TypeScript takes these in a literal for the methods of every object, unless the type names them."""
+OTHERS = [name for name in [*PROPERTIES, *MESSAGES] if name not in OF_EVERY_OBJECT]
+"""Names of properties that a schema does not name."""
+
 DEFINITIONS = [
     *("Part", "part", "a-b", "a_b", "a.b", "\u5730\u5740", "\U0001f600", "class", "None", "1", "item",),
     *("X1", "Model", "_", "$", "list",),

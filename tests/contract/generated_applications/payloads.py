@@ -88,7 +88,7 @@ class _Payloads:
             elif target and self.chance(0.7):
                 target[self.random.choice(list(target))] = self.any_value()
             else:
-                target[self.random.choice([*names.PROPERTIES, *names.MESSAGES])] = self.any_value()
+                target[self.random.choice(names.OTHERS)] = self.any_value()
         return self.wrapped(value)
 
     def chance(self, share: float) -> bool:
@@ -187,7 +187,7 @@ class _Payloads:
         )
         while open_ and depth <= DEEP and self.chance(0.45):
             short = flat.get("propertyNames")
-            name = self.random.choice(["a", "b", "zz"] if short else [*names.PROPERTIES, *names.MESSAGES])
+            name = self.random.choice(["a", "b", "zz"] if short else names.OTHERS)
             made.setdefault(name, self.other(flat, depth))
         while len(made) < flat.get("minProperties", 0) and len(made) < 3:
             made[f"m{len(made)}"] = self.other(flat, depth)

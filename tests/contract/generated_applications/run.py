@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.contract.generated_applications.application import Application, Failure, problems
+from tests.contract.generated_applications.application import TOOLS, Application, Failure, problems
 from tests.contract.generated_applications.halves import culprits, smaller
 from tests.contract.generated_applications.schemas import Case, case_of
 
@@ -42,27 +42,33 @@ class Told:
         return "\n".join(lines)
 
 
-def run(seed: int, schemas: int, folder: Path, static: bool = True, shrink: bool = True) -> Told:
+def run(seed: int, schemas: int, folder: Path, tools: Collection[str] = TOOLS, shrink: bool = True) -> Told:
     """Try so many schemas, `SIZE` an application."""
     told = Told(seed)
-    source = _fitting(seed, folder / "checked", told)
+    source = fitting(seed, folder / "checked", told)
     while told.schemas < schemas:
-        cases, titles = list[Case](), set[str]()
-        while len(cases) < min(SIZE, schemas - told.schemas):
-            case = next(source)
-            if not titles & case.titles:
-                titles |= case.titles
-                cases.append(case)
+        cases = together(source, min(SIZE, schemas - told.schemas))
         told.schemas += len(cases)
         here = folder / f"app{told.schemas}"
         application = Application(cases, here)
-        found = [*application.failures(static)]
+        found = [*application.failures(tools)]
         told.payloads.update(application.judged)
         told.failures += [*_explained(cases, found, here, shrink)]
     return told
 
 
-def _fitting(seed: int, folder: Path, told: Told) -> Iterator[Case]:
+def together(source: Iterator[Case], count: int) -> list[Case]:
+    """The next cases that one application can have together."""
+    cases, titles = list[Case](), set[str]()
+    while len(cases) < count:
+        case = next(source)
+        if not titles & case.titles:
+            titles |= case.titles
+            cases.append(case)
+    return cases
+
+
+def fitting(seed: int, folder: Path, told: Told) -> Iterator[Case]:
     """The schemas that `check` lets pass, from `seed` on."""
     while True:
         case = case_of(seed)

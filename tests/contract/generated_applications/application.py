@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from tests.contract.generated_applications.judges import Judge
-from tests.contract.generated_applications.payloads import INT64, payloads_of, same
+from tests.contract.generated_applications.payloads import payloads_of, same
 from tests.contract.generated_applications.schemas import Case
 from tests.contract.generated_applications.sharpness import deprecated, fields, wrongs
 from tests.support.node import node_program
@@ -31,6 +31,7 @@ from tidegate import codegen, schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 from tidegate.handlers import Call, Gateway, Handler
+from tidegate.int64 import is_int64
 from tidegate_protocol import Principal
 from tidegate_protocol.plain import plain
 from tidegate_protocol.typed import typed
@@ -190,15 +191,16 @@ class Application:
     def tsc(self, accepted: dict[int, list[Json]]) -> Iterator[Failure]:
         folder = self.folder / "generated/typescript"
         source = (folder / "app.ts").read_text(encoding="utf-8")
-        named = ["App", "RoomData", *(["Int64"] if "export type Int64 " in source else [])]
+        int64 = "export type Int64 " in source
+        named = ["App", "RoomData", *(["Int64"] if int64 else [])]
         for case in self.cases:
             kind = f'RoomData<"{case.room}">' if case.room is not None else f'App["clientMessages"]["{case.message}"]'
             values = [content(case, payload) for payload in accepted[case.seed]]
-            lines = [f"export const v{index}: {kind} = {literal(value)};" for index, value in enumerate(values)]
+            lines = [f"export const v{index}: {kind} = {literal(value, int64)};" for index, value in enumerate(values)]
             for wrong in wrongs(case) if values and isinstance(values[0], dict) else ():
                 lines += [
                     "// @ts-expect-error",
-                    f"export const w{len(lines)}: {kind} = {literal(wrong.put_into(values[0]))};",
+                    f"export const w{len(lines)}: {kind} = {literal(wrong.put_into(values[0]), int64)};",
                 ]
             impossible = f"export type {case.schema['title']} = never;" in source
             for name in filter(str.isidentifier, () if impossible else deprecated(case)):
@@ -309,12 +311,11 @@ def _by_handler(model: Any, message: Json) -> Any:
     return asyncio.run(coroutine)
 
 
-def literal(value: Json) -> str:
-    """A value as TypeScript."""
+def literal(value: Json, int64: bool) -> str:
+    """A value as TypeScript. `int64`: texts with an integer are of the type Int64 too."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(name)}: {literal(inner)}" for name, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(name)}: {literal(inner, int64)}" for name, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(literal, value)) + "]"
-    if value in INT64:
-        return f"({json.dumps(value)} as Int64)"
-    return json.dumps(value)
+        return "[" + ", ".join(literal(inner, int64) for inner in value) + "]"
+    text = json.dumps(value)
+    return f"({text} as {text} & Int64)" if int64 and isinstance(value, str) and is_int64(value) else text

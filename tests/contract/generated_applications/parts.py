@@ -76,7 +76,7 @@ class Parts:
             kinds += [
                 (self.object, 5), (self.open_object, 2), (self.array, 3), (self.tuple, 2), (self.tagged, 3),
                 (self.union, 2), (self.all_of, 2), (self.conditional, 1), (self.reference, 4), (self.recursive, 1),
-                (self.nullable, 2), (self.dependent, 1), (self.negated, 1), (self.untyped, 1),
+                (self.nullable, 2), (self.dependent, 2), (self.negated, 1.5), (self.untyped, 1),
                 (self.tagged_recursion, 0.2), (self.annotated_ref, 1),
             ]  # fmt: skip
         found = self.random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0](depth)
@@ -208,6 +208,8 @@ class Parts:
                 found["maxProperties"] = len(found["properties"]) + 1
             case 6:
                 found["unevaluatedProperties"] = False
+            case 7:
+                found["propertyNames"] = {"maxLength": 8}
         return found
 
     def open_object(self, depth: int) -> Json:
@@ -235,8 +237,8 @@ class Parts:
         found: Json = self.object(depth)
         known = list(found["properties"])
         one = self.pick(known)
-        match self.random.randrange(3):
-            case 0:
+        match self.random.randrange(4):
+            case 0 | 3:
                 found["dependentRequired"] = {one: [self.pick(known)]}
             case 1:
                 found.pop("additionalProperties", None)
@@ -271,7 +273,7 @@ class Parts:
                 found["items"] = False
             case 1:
                 found |= {"items": False, "minItems": len(first)}
-            case 2:
+            case 2 | 4:
                 found |= {"items": self.schema(depth + 1), "minItems": self.random.randint(0, len(first))}
             case 3:
                 found |= {"unevaluatedItems": False, "minItems": 1}

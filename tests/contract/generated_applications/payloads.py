@@ -47,21 +47,24 @@ TEXTS = [
     "1",
 ]
 DEEP = 5
-VALID, MUTATED = 20, 10
+VALID, CARELESS, MUTATED = 18, 4, 8
 """So many payloads of each kind for a schema."""
 
 
-def payloads_of(case: Case, valid: int = VALID, mutated: int = MUTATED) -> list[Json]:
-    """Whole messages."""
+def payloads_of(case: Case) -> list[Json]:
+    """Whole messages: made to be valid, made without regard to some conditions, and changed."""
     maker = _Payloads(case)
-    made = [maker.whole() for _ in range(valid)]
-    return made + [maker.mutated(deepcopy(maker.random.choice(made))) for _ in range(mutated)]
+    made = [maker.whole() for _ in range(VALID)]
+    maker.careless = True
+    made += [maker.whole() for _ in range(CARELESS)]
+    return made + [maker.mutated(deepcopy(maker.random.choice(made[:VALID]))) for _ in range(MUTATED)]
 
 
 class _Payloads:
     def __init__(self, case: Case) -> None:
         self.random = Random(f"payloads {case.seed}")
         self.case = case
+        self.careless = False
 
     def whole(self) -> Json:
         return self.wrapped(self.value(self.case.schema, self.case.path, 0))
@@ -103,6 +106,8 @@ class _Payloads:
         if not isinstance(schema, dict):
             return self.any_value()
         flat = self.flat(schema, file, depth)
+        if self.careless and isinstance(flat.get("not"), dict) and self.chance(0.7):
+            flat = _joined(flat, self.flat(flat["not"], file, depth))
         if "const" in flat:
             return deepcopy(flat["const"])
         if "enum" in flat:
@@ -141,12 +146,18 @@ class _Payloads:
                 one = self.random.choice(options)
                 if isinstance(one, dict):
                     found = _joined(found, self.flat(one, file, depth))
+        return self.with_conditions(found, schema, file, depth)
+
+    def with_conditions(self, found: Json, schema: Json, file: str, depth: int) -> Json:
+        """The keywords `found`, and those of the conditions in `schema` that the value shall meet."""
         if "if" in schema and self.chance(0.5) and isinstance(schema["if"], dict):
             found = _joined(found, self.flat(schema["if"], file, depth))
             if isinstance(schema.get("then"), dict):
                 found = _joined(found, self.flat(schema["then"], file, depth))
         for name, sub in schema.get("dependentSchemas", {}).items():
-            if self.chance(0.5) and isinstance(sub, dict):
+            if self.careless:
+                found = _joined(found, {"required": [name]})
+            elif self.chance(0.5) and isinstance(sub, dict):
                 found = _joined(_joined(found, {"required": [name]}), self.flat(sub, file, depth))
         return found
 
@@ -171,7 +182,8 @@ class _Payloads:
         required = list(flat.get("required", ()))
         wanted = [name for name in named if name in required or (depth <= DEEP and self.chance(0.6))]
         for name in [*required, *wanted]:
-            wanted += flat.get("dependentRequired", {}).get(name, [])
+            if not (self.careless and self.chance(0.5)):
+                wanted += flat.get("dependentRequired", {}).get(name, [])
         made: Json = {}
         for name in dict.fromkeys([*wanted, *required]):
             if name in named:
@@ -186,7 +198,7 @@ class _Payloads:
             flat.get(word, (True, ""))[0] is not False for word in ("additionalProperties", "unevaluatedProperties")
         )
         while open_ and depth <= DEEP and self.chance(0.45):
-            short = flat.get("propertyNames")
+            short = "propertyNames" in flat and not self.careless
             name = self.random.choice(["a", "b", "zz"] if short else names.OTHERS)
             made.setdefault(name, self.other(flat, depth))
         while len(made) < flat.get("minProperties", 0) and len(made) < 3:
@@ -210,7 +222,7 @@ class _Payloads:
             count = min(count, len(first))
         count = min(count, flat.get("maxItems", 9))
         made = [self.inner((first[index] if index < len(first) else rest), depth) for index in range(count)]
-        if "contains" in flat and self.chance(0.8):
+        if "contains" in flat and not self.careless:
             made.insert(self.random.randint(0, len(made)), self.inner(flat["contains"], depth))
         return made
 

@@ -117,10 +117,12 @@ bench-compare: setup-tests ## measure against another commit in the same run: ma
 fuzz: setup-tests ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
 	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_filters.py
 
-contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, seeded faults
+contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, 300 random schemas (SEED), seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
-	CONTRACT_FAULTS=all $(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py
+	CONTRACT_SCHEMAS=300 CONTRACT_SEED=$(SEED) $(BIN)/pytest -q -rP tests/contract/generated_applications/test_generated_applications.py
+	CONTRACT_FAULTS=all $(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py \
+	  tests/contract/generated_applications/test_seeded_mutations.py
 
 chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))

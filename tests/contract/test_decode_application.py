@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.contract.test_decode import BUNDLE, decoded, refusal
 from tidegate import schema
 from tidegate.contract import ApplicationRequest, Contract
+from tidegate.core.errors import Refused
 
 APPLICATION: dict[str, Any] = {
     "resources/seats.schema.json": {
@@ -96,3 +98,23 @@ def test_decode_canonicalises_items_of_arrays(application: Contract) -> None:
     data = {"hall": "123e4567-e89b-12d3-a456-426614174000", "number": 1, "since": ["2026-01-31T12:00:00Z"]}
     request = decoded(application, {"type": "create", "resource": "seats", "data": data})
     assert request.data["since"] == ["2026-01-31T12:00:00.000000Z"]
+
+
+def test_a_refusal_of_a_property_named_like_a_keyword(tmp_path: Path) -> None:
+    inner = {"additionalProperties": False, "properties": {"$ref": {"type": "integer"}}}
+    odd = {
+        "title": "Odd",
+        "type": "object",
+        "properties": {"type": {"const": "odd"}, "$ref": inner},
+        "required": ["type"],
+    }
+    (tmp_path / "client").mkdir()
+    (tmp_path / "client/odd.schema.json").write_text(json.dumps(odd))
+    contract = Contract(schema.bundle(schema.load(tmp_path)))
+    for value, pointer, keyword in (
+        ({"a": 1}, "/$ref/a", "additionalProperties"),
+        ({"$ref": "a"}, "/$ref/$ref", "type"),
+    ):
+        with pytest.raises(Refused) as refused:
+            contract.decode(json.dumps({"type": "odd", "$ref": value}).encode())
+        assert (refused.value.pointer, refused.value.keyword) == (pointer, keyword)

@@ -42,7 +42,9 @@ class CompiledSchema:
         found: Any = self.schema
         try:
             for step in path:
-                found = self._compiler.target(found["$ref"]) if step == "$ref" else found[step]
+                found = found[step]
+                if step == "$ref" and isinstance(found, str):  # a property may have this name
+                    found = self._compiler.target(found)
         except (KeyError, IndexError, TypeError):
             return {}
         return found

@@ -168,7 +168,8 @@ class Application:
             except Exception as error:
                 yield Failure("convert", (case.seed,), f"{type(error).__name__}: {error}", payload)
                 continue
-            if not same(back, content(case, payload)):
+            wanted = content(case, payload)
+            if not (same(back, wanted) or (case.room is not None and _without_struct(back, wanted))):
                 yield Failure("loss", (case.seed,), f"became {json.dumps(back, ensure_ascii=False)[:1500]}", payload)
 
     def mypy(self) -> Iterator[Failure]:
@@ -277,6 +278,13 @@ def _converts(value: Json, model: Any) -> bool:
     except TypeError:  # reported where a valid payload is converted
         return False
     return True
+
+
+def _without_struct(back: Json, wanted: Json) -> bool:
+    """Whether a room message only lost that it is the text of an integer: nothing but a Struct's field tells that."""
+    if isinstance(back, list) and isinstance(wanted, list) and len(back) == len(wanted):
+        return all(same(one, other) or _without_struct(one, other) for one, other in zip(back, wanted, strict=True))
+    return isinstance(back, int) and isinstance(wanted, str) and str(back) == wanted
 
 
 def _told(error: BaseException) -> str:

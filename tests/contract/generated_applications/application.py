@@ -161,6 +161,7 @@ class Application:
             yield Failure(
                 "import", (case.seed,), f"{title} is {getattr(package, title, None)!r}, and the table has {model!r}"
             )
+        yield from _blunt(case, model, accepted)
         for payload in accepted:
             try:
                 value = _by_handler(model, payload) if case.room is None else typed(content(case, payload), model)

@@ -196,7 +196,7 @@ class TypeOf:
         return py.simple(f"list[{item.text}]", item.names)
 
     def _sequence(self, first: JsonSchema, parts: list[JsonSchema], place: Place) -> Expression:
-        """A tuple if the schema says how many items there are, else a list."""
+        """A tuple if the schema says how many items there are; otherwise a list."""
         prefix, rest = first["prefixItems"], first.get("items", True)
         lowest = max((part.get("minItems", 0) for part in parts), default=0)
         limits = [part["maxItems"] for part in parts if "maxItems" in part] + ([len(prefix)] if rest is False else [])

@@ -263,11 +263,12 @@ def _blunt(case: Case, model: Any, accepted: list[Json]) -> Iterator[Failure]:
     """What the Struct lacks, or takes although it is wrong."""
     if not (isinstance(model, type) and issubclass(model, msgspec.Struct)):
         return
-    lacking = fields(case).keys() - {*model.__struct_encode_fields__, *(["type"] if case.message else [])}
+    named = {name for name in fields(case) if name.isprintable() and not {'"', "\\"} & {*name}}  # msgspec's limits
+    lacking = named - {*model.__struct_encode_fields__, *(["type"] if case.message else [])}
     if lacking:
         yield Failure("blunt", (case.seed,), f"the Struct has no fields for {sorted(lacking)}")
     for wrong in wrongs(case) if accepted else ():
-        if wrong.python and _converts(wrong.put_into(content(case, accepted[0])), model):
+        if wrong.python and wrong.name in named and _converts(wrong.put_into(content(case, accepted[0])), model):
             yield Failure("blunt", (case.seed,), f"the Struct takes {wrong.value!r} for {wrong.name!r}")
 
 

@@ -149,7 +149,7 @@ class _Payloads:
         return self.with_conditions(found, schema, file, depth)
 
     def with_conditions(self, found: Json, schema: Json, file: str, depth: int) -> Json:
-        """The keywords `found`, and those of the conditions in `schema` that the value shall meet."""
+        """The keywords `found`, and those of the conditions in `schema` that the value is to meet."""
         if "if" in schema and self.chance(0.5) and isinstance(schema["if"], dict):
             found = _joined(found, self.flat(schema["if"], file, depth))
             if isinstance(schema.get("then"), dict):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.schema.mistakes.canonical import Definitions
+import pytest
+
+from tidegate.schema.mistakes.canonical import Definitions, covers
 
 
 def ref(key: str) -> dict[str, Any]:
@@ -47,3 +49,15 @@ def test_alternatives_that_differ_far_inside_do_not_cover_each_other() -> None:
     assert two is not None
     assert str(one.covers(two)) != "yes"
     assert str(one.covers(one)) == "yes"
+
+
+def test_unions_that_cannot_be_compared_do_not_cover_each_other() -> None:
+    definitions = Definitions({})
+    below_six, some = {"type": "integer", "exclusiveMaximum": 6}, {"enum": [{"class": [1]}, None, True]}
+    one = definitions.canonical({"oneOf": [{"const": {"class": [1]}}, below_six, some]})
+    two = definitions.canonical({"anyOf": [{"type": ["integer", "boolean", "array"]}, {"type": "number"}]})
+    assert one is not None
+    assert two is not None
+    with pytest.raises(ValueError, match="not supported"):
+        two.covers(one)
+    assert not covers(two, one)

@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema_rs import CanonicalSchema
 
-from tidegate.schema.mistakes.canonical import Definitions
+from tidegate.schema.mistakes.canonical import Definitions, covers
 from tidegate.schema.mistakes.site import Found, Site
 from tidegate.schema.resource import JsonSchema
 
@@ -62,7 +62,7 @@ def _excluded(beside: JsonSchema, schema: Any, definitions: Definitions) -> bool
 def _covered(word: str, read: list[CanonicalSchema | None]) -> Iterator[Found]:
     for index, narrow in enumerate(read):
         for other, wide in enumerate(read):
-            if index != other and narrow is not None and wide is not None and str(wide.covers(narrow)) == "yes":
+            if index != other and narrow is not None and wide is not None and covers(wide, narrow):
                 yield (
                     f"/{word}/{index}",
                     (

@@ -64,6 +64,14 @@ class Definitions:
         return self._mentioned[key]
 
 
+def covers(wide: CanonicalSchema, narrow: CanonicalSchema) -> bool:
+    """Whether `wide` surely accepts each value that fits `narrow`."""
+    try:
+        return str(wide.covers(narrow)) == "yes"
+    except ValueError:  # some unions inside unions cannot be compared
+        return False
+
+
 def _canonical(schema: JsonSchema, definitions: Mapping[str, Any]) -> CanonicalSchema | None:
     try:
         return canonicalize({**schema, "$defs": dict(definitions)}, validate_formats=True, offline=True)

@@ -1,6 +1,6 @@
 """Generates filters in Python: a Struct for each resource, with generic Structs that have the operators.
 
-datamodel-code-generator does not do this: it has no generic types and would write every operator of every property.
+The operators are written once, in generic Structs, and not for every property.
 """
 
 from __future__ import annotations

@@ -100,21 +100,22 @@ def test_decode_canonicalises_items_of_arrays(application: Contract) -> None:
     assert request.data["since"] == ["2026-01-31T12:00:00.000000Z"]
 
 
-def test_a_refusal_of_a_property_named_like_a_keyword(tmp_path: Path) -> None:
+def test_a_refusal_of_a_property_named_like_a_keyword_or_an_index(tmp_path: Path) -> None:
     inner = {"additionalProperties": False, "properties": {"$ref": {"type": "integer"}}}
     odd = {
         "title": "Odd",
         "type": "object",
-        "properties": {"type": {"const": "odd"}, "$ref": inner},
+        "properties": {"type": {"const": "odd"}, "$ref": inner, "1": {"unevaluatedProperties": False}},
         "required": ["type"],
     }
     (tmp_path / "client").mkdir()
     (tmp_path / "client/odd.schema.json").write_text(json.dumps(odd))
     contract = Contract(schema.bundle(schema.load(tmp_path)))
-    for value, pointer, keyword in (
-        ({"a": 1}, "/$ref/a", "additionalProperties"),
-        ({"$ref": "a"}, "/$ref/$ref", "type"),
+    for sent, pointer, keyword in (
+        ({"$ref": {"a": 1}}, "/$ref/a", "additionalProperties"),
+        ({"$ref": {"$ref": "a"}}, "/$ref/$ref", "type"),
+        ({"1": {"a": 1}}, "/1/a", "unevaluatedProperties"),
     ):
         with pytest.raises(Refused) as refused:
-            contract.decode(json.dumps({"type": "odd", "$ref": value}).encode())
+            contract.decode(json.dumps({"type": "odd", **sent}).encode())
         assert (refused.value.pointer, refused.value.keyword) == (pointer, keyword)

@@ -42,7 +42,8 @@ class CompiledSchema:
         found: Any = self.schema
         try:
             for step in path:
-                found = found[step]
+                # A path has the name of a property such as "1" as a number.
+                found = found[str(step) if isinstance(found, dict) else step]
                 if step == "$ref" and isinstance(found, str):  # a property may have this name
                     found = self._compiler.target(found)
         except (KeyError, IndexError, TypeError):

@@ -139,7 +139,7 @@ class _Explanation:
         applied = Applied(self._compiled, self._locate, error)
         schemas = applied.schemas(beside)
         keyword = error.kind.name
-        wanted = schemas[0][keyword]
+        wanted = schemas[0].get(keyword, False)
         absent = applied.absent(schemas)
         for name in applied.unexpected(error):
             if wanted is not False:

@@ -116,7 +116,7 @@ class Application:
             package = None
         for case in self.cases:
             judge = Judge(case)
-            judged = [(payload, judge.accepts(payload)) for payload in payloads_of(case)]
+            judged = [(payload, judge.accepts(payload)) for payload in self.payloads(case)]
             self.judged.update("accepted" if valid else "refused" for _, valid in judged)
             accepted[case.seed] = [payload for payload, valid in judged if valid]
             for payload, valid in judged:
@@ -128,6 +128,10 @@ class Application:
             yield from self.mypy()
         if "tsc" in tools:
             yield from self.tsc(accepted)
+
+    def payloads(self, case: Case) -> list[Json]:
+        """The whole messages that are tried."""
+        return payloads_of(case)
 
     def imported(self) -> ModuleType:
         """The package `app_contract`, under a separate name."""

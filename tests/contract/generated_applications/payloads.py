@@ -60,6 +60,12 @@ def payloads_of(case: Case) -> list[Json]:
     return made + [maker.mutated(deepcopy(maker.random.choice(made[:VALID]))) for _ in range(MUTATED)]
 
 
+def mutations_of(case: Case, messages: list[Json], count: int) -> list[Json]:
+    """Whole messages, each of them one of `messages` with random changes."""
+    maker = _Payloads(case)
+    return [maker.mutated(deepcopy(maker.random.choice(messages))) for _ in range(count)]
+
+
 class _Payloads:
     def __init__(self, case: Case) -> None:
         self.random = Random(f"payloads {case.seed}")

@@ -7,6 +7,7 @@ Invariant: the same seed gives the same files.
 from __future__ import annotations
 
 import json
+import posixpath
 from dataclasses import dataclass, field
 
 from tests.contract.generated_applications import names
@@ -27,7 +28,7 @@ class Case:
     @property
     def path(self) -> str:
         """The main file."""
-        return f"client/{self.message}.schema.json" if self.message else f"rooms/r{self.seed}.schema.json"
+        return f"client/{self.message}.schema.json" if self.message else f"rooms/{self.room}.schema.json"
 
     @property
     def schema(self) -> Json:
@@ -42,7 +43,7 @@ class Case:
         """The target of a `$ref` in `file`, and the file that it is in."""
         path, _, fragment = reference.partition("#")
         if path:
-            file = path.removeprefix("../")
+            file = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
         target = self.files[file]
         for step in fragment.split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")

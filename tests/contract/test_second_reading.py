@@ -55,6 +55,24 @@ def test_every_violation_of_a_random_refusal_is_among_them() -> None:
     assert refused > 500
 
 
+def test_a_dollar_sign_in_a_pattern_is_the_end_or_a_character() -> None:
+    table = {
+        "^[$]": ("$a", "a"),
+        "^[^$]$": ("a", "$"),
+        r"^[\]$]$": ("$", "$\n"),
+        r"^a\$": ("a$", "a"),
+        r"^a\\$": ("a\\", "a\\\n"),
+        "^a$": ("a", "a\n"),
+    }
+    with every_case() as case:
+        for pattern, (fits, differs) in table.items():
+            with case(pattern):
+                validator = Reading({"pattern": pattern})
+                assert (validator.is_valid(fits), validator.is_valid(differs)) == (True, False)
+                gateway = Compiler({}).schema({"pattern": pattern})
+                assert (gateway.is_valid(fits), gateway.is_valid(differs)) == (True, False)
+
+
 @pytest.mark.parametrize("wrong", [False, True], ids=["valid", "wrong at the bottom"])
 def test_twice_the_depth_takes_twice_the_steps(wrong: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [0]

@@ -41,11 +41,15 @@ def _unread_pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> 
         yield ValidationError("doubtful")
 
 
+_END = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""A `$` that means the end, and what may contain one that does not: an escaped character, a class."""
+
+
 @cache
 def _expression(pattern: str) -> re.Pattern[str] | None:
     """The compiled pattern. None if Python's `re` does not know it, as with `\\p{L}`."""
     try:
-        return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern))
+        return re.compile(_END.sub(lambda found: r"\Z" if found[0] == "$" else found[0], pattern))
     except re.error:
         return None
 

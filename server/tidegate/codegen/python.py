@@ -11,13 +11,13 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections import defaultdict
+import warnings
 from collections.abc import Iterable
 
 from tidegate.codegen.model import Named
 from tidegate.codegen.names import attribute_names
 from tidegate.codegen.python_document import document
-from tidegate.codegen.python_expressions import INT64
+from tidegate.codegen.python_expressions import INT64, source
 from tidegate.codegen.python_types import Declared, declared
 
 _BASES = "the_package.base"
@@ -73,43 +73,40 @@ def _classes(types: list[Declared]) -> str:
     from datamodel_code_generator.parser import LiteralType  # noqa: PLC0415
 
     classes = [item for item in types if item.expression is None]
-    keywords: defaultdict[str, dict[str, object]] = defaultdict(dict)
-    for item in classes:
-        if item.tag is not None:
-            keywords[item.name] = {"base_class_kwargs": {"tag_field": item.tag[0], "tag": item.tag[1]}}
-    text = generate(
-        {"title": _ROOT, "$defs": document(types)},
-        input_file_type=InputFileType.JsonSchema,
-        schema_version="2020-12",
-        strict_refs=True,
-        disable_timestamp=True,
-        enum_field_as_literal=LiteralType.All,
-        keep_model_order=True,
-        output_model_type=DataModelType.MsgspecStruct,
-        keyword_only=True,
-        base_class=f"{_BASES}.Model",
-        base_class_map={item.name: f"{_BASES}.{item.base}" for item in classes},
-        extra_template_data=keywords,
-        custom_class_name_generator=str,  # the names are decided
-        aliases={alias: attribute for item in classes for alias, attribute in _aliases(item)},
-        formatters=[Formatter.BUILTIN],
-        builtin_format_line_length=120,
-        target_python_version=PythonVersion.PY_311,
-        use_annotated=False,
-        use_type_alias=True,
-        use_schema_description=True,
-        use_field_description=True,
-        use_attribute_docstrings=True,
-        use_single_line_docstring=True,
-        custom_file_header="#",
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "msgspec cannot decode")  # it sees no tags, which `_with_tag` adds
+        text = generate(
+            {"title": _ROOT, "$defs": document(types)},
+            input_file_type=InputFileType.JsonSchema,
+            schema_version="2020-12",
+            strict_refs=True,
+            disable_timestamp=True,
+            enum_field_as_literal=LiteralType.All,
+            keep_model_order=True,
+            output_model_type=DataModelType.MsgspecStruct,
+            keyword_only=True,
+            base_class=f"{_BASES}.Model",
+            base_class_map={item.name: f"{_BASES}.{item.base}" for item in classes},
+            custom_class_name_generator=str,  # the names are decided
+            aliases={alias: attribute for item in classes for alias, attribute in _aliases(item)},
+            formatters=[Formatter.BUILTIN],
+            builtin_format_line_length=120,
+            target_python_version=PythonVersion.PY_311,
+            use_annotated=False,
+            use_type_alias=True,
+            use_schema_description=True,
+            use_field_description=True,
+            use_attribute_docstrings=True,
+            use_single_line_docstring=True,
+            custom_file_header="#",
+        )
     if not isinstance(text, str):
         raise RuntimeError("datamodel-code-generator wrote several modules for one document")
     return _completed(text, {item.name: item for item in types})
 
 
 def _completed(text: str, types: dict[str, Declared]) -> str:
-    """What the tool cannot say: tags as constants of the class, and a property with the name of a function it calls."""
+    """What the tool cannot write: tags as constants of the class, a property named like a function it calls."""
     head, *blocks = text.removeprefix("#\n").strip().split("\n\n\n")
     written: list[str] = []
     for block in blocks:
@@ -129,9 +126,13 @@ def _completed(text: str, types: dict[str, Declared]) -> str:
 
 
 def _with_tag(block: str, item: Declared) -> str:
-    if item.tag is None or item.tag[0] not in {each.name for each in item.fields}:
+    if item.tag is None:
         return block
-    attribute, value = _attributes(item)[item.tag[0]], repr(item.tag[1])
+    name, value = item.tag[0], source(item.tag[1])
+    block = block.replace("kw_only=True", f"tag_field={source(name)}, tag={value}, kw_only=True", 1)
+    if name not in {each.name for each in item.fields}:
+        return block
+    attribute = _attributes(item)[name]
     line = re.compile(rf"^    {attribute}: .*$", re.MULTILINE)
     return line.sub(lambda _: f"    {attribute}: ClassVar[Literal[{value}]] = {value}", block, count=1)
 

@@ -29,15 +29,21 @@ def document(types: Iterable[Declared]) -> dict[str, JsonSchema]:
 
 
 def _schema(item: Declared) -> JsonSchema:
-    described: JsonSchema = {"description": item.doc} if item.doc else {}
+    described = _described(item.doc)
     if item.expression is not None:
         return {**described, **of_text(item.expression.text)}
+    tag = None if item.tag is None else item.tag[0]
     properties = {
-        each.name: {**of_text(each.kind.text), **({"description": each.doc} if each.doc else {})}
+        # The tool would write tags by itself where it sees a constant, with the name of the attribute.
+        each.name: {**of_text("str" if each.name == tag else each.kind.text), **_described(each.doc)}
         for each in item.fields
     }
     required = [each.name for each in item.fields if each.required]
     return {**described, "type": "object", "properties": properties, "required": required}
+
+
+def _described(doc: str) -> JsonSchema:
+    return {"description": doc} if doc else {}
 
 
 def of_text(expression: str) -> JsonSchema:

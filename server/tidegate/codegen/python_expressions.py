@@ -101,8 +101,9 @@ def _confused(text: str, others: list[str], numbers: bool) -> bool:
 def _text(atom: Atom) -> str:
     if isinstance(atom, str):
         return atom
-    return f"Literal[{', '.join(map(_source, atom))}]"
+    return f"Literal[{', '.join(map(source, atom))}]"
 
 
-def _source(value: str | int) -> str:
+def source(value: str | int) -> str:
+    """The literal in Python's source."""
     return ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)

@@ -7,6 +7,7 @@ the message that it refuses, and hand the others to handlers and rooms without l
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.contract.families.application import (
     FamiliesApplication,
     before_the_fix,
     listed,
+    pointers,
 )
 from tests.contract.generated_applications.judges import Judge
 from tests.contract.generated_applications.payloads import same
@@ -94,10 +96,8 @@ async def test_the_served_application_answers_as_python_jsonschema_says(
             if room:
                 assert (await client.ask({"type": "join", "room": family.name}))["type"] == "joined"
             judge = Judge(case)
-            known = {str(item.value): item.pointer for item in (family.not_in_room if room else family.invalid)}
-            for message in application.payloads(case):
-                value = message["data"] if room else {name: one for name, one in message.items() if name != "type"}
-                fault = await _fault(client, case, message, judge.accepts(message), known.get(str(value)))
+            for message, pointer in zip_longest(application.payloads(case), pointers(family, room)):
+                fault = await _fault(client, case, message, judge.accepts(message), pointer)
                 if fault is not None:
                     wrong.append(f"{case.path}: {fault}\n  {message}")
     assert wrong == []

@@ -102,6 +102,12 @@ def listed(family: Family, room: bool) -> list[Json]:
     return [{"type": family.name, **value} for value in [*family.valid, *(wrong.value for wrong in family.invalid)]]
 
 
+def pointers(family: Family, room: bool) -> list[str | None]:
+    """For each message that a family lists, what its refusal names. None if it is accepted."""
+    valid, wrong = (family.in_room, family.not_in_room) if room else (family.valid, family.invalid)
+    return [*(None for _ in valid), *(one.pointer for one in wrong)]
+
+
 def before_the_fix(family: Family, room: bool) -> Validator | None:
     """Python jsonschema with the file as the family spells it, in its draft. None if it has no draft."""
     if family.spelling is None:

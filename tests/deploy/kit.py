@@ -20,8 +20,8 @@ from tidegate.config import Settings
 KIT = ROOT / "server" / "deploy"
 VARIABLES = {f"TIDEGATE_{name.upper()}" for name in get_type_hints(Settings)}
 """The environment variables that are settings. The gateway refuses any other that begins with TIDEGATE_."""
-LONGEST_STOP_S = 1.5 * Settings().graceful_stop
-"""Half of `graceful_stop` for running requests, and the whole of it for clients that do not close."""
+LONGEST_STOP_S = Settings().graceful_stop + 2
+"""Without the time of writes that the database does not take at once."""
 WEB_PORT = Settings().port
 
 

@@ -63,6 +63,7 @@ async def test_the_feed_begins_where_the_store_was_opened(database: Database, fo
 
 
 async def test_a_closed_store_delivers_nothing(database: Database, foreign: AnyForeign) -> None:
+    before = set(threading.enumerate())
     store = await database.open()
     heard = Heard()
     store.follow(heard.deliver)
@@ -70,7 +71,8 @@ async def test_a_closed_store_delivers_nothing(database: Database, foreign: AnyF
     await heard.until(1)
     await store.close()
     add(foreign, "b", harbour="x")
-    assert not any(thread.name.startswith("tidegate-") for thread in threading.enumerate())
+    left = set(threading.enumerate()) - before
+    assert not any(thread.name.startswith("tidegate-") for thread in left)
     assert len(heard.changes) == 1
 
 

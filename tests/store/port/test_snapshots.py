@@ -231,6 +231,7 @@ async def test_a_snapshot_waits_while_too_many_are_kept(
 
 async def test_a_store_that_closes_ends_the_reading(database: Database, foreign: AnyForeign) -> None:
     add_many(foreign)
+    before = set(threading.enumerate())
     store = await database.open()
     reached, goes_on = threading.Event(), threading.Event()
 
@@ -245,4 +246,5 @@ async def test_a_store_that_closes_ends_the_reading(database: Database, foreign:
     asyncio.get_running_loop().call_later(0.05, goes_on.set)
     async with asyncio.timeout(DEADLINE_S):
         await store.close()
-    assert not any(thread.name.startswith("tidegate-") for thread in threading.enumerate())
+    left = set(threading.enumerate()) - before
+    assert not any(thread.name.startswith("tidegate-") for thread in left)

@@ -225,6 +225,7 @@ async def test_event_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path, 
     process = watched(tmp_path, manager, "--handlers", "hanging_app:gateway")
     process.start()
     try:
+        manager.told_until("WATCHDOG=1")
         os.kill(process.pid, signal.SIGUSR1)
         async with asyncio.timeout(PATIENCE_S):
             while not (tmp_path / "hanging").exists():  # noqa: ASYNC110  # another process makes it

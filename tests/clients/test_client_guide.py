@@ -34,7 +34,7 @@ def test_snippets_use_what_exists(snippet: str) -> None:
 
 
 def test_every_exception_is_in_the_table() -> None:
-    documented = set(re.findall(r"^\| `(\w+)` \|", GUIDE, re.M))
+    documented = set(re.findall(r"^\| `([A-Z]\w+)` \|", GUIDE, re.M))
     public = {getattr(tidegate_client, name) for name in tidegate_client.__all__}
     errors = {one.__name__ for one in public if inspect.isclass(one) and issubclass(one, TidegateError)}
     assert documented == errors - {"TidegateError"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -17,17 +18,21 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.support.cases import every_case
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment, tidegate
 from tidegate import schema
 from tidegate.checks import contract_check
+from tidegate.checks.bridge import Bridge
 from tidegate.checks.document import operations
-from tidegate.checks.fuzz import FuzzTally, existing_keys
+from tidegate.checks.fuzz import Fuzzer, FuzzTally, existing_keys
 from tidegate.checks.gateway_process import Identity, unset_claims
+from tidegate.checks.judge import Judge
+from tidegate.checks.oracle import Oracle
 from tidegate.checks.schemathesis_run import SchemathesisTally
 from tidegate.cli import main
 
-BUY = {
+BUY: dict[str, Any] = {
     "title": "BuyRequest",
     "type": "object",
     "x-reply": "bought",
@@ -99,6 +104,65 @@ def test_the_report_shows_the_smallest_message_for_a_broken_handler(shop: Path) 
     assert found[2] == "'bought' does not match its schema: /left: minimum"
     assert "violations: 1" in done.stdout
     assert "repeat: tidegate check contract --schema schema --seed 7 --budget 1" in done.stdout
+
+
+NOTES = """\
+from tidegate.core.errors import Refused
+from tidegate.handlers import Gateway
+
+gateway = Gateway()
+
+
+@gateway.on("buy")
+def buy(request: dict) -> dict:
+    return {"left": 1}
+
+
+@gateway.on("note")
+async def note(request: dict) -> None:
+    if request.get("amount") == 9:
+        raise Refused("conflict", "no more notes")
+"""
+
+
+def test_own_messages_may_have_any_ref_and_need_no_reply(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    anyone: dict[str, Any] = {
+        "x-access": {"send": "anyone"},
+        "properties": {**BUY["properties"], "ref": {"type": ["integer", "string"]}},
+    }
+    note = {**BUY, **anyone, "title": "Note", "properties": {**anyone["properties"], "type": {"const": "note"}}}
+    del note["x-reply"]
+    for name, content in {"buy": {**BUY, **anyone}, "note": note}.items():
+        (shop / "schema" / "client" / f"{name}.schema.json").write_text(json.dumps(content))
+    (shop / "notes.py").write_text(NOTES)
+    monkeypatch.setenv("PYTHONPATH", str(shop))
+    schemas = schema.load(shop / "schema")
+    target = contract_check.Target(shop / "schema", schemas, "notes:gateway")
+    refs = ['""', "0", "-0.0", "-23328.0", "1e3", "7", '"7"', f'"{"r" * 65}"', "null", "true", "0.5", '"\\u0000"']
+    with contract_check.client(target) as client:
+        fuzzer = Fuzzer(schemas, client, Judge(Oracle(schemas), handlers=True))
+        with every_case() as case:
+            for kind in ("buy", "note"):
+                for ref in refs:
+                    # The gateway repeats a ref that its own errors must not have: no refusals with these.
+                    for amount in (1, 10) if len(ref) > 60 or ref == '""' else (1, 9, 10):
+                        with case(f"{kind} {ref} {amount}"):
+                            payload = f'{{"type": "{kind}", "ref": {ref}, "amount": {amount}}}'.encode()
+                            verdict, exchange, faults = fuzzer.check(payload)
+                            assert faults == []
+                            assert exchange.reply is not None or kind == "note" or not verdict.accepted
+        bridge = contract_check.bridged(client, schemas)
+        assert [answer(bridge, kind) for kind in ("note", "buy")] == ["204 No Content", "200 OK"]
+
+
+def answer(bridge: Bridge, kind: str) -> str:
+    """The status of the answer to a message of this type over HTTP."""
+    body = json.dumps({"type": kind, "amount": 1}).encode()
+    environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": f"/{kind}", "CONTENT_TYPE": "application/json"}
+    environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+    found: list[str] = []
+    bridge(environ, lambda status, _headers: found.append(status))
+    return found[0]
 
 
 def test_the_check_skips_messages_without_a_handler(shop: Path) -> None:

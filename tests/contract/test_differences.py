@@ -36,8 +36,15 @@ DIFFERENCES = [
     Difference("`date-time` with a final line break", {"format": "date-time"}, "2026-01-01T00:00:00Z\n", True, False),
     Difference("`email` and other loosely checked formats", {"format": "email"}, "@", True, False),
     Difference("`email` and other loosely checked formats", {"format": "hostname"}, "-a-", True, False),
+    Difference("`\\d`, `\\w` and `\\s`", {"pattern": "^\\d$"}, "\u0663", True, False),
+    Difference("`\\d`, `\\w` and `\\s`", {"pattern": "^\\s$"}, "\ufeff", False, True),
+    Difference("Names by a pattern with `\\p{L}`", {"patternProperties": {"^\\p{Lu}": {}}}, {"\u00c9": 1}, None, True),
     Difference(
-        "Patterns that Python's `re` does not know", {"pattern": "^\\p{L}+$", "maxLength": 9}, "\u00e9", None, True
+        "Patterns that Python's `re` does not know",
+        {"pattern": "^\\p{Script=Greek}+$", "maxLength": 9},
+        "\u03b1",
+        None,
+        True,
     ),
     Difference("NUL, integers beyond 2^53 and 32 levels", {}, "a\0", True, False),
     Difference("NUL, integers beyond 2^53 and 32 levels", {}, 2**53, True, False),

@@ -99,9 +99,12 @@ class Bridge:
             body = _bytes(message)
         if len(body) > self._client.welcome["limits"]["max_message"]:
             return STATUS["too_large"], {}, _refusal("too_large", "longer than `welcome.limits.max_message`")
-        exchange = self._client.exchange(body)
+        awaited = self._oracle.awaited(body)
+        exchange = self._client.exchange(body, awaited)
         if exchange.closed is not None:
             return 502, {}, _refusal("internal", f"the connection ended: {exchange.closed}"[:200])
+        if exchange.reply is None and not awaited.promised:
+            return 204, {}, None
         if exchange.reply is None:
             return 504, {}, _refusal("internal", "the gateway did not reply in time")
         reply = {name: value for name, value in exchange.reply.items() if name != "ref" or not adds_ref}

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -44,6 +44,17 @@ class Exchange:
     """The gateway did not answer in time, or answered without the `ref`."""
 
 
+class Awaited(NamedTuple):
+    """The answer to wait for. `promised`: it must come; otherwise the client waits for the pong only.
+
+    `refusal`: only an error in the message itself is the answer. Another one with the `ref` is for an earlier message.
+    """
+
+    ref: str | float | None
+    promised: bool = True
+    refusal: bool = False
+
+
 class CheckClient:
     """A client with one connection at a time. `opened` counts its connections: more than 1 after a reconnect."""
 
@@ -64,18 +75,18 @@ class CheckClient:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def exchange(self, payload: bytes) -> Exchange:
-        """Send `payload` and collect the gateway's answer to it."""
+    def exchange(self, payload: bytes, awaited: Awaited | None = None) -> Exchange:
+        """Send `payload` and collect the gateway's answer to it. Without `awaited`, the `ref` is as in the protocol."""
         if self._connection is None:
             self._open()
         assert self._connection is not None
-        ref, result = ref_of(payload), Exchange()
+        awaited, result = awaited or Awaited(ref_of(payload)), Exchange()
         self._pings += 1
         ping_ref = f"{PING_REF_PREFIX}{self._pings}"
         try:
             self._send(payload)
             self._connection.send(json.dumps({"type": "ping", "ref": ping_ref}))
-            self._receive(result, ref, ping_ref)
+            self._receive(result, awaited, ping_ref)
         except ConnectionClosed as ended:
             result.closed = str(ended)
             self._close()
@@ -91,19 +102,21 @@ class CheckClient:
             raise ConnectionError(f"the gateway did not reply to {message}")
         return reply
 
-    def _receive(self, result: Exchange, ref: str | int | None, ping_ref: str) -> None:
+    def _receive(self, result: Exchange, awaited: Awaited, ping_ref: str) -> None:
         assert self._connection is not None
+        ref = awaited.ref
+        waits = ref is not None and awaited.promised
         deadline = time.monotonic() + self._deadline
         pong = False
-        while not pong or (ref is not None and result.reply is None and not result.silent):
+        while not pong or (waits and result.reply is None and not result.silent):
             message = json.loads(self._connection.recv(timeout=deadline - time.monotonic()))
             if isinstance(message, dict) and message.get("ref") == ping_ref and message.get("type") == "pong":
                 pong = True
                 continue
             result.received.append(message)
-            if result.reply is None and _answers(message, ref, pong):
+            if result.reply is None and _answers(message, ref, pong) and not (awaited.refusal and _is_later(message)):
                 result.reply = message
-            elif ref is not None and not pong and _answers(message, None, pong):
+            elif waits and not pong and _answers(message, None, pong):
                 result.silent = True  # the gateway answered without the ref and will not answer again
 
     def _send(self, payload: bytes) -> None:
@@ -150,10 +163,20 @@ def ref_of(payload: bytes) -> str | int | None:
     return ref if type(ref) is int and abs(ref) <= SAFE_INTEGER else None
 
 
-def _answers(message: Message, ref: str | int | None, has_pong: bool) -> bool:
+def same_ref(one: Any, other: Any) -> bool:
+    """Whether two refs are equal as JSON: 5 and 5.0 are, 1 and true are not."""
+    return one == other and isinstance(one, bool) is isinstance(other, bool)
+
+
+def _is_later(message: Message) -> bool:
+    """Whether this is no error that the gateway reports before it reads the next message."""
+    return message.get("type") != "error" or message.get("code") not in CONTRACT_CODES
+
+
+def _answers(message: Message, ref: str | float | None, has_pong: bool) -> bool:
     """Whether `message` is the reply, or the error, for the message with this `ref`."""
     if ref is not None:
-        return message.get("ref") == ref and type(message.get("ref")) is type(ref)
+        return same_ref(message.get("ref"), ref)
     # Without a `ref`, an error with any other code may belong to an earlier message.
     is_contract_error = message.get("type") == "error" and message.get("code") in CONTRACT_CODES
     return not has_pong and is_contract_error and "ref" not in message

@@ -134,7 +134,7 @@ class Fuzzer:
     def check(self, payload: bytes) -> tuple[Verdict, Exchange, list[str]]:
         """Send one message. Returns the verdict of the schema, the gateway's answer and the faults of that answer."""
         payload = self._judge.awaited(payload)
-        exchange = self._client.exchange(payload)
+        exchange = self._client.exchange(payload, self._judge.awaited_answer(payload))
         verdict, faults = self._judge.faults(payload, exchange, self._client.ask)
         return verdict, exchange, faults
 

@@ -6,10 +6,11 @@ Invariant: the text of every fault names the rule of the protocol that the gatew
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tidegate.checks.client import CONTRACT_CODES, Exchange, ref_of
+from tidegate.checks.client import CONTRACT_CODES, Awaited, Exchange, same_ref
 from tidegate.checks.oracle import Fault, Oracle, Verdict
 from tidegate.checks.resulting_rows import Ask
 
@@ -17,6 +18,8 @@ Message = dict[str, Any]
 UNEXPECTED_CODES = {"internal", "unavailable", "rate_limited"}
 """Codes that no message should cause: the check has its own database and sets no rate limit."""
 LONGEST_POINTER = 1024
+REMEMBERED = 200
+"""Late answers are expected to so many messages, the last ones."""
 
 
 class Judge:
@@ -27,6 +30,10 @@ class Judge:
         self._handlers = handlers
         self._late = 0
         """Number of accepted messages without `ref`; an error for each of them may still come."""
+        self._late_refs: deque[Any] = deque(maxlen=REMEMBERED)
+        """The refs of accepted messages without `x-reply`; an error for each of them may still come."""
+        self._overtaken: deque[Any] = deque(maxlen=REMEMBERED)
+        """The refs of replies that may still come, because such a late error was taken for the answer."""
 
     def faults(self, payload: bytes, exchange: Exchange, ask: Ask) -> tuple[Verdict, list[str]]:
         """The verdict on a message, and the faults in the gateway's answer to it."""
@@ -46,6 +53,12 @@ class Judge:
         if not verdict.accepted or "ref" in message or self._oracle.rules_of(message) is None:
             return payload
         return json.dumps({**message, "ref": "awaited"}).encode()
+
+    def awaited_answer(self, payload: bytes) -> Awaited:
+        """The answer that the gateway owes to a message."""
+        awaited = self._oracle.awaited(payload)
+        late = _has(self._late_refs, awaited.ref) and not self._oracle.verdict(payload).accepted
+        return awaited._replace(refusal=awaited.refusal or late)
 
     def _faults_of_row_refusal(self, verdict: Verdict, exchange: Exchange, ask: Ask) -> Iterator[str]:
         """The faults of the refusal of a valid message: only the row that it results in can justify the refusal."""
@@ -69,33 +82,50 @@ class Judge:
         if exchange.closed is not None:
             yield f"the connection ended: {exchange.closed}"
             return
-        ref = ref_of(payload)
+        awaited = self.awaited_answer(payload)
         if exchange.silent:
-            yield f"no reply with the ref {ref!r}"
+            yield f"no reply with the ref {awaited.ref!r}"
             return
-        if verdict.accepted and ref is None and exchange.reply is None:
-            self._late += 1
+        reply = exchange.reply
+        if verdict.accepted and reply is None:
+            self._expect_late(awaited)
+        elif verdict.accepted and reply is not None and reply["type"] == "error" and _has(self._late_refs, awaited.ref):
+            self._overtaken.append(awaited.ref)
         yield from self._strays(exchange)
         if exchange.reply is not None and exchange.reply["type"] == "error":
             yield from self.refusal_faults(verdict, exchange.reply)
         elif not verdict.accepted:
             yield f"accepted, but {_reason(verdict)}"
-        elif ref is not None:
+        elif awaited.ref is not None and (awaited.promised or exchange.reply is not None):
             yield from self._reply(verdict.message or {}, exchange.reply or {})
+
+    def _expect_late(self, awaited: Awaited) -> None:
+        if awaited.ref is None:
+            self._late += 1
+        else:
+            self._late_refs.append(awaited.ref)
+
+    def _is_late(self, message: Message) -> bool:
+        """Whether this is the late error for a message without `x-reply`, or the reply that it has overtaken."""
+        late = self._late_refs if message["type"] == "error" else self._overtaken
+        found = next((index for index, ref in enumerate(late) if same_ref(ref, message["ref"])), None)
+        if found is not None:
+            del late[found]
+        return found is not None
 
     def _strays(self, exchange: Exchange) -> Iterator[str]:
         """Replies and errors that answer no message."""
         for message in exchange.received:
             if message is exchange.reply:
                 continue
-            if "ref" in message:
+            if "ref" in message and not self._is_late(message):
                 yield f"{message['type']!r} carries the ref {message['ref']!r}, which is unknown or already answered"
             elif message["type"] == "error":
-                self._late -= 1
+                self._late -= "ref" not in message
                 no_handler = message["code"] == "unknown_type" and not self._handlers
                 is_wrong = message["code"] in UNEXPECTED_CODES or (message["code"] in CONTRACT_CODES and not no_handler)
                 if self._late < 0 or is_wrong:
-                    yield f"an error without ref that answers no message: {message['code']}: {message['message']}"
+                    yield f"an error that answers no message: {message['code']}: {message['message']}"
 
     def refusal_faults(self, verdict: Verdict, error: Message) -> Iterator[str]:
         """The faults of `error`, a refusal of a message with this verdict."""
@@ -137,6 +167,10 @@ class Judge:
                 if (rules := self._oracle.rules_of(message)) is not None and message.get("data"):
                     broken = rules.faults_of_row(row)
                     yield from (f"accepted, but the row breaks {word} at {place or '/'}" for place, word in broken)
+
+
+def _has(refs: Iterable[Any], ref: Any) -> bool:
+    return any(same_ref(one, ref) for one in refs)
 
 
 def _names(fault: Fault, code: str | None, pointer: str, keyword: str | None) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from jsonschema.exceptions import ValidationError
 
+from tidegate.checks.client import Awaited, ref_of
 from tidegate.checks.reference_validator import (
     NOTHING,
     DoubtfulFormats,
@@ -22,8 +23,8 @@ from tidegate.checks.reference_validator import (
     Memory,
     Reading,
     formats,
+    readable,
     remembering,
-    without_false,
 )
 from tidegate.checks.resulting_rows import Ask, ResultingRows
 from tidegate.checks.row_schemas import Part, RowSchemas
@@ -77,6 +78,24 @@ class Oracle:
             return Verdict((Fault("invalid_json", "", None),))
         return Verdict((*_hazards(message), *self._faults(message)), message)
 
+    def awaited(self, payload: bytes) -> Awaited:
+        """The answer to a message. An application's own message may have any `ref`, and need not have a reply."""
+        message = self._own_message(payload)
+        if message is None or not self.verdict(payload).accepted:
+            return Awaited(ref_of(payload))
+        replies = "x-reply" in self.schemas.client[message["type"]].schema
+        ref = message.get("ref")
+        known = isinstance(ref, str | int | float) and not isinstance(ref, bool)
+        return Awaited(ref if known else None, promised=replies, refusal=not replies)
+
+    def _own_message(self, payload: bytes) -> Message | None:
+        try:
+            message = parse(payload)
+        except (ValueError, RecursionError):
+            return None
+        kind = self.schemas.client.get(str(message.get("type"))) if isinstance(message, dict) else None
+        return None if kind is None or kind.protocol else message
+
     def server_faults(self, message: Any) -> list[str]:
         """The faults of a message that the gateway sent, as text."""
         kind = self.schemas.server.get(str(message.get("type"))) if isinstance(message, dict) else None
@@ -97,7 +116,7 @@ class Oracle:
             reading, memory = remembering(Doubting if doubt else Reading)
             checker = DoubtfulFormats(formats=()) if doubt else formats()
             definitions = {**self._definitions, **schema.get("$defs", {})}
-            whole = without_false({**schema, "$defs": definitions})
+            whole = readable({**schema, "$defs": definitions})
             self._compiled[key] = reading(whole, format_checker=checker), memory
         validator, memory = self._compiled[key]
         memory.clear()

@@ -1,7 +1,7 @@
 """Python jsonschema as the second reading of the contract, corrected where it is known to differ from JSON Schema.
 
 `Reading` validates as the specification says. `Doubting` finds what Python cannot judge with certainty: patterns that
-`re` does not know and formats that its checkers accept too generously.
+`re` does not know and formats that its checkers accept too generously. `ecma_patterns` translates the patterns.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import FormatError, ValidationError
 from jsonschema.validators import extend
 
+from tidegate.checks.ecma_patterns import is_sure, python_pattern
 from tidegate.schema.subschemas import mapped
 
 SURE_FORMATS = frozenset({"date-time", "date", "uuid", "ipv4", "ipv6", "int64"})
@@ -29,29 +30,52 @@ Memory = dict[tuple[str, int], tuple[Any, list[ValidationError]]]
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
-    """`pattern` as ECMA-262 defines it: `$` matches at the end only. Python's also matches before a final newline."""
-    expression = _expression(pattern)
-    if expression is not None and isinstance(value, str) and not expression.search(value):
-        yield ValidationError(f"does not match {pattern}")
+    """`pattern` as ECMA-262 defines it. A text that Python cannot judge fits."""
+    if isinstance(value, str):
+        expression = python_pattern(pattern)
+        if is_sure(expression, value) and not re.search(expression, value):
+            yield ValidationError(f"does not match {pattern}")
 
 
 def _unread_pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[ValidationError]:
-    """Report every text under a pattern that Python cannot read."""
-    if isinstance(value, str) and _expression(pattern) is None:
+    """Report every text that Python cannot judge by its pattern."""
+    if isinstance(value, str) and not is_sure(python_pattern(pattern), value):
         yield ValidationError("doubtful")
 
 
-_END = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
-"""A `$` that means the end, and what may contain one that does not: an escaped character, a class."""
+def _surely_named(schema: dict[str, Any], value: Any) -> Any:
+    """`value`; of an object, only the properties of which Python can say whether they fit the patterns of `schema`."""
+    patterns = schema.get("patternProperties", {})
+    if not isinstance(value, dict) or all(is_sure(pattern, name) for pattern in patterns for name in value):
+        return value
+    return {name: inner for name, inner in value.items() if all(is_sure(pattern, name) for pattern in patterns)}
 
 
-@cache
-def _expression(pattern: str) -> re.Pattern[str] | None:
-    """The compiled pattern. None if Python's `re` does not know it, as with `\\p{L}`."""
-    try:
-        return re.compile(_END.sub(lambda found: r"\Z" if found[0] == "$" else found[0], pattern))
-    except re.error:
-        return None
+def _by_sure_names(word: str) -> Any:
+    """The keyword `word`, for the properties with a name that Python can judge."""
+    keyword = Draft202012Validator.VALIDATORS[word]
+
+    def judged(validator: Any, says: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        yield from keyword(validator, says, _surely_named(schema, value), schema) or ()
+
+    return judged
+
+
+def _unread_names(validator: Any, patterns: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """Report an object with a name that Python cannot judge, and every place below such a name."""
+    sure = _surely_named(schema, value)
+    if sure is not value:
+        every_keyword: Any = None
+        doubtful = [(), *(place for name in value.keys() - sure.keys() for place in _inside(value[name], (name,)))]
+        yield from (ValidationError("doubtful", validator=every_keyword, path=place) for place in doubtful)
+    yield from Draft202012Validator.VALIDATORS["patternProperties"](validator, patterns, sure, schema) or ()
+
+
+def _inside(value: Any, place: Steps) -> Iterator[Steps]:
+    yield place
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield from _inside(inner, (*place, step))
 
 
 def _multiple_of(_validator: Any, step: float, value: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -62,11 +86,23 @@ def _multiple_of(_validator: Any, step: float, value: Any, _schema: Any) -> Iter
             yield ValidationError(f"is no multiple of {step}")
 
 
+_OF_NAMES = {word: _by_sure_names(word) for word in ("additionalProperties", "unevaluatedProperties")}
 Reading: Any = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of}
+    Draft202012Validator,
+    {
+        **_OF_NAMES,
+        "pattern": _pattern,
+        "patternProperties": _by_sure_names("patternProperties"),
+        "multipleOf": _multiple_of,
+    },
 )
-"""Python jsonschema, with the two keywords corrected that it reads in another way than the specification."""
-Doubting: Any = extend(Draft202012Validator, {"pattern": _unread_pattern})  # type: ignore[no-untyped-call]
+"""Python jsonschema, with the keywords corrected that it reads in another way than the specification.
+
+The names in `patternProperties` must be translated: see `readable`.
+"""
+Doubting: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {**_OF_NAMES, "pattern": _unread_pattern, "patternProperties": _unread_names}
+)
 """Python jsonschema, changed to report every value that it cannot judge with certainty."""
 
 
@@ -114,15 +150,27 @@ NOTHING: dict[str, Any] = {"not": {}}
 """Stands for `false` where Python jsonschema loses the place of the value that `false` refuses."""
 
 
-def without_false(schema: Any) -> Any:
-    """`schema` with `NOTHING` in place of `false` for properties and items."""
-    return mapped(schema, lambda _place, sub: {word: _without_false(word, value) for word, value in sub.items()})
+def readable(schema: Any) -> Any:
+    """`schema` for `Reading`: with Python's patterns in `patternProperties`, and `NOTHING` in place of `false`."""
+    return mapped(schema, lambda _place, sub: {word: _readable(word, value) for word, value in sub.items()})
 
 
-def _without_false(word: str, value: Any) -> Any:
+def _readable(word: str, value: Any) -> Any:
     if word in {"patternProperties", "properties"}:
-        return {name: NOTHING if sub is False else sub for name, sub in value.items()}
+        value = {name: NOTHING if sub is False else sub for name, sub in value.items()}
+        return _by_python_pattern(value) if word == "patternProperties" else value
     return [NOTHING if sub is False else sub for sub in value] if word == "prefixItems" else value
+
+
+def _by_python_pattern(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas of `patternProperties`. Of two patterns with one translation, the second gets an empty group."""
+    found: dict[str, Any] = {}
+    for pattern, schema in schemas.items():
+        translated = python_pattern(pattern)
+        while translated in found:
+            translated += "(?:)"
+        found[translated] = schema
+    return found
 
 
 @cache

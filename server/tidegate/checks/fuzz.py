@@ -18,6 +18,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.core import NotSet
+from schemathesis.core.errors import UnsupportedRegexPattern
 from schemathesis.core.result import Ok
 from schemathesis.generation.drivers import CoverageGenerator
 from schemathesis.generation.feedback import NO_FEEDBACK
@@ -105,7 +106,10 @@ class Fuzzer:
         while not self.tally.violations and time.monotonic() < deadline:
             for operation in self._operations:
                 for mode in GenerationMode:
-                    self._fuzz(operation, mode, turn)
+                    try:
+                        self._fuzz(operation, mode, turn)
+                    except UnsupportedRegexPattern as unread:
+                        progress(f"no random cases of {operation.path}: {unread}")
                 if self.tally.violations or time.monotonic() > deadline:
                     break
             turn += 1

@@ -15,6 +15,7 @@ import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core import NotSet
+from schemathesis.core.errors import UnsupportedRegexPattern
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
@@ -67,6 +68,8 @@ def run(
             _count(tally, event.phase.value, event.recorder)
         elif isinstance(event, events.Interrupted):
             raise KeyboardInterrupt  # the engine has caught it
+        elif isinstance(event, events.NonFatalError) and isinstance(event.value, UnsupportedRegexPattern):
+            progress(f"no random cases of {event.label}: {event.info.message}")
         elif isinstance(event, events.NonFatalError):
             tally.errors.append(f"{event.label}: {event.info.message}")
         elif isinstance(event, events.FatalError):

@@ -33,7 +33,7 @@ _PARTS = re.compile(
 )
 _FOLDED = re.compile(r"\(\?i\)(?P<rest>.*)", re.DOTALL).fullmatch
 _SPECIAL_IN_A_CLASS = frozenset("&~|[")
-"""Python warns of these characters in classes, because they shall get a meaning."""
+"""Python warns of these characters in classes, because a later version may give them a meaning."""
 
 _LONG_NAMES = {
     "Letter": "L", "Cased_Letter": "LC", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt",

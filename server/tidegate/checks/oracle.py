@@ -79,7 +79,7 @@ class Oracle:
         return Verdict((*_hazards(message), *self._faults(message)), message)
 
     def awaited(self, payload: bytes) -> Awaited:
-        """The answer to a message. An application's own message may have any `ref`, and need not have a reply."""
+        """The answer to a message. An application's own message may have any `ref`, or no reply."""
         message = self._own_message(payload)
         if message is None or not self.verdict(payload).accepted:
             return Awaited(ref_of(payload))

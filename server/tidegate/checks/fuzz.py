@@ -105,11 +105,7 @@ class Fuzzer:
         turn = self._start
         while not self.tally.violations and time.monotonic() < deadline:
             for operation in self._operations:
-                for mode in GenerationMode:
-                    try:
-                        self._fuzz(operation, mode, turn)
-                    except UnsupportedRegexPattern as unread:
-                        progress(f"no random cases of {operation.path}: {unread}")
+                self.invent(operation, turn, progress)
                 if self.tally.violations or time.monotonic() > deadline:
                     break
             turn += 1
@@ -153,6 +149,14 @@ class Fuzzer:
             feedback=NO_FEEDBACK,
         )
         return (case for case in cases if case.method == "POST")
+
+    def invent(self, operation: Any, turn: int, progress: Callable[[str], None]) -> None:
+        """Send random cases of one operation, valid and invalid ones, where Schemathesis can invent them."""
+        for mode in GenerationMode:
+            try:
+                self._fuzz(operation, mode, turn)
+            except UnsupportedRegexPattern as unread:
+                progress(f"no random cases of {operation.path}: {unread}")
 
     def _fuzz(self, operation: Any, mode: GenerationMode, turn: int) -> None:
         @seed(turn)

@@ -43,7 +43,6 @@ POSTGRES_SETTINGS = (
     "set debug_parallel_query = on",
     "set client_min_messages = debug1",
     "set client_min_messages = error",
-    "set plpgsql.variable_conflict = use_column",
     "set plpgsql.extra_errors = 'all'",
     "set plpgsql.extra_warnings = 'all'",
     "set plpgsql.check_asserts = off",

@@ -40,7 +40,9 @@ def expected(prop: Property, stored: Any) -> list[Any]:
     if kind == "boolean":
         return [{"true": True, "false": False, 0: False, 1: True}[stored]] if stored in BOOLEANS else _of_number(stored)
     # SQLite's text may be no UTF-8.
-    return [stored.encode(errors="surrogateescape").decode(errors="replace") if isinstance(stored, str) else stored]
+    if isinstance(stored, str):
+        return [stored.encode(errors="surrogateescape").decode(errors="replace")]
+    return _of_number(stored)
 
 
 def _of_number(stored: Any) -> list[Any]:

@@ -102,7 +102,6 @@ SQLITE_SETTINGS = (
     "pragma read_uncommitted = on",
     "pragma locking_mode = normal",
     "pragma wal_autocheckpoint = 1",
-    "pragma wal_checkpoint(passive)",
     "pragma threads = 4",
     "pragma analysis_limit = 10",
     "pragma optimize",

@@ -115,6 +115,9 @@ class HandlerLoop:
         self._asked = None
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None], made: LoopWork) -> None:
+        if self._ousted():
+            self._loop.call_soon(self._begin, work, ended, made)
+            return
         if not made.take():  # it was cancelled while it waited for its turn, or another loop has begun it
             return
         # Not `create_task`: the application may have set a task factory. And a new context: what one handler sets in
@@ -123,7 +126,18 @@ class HandlerLoop:
         made.task = task
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: self._ousted())
         task.add_done_callback(lambda _: ended())
+
+    def _ousted(self) -> bool:
+        """Whether this thread has no running loop although it runs this one; then `_serve` runs it again.
+
+        So it is in Python 3.13 after a handler called `run_forever` or `run_until_complete` of the loop that it is in.
+        """
+        if asyncio._get_running_loop() is self._loop:
+            return False
+        self._loop.stop()
+        return True
 
     def _serve(self) -> None:
         failures = 0

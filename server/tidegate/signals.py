@@ -1,7 +1,7 @@
 """Which signals stop the gateway.
 
-The handlers are Python's, not the event loop's own: a loop that is blocked would not even notice a signal, and `Ending`
-has to. Invariant: what a handler does is safe wherever it interrupts the main thread.
+Python calls the signal handlers, not the event loop: a blocked loop does not notice a signal, and `Ending` must.
+Invariant: a signal handler may run between any two steps of the main thread, and does no harm there.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from tidegate.codegen.alternatives import (
     with_possible,
 )
 from tidegate.codegen.shape import is_int64
+from tidegate.schema.keywords import OF_ONE_TYPE
 from tidegate.schema.resource import JsonSchema
 
 TYPING = frozenset({
@@ -36,18 +37,7 @@ TYPING = frozenset({
     "required", "then", "type", "unevaluatedItems", "unevaluatedProperties",
 })  # fmt: skip
 """The keywords that count here."""
-_ABOUT: Mapping[str, frozenset[str]] = {
-    "number": frozenset({"exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf"}),
-    "string": frozenset({"format", "maxLength", "minLength", "pattern"}),
-    "array": frozenset({
-        "contains", "items", "maxContains", "maxItems", "minContains", "minItems", "prefixItems", "unevaluatedItems",
-        "uniqueItems",
-    }),
-    "object": frozenset({
-        "additionalProperties", "dependentRequired", "dependentSchemas", "maxProperties", "minProperties",
-        "patternProperties", "properties", "propertyNames", "required", "unevaluatedProperties",
-    }),
-}  # fmt: skip
+_ABOUT: Mapping[str, frozenset[str]] = {**OF_ONE_TYPE, "string": OF_ONE_TYPE["string"] | {"format"}}
 """The keywords that restrict values of one JSON type only."""
 _LISTING = frozenset({"$ref", "allOf", "const", "enum"})
 _GENERAL = frozenset({"$dynamicRef", "anyOf", "const", "else", "enum", "if", "not", "oneOf", "then", "type"})

@@ -37,14 +37,6 @@ def shape(schema: JsonSchema) -> JsonSchema:
     return copy
 
 
-def message_shape(schema: JsonSchema) -> JsonSchema:
-    """The shape of a message without its `type`. Each generator writes `type` in its own way."""
-    simple = shape(schema)
-    properties = {name: sub for name, sub in simple.get("properties", {}).items() if name != "type"}
-    required = [name for name in simple.get("required", []) if name != "type"]
-    return {**simple, "properties": properties, "required": required}
-
-
 def uses_int64(shapes: Iterable[Any]) -> bool:
     """Whether one of these shapes has an integer of 64 bits."""
     return any(isinstance(sub, dict) and sub.get("$ref") == INT64 for top in shapes for _, sub in subschemas(top))

@@ -23,12 +23,6 @@ _FREE = "1ax0zq_Z~!"
 _State = tuple[frozenset[int], ...]
 
 
-def winner(patterns: Iterable[str], name: str) -> str | None:
-    """The pattern whose rules apply to the room `name`: `*` only if no other matches."""
-    matching = [pattern for pattern in patterns if compiled(pattern).fullmatch(name)]
-    return max(matching, key=lambda pattern: pattern != OPEN) if matching else None
-
-
 def common_name(old: Iterable[str], new: Iterable[str], was: str, now: str | None) -> str | None:
     """A room name to which the pattern `was` applies in the folder `old`, and `now` (None: no pattern) in `new`.
 

@@ -62,7 +62,7 @@ def smaller(case: Case, failure: Failure, folder: Path, tries: int = TRIES) -> t
             here = folder / f"small{next(numbers)}"
             try:
                 found = None if problems([reduced], here) else first([reduced], failure.stage, here, failure.sign)
-            except Exception:
+            except Exception:  # the reduction has another fault than the one that is made small
                 found = None
             if found is not None:
                 case, failure, progress = reduced, found, True

@@ -45,7 +45,7 @@ PAIRS = (
         "note rows /properties/name/default",
     ),
     pair(
-        "a list of values as a type of its own",
+        "a list of values that moves to a file of types/",
         rows({"v": {"enum": ["a", "b"]}}),
         {**rows({"v": {"$ref": "../types/ab.schema.json"}}), "types/ab": {"title": "Ab", "enum": ["b", "a"]}},
     ),

@@ -131,6 +131,7 @@ def _access(item: Definition, path: Sequence[str | int], value: Any) -> str:
 
 
 _DENIED = frozenset({"nobody", "none", "noone", "no one", "deny", "denied", "never", "false", "off", ""})
+"""What people write as a rule, in lower case, to let no client do something."""
 
 
 def _lacking(name: str) -> str:

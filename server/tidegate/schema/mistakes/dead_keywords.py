@@ -10,22 +10,12 @@ from typing import Any
 
 from tidegate.int64 import FORMAT as INT64
 from tidegate.schema.definition import Schemas
+from tidegate.schema.keywords import OF_ONE_TYPE
 from tidegate.schema.mistakes.formats import TEXT_FORMATS
 from tidegate.schema.mistakes.site import Found, Site
 from tidegate.schema.resource import JsonSchema, resolved
 
-OF_KINDS: dict[str, frozenset[str]] = {
-    "strings": frozenset({"minLength", "maxLength", "pattern"}),
-    "numbers": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
-    "arrays": frozenset({
-        "contains", "items", "maxContains", "maxItems", "minContains", "minItems", "prefixItems", "unevaluatedItems",
-        "uniqueItems",
-    }),
-    "objects": frozenset({
-        "additionalProperties", "dependentRequired", "dependentSchemas", "maxProperties", "minProperties",
-        "patternProperties", "properties", "propertyNames", "required", "unevaluatedProperties",
-    }),
-}  # fmt: skip
+OF_KINDS: dict[str, frozenset[str]] = {f"{kind}s": words for kind, words in OF_ONE_TYPE.items()}
 """Keywords that say something of values of one kind only."""
 _TYPES = {
     "strings": {"string"},

@@ -2,11 +2,17 @@ import { defineConfig } from "tsdown";
 
 // `index` has no dependencies: it is also what a page loads with <script type="module">.
 export default defineConfig({
-  entry: ["src/index.ts", "src/react.ts"],
+  entry: {
+    index: "src/index.ts",
+    react: "src/react/index.ts",
+    optimistic: "src/optimistic/index.ts",
+    refine: "src/refine/index.ts",
+    "tanstack-db": "src/tanstack-db/index.ts",
+  },
   format: "esm",
   platform: "neutral",
   target: "es2022",
   dts: true,
   fixedExtension: false,
-  deps: { neverBundle: ["react"] },
+  deps: { neverBundle: ["react", "@refinedev/core", "@tanstack/db", "@tanstack/react-query"] },
 });

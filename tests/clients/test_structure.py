@@ -13,7 +13,7 @@ from tests.clients.words import PYTHON, TYPESCRIPT
 
 LINES = 300
 ARGUMENTS = 7
-FILES = [*sorted(PYTHON.glob("*.py")), *sorted(TYPESCRIPT.glob("*.ts"))]
+FILES = [*sorted(PYTHON.glob("*.py")), *sorted(TYPESCRIPT.rglob("*.ts"))]
 
 
 def python_imports(file: Path) -> set[str]:

@@ -30,7 +30,8 @@ INTERNAL_PART = "  // -- what the client passes on"
 
 
 def source(name: str) -> str:
-    return (TYPESCRIPT / f"{name}.ts").read_text()
+    (path,) = TYPESCRIPT.rglob(f"{name}.ts")
+    return path.read_text()
 
 
 def block(text: str, head: str) -> str:
@@ -64,7 +65,7 @@ def typescript() -> dict[str, set[str]]:
     message = set(re.findall(r"^  (\w+)\??:", block(PROTOCOL, "interface RoomMessage"), re.M))
     extra = set(re.findall(r"^  (\w+)\??:", source("room").split("export type Message<T>")[1].split("};")[0], re.M))
     presence = members("room", "interface", "PresenceOptions")
-    everything = "".join(file.read_text() for file in TYPESCRIPT.glob("*.ts"))
+    everything = "".join(file.read_text() for file in TYPESCRIPT.rglob("*.ts"))
     return {
         "Options of `connect`": members("options", "interface", "Options"),
         "Statuses": union("link", "Status"),

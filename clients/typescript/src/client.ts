@@ -1,6 +1,7 @@
-// The client as a program sees it: requests, rooms, resources, live queries. `connect` makes one.
+// The client as a program sees it: requests and rooms. `connect` makes one.
 //
-// It puts the parts together and routes each push to the room or the subscription that it is about.
+// It puts the parts together and routes each push to the room that it is about, and to its parts. A part is an ability that
+// a program imports by itself, such as live queries (`resource.ts`): what is not imported is not in the bundle.
 // Invariant: nothing here waits or sends by itself.
 
 import type {
@@ -15,25 +16,11 @@ import { Emitter } from "./emitter.js";
 import type { TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import { Link, type Status } from "./link.js";
-import { LiveQuery } from "./live.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
-import { Queries } from "./queries.js";
-import type { Query } from "./query.js";
-import { Resource, type ResourcePort, type SubscribeOptions } from "./resource.js";
+import { type ClientPort, type Part, ports } from "./part.js";
 import { type JoinOptions, Room } from "./room.js";
-import type {
-  AnyApp,
-  AppContract,
-  Asked,
-  DataOf,
-  FiltersOf,
-  PushesOf,
-  RepliesOf,
-  RequestsOf,
-  ResourceName,
-  RowOf,
-} from "./types.js";
+import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
 
 type Events<A extends AppContract> = PushesOf<A> & { status: { status: Status; error?: TidegateError } };
@@ -49,11 +36,12 @@ export function connect<A extends AppContract = AnyApp>(url: string, options: Op
 }
 
 export class Client<A extends AppContract = AnyApp> {
+  /** The application's contract, for the compiler alone. */
+  declare readonly "~contract": A;
   readonly #link: Link;
-  readonly #queries: Queries;
+  readonly #parts = new Map<unknown, Part>();
   readonly #events = new Emitter<Events<A>>();
   readonly #rooms = new Map<string, Room<never>>();
-  readonly #port: ResourcePort;
   #user: Principal | undefined;
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
@@ -64,11 +52,10 @@ export class Client<A extends AppContract = AnyApp> {
     this.#link = new Link(url, settingsOf(options), {
       opened: (welcome) => this.#opened(welcome),
       pushed: (message) => this.#pushed(message),
-      lost: () => this.#queries.lost(),
+      lost: () => this.#each((part) => part.lost()),
       status: (status, error) => this.#status(status, error),
     });
-    this.#queries = new Queries(this.#link, options.keys);
-    this.#port = { request: (message) => this.#ask(message), watch: (query) => this.#watch(query) };
+    ports.set(this, this.#port(options));
   }
 
   /** "connecting", "open", "reconnecting" or "closed". */
@@ -122,7 +109,7 @@ export class Client<A extends AppContract = AnyApp> {
         replied: (reply) => {
           const { user } = reply as unknown as Replies["authenticate"];
           this.#link.identify(token);
-          if (this.#become(user)) this.#queries.identityChanged();
+          if (this.#become(user)) this.#each((part) => part.identityChanged());
           resolve(user);
         },
         failed: reject,
@@ -147,19 +134,6 @@ export class Client<A extends AppContract = AnyApp> {
     return joined;
   }
 
-  /** The rows of one resource. */
-  resource<N extends ResourceName<A>>(name: N): Resource<A, N> {
-    return new Resource<A, N>(this.#port, name);
-  }
-
-  /** Rows that match, kept up to date across reconnects until `close`. */
-  subscribe<N extends ResourceName<A>>(
-    resource: N,
-    options: SubscribeOptions<FiltersOf<A, N>> = {},
-  ): LiveQuery<RowOf<A, N>> {
-    return this.resource(resource).subscribe(options);
-  }
-
   /** Close the connection for good; everything that waits fails with ClientClosed. Idempotent. */
   close(): void {
     this.#closing = true;
@@ -176,15 +150,15 @@ export class Client<A extends AppContract = AnyApp> {
       );
       this.#contract = undefined;
     }
-    if (this.#become(welcome.user)) this.#queries.forget();
+    const another = this.#become(welcome.user);
     for (const room of this.#rooms.values()) if (room.wanted) room.enter();
-    this.#queries.opened();
+    this.#each((part) => part.opened(another));
   }
 
   #status(status: Status, error: TidegateError | undefined): void {
     if (status === "closed" && error) {
       for (const room of this.#rooms.values()) room.end(error, this.#closing);
-      this.#queries.closed(error, this.#closing);
+      this.#each((part) => part.closed(error, this.#closing));
     }
     const event = error ? { status, error } : { status };
     this.#events.emit("status", event as Events<A>["status"]);
@@ -213,15 +187,26 @@ export class Client<A extends AppContract = AnyApp> {
         if (message.ref === undefined) room?.withdraw();
         break;
       default:
-        this.#queries.pushed(message);
+        this.#each((part) => part.pushed(message));
     }
     this.#events.emit(message.type as keyof Events<A>, message as never);
   }
 
-  #watch(query: Query): LiveQuery<never> {
-    if (this.#link.ended) throw this.#link.ended;
-    const subscription = this.#queries.watch(query);
-    return new LiveQuery<never>(subscription, () => this.#queries.release(subscription));
+  #each(tell: (part: Part) => void): void {
+    for (const part of this.#parts.values()) tell(part);
+  }
+
+  #port(options: Options): ClientPort {
+    return {
+      link: this.#link,
+      options,
+      request: (message) => this.#ask(message),
+      part: (make) => {
+        const part = this.#parts.get(make) ?? make(this.#link, options);
+        this.#parts.set(make, part);
+        return part as ReturnType<typeof make>;
+      },
+    };
   }
 
   #ask(message: WireMessage, repeat?: boolean): Promise<WireMessage> {

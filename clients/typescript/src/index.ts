@@ -15,20 +15,21 @@ export {
 } from "./errors.js";
 export { type Int64, int64 } from "./int64.js";
 export type { Status } from "./link.js";
-export type { LiveQuery } from "./live.js";
 export type { Clock, Options, Socket, SocketConstructor, Token } from "./options.js";
 export type { Position } from "./positions.js";
-export type { Change } from "./query.js";
-export type {
-  CreateOptions,
-  GetOptions,
-  ListOptions,
-  Resource,
-  Sort,
-  SubscribeOptions,
-  WriteOptions,
-} from "./resource.js";
 export type { History, HistoryOptions, JoinOptions, Message, PresenceOptions, Room } from "./room.js";
+export type { LiveQuery } from "./rows/live.js";
+export type { Change } from "./rows/query.js";
+export {
+  type CreateOptions,
+  type GetOptions,
+  type ListOptions,
+  type Resource,
+  resource,
+  type Sort,
+  type SubscribeOptions,
+  type WriteOptions,
+} from "./rows/resource.js";
 export type {
   AnyApp,
   AppContract,

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Client, LiveQuery, Options, Room, TidegateError } from "../src/index.js";
+import { type Client, type LiveQuery, type Options, type Room, resource, type TidegateError } from "../src/index.js";
 import type { WireMessage } from "../src/wire.js";
 import { type Line, Scripted, turn } from "./support/scripted.js";
 
@@ -69,10 +69,10 @@ class Player {
     leave: (room) => this.#room(room).leave(),
     history: (room, options) => this.#room(room).history(options),
     update: (room, options) => this.#room(room).update(options),
-    list: (resource, options) => this.#client.resource(resource).list(options),
-    create: (resource, data) => this.#client.resource(resource).create(data),
-    live: async (name, resource, filters) => {
-      const live = this.#client.subscribe(resource, { filters });
+    list: (name, options) => resource(this.#client, name).list(options),
+    create: (name, data) => resource(this.#client, name).create(data),
+    live: async (name, of, filters) => {
+      const live = resource(this.#client, of).subscribe({ filters });
       this.#lives.set(name, live);
       await live.loaded();
     },

@@ -2,29 +2,29 @@
 // documents.test.ts; an expected error that is none is an error itself.
 
 import type { App, ChatMessage, CursorPosition, Task, User } from "../../../generated/typescript/app.js";
-import { type AppContract, type Client, connect, type LiveQuery, type Principal } from "../src/index.js";
-import { useWebSocket } from "../src/react.js";
+import { type AppContract, type Client, connect, type LiveQuery, type Principal, resource } from "../src/index.js";
+import { useWebSocket } from "../src/react/index.js";
 
 declare const client: Client<App>;
 declare const untyped: Client;
 
 export async function resources(): Promise<void> {
-  const users = client.resource("users");
+  const users = resource(client, "users");
   const row: User | undefined = await users.get(1);
   const rows: User[] = await users.list({ filters: { status: "active" }, sort: [{ field: "name" }] });
   const created: User = await users.create({ name: "Ann", email: "ann@example.org", password: "long enough" });
-  const live: LiveQuery<Task> = client.resource("tasks").subscribe({ filters: { done: false } });
+  const live: LiveQuery<Task> = resource(client, "tasks").subscribe({ filters: { done: false } });
   const titles: string[] = live.rows.map(({ title }) => title);
   live.on("change", (tasks) => tasks[0]?.title.length);
   live.on("update", ({ action }) => action === "reset");
-  await client.resource("tasks").update(1, { notes: null }, { expect: { done: false } });
+  await resource(client, "tasks").update(1, { notes: null }, { expect: { done: false } });
   await users.list({
     filters: { name: { startswith: "A" }, or: [{ id: { in: [1, 2] } }, { status: { ne: "active" } }] },
   });
-  client.resource("tasks").subscribe({ filters: { tags: { ina: ["urgent"] }, due_at: { null: true } } });
+  resource(client, "tasks").subscribe({ filters: { tags: { ina: ["urgent"] }, due_at: { null: true } } });
 
   // @ts-expect-error: there is no such resource
-  client.resource("user");
+  resource(client, "user");
   // @ts-expect-error: there is no such property
   await users.list({ filters: { staet: "active" } });
   // @ts-expect-error: the property has no such value
@@ -139,10 +139,10 @@ export async function ownMessages(own: Client<Own>): Promise<void> {
 }
 
 export async function withoutContract(): Promise<void> {
-  const rows = await untyped.resource("anything").list({ filters: { whatever: 1 } });
+  const rows = await resource(untyped, "anything").list({ filters: { whatever: 1 } });
   const name: string = rows[0]?.name;
   await untyped.room("any").send({ at: name });
-  await untyped.resource("memberships").delete({ user_id: 1, team: "a" });
+  await resource(untyped, "memberships").delete({ user_id: 1, team: "a" });
 }
 
 export function Hook(): string {

@@ -10,7 +10,7 @@ import * as library from "../src/index.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const HERE = `${ROOT}clients/typescript/`;
-const PRELUDE = `import { connect } from "tidegate";
+const PRELUDE = `import { connect, resource } from "tidegate";
 import type { App } from "./generated/typescript/app.js";
 const client = connect<App>("");
 `;
@@ -40,7 +40,9 @@ function complaints(files: Map<string, string>): string[] {
   options.typeRoots = [`${HERE}node_modules/@types`];
   options.paths = {
     tidegate: [`${HERE}src/index.ts`],
-    "tidegate/react": [`${HERE}src/react.ts`],
+    "tidegate/*": [`${HERE}src/*/index.ts`],
+    "@refinedev/core": [`${HERE}node_modules/@refinedev/core`],
+    "@tanstack/db": [`${HERE}node_modules/@tanstack/db`],
     react: [`${HERE}node_modules/@types/react/index.d.ts`],
     "react/jsx-runtime": [`${HERE}node_modules/@types/react/jsx-runtime.d.ts`],
     ws: [`${HERE}node_modules/@types/ws/index.d.ts`],

@@ -8,6 +8,7 @@ import {
   ClientClosed,
   connect,
   RequestRefused,
+  resource,
   type SocketConstructor,
   type Status,
 } from "../src/index.js";
@@ -86,12 +87,12 @@ describe("rows", () => {
   it("are created, read, changed and deleted, and a live query follows", async () => {
     const [reader, writer] = [await open(), await open(administrator())];
     expect(writer.user).toMatchObject({ id: "admin", roles: ["admin"], anonymous: false });
-    const live = reader.resource("users").subscribe({ filters: { status: "active" } });
+    const live = resource(reader, "users").subscribe({ filters: { status: "active" } });
     const changes: unknown[] = [];
     live.on("update", ({ action, cause }) => changes.push(cause && cause !== action ? `${action} (${cause})` : action));
     await eventually(() => expect(live.rows.map(({ name }) => name)).toContain("Noor Haddad"));
     const seeded = live.rows.length;
-    const users = writer.resource("users");
+    const users = resource(writer, "users");
     const ann = await users.create({ name: "Ann", email: "ann@example.org" });
     await eventually(() => expect(live.rows).toContainEqual(ann));
     await users.update(ann.id, { name: "Anne" }, { expect: { name: "Ann" } });
@@ -110,7 +111,7 @@ describe("rows", () => {
   });
 
   it("are refused with the place where they are wrong", async () => {
-    const tasks = (await open()).resource("tasks");
+    const tasks = resource(await open(), "tasks");
     await expect(tasks.create({ user_id: 1, title: "x", priority: 6 })).rejects.toMatchObject({
       code: "invalid_data",
       pointer: "/data/priority",
@@ -140,18 +141,18 @@ describe("a gateway that is killed", () => {
     const heard: unknown[] = [];
     room.on("message", ({ data }) => heard.push(data));
     await room.join();
-    const live = client.resource("tasks").subscribe({ filters: { done: false } });
+    const live = resource(client, "tasks").subscribe({ filters: { done: false } });
     await eventually(() => expect(live.ready).toBe(true));
     const titles = () => live.rows.map(({ title }) => title);
     const resets = vi.fn();
     live.on("update", ({ action }) => action === "reset" && resets());
-    await client.resource("tasks").update(2, { priority: 4 });
+    await resource(client, "tasks").update(2, { priority: 4 });
 
     await gateway.stop("SIGKILL");
     await until(client, "reconnecting");
     gateway.sql("insert into tasks (user_id, title) values (1, 'Written meanwhile')");
     gateway.sql("update tasks set done = 1 where id = 3");
-    const created = client.resource("tasks").create({ user_id: 1, title: "Asked for meanwhile" });
+    const created = resource(client, "tasks").create({ user_id: 1, title: "Asked for meanwhile" });
     const said = room.send("Said meanwhile");
     await gateway.start();
 
@@ -164,7 +165,7 @@ describe("a gateway that is killed", () => {
       expect(heard).toEqual(["Said meanwhile"]);
     });
     expect(resets, "the rows went on from their position").not.toHaveBeenCalled();
-    const rows = await client.resource("tasks").list({ filters: { done: false } });
+    const rows = await resource(client, "tasks").list({ filters: { done: false } });
     expect([...live.rows].sort((a, b) => a.id - b.id)).toEqual(rows.sort((a, b) => a.id - b.id));
   });
 });

@@ -1,7 +1,7 @@
 // Connecting and reconnecting: welcome, identity, close codes, goodbye, silence, and the end.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConnectionClosed, connect, type Options, type Status, type TidegateError } from "../src/index.js";
+import { ConnectionClosed, connect, type Options, resource, type Status, type TidegateError } from "../src/index.js";
 import { ended, Scripted, turn, USER } from "./support/scripted.js";
 
 const GUEST = { id: "anon-1", name: "Guest 1", roles: [], anonymous: true };
@@ -79,7 +79,7 @@ describe("connecting", () => {
       const asked = client.request({ type: "ping" });
       expect((await closed)?.message).toContain("npm install ws");
       await expect(asked).rejects.toThrow("npm install ws");
-      await expect(client.resource("users").list()).rejects.toThrow("npm install ws");
+      await expect(resource(client, "users").list()).rejects.toThrow("npm install ws");
     }
   });
 
@@ -184,8 +184,7 @@ describe("reconnecting", () => {
     const room = client.room("a");
     room.join();
     room.on("error", (error) => errors.push(error));
-    client
-      .resource("users")
+    resource(client, "users")
       .subscribe()
       .on("error", (error) => errors.push(error));
     line.end(code, reason);
@@ -343,7 +342,7 @@ describe("close()", () => {
     const joined = client.room("a").join();
     const told = vi.fn();
     client.room("a").on("error", told);
-    client.resource("users").subscribe().on("error", told);
+    resource(client, "users").subscribe().on("error", told);
     asked.catch(() => {}); // looked at below
     client.close();
     client.close();
@@ -354,7 +353,7 @@ describe("close()", () => {
       expect(await ended<unknown>(ask())).toBeInstanceOf(ConnectionClosed);
     }
     expect(() => client.send({ type: "ping" })).toThrow(ConnectionClosed);
-    expect(() => client.subscribe("users")).toThrow(ConnectionClosed);
+    expect(() => resource(client, "users").subscribe()).toThrow(ConnectionClosed);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(gateway.lines).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);

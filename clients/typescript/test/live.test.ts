@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Change, Client, LiveQuery, Options, TidegateError } from "../src/index.js";
+import { resource } from "../src/index.js";
 import { Scripted, turn } from "./support/scripted.js";
 
 type Row = Record<string, unknown>;
@@ -34,7 +35,7 @@ function listen(live: LiveQuery<Row>) {
 /** A client with the rows `ids` of users that are active, at position 5. */
 async function loaded(rows: number[], options: Options = {}) {
   const { client, line } = await gateway.open(options);
-  const live = client.resource("users").subscribe({ filters: { status: "active" } });
+  const live = resource(client, "users").subscribe({ filters: { status: "active" } });
   const request = line.subscribe("s1", "snapshot", 5);
   line.snapshot(
     "s1",
@@ -47,7 +48,7 @@ async function loaded(rows: number[], options: Options = {}) {
 describe("a snapshot", () => {
   it("is asked for with its filter and shown when it is whole", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("users").subscribe({ filters: { status: "active" }, fields: ["name"] });
+    const live = resource(client, "users").subscribe({ filters: { status: "active" }, fields: ["name"] });
     const { changes, updates } = listen(live);
     const request = line.subscribe("s1", "snapshot", 5);
     expect(request).toEqual({
@@ -70,7 +71,7 @@ describe("a snapshot", () => {
 
   it("may be empty, and still calls the listeners", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("users").subscribe();
+    const live = resource(client, "users").subscribe();
     const { changes } = listen(live);
     expect(line.subscribe("s1", "snapshot", 5)).not.toHaveProperty("filters");
     line.snapshot("s1", []);
@@ -80,7 +81,7 @@ describe("a snapshot", () => {
 
   it("may take longer than a request may: it counts whenever it comes", async () => {
     const { client, line } = await gateway.open({ requestTimeout: 5 });
-    const live = client.resource("users").subscribe();
+    const live = resource(client, "users").subscribe();
     const { errors } = listen(live);
     await vi.advanceTimersByTimeAsync(30_000);
     line.subscribe("s1", "snapshot", 5);
@@ -158,7 +159,7 @@ describe("changes", () => {
 
   it("find their rows by the key that the program names", async () => {
     const { client, line } = await gateway.open({ keys: { memberships: ["user_id", "team"], notes: "slug" } });
-    const live = client.resource("memberships").subscribe();
+    const live = resource(client, "memberships").subscribe();
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [
       { user_id: 1, team: "a" },
@@ -167,7 +168,7 @@ describe("changes", () => {
     line.update("s1", "update", { user_id: 1, team: "a", role: "lead" }, 6);
     line.update("s1", "delete", { team: "b", user_id: 1 }, 7);
     expect(live.rows).toEqual([{ user_id: 1, team: "a", role: "lead" }]);
-    const notes = client.resource("notes").subscribe();
+    const notes = resource(client, "notes").subscribe();
     line.subscribe("s2", "snapshot", 7);
     line.snapshot("s2", [{ slug: "x" }, { slug: "y" }]);
     expect(notes.rows).toHaveLength(2);
@@ -175,7 +176,7 @@ describe("changes", () => {
 
   it("without their key are an error that says what to do", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("memberships").subscribe();
+    const live = resource(client, "memberships").subscribe();
     const { errors } = listen(live as LiveQuery<Row>);
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ user_id: 1, team: "a" }]);
@@ -212,7 +213,7 @@ describe("over a broken connection", () => {
 
   it("a snapshot cut off in the middle is asked for again, as a whole", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("users").subscribe();
+    const live = resource(client, "users").subscribe();
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ id: 1 }], { done: false });
     line.say("heartbeat", { time: 1, position: { epoch: "e", seq: 40 } });
@@ -235,7 +236,7 @@ describe("over a broken connection", () => {
 
   it("rows are asked for with the scope they came with", async () => {
     const { client, line } = await gateway.open();
-    client.resource("users").subscribe();
+    resource(client, "users").subscribe();
     line.subscribe("s1", "snapshot", 5, "e", { scope: "mine" });
     line.snapshot("s1", [{ id: 1 }], { scope: "mine" });
     const next = await gateway.reconnect();
@@ -263,7 +264,7 @@ describe("over a broken connection", () => {
 describe("refusals", () => {
   it("that are temporary are errors, and the client asks again", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("users").subscribe();
+    const live = resource(client, "users").subscribe();
     const { errors } = listen(live);
     line.refuse(line.take("subscribe"), "unavailable", { temporary: true });
     expect(errors).toMatchObject([{ code: "unavailable", retryable: true }]);
@@ -277,7 +278,7 @@ describe("refusals", () => {
 
   it("that are temporary are not asked again once the query is closed", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("users").subscribe();
+    const live = resource(client, "users").subscribe();
     line.refuse(line.take("subscribe"), "unavailable", { temporary: true });
     live.close();
     await vi.advanceTimersByTimeAsync(10_000);
@@ -286,7 +287,7 @@ describe("refusals", () => {
 
   it("that are temporary are asked again once, even if another event asks for the rows meanwhile", async () => {
     const { client, line } = await gateway.open();
-    const live = client.resource("users").subscribe();
+    const live = resource(client, "users").subscribe();
     line.refuse(line.take("subscribe"), "unavailable", { temporary: true, retry_after: 5 });
     const next = await gateway.reconnect(1012);
     next.refuse(next.take("subscribe"), "unavailable", { temporary: true, retry_after: 5 });
@@ -302,7 +303,7 @@ describe("refusals", () => {
 
   it("that are final are errors, and the client does not ask again on this connection", async () => {
     const { client, line } = await gateway.open();
-    const { errors } = listen(client.resource("users").subscribe({ filters: { staet: "active" } }));
+    const { errors } = listen(resource(client, "users").subscribe({ filters: { staet: "active" } }));
     line.refuse(line.take("subscribe"), "invalid_data", { pointer: "/filters/staet" });
     expect(errors).toMatchObject([{ code: "invalid_data", pointer: "/filters/staet", retryable: false }]);
     await vi.advanceTimersByTimeAsync(60_000);
@@ -339,7 +340,7 @@ describe("another user", () => {
 
   it("waits for answers that are under way, which might be about the same subscription", async () => {
     const { client, line, live } = await loaded([1]);
-    const other = client.resource("users").subscribe();
+    const other = resource(client, "users").subscribe();
     const asked = line.take("subscribe");
     await become(client, BOB);
     expect([line.unread, ids(live)]).toEqual([[], []]);

@@ -5,7 +5,7 @@ import { act, cleanup, fireEvent, render, screen } from "@testing-library/react"
 import { StrictMode, useEffect } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnyApp } from "../src/index.js";
-import { type State, type UseWebSocket, useWebSocket } from "../src/react.js";
+import { type State, type UseWebSocket, useWebSocket } from "../src/react/index.js";
 import { Scripted, turn } from "./support/scripted.js";
 
 const URL = "ws://gateway.test/ws";

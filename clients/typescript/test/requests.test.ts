@@ -1,7 +1,7 @@
 // Requests: reply by ref, typed errors, timeouts, and what becomes of them when the connection breaks.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConnectionLost, RequestRefused, RequestTimeout, TidegateError } from "../src/index.js";
+import { ConnectionLost, RequestRefused, RequestTimeout, resource, TidegateError } from "../src/index.js";
 import { ended, Scripted, turn } from "./support/scripted.js";
 
 const POSITION = { epoch: "e", seq: 1 };
@@ -123,7 +123,7 @@ describe("timeouts", () => {
 describe("when the connection breaks", () => {
   it("reads and keyed writes are sent again, as they were", async () => {
     const { client, line } = await gateway.open();
-    const users = client.resource("users");
+    const users = resource(client, "users");
     const room = client.room("a");
     room.join();
     line.join("a");

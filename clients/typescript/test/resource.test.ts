@@ -1,17 +1,18 @@
 // Reading and writing rows: what each method says, and what it makes of the answer.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type AnyApp, type Resource, resource } from "../src/index.js";
 import type { WireMessage } from "../src/wire.js";
 import { type Line, Scripted } from "./support/scripted.js";
 
 let line: Line;
-let users: ReturnType<Awaited<ReturnType<Scripted["open"]>>["client"]["resource"]>;
+let users: Resource<AnyApp, "users">;
 
 beforeEach(async () => {
   vi.useFakeTimers();
   const opened = await new Scripted().open();
   line = opened.line;
-  users = opened.client.resource("users");
+  users = resource(opened.client, "users");
 });
 
 afterEach(() => {

@@ -1,6 +1,7 @@
 // Equal queries share a subscription, in any order of subscribing, closing and answering.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { resource } from "../src/index.js";
 import { Scripted, turn } from "./support/scripted.js";
 
 let gateway: Scripted;
@@ -21,7 +22,7 @@ const ids = (live: { rows: readonly Record<string, unknown>[] }) => live.rows.ma
 describe("equal queries", () => {
   it("share one subscription until the last is closed", async () => {
     const { client, line } = await gateway.open();
-    const users = client.resource("users");
+    const users = resource(client, "users");
     const first = users.subscribe({ filters: { status: "active", name: "Ann" } });
     const second = users.subscribe({ filters: { name: "Ann", status: "active" } });
     line.subscribe("s1", "snapshot", 5);
@@ -38,25 +39,25 @@ describe("equal queries", () => {
   it("may name their fields in any order", async () => {
     const { client, line } = await gateway.open();
     for (const fields of [["name", "email"], ["email", "name"], ["name"]])
-      client.resource("users").subscribe({ fields });
+      resource(client, "users").subscribe({ fields });
     expect(line.unread).toEqual(["subscribe", "subscribe"]);
   });
 
   it("that come late get the rows at once, and call no listener of the others", async () => {
     const { client, line } = await gateway.open();
     const [early, late] = [vi.fn(), vi.fn()];
-    client.resource("users").subscribe().on("change", early);
+    resource(client, "users").subscribe().on("change", early);
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ id: 1 }]);
     await turn();
-    client.resource("users").subscribe().on("change", late);
+    resource(client, "users").subscribe().on("change", late);
     await turn();
     expect([early.mock.calls, late.mock.calls]).toEqual([[[[{ id: 1 }]]], [[[{ id: 1 }]]]]);
   });
 
   it("end alone: a listener ends with its query", async () => {
     const { client, line } = await gateway.open();
-    const [closed, kept] = [client.resource("users").subscribe(), client.resource("users").subscribe()];
+    const [closed, kept] = [resource(client, "users").subscribe(), resource(client, "users").subscribe()];
     const [ended, going] = [vi.fn(), vi.fn()];
     closed.on("change", ended);
     kept.on("change", going);
@@ -70,13 +71,13 @@ describe("equal queries", () => {
 
   it("closed before the answer keep nothing; asked for again meanwhile they go on", async () => {
     const { client, line } = await gateway.open();
-    const users = client.resource("users");
+    const users = resource(client, "users");
     users.subscribe().close();
     const again = users.subscribe();
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ id: 1 }]);
     expect([ids(again), line.unread]).toEqual([[1], []]);
-    const tasks = client.resource("tasks");
+    const tasks = resource(client, "tasks");
     tasks.subscribe().close();
     line.subscribe("s2", "snapshot", 5);
     expect(line.take("unsubscribe").subscription).toBe("s2");
@@ -84,9 +85,9 @@ describe("equal queries", () => {
 
   it("that were refused are asked again by the next equal query", async () => {
     const { client, line } = await gateway.open();
-    client.resource("users").subscribe();
+    resource(client, "users").subscribe();
     line.refuse(line.take("subscribe"), "forbidden");
-    const next = client.resource("users").subscribe();
+    const next = resource(client, "users").subscribe();
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ id: 1 }]);
     expect(ids(next)).toEqual([1]);
@@ -96,7 +97,7 @@ describe("equal queries", () => {
 describe("two spellings of one filter", () => {
   async function spelled() {
     const { client, line } = await gateway.open();
-    const users = client.resource("users");
+    const users = resource(client, "users");
     const first = users.subscribe({ filters: { status: "active" } });
     const second = users.subscribe({ filters: { status: { eq: "active" } } });
     line.subscribe("s1", "snapshot", 5);

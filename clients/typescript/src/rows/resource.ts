@@ -3,13 +3,16 @@
 // It builds the requests and reads the `rows` replies. It does not know connections.
 // Invariant: every mutation carries an idempotency key, so that the gateway writes it once however often it is sent.
 
-import type { Filters, Row, Rows, SortTerm } from "../../../generated/typescript/protocol.js";
-import { TidegateError } from "./errors.js";
-import { idempotencyKey } from "./idempotency.js";
-import type { LiveQuery } from "./live.js";
+import type { Filters, Row, Rows, SortTerm } from "../../../../generated/typescript/protocol.js";
+import type { Client } from "../client.js";
+import { TidegateError } from "../errors.js";
+import { idempotencyKey } from "../idempotency.js";
+import { type ClientPort, portOf } from "../part.js";
+import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "../types.js";
+import type { WireMessage } from "../wire.js";
+import { LiveQuery } from "./live.js";
+import { Queries } from "./queries.js";
 import type { Query } from "./query.js";
-import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "./types.js";
-import type { WireMessage } from "./wire.js";
 
 /** A property's name, with a "-" before it for descending, or the protocol's own term. */
 export type Sort = string | SortTerm;
@@ -44,18 +47,19 @@ export interface SubscribeOptions<F> {
   key?: string | readonly string[] | undefined;
 }
 
-/** What a resource needs of the client. */
-export interface ResourcePort {
-  request(message: WireMessage): Promise<WireMessage>;
-  watch(query: Query): LiveQuery<never>;
+/** The rows of one resource, as a program reads, writes and watches them. */
+export function resource<A extends AppContract, N extends ResourceName<A>>(client: Client<A>, name: N): Resource<A, N> {
+  return new Resource<A, N>(portOf(client), name);
 }
+
+const queriesOf = (...[link, { keys }]: Parameters<Parameters<ClientPort["part"]>[0]>) => new Queries(link, keys);
 
 export class Resource<A extends AppContract, N extends ResourceName<A>> {
   readonly name: N;
-  readonly #port: ResourcePort;
+  readonly #port: ClientPort;
 
-  /** A program gets one from `client.resource(name)`. */
-  constructor(port: ResourcePort, name: N) {
+  /** A program gets one from `resource(client, name)`. */
+  constructor(port: ClientPort, name: N) {
     this.#port = port;
     this.name = name;
   }
@@ -118,7 +122,11 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
     const { filters, fields, key } = options;
     const query: Query = { resource: this.name, filters: filters as Filters | undefined, fields, key };
-    return this.#port.watch(query) as unknown as LiveQuery<RowOf<A, N>>;
+    const { link, part } = this.#port;
+    if (link.ended) throw link.ended;
+    const queries = part(queriesOf);
+    const subscription = queries.watch(query);
+    return new LiveQuery<never>(subscription, () => queries.release(subscription)) as unknown as LiveQuery<RowOf<A, N>>;
   }
 
   #list({ sort, ...options }: ListOptions<FiltersOf<A, N>> & { count?: boolean }): Promise<Rows> {

@@ -3,11 +3,11 @@
 // Invariant: what a component subscribed to or joined ends when it is unmounted.
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import type { ClientMessages } from "../../../generated/typescript/protocol.js";
+import type { ClientMessages } from "../../../../generated/typescript/protocol.js";
+import type { Options } from "../options.js";
+import type { JoinOptions } from "../room.js";
+import type { AnyApp, AppContract, FiltersOf, ResourceName, RowOf } from "../types.js";
 import { Hub, type State } from "./hub.js";
-import type { Options } from "./options.js";
-import type { JoinOptions } from "./room.js";
-import type { AnyApp, AppContract, FiltersOf, ResourceName, RowOf } from "./types.js";
 
 export type { State } from "./hub.js";
 

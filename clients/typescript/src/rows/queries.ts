@@ -5,20 +5,21 @@
 // answers: then two copies share one id.
 // Invariant: the client unsubscribes when the last copy is closed, and never while an equal `subscribe` is under way.
 
-import type { FeedPosition, Snapshot, Update } from "../../../generated/typescript/protocol.js";
-import type { TidegateError } from "./errors.js";
-import type { Link } from "./link.js";
-import type { Options } from "./options.js";
+import type { FeedPosition, Snapshot, Update } from "../../../../generated/typescript/protocol.js";
+import type { TidegateError } from "../errors.js";
+import type { Link } from "../link.js";
+import type { Options } from "../options.js";
+import type { Part } from "../part.js";
+import type { WireMessage } from "../wire.js";
 import { type Query, queryKey } from "./query.js";
 import { Subscription, type SubscriptionIndex } from "./subscription.js";
-import type { WireMessage } from "./wire.js";
 
 interface Entry {
   copy: Subscription<never>;
   uses: number;
 }
 
-export class Queries implements SubscriptionIndex {
+export class Queries implements SubscriptionIndex, Part {
   readonly #link: Link;
   readonly #keys: NonNullable<Options["keys"]>;
   readonly #entries = new Map<string, Entry>();
@@ -74,7 +75,8 @@ export class Queries implements SubscriptionIndex {
 
   // -- the connection -------------------------------------------------------------------------------------------------
 
-  opened(): void {
+  opened(another: boolean): void {
+    if (another) this.#forget();
     for (const [key, { copy, uses }] of this.#entries) {
       if (uses > 0) copy.subscribe();
       else this.#entries.delete(key);
@@ -94,13 +96,13 @@ export class Queries implements SubscriptionIndex {
   }
 
   /** Throw all rows away: they belong to a user that this client no longer is. */
-  forget(): void {
+  #forget(): void {
     for (const { copy } of this.#entries.values()) copy.forget();
   }
 
   /** On an open connection, the gateway takes this client for another user, who may see other rows. */
   identityChanged(): void {
-    this.forget();
+    this.#forget();
     this.#outdated = true;
     this.#restart();
   }

@@ -1,7 +1,7 @@
 // What a live query asks for, and the events that it gets back. Only types, and a name for equal queries.
 
-import type { Filters, RowKey } from "../../../generated/typescript/protocol.js";
-import type { TidegateError } from "./errors.js";
+import type { Filters, RowKey } from "../../../../generated/typescript/protocol.js";
+import type { TidegateError } from "../errors.js";
 
 /** What happened to a live query's copy of the rows. */
 export interface Change<R> {

@@ -3,8 +3,8 @@
 // Invariant: a client or a room ends a turn after its last release: StrictMode unmounts a component and mounts it again
 // at once.
 
-import { type Client, connect } from "./client.js";
-import type { Options } from "./options.js";
+import { type Client, connect } from "../client.js";
+import type { Options } from "../options.js";
 
 export interface Shared {
   readonly client: Client;

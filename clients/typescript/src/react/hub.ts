@@ -9,13 +9,14 @@ import type {
   Member,
   Principal,
   RoomMessage,
-} from "../../../generated/typescript/protocol.js";
-import { RequestRefused, TidegateError } from "./errors.js";
-import type { Status } from "./link.js";
-import type { LiveQuery } from "./live.js";
-import type { Options } from "./options.js";
-import { type Query, queryKey } from "./query.js";
-import type { JoinOptions } from "./room.js";
+} from "../../../../generated/typescript/protocol.js";
+import { RequestRefused, TidegateError } from "../errors.js";
+import type { Status } from "../link.js";
+import type { Options } from "../options.js";
+import type { JoinOptions } from "../room.js";
+import type { LiveQuery } from "../rows/live.js";
+import { type Query, queryKey } from "../rows/query.js";
+import { resource } from "../rows/resource.js";
 import { type Shared, share } from "./shared.js";
 
 const MESSAGES_KEPT = 200;
@@ -143,7 +144,7 @@ export class Hub {
     const query = this.#queries.get(key);
     // A client that has ended has told its error already.
     if (!this.#shared || !query || this.#open.has(key) || this.#shared.client.status === "closed") return;
-    const live = this.#shared.client.subscribe(query.resource, { filters: query.filters as Row });
+    const live = resource(this.#shared.client, query.resource).subscribe({ filters: query.filters as Row });
     this.#open.set(key, live);
     live.on("change", () => {
       this.#refresh();

@@ -2,8 +2,8 @@
 //
 // Which subscription feeds it is the concern of `queries`. Invariant: a live query that is closed calls no listener.
 
-import type { FeedPosition } from "../../../generated/typescript/protocol.js";
-import { ClientClosed, type TidegateError } from "./errors.js";
+import type { FeedPosition } from "../../../../generated/typescript/protocol.js";
+import { ClientClosed, type TidegateError } from "../errors.js";
 import type { SubscriptionEvents } from "./query.js";
 import type { Subscription } from "./subscription.js";
 

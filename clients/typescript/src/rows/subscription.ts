@@ -11,13 +11,13 @@ import type {
   Subscribed,
   SubscribeRequest,
   Update,
-} from "../../../generated/typescript/protocol.js";
-import { Emitter } from "./emitter.js";
-import { TidegateError, withdrawn } from "./errors.js";
-import type { Link } from "./link.js";
-import { advance, isKnown } from "./positions.js";
+} from "../../../../generated/typescript/protocol.js";
+import { Emitter } from "../emitter.js";
+import { TidegateError, withdrawn } from "../errors.js";
+import type { Link } from "../link.js";
+import { advance, isKnown } from "../positions.js";
+import type { WireMessage } from "../wire.js";
 import type { Change, Query, SubscriptionEvents } from "./query.js";
-import type { WireMessage } from "./wire.js";
 
 /** Which copies hold which subscription; `Queries` keeps it. */
 export interface SubscriptionIndex {

@@ -1,0 +1,3 @@
+// Optimistic writes.
+
+export {};

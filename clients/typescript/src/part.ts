@@ -1,0 +1,41 @@
+// What an ability that a program imports by itself, such as live queries, needs of the client and hears from it.
+//
+// Invariant: the client knows a part only through `Part`, so that a bundle holds no part that the program does not import.
+
+import type { TidegateError } from "./errors.js";
+import type { Link } from "./link.js";
+import type { Options } from "./options.js";
+import type { WireMessage } from "./wire.js";
+
+/** An ability of one client. */
+export interface Part {
+  /** A connection is open; `another`: as another user, or with other roles, than the one before. */
+  opened(another: boolean): void;
+  /** A message came that answers no request and is about no room. */
+  pushed(message: WireMessage): void;
+  /** The connection broke. */
+  lost(): void;
+  /** On an open connection, the gateway takes this client for another user. */
+  identityChanged(): void;
+  /** The client has ended; `quiet` if the program closed it. */
+  closed(error: TidegateError, quiet: boolean): void;
+}
+
+/** What a part, and the functions that a program calls with a client, get from the client. */
+export interface ClientPort {
+  readonly link: Link;
+  readonly options: Options;
+  /** Send a request and wait for its reply. */
+  request(message: WireMessage): Promise<WireMessage>;
+  /** The part of this client that `make` makes; the same one each time. */
+  part<P extends Part>(make: (link: Link, options: Options) => P): P;
+}
+
+/** The port of each client. */
+export const ports = new WeakMap<object, ClientPort>();
+
+export function portOf(client: object): ClientPort {
+  const port = ports.get(client);
+  if (!port) throw new TypeError("this is no client that `connect` made");
+  return port;
+}

@@ -1,0 +1,3 @@
+// A collection for TanStack DB.
+
+export {};

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -157,37 +158,49 @@ class ScriptedGateway:
         await socket.wait_closed()
 
 
+@dataclass(slots=True, eq=False)
+class _Sleeper:
+    asked: float
+    until: float
+    waiter: asyncio.Future[None]
+
+
 class FakeClock:
     """Time passes when the test says so."""
 
     def __init__(self) -> None:
         self.time = 1000.0
-        self._sleepers: list[tuple[float, float, asyncio.Future[None]]] = []
+        self._sleepers: list[_Sleeper] = []
         self._changed = asyncio.Event()
 
     def now(self) -> float:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        entry = (seconds, self.time + seconds, waiter)
-        self._sleepers.append(entry)
+        sleeper = _Sleeper(seconds, self.time + seconds, asyncio.get_running_loop().create_future())
+        self._sleepers.append(sleeper)
         self._changed.set()
         try:
-            await waiter
+            await sleeper.waiter
         finally:
-            self._sleepers.remove(entry)
+            self._sleepers.remove(sleeper)
 
     def advance(self, seconds: float) -> None:
         self.time += seconds
-        for _, until, waiter in self._sleepers:
-            if until <= self.time and not waiter.done():
-                waiter.set_result(None)
+        for sleeper in self._sleepers:
+            if sleeper.until <= self.time and not sleeper.waiter.done():
+                sleeper.waiter.set_result(None)
+
+    def freeze(self, seconds: float) -> None:
+        """Sleep as a computer does: the time goes on, and the timers stand still meanwhile."""
+        self.time += seconds
+        for sleeper in self._sleepers:
+            sleeper.until += seconds
 
     async def until_sleeping(self, seconds: float) -> None:
         """Wait until the client sleeps for this long; no time passes."""
         async with asyncio.timeout(PATIENCE):
-            while not any(abs(asked - seconds) < 1e-9 for asked, _, _ in self._sleepers):
+            while not any(abs(sleeper.asked - seconds) < 1e-9 for sleeper in self._sleepers):
                 self._changed.clear()
                 await self._changed.wait()
 

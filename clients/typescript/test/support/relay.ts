@@ -1,0 +1,54 @@
+// A relay between a client and a gateway, which can break their connections and send a byte at a time.
+
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+export class Relay {
+  /** At most so many bytes at once. */
+  chunk: number | undefined;
+  readonly #sockets = new Set<Socket>();
+  readonly #server = createServer((socket) => this.#accept(socket));
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/ws`;
+  }
+
+  async start(): Promise<void> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.cut();
+  }
+
+  /** Break every connection, without a close frame. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
+  #accept(here: Socket): void {
+    const there = connect(this.#port, "127.0.0.1");
+    here.setNoDelay();
+    this.#passOn(here, there);
+    this.#passOn(there, here);
+  }
+
+  #passOn(source: Socket, sink: Socket): void {
+    this.#sockets.add(source);
+    source.on("error", () => {});
+    source.on("close", () => sink.destroy());
+    source.on("end", () => sink.end());
+    source.on("data", (data) => {
+      const size = this.chunk ?? data.length;
+      for (let at = 0; at < data.length && !sink.destroyed; at += size) sink.write(data.subarray(at, at + size));
+    });
+  }
+}

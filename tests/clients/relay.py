@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Relay:
-    """Listens on a port of its own and passes on what comes. `chunk`: at most so many bytes at once."""
+    """Listens on a free port and passes on what comes. `chunk`: at most so many bytes at once."""
 
     def __init__(self, port: int) -> None:
         self.chunk: int | None = None

@@ -43,7 +43,7 @@ def scenarios(run: str) -> list[Scenario]:
 
 
 def own_room(scenario: Scenario) -> Scenario:
-    """`scenario` in a room of its own."""
+    """`scenario` in a room that no other run uses."""
     name = "chat-python-" + re.sub(r"\W+", "-", scenario["name"])[:40]
     changed: Scenario = json.loads(json.dumps(scenario).replace(json.dumps(ROOM), json.dumps(name)))
     return changed

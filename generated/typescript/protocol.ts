@@ -83,6 +83,16 @@ export type Fields = string[];
 /** Selects the rows that meet all conditions. A condition is a value to compare with, null for rows without a value, or an object of operators such as {"gte": 18}; `and` and `or` have lists of filters. The filter schema of each resource is derived from its row schema. */
 export type Filters = { [property: string]: unknown };
 
+/** The gateway dropped messages of a room, because the client read too slowly. */
+export interface Gap {
+  type: "gap";
+  room: RoomName;
+  /** The number of dropped messages in this place. */
+  dropped: number;
+  /** The position of the newest of them. */
+  position: RoomPosition;
+}
+
 /** Read rows by their keys. The reply leaves out keys without a row. */
 export interface GetRequest {
   type: "get";
@@ -137,7 +147,7 @@ export interface JoinRequest {
   ref?: Ref;
 }
 
-/** The connection is in the room. */
+/** The connection is in the room. Without `ref`: messages are lost. */
 export interface Joined {
   type: "joined";
   room: RoomName;
@@ -163,6 +173,8 @@ export interface LeaveRequest {
 export interface Left {
   type: "left";
   room: RoomName;
+  /** Why the gateway ended the membership, in a message that answers no request: the rules do not let the user in any more, the user was removed, or the room was closed. */
+  reason?: "forbidden" | "removed" | "closed";
   ref?: Ref;
 }
 
@@ -255,7 +267,7 @@ export interface PresenceDiff {
   joined: Member[];
   /** Users who left. */
   left: Member[];
-  /** Users whose status or info changed. */
+  /** Users whose name, status, info or number of connections changed. */
   changed: Member[];
 }
 
@@ -526,6 +538,7 @@ export interface ClientMessages {
 export interface ServerMessages {
   authenticated: Authenticated;
   error: ErrorMessage;
+  gap: Gap;
   goodbye: Goodbye;
   heartbeat: Heartbeat;
   joined: Joined;

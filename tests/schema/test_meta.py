@@ -83,6 +83,8 @@ MISTAKES: dict[str, tuple[str, tuple[str, ...], Any, str]] = {
     "a room without a pattern": ("rooms", ("x-room",), {}, "/x-room"),
     "a history with a typo": ("rooms", ("x-room", "history"), {"sise": 5}, "/x-room/history"),
     "a way to be slow that there is not": ("rooms", ("x-room", "slow"), "wait", "/x-room/slow"),
+    "a pointer without a slash": ("rooms", ("x-room", "slow"), {"conflate": "text"}, "/x-room/slow/conflate"),
+    "a misspelled way to be slow": ("rooms", ("x-room", "slow"), {"conflat": "/text"}, "/x-room/slow"),
     "the access rule of a row in a room": ("rooms", ("x-access", "read"), "anyone", "/x-access"),
     "a reply that is no name": ("client", ("x-reply",), 7, "/x-reply"),
     "a message without its type": ("client", ("properties",), {}, "/properties"),

@@ -34,7 +34,7 @@ class ResourceTypes(typing.NamedTuple):
     key: Any
 
 
-CONTRACT = "ff8e276e0e491a8ec0420e76469007a0"
+CONTRACT = "e840a9d4082c7a23ff99dabb56c506d5"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

@@ -13,6 +13,7 @@ from tidegate_protocol.models import (
     CreateRequest,
     DeleteRequest,
     ErrorMessage,
+    Gap,
     GetRequest,
     Goodbye,
     Heartbeat,
@@ -208,6 +209,7 @@ CLIENT_MESSAGES: dict[str, type[msgspec.Struct]] = {
 SERVER_MESSAGES: dict[str, type[msgspec.Struct]] = {
     "authenticated": Authenticated,
     "error": ErrorMessage,
+    "gap": Gap,
     "goodbye": Goodbye,
     "heartbeat": Heartbeat,
     "joined": Joined,

@@ -115,6 +115,16 @@ Filters: TypeAlias = dict[str, Any]
 """Selects the rows that meet all conditions. A condition is a value to compare with, null for rows without a value, or an object of operators such as {"gte": 18}; `and` and `or` have lists of filters. The filter schema of each resource is derived from its row schema."""
 
 
+class Gap(Model, tag_field="type", tag="gap", kw_only=True):
+    """The gateway dropped messages of a room, because the client read too slowly."""
+
+    room: RoomName
+    dropped: int
+    """The number of dropped messages in this place."""
+    position: RoomPosition
+    """The position of the newest of them."""
+
+
 class GetRequest(Request, tag_field="type", tag="get", kw_only=True):
     """Read rows by their keys. The reply leaves out keys without a row."""
 
@@ -171,7 +181,7 @@ class JoinRequest(Request, tag_field="type", tag="join", kw_only=True):
 
 
 class Joined(Model, tag_field="type", tag="joined", kw_only=True):
-    """The connection is in the room."""
+    """The connection is in the room. Without `ref`: messages are lost."""
 
     room: RoomName
     position: RoomPosition
@@ -196,6 +206,8 @@ class Left(Model, tag_field="type", tag="left", kw_only=True):
     """The connection is no longer in the room."""
 
     room: RoomName
+    reason: Literal["forbidden", "removed", "closed"] | UnsetType = UNSET
+    """Why the gateway ended the membership, in a message that answers no request: the rules do not let the user in any more, the user was removed, or the room was closed."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -291,7 +303,7 @@ class PresenceDiff(Model, tag_field="type", tag="presence_diff", kw_only=True):
     left: list[Member]
     """Users who left."""
     changed: list[Member]
-    """Users whose status or info changed."""
+    """Users whose name, status, info or number of connections changed."""
 
 
 PresenceInfo: TypeAlias = dict[str, Any]

@@ -96,4 +96,5 @@ def rules(room: RoomType) -> str:
     history = room.history
     kept = f"Keeps {history.size} messages for {history.ttl:g} seconds" if history.size else "Keeps no history"
     presence = "members see who is present" if room.presence else "no presence"
-    return f"{kept}; {presence}; slow members: {room.slow.replace('_', ' ')}."
+    slow = room.slow.replace("_", " ") if room.conflate is None else f"conflate by {room.conflate!r}"
+    return f"{kept}; {presence}; slow members: {slow}."

@@ -104,6 +104,10 @@ class RoomType:
     history: HistoryRules = HistoryRules()
     presence: bool = True
     slow: str = "disconnect"
+    """What happens to a client that reads too slowly: "disconnect", "drop_oldest" or "conflate"."""
+    conflate: str | None = None
+    """A JSON pointer into the content of a message: with "conflate", the newest message of each value there stays.
+    None: the newest message of each sender."""
     access: dict[str, Any] = field(default_factory=dict)
 
 
@@ -133,13 +137,15 @@ def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Re
 def read_room(schema: JsonSchema) -> RoomType:
     """The rules of rooms that a room schema describes. The schema must pass the linter."""
     rules = schema.get("x-room", {})
+    slow = rules.get("slow", "disconnect")
     return RoomType(
         pattern=rules["pattern"],
         title=schema["title"],
         schema=schema,
         history=HistoryRules(**{name: value for name, value in rules.get("history", {}).items() if name != "durable"}),
         presence=rules.get("presence", True),
-        slow=rules.get("slow", "disconnect"),
+        slow=slow if isinstance(slow, str) else "conflate",
+        conflate=None if isinstance(slow, str) else slow["conflate"],
         access=dict(schema.get("x-access", {})),
     )
 

@@ -116,6 +116,12 @@ PAIRS = (
         "note chat /x-room/history",
     ),
     pair("no history", chat(history={"size": 50, "ttl": 60}), chat(), "note chat /x-room/history"),
+    pair(
+        "slow clients get the newest of each value",
+        chat(slow="conflate"),
+        chat(slow={"conflate": "/text"}),
+        "note chat /x-room/slow",
+    ),
     pair("slow clients lose messages", chat(), chat(slow="drop_oldest"), "note chat /x-room/slow"),
     pair("a strict pattern beside * stays", {**rest(), **chat()}, {**chat(), **rest()}),
     pair("a strict pattern beside * in other words", {**rest(), **chat()}, {**rest(), **chat(pattern="chat-**")}),

@@ -304,6 +304,24 @@ ROOMS = {
     "a way to be slow": Wrong(
         put(ROOM, "/x-room/slow", "drop"), ROOM, "/x-room/slow", ('"disconnect", "drop_oldest" or "conflate"',)
     ),
+    "a way to be slow as a list": Wrong(
+        put(ROOM, "/x-room/slow", ["conflate"]), ROOM, "/x-room/slow", ('"disconnect", "drop_oldest" or "conflate"',)
+    ),
+    "a misspelled way to be slow": Wrong(
+        put(ROOM, "/x-room/slow", {"conflat": "/text"}), ROOM, "/x-room/slow", ('{"conflate": "/PROPERTY"}',)
+    ),
+    "a property beside the pointer": Wrong(
+        put(ROOM, "/x-room/slow", {"conflate": "/text", "keep": 1}),
+        ROOM,
+        "/x-room/slow",
+        ('{"conflate": "/PROPERTY"}',),
+    ),
+    "a pointer without a slash": Wrong(
+        put(ROOM, "/x-room/slow", {"conflate": "text"}), ROOM, "/x-room/slow/conflate", ("a JSON pointer into",)
+    ),
+    "a pointer to a property that no message has": Wrong(
+        put(ROOM, "/x-room/slow", {"conflate": "/texd"}), ROOM, "/x-room/slow/conflate", ("did you mean 'text'",)
+    ),
     "x-history": Wrong(put(ROOM, "/x-history", {}), ROOM, "/x-history", ("does not read", '"x-room": {"history"')),
     "x-room in a resource": Wrong(
         put(PEOPLE, "/x-room", {"pattern": "a"}), PEOPLE, "/x-room", ("no meaning here", "the top of a file in rooms/")

@@ -56,7 +56,7 @@ def _compare(was: Definition, now: Definition, suffix: str, changes: Changes) ->
 def _settings(was: RoomType, now: RoomType, written: set[str]) -> Iterator[tuple[str, str]]:
     pairs = (
         ("presence", was.presence, now.presence),
-        ("slow", was.slow, now.slow),
+        ("slow", *(_slow(room) for room in (was, now))),
         ("history", (was.history.size, was.history.ttl), (now.history.size, now.history.ttl)),
     )
     for word, before, after in pairs:
@@ -64,6 +64,10 @@ def _settings(was: RoomType, now: RoomType, written: set[str]) -> Iterator[tuple
             text = "{} messages for {:g} s" if word == "history" else "{}"
             shown = [text.format(*(value if isinstance(value, tuple) else (value,))) for value in (before, after)]
             yield f"/x-room/{word}" if word in written else "/x-room", f"{word} was {shown[0]}, is {shown[1]}"
+
+
+def _slow(room: RoomType) -> str:
+    return room.slow if room.conflate is None else f"{room.slow} by {room.conflate!r}"
 
 
 def _access(item: Definition) -> dict[str, Any]:

@@ -34,6 +34,7 @@ _EXAMPLES = {
     "history": '{"size": 100, "ttl": 3600}, with `ttl` in seconds',
     "references": '{"PROPERTY": "RESOURCE.PROPERTY"}',
 }
+_CONFLATE = '{"conflate": "/PROPERTY"}, with a JSON pointer into the content of a message'
 _MEANT: dict[str, dict[str, str]] = {
     "x-resource": {
         **dict.fromkeys(("primarykey", "primary_key", "primary", "pk", "id", "keys", "keyproperty"), "key"),
@@ -76,6 +77,8 @@ def value_reason(item: Definition, word: str, path: Sequence[str | int], error: 
         return "; ".join(_unknown_name(item, place, name, options) for name in kind.unexpected)
     if word == "x-access":
         return _access(item, path, value)
+    if list(path)[:1] == ["slow"] and kind.name != "enum":
+        return f"`slow` as an object must be {_CONFLATE}"
     if kind.name == "required":
         return f"lacks `{kind.property}`: write {_lacking(kind.property)}"
     if list(path)[-1:] == ["durable"]:

@@ -1,4 +1,4 @@
-"""Patterns of rooms that no client means as they stand, and histories that keep nothing.
+"""Patterns of rooms that no client means as they stand, histories that keep nothing, pointers to nothing.
 
 In a pattern only `*` has a meaning. Placeholders of URL templates and regular expressions are literal text, so that
 such a pattern matches one room with a strange name.
@@ -14,6 +14,8 @@ from typing import Any
 from tidegate.schema.definition import Schemas
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
+from tidegate.schema.subschemas import unescape
+from tidegate.schema.suggestions import suggestion
 
 _PLACEHOLDER = re.compile(r"\$?\{[^{}]*\}+|<[^<>]+>|(?:(?<=[-/:._])|^):[A-Za-z]\w*|%[sd]|(?<=/)[+#](?=/|$)")
 _REGEX = re.compile(r"^\^|(?<=[*+?)\]])\$$|\\[dwsDWS.]|\[[^\]]*\][+*?]?|\((?:\?:)?[^()]*\)[+*?]?|\.[+](?!\w)")
@@ -30,6 +32,9 @@ def room_problems(schemas: Schemas) -> Iterator[Problem]:
                 yield Problem(item.file, "/x-room/pattern", reason)
             for place, reason in _history(rules.get("history", {})):
                 yield Problem(item.file, f"/x-room/history{place}", reason)
+            slow = rules.get("slow")
+            if isinstance(slow, dict) and (reason := _pointer(slow["conflate"], item.schema)):
+                yield Problem(item.file, "/x-room/slow/conflate", reason)
 
 
 def pattern_problem(pattern: str) -> str | None:
@@ -68,3 +73,15 @@ def _history(history: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "/ttl", 'the history keeps no message for 0 seconds: write "ttl": 3600, or remove the history'
     if ttl and size is None:
         yield "", 'the history keeps no message, because `size` is 0 by default: add "size": 100'
+
+
+def _pointer(pointer: str, schema: Any) -> str | None:
+    """Why no message of a room with this schema has a value at `pointer`; None if one may have."""
+    for step in map(unescape, pointer.split("/")[1:]):
+        properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
+        if step not in properties:
+            closed = isinstance(schema, dict) and schema.get("additionalProperties") is False
+            known = closed and not schema.keys() & {"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties"}
+            return f"no message has {step!r}{suggestion(step, properties)}" if known else None
+        schema = properties[step]
+    return None

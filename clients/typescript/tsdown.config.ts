@@ -6,6 +6,7 @@ export default defineConfig({
     index: "src/index.ts",
     react: "src/react/index.ts",
     optimistic: "src/optimistic/index.ts",
+    protocol: "src/protocol/index.ts",
     refine: "src/refine/index.ts",
     "tanstack-db": "src/tanstack-db/index.ts",
   },

@@ -1,7 +1,7 @@
 // The public names of the client; `react.ts` has those of the React hook.
 
 export type * from "../../../generated/typescript/protocol.js";
-export { CLOSES, ERRORS, PROTOCOL_VERSION } from "../../../generated/typescript/protocol.js";
+export { PROTOCOL_VERSION } from "../../../generated/typescript/protocol.js";
 export { Client, connect, type RequestOptions } from "./client.js";
 export {
   ClientClosed,

@@ -3,7 +3,7 @@
 // It knows requests and replies but no rooms and no rows; its owner joins and subscribes again in `opened`.
 // Invariant: after the end of a link nothing waits any more: every request has its reply or its error.
 
-import { CLOSES, type Welcome } from "../../../generated/typescript/protocol.js";
+import type { Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
@@ -194,8 +194,7 @@ export class Link {
   #closed(ending: Ending): void {
     const { code, reason, refused } = ending;
     if (refused || isFinal(code)) {
-      const meaning = CLOSES[code as keyof typeof CLOSES]?.meaning;
-      this.#end(new ConnectionRefused(reason || meaning || "the gateway refused this client", code));
+      this.#end(new ConnectionRefused(reason || `the gateway refused this client (${code})`, code));
       return;
     }
     this.#drop("reconnecting");

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as tidegate from "../src/index.js";
+import { CLOSES, ERRORS } from "../src/protocol/index.js";
 import { ended, Scripted, turn } from "./support/scripted.js";
 
 interface Row {
@@ -28,8 +29,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("has the schema's table", () => {
-  expect(tidegate.ERRORS).toEqual(table);
+it("has the schema's tables", () => {
+  expect(CLOSES).toEqual(closes);
+  expect(ERRORS).toEqual(table);
   expect(Object.keys(table).length).toBeGreaterThan(10);
 });
 

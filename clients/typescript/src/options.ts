@@ -27,6 +27,34 @@ export interface Clock {
 /** A JWT, or a function (plain or async) that the client asks for a fresh one before each connection. */
 export type Token = string | (() => string | Promise<string>) | undefined;
 
+/** The type of a property: its `format` where that changes how values compare, otherwise its JSON type. */
+export type PropertyType =
+  | "string"
+  | "date-time"
+  | "date"
+  | "time"
+  | "duration"
+  | "uuid"
+  | "int64"
+  | "integer"
+  | "number"
+  | "boolean"
+  | "array"
+  | "object"
+  | "any";
+
+/** What the client has to know of a resource to order, find and invent its rows. */
+export interface ResourceShape {
+  readonly key: readonly string[];
+  readonly types: { readonly [property: string]: PropertyType };
+  /** What a new row has where the program gives nothing. */
+  readonly defaults?: { readonly [property: string]: unknown };
+  /** The database makes the key of a new row. */
+  readonly assigned?: true;
+  /** Properties that have the time at which the row was made. */
+  readonly now?: readonly string[];
+}
+
 export interface Options {
   /** Who the client is. The token never stands in the URL. */
   token?: Token;
@@ -34,6 +62,8 @@ export interface Options {
   contract?: string | undefined;
   /** The key's properties of each resource whose key is not `id`: `{ memberships: ["user_id", "team"] }`. */
   keys?: Record<string, string | readonly string[]> | undefined;
+  /** `RESOURCES` of the generated `app.ts`: the keys and types of all resources. */
+  resources?: { readonly [resource: string]: ResourceShape } | undefined;
   /** Seconds after which a request without a reply fails, time offline included. */
   requestTimeout?: number | undefined;
   /** Seconds after which an attempt to connect that brought no `welcome` is given up. */
@@ -59,7 +89,7 @@ export interface Settings {
   readonly random: () => number;
 }
 
-const systemClock: Clock = {
+export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
@@ -69,6 +99,7 @@ const NAMES = new Set<string>([
   "token",
   "contract",
   "keys",
+  "resources",
   "requestTimeout",
   "openTimeout",
   "maxWaiting",

@@ -17,6 +17,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** How long a subscription stays after its last live query. */
+const kept = () => vi.advanceTimersByTimeAsync(5000);
 const ids = (live: { rows: readonly Record<string, unknown>[] }) => live.rows.map(({ id }) => id);
 
 describe("equal queries", () => {
@@ -33,6 +35,7 @@ describe("equal queries", () => {
     line.update("s1", "create", { id: 2 }, 6);
     expect(ids(second)).toEqual([1, 2]);
     second.close();
+    await kept();
     expect(line.take("unsubscribe").subscription).toBe("s1");
   });
 
@@ -122,6 +125,7 @@ describe("two spellings of one filter", () => {
     line.update("s1", "create", { id: 3 }, 7);
     expect(ids(second)).toEqual([1, 2, 3]);
     second.close();
+    await kept();
     expect(line.take("unsubscribe").subscription).toBe("s1");
   });
 
@@ -142,10 +146,12 @@ describe("two spellings of one filter", () => {
     const third = users.subscribe({ filters: { and: [{ status: "active" }] } });
     first.close();
     second.close();
+    await kept();
     expect(line.unread).toEqual(["subscribe"]);
     line.subscribe("s1", "live", 6);
     expect([ids(third), line.unread]).toEqual([[1, 2], []]);
     third.close();
+    await kept();
     expect(line.take("unsubscribe").subscription).toBe("s1");
   });
 });

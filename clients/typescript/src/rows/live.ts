@@ -1,25 +1,55 @@
 // `LiveQuery`: rows that match a filter, kept up to date over any number of connections, as a program holds them.
 //
-// Which subscription feeds it is the concern of `queries`. Invariant: a live query that is closed calls no listener.
+// Which subscription feeds it is the concern of `queries`, which rows it shows that of `window`.
+// Invariant: a live query that is closed calls no listener, and its rows stay as they were.
 
 import type { FeedPosition } from "../../../../generated/typescript/protocol.js";
+import { Emitter } from "../emitter.js";
 import { ClientClosed, type TidegateError } from "../errors.js";
-import type { SubscriptionEvents } from "./query.js";
+import type { Change, LiveStatus, Since } from "./query.js";
 import type { Subscription } from "./subscription.js";
+import type { Window } from "./window.js";
 
-type Events<R> = Omit<SubscriptionEvents<R>, "closed">;
+interface Events<R> {
+  /** The rows changed, or `hasMore`; one event a turn, however many changes came. */
+  change: readonly R[];
+  /** Each change, in order, also to rows beyond the limit. */
+  update: Change<R>;
+  /** The gateway refused the query or ended it; after a `retryable` refusal the client asks again. */
+  error: TidegateError;
+  status: LiveStatus;
+}
+
+interface Waiting {
+  resolve(): void;
+  reject(error: TidegateError): void;
+}
 
 export class LiveQuery<R> {
   readonly #subscription: Subscription<R & object>;
+  readonly #window: Window<R & object>;
   readonly #release: () => void;
-  readonly #stops = new Set<() => void>();
-  readonly #loading = new Set<(error: TidegateError) => void>();
+  readonly #events = new Emitter<Events<R>>();
+  readonly #stops: (() => void)[];
+  #waiting: Waiting[] = [];
+  #version = -1;
+  /** What the listeners know. */
+  #told: { rows?: readonly R[]; hasMore?: boolean; status: LiveStatus };
   #open = true;
 
   /** A program gets one from `subscribe`. */
-  constructor(subscription: Subscription<R & object>, release: () => void) {
+  constructor(subscription: Subscription<R & object>, window: Window<R & object>, release: () => void) {
     this.#subscription = subscription;
+    this.#window = window;
     this.#release = release;
+    this.#told = { status: subscription.status };
+    this.#stops = [
+      subscription.on("touched", () => this.#tell()),
+      subscription.on("update", (change) => this.#events.emit("update", change)),
+      subscription.on("error", (error) => this.#failed(error, error.retryable)),
+      subscription.on("closed", (error) => this.#settle((waiting) => waiting.reject(error))),
+    ];
+    if (subscription.ready) subscription.touch();
   }
 
   get resource(): string {
@@ -28,7 +58,12 @@ export class LiveQuery<R> {
 
   /** The rows as they are now: the same array until something in it changed. */
   get rows(): readonly R[] {
-    return this.#subscription.rows;
+    return this.#look().rows;
+  }
+
+  /** Whether rows beyond `limit` match. */
+  get hasMore(): boolean {
+    return this.#look().hasMore;
   }
 
   /** Whether the rows are there. */
@@ -36,9 +71,18 @@ export class LiveQuery<R> {
     return this.#subscription.ready;
   }
 
+  get status(): LiveStatus {
+    return this.#subscription.status;
+  }
+
   /** Where the rows are in the change feed; undefined while they load. */
   get position(): FeedPosition | undefined {
     return this.#subscription.position;
+  }
+
+  /** What `subscribe({ since })` takes to go on from here; undefined while the rows load. */
+  get since(): Since | undefined {
+    return this.#subscription.since;
   }
 
   /** What refused or ended this query; undefined while it lives. */
@@ -47,42 +91,63 @@ export class LiveQuery<R> {
   }
 
   /** Wait until the rows are there. Rejects with what ended the query, if that came first. */
-  loaded(): Promise<this> {
-    if (!this.#open) return Promise.reject(closed(this.resource));
-    if (this.error) return Promise.reject(this.error);
-    if (this.ready) return Promise.resolve(this);
-    return new Promise((resolve, reject) => {
-      const stops: (() => void)[] = [];
-      const end = (settle: () => void) => {
-        for (const stop of stops) stop();
-        this.#loading.delete(fail);
-        settle();
-      };
-      const fail = (error: TidegateError) => end(() => reject(error));
-      this.#loading.add(fail);
-      stops.push(
-        this.#subscription.on("update", () => this.ready && end(() => resolve(this))),
-        this.#subscription.on("error", (error) => error.retryable || fail(error)),
-        this.#subscription.on("closed", fail),
-      );
-    });
+  async loaded(): Promise<this> {
+    if (!this.#open) throw closed(this.resource);
+    if (this.error) throw this.error;
+    if (!this.ready) await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return this;
   }
 
-  /** Listen; returns the function that stops it. */
+  /** Listen; returns the function that stops it. A listener that comes later than the rows gets them at once. */
   on<K extends keyof Events<R>>(event: K, listener: (value: Events<R>[K]) => void): () => void {
     if (!this.#open) return () => {};
-    const stop = this.#subscription.on(event, listener as never);
-    this.#stops.add(stop);
-    return stop;
+    let listening = true;
+    const stop = this.#events.on(event, listener);
+    if (event === "change" && this.#told.rows) {
+      queueMicrotask(() => listening && listener(this.rows as Events<R>[K]));
+    }
+    return () => {
+      listening = false;
+      stop();
+    };
   }
 
-  /** Unsubscribe, unless an equal live query of this client is still open. Idempotent. */
+  /** Let go of the rows; the gateway hears it a moment later, if no equal live query came meanwhile. Idempotent. */
   close(): void {
     if (!this.#open) return;
+    this.#look();
     this.#open = false;
     for (const stop of this.#stops) stop();
-    for (const fail of [...this.#loading]) fail(closed(this.resource));
+    this.#settle((waiting) => waiting.reject(closed(this.resource)));
     this.#release();
+  }
+
+  #look(): Window<R & object> {
+    const { version } = this.#subscription;
+    if (this.#open && version !== this.#version) {
+      this.#version = version;
+      this.#window.show(this.#subscription.shown.values());
+    }
+    return this.#window;
+  }
+
+  #tell(): void {
+    const { ready, status } = this;
+    const { rows, hasMore } = this.#look();
+    const told = this.#told;
+    this.#told = { status, rows: ready || told.rows ? rows : undefined, hasMore };
+    if (ready) this.#settle((waiting) => waiting.resolve());
+    if (status !== told.status) this.#events.emit("status", status);
+    if (this.#told.rows !== told.rows || (told.rows && hasMore !== told.hasMore)) this.#events.emit("change", rows);
+  }
+
+  #failed(error: TidegateError, isTemporary: boolean): void {
+    if (!isTemporary) this.#settle((waiting) => waiting.reject(error));
+    this.#events.emit("error", error);
+  }
+
+  #settle(settle: (waiting: Waiting) => void): void {
+    for (const waiting of this.#waiting.splice(0)) settle(waiting);
   }
 }
 

@@ -3,32 +3,53 @@
 //
 // Equal queries share a copy. That two filters are equal in another spelling shows only in the id that the gateway
 // answers: then two copies share one id.
-// Invariant: the client unsubscribes when the last copy is closed, and never while an equal `subscribe` is under way.
+// A copy stays for a moment after its last live query, so that the next equal one shows rows at once.
+// Invariant: the client unsubscribes when the last copy is given up, and never while an equal `subscribe` is under way.
 
 import type { FeedPosition, Snapshot, Update } from "../../../../generated/typescript/protocol.js";
 import type { TidegateError } from "../errors.js";
 import type { Link } from "../link.js";
-import type { Options } from "../options.js";
+import { type Clock, type Options, systemClock } from "../options.js";
 import type { Part } from "../part.js";
 import type { WireMessage } from "../wire.js";
+import type { Overlay } from "./overlay.js";
 import { type Query, queryKey } from "./query.js";
 import { Subscription, type SubscriptionIndex } from "./subscription.js";
+
+/** How long a copy stays without a live query. */
+const KEPT_MS = 5000;
 
 interface Entry {
   copy: Subscription<never>;
   uses: number;
+  /** Set while a copy without a live query stays. */
+  kept?: unknown;
 }
 
 export class Queries implements SubscriptionIndex, Part {
+  overlay: Overlay | undefined;
   readonly #link: Link;
-  readonly #keys: NonNullable<Options["keys"]>;
+  readonly #options: Options;
+  readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #byId = new Map<string, Set<Subscription<never>>>();
   #outdated = false;
 
-  constructor(link: Link, keys: Options["keys"]) {
+  constructor(link: Link, options: Options) {
     this.#link = link;
-    this.#keys = keys ?? {};
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** The key's properties of a resource. */
+  keyOf(resource: string): readonly string[] {
+    const key = this.#options.keys?.[resource] ?? this.#options.resources?.[resource]?.key ?? "id";
+    return typeof key === "string" ? [key] : key;
+  }
+
+  /** All copies of a resource. */
+  of(resource: string): Subscription<never>[] {
+    return [...this.#entries.values()].map(({ copy }) => copy).filter(({ query }) => query.resource === resource);
   }
 
   /** The copy for a query, new or shared. */
@@ -36,10 +57,12 @@ export class Queries implements SubscriptionIndex, Part {
     const known = this.#entries.get(queryKey(query));
     if (known) {
       known.uses += 1;
+      this.#release(known);
       if (known.copy.error && this.#link.status === "open") known.copy.subscribe();
       return known.copy;
     }
-    const key = query.key ?? this.#keys[query.resource] ?? "id";
+    if (this.#entries.size >= (this.#link.welcome?.limits?.max_subscriptions ?? Infinity)) this.#makeRoom();
+    const key = query.key ?? this.keyOf(query.resource);
     const copy = new Subscription<never>(this.#link, query, typeof key === "string" ? [key] : key, this);
     this.#entries.set(queryKey(query), { copy, uses: 1 });
     if (this.#link.status === "open") copy.subscribe();
@@ -51,15 +74,31 @@ export class Queries implements SubscriptionIndex, Part {
     const entry = this.#entries.get(queryKey(copy.query));
     if (entry?.copy !== copy) return;
     entry.uses -= 1;
-    this.#sweep();
+    if (entry.uses === 0 && copy.ready) {
+      entry.kept = this.#clock.setTimeout(() => {
+        this.#release(entry);
+        this.#sweep();
+      }, KEPT_MS);
+    } else this.#sweep();
   }
 
   /** `copy` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
   adopt(copy: Subscription<never>, id: string): Subscription<never> | undefined {
     const holders = this.#byId.get(id) ?? new Set();
-    const [first] = holders;
+    const others = [...holders];
     this.#byId.set(id, holders.add(copy));
-    return first;
+    return others.find(({ partial }) => !partial) ?? others[0];
+  }
+
+  /** The copies of `id` need all rows. */
+  renew(id: string): void {
+    const holders = [...(this.#byId.get(id) ?? [])];
+    this.#byId.delete(id);
+    this.#link.post({ type: "unsubscribe", subscription: id });
+    for (const copy of holders) {
+      copy.forget();
+      copy.subscribe();
+    }
   }
 
   /** The answer to a `subscribe` came. */
@@ -77,8 +116,8 @@ export class Queries implements SubscriptionIndex, Part {
 
   opened(another: boolean): void {
     if (another) this.#forget();
-    for (const [key, { copy, uses }] of this.#entries) {
-      if (uses > 0) copy.subscribe();
+    for (const [key, { copy, uses, kept }] of this.#entries) {
+      if (uses > 0 || kept !== undefined) copy.subscribe();
       else this.#entries.delete(key);
     }
   }
@@ -92,7 +131,10 @@ export class Queries implements SubscriptionIndex, Part {
   /** The client has ended; `quiet` if the program closed it. */
   closed(error: TidegateError, quiet: boolean): void {
     this.lost();
-    for (const { copy } of this.#entries.values()) copy.end(error, quiet);
+    for (const entry of this.#entries.values()) {
+      this.#release(entry);
+      entry.copy.end(error, quiet);
+    }
   }
 
   /** Throw all rows away: they belong to a user that this client no longer is. */
@@ -142,11 +184,22 @@ export class Queries implements SubscriptionIndex, Part {
   #sweep(): void {
     const entries = [...this.#entries];
     const busy = new Set(entries.filter(([, { copy }]) => copy.asking).map(([, { copy }]) => copy.query.resource));
-    for (const [key, { copy, uses }] of entries) {
-      if (uses > 0 || busy.has(copy.query.resource)) continue;
+    for (const [key, { copy, uses, kept }] of entries) {
+      if (uses > 0 || kept !== undefined || busy.has(copy.query.resource)) continue;
       this.#entries.delete(key);
       this.#drop(copy);
     }
+  }
+
+  /** Give up what is only kept: the gateway has a limit. */
+  #makeRoom(): void {
+    for (const entry of this.#entries.values()) this.#release(entry);
+    this.#sweep();
+  }
+
+  #release(entry: Entry): void {
+    this.#clock.clearTimeout(entry.kept as never);
+    entry.kept = undefined;
   }
 
   #drop(copy: Subscription<never>): void {

@@ -1,6 +1,6 @@
 // What a live query asks for, and the events that it gets back. Only types, and a name for equal queries.
 
-import type { Filters, RowKey } from "../../../../generated/typescript/protocol.js";
+import type { FeedPosition, Filters, RowKey } from "../../../../generated/typescript/protocol.js";
 import type { TidegateError } from "../errors.js";
 
 /** What happened to a live query's copy of the rows. */
@@ -19,9 +19,22 @@ export interface Change<R> {
   origin?: string;
 }
 
+/** Where a worker goes on: `live.since` of an earlier live query with the same filters and fields. */
+export interface Since {
+  readonly position: FeedPosition;
+  /** Which rows the user could see. */
+  readonly scope?: string | undefined;
+}
+
+/**
+ * `loading`: the rows are not there yet. `live`: they are, and follow every change. `behind`: the connection is broken, or
+ * all rows are under way again, so that these may be old. `error`: the query has ended.
+ */
+export type LiveStatus = "loading" | "live" | "behind" | "error";
+
 export interface SubscriptionEvents<R> {
-  /** The rows changed; one event a turn, however many changes came. */
-  change: readonly R[];
+  /** The rows or the status may have changed; one event a turn. */
+  touched: undefined;
   /** Each change, in order. */
   update: Change<R>;
   /** The gateway refused the subscription; after a `retryable` refusal the client asks again. */
@@ -37,10 +50,12 @@ export interface Query {
   fields?: string[] | undefined;
   /** The key's properties, where neither `id` nor the option `keys` names them. */
   key?: string | readonly string[] | undefined;
+  /** Begin with the changes after this position, without the rows. */
+  since?: Since | undefined;
 }
 
 /** A name for a query: equal for equal queries, whatever the order of their properties. */
-export function queryKey({ resource, filters, fields, key }: Query): string {
+export function queryKey({ resource, filters, fields, key, since }: Query): string {
   const sorted = Object.entries(filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([resource, sorted, fields ? [...fields].sort() : null, key ?? null]);
+  return JSON.stringify([resource, sorted, fields ? [...fields].sort() : null, key ?? null, since ?? null]);
 }

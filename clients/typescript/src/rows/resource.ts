@@ -3,7 +3,7 @@
 // It builds the requests and reads the `rows` replies. It does not know connections.
 // Invariant: every mutation carries an idempotency key, so that the gateway writes it once however often it is sent.
 
-import type { Filters, Row, Rows, SortTerm } from "../../../../generated/typescript/protocol.js";
+import type { FeedPosition, Filters, Row, Rows } from "../../../../generated/typescript/protocol.js";
 import type { Client } from "../client.js";
 import { TidegateError } from "../errors.js";
 import { idempotencyKey } from "../idempotency.js";
@@ -11,11 +11,10 @@ import { type ClientPort, portOf } from "../part.js";
 import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "../types.js";
 import type { WireMessage } from "../wire.js";
 import { LiveQuery } from "./live.js";
+import { byOrder, type Sort, sortTerm } from "./order.js";
 import { Queries } from "./queries.js";
-import type { Query } from "./query.js";
-
-/** A property's name, with a "-" before it for descending, or the protocol's own term. */
-export type Sort = string | SortTerm;
+import type { Query, Since } from "./query.js";
+import { Window } from "./window.js";
 
 export interface ListOptions<F> {
   filters?: F | undefined;
@@ -45,6 +44,12 @@ export interface SubscribeOptions<F> {
   fields?: string[] | undefined;
   /** The key's properties, where neither `id` nor the option `keys` names them. */
   key?: string | readonly string[] | undefined;
+  /** Keep the rows in this order; otherwise they are in the order in which they came. */
+  sort?: readonly Sort[] | undefined;
+  /** Show this many rows, the first ones; `hasMore` tells whether there are others. */
+  limit?: number | undefined;
+  /** Begin with the changes after this position, without the rows: `live.since` of an earlier live query. */
+  since?: Since | FeedPosition | undefined;
 }
 
 /** The rows of one resource, as a program reads, writes and watches them. */
@@ -52,7 +57,9 @@ export function resource<A extends AppContract, N extends ResourceName<A>>(clien
   return new Resource<A, N>(portOf(client), name);
 }
 
-const queriesOf = (...[link, { keys }]: Parameters<Parameters<ClientPort["part"]>[0]>) => new Queries(link, keys);
+/** Makes the live queries of a client. */
+export const queriesOf = (...[link, options]: Parameters<Parameters<ClientPort["part"]>[0]>) =>
+  new Queries(link, options);
 
 export class Resource<A extends AppContract, N extends ResourceName<A>> {
   readonly name: N;
@@ -120,13 +127,19 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
 
   /** Rows that match now, and every change to them from then on. */
   subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
-    const { filters, fields, key } = options;
-    const query: Query = { resource: this.name, filters: filters as Filters | undefined, fields, key };
-    const { link, part } = this.#port;
+    const { filters, fields, key, sort, limit, since } = options;
+    const query: Query = { resource: this.name, filters: filters as Filters | undefined, key };
+    // What a live query is sorted by, it has to know.
+    if (fields) query.fields = [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])];
+    if (since) query.since = "position" in since ? since : { position: since };
+    const { link, part, options: settings } = this.#port;
     if (link.ended) throw link.ended;
     const queries = part(queriesOf);
     const subscription = queries.watch(query);
-    return new LiveQuery<never>(subscription, () => queries.release(subscription)) as unknown as LiveQuery<RowOf<A, N>>;
+    const compare = sort && byOrder(sort, subscription.key, settings.resources?.[this.name]?.types);
+    const window = new Window<never>(compare, limit);
+    const release = () => queries.release(subscription);
+    return new LiveQuery<never>(subscription, window, release) as unknown as LiveQuery<RowOf<A, N>>;
   }
 
   #list({ sort, ...options }: ListOptions<FiltersOf<A, N>> & { count?: boolean }): Promise<Rows> {
@@ -151,9 +164,4 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
     const given = Object.entries({ resource: this.name, ...message }).filter(([, value]) => value !== undefined);
     return (await this.#port.request(Object.fromEntries(given) as WireMessage)) as unknown as Rows;
   }
-}
-
-function sortTerm(term: Sort): SortTerm {
-  if (typeof term !== "string") return term;
-  return term.startsWith("-") ? { field: term.slice(1), order: "desc" } : { field: term, order: "asc" };
 }

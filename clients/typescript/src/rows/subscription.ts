@@ -1,12 +1,11 @@
 // One subscription: the client's copy of its rows, kept equal to what the gateway would answer to the same filter.
 //
-// Invariants: `rows` never shows half a snapshot, and is the same array until something in it changed; the position is
-// only ever one at which the copy was complete, so that it may always be given back as `since`.
+// Invariants: it never shows half a snapshot; a row that did not change stays the same object, over a new snapshot too; the
+// position is only ever one at which the copy was complete, so that it may always be given back as `since`.
 
 import type {
   FeedPosition,
   Row,
-  RowKey,
   Snapshot,
   Subscribed,
   SubscribeRequest,
@@ -17,12 +16,18 @@ import { TidegateError, withdrawn } from "../errors.js";
 import type { Link } from "../link.js";
 import { advance, isKnown } from "../positions.js";
 import type { WireMessage } from "../wire.js";
-import type { Change, Query, SubscriptionEvents } from "./query.js";
+import { kept } from "./equal.js";
+import { keyOf, nameOf } from "./key.js";
+import type { Overlay } from "./overlay.js";
+import type { Change, LiveStatus, Query, Since, SubscriptionEvents } from "./query.js";
 
 /** Which copies hold which subscription; `Queries` keeps it. */
 export interface SubscriptionIndex {
+  readonly overlay: Overlay | undefined;
   /** `subscription` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
   adopt(subscription: Subscription<never>, id: string): Subscription<never> | undefined;
+  /** The copies of `id` need all rows. */
+  renew(id: string): void;
   /** The answer to a `subscribe` came, whatever it was. */
   answered(): void;
   /** `subscription` cannot go on with what the gateway sends. */
@@ -37,33 +42,54 @@ export class Subscription<R extends object = Row> {
   asking = false;
   /** What refused or ended it, until the client asks again. */
   error: TidegateError | undefined;
+  /** Whether the copy has no rows but those that changed since the position that the program gave. */
+  partial: boolean;
+  /** A number for each state of the rows. */
+  version = 0;
+  readonly key: readonly string[];
   readonly #link: Link;
   readonly #index: SubscriptionIndex;
-  readonly #key: readonly string[];
   readonly #events = new Emitter<SubscriptionEvents<R>>();
   #byKey = new Map<string, R>();
-  #rows: readonly R[] | undefined = Object.freeze([]);
+  #shown: ReadonlyMap<string, R> = this.#byKey;
+  #shownVersion = 0;
   #staged: Map<string, R> | undefined;
+  /** What came while a complete snapshot waits for the answer to a write. */
+  #held: (() => void)[] | undefined;
   #position: FeedPosition | undefined;
   /** Which rows the user could see when it got these; undefined where it could see all. */
   #scope: string | undefined;
   /** Whether a snapshot is under way. */
   #loading = false;
   #ready = false;
-  #announced = false;
+  #told = true;
   #closed = false;
 
   constructor(link: Link, query: Query, key: readonly string[], index: SubscriptionIndex) {
     this.#link = link;
     this.query = query;
-    this.#key = key;
+    this.key = key;
     this.#index = index;
+    this.partial = query.since !== undefined;
+    this.#position = query.since?.position;
+    this.#scope = query.since?.scope;
   }
 
-  /** The rows that match, in the order in which they came into the subscription. */
-  get rows(): readonly R[] {
-    this.#rows ??= Object.freeze([...this.#byKey.values()]);
-    return this.#rows;
+  /** The rows that match, with the program's own writes, in the order in which they came into the subscription. */
+  get shown(): ReadonlyMap<string, R> {
+    if (this.#shownVersion === this.version) return this.#shown;
+    this.#shownVersion = this.version;
+    const { overlay } = this.#index;
+    const rows = overlay ? (overlay.over(this as never, this.#byKey as never) as Map<string, R>) : this.#byKey;
+    if (rows !== this.#byKey) for (const [name, row] of rows) rows.set(name, kept(this.#shown.get(name), row));
+    this.#shown = rows;
+    return rows;
+  }
+
+  get status(): LiveStatus {
+    if (this.error) return "error";
+    if (!this.#ready) return "loading";
+    return this.id === undefined || this.#loading ? "behind" : "live";
   }
 
   /** Whether the first snapshot is complete. */
@@ -76,19 +102,13 @@ export class Subscription<R extends object = Row> {
     return this.#position;
   }
 
-  /** Listen; a listener that comes later than the rows gets them as its first `change`. */
+  /** What `subscribe` takes to go on from here. */
+  get since(): Since | undefined {
+    return this.#position && { position: this.#position, ...(this.#scope && { scope: this.#scope }) };
+  }
+
   on<K extends keyof SubscriptionEvents<R>>(event: K, listener: (value: SubscriptionEvents<R>[K]) => void): () => void {
-    let listening = true;
-    const stop = this.#events.on(event, listener);
-    if (event === "change" && this.#ready && !this.#announced) {
-      queueMicrotask(() => {
-        if (listening) listener(this.rows as SubscriptionEvents<R>[K]);
-      });
-    }
-    return () => {
-      listening = false;
-      stop();
-    };
+    return this.#events.on(event, listener);
   }
 
   /** Ask the gateway: from where this copy is, or for a snapshot. Called on each new connection. */
@@ -99,10 +119,8 @@ export class Subscription<R extends object = Row> {
     const message: SubscribeRequest = { type: "subscribe", resource: this.query.resource, snapshot: true };
     if (this.query.filters && Object.keys(this.query.filters).length > 0) message.filters = this.query.filters;
     if (this.query.fields) message.fields = this.query.fields;
-    if (this.#position) {
-      message.since = this.#position;
-      if (this.#scope) message.scope = this.#scope;
-    }
+    if (this.#position) message.since = this.#position;
+    if (this.#position && this.#scope) message.scope = this.#scope;
     this.asking = true;
     this.#link.request({
       message: message as unknown as WireMessage,
@@ -117,8 +135,9 @@ export class Subscription<R extends object = Row> {
   cut(): void {
     this.asking = false;
     this.id = undefined;
-    this.#staged = undefined;
+    this.#staged = this.#held = undefined;
     this.#loading = false;
+    this.touch();
   }
 
   /** The gateway ended the subscription: this user may not see these rows any more. */
@@ -129,8 +148,9 @@ export class Subscription<R extends object = Row> {
 
   /** Throw the rows away: they belong to a user that this client no longer is. */
   forget(): void {
-    this.#staged = this.#position = undefined;
-    this.#ready = false;
+    this.#staged = this.#held = this.#position = undefined;
+    this.#ready = this.partial = false;
+    this.touch();
     if (this.#byKey.size === 0) return;
     this.#byKey = new Map();
     this.#changed({ action: "reset" });
@@ -140,6 +160,7 @@ export class Subscription<R extends object = Row> {
   end(error: TidegateError, quiet: boolean): void {
     this.#closed = true;
     this.error = error;
+    this.touch();
     this.#events.emit(quiet ? "closed" : "error", error);
   }
 
@@ -160,38 +181,60 @@ export class Subscription<R extends object = Row> {
     if (!staged) return;
     for (const row of page.rows) {
       if (!this.#isReadable(row)) return;
-      staged.set(this.#nameOf(row), row as R);
+      staged.set(nameOf(this.key, row), row as R);
     }
-    if (!page.done) return;
-    this.#byKey = staged;
+    if (page.done && this.#index.overlay?.holds(this as never)) this.#held = [() => this.#complete(page)];
+    else if (page.done) this.#complete(page);
+  }
+
+  /** No write is in the way any more of a snapshot that waited. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const act of held) act();
+  }
+
+  #complete(page: Snapshot): void {
+    const before = this.shown;
+    const rows = new Map<string, R>();
+    for (const [name, row] of this.#staged ?? []) rows.set(name, kept(before.get(name), row));
+    this.#byKey = rows;
     this.#position = page.position;
     this.#staged = undefined;
-    this.#loading = false;
     this.#ready = true;
+    this.#loading = this.partial = false;
     this.#changed({ action: "reset" });
   }
 
   update(update: Update): void {
+    if (this.#held) {
+      this.#held.push(() => this.update(update));
+      return;
+    }
     if (isKnown(this.#position, update.position) || !this.#isReadable(update.data)) return;
     const rows = this.#staged ?? this.#byKey;
-    const name = this.#nameOf(update.data);
+    const name = nameOf(this.key, update.data);
     const old = rows.get(name);
+    const row = kept(this.shown.get(name), update.data as R);
     if (update.action === "delete") rows.delete(name);
-    else rows.set(name, update.data as R);
+    else rows.set(name, row);
     if (this.#staged) return;
     this.#position = update.position;
-    const change: Change<R> = { action: update.action, key: this.#keyOf(update.data) };
-    if (update.action !== "delete") change.row = update.data as R;
+    const change: Change<R> = { action: update.action, key: keyOf(this.key, update.data) };
+    if (update.action !== "delete") change.row = row;
     if (old) change.old = old;
     if (update.cause) change.cause = update.cause;
     if (update.origin) change.origin = update.origin;
+    if (update.origin) this.#index.overlay?.heard(this as never, update);
     this.#changed(change);
   }
 
   /** The gateway has sent everything up to `position` on this connection; it counts for a complete copy only. */
   reached(position: FeedPosition): void {
     const complete = this.id && this.#ready && !this.#loading;
-    if (complete) this.#position = advance(this.#position, position);
+    if (!complete) return;
+    this.#position = advance(this.#position, position);
+    if (this.#index.overlay) this.touch();
   }
 
   #subscribed(reply: Subscribed): void {
@@ -199,16 +242,20 @@ export class Subscription<R extends object = Row> {
     this.id = reply.subscription;
     this.#scope = reply.scope;
     const other = this.#index.adopt(this as unknown as Subscription<never>, reply.subscription);
-    if (reply.mode === "snapshot") {
+    // Another spelling of a filter that this connection has already: the gateway sends its rows only once.
+    if (other?.partial) this.#index.renew(reply.subscription);
+    else if (reply.mode === "recovered") this.#ready = true;
+    else if (reply.mode === "snapshot") {
       this.#loading = true;
       this.#position = undefined;
-    } else if (reply.mode === "live") {
-      // Another spelling of a filter that this connection has already: the gateway sends its rows only once.
+    } else {
       if (other) this.#copy(other as unknown as Subscription<R>);
       else this.#position = reply.position;
       this.#ready = true;
+      this.partial = false;
       this.#changed({ action: "reset" });
     }
+    this.touch();
     this.#index.answered();
   }
 
@@ -236,38 +283,29 @@ export class Subscription<R extends object = Row> {
   }
 
   #changed(change: Change<R>): void {
-    this.#rows = undefined;
+    this.touch();
     this.#events.emit("update", change);
-    this.#announce();
   }
 
-  #announce(): void {
-    if (this.#announced) return;
-    this.#announced = true;
+  /** Something that a program sees may have changed: tell it when this turn ends. */
+  touch(): void {
+    this.version += 1;
+    if (!this.#told) return;
+    this.#told = false;
     queueMicrotask(() => {
-      this.#announced = false;
-      this.#events.emit("change", this.rows);
+      this.#told = true;
+      this.#events.emit("touched", undefined);
     });
   }
 
   /** Whether the row has its key. A row without one ends the subscription: the copy would be wrong from here on. */
   #isReadable(row: Row): boolean {
-    const missing = this.#key.find((name) => !(name in row));
+    const missing = this.key.find((name) => !(name in row));
     if (missing === undefined) return true;
     const reason = `a row of '${this.query.resource}' has no '${missing}': name the key's properties with the option keys`;
     this.#index.giveUp(this as unknown as Subscription<never>);
     this.cut();
     this.#refuse(new TidegateError("invalid_message", reason));
     return false;
-  }
-
-  #keyOf(row: Row): RowKey {
-    const [first, ...others] = this.#key as [string, ...string[]];
-    const key = others.length > 0 ? Object.fromEntries(this.#key.map((name) => [name, row[name]])) : row[first];
-    return key as RowKey;
-  }
-
-  #nameOf(row: Row): string {
-    return JSON.stringify(this.#key.map((name) => row[name]));
   }
 }

@@ -211,6 +211,23 @@ export interface NullConditions {
   nnull?: boolean;
 }
 
+/** The keys and the types of all resources, for the option `resources` of the client. */
+export const RESOURCES = {
+  tasks: {
+    key: ["id"],
+    types: { id: "integer", user_id: "integer", title: "string", done: "boolean", priority: "integer", due_at: "date-time", tags: "array", notes: "string" },
+    defaults: { done: false, priority: 3, tags: [] },
+    assigned: true,
+  },
+  users: {
+    key: ["id"],
+    types: { id: "integer", name: "string", email: "string", status: "string", created_at: "date-time" },
+    defaults: { status: "active" },
+    assigned: true,
+    now: ["created_at"],
+  },
+} as const;
+
 /** The types of each resource. */
 export interface Resources {
   tasks: {

@@ -32,14 +32,55 @@ class ResourceTypes(typing.NamedTuple):
     update: type[msgspec.Struct]
     filters: type[msgspec.Struct]
     key: Any
+    key_names: tuple[str, ...]
+    """The properties that are the key."""
+    types: dict[str, str]
+    """The format of each property, or its JSON type."""
+    defaults: dict[str, Any]
+    """What a new row has where the program gives nothing."""
+    assigned: bool
+    """The database makes the key of a new row."""
+    now: tuple[str, ...]
+    """The properties that have the time at which the row was made."""
 
 
 CONTRACT = "e840a9d4082c7a23ff99dabb56c506d5"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {
-    "tasks": ResourceTypes(Task, TaskCreate, TaskUpdate, TaskFilters, TaskKey),
-    "users": ResourceTypes(User, UserCreate, UserUpdate, UserFilters, UserKey),
+    "tasks": ResourceTypes(
+        Task,
+        TaskCreate,
+        TaskUpdate,
+        TaskFilters,
+        TaskKey,
+        ("id",),
+        {
+            "id": "integer",
+            "user_id": "integer",
+            "title": "string",
+            "done": "boolean",
+            "priority": "integer",
+            "due_at": "date-time",
+            "tags": "array",
+            "notes": "string",
+        },
+        {"done": False, "priority": 3, "tags": []},
+        True,
+        (),
+    ),
+    "users": ResourceTypes(
+        User,
+        UserCreate,
+        UserUpdate,
+        UserFilters,
+        UserKey,
+        ("id",),
+        {"id": "integer", "name": "string", "email": "string", "status": "string", "created_at": "date-time"},
+        {"status": "active"},
+        True,
+        ("created_at",),
+    ),
 }
 
 ROOMS: dict[str, Any] = {

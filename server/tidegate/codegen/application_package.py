@@ -13,6 +13,7 @@ from tidegate.codegen.protocol_package import class_table
 from tidegate.codegen.python import BASE, docstring, formatted, models
 from tidegate.codegen.python_filters import CONDITION_NAMES, CONDITIONS, filters_module
 from tidegate.codegen.python_plain import BASE_WITH_INT64
+from tidegate.codegen.row_facts import RowFacts
 from tidegate.codegen.shape import uses_int64
 from tidegate.schema.lint.resources import DERIVED
 
@@ -25,6 +26,16 @@ class ResourceTypes(typing.NamedTuple):
     update: type[msgspec.Struct]
     filters: type[msgspec.Struct]
     key: Any
+    key_names: tuple[str, ...]
+    """The properties that are the key."""
+    types: dict[str, str]
+    """The format of each property, or its JSON type."""
+    defaults: dict[str, Any]
+    """What a new row has where the program gives nothing."""
+    assigned: bool
+    """The database makes the key of a new row."""
+    now: tuple[str, ...]
+    """The properties that have the time at which the row was made."""
 '''
 TABLES = ("CLIENT_MESSAGES", "CONTRACT", "REPLIES", "RESOURCES", "ROOMS", "ResourceTypes", "SERVER_MESSAGES")
 
@@ -48,7 +59,9 @@ def _contract(found: Collection, contract: str) -> str:
     rows = {name: ", ".join([row, *(row + suffix for suffix in DERIVED)]) for name, row in found.resources.items()}
     used = {*found.client.values(), *found.server.values(), *found.rooms.values()}
     used |= {name for types in rows.values() for name in types.split(", ")}
-    resources = "".join(f"{name!r}: ResourceTypes({types})," for name, types in rows.items())
+    resources = "".join(
+        f"{name!r}: ResourceTypes({types}, {_facts(found.facts[name])})," for name, types in rows.items()
+    )
     parts = [
         docstring("Tables of the application's types, by their purpose."),
         "from __future__ import annotations\nimport typing\nfrom typing import Any\nimport msgspec",
@@ -62,6 +75,12 @@ def _contract(found: Collection, contract: str) -> str:
         f"SERVER_MESSAGES: dict[str, type[msgspec.Struct]] = {class_table(found.server)}",
     ]
     return formatted("\n\n".join(part for part in parts if part))
+
+
+def _facts(facts: RowFacts) -> str:
+    """The rest of a ResourceTypes."""
+    values = (facts.key, facts.types, facts.defaults, facts.assigned, facts.now)
+    return ", ".join(map(repr, values))
 
 
 def _init(found: Collection) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.codegen.names import unique
 from tidegate.codegen.places import Places
+from tidegate.codegen.row_facts import RowFacts, row_facts
 from tidegate.codegen.shape import INT64, renamed, shape
 from tidegate.schema import Definition, Resource, Schemas, derive, filter_schemas
 from tidegate.schema.lint.resources import DERIVED
@@ -58,6 +59,8 @@ class Collection:
     """{request type: name of the generated type of the reply}"""
     resources: dict[str, str] = field(default_factory=dict)
     """{resource: name of the type of its rows}. The names of derived types end in one of DERIVED."""
+    facts: dict[str, RowFacts] = field(default_factory=dict)
+    """{resource: what a client has to know of its rows}"""
     rooms: dict[str, str] = field(default_factory=dict)
     """{room pattern: name of the type of its messages}"""
 
@@ -90,6 +93,7 @@ def application(schemas: Schemas) -> Collection:
     places = Places({named.name: named.schema for named in found.types.values()})
     for resource in schemas.resources.values():
         found.resources[resource.name] = resource.title
+        found.facts[resource.name] = row_facts(resource)
         for named in _derived(resource, names):
             found.add(named)
     found.rooms = {pattern: room.title for pattern, room in schemas.rooms.items()}

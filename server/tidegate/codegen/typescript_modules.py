@@ -12,6 +12,7 @@ from typing import Any
 
 from tidegate.codegen.model import Collection
 from tidegate.codegen.python import GENERATED
+from tidegate.codegen.row_facts import RowFacts
 from tidegate.codegen.shape import INT64 as INT64_REFERENCE
 from tidegate.codegen.shape import is_int64
 from tidegate.codegen.typescript import TypeWriter
@@ -76,6 +77,7 @@ def application_module(found: Collection, contract: str) -> str:
         *_declarations(found),
         *([INT64] if _uses_int64(found) else []),
         *([CONDITIONS] if found.resources else []),
+        _resources(found),
         _interface("Resources", "The types of each resource.", resources, _deprecated(found, found.resources)),
         _interface(
             "Rooms", "The types of room messages, by room pattern.", found.rooms, _deprecated(found, found.rooms)
@@ -138,6 +140,37 @@ def _interface(name: str, doc: str, members: Mapping[str, str], deprecated: Name
     )
     body = "{\n" + lines + "}" if lines else "{}"
     return f"/** {doc} */\nexport interface {name} {body}\n"
+
+
+def _resources(found: Collection) -> str:
+    entries = "".join(f"  {_name(name)}: {{\n{_facts(facts)}  }},\n" for name, facts in found.facts.items())
+    doc = "/** The keys and the types of all resources, for the option `resources` of the client. */\n"
+    return f"{doc}export const RESOURCES = {{\n{entries}}} as const;\n"
+
+
+def _facts(facts: RowFacts) -> str:
+    values = {
+        "key": list(facts.key),
+        "types": facts.types,
+        **({"defaults": facts.defaults} if facts.defaults else {}),
+        **({"assigned": True} if facts.assigned else {}),
+        **({"now": list(facts.now)} if facts.now else {}),
+    }
+    return "".join(f"    {name}: {_expression(value)},\n" for name, value in values.items())
+
+
+def _expression(value: Any) -> str:
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_name(name)}: {_expression(each)}" for name, each in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_expression, value))}]"
+    return literal(value)
+
+
+def _name(name: str) -> str:
+    """`name` as the name of a property of an object. `__proto__` alone would be the prototype."""
+    return '["__proto__"]' if name == "__proto__" else property_name(name)
 
 
 def _row_types(row: str) -> str:

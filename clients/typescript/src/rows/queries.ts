@@ -12,9 +12,9 @@ import type { Link } from "../link.js";
 import { type Clock, type Options, systemClock } from "../options.js";
 import type { Part } from "../part.js";
 import type { WireMessage } from "../wire.js";
-import type { Overlay } from "./overlay.js";
+import type { Overlay, SubscriptionIndex } from "./ports.js";
 import { type Query, queryKey } from "./query.js";
-import { Subscription, type SubscriptionIndex } from "./subscription.js";
+import { Subscription } from "./subscription.js";
 
 /** How long a copy stays without a live query. */
 const KEPT_MS = 5000;

@@ -18,21 +18,8 @@ import { advance, isKnown } from "../positions.js";
 import type { WireMessage } from "../wire.js";
 import { kept } from "./equal.js";
 import { keyOf, nameOf } from "./key.js";
-import type { Overlay } from "./overlay.js";
+import type { SubscriptionIndex } from "./ports.js";
 import type { Change, LiveStatus, Query, Since, SubscriptionEvents } from "./query.js";
-
-/** Which copies hold which subscription; `Queries` keeps it. */
-export interface SubscriptionIndex {
-  readonly overlay: Overlay | undefined;
-  /** `subscription` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
-  adopt(subscription: Subscription<never>, id: string): Subscription<never> | undefined;
-  /** The copies of `id` need all rows. */
-  renew(id: string): void;
-  /** The answer to a `subscribe` came, whatever it was. */
-  answered(): void;
-  /** `subscription` cannot go on with what the gateway sends. */
-  giveUp(subscription: Subscription<never>): void;
-}
 
 export class Subscription<R extends object = Row> {
   readonly query: Query;

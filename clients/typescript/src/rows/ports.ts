@@ -1,0 +1,27 @@
+// What a copy of rows needs of its owner, and what `tidegate/optimistic` does to it where a program imports it. Only types.
+
+import type { Row, Update } from "../../../../generated/typescript/protocol.js";
+import type { Subscription } from "./subscription.js";
+
+/** The program's own writes that are under way. */
+export interface Overlay {
+  /** `rows` of `subscription` with the writes on top; the same map if there is none. */
+  over(subscription: Subscription<never>, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row>;
+  /** An update came whose origin may be one of the writes. */
+  heard(subscription: Subscription<never>, update: Update): void;
+  /** Whether a new snapshot has to wait: it may hold a row of a write whose key is not known yet. */
+  holds(subscription: Subscription<never>): boolean;
+}
+
+/** Which copies hold which subscription; `Queries` keeps it. */
+export interface SubscriptionIndex {
+  readonly overlay: Overlay | undefined;
+  /** `subscription` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
+  adopt(subscription: Subscription<never>, id: string): Subscription<never> | undefined;
+  /** The copies of `id` need all rows. */
+  renew(id: string): void;
+  /** The answer to a `subscribe` came, whatever it was. */
+  answered(): void;
+  /** `subscription` cannot go on with what the gateway sends. */
+  giveUp(subscription: Subscription<never>): void;
+}

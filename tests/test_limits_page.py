@@ -52,6 +52,7 @@ def expected() -> dict[str, float]:
         "idempotency keys kept for a room": history.RECENT_KEYS,
         "members of a room for the automatic full list": room.FULL_PRESENCE_LIMIT,
         "seconds until a user whose connection broke is absent": ghosts.GRACE_S,
+        "seconds until a user whose browser left the page is absent": ghosts.RELOAD_GRACE_S,
         "seconds that an anonymous identity can be taken up again": tokens.IDENTITY_TTL_S,
         "seconds that answers to writes with a `key` are kept": retention.REQUESTS_KEEP_MS / 1000,
         "writes that wait for the database": writer.QUEUE_LIMIT,
@@ -74,3 +75,12 @@ def test_the_numbers_are_those_of_the_code() -> None:
 def test_a_ref_has_the_length_of_the_schema() -> None:
     ref = json.dumps(schema_type("ref"))
     assert f'"maxLength": {ROWS["characters of a `ref`"]}' in ref
+
+
+def test_slow_readers_have_the_limits_of_the_code() -> None:
+    settings = TransportSettings()
+    section = PAGE.split("### Slow readers")[1].split("\n## ")[0]
+    for number in (settings.max_backlog, settings.max_backlog // 2):
+        assert f"{number:,} bytes" in section
+    for seconds in (settings.max_pause, settings.max_stall):
+        assert f"{seconds:.0f} seconds" in section

@@ -29,6 +29,7 @@ from tidegate.core import closes
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
@@ -258,6 +259,7 @@ def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:
                 presence=kind.presence,
                 history_size=kind.history.size,
                 history_ttl=kind.history.ttl,
+                slow=None if kind.slow == "disconnect" else SlowRule(kind.slow == "conflate", kind.conflate),
                 access=kind.access,
             )
         return known[kind.pattern]

@@ -41,10 +41,6 @@ def test_private_codes_say_by_their_hundreds_what_to_do_next() -> None:
     assert all(any(code in codes for code in private) for codes in closes.RANGES), "each range is in use"
 
 
-def test_a_client_that_is_done_says_so_with_a_code_after_which_it_does_not_come_back() -> None:
-    assert all(CLOSES[code].reconnect == "never" for code in closes.CLEAN)
-
-
 def literals(file: Path) -> Iterator[tuple[int, int]]:
     """(line, number) of each number in `file` that is a close code of the gateway."""
     for node in ast.walk(ast.parse(file.read_text())):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tidegate.core.closes import NORMAL, RESTART, UNAUTHENTICATED
+from tidegate.core.closes import GOING_AWAY, NORMAL, RESTART, UNAUTHENTICATED
 from tidegate.core.effects import Close, Effect, Identify, Push, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
@@ -122,15 +122,23 @@ def test_time_brings_heartbeats_with_the_dispatched_position(sessions: Sessions)
     assert push.message.position == sessions.protocol.rows.cursor.position
 
 
-@pytest.mark.parametrize(("code", "present"), [(NORMAL, False), (None, True), (RESTART, True)])
-def test_only_a_client_that_says_that_it_is_done_leaves_its_rooms_at_once(
-    sessions: Sessions, code: int | None, present: bool
+@pytest.mark.parametrize(
+    ("code", "seconds"),
+    [(NORMAL, 0.0), (1005, 0.0), (3000, 0.0), (4000, 0.0), (4999, 0.0), (GOING_AWAY, 1.0), (None, 10.0)],
+)
+def test_a_client_that_closes_its_connection_leaves_its_rooms_at_once_and_a_page_a_second_later(
+    sessions: Sessions, code: int | None, seconds: float
 ) -> None:
     session = guest()
     sessions.connected(session, None, 100.0)
     sessions.protocol.receive(session, JoinRequest(room="chat"), 100.0)
     sessions.ended(session, code, 101.0)
-    assert (len(sessions), len(sessions.protocol.rooms._rooms)) == (0, int(present))
+    assert len(sessions) == 0
+    for early in (seconds - 0.01,) if seconds else ():
+        sessions.tick(101.0 + early)
+        assert len(sessions.protocol.rooms._rooms) == 1
+    sessions.tick(101.0 + seconds)
+    assert len(sessions.protocol.rooms._rooms) == 0
 
 
 def test_every_client_is_told_the_goodbye_and_another_time_to_come_back(sessions: Sessions) -> None:

@@ -15,6 +15,7 @@ class FakeSink:
 
     def __init__(self, on_flush: Callable[[], None] = lambda: None) -> None:
         self.frames: list[bytes] = []
+        self.may_miss = False
         self.writes: list[list[bytes]] = []
         self._on_flush = on_flush
 

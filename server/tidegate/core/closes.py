@@ -38,9 +38,6 @@ RANGES: Mapping[range, Literal["never", "backoff", "resume"]] = {
 }
 """What a client does after a private code: stay away, come back after a growing delay, or come back and resume."""
 
-CLEAN = frozenset({NORMAL, GOING_AWAY})
-"""Codes with which a client says that it is done: its user leaves at once, without a grace time."""
-
 REASONS: Mapping[CloseCode, str] = {
     NORMAL: "done",
     GOING_AWAY: "the page was left",

@@ -14,11 +14,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tidegate.core.access.row_rules import same_claims
-from tidegate.core.closes import CLEAN
+from tidegate.core.closes import GOING_AWAY
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.optional import given_ref
+from tidegate.core.rooms.ghosts import RELOAD_GRACE_S
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.rows.feed_cursor import FeedCursor
@@ -100,7 +101,8 @@ class Protocol:
         user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []
         if user != session.user:
-            effects += self.rooms.change_user(session, lambda: session.become(user, identified.claims), now)
+            effects += self.rooms.change_user(session, user, now)
+            session.become(user, identified.claims)
             effects += self.rows.subscriptions.recheck(session)
         elif not same_claims(identified.claims, session.claims):
             session.become(user, identified.claims)
@@ -114,9 +116,16 @@ class Protocol:
         return effects
 
     def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
-        """The connection is gone. `code`: what the client closed it with; None where it just broke."""
+        """The connection is gone. `code`: what the client closed it with; None where it did not close it itself.
+
+        A client that closes it is done, except a page that is left: the browser may only load it again.
+        """
         self.rows.subscriptions.end_session(session)
-        return self.rooms.left(session, now) if code in CLEAN else self.rooms.dropped(session, now)
+        if code is None:
+            return self.rooms.dropped(session, now)
+        if code == GOING_AWAY:
+            return self.rooms.dropped(session, now, RELOAD_GRACE_S)
+        return self.rooms.left(session, now)
 
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""

@@ -91,7 +91,7 @@ class Sessions:
         return [Reply(session, error_message(refused))]
 
     def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
-        """The connection is gone. `code`: what the client closed it with; None where it just broke."""
+        """The connection is gone. `code`: see `Protocol.ended`."""
         self._sessions.pop(session, None)
         self.heartbeats.discard(session)
         return self.protocol.ended(session, code, now)

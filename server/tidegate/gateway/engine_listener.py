@@ -10,6 +10,7 @@ import logging
 
 from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.core.sessions import Sessions
+from tidegate.gateway.room_frames import RoomFrame
 from tidegate.gateway.sender import Sender
 from tidegate_protocol import RoomPosition
 
@@ -25,7 +26,13 @@ class EngineListener:
         self._sender = sender
 
     def delivered(self, room: str, offset: int, text: bytes) -> None:
-        self._sender.push_text(self._rooms.delivered(room, offset, text), text)
+        known = self._rooms.delivered(room, offset, text)
+        if known is None:
+            return
+        if known.rules.slow is None:
+            self._sender.push_text(known.sinks, text)
+        else:
+            self._sender.push_droppable(known.sinks, RoomFrame(text, room, known.rules.slow, self._sender.frame))
 
     def restarted(self, room: str, head: RoomPosition) -> None:
         log.warning("messages of a room are lost", extra={"room": room})

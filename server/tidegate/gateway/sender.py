@@ -13,7 +13,7 @@ import msgspec
 
 from tidegate.contract import Contract
 from tidegate.core.session import Session
-from tidegate.transport import Outbox, text_frame
+from tidegate.transport import Droppable, Outbox, text_frame
 
 
 class Sender:
@@ -44,6 +44,10 @@ class Sender:
     def push_text(self, sinks: Collection[Any], text: bytes) -> None:
         """A message that is encoded already, to many sinks."""
         self._outbox.push_many(sinks, text_frame(text))
+
+    def push_droppable(self, sinks: Collection[Any], frame: Droppable) -> None:
+        """One frame to many sinks; a client that reads too slowly need not get it."""
+        self._outbox.push_droppable(sinks, frame)
 
     def frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         """A message as the bytes of a frame. May be called in any thread."""

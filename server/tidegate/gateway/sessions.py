@@ -84,6 +84,8 @@ class SessionHandler:
     def disconnected(self, connection: Connection, code: int | None) -> None:
         session: Session = connection.session
         self._work.forget(session)
+        if code is not None and not connection.closed_by_client:
+            code = None  # the client only answered the close frame of the gateway, and may come back
         self._effects.run(self.sessions.ended(session, code, self._clock()))
 
     async def settled(self, deadline: float) -> None:

@@ -6,6 +6,7 @@ the protocol: bytes of whole messages go in and out.
 
 from __future__ import annotations
 
+from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection, ConnectionHandler
 from tidegate.transport.context import ConnectionContext, TransportSettings
@@ -17,6 +18,6 @@ from tidegate.transport.tickers import Tickers
 from tidegate.transport.write_side import WriteSide
 
 __all__ = [
-    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Listener", "Outbox", "Request",
-    "Response", "Routes", "Sink", "Tickers", "TransportSettings", "WriteSide", "text_frame",
+    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Droppable", "Listener", "Outbox",
+    "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "WriteSide", "text_frame",
 ]  # fmt: skip

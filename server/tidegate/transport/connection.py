@@ -87,6 +87,11 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         self.write_side.abort()
 
+    @property
+    def closed_by_client(self) -> bool:
+        """Whether the client sent its close frame before this side did."""
+        return self._ws.close_rcvd_then_sent is True
+
     # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -214,8 +219,7 @@ class Connection(asyncio.BufferedProtocol):
             if now > write_side.deadline:
                 write_side.abort()
             return
-        paused = write_side.paused_for(now)
-        if paused > settings.max_pause:
+        if paused := write_side.too_slow(now):
             write_side.give_up(paused=round(paused, 1))
             return
         if not write_side.paused_by and self.read_side.unfinished_for(now) > settings.message_timeout:

@@ -29,6 +29,8 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Unsent bytes of one connection, above which it is closed as a slow consumer."""
     max_pause: float = 3.0
     """How long a client may leave its receive buffer full before it is closed as a slow consumer."""
+    max_stall: float = 30.0
+    """The same for a client that may miss what waits for it, counted from when it last read anything."""
     slow_consumer: CloseReason = CloseReason(TRY_AGAIN_LATER, "the client reads too slowly")
     """What the close frame to a slow consumer says."""
     handshake_timeout: float = 5.0

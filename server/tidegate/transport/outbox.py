@@ -12,6 +12,8 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
+from tidegate.transport.backlog import Droppable
+
 log = logging.getLogger("tidegate.outbox")
 
 
@@ -19,6 +21,7 @@ class Sink(Protocol):
     """Where frames to one client go: the list of those to send, and the way to write them."""
 
     frames: list[bytes]
+    may_miss: bool
 
     def flush(self) -> None: ...
 
@@ -51,6 +54,13 @@ class Outbox:
             frames.append(frame)
         if dirty and not self._scheduled:
             self._schedule()
+
+    def push_droppable(self, sinks: Iterable[Sink], frame: Droppable) -> None:
+        """Send one frame to many sinks; a client that reads too slowly need not get it."""
+        sinks = list(sinks)
+        for sink in sinks:
+            sink.may_miss = True
+        self.push_many(sinks, frame)
 
     def hold(self) -> bool:
         """A connection begins to handle what it received. Returns whether `release` has to follow."""

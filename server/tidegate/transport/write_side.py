@@ -1,7 +1,7 @@
 """The sending half of a connection, and its end: what goes out, how much may wait, which client is too slow.
 
-The outbox gathers frames in `frames` and calls `flush`, which writes them. While the client does not read, they are
-held, and nothing is read from the client, so that it cannot ask for more. It does not know what is received.
+The outbox gathers frames in `frames` and calls `flush`, which writes them. While the client does not read, they wait in
+a `Backlog`, and nothing is read from the client, so that it cannot ask for more. It does not know what is received.
 Invariant: frames reach the TCP connection in the order in which they were pushed, and no message follows a close frame.
 """
 
@@ -16,6 +16,7 @@ from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
+from tidegate.transport.backlog import Backlog
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
 
@@ -23,6 +24,8 @@ log = logging.getLogger("tidegate.connection")
 
 BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
 """Why nothing is read from a client."""
+TAKEN_BYTES = 65536
+"""How much of what waits is written at a time. The rest can still be dropped."""
 
 
 class Reader(Protocol):
@@ -36,8 +39,8 @@ class WriteSide:
     """What an application sends to, and closes, one client with. The outbox calls it a sink."""
 
     __slots__ = (
-        "_context", "_drain_waiters", "_held", "_held_bytes", "_paused_since", "_reader", "_releasing", "_transport",
-        "_ws", "deadline", "frames", "id", "paused_by", "state",
+        "_backlog", "_context", "_drain_waiters", "_paused_since", "_reader", "_releasing", "_stalled", "_transport",
+        "_ws", "deadline", "frames", "id", "may_miss", "paused_by", "state",
     )  # fmt: skip
 
     def __init__(
@@ -60,9 +63,12 @@ class WriteSide:
         self._transport = transport
         self._ws = ws
         self._reader = reader
-        self._held: list[bytes] = []
-        """Flushed while the client does not read."""
-        self._held_bytes = 0
+        self.may_miss = False
+        """Frames that the client need not get were pushed since it last read everything."""
+        self._backlog: Backlog | None = None
+        """Flushed while the client does not read; None for nothing."""
+        self._stalled = (0, 0.0)
+        """Bytes that the client did not take when that was last looked at, and since when they are that many."""
         self._paused_since: float | None = None
         """Since when the client has left its receive buffer full."""
         self._drain_waiters: deque[asyncio.Future[None]] | None = None
@@ -75,14 +81,15 @@ class WriteSide:
         frames = self.frames
         if not frames:
             return
+        if self._paused_since is not None:
+            if self.state is OPEN:
+                self._hold(frames)
+            frames.clear()
+            return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
-        if self.state is not OPEN:
-            return
-        if self._paused_since is None:
+        if self.state is OPEN:
             self._transport.write(data)
-        else:
-            self._hold(data)
 
     def write_out(self) -> None:
         """Send what the library has to say: replies to control frames, close frames, the end.
@@ -99,12 +106,13 @@ class WriteSide:
             elif self._paused_since is None:
                 self._transport.write(data)
             else:
-                self._hold(data)
+                self._hold([data])
 
     @property
     def unsent(self) -> int:
         """Bytes that were pushed and are not with the operating system."""
-        return sum(map(len, self.frames)) + self._held_bytes + self._transport.get_write_buffer_size()
+        waiting = 0 if self._backlog is None else self._backlog.size
+        return sum(map(len, self.frames)) + waiting + self._transport.get_write_buffer_size()
 
     # -- the life of the connection ---------------------------------------------------------------------------------
 
@@ -189,40 +197,57 @@ class WriteSide:
 
     def pause_writing(self) -> None:
         """The operating system takes no more: the client does not read."""
-        self._paused_since = self._context.now()
+        self._paused_since = now = self._context.now()
+        self._stalled = (self._transport.get_write_buffer_size(), now)
         self.pause_reading(BY_BACKLOG)
 
     def resume_writing(self) -> None:
         """The client reads again."""
         self._paused_since = None
-        held, self._held, self._held_bytes = self._held, [], 0
-        if held:
-            self._transport.write(b"".join(held))
+        while self._backlog and self._paused_since is None:
+            self._transport.write(self._backlog.take(TAKEN_BYTES))
         if self._paused_since is None:
+            self._backlog, backlog = None, self._backlog
+            self.may_miss = False
+            if backlog is not None and backlog.dropped:
+                log.info("slow reader missed messages", extra={"connection": self.id, "dropped": backlog.dropped})
             self.resume_reading(BY_BACKLOG)
             self._release_soon()
 
-    def paused_for(self, now: float) -> float:
-        """Seconds for which the client has left its receive buffer full."""
-        return 0.0 if self._paused_since is None else now - self._paused_since
+    def too_slow(self, now: float) -> float:
+        """Seconds for which the client has read too little, where they are too many; 0.0 otherwise.
+
+        A client that may miss what waits for it has more time, as long as it reads anything.
+        """
+        if self._paused_since is None:
+            return 0.0
+        since, limit = self._paused_since, self._context.settings.max_pause
+        if self.may_miss:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent != self._stalled[0]:
+                self._stalled = (unsent, now)
+            since, limit = self._stalled[1], self._context.settings.max_stall
+        return now - since if now - since > limit else 0.0
 
     def give_up(self, **measured: float) -> None:
-        """Close for a slow consumer: what is held is dropped, and what the client still reads ends with the reason."""
+        """Close for a slow consumer: what waits is dropped, and what the client still reads ends with the reason."""
         log.info("slow consumer", extra={"connection": self.id, **measured})
         self.frames.clear()
-        self._held, self._held_bytes = [], 0
+        self._backlog = None
         if self.state is not OPEN:
             self.abort()
             return
         self._begin_close(*self._context.settings.slow_consumer)
         self._transport.write(b"".join(self._ws.data_to_send()))
 
-    def _hold(self, data: bytes) -> None:
-        self._held.append(data)
-        self._held_bytes += len(data)
-        backlog = self._held_bytes + self._transport.get_write_buffer_size()
-        if backlog > self._context.settings.max_backlog:
-            self.give_up(backlog=backlog)
+    def _hold(self, frames: list[bytes]) -> None:
+        limit = self._context.settings.max_backlog
+        if self._backlog is None:
+            self._backlog = Backlog(limit)
+        self._backlog.add(frames)
+        written = self._transport.get_write_buffer_size()
+        if self._backlog.size + written > limit and self._backlog.shrink() + written > limit:
+            self.give_up(backlog=self._backlog.size + written)
 
     # -- waiting until frames are sent ------------------------------------------------------------------------------
 

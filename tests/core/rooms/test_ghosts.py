@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.core.rooms.ghosts import GRACE_S, Ghosts
+from tidegate.core.rooms.ghosts import GRACE_S, RELOAD_GRACE_S, Ghosts
 from tidegate.core.session import Session
 from tidegate_protocol import Principal
 
@@ -35,3 +35,13 @@ def test_a_removed_ghost_does_not_end() -> None:
     assert list(ghosts.ended(1000.0)) == [kept]
     with pytest.raises(KeyError):
         ghosts.remove(kept)
+
+
+def test_the_ghost_of_a_page_that_was_left_ends_first() -> None:
+    ghosts, broken, left = Ghosts(), session("1"), session("1")
+    ghosts.add(broken, 100.0)
+    ghosts.add(left, 105.0, RELOAD_GRACE_S)
+    assert list(ghosts.of("1")) == [left, broken]
+    assert list(ghosts.ended(105.9)) == []
+    assert list(ghosts.ended(106.0)) == [left]
+    assert list(ghosts.ended(110.0)) == [broken]

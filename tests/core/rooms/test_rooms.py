@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused
@@ -22,6 +23,7 @@ from tidegate_protocol import (
     JoinRequest,
     LeaveRequest,
     Left,
+    Member,
     MessageRequest,
     PresenceDiff,
     PresenceList,
@@ -117,15 +119,66 @@ def test_the_full_list_is_gathered_for_a_tenth_of_a_second(protocol: Protocol) -
     assert list(protocol.tick(20.0)) == []
 
 
-def test_in_a_large_room_the_full_list_is_only_sent_on_request(protocol: Protocol) -> None:
+def members_of(known: dict[str, Member], messages: Iterable[msgspec.Struct]) -> dict[str, Member]:
+    """What a client shows: the members that it knows, after these messages."""
+    for message in messages:
+        if isinstance(message, PresenceList):
+            known = {member.id: member for member in message.users}
+        elif isinstance(message, PresenceDiff):
+            gone = {member.id for member in message.left}
+            known = {user: member for user, member in known.items() if user not in gone}
+            known |= {member.id: member for member in (*message.joined, *message.changed)}
+    return known
+
+
+def test_a_follower_of_the_full_list_sees_every_member_of_a_room_of_any_size(protocol: Protocol) -> None:
+    ada, now = client("ada"), 0.0
+    join(protocol, ada)
+    room = protocol.rooms.rooms_of(ada)[0]
+    seen = members_of({}, [room.presence_list()])
+    sessions = [client(str(number)) for number in range(FULL_PRESENCE_LIMIT + 60)]
+
+    def step(effects: Sequence[fx.Effect], seconds: float) -> None:
+        nonlocal now, seen
+        now += seconds
+        told = pushed([*effects, *protocol.tick(now)], ada)
+        for message in told:
+            if isinstance(message, PresenceList):
+                assert len(message.users) <= FULL_PRESENCE_LIMIT, "a large list is never pushed"
+        seen = members_of(seen, told)
+        if not room.unlisted:
+            assert seen == {member.id: member for member in room.presence.members()}
+
+    for session in sessions:
+        step(join(protocol, session, now=now), 0.01)
+    assert len(seen) == FULL_PRESENCE_LIMIT + 61, "up to date without a further change"
+    step(protocol.receive(sessions[0], PresenceRequest(room="chat-1", status="away"), now), 0.0)
+    assert seen["0"].status == "away"
+    for session in sessions[:70]:
+        step(protocol.ended(session, 1000, now), 0.01)
+    for _ in range(3):
+        step([], 1.0)
+        for session in sessions[70:72]:
+            step(protocol.ended(session, 1000, now), 0.01)
+        step(join(protocol, sessions[70], now=now), 0.01)
+        step(join(protocol, sessions[71], now=now), 0.01)
+    step([], 2.0)
+    assert len(seen) == FULL_PRESENCE_LIMIT + 61 - 70
+    assert not room.unlisted
+
+
+def test_in_a_large_room_a_list_is_sent_on_request_and_changes_otherwise(protocol: Protocol) -> None:
     sessions = [client(str(number)) for number in range(FULL_PRESENCE_LIMIT + 1)]
     for session in sessions:
         join(protocol, session, now=0.0)
     assert list(protocol.tick(60.0)) == []
-    effects = protocol.receive(sessions[0], PresenceRequest(room="chat-1", ref=1), 60.0)
+    effects = protocol.receive(sessions[0], PresenceRequest(room="chat-1", ref=1, status="away"), 60.0)
     (told,) = pushed(effects, sessions[0])
     assert isinstance(told, PresenceList)
     assert len(told.users) == FULL_PRESENCE_LIMIT + 1
+    (told,) = pushed(effects, sessions[1])
+    assert isinstance(told, PresenceDiff)
+    assert [member.id for member in told.changed] == ["0"]
 
 
 def test_a_presence_request_is_answered_with_the_list(protocol: Protocol) -> None:
@@ -193,6 +246,16 @@ def test_leaving_is_answered_and_ends_the_room(protocol: Protocol) -> None:
     assert len(protocol.rooms._rooms) == 0
 
 
+def test_joining_again_says_status_and_info_again(protocol: Protocol) -> None:
+    ada, bob = client("1"), client("2")
+    join(protocol, ada, presence="diff")
+    join(protocol, bob, status="away", info={"colour": "red"})
+    assert pushed(join(protocol, bob), ada) == []
+    (diff,) = pushed(join(protocol, bob, info={"colour": "blue"}), ada)
+    assert isinstance(diff, PresenceDiff)
+    assert [(member.status, member.info) for member in diff.changed] == [("away", {"colour": "blue"})]
+
+
 def test_joining_again_changes_only_how_presence_is_pushed(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, presence="full")
@@ -255,6 +318,28 @@ def test_coming_back_to_one_room_leaves_the_others_in_their_grace(protocol: Prot
     assert protocol.rooms._rooms.get("chat-1") is not None
 
 
+def test_two_pages_that_load_again_change_nothing(protocol: Protocol) -> None:
+    ada, pages = client("1"), [client("2"), client("2")]
+    join(protocol, ada, presence="diff")
+    for page in pages:
+        join(protocol, page)
+    effects: list[fx.Effect] = []
+    for page in pages:
+        effects += protocol.ended(page, 1001, 10.0)
+    for again in (client("2"), client("2")):
+        effects += join(protocol, again, now=10.5)
+    effects += protocol.tick(30.0)
+    assert pushed(effects, ada) == []
+
+
+def test_the_page_of_a_closed_tab_leaves_a_second_later(protocol: Protocol) -> None:
+    ada, bob = client("1"), client("2")
+    join(protocol, ada, presence="diff")
+    join(protocol, bob)
+    assert pushed(protocol.ended(bob, 1001, 10.0), ada) == []
+    assert told(protocol.tick(11.0), ada) == [("left", "2")]
+
+
 def test_two_broken_connections_of_one_user_count_as_one_member(protocol: Protocol) -> None:
     ada, one, two = client("1"), client("2"), client("2")
     join(protocol, ada, presence="diff")
@@ -279,31 +364,96 @@ def test_a_clean_end_leaves_at_once(protocol: Protocol) -> None:
     assert [member.id for member in told.left] == ["2"]
 
 
-def test_a_session_that_becomes_another_user_leaves_and_joins(protocol: Protocol) -> None:
+def become(protocol: Protocol, session: Session, user: str, now: float = 0.0, **about: Any) -> Sequence[fx.Effect]:
+    principal = Principal(**{"id": user, "name": f"User {user}", "roles": [], "anonymous": False, **about})
+    return protocol.identified(session, "a", VerifiedIdentity(principal, 99.0), now)
+
+
+def told(effects: Iterable[fx.Effect], session: Session) -> list[tuple[str, str]]:
+    """The differences that `session` gets, as (word, user)."""
+    return [
+        (word, member.id)
+        for message in pushed(effects, session)
+        if isinstance(message, PresenceDiff)
+        for word in ("left", "joined", "changed")
+        for member in getattr(message, word)
+    ]
+
+
+def test_a_session_that_becomes_another_user_leaves_and_joins_for_all_and_for_itself(protocol: Protocol) -> None:
     ada, guest = client("1"), client("anon-7", anonymous=True)
     join(protocol, ada, presence="diff")
-    join(protocol, guest)
-    effects = protocol.identified(
-        guest, "a", VerifiedIdentity(Principal(id="2", name="Bob", roles=[], anonymous=False), 99.0), 0.0
-    )
-    left, joined = pushed(effects, ada)
-    assert isinstance(left, PresenceDiff)
-    assert isinstance(joined, PresenceDiff)
-    assert [member.id for member in left.left] == ["anon-7"]
-    assert [member.id for member in joined.joined] == ["2"]
+    join(protocol, guest, presence="diff", status="away", info={"colour": "red"})
+    effects = become(protocol, guest, "2")
+    for session in (ada, guest):
+        assert told(effects, session) == [("left", "anon-7"), ("joined", "2")]
     answer = pushed(effects, guest)[0]
     assert (answer.ref, answer.expires_at) == ("a", 99_000)  # type: ignore[attr-defined]  # Authenticated
+    room = protocol.rooms.rooms_of(guest)[0]
+    assert [(member.id, member.status, member.info) for member in room.presence.members()] == [
+        ("1", "online", UNSET),
+        ("2", "away", {"colour": "red"}),
+    ]
+
+
+def test_a_session_that_becomes_another_user_gets_the_new_list(protocol: Protocol) -> None:
+    guest = client("anon-7", anonymous=True)
+    join(protocol, guest)
+    assert told(become(protocol, guest, "2", now=5.0), guest) == []
+    (listed,) = pushed(protocol.tick(5.1), guest)
+    assert isinstance(listed, PresenceList)
+    assert [member.id for member in listed.users] == ["2"]
+
+
+def test_a_user_with_another_name_has_changed(protocol: Protocol) -> None:
+    ada, bob = client("1"), client("2")
+    join(protocol, ada, presence="diff")
+    join(protocol, bob, presence="diff", status="away", info={"colour": "red"})
+    effects = become(protocol, bob, "2", name="Robert")
+    for session in (ada, bob):
+        assert told(effects, session) == [("changed", "2")]
+    (diff,) = pushed(effects, ada)
+    assert isinstance(diff, PresenceDiff)
+    (member,) = diff.changed
+    assert (member.name, member.status, member.info) == ("Robert", "away", {"colour": "red"})
+    assert told(become(protocol, bob, "2", name="Robert", roles=["speaker"]), ada) == [], "roles are not shown"
+
+
+def test_one_of_several_connections_becomes_another_user(protocol: Protocol) -> None:
+    ada, guest, tab, bob = client("1"), client("anon-7", anonymous=True), client("anon-7", anonymous=True), client("2")
+    for session in (ada, guest, tab, bob):
+        join(protocol, session, presence="diff")
+    effects = become(protocol, guest, "2")
+    assert told(effects, ada) == told(effects, guest) == [("changed", "anon-7"), ("changed", "2")]
+    effects = become(protocol, tab, "2")
+    assert told(effects, ada) == told(effects, tab) == [("left", "anon-7"), ("changed", "2")]
+    room = protocol.rooms.rooms_of(ada)[0]
+    assert [(member.id, member.connections) for member in room.presence.members()] == [("1", 1), ("2", 3)]
+    for session in (guest, tab, bob):
+        protocol.ended(session, 1000, 1.0)
+    assert [member.id for member in room.presence.members()] == ["1"], "nobody stays behind"
+
+
+def test_a_session_that_becomes_a_user_whose_connection_broke_takes_its_place(protocol: Protocol) -> None:
+    ada, bob, guest = client("1"), client("2"), client("anon-7", anonymous=True)
+    join(protocol, ada, presence="diff")
+    join(protocol, bob)
+    join(protocol, guest)
+    protocol.ended(bob, None, 0.0)
+    assert told(become(protocol, guest, "2", now=1.0), ada) == [("left", "anon-7")]
+    assert told(protocol.tick(GRACE_S), ada) == []
+    assert told(protocol.ended(guest, 1000, 20.0), ada) == [("left", "2")]
 
 
 def test_a_user_who_may_no_longer_be_in_a_room_is_told_left(protocol: Protocol) -> None:
-    ada = client("1")
-    join(protocol, ada, "members")
-    effects = protocol.identified(
-        ada, None, VerifiedIdentity(Principal(id="anon-1", name="Guest", roles=[], anonymous=True), None), 0.0
-    )
-    (left,) = pushed(effects, ada)
+    ada, bob = client("1"), client("2")
+    join(protocol, ada, "members", presence="diff")
+    join(protocol, bob, "members", presence="diff")
+    effects = become(protocol, ada, "anon-1", anonymous=True)
+    _, left = pushed(effects, ada)
     assert isinstance(left, Left)
-    assert left.room == "members"
+    assert (left.room, left.reason, left.ref) == ("members", "forbidden", UNSET)
+    assert told(effects, bob) == [("left", "1")]
     assert protocol.rooms.rooms_of(ada) == []
 
 

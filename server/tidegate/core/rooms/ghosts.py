@@ -1,4 +1,4 @@
-"""Ghosts: sessions whose connection broke, and that stand for their user's presence a little longer.
+"""Ghosts: sessions whose connection is gone, and that stand for their user's presence a little longer.
 
 A client that comes back within the grace time never left. It does not know rooms.
 Invariant: a ghost ends exactly once: its user is back in all its rooms, or its grace time is over.
@@ -12,6 +12,8 @@ from tidegate.core.session import Session
 
 GRACE_S = 10.0
 """How long a user stays present after a connection just broke."""
+RELOAD_GRACE_S = 1.0
+"""How long a user stays present after its browser left the page, which it may only load again."""
 
 
 class Ghosts:
@@ -19,28 +21,34 @@ class Ghosts:
 
     def __init__(self) -> None:
         self._of_user: dict[str, list[Session]] = {}
-        self._ends: dict[Session, float] = {}
-        """When each ghost ends, in seconds since the Unix epoch; the next one first."""
+        self._queues: dict[float, dict[Session, float]] = {}
+        """For each grace time, when its ghosts end, in seconds since the Unix epoch; the next one first."""
 
-    def add(self, session: Session, now: float) -> None:
+    def add(self, session: Session, now: float, grace: float = GRACE_S) -> None:
         self._of_user.setdefault(session.user.id, []).append(session)
-        self._ends[session] = now + GRACE_S
+        self._queues.setdefault(grace, {})[session] = now + grace
 
     def of(self, user: str) -> Sequence[Session]:
-        return self._of_user.get(user, ())
+        """The ghosts of `user`; the one that ends first comes first."""
+        return sorted(self._of_user.get(user, ()), key=self._end)
 
     def remove(self, ghost: Session) -> None:
-        del self._ends[ghost]
         of_user = self._of_user[ghost.user.id]
         of_user.remove(ghost)
         if not of_user:
             del self._of_user[ghost.user.id]
+        for queue in self._queues.values():
+            queue.pop(ghost, None)
 
     def ended(self, now: float) -> Iterator[Session]:
         """Remove the ghosts whose grace time is over, one by one."""
-        while self._ends:
-            ghost, end = next(iter(self._ends.items()))
-            if end > now:
-                return
-            self.remove(ghost)
-            yield ghost
+        for queue in self._queues.values():
+            while queue:
+                ghost, end = next(iter(queue.items()))
+                if end > now:
+                    break
+                self.remove(ghost)
+                yield ghost
+
+    def _end(self, ghost: Session) -> float:
+        return next(queue[ghost] for queue in self._queues.values() if ghost in queue)

@@ -1,7 +1,8 @@
 """Who is present in one room: users, each over one or more connections.
 
 It says when a member appears, changes and vanishes, as a difference; it does not know which clients get it or when. A
-connection is any hashable token.
+connection is any hashable token. What others see of a user follows from the connections that stand for it now: it is
+away when all of them are, and its info is that of the connection that said its info last.
 Invariant: a member exists exactly while at least one connection, live or in its grace time, stands for it.
 """
 
@@ -15,10 +16,11 @@ import msgspec
 from tidegate_protocol import Member, Principal
 
 Status = Literal["online", "away"]
+Info = dict[str, Any]
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What one step changed: at most one of the three is filled."""
+    """What changed. Of one step, at most one of the three is filled."""
 
     joined: tuple[Member, ...] = ()
     left: tuple[Member, ...] = ()
@@ -31,25 +33,39 @@ class Difference(msgspec.Struct, frozen=True):
 NOTHING = Difference()
 
 
-class _Present:
-    """One user in the room. `statuses` has an entry for each connection; the user is away when all of them are."""
+class Said(msgspec.Struct, frozen=True):
+    """What a connection said of its user."""
 
-    __slots__ = ("info", "since", "statuses", "user")
+    status: Status = "online"
+    info: Info | None = None
+
+
+class _Present:
+    """One user in the room. `said` has an entry for each connection; the one that said its info last comes last."""
+
+    __slots__ = ("said", "since", "user")
 
     def __init__(self, user: Principal, since: int) -> None:
         self.user = user
         self.since = since
-        self.info: dict[str, Any] | None = None
-        self.statuses: dict[Hashable, Status] = {}
+        self.said: dict[Hashable, Said] = {}
+
+    def say(self, connection: Hashable, status: Status | None, info: Info | None) -> None:
+        """What is None stays as the connection said it before."""
+        before = self.said.get(connection, Said())
+        if info is not None:
+            self.said.pop(connection, None)
+        self.said[connection] = Said(status or before.status, before.info if info is None else info)
 
     def member(self) -> Member:
-        status: Status = "online" if "online" in self.statuses.values() else "away"
-        known: dict[str, Any] = {} if self.info is None else {"info": self.info}
+        online = any(said.status == "online" for said in self.said.values())
+        info = next((said.info for said in reversed(self.said.values()) if said.info is not None), None)
+        known: dict[str, Any] = {} if info is None else {"info": info}
         return Member(
             id=self.user.id,
             name=self.user.name,
-            status=status,
-            connections=len(self.statuses),
+            status="online" if online else "away",
+            connections=len(self.said),
             since=self.since,
             **known,
         )
@@ -69,52 +85,59 @@ class Presence:
     def members(self) -> list[Member]:
         return [present.member() for present in self._present.values()]
 
+    def member(self, user: str) -> Member | None:
+        present = self._present.get(user)
+        return None if present is None else present.member()
+
+    def said(self, user: str, connection: Hashable) -> Said:
+        """What `connection`, which stands for `user`, said."""
+        return self._present[user].said[connection]
+
     def enter(
         self,
         user: Principal,
         connection: Hashable,
         now: int,
-        status: Status = "online",
-        info: dict[str, Any] | None = None,
+        status: Status | None = None,
+        info: Info | None = None,
         instead_of: Iterable[Hashable] = (),
     ) -> Difference:
         """`connection` now stands for `user`, in the place of the connections `instead_of`.
 
-        `now` in milliseconds since the Unix epoch.
+        `now` in milliseconds since the Unix epoch. Of two names of one user, the latest is shown.
         """
         present = self._present.get(user.id)
         if present is None:
             present = self._present[user.id] = _Present(user, now)
-            present.statuses[connection] = status
-            present.info = info
+            present.say(connection, status, info)
             return Difference(joined=(present.member(),))
         before = present.member()
         for replaced in instead_of:
-            present.statuses.pop(replaced, None)
-        return self._change(present, before, connection, status, info)
+            present.said.pop(replaced, None)
+        present.user = user
+        present.say(connection, status, info)
+        return _change(before, present)
 
-    def update(self, user: str, connection: Hashable, status: Status | None, info: dict[str, Any] | None) -> Difference:
+    def update(self, user: str, connection: Hashable, status: Status | None, info: Info | None) -> Difference:
         """A connection changes its status or its info; None leaves that part as it was."""
         present = self._present[user]
-        return self._change(present, present.member(), connection, status or present.statuses[connection], info)
+        before = present.member()
+        present.say(connection, status, info)
+        return _change(before, present)
 
     def leave(self, user: str, connection: Hashable) -> Difference:
         """`connection` no longer stands for `user`."""
         present = self._present.get(user)
-        if present is None or connection not in present.statuses:
+        if present is None or connection not in present.said:
             return NOTHING
         before = present.member()
-        del present.statuses[connection]
-        if not present.statuses:
+        del present.said[connection]
+        if not present.said:
             del self._present[user]
             return Difference(left=(before,))
-        return Difference(changed=(present.member(),))
+        return _change(before, present)
 
-    def _change(
-        self, present: _Present, before: Member, connection: Hashable, status: Status, info: dict[str, Any] | None
-    ) -> Difference:
-        present.statuses[connection] = status
-        if info is not None:
-            present.info = info
-        after = present.member()
-        return NOTHING if after == before else Difference(changed=(after,))
+
+def _change(before: Member, present: _Present) -> Difference:
+    after = present.member()
+    return NOTHING if after == before else Difference(changed=(after,))

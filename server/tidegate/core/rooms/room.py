@@ -13,7 +13,9 @@ from typing import Any, Literal
 import msgspec
 
 from tidegate.core.effects import Effect, Push
+from tidegate.core.rooms.gathering import Gathering
 from tidegate.core.rooms.presence import Difference, Presence
+from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.core.session import Session
 from tidegate_protocol import PresenceDiff, PresenceList
 
@@ -23,7 +25,7 @@ GATHER_S = 0.1
 GATHER_PER_MEMBER_S = 0.005
 """Full presence is gathered for max(100 ms, 5 ms a member): its cost grows with the square of the room."""
 FULL_PRESENCE_LIMIT = 200
-"""Above this many members the whole list is sent only on request."""
+"""Above this many members a change is sent as a difference to all; whole lists are sent only on request."""
 
 
 class RoomRules(msgspec.Struct, frozen=True):
@@ -35,13 +37,15 @@ class RoomRules(msgspec.Struct, frozen=True):
     """Messages that are kept; 0 for none."""
     history_ttl: float = 0.0
     """Seconds that messages are kept."""
+    slow: SlowRule | None = None
+    """What a slow reader may miss; None for nothing, so that it is disconnected."""
     access: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Room:
     """One room. `sinks` are where its messages go: those of its sessions that are not held."""
 
-    __slots__ = ("held", "listeners", "name", "presence", "push_due", "rules", "sessions", "sinks")
+    __slots__ = ("held", "listeners", "name", "presence", "push_due", "rules", "sessions", "sinks", "unlisted")
 
     def __init__(self, name: str, rules: RoomRules) -> None:
         self.name = name
@@ -55,6 +59,7 @@ class Room:
         """Sessions whose `join` the engine has not answered, with the messages that were delivered meanwhile."""
         self.push_due: float | None = None
         """When the gathered full presence goes out, in seconds; None while nothing changed."""
+        self.unlisted = Gathering()
 
     def add(self, session: Session, mode: Mode) -> None:
         """`session` is in the room, or was and now follows presence by another `mode`; one that is held stays so."""
@@ -93,32 +98,44 @@ class Room:
     def announce(self, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
         """Push a difference to the sessions that follow differences, and plan the full list for the others.
 
-        `but`: the session that caused it, which gets the list as an answer.
+        In a large room the others get the difference too. `but`: the session that caused it, which gets the list as an
+        answer.
         """
-        full = self.listeners["full"]
-        others = len(full) > (but is not None and but.sink in full)
-        if others and self.push_due is None and len(self.presence) <= FULL_PRESENCE_LIMIT:
-            self.push_due = now + max(GATHER_S, GATHER_PER_MEMBER_S * len(self.presence))
-        sinks: Collection[Any] = self.listeners["diff"]
-        if but is not None and but.sink in sinks:
-            sinks = [sink for sink in sinks if sink is not but.sink]
-        if not sinks:
-            return []
-        diff = PresenceDiff(
+        sinks, full = self._followers("diff", but), self._followers("full", but)
+        effects: list[Effect] = []
+        if full and len(self.presence) <= FULL_PRESENCE_LIMIT:
+            self.unlisted.add(difference)
+            if self.push_due is None:
+                self.push_due = now + max(GATHER_S, GATHER_PER_MEMBER_S * len(self.presence))
+        elif full and self.unlisted:
+            self.unlisted.add(difference)
+            effects.append(Push(full, self._diff(self.unlisted.difference(self.presence))))
+        elif full:
+            sinks = [*sinks, *full]
+        if sinks:
+            effects.append(Push(sinks, self._diff(difference)))
+        return effects
+
+    def gathered(self) -> list[Effect]:
+        """The full presence that was gathered, for all that follow it in full."""
+        self.push_due = None
+        due, full = bool(self.unlisted), self.listeners["full"]
+        self.unlisted.told()
+        return [Push(full, self.presence_list())] if due and full else []
+
+    def _followers(self, mode: Mode, but: Session | None) -> Collection[Any]:
+        sinks = self.listeners[mode]
+        if but is None or but.sink not in sinks:
+            return sinks
+        return [sink for sink in sinks if sink is not but.sink]
+
+    def _diff(self, difference: Difference) -> PresenceDiff:
+        return PresenceDiff(
             room=self.name,
             joined=list(difference.joined),
             left=list(difference.left),
             changed=list(difference.changed),
         )
-        return [Push(sinks, diff)]
-
-    def gathered(self) -> list[Effect]:
-        """The full presence that was gathered, for all that follow it in full."""
-        self.push_due = None
-        full = self.listeners["full"]
-        if not full or len(self.presence) > FULL_PRESENCE_LIMIT:
-            return []
-        return [Push(full, self.presence_list())]
 
     def _silence(self, session: Session) -> None:
         del self.sinks[session.sink]

@@ -7,8 +7,7 @@ Invariant: a session gets a room's messages exactly from the answer to its `join
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
@@ -16,10 +15,11 @@ from tidegate.core.access.rules import allows, require
 from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
-from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory, SharePresence
-from tidegate.core.rooms.ghosts import Ghosts
-from tidegate.core.rooms.ports import Opened, PresenceEntry
-from tidegate.core.rooms.presence import NOTHING, Difference
+from tidegate.core.rooms.announcements import Announcements
+from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory
+from tidegate.core.rooms.ghosts import GRACE_S, Ghosts
+from tidegate.core.rooms.ports import Opened
+from tidegate.core.rooms.presence import NOTHING
 from tidegate.core.rooms.room import Room, RoomRules
 from tidegate.core.session import Session
 from tidegate_protocol import (
@@ -30,6 +30,7 @@ from tidegate_protocol import (
     Left,
     MessageRequest,
     PresenceRequest,
+    Principal,
     RoomPosition,
 )
 
@@ -45,8 +46,7 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._of: dict[Session, dict[str, Room]] = {}
         """The rooms of each session by name; for a ghost, those in which it stands for its user."""
-        self._gathering: dict[Room, None] = {}
-        """Rooms whose full presence is due later."""
+        self._announcements = Announcements()
         self._ghosts = Ghosts()
 
     def rooms_of(self, session: Session) -> list[Room]:
@@ -74,9 +74,9 @@ class Rooms:
                 session.user,
                 session,
                 int(now * 1000),
-                request.status if request.status is not UNSET else "online",
+                given(request.status),
                 given(request.info),
-                instead_of=self._take_ghosts(session.user.id, room),
+                instead_of=self._take_ghost(session.user.id, room),
             )
         replay = JoinReplay(
             session=session,
@@ -88,7 +88,7 @@ class Rooms:
             again=again,
             now=now,
         )
-        return [*self._announce(room, difference, now, session), replay]
+        return [*self._announcements.announce(room, difference, now, session), replay]
 
     def leave(self, session: Session, request: LeaveRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
@@ -115,7 +115,7 @@ class Rooms:
         answer = room.presence_list()
         if request.ref is not UNSET:
             answer.ref = request.ref
-        return [Reply(session, answer), *self._announce(room, difference, now, session)]
+        return [Reply(session, answer), *self._announcements.announce(room, difference, now, session)]
 
     def history(self, session: Session, request: HistoryRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
@@ -167,15 +167,13 @@ class Rooms:
             return []
         return self._exit(join.session, join.room, join.now)
 
-    def delivered(self, name: str, offset: int, text: bytes) -> Collection[Any]:
-        """A message was published in a room: the sinks that it is to be sent to."""
+    def delivered(self, name: str, offset: int, text: bytes) -> Room | None:
+        """A message was published in a room: the room, to whose sinks it is to be sent."""
         room = self._rooms.get(name)
-        if room is None:
-            return ()
-        if room.held:
+        if room is not None and room.held:
             for held in room.held.values():
                 held.append((offset, text))
-        return room.sinks
+        return room
 
     def restarted(self, name: str, head: RoomPosition) -> list[Push]:
         """The engine lost messages of a room: its sessions are told that they cannot be recovered."""
@@ -192,28 +190,32 @@ class Rooms:
         """The client ended the session: it leaves all its rooms at once."""
         return [effect for room in self.rooms_of(session) for effect in self._exit(session, room, now)]
 
-    def dropped(self, session: Session, now: float) -> list[Effect]:
-        """The connection broke: the session gets nothing more, and stands for its user until its grace time is over."""
+    def dropped(self, session: Session, now: float, grace: float = GRACE_S) -> list[Effect]:
+        """The connection is gone: the session gets nothing more, and stands for its user for `grace` seconds."""
         rooms = self.rooms_of(session)
         for room in rooms:
             room.discard(session)
         if rooms:
-            self._ghosts.add(session, now)
+            self._ghosts.add(session, now, grace)
         return []
 
-    def change_user(self, session: Session, change: Callable[[], None], now: float) -> list[Effect]:
-        """The session leaves its rooms as one user and, where the rules let it, joins them as another."""
+    def change_user(self, session: Session, user: Principal, now: float) -> list[Effect]:
+        """The session is about to become `user`: its rooms see that, and it leaves those that do not let `user` in.
+
+        What the session said of its status and its info stays. It hears of the change itself, like every follower.
+        """
         effects: list[Effect] = []
         for room in self.rooms_of(session):
-            difference = room.presence.leave(session.user.id, session)
-            effects += self._announce(room, difference, now, session)
-        change()
-        for room in self.rooms_of(session):
-            if not allows(room.rules.access, "join", session.user):
-                effects += [Reply(session, Left(room=room.name)), *self._exit(session, room, now)]
+            if not allows(room.rules.access, "join", user):
+                effects += [Reply(session, Left(room=room.name, reason="forbidden")), *self._exit(session, room, now)]
             elif room.rules.presence:
-                difference = room.presence.enter(session.user, session, int(now * 1000))
-                effects += self._announce(room, difference, now)
+                said = room.presence.said(session.user.id, session)
+                if user.id != session.user.id:
+                    left = room.presence.leave(session.user.id, session)
+                    effects += self._announcements.announce(room, left, now)
+                ghost = self._take_ghost(user.id, room)
+                entered = room.presence.enter(user, session, int(now * 1000), said.status, said.info, ghost)
+                effects += self._announcements.announce(room, entered, now)
         return effects
 
     def tick(self, now: float) -> list[Effect]:
@@ -222,12 +224,9 @@ class Rooms:
         for ghost in self._ghosts.ended(now):
             for room in self.rooms_of(ghost):
                 self._forget(ghost, room)
-                effects += self._announce(room, room.presence.leave(ghost.user.id, ghost), now)
+                effects += self._announcements.announce(room, room.presence.leave(ghost.user.id, ghost), now)
                 effects += self._close_if_empty(room, now)
-        for room in [room for room in self._gathering if room.push_due is not None and room.push_due <= now]:
-            del self._gathering[room]
-            effects += room.gathered()
-        return effects
+        return effects + self._announcements.due(now)
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -248,7 +247,7 @@ class Rooms:
         self._forget(session, room)
         room.discard(session)
         return [
-            *self._announce(room, room.presence.leave(session.user.id, session), now),
+            *self._announcements.announce(room, room.presence.leave(session.user.id, session), now),
             *self._close_if_empty(room, now),
         ]
 
@@ -259,33 +258,19 @@ class Rooms:
         if not of_session:
             del self._of[session]
 
-    def _announce(self, room: Room, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
-        """Tell the followers of presence here, and through the engine other gateways, of a difference."""
-        if not difference:
-            return []
-        effects = room.announce(difference, now, but)
-        if room.push_due is not None:
-            self._gathering[room] = None
-        for member in difference.joined or difference.changed:
-            info = given(member.info)
-            entry = PresenceEntry(member.name, member.connections, member.status, member.since, info)
-            effects.append(SharePresence(room.name, member.id, entry))
-        for member in difference.left:
-            effects.append(SharePresence(room.name, member.id, None))
-        return effects
-
     def _close_if_empty(self, room: Room, now: float) -> list[Effect]:
         if not room.empty or self._rooms.get(room.name) is not room:
             return []
         del self._rooms[room.name]
-        self._gathering.pop(room, None)
+        self._announcements.forget(room)
         return [CloseRoom(room.name, now)]
 
-    def _take_ghosts(self, user: str, room: Room) -> list[Session]:
-        """The user is back in `room`: its ghosts stand for it there no longer. Returns them."""
-        ghosts = [ghost for ghost in self._ghosts.of(user) if room.name in self._of[ghost]]
-        for ghost in ghosts:
-            self._forget(ghost, room)
-            if ghost not in self._of:
-                self._ghosts.remove(ghost)
-        return ghosts
+    def _take_ghost(self, user: str, room: Room) -> list[Session]:
+        """A connection of the user is back in `room`: one ghost stands for the user there no longer. Returns it."""
+        ghost = next((ghost for ghost in self._ghosts.of(user) if room.name in self._of[ghost]), None)
+        if ghost is None:
+            return []
+        self._forget(ghost, room)
+        if ghost not in self._of:
+            self._ghosts.remove(ghost)
+        return [ghost]

@@ -1,0 +1,143 @@
+"""What waits for one client that does not read: a queue of frames, some of which the client need not get.
+
+A frame that need not arrive says which newer one replaces it, or that it may go when it is among the oldest. In the
+place of dropped frames the client gets a notice. The work is put off until much waits or the client reads on: then one
+pass over the queue drops what may be dropped.
+Invariant: the frames and notices of one stream leave in the order in which the frames came.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+
+NOTICE_BYTES = 160
+"""What a notice counts for before it is made."""
+
+
+class Droppable(bytes):
+    """A frame that a client that reads too slowly need not get."""
+
+    stream: Hashable
+    """Dropped frames of one stream are told together."""
+    conflated: bool
+    """A newer frame may replace it; otherwise it may go when it is among the oldest."""
+
+    @property
+    def replaces(self) -> Hashable | None:
+        """Of the conflated frames of a stream with an equal value, the newest stays. With None, all stay."""
+        raise NotImplementedError
+
+    def notice(self, dropped: int) -> bytes:
+        """The frame in the place of `dropped` frames, of which this is the newest."""
+        raise NotImplementedError
+
+
+class Dropped:
+    """Frames of one stream that were dropped, and between which none stayed."""
+
+    __slots__ = ("count", "newest")
+
+    def __init__(self, newest: Droppable, count: int) -> None:
+        self.newest = newest
+        self.count = count
+
+
+Entry = bytes | Dropped
+
+
+class Backlog:
+    """`limit`: bytes that may wait. Half of it for frames that go when they are the oldest."""
+
+    __slots__ = ("_conflated", "_entries", "_limit", "_oldest", "dropped", "size")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: deque[Entry] = deque()
+        self.size = 0
+        """Bytes that wait."""
+        self.dropped = 0
+        """Frames that were dropped."""
+        self._oldest = 0
+        """Bytes of frames that may be dropped when they are the oldest."""
+        self._conflated = 0
+        """Bytes of frames that may be replaced, and that came since the last pass over the queue."""
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def add(self, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            self._entries.append(frame)
+            self.size += len(frame)
+            if isinstance(frame, Droppable):
+                if frame.conflated:
+                    self._conflated += len(frame)
+                else:
+                    self._oldest += len(frame)
+        if self._oldest > self._limit // 2 or self._conflated > self._limit // 4:
+            self.shrink()
+
+    def shrink(self) -> int:
+        """Drop what may be dropped. Returns how many bytes still wait."""
+        stays = self._newest()
+        spare = self._oldest - self._limit // 4 if self._oldest > self._limit // 2 or self.size > self._limit else 0
+        entries: deque[Entry] = deque()
+        gaps: dict[Hashable, Dropped] = {}
+        """The last entry of each stream, where it is a gap."""
+        for entry in self._entries:
+            if isinstance(entry, Dropped):
+                self._gap(entry, entries, gaps)
+            elif not isinstance(entry, Droppable):
+                entries.append(entry)
+            elif (entry.conflated and id(entry) not in stays) or (not entry.conflated and spare > 0):
+                spare -= 0 if entry.conflated else len(entry)
+                self.dropped += 1
+                self._gap(Dropped(entry, 1), entries, gaps)
+            else:
+                gaps.pop(entry.stream, None)
+                entries.append(entry)
+        self._entries = entries
+        self.size = sum(NOTICE_BYTES if isinstance(entry, Dropped) else len(entry) for entry in entries)
+        self._oldest = sum(len(entry) for entry in entries if isinstance(entry, Droppable) and not entry.conflated)
+        self._conflated = 0
+        return self.size
+
+    def take(self, most: int) -> bytes:
+        """Remove what waits longest: about `most` bytes, at least one frame."""
+        if self._conflated:
+            self.shrink()
+        taken: list[bytes] = []
+        size = 0
+        while self._entries and size < most:
+            entry = self._entries.popleft()
+            self.size -= NOTICE_BYTES if isinstance(entry, Dropped) else len(entry)
+            if isinstance(entry, Droppable) and not entry.conflated:
+                self._oldest -= len(entry)
+            data = entry.newest.notice(entry.count) if isinstance(entry, Dropped) else entry
+            taken.append(data)
+            size += len(data)
+        return b"".join(taken)
+
+    def _newest(self) -> set[int]:
+        """The conflated frames that stay."""
+        stays: set[int] = set()
+        seen: set[tuple[Hashable, Hashable]] = set()
+        for entry in reversed(self._entries):
+            if isinstance(entry, Droppable) and entry.conflated:
+                value = entry.replaces
+                if value is None or (entry.stream, value) not in seen:
+                    stays.add(id(entry))
+                    seen.add((entry.stream, value))
+        return stays
+
+    @staticmethod
+    def _gap(gap: Dropped, entries: deque[Entry], gaps: dict[Hashable, Dropped]) -> None:
+        """Put a gap at the end of `entries`, or into the one before it."""
+        before = gaps.get(gap.newest.stream)
+        if before is None:
+            gaps[gap.newest.stream] = gap
+            entries.append(gap)
+        else:
+            before.count += gap.count
+            before.newest = gap.newest

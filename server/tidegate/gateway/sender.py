@@ -46,7 +46,7 @@ class Sender:
         self._outbox.push_many(sinks, text_frame(text))
 
     def push_droppable(self, sinks: Collection[Any], frame: Droppable) -> None:
-        """One frame to many sinks; a client that reads too slowly need not get it."""
+        """One frame to many sinks; a client that reads too slowly may miss it."""
         self._outbox.push_droppable(sinks, frame)
 
     def frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:

@@ -1,6 +1,6 @@
-"""What waits for one client that does not read: a queue of frames, some of which the client need not get.
+"""What waits for one client that does not read: a queue of frames, some of which the client may miss.
 
-A frame that need not arrive says which newer one replaces it, or that it may go when it is among the oldest. In the
+A frame that may be missed says which newer one replaces it, or that it may go when it is among the oldest. In the
 place of dropped frames the client gets a notice. The work is put off until much waits or the client reads on: then one
 pass over the queue drops what may be dropped.
 Invariant: the frames and notices of one stream leave in the order in which the frames came.
@@ -16,10 +16,10 @@ NOTICE_BYTES = 160
 
 
 class Droppable(bytes):
-    """A frame that a client that reads too slowly need not get."""
+    """A frame that a client may miss if it reads too slowly."""
 
     stream: Hashable
-    """Dropped frames of one stream are told together."""
+    """Dropped frames of one stream share a notice."""
     conflated: bool
     """A newer frame may replace it; otherwise it may go when it is among the oldest."""
 

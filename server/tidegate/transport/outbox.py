@@ -56,7 +56,7 @@ class Outbox:
             self._schedule()
 
     def push_droppable(self, sinks: Iterable[Sink], frame: Droppable) -> None:
-        """Send one frame to many sinks; a client that reads too slowly need not get it."""
+        """Send one frame to many sinks; a client that reads too slowly may miss it."""
         sinks = list(sinks)
         for sink in sinks:
             sink.may_miss = True

@@ -64,7 +64,7 @@ class WriteSide:
         self._ws = ws
         self._reader = reader
         self.may_miss = False
-        """Frames that the client need not get were pushed since it last read everything."""
+        """Frames that the client may miss were pushed since it last read everything."""
         self._backlog: Backlog | None = None
         """Flushed while the client does not read; None for nothing."""
         self._stalled = (0, 0.0)

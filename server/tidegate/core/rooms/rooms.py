@@ -202,7 +202,7 @@ class Rooms:
     def change_user(self, session: Session, user: Principal, now: float) -> list[Effect]:
         """The session is about to become `user`: its rooms see that, and it leaves those that do not let `user` in.
 
-        What the session said of its status and its info stays. It hears of the change itself, like every follower.
+        What the session said of its status and its info stays. It gets the change itself too, like every follower.
         """
         effects: list[Effect] = []
         for room in self.rooms_of(session):

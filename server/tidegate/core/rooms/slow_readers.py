@@ -1,6 +1,6 @@
 """What a client that reads too slowly may miss of a room: `x-room.slow`.
 
-It decides which waiting messages replace which, and what the client is told of those that were dropped. It works on
+It decides which waiting messages replace which, and what the client gets in the place of dropped ones. It works on
 messages as the engine delivers them, which are text, and knows neither clients nor buffers.
 Invariant: what stays and the gaps together name each offset of the room once, in order.
 """

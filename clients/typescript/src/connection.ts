@@ -8,9 +8,15 @@ import type { Ending } from "./backoff.js";
 import type { Settings, Socket } from "./options.js";
 import { decode, type WireMessage } from "./wire.js";
 
-const SILENCE_S = 5;
-const GOODBYE_S = 15;
+const SILENCE_MS = 5_000;
+const GOODBYE_MS = 15_000;
+/** A message that was sent is unanswered for so long: there is reason to doubt the connection. */
+const DOUBT_MS = 10_000;
+const PROBE_MS = 4_000;
+/** Browsers throttle timers in background tabs, and none runs while a computer sleeps: timestamps decide, not ticks. */
+const TICK_MS = 5_000;
 const BROKEN = 1006;
+const PROBE = "probe";
 
 /** What the owner of a connection does when something happens on it. */
 export interface ConnectionOwner {
@@ -20,31 +26,50 @@ export interface ConnectionOwner {
 
 export class Connection {
   welcome: Welcome | undefined;
-  /** Whether the gateway said goodbye: a new request waits for the next connection. */
-  leaving = false;
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;
   #goodbye: Goodbye | undefined;
-  #heardAt: number;
+  /** Milliseconds of silence until the other end is taken for dead. */
+  #patience = 0;
+  /** When the connection is given up, unless the other end is heard before. */
+  #deadline: number;
+  /** When it is given up in any case. */
+  #last = Number.POSITIVE_INFINITY;
+  /** When the first message was sent since the other end was heard. */
+  #unanswered = Number.POSITIVE_INFINITY;
   #welcomedAt: number | undefined;
   #over = false;
   #timer: unknown;
-  #leaveTimer: unknown;
 
-  constructor(socket: Socket, settings: Settings, owner: ConnectionOwner) {
+  /** `deadline`: when the attempt to connect is given up. */
+  constructor(socket: Socket, clock: Settings["clock"], deadline: number, owner: ConnectionOwner) {
     this.#socket = socket;
-    this.#clock = settings.clock;
+    this.#clock = clock;
+    this.#deadline = deadline;
     this.#owner = owner;
-    this.#heardAt = this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => this.#abandon(), settings.openTimeout * 1000);
     socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     socket.onerror = () => {};
     socket.onclose = (event: { code?: number; reason?: string }) => this.#end(event.code ?? BROKEN, event.reason);
+    this.#watch();
+  }
+
+  /** Whether the gateway said goodbye: a new request waits for the next connection. */
+  get leaving(): boolean {
+    return this.#goodbye !== undefined;
   }
 
   send(text: string): void {
+    this.#unanswered = Math.min(this.#unanswered, this.#clock.now());
     this.#socket.send(text);
+  }
+
+  /** Something gives reason to doubt the connection: give it up unless the other end answers soon. */
+  probe(): void {
+    this.send(JSON.stringify({ type: "ping", ref: PROBE }));
+    this.#unanswered = Number.POSITIVE_INFINITY;
+    this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);
+    this.#watch();
   }
 
   /** Close the connection and report nothing more. */
@@ -54,20 +79,17 @@ export class Connection {
 
   #received(data: unknown): void {
     if (this.#over) return;
-    this.#heardAt = this.#clock.now();
     const message = decode(data);
-    if (!message) return;
-    if (message.type === "welcome") {
-      const welcome = message as unknown as Welcome;
-      if (!this.#accept(welcome)) return;
-      this.welcome = welcome;
-    } else if (message.type === "goodbye") {
-      this.#goodbye = message as unknown as Goodbye;
-      this.leaving = true;
-      this.#clock.clearTimeout(this.#leaveTimer as never);
-      this.#leaveTimer = this.#clock.setTimeout(() => this.#abandon(), GOODBYE_S * 1000);
+    if (message?.type === "welcome" && !this.#accept(message as unknown as Welcome)) return;
+    if (this.#patience) {
+      this.#deadline = this.#clock.now() + this.#patience;
+      this.#unanswered = Number.POSITIVE_INFINITY;
     }
-    this.#owner.received(message);
+    if (message?.type === "goodbye") {
+      this.#goodbye = message as unknown as Goodbye;
+      this.#last = this.#clock.now() + GOODBYE_MS;
+    }
+    if (message && message.ref !== PROBE) this.#owner.received(message);
   }
 
   /** Whether the gateway speaks this client's version of the protocol. */
@@ -79,18 +101,19 @@ export class Connection {
       this.#owner.ended({ reason, refused: true });
       return false;
     }
+    this.welcome = welcome;
     this.#welcomedAt = this.#clock.now();
-    this.#clock.clearTimeout(this.#timer as never);
-    this.#watchSilence((2 * welcome.heartbeat + SILENCE_S) * 1000);
+    this.#patience = 2000 * welcome.heartbeat + SILENCE_MS;
     return true;
   }
 
-  /** Browsers throttle timers in background tabs: timestamps decide, not ticks. */
-  #watchSilence(allowed: number): void {
-    this.#timer = this.#clock.setTimeout(() => {
-      if (this.#clock.now() - this.#heardAt > allowed) this.#abandon();
-      else this.#watchSilence(allowed);
-    }, allowed / 4);
+  #watch(): void {
+    const now = this.#clock.now();
+    const left = Math.min(this.#deadline, this.#last) - now;
+    this.#clock.clearTimeout(this.#timer as never);
+    if (left <= 0) this.#abandon();
+    else if (now - this.#unanswered >= DOUBT_MS) this.probe();
+    else this.#timer = this.#clock.setTimeout(() => this.#watch(), Math.min(left, TICK_MS));
   }
 
   /** Give up a connection whose other end does not answer. */
@@ -118,7 +141,6 @@ export class Connection {
     const wasOpen = !this.#over;
     this.#over = true;
     this.#clock.clearTimeout(this.#timer as never);
-    this.#clock.clearTimeout(this.#leaveTimer as never);
     return wasOpen;
   }
 }

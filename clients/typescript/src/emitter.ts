@@ -1,25 +1,30 @@
 // Listeners by event. Invariant: a listener that throws stops no other listener.
 
-export class Emitter<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<(value: never) => void>>();
+type Listener = (value: never) => void;
 
-  /** Listen; returns the function that stops it. */
+export class Emitter<Events extends object> {
+  readonly #listeners = new Map<keyof Events, Set<Listener>>();
+
+  /** Listen; returns the function that stops it. A function that listens twice hears twice. */
   on<K extends keyof Events>(event: K, listener: (value: Events[K]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners);
-    listeners.add(listener as (value: never) => void);
-    return () => listeners.delete(listener as (value: never) => void);
+    const own: Listener = (value) => listener(value);
+    this.#listeners.set(event, listeners.add(own));
+    return () => listeners.delete(own);
   }
 
   emit<K extends keyof Events>(event: K, value: Events[K]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
-      try {
-        listener(value as never);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) guard(() => listener(value as never));
+  }
+}
+
+/** Do `work`. What it throws is reported as an uncaught error, and stops nothing. */
+export function guard(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

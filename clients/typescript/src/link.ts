@@ -7,9 +7,11 @@ import type { Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
+import { AnonymousIdentity } from "./identity.js";
 import { type Settings, socketConstructor, type Token } from "./options.js";
-import { checkSize, Outstanding, type Pending, type Request } from "./outstanding.js";
-import { encode, type WireMessage } from "./wire.js";
+import { Outstanding, type Pending, type Request } from "./outstanding.js";
+import { bearer, tokenFailed } from "./token.js";
+import type { WireMessage } from "./wire.js";
 
 export type Status = "connecting" | "open" | "reconnecting" | "closed";
 
@@ -24,6 +26,9 @@ export interface LinkOwner {
   status(status: Status, error: TidegateError | undefined): void;
 }
 
+/** What may have changed the network, or stopped this program for a while. */
+const REASONS_TO_DOUBT = ["online", "pageshow", "visibilitychange"];
+
 export class Link {
   status: Status = "connecting";
   /** The `welcome` of the present connection, or of the last one. */
@@ -35,16 +40,17 @@ export class Link {
   readonly #owner: LinkOwner;
   readonly #backoff: Backoff;
   readonly #outstanding: Outstanding;
-  /** Messages without a reply that wait for the connection. */
-  readonly #outgoing: string[] = [];
+  readonly #anonymous: AnonymousIdentity;
   /** Timers that end with the present connection. */
   readonly #timers = new Set<unknown>();
   #connection: Connection | undefined;
+  /** Whether the present connection still has to carry what waited for it: nothing overtakes that. */
+  #opening = false;
   #token: Token;
-  /** The identity token of an anonymous client, which keeps it the same user. */
-  #identity: string | undefined;
   #attempts = 0;
-  #retryTimer: unknown;
+  /** Whether a timer runs until the next attempt. */
+  #resting = false;
+  #timer: unknown;
 
   constructor(url: string, settings: Settings, owner: LinkOwner) {
     this.#url = url;
@@ -52,10 +58,16 @@ export class Link {
     this.#token = settings.token;
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
-    this.#outstanding = new Outstanding(settings);
-    globalThis.addEventListener?.("online", this.#online);
+    this.#outstanding = new Outstanding(settings, () => this.#connection?.probe());
+    this.#anonymous = new AnonymousIdentity(settings.identity, url);
+    for (const reason of REASONS_TO_DOUBT) globalThis.addEventListener?.(reason, this.#doubt);
     // A turn later, so that the program that made this client can listen to its status first.
     queueMicrotask(() => void this.#connect());
+  }
+
+  /** A place in the order of sending, for a request that is made on each connection. */
+  place(): number {
+    return this.#outstanding.place();
   }
 
   /** Send a request now, or when the connection opens. */
@@ -63,26 +75,38 @@ export class Link {
     let pending: Pending;
     try {
       this.#check();
-      pending = this.#outstanding.add(request, this.welcome?.limits?.max_message);
+      pending = this.#outstanding.add(request);
     } catch (error) {
       request.failed(error as TidegateError);
       return;
     }
-    if (request.bound ? this.status === "open" : this.#isReady) this.#transmit(pending);
+    const now = this.status === "open" && !this.#opening && (request.bound || !this.#connection?.leaving);
+    if (this.#fits(pending) && now) this.#transmit(pending);
   }
 
-  /** Send a message now, or when the connection opens; there is no reply. Throws what ended the link. */
+  /** Send a message now, or when the connection opens; there is no reply. Throws what refuses it at once. */
   send(message: WireMessage): void {
-    this.#check();
-    const text = encode(message);
-    checkSize(message.type, text, this.welcome?.limits?.max_message);
-    if (this.#isReady) this.#connection?.send(text);
-    else this.#outgoing.push(text);
+    let refused: TidegateError | undefined;
+    let waits = false;
+    const failed = (error: TidegateError) => {
+      refused = error;
+      // Found too large when the connection opened: reported as the gateway reports what it refuses.
+      const { code, message: text, retryable: temporary } = error;
+      if (waits && !this.ended) this.#owner.pushed({ type: "error", code, message: text, temporary });
+    };
+    this.request({ message, failed });
+    if (refused) throw refused;
+    waits = true;
   }
 
   /** Send a message on the present connection, if there is one. */
   post(message: WireMessage): void {
-    if (this.status === "open") this.#connection?.send(encode(message));
+    if (this.status === "open") this.request({ message, bound: true, failed: () => {} });
+  }
+
+  /** Whether a message about this room waits for the connection. */
+  waits(room: string): boolean {
+    return this.#outstanding.unsent().some(({ message }) => message.room === room);
   }
 
   /** Repeat `action` after a temporary refusal, unless the connection ends before. */
@@ -96,32 +120,29 @@ export class Link {
     this.#timers.add(timer);
   }
 
-  /** The gateway took this token: it stands for this client on later connections too. */
+  /** The gateway took this token. It stands for this client on later connections too, unless a function gives fresh ones. */
   identify(token: string): void {
-    this.#token = token;
-    this.#identity = undefined;
+    if (typeof this.#token !== "function") this.#token = token;
   }
 
   close(): void {
     this.#end(new ClientClosed());
   }
 
-  /** Whether the present connection takes new requests. */
-  get #isReady(): boolean {
-    return this.status === "open" && this.#connection?.leaving === false;
-  }
-
   #check(): void {
     if (this.ended) throw this.ended;
     const { maxWaiting } = this.#settings;
-    if (this.#outstanding.size + this.#outgoing.length < maxWaiting) return;
+    if (this.#outstanding.size < maxWaiting) return;
     const reason = `too many requests wait already (limit: maxWaiting = ${maxWaiting})`;
     throw new TidegateError("too_many_waiting", reason, { retryable: true });
   }
 
+  #fits(pending: Pending): boolean {
+    return this.#outstanding.fits(pending, this.welcome?.limits?.max_message);
+  }
+
   #transmit(pending: Pending): void {
-    pending.sent = true;
-    pending.sends += 1;
+    this.#outstanding.sent(pending);
     this.#connection?.send(pending.text);
   }
 
@@ -131,18 +152,27 @@ export class Link {
     const attempt = ++this.#attempts;
     const isCurrent = () => attempt === this.#attempts && !this.ended;
     if (!isCurrent()) return;
+    const { clock, openTimeout } = this.#settings;
+    const deadline = clock.now() + openTimeout * 1000;
+    this.#resting = false;
+    this.#after(openTimeout * 1000, () => this.#retry({}, tokenFailed(`no answer within ${openTimeout} s`)));
+    const given = this.#token;
     let token: string | undefined;
     try {
-      token = typeof this.#token === "function" ? await this.#token() : this.#token;
-    } catch {
-      if (isCurrent()) this.#retry({});
+      token = bearer(typeof given === "function" ? await given() : given);
+      if (!isCurrent()) return;
+    } catch (error) {
+      if (!isCurrent()) return;
+      const failed = tokenFailed(error);
+      if (typeof given === "function") this.#retry({}, failed);
+      else this.#end(new ConnectionRefused(failed.message));
       return;
     }
-    if (!isCurrent()) return;
+    clock.clearTimeout(this.#timer as never);
     try {
       const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
       const socket = new (socketConstructor(this.#settings))(this.#url, protocols);
-      this.#connection = new Connection(socket, this.#settings, {
+      this.#connection = new Connection(socket, clock, deadline, {
         received: (message) => this.#received(message),
         ended: (ending) => this.#closed(ending),
       });
@@ -160,32 +190,36 @@ export class Link {
   /** An anonymous client first becomes the user again that it was; then the link is open. */
   #welcomed(welcome: Welcome): void {
     const connection = this.#connection;
-    const token = this.#identity;
+    const { token } = this.#anonymous;
     if (!token || !welcome.user.anonymous) {
       this.#open(welcome, welcome.identity);
       return;
     }
-    const request: Request = {
-      message: { type: "authenticate", token },
-      replied: ({ user }) => this.#open({ ...welcome, user: user as Welcome["user"] }, token),
-      failed: () => {
-        // Refused: be the new user that the gateway named. Otherwise this connection is over.
-        if (connection === this.#connection) this.#open(welcome, welcome.identity);
-      },
-      repeat: false,
-      bound: true,
-    };
-    this.#transmit(this.#outstanding.add(request, undefined));
+    this.#transmit(
+      this.#outstanding.add({
+        message: { type: "authenticate", token },
+        replied: ({ user, identity = token }) =>
+          this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
+        failed: () => {
+          // Refused: be the new user that the gateway named. Otherwise this connection is over.
+          if (connection === this.#connection) this.#open(welcome, welcome.identity);
+        },
+        bound: true,
+      }),
+    );
   }
 
   #open(welcome: Welcome, identity: string | undefined): void {
     const connection = this.#connection;
     this.welcome = welcome;
-    this.#identity = identity;
+    if (identity) this.#anonymous.keep(identity);
     this.status = "open";
+    this.#opening = true;
     this.#owner.opened(welcome);
-    for (const pending of this.#outstanding.unsent()) this.#transmit(pending);
-    for (const text of this.#outgoing.splice(0)) connection?.send(text);
+    for (let waiting = this.#outstanding.unsent(); waiting.length > 0; waiting = this.#outstanding.unsent()) {
+      for (const pending of waiting) if (this.#fits(pending)) this.#transmit(pending);
+    }
+    this.#opening = false;
     if (connection === this.#connection) this.#become("open");
   }
 
@@ -213,29 +247,43 @@ export class Link {
     if (wasOpen) this.#owner.lost();
   }
 
-  #retry(ending: Ending): void {
-    this.#wait(this.#backoff.next(ending));
-    this.#become("reconnecting");
+  #retry(ending: Ending, error?: TidegateError): void {
+    this.#attempts += 1; // a token that comes too late connects nothing
+    this.#rest(this.#backoff.next(ending));
+    this.#become("reconnecting", error);
   }
 
-  #wait(milliseconds: number): void {
+  #rest(milliseconds: number): void {
+    this.#resting = true;
+    this.#after(milliseconds, () => void this.#connect());
+  }
+
+  /** The one timer between two connections. */
+  #after(milliseconds: number, action: () => void): void {
     const { clock } = this.#settings;
-    clock.clearTimeout(this.#retryTimer as never);
-    this.#retryTimer = clock.setTimeout(() => void this.#connect(), milliseconds);
+    clock.clearTimeout(this.#timer as never);
+    this.#timer = clock.setTimeout(action, milliseconds);
   }
 
-  readonly #online = (): void => {
-    if (this.status === "reconnecting" && !this.#connection) this.#wait(0);
+  /** The network may be another one, or the computer was asleep. */
+  readonly #doubt = ({ type }: Event): void => {
+    const connection = this.#connection;
+    if (connection?.welcome) connection.probe();
+    else if (this.#resting || type === "online") {
+      // An attempt that began on the old network may never end.
+      this.#connection = undefined;
+      connection?.close();
+      this.#rest(0);
+    }
   };
 
   #end(error: ConnectionClosed): void {
     if (this.ended) return;
     this.ended = error;
     const connection = this.#connection;
-    this.#outgoing.length = 0;
     this.#drop("closed");
-    globalThis.removeEventListener?.("online", this.#online);
-    this.#settings.clock.clearTimeout(this.#retryTimer as never);
+    for (const reason of REASONS_TO_DOUBT) globalThis.removeEventListener?.(reason, this.#doubt);
+    this.#settings.clock.clearTimeout(this.#timer as never);
     connection?.close(1000);
     this.#become("closed", error);
   }

@@ -24,7 +24,7 @@ export interface Clock {
   clearTimeout(timer: never): void;
 }
 
-/** A JWT, or a function (plain or async) that the client asks for a fresh one before each connection. */
+/** A JWT, or a function (plain or async) that the client asks for a fresh one before each connection; "" is no token. */
 export type Token = string | (() => string | Promise<string>) | undefined;
 
 /** The type of a property: its `format` where that changes how values compare, otherwise its JSON type. */
@@ -58,6 +58,11 @@ export interface ResourceShape {
 export interface Options {
   /** Who the client is. The token never stands in the URL. */
   token?: Token;
+  /**
+   * Where an anonymous client keeps who it is, so that a reload of the page is the same user: in `sessionStorage` (this tab),
+   * in `localStorage` (all tabs of the gateway's address), or nowhere.
+   */
+  identity?: "session" | "local" | "none" | undefined;
   /** `CONTRACT` of the generated `app.ts`: `console.warn` reports once a gateway that has another contract. */
   contract?: string | undefined;
   /** The key's properties of each resource whose key is not `id`: `{ memberships: ["user_id", "team"] }`. */
@@ -66,7 +71,7 @@ export interface Options {
   resources?: { readonly [resource: string]: ResourceShape } | undefined;
   /** Seconds after which a request without a reply fails, time offline included. */
   requestTimeout?: number | undefined;
-  /** Seconds after which an attempt to connect that brought no `welcome` is given up. */
+  /** Seconds from the start of an attempt to connect, with the token function, until it is given up without a `welcome`. */
   openTimeout?: number | undefined;
   /** Requests and messages that may wait at once; more are refused. */
   maxWaiting?: number | undefined;
@@ -79,14 +84,13 @@ export interface Options {
 }
 
 /** The options with every default filled in. */
-export interface Settings {
-  readonly token: Token;
-  readonly requestTimeout: number;
-  readonly openTimeout: number;
-  readonly maxWaiting: number;
-  readonly WebSocket: SocketConstructor | undefined;
-  readonly clock: Clock;
-  readonly random: () => number;
+export interface Settings extends Options {
+  identity: "session" | "local" | "none";
+  requestTimeout: number;
+  openTimeout: number;
+  maxWaiting: number;
+  clock: Clock;
+  random: () => number;
 }
 
 export const systemClock: Clock = {
@@ -95,47 +99,38 @@ export const systemClock: Clock = {
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };
 
-const NAMES = new Set<string>([
-  "token",
-  "contract",
-  "keys",
-  "resources",
-  "requestTimeout",
-  "openTimeout",
-  "maxWaiting",
-  "WebSocket",
-  "clock",
-  "random",
-] satisfies (keyof Options)[]);
+const DEFAULTS: Settings & { [Name in keyof Required<Options>]: Options[Name] } = {
+  token: undefined,
+  identity: "session",
+  contract: undefined,
+  keys: undefined,
+  resources: undefined,
+  requestTimeout: 30,
+  openTimeout: 10,
+  maxWaiting: 1024,
+  WebSocket: undefined,
+  clock: systemClock,
+  random: () => Math.random(),
+};
 
 /** Fill the defaults in. Throws InvalidOption for a name that is no option and for a value that is out of range. */
 export function settingsOf(options: Options): Settings {
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw new InvalidOption(`there is no option "${name}"`);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const settings = { ...DEFAULTS, ...Object.fromEntries(given) };
+  for (const [name, value] of Object.entries(settings)) {
+    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidOption(`there is no option "${name}"`);
+    if (typeof DEFAULTS[name as keyof Options] === "number" && !((value as number) > 0)) {
+      throw new InvalidOption(`${name} must be more than 0, not ${value}`);
+    }
   }
-  const { requestTimeout = 30, openTimeout = 10, maxWaiting = 1024 } = options;
-  for (const [name, seconds] of Object.entries({ requestTimeout, openTimeout })) {
-    if (!(seconds > 0)) throw new InvalidOption(`${name} must be more than 0 seconds, not ${seconds}`);
-  }
-  if (!(maxWaiting >= 1)) throw new InvalidOption(`maxWaiting must be at least 1, not ${maxWaiting}`);
-  return {
-    token: options.token,
-    requestTimeout,
-    openTimeout,
-    maxWaiting,
-    WebSocket: options.WebSocket,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? (() => Math.random()),
-  };
+  return settings;
 }
 
 /** The WebSocket class. The client looks it up at each connect, not when the module loads: Node 20 has no global one. */
 export function socketConstructor(settings: Settings): SocketConstructor {
   const found = settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!found) {
-    throw new Error(
-      'there is no WebSocket here: npm install ws, then connect(url, { WebSocket: (await import("ws")).default })',
-    );
+    throw new Error('there is no WebSocket here: npm install ws, import WebSocket from "ws", connect(url, { WebSocket })');
   }
   return found;
 }

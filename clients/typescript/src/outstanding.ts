@@ -1,7 +1,8 @@
-// The requests that wait for their reply, and what becomes of them when the connection breaks.
+// What the program asked and the gateway has not taken or answered yet, in the order in which the program asked, and what
+// becomes of it when the connection breaks.
 //
 // A request that may be sent twice (a read, or a mutation with an idempotency key) waits for the next connection, and
-// so does a request that was not sent yet. Any other fails with a retryable ConnectionLost. It sends nothing itself.
+// so does what was not sent yet. Any other fails with a retryable ConnectionLost. It sends nothing itself.
 // Invariant: every request ends exactly once: with its reply, its error, the loss of the connection or the client's end.
 
 import type { ErrorMessage } from "../../../generated/typescript/protocol.js";
@@ -23,98 +24,121 @@ export function mayRepeat(message: WireMessage): boolean {
 
 export interface Request {
   message: WireMessage;
-  /** Called in the turn in which the reply came, before the client looks at any later message. */
-  replied(reply: WireMessage): void;
+  /** Called in the turn in which the reply came, before the client looks at any later message. Without it, none is wanted. */
+  replied?(reply: WireMessage): void;
   failed(error: TidegateError): void;
   /** Whether the client may send it again on the next connection. */
-  repeat: boolean;
-  /** Whether it is about the present connection alone: it waits as long as that lives, and has no timeout. */
+  repeat?: boolean;
+  /** Whether it is about the present connection alone: its timeout begins when it is sent. */
   bound?: boolean;
+  /** Its place among what waits, from `place()`; otherwise the last. */
+  place?: number | undefined;
 }
 
 export interface Pending extends Request {
   readonly ref: string;
   readonly text: string;
+  readonly place: number;
   sends: number;
   /** Whether the present connection carries it. */
   sent: boolean;
-  timer: unknown;
+  timer?: unknown;
 }
 
 export class Outstanding {
   readonly #settings: Settings;
+  /** Called when a request had no answer in time. */
+  readonly #late: () => void;
   readonly #pending = new Map<string | number, Pending>();
-  #refs = 0;
+  #places = 0;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, late: () => void) {
     this.#settings = settings;
+    this.#late = late;
   }
 
   get size(): number {
     return this.#pending.size;
   }
 
-  /** Wait for the reply to `request`. Throws `too_large` for more bytes than `limit`. */
-  add(request: Request, limit: number | undefined): Pending {
-    const { message, bound } = request;
-    const { clock, requestTimeout } = this.#settings;
-    const ref = `c${++this.#refs}`;
-    const text = encode({ ...message, ref });
-    checkSize(message.type, text, limit);
-    const pending: Pending = { ...request, ref, text, sends: 0, sent: false, timer: undefined };
+  /** A place after everything that was asked before. */
+  place(): number {
+    return ++this.#places;
+  }
+
+  /** Keep `request` until it ends. Throws `invalid_json` for what JSON cannot say. */
+  add(request: Request): Pending {
+    const place = this.place();
+    const ref = `c${place}`;
+    const { message, replied } = request;
+    const text = encode(replied ? { ...message, ref } : message);
+    const pending: Pending = { ...request, ref, text, place: request.place ?? place, sends: 0, sent: false };
     this.#pending.set(ref, pending);
-    if (!bound) {
-      const expired = () => this.#fail(pending, new RequestTimeout(message.type, requestTimeout));
-      pending.timer = clock.setTimeout(expired, requestTimeout * 1000);
-    }
+    if (replied && !request.bound) this.#expire(pending);
     return pending;
+  }
+
+  /** Whether the gateway accepts a message of that size; otherwise `pending` fails alone: sent, it would break the connection. */
+  fits(pending: Pending, limit: number | undefined): boolean {
+    const bytes = limit && bytesOver(limit, pending.text);
+    if (!bytes) return true;
+    const reason = `'${pending.message.type}' has ${bytes} bytes; the gateway accepts at most ${limit}`;
+    this.fail(pending, new TidegateError("too_large", reason));
+    return false;
+  }
+
+  /** The present connection carries `pending`. */
+  sent(pending: Pending): void {
+    if (!this.#pending.has(pending.ref)) return;
+    pending.sent = true;
+    pending.sends += 1;
+    if (!pending.replied) this.#drop(pending);
+    else if (!pending.timer) this.#expire(pending);
   }
 
   /** Give `message` to the request whose ref it carries; false if there is none. */
   settle(message: WireMessage): boolean {
     const pending = message.ref === undefined ? undefined : this.#pending.get(message.ref);
     if (!pending) return false;
-    if (message.type === "error") this.#fail(pending, new RequestRefused(message as unknown as ErrorMessage));
-    else {
-      this.#drop(pending);
-      pending.replied(message);
-    }
+    if (message.type === "error") this.fail(pending, new RequestRefused(message as unknown as ErrorMessage));
+    else if (this.#drop(pending)) pending.replied?.(message);
     return true;
   }
 
-  /** The requests that the present connection still has to carry. */
+  /** What the present connection still has to carry. */
   unsent(): Pending[] {
-    return [...this.#pending.values()].filter(({ sent }) => !sent);
+    return [...this.#pending.values()].filter(({ sent }) => !sent).sort((a, b) => a.place - b.place);
   }
 
-  /** The connection is gone: keep the requests that the next one may carry, fail the rest. */
+  /** The connection is gone: keep what the next one may carry, fail the rest. */
   lost(): void {
     for (const pending of [...this.#pending.values()]) {
       const keeps = !pending.bound && (pending.sends === 0 || pending.repeat) && pending.sends < MAX_SENDS;
       if (keeps) pending.sent = false;
-      else this.#fail(pending, new ConnectionLost(pending.message.type));
+      else this.fail(pending, new ConnectionLost(pending.message.type));
     }
   }
 
   /** The client has ended. */
   failAll(error: TidegateError): void {
-    for (const pending of [...this.#pending.values()]) this.#fail(pending, error);
+    for (const pending of [...this.#pending.values()]) this.fail(pending, error);
   }
 
-  #fail(pending: Pending, error: TidegateError): void {
-    this.#drop(pending);
-    pending.failed(error);
+  fail(pending: Pending, error: TidegateError): void {
+    if (this.#drop(pending)) pending.failed(error);
   }
 
-  #drop(pending: Pending): void {
-    this.#pending.delete(pending.ref);
+  #expire(pending: Pending): void {
+    const { clock, requestTimeout } = this.#settings;
+    pending.timer = clock.setTimeout(() => {
+      this.fail(pending, new RequestTimeout(pending.message.type, requestTimeout));
+      this.#late();
+    }, requestTimeout * 1000);
+  }
+
+  /** Whether `pending` was still waiting. */
+  #drop(pending: Pending): boolean {
     this.#settings.clock.clearTimeout(pending.timer as never);
+    return this.#pending.delete(pending.ref);
   }
-}
-
-/** The gateway closes a connection over a message that is too large, and a repeated request would close the next too. */
-export function checkSize(type: string, text: string, limit: number | undefined): void {
-  const bytes = limit === undefined ? undefined : bytesOver(limit, text);
-  if (bytes === undefined) return;
-  throw new TidegateError("too_large", `'${type}' has ${bytes} bytes; the gateway accepts at most ${limit}`);
 }

@@ -1,25 +1,41 @@
 // The JSON of the wire: encoding what the client sends, decoding what the gateway sends.
 //
 // It knows neither sockets nor what a message means. Reading is lenient, as the protocol asks of clients.
-// Invariant: a message without a text `type` never leaves `decode`.
+// Invariants: a message without a text `type` never leaves `decode`; a text that the gateway cannot read as the program
+// meant it never leaves `encode`.
+
+import { TidegateError } from "./errors.js";
 
 /** A message of any type. */
 export type WireMessage = { type: string; ref?: string | number; [property: string]: unknown };
 
 const encoder = new TextEncoder();
+/** `JSON.stringify` writes half of a surrogate pair, such as a cut emoji, as an escape that the gateway cannot read. */
+const HALF_CHARACTER = /[^\\](\\\\)*\\ud[89a-f]/;
 
-/** One frame's payload. */
+/** One frame's payload. Throws TidegateError `invalid_json` for values that JSON does not have. */
 export function encode(message: WireMessage): string {
-  return JSON.stringify(message);
+  let reason: unknown = "half of a character is no text";
+  try {
+    const text = JSON.stringify(message, onlyFinite);
+    if (!HALF_CHARACTER.test(text)) return text;
+  } catch (error) {
+    reason = (error as Error)?.message;
+  }
+  throw new TidegateError("invalid_json", `'${message.type}' cannot be sent as JSON: ${reason}`);
+}
+
+/** JSON has no NaN: `JSON.stringify` alone writes null, which deletes a value. */
+function onlyFinite(_name: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`${value} is no number of JSON`);
+  return value;
 }
 
 /** A message of the gateway; undefined for a frame that holds none: not JSON, not an object, no `type`. */
 export function decode(data: unknown): WireMessage | undefined {
-  if (typeof data !== "string") return undefined;
   try {
-    const message: unknown = JSON.parse(data);
-    const isMessage = typeof message === "object" && message !== null && "type" in message;
-    return isMessage && typeof message.type === "string" ? (message as WireMessage) : undefined;
+    const message = JSON.parse(data as string);
+    return typeof message.type === "string" ? message : undefined;
   } catch {
     return undefined;
   }

@@ -5,14 +5,14 @@
 // Invariant: nothing here waits or sends by itself.
 
 import type {
+  Authenticated,
   PresenceDiff,
   PresenceList,
   Principal,
-  Replies,
   RoomMessage,
   Welcome,
 } from "../../../generated/typescript/protocol.js";
-import { Emitter } from "./emitter.js";
+import { Emitter, guard } from "./emitter.js";
 import type { TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import { Link, type Status } from "./link.js";
@@ -100,21 +100,12 @@ export class Client<A extends AppContract = AnyApp> {
     return (await this.#ask({ type: "ping" })).time as number;
   }
 
-  /** Become the user that `token` names, now and on later connections. `unauthenticated` for an invalid token. */
-  authenticate(token: string): Promise<Principal> {
-    return new Promise((resolve, reject) => {
-      this.#link.request({
-        message: { type: "authenticate", token },
-        repeat: true,
-        replied: (reply) => {
-          const { user } = reply as unknown as Replies["authenticate"];
-          this.#link.identify(token);
-          if (this.#become(user)) this.#each((part) => part.identityChanged());
-          resolve(user);
-        },
-        failed: reject,
-      });
-    });
+  /**
+   * Become the user that `token` names: now and, unless the option `token` is a function, on later connections.
+   * `unauthenticated` for an invalid token.
+   */
+  async authenticate(token: string): Promise<Principal> {
+    return (await this.#ask({ type: "authenticate", token: token.trim() }, true)).user as Principal;
   }
 
   /** A room by its name, which `join` enters; the same object each time. */
@@ -145,13 +136,12 @@ export class Client<A extends AppContract = AnyApp> {
   #opened(welcome: Welcome): void {
     if (this.#contract && welcome.contract && welcome.contract !== this.#contract) {
       console.warn(
-        `tidegate: the gateway's contract is ${welcome.contract}, this program was generated from ${this.#contract}: ` +
-          "run `tidegate generate` with the gateway's schema",
+        `tidegate: the gateway's contract is ${welcome.contract}, this program's ${this.#contract}: run \`tidegate generate\``,
       );
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);
-    for (const room of this.#rooms.values()) if (room.wanted) room.enter();
+    for (const room of this.#rooms.values()) if (room.wanted) guard(() => room.enter());
     this.#each((part) => part.opened(another));
   }
 
@@ -193,7 +183,7 @@ export class Client<A extends AppContract = AnyApp> {
   }
 
   #each(tell: (part: Part) => void): void {
-    for (const part of this.#parts.values()) tell(part);
+    for (const part of this.#parts.values()) guard(() => tell(part));
   }
 
   #port(options: Options): ClientPort {
@@ -213,8 +203,20 @@ export class Client<A extends AppContract = AnyApp> {
     const keyed =
       WRITES.has(message.type) && message.key === undefined ? { ...message, key: idempotencyKey() } : message;
     return new Promise((resolve, reject) => {
-      const request = { message: keyed, repeat: repeat ?? mayRepeat(keyed), replied: resolve, failed: reject };
-      this.#link.request(request);
+      this.#link.request({
+        message: keyed,
+        repeat: repeat ?? mayRepeat(keyed),
+        replied: (reply) => {
+          if (reply.type === "authenticated") this.#authenticated(message, reply as unknown as Authenticated);
+          resolve(reply);
+        },
+        failed: reject,
+      });
     });
+  }
+
+  #authenticated({ token }: WireMessage, { user }: Authenticated): void {
+    this.#link.identify(token as string);
+    if (this.#become(user)) this.#each((part) => part.identityChanged());
   }
 }

@@ -66,6 +66,7 @@ export class Connection {
 
   /** Something gives reason to doubt the connection: give it up unless the other end answers soon. */
   probe(): void {
+    if (!this.welcome) return;
     this.send(JSON.stringify({ type: "ping", ref: PROBE }));
     this.#unanswered = Number.POSITIVE_INFINITY;
     this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);

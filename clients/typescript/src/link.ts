@@ -3,7 +3,7 @@
 // It knows requests and replies but no rooms and no rows; its owner joins and subscribes again in `opened`.
 // Invariant: after the end of a link nothing waits any more: every request has its reply or its error.
 
-import type { Welcome } from "../../../generated/typescript/protocol.js";
+import type { ErrorMessage, Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
@@ -183,6 +183,7 @@ export class Link {
 
   #received(message: WireMessage): void {
     if (this.#outstanding.settle(message)) return;
+    if (message.code === "invalid_json") this.#outstanding.unread(message as unknown as ErrorMessage);
     if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
     this.#owner.pushed(message);
   }
@@ -204,7 +205,6 @@ export class Link {
           // Refused: be the new user that the gateway named. Otherwise this connection is over.
           if (connection === this.#connection) this.#open(welcome, welcome.identity);
         },
-        bound: true,
       }),
     );
   }

@@ -29,7 +29,7 @@ export interface Request {
   failed(error: TidegateError): void;
   /** Whether the client may send it again on the next connection. */
   repeat?: boolean;
-  /** Whether it is about the present connection alone: its timeout begins when it is sent. */
+  /** Whether it is about the present connection alone: it waits as long as that lives, and has no timeout. */
   bound?: boolean;
   /** Its place among what waits, from `place()`; otherwise the last. */
   place?: number | undefined;
@@ -93,7 +93,6 @@ export class Outstanding {
     pending.sent = true;
     pending.sends += 1;
     if (!pending.replied) this.#drop(pending);
-    else if (!pending.timer) this.#expire(pending);
   }
 
   /** Give `message` to the request whose ref it carries; false if there is none. */
@@ -103,6 +102,16 @@ export class Outstanding {
     if (message.type === "error") this.fail(pending, new RequestRefused(message as unknown as ErrorMessage));
     else if (this.#drop(pending)) pending.replied?.(message);
     return true;
+  }
+
+  /** The gateway could not read a message, so that it does not say which one. */
+  unread(error: ErrorMessage): void {
+    const sent = [...this.#pending.values()].filter((pending) => pending.sent);
+    // With more than one, what has no timeout gets one, so that none waits for ever.
+    for (const pending of sent) {
+      if (sent.length === 1) this.fail(pending, new RequestRefused(error));
+      else if (!pending.timer) this.#expire(pending);
+    }
   }
 
   /** What the present connection still has to carry. */

@@ -26,8 +26,9 @@ import {
 } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import type { Link } from "./link.js";
+import type { Request } from "./outstanding.js";
 import { isKnown } from "./positions.js";
-import type { WireMessage } from "./wire.js";
+import { plain, type WireMessage } from "./wire.js";
 
 /** A message of a room. */
 export type Message<T> = Omit<RoomMessage, "data"> & {
@@ -78,6 +79,8 @@ export class Room<T = unknown> {
   readonly #members = new Map<string, Member>();
   #about: PresenceOptions = {};
   #mode: PresenceMode = "diff";
+  /** Its place in the order of sending: what the program asks after `join` is sent after it, on later connections too. */
+  #place = 0;
   #position: RoomPosition | undefined;
   #recovered: boolean | undefined;
   #replays = 0;
@@ -119,9 +122,14 @@ export class Room<T = unknown> {
       const reason = `room '${this.name}' is joined with presence = '${this.#mode}' already`;
       return Promise.reject(new InvalidOption(reason));
     }
-    this.#about = { ...this.#about, ...about };
+    try {
+      this.#about = { ...this.#about, ...plain(about) };
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#joined) return this.#joined;
     this.#mode = presence ?? "diff";
+    this.#place = this.#link.place();
     this.#position = since;
     this.#error = this.#recovered = undefined;
     this.#joined = new Promise((resolve, reject) => {
@@ -137,7 +145,13 @@ export class Room<T = unknown> {
   /** Leave the room and forget its position and its members. Idempotent. */
   leave(): void {
     if (!this.#joined) return;
-    this.#link.post({ type: "leave", room: this.name });
+    const message: WireMessage = { type: "leave", room: this.name };
+    if (this.#link.status === "open") this.#link.post(message);
+    else if (this.#link.waits(this.name)) {
+      // What the program said in the room while there was no connection is still said, and then it leaves.
+      this.#join({ failed: () => {} });
+      this.#link.send(message);
+    }
     this.#out(this.#notJoined());
   }
 
@@ -149,18 +163,19 @@ export class Room<T = unknown> {
 
   /** Change what other members see of this client, and ask for all members. The client keeps it across reconnects. */
   async update(options: PresenceOptions): Promise<readonly Member[]> {
-    const asked = this.#ask({ type: "presence", room: this.name, ...options });
-    if (this.#joined) this.#about = { ...this.#about, ...options };
-    this.presence((await asked) as unknown as PresenceList);
+    const about = plain(options);
+    const list = await this.#ask({ type: "presence", room: this.name, ...about });
+    // Only what the gateway took: a refused value would be refused at the next join.
+    if (this.#joined) this.#about = { ...this.#about, ...about };
+    this.presence(list as unknown as PresenceList);
     return this.members;
   }
 
   /** A page of the room's past, oldest first. */
   async history({ before, limit }: HistoryOptions = {}): Promise<History<T>> {
-    const message: WireMessage = { type: "history", room: this.name };
-    if (before !== undefined) message.before = typeof before === "number" ? before : before.offset;
-    if (limit !== undefined) message.limit = limit;
-    const { messages, more } = (await this.#ask(message)) as unknown as Messages;
+    const offset = typeof before === "object" ? before.offset : before;
+    const reply = await this.#ask({ type: "history", room: this.name, before: offset, limit });
+    const { messages, more } = reply as unknown as Messages;
     return { messages: messages.map((entry) => ({ ...(entry as Message<T>), replayed: false, gap: false })), more };
   }
 
@@ -173,14 +188,8 @@ export class Room<T = unknown> {
 
   /** Join on a new connection. */
   enter(): void {
-    const message: JoinRequest = { type: "join", room: this.name, presence: this.#mode };
-    if (this.#about.status) message.status = this.#about.status;
-    if (this.#about.info) message.info = this.#about.info;
-    if (this.#position) message.since = this.#position;
     const membership = this.#joined;
-    this.#link.request({
-      message: message as unknown as WireMessage,
-      repeat: false,
+    this.#join({
       bound: true,
       replied: (reply) => {
         if (membership === this.#joined) this.#entered(reply as unknown as Joined);
@@ -227,6 +236,17 @@ export class Room<T = unknown> {
     for (const member of diff.left) this.#members.delete(member.id);
     for (const member of [...diff.joined, ...diff.changed]) this.#members.set(member.id, member);
     this.#events.emit("presence", this.members);
+  }
+
+  #join(request: Omit<Request, "message">): void {
+    const message = {
+      type: "join",
+      room: this.name,
+      presence: this.#mode,
+      since: this.#position,
+      ...this.#about,
+    } satisfies Partial<JoinRequest>;
+    this.#link.request({ ...request, message, place: this.#place });
   }
 
   #entered(reply: Joined): void {

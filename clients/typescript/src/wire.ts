@@ -13,6 +13,11 @@ const encoder = new TextEncoder();
 /** `JSON.stringify` writes half of a surrogate pair, such as a cut emoji, as an escape that the gateway cannot read. */
 const HALF_CHARACTER = /[^\\](\\\\)*\\ud[89a-f]/;
 
+/** `value` as it is now, and as the gateway will see it. Throws as `encode` does. */
+export function plain<T extends object>(value: T): T {
+  return JSON.parse(encode({ type: "presence", value })).value;
+}
+
 /** One frame's payload. Throws TidegateError `invalid_json` for values that JSON does not have. */
 export function encode(message: WireMessage): string {
   let reason: unknown = "half of a character is no text";

@@ -83,8 +83,12 @@ describe("a snapshot", () => {
     const { client, line } = await gateway.open({ requestTimeout: 5 });
     const live = resource(client, "users").subscribe();
     const { errors } = listen(live);
-    await vi.advanceTimersByTimeAsync(30_000);
-    line.subscribe("s1", "snapshot", 5);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const asked = line.take("subscribe");
+    line.reply(line.take("ping"), "pong", { time: 5 }); // the gateway is alive
+    await vi.advanceTimersByTimeAsync(20_000);
+    const about = { subscription: "s1", resource: "users", position: { epoch: "e", seq: 5 }, mode: "snapshot" };
+    line.reply(asked, "subscribed", about);
     line.snapshot("s1", [{ id: 1 }]);
     expect([ids(live), errors]).toEqual([[1], []]);
   });

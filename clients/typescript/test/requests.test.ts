@@ -41,10 +41,10 @@ describe("replies", () => {
     await turn();
     expect(gateway.line.unread).toEqual([]);
     gateway.line.welcome();
-    gateway.line.join("a");
     gateway.line.reply(gateway.line.take("ping"), "pong", { time: 5 });
     expect((await asked).time).toBe(5);
     expect(gateway.line.take("presence")).toEqual({ type: "presence", room: "a" });
+    gateway.line.join("a");
   });
 });
 

@@ -36,6 +36,8 @@ export class Subscription<R extends object = Row> {
   readonly key: readonly string[];
   readonly #link: Link;
   readonly #index: SubscriptionIndex;
+  /** Its place in the order of sending, on later connections too. */
+  readonly #place: number;
   readonly #events = new Emitter<SubscriptionEvents<R>>();
   #byKey = new Map<string, R>();
   #shown: ReadonlyMap<string, R> = this.#byKey;
@@ -57,6 +59,7 @@ export class Subscription<R extends object = Row> {
     this.query = query;
     this.key = key;
     this.#index = index;
+    this.#place = link.place();
     this.partial = query.since !== undefined;
     this.#position = query.since?.position;
     this.#scope = query.since?.scope;
@@ -113,6 +116,7 @@ export class Subscription<R extends object = Row> {
       message: message as unknown as WireMessage,
       repeat: false,
       bound: true,
+      place: this.#place,
       replied: (reply) => this.#subscribed(reply as unknown as Subscribed),
       failed: (error) => this.#failed(error),
     });

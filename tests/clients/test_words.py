@@ -62,7 +62,7 @@ def test_a_row_has_one_name_in_both_spellings_or_says_why_not(table: str) -> Non
 
 
 def test_the_defaults_are_those_of_both_sources() -> None:
-    settings = dict(re.findall(r"(\w+) = (\d+)", words.source("options").split("export function settingsOf")[1]))
+    settings = dict(re.findall(r"(\w+): (\d+)", words.block(words.source("options"), "const DEFAULTS")))
     assert len(settings) == 3
     for typescript, python, default, _ in BY_NAME["Options of `connect`"]:
         if (name := cell(typescript)) in settings:

@@ -20,12 +20,12 @@ export interface Ending {
   /** Milliseconds from `welcome` to the end; undefined where there was no `welcome`. */
   lived?: number | undefined;
   /** Whether another attempt is pointless, whatever the close code. */
-  refused?: boolean;
+  refused?: boolean | undefined;
 }
 
 /** Whether a close code says that the client must not come back. */
-export function isFinal(code: number | undefined): boolean {
-  return code !== undefined && code >= 4000 && code < 4100;
+export function isFinal(code = 0): boolean {
+  return code >= 4000 && code < 4100;
 }
 
 export class Backoff {
@@ -37,14 +37,12 @@ export class Backoff {
   }
 
   /** Milliseconds to wait before the next attempt: random(0, min(20 s, 0.5 s * 2^n)), or what the gateway asked for. */
-  next(ending: Ending = {}): number {
-    if (ending.lived !== undefined && ending.lived >= STABLE_MS) this.#attempts = 0;
-    const asked = (ending.retryAfter ?? 0) * 1000;
-    const { code } = ending;
-    const resume = code !== undefined && ((code >= 4200 && code < 4300) || code === SERVICE_RESTART);
+  next({ code = 0, lived = 0, retryAfter = 0 }: Ending = {}): number {
+    if (lived >= STABLE_MS) this.#attempts = 0;
+    const resume = (code >= 4200 && code < 4300) || code === SERVICE_RESTART;
     const first = this.#attempts === 0;
     const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    return resume && first ? asked : Math.max(asked, this.#random() * ceiling);
+    return Math.max(retryAfter * 1000, resume && first ? 0 : this.#random() * ceiling);
   }
 }

@@ -23,7 +23,7 @@ import { type JoinOptions, Room } from "./room.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
 
-type Events<A extends AppContract> = PushesOf<A> & { status: { status: Status; error?: TidegateError } };
+type Events<A extends AppContract> = PushesOf<A> & { status: { status: Status; error?: TidegateError | undefined } };
 
 export interface RequestOptions {
   /** Whether the client may send the request again on the next connection, where its type does not say so. */
@@ -150,15 +150,15 @@ export class Client<A extends AppContract = AnyApp> {
       for (const room of this.#rooms.values()) room.end(error, this.#closing);
       this.#each((part) => part.closed(error, this.#closing));
     }
-    const event = error ? { status, error } : { status };
-    this.#events.emit("status", event as Events<A>["status"]);
+    this.#events.emit("status", { status, error } as Events<A>["status"]);
   }
 
   /** Be `user`. Returns whether that is another user than before, or the same one with other roles. */
   #become(user: Principal): boolean {
     const known = this.#user;
     this.#user = user;
-    return known !== undefined && (known.id !== user.id || known.roles.join("\n") !== user.roles.join("\n"));
+    const rights = ({ id, roles }: Principal) => JSON.stringify([id, roles]);
+    return known !== undefined && rights(known) !== rights(user);
   }
 
   #pushed(message: WireMessage): void {
@@ -215,8 +215,8 @@ export class Client<A extends AppContract = AnyApp> {
     });
   }
 
-  #authenticated({ token }: WireMessage, { user }: Authenticated): void {
-    this.#link.identify(token as string);
-    if (this.#become(user)) this.#each((part) => part.identityChanged());
+  #authenticated({ token }: WireMessage, reply: Authenticated): void {
+    this.#link.identify(token as string, reply);
+    if (this.#become(reply.user)) this.#each((part) => part.identityChanged());
   }
 }

@@ -10,11 +10,12 @@ import { decode, type WireMessage } from "./wire.js";
 
 const SILENCE_MS = 5_000;
 const GOODBYE_MS = 15_000;
-/** A message that was sent is unanswered for so long: there is reason to doubt the connection. */
+/** A message is unanswered for so long, or for a third of the timeout: there is reason to doubt the connection. */
 const DOUBT_MS = 10_000;
 const PROBE_MS = 4_000;
 /** Browsers throttle timers in background tabs, and none runs while a computer sleeps: timestamps decide, not ticks. */
 const TICK_MS = 5_000;
+const NEVER = Number.POSITIVE_INFINITY;
 const BROKEN = 1006;
 const PROBE = "probe";
 
@@ -29,28 +30,30 @@ export class Connection {
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;
+  readonly #doubt: number;
   #goodbye: Goodbye | undefined;
   /** Milliseconds of silence until the other end is taken for dead. */
   #patience = 0;
   /** When the connection is given up, unless the other end is heard before. */
   #deadline: number;
   /** When it is given up in any case. */
-  #last = Number.POSITIVE_INFINITY;
+  #last = NEVER;
   /** When the first message was sent since the other end was heard. */
-  #unanswered = Number.POSITIVE_INFINITY;
+  #unanswered = NEVER;
   #welcomedAt: number | undefined;
   #over = false;
   #timer: unknown;
 
   /** `deadline`: when the attempt to connect is given up. */
-  constructor(socket: Socket, clock: Settings["clock"], deadline: number, owner: ConnectionOwner) {
+  constructor(socket: Socket, { clock, requestTimeout }: Settings, deadline: number, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#doubt = Math.min(DOUBT_MS, (requestTimeout * 1000) / 3);
     this.#deadline = deadline;
     this.#owner = owner;
     socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     socket.onerror = () => {};
-    socket.onclose = (event: { code?: number; reason?: string }) => this.#end(event.code ?? BROKEN, event.reason);
+    socket.onclose = (event: { code?: number; reason?: string }) => this.#end(event);
     this.#watch();
   }
 
@@ -60,22 +63,26 @@ export class Connection {
   }
 
   send(text: string): void {
-    this.#unanswered = Math.min(this.#unanswered, this.#clock.now());
     this.#socket.send(text);
+    if (this.#unanswered < NEVER) return;
+    this.#unanswered = this.#clock.now();
+    this.#watch();
   }
 
   /** Something gives reason to doubt the connection: give it up unless the other end answers soon. */
   probe(): void {
     if (!this.welcome) return;
-    this.send(JSON.stringify({ type: "ping", ref: PROBE }));
-    this.#unanswered = Number.POSITIVE_INFINITY;
+    this.#socket.send(JSON.stringify({ type: "ping", ref: PROBE }));
+    this.#unanswered = NEVER;
     this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);
     this.#watch();
   }
 
   /** Close the connection and report nothing more. */
   close(code?: number): void {
-    if (this.#stop()) this.#socket.close(code);
+    this.#over = true;
+    this.#clock.clearTimeout(this.#timer as never);
+    this.#socket.close(code);
   }
 
   #received(data: unknown): void {
@@ -84,7 +91,7 @@ export class Connection {
     if (message?.type === "welcome" && !this.#accept(message as unknown as Welcome)) return;
     if (this.#patience) {
       this.#deadline = this.#clock.now() + this.#patience;
-      this.#unanswered = Number.POSITIVE_INFINITY;
+      this.#unanswered = NEVER;
     }
     if (message?.type === "goodbye") {
       this.#goodbye = message as unknown as Goodbye;
@@ -96,52 +103,38 @@ export class Connection {
   /** Whether the gateway speaks this client's version of the protocol. */
   #accept(welcome: Welcome): boolean {
     const version: number = welcome.protocol ?? PROTOCOL_VERSION;
-    if (version !== PROTOCOL_VERSION) {
-      const reason = `the gateway speaks protocol ${version}, this client ${PROTOCOL_VERSION}`;
-      this.close();
-      this.#owner.ended({ reason, refused: true });
-      return false;
+    const refused = version !== PROTOCOL_VERSION;
+    if (refused) {
+      this.#end({ reason: `the gateway speaks protocol ${version}, this client ${PROTOCOL_VERSION}`, refused });
+    } else {
+      this.welcome = welcome;
+      this.#welcomedAt = this.#clock.now();
+      this.#patience = 2000 * welcome.heartbeat + SILENCE_MS;
     }
-    this.welcome = welcome;
-    this.#welcomedAt = this.#clock.now();
-    this.#patience = 2000 * welcome.heartbeat + SILENCE_MS;
-    return true;
+    return !refused;
   }
 
   #watch(): void {
     const now = this.#clock.now();
     const left = Math.min(this.#deadline, this.#last) - now;
+    const doubted = this.#unanswered + this.#doubt - now;
     this.#clock.clearTimeout(this.#timer as never);
-    if (left <= 0) this.#abandon();
-    else if (now - this.#unanswered >= DOUBT_MS) this.probe();
-    else this.#timer = this.#clock.setTimeout(() => this.#watch(), Math.min(left, TICK_MS));
+    if (left <= 0) this.#end({});
+    else if (doubted <= 0) this.probe();
+    else this.#timer = this.#clock.setTimeout(() => this.#watch(), Math.min(left, doubted, TICK_MS));
   }
 
-  /** Give up a connection whose other end does not answer. */
-  #abandon(): void {
-    const ending = this.#ending(BROKEN, undefined);
+  /** The connection is over, or given up because the other end does not answer. */
+  #end({ code = BROKEN, reason, refused }: Ending): void {
+    if (this.#over) return;
     this.close();
-    this.#owner.ended(ending);
-  }
-
-  #end(code: number, reason: string | undefined): void {
-    const ending = this.#ending(code, reason);
-    if (this.#stop()) this.#owner.ended(ending);
-  }
-
-  #ending(code: number, reason: string | undefined): Ending {
-    return {
-      code: code === BROKEN && this.#goodbye ? this.#goodbye.code : code,
-      reason: reason || this.#goodbye?.reason,
-      retryAfter: this.#goodbye?.retry_after,
-      lived: this.#welcomedAt === undefined ? undefined : this.#clock.now() - this.#welcomedAt,
-    };
-  }
-
-  #stop(): boolean {
-    const wasOpen = !this.#over;
-    this.#over = true;
-    this.#clock.clearTimeout(this.#timer as never);
-    return wasOpen;
+    const goodbye = this.#goodbye;
+    this.#owner.ended({
+      code: code === BROKEN && goodbye ? goodbye.code : code,
+      reason: reason || goodbye?.reason,
+      retryAfter: goodbye?.retry_after,
+      lived: this.#welcomedAt && this.#clock.now() - this.#welcomedAt,
+      refused,
+    });
   }
 }

@@ -25,8 +25,6 @@ export interface ErrorDetails {
 /** The root of all errors of this client. */
 export class TidegateError extends Error {
   override readonly name: string = "TidegateError";
-  /** A short word for programs: the wire's error code, or a code of the client itself. */
-  readonly code: string;
   /** Whether the same call, unchanged, may succeed later. */
   readonly retryable: boolean;
   /** RFC 6901 pointer into the message that was sent. */
@@ -37,14 +35,18 @@ export class TidegateError extends Error {
   /** Seconds to wait before the next attempt, if the gateway said so. */
   readonly retryAfter: number | undefined;
 
-  constructor(code: string, message: string, details: ErrorDetails = {}) {
+  constructor(
+    /** A short word for programs: the wire's error code, or a code of the client itself. */
+    readonly code: string,
+    message: string,
+    { retryable = false, pointer, keyword, errors = [], retryAfter }: ErrorDetails = {},
+  ) {
     super(message);
-    this.code = code;
-    this.retryable = details.retryable ?? false;
-    this.pointer = details.pointer;
-    this.keyword = details.keyword;
-    this.errors = details.errors ?? [];
-    this.retryAfter = details.retryAfter;
+    this.retryable = retryable;
+    this.pointer = pointer;
+    this.keyword = keyword;
+    this.errors = errors;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -52,12 +54,29 @@ export class TidegateError extends Error {
 export class RequestRefused extends TidegateError {
   override readonly name = "RequestRefused";
   declare readonly code: ErrorCode;
+  /** For forms: what is wrong with each property of the `data` that was sent. */
+  readonly fields: Readonly<Record<string, readonly string[]>>;
 
   constructor(error: ErrorMessage) {
-    const { code, message, pointer, keyword, errors } = error;
-    const details = { retryable: error.temporary, pointer, keyword, errors, retryAfter: error.retry_after };
+    const { code, message, pointer, temporary, retry_after } = error;
+    const details = { ...error, retryable: temporary, retryAfter: retry_after };
     super(code, pointer ? `${message} (at ${pointer})` : message, details);
+    this.fields = fieldsOf(error.errors ?? [{ pointer: "", ...error }]);
   }
+}
+
+/** The messages about each property: of `/data/NAME/...` or, in an array of rows, `/data/3/NAME/...`. */
+function fieldsOf(violations: readonly { pointer: string; message: string }[]): Record<string, string[]> {
+  const fields: Record<string, string[]> = Object.create(null);
+  for (const { pointer, message } of violations) {
+    // The pointer of a missing property is that of the object which lacks it.
+    const missing = /^lacks the property "([^"]+)/.exec(message)?.[1] ?? "";
+    const name = /^\/data(?:\/\d+)?\/([^/]+)/.exec(`${pointer}/${missing}`)?.[1];
+    if (!name) continue;
+    const property = name.replaceAll("~1", "/").replaceAll("~0", "~");
+    fields[property] = [...(fields[property] ?? []), message];
+  }
+  return fields;
 }
 
 /** The connection broke before the reply came; the gateway may have carried the request out. */

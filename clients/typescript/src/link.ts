@@ -3,13 +3,13 @@
 // It knows requests and replies but no rooms and no rows; its owner joins and subscribes again in `opened`.
 // Invariant: after the end of a link nothing waits any more: every request has its reply or its error.
 
-import type { ErrorMessage, Welcome } from "../../../generated/typescript/protocol.js";
+import type { Authenticated, Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
 import { AnonymousIdentity } from "./identity.js";
 import { type Settings, socketConstructor, type Token } from "./options.js";
-import { Outstanding, type Pending, type Request } from "./outstanding.js";
+import { Outstanding, type Request } from "./outstanding.js";
 import { bearer, tokenFailed } from "./token.js";
 import type { WireMessage } from "./wire.js";
 
@@ -46,7 +46,7 @@ export class Link {
   #connection: Connection | undefined;
   /** Whether the present connection still has to carry what waited for it: nothing overtakes that. */
   #opening = false;
-  #token: Token;
+  #token: NonNullable<Token>;
   #attempts = 0;
   /** Whether a timer runs until the next attempt. */
   #resting = false;
@@ -55,7 +55,7 @@ export class Link {
   constructor(url: string, settings: Settings, owner: LinkOwner) {
     this.#url = url;
     this.#settings = settings;
-    this.#token = settings.token;
+    this.#token = settings.token ?? "";
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
     this.#outstanding = new Outstanding(settings, () => this.#connection?.probe());
@@ -72,16 +72,19 @@ export class Link {
 
   /** Send a request now, or when the connection opens. */
   request(request: Request): void {
-    let pending: Pending;
+    const { maxWaiting } = this.#settings;
+    const connection = this.#connection;
+    const isNow = this.status === "open" && !this.#opening && (request.bound || !connection?.leaving);
     try {
-      this.#check();
-      pending = this.#outstanding.add(request);
+      if (this.ended) throw this.ended;
+      if (this.#outstanding.size >= maxWaiting) {
+        const reason = `${maxWaiting} requests wait already (option maxWaiting)`;
+        throw new TidegateError("too_many_waiting", reason, { retryable: true });
+      }
+      this.#outstanding.add(request, isNow && connection);
     } catch (error) {
       request.failed(error as TidegateError);
-      return;
     }
-    const now = this.status === "open" && !this.#opening && (request.bound || !this.#connection?.leaving);
-    if (this.#fits(pending) && now) this.#transmit(pending);
   }
 
   /** Send a message now, or when the connection opens; there is no reply. Throws what refuses it at once. */
@@ -90,9 +93,8 @@ export class Link {
     let waits = false;
     const failed = (error: TidegateError) => {
       refused = error;
-      // Found too large when the connection opened: reported as the gateway reports what it refuses.
-      const { code, message: text, retryable: temporary } = error;
-      if (waits && !this.ended) this.#owner.pushed({ type: "error", code, message: text, temporary });
+      // Too large, as shows when the connection opens: told as the gateway tells what it refuses.
+      if (waits && !this.ended) this.#owner.pushed({ type: "error", code: error.code, message: error.message });
     };
     this.request({ message, failed });
     if (refused) throw refused;
@@ -106,7 +108,7 @@ export class Link {
 
   /** Whether a message about this room waits for the connection. */
   waits(room: string): boolean {
-    return this.#outstanding.unsent().some(({ message }) => message.room === room);
+    return this.#outstanding.unsent.some(({ message }) => message.room === room);
   }
 
   /** Repeat `action` after a temporary refusal, unless the connection ends before. */
@@ -120,30 +122,17 @@ export class Link {
     this.#timers.add(timer);
   }
 
-  /** The gateway took this token. It stands for this client on later connections too, unless a function gives fresh ones. */
-  identify(token: string): void {
-    if (typeof this.#token !== "function") this.#token = token;
+  /**
+   * The gateway took this token for `user`. It stands for this client on later connections too, unless a function gives
+   * fresh ones.
+   */
+  identify(token: string, { user, identity = token }: Authenticated & { identity?: string }): void {
+    if (user.anonymous) this.#anonymous.keep(identity);
+    else if (typeof this.#token !== "function") this.#token = token;
   }
 
   close(): void {
     this.#end(new ClientClosed());
-  }
-
-  #check(): void {
-    if (this.ended) throw this.ended;
-    const { maxWaiting } = this.#settings;
-    if (this.#outstanding.size < maxWaiting) return;
-    const reason = `too many requests wait already (limit: maxWaiting = ${maxWaiting})`;
-    throw new TidegateError("too_many_waiting", reason, { retryable: true });
-  }
-
-  #fits(pending: Pending): boolean {
-    return this.#outstanding.fits(pending, this.welcome?.limits?.max_message);
-  }
-
-  #transmit(pending: Pending): void {
-    this.#outstanding.sent(pending);
-    this.#connection?.send(pending.text);
   }
 
   // -- connecting -----------------------------------------------------------------------------------------------------
@@ -155,35 +144,30 @@ export class Link {
     const { clock, openTimeout } = this.#settings;
     const deadline = clock.now() + openTimeout * 1000;
     this.#resting = false;
-    this.#after(openTimeout * 1000, () => this.#retry({}, tokenFailed(`no answer within ${openTimeout} s`)));
-    const given = this.#token;
-    let token: string | undefined;
+    this.#after(openTimeout * 1000, () => this.#retry({}, tokenFailed(`it took ${openTimeout} s`)));
+    let token: string;
     try {
-      token = bearer(typeof given === "function" ? await given() : given);
-      if (!isCurrent()) return;
+      token = typeof this.#token === "function" ? bearer(await this.#token()) : this.#token;
     } catch (error) {
-      if (!isCurrent()) return;
-      const failed = tokenFailed(error);
-      if (typeof given === "function") this.#retry({}, failed);
-      else this.#end(new ConnectionRefused(failed.message));
+      if (isCurrent()) this.#retry({}, tokenFailed(error));
       return;
     }
+    if (!isCurrent()) return;
     clock.clearTimeout(this.#timer as never);
     try {
       const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
       const socket = new (socketConstructor(this.#settings))(this.#url, protocols);
-      this.#connection = new Connection(socket, clock, deadline, {
+      this.#connection = new Connection(socket, this.#settings, deadline, {
         received: (message) => this.#received(message),
         ended: (ending) => this.#closed(ending),
       });
     } catch (error) {
-      this.#end(new ConnectionRefused(error instanceof Error ? error.message : String(error)));
+      this.#end(new ConnectionRefused((error as Error).message));
     }
   }
 
   #received(message: WireMessage): void {
     if (this.#outstanding.settle(message)) return;
-    if (message.code === "invalid_json") this.#outstanding.unread(message as unknown as ErrorMessage);
     if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
     this.#owner.pushed(message);
   }
@@ -196,29 +180,27 @@ export class Link {
       this.#open(welcome, welcome.identity);
       return;
     }
-    this.#transmit(
-      this.#outstanding.add({
-        message: { type: "authenticate", token },
-        replied: ({ user, identity = token }) =>
-          this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
-        failed: () => {
-          // Refused: be the new user that the gateway named. Otherwise this connection is over.
-          if (connection === this.#connection) this.#open(welcome, welcome.identity);
-        },
-      }),
-    );
+    const request: Request = {
+      message: { type: "authenticate", token },
+      replied: ({ user, identity = token }) =>
+        this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
+      failed: () => {
+        // Refused: be the new user that the gateway named. Otherwise this connection is over.
+        if (connection === this.#connection) this.#open(welcome, welcome.identity);
+      },
+    };
+    this.#outstanding.add(request, connection);
   }
 
   #open(welcome: Welcome, identity: string | undefined): void {
-    const connection = this.#connection;
+    const connection = this.#connection as Connection;
     this.welcome = welcome;
+    this.#outstanding.limit = welcome.limits?.max_message;
     if (identity) this.#anonymous.keep(identity);
     this.status = "open";
     this.#opening = true;
     this.#owner.opened(welcome);
-    for (let waiting = this.#outstanding.unsent(); waiting.length > 0; waiting = this.#outstanding.unsent()) {
-      for (const pending of waiting) if (this.#fits(pending)) this.#transmit(pending);
-    }
+    this.#outstanding.flush(connection);
     this.#opening = false;
     if (connection === this.#connection) this.#become("open");
   }
@@ -228,7 +210,8 @@ export class Link {
   #closed(ending: Ending): void {
     const { code, reason, refused } = ending;
     if (refused || isFinal(code)) {
-      this.#end(new ConnectionRefused(reason || `the gateway refused this client (${code})`, code));
+      const closeCode = refused ? undefined : code;
+      this.#end(new ConnectionRefused(reason || `the gateway refused this client (${code})`, closeCode));
       return;
     }
     this.#drop("reconnecting");
@@ -242,8 +225,7 @@ export class Link {
     for (const timer of this.#timers) this.#settings.clock.clearTimeout(timer as never);
     this.#timers.clear();
     this.status = status;
-    if (this.ended) this.#outstanding.failAll(this.ended);
-    else this.#outstanding.lost();
+    this.#outstanding.lost(this.ended);
     if (wasOpen) this.#owner.lost();
   }
 

@@ -3,6 +3,7 @@
 // Nothing here connects. Invariant: time and chance reach the client through `clock` and `random` alone.
 
 import { InvalidOption } from "./errors.js";
+import { bearer } from "./token.js";
 
 /** As much of the browser's WebSocket as this client uses; `ws` and Node's WebSocket have it too. */
 export interface Socket {
@@ -123,6 +124,7 @@ export function settingsOf(options: Options): Settings {
       throw new InvalidOption(`${name} must be more than 0, not ${value}`);
     }
   }
+  if (typeof settings.token !== "function") settings.token = bearer(settings.token);
   return settings;
 }
 

@@ -2,13 +2,14 @@
 // becomes of it when the connection breaks.
 //
 // A request that may be sent twice (a read, or a mutation with an idempotency key) waits for the next connection, and
-// so does what was not sent yet. Any other fails with a retryable ConnectionLost. It sends nothing itself.
+// so does what was not sent yet. Any other fails with a retryable ConnectionLost.
 // Invariant: every request ends exactly once: with its reply, its error, the loss of the connection or the client's end.
 
 import type { ErrorMessage } from "../../../generated/typescript/protocol.js";
+import type { Connection } from "./connection.js";
 import { ConnectionLost, RequestRefused, RequestTimeout, TidegateError } from "./errors.js";
 import type { Settings } from "./options.js";
-import { bytesOver, encode, type WireMessage } from "./wire.js";
+import { bytesOf, encode, type WireMessage } from "./wire.js";
 
 /** Request types that change nothing, or say the same again. */
 export const READS: ReadonlySet<string> = new Set(["list", "get", "history", "ping", "presence"]);
@@ -32,13 +33,14 @@ export interface Request {
   /** Whether it is about the present connection alone: it waits as long as that lives, and has no timeout. */
   bound?: boolean;
   /** Its place among what waits, from `place()`; otherwise the last. */
-  place?: number | undefined;
+  place?: number;
 }
 
-export interface Pending extends Request {
+interface Pending extends Request {
   readonly ref: string;
   readonly text: string;
   readonly place: number;
+  /** Connections that carried it. */
   sends: number;
   /** Whether the present connection carries it. */
   sent: boolean;
@@ -46,6 +48,8 @@ export interface Pending extends Request {
 }
 
 export class Outstanding {
+  /** Bytes that the gateway accepts in one message; unknown before the first `welcome`. */
+  limit: number | undefined;
   readonly #settings: Settings;
   /** Called when a request had no answer in time. */
   readonly #late: () => void;
@@ -66,83 +70,81 @@ export class Outstanding {
     return ++this.#places;
   }
 
-  /** Keep `request` until it ends. Throws `invalid_json` for what JSON cannot say. */
-  add(request: Request): Pending {
+  /** Send `request` on `connection` or, without one, on the next. Throws `not_json` for what JSON cannot say. */
+  add(request: Request, connection?: Connection | false): void {
     const place = this.place();
     const ref = `c${place}`;
     const { message, replied } = request;
     const text = encode(replied ? { ...message, ref } : message);
-    const pending: Pending = { ...request, ref, text, place: request.place ?? place, sends: 0, sent: false };
+    const pending: Pending = { place, ...request, ref, text, sends: 0, sent: false };
     this.#pending.set(ref, pending);
-    if (replied && !request.bound) this.#expire(pending);
-    return pending;
+    if (replied && !request.bound) {
+      const { clock, requestTimeout } = this.#settings;
+      pending.timer = clock.setTimeout(() => {
+        this.#fail(pending, new RequestTimeout(message.type, requestTimeout));
+        this.#late();
+      }, requestTimeout * 1000);
+    }
+    if (this.#fits(pending) && connection) this.#send(pending, connection);
   }
 
-  /** Whether the gateway accepts a message of that size; otherwise `pending` fails alone: sent, it would break the connection. */
-  fits(pending: Pending, limit: number | undefined): boolean {
-    const bytes = limit && bytesOver(limit, pending.text);
-    if (!bytes) return true;
-    const reason = `'${pending.message.type}' has ${bytes} bytes; the gateway accepts at most ${limit}`;
-    this.fail(pending, new TidegateError("too_large", reason));
-    return false;
+  /** Send what waits, and what is added meanwhile. */
+  flush(connection: Connection): void {
+    for (let waiting = this.unsent; waiting.length > 0; waiting = this.unsent) {
+      for (const pending of waiting) if (this.#fits(pending)) this.#send(pending, connection);
+    }
   }
 
-  /** The present connection carries `pending`. */
-  sent(pending: Pending): void {
-    if (!this.#pending.has(pending.ref)) return;
-    pending.sent = true;
-    pending.sends += 1;
-    if (!pending.replied) this.#drop(pending);
+  /** What no connection carries yet, in the order in which the program asked. */
+  get unsent(): Pending[] {
+    return [...this.#pending.values()].filter(({ sent }) => !sent).sort((a, b) => a.place - b.place);
   }
 
   /** Give `message` to the request whose ref it carries; false if there is none. */
   settle(message: WireMessage): boolean {
-    const pending = message.ref === undefined ? undefined : this.#pending.get(message.ref);
+    const { type, code, ref } = message;
+    let pending = this.#pending.get(ref as string);
+    if (code === "invalid_json" && ref === undefined) {
+      // The gateway could not read a message, not even its ref. Only one that is alone is known to be the one.
+      const [only, ...others] = [...this.#pending.values()].filter(({ sent }) => sent);
+      if (others.length === 0) pending = only;
+    }
     if (!pending) return false;
-    if (message.type === "error") this.fail(pending, new RequestRefused(message as unknown as ErrorMessage));
+    if (type === "error") this.#fail(pending, new RequestRefused(message as unknown as ErrorMessage));
     else if (this.#drop(pending)) pending.replied?.(message);
     return true;
   }
 
-  /** The gateway could not read a message, so that it does not say which one. */
-  unread(error: ErrorMessage): void {
-    const sent = [...this.#pending.values()].filter((pending) => pending.sent);
-    // With more than one, what has no timeout gets one, so that none waits for ever.
-    for (const pending of sent) {
-      if (sent.length === 1) this.fail(pending, new RequestRefused(error));
-      else if (!pending.timer) this.#expire(pending);
-    }
-  }
-
-  /** What the present connection still has to carry. */
-  unsent(): Pending[] {
-    return [...this.#pending.values()].filter(({ sent }) => !sent).sort((a, b) => a.place - b.place);
-  }
-
-  /** The connection is gone: keep what the next one may carry, fail the rest. */
-  lost(): void {
+  /** The connection is gone: keep what the next one may carry, fail the rest; `ended` if there will be none. */
+  lost(ended: TidegateError | undefined): void {
     for (const pending of [...this.#pending.values()]) {
-      const keeps = !pending.bound && (pending.sends === 0 || pending.repeat) && pending.sends < MAX_SENDS;
+      const { bound, sends, repeat, message } = pending;
+      const keeps = !ended && !bound && (sends === 0 || repeat) && sends < MAX_SENDS;
       if (keeps) pending.sent = false;
-      else this.fail(pending, new ConnectionLost(pending.message.type));
+      else this.#fail(pending, ended ?? new ConnectionLost(message.type));
     }
   }
 
-  /** The client has ended. */
-  failAll(error: TidegateError): void {
-    for (const pending of [...this.#pending.values()]) this.fail(pending, error);
+  /** Whether the gateway accepts a message of that size. If not, it fails alone: sent, it would break the connection. */
+  #fits(pending: Pending): boolean {
+    const { limit = Number.POSITIVE_INFINITY } = this;
+    const bytes = bytesOf(pending.text, limit);
+    if (bytes <= limit) return true;
+    const reason = `'${pending.message.type}' has ${bytes} bytes; the gateway accepts at most ${limit}`;
+    this.#fail(pending, new TidegateError("too_large", reason));
+    return false;
   }
 
-  fail(pending: Pending, error: TidegateError): void {
+  #send(pending: Pending, connection: Connection): void {
+    if (!this.#pending.has(pending.ref)) return;
+    pending.sent = true;
+    pending.sends += 1;
+    if (!pending.replied) this.#drop(pending);
+    connection.send(pending.text);
+  }
+
+  #fail(pending: Pending, error: TidegateError): void {
     if (this.#drop(pending)) pending.failed(error);
-  }
-
-  #expire(pending: Pending): void {
-    const { clock, requestTimeout } = this.#settings;
-    pending.timer = clock.setTimeout(() => {
-      this.fail(pending, new RequestTimeout(pending.message.type, requestTimeout));
-      this.#late();
-    }, requestTimeout * 1000);
   }
 
   /** Whether `pending` was still waiting. */

@@ -2,19 +2,21 @@
 //
 // Invariant: no error holds a token.
 
-import { TidegateError } from "./errors.js";
+import { InvalidOption, TidegateError } from "./errors.js";
 
-/** What a subprotocol and a JWT may consist of. */
-const TOKEN = /^[\w.~+-]*$/;
+/** What may travel as a subprotocol. */
+const WORD = /^[\w.~+-]*$/;
+const JWT = /eyJ[\w-]+\.[\w.-]*/g;
 
-/** The text of a token without the space around it; undefined for none. Throws for what cannot be a token. */
-export function bearer(given: unknown): string | undefined {
-  const text = String(given ?? "").trim();
-  if (!TOKEN.test(text)) throw new TypeError("a token is one word, such as a JWT");
-  return text || undefined;
+/** A token without the space around it; "" for none. Throws InvalidOption for what cannot be a token. */
+export function bearer(given: unknown): string {
+  const token = String(given ?? "").trim();
+  if (!WORD.test(token)) throw new InvalidOption("a token is one word, such as a JWT");
+  return token;
 }
 
-export function tokenFailed(reason: unknown): TidegateError {
-  const text = reason instanceof Error ? reason.message : reason;
-  return new TidegateError("token_failed", `there is no token to connect with: ${text}`, { retryable: true });
+/** What a program hears of a token function that failed. */
+export function tokenFailed(error: unknown): TidegateError {
+  const reason = `${(error as Error)?.message ?? error}`.replace(JWT, "...");
+  return new TidegateError("token_failed", `the token function failed: ${reason}`, { retryable: true });
 }

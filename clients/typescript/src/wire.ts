@@ -18,21 +18,21 @@ export function plain<T extends object>(value: T): T {
   return JSON.parse(encode({ type: "presence", value })).value;
 }
 
-/** One frame's payload. Throws TidegateError `invalid_json` for values that JSON does not have. */
+/** One frame's payload. Throws TidegateError `not_json` for values that JSON does not have. */
 export function encode(message: WireMessage): string {
-  let reason: unknown = "half of a character is no text";
+  let reason: unknown = "half a character";
   try {
     const text = JSON.stringify(message, onlyFinite);
     if (!HALF_CHARACTER.test(text)) return text;
   } catch (error) {
     reason = (error as Error)?.message;
   }
-  throw new TidegateError("invalid_json", `'${message.type}' cannot be sent as JSON: ${reason}`);
+  throw new TidegateError("not_json", `'${message.type}' is not JSON: ${reason}`);
 }
 
 /** JSON has no NaN: `JSON.stringify` alone writes null, which deletes a value. */
 function onlyFinite(_name: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`${value} is no number of JSON`);
+  if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(String(value));
   return value;
 }
 
@@ -46,9 +46,7 @@ export function decode(data: unknown): WireMessage | undefined {
   }
 }
 
-/** The bytes of `text` in UTF-8, if there are more than `limit`; otherwise undefined. */
-export function bytesOver(limit: number, text: string): number | undefined {
-  if (text.length * 3 <= limit) return undefined;
-  const { length } = encoder.encode(text);
-  return length > limit ? length : undefined;
+/** The bytes of `text` in UTF-8; 0 for what has no more than `limit` in any case. */
+export function bytesOf(text: string, limit: number): number {
+  return text.length * 3 > limit ? encoder.encode(text).length : 0;
 }

@@ -36,7 +36,6 @@ export class Subscription<R extends object = Row> {
   readonly key: readonly string[];
   readonly #link: Link;
   readonly #index: SubscriptionIndex;
-  /** Its place in the order of sending, on later connections too. */
   readonly #place: number;
   readonly #events = new Emitter<SubscriptionEvents<R>>();
   #byKey = new Map<string, R>();
@@ -114,7 +113,6 @@ export class Subscription<R extends object = Row> {
     this.asking = true;
     this.#link.request({
       message: message as unknown as WireMessage,
-      repeat: false,
       bound: true,
       place: this.#place,
       replied: (reply) => this.#subscribed(reply as unknown as Subscribed),

@@ -13,12 +13,12 @@ import type {
   Welcome,
 } from "../../../generated/typescript/protocol.js";
 import { Emitter, guard } from "./emitter.js";
-import type { TidegateError } from "./errors.js";
+import { ClientClosed, type TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import { Link, type Status } from "./link.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
-import { type ClientPort, type Part, ports } from "./part.js";
+import { type Part, ports } from "./part.js";
 import { type JoinOptions, Room } from "./room.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
@@ -45,7 +45,6 @@ export class Client<A extends AppContract = AnyApp> {
   #user: Principal | undefined;
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
-  #closing = false;
 
   constructor(url: string, options: Options = {}) {
     this.#contract = options.contract;
@@ -55,7 +54,16 @@ export class Client<A extends AppContract = AnyApp> {
       lost: () => this.#each((part) => part.lost()),
       status: (status, error) => this.#status(status, error),
     });
-    ports.set(this, this.#port(options));
+    ports.set(this, {
+      link: this.#link,
+      options,
+      request: (message) => this.#ask(message),
+      part: (make) => {
+        const part = this.#parts.get(make) ?? make(this.#link, options);
+        this.#parts.set(make, part);
+        return part as ReturnType<typeof make>;
+      },
+    });
   }
 
   /** "connecting", "open", "reconnecting" or "closed". */
@@ -127,7 +135,6 @@ export class Client<A extends AppContract = AnyApp> {
 
   /** Close the connection for good; everything that waits fails with ClientClosed. Idempotent. */
   close(): void {
-    this.#closing = true;
     this.#link.close();
   }
 
@@ -147,8 +154,9 @@ export class Client<A extends AppContract = AnyApp> {
 
   #status(status: Status, error: TidegateError | undefined): void {
     if (status === "closed" && error) {
-      for (const room of this.#rooms.values()) room.end(error, this.#closing);
-      this.#each((part) => part.closed(error, this.#closing));
+      const quiet = error instanceof ClientClosed;
+      for (const room of this.#rooms.values()) room.end(error, quiet);
+      this.#each((part) => part.closed(error, quiet));
     }
     this.#events.emit("status", { status, error } as Events<A>["status"]);
   }
@@ -184,19 +192,6 @@ export class Client<A extends AppContract = AnyApp> {
 
   #each(tell: (part: Part) => void): void {
     for (const part of this.#parts.values()) guard(() => tell(part));
-  }
-
-  #port(options: Options): ClientPort {
-    return {
-      link: this.#link,
-      options,
-      request: (message) => this.#ask(message),
-      part: (make) => {
-        const part = this.#parts.get(make) ?? make(this.#link, options);
-        this.#parts.set(make, part);
-        return part as ReturnType<typeof make>;
-      },
-    };
   }
 
   #ask(message: WireMessage, repeat?: boolean): Promise<WireMessage> {

@@ -15,7 +15,6 @@ const DOUBT_MS = 10_000;
 const PROBE_MS = 4_000;
 /** Browsers throttle timers in background tabs, and none runs while a computer sleeps: timestamps decide, not ticks. */
 const TICK_MS = 5_000;
-const NEVER = Number.POSITIVE_INFINITY;
 const BROKEN = 1006;
 const PROBE = "probe";
 
@@ -32,14 +31,12 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #doubt: number;
   #goodbye: Goodbye | undefined;
-  /** Milliseconds of silence until the other end is taken for dead. */
+  /** Milliseconds that each message of the other end adds to the life of the connection: none before `welcome`. */
   #patience = 0;
-  /** When the connection is given up, unless the other end is heard before. */
+  /** When the connection is given up. */
   #deadline: number;
-  /** When it is given up in any case. */
-  #last = NEVER;
   /** When the first message was sent since the other end was heard. */
-  #unanswered = NEVER;
+  #askedAt: number | undefined;
   #welcomedAt: number | undefined;
   #over = false;
   #timer: unknown;
@@ -64,8 +61,8 @@ export class Connection {
 
   send(text: string): void {
     this.#socket.send(text);
-    if (this.#unanswered < NEVER) return;
-    this.#unanswered = this.#clock.now();
+    if (this.#askedAt !== undefined) return;
+    this.#askedAt = this.#clock.now();
     this.#watch();
   }
 
@@ -73,8 +70,8 @@ export class Connection {
   probe(): void {
     if (!this.welcome) return;
     this.#socket.send(JSON.stringify({ type: "ping", ref: PROBE }));
-    this.#unanswered = NEVER;
-    this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);
+    this.#askedAt = undefined;
+    this.#giveUpIn(PROBE_MS);
     this.#watch();
   }
 
@@ -89,13 +86,12 @@ export class Connection {
     if (this.#over) return;
     const message = decode(data);
     if (message?.type === "welcome" && !this.#accept(message as unknown as Welcome)) return;
-    if (this.#patience) {
-      this.#deadline = this.#clock.now() + this.#patience;
-      this.#unanswered = NEVER;
-    }
+    this.#askedAt = undefined;
+    if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
     if (message?.type === "goodbye") {
       this.#goodbye = message as unknown as Goodbye;
-      this.#last = this.#clock.now() + GOODBYE_MS;
+      this.#patience = 0;
+      this.#giveUpIn(GOODBYE_MS);
     }
     if (message && message.ref !== PROBE) this.#owner.received(message);
   }
@@ -114,14 +110,18 @@ export class Connection {
     return !refused;
   }
 
+  #giveUpIn(milliseconds: number): void {
+    this.#deadline = Math.min(this.#deadline, this.#clock.now() + milliseconds);
+  }
+
   #watch(): void {
     const now = this.#clock.now();
-    const left = Math.min(this.#deadline, this.#last) - now;
-    const doubted = this.#unanswered + this.#doubt - now;
+    const left = this.#deadline - now;
+    const trusted = this.#askedAt === undefined ? TICK_MS : this.#askedAt + this.#doubt - now;
     this.#clock.clearTimeout(this.#timer as never);
     if (left <= 0) this.#end({});
-    else if (doubted <= 0) this.probe();
-    else this.#timer = this.#clock.setTimeout(() => this.#watch(), Math.min(left, doubted, TICK_MS));
+    else if (trusted <= 0) this.probe();
+    else this.#timer = this.#clock.setTimeout(() => this.#watch(), Math.min(left, trusted, TICK_MS));
   }
 
   /** The connection is over, or given up because the other end does not answer. */

@@ -26,14 +26,14 @@ export interface ErrorDetails {
 export class TidegateError extends Error {
   override readonly name: string = "TidegateError";
   /** Whether the same call, unchanged, may succeed later. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** RFC 6901 pointer into the message that was sent. */
-  readonly pointer: string | undefined;
-  readonly keyword: string | undefined;
+  declare readonly pointer: string | undefined;
+  declare readonly keyword: string | undefined;
   /** Every violation, where the gateway found several. */
-  readonly errors: readonly Violation[];
+  declare readonly errors: readonly Violation[];
   /** Seconds to wait before the next attempt, if the gateway said so. */
-  readonly retryAfter: number | undefined;
+  declare readonly retryAfter: number | undefined;
 
   constructor(
     /** A short word for programs: the wire's error code, or a code of the client itself. */
@@ -42,11 +42,7 @@ export class TidegateError extends Error {
     { retryable = false, pointer, keyword, errors = [], retryAfter }: ErrorDetails = {},
   ) {
     super(message);
-    this.retryable = retryable;
-    this.pointer = pointer;
-    this.keyword = keyword;
-    this.errors = errors;
-    this.retryAfter = retryAfter;
+    Object.assign(this, { retryable, pointer, keyword, errors, retryAfter });
   }
 }
 
@@ -55,7 +51,7 @@ export class RequestRefused extends TidegateError {
   override readonly name = "RequestRefused";
   declare readonly code: ErrorCode;
   /** For forms: what is wrong with each property of the `data` that was sent. */
-  readonly fields: Readonly<Record<string, readonly string[]>>;
+  declare readonly fields: Readonly<Record<string, readonly string[]>>;
 
   constructor(error: ErrorMessage) {
     const { code, message, pointer, temporary, retry_after } = error;

@@ -6,7 +6,7 @@
 import type { Authenticated, Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { Connection } from "./connection.js";
-import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
+import { ClientClosed, type ConnectionClosed, ConnectionRefused, type TidegateError } from "./errors.js";
 import { AnonymousIdentity } from "./identity.js";
 import { type Settings, socketConstructor, type Token } from "./options.js";
 import { Outstanding, type Request } from "./outstanding.js";
@@ -35,14 +35,14 @@ export class Link {
   welcome: Welcome | undefined;
   /** Why the link ended; undefined while it lives. */
   ended: ConnectionClosed | undefined;
+  readonly outstanding: Outstanding;
   readonly #url: string;
   readonly #settings: Settings;
   readonly #owner: LinkOwner;
   readonly #backoff: Backoff;
-  readonly #outstanding: Outstanding;
   readonly #anonymous: AnonymousIdentity;
   /** Timers that end with the present connection. */
-  readonly #timers = new Set<unknown>();
+  readonly #timers: unknown[] = [];
   #connection: Connection | undefined;
   /** Whether the present connection still has to carry what waited for it: nothing overtakes that. */
   #opening = false;
@@ -58,30 +58,17 @@ export class Link {
     this.#token = settings.token ?? "";
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
-    this.#outstanding = new Outstanding(settings, () => this.#connection?.probe());
+    this.outstanding = new Outstanding(settings, () => this.#connection?.probe());
     this.#anonymous = new AnonymousIdentity(settings.identity, url);
     for (const reason of REASONS_TO_DOUBT) globalThis.addEventListener?.(reason, this.#doubt);
     // A turn later, so that the program that made this client can listen to its status first.
     queueMicrotask(() => void this.#connect());
   }
 
-  /** A place in the order of sending, for a request that is made on each connection. */
-  place(): number {
-    return this.#outstanding.place();
-  }
-
   /** Send a request now, or when the connection opens. */
   request(request: Request): void {
-    const { maxWaiting } = this.#settings;
-    const connection = this.#connection;
-    const isNow = this.status === "open" && !this.#opening && (request.bound || !connection?.leaving);
     try {
-      if (this.ended) throw this.ended;
-      if (this.#outstanding.size >= maxWaiting) {
-        const reason = `${maxWaiting} requests wait already (option maxWaiting)`;
-        throw new TidegateError("too_many_waiting", reason, { retryable: true });
-      }
-      this.#outstanding.add(request, isNow && connection);
+      this.#add(request);
     } catch (error) {
       request.failed(error as TidegateError);
     }
@@ -89,16 +76,11 @@ export class Link {
 
   /** Send a message now, or when the connection opens; there is no reply. Throws what refuses it at once. */
   send(message: WireMessage): void {
-    let refused: TidegateError | undefined;
-    let waits = false;
-    const failed = (error: TidegateError) => {
-      refused = error;
+    const failed = ({ code, message: text }: TidegateError) => {
       // Too large, as shows when the connection opens: told as the gateway tells what it refuses.
-      if (waits && !this.ended) this.#owner.pushed({ type: "error", code: error.code, message: error.message });
+      if (!this.ended) this.#owner.pushed({ type: "error", code, message: text });
     };
-    this.request({ message, failed });
-    if (refused) throw refused;
-    waits = true;
+    this.#add({ message, failed });
   }
 
   /** Send a message on the present connection, if there is one. */
@@ -106,20 +88,11 @@ export class Link {
     if (this.status === "open") this.request({ message, bound: true, failed: () => {} });
   }
 
-  /** Whether a message about this room waits for the connection. */
-  waits(room: string): boolean {
-    return this.#outstanding.unsent.some(({ message }) => message.room === room);
-  }
-
   /** Repeat `action` after a temporary refusal, unless the connection ends before. */
   again(refused: TidegateError, action: () => void): void {
     // A random part, so that clients that were refused together do not come back together.
     const seconds = (refused.retryAfter ?? RETRY_AFTER_S) * (1 + this.#settings.random());
-    const timer = this.#settings.clock.setTimeout(() => {
-      this.#timers.delete(timer);
-      action();
-    }, seconds * 1000);
-    this.#timers.add(timer);
+    this.#timers.push(this.#settings.clock.setTimeout(action, seconds * 1000));
   }
 
   /**
@@ -135,24 +108,33 @@ export class Link {
     this.#end(new ClientClosed());
   }
 
+  #add(request: Request): void {
+    if (this.ended) throw this.ended;
+    const connection = this.#connection;
+    const isNow = this.status === "open" && !this.#opening && (request.bound || !connection?.leaving);
+    this.outstanding.add(request, isNow && connection);
+  }
+
   // -- connecting -----------------------------------------------------------------------------------------------------
 
   async #connect(): Promise<void> {
+    if (this.ended) return;
     const attempt = ++this.#attempts;
-    const isCurrent = () => attempt === this.#attempts && !this.ended;
-    if (!isCurrent()) return;
     const { clock, openTimeout } = this.#settings;
     const deadline = clock.now() + openTimeout * 1000;
+    const failed = (error: unknown) => {
+      if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
+    };
     this.#resting = false;
-    this.#after(openTimeout * 1000, () => this.#retry({}, tokenFailed(`it took ${openTimeout} s`)));
+    this.#after(openTimeout * 1000, () => failed(`it took ${openTimeout} s`));
     let token: string;
     try {
       token = typeof this.#token === "function" ? bearer(await this.#token()) : this.#token;
     } catch (error) {
-      if (isCurrent()) this.#retry({}, tokenFailed(error));
+      failed(error);
       return;
     }
-    if (!isCurrent()) return;
+    if (attempt !== this.#attempts) return;
     clock.clearTimeout(this.#timer as never);
     try {
       const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
@@ -167,7 +149,7 @@ export class Link {
   }
 
   #received(message: WireMessage): void {
-    if (this.#outstanding.settle(message)) return;
+    if (this.outstanding.settle(message)) return;
     if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
     this.#owner.pushed(message);
   }
@@ -189,18 +171,18 @@ export class Link {
         if (connection === this.#connection) this.#open(welcome, welcome.identity);
       },
     };
-    this.#outstanding.add(request, connection);
+    this.outstanding.add(request, connection);
   }
 
   #open(welcome: Welcome, identity: string | undefined): void {
     const connection = this.#connection as Connection;
     this.welcome = welcome;
-    this.#outstanding.limit = welcome.limits?.max_message;
+    this.outstanding.limit = welcome.limits?.max_message;
     if (identity) this.#anonymous.keep(identity);
     this.status = "open";
     this.#opening = true;
     this.#owner.opened(welcome);
-    this.#outstanding.flush(connection);
+    this.outstanding.flush(connection);
     this.#opening = false;
     if (connection === this.#connection) this.#become("open");
   }
@@ -222,10 +204,9 @@ export class Link {
   #drop(status: Status): void {
     const wasOpen = this.status === "open";
     this.#connection = undefined;
-    for (const timer of this.#timers) this.#settings.clock.clearTimeout(timer as never);
-    this.#timers.clear();
+    for (const timer of this.#timers.splice(0)) this.#settings.clock.clearTimeout(timer as never);
     this.status = status;
-    this.#outstanding.lost(this.ended);
+    this.outstanding.lost(this.ended);
     if (wasOpen) this.#owner.lost();
   }
 
@@ -262,6 +243,7 @@ export class Link {
   #end(error: ConnectionClosed): void {
     if (this.ended) return;
     this.ended = error;
+    this.#attempts += 1;
     const connection = this.#connection;
     this.#drop("closed");
     for (const reason of REASONS_TO_DOUBT) globalThis.removeEventListener?.(reason, this.#doubt);

@@ -132,9 +132,7 @@ export function settingsOf(options: Options): Settings {
 export function socketConstructor(settings: Settings): SocketConstructor {
   const found = settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!found) {
-    throw new Error(
-      'there is no WebSocket here: npm install ws, import WebSocket from "ws", connect(url, { WebSocket })',
-    );
+    throw new Error("there is no WebSocket here: npm install ws, then connect(url, { WebSocket })");
   }
   return found;
 }

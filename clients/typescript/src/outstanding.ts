@@ -61,42 +61,55 @@ export class Outstanding {
     this.#late = late;
   }
 
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /** A place after everything that was asked before. */
   place(): number {
     return ++this.#places;
   }
 
-  /** Send `request` on `connection` or, without one, on the next. Throws `not_json` for what JSON cannot say. */
+  /** Whether a message about this room waits for the connection. */
+  mentions(room: string): boolean {
+    return this.#unsent.some(({ message }) => message.room === room);
+  }
+
+  /** Send `request` on `connection` or, without one, on the next. Throws `not_json`, `too_large` or `too_many_waiting`. */
   add(request: Request, connection?: Connection | false): void {
+    const { clock, requestTimeout, maxWaiting } = this.#settings;
+    if (this.#pending.size >= maxWaiting) {
+      const reason = `${maxWaiting} requests wait already (option maxWaiting)`;
+      throw new TidegateError("too_many_waiting", reason, { retryable: true });
+    }
     const place = this.place();
     const ref = `c${place}`;
     const { message, replied } = request;
     const text = encode(replied ? { ...message, ref } : message);
     const pending: Pending = { place, ...request, ref, text, sends: 0, sent: false };
+    this.#check(pending);
     this.#pending.set(ref, pending);
     if (replied && !request.bound) {
-      const { clock, requestTimeout } = this.#settings;
       pending.timer = clock.setTimeout(() => {
         this.#fail(pending, new RequestTimeout(message.type, requestTimeout));
         this.#late();
       }, requestTimeout * 1000);
     }
-    if (this.#fits(pending) && connection) this.#send(pending, connection);
+    if (connection) this.#send(pending, connection);
   }
 
   /** Send what waits, and what is added meanwhile. */
   flush(connection: Connection): void {
-    for (let waiting = this.unsent; waiting.length > 0; waiting = this.unsent) {
-      for (const pending of waiting) if (this.#fits(pending)) this.#send(pending, connection);
+    for (let waiting = this.#unsent; waiting.length > 0; waiting = this.#unsent) {
+      for (const pending of waiting) {
+        try {
+          this.#check(pending); // before the first `welcome` its limit is not known
+          this.#send(pending, connection);
+        } catch (error) {
+          this.#fail(pending, error as TidegateError);
+        }
+      }
     }
   }
 
   /** What no connection carries yet, in the order in which the program asked. */
-  get unsent(): Pending[] {
+  get #unsent(): Pending[] {
     return [...this.#pending.values()].filter(({ sent }) => !sent).sort((a, b) => a.place - b.place);
   }
 
@@ -125,14 +138,12 @@ export class Outstanding {
     }
   }
 
-  /** Whether the gateway accepts a message of that size. If not, it fails alone: sent, it would break the connection. */
-  #fits(pending: Pending): boolean {
+  /** Throws `too_large`: sent, the message would break the connection and, repeated, the next one. */
+  #check({ text, message }: Pending): void {
     const { limit = Number.POSITIVE_INFINITY } = this;
-    const bytes = bytesOf(pending.text, limit);
-    if (bytes <= limit) return true;
-    const reason = `'${pending.message.type}' has ${bytes} bytes; the gateway accepts at most ${limit}`;
-    this.#fail(pending, new TidegateError("too_large", reason));
-    return false;
+    const bytes = bytesOf(text, limit);
+    if (bytes <= limit) return;
+    throw new TidegateError("too_large", `'${message.type}' has ${bytes} bytes; the gateway accepts at most ${limit}`);
   }
 
   #send(pending: Pending, connection: Connection): void {

@@ -129,7 +129,7 @@ export class Room<T = unknown> {
     }
     if (this.#joined) return this.#joined;
     this.#mode = presence ?? "diff";
-    this.#place = this.#link.place();
+    this.#place = this.#link.outstanding.place();
     this.#position = since;
     this.#error = this.#recovered = undefined;
     this.#joined = new Promise((resolve, reject) => {
@@ -147,7 +147,7 @@ export class Room<T = unknown> {
     if (!this.#joined) return;
     const message: WireMessage = { type: "leave", room: this.name };
     if (this.#link.status === "open") this.#link.post(message);
-    else if (this.#link.waits(this.name)) {
+    else if (this.#link.outstanding.mentions(this.name)) {
       // What the program said in the room while there was no connection is still said, and then it leaves.
       this.#join({ failed: () => {} });
       this.#link.send(message);

@@ -83,7 +83,7 @@ describe("a snapshot", () => {
     const { client, line } = await gateway.open({ requestTimeout: 5 });
     const live = resource(client, "users").subscribe();
     const { errors } = listen(live);
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(2_000);
     const asked = line.take("subscribe");
     line.reply(line.take("ping"), "pong", { time: 5 }); // the gateway is alive
     await vi.advanceTimersByTimeAsync(20_000);

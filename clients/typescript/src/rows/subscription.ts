@@ -58,7 +58,7 @@ export class Subscription<R extends object = Row> {
     this.query = query;
     this.key = key;
     this.#index = index;
-    this.#place = link.place();
+    this.#place = link.outstanding.place();
     this.partial = query.since !== undefined;
     this.#position = query.since?.position;
     this.#scope = query.since?.scope;

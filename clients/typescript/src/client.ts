@@ -4,14 +4,7 @@
 // a program imports by itself, such as live queries (`resource.ts`): what is not imported is not in the bundle.
 // Invariant: nothing here waits or sends by itself.
 
-import type {
-  Authenticated,
-  PresenceDiff,
-  PresenceList,
-  Principal,
-  RoomMessage,
-  Welcome,
-} from "../../../generated/typescript/protocol.js";
+import type { Authenticated, Principal, Welcome } from "../../../generated/typescript/protocol.js";
 import { Emitter, guard } from "./emitter.js";
 import { ClientClosed, type TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
@@ -39,9 +32,9 @@ export class Client<A extends AppContract = AnyApp> {
   /** The application's contract, for the compiler alone. */
   declare readonly "~contract": A;
   readonly #link: Link;
+  /** Rooms by their name, other abilities by what makes them. */
   readonly #parts = new Map<unknown, Part>();
   readonly #events = new Emitter<Events<A>>();
-  readonly #rooms = new Map<string, Room<never>>();
   #user: Principal | undefined;
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
@@ -51,7 +44,7 @@ export class Client<A extends AppContract = AnyApp> {
     this.#link = new Link(url, settingsOf(options), {
       opened: (welcome) => this.#opened(welcome),
       pushed: (message) => this.#pushed(message),
-      lost: () => this.#each((part) => part.lost()),
+      lost: () => this.#each((part) => part.lost?.()),
       status: (status, error) => this.#status(status, error),
     });
     ports.set(this, {
@@ -118,12 +111,9 @@ export class Client<A extends AppContract = AnyApp> {
 
   /** A room by its name, which `join` enters; the same object each time. */
   room<N extends string>(name: N): Room<DataOf<A, N>> {
-    let room = this.#rooms.get(name);
-    if (!room) {
-      room = new Room<never>(this.#link, name);
-      this.#rooms.set(name, room);
-    }
-    return room as unknown as Room<DataOf<A, N>>;
+    const room = this.#parts.get(name) ?? new Room(this.#link, name);
+    this.#parts.set(name, room);
+    return room as Room<DataOf<A, N>>;
   }
 
   /** Enter a room, and stay in it across reconnects until `leave`. */
@@ -148,15 +138,12 @@ export class Client<A extends AppContract = AnyApp> {
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);
-    for (const room of this.#rooms.values()) if (room.wanted) guard(() => room.enter());
     this.#each((part) => part.opened(another));
   }
 
   #status(status: Status, error: TidegateError | undefined): void {
     if (status === "closed" && error) {
-      const quiet = error instanceof ClientClosed;
-      for (const room of this.#rooms.values()) room.end(error, quiet);
-      this.#each((part) => part.closed(error, quiet));
+      this.#each((part) => part.closed(error, error instanceof ClientClosed));
     }
     this.#events.emit("status", { status, error } as Events<A>["status"]);
   }
@@ -170,28 +157,12 @@ export class Client<A extends AppContract = AnyApp> {
   }
 
   #pushed(message: WireMessage): void {
-    const room = typeof message.room === "string" ? this.#rooms.get(message.room) : undefined;
-    switch (message.type) {
-      case "message":
-        room?.receive(message as unknown as RoomMessage);
-        break;
-      case "presence":
-        room?.presence(message as unknown as PresenceList);
-        break;
-      case "presence_diff":
-        room?.presenceChanged(message as unknown as PresenceDiff);
-        break;
-      case "left":
-        if (message.ref === undefined) room?.withdraw();
-        break;
-      default:
-        this.#each((part) => part.pushed(message));
-    }
+    this.#each((part) => part.pushed(message));
     this.#events.emit(message.type as keyof Events<A>, message as never);
   }
 
   #each(tell: (part: Part) => void): void {
-    for (const part of this.#parts.values()) guard(() => tell(part));
+    for (const part of [...this.#parts.values()]) guard(() => tell(part));
   }
 
   #ask(message: WireMessage, repeat?: boolean): Promise<WireMessage> {
@@ -212,6 +183,6 @@ export class Client<A extends AppContract = AnyApp> {
 
   #authenticated({ token }: WireMessage, reply: Authenticated): void {
     this.#link.identify(token as string, reply);
-    if (this.#become(reply.user)) this.#each((part) => part.identityChanged());
+    if (this.#become(reply.user)) this.#each((part) => part.identityChanged?.());
   }
 }

@@ -11,12 +11,12 @@ import type { WireMessage } from "./wire.js";
 export interface Part {
   /** A connection is open; `another`: as another user, or with other roles, than the one before. */
   opened(another: boolean): void;
-  /** A message came that answers no request and is about no room. */
+  /** A message came that answers no request. */
   pushed(message: WireMessage): void;
   /** The connection broke. */
-  lost(): void;
+  lost?(): void;
   /** On an open connection, the gateway takes this client for another user. */
-  identityChanged(): void;
+  identityChanged?(): void;
   /** The client has ended; `quiet` if the program closed it. */
   closed(error: TidegateError, quiet: boolean): void;
 }

@@ -27,6 +27,7 @@ import {
 import { idempotencyKey } from "./idempotency.js";
 import type { Link } from "./link.js";
 import type { Request } from "./outstanding.js";
+import type { Part } from "./part.js";
 import { isKnown } from "./positions.js";
 import { plain, type WireMessage } from "./wire.js";
 
@@ -72,7 +73,7 @@ export interface HistoryOptions {
   limit?: number | undefined;
 }
 
-export class Room<T = unknown> {
+export class Room<T = unknown> implements Part {
   readonly name: string;
   readonly #link: Link;
   readonly #events = new Emitter<Events<T>>();
@@ -137,8 +138,8 @@ export class Room<T = unknown> {
     });
     this.#joined.catch(() => {});
     const joined = this.#joined;
-    if (this.#link.ended) this.end(this.#link.ended, true);
-    else if (this.#link.status === "open") this.enter();
+    if (this.#link.ended) this.#end(this.#link.ended, true);
+    else if (this.#link.status === "open") this.#enter();
     return joined;
   }
 
@@ -166,8 +167,10 @@ export class Room<T = unknown> {
     const about = plain(options);
     const list = await this.#ask({ type: "presence", room: this.name, ...about });
     // Only what the gateway took: a refused value would be refused at the next join.
-    if (this.#joined) this.#about = { ...this.#about, ...about };
-    this.presence(list as unknown as PresenceList);
+    if (this.#joined) {
+      this.#about = { ...this.#about, ...about };
+      this.#list((list as unknown as PresenceList).users);
+    }
     return this.members;
   }
 
@@ -179,15 +182,29 @@ export class Room<T = unknown> {
     return { messages: messages.map((entry) => ({ ...(entry as Message<T>), replayed: false, gap: false })), more };
   }
 
-  /** Whether the program wants to be in the room. */
-  get wanted(): boolean {
-    return this.#joined !== undefined;
-  }
-
   // -- what the client passes on --------------------------------------------------------------------------------------
 
-  /** Join on a new connection. */
-  enter(): void {
+  opened(): void {
+    if (this.#joined) this.#enter();
+  }
+
+  pushed(message: WireMessage): void {
+    if (!this.#joined || message.room !== this.name) return;
+    if (message.type === "message") this.#receive(message as unknown as RoomMessage);
+    if (message.type === "presence") this.#list((message as unknown as PresenceList).users);
+    if (message.type === "presence_diff") this.#change(message as unknown as PresenceDiff);
+    if (message.type === "left" && message.ref === undefined) {
+      this.#end(withdrawn(`the membership in room '${this.name}'`));
+    }
+  }
+
+  closed(error: TidegateError, quiet: boolean): void {
+    if (this.#joined) this.#end(error, quiet);
+  }
+
+  // -- within ---------------------------------------------------------------------------------------------------------
+
+  #enter(): void {
     const membership = this.#joined;
     this.#join({
       bound: true,
@@ -200,9 +217,8 @@ export class Room<T = unknown> {
     });
   }
 
-  /** A member sent a message. */
-  receive(message: RoomMessage): void {
-    if (!this.#joined || isKnown(this.#position, message.position)) return;
+  #receive(message: RoomMessage): void {
+    if (isKnown(this.#position, message.position)) return;
     this.#position = message.position;
     const replayed = this.#replays > 0;
     if (replayed) this.#replays -= 1;
@@ -211,30 +227,22 @@ export class Room<T = unknown> {
     this.#events.emit("message", { ...(message as Message<T>), replayed, gap });
   }
 
-  /** The gateway ended the membership. */
-  withdraw(): void {
-    this.end(withdrawn(`the membership in room '${this.name}'`));
-  }
-
   /** The membership is over; `quiet` if the program ended it. */
-  end(error: TidegateError, quiet = false): void {
-    if (!this.#joined) return;
+  #end(error: TidegateError, quiet = false): void {
     this.#error = error;
     this.#out(error);
     if (!quiet) this.#events.emit("error", error);
   }
 
-  presence(list: PresenceList): void {
-    if (!this.#joined) return;
+  #list(members: readonly Member[]): void {
     this.#members.clear();
-    for (const member of list.users) this.#members.set(member.id, member);
+    for (const member of members) this.#members.set(member.id, member);
     this.#events.emit("presence", this.members);
   }
 
-  presenceChanged(diff: PresenceDiff): void {
-    if (!this.#joined) return;
-    for (const member of diff.left) this.#members.delete(member.id);
-    for (const member of [...diff.joined, ...diff.changed]) this.#members.set(member.id, member);
+  #change({ left, joined, changed }: PresenceDiff): void {
+    for (const { id } of left) this.#members.delete(id);
+    for (const member of [...joined, ...changed]) this.#members.set(member.id, member);
     this.#events.emit("presence", this.members);
   }
 
@@ -257,7 +265,7 @@ export class Room<T = unknown> {
     // A client at the head missed nothing, even in a room that keeps no history to recover from.
     this.#gap = before !== undefined && !reply.recovered && !isKnown(before, reply.position);
     if (this.#gap) this.#events.emit("gap", undefined);
-    if (reply.users) this.presence({ type: "presence", room: this.name, users: reply.users });
+    if (reply.users) this.#list(reply.users);
     this.#waiting?.resolve();
     this.#waiting = undefined;
   }
@@ -267,10 +275,10 @@ export class Room<T = unknown> {
     // The next connection joins again, or the end of the client ends this room.
     if (error instanceof ConnectionLost || error instanceof ConnectionClosed) return;
     const joined = this.#joined;
-    if (!error.retryable || this.#waiting) this.end(error);
+    if (!error.retryable || this.#waiting) this.#end(error);
     else
       this.#link.again(error, () => {
-        if (joined === this.#joined) this.enter();
+        if (joined === this.#joined) this.#enter();
       });
   }
 

@@ -63,8 +63,8 @@ def of(owner: str, names: set[str]) -> set[str]:
 def typescript() -> dict[str, set[str]]:
     """The names of the TypeScript client by the heading of their table."""
     message = set(re.findall(r"^  (\w+)\??:", block(PROTOCOL, "interface RoomMessage"), re.M))
-    extra = set(re.findall(r"^  (\w+)\??:", source("room").split("export type Message<T>")[1].split("};")[0], re.M))
-    presence = members("room", "interface", "PresenceOptions")
+    extra = set(re.findall(r"^  (\w+)\??:", source("membership").split("export type Message<T>")[1].split("};")[0], re.M))
+    presence = members("membership", "interface", "PresenceOptions")
     everything = "".join(file.read_text() for file in TYPESCRIPT.rglob("*.ts"))
     return {
         "Options of `connect`": members("options", "interface", "Options"),
@@ -74,10 +74,10 @@ def typescript() -> dict[str, set[str]]:
         "Live query": members("live", "class", "LiveQuery"),
         "Resource": members("resource", "class", "Resource"),
         "Options of methods": of("request", members("client", "interface", "RequestOptions"))
-        | of("join", members("room", "interface", "JoinOptions") | presence)
+        | of("join", members("membership", "interface", "JoinOptions") | presence)
         | of("subscribe", members("resource", "interface", "SubscribeOptions"))
         | of("update", presence)
-        | of("history", members("room", "interface", "HistoryOptions"))
+        | of("history", members("membership", "interface", "HistoryOptions"))
         | of("list", members("resource", "interface", "ListOptions"))
         | of("get", members("resource", "interface", "GetOptions"))
         | of("create", members("resource", "interface", "CreateOptions"))
@@ -85,7 +85,7 @@ def typescript() -> dict[str, set[str]]:
         | of("send", set(re.findall(r"\}: \{ (\w+)\?: string", source("room")))),
         "Values": of("Message", message | extra)
         | of("Change", members("query", "interface", "Change"))
-        | of("History", members("room", "interface", "History")),
+        | of("History", members("membership", "interface", "History")),
         "Errors": set(re.findall(r"^export class (\w+)", source("errors"), re.M)),
         "Properties of every error": (members("errors", "class", "TidegateError") - {"name"})
         | members("errors", "class", "ConnectionClosed") - {"name"}

@@ -15,9 +15,10 @@ export {
 } from "./errors.js";
 export { type Int64, int64 } from "./int64.js";
 export type { Status } from "./link.js";
+export type { History, HistoryOptions, JoinOptions, Message, PresenceOptions } from "./membership.js";
 export type { Clock, Options, PropertyType, ResourceShape, Socket, SocketConstructor, Token } from "./options.js";
 export type { Position } from "./positions.js";
-export type { History, HistoryOptions, JoinOptions, Message, PresenceOptions, Room } from "./room.js";
+export type { Room } from "./room.js";
 export type { LiveQuery } from "./rows/live.js";
 export type { Sort } from "./rows/order.js";
 export type { Change, LiveStatus, Since } from "./rows/query.js";

@@ -8,10 +8,8 @@ import type {
   Member,
   Messages,
   PresenceDiff,
-  PresenceInfo,
   PresenceList,
   PresenceMode,
-  PresenceStatus,
   RoomMessage,
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
@@ -26,25 +24,11 @@ import {
 } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import type { Link } from "./link.js";
+import type { History, HistoryOptions, JoinOptions, Message, PresenceOptions } from "./membership.js";
 import type { Request } from "./outstanding.js";
 import type { Part } from "./part.js";
 import { isKnown } from "./positions.js";
 import { plain, type WireMessage } from "./wire.js";
-
-/** A message of a room. */
-export type Message<T> = Omit<RoomMessage, "data"> & {
-  data: T;
-  /** The client missed it while the connection was broken, or asked for it with `since`. */
-  replayed: boolean;
-  /** Messages between the one before and this one are lost: the room's history no longer had them. */
-  gap: boolean;
-};
-
-/** A page of a room's past, oldest first. `more`: there are older messages still. */
-export interface History<T> {
-  messages: Message<T>[];
-  more: boolean;
-}
 
 interface Events<T> {
   message: Message<T>;
@@ -52,25 +36,6 @@ interface Events<T> {
   /** After a reconnect the gateway could not replay every message that was missed. */
   gap: undefined;
   error: TidegateError;
-}
-
-/** What the other members see of this client. */
-export interface PresenceOptions {
-  status?: PresenceStatus | undefined;
-  info?: PresenceInfo | undefined;
-}
-
-export interface JoinOptions extends PresenceOptions {
-  /** How the gateway reports members: the whole list at each change, what changed, or nothing. */
-  presence?: PresenceMode | undefined;
-  /** A position of this room from which the gateway replays messages. */
-  since?: RoomPosition | undefined;
-}
-
-export interface HistoryOptions {
-  /** The page ends before this offset, or before the message with this position. */
-  before?: number | RoomPosition | undefined;
-  limit?: number | undefined;
 }
 
 export class Room<T = unknown> implements Part {

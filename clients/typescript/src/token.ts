@@ -15,7 +15,7 @@ export function bearer(given: unknown): string {
   return token;
 }
 
-/** What a program hears of a token function that failed. */
+/** The error that a program gets for a token function that failed. */
 export function tokenFailed(error: unknown): TidegateError {
   const reason = `${(error as Error)?.message ?? error}`.replace(JWT, "...");
   return new TidegateError("token_failed", `the token function failed: ${reason}`, { retryable: true });

@@ -12,8 +12,8 @@ import type {
 } from "../../../../generated/typescript/protocol.js";
 import { RequestRefused, TidegateError } from "../errors.js";
 import type { Status } from "../link.js";
+import type { JoinOptions } from "../membership.js";
 import type { Options } from "../options.js";
-import type { JoinOptions } from "../room.js";
 import type { LiveQuery } from "../rows/live.js";
 import { type Query, queryKey } from "../rows/query.js";
 import { resource } from "../rows/resource.js";

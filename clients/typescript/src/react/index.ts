@@ -4,8 +4,8 @@
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { ClientMessages } from "../../../../generated/typescript/protocol.js";
+import type { JoinOptions } from "../membership.js";
 import type { Options } from "../options.js";
-import type { JoinOptions } from "../room.js";
 import type { AnyApp, AppContract, FiltersOf, ResourceName, RowOf } from "../types.js";
 import { Hub, type State } from "./hub.js";
 

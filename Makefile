@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench bench-compare clean lock package chaos simulate twin fuzz contract
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench bench-compare clean lock package chaos simulate twin fuzz contract reconnects
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -88,7 +88,7 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal
 	$(MAKE) contract fuzz
 	$(MAKE) simulate
-	$(MAKE) chaos
+	$(MAKE) chaos reconnects
 	$(MAKE) twin
 
 check: setup-tests setup-node ## format, lint, types, import contracts, generated files, tests
@@ -129,6 +129,10 @@ chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATA
 
 simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+reconnects: setup-tests setup-node ## break 500 connections of each client while rows and messages change, and check what each one saw
+	$(NPM) run --silent build
+	$(BIN)/python -m tests.clients.reconnects.run $(if $(SEED),--seed $(SEED))
 
 twin: setup-tests ## compare an owner's database with an untouched twin for SECONDS (60), from SEED on, on DATABASE=sqlite|postgresql or both
 	$(BIN)/python -m tests.twin --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))

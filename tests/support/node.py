@@ -36,6 +36,14 @@ def node() -> str:
     return found
 
 
+def built_client() -> Path:
+    """The folder of the built TypeScript client. Skips the test where it is not built."""
+    built = ROOT / "clients/typescript/dist"
+    if not (built / "index.js").exists():
+        pytest.skip("the TypeScript client is not built: make test builds it")
+    return built
+
+
 def _installed(path: Path) -> Path:
     if not path.exists():
         pytest.skip("the TypeScript packages are not installed: make setup-node")

@@ -164,6 +164,9 @@ class _Sleeper:
     until: float
     waiter: asyncio.Future[None]
 
+    def is_for(self, seconds: float) -> bool:
+        return not self.waiter.done() and abs(self.asked - seconds) < 1e-9
+
 
 class FakeClock:
     """Time passes when the test says so."""
@@ -200,7 +203,7 @@ class FakeClock:
     async def until_sleeping(self, seconds: float) -> None:
         """Wait until the client sleeps for this long; no time passes."""
         async with asyncio.timeout(PATIENCE):
-            while not any(abs(sleeper.asked - seconds) < 1e-9 for sleeper in self._sleepers):
+            while not any(sleeper.is_for(seconds) for sleeper in self._sleepers):
                 self._changed.clear()
                 await self._changed.wait()
 

@@ -336,8 +336,11 @@ async def test_a_bad_token_changes_nothing(scripted: ScriptedGateway, clock: Fak
         assert (await scripted.accept()).authorization == "Bearer good"
 
 
-async def test_another_user_while_an_answer_is_under_way(scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_another_user_while_an_answer_is_under_way(
+    scripted: ScriptedGateway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The answer recovers rows of the old user on top of a copy that was just thrown away: it must not count."""
+    monkeypatch.setattr("tidegate_client.link.RESUME_TIMEOUT", 0.01)  # requests wait no longer for the answer
     async with connect(scripted.url, clock=clock) as client:
         peer = await scripted.accept()
         live = await subscribed(client, peer, {"id": 1})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tidegate_client import Gap, PresenceChange
 from tidegate_client.members import RoomState, read_message
 
 
@@ -106,22 +107,18 @@ def test_since_of_an_earlier_run() -> None:
 
 
 def test_joined_users_are_the_members(room: RoomState) -> None:
-    change = room.joined(joined(3, users=[member("ann"), member("bob", shoe_size=44)]))
-    assert [who.id for who in change.joined] == ["ann", "bob"]
+    change, _ = room.joined(joined(3, users=[member("ann"), member("bob", shoe_size=44)]))
+    assert change == PresenceChange(reset=True), "who is there already has not just come"
     assert room.members["bob"].name == "Bob"
-    change = room.joined(joined(3, users=[member("ann", status="away"), member("cem")]))
-    assert ([w.id for w in change.joined], [w.id for w in change.left], [w.id for w in change.changed]) == (
-        ["cem"],
-        ["bob"],
-        ["ann"],
-    )
+    change, _ = room.joined(joined(3, users=[member("ann", status="away"), member("cem")]))
+    assert ids(change) == (["cem"], ["bob"], ["ann"])
 
 
 def test_whole_presence_replaces(room: RoomState) -> None:
-    assert room.presence({"users": [member("ann"), member("bob")]})
+    assert room.presence({"users": [member("ann"), member("bob")]}).reset
     assert not room.presence({"users": [member("ann"), member("bob")]}), "the same again is no change"
     change = room.presence({"users": [member("bob")]})
-    assert [who.id for who in change.left] == ["ann"]
+    assert ids(change) == ([], ["ann"], [])
     assert list(room.members) == ["bob"]
 
 
@@ -129,13 +126,38 @@ def test_presence_diff(room: RoomState) -> None:
     room.presence({"users": [member("ann"), member("bob")]})
     diff = {"joined": [member("cem")], "left": [member("ann"), "never-here"], "changed": [member("bob", info={"x": 1})]}
     change = room.presence_diff(diff)
-    assert ([w.id for w in change.joined], [w.id for w in change.left], [w.id for w in change.changed]) == (
-        ["cem"],
-        ["ann"],
-        ["bob"],
-    )
+    assert ids(change) == (["cem"], ["ann"], ["bob"])
     assert list(room.members) == ["bob", "cem"]
     assert room.members["bob"].info == {"x": 1}
+
+
+def test_a_member_who_left_and_came_back_is_there(room: RoomState) -> None:
+    room.presence({"users": [member("ann")]})
+    room.presence_diff({"joined": [member("ann", status="away")], "left": [member("ann")], "changed": []})
+    assert room.members["ann"].status == "away"
+
+
+def test_dropped_messages_are_a_gap(room: RoomState) -> None:
+    assert room.gap({"room": "chat-1", "dropped": 4, "position": at(7)}) == Gap(4, at(7))
+    assert room.resume() == {"since": at(7)}
+    assert room.message(said(7)) is None
+    message = room.message(said(8))
+    assert message is not None
+    assert message.gap
+
+
+def test_a_pushed_joined_resets_the_position(room: RoomState) -> None:
+    head = {"epoch": "s", "offset": 2}
+    _, gap = room.joined({"position": head, "recovered": False, "replayed": 0})
+    assert gap == Gap(position=head)
+    assert room.resume() == {"since": head}
+    messages = [room.message(said(number, "s")) for number in (2, 3, 4)]
+    assert [message and message.gap for message in messages] == [None, True, False]
+
+
+def ids(change: PresenceChange) -> tuple[list[str], list[str], list[str]]:
+    joined, left, changed = ([who.id for who in found] for found in (change.joined, change.left, change.changed))
+    return joined, left, changed
 
 
 def test_from_alone_names_the_sender() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tidegate_client.errors import ClientClosed, ConnectionLost, RequestRefused, TidegateError
-from tidegate_client.outstanding import MAX_SENDS, Outstanding, Request, may_repeat
+from tidegate_client.outstanding import MAX_SENDS, Outstanding, Reply, Request, may_repeat
 
 
 def request(outstanding: Outstanding, *, repeat: bool = False, **more: Any) -> Request:
@@ -18,10 +18,15 @@ def request(outstanding: Outstanding, *, repeat: bool = False, **more: Any) -> R
     return made
 
 
-def sent(made: Request, link: object) -> Request:
+def sent(made: Request) -> Request:
     made.sends += 1
-    made.sent_on = link
+    made.given = True
     return made
+
+
+def reply_to(made: Request) -> asyncio.Future[Reply]:
+    assert made.reply is not None
+    return made.reply
 
 
 @pytest.mark.parametrize(
@@ -41,40 +46,38 @@ def test_may_repeat(message: dict[str, Any], may: bool) -> None:
 
 
 async def test_only_repeatable_and_unsent_requests_survive_the_connection() -> None:
-    outstanding, link = Outstanding(), object()
-    unsafe, safe = sent(request(outstanding), link), sent(request(outstanding, repeat=True), link)
+    outstanding = Outstanding()
+    unsafe, safe = sent(request(outstanding)), sent(request(outstanding, repeat=True))
     unsent, bound = request(outstanding), request(outstanding, bound=True)
     outstanding.connection_lost()
     for lost in (unsafe, bound):
         with pytest.raises(ConnectionLost):
-            await lost.reply
-    assert not safe.reply.done()
-    assert not unsent.reply.done()
+            await reply_to(lost)
+    assert not reply_to(safe).done()
+    assert not reply_to(unsent).done()
     assert len(outstanding) == 2
 
 
-async def test_waiting_requests_go_out_in_order_with_those_that_come_meanwhile() -> None:
-    outstanding, link = Outstanding(), object()
-    first, second = request(outstanding), request(outstanding)
-    order = []
-    for made in outstanding.unsent_on(link):
-        order.append(sent(made, link).ref)
-        if made is second:
-            third = request(outstanding)
-    assert order == [first.ref, second.ref, third.ref]
+async def test_what_the_connection_has_yet_to_carry_keeps_its_order() -> None:
+    outstanding = Outstanding()
+    made = [request(outstanding), request(outstanding, bound=True), Request(outstanding.next_ref(), "wave", b"{}")]
+    outstanding.add(made[2])
+    made.append(sent(request(outstanding)))
+    made.append(request(outstanding))
+    assert outstanding.unsent() == [made[0], made[2], made[4]]
 
 
 async def test_a_request_that_breaks_every_connection_fails() -> None:
     outstanding = Outstanding()
     poison = request(outstanding, repeat=True)
     for _ in range(MAX_SENDS - 1):
-        sent(poison, object())
+        sent(poison)
         outstanding.connection_lost()
-        assert not poison.reply.done()
-    sent(poison, object())
+        assert not reply_to(poison).done()
+    sent(poison)
     outstanding.connection_lost()
     with pytest.raises(ConnectionLost):
-        await poison.reply
+        await reply_to(poison)
 
 
 async def test_replies_find_their_request_once() -> None:
@@ -84,7 +87,7 @@ async def test_replies_find_their_request_once() -> None:
     assert not outstanding.settle({"type": "pong", "ref": "1"})
     assert outstanding.settle({"type": "pong", "ref": made.ref})
     assert not outstanding.settle({"type": "pong", "ref": made.ref})
-    assert (await made.reply)["type"] == "pong"
+    assert (await reply_to(made))["type"] == "pong"
 
 
 async def test_errors_and_unreadable_replies() -> None:
@@ -92,7 +95,7 @@ async def test_errors_and_unreadable_replies() -> None:
     refused = request(outstanding)
     outstanding.settle({"type": "error", "ref": refused.ref, "code": "not_found", "message": "no such row"})
     with pytest.raises(RequestRefused, match="no such row"):
-        await refused.reply
+        await reply_to(refused)
 
     def read(reply: dict[str, Any]) -> None:
         raise KeyError("position")
@@ -100,7 +103,7 @@ async def test_errors_and_unreadable_replies() -> None:
     unreadable = request(outstanding, on_reply=read)
     outstanding.settle({"type": "joined", "ref": unreadable.ref})
     with pytest.raises(TidegateError) as caught:
-        await unreadable.reply
+        await reply_to(unreadable)
     assert caught.value.code == "invalid_reply"
 
 
@@ -109,5 +112,5 @@ async def test_the_end_of_the_client_ends_all() -> None:
     made = request(outstanding, repeat=True)
     outstanding.fail_all(ClientClosed())
     with pytest.raises(ClientClosed):
-        await made.reply
+        await reply_to(made)
     assert len(outstanding) == 0

@@ -15,6 +15,7 @@ from tidegate_client import (
     InvalidOption,
     Message,
     ModelMismatch,
+    PresenceChange,
     RequestRefused,
     RequestTimeout,
     Room,
@@ -153,7 +154,8 @@ async def test_presence_changes(scripted: ScriptedGateway) -> None:
         await peer.join("chat-1", users=[member("7")])
         room = await joining
         changes = room.presence_changes()
-        assert [who.id for who in (await anext(changes)).joined] == ["7"]
+        assert await anext(changes) == PresenceChange(reset=True), "who is there already has not just come"
+        assert list(room.members) == ["7"]
         await peer.send("presence_diff", room="chat-1", joined=[member("8")], left=[], changed=[])
         await peer.send("presence_diff", room="elsewhere", joined=[member("9")], left=[], changed=[])
         await peer.send("presence_diff", room="chat-1", joined=[], left=[member("7")], changed=[])
@@ -259,8 +261,8 @@ async def test_a_room_that_was_left_is_not_joined_again(scripted: ScriptedGatewa
         await pinging
 
 
-async def test_a_join_that_timed_out_is_taken_back(scripted: ScriptedGateway) -> None:
-    async with connect(scripted.url, request_timeout=0.05) as client:
+async def test_a_join_that_timed_out_is_taken_back(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, request_timeout=0.05, clock=clock) as client:
         peer = await scripted.accept()
         with pytest.raises(RequestTimeout):
             await client.join("chat-1")

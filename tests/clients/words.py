@@ -21,7 +21,7 @@ TYPESCRIPT = ROOT / "clients" / "typescript" / "src"
 PYTHON = ROOT / "clients" / "python" / "tidegate_client"
 PROTOCOL = (ROOT / "generated" / "typescript" / "protocol.ts").read_text()
 BETWEEN_PARTS: dict[type, set[str]] = {
-    Room: {"opened", "receive", "change", "end", "session"},
+    Room: {"opened", "receive", "change", "gap", "end", "session"},
     LiveQuery: {"opened", "push", "end", "session"},
 }
 """Members without an underscore that only other modules of the Python client call."""

@@ -29,7 +29,7 @@ from .errors import (
     Violation,
 )
 from .live import LiveQuery
-from .models import Change, History, Member, Message, PresenceChange, Rows, Sender, User
+from .models import Change, Gap, History, Member, Message, PresenceChange, Rows, Sender, User
 from .options import Clock, Token
 from .positions import Position
 from .resource import Filters, Resource, Sort
@@ -46,6 +46,7 @@ __all__ = [
     "ConnectionLost",
     "ConnectionRefused",
     "Filters",
+    "Gap",
     "History",
     "InvalidOption",
     "LiveQuery",

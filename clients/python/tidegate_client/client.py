@@ -40,10 +40,11 @@ from tidegate_protocol import (
     UpdateRequest,
 )
 from tidegate_protocol import Rows as RowsReply
-from tidegate_protocol.plain import int64_fields, plain
+from tidegate_protocol.plain import int64_fields
 
 from .announcements import Status
 from .errors import InvalidOption
+from .json_values import plain
 from .link import Link
 from .live import LiveQuery
 from .models import Row, User
@@ -78,7 +79,12 @@ class Client:
     @property
     def user(self) -> User:
         """The user that the gateway takes this client for."""
-        return self._link.user
+        return self._link.identity.user
+
+    @property
+    def identity(self) -> str | None:
+        """What makes an anonymous client the same user again, with `connect(identity=...)`. Keep it like a password."""
+        return self._link.identity.anonymous
 
     @property
     def status(self) -> Status:
@@ -203,7 +209,7 @@ class Client:
         given = (("status", status), ("info", plain(info)))
         about = {name: value for name, value in given if value is not None}
         session = self._rooms.session(room, presence=presence, about=about, since=since)
-        return await Room(self._rooms, session, model, buffer or self._options.buffer, overflow).opened()
+        return await Room(self._rooms, session, model, buffer or self._options.buffer, overflow).opened(about)
 
     @overload
     async def subscribe(

@@ -40,6 +40,7 @@ def connect(
     url: str,
     *,
     token: Token = None,
+    identity: str | None = None,
     contract: str | None = None,
     keys: Mapping[str, str | Sequence[str]] | None = None,
     wait: bool = False,
@@ -56,7 +57,8 @@ def connect(
     """A client of the gateway at `url` (ws:// or wss://), connected when awaited or entered.
 
     `token`: a JWT for the Authorization header, or a function (plain or async) that gives a fresh one before each
-    connection. `contract`: `app_contract.CONTRACT`; the client logs one warning about a gateway that has another.
+    connection. `identity`: the `client.identity` of an earlier run, to be the same anonymous user again.
+    `contract`: `app_contract.CONTRACT`; the client logs one warning about a gateway that has another.
     `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first attempt fails.
     `request_timeout` (time offline included), `open_timeout` (until `welcome`): seconds. `buffer`: unread items that
     each iterator keeps. `max_waiting`: requests and messages that may wait at once. `headers`, `ssl`, `proxy`: for the
@@ -71,6 +73,7 @@ def connect(
     options = Options(
         url=url,
         token=token,
+        identity=identity,
         contract=contract,
         keys=dict(keys or {}),
         wait=wait,

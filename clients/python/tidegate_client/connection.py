@@ -7,6 +7,7 @@ nothing. Invariant: every failure becomes an `Ending` with a sentence that a per
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl as tls
 from collections.abc import AsyncIterator
@@ -27,6 +28,8 @@ MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes: the largest message that the client takes. The gateway has limits too, and the client trusts them."""
 CLOSE_TIMEOUT = 3.0
 """Seconds for the closing handshake."""
+_logger = logging.getLogger("tidegate_client.connection")
+_logger.setLevel(logging.INFO)  # at DEBUG, websockets logs the headers with the token, and every message
 NEVER_HTTP = frozenset({401, 403})
 """HTTP answers to the opening handshake after which another attempt is pointless."""
 
@@ -50,6 +53,10 @@ class Connection:
         self.welcome: dict[str, Any] = {}
         self.opened_at = self.heard_at = self._clock.now()
         """Seconds of the client's clock: the start, and when a message last came."""
+        self.heard = 0
+        """How many messages came."""
+        self.unanswered_since: float | None = None
+        """When the first message was sent after the last one that came; None if there is no such message."""
 
     @property
     def silence_allowed(self) -> float:
@@ -58,6 +65,8 @@ class Connection:
 
     async def send(self, payload: bytes) -> None:
         """Send one text frame. A broken connection is no error here: `messages` ends, which tells the owner."""
+        if self.unanswered_since is None:
+            self.unanswered_since = self._clock.now()
         try:
             await self._socket.send(payload, text=True)
         except ConnectionClosed:
@@ -68,6 +77,8 @@ class Connection:
         try:
             async for text in self._socket:
                 self.heard_at = self._clock.now()
+                self.heard += 1
+                self.unanswered_since = None
                 message = decode(text)
                 if message is None:
                     continue
@@ -96,8 +107,11 @@ class Connection:
         self._socket.transport.abort()
 
     async def close(self) -> None:
-        """Close cleanly (1000), within `CLOSE_TIMEOUT`."""
-        await self._socket.close()
+        """Close cleanly (1000), within `CLOSE_TIMEOUT`; a caller that is cancelled leaves no socket behind."""
+        try:
+            await self._socket.close()
+        finally:
+            self._socket.transport.abort()
 
     def ending(self) -> Ending:
         """How the connection ended; only meaningful once `messages` did."""
@@ -117,26 +131,33 @@ class Connection:
 
 
 async def open_connection(options: Options, token: str | None) -> Connection:
-    """Connect and wait for `welcome`, each within `open_timeout`. ConnectionFailed if there is no connection then."""
+    """Connect and wait for `welcome`, both within `open_timeout`. ConnectionFailed if there is no connection then."""
     headers = dict(options.headers)
-    if token is not None:
+    if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection = Connection(await _open_socket(options, headers), options)
+    connection: Connection | None = None
     try:
         async with asyncio.timeout(options.open_timeout):
+            connection = Connection(await _open_socket(options, headers), options)
             await connection.expect_welcome()
-    except TimeoutError:
-        connection.abort("")
-        waited = f"within {options.open_timeout:g} s"
-        reason = f"{options.url} answered, but sent no welcome {waited}: is it a Tidegate gateway?"
-        raise ConnectionFailed(Ending(reason)) from None
-    except BaseException:
-        connection.abort("")
+    except BaseException as error:
+        if connection is not None:
+            connection.abort("")
+        if isinstance(error, TimeoutError):
+            raise ConnectionFailed(_late_ending(options, answered=connection is not None)) from None
         raise
     return connection
 
 
+def _late_ending(options: Options, *, answered: bool) -> Ending:
+    url, within = options.address, f"within {options.open_timeout:g} s"
+    if answered:
+        return Ending(f"{url} answered, but sent no welcome {within}: is it a Tidegate gateway?")
+    return Ending(f"no answer from {url} {within}")
+
+
 async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConnection:
+    url = options.address
     secure: dict[str, Any] = {"ssl": options.ssl} if options.ssl is not None else {}
     try:
         return await connect(
@@ -144,23 +165,23 @@ async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConne
             additional_headers=headers,
             compression=None,
             proxy=options.proxy,
-            open_timeout=options.open_timeout,
+            open_timeout=None,  # `open_connection` has one deadline for all
             close_timeout=CLOSE_TIMEOUT,
             ping_interval=None,  # the gateway sends heartbeats: silence tells that a connection is dead
             max_size=MAX_MESSAGE,
+            logger=_logger,
             **secure,
         )
-    except (InvalidURI, ValueError) as error:
-        raise ConnectionFailed(Ending(str(error), refused=True)) from error
+    except InvalidURI as error:
+        raise ConnectionFailed(Ending(f"{url} is no WebSocket address: {error.msg}", refused=True)) from None
+    except ValueError as error:
+        raise ConnectionFailed(Ending(f"{url}: {error}", refused=True)) from error
     except InvalidStatus as error:
-        raise ConnectionFailed(_http_ending(options.url, error)) from error
-    except TimeoutError as error:
-        reason = f"no answer from {options.url} within {options.open_timeout:g} s"
-        raise ConnectionFailed(Ending(reason)) from error
+        raise ConnectionFailed(_http_ending(url, error)) from error
     except OSError as error:
-        raise ConnectionFailed(Ending(_unreachable(options.url, error))) from error
+        raise ConnectionFailed(Ending(_unreachable(url, error))) from error
     except WebSocketException as error:
-        raise ConnectionFailed(Ending(f"{options.url} does not answer as a WebSocket server: {error}")) from error
+        raise ConnectionFailed(Ending(f"{url} does not answer as a WebSocket server: {error}")) from error
 
 
 def _unreachable(url: str, error: OSError) -> str:

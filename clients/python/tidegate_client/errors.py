@@ -19,6 +19,7 @@ codes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,11 @@ __all__ = [
     "refusal",
     "withdrawn",
 ]
+
+
+_MISSING = re.compile(r'lacks the property "([^"]+)')
+_PROPERTY = re.compile(r"/data(?:/\d+)?/([^/]+)")
+"""Of one row, or of an array of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,22 @@ class TidegateError(Exception):
 
 class RequestRefused(TidegateError):
     """The gateway answered with an `error`; `code` is one of schema/types/error_code."""
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """For forms: what is wrong with each property of the `data` that was sent.
+
+        Example:
+            errors = error.fields.get("email", [])
+        """
+        found: dict[str, list[str]] = {}
+        for violation in self.errors or (Violation(self.pointer or "", "", self.message),):
+            # The pointer of a missing property is that of the object which lacks it.
+            missing = _MISSING.match(violation.message)
+            place = _PROPERTY.match(f"{violation.pointer}/{missing[1] if missing else ''}")
+            if place is not None:
+                found.setdefault(place[1].replace("~1", "/").replace("~0", "~"), []).append(violation.message)
+        return found
 
 
 class RequestTimeout(TidegateError):
@@ -176,9 +198,9 @@ def refusal(message: Mapping[str, Any]) -> RequestRefused:
     )
 
 
-def withdrawn(what: str) -> RequestRefused:
-    """The gateway ended a membership or a subscription: this user may not have it any more."""
-    return RequestRefused("forbidden", f"the gateway ended {what}")
+def withdrawn(what: str, reason: object = None) -> RequestRefused:
+    """The gateway ended a membership or a subscription: this user may not have it any more, if no reason is given."""
+    return RequestRefused("forbidden", f"the gateway ended {what}" + (f": {reason}" if reason else ""))
 
 
 def _violation(entry: Mapping[str, Any]) -> Violation:

@@ -1,63 +1,95 @@
 """Who this client is: its token, the identity of an anonymous user, and the user that the gateway named.
 
-An anonymous client gives the identity token of its first `welcome` back on later connections, so that it stays the same
-user. It sends nothing itself. Invariant: each step returns whether the client is now another user or has other roles,
-because it may then see other rows.
+An anonymous client gives the identity token of an earlier `welcome` back on later connections, so that it stays the
+same user. It sends nothing itself. Invariants: each step returns whether the client is now another user or has other
+roles, because it may then see other rows. Neither a token nor an identity is in an error or in the log.
 """
 
 from __future__ import annotations
 
 import inspect
+import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from .backoff import Ending
+from .connection import ConnectionFailed
 from .models import User
-from .options import Token
+from .options import Token, bearer
 from .wire import read_as
 
 __all__ = ["Identity"]
 
+logger = logging.getLogger("tidegate_client")
+
+_JWT = re.compile(r"eyJ[\w-]+\.[\w.-]*")
+
 
 class Identity:
-    """The token, the identity and the user of one client."""
+    """The token, the identity and the user of one client. `anonymous`: an identity from an earlier run, or None."""
 
-    def __init__(self, token: Token) -> None:
-        self.user: User | None = None
+    def __init__(self, token: Token, anonymous: str | None) -> None:
+        self.user = User(id="", anonymous=True)
+        """The user that the gateway takes this client for; without an id before the first welcome."""
+        self.anonymous = anonymous
+        """The identity token of an anonymous user; None if the client has a token."""
         self._token = token
-        self._anonymous_token: str | None = None
+        self._last: str | None = None
 
     async def bearer(self) -> str | None:
-        """The token for the next opening handshake; a token function gives a fresh one."""
-        token = self._token
-        if not callable(token):
-            return token
-        fresh = token()
-        return await fresh if inspect.isawaitable(fresh) else fresh
+        """The token for the next opening handshake; a token function gives a fresh one. ConnectionFailed without."""
+        try:
+            token: Any = self._token
+            if callable(token):
+                token = token()
+                token = await token if inspect.isawaitable(token) else token
+            self._last = None if token is None else bearer(token)
+        except Exception as error:  # the program's function may raise anything; the next attempt may succeed
+            reason = f"the token function failed: {self._without_secrets(repr(error))}"
+            logger.warning("%s", reason)
+            raise ConnectionFailed(Ending(reason)) from None
+        return self._last
 
     def to_give_back(self, welcome: Mapping[str, Any]) -> str | None:
         """The identity token to authenticate with, if the gateway took this client for a new anonymous user."""
-        return self._anonymous_token if _user(welcome).anonymous else None
+        return self.anonymous if _user(welcome).anonymous else None
 
     def welcomed(self, welcome: Mapping[str, Any]) -> bool:
         """The client is who `welcome` says."""
-        self._anonymous_token = welcome.get("identity")
+        self.anonymous = welcome.get("identity")
         return self._become(_user(welcome))
 
     def given_back(self, reply: Mapping[str, Any]) -> bool:
         """The gateway took the identity token."""
-        self._anonymous_token = reply.get("identity") or self._anonymous_token
+        self.renewed(reply.get("identity"))
         return self._become(_user(reply))
 
+    def renewed(self, token: Any) -> None:
+        """The gateway gave the anonymous user a fresh identity token."""
+        if isinstance(token, str) and token:
+            self.anonymous = token
+
     def authenticated(self, token: str, reply: Mapping[str, Any]) -> bool:
-        """The gateway took a token of the program; it stands for this client from now on."""
+        """The gateway took a token of the program. It is for later connections too, unless a function gives those."""
         changed = self._become(_user(reply))
-        self._token = token
-        self._anonymous_token = None
+        if _user(reply).anonymous:
+            self.anonymous = reply.get("identity") or token
+            return changed
+        self.anonymous = None
+        if not callable(self._token):
+            self._token = token
         return changed
+
+    def _without_secrets(self, text: str) -> str:
+        """`text`, such as an error of the program's token function, without tokens in it."""
+        for secret in (self._last, self.anonymous):
+            text = text.replace(secret, "...") if secret else text
+        return _JWT.sub("...", text)
 
     def _become(self, user: User) -> bool:
         known, self.user = self.user, user
-        return known is not None and (known.id, known.roles) != (user.id, user.roles)
+        return known.id != "" and (known.id, known.roles) != (user.id, user.roles)
 
 
 def _user(message: Mapping[str, Any]) -> User:

@@ -1,15 +1,16 @@
 """The connection to the gateway that comes back by itself: open, resume, route messages, reconnect.
 
 One task, the runner, owns the present connection and a TaskGroup whose tasks live as long as that connection does: the
-watchdog, the resumption and the work that sessions start. On each connection the order is: become the same user again,
-open rooms and queries, then send the requests that wait. It does not know what rooms and queries are, only that they
-are parts with sessions.
+outbox, the watchdog, the resumption and the work that sessions start. On each connection the order is: become the same
+user again, open rooms and queries, then send the requests that wait. It does not know what rooms and queries are, only
+that they are parts with sessions.
 Invariant: after the end of a link nothing waits any more: every request and every session has its reply or its error.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -26,19 +27,19 @@ from .errors import (
     Unreachable,
 )
 from .identity import Identity
+from .line import Line
 from .models import User
-from .options import Options
+from .options import Options, bearer
 from .outstanding import UNREADABLE, may_repeat
 from .requests import Requests
 from .session import Part, Session, logger
-from .wire import encode
 
 __all__ = ["Link"]
 
 RESUME_TIMEOUT = 5.0
 """Seconds for which waiting requests are held back until rooms and queries are open again."""
-GOODBYE_TIMEOUT = 15.0
-"""Seconds from `goodbye` until the client drops the connection; a gateway stops within 10 s."""
+FLUSH_TIMEOUT = 1.0
+"""Seconds for messages that `send` took just before the program closes the client."""
 
 
 class _ConnectionEnded(Exception):
@@ -51,31 +52,27 @@ class Link:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.parts: Sequence[Part] = ()
-        self.identity = Identity(options.token)
+        self.identity = Identity(options.token, options.identity)
         self.welcome: dict[str, Any] = {}
         self.announcements = Announcements(options.buffer)
         self.error: TidegateError | None = None
         """Why the client ended; None while it lives."""
-        self._agreement = Agreement(options.url, options.contract)
+        self._agreement = Agreement(options.address, options.contract)
         self._backoff = Backoff(options.random)
         self._requests = Requests(options)
-        self._connection: Connection | None = None
-        self._tasks: asyncio.TaskGroup | None = None
+        self._line: Line | None = None
         self._opens_sessions = False
-        self._ready = False
         self._runner: asyncio.Task[None] | None = None
+        self._kept: set[asyncio.Task[Any]] = set()
+        """Work that goes on although its caller was cancelled."""
+        self._closing: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
 
     # For the client
 
-    @property
-    def user(self) -> User:
-        """The user that the gateway takes this client for."""
-        return self.identity.user or User(id="", anonymous=True)
-
     async def start(self) -> None:
         """Connect. Unreachable or ConnectionRefused if the first attempt fails (with `wait`: only what is final)."""
-        self._runner = asyncio.create_task(self._run(), name=f"tidegate {self.options.url}")
+        self._runner = asyncio.create_task(self._run(), name=f"tidegate {self.options.address}")
         try:
             await self._opened.wait()
         except BaseException:
@@ -86,31 +83,54 @@ class Link:
             raise self.error
 
     async def close(self) -> None:
-        """End for good, within the closing handshake's deadline. Idempotent."""
+        """Write what was sent just before, and end for good. Idempotent; it goes on if the caller is cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self._line is not None and self.error is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_TIMEOUT):
+                    await self._line.outbox.emptied()
         self._finish(ClientClosed())
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.cancel()
-            await asyncio.gather(runner, return_exceptions=True)
+        if self._runner is not None:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
 
     async def request(self, message: dict[str, Any], *, repeat: bool | None = None) -> dict[str, Any]:
         """Send now or on the next connection, and wait for the reply (`request_timeout`, offline time included)."""
         self.check()
-        repeats = may_repeat(message) if repeat is None else repeat
-        return await self._requests.ask(message, self._connection if self._ready else None, repeat=repeats)
+        return await self._requests.ask(message, repeat=may_repeat(message) if repeat is None else repeat)
 
     def send(self, message: dict[str, Any]) -> None:
         """Send now or on the next connection, and wait for nothing."""
         self.check()
-        self._requests.send(message, self._send_now if self._ready else None)
+        self._requests.send(message)
 
     async def authenticate(self, token: str) -> User:
-        """Become the user that `token` names, now and on later connections."""
-        await self.call(
-            {"type": "authenticate", "token": token},
-            lambda reply: self._identified(self.identity.authenticated(token, reply)),
+        """Become the user that `token` names, now and on later connections.
+
+        The gateway may have taken the token although the caller was cancelled: the reply is read either way.
+        """
+        self.check()
+        trimmed = bearer(token)
+        asking = asyncio.create_task(
+            self._requests.ask(
+                {"type": "authenticate", "token": trimmed},
+                repeat=True,
+                on_reply=lambda reply: self._identified(self.identity.authenticated(trimmed, reply)),
+            )
         )
-        return self.user
+        self._kept.add(asking)
+        asking.add_done_callback(self._let_go)
+        await asyncio.shield(asking)
+        return self.identity.user
+
+    def _let_go(self, done: asyncio.Task[Any]) -> None:
+        self._kept.discard(done)
+        if not done.cancelled():
+            done.exception()  # asyncio logs nothing if the caller has gone
 
     # For sessions: the LinkPort
 
@@ -118,15 +138,14 @@ class Link:
         self, message: dict[str, Any], on_reply: Callable[[dict[str, Any]], None] | None = None
     ) -> dict[str, Any]:
         """Send on the present connection and wait for the reply. ConnectionLost without one, or when it ends first."""
-        connection = self._connection
-        if connection is None:
+        if self._line is None:
             raise self.error or ConnectionLost(f"not connected: {message['type']!r} was not sent")
         self.check()
-        return await self._requests.ask(message, connection, repeat=False, bound=True, on_reply=on_reply)
+        return await self._requests.ask(message, repeat=False, bound=True, on_reply=on_reply)
 
     def post(self, message: dict[str, Any]) -> None:
         """Send on the present connection, if there is one, and wait for nothing."""
-        self._send_now(encode(message))
+        self._requests.post(message)
 
     def start_session(self, session: Session) -> None:
         """Open `session` now if the connection's resumption is past that point; otherwise the resumption does it."""
@@ -135,14 +154,10 @@ class Link:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` in the connection's TaskGroup, which ends it with the connection."""
-        if self._tasks is None:
+        if self._line is None:
             work.close()
         else:
-            self._tasks.create_task(work)
-
-    def _send_now(self, payload: bytes) -> None:
-        if self._connection is not None:
-            self.spawn(self._connection.send(payload))
+            self._line.spawn(work)
 
     def check(self) -> None:
         """Raise what ended the client, if it ended."""
@@ -161,10 +176,10 @@ class Link:
                     return
                 self.announcements.turn("reconnecting")
                 delay = self._backoff.delay(ending)
-                logger.info("%s: %s; next attempt in %.2f s", self.options.url, ending.reason, delay)
+                logger.info("%s: %s; next attempt in %.2f s", self.options.address, ending.reason, delay)
                 await self.options.clock.sleep(delay)
         except Exception as error:
-            logger.exception("%s: the client failed", self.options.url)
+            logger.exception("%s: the client failed", self.options.address)
             self._finish(TidegateError("internal", f"the client failed: {error!r}"))
             raise
 
@@ -179,15 +194,13 @@ class Link:
     async def _live(self) -> Ending:
         """One connection, from opening it to its end."""
         try:
-            connection = await open_connection(self.options, await self._bearer())
+            connection = await open_connection(self.options, await self.identity.bearer())
         except ConnectionFailed as failure:
             return failure.ending
-        self._connection = connection
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                tasks.create_task(self._watch(connection))
-                tasks.create_task(self._resume(connection, tasks))
+                self._line = Line(connection, tasks, self.options, self._requests)
+                self._line.spawn(self._resume(self._line))
                 async for message in connection.messages():
                     self._dispatch(message)
                 raise _ConnectionEnded
@@ -198,30 +211,17 @@ class Link:
             await connection.close()
         return connection.ending()
 
-    async def _bearer(self) -> str | None:
-        try:
-            return await self.identity.bearer()
-        except Exception as error:  # the program's function may raise anything; the next attempt may succeed
-            logger.warning("%s: no token: %r", self.options.url, error)
-            raise ConnectionFailed(Ending(f"the token function failed: {error!r}")) from error
-
     def _disconnected(self) -> None:
-        self._connection = self._tasks = None
-        self._opens_sessions = self._ready = False
+        self._line = None
+        self._opens_sessions = False
         for session in self._sessions():
             session.cut()
         self._requests.connection_lost()
 
-    async def _watch(self, connection: Connection) -> None:
-        """The watchdog. It compares times, so that a laptop that slept notices at once."""
-        clock = self.options.clock
-        while (left := connection.heard_at + connection.silence_allowed - clock.now()) > 0:
-            await clock.sleep(left)
-        connection.abort(f"no message came for {connection.silence_allowed:g} s")
-
-    async def _resume(self, connection: Connection, tasks: asyncio.TaskGroup) -> None:
+    async def _resume(self, line: Line) -> None:
+        connection = line.connection
         self.welcome = connection.welcome
-        self._requests.welcomed(connection.welcome)
+        self._requests.connected(line.outbox, connection.welcome)
         self._agreement.compare(connection.welcome)
         try:
             await self._identify(connection)
@@ -229,11 +229,10 @@ class Link:
             connection.abort(f"the gateway did not name this client's user: {error}")
             return
         self._opens_sessions = True
-        openings = [tasks.create_task(session.establish()) for session in self._sessions()]
+        openings = [line.spawn(session.establish()) for session in self._sessions()]
         if openings:
             await asyncio.wait(openings, timeout=RESUME_TIMEOUT)
-        await self._requests.resume(connection)
-        self._ready = True
+        self._requests.resume()
         self.announcements.turn("open")
         self._opened.set()
 
@@ -244,7 +243,7 @@ class Link:
             try:
                 reply = await self.call({"type": "authenticate", "token": token})
             except RequestRefused as error:
-                logger.info("%s: the gateway no longer takes the old identity: %s", self.options.url, error)
+                logger.info("%s: the gateway no longer takes the old identity: %s", self.options.address, error)
             else:
                 self._identified(self.identity.given_back(reply))
                 return
@@ -260,8 +259,10 @@ class Link:
         answered = self._requests.settle(message)
         if kind == "goodbye":
             self._on_goodbye()
+        if kind == "identity":
+            self.identity.renewed(message.get("token"))
         if kind == "error" and not answered:
-            logger.warning("%s: %s: %s", self.options.url, message.get("code"), message.get("message"))
+            logger.warning("%s: %s: %s", self.options.address, message.get("code"), message.get("message"))
         for part in self.parts:
             if kind in part.routes:
                 part.receive(message)
@@ -270,13 +271,9 @@ class Link:
 
     def _on_goodbye(self) -> None:
         """Start nothing new on this connection: a new request waits for the next one."""
-        self._ready = False
-        if self._connection is not None:
-            self.spawn(self._leave(self._connection))
-
-    async def _leave(self, connection: Connection) -> None:
-        await self.options.clock.sleep(GOODBYE_TIMEOUT)
-        connection.abort("the gateway said goodbye, but did not close")
+        self._requests.hold()
+        if self._line is not None:
+            self._line.said_goodbye()
 
     # The end
 

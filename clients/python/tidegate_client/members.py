@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .models import Member, Message, PresenceChange
+from .models import Gap, Member, Message, PresenceChange
 from .positions import Position, advance, is_seen
 
 __all__ = ["RoomState"]
@@ -31,24 +31,27 @@ class RoomState:
         self._head: Position | None = None
         self._replays = 0
         self._gap = False
+        self._knows_members = False
 
     def resume(self) -> dict[str, Any]:
         """The properties of the `join` that continues from here."""
         return {} if self.position is None else {"since": dict(self.position)}
 
-    def joined(self, reply: Mapping[str, Any]) -> PresenceChange:
-        """The gateway's answer to `join`."""
+    def joined(self, reply: Mapping[str, Any]) -> tuple[PresenceChange, Gap | None]:
+        """The gateway's answer to `join`, or its word that messages are lost."""
         self.recovered = bool(reply.get("recovered", False))
         self._replays = int(reply.get("replayed", 0))
         self._head = reply.get("position")
         # A client at the head missed nothing, even in a room that keeps no history to recover from.
-        self._gap = not self.recovered and self.position is not None and self.position != self._head
-        if self._gap:
+        lost = not self.recovered and self.position is not None and self.position != self._head
+        if lost:
+            self._gap = True
             self.position = self._heard = None
         if self._replays == 0:
-            self.position = self._head
+            self.position = self._heard = self._head
         users = reply.get("users")
-        return self._replace(users) if users is not None else PresenceChange()
+        change = self._replace(users) if users is not None else PresenceChange()
+        return change, Gap(position=self._head) if lost else None
 
     def message(self, push: Mapping[str, Any]) -> Message[Any] | None:
         """A member sent a message; None if it came before."""
@@ -63,6 +66,12 @@ class RoomState:
         gap, self._gap = self._gap, False
         return read_message(push, replayed=replayed, gap=gap)
 
+    def gap(self, push: Mapping[str, Any]) -> Gap:
+        """The gateway dropped messages, the newest of them at this position."""
+        self._gap = True
+        self._heard = self.position = advance(self.position, push.get("position"))
+        return Gap(dropped=push.get("dropped"), position=self.position)
+
     def presence(self, push: Mapping[str, Any]) -> PresenceChange:
         """All members at once."""
         return self._replace(push.get("users") or ())
@@ -71,8 +80,9 @@ class RoomState:
         """Members who joined, left or changed."""
         joined = self._read(push.get("joined") or ())
         changed = self._read(push.get("changed") or ())
-        self.members.update((member.id, member) for member in (*joined, *changed))
+        # A member who is in both lists left and came back.
         left = [self.members.pop(name, None) for name in map(_member_id, push.get("left") or ())]
+        self.members.update((member.id, member) for member in (*joined, *changed))
         return PresenceChange(joined, tuple(member for member in left if member is not None), changed)
 
     def _count_replay(self) -> None:
@@ -82,6 +92,9 @@ class RoomState:
 
     def _replace(self, users: Iterable[Mapping[str, Any]]) -> PresenceChange:
         before, self.members = self.members, {member.id: member for member in self._read(users)}
+        if not self._knows_members:
+            self._knows_members = True
+            return PresenceChange(reset=True)
         return PresenceChange(
             joined=tuple(member for name, member in self.members.items() if name not in before),
             left=tuple(member for name, member in before.items() if name not in self.members),

@@ -7,12 +7,13 @@ Invariant: all of them are immutable; what changes lives in `Room.members` and `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-__all__ = ["Change", "History", "Key", "Member", "Message", "PresenceChange", "Row", "Rows", "Sender", "User"]
+__all__ = ["Change", "Gap", "History", "Key", "Member", "Message", "PresenceChange", "Row", "Rows", "Sender", "User"]
 
 Row = dict[str, Any]
 Key = Any
@@ -73,8 +74,21 @@ class History(Generic[DataT]):
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages of a room are lost. `dropped` says how many, if the gateway knows."""
+
+    dropped: int | None = None
+    position: Mapping[str, Any] | None = None
+    """Where the room goes on: every later message comes after it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """Members who came, left or changed. `reset`: single steps are not known, read `room.members`."""
+    """Members who came, left or changed.
+
+    `reset`: single steps are not known, read `room.members`. So it is for the members who are there when the client
+    joins, and where a consumer was too slow.
+    """
 
     joined: tuple[Member, ...] = ()
     left: tuple[Member, ...] = ()

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import ssl as tls
+import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 from .errors import InvalidOption
 
-__all__ = ["Clock", "LoopClock", "Options", "Token"]
+__all__ = ["Clock", "LoopClock", "Options", "Token", "bearer"]
 
+_HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_TOKEN = re.compile(r"[\x21-\x7e]*")
 Token = str | Callable[[], str | Awaitable[str]] | None
 """A JWT, or a function (plain or async) that the client asks for a fresh one before each connection."""
 
@@ -33,12 +39,20 @@ class Clock(Protocol):
         ...
 
 
-class LoopClock:
-    """The time of the event loop."""
+def _clock_that_never_stands() -> Callable[[], float]:
+    """The system's clock that also goes on while the computer sleeps, which the event loop's does not."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return lambda: time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic
 
-    def now(self) -> float:
-        """Seconds of the running event loop."""
-        return asyncio.get_running_loop().time()
+
+class LoopClock:
+    """The system's time, and the timers of the event loop."""
+
+    now = staticmethod(_clock_that_never_stands())
+    """Seconds, those included for which the computer slept."""
 
     async def sleep(self, seconds: float) -> None:
         """As asyncio.sleep."""
@@ -50,7 +64,8 @@ class Options:
     """See `tidegate_client.connect` for each option. InvalidOption for a value that is out of range."""
 
     url: str
-    token: Token = None
+    token: Token = field(default=None, repr=False)
+    identity: str | None = field(default=None, repr=False)
     contract: str | None = None
     keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     wait: bool = False
@@ -58,7 +73,7 @@ class Options:
     open_timeout: float = 10.0
     buffer: int = 1024
     max_waiting: int = 1024
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ssl: tls.SSLContext | None = None
     proxy: str | Literal[True] | None = True
     clock: Clock = field(default_factory=LoopClock)
@@ -71,3 +86,27 @@ class Options:
         for name in ("buffer", "max_waiting"):
             if not (count := getattr(self, name)) >= 1:
                 raise InvalidOption(f"{name} must be at least 1, not {count}")
+        if not (self.token is None or callable(self.token)):
+            bearer(self.token)
+        for name, value in self.headers.items():
+            if not _HEADER.fullmatch(f"{name}{value}"):
+                raise InvalidOption(f"the header {name!r} has a character that no header may have")
+
+    @property
+    def address(self) -> str:
+        """The gateway's address for errors and logs, without what may be secret in it."""
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            return "the address"
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def bearer(token: object) -> str:
+    """The token as a header takes it, without the space around it. InvalidOption, which does not show it."""
+    if not isinstance(token, str):
+        raise InvalidOption(f"a token is a text, not a {type(token).__name__}")
+    trimmed = token.strip()
+    if not _TOKEN.fullmatch(trimmed):
+        raise InvalidOption("the token has a character that no token may have: is it a whole file, or a page?")
+    return trimmed

@@ -1,15 +1,16 @@
-"""The requests that wait for their reply, and what becomes of them when the connection breaks.
+"""What waits to be sent or answered, and what becomes of it when the connection breaks.
 
 A request that may be sent twice (a read, or a mutation with an idempotency key) waits for the next connection, and so
-does a request that was not sent yet. Any other fails with a retryable `ConnectionLost`. It sends nothing itself.
-Invariant: every request ends exactly once: with its reply, its error, the loss of the connection or the client's end.
+does whatever was not sent yet. Any other request fails with a retryable `ConnectionLost`. It sends nothing itself.
+Invariants: every request ends exactly once: with its reply, its error, the loss of the connection or the client's end.
+What waits keeps the order in which the program made it, requests and messages without a reply alike.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -37,46 +38,54 @@ def may_repeat(message: Mapping[str, Any]) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One request on its way."""
+    """One request, or one message without a reply, on its way."""
 
     ref: int
     type: str
-    payload: bytes
-    reply: asyncio.Future[Reply]
-    repeat: bool
+    payload: bytes = field(repr=False)
+    """It may hold a token."""
+    reply: asyncio.Future[Reply] | None = None
+    """None for a message whose answer nothing waits for."""
+    repeat: bool = False
     """It may be sent again on another connection."""
     bound: bool = False
     """It is about the present connection alone."""
     on_reply: Callable[[Reply], None] | None = None
     """Called with the reply before the client looks at any later message."""
     sends: int = 0
-    sent_on: object | None = None
-    """The connection it was last sent on."""
+    """How often it was written to a connection."""
+    given: bool = False
+    """The present connection has it, and writes it when its turn comes."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to send it still: a caller that was cancelled meanwhile wants nothing, but for a bound request."""
+        return self.bound or self.reply is None or not self.reply.done()
 
     def settle(self, message: Reply) -> None:
         """End with the gateway's answer."""
-        if self.reply.done():
+        if self.reply is None or self.reply.done():
             return
         if message["type"] == "error":
-            self.reply.set_exception(refusal(message))
+            self.fail(refusal(message))
             return
         try:
             if self.on_reply is not None:
                 self.on_reply(message)
-        except UNREADABLE as error:
+        except (TidegateError, *UNREADABLE) as error:
             self.fail(TidegateError("invalid_reply", f"the reply to {self.type!r} can't be read: {error!r}"))
         else:
             self.reply.set_result(message)
 
     def fail(self, error: TidegateError) -> None:
-        """End with an error of the client."""
-        if not self.reply.done():
+        """End with an error."""
+        if self.reply is not None and not self.reply.done():
             self.reply.set_exception(error)
             self.reply.exception()  # the caller still gets it; asyncio logs nothing if the caller has gone
 
 
 class Outstanding:
-    """All requests without a reply, in the order in which they were made."""
+    """What was not sent yet, and what has no reply yet, in the order in which it was made."""
 
     def __init__(self) -> None:
         self._requests: dict[int, Request] = {}
@@ -91,7 +100,7 @@ class Outstanding:
         return self._last
 
     def add(self, request: Request) -> None:
-        """Wait for the reply to `request`."""
+        """Keep `request` until its reply comes; without a reply, until it is written."""
         self._requests[request.ref] = request
 
     def drop(self, request: Request) -> None:
@@ -107,14 +116,14 @@ class Outstanding:
         request.settle(message)
         return True
 
-    def unsent_on(self, connection: object) -> Iterator[Request]:
-        """Requests that `connection` still has to carry, with those that are added meanwhile."""
-        while waiting := [r for r in self._requests.values() if r.sent_on is not connection and not r.bound]:
-            yield from (request for request in waiting if request.ref in self._requests)
+    def unsent(self) -> list[Request]:
+        """What the present connection has yet to carry."""
+        return [request for request in self._requests.values() if not request.given and not request.bound]
 
     def connection_lost(self) -> None:
-        """The connection is gone: keep the requests that the next one may carry, fail the rest."""
+        """The connection is gone: keep what the next one may carry, fail the rest."""
         for request in list(self._requests.values()):
+            request.given = False
             if request.bound or (request.sends and not request.repeat) or request.sends >= MAX_SENDS:
                 del self._requests[request.ref]
                 request.fail(ConnectionLost(f"the connection was lost before {request.type!r} was answered"))

@@ -12,9 +12,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from tidegate_protocol.plain import int64_fields, plain, with_texts
+from tidegate_protocol.plain import int64_fields, with_texts
 
 from .errors import InvalidOption, TidegateError
+from .json_values import plain
 from .live import LiveQuery
 from .models import Rows
 from .wire import read_as

@@ -13,11 +13,10 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 import msgspec
 
-from tidegate_protocol.plain import plain
-
 from .errors import ClientClosed, ConnectionLost, TidegateError
+from .json_values import plain
 from .members import read_message
-from .models import History, Member, Message, PresenceChange
+from .models import Gap, History, Member, Message, PresenceChange
 from .positions import Position
 from .rooms import Membership, Rooms
 from .streams import Overflow, Stream
@@ -46,12 +45,18 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         self.session = session
         self.messages: Stream[Message[Any]] = Stream(buffer, overflow)
         self.changes: Stream[PresenceChange] = Stream(buffer, lambda: PresenceChange(reset=True))
+        self.losses: Stream[Gap] = Stream(buffer, Gap)
         session.rooms.append(self)
 
-    async def opened(self) -> Self:
-        """Wait for the gateway's answer. Leave again if it is a refusal, does not come, or the caller is cancelled."""
+    async def opened(self, about: dict[str, Any]) -> Self:
+        """Wait for the gateway's answer. Leave again if it is a refusal, does not come, or the caller is cancelled.
+
+        A room that was joined already is told what is new in `about`.
+        """
         try:
             await self.session.answered()
+            if {**self.session.about, **about} != self.session.about:
+                await self.session.say(about)
         except BaseException:
             if self._rooms.release(self):
                 self.session.withdraw()
@@ -96,8 +101,7 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         """Change what other members see of this client (kept across reconnects), and ask for all members."""
         self._check()
         about = {name: plain(value) for name, value in (("status", status), ("info", info)) if value is not None}
-        self.session.about.update(about)
-        await self.session.link.request({"type": "presence", "room": self.name, **about})
+        await self.session.say(about)
         return self.members
 
     async def history(self, *, before: Any = None, limit: int | None = None) -> History[DataT]:
@@ -113,10 +117,14 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         """Members who come, leave or change. A slow consumer gets one change with `reset`, and reads `members`."""
         return self.changes
 
+    def gaps(self) -> Stream[Gap]:
+        """What is lost, as soon as the gateway says so; the next message has `gap`."""
+        return self.losses
+
     async def leave(self) -> None:
         """Leave the room, unless another `Room` of this client is still in it. Iterations end."""
-        self.messages.close()
-        self.changes.close()
+        for stream in (self.messages, self.changes, self.losses):
+            stream.close()
         if self._rooms.release(self):
             try:
                 await self.session.link.call({"type": "leave", "room": self.name})
@@ -131,10 +139,14 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         """Members came, left or changed."""
         self.changes.push(change)
 
+    def gap(self, gap: Gap) -> None:
+        """Messages are lost."""
+        self.losses.push(gap)
+
     def end(self, error: TidegateError) -> None:
         """The gateway or an error ended the membership."""
         quiet = isinstance(error, ClientClosed)
-        for stream in (self.messages, self.changes):
+        for stream in (self.messages, self.changes, self.losses):
             if quiet:
                 stream.close()
             else:

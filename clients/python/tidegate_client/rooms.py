@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from .errors import InvalidOption, TidegateError, withdrawn
 from .members import RoomState
-from .models import Message, PresenceChange
+from .models import Gap, Message, PresenceChange
 from .positions import Position
 from .session import LinkPort, Session
 
@@ -34,6 +34,10 @@ class RoomHolder(Protocol):
 
     def change(self, change: PresenceChange) -> None:
         """Members came, left or changed."""
+        ...
+
+    def gap(self, gap: Gap) -> None:
+        """Messages are lost."""
         ...
 
     def end(self, error: TidegateError) -> None:
@@ -68,7 +72,18 @@ class Membership(Session):
 
     async def open(self) -> None:
         message = {"type": "join", "room": self.name, "presence": self.presence, **self.about, **self.state.resume()}
-        await self.link.call(message, lambda reply: self._change(self.state.joined(reply)))
+        await self.link.call(message, self._joined)
+
+    async def say(self, about: dict[str, Any]) -> None:
+        """Change what other members see, now and at later joins, unless the gateway refuses it."""
+        before = dict(self.about)
+        self.about |= about
+        try:
+            await self.link.request({"type": "presence", "room": self.name, **about})
+        except TidegateError as error:
+            if not error.retryable and self.about == {**before, **about}:
+                self.about = before
+            raise
 
     def cut(self) -> None:
         """Nothing to undo: the position is that of the last message that came."""
@@ -90,8 +105,22 @@ class Membership(Session):
                 self._change(self.state.presence(push))
             case "presence_diff":
                 self._change(self.state.presence_diff(push))
+            case "joined":
+                self._joined(push)
+            case "gap":
+                self._lost(self.state.gap(push))
             case "left":
-                self.fail(withdrawn(f"the membership in {self}"))
+                self.fail(withdrawn(f"the membership in {self}", push.get("reason")))
+
+    def _joined(self, reply: dict[str, Any]) -> None:
+        change, gap = self.state.joined(reply)
+        self._lost(gap)
+        self._change(change)
+
+    def _lost(self, gap: Gap | None) -> None:
+        if gap is not None:
+            for room in self.rooms:
+                room.gap(gap)
 
     def _message(self, message: Message[Any] | None) -> None:
         if message is not None:
@@ -107,7 +136,7 @@ class Membership(Session):
 class Rooms:
     """All rooms of a client."""
 
-    routes = frozenset({"message", "presence", "presence_diff", "left"})
+    routes = frozenset({"message", "presence", "presence_diff", "joined", "left", "gap"})
 
     def __init__(self, link: LinkPort) -> None:
         self._link = link
@@ -143,7 +172,7 @@ class Rooms:
 
     def receive(self, message: dict[str, Any]) -> None:
         session = self._sessions.get(str(message.get("room")))
-        if session is None or session.closed or (message["type"] == "left" and "ref" in message):
+        if session is None or session.closed or (message["type"] in ("joined", "left") and "ref" in message):
             return
         session.read(message, session.receive)
 

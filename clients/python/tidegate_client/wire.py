@@ -16,18 +16,18 @@ from msgspec import inspect
 from tidegate_protocol.typed import is_open, typed
 
 from .errors import ModelMismatch
+from .json_values import as_json
 
 __all__ = ["decode", "encode", "read_as"]
 
 T = TypeVar("T")
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """One frame's payload. TypeError for values that JSON does not have."""
-    return _encoder.encode(message)
+    """One frame's payload. TidegateError `not_json` for a value that JSON does not have."""
+    return as_json(message)
 
 
 def decode(text: str | bytes) -> dict[str, Any] | None:

@@ -63,7 +63,9 @@ def of(owner: str, names: set[str]) -> set[str]:
 def typescript() -> dict[str, set[str]]:
     """The names of the TypeScript client by the heading of their table."""
     message = set(re.findall(r"^  (\w+)\??:", block(PROTOCOL, "interface RoomMessage"), re.M))
-    extra = set(re.findall(r"^  (\w+)\??:", source("membership").split("export type Message<T>")[1].split("};")[0], re.M))
+    extra = set(
+        re.findall(r"^  (\w+)\??:", source("membership").split("export type Message<T>")[1].split("};")[0], re.M)
+    )
     presence = members("membership", "interface", "PresenceOptions")
     everything = "".join(file.read_text() for file in TYPESCRIPT.rglob("*.ts"))
     return {

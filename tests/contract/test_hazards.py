@@ -251,6 +251,68 @@ def test_the_refusal_of_too_many_values_has_the_ref() -> None:
     assert refused.ref is None
 
 
+# Payloads that are not JSON, and the ref that their refusal has.
+SKIMMED: dict[str, tuple[str | bytes, str | int | None]] = {
+    "half a surrogate pair": (said('{"text":"\\ud83d"}'), 1),
+    "half a surrogate pair in a name": (said('{"\\ud83d":1}'), 1),
+    "half a surrogate pair as the room": (said("1", room="any-\\ud800"), 1),
+    "a surrogate in UTF-8": (said('{"text":"?"}').encode().replace(b"?", b"\xed\xa0\x80"), 1),
+    "NaN": ('{"type":"ping","at":NaN,"ref":"c7"}', "c7"),
+    "an infinity before a ref of text": ('{"type":"ping","at":-Infinity, "ref" : "c7" }', "c7"),
+    "a number out of range": (said("1e999"), 1),
+    "nested too deep": (said(nested(30_000)), 1),
+    "a ref at the beginning": ('{"ref":12,"type":"ping","at":NaN}', 12),
+    "a ref in the middle": ('{"type":"create","ref":"c1","data":[{"ref":5},{"ref":NaN}]}', "c1"),
+    "a ref beside refs of rows": ('{"type":"create","data":[{"ref":5},{"ref":NaN}],"ref":"c1"}', "c1"),
+    "two refs: the last counts, as for the decoder": ('{"ref":1,"at":NaN,"ref":2}', 2),
+    "a negative ref": ('{"at":NaN,"ref":-3}', -3),
+    "a whole number": ('{"at":NaN,"ref":3.0}', 3),
+    "an escaped ref": ('{"at":NaN,"ref":"c\\u0031"}', "c1"),
+    "brackets and quotation marks in texts": ('{"a":"}{[\\"","at":NaN,"b":"\\\\","ref":"c1"}', "c1"),
+    "an unfinished message": ('{"type":"ping","ref":"c1"', "c1"),
+    "too many values, and not JSON": (f'{{"ref":"c1",{members(MANY)}', "c1"),
+    "a byte order mark": ('\ufeff{"type":"ping","ref":"c1"}', "c1"),
+    "a ref in a row only": ('{"data":{"ref":"c1"},"at":NaN}', None),
+    "a ref in an unfinished row": ('{"data":{"at":NaN,"ref":"c1"}', None),
+    "a ref in a list": ('[{"at":NaN,"ref":"c1"}]', None),
+    "a ref in a text": ('{"text":"\\"ref\\":1,","at":NaN}', None),
+    "a ref that is a text": ('{"text":"ref","at":NaN}', None),
+    "a ref with half a surrogate pair": ('{"ref":"\\ud800"}', None),
+    "a ref that is too long": (f'{{"at":NaN,"ref":"{"x" * 65}"}}', None),
+    "an empty ref": ('{"at":NaN,"ref":""}', None),
+    "an object as ref": ('{"at":NaN,"ref":{"a":1}}', None),
+    "a ref beyond 2^53": (f'{{"at":NaN,"ref":{2**53}}}', None),
+    "no ref": ('{"at":NaN}', None),
+    "nothing": ("", None),
+    "a word": ("ref", None),
+}
+# What costs most: many refs, in a row of a long message, with long texts and spaces beside them.
+COSTLY = {
+    "many refs in rows": '{"data":[NaN,' + ",".join(['{"ref":1}'] * 100_000) + "]}",
+    "many refs of the message": "{" + '"ref":"\\ud800",' * 60_000 + "}",
+    "spaces after a ref": '{"ref"' + " " * 1_000_000 + ":NaN}",
+    "digits after a ref": '{"ref":' + "1" * 1_000_000 + "}",
+    "a long text before a ref": '{"a":"' + '\\"{' * 300_000 + '","at":NaN,"ref":1}',
+}
+
+
+@pytest.mark.parametrize("name", SKIMMED)
+def test_the_refusal_of_what_is_not_json_has_the_ref(name: str) -> None:
+    sent, ref = SKIMMED[name]
+    refused = answered(sent.encode() if isinstance(sent, str) else sent)
+    assert refused is not None
+    assert (refused.code, refused.ref) == ("invalid_json", ref)
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_looking_for_the_ref_costs_less_than_20_ms(name: str) -> None:
+    payload = COSTLY[name].encode()
+    refused = answered(payload)
+    assert refused is not None
+    best = least_cost(lambda: answered(payload), LIMIT_S)
+    assert best < LIMIT_S, f"{best * 1000:.1f} ms"
+
+
 @pytest.mark.parametrize("unit", ['{"a":[1,2]}', '","', "[[],{}]", '"\\\\"', '"\\\\\\",[{"', '{"a":{"b":"c,d"}}'])
 def test_the_value_count_ignores_the_content_of_texts(unit: str) -> None:
     """For any content of texts, the allowed number of values is accepted and twice as many are refused."""

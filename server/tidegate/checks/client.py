@@ -179,4 +179,6 @@ def _answers(message: Message, ref: str | float | None, has_pong: bool) -> bool:
         return same_ref(message.get("ref"), ref)
     # Without a `ref`, an error with any other code may belong to an earlier message.
     is_contract_error = message.get("type") == "error" and message.get("code") in CONTRACT_CODES
-    return not has_pong and is_contract_error and "ref" not in message
+    # What is no JSON may hold a text that the gateway takes for its `ref`.
+    is_unnamed = "ref" not in message or message["code"] == "invalid_json"
+    return not has_pong and is_contract_error and is_unnamed

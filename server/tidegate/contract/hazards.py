@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.contract.skim import skim
 from tidegate.core.errors import Refused, nearest
 from tidegate.schema.derive import SAFE_INTEGER
 from tidegate.schema.subschemas import pointer
@@ -45,9 +46,9 @@ def read(payload: bytes) -> dict[str, Any]:
     try:
         message = _decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("invalid_json", f"not JSON: {error}") from None
+        raise Refused("invalid_json", f"not JSON: {error}", ref=_ref_in(payload)) from None
     except RecursionError:
-        raise Refused("invalid_json", f"nested deeper than {DEPTH} levels") from None
+        raise Refused("invalid_json", f"nested deeper than {DEPTH} levels", ref=_ref_in(payload)) from None
     if type(message) is not dict:
         raise Refused("invalid_json", "a message is one JSON object")
     folded = payload.translate(_FOLD)
@@ -94,7 +95,12 @@ def _skimmed_ref(payload: bytes) -> str | int | None:
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("invalid_json", f"not JSON: {error}") from None
+        raise Refused("invalid_json", f"not JSON: {error}", ref=_ref_in(payload)) from None
+
+
+def _ref_in(payload: bytes) -> str | int | None:
+    """The `ref` of a message that is not JSON."""
+    return readable_ref({"ref": skim(payload)})
 
 
 def _search(message: dict[str, Any], nul: bool) -> None:

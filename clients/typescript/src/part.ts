@@ -2,9 +2,11 @@
 //
 // Invariant: the client knows a part only through `Part`, so that a bundle holds no part that the program does not import.
 
+import type { Rows } from "../../../generated/typescript/protocol.js";
 import type { TidegateError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Options } from "./options.js";
+import type { WriteMessage } from "./rows/resource.js";
 import type { WireMessage } from "./wire.js";
 
 /** An ability of one client. */
@@ -29,6 +31,8 @@ export interface ClientPort {
   request(message: WireMessage): Promise<WireMessage>;
   /** The part of this client that `make` makes; the same one each time. */
   part<P extends Part>(make: (link: Link, options: Options) => P): P;
+  /** What shows writes before their answer, where the program imported it. */
+  writes?: { run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows> };
 }
 
 /** The port of each client. */

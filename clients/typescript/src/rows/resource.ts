@@ -32,11 +32,24 @@ export interface GetOptions {
 export interface CreateOptions {
   /** The idempotency key; the client makes one where the program names none. */
   key?: string | undefined;
+  /** With `tidegate/optimistic`: false shows nothing before the answer. */
+  optimistic?: boolean | undefined;
 }
 
 export interface WriteOptions<R> extends CreateOptions {
   /** Values that the row must have; otherwise the gateway refuses with `conflict`. */
   expect?: Partial<R> | undefined;
+}
+
+/** A request that writes rows. */
+export interface WriteMessage extends WireMessage {
+  type: "create" | "update" | "delete";
+  resource: string;
+  key: string;
+  id?: unknown;
+  ids?: unknown[];
+  data?: unknown;
+  if?: object | undefined;
 }
 
 export interface SubscribeOptions<F> {
@@ -156,8 +169,11 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
     throw new TidegateError("not_readable", `the '${this.name}' row was written, but this user may not read it`);
   }
 
-  #write(message: object, { key, expect }: WriteOptions<RowOf<A, N>>): Promise<Rows> {
-    return this.#ask({ ...message, if: expect, key: key ?? idempotencyKey() });
+  #write(message: Partial<WriteMessage>, { key, expect, optimistic }: WriteOptions<RowOf<A, N>>): Promise<Rows> {
+    const write = { ...message, resource: this.name, if: expect, key: key ?? idempotencyKey() } as WriteMessage;
+    const { writes } = this.#port;
+    const send = () => this.#ask(write);
+    return writes && optimistic !== false ? writes.run(write, send) : send();
   }
 
   async #ask(message: object): Promise<Rows> {

@@ -33,6 +33,8 @@ export class Subscription<R extends object = Row> {
   partial: boolean;
   /** A number for each state of the rows. */
   version = 0;
+  /** The position of the rows as they are, also while others are under way. */
+  at: FeedPosition | undefined;
   readonly key: readonly string[];
   readonly #link: Link;
   readonly #index: SubscriptionIndex;
@@ -60,7 +62,7 @@ export class Subscription<R extends object = Row> {
     this.#index = index;
     this.#place = link.outstanding.place();
     this.partial = query.since !== undefined;
-    this.#position = query.since?.position;
+    this.#position = this.at = query.since?.position;
     this.#scope = query.since?.scope;
   }
 
@@ -73,6 +75,11 @@ export class Subscription<R extends object = Row> {
     if (rows !== this.#byKey) for (const [name, row] of rows) rows.set(name, kept(this.#shown.get(name), row));
     this.#shown = rows;
     return rows;
+  }
+
+  /** The rows that the gateway told. */
+  get told(): ReadonlyMap<string, R> {
+    return this.#byKey;
   }
 
   get status(): LiveStatus {
@@ -137,7 +144,7 @@ export class Subscription<R extends object = Row> {
 
   /** Throw the rows away: they belong to a user that this client no longer is. */
   forget(): void {
-    this.#staged = this.#held = this.#position = undefined;
+    this.#staged = this.#held = this.#position = this.at = undefined;
     this.#ready = this.partial = false;
     this.touch();
     if (this.#byKey.size === 0) return;
@@ -188,7 +195,7 @@ export class Subscription<R extends object = Row> {
     const rows = new Map<string, R>();
     for (const [name, row] of this.#staged ?? []) rows.set(name, kept(before.get(name), row));
     this.#byKey = rows;
-    this.#position = page.position;
+    this.#position = this.at = page.position;
     this.#staged = undefined;
     this.#ready = true;
     this.#loading = this.partial = false;
@@ -208,7 +215,7 @@ export class Subscription<R extends object = Row> {
     if (update.action === "delete") rows.delete(name);
     else rows.set(name, row);
     if (this.#staged) return;
-    this.#position = update.position;
+    this.#position = this.at = update.position;
     const change: Change<R> = { action: update.action, key: keyOf(this.key, update.data) };
     if (update.action !== "delete") change.row = row;
     if (old) change.old = old;
@@ -222,7 +229,7 @@ export class Subscription<R extends object = Row> {
   reached(position: FeedPosition): void {
     const complete = this.id && this.#ready && !this.#loading;
     if (!complete) return;
-    this.#position = advance(this.#position, position);
+    this.#position = this.at = advance(this.#position, position);
     if (this.#index.overlay) this.touch();
   }
 
@@ -239,7 +246,7 @@ export class Subscription<R extends object = Row> {
       this.#position = undefined;
     } else {
       if (other) this.#copy(other as unknown as Subscription<R>);
-      else this.#position = reply.position;
+      else this.#position = this.at = reply.position;
       this.#ready = true;
       this.partial = false;
       this.#changed({ action: "reset" });
@@ -250,7 +257,7 @@ export class Subscription<R extends object = Row> {
 
   #copy(other: Subscription<R>): void {
     this.#byKey = new Map(other.#byKey);
-    this.#position = other.#position;
+    this.#position = this.at = other.#position;
   }
 
   #failed(error: TidegateError): void {

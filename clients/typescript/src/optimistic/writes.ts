@@ -1,0 +1,261 @@
+// The writes of a program that are under way, and what its live queries show of them.
+//
+// A live query shows the rows that the gateway told, up to some position of the change feed, with the writes after that
+// position on top, in their order. The reply to a write, and the updates with its key as their origin, say where the
+// feed has it; either may come first.
+// Invariant: a write is on top of a copy of rows until the copy is at the write's position, or the write is refused.
+
+import type { FeedPosition, Row, Rows, Update } from "../../../../generated/typescript/protocol.js";
+import { idempotencyKey } from "../idempotency.js";
+import type { Options, ResourceShape } from "../options.js";
+import type { Part } from "../part.js";
+import { isKnown } from "../positions.js";
+import { isEqual } from "../rows/equal.js";
+import { nameOf } from "../rows/key.js";
+import type { Overlay } from "../rows/ports.js";
+import type { Queries } from "../rows/queries.js";
+import type { WriteMessage } from "../rows/resource.js";
+import type { Subscription } from "../rows/subscription.js";
+import { canonical, matches } from "./filters.js";
+
+type Copy = Subscription<never>;
+
+/** One row of a write. */
+interface Target {
+  /** The key; of a row whose key the database makes, an invented one until the gateway told the key. */
+  key: Row;
+  isInvented: boolean;
+  /** A new row, or the properties that change. */
+  data: Row;
+  position?: FeedPosition | undefined;
+}
+
+interface Write extends WriteMessage {
+  targets: Target[];
+  isAnswered: boolean;
+}
+
+/** A row as it is with the writes before; `whole`: what it does not have is null. */
+interface Known {
+  row: Row;
+  whole: boolean;
+}
+
+export class Writes implements Overlay, Part {
+  readonly #queries: Queries;
+  readonly #shapes: NonNullable<Options["resources"]>;
+  /** For a row whose key was invented once: its name now, and its name then. */
+  readonly #names = new Map<string, string>();
+  #pending: Write[] = [];
+  #invented = 0;
+
+  constructor(queries: Queries, options: Options) {
+    this.#queries = queries;
+    this.#shapes = options.resources ?? {};
+    queries.overlay = this;
+  }
+
+  /** Send a write, and show it until the rows have it or it is refused. */
+  async run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows> {
+    const sent = send();
+    const write = this.#begin(message);
+    if (!write) return sent;
+    this.#pending.push(write);
+    this.#show(write);
+    try {
+      const reply = await sent;
+      this.#answered(write, reply);
+      return reply;
+    } catch (error) {
+      this.#pending = this.#pending.filter((each) => each !== write);
+      throw error;
+    } finally {
+      write.isAnswered = true;
+      this.#show(write);
+    }
+  }
+
+  /** A name for a row that stays when the gateway gives it another key. */
+  nameOf(resource: string, row: Row): string {
+    const name = nameOf(this.#queries.keyOf(resource), row);
+    return this.#names.get(resource + name) ?? name;
+  }
+
+  // -- what the copies ask --------------------------------------------------------------------------------------------
+
+  over(copy: Copy, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
+    const { resource, filters, fields } = copy.query;
+    const writes = this.#pending.filter((write) => write.resource === resource && !this.#isOver(write));
+    this.#pending = this.#pending.filter((write) => write.resource !== resource || writes.includes(write));
+    const touched = new Map<string, Known | undefined>();
+    const find = (name: string) => (touched.has(name) ? touched.get(name) : this.#known(copy, rows, name));
+    for (const write of writes) {
+      const targets = write.targets.filter((target) => !isAt(copy, target));
+      const old = targets.map(({ key }) => find(nameOf(copy.key, key)));
+      const refuses = (known: Known | undefined) => known && this.#matches(known, resource, write.if) === false;
+      if (old.some(refuses)) continue;
+      for (const [at, { key, data }] of targets.entries()) {
+        const name = nameOf(copy.key, key);
+        const known = old[at];
+        // What the gateway will refuse has no effect: a new row that is there already, a change of one that is not.
+        if (write.type === "create") {
+          if (!rows.has(name) && !touched.get(name)) touched.set(name, { row: data, whole: true });
+        } else if (known)
+          touched.set(name, write.type === "update" ? { ...known, row: { ...known.row, ...data } } : undefined);
+      }
+    }
+    if (touched.size === 0) return rows;
+    const shown = new Map(rows);
+    for (const [name, known] of touched) {
+      const isShown = known && (this.#matches(known, resource, filters) ?? rows.has(name));
+      if (isShown) shown.set(name, fields ? picked(known.row, [...copy.key, ...fields]) : known.row);
+      else shown.delete(name);
+    }
+    return shown;
+  }
+
+  heard(copy: Copy, { origin, position, data }: Update): void {
+    const write = this.#pending.find(({ key, resource }) => key === origin && resource === copy.query.resource);
+    const name = nameOf(copy.key, data);
+    const open = write?.targets.filter(({ isInvented }) => isInvented) ?? [];
+    const target =
+      write?.targets.find(({ key }) => nameOf(copy.key, key) === name) ??
+      open.find((each) => Object.keys(each.data).every((of) => of in each.key || isEqual(each.data[of], data[of]))) ??
+      open[0];
+    if (!write || !target) return;
+    target.position = position;
+    if (target.isInvented) this.#identify(write, target, data);
+    this.#show(write);
+  }
+
+  holds({ query }: Copy): boolean {
+    return this.#pending.some(
+      ({ resource, isAnswered, targets }) =>
+        resource === query.resource && !isAnswered && targets.some(({ isInvented }) => isInvented),
+    );
+  }
+
+  // -- the connection -------------------------------------------------------------------------------------------------
+
+  opened(another: boolean): void {
+    if (another) this.#pending = [];
+  }
+
+  identityChanged(): void {
+    this.#pending = [];
+  }
+
+  pushed(): void {}
+  lost(): void {}
+  closed(): void {}
+
+  // -- within ---------------------------------------------------------------------------------------------------------
+
+  #begin(message: WriteMessage): Write | undefined {
+    const { resource, type, id, ids, data } = message;
+    const key = this.#queries.keyOf(resource);
+    const shape = this.#shapes[resource];
+    try {
+      // As the gateway reads it.
+      const given = JSON.parse(JSON.stringify(data ?? {})) as Row | Row[];
+      const plain = [given].flat().map((row) => this.#spelled(row, shape));
+      const targets =
+        type === "create"
+          ? plain.map((row) => this.#invent(row, key, shape))
+          : (ids ?? [id]).map((each) => ({
+              key: this.#spelled(typeof each === "object" ? (each as Row) : { [key[0] as string]: each }, shape),
+              isInvented: false,
+              data: plain[0] as Row,
+            }));
+      return { ...message, targets, isAnswered: false };
+    } catch {
+      return undefined; // what JSON cannot say is refused, and never shown
+    }
+  }
+
+  /** A new row as the database will make it, as far as that is known. */
+  #invent(data: Row, key: readonly string[], shape: ResourceShape | undefined): Target {
+    const now = canonical(new Date().toISOString(), "date-time");
+    const row: Row = {
+      ...shape?.defaults,
+      ...Object.fromEntries((shape?.now ?? []).map((name) => [name, now])),
+      ...data,
+    };
+    const missing = key.filter((name) => row[name] === undefined);
+    for (const name of missing) row[name] = this.#inventedKey(shape?.types[name]);
+    return { key: picked(row, key), isInvented: missing.length > 0, data: row };
+  }
+
+  #inventedKey(type: string | undefined): unknown {
+    this.#invented -= 1;
+    if (type === "uuid") return idempotencyKey();
+    return type === undefined || type === "integer" ? this.#invented : String(this.#invented);
+  }
+
+  #spelled(row: Row, shape: ResourceShape | undefined): Row {
+    return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, canonical(value, shape?.types[name])]));
+  }
+
+  #answered(write: Write, { rows, position }: Rows): void {
+    const key = this.#queries.keyOf(write.resource);
+    for (const [at, target] of write.targets.entries()) {
+      const name = nameOf(key, target.key);
+      const row = write.type === "create" ? rows[at] : rows.find((each) => nameOf(key, each as Row) === name);
+      target.position ??= position;
+      if (write.type === "delete") continue;
+      // Where the user may not read all rows that were written, the live queries tell which.
+      if (!row || rows.length < write.targets.length) write.targets = [];
+      else if (write.type === "update")
+        target.data = { ...target.data, ...picked(row as Row, Object.keys(target.data)) };
+      else this.#identify(write, target, row as Row);
+    }
+  }
+
+  /** The gateway told a new row. */
+  #identify(write: Write, target: Target, row: Row): void {
+    const key = this.#queries.keyOf(write.resource);
+    const [then, now] = [nameOf(key, target.key), nameOf(key, row)];
+    if (then !== now) this.#names.set(write.resource + now, then);
+    Object.assign(target, { isInvented: false, key: picked(row, key), data: { ...target.data, ...row } });
+  }
+
+  /** The row with this name below the writes, from this copy or from another that has all its properties. */
+  #known(copy: Copy, rows: ReadonlyMap<string, Row>, name: string): Known | undefined {
+    const own = rows.get(name);
+    const { resource, fields, filters } = copy.query;
+    if (own && !fields) return { row: own, whole: true };
+    if (!own && Object.keys(filters ?? {}).length === 0) return undefined; // it has all rows
+    for (const other of this.#queries.of(resource)) {
+      const row = other.query.fields ? undefined : other.told.get(name);
+      if (row) return { row: { ...(row as Row), ...own }, whole: true };
+    }
+    return own && { row: own, whole: false };
+  }
+
+  #matches({ row, whole }: Known, resource: string, filters: object | undefined): boolean | undefined {
+    return matches(row, filters, this.#shapes[resource]?.types, whole);
+  }
+
+  /** Whether every copy has the write. */
+  #isOver({ isAnswered, resource, targets }: Write): boolean {
+    const copies = this.#queries.of(resource);
+    return isAnswered && targets.every((target) => copies.every((copy) => isAt(copy, target)));
+  }
+
+  #show({ resource }: Write): void {
+    for (const copy of this.#queries.of(resource)) {
+      if (!this.holds(copy)) copy.release();
+      copy.touch();
+    }
+  }
+}
+
+/** Whether the rows of a copy have the write already. A position of another epoch is of a feed that is no more. */
+function isAt({ at, status }: Copy, { position }: Target): boolean {
+  if (!position || !at) return false;
+  return at.epoch === position.epoch ? isKnown(at, position) : status === "live";
+}
+
+function picked(row: Row, names: readonly string[]): Row {
+  return Object.fromEntries(names.filter((name) => name in row).map((name) => [name, row[name]]));
+}

@@ -46,6 +46,8 @@ export class Writes implements Overlay, Part {
   readonly #shapes: NonNullable<Options["resources"]>;
   /** For a row whose key was invented once: its name now, and its name then. */
   readonly #names = new Map<string, string>();
+  /** The writes whose answer a new snapshot waits for. */
+  readonly #waiting = new WeakMap<Copy, Write[]>();
   #pending: Write[] = [];
   #invented = 0;
 
@@ -61,7 +63,7 @@ export class Writes implements Overlay, Part {
     const write = this.#begin(message);
     if (!write) return sent;
     this.#pending.push(write);
-    this.#show(write);
+    this.#show(write.resource);
     try {
       const reply = await sent;
       this.#answered(write, reply);
@@ -71,7 +73,7 @@ export class Writes implements Overlay, Part {
       throw error;
     } finally {
       write.isAnswered = true;
-      this.#show(write);
+      this.#show(write.resource);
     }
   }
 
@@ -114,25 +116,19 @@ export class Writes implements Overlay, Part {
     return shown;
   }
 
-  heard(copy: Copy, { origin, position, data }: Update): void {
-    const write = this.#pending.find(({ key, resource }) => key === origin && resource === copy.query.resource);
-    const name = nameOf(copy.key, data);
-    const open = write?.targets.filter(({ isInvented }) => isInvented) ?? [];
-    const target =
-      write?.targets.find(({ key }) => nameOf(copy.key, key) === name) ??
-      open.find((each) => Object.keys(each.data).every((of) => of in each.key || isEqual(each.data[of], data[of]))) ??
-      open[0];
-    if (!write || !target) return;
-    target.position = position;
-    if (target.isInvented) this.#identify(write, target, data);
-    this.#show(write);
+  heard(copy: Copy, update: Update | undefined): void {
+    const { resource } = copy.query;
+    const writes = this.#pending.filter((write) => write.resource === resource);
+    const write = update && writes.find(({ key }) => key === update.origin);
+    if (write) this.#place(write, update, copy.key);
+    // What one copy knows, another shows with the writes.
+    if (writes.length > 0) this.#show(resource);
   }
 
-  holds({ query }: Copy): boolean {
-    return this.#pending.some(
-      ({ resource, isAnswered, targets }) =>
-        resource === query.resource && !isAnswered && targets.some(({ isInvented }) => isInvented),
-    );
+  holds(copy: Copy): boolean {
+    const writes = this.#pending.filter((write) => write.resource === copy.query.resource && !write.isAnswered);
+    this.#waiting.set(copy, writes);
+    return writes.length > 0;
   }
 
   // -- the connection -------------------------------------------------------------------------------------------------
@@ -207,15 +203,28 @@ export class Writes implements Overlay, Part {
       if (!row || rows.length < write.targets.length) write.targets = [];
       else if (write.type === "update")
         target.data = { ...target.data, ...picked(row as Row, Object.keys(target.data)) };
-      else this.#identify(write, target, row as Row);
+      else this.#identify(write.resource, target, row as Row);
     }
   }
 
+  /** An update is a row of `write`. */
+  #place({ targets, resource }: Write, { data, position }: Update, key: readonly string[]): void {
+    const name = nameOf(key, data);
+    const open = targets.filter(({ isInvented }) => isInvented);
+    const target =
+      targets.find((each) => nameOf(key, each.key) === name) ??
+      open.find((each) => Object.keys(each.data).every((of) => of in each.key || isEqual(each.data[of], data[of]))) ??
+      open[0];
+    if (!target) return;
+    target.position = position;
+    if (target.isInvented) this.#identify(resource, target, data);
+  }
+
   /** The gateway told a new row. */
-  #identify(write: Write, target: Target, row: Row): void {
-    const key = this.#queries.keyOf(write.resource);
+  #identify(resource: string, target: Target, row: Row): void {
+    const key = this.#queries.keyOf(resource);
     const [then, now] = [nameOf(key, target.key), nameOf(key, row)];
-    if (then !== now) this.#names.set(write.resource + now, then);
+    if (then !== now) this.#names.set(resource + now, then);
     Object.assign(target, { isInvented: false, key: picked(row, key), data: { ...target.data, ...row } });
   }
 
@@ -227,7 +236,10 @@ export class Writes implements Overlay, Part {
     if (!own && Object.keys(filters ?? {}).length === 0) return undefined; // it has all rows
     for (const other of this.#queries.of(resource)) {
       const row = other.query.fields ? undefined : other.told.get(name);
-      if (row) return { row: { ...(row as Row), ...own }, whole: true };
+      const known = row && { row: { ...(row as Row), ...own }, whole: true };
+      // A copy that is behind may have the row as it was when this copy still had it too.
+      const isOld = copy.at && !isKnown(other.at, copy.at);
+      if (known && (own || !isOld || this.#matches(known, resource, filters) === false)) return known;
     }
     return own && { row: own, whole: false };
   }
@@ -242,9 +254,9 @@ export class Writes implements Overlay, Part {
     return isAnswered && targets.every((target) => copies.every((copy) => isAt(copy, target)));
   }
 
-  #show({ resource }: Write): void {
+  #show(resource: string): void {
     for (const copy of this.#queries.of(resource)) {
-      if (!this.holds(copy)) copy.release();
+      if (this.#waiting.get(copy)?.every(({ isAnswered }) => isAnswered)) copy.release();
       copy.touch();
     }
   }

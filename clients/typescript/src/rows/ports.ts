@@ -7,9 +7,9 @@ import type { Subscription } from "./subscription.js";
 export interface Overlay {
   /** `rows` of `subscription` with the writes on top; the same map if there is none. */
   over(subscription: Subscription<never>, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row>;
-  /** An update came whose origin may be one of the writes. */
-  heard(subscription: Subscription<never>, update: Update): void;
-  /** Whether a new snapshot has to wait: it may hold a row of a write whose key is not known yet. */
+  /** The rows of `subscription` changed; by an update its origin may be one of the writes. */
+  heard(subscription: Subscription<never>, update: Update | undefined): void;
+  /** Whether a new snapshot has to wait for the answer to a write, which it may have already. */
   holds(subscription: Subscription<never>): boolean;
 }
 

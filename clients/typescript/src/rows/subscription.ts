@@ -221,8 +221,7 @@ export class Subscription<R extends object = Row> {
     if (old) change.old = old;
     if (update.cause) change.cause = update.cause;
     if (update.origin) change.origin = update.origin;
-    if (update.origin) this.#index.overlay?.heard(this as never, update);
-    this.#changed(change);
+    this.#changed(change, update);
   }
 
   /** The gateway has sent everything up to `position` on this connection; it counts for a complete copy only. */
@@ -278,8 +277,9 @@ export class Subscription<R extends object = Row> {
     this.#events.emit("error", error);
   }
 
-  #changed(change: Change<R>): void {
+  #changed(change: Change<R>, update?: Update): void {
     this.touch();
+    this.#index.overlay?.heard(this as never, update);
     this.#events.emit("update", change);
   }
 

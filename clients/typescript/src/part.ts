@@ -2,7 +2,7 @@
 //
 // Invariant: the client knows a part only through `Part`, so that a bundle holds no part that the program does not import.
 
-import type { Rows } from "../../../generated/typescript/protocol.js";
+import type { Row, Rows } from "../../../generated/typescript/protocol.js";
 import type { TidegateError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Options } from "./options.js";
@@ -32,7 +32,10 @@ export interface ClientPort {
   /** The part of this client that `make` makes; the same one each time. */
   part<P extends Part>(make: (link: Link, options: Options) => P): P;
   /** What shows writes before their answer, where the program imported it. */
-  writes?: { run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows> };
+  writes?: {
+    run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows>;
+    nameOf(resource: string, row: Row): string;
+  };
 }
 
 /** The port of each client. */

@@ -11,11 +11,7 @@ type Answer = boolean | undefined;
 type Test = (value: unknown, wanted: never, compare: (a: unknown, b: unknown) => number) => boolean;
 type Filter = Record<string, unknown>;
 
-const textTests: Record<string, (value: string, wanted: string) => boolean> = {
-  contains: (value, wanted) => value.includes(wanted),
-  startswith: (value, wanted) => value.startsWith(wanted),
-  endswith: (value, wanted) => value.endsWith(wanted),
-};
+const TEXT_TESTS = { contains: "includes", startswith: "startsWith", endswith: "endsWith" } as const;
 const fold = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
 /** The operators; those with an `n` in front say the contrary, except of a value that is null. */
@@ -32,23 +28,23 @@ const TESTS: Record<string, Test> = {
 };
 TESTS.eqs = TESTS.eq as Test;
 TESTS.ne = TESTS.nes = (value, wanted) => value !== wanted;
-for (const [name, test] of Object.entries(textTests)) {
-  TESTS[name] = (value, wanted) => typeof value === "string" && test(fold(value), fold(wanted));
-  TESTS[`${name}s`] = (value, wanted) => typeof value === "string" && test(value, wanted);
+for (const [name, method] of Object.entries(TEXT_TESTS)) {
+  TESTS[name] = (value, wanted) => typeof value === "string" && fold(value)[method](fold(wanted));
+  TESTS[`${name}s`] = (value, wanted) => typeof value === "string" && value[method](wanted);
 }
 
 /** Whether `row` matches; undefined if that cannot be known. `whole`: what the row does not have is null. */
 export function matches(row: object, filters: object | undefined, types: Types | undefined, whole: boolean): Answer {
-  const parts = Object.entries(filters ?? {}).map(([name, asked]) => {
+  const answers = Object.entries(filters ?? {}).map(([name, asked]) => {
     const inner = () => (asked as Filter[]).map((each) => matches(row, each, types, whole));
     if (name === "and") return all(inner());
     if (name === "or") return not(all(inner().map(not)));
     if (!whole && !(name in row)) return undefined;
-    const operators = typeof asked === "object" && asked ? asked : asked === null ? { null: true } : { eq: asked };
+    const operators = typeof asked === "object" ? (asked ?? { null: true }) : { eq: asked };
     const value = row[name as never] as unknown;
     return all(Object.entries(operators).map(([operator, wanted]) => holds(value, operator, wanted, types?.[name])));
   });
-  return all(parts);
+  return all(answers);
 }
 
 function holds(value: unknown, operator: string, wanted: unknown, type: PropertyType | undefined): Answer {
@@ -57,14 +53,12 @@ function holds(value: unknown, operator: string, wanted: unknown, type: Property
   if (isNull) return false;
   const positive = TESTS[operator];
   const test = positive ?? TESTS[operator.slice(1)];
-  if (!test) return undefined;
+  // The gateway may know several spellings of a text.
+  if (!test || (!type && typeof value === "string")) return undefined;
   const compare = (a: unknown, b: unknown) =>
     typeof a === typeof b ? compareValues(canonical(a, type), b, type === "int64") : Number.NaN;
   const spelled = Array.isArray(wanted) ? wanted.map((each) => canonical(each, type)) : canonical(wanted, type);
   const found = test(canonical(value, type), spelled as never, compare);
-  // The gateway may know two spellings of one value.
-  const isVague = !type && typeof value === "string" && !(operator.replace(/^n|s$/g, "") in textTests);
-  if (isVague && !(/^(eqs?|in)$/.test(operator) && found)) return undefined;
   return positive ? found : !found;
 }
 
@@ -82,7 +76,6 @@ export function canonical(value: unknown, type: PropertyType | undefined): unkno
   if (!parts) return value;
   const [, seconds, decimals = "", zone] = parts;
   const time = Date.parse(`${seconds}${zone}`);
-  return Number.isNaN(time)
-    ? value
-    : `${new Date(time).toISOString().slice(0, 20)}${decimals.padEnd(6, "0").slice(0, 6)}Z`;
+  const digits = `${decimals}000000`.slice(0, 6);
+  return Number.isNaN(time) ? value : `${new Date(time).toISOString().slice(0, 20)}${digits}Z`;
 }

@@ -6,30 +6,21 @@ import { queriesOf } from "../rows/resource.js";
 import type { AppContract, ResourceName, RowOf } from "../types.js";
 import { Writes } from "./writes.js";
 
-const writesOf = new WeakMap<object, Writes>();
-
 /**
  * From now on the live queries of `client` show its creates, updates and deletes at once. A write that the gateway
  * refuses disappears again, and its promise rejects. Returns `client`.
  */
 export function optimistic<A extends AppContract>(client: Client<A>): Client<A> {
   const port = portOf(client);
-  if (!writesOf.has(client)) {
-    const writes = new Writes(port.part(queriesOf), port.options);
-    writesOf.set(client, writes);
-    port.part(() => writes);
-    port.writes = writes;
-  }
+  port.writes ??= new Writes(port.part(queriesOf), port.options);
   return client;
 }
 
-/**
- * A text for the `key` of a list in React: it stays the same when the gateway gives a new row its key.
- */
+/** A text for the `key` of a list in React: it stays the same when the gateway gives a new row its key. */
 export function stableKey<A extends AppContract, N extends ResourceName<A>>(
   client: Client<A>,
   resource: N,
   row: RowOf<A, N>,
 ): string {
-  return writesOf.get(client)?.nameOf(resource, row as never) ?? JSON.stringify(row);
+  return portOf(optimistic(client)).writes?.nameOf(resource, row as never) as string;
 }

@@ -6,9 +6,7 @@
 // Invariant: a write is on top of a copy of rows until the copy is at the write's position, or the write is refused.
 
 import type { FeedPosition, Row, Rows, Update } from "../../../../generated/typescript/protocol.js";
-import { idempotencyKey } from "../idempotency.js";
 import type { Options, ResourceShape } from "../options.js";
-import type { Part } from "../part.js";
 import { isKnown } from "../positions.js";
 import { isEqual } from "../rows/equal.js";
 import { nameOf } from "../rows/key.js";
@@ -41,7 +39,7 @@ interface Known {
   whole: boolean;
 }
 
-export class Writes implements Overlay, Part {
+export class Writes implements Overlay {
   readonly #queries: Queries;
   readonly #shapes: NonNullable<Options["resources"]>;
   /** For a row whose key was invented once: its name now, and its name then. */
@@ -65,9 +63,8 @@ export class Writes implements Overlay, Part {
     this.#pending.push(write);
     this.#show(write.resource);
     try {
-      const reply = await sent;
-      this.#answered(write, reply);
-      return reply;
+      this.#answered(write, await sent);
+      return sent;
     } catch (error) {
       this.#pending = this.#pending.filter((each) => each !== write);
       throw error;
@@ -87,11 +84,10 @@ export class Writes implements Overlay, Part {
 
   over(copy: Copy, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
     const { resource, filters, fields } = copy.query;
-    const writes = this.#pending.filter((write) => write.resource === resource && !this.#isOver(write));
-    this.#pending = this.#pending.filter((write) => write.resource !== resource || writes.includes(write));
+    this.#pending = this.#pending.filter((write) => !this.#isOver(write));
     const touched = new Map<string, Known | undefined>();
     const find = (name: string) => (touched.has(name) ? touched.get(name) : this.#known(copy, rows, name));
-    for (const write of writes) {
+    for (const write of this.#of(resource)) {
       const targets = write.targets.filter((target) => !isAt(copy, target));
       const old = targets.map(({ key }) => find(nameOf(copy.key, key)));
       const refuses = (known: Known | undefined) => known && this.#matches(known, resource, write.if) === false;
@@ -101,7 +97,7 @@ export class Writes implements Overlay, Part {
         const known = old[at];
         // What the gateway will refuse has no effect: a new row that is there already, a change of one that is not.
         if (write.type === "create") {
-          if (!rows.has(name) && !touched.get(name)) touched.set(name, { row: data, whole: true });
+          if (!rows.has(name)) touched.set(name, { row: data, whole: true });
         } else if (known)
           touched.set(name, write.type === "update" ? { ...known, row: { ...known.row, ...data } } : undefined);
       }
@@ -118,7 +114,7 @@ export class Writes implements Overlay, Part {
 
   heard(copy: Copy, update: Update | undefined): void {
     const { resource } = copy.query;
-    const writes = this.#pending.filter((write) => write.resource === resource);
+    const writes = this.#of(resource);
     const write = update && writes.find(({ key }) => key === update.origin);
     if (write) this.#place(write, update, copy.key);
     // What one copy knows, another shows with the writes.
@@ -126,26 +122,20 @@ export class Writes implements Overlay, Part {
   }
 
   holds(copy: Copy): boolean {
-    const writes = this.#pending.filter((write) => write.resource === copy.query.resource && !write.isAnswered);
+    const writes = this.#of(copy.query.resource).filter(({ isAnswered }) => !isAnswered);
     this.#waiting.set(copy, writes);
     return writes.length > 0;
   }
 
-  // -- the connection -------------------------------------------------------------------------------------------------
-
-  opened(another: boolean): void {
-    if (another) this.#pending = [];
-  }
-
-  identityChanged(): void {
+  forget(): void {
     this.#pending = [];
   }
 
-  pushed(): void {}
-  lost(): void {}
-  closed(): void {}
-
   // -- within ---------------------------------------------------------------------------------------------------------
+
+  #of(resource: string): Write[] {
+    return this.#pending.filter((write) => write.resource === resource);
+  }
 
   #begin(message: WriteMessage): Write | undefined {
     const { resource, type, id, ids, data } = message;
@@ -161,7 +151,7 @@ export class Writes implements Overlay, Part {
           : (ids ?? [id]).map((each) => ({
               key: this.#spelled(typeof each === "object" ? (each as Row) : { [key[0] as string]: each }, shape),
               isInvented: false,
-              data: plain[0] as Row,
+              data: { ...plain[0] },
             }));
       return { ...message, targets, isAnswered: false };
     } catch {
@@ -171,39 +161,31 @@ export class Writes implements Overlay, Part {
 
   /** A new row as the database will make it, as far as that is known. */
   #invent(data: Row, key: readonly string[], shape: ResourceShape | undefined): Target {
-    const now = canonical(new Date().toISOString(), "date-time");
-    const row: Row = {
-      ...shape?.defaults,
-      ...Object.fromEntries((shape?.now ?? []).map((name) => [name, now])),
-      ...data,
-    };
+    const row: Row = { ...shape?.defaults, ...data };
+    for (const name of shape?.now ?? []) row[name] ??= canonical(new Date().toISOString(), "date-time");
     const missing = key.filter((name) => row[name] === undefined);
-    for (const name of missing) row[name] = this.#inventedKey(shape?.types[name]);
+    for (const name of missing) {
+      this.#invented -= 1;
+      row[name] = (shape?.types[name] ?? "integer") === "integer" ? this.#invented : String(this.#invented);
+    }
     return { key: picked(row, key), isInvented: missing.length > 0, data: row };
-  }
-
-  #inventedKey(type: string | undefined): unknown {
-    this.#invented -= 1;
-    if (type === "uuid") return idempotencyKey();
-    return type === undefined || type === "integer" ? this.#invented : String(this.#invented);
   }
 
   #spelled(row: Row, shape: ResourceShape | undefined): Row {
     return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, canonical(value, shape?.types[name])]));
   }
 
-  #answered(write: Write, { rows, position }: Rows): void {
-    const key = this.#queries.keyOf(write.resource);
-    for (const [at, target] of write.targets.entries()) {
-      const name = nameOf(key, target.key);
-      const row = write.type === "create" ? rows[at] : rows.find((each) => nameOf(key, each as Row) === name);
+  #answered({ type, resource, targets }: Write, { rows, position }: Rows): void {
+    const key = this.#queries.keyOf(resource);
+    // Where the user may not read all rows that were written, the live queries tell which.
+    if (type === "create" && rows.length < targets.length) targets.length = 0;
+    for (const [at, target] of targets.entries()) {
       target.position ??= position;
-      if (write.type === "delete") continue;
-      // Where the user may not read all rows that were written, the live queries tell which.
-      if (!row || rows.length < write.targets.length) write.targets = [];
-      else if (write.type === "update")
-        target.data = { ...target.data, ...picked(row as Row, Object.keys(target.data)) };
-      else this.#identify(write.resource, target, row as Row);
+      const row = (
+        type === "create" ? rows[at] : rows.find((each) => nameOf(key, each as Row) === nameOf(key, target.key))
+      ) as Row;
+      if (type === "create") this.#identify(resource, target, row);
+      else Object.assign(target.data, picked(row ?? {}, Object.keys(target.data)));
     }
   }
 
@@ -223,9 +205,10 @@ export class Writes implements Overlay, Part {
   /** The gateway told a new row. */
   #identify(resource: string, target: Target, row: Row): void {
     const key = this.#queries.keyOf(resource);
-    const [then, now] = [nameOf(key, target.key), nameOf(key, row)];
-    if (then !== now) this.#names.set(resource + now, then);
-    Object.assign(target, { isInvented: false, key: picked(row, key), data: { ...target.data, ...row } });
+    if (target.isInvented) this.#names.set(resource + nameOf(key, row), nameOf(key, target.key));
+    target.isInvented = false;
+    target.key = picked(row, key);
+    Object.assign(target.data, row);
   }
 
   /** The row with this name below the writes, from this copy or from another that has all its properties. */
@@ -233,13 +216,10 @@ export class Writes implements Overlay, Part {
     const own = rows.get(name);
     const { resource, fields, filters } = copy.query;
     if (own && !fields) return { row: own, whole: true };
-    if (!own && Object.keys(filters ?? {}).length === 0) return undefined; // it has all rows
+    if (!own && !filters) return undefined; // it has all rows
     for (const other of this.#queries.of(resource)) {
       const row = other.query.fields ? undefined : other.told.get(name);
-      const known = row && { row: { ...(row as Row), ...own }, whole: true };
-      // A copy that is behind may have the row as it was when this copy still had it too.
-      const isOld = copy.at && !isKnown(other.at, copy.at);
-      if (known && (own || !isOld || this.#matches(known, resource, filters) === false)) return known;
+      if (row) return { row: { ...(row as Row), ...own }, whole: true };
     }
     return own && { row: own, whole: false };
   }
@@ -256,7 +236,7 @@ export class Writes implements Overlay, Part {
 
   #show(resource: string): void {
     for (const copy of this.#queries.of(resource)) {
-      if (this.#waiting.get(copy)?.every(({ isAnswered }) => isAnswered)) copy.release();
+      if (!this.#waiting.get(copy)?.some(({ isAnswered }) => !isAnswered)) copy.release();
       copy.touch();
     }
   }
@@ -265,7 +245,7 @@ export class Writes implements Overlay, Part {
 /** Whether the rows of a copy have the write already. A position of another epoch is of a feed that is no more. */
 function isAt({ at, status }: Copy, { position }: Target): boolean {
   if (!position || !at) return false;
-  return at.epoch === position.epoch ? isKnown(at, position) : status === "live";
+  return isKnown(at, position) || (at.epoch !== position.epoch && status === "live");
 }
 
 function picked(row: Row, names: readonly string[]): Row {

@@ -11,6 +11,8 @@ export interface Overlay {
   heard(subscription: Subscription<never>, update: Update | undefined): void;
   /** Whether a new snapshot has to wait for the answer to a write, which it may have already. */
   holds(subscription: Subscription<never>): boolean;
+  /** The client is another user: what is under way is not for it. */
+  forget(): void;
 }
 
 /** Which copies hold which subscription; `Queries` keeps it. */

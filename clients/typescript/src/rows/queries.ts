@@ -139,6 +139,7 @@ export class Queries implements SubscriptionIndex, Part {
 
   /** Throw all rows away: they belong to a user that this client no longer is. */
   #forget(): void {
+    this.overlay?.forget();
     for (const { copy } of this.#entries.values()) copy.forget();
   }
 

@@ -8,15 +8,15 @@ export interface Change<R> {
   /** `reset`: the copy was replaced as a whole; read `rows`. */
   action: "create" | "update" | "delete" | "reset";
   /** The row's key, as `get` takes it; absent for `reset`. */
-  key?: RowKey;
+  key?: RowKey | undefined;
   /** The row as it is now; absent for `delete` and `reset`. */
-  row?: R;
+  row?: R | undefined;
   /** The row as this copy had it before, if it had it. */
-  old?: R;
+  old?: R | undefined;
   /** What happened to the row in the database, where the gateway says so: a row that left the filter was updated. */
-  cause?: "create" | "update" | "delete";
+  cause?: "create" | "update" | "delete" | undefined;
   /** The idempotency key of the mutation, if this user made it. */
-  origin?: string;
+  origin?: string | undefined;
 }
 
 /** Where a worker goes on: `live.since` of an earlier live query with the same filters and fields. */

@@ -141,7 +141,8 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   /** Rows that match now, and every change to them from then on. */
   subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
     const { filters, fields, key, sort, limit, since } = options;
-    const query: Query = { resource: this.name, filters: filters as Filters | undefined, key };
+    const query: Query = { resource: this.name, key };
+    if (Object.keys(filters ?? {}).length > 0) query.filters = filters as Filters;
     // What a live query is sorted by, it has to know.
     if (fields) query.fields = [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])];
     if (since) query.since = "position" in since ? since : { position: since };

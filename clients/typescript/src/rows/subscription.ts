@@ -3,25 +3,17 @@
 // Invariants: it never shows half a snapshot; a row that did not change stays the same object, over a new snapshot too; the
 // position is only ever one at which the copy was complete, so that it may always be given back as `since`.
 
-import type {
-  FeedPosition,
-  Row,
-  Snapshot,
-  Subscribed,
-  SubscribeRequest,
-  Update,
-} from "../../../../generated/typescript/protocol.js";
+import type { FeedPosition, Row, Snapshot, Subscribed, Update } from "../../../../generated/typescript/protocol.js";
 import { Emitter } from "../emitter.js";
 import { TidegateError, withdrawn } from "../errors.js";
 import type { Link } from "../link.js";
 import { advance, isKnown } from "../positions.js";
-import type { WireMessage } from "../wire.js";
 import { kept } from "./equal.js";
 import { keyOf, nameOf } from "./key.js";
 import type { SubscriptionIndex } from "./ports.js";
 import type { Change, LiveStatus, Query, Since, SubscriptionEvents } from "./query.js";
 
-export class Subscription<R extends object = Row> {
+export class Subscription<R extends object = Row> extends Emitter<SubscriptionEvents<R>> {
   readonly query: Query;
   /** The gateway's id of it on the present connection; it means nothing on another. */
   id: string | undefined;
@@ -39,7 +31,6 @@ export class Subscription<R extends object = Row> {
   readonly #link: Link;
   readonly #index: SubscriptionIndex;
   readonly #place: number;
-  readonly #events = new Emitter<SubscriptionEvents<R>>();
   #byKey = new Map<string, R>();
   #shown: ReadonlyMap<string, R> = this.#byKey;
   #shownVersion = 0;
@@ -56,6 +47,7 @@ export class Subscription<R extends object = Row> {
   #closed = false;
 
   constructor(link: Link, query: Query, key: readonly string[], index: SubscriptionIndex) {
+    super();
     this.#link = link;
     this.query = query;
     this.key = key;
@@ -103,23 +95,16 @@ export class Subscription<R extends object = Row> {
     return this.#position && { position: this.#position, ...(this.#scope && { scope: this.#scope }) };
   }
 
-  on<K extends keyof SubscriptionEvents<R>>(event: K, listener: (value: SubscriptionEvents<R>[K]) => void): () => void {
-    return this.#events.on(event, listener);
-  }
-
   /** Ask the gateway: from where this copy is, or for a snapshot. Called on each new connection. */
   subscribe(): void {
     if (this.#closed) return;
     this.cut();
     this.error = undefined;
-    const message: SubscribeRequest = { type: "subscribe", resource: this.query.resource, snapshot: true };
-    if (this.query.filters && Object.keys(this.query.filters).length > 0) message.filters = this.query.filters;
-    if (this.query.fields) message.fields = this.query.fields;
-    if (this.#position) message.since = this.#position;
-    if (this.#position && this.#scope) message.scope = this.#scope;
+    const { resource, filters, fields } = this.query;
+    const message = { type: "subscribe", resource, snapshot: true, fields, filters };
     this.asking = true;
     this.#link.request({
-      message: message as unknown as WireMessage,
+      message: { ...message, since: this.since?.position, scope: this.since?.scope },
       bound: true,
       place: this.#place,
       replied: (reply) => this.#subscribed(reply as unknown as Subscribed),
@@ -157,7 +142,7 @@ export class Subscription<R extends object = Row> {
     this.#closed = true;
     this.error = error;
     this.touch();
-    this.#events.emit(quiet ? "closed" : "error", error);
+    this.emit(quiet ? "closed" : "error", error);
   }
 
   /** No live query uses this copy any more. */
@@ -216,12 +201,9 @@ export class Subscription<R extends object = Row> {
     else rows.set(name, row);
     if (this.#staged) return;
     this.#position = this.at = update.position;
-    const change: Change<R> = { action: update.action, key: keyOf(this.key, update.data) };
-    if (update.action !== "delete") change.row = row;
-    if (old) change.old = old;
-    if (update.cause) change.cause = update.cause;
-    if (update.origin) change.origin = update.origin;
-    this.#changed(change, update);
+    const { action, data, cause, origin } = update;
+    const key = keyOf(this.key, data);
+    this.#changed({ action, key, row: action === "delete" ? undefined : row, old, cause, origin }, update);
   }
 
   /** The gateway has sent everything up to `position` on this connection; it counts for a complete copy only. */
@@ -244,8 +226,8 @@ export class Subscription<R extends object = Row> {
       this.#loading = true;
       this.#position = undefined;
     } else {
-      if (other) this.#copy(other as unknown as Subscription<R>);
-      else this.#position = this.at = reply.position;
+      if (other) this.#byKey = new Map((other as unknown as Subscription<R>).#byKey);
+      this.#position = this.at = other ? other.at : reply.position;
       this.#ready = true;
       this.partial = false;
       this.#changed({ action: "reset" });
@@ -254,16 +236,11 @@ export class Subscription<R extends object = Row> {
     this.#index.answered();
   }
 
-  #copy(other: Subscription<R>): void {
-    this.#byKey = new Map(other.#byKey);
-    this.#position = this.at = other.#position;
-  }
-
   #failed(error: TidegateError): void {
     if (this.#link.status !== "open") return; // the next connection subscribes again
     this.asking = false;
     if (error.retryable) {
-      this.#events.emit("error", error);
+      this.emit("error", error);
       this.#link.again(error, () => {
         if (!this.asking && !this.id) this.subscribe();
       });
@@ -274,13 +251,13 @@ export class Subscription<R extends object = Row> {
   #refuse(error: TidegateError): void {
     this.error = error;
     this.forget();
-    this.#events.emit("error", error);
+    this.emit("error", error);
   }
 
   #changed(change: Change<R>, update?: Update): void {
     this.touch();
     this.#index.overlay?.heard(this as never, update);
-    this.#events.emit("update", change);
+    this.emit("update", change);
   }
 
   /** Something that a program sees may have changed: tell it when this turn ends. */
@@ -290,7 +267,7 @@ export class Subscription<R extends object = Row> {
     this.#told = false;
     queueMicrotask(() => {
       this.#told = true;
-      this.#events.emit("touched", undefined);
+      this.emit("touched", undefined);
     });
   }
 

@@ -56,7 +56,7 @@ function holds(value: unknown, operator: string, wanted: unknown, type: Property
   // The gateway may know several spellings of a text.
   if (!test || (!type && typeof value === "string")) return undefined;
   const compare = (a: unknown, b: unknown) =>
-    typeof a === typeof b ? compareValues(canonical(a, type), b, type === "int64") : Number.NaN;
+    typeof a === typeof b ? compareValues(a, b, type === "int64") : Number.NaN;
   const spelled = Array.isArray(wanted) ? wanted.map((each) => canonical(each, type)) : canonical(wanted, type);
   const found = test(canonical(value, type), spelled as never, compare);
   return positive ? found : !found;

@@ -9,7 +9,7 @@ import type { FeedPosition, Row, Rows, Update } from "../../../../generated/type
 import type { Options, ResourceShape } from "../options.js";
 import { isKnown } from "../positions.js";
 import { isEqual } from "../rows/equal.js";
-import { nameOf } from "../rows/key.js";
+import { nameOf, picked } from "../rows/key.js";
 import type { Overlay } from "../rows/ports.js";
 import type { Queries } from "../rows/queries.js";
 import type { WriteMessage } from "../rows/resource.js";
@@ -85,12 +85,13 @@ export class Writes implements Overlay {
   over(copy: Copy, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
     const { resource, filters, fields } = copy.query;
     this.#pending = this.#pending.filter((write) => !this.#isOver(write));
+    const types = this.#shapes[resource]?.types;
     const touched = new Map<string, Known | undefined>();
     const find = (name: string) => (touched.has(name) ? touched.get(name) : this.#known(copy, rows, name));
     for (const write of this.#of(resource)) {
       const targets = write.targets.filter((target) => !isAt(copy, target));
       const old = targets.map(({ key }) => find(nameOf(copy.key, key)));
-      const refuses = (known: Known | undefined) => known && this.#matches(known, resource, write.if) === false;
+      const refuses = (known: Known | undefined) => known && matches(known.row, write.if, types, known.whole) === false;
       if (old.some(refuses)) continue;
       for (const [at, { key, data }] of targets.entries()) {
         const name = nameOf(copy.key, key);
@@ -105,7 +106,7 @@ export class Writes implements Overlay {
     if (touched.size === 0) return rows;
     const shown = new Map(rows);
     for (const [name, known] of touched) {
-      const isShown = known && (this.#matches(known, resource, filters) ?? rows.has(name));
+      const isShown = known && (matches(known.row, filters, types, known.whole) ?? rows.has(name));
       if (isShown) shown.set(name, fields ? picked(known.row, [...copy.key, ...fields]) : known.row);
       else shown.delete(name);
     }
@@ -115,8 +116,8 @@ export class Writes implements Overlay {
   heard(copy: Copy, update: Update | undefined): void {
     const { resource } = copy.query;
     const writes = this.#of(resource);
-    const write = update && writes.find(({ key }) => key === update.origin);
-    if (write) this.#place(write, update, copy.key);
+    const write = writes.find(({ key }) => key === update?.origin);
+    if (write && update) this.#place(write, update, copy.key);
     // What one copy knows, another shows with the writes.
     if (writes.length > 0) this.#show(resource);
   }
@@ -224,10 +225,6 @@ export class Writes implements Overlay {
     return own && { row: own, whole: false };
   }
 
-  #matches({ row, whole }: Known, resource: string, filters: object | undefined): boolean | undefined {
-    return matches(row, filters, this.#shapes[resource]?.types, whole);
-  }
-
   /** Whether every copy has the write. */
   #isOver({ isAnswered, resource, targets }: Write): boolean {
     const copies = this.#queries.of(resource);
@@ -246,8 +243,4 @@ export class Writes implements Overlay {
 function isAt({ at, status }: Copy, { position }: Target): boolean {
   if (!position || !at) return false;
   return isKnown(at, position) || (at.epoch !== position.epoch && status === "live");
-}
-
-function picked(row: Row, names: readonly string[]): Row {
-  return Object.fromEntries(names.filter((name) => name in row).map((name) => [name, row[name]]));
 }

@@ -4,8 +4,12 @@ import type { Row, RowKey } from "../../../../generated/typescript/protocol.js";
 
 /** The value of the key, or an object of values where several properties are the key. */
 export function keyOf(key: readonly string[], row: Row): RowKey {
-  const [first, ...others] = key as [string, ...string[]];
-  return (others.length > 0 ? Object.fromEntries(key.map((name) => [name, row[name]])) : row[first]) as RowKey;
+  return (key.length > 1 ? picked(row, key) : row[key[0] as string]) as RowKey;
+}
+
+/** The properties of a row that have these names. */
+export function picked(row: Row, names: readonly string[]): Row {
+  return Object.fromEntries(names.filter((name) => name in row).map((name) => [name, row[name]]));
 }
 
 export function nameOf(key: readonly string[], row: Row): string {

@@ -1,113 +1,82 @@
 // From the conditions of a TanStack query to the gateway's filters.
 //
-// Invariant: the gateway's answer to the filters has every row for which the condition is true. A part of a condition
-// that the gateway cannot say is left out, so that the answer may have more rows; TanStack applies the condition again.
+// Invariant: the gateway's answer to the filters has every row for which the condition is true. What the gateway cannot
+// say is left out, so that the answer may have more rows: TanStack applies the condition itself, too.
 
-import type { IR } from "@tanstack/db";
 import type { Filters } from "../../../../generated/typescript/protocol.js";
 
-/** Filters that leave out no row that is wanted; undefined where no row is. */
+/** Filters, or undefined where no row can meet the condition. */
 export type Narrowed = Filters | undefined;
+
+/** As much of TanStack's expressions as this module reads: a function, a property's path, or a value. */
+export interface Expression {
+  type: string;
+  name?: string;
+  args?: readonly Expression[];
+  path?: readonly string[];
+  value?: unknown;
+}
 
 /** Leaves out no row. */
 export const ALL: Filters = {};
-/** Each comparison, and the one that holds where it does not. */
+/** Each comparison, and the one that is true where it is false. */
 const OPPOSITES: Record<string, string> = { eq: "ne", gt: "lte", gte: "lt", lt: "gte", lte: "gt", in: "nin" };
 /** From here on, the order of JavaScript's texts, by units of 16 bits, is not that of the gateway, by code point. */
 const UNORDERED = /[\ud800-\uffff]/;
-/** Where a pattern is cut: at its wildcards, and at what lower case makes of other letters than A to Z. */
-const CUTS = { exact: /[%_]/, folded: /[%_ikIK]|[^ -~]/ };
-
-/** Rows that meet all filters. */
-export function all(parts: Narrowed[]): Narrowed {
-  return parts.includes(undefined)
-    ? undefined
-    : combine(
-        "and",
-        parts.filter((part) => part && !isAll(part)),
-      );
-}
-
-/** Rows that meet at least one of the filters. */
-export function any(parts: Narrowed[]): Narrowed {
-  const given = parts.filter((part) => part !== undefined);
-  if (given.length === 0) return undefined;
-  return given.some(isAll) ? ALL : combine("or", given);
-}
-
-function combine(word: "and" | "or", parts: Narrowed[]): Narrowed {
-  return parts.length > 1 ? { [word]: parts } : (parts[0] ?? ALL);
-}
-
-const isAll = (filters: Filters) => Object.keys(filters).length === 0;
+/** A pattern's wildcards, and where case is ignored also the letters that lower case makes of others than A to Z. */
+const CUTS = { s: /[%_]/, "": /[%_ikIK]|[^ -~]/ };
 
 /** The filters of a condition; `negated`: of its contrary, which like the condition is not true of null. */
-export function narrow(condition: IR.BasicExpression | undefined, negated = false): Narrowed {
-  if (condition?.type === "val") return condition.value === !negated ? ALL : undefined;
-  if (condition?.type !== "func") return ALL;
-  const { name, args } = condition;
-  const [subject, operand] = args as [IR.BasicExpression, IR.BasicExpression | undefined];
+export function narrow(condition: Expression | undefined, negated = false): Narrowed {
+  const { name = "", args = [] } = condition ?? {};
+  const [subject, operand] = args;
   if (name === "not") return narrow(subject, !negated);
   if (name === "and" || name === "or") {
-    const combine = (name === "and") === negated ? any : all;
-    return combine(args.map((part) => narrow(part, negated)));
+    const parts = args.map((part) => narrow(part, negated));
+    return combine((name === "and") === negated ? "or" : "and", parts);
   }
-  const field = fieldOf(subject);
-  if (name === "isNull" || name === "isUndefined") return field && !negated ? { [field]: { null: true } } : ALL;
-  if (operand?.type !== "val") return ALL;
+  const isLower = subject?.name === "lower";
+  const field = fieldOf(isLower ? subject.args?.[0] : subject);
+  if (!field) return ALL;
+  if (!operand) return negated ? ALL : { [field]: null };
+  if (operand.type !== "val") return ALL;
   const { value } = operand;
   if (value === null || value === undefined) return undefined;
-  if (field && OPPOSITES[name]) return compare(field, negated ? OPPOSITES[name] : name, value);
-  return negated ? ALL : alike(name, subject, value);
+  const opposite = OPPOSITES[name];
+  if (opposite && !isLower) return compare(field, negated ? opposite : name, value);
+  if (negated || typeof value !== "string" || !/^(eq|i?like)$/.test(name)) return ALL;
+  return alike(field, value, name === "like" && !isLower ? "s" : "");
 }
 
-/** The property that an expression names; undefined for a part of a property, and for a calculated value. */
-export function fieldOf(expression: IR.BasicExpression): string | undefined {
-  if (expression.type !== "ref") return undefined;
-  const { path, sourceAlias } = expression;
-  const [field, ...rest] = sourceAlias !== undefined && path[0] === sourceAlias ? path.slice(1) : path;
-  return rest.length > 0 ? undefined : field;
+/** Rows that meet all filters ("and"), or at least one ("or"). */
+export function combine(word: "and" | "or", parts: Narrowed[]): Narrowed {
+  const [neutral, decisive] = word === "and" ? [ALL, undefined] : [undefined, ALL];
+  const given = parts.filter((part) => part !== neutral);
+  if (given.includes(decisive)) return decisive;
+  return given.length > 1 ? { [word]: given } : [...given, neutral][0];
 }
 
-function compare(field: string, operator: string, value: unknown): Narrowed {
-  if (Array.isArray(value)) {
-    const values = value.filter((each) => each !== null && each !== undefined);
-    if (values.length === 0) return operator === "in" ? undefined : ALL;
-    return values.every(isSent) ? { [field]: { [operator]: values.map(sent) } } : ALL;
-  }
-  if (value instanceof Date && value.getTime()) return moment(field, operator, value.getTime());
-  if (!isSent(value) || (typeof value === "string" && UNORDERED.test(value) && !/^eq|ne$/.test(operator))) return ALL;
-  return { [field]: { [operator]: sent(value) } };
+/** The property that an expression names; undefined for a part of one, and for a calculated value. */
+export function fieldOf(expression: Expression | undefined): string | undefined {
+  return expression?.path?.length === 1 ? expression.path[0] : undefined;
 }
 
-/** A `Date` stands for a whole millisecond, which the gateway divides further. */
-function moment(field: string, operator: string, time: number): Narrowed {
-  const [from, to] = [time, time + 1].map((at) => new Date(at).toISOString());
-  if (operator === "eq") return { [field]: { gte: from, lt: to } };
-  if (operator === "ne") return { [field]: { nbetween: [from, to] } };
-  if (operator === "gt") return { [field]: { gte: to } };
-  return { [field]: operator === "lte" ? { lt: to } : { [operator]: from } };
+/** The filters of a comparison with a value, or with the values of a list. */
+export function compare(field: string, operator: string, value: unknown): Narrowed {
+  const isList = Array.isArray(value);
+  const values: unknown[] = isList ? value.filter((each) => each !== null && each !== undefined) : [value];
+  if (values.length === 0) return operator === "in" ? undefined : ALL;
+  const isUnordered = /^[gl]/.test(operator) && UNORDERED.test(String(value));
+  if (isUnordered || values.some((each) => typeof each === "object")) return ALL;
+  return { [field]: { [operator]: isList ? values.map(sent) : sent(value) } };
 }
 
-/** `like`, `ilike`, and equality in lower case: by the pieces of the text that the gateway can look for. */
-function alike(name: string, subject: IR.BasicExpression, pattern: unknown): Narrowed {
-  const isLower = subject.type === "func" && subject.name === "lower";
-  const field = fieldOf(isLower ? (subject.args[0] as IR.BasicExpression) : subject);
-  const isPattern = name === "like" || name === "ilike" || (name === "eq" && isLower);
-  if (!field || !isPattern || typeof pattern !== "string") return ALL;
-  const isFolded = isLower || name === "ilike";
-  const pieces = pattern.split(isFolded ? CUTS.folded : CUTS.exact);
-  const last = pieces.length - 1;
-  const conditions = pieces.map((piece, place) => {
-    const operator = place === 0 ? "startswith" : place === last ? "endswith" : "contains";
-    return piece ? { [field]: { [isFolded ? operator : `${operator}s`]: piece } } : ALL;
-  });
-  return all(conditions);
-}
-
-/** Whether JSON has the value, and filters take it. */
-function isSent(value: unknown): boolean {
-  return /string|boolean|bigint/.test(typeof value) || Number.isFinite(value);
+/** By pieces of the pattern that the gateway can look for; `kept` is "s" where case matters. */
+function alike(field: string, pattern: string, kept: "s" | ""): Filters {
+  const [start, ...others] = pattern.split(CUTS[kept]);
+  const end = others.pop();
+  const middle = others.find(Boolean);
+  return { [field]: { [`startswith${kept}`]: start, [`contains${kept}`]: middle, [`endswith${kept}`]: end } };
 }
 
 /** A value as JSON has it. */

@@ -7,73 +7,71 @@
 import type { FeedPosition, Row, RowKey } from "../../../../generated/typescript/protocol.js";
 import { idempotencyKey } from "../idempotency.js";
 import type { ClientPort } from "../part.js";
-import { isKnown } from "../positions.js";
-import type { Key, Shape } from "./shape.js";
+import type { WireMessage } from "../wire.js";
+import type { Shape } from "./shape.js";
+import type { Demands } from "./subsets.js";
 
-/** What TanStack gives to a handler. */
-interface Given {
-  transaction: { mutations: { original: object; modified: object; changes: object }[] };
+/** What TanStack says of a change. */
+interface Mutation {
+  original: object;
+  modified: object;
+  changes: object;
 }
 
-/** Changes that concern the live queries are there within this time, usually. */
-const USUAL_MS = 50;
+interface Write extends Pick<WireMessage, "type"> {
+  id?: RowKey;
+  ids?: RowKey[];
+  data?: Row | Row[];
+}
 
-/** The handlers of a collection of `resource`; `isLive` says whether it has live queries at present. */
-export function writesTo({ link, request }: ClientPort, resource: string, shape: Shape, isLive: () => boolean) {
-  /** The writes under way: what to call for each row that has come back. */
-  const heard = new Map<string, (row: Key) => void>();
+/** The keys of the rows that the live queries have heard of from the writes under way, by the write's key. */
+export type Returning = Map<string, Set<string>>;
 
-  async function write(message: { type: string; ids?: RowKey[]; data?: unknown }, rows: number): Promise<void> {
+/** A change that concerns the live queries usually comes with the reply, or within this time. */
+const USUAL_MS = 20;
+
+/** The handlers of a collection of `resource`, whose live queries are those of `demands`. */
+export function handlersOf(
+  { link, request }: ClientPort,
+  resource: string,
+  shape: Shape,
+  demands: Demands,
+  returning: Returning,
+) {
+  async function send(message: Write): Promise<void> {
     const key = idempotencyKey();
-    const back = new Set<Key>();
-    const returned = new Promise<void>((resolve) => {
-      heard.set(key, (row) => back.add(row).size >= rows && resolve());
-    });
+    const rows = [message.data ?? message.ids].flat();
+    const back = new Set<string>();
+    returning.set(key, back);
     try {
-      const { position } = await request({ ...message, resource, key });
-      await Promise.race([returned, passed(position as FeedPosition, () => heard.has(key) && isLive() && !link.ended)]);
+      const written = (await request({ ...message, resource, key })).position as FeedPosition;
+      while (back.size < rows.length && demands.size > 0 && !link.ended) {
+        await new Promise((resolve) => setTimeout(resolve, USUAL_MS));
+        if (back.size === rows.length) return;
+        // The gateway says how far it has sent changes: one that is not there then concerns no live query.
+        const pong = await request({ type: "ping" }).catch(() => undefined);
+        const reached = pong?.position as FeedPosition | undefined;
+        if (reached && (reached.epoch !== written.epoch || reached.seq >= written.seq)) return;
+      }
     } finally {
-      heard.delete(key);
+      returning.delete(key);
     }
   }
 
-  /** Wait until the gateway has sent everything up to `position`: a change that is not there then never comes. */
-  async function passed(position: FeedPosition, isWaiting: () => boolean): Promise<void> {
-    while (isWaiting()) {
-      await new Promise((resolve) => setTimeout(resolve, USUAL_MS));
-      const pong = isWaiting() && (await request({ type: "ping" }).catch(() => undefined));
-      const reached = pong ? (pong.position as FeedPosition | undefined) : undefined;
-      if (reached && (reached.epoch !== position.epoch || isKnown(reached, position))) return;
-    }
-  }
+  const handler =
+    (writes: (mutations: Mutation[]) => Write[]) =>
+    ({ transaction }: { transaction: { mutations: Mutation[] } }) =>
+      Promise.all(writes(transaction.mutations).map(send));
 
   return {
-    /** A live query has the change of one row that the write `origin` made. */
-    heard: (origin: string, row: Key) => heard.get(origin)?.(row),
-
-    insert({ transaction: { mutations } }: Given): Promise<void> {
-      const data = mutations.map(({ modified }) => shape.created(modified as Row));
-      return write({ type: "create", data }, data.length);
-    },
-
-    /** Rows with equal changes go in one message, which changes all of them or none. */
-    async update({ transaction: { mutations } }: Given): Promise<void> {
-      const groups = new Map<string, RowKey[]>();
-      for (const { original, changes } of mutations) {
-        const data = JSON.stringify(shape.changed(changes as Row));
-        groups.set(data, [...(groups.get(data) ?? []), shape.idOf(original as Row)]);
-      }
-      const writes = [...groups].map(([data, ids]) =>
-        write({ type: "update", ids, data: JSON.parse(data) }, ids.length),
-      );
-      // A refusal takes all changes back, so it waits until the others have come.
-      await Promise.allSettled(writes);
-      await Promise.all(writes);
-    },
-
-    delete({ transaction: { mutations } }: Given): Promise<void> {
-      const ids = mutations.map(({ original }) => shape.idOf(original as Row));
-      return write({ type: "delete", ids }, ids.length);
-    },
+    onInsert: handler((all) => [{ type: "create", data: all.map(({ modified }) => shape.created(modified as Row)) }]),
+    onUpdate: handler((all) =>
+      all.map(({ original, changes }) => ({
+        type: "update",
+        id: shape.idOf(original as Row),
+        data: shape.changed(changes as Row),
+      })),
+    ),
+    onDelete: handler((all) => [{ type: "delete", ids: all.map(({ original }) => shape.idOf(original as Row)) }]),
   };
 }

@@ -24,7 +24,7 @@ interface Write extends Pick<WireMessage, "type"> {
   data?: Row | Row[];
 }
 
-/** The keys of the rows that the live queries have heard of from the writes under way, by the write's key. */
+/** By the key of each write under way: the keys of the rows whose change the live queries have. */
 export type Returning = Map<string, Set<string>>;
 
 /** A change that concerns the live queries usually comes with the reply, or within this time. */

@@ -1,8 +1,8 @@
 """The `ref` of a message that cannot be decoded, so that the error about it reaches the request that it refuses.
 
 It looks for `"ref": VALUE` directly inside the outermost object, whatever else is wrong in the message: half a
-surrogate pair, NaN, a missing bracket at its end. C code counts the bytes, and only a few places are looked at, because hostile
-clients send such messages. Invariant: what it returns stands where a `ref` stands; the caller judges the value.
+surrogate pair, NaN, a missing bracket at its end. C code counts the bytes, and only a few places are looked at, because
+hostile clients send such messages. Invariant: what it returns stands where a `ref` stands; the caller judges the value.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 from tests.clients.relay import Relay
 from tests.clients.scenario import Scenario
 from tests.clients.scripted import PATIENCE, WELCOME, FakeClock, Peer, ScriptedGateway
-from tidegate_client import Client, LiveQuery, Message, Room, TidegateError, connect
+from tidegate_client import Client, LiveQuery, Room, TidegateError, connect
 
 ANY = "ANY"
 Step = list[Any]
@@ -91,6 +91,7 @@ class Player:
         self.lives: dict[str, LiveQuery[Any]] = {}
         self.rooms: dict[str, Room[Any]] = {}
         self.heard: dict[str, list[dict[str, Any]]] = {}
+        self.gaps: dict[str, list[dict[str, Any]]] = {}
         self.listeners: list[asyncio.Task[None]] = []
 
     async def play(self, scenario: Scenario) -> None:
@@ -137,17 +138,21 @@ class Player:
         await self.client.authenticate(token)
 
     async def do_join(self, name: str, options: dict[str, Any]) -> None:
-        room = self.rooms[name] = await self.client.join(name, **options)
-        heard = self.heard.setdefault(name, [])
+        room = await self.client.join(name, **options)
+        first, self.rooms[name] = self.rooms.get(name), room
+        if first is not None and not first.messages.closed:
+            return  # it hears the same
+        heard, gaps = self.heard.setdefault(name, []), self.gaps.setdefault(name, [])
 
-        async def listen(message: Message[Any]) -> None:
-            heard.append({"data": message.data, "replayed": message.replayed, "gap": message.gap})
-
-        async def follow() -> None:
+        async def hear() -> None:
             async for message in room:
-                await listen(message)
+                heard.append({"data": message.data, "replayed": message.replayed, "gap": message.gap})
 
-        self.listeners.append(asyncio.ensure_future(follow()))
+        async def miss() -> None:
+            async for gap in room.gaps():
+                gaps.append({"dropped": gap.dropped, "position": gap.position})
+
+        self.listeners += map(asyncio.ensure_future, (hear(), miss()))
 
     async def do_room_send(self, room: str, data: Any, options: dict[str, Any]) -> Any:
         return await self.rooms[room].send(data, **options)
@@ -184,7 +189,6 @@ class Player:
 
     async def step_status(self, status: str) -> None:
         assert await anext(self.statuses) == status
-        assert self.client.status == status
 
     async def step_user(self, name: str) -> None:
         assert fits(self.client.user.id, name)
@@ -199,6 +203,11 @@ class Player:
         heard = self.heard[room]
         await self.until(lambda: fits(heard, messages), lambda: heard)
         heard.clear()
+
+    async def step_gaps(self, room: str, gaps: list[dict[str, Any]]) -> None:
+        found = self.gaps[room]
+        await self.until(lambda: fits(found, gaps), lambda: found)
+        found.clear()
 
     async def step_members(self, room: str, members: list[dict[str, Any]]) -> None:
         def present() -> list[dict[str, Any]]:
@@ -230,13 +239,17 @@ class ScriptedPlayer(Player):
         self.gateway, self.clock, self.peer = gateway, clock, peer
         self.barriers = client.pushes("barrier")
         self.last: dict[str, Any] = {}
-        self.fields: dict[str, Any] | None = {}
+        self.kept: dict[str, dict[str, Any]] = {}
 
     @classmethod
     async def of(cls, scenario: Scenario, gateway: ScriptedGateway, clock: FakeClock) -> ScriptedPlayer:
         gateway.welcome = {**WELCOME, **scenario.get("welcome", {})}
         client = await connect(gateway.url, clock=clock, random=lambda: 0.5, **options_of(scenario))
         return cls(gateway, clock, client, await gateway.accept())
+
+    async def step_status(self, status: str) -> None:
+        await super().step_status(status)
+        assert self.client.status == status
 
     # What the gateway does
 
@@ -264,6 +277,13 @@ class ScriptedPlayer(Player):
 
     async def step_reply(self, message: dict[str, Any]) -> None:
         await self.peer.socket.send(json.dumps({**message, "ref": self.last["ref"]}))
+
+    async def step_keep(self, name: str) -> None:
+        self.kept[name] = self.last
+
+    async def step_answer(self, name: str, message: dict[str, Any]) -> None:
+        self.last = self.kept[name]
+        await self.step_reply(message)
 
     async def step_push(self, message: dict[str, Any]) -> None:
         await self.peer.socket.send(json.dumps(message))
@@ -308,7 +328,20 @@ class ScriptedPlayer(Player):
         self.peer = await self.gateway.accept()
 
 
-GATEWAY = {"expect", "expect again", "has", "lacks", "nothing sent", "token", "reply", "push", "raw", "welcome"}
+GATEWAY = {
+    "expect",
+    "expect again",
+    "has",
+    "lacks",
+    "nothing sent",
+    "token",
+    "reply",
+    "push",
+    "raw",
+    "welcome",
+    "keep",
+    "answer",
+}
 PASSING = {"settle", "elapse", "pass", "wait"}
 
 

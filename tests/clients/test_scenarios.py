@@ -66,7 +66,7 @@ def test_the_files_have_their_layout() -> None:
 
 def test_every_scenario_has_a_name_that_no_other_has() -> None:
     names = [one["name"] for area in files.areas().values() for one in area]
-    assert len(names) == len(set(names)) >= 37
+    assert len(names) == len(set(names)) >= 60
 
 
 def test_the_description_has_every_step_and_operation() -> None:

@@ -109,12 +109,20 @@ class Outstanding:
 
     def settle(self, message: Reply) -> bool:
         """Give `message` to the request whose ref it carries; False if there is none."""
-        ref = message.get("ref")
-        request = self._requests.pop(ref, None) if isinstance(ref, int) else None
+        request = self._asked_by(message)
         if request is None:
             return False
+        self.drop(request)
         request.settle(message)
         return True
+
+    def _asked_by(self, message: Reply) -> Request | None:
+        ref = message.get("ref")
+        if ref is None and message.get("code") == "invalid_json":
+            # The gateway could not read a message, not even its ref. Only one that is alone is known to be the one.
+            sent = [request for request in self._requests.values() if request.given and request.sends]
+            return sent[0] if len(sent) == 1 else None
+        return self._requests.get(ref) if isinstance(ref, int) else None
 
     def unsent(self) -> list[Request]:
         """What the present connection has yet to carry."""

@@ -101,12 +101,18 @@ abstract class Player {
   readonly #outcomes = new Map<string, Outcome>();
   readonly #lives = new Map<string, LiveQuery<Fields>>();
   readonly #statuses: string[] = [];
+  #status = "";
   readonly #heard = new Map<string, Fields[]>();
+  readonly #gaps = new Map<string, unknown[]>();
   readonly #followed = new WeakSet<Room>();
 
   constructor(client: Client) {
     this.client = client;
-    client.on("status", ({ status }) => this.#statuses.push(status));
+    client.on("status", ({ status }) => {
+      // An attempt that fails says once more that the client reconnects.
+      if (status !== this.#status) this.#statuses.push(status);
+      this.#status = status;
+    });
   }
 
   async play({ steps }: Scenario): Promise<void> {
@@ -133,6 +139,9 @@ abstract class Player {
   /** What a scenario expects is so, at once or, with a real gateway, after a while. */
   protected abstract check(check: () => void): Promise<void>;
 
+  /** The client's status is still this one. */
+  protected abstract isNow(status: string): void;
+
   readonly #live = (name: string): LiveQuery<Fields> => this.#lives.get(name) as LiveQuery<Fields>;
 
   /** A room, whose messages are kept for the step "heard". */
@@ -143,6 +152,9 @@ abstract class Player {
     const heard = this.#heard.get(name) ?? [];
     this.#heard.set(name, heard);
     room.on("message", ({ data, replayed, gap }) => heard.push({ data, replayed, gap }));
+    const gaps = this.#gaps.get(name) ?? [];
+    this.#gaps.set(name, gaps);
+    room.on("gap", (gap) => gaps.push(gap ?? {}));
     return room;
   };
 
@@ -187,7 +199,7 @@ abstract class Player {
     status: async (status: string) => {
       await this.check(() => expect(this.#statuses[0]).toBe(status));
       this.#statuses.shift();
-      expect(this.client.status).toBe(status);
+      this.isNow(status);
     },
     user: (id: string) => expect(this.client.user?.id).toEqual(shape(id)),
     rows: async (name: string, rows: Fields[]) => {
@@ -201,6 +213,11 @@ abstract class Player {
       const heard = this.#heard.get(room) ?? [];
       await this.check(() => expect(heard).toEqual(messages.map(shape)));
       heard.length = 0;
+    },
+    gaps: async (room: string, gaps: Fields[]) => {
+      const found = this.#gaps.get(room) ?? [];
+      await this.check(() => expect(found).toEqual(gaps.map(shape)));
+      found.length = 0;
     },
     members: (room: string, members: Fields[]) =>
       this.check(() => expect(this.#room(room).members).toEqual(members.map(shape))),
@@ -222,6 +239,7 @@ export class ScriptedPlayer extends Player {
   readonly #scripted: Scripted;
   #line: Line;
   #last: WireMessage = { type: "" };
+  readonly #kept = new Map<string, WireMessage>();
   #welcome: Fields | null;
 
   private constructor(scripted: Scripted, client: Client, line: Line, welcome: Fields) {
@@ -246,6 +264,10 @@ export class ScriptedPlayer extends Player {
     check();
   }
 
+  protected isNow(status: string): void {
+    expect(this.client.status).toBe(status);
+  }
+
   protected readonly gateway: Steps = {
     expect: (subset: WireMessage) => {
       this.#last = this.#line.take(subset.type);
@@ -259,6 +281,9 @@ export class ScriptedPlayer extends Player {
       expect(this.#line.protocols.filter((name) => name.startsWith("bearer."))).toEqual(
         token ? [`bearer.${token}`] : [],
       ),
+    keep: (name: string) => this.#kept.set(name, this.#last),
+    answer: (name: string, message: WireMessage) =>
+      this.#line.reply(this.#kept.get(name) as WireMessage, message.type, message),
     reply: (message: WireMessage) => this.#line.reply(this.#last, message.type, message),
     push: (message: WireMessage) => this.#line.say(message.type, message),
     raw: (text: string) => this.#line.raw(text),
@@ -288,7 +313,20 @@ export class ScriptedPlayer extends Player {
   };
 }
 
-const GATEWAY = ["expect", "expect again", "has", "lacks", "nothing sent", "token", "reply", "push", "raw", "welcome"];
+const GATEWAY = [
+  "expect",
+  "expect again",
+  "has",
+  "lacks",
+  "nothing sent",
+  "token",
+  "reply",
+  "push",
+  "raw",
+  "welcome",
+  "keep",
+  "answer",
+];
 const PASSING = ["settle", "elapse", "pass", "wait"];
 
 /** Leaves to a real gateway what it does by itself. The connection runs through `relay`, which can break it. */
@@ -304,6 +342,10 @@ export class RealPlayer extends Player {
 
   protected check(check: () => void): Promise<void> {
     return eventually(check);
+  }
+
+  protected isNow(): void {
+    // It may have changed again.
   }
 
   protected readonly gateway: Steps = {

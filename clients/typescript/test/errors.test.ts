@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import * as tidegate from "../src/index.js";
+import { portOf } from "../src/part.js";
 import { CLOSES, ERRORS } from "../src/protocol/index.js";
 import { ended, Scripted, turn } from "./support/scripted.js";
 
@@ -77,4 +78,84 @@ it("answers `retryable` and a code for what the client itself finds", async () =
     { name: "ConnectionLost", code: "connection_lost", retryable: true },
     { name: "ClientClosed", code: "closed", retryable: false },
   ]);
+});
+
+describe("the fields of a refusal", () => {
+  const said: Record<string, [error: object, fields: Record<string, string[]>]> = {
+    "one violation": [{ pointer: "/data/name", message: "too short" }, { name: ["too short"] }],
+    "several violations": [
+      {
+        message: "too short",
+        pointer: "/data/name",
+        errors: [
+          { pointer: "/data/name", keyword: "minLength", message: "too short" },
+          { pointer: "/data/name", keyword: "pattern", message: "no capital" },
+          { pointer: "/data/address/city", keyword: "type", message: "must be string" },
+          { pointer: "/key", keyword: "maxLength", message: "too long" },
+        ],
+      },
+      { name: ["too short", "no capital"], address: ["must be string"] },
+    ],
+    "a missing property": [
+      { pointer: "/data", message: 'lacks the property "email", which "name" requires' },
+      { email: ['lacks the property "email", which "name" requires'] },
+    ],
+    "one of several rows": [{ pointer: "/data/3/name", message: "too short" }, { name: ["too short"] }],
+    "a property with a slash and a tilde": [{ pointer: "/data/a~1b~01", message: "no" }, { "a/b~1": ["no"] }],
+    "a property that every object has": [{ pointer: "/data/constructor", message: "no" }, { constructor: ["no"] }],
+    "a fault elsewhere": [{ pointer: "/filters/name", message: "no" }, {}],
+    "no pointer": [{ message: "no" }, {}],
+  };
+
+  it.each(Object.keys(said))("%s", async (name) => {
+    const [error, fields] = said[name] as (typeof said)[string];
+    const { client, line } = await gateway.open();
+    const asked = client.request({ type: "create", resource: "users", data: {} });
+    line.refuse(line.take("create"), "invalid_data", error);
+    const refused = (await ended<unknown>(asked)) as tidegate.RequestRefused;
+    expect(Object.entries(refused.fields)).toEqual(Object.entries(fields));
+  });
+});
+
+describe("an exception", () => {
+  it("of a listener, or within an ability, stops nothing else and is reported", async () => {
+    const thrown: (() => void)[] = [];
+    const client = gateway.connect();
+    await turn();
+    const fails = () => {
+      throw new Error("a defect");
+    };
+    portOf(client).part(() => ({ opened: fails, pushed: fails, closed: fails }));
+    client.on("status", fails);
+    const heard = vi.fn();
+    client.on("status", heard);
+    client.room("a").join();
+    const asked = client.ping();
+    const { queueMicrotask } = globalThis;
+    vi.stubGlobal("queueMicrotask", (work: () => void) => thrown.push(work));
+    const line = gateway.line.welcome();
+    line.join("a");
+    line.reply(line.take("ping"), "pong", { time: 5 });
+    vi.stubGlobal("queueMicrotask", queueMicrotask);
+    expect(await ended(asked)).toBe(5);
+    expect(heard).toHaveBeenCalledTimes(1);
+    expect(thrown).toHaveLength(3);
+    expect(thrown[0]).toThrow("a defect");
+    vi.unstubAllGlobals();
+  });
+
+  it("is none where a function listens twice: it hears twice, and each stop ends one", async () => {
+    const { client, line } = await gateway.open();
+    const heard = vi.fn();
+    const [first, second] = [client.on("heartbeat", heard), client.on("heartbeat", heard)];
+    line.say("heartbeat", { time: 1 });
+    expect(heard).toHaveBeenCalledTimes(2);
+    first();
+    first();
+    line.say("heartbeat", { time: 2 });
+    expect(heard).toHaveBeenCalledTimes(3);
+    second();
+    line.say("heartbeat", { time: 3 });
+    expect(heard).toHaveBeenCalledTimes(3);
+  });
 });

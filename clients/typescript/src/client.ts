@@ -13,7 +13,7 @@ import type { JoinOptions } from "./membership.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
 import { type Part, ports } from "./part.js";
-import { Room } from "./room.js";
+import { Room, type RoomPort } from "./room.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
 
@@ -33,8 +33,10 @@ export class Client<A extends AppContract = AnyApp> {
   /** The application's contract, for the compiler alone. */
   declare readonly "~contract": A;
   readonly #link: Link;
-  /** Rooms by their name, other abilities by what makes them. */
+  readonly #rooms = new Map<string, WeakRef<Room<never>>>();
+  /** Abilities by what makes them, and the rooms that the program wants to be in. */
   readonly #parts = new Map<unknown, Part>();
+  readonly #port: RoomPort;
   readonly #events = new Emitter<Events<A>>();
   #user: Principal | undefined;
   /** The program's contract, until a gateway that has another one was reported. */
@@ -48,16 +50,19 @@ export class Client<A extends AppContract = AnyApp> {
       lost: () => this.#each((part) => part.lost?.()),
       status: (status, error) => this.#status(status, error),
     });
-    ports.set(this, {
+    this.#port = {
       link: this.#link,
       options,
+      parts: this.#parts,
+      user: () => this.#user,
       request: (message) => this.#ask(message),
       part: (make) => {
         const part = this.#parts.get(make) ?? make(this.#link, options);
         this.#parts.set(make, part);
         return part as ReturnType<typeof make>;
       },
-    });
+    };
+    ports.set(this, this.#port);
   }
 
   /** "connecting", "open", "reconnecting" or "closed". */
@@ -110,11 +115,16 @@ export class Client<A extends AppContract = AnyApp> {
     return (await this.#ask({ type: "authenticate", token: token.trim() }, true)).user as Principal;
   }
 
-  /** A room by its name, which `join` enters; the same object each time. */
+  /** A room by its name, which `join` enters; the same object as long as the program holds it or is in the room. */
   room<N extends string>(name: N): Room<DataOf<A, N>> {
-    const room = this.#parts.get(name) ?? new Room(this.#link, name);
-    this.#parts.set(name, room);
-    return room as Room<DataOf<A, N>>;
+    let room = this.#rooms.get(name)?.deref();
+    if (!room) {
+      room = new Room<never>(name, this.#port);
+      const { size } = this.#rooms.set(name, new WeakRef(room));
+      // Now and then, so that the map does not outgrow the rooms that the program holds.
+      if ((size & (size - 1)) === 0) for (const [each, ref] of this.#rooms) if (!ref.deref()) this.#rooms.delete(each);
+    }
+    return room as unknown as Room<DataOf<A, N>>;
   }
 
   /** Enter a room, and stay in it across reconnects until `leave`. */

@@ -15,7 +15,15 @@ export {
 } from "./errors.js";
 export { type Int64, int64 } from "./int64.js";
 export type { Status } from "./link.js";
-export type { History, HistoryOptions, JoinOptions, Message, PresenceOptions } from "./membership.js";
+export type {
+  Gap,
+  History,
+  HistoryOptions,
+  JoinOptions,
+  Message,
+  PresenceOptions,
+  RoomStatus,
+} from "./membership.js";
 export type { Clock, Options, PropertyType, ResourceShape, Socket, SocketConstructor, Token } from "./options.js";
 export type { Position } from "./positions.js";
 export type { Room } from "./room.js";

@@ -41,3 +41,15 @@ export interface HistoryOptions {
   before?: number | RoomPosition | undefined;
   limit?: number | undefined;
 }
+
+/**
+ * `joining`: the first answer is not there. `behind`: the connection is broken, or the gateway cannot let the client in
+ * again yet. `error`: refused, or ended by the gateway. `left`: not joined, or left.
+ */
+export type RoomStatus = "joining" | "joined" | "behind" | "error" | "left";
+
+/** Messages are lost up to `position`; `dropped`: how many, where the gateway said it. */
+export interface Gap {
+  dropped?: number | undefined;
+  position?: RoomPosition | undefined;
+}

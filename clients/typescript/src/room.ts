@@ -1,4 +1,5 @@
 // One room: its messages and its members. It joins again on each new connection and asks for what it missed.
+// It is a part of the client while the program wants to be in it.
 //
 // Invariant: a listener gets a message once, in the order of its offset within the room's epoch.
 
@@ -10,6 +11,7 @@ import type {
   PresenceDiff,
   PresenceList,
   PresenceMode,
+  Principal,
   RoomMessage,
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
@@ -22,27 +24,37 @@ import {
   type TidegateError,
   withdrawn,
 } from "./errors.js";
-import { idempotencyKey } from "./idempotency.js";
 import type { Link } from "./link.js";
-import type { History, HistoryOptions, JoinOptions, Message, PresenceOptions } from "./membership.js";
+import type { Gap, History, HistoryOptions, JoinOptions, Message, PresenceOptions, RoomStatus } from "./membership.js";
 import type { Request } from "./outstanding.js";
-import type { Part } from "./part.js";
+import type { ClientPort, Part } from "./part.js";
 import { isKnown } from "./positions.js";
 import { plain, type WireMessage } from "./wire.js";
+
+/** What a room needs of its client. */
+export interface RoomPort extends ClientPort {
+  /** Where a room is while the program wants to be in it. */
+  readonly parts: Map<unknown, Part>;
+  user(): Principal | undefined;
+}
 
 interface Events<T> {
   message: Message<T>;
   presence: readonly Member[];
-  /** After a reconnect the gateway could not replay every message that was missed. */
-  gap: undefined;
+  /** The gateway could not replay every message that was missed, or dropped messages because this client read too slowly. */
+  gap: Gap;
+  status: RoomStatus;
   error: TidegateError;
 }
 
 export class Room<T = unknown> implements Part {
   readonly name: string;
+  /** The members, in the order in which they came; empty with `presence: "none"`. Another list after each change. */
+  members: readonly Member[] = [];
+  status: RoomStatus = "left";
+  readonly #port: RoomPort;
   readonly #link: Link;
   readonly #events = new Emitter<Events<T>>();
-  readonly #members = new Map<string, Member>();
   #about: PresenceOptions = {};
   #mode: PresenceMode = "diff";
   /** Its place in the order of sending: what the program asks after `join` is sent after it, on later connections too. */
@@ -57,14 +69,16 @@ export class Room<T = unknown> implements Part {
   #error: TidegateError | undefined;
 
   /** A program gets one from `client.room(name)`. */
-  constructor(link: Link, name: string) {
-    this.#link = link;
+  constructor(name: string, port: RoomPort) {
     this.name = name;
+    this.#port = port;
+    this.#link = port.link;
   }
 
-  /** The members, in the order in which they came; empty with `presence: "none"`. */
-  get members(): readonly Member[] {
-    return [...this.#members.values()];
+  /** This client's user as the members see it; undefined while it is not among them. */
+  get me(): Member | undefined {
+    const id = this.#port.user()?.id;
+    return this.members.find((member) => member.id === id);
   }
 
   /** Where this client is in the room's history: `join({ since })` goes on from here another time. */
@@ -82,29 +96,40 @@ export class Room<T = unknown> implements Part {
     return this.#events.on(event, listener);
   }
 
-  /** Enter the room, and stay in it across reconnects until `leave`. It waits for the connection to open. */
+  /**
+   * Enter the room, and stay in it across reconnects until `leave`. It waits for the connection to open. In a room that is
+   * joined, it says a new status or info.
+   */
   join({ presence, since, ...about }: JoinOptions = {}): Promise<void> {
     if (this.#joined && presence && presence !== this.#mode) {
       const reason = `room '${this.name}' is joined with presence = '${this.#mode}' already`;
       return Promise.reject(new InvalidOption(reason));
     }
+    let said: PresenceOptions;
     try {
-      this.#about = { ...this.#about, ...plain(about) };
+      said = plain(about);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#joined) return this.#joined;
+    said = { ...this.#about, ...said };
+    if (this.#joined) {
+      const same = JSON.stringify(said) === JSON.stringify(this.#about);
+      return same ? this.#joined : this.#joined.then(() => this.update(said)).then(() => {});
+    }
+    this.#about = said;
     this.#mode = presence ?? "diff";
     this.#place = this.#link.outstanding.place();
     this.#position = since;
     this.#error = this.#recovered = undefined;
-    this.#joined = new Promise((resolve, reject) => {
+    const joined = new Promise<void>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
-    this.#joined.catch(() => {});
-    const joined = this.#joined;
-    if (this.#link.ended) this.#end(this.#link.ended, true);
-    else if (this.#link.status === "open") this.#enter();
+    joined.catch(() => {});
+    this.#joined = joined;
+    this.#port.parts.set(this, this);
+    this.#become("joining");
+    if (this.#link.ended) this.closed(this.#link.ended, true);
+    else if (this.#link.status === "open") this.opened();
     return joined;
   }
 
@@ -118,25 +143,30 @@ export class Room<T = unknown> implements Part {
       this.#join({ failed: () => {} });
       this.#link.send(message);
     }
-    this.#out(this.#notJoined());
+    this.closed(this.#notJoined(), true);
   }
 
   /** Send a message to every member, this client too. Returns its position in the room's history. */
-  async send(data: T, { key = idempotencyKey() }: { key?: string | undefined } = {}): Promise<RoomPosition> {
+  async send(data: T, { key }: { key?: string | undefined } = {}): Promise<RoomPosition> {
     const reply = await this.#ask({ type: "message", room: this.name, data, key });
     return reply.position as RoomPosition;
   }
 
-  /** Change what other members see of this client, and ask for all members. The client keeps it across reconnects. */
+  /**
+   * Change what other members see of this client, and ask for all members. What is not named stays. The client says it
+   * again when it joins again.
+   */
   async update(options: PresenceOptions): Promise<readonly Member[]> {
-    const about = plain(options);
-    const list = await this.#ask({ type: "presence", room: this.name, ...about });
+    const said = plain(options);
+    const membership = this.#joined;
+    const reply = await this.#ask({ type: "presence", room: this.name, ...said });
+    const { users } = reply as unknown as PresenceList;
     // Only what the gateway took: a refused value would be refused at the next join.
-    if (this.#joined) {
-      this.#about = { ...this.#about, ...about };
-      this.#list((list as unknown as PresenceList).users);
+    if (membership === this.#joined) {
+      this.#about = { ...this.#about, ...said };
+      if (this.#mode !== "none") this.#show(users);
     }
-    return this.members;
+    return users;
   }
 
   /** A page of the room's past, oldest first. */
@@ -147,29 +177,42 @@ export class Room<T = unknown> implements Part {
     return { messages: messages.map((entry) => ({ ...(entry as Message<T>), replayed: false, gap: false })), more };
   }
 
-  // -- what the client passes on --------------------------------------------------------------------------------------
-
-  opened(): void {
-    if (this.#joined) this.#enter();
-  }
+  // -- what the client passes on, while the room is one of its parts --------------------------------------------------
 
   pushed(message: WireMessage): void {
-    if (!this.#joined || message.room !== this.name) return;
+    if (message.room !== this.name) return;
+    const asked = message.ref !== undefined;
     if (message.type === "message") this.#receive(message as unknown as RoomMessage);
-    if (message.type === "presence") this.#list((message as unknown as PresenceList).users);
+    if (message.type === "presence") this.#show((message as unknown as PresenceList).users);
     if (message.type === "presence_diff") this.#change(message as unknown as PresenceDiff);
-    if (message.type === "left" && message.ref === undefined) {
-      this.#end(withdrawn(`the membership in room '${this.name}'`));
+    if (message.type === "gap" || (message.type === "joined" && !asked)) this.#missed(message as Gap);
+    if (message.type === "left" && !asked) {
+      const reason = message.reason ? `: ${message.reason}` : "";
+      this.closed(withdrawn(`the membership in room '${this.name}'${reason}`));
     }
   }
 
-  closed(error: TidegateError, quiet: boolean): void {
-    if (this.#joined) this.#end(error, quiet);
+  /** The connection broke. */
+  lost(): void {
+    if (this.status === "joined") this.#become("behind");
   }
 
-  // -- within ---------------------------------------------------------------------------------------------------------
+  /** The membership is over; `quiet` if the program ended it. */
+  closed(error: TidegateError, quiet = false): void {
+    this.#port.parts.delete(this);
+    this.#error = error;
+    this.#waiting?.reject(error);
+    this.#waiting = this.#joined = this.#position = undefined;
+    this.#about = {};
+    this.#replays = 0;
+    this.#gap = false;
+    if (this.members.length) this.#show([]);
+    this.#become(quiet ? "left" : "error");
+    if (!quiet) this.#events.emit("error", error);
+  }
 
-  #enter(): void {
+  /** Join on a new connection. */
+  opened(): void {
     const membership = this.#joined;
     this.#join({
       bound: true,
@@ -192,23 +235,28 @@ export class Room<T = unknown> implements Part {
     this.#events.emit("message", { ...(message as Message<T>), replayed, gap });
   }
 
-  /** The membership is over; `quiet` if the program ended it. */
-  #end(error: TidegateError, quiet = false): void {
-    this.#error = error;
-    this.#out(error);
-    if (!quiet) this.#events.emit("error", error);
+  /** Messages up to `position` are lost. */
+  #missed({ dropped, position }: Gap): void {
+    this.#position = position;
+    this.#gap = true;
+    this.#events.emit("gap", { dropped, position });
   }
 
-  #list(members: readonly Member[]): void {
-    this.#members.clear();
-    for (const member of members) this.#members.set(member.id, member);
-    this.#events.emit("presence", this.members);
+  #show(members: readonly Member[]): void {
+    this.members = members;
+    this.#events.emit("presence", members);
   }
 
   #change({ left, joined, changed }: PresenceDiff): void {
-    for (const { id } of left) this.#members.delete(id);
-    for (const member of [...joined, ...changed]) this.#members.set(member.id, member);
-    this.#events.emit("presence", this.members);
+    const members = new Map(this.members.map((member) => [member.id, member]));
+    for (const { id } of left) members.delete(id);
+    for (const member of [...joined, ...changed]) members.set(member.id, member);
+    this.#show([...members.values()]);
+  }
+
+  #become(status: RoomStatus): void {
+    this.status = status;
+    this.#events.emit("status", status);
   }
 
   #join(request: Omit<Request, "message">): void {
@@ -228,9 +276,9 @@ export class Room<T = unknown> implements Part {
     this.#replays = reply.replayed;
     if (!reply.recovered || reply.replayed === 0) this.#position = reply.position;
     // A client at the head missed nothing, even in a room that keeps no history to recover from.
-    this.#gap = before !== undefined && !reply.recovered && !isKnown(before, reply.position);
-    if (this.#gap) this.#events.emit("gap", undefined);
-    if (reply.users) this.#list(reply.users);
+    if (before && !reply.recovered && !isKnown(before, reply.position)) this.#missed({ position: reply.position });
+    if (reply.users) this.#show(reply.users);
+    this.#become("joined");
     this.#waiting?.resolve();
     this.#waiting = undefined;
   }
@@ -240,22 +288,11 @@ export class Room<T = unknown> implements Part {
     // The next connection joins again, or the end of the client ends this room.
     if (error instanceof ConnectionLost || error instanceof ConnectionClosed) return;
     const joined = this.#joined;
-    if (!error.retryable || this.#waiting) this.#end(error);
+    if (!error.retryable || this.#waiting) this.closed(error);
     else
       this.#link.again(error, () => {
-        if (joined === this.#joined) this.#enter();
+        if (joined === this.#joined) this.opened();
       });
-  }
-
-  #out(error: TidegateError): void {
-    this.#waiting?.reject(error);
-    this.#waiting = this.#joined = this.#position = undefined;
-    this.#about = {};
-    this.#replays = 0;
-    this.#gap = false;
-    if (this.#members.size === 0) return;
-    this.#members.clear();
-    this.#events.emit("presence", this.members);
   }
 
   #notJoined(): ClientClosed {
@@ -263,9 +300,7 @@ export class Room<T = unknown> implements Part {
   }
 
   #ask(message: WireMessage): Promise<WireMessage> {
-    if (!this.#joined) return Promise.reject(this.#link.ended ?? this.#error ?? this.#notJoined());
-    return new Promise((resolve, reject) => {
-      this.#link.request({ message, repeat: true, replied: resolve, failed: reject });
-    });
+    if (this.#joined) return this.#port.request(message);
+    return Promise.reject(this.#link.ended ?? this.#error ?? this.#notJoined());
   }
 }

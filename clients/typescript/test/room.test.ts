@@ -1,5 +1,7 @@
 // Rooms: joining and staying, messages, members, and broken connections.
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConnectionClosed, type Room } from "../src/index.js";
 import { ended, type Line, Scripted, turn } from "./support/scripted.js";
@@ -165,6 +167,110 @@ describe("a room", () => {
   });
 });
 
+describe("what the gateway says of a room by itself", () => {
+  it("a `gap` where it dropped messages, and goes on after it", async () => {
+    const { line, room, heard } = await joined();
+    const gaps: unknown[] = [];
+    const marks: unknown[] = [];
+    room.on("gap", (gap) => gaps.push(gap));
+    room.on("message", ({ gap }) => marks.push(gap));
+    line.say("message", message("one", 1));
+    line.say("gap", { room: "a", dropped: 7, position: { epoch: "r", offset: 8 } });
+    line.say("gap", { room: "b", dropped: 7, position: { epoch: "r", offset: 80 } });
+    line.say("message", message("nine", 9));
+    line.say("message", message("ten", 10));
+    expect(heard).toEqual(["one", "gap", "nine", "ten"]);
+    expect(gaps).toEqual([{ dropped: 7, position: { epoch: "r", offset: 8 } }]);
+    expect(marks).toEqual([false, true, false]);
+  });
+
+  it("another position, where its messages are lost", async () => {
+    const { line, room, heard } = await joined({ position: { epoch: "r", offset: 5 } });
+    line.say("joined", { room: "a", position: { epoch: "r2", offset: 0 }, recovered: false, replayed: 0 });
+    expect([heard, room.position]).toEqual([["gap"], { epoch: "r2", offset: 0 }]);
+    line.say("message", message("one", 1, "r2"));
+    expect(heard).toEqual(["gap", "one"]);
+  });
+
+  it("the reason why it ended the membership", async () => {
+    const { line, room, heard } = await joined();
+    line.say("left", { room: "a", reason: "closed" });
+    expect([heard, room.status]).toEqual([["the gateway ended the membership in room 'a': closed"], "error"]);
+    const again = room.join();
+    line.join("a");
+    expect(await ended(again)).toBeUndefined();
+    expect(room.status).toBe("joined");
+  });
+});
+
+describe("the status of a room", () => {
+  it("says where the membership is", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    const seen: string[] = [room.status];
+    room.on("status", (status) => seen.push(status));
+    room.join();
+    line.join("a");
+    const next = await gateway.reconnect();
+    next.refuse(next.take("join"), "unavailable", { temporary: true, retry_after: 1 });
+    await vi.advanceTimersByTimeAsync(1500);
+    next.join("a");
+    room.leave();
+    room.join();
+    next.take("leave");
+    next.refuse(next.take("join"), "forbidden");
+    room.join();
+    client.close();
+    const once = ["joining", "joined", "behind", "joined", "left"];
+    expect(seen).toEqual(["left", ...once, "joining", "error", "joining", "left"]);
+  });
+});
+
+describe("a room that is not joined", () => {
+  const collect = (): void => {
+    setFlagsFromString("--expose-gc");
+    runInNewContext("gc")();
+  };
+
+  it("is the same object while the program holds it, and its listeners hear the next membership", async () => {
+    const { client, line, room, heard } = await joined();
+    room.leave();
+    line.take("leave");
+    vi.useRealTimers();
+    await new Promise((resolve) => setTimeout(resolve));
+    collect();
+    for (let other = 0; other < 300; other++) client.room(`other-${other}`);
+    expect(client.room("a")).toBe(room);
+    const again = client.join("a");
+    line.join("a");
+    expect(await again).toBe(room);
+    line.say("message", message("later", 1));
+    expect(heard).toEqual(["later"]);
+  });
+
+  it("is forgotten after it was left", async () => {
+    const { client, line } = await gateway.open();
+    const rooms: WeakRef<object>[] = [];
+    const visit = async (name: string) => {
+      const room = client.room(name);
+      room.on("message", () => room.leave());
+      const joining = room.join();
+      line.join(name, { users: [member("1")] });
+      await joining;
+      room.leave();
+      line.take("leave");
+      rooms.push(new WeakRef(room));
+    };
+    for (let number = 0; number < 500; number++) await visit(`a-${number}`);
+    const next = await gateway.reconnect();
+    expect(next.unread).toEqual([]);
+    vi.useRealTimers();
+    await new Promise((resolve) => setTimeout(resolve));
+    collect();
+    expect(rooms.filter((room) => room.deref()).length).toBeLessThan(10);
+  });
+});
+
 describe("presence", () => {
   it("begins with the members of the join and follows each difference", async () => {
     const { line, room } = await joined({ users: [member("1"), member("2")] });
@@ -172,6 +278,7 @@ describe("presence", () => {
     room.on("presence", (members) => told.push(members.map(({ id, status }) => `${id} ${status}`)));
     line.say("presence_diff", { room: "a", joined: [member("3")], left: [member("1")], changed: [] });
     line.say("presence_diff", { room: "a", joined: [], left: [], changed: [member("2", { status: "away" })] });
+    expect(room.members, "the same list until something changes").toBe(room.members);
     expect(told).toEqual([
       ["2 online", "3 online"],
       ["2 away", "3 online"],
@@ -193,6 +300,56 @@ describe("presence", () => {
     expect((await saying).map(({ id }) => id)).toEqual(["7"]);
     const next = await gateway.reconnect();
     expect(next.join("a")).toMatchObject({ status: "away", info: { typing: true } });
+  });
+});
+
+describe("joining a room again", () => {
+  it("says a new status or info at once, and the next connection repeats it", async () => {
+    const { client, line, room } = await joined();
+    const again = room.join({ status: "away", info: { page: 2 } });
+    await turn();
+    const request = line.take("presence");
+    expect(request).toMatchObject({ room: "a", status: "away", info: { page: 2 } });
+    line.reply(request, "presence", { room: "a", users: [member("7", { status: "away" })] });
+    expect(await ended(again)).toBeUndefined();
+    expect(room.me).toMatchObject({ id: "7", status: "away" });
+    await client.join("a", { status: "away" });
+    expect(line.unread, "what it said already").toEqual([]);
+    expect((await gateway.reconnect()).join("a")).toMatchObject({ status: "away", info: { page: 2 } });
+  });
+
+  it("before the first answer says it after that", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    room.join({ status: "away" });
+    const again = room.join({ status: "online" });
+    expect(line.join("a").status).toBe("away");
+    await turn();
+    const request = line.take("presence");
+    expect(request.status).toBe("online");
+    line.reply(request, "presence", { room: "a", users: [] });
+    expect(await ended(again)).toBeUndefined();
+  });
+
+  it("keeps nothing that the gateway refused", async () => {
+    const { line, room } = await joined({ users: [member("7")] });
+    const again = room.join({ info: { too: "much" } });
+    await turn();
+    line.refuse(line.take("presence"), "invalid_message");
+    expect(await ended<unknown>(again)).toMatchObject({ code: "invalid_message" });
+    expect([room.status, ids(room)]).toEqual(["joined", ["7"]]);
+    expect((await gateway.reconnect()).join("a")).not.toHaveProperty("info");
+  });
+
+  it("without members shows none after a change of its own status", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    room.join({ presence: "none" });
+    line.join("a");
+    const asked = room.update({ status: "away" });
+    line.reply(line.take("presence"), "presence", { room: "a", users: [member("7"), member("8")] });
+    expect((await asked).map(({ id }) => id)).toEqual(["7", "8"]);
+    expect([ids(room), room.me], "they would never change").toEqual([[], undefined]);
   });
 });
 

@@ -100,36 +100,9 @@ export class Room<T = unknown> implements Part {
    * Enter the room, and stay in it across reconnects until `leave`. It waits for the connection to open. In a room that is
    * joined, it says a new status or info.
    */
-  join({ presence, since, ...about }: JoinOptions = {}): Promise<void> {
-    if (this.#joined && presence && presence !== this.#mode) {
-      const reason = `room '${this.name}' is joined with presence = '${this.#mode}' already`;
-      return Promise.reject(new InvalidOption(reason));
-    }
-    let said: PresenceOptions;
-    try {
-      said = plain(about);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    said = { ...this.#about, ...said };
-    if (this.#joined) {
-      const same = JSON.stringify(said) === JSON.stringify(this.#about);
-      return same ? this.#joined : this.#joined.then(() => this.update(said)).then(() => {});
-    }
-    this.#about = said;
-    this.#mode = presence ?? "diff";
-    this.#place = this.#link.outstanding.place();
-    this.#position = since;
-    this.#error = this.#recovered = undefined;
-    const joined = new Promise<void>((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-    });
-    joined.catch(() => {});
-    this.#joined = joined;
-    this.#port.parts.set(this, this);
-    this.#become("joining");
-    if (this.#link.ended) this.closed(this.#link.ended, true);
-    else if (this.#link.status === "open") this.opened();
+  join(options: JoinOptions = {}): Promise<void> {
+    const joined = this.#begin(options);
+    joined.catch(() => {}); // for a program that listens to `error`
     return joined;
   }
 
@@ -257,6 +230,33 @@ export class Room<T = unknown> implements Part {
   #become(status: RoomStatus): void {
     this.status = status;
     this.#events.emit("status", status);
+  }
+
+  async #begin({ presence, since, ...about }: JoinOptions): Promise<void> {
+    const said = { ...this.#about, ...plain(about) };
+    if (this.#joined) {
+      if (presence && presence !== this.#mode) {
+        throw new InvalidOption(`room '${this.name}' is joined with presence = '${this.#mode}' already`);
+      }
+      const isNew = JSON.stringify(said) !== JSON.stringify(this.#about);
+      await this.#joined;
+      if (isNew) await this.update(said);
+      return;
+    }
+    this.#about = said;
+    this.#mode = presence ?? "diff";
+    this.#place = this.#link.outstanding.place();
+    this.#position = since;
+    this.#error = this.#recovered = undefined;
+    const joined = new Promise<void>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+    this.#joined = joined;
+    this.#port.parts.set(this, this);
+    this.#become("joining");
+    if (this.#link.ended) this.closed(this.#link.ended, true);
+    else if (this.#link.status === "open") this.opened();
+    return joined;
   }
 
   #join(request: Omit<Request, "message">): void {

@@ -7,6 +7,7 @@ export class Relay {
   /** At most so many bytes at once. */
   chunk: number | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #swallowed = new WeakSet<Socket>();
   readonly #server = createServer((socket) => this.#accept(socket));
   readonly #port: number;
 
@@ -34,6 +35,11 @@ export class Relay {
     this.#sockets.clear();
   }
 
+  /** Pass on nothing more of the present connections, and end none: the network is another one. */
+  swallow(): void {
+    for (const socket of this.#sockets) this.#swallowed.add(socket);
+  }
+
   #accept(here: Socket): void {
     const there = connect(this.#port, "127.0.0.1");
     here.setNoDelay();
@@ -47,6 +53,7 @@ export class Relay {
     source.on("close", () => sink.destroy());
     source.on("end", () => sink.end());
     source.on("data", (data) => {
+      if (this.#swallowed.has(source)) return;
       const size = this.chunk ?? data.length;
       for (let at = 0; at < data.length && !sink.destroyed; at += size) sink.write(data.subarray(at, at + size));
     });

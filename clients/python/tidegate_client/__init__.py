@@ -31,10 +31,13 @@ from .errors import (
 from .live import LiveQuery
 from .models import Change, Gap, History, Member, Message, PresenceChange, Rows, Sender, User
 from .options import Clock, Token
+from .ordering import Sort
 from .positions import Position
-from .resource import Filters, Resource, Sort
+from .resource import Filters, Resource
 from .room import Room
+from .since import Since
 from .streams import Stream
+from .subscription import LiveStatus
 
 __all__ = [
     "Change",
@@ -50,6 +53,7 @@ __all__ = [
     "History",
     "InvalidOption",
     "LiveQuery",
+    "LiveStatus",
     "Member",
     "Message",
     "ModelMismatch",
@@ -61,6 +65,7 @@ __all__ = [
     "Room",
     "Rows",
     "Sender",
+    "Since",
     "Sort",
     "Status",
     "Stream",

@@ -7,7 +7,7 @@ Invariant: nothing here waits or sends by itself.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Self, TypeVar, overload
 
 import msgspec
@@ -40,33 +40,28 @@ from tidegate_protocol import (
     UpdateRequest,
 )
 from tidegate_protocol import Rows as RowsReply
-from tidegate_protocol.plain import int64_fields
 
 from .announcements import Status
-from .errors import InvalidOption
+from .client_rows import RowsClient
 from .json_values import plain
 from .link import Link
-from .live import LiveQuery
-from .models import Row, User
+from .models import User
 from .options import Options
 from .outstanding import WRITES
 from .positions import Position
 from .queries import Queries
-from .resource import Filters, Resource, plain_filters
 from .room import Room
 from .rooms import Presence, Rooms
-from .rows import key_properties
 from .streams import Overflow, Stream
 from .wire import read_as
 
 __all__ = ["Client"]
 
-RowT = TypeVar("RowT")
 DataT = TypeVar("DataT")
 RowsRequest = ListRequest | GetRequest | CreateRequest | UpdateRequest | DeleteRequest
 
 
-class Client:
+class Client(RowsClient):
     """A client of one gateway, connected until `close`. `connect` makes it."""
 
     def __init__(self, options: Options) -> None:
@@ -210,72 +205,6 @@ class Client:
         about = {name: value for name, value in given if value is not None}
         session = self._rooms.session(room, presence=presence, about=about, since=since)
         return await Room(self._rooms, session, model, buffer or self._options.buffer, overflow).opened(about)
-
-    @overload
-    async def subscribe(
-        self,
-        resource: str,
-        filters: Filters | None = None,
-        *,
-        model: type[RowT],
-        snapshot: bool = True,
-        key: str | Sequence[str] | None = None,
-        buffer: int | None = None,
-    ) -> LiveQuery[RowT]: ...
-    @overload
-    async def subscribe(
-        self,
-        resource: str,
-        filters: Filters | None = None,
-        *,
-        model: None = None,
-        fields: Sequence[str] | None = None,
-        snapshot: bool = True,
-        key: str | Sequence[str] | None = None,
-        buffer: int | None = None,
-    ) -> LiveQuery[Row]: ...
-    async def subscribe(
-        self,
-        resource: str,
-        filters: Filters | None = None,
-        *,
-        model: Any = None,
-        fields: Sequence[str] | None = None,
-        snapshot: bool = True,
-        key: str | Sequence[str] | None = None,
-        buffer: int | None = None,
-    ) -> LiveQuery[Any]:
-        """Rows that match `filters`, kept up to date across reconnects until `close`.
-
-        `snapshot=False`: only changes from now on; `key`: the names of the key's properties ("id" unless
-        `connect(keys=...)` says otherwise); `fields`: only these properties; `model`: a Struct to convert rows to.
-        Raises RequestRefused (`forbidden`, `unknown_resource`, `invalid_data`, ...), RequestTimeout, ConnectionRefused.
-
-        Example:
-            live = await client.subscribe("users", {"status": "active"})
-            await live.loaded()
-        """
-        self._link.check()
-        if model is not None and fields is not None:
-            raise InvalidOption("rows with only some fields do not fit a model: subscribe without one")
-        given = (("filters", plain_filters(filters, int64_fields(model))), ("fields", list(fields or ())))
-        asked = {"resource": resource, **{name: value for name, value in given if value}}
-        properties = key_properties(key or self._options.keys.get(resource, "id"))
-        session = self._queries.session(asked, properties, wanted=snapshot)
-        return await LiveQuery(self._queries, session, model, buffer or self._options.buffer).opened()
-
-    @overload
-    def resource(self, name: str, model: type[RowT]) -> Resource[RowT]: ...
-    @overload
-    def resource(self, name: str, model: None = None) -> Resource[Row]: ...
-    def resource(self, name: str, model: Any = None) -> Resource[Any]:
-        """The rows of one resource, as dicts or as Structs of `model`.
-
-        Example:
-            users = client.resource("users", User)
-        """
-        key = key_properties(self._options.keys.get(name, "id"))
-        return Resource(name, model, key, self._link.request, self.subscribe)
 
     async def ping(self) -> int:
         """The gateway's time in milliseconds."""

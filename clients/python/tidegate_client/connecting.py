@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
+from .catalogue import ResourceContract
 from .client import Client
 from .options import Clock, LoopClock, Options, Token
 
@@ -43,6 +44,8 @@ def connect(
     identity: str | None = None,
     contract: str | None = None,
     keys: Mapping[str, str | Sequence[str]] | None = None,
+    resources: Mapping[str, ResourceContract] | None = None,
+    optimistic: bool = False,
     wait: bool = False,
     request_timeout: float = 30.0,
     open_timeout: float = 10.0,
@@ -59,7 +62,9 @@ def connect(
     `token`: a JWT for the Authorization header, or a function (plain or async) that gives a fresh one before each
     connection. `identity`: the `client.identity` of an earlier run, to be the same anonymous user again.
     `contract`: `app_contract.CONTRACT`; the client logs one warning about a gateway that has another.
-    `keys`: the key properties of resources whose key is not `id`. `wait`: keep trying when the first attempt fails.
+    `keys`: the key properties of resources whose key is not `id`. `resources`: `app_contract.RESOURCES`, which says
+    that too, and the types of properties. `optimistic`: live queries show own writes before the answer.
+    `wait`: keep trying when the first attempt fails.
     `request_timeout` (time offline included), `open_timeout` (until `welcome`): seconds. `buffer`: unread items that
     each iterator keeps. `max_waiting`: requests and messages that may wait at once. `headers`, `ssl`, `proxy`: for the
     opening handshake. `clock`, `random`: time and chance, for tests.
@@ -76,6 +81,8 @@ def connect(
         identity=identity,
         contract=contract,
         keys=dict(keys or {}),
+        resources=dict(resources or {}),
+        optimistic=optimistic,
         wait=wait,
         request_timeout=request_timeout,
         open_timeout=open_timeout,

@@ -13,9 +13,23 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-__all__ = ["Change", "Gap", "History", "Key", "Member", "Message", "PresenceChange", "Row", "Rows", "Sender", "User"]
+__all__ = [
+    "Action",
+    "Change",
+    "Gap",
+    "History",
+    "Key",
+    "Member",
+    "Message",
+    "PresenceChange",
+    "Row",
+    "Rows",
+    "Sender",
+    "User",
+]
 
 Row = dict[str, Any]
+Action = Literal["create", "update", "delete", "reset"]
 Key = Any
 """A row's key: the bare value, or a tuple in the order of the key's properties if there are several."""
 RowT = TypeVar("RowT")
@@ -107,7 +121,7 @@ class Change(Generic[RowT]):
     (first load, or a gap that could not be replayed): read `live.rows`.
     """
 
-    action: Literal["create", "update", "delete", "reset"]
+    action: Action
     key: Key = None
     row: RowT | None = None
     """The row as it is now; None for `delete` and `reset`."""
@@ -117,6 +131,8 @@ class Change(Generic[RowT]):
     """What happened to the row in the database, where the gateway says so: a row that left the filter was updated."""
     origin: str | None = None
     """The idempotency key of the mutation, if this user made it."""
+    position: Mapping[str, Any] | None = None
+    """Where it stands in the change feed; None for a write of this client that the gateway has not answered."""
 
 
 class Rows(list[RowT]):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
+from .catalogue import ResourceContract
 from .errors import InvalidOption
 
 __all__ = ["Clock", "LoopClock", "Options", "Token", "bearer"]
@@ -68,6 +69,8 @@ class Options:
     identity: str | None = field(default=None, repr=False)
     contract: str | None = None
     keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    resources: Mapping[str, ResourceContract] = field(default_factory=dict)
+    optimistic: bool = False
     wait: bool = False
     request_timeout: float = 30.0
     open_timeout: float = 10.0

@@ -1,124 +1,34 @@
-"""The subscriptions of a connection, and which live queries share them.
+"""The subscriptions of a client, and which live queries share them.
 
 Equal queries share a subscription, because the gateway starts nothing new for an equal `subscribe`. That two filters
-are equal in another spelling shows only in the id that the gateway answers. `rows.RowsState` decides how rows and
-positions follow from messages. Invariant: the client unsubscribes when the last live query of a subscription is closed.
+are equal in another spelling shows only in the id that the gateway answers. A subscription is kept for a moment after
+its last live query was closed, so that a program which asks again has its rows at once.
+Invariant: the client unsubscribes from what no live query uses, and never from what one uses.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from .errors import TidegateError, withdrawn
-from .models import Change, Row
+from .catalogue import ResourceInfo
+from .errors import withdrawn
+from .models import Change
+from .overlay import Fit, Overlay
+from .predicate import predicate, properties
 from .rows import RowsState
 from .session import LinkPort, Session
+from .shown import Shown
+from .since import Since
+from .subscription import Holder, Subscription
+from .writes import Writes
 
-__all__ = ["Holder", "Queries", "Subscription"]
+__all__ = ["KEPT", "Queries"]
 
-
-class Holder(Protocol):
-    """A live query, as its subscription sees it."""
-
-    session: Subscription
-    """The subscription that feeds it; it changes when two subscriptions turn out to be equal."""
-
-    def push(self, change: Change[Row]) -> None:
-        """Something happened to the rows."""
-        ...
-
-    def end(self, error: TidegateError) -> None:
-        """The gateway or an error ended the subscription."""
-        ...
-
-
-class Subscription(Session):
-    """One subscription: the same resource, filters and fields."""
-
-    def __init__(self, queries: Queries, link: LinkPort, asked: dict[str, Any], state: RowsState) -> None:
-        super().__init__(link)
-        self._queries = queries
-        self._outdated = False
-        """The answer under way is for another user or without rows: ask again when it comes."""
-        self.asked = asked
-        self.state = state
-        self.holders: list[Holder] = []
-        self.subscription: str | None = None
-        """The gateway's id of it on the present connection."""
-        self.asking = False
-        """The answer to `subscribe` is still to come."""
-        self.ready = asyncio.Event()
-
-    def __str__(self) -> str:
-        return f"subscription to {self.asked['resource']!r}"
-
-    async def open(self) -> None:
-        self.asking, self._outdated = True, False
-        try:
-            await self.link.call({"type": "subscribe", **self.asked, **self.state.resume()}, self._subscribed)
-        finally:
-            self.asking = False
-
-    def cut(self) -> None:
-        self.subscription = None
-        self.asking = False
-        self.state.cut()
-
-    def withdraw(self) -> None:
-        self._queries.unsubscribe(self)
-
-    def on_failed(self, error: TidegateError) -> None:
-        self._queries.forget(self)
-        self.ready.set()
-        for holder in self.holders:
-            holder.end(error)
-
-    def receive(self, message: dict[str, Any]) -> None:
-        """A page of a snapshot, or an update."""
-        changes = self.state.snapshot(message) if message["type"] == "snapshot" else self.state.update(message)
-        self.tell(changes)
-        if self.state.complete:
-            self.ready.set()
-
-    def tell(self, changes: list[Change[Row]]) -> None:
-        """Hand changes to every holder."""
-        for change in changes:
-            for holder in self.holders:
-                holder.push(change)
-
-    def attach(self, holder: Holder) -> None:
-        """Share this subscription; rows that are there already come as one `reset`."""
-        self.holders.append(holder)
-        if self.state.complete and self.state.wanted:
-            holder.push(Change("reset"))
-
-    def load_rows(self) -> None:
-        """A live query wants the existing rows too: unsubscribe, and subscribe again with a snapshot."""
-        self.state.wanted = True
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the rows, and subscribe again if there is a subscription: no row of the old one may remain."""
-        self.state.forget()
-        self.ready.clear()
-        self._outdated = self.asking
-        if self.subscription is not None:
-            self._queries.unsubscribe(self)
-            self.link.start_session(self)
-
-    def _subscribed(self, reply: dict[str, Any]) -> None:
-        self.subscription, self.asking = str(reply["subscription"]), False
-        if not self._queries.adopt(self):
-            return
-        if self._outdated:
-            self.restart()
-            return
-        self.state.subscribed(reply)
-        if self.state.complete:
-            self.ready.set()
+KEPT = 5.0
+"""Seconds for which a subscription without a live query is kept."""
 
 
 class Queries:
@@ -130,25 +40,64 @@ class Queries:
         self._link = link
         self._by_spec: dict[bytes, Subscription] = {}
         self._by_id: dict[str, Subscription] = {}
+        self.writes = Writes(link.request, self.of_resource)
 
-    def session(self, asked: dict[str, Any], key: tuple[str, ...], *, wanted: bool) -> Subscription:
-        """The subscription for what is asked, new or shared; `wanted`: with the existing rows."""
-        spec = msgspec.json.encode([asked, key], order="deterministic")
+    def session(
+        self, asked: dict[str, Any], info: ResourceInfo, *, wanted: bool, since: Since | None = None
+    ) -> Subscription:
+        """The subscription for what is asked, new or shared; `wanted`: with the existing rows; `since`: from there."""
+        spec = msgspec.json.encode([asked, info.key], order="deterministic")
         session = self._by_spec.get(spec)
+        if session is not None and not session.holders and not session.asking and since is not None:
+            self.give_up(session)
+            session = None
         if session is None:
-            session = self._by_spec[spec] = Subscription(self, self._link, asked, RowsState(key, wanted=wanted))
+            session = self._by_spec[spec] = self._made(asked, info, wanted)
+            if since is not None:
+                session.state.begin_at(since["position"], since.get("scope"))
             self._link.start_session(session)
-        elif wanted and not session.state.wanted:
+        elif (wanted or since is not None) and not session.state.wanted:
             session.load_rows()
         return session
 
+    def _made(self, asked: dict[str, Any], info: ResourceInfo, wanted: bool) -> Subscription:
+        state = RowsState(info.key, wanted=wanted)
+        if not self._link.options.optimistic:
+            return Subscription(self, self._link, asked, Shown(state))
+        filters, fields = asked.get("filters"), asked.get("fields")
+        names = None if fields is None else frozenset((*fields, *info.key))
+        fit = Fit(predicate(filters, info.types), properties(filters), names)
+        return Subscription(self, self._link, asked, Overlay(state, fit, self.writes.unanswered(asked["resource"])))
+
+    def of_resource(self, name: str) -> list[Subscription]:
+        """The subscriptions to the rows of one resource."""
+        return [session for session in self._all() if session.asked["resource"] == name]
+
+    def awaited(self, session: Subscription) -> Iterable[str]:
+        """The own writes that a snapshot has to wait for."""
+        return [write.origin for write in self.writes.unanswered(session.asked["resource"])]
+
     def release(self, holder: Holder) -> None:
-        """`holder` is closed; the last one unsubscribes."""
+        """`holder` is closed. A subscription without one is kept for a moment."""
         session = holder.session
         if holder in session.holders:
             session.holders.remove(holder)
-        if not session.holders:
+            if not session.holders and session.subscription is not None and session.state.wanted:
+                self._link.spawn(self._expire(session, session.uses))
+            elif not session.holders:
+                self.give_up(session)
+
+    async def _expire(self, session: Subscription, uses: int) -> None:
+        await self._link.options.clock.sleep(KEPT)
+        if session.uses == uses and not session.closed:
             self.give_up(session)
+
+    def make_room(self) -> bool:
+        """Unsubscribe from what is only kept. False if there is nothing."""
+        kept = [session for session in self._all() if not session.holders and session.subscription is not None]
+        for session in kept:
+            self.give_up(session)
+        return bool(kept)
 
     def give_up(self, session: Subscription) -> None:
         """Unsubscribe; while the answer to `subscribe` is still to come this waits for it, in `adopt`."""
@@ -186,8 +135,8 @@ class Queries:
 
     def receive(self, message: dict[str, Any]) -> None:
         if message["type"] in ("heartbeat", "pong"):
-            for session in self._by_id.values():
-                session.state.dispatched(message.get("position"))
+            for session in list(self._by_id.values()):
+                session.dispatched(message.get("position"))
             return
         session_for = self._by_id.get(str(message.get("subscription")))
         if session_for is None:
@@ -202,12 +151,15 @@ class Queries:
         for session in list(self._by_spec.values()):
             if not session.holders:
                 self.forget(session)
-        return list(dict.fromkeys(self._by_spec.values()))
+        return list(self._all())
 
     def identity_changed(self) -> None:
-        for session in list(dict.fromkeys(self._by_spec.values())):
+        for session in self._all():
             session.restart()
             session.tell([Change("reset")])
+
+    def _all(self) -> list[Subscription]:
+        return list(dict.fromkeys(self._by_spec.values()))
 
     def _merge(self, session: Subscription, other: Subscription) -> None:
         """Two spellings of one filter: the gateway answers the same subscription and starts nothing new."""

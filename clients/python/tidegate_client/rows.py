@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from .models import Change, Key, Row
 from .positions import Position, advance
 
-__all__ = ["RowsState", "key_of", "key_properties"]
+__all__ = ["RowsState", "key_of", "key_properties", "same_row"]
 
 
 def key_properties(key: str | Iterable[str]) -> tuple[str, ...]:
@@ -30,6 +32,11 @@ def key_of(row: Mapping[str, Any], properties: tuple[str, ...]) -> Key:
     if len(properties) == 1:
         return row[properties[0]]
     return tuple(row[name] for name in properties)
+
+
+def same_row(one: Row, other: Row) -> bool:
+    """Whether two rows are alike in JSON, where `true` is not 1."""
+    return one == other and msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
 class RowsState:
@@ -48,8 +55,26 @@ class RowsState:
         self.complete = False
         """Whether `rows` is what the subscription asked for (it may lag behind while the connection is broken)."""
         self._pages: dict[Key, Row] | None = None
+        self._arrived: Position | None = None
+        """The position of a snapshot that is whole and waits for answers to own writes."""
+        self._awaited: set[str] = set()
         self._loading = False
         self._live = False
+
+    @property
+    def current(self) -> bool:
+        """Whether the gateway keeps the copy up to date on the present connection."""
+        return self._live and not self._loading
+
+    @property
+    def replacing(self) -> bool:
+        """Whether messages concern rows that will take the place of the present ones."""
+        return self._pages is not None
+
+    def begin_at(self, position: Position, scope: str | None) -> None:
+        """Go on from where another copy was; only what changed since is wanted."""
+        self.wanted = False
+        self.position, self.scope = position, scope
 
     def resume(self) -> dict[str, Any]:
         """The properties of the `subscribe` that continues from here."""
@@ -73,10 +98,13 @@ class RowsState:
             self.position = advance(self.position, reply.get("position"))
         self.complete = True
 
-    def snapshot(self, page: Mapping[str, Any]) -> list[Change[Row]]:
-        """One page. The page `done` returns one `reset`, since it replaces all rows at once."""
+    def snapshot(self, page: Mapping[str, Any], awaited: Iterable[str] = ()) -> list[Change[Row]]:
+        """One page. The page `done` returns one `reset`, since it replaces all rows at once.
+
+        `awaited`: own writes without an answer. Whether the snapshot has them is not known, so that it waits for these.
+        """
         if page.get("reset") or self._pages is None:
-            self._pages = {}
+            self._pages, self._arrived = {}, None
             self._loading = self._live = True
             self.position = None
             self.scope = page.get("scope")
@@ -84,10 +112,24 @@ class RowsState:
             self._pages[key_of(row, self.key)] = row
         if not page.get("done"):
             return []
-        self.rows, self._pages = self._pages, None
-        self.position = page.get("position")
+        self._arrived, self._awaited = page.get("position"), set(awaited)
+        return self._replace()
+
+    def answered(self, origin: str) -> list[Change[Row]]:
+        """An own write has its answer; a snapshot that waited for it alone takes its place now."""
+        self._awaited.discard(origin)
+        return self._replace()
+
+    def _replace(self) -> list[Change[Row]]:
+        if self._pages is None or self._arrived is None or self._awaited:
+            return []
+        old = self.rows
+        self.rows = {
+            key: old[key] if key in old and same_row(old[key], row) else row for key, row in self._pages.items()
+        }
+        self.position, self._pages, self._arrived = self._arrived, None, None
         self._loading, self.complete = False, True
-        return [Change("reset")]
+        return [Change("reset", position=self.position)]
 
     def update(self, message: Mapping[str, Any]) -> list[Change[Row]]:
         """One row entered, changed in or left the subscription. A row it never had leaves without a change."""
@@ -96,7 +138,7 @@ class RowsState:
         key = key_of(row, self.key)
         action = message["action"]
         old = rows.get(key)
-        about = {"cause": message.get("cause"), "origin": message.get("origin")}
+        about = {name: message.get(name) for name in ("cause", "origin", "position")}
         if action == "delete":
             rows.pop(key, None)
             change: Change[Row] | None = None if old is None else Change("delete", key, old=old, **about)
@@ -110,12 +152,14 @@ class RowsState:
 
     def dispatched(self, position: Position | None) -> None:
         """The gateway has sent everything up to this position (`update`, `heartbeat`, `pong`)."""
+        if self._arrived is not None:
+            self._arrived = advance(self._arrived, position)
         if self._live and not self._loading:
             self.position = advance(self.position, position)
 
     def cut(self) -> None:
         """The connection broke: half a snapshot is worth nothing, and its positions end with it."""
-        self._pages = None
+        self._pages = self._arrived = None
         self._loading = self._live = False
 
     def forget(self) -> None:

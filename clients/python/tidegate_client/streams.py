@@ -48,6 +48,11 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
         """No more items come, though some may still be buffered."""
         return self._ended
 
+    @property
+    def unread(self) -> bool:
+        """Whether items wait for the consumer."""
+        return bool(self._items)
+
     def push(self, item: ItemT) -> None:
         """Hand one item to the consumer, or apply the overflow policy."""
         if self._ended:

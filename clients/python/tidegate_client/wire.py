@@ -11,14 +11,14 @@ import functools
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import inspect
+from msgspec import inspect, structs
 
 from tidegate_protocol.typed import is_open, typed
 
 from .errors import ModelMismatch
 from .json_values import as_json
 
-__all__ = ["decode", "encode", "read_as"]
+__all__ = ["decode", "encode", "read_as", "read_partial"]
 
 T = TypeVar("T")
 
@@ -46,6 +46,29 @@ def read_as(value: Any, model: type[T]) -> T:
         return typed(_known(value, _shape(hashable)), model)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ModelMismatch(f"not a {getattr(model, '__name__', model)}: {error}") from error
+
+
+def read_partial(value: Any, model: type[T]) -> T:
+    """As `read_as`, for a row that lacks what only the database knows: such properties are UNSET."""
+    if not isinstance(value, dict) or not issubclass(model, msgspec.Struct):
+        return read_as(value, model)
+    missing = [field for field in structs.fields(model) if field.required and field.encode_name not in value]
+    if not missing:
+        return read_as(value, model)
+    found = read_as(value, _optional(model))
+    given = {field.name: getattr(found, field.name) for field in structs.fields(type(found))}
+    required = {field.name for field in missing}
+    return model(**{name: item for name, item in given.items() if item is not msgspec.UNSET or name in required})
+
+
+@functools.cache
+def _optional(model: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The same Struct without required properties."""
+    fields = [
+        (one.name, one.type | msgspec.UnsetType, msgspec.field(name=one.encode_name, default=msgspec.UNSET))
+        for one in structs.fields(model)
+    ]
+    return msgspec.defstruct(model.__name__, fields, kw_only=True)
 
 
 @functools.cache

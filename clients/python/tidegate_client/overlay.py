@@ -1,0 +1,236 @@
+"""The rows of a subscription with the client's own pending writes on top, in the order in which they were made.
+
+A write stays on top until the copy has it: row by row when an `update` names its origin, as a whole when the copy is at
+the position of the answer. Invariant: what is shown is the copy, which is a prefix of the change feed, with exactly
+those own writes applied that the copy does not have and that nobody refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .models import Change, Key, Row
+from .pending import PendingWrite, Step, key_from
+from .positions import Position, is_seen
+from .rows import RowsState, key_of, same_row
+from .shown import Shown
+
+__all__ = ["Fit", "Overlay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Which rows belong to a query, and which of their properties."""
+
+    matches: Callable[[Mapping[str, Any]], bool]
+    filtered: frozenset[str]
+    """The properties that the filter looks at."""
+    fields: frozenset[str] | None
+    """The properties that the query has; None for all."""
+
+    def cut(self, row: Mapping[str, Any]) -> Row:
+        """The part of `row` that the query has."""
+        return {name: value for name, value in row.items() if self.fields is None or name in self.fields}
+
+    def takes(self, row: Row, written: Mapping[str, Any], before: bool) -> bool:
+        """Whether a row belongs to the query now that `written` was; `before`: whether it did before."""
+        if self.filtered.isdisjoint(written):
+            return before
+        known = self.fields is None or self.filtered <= self.fields | written.keys()
+        return self.matches({**row, **written}) if known else before
+
+
+class Overlay(Shown):
+    """A copy of rows with own writes on top."""
+
+    def __init__(self, state: RowsState, fit: Fit, writes: Iterable[PendingWrite]) -> None:
+        super().__init__(state)
+        self._fit = fit
+        self._writes = list(writes)
+        self._had: dict[PendingWrite, set[int]] = {}
+        """The steps that the copy has."""
+        self._next_has: dict[PendingWrite, set[int]] = {}
+        """The steps that a snapshot under way has, beside those that it was read with."""
+        self._departed: dict[Key, Row] = {}
+        """Rows that an own write moved out of the filter, while later own writes may bring them back."""
+        self._top: dict[Key, Row | None] = {}
+        self._rows: dict[Key, Row] = {}
+
+    @property
+    def rows(self) -> dict[Key, Row]:
+        return self._rows
+
+    def apply(self, message: Mapping[str, Any]) -> list[Change[Row]]:
+        old = self.state.rows.get(key := key_of(message["data"], self.state.key))
+        self._mark(message, key, old)
+        changes = self.state.update(message)
+        if self.state.replacing:
+            return []
+        self._drop_past()
+        about = changes[0] if changes else None
+        return self._settle([key], about, message.get("position"))
+
+    def page(self, message: Mapping[str, Any], awaited: Iterable[str] = ()) -> list[Change[Row]]:
+        if message.get("reset"):
+            self._next_has = {}
+        return self._replaced(self.state.snapshot(message, awaited))
+
+    def moved(self) -> list[Change[Row]]:
+        return self._settle((), None, self.state.position) if self._drop_past() else []
+
+    def began(self, write: PendingWrite) -> list[Change[Row]]:
+        self._writes.append(write)
+        return self._settle((), None, None)
+
+    def answered(self, write: PendingWrite) -> list[Change[Row]]:
+        self._drop_past()
+        return self._replaced(self.state.answered(write.origin)) or self._settle((), None, None)
+
+    def failed(self, write: PendingWrite) -> list[Change[Row]]:
+        self._forget([write])
+        return self._replaced(self.state.answered(write.origin)) or self._settle((), None, None)
+
+    def is_own(self, row: Row) -> bool:
+        return any(name not in row for name in self.state.key)
+
+    def cut(self) -> None:
+        super().cut()
+        self._next_has = {}
+
+    def forget(self) -> None:
+        super().forget()
+        self._forget(list(self._writes))
+        self._rows, self._top, self._departed = {}, {}, {}
+
+    # Which steps the copy has
+
+    def _mark(self, message: Mapping[str, Any], key: Key, old: Row | None) -> None:
+        """Note that the copy, or the snapshot under way, gets what the message tells of an own write."""
+        write = next((one for one in self._writes if one.origin == message.get("origin")), None)
+        if write is None:
+            return
+        has = (self._next_has if self.state.replacing else self._had).setdefault(write, set())
+        number = self._number(write, key, has)
+        if number is None:
+            return
+        has.add(number)
+        moved_out = message["action"] == "delete" and message.get("cause") == "update"
+        if moved_out and old is not None and not self.state.replacing:
+            self._departed[key] = {**old, **self._fit.cut(write.steps[number].data)}
+
+    def _number(self, write: PendingWrite, key: Key, has: set[int]) -> int | None:
+        """The step of `write` about the row with this key; a created row may have got its key just now."""
+        open_steps = [(number, step) for number, step in enumerate(write.steps) if number not in has]
+        named = [number for number, step in open_steps if self._key(step) == key]
+        nameless = [number for number, step in open_steps if self._key(step) == step.provisional]
+        return next(iter(named or nameless), None)
+
+    def _drop_past(self) -> bool:
+        """Forget the writes that the copy has as a whole, or that are of another epoch. False if there were none."""
+        own = self.state.position
+        past = [write for write in self._writes if is_seen(own, write.position) or _elsewhere(own, write.position)]
+        self._forget(past)
+        return bool(past)
+
+    def _forget(self, writes: list[PendingWrite]) -> None:
+        for write in writes:
+            if write in self._writes:
+                self._writes.remove(write)
+            self._had.pop(write, None)
+            self._next_has.pop(write, None)
+
+    def _replaced(self, reset: list[Change[Row]]) -> list[Change[Row]]:
+        """A snapshot took the place of the copy, if there is a `reset`."""
+        if not reset:
+            return []
+        for write, steps in self._next_has.items():
+            self._had.setdefault(write, set()).update(steps)
+        self._next_has, self._departed = {}, {}
+        self._drop_past()
+        before, self._rows, self._top = self._rows, {}, {}
+        self._settle(self.state.rows, None, None)
+        for key, row in self._rows.items():
+            if key in before and same_row(before[key], row):
+                self._rows[key] = before[key]
+        return reset
+
+    # What is shown
+
+    def _settle(self, keys: Iterable[Key], about: Change[Row] | None, position: Any) -> list[Change[Row]]:
+        """Show the copy and the writes on top of it; `keys`: rows of the copy that may have changed."""
+        before, self._top = self._top, self._project()
+        changes: list[Change[Row]] = []
+        for key in dict.fromkeys([*keys, *before, *self._top]):
+            row = self._top[key] if key in self._top else self.state.rows.get(key)
+            change = self._show(key, row)
+            if change is not None:
+                of = about if about is not None and about.key == key else None
+                cause, origin = (None, None) if of is None else (of.cause, of.origin)
+                changes.append(Change(change.action, key, change.row, change.old, cause, origin, position))
+        return changes
+
+    def _show(self, key: Key, row: Row | None) -> Change[Row] | None:
+        old = self._rows.get(key)
+        if row is None:
+            return None if self._rows.pop(key, None) is None else Change("delete", key, old=old)
+        if old is not None and (old is row or same_row(old, row)):
+            if key not in self._top:
+                self.state.rows[key] = old
+            return None
+        self._rows[key] = row
+        return Change("create" if old is None else "update", key, row, old)
+
+    def _project(self) -> dict[Key, Row | None]:
+        """The rows that pending writes touch, as they are after all of them; None for a row that is not shown."""
+        if not self.state.complete:
+            return {}
+        touched: dict[Key, tuple[Row | None, bool]] = {}
+        for write in self._writes:
+            has = self._had.get(write, ())
+            for number, step in enumerate(write.steps):
+                if number not in has:
+                    self._step(write, step, touched)
+        self._departed = {key: row for key, row in self._departed.items() if key in touched}
+        return {key: row if shown else None for key, (row, shown) in touched.items()}
+
+    def _step(self, write: PendingWrite, step: Step, touched: dict[Key, tuple[Row | None, bool]]) -> None:
+        key = self._key(step)
+        row, shown = touched.get(key) or self._found(key)
+        if write.action == "create":
+            if row is None:
+                new = step.row or step.data
+                touched[key] = self._fit.cut(new), self._fit.matches(new)
+            return
+        if row is None or not _meets(row, write.expect):
+            return
+        if write.action == "delete":
+            touched[key] = None, False
+            return
+        new = {**row, **self._fit.cut(step.data)}
+        touched[key] = None, False
+        touched[self._named(new, key)] = new, self._fit.takes(new, step.data, shown)
+
+    def _found(self, key: Key) -> tuple[Row | None, bool]:
+        """A row of the copy, or one that an own write moved out of it, and whether it belongs to the query."""
+        row = self.state.rows.get(key)
+        return (self._departed.get(key), False) if row is None else (row, True)
+
+    def _key(self, step: Step) -> Key:
+        if step.id is not None:
+            return key_from(step.id, self.state.key)
+        return self._named(step.row or step.data, step.provisional)
+
+    def _named(self, row: Row, otherwise: Key) -> Key:
+        return key_of(row, self.state.key) if all(row.get(name) is not None for name in self.state.key) else otherwise
+
+
+def _elsewhere(own: Position | None, other: Position | None) -> bool:
+    """Whether the database of `other` is no more: it was restored from a backup."""
+    return own is not None and other is not None and own["epoch"] != other["epoch"]
+
+
+def _meets(row: Row, expect: Mapping[str, Any]) -> bool:
+    """Whether the write would be accepted, as far as the properties are known."""
+    return all(same_row({"is": row.get(name)}, {"is": value}) for name, value in expect.items() if name in row)

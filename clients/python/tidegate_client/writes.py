@@ -1,0 +1,65 @@
+"""Optimistic writes: create, update and delete as the client's live queries show them before the gateway has answered.
+
+Each live query's copy decides what it shows of a write (`overlay`). This module tells the copies when a write begins,
+is answered or fails. Invariant: a write is on top of no copy that was told of its failure, and its error goes to the
+caller that made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from .models import Change, Row
+from .pending import PendingWrite
+from .shown import Shown
+
+__all__ = ["Watcher", "Writes"]
+
+Request = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class Watcher(Protocol):
+    """A subscription, as writes see it."""
+
+    shown: Shown
+
+    def tell(self, changes: list[Change[Row]]) -> None:
+        """Hand changes to the live queries."""
+        ...
+
+
+class Writes:
+    """The writes of one client that the gateway has not answered yet, in the order in which they were made."""
+
+    def __init__(self, request: Request, watchers: Callable[[str], Iterable[Watcher]]) -> None:
+        """`watchers`: the subscriptions to a resource."""
+        self._request = request
+        self._watchers = watchers
+        self._unanswered: dict[str, PendingWrite] = {}
+
+    def unanswered(self, resource: str) -> list[PendingWrite]:
+        """The writes to a resource whose fate is not known."""
+        return [write for write in self._unanswered.values() if write.resource == resource]
+
+    async def run(self, message: dict[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+        """Show the write, send it, and show no more of it than the gateway accepted."""
+        write = PendingWrite.of(message, types)
+        if write.origin in self._unanswered:
+            return await self._request(message)  # the program repeats a write that is shown already
+        self._unanswered[write.origin] = write
+        self._tell(write, lambda shown: shown.began(write))
+        try:
+            reply = await self._request(message)
+        except BaseException:
+            del self._unanswered[write.origin]
+            self._tell(write, lambda shown: shown.failed(write))
+            raise
+        del self._unanswered[write.origin]
+        write.settle(reply)
+        self._tell(write, lambda shown: shown.answered(write))
+        return reply
+
+    def _tell(self, write: PendingWrite, step: Callable[[Shown], list[Change[Row]]]) -> None:
+        for watcher in list(self._watchers(write.resource)):
+            watcher.tell(step(watcher.shown))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clients.scripted import Peer, ScriptedGateway, begun
 from tidegate_client import Client, ModelMismatch, Rows, TidegateError, connect
-from tidegate_client.resource import Sort
+from tidegate_client.ordering import Sort
 from tidegate_protocol import CLIENT_MESSAGES, REPLIES, SERVER_MESSAGES, ListRequest, PingRequest
 from tidegate_protocol import Rows as RowsReply
 

@@ -44,7 +44,7 @@ def test_rows_appear_with_the_last_page_and_so_does_the_position() -> None:
     state.subscribed({"mode": "snapshot", "position": at(5)})
     assert state.snapshot(page(1, 2, reset=True)) == []
     assert (state.rows, state.position, state.complete) == ({}, None, False)
-    assert state.snapshot(page(3, done=5)) == [Change("reset")]
+    assert state.snapshot(page(3, done=5)) == [Change("reset", position=at(5))]
     assert list(state.rows) == [1, 2, 3]
     assert state.position == at(5)
     assert state.complete
@@ -87,11 +87,11 @@ def test_dispatched_positions_do_not_count_while_a_snapshot_loads() -> None:
 
 
 def test_updates_do_what_they_say_and_advance_the_position(loaded: RowsState) -> None:
-    assert loaded.update(update("create", {"id": 3, "n": 1}, 6)) == [Change("create", 3, {"id": 3, "n": 1})]
+    assert loaded.update(update("create", {"id": 3, "n": 1}, 6)) == [Change("create", 3, {"id": 3, "n": 1}, position=at(6))]
     old = {"id": 3, "n": 1}
-    assert loaded.update(update("update", {"id": 3}, 7)) == [Change("update", 3, {"id": 3}, old)]
+    assert loaded.update(update("update", {"id": 3}, 7)) == [Change("update", 3, {"id": 3}, old, position=at(7))]
     assert loaded.rows[3] == {"id": 3}, "update replaces, it does not merge"
-    assert loaded.update(update("delete", {"id": 1}, 8)) == [Change("delete", 1, old={"id": 1})]
+    assert loaded.update(update("delete", {"id": 1}, 8)) == [Change("delete", 1, old={"id": 1}, position=at(8))]
     assert list(loaded.rows) == [2, 3]
     assert loaded.position == at(8)
 
@@ -138,7 +138,7 @@ def test_the_gateway_may_start_a_snapshot_any_time(loaded: RowsState) -> None:
     assert loaded.snapshot(page(7, reset=True)) == []
     assert list(loaded.rows) == [1, 2], "no half table is ever seen"
     assert loaded.position is None
-    assert loaded.snapshot(page(8, done=20)) == [Change("reset")]
+    assert loaded.snapshot(page(8, done=20)) == [Change("reset", position=at(20))]
     assert list(loaded.rows) == [7, 8]
     assert loaded.resume() == {"snapshot": True, "since": at(20)}
 

@@ -22,7 +22,7 @@ PYTHON = ROOT / "clients" / "python" / "tidegate_client"
 PROTOCOL = (ROOT / "generated" / "typescript" / "protocol.ts").read_text()
 BETWEEN_PARTS: dict[type, set[str]] = {
     Room: {"opened", "receive", "change", "gap", "end", "session"},
-    LiveQuery: {"opened", "push", "end", "session"},
+    LiveQuery: {"opened", "push", "emptied", "turned", "end", "session"},
 }
 """Members without an underscore that only other modules of the Python client call."""
 INTERNAL_PART = "  // -- what the client passes on"
@@ -83,7 +83,7 @@ def typescript() -> dict[str, set[str]]:
         | of("list", members("resource", "interface", "ListOptions"))
         | of("get", members("resource", "interface", "GetOptions"))
         | of("create", members("resource", "interface", "CreateOptions"))
-        | of("write", members("resource", "interface", "WriteOptions") | {"key"})
+        | of("write", members("resource", "interface", "WriteOptions") | members("resource", "interface", "CreateOptions"))
         | of("send", set(re.findall(r"\}: \{ (\w+)\?: string", source("room")))),
         "Values": of("Message", message | extra)
         | of("Change", members("query", "interface", "Change"))
@@ -99,7 +99,12 @@ def typescript() -> dict[str, set[str]]:
 
 
 def python_members(owner: type) -> set[str]:
-    """Public methods and properties, and the public attributes that `__init__` sets."""
+    """Public methods and properties, and the public attributes that `__init__` sets, of the client's own classes."""
+    bases = [base for base in owner.__mro__ if base.__module__.startswith("tidegate_client")]
+    return {name for base in bases for name in _own_members(base)} - BETWEEN_PARTS.get(owner, set())
+
+
+def _own_members(owner: type) -> set[str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
     assigned = {
         node.attr
@@ -109,8 +114,7 @@ def python_members(owner: type) -> set[str]:
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
     }
-    names = {name for name in (*vars(owner), *assigned) if not name.startswith("_")}
-    return names - BETWEEN_PARTS.get(owner, set())
+    return {name for name in (*vars(owner), *assigned) if not name.startswith("_")}
 
 
 def parameters(function: Any) -> set[str]:

@@ -26,12 +26,20 @@ class ResourceContract(Protocol):
         """The Struct of its rows."""
 
     @property
-    def names(self) -> Sequence[str]:
+    def key_names(self) -> Sequence[str]:
         """The key's properties."""
 
     @property
     def types(self) -> Mapping[str, str]:
         """The type of each property, or its format."""
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What a new row has where the program gives nothing."""
+
+    @property
+    def now(self) -> Sequence[str]:
+        """The properties that have the time at which the row was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class ResourceInfo:
 
     key: tuple[str, ...]
     types: Mapping[str, str]
+    defaults: Mapping[str, Any]
+    now: Sequence[str]
 
 
 def info_of(
@@ -52,11 +62,12 @@ def info_of(
 ) -> ResourceInfo:
     """What is known of the resource `name`. `key`, `keys` and `resources`: options, the first that knows it wins."""
     known = resources.get(name)
-    found = key or keys.get(name) or getattr(model, "__key__", None) or (known.names if known is not None else "id")
+    found = key or keys.get(name) or getattr(model, "__key__", None) or (known.key_names if known is not None else "id")
+    names = (found,) if isinstance(found, str) else tuple(found)
     types = dict.fromkeys(int64_fields(model), INT64)
-    if known is not None:
-        types = {**known.types, **types}
-    return ResourceInfo((found,) if isinstance(found, str) else tuple(found), types)
+    if known is None:
+        return ResourceInfo(names, types, {}, ())
+    return ResourceInfo(names, {**known.types, **types}, known.defaults, known.now)
 
 
 def named(resource: str | type, model: Any) -> tuple[str, Any]:

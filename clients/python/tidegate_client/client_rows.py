@@ -110,7 +110,9 @@ class RowsClient:
         if limit is not None and limit < 1:
             raise InvalidOption(f"limit must be at least 1, not {limit}")
         info = self._info(name, model, key)
-        ordering = None if sort is None else _ordering(sort, info, fields)
+        ordering = None if sort is None else Ordering(sort, info.key, info.types)
+        if fields and ordering is not None:
+            fields = list(dict.fromkeys([*fields, *sorted(ordering.fields)]))  # what it sorts by, it has to know
         given = (("filters", plain_filters(filters, int64_fields(model))), ("fields", list(fields or ())))
         asked = {"resource": name, **{option: value for option, value in given if value}}
         from_there = None if since is None else since_of(since)
@@ -131,29 +133,30 @@ class RowsClient:
             users = client.resource(User)
         """
         text, model = named(name, model)
-        return Resource(text, model, self._info(text, model, None), self)
-
-    # What a `Resource` asks of the client
-
-    async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send a request about rows."""
-        return await self._link.request(message)
-
-    async def write(self, message: dict[str, Any], info: ResourceInfo, optimistic: bool) -> dict[str, Any]:
-        """Send a mutation; it is shown at once if the client and the caller want that."""
-        if not (optimistic and self._options.optimistic):
-            return await self._link.request(message)
-        self._link.check()
-        return await self._queries.writes.run(message, info.types)
+        return Resource(text, model, self._info(text, model, None), _Port(self, self._link, self._queries))
 
     def _info(self, name: str, model: Any, key: str | Sequence[str] | None) -> ResourceInfo:
         options = self._options
         return info_of(name, model, key=key, keys=options.keys, resources=options.resources)
 
 
-def _ordering(sort: Sequence[Sort], info: ResourceInfo, fields: Sequence[str] | None) -> Ordering:
-    ordering = Ordering(sort, info.key, info.types)
-    missing = ordering.fields - {*fields, *info.key} if fields is not None else None
-    if missing:
-        raise InvalidOption(f"the query has no {min(missing)!r} to sort by: name it in fields too")
-    return ordering
+class _Port:
+    """What a `Resource` asks of the client."""
+
+    def __init__(self, client: RowsClient, link: Link, queries: Queries) -> None:
+        self._client = client
+        self._link = link
+        self._queries = queries
+
+    async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        return await self._link.request(message)
+
+    async def write(self, message: dict[str, Any], info: ResourceInfo, optimistic: bool) -> dict[str, Any]:
+        self._link.check()
+        if optimistic and self._link.options.optimistic:
+            return await self._queries.writes.run(message, info)
+        return await self._link.request(message)
+
+    async def live(self, resource: str, filters: Filters | None, model: Any, **options: Any) -> LiveQuery[Any]:
+        found: LiveQuery[Any] = await self._client.subscribe(resource, filters, model=model, **options)
+        return found

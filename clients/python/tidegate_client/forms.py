@@ -11,7 +11,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["INT64", "canonical", "integer"]
+__all__ = ["INT64", "canonical", "integer", "utc_now"]
 
 INT64 = "int64"
 _SPELLED = re.compile(r"0|-?[1-9][0-9]{0,18}").fullmatch
@@ -40,6 +40,11 @@ def integer(value: Any) -> int | None:
         return None
     number = int(value)
     return number if -(2**63) <= number < 2**63 else None
+
+
+def utc_now() -> str:
+    """The present time as rows have it."""
+    return _utc(datetime.now(UTC))
 
 
 def _utc(moment: datetime) -> str:

@@ -171,7 +171,8 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
     def close(self) -> None:
         """End the iterations, and unsubscribe a moment later unless an equal query is open by then. Idempotent."""
         self._closed = True
-        for stream in (self.stream, *self._statuses):
+        self.stream.close()
+        for stream in self._statuses:
             stream.close()
         self._queries.release(self)
 
@@ -208,7 +209,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
 
     def _converted(self, shown: Mapping[Key, Row]) -> dict[Key, RowT]:
         if self._model is None:
-            return dict(shown)  # type: ignore[arg-type]  # without a model, RowT is Row
+            return dict(shown)
         typed = {key: self._as_model(key, row) for key, row in shown.items()}
         self._typed = {key: (row, typed[key]) for key, row in shown.items()}
         return {self._key(key): row for key, row in typed.items()}
@@ -227,9 +228,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
 
     def _read_row(self, row: Row) -> RowT:
         assert self._model is not None
-        if self.session.shown.is_own(row):
-            return read_partial(row, self._model)
-        return read_as(row, self._model)
+        return (read_partial if self.session.shown.lenient else read_as)(row, self._model)
 
     def _key(self, key: Key) -> Key:
         """The key as the rows of the model have it: integers of 64 bits are text on the wire alone."""

@@ -19,6 +19,9 @@ from .shown import Shown
 
 __all__ = ["Fit", "Overlay"]
 
+Touched = dict[Key, tuple[Row | None, bool]]
+"""The rows that writes touch, as they are then, and whether they belong to the query."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -44,6 +47,8 @@ class Fit:
 
 class Overlay(Shown):
     """A copy of rows with own writes on top."""
+
+    lenient = True
 
     def __init__(self, state: RowsState, fit: Fit, writes: Iterable[PendingWrite]) -> None:
         super().__init__(state)
@@ -92,9 +97,6 @@ class Overlay(Shown):
         self._forget([write])
         return self._replaced(self.state.answered(write.origin)) or self._settle((), None, None)
 
-    def is_own(self, row: Row) -> bool:
-        return any(name not in row for name in self.state.key)
-
     def cut(self) -> None:
         super().cut()
         self._next_has = {}
@@ -124,7 +126,7 @@ class Overlay(Shown):
         """The step of `write` about the row with this key; a created row may have got its key just now."""
         open_steps = [(number, step) for number, step in enumerate(write.steps) if number not in has]
         named = [number for number, step in open_steps if self._key(step) == key]
-        nameless = [number for number, step in open_steps if self._key(step) == step.provisional]
+        nameless = [number for number, step in open_steps if step.invented]
         return next(iter(named or nameless), None)
 
     def _drop_past(self) -> bool:
@@ -186,51 +188,48 @@ class Overlay(Shown):
         """The rows that pending writes touch, as they are after all of them; None for a row that is not shown."""
         if not self.state.complete:
             return {}
-        touched: dict[Key, tuple[Row | None, bool]] = {}
+        touched: Touched = {}
         for write in self._writes:
             has = self._had.get(write, ())
-            for number, step in enumerate(write.steps):
-                if number not in has:
+            steps = [step for number, step in enumerate(write.steps) if number not in has]
+            if not any(self._contradicts(write, step, touched) for step in steps):
+                for step in steps:
                     self._step(write, step, touched)
         self._departed = {key: row for key, row in self._departed.items() if key in touched}
         return {key: row if shown else None for key, (row, shown) in touched.items()}
 
-    def _step(self, write: PendingWrite, step: Step, touched: dict[Key, tuple[Row | None, bool]]) -> None:
+    def _contradicts(self, write: PendingWrite, step: Step, touched: Touched) -> bool:
+        """Whether the gateway will refuse the write, since a row does not have the values that it expects."""
+        row, _ = self._found(self._key(step), touched)
+        expected = {} if row is None else {name: value for name, value in write.expect.items() if name in row}
+        return not same_row(expected, {name: (row or {}).get(name) for name in expected})
+
+    def _step(self, write: PendingWrite, step: Step, touched: Touched) -> None:
+        """What the gateway will refuse has no effect: a new row that is there already, a change of one that is not."""
         key = self._key(step)
-        row, shown = touched.get(key) or self._found(key)
-        if write.action == "create":
-            if row is None:
-                new = step.row or step.data
-                touched[key] = self._fit.cut(new), self._fit.matches(new)
-            return
-        if row is None or not _meets(row, write.expect):
+        row, shown = self._found(key, touched)
+        if (write.action == "create") is (row is not None):
             return
         if write.action == "delete":
             touched[key] = None, False
-            return
-        new = {**row, **self._fit.cut(step.data)}
-        touched[key] = None, False
-        touched[self._named(new, key)] = new, self._fit.takes(new, step.data, shown)
+        elif row is None:
+            touched[key] = self._fit.cut(step.data), self._fit.matches(step.data)
+        else:
+            new = {**row, **self._fit.cut(step.data)}
+            touched[key] = None, False
+            touched[key_of(new, self.state.key)] = new, self._fit.takes(new, step.data, shown)
 
-    def _found(self, key: Key) -> tuple[Row | None, bool]:
-        """A row of the copy, or one that an own write moved out of it, and whether it belongs to the query."""
+    def _found(self, key: Key, touched: Touched) -> tuple[Row | None, bool]:
+        """A row below the next write, and whether it belongs to the query. An own write may have moved it out."""
+        if key in touched:
+            return touched[key]
         row = self.state.rows.get(key)
         return (self._departed.get(key), False) if row is None else (row, True)
 
     def _key(self, step: Step) -> Key:
-        if step.id is not None:
-            return key_from(step.id, self.state.key)
-        return self._named(step.row or step.data, step.provisional)
-
-    def _named(self, row: Row, otherwise: Key) -> Key:
-        return key_of(row, self.state.key) if all(row.get(name) is not None for name in self.state.key) else otherwise
+        return key_from(step.id, self.state.key)
 
 
 def _elsewhere(own: Position | None, other: Position | None) -> bool:
     """Whether the database of `other` is no more: it was restored from a backup."""
     return own is not None and other is not None and own["epoch"] != other["epoch"]
-
-
-def _meets(row: Row, expect: Mapping[str, Any]) -> bool:
-    """Whether the write would be accepted, as far as the properties are known."""
-    return all(same_row({"is": row.get(name)}, {"is": value}) for name, value in expect.items() if name in row)

@@ -6,15 +6,21 @@ be confirmed row by row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .catalogue import ResourceInfo
 from .forms import canonical
 from .models import Key, Row
 from .positions import Position
 
 __all__ = ["PendingWrite", "Step", "key_from"]
+
+_numbers: Iterator[int] = itertools.count(-1, -1)
+"""Of invented keys; no two rows of a process have the same one."""
 
 
 @dataclass(slots=True)
@@ -22,13 +28,10 @@ class Step:
     """What a write does to one row."""
 
     id: Any
-    """The key as the request names it; None for `create`."""
+    """The key as requests name it; an invented one of a created row that the gateway has not named yet."""
     data: Row
-    """The properties that are written, in the forms of the wire."""
-    provisional: str
-    """The key of a created row until the gateway names it."""
-    row: Row | None = None
-    """A created row as the gateway answered it."""
+    """A new row, or the properties that change, in the forms of the wire."""
+    invented: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -39,36 +42,34 @@ class PendingWrite:
     resource: str
     origin: str
     """Its idempotency key, which the gateway names in what it sends about the write."""
-    expect: Mapping[str, Any]
+    expect: Row
     steps: list[Step] = field(default_factory=list)
     position: Position | None = None
     """A position at which all of it is in the database; None until the gateway answered."""
 
     @classmethod
-    def of(cls, message: Mapping[str, Any], types: Mapping[str, str]) -> PendingWrite:
-        """The write that a request asks for. `types`: the types and formats of properties."""
-        action, origin = str(message["type"]), str(message["key"])
-        write = cls(action, str(message["resource"]), origin, _forms(message.get("if") or {}, types))
-        data = message.get("data", {})
+    def of(cls, message: Mapping[str, Any], info: ResourceInfo, now: str) -> PendingWrite:
+        """The write that a request asks for. `now`: the time that a new row gets."""
+        action, data = str(message["type"]), message.get("data", {})
+        expect = _forms(message.get("if") or {}, info)
+        write = cls(action, str(message["resource"]), str(message["key"]), expect)
         if action == "create":
-            rows = data if isinstance(data, list) else [data]
-            names = [origin] if len(rows) == 1 else [f"{origin}/{number}" for number in range(len(rows))]
-            write.steps = [Step(None, _forms(row, types), name) for row, name in zip(rows, names, strict=True)]
+            write.steps = [_created(row, info, now) for row in (data if isinstance(data, list) else [data])]
         else:
             ids = message["ids"] if "ids" in message else [message["id"]]
-            write.steps = [Step(one, _forms(data, types), "") for one in ids]
+            write.steps = [Step(one, _forms(data, info)) for one in ids]
         return write
 
-    def settle(self, reply: Mapping[str, Any]) -> None:
-        """Take the gateway's answer. Created rows that this user may not read are shown no more."""
+    def settle(self, reply: Mapping[str, Any], key: Sequence[str]) -> None:
+        """Take the gateway's answer. New rows that this user may not read are shown no more."""
         self.position = reply.get("position")
-        if self.action == "create":
-            rows: Sequence[Row] = reply.get("rows") or ()
-            if len(rows) == len(self.steps):
-                for step, row in zip(self.steps, rows, strict=True):
-                    step.row = row
-            else:
-                self.steps = []
+        if self.action != "create":
+            return
+        rows: Sequence[Row] = reply.get("rows") or ()
+        if len(rows) != len(self.steps):
+            self.steps = []
+        for step, row in zip(self.steps, rows, strict=False):
+            step.id, step.data, step.invented = {name: row.get(name) for name in key}, row, False
 
 
 def key_from(id: Any, properties: tuple[str, ...]) -> Key:
@@ -79,5 +80,20 @@ def key_from(id: Any, properties: tuple[str, ...]) -> Key:
     return id
 
 
-def _forms(row: Mapping[str, Any], types: Mapping[str, str]) -> Row:
-    return {name: canonical(value, types.get(name, "")) for name, value in row.items()}
+def _created(data: Mapping[str, Any], info: ResourceInfo, now: str) -> Step:
+    """A new row as the database will make it, as far as the client knows that."""
+    row = {**info.defaults, **dict.fromkeys(info.now, now), **_forms(data, info)}
+    missing = [name for name in info.key if row.get(name) is None]
+    row |= {name: _invented(info.types.get(name, "integer")) for name in missing}
+    return Step({name: row[name] for name in info.key}, row, bool(missing))
+
+
+def _invented(kind: str) -> Any:
+    if kind == "uuid":
+        return str(uuid.uuid4())
+    number = next(_numbers)
+    return number if kind in ("integer", "number") else str(number)
+
+
+def _forms(row: Mapping[str, Any], info: ResourceInfo) -> Row:
+    return {name: canonical(value, info.types.get(name, "")) for name, value in row.items()}

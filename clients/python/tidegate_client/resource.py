@@ -41,7 +41,7 @@ class RowsPort(Protocol):
         """Send a mutation, and show it at once if it is wanted."""
         ...
 
-    async def subscribe(self, resource: str, filters: Filters | None = None, *, model: Any, **options: Any) -> Any:
+    async def live(self, resource: str, filters: Filters | None, model: Any, **options: Any) -> LiveQuery[Any]:
         """Make a live query."""
         ...
 
@@ -167,10 +167,10 @@ class Resource(Generic[RowT]):
         buffer: int | None = None,
     ) -> LiveQuery[RowT]:
         """A live query over this resource: `Client.subscribe` with this resource's model."""
-        live: LiveQuery[RowT] = await self._port.subscribe(
+        live: LiveQuery[RowT] = await self._port.live(
             self.name,
             filters,
-            model=self.model,
+            self.model,
             fields=fields,
             sort=sort,
             limit=limit,

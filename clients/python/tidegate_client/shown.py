@@ -19,6 +19,9 @@ __all__ = ["Shown"]
 class Shown:
     """What the gateway sent, and nothing else."""
 
+    lenient = False
+    """Whether rows may lack what only the database knows."""
+
     def __init__(self, state: RowsState) -> None:
         self.state = state
 
@@ -54,10 +57,6 @@ class Shown:
     def failed(self, write: PendingWrite) -> list[Change[Row]]:
         """The write was refused, or its fate is not known."""
         return []
-
-    def is_own(self, row: Row) -> bool:
-        """Whether this client made the row itself, so that it may lack what only the database knows."""
-        return False
 
     def forget(self) -> None:
         """The rows belong to an identity that this client no longer has."""

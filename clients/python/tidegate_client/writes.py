@@ -7,9 +7,11 @@ caller that made it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
+from .catalogue import ResourceInfo
+from .forms import utc_now
 from .models import Change, Row
 from .pending import PendingWrite
 from .shown import Shown
@@ -32,8 +34,11 @@ class Watcher(Protocol):
 class Writes:
     """The writes of one client that the gateway has not answered yet, in the order in which they were made."""
 
-    def __init__(self, request: Request, watchers: Callable[[str], Iterable[Watcher]]) -> None:
-        """`watchers`: the subscriptions to a resource."""
+    def __init__(
+        self, request: Request, watchers: Callable[[str], Iterable[Watcher]], now: Callable[[], str] = utc_now
+    ) -> None:
+        """`watchers`: the subscriptions to a resource. `now`: the present time as rows have it."""
+        self._now = now
         self._request = request
         self._watchers = watchers
         self._unanswered: dict[str, PendingWrite] = {}
@@ -42,9 +47,9 @@ class Writes:
         """The writes to a resource whose fate is not known."""
         return [write for write in self._unanswered.values() if write.resource == resource]
 
-    async def run(self, message: dict[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+    async def run(self, message: dict[str, Any], info: ResourceInfo) -> dict[str, Any]:
         """Show the write, send it, and show no more of it than the gateway accepted."""
-        write = PendingWrite.of(message, types)
+        write = PendingWrite.of(message, info, self._now())
         if write.origin in self._unanswered:
             return await self._request(message)  # the program repeats a write that is shown already
         self._unanswered[write.origin] = write
@@ -56,7 +61,7 @@ class Writes:
             self._tell(write, lambda shown: shown.failed(write))
             raise
         del self._unanswered[write.origin]
-        write.settle(reply)
+        write.settle(reply, info.key)
         self._tell(write, lambda shown: shown.answered(write))
         return reply
 

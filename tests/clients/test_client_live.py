@@ -32,8 +32,8 @@ async def settle(client: Client, peer: Peer) -> None:
     await pinging
 
 
-async def test_snapshot_then_changes(scripted: ScriptedGateway) -> None:
-    async with connect(scripted.url) as client:
+async def test_snapshot_then_changes(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
         peer = await scripted.accept()
         asking = begun(client.subscribe("users", {"status": "active"}))
         request = await peer.subscribe("s1", "snapshot", 5)
@@ -51,6 +51,7 @@ async def test_snapshot_then_changes(scripted: ScriptedGateway) -> None:
         assert live.rows == {2: {"id": 2}, 3: {"id": 3}}
         assert live.position == {"epoch": "e", "seq": 7}
         live.close()
+        await clock.pass_sleep(5.0)
         assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
         with pytest.raises(StopAsyncIteration):
             await anext(live)
@@ -131,8 +132,8 @@ async def test_typed_rows(scripted: ScriptedGateway) -> None:
             await client.resource("users", User).subscribe(fields=["id"])
 
 
-async def test_equal_queries_share_a_subscription(scripted: ScriptedGateway) -> None:
-    async with connect(scripted.url) as client:
+async def test_equal_queries_share_a_subscription(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
         peer = await scripted.accept()
         first = await subscribed(client, peer, {"id": 1})
         second = await client.subscribe("users", {"status": "active"})  # nothing is asked of the gateway
@@ -142,6 +143,7 @@ async def test_equal_queries_share_a_subscription(scripted: ScriptedGateway) -> 
         await peer.update("s1", "create", {"id": 2}, 6)
         assert (await anext(second)).key == 2
         second.close()
+        await clock.pass_sleep(5.0)
         await peer.expect("unsubscribe")
 
 

@@ -87,7 +87,9 @@ def test_dispatched_positions_do_not_count_while_a_snapshot_loads() -> None:
 
 
 def test_updates_do_what_they_say_and_advance_the_position(loaded: RowsState) -> None:
-    assert loaded.update(update("create", {"id": 3, "n": 1}, 6)) == [Change("create", 3, {"id": 3, "n": 1}, position=at(6))]
+    assert loaded.update(update("create", {"id": 3, "n": 1}, 6)) == [
+        Change("create", 3, {"id": 3, "n": 1}, position=at(6))
+    ]
     old = {"id": 3, "n": 1}
     assert loaded.update(update("update", {"id": 3}, 7)) == [Change("update", 3, {"id": 3}, old, position=at(7))]
     assert loaded.rows[3] == {"id": 3}, "update replaces, it does not merge"

@@ -114,7 +114,7 @@ class Overlay(Shown):
         if write is None:
             return
         has = (self._next_has if self.state.replacing else self._had).setdefault(write, set())
-        number = self._number(write, key, has)
+        number = self._number(write, key, message["data"], has)
         if number is None:
             return
         has.add(number)
@@ -122,12 +122,13 @@ class Overlay(Shown):
         if moved_out and old is not None and not self.state.replacing:
             self._departed[key] = {**old, **self._fit.cut(write.steps[number].data)}
 
-    def _number(self, write: PendingWrite, key: Key, has: set[int]) -> int | None:
+    def _number(self, write: PendingWrite, key: Key, row: Row, has: set[int]) -> int | None:
         """The step of `write` about the row with this key; a created row may have got its key just now."""
-        open_steps = [(number, step) for number, step in enumerate(write.steps) if number not in has]
-        named = [number for number, step in open_steps if self._key(step) == key]
-        nameless = [number for number, step in open_steps if step.invented]
-        return next(iter(named or nameless), None)
+        steps = [(number, step) for number, step in enumerate(write.steps) if number not in has]
+        named = [number for number, step in steps if self._key(step) == key]
+        nameless = [(number, step) for number, step in steps if step.invented]
+        alike = [number for number, step in nameless if _is_alike(step.data, row, self.state.key)]
+        return next(iter(named or alike or [number for number, _ in nameless]), None)
 
     def _drop_past(self) -> bool:
         """Forget the writes that the copy has as a whole, or that are of another epoch. False if there were none."""
@@ -228,6 +229,12 @@ class Overlay(Shown):
 
     def _key(self, step: Step) -> Key:
         return key_from(step.id, self.state.key)
+
+
+def _is_alike(created: Row, row: Row, key: tuple[str, ...]) -> bool:
+    """Whether the gateway's row may be the one that the program created, under an invented key."""
+    names = [name for name in created if name in row and name not in key]
+    return same_row({name: created[name] for name in names}, {name: row[name] for name in names})
 
 
 def _elsewhere(own: Position | None, other: Position | None) -> bool:

@@ -27,14 +27,18 @@ class Window:
         self._places: dict[Key, tuple[object, ...]] = {}
         """What each row was compared by when it got its place."""
         self._shown: dict[Key, Row] | None = None
+        """Made when it is asked for, but with a limit at once: the next change is told by what it replaces."""
         self.reset(rows)
 
     @property
     def shown(self) -> Mapping[Key, Row]:
         """The rows by key, in order; the same object until something in it changed."""
         if self._shown is None:
-            self._shown = {key: self._rows[key] for key in itertools.islice(self._keys(), self._limit)}
+            self._shown = self._first()
         return self._shown
+
+    def _first(self) -> dict[Key, Row]:
+        return {key: self._rows[key] for key in itertools.islice(self._keys(), self._limit)}
 
     @property
     def has_more(self) -> bool:
@@ -47,15 +51,17 @@ class Window:
         if self._ordering is not None:
             self._places = {key: self._ordering.of(row) for key, row in rows.items()}
             self._sorted = sorted(((place, key) for key, place in self._places.items()), key=lambda entry: entry[0])
-        self._shown = None
+        self._shown = None if self._limit is None else self._first()
 
     def apply(self, changes: Sequence[Change[Row]]) -> list[Change[Row]]:
         """Rows changed. Returns what changed in the window."""
-        before = None if self._limit is None else self.shown
         for change in changes:
             self._replace(change.key)
-        self._shown = None
-        return list(changes) if before is None else _steps(before, self.shown, changes)
+        if self._limit is None:
+            self._shown = None
+            return list(changes)
+        before, self._shown = self.shown, self._first()
+        return _steps(before, self._shown, changes)
 
     def _keys(self) -> Iterator[Key]:
         return iter(self._rows) if self._ordering is None else (key for _, key in self._sorted)

@@ -37,9 +37,11 @@ class Database:
 
     def __init__(self) -> None:
         self.log: list[Entry] = []
+        self.of_origin: dict[str, list[Entry]] = {}
         self.rows: dict[int, Row] = {}
         self.answers: dict[str, dict[str, Any]] = {}
         self.next_id = 1
+        self._states: list[dict[int, Row]] = [{}]
 
     @property
     def head(self) -> int:
@@ -47,19 +49,19 @@ class Database:
 
     def at(self, seq: int) -> dict[int, Row]:
         """The rows as they were at a position."""
-        rows: dict[int, Row] = {}
-        for entry in self.log[:seq]:
-            if entry.new is None:
-                rows.pop(entry.id, None)
-            else:
-                rows[entry.id] = entry.new
-        return rows
+        while len(self._states) <= seq:
+            entry, rows = self.log[len(self._states) - 1], dict(self._states[-1])
+            rows.pop(entry.id, None)
+            self._states.append(rows if entry.new is None else rows | {entry.id: entry.new})
+        return self._states[seq]
 
     def put(self, id: int, new: Row | None, origin: str | None = None) -> None:
         old = self.rows.pop(id, None)
         if new is not None:
             self.rows[id] = new
         self.log.append(Entry(self.head + 1, id, old, new, origin))
+        if origin is not None:
+            self.of_origin.setdefault(origin, []).append(self.log[-1])
 
     def insert(self, data: Row, origin: str | None = None) -> Row:
         row = {"done": False, "rank": 0, **data}

@@ -134,8 +134,21 @@ class Overlay(Shown):
         """Forget the writes that the copy has as a whole, or that are of another epoch. False if there were none."""
         own = self.state.position
         past = [write for write in self._writes if is_seen(own, write.position) or _elsewhere(own, write.position)]
+        for write in past:
+            self._follow_departed(write)
         self._forget(past)
         return bool(past)
+
+    def _follow_departed(self, write: PendingWrite) -> None:
+        """Rows that are out of the copy get no updates: `write` changed them too."""
+        for number, step in enumerate(write.steps):
+            row = self._departed.get(key := self._key(step))
+            if row is None or number in self._had.get(write, ()):
+                continue
+            if write.action == "update":
+                self._departed[key] = {**row, **self._fit.cut(step.data)}
+            else:
+                del self._departed[key]
 
     def _forget(self, writes: list[PendingWrite]) -> None:
         for write in writes:

@@ -1,4 +1,4 @@
-"""A model of the gateway for histories: rows, a change log, subscriptions and idempotent writes, without sockets or time.
+"""A model of the gateway for histories: rows, a change log, subscriptions, idempotent writes; no sockets, no time.
 
 A connection of it stands where the client's `open_connection` would give a real one. Nothing happens by itself: a test
 takes one step after the other, so that a seed decides the order of everything.
@@ -177,7 +177,7 @@ class ModelConnection:
         name = f"s-{json.dumps(asked)}"
         since = request.get("since")
         recovers = since is not None and chance.random() < 0.5
-        cursor = since["seq"] if recovers else self.database.head
+        cursor = since["seq"] if since is not None and recovers else self.database.head
         copy = self.copies[name] = Copy(name, self.filters(asked), cursor)
         mode = "recovered" if recovers else "snapshot"
         position = {"epoch": "e", "seq": cursor}

@@ -97,7 +97,7 @@ class History:
         """Run the client until nothing in it is ready to run."""
         ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # of asyncio's own loops
         await asyncio.sleep(0)
-        while ready:
+        while ready:  # noqa: ASYNC110  # there is no event for it
             await asyncio.sleep(0)
 
     async def step(self) -> None:
@@ -218,16 +218,19 @@ class History:
     def elsewhere(self, below: dict[int, Row], seq: int, matches: Any) -> set[int]:
         """The rows outside the filter: those that are there, and those that an own write moved there once."""
         moved = (entry for entry in self.database.log[:seq] if entry.origin and entry.old and matches(entry.old))
-        found = {entry.id for entry in moved if entry.id not in below} | {id for id in below if not matches(below[id])}
-        return found
+        return {entry.id for entry in moved if entry.id not in below} | {id for id in below if not matches(below[id])}
 
     def compare_window(self, query: LiveQuery[Row]) -> None:
         shown: Mapping[Any, Row] = query.session.shown.rows
         window = query._window
         if window._ordering is not None:
-            ways = {"rank,-title": lambda row: (row["rank"], -ord(row["title"])), "-rank": lambda row: -row["rank"]}
+            ways: dict[str, Any] = {
+                "rank,-title": lambda row: (row["rank"], -ord(row["title"])),
+                "-rank": lambda row: -row["rank"],
+            }
             terms = window._ordering._terms[:-1]
-            way = ways.get(",".join(("-" if down else "") + name for name, down in terms), lambda row: row["title"])
+            name = ",".join(("-" if down else "") + name for name, down in terms)
+            way = ways.get(name) or (lambda row: row["title"])
             shown = dict(sorted(shown.items(), key=lambda entry: (way(entry[1]), entry[0])))
         limit = window._limit or len(shown)
         assert list(query.rows.items()) == list(shown.items())[:limit]

@@ -92,11 +92,13 @@ class Queries:
         if session.uses == uses and not session.closed:
             self.give_up(session)
 
-    def make_room(self) -> bool:
+    async def make_room(self) -> bool:
         """Unsubscribe from what is only kept. False if there is nothing."""
         kept = [session for session in self._all() if not session.holders and session.subscription is not None]
         for session in kept:
+            name, session.subscription = session.subscription, None
             self.give_up(session)
+            await self._link.call({"type": "unsubscribe", "subscription": name})
         return bool(kept)
 
     def give_up(self, session: Subscription) -> None:

@@ -59,7 +59,7 @@ class Directory(Protocol):
         """Route nothing to the subscription any more."""
         ...
 
-    def make_room(self) -> bool:
+    async def make_room(self) -> bool:
         """Unsubscribe from what no live query uses. False if there is nothing."""
         ...
 
@@ -106,7 +106,7 @@ class Subscription(Session):
         try:
             await self._ask()
         except RequestRefused as error:
-            if error.code != "limit_reached" or not self._queries.make_room():
+            if error.code != "limit_reached" or not await self._queries.make_room():
                 raise
             await self._ask()
         finally:

@@ -50,7 +50,12 @@ def application_package(found: Collection, contract: str) -> dict[str, str]:
         "base.py": formatted(BASE_WITH_INT64) if uses_int64(shapes(found)) else BASE,
         "contract.py": _contract(found, contract),
         **of_filters,
-        "models.py": models(".base", others, "The rows, room messages and custom messages of the application."),
+        "models.py": models(
+            ".base",
+            others,
+            "The rows, room messages and custom messages of the application.",
+            {row: (name, found.facts[name].key) for name, row in found.resources.items()},
+        ),
         "py.typed": "",
     }
 

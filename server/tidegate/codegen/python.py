@@ -12,7 +12,8 @@ import ast
 import re
 import subprocess
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from tidegate.codegen.model import Named
 from tidegate.codegen.names import attribute_names
@@ -20,6 +21,8 @@ from tidegate.codegen.python_document import document
 from tidegate.codegen.python_expressions import INT64, source
 from tidegate.codegen.python_types import Declared, declared
 
+Row = tuple[str, tuple[str, ...]]
+"""A resource, and the properties of its key."""
 _BASES = "the_package.base"
 _ROOT = "Document_Root"
 _FIELD = "the_property_field"
@@ -58,14 +61,17 @@ class OpenModel(msgspec.Struct, omit_defaults=True, dict=True):
 '''
 
 
-def models(bases: str, types: Iterable[Named], doc: str) -> str:
-    """The module with all `types`. Their base classes are in the module `bases`."""
+def models(bases: str, types: Iterable[Named], doc: str, resources: Mapping[str, Row] = MappingProxyType({})) -> str:
+    """The module with all `types`. Their base classes are in the module `bases`.
+
+    `resources`: of the class of a row, the resource and its key.
+    """
     found = declared(types)
-    classes = _classes(found).replace(f"from {_BASES} import", f"from {bases} import")
+    classes = _classes(found, resources).replace(f"from {_BASES} import", f"from {bases} import")
     return formatted(f"{docstring(doc)}\n\n{classes}")
 
 
-def _classes(types: list[Declared]) -> str:
+def _classes(types: list[Declared], resources: Mapping[str, Row]) -> str:
     # The import takes a second, and only the generation needs it.
     from datamodel_code_generator import generate  # noqa: PLC0415
     from datamodel_code_generator.enums import DataModelType, InputFileType  # noqa: PLC0415
@@ -102,10 +108,10 @@ def _classes(types: list[Declared]) -> str:
         )
     if not isinstance(text, str):
         raise RuntimeError("datamodel-code-generator wrote several modules for one document")
-    return _completed(text, {item.name: item for item in types})
+    return _completed(text, {item.name: item for item in types}, resources)
 
 
-def _completed(text: str, types: dict[str, Declared]) -> str:
+def _completed(text: str, types: dict[str, Declared], resources: Mapping[str, Row]) -> str:
     """What the tool cannot write: tags as constants of the class, a property named like a function it calls."""
     head, *blocks = text.removeprefix("#\n").strip().split("\n\n\n")
     written: list[str] = []
@@ -113,7 +119,8 @@ def _completed(text: str, types: dict[str, Declared]) -> str:
         found = _DECLARES(block)
         name = "" if found is None else found["name"]
         if name not in {_ROOT, INT64}:
-            written.append(_with_own_field(_with_tag(block, types[name])))
+            end = _of_resource(*resources[name]) if name in resources else ""
+            written.append(_with_own_field(_with_tag(block, types[name])) + end)
     body = "\n\n\n".join(written)
     used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     imports = {
@@ -121,7 +128,8 @@ def _completed(text: str, types: dict[str, Declared]) -> str:
         "ClassVar": "from typing import ClassVar",
         "msgspec": "import msgspec",
     }
-    head += "".join(f"\n{line}" for name, line in imports.items() if name in used)
+    future = "from __future__ import annotations\n"
+    head = head.replace(future, future + "".join(f"\n{line}" for name, line in imports.items() if name in used), 1)
     return f"{head}\n\n\n{body}"
 
 
@@ -135,6 +143,13 @@ def _with_tag(block: str, item: Declared) -> str:
     attribute = _attributes(item)[name]
     line = re.compile(rf"^    {attribute}: .*$", re.MULTILINE)
     return line.sub(lambda _: f"    {attribute}: ClassVar[Literal[{value}]] = {value}", block, count=1)
+
+
+def _of_resource(name: str, key: tuple[str, ...]) -> str:
+    """The end of a class, by which a client knows whose rows these are."""
+    names = ", ".join(map(source, key))
+    key_names = f"__key__: ClassVar[tuple[str, ...]] = ({names},)"
+    return f"\n\n    __resource__: ClassVar[str] = {source(name)}\n    {key_names}"
 
 
 def _with_own_field(block: str) -> str:

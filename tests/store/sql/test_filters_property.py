@@ -1,4 +1,4 @@
-"""Random rows and random filters: SQL finds the rows that the Python predicate takes.
+"""Random rows and random filters: SQL finds the rows that the gateway's predicate takes, and the Python client's.
 
 `FILTER_PAIRS` says how many pairs of a row and a filter are tried, on each database; `make fuzz` tries more. Rows are
 written the way foreign programs write them: JSON in other words, text with NUL, infinity.
@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from tests.store.things import RESOURCE, THINGS, Things, opened
+from tidegate.codegen.row_facts import row_facts
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import compile_filters
 from tidegate.int64 import Int64
 from tidegate.schema import filter_schemas
 from tidegate.schema.formats import FORMATS
+from tidegate_client.predicate import predicate as client_predicate
 
 ROWS, FILTERS = 10, 10
 PAIRS = int(os.environ.get("FILTER_PAIRS", "5000"))
@@ -173,4 +175,7 @@ def test_the_predicate_takes_what_sql_finds(
         assert LEGAL.is_valid(json.loads(json.dumps(filters))), filters
         compiled = compile_filters(filters)
         meets = predicate(compiled)
-        assert things.ids(compiled) == [row["id"] for row in found if meets(row)], (filters, found)
+        taken = [row["id"] for row in found if meets(row)]
+        assert things.ids(compiled) == taken, (filters, found)
+        client = client_predicate(json.loads(json.dumps(filters)), row_facts(RESOURCE).types)
+        assert [row["id"] for row in found if client(row)] == taken, (filters, found)

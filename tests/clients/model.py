@@ -123,6 +123,8 @@ class ModelConnection:
     database: Database
     filters: Callable[[dict[str, Any] | None], Filter]
     heard_at: float = 0.0
+    heard: int = 0
+    unanswered_since: float | None = None
     silence_allowed: float = 55.0
     welcome: dict[str, Any] = field(default_factory=lambda: {"type": "welcome", "user": USER, "limits": {}})
     requests: list[dict[str, Any]] = field(default_factory=list)

@@ -184,6 +184,7 @@ class Player:
 
     async def step_close_live(self, name: str) -> None:
         self.lives[name].close()
+        await asyncio.sleep(0)  # the client begins to wait
 
     # What comes of it
 

@@ -51,6 +51,7 @@ async def test_snapshot_then_changes(scripted: ScriptedGateway, clock: FakeClock
         assert live.rows == {2: {"id": 2}, 3: {"id": 3}}
         assert live.position == {"epoch": "e", "seq": 7}
         live.close()
+        await settle(client, peer)
         await clock.pass_sleep(5.0)
         assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
         with pytest.raises(StopAsyncIteration):
@@ -143,6 +144,7 @@ async def test_equal_queries_share_a_subscription(scripted: ScriptedGateway, clo
         await peer.update("s1", "create", {"id": 2}, 6)
         assert (await anext(second)).key == 2
         second.close()
+        await settle(client, peer)
         await clock.pass_sleep(5.0)
         await peer.expect("unsubscribe")
 

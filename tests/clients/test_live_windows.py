@@ -28,7 +28,7 @@ async def watched(client: Client, peer: Peer, *rows: dict[str, Any], **options: 
     return live
 
 
-async def settled(client: Client, peer: Peer) -> None:
+async def settle(client: Client, peer: Peer) -> None:
     pinging = begun(client.ping())
     await peer.reply(await peer.expect("ping"), "pong", time=1)
     await pinging
@@ -51,7 +51,7 @@ async def test_rows_are_in_the_order_of_sort_and_within_the_limit(scripted: Scri
         await peer.update("s1", "delete", {"id": 3}, 7)
         await peer.update("s1", "delete", {"id": 2}, 8)
         await peer.update("s1", "delete", {"id": 1}, 9)
-        await settled(client, peer)
+        await settle(client, peer)
         assert list(live.rows) == [4]
         assert not live.has_more
 
@@ -73,7 +73,7 @@ async def test_an_unchanged_row_is_the_same_object(scripted: ScriptedGateway, cl
         rows, first, second = live.rows, live.rows[1], live.rows[2]
         assert live.rows is rows
         await peer.update("s1", "update", {"id": 2, "rank": 2}, 6)
-        await settled(client, peer)
+        await settle(client, peer)
         assert live.rows is not rows
         assert live.rows[1] is first
         assert rows[2] is second, "what the program holds does not change under its hands"
@@ -125,15 +125,16 @@ async def test_a_closed_query_is_kept_for_a_moment(scripted: ScriptedGateway, cl
         peer = await scripted.accept()
         first = await watched(client, peer, {"id": 1})
         first.close()
-        await clock.until_sleeping(5.0)
+        await settle(client, peer)
         clock.advance(4.0)
         again = await client.subscribe("tasks")
         assert list(again.rows) == [1], "at once"
-        clock.advance(4.0)
+        clock.advance(2.0)
         await peer.update("s1", "create", {"id": 2}, 6)
-        await settled(client, peer)
+        await settle(client, peer)
         assert list(again.rows) == [1, 2]
         again.close()
+        await settle(client, peer)
         await clock.pass_sleep(5.0)
         assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
 

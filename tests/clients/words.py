@@ -83,7 +83,10 @@ def typescript() -> dict[str, set[str]]:
         | of("list", members("resource", "interface", "ListOptions"))
         | of("get", members("resource", "interface", "GetOptions"))
         | of("create", members("resource", "interface", "CreateOptions"))
-        | of("write", members("resource", "interface", "WriteOptions") | members("resource", "interface", "CreateOptions"))
+        | of(
+            "write",
+            members("resource", "interface", "WriteOptions") | members("resource", "interface", "CreateOptions"),
+        )
         | of("send", set(re.findall(r"\}: \{ (\w+)\?: string", source("room")))),
         "Values": of("Message", message | extra)
         | of("Change", members("query", "interface", "Change"))

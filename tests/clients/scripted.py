@@ -139,6 +139,11 @@ class ScriptedGateway:
         async with asyncio.timeout(PATIENCE):
             return await self._peers.get()
 
+    @property
+    def idle(self) -> bool:
+        """No connection waits to be accepted by the test."""
+        return self._peers.empty()
+
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         if self.http_status is None:
             return None

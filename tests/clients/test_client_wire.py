@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import enum
+import json
+import math
+import uuid
 from typing import Any
 
 import msgspec
 import pytest
 
-from tidegate_client.errors import ModelMismatch, refusal
+from tidegate_client import json_values
+from tidegate_client.errors import ModelMismatch, TidegateError, refusal
 from tidegate_client.wire import decode, encode, read_as
 from tidegate_protocol import JoinRequest, Welcome
 from tidegate_protocol.plain import plain
@@ -78,3 +85,92 @@ def test_encode_and_decode() -> None:
 def test_refusal_needs_only_a_code() -> None:
     error = refusal({"type": "error", "code": "unavailable", "temporary": True, "retry_after": 2})
     assert (error.code, error.retryable, error.retry_after, error.errors) == ("unavailable", True, 2.0, ())
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC), "2026-01-02T03:04:05Z"),
+        (datetime.date(2026, 1, 2), "2026-01-02"),
+        (datetime.timedelta(seconds=5), "PT5S"),
+        (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        (decimal.Decimal("1.50"), "1.50"),
+        (Colour.RED, "red"),
+        ((1, 2), [1, 2]),
+        ({7}, [7]),
+        (frozenset({7}), [7]),
+        (b"ab", "YWI="),
+        ({1: "x"}, {"1": "x"}),
+        (None, None),
+        ("null", "null"),
+    ],
+)
+def test_what_has_one_form_in_json_is_written_so(value: Any, written: Any) -> None:
+    for message in ({"type": "x", "at": [value]}, plain({"type": "x", "at": [value]})):
+        assert json.loads(encode(message))["at"] == [written]
+
+
+def cyclic() -> list[Any]:
+    value: list[Any] = []
+    value.append({"again": value})
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        math.inf,
+        -math.inf,
+        "half \ud83d",
+        {"half \ud83d": 1},
+        cyclic(),
+        object(),
+        {object(): 1},
+        {None: 1},
+        open,
+        Strict,
+        Nested(Strict(id=math.nan)),  # type: ignore[arg-type]  # a program may do so
+        {1, math.nan},
+        float("nan"),
+    ],
+    ids=lambda value: str(type(value).__name__),
+)
+def test_what_json_does_not_have_is_refused(value: Any) -> None:
+    with pytest.raises(TidegateError) as caught:
+        encode(json_values.plain({"type": "x", "at": {"deep": [value]}}))
+    assert caught.value.code == "not_json"
+    with pytest.raises(TidegateError) as caught:
+        encode({"type": "x", "at": {"deep": [value]}})
+    assert caught.value.code == "not_json"
+
+
+def test_the_error_says_where_a_number_is_none() -> None:
+    with pytest.raises(TidegateError) as caught:
+        encode({"type": "x", "data": {"a/b": [1, None, math.nan]}})
+    assert caught.value.pointer == "/data/a~1b/2"
+
+
+def test_the_properties_of_a_refusal_are_fields_of_a_form() -> None:
+    violations = [
+        {"pointer": "/data/name", "keyword": "minLength", "message": "is too short"},
+        {"pointer": "/data/2/name", "keyword": "type", "message": "must be a text"},
+        {"pointer": "/data/place/town", "keyword": "type", "message": "must be a town"},
+        {"pointer": "/data", "keyword": "required", "message": 'lacks the property "email"'},
+        {"pointer": "/data/a~1b~01", "keyword": "type", "message": "is odd"},
+        {"pointer": "/filters/name", "keyword": "type", "message": "is no data"},
+    ]
+    found = refusal({"code": "invalid_data", "message": "refused", "errors": violations}).fields
+    assert found == {
+        "name": ["is too short", "must be a text"],
+        "place": ["must be a town"],
+        "email": ['lacks the property "email"'],
+        "a/b~1": ["is odd"],
+    }
+    single = refusal({"code": "invalid_data", "message": "is too short", "pointer": "/data/name"})
+    assert single.fields == {"name": ["is too short"]}
+    assert refusal({"code": "forbidden", "message": "no"}).fields == {}

@@ -54,6 +54,7 @@ def _infinite(value: Any, pointer: str = "") -> str | None:
     """Where the first number is that JSON does not have; None if there is none."""
     if isinstance(value, float):
         return None if math.isfinite(value) else pointer
+    value = msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
     if isinstance(value, dict):
         items = [(str(name).replace("~", "~0").replace("/", "~1"), item) for name, item in value.items()]
     elif isinstance(value, list | tuple | set | frozenset):

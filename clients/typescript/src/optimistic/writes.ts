@@ -209,7 +209,7 @@ export class Writes implements Overlay {
     if (target.isInvented) this.#names.set(resource + nameOf(key, row), nameOf(key, target.key));
     target.isInvented = false;
     target.key = picked(row, key);
-    Object.assign(target.data, row);
+    target.data = { ...target.data, ...row }; // the old object is shown: it stays as it is
   }
 
   /** The row with this name below the writes, from this copy or from another that has all its properties. */

@@ -157,6 +157,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
       this.#loading = true;
       this.#position = undefined;
       this.#scope = page.scope;
+      this.touch();
     }
     const staged = this.#staged;
     if (!staged) return;

@@ -13,7 +13,7 @@ import { DEFAULTS, type Entry, Model, select } from "./support/model.js";
 
 const COUNT = Number(process.env.TIDEGATE_HISTORIES ?? 1000);
 const ONLY = process.env.TIDEGATE_HISTORY;
-const STEPS = 40;
+const STEPS = 32;
 const RESOURCES = {
   tasks: {
     key: ["id"],

@@ -239,8 +239,9 @@ describe("rooms and errors of the hook", () => {
     );
     await settle();
     expect(state.data).toEqual([]);
-    expect(line.take("unsubscribe").subscription).toBe("s1");
     expect(line.take("subscribe").filters).toEqual({ status: "inactive" });
+    await act(() => vi.advanceTimersByTimeAsync(5000));
+    expect(line.take("unsubscribe").subscription).toBe("s1");
   });
 
   it("subscribes once however often it is asked, and ends it once", async () => {
@@ -252,6 +253,7 @@ describe("rooms and errors of the hook", () => {
     await rows("Ann");
     expect([state.data.length, line.unread]).toEqual([1, []]);
     act(() => end());
+    await act(() => vi.advanceTimersByTimeAsync(5000));
     expect([state.data, line.unread]).toEqual([[], ["unsubscribe"]]);
   });
 

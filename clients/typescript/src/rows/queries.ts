@@ -97,6 +97,7 @@ export class Queries implements SubscriptionIndex, Part {
     this.#link.post({ type: "unsubscribe", subscription: id });
     for (const copy of holders) {
       copy.forget();
+      copy.partial = false;
       copy.subscribe();
     }
   }

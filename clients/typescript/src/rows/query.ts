@@ -52,10 +52,18 @@ export interface Query {
   key?: string | readonly string[] | undefined;
   /** Begin with the changes after this position, without the rows. */
   since?: Since | undefined;
+  /** Begin with the changes from now on, without the rows. */
+  changesOnly?: true;
 }
 
 /** A name for a query: equal for equal queries, whatever the order of their properties. */
-export function queryKey({ resource, filters, fields, key, since }: Query): string {
+export function queryKey({ resource, filters, fields, key, since, changesOnly }: Query): string {
   const sorted = Object.entries(filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([resource, sorted, fields ? [...fields].sort() : null, key ?? null, since ?? null]);
+  return JSON.stringify([
+    resource,
+    sorted,
+    fields ? [...fields].sort() : null,
+    key ?? null,
+    since ?? changesOnly ?? null,
+  ]);
 }

@@ -53,7 +53,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
     this.key = key;
     this.#index = index;
     this.#place = link.outstanding.place();
-    this.partial = query.since !== undefined;
+    this.partial = query.since !== undefined || query.changesOnly === true;
     this.#position = this.at = query.since?.position;
     this.#scope = query.since?.scope;
   }
@@ -100,8 +100,8 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
     if (this.#closed) return;
     this.cut();
     this.error = undefined;
-    const { resource, filters, fields } = this.query;
-    const message = { type: "subscribe", resource, snapshot: true, fields, filters };
+    const { resource, filters, fields, changesOnly } = this.query;
+    const message = { type: "subscribe", resource, snapshot: !(this.partial && changesOnly), fields, filters };
     this.asking = true;
     this.#link.request({
       message: { ...message, since: this.since?.position, scope: this.since?.scope },
@@ -130,7 +130,8 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   /** Throw the rows away: they belong to a user that this client no longer is. */
   forget(): void {
     this.#staged = this.#held = this.#position = this.at = undefined;
-    this.#ready = this.partial = false;
+    this.#ready = false;
+    this.partial = this.query.changesOnly === true;
     this.touch();
     if (this.#byKey.size === 0) return;
     this.#byKey = new Map();
@@ -230,7 +231,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
       if (other) this.#byKey = new Map((other as unknown as Subscription<R>).#byKey);
       this.#position = this.at = other ? other.at : reply.position;
       this.#ready = true;
-      this.partial = false;
+      this.partial = this.partial && !other;
       this.#changed({ action: "reset" });
     }
     this.touch();

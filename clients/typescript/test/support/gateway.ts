@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
+// Not `new URL(..., import.meta.url)`: Vite makes an address of a page from that, in tests of pages.
+export const ROOT = join(fileURLToPath(import.meta.url), "../../../../../");
 const COMMAND = join(ROOT, ".venv", "bin", "tidegate");
 // Without a developer's settings for a gateway, and with bytecode, which halves the time of a start.
 const UNWANTED = /^(TIDEGATE_|PYTHONDONTWRITEBYTECODE$)/;

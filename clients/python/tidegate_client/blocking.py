@@ -1,0 +1,212 @@
+"""The client without `await`: each object stands for one of the asyncio client, which lives in a thread of its own.
+
+It passes every call on by its name, so that it has no list of methods; `sync.pyi` says to editors and to mypy what they
+are, and is made from the asyncio client's sources. A thread of its own works where an event loop runs already, as in a
+notebook. Invariant: objects of the asyncio client are touched in that thread alone, until it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import inspect
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from . import connecting
+from .client import Client as AsyncClient
+from .errors import ClientClosed
+from .live import LiveQuery as AsyncLiveQuery
+from .resource import Resource as AsyncResource
+from .room import Room as AsyncRoom
+from .streams import Stream as AsyncStream
+
+__all__ = ["Client", "Facade", "LiveQuery", "Resource", "Room", "Stream", "connect", "timeout"]
+
+_deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("tidegate_deadline", default=None)
+COPIED = frozenset({"members"})
+"""Properties whose value goes on to change in the other thread."""
+
+
+@contextlib.contextmanager
+def timeout(seconds: float) -> Iterator[None]:
+    """Everything in the block ends within `seconds` in all, or raises TimeoutError; a block within a block too."""
+    until, outer = time.monotonic() + seconds, _deadline.get()
+    token = _deadline.set(until if outer is None else min(until, outer))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class Thread:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tidegate_client.sync", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Carry `work` out in the thread and wait for it. Ctrl-C, or the end of `timeout`, cancels it."""
+        if not self._thread.is_alive():
+            work.close()
+            raise ClientClosed
+        until = _deadline.get()
+        future = asyncio.run_coroutine_threadsafe(work if until is None else _within(work, until), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function in the thread."""
+
+        async def work() -> Any:
+            return function()
+
+        return self.run(work()) if self._thread.is_alive() else function()
+
+    def stop(self) -> None:
+        """End the thread. Idempotent."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+async def _within(work: Coroutine[Any, Any, Any], until: float) -> Any:
+    """Here and not in the caller's thread, so that an item which comes at the last moment is not lost."""
+    async with asyncio.timeout(max(0.0, until - time.monotonic())):
+        return await work
+
+
+class Facade:
+    """An object of the asyncio client, for programs without an event loop."""
+
+    def __init__(self, inner: Any, thread: Thread) -> None:
+        self._inner = inner
+        self._thread = thread
+
+    def __getattr__(self, name: str) -> Any:
+        inner, thread = self._inner, self._thread
+        kind = inspect.getattr_static(type(inner), name, None)
+        if name.startswith("_") or not (kind is not None or name in vars(inner)):
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        if not inspect.isfunction(kind):
+            value = thread.call(lambda: getattr(inner, name))
+            return dict(value) if name in COPIED else _wrapped(value, thread)
+
+        @functools.wraps(kind)
+        def call(*args: Any, **options: Any) -> Any:
+            method = getattr(inner, name)
+            if inspect.iscoroutinefunction(kind):
+                return _wrapped(thread.run(method(*args, **options)), thread)
+            return _wrapped(thread.call(lambda: method(*args, **options)), thread)
+
+        return call
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in dir(self._inner) if not name.startswith("_"))})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._inner!r}>"
+
+
+class Iterating(Facade):
+    """One that a program iterates over."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self._thread.run(self._inner.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+        except ClientClosed:
+            if self._thread._thread.is_alive():
+                raise
+            raise StopIteration from None
+
+
+class Stream(Iterating):
+    """See `tidegate_client.Stream`."""
+
+
+class Resource(Facade):
+    """See `tidegate_client.Resource`."""
+
+
+class Entered(Facade):
+    """One that a `with` block ends."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ClientClosed):
+            self._thread.run(self._inner.__aexit__(kind, error, trace))
+
+
+class Room(Entered, Iterating):
+    """See `tidegate_client.Room`."""
+
+
+class LiveQuery(Entered, Iterating):
+    """See `tidegate_client.LiveQuery`."""
+
+
+class Client(Entered):
+    """See `tidegate_client.Client`."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection for good, and end the thread. Idempotent."""
+        token = _deadline.set(None)
+        try:
+            with contextlib.suppress(ClientClosed):
+                self._thread.run(self._inner.close())
+        finally:
+            _deadline.reset(token)
+            self._thread.stop()
+
+
+_FACADES: tuple[tuple[type, type[Facade]], ...] = (
+    (AsyncClient, Client),
+    (AsyncRoom, Room),
+    (AsyncLiveQuery, LiveQuery),
+    (AsyncResource, Resource),
+    (AsyncStream, Stream),
+)
+
+
+def _wrapped(value: Any, thread: Thread) -> Any:
+    made = next((facade for known, facade in _FACADES if isinstance(value, known)), None)
+    return value if made is None else made(value, thread)
+
+
+def connect(url: str, **options: Any) -> Client:
+    """A connected client; the options are those of `tidegate_client.connect`."""
+    thread = Thread()
+
+    async def opened() -> AsyncClient:
+        return await connecting.connect(url, **options)
+
+    try:
+        return Client(thread.run(opened()), thread)
+    except BaseException:
+        thread.stop()
+        raise

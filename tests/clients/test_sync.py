@@ -1,0 +1,158 @@
+"""The client without `await`: a scripted gateway in another thread, or a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.clients import sync_stub
+from tests.clients.scripted import Peer, ScriptedGateway
+from tidegate_client import ClientClosed, RequestRefused, Unreachable, blocking, sync
+from tidegate_client import connect as async_connect
+from tidegate_client.sync import connect, timeout
+
+Script = Callable[[Peer], Awaitable[None]]
+
+
+@contextmanager
+def gateway(script: Script) -> Iterator[str]:
+    """A scripted gateway in a thread, which plays `script` with the first connection."""
+    ready, urls, stop = threading.Event(), list[str](), list[Callable[[], Any]]()
+
+    async def serve() -> None:
+        scripted, ended, loop = ScriptedGateway(), asyncio.Event(), asyncio.get_running_loop()
+        await scripted.start()
+        urls.append(scripted.url)
+        stop.append(lambda: loop.call_soon_threadsafe(ended.set))
+        ready.set()
+
+        async def play() -> None:
+            await script(await scripted.accept())
+
+        playing = asyncio.ensure_future(play())
+        await ended.wait()
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
+        await scripted.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield urls[0]
+    finally:
+        stop[0]()
+        thread.join()
+
+
+async def rows(peer: Peer) -> None:
+    """A live query of two users, an update, and a refused write."""
+    await peer.subscribe("s1", "snapshot", 5)
+    await peer.snapshot("s1", {"id": 2}, {"id": 1})
+    await peer.update("s1", "create", {"id": 3}, 6)
+    await peer.reply(await peer.expect("create"), "error", code="forbidden", message="no", temporary=False)
+
+
+async def room(peer: Peer) -> None:
+    users = [{"id": "7", "name": "Ann", "status": "online", "connections": 1, "since": 1}]
+    await peer.join("chat-1", users=users)
+    sent = await peer.expect("message")
+    position = {"epoch": "r", "offset": 1}
+    await peer.reply(sent, "sent", room="chat-1", position=position)
+    about = {"room": "chat-1", "from": "7", "sender": {"id": "7", "name": "Ann"}, "time": 1, "position": position}
+    await peer.send("message", data=sent["data"], **about)
+    await peer.reply(await peer.expect("leave"), "left", room="chat-1")
+
+
+def test_rows_without_await() -> None:
+    with gateway(rows) as url, connect(url) as client:
+        assert (client.status, client.user.name) == ("open", "Ann")
+        with client.subscribe("users", sort=["id"]) as live:
+            live.loaded()
+            changes = [next(live), next(live)]
+            assert [change.action for change in changes] == ["reset", "create"]
+            assert list(live.rows) == [1, 2, 3]
+            assert live.rows is live.rows
+            assert live.status == "live"
+            with timeout(0.02), pytest.raises(TimeoutError):
+                next(live)
+            with pytest.raises(RequestRefused):
+                client.resource("users").create({"name": "x"})
+        assert list(live) == []
+    assert list(live.rows) == [1, 2, 3], "what was there stays readable"
+    with pytest.raises(ClientClosed):
+        client.ping()
+    client.close()
+
+
+def test_a_room_without_await() -> None:
+    with gateway(room) as url, connect(url) as client:
+        with client.join("chat-1", presence="full") as chat:
+            assert list(chat.members) == ["7"]
+            assert chat.send({"text": "Hello"}) == {"epoch": "r", "offset": 1}
+            for message in chat:
+                assert (message.sender.name, message.data) == ("Ann", {"text": "Hello"})
+                break
+        assert list(chat) == []
+
+
+async def test_it_works_where_an_event_loop_runs() -> None:
+    """As in a notebook, whose cells run in a loop."""
+
+    async def nothing(peer: Peer) -> None:
+        return
+
+    with gateway(nothing) as url, connect(url) as client:
+        assert client.status == "open"
+
+
+def test_what_fails_leaves_no_thread() -> None:
+    before = threading.active_count()
+    with pytest.raises(Unreachable):
+        connect("ws://127.0.0.1:1/ws")
+    assert threading.active_count() == before
+
+
+def test_ctrl_c_ends_what_waits() -> None:
+    async def then_interrupt(peer: Peer) -> None:
+        await peer.subscribe("s1", "live", 5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with gateway(then_interrupt) as url, connect(url) as client:
+        with pytest.raises(KeyboardInterrupt):
+            next(client.subscribe("users", snapshot=False))
+        assert client.status == "open"
+
+
+def test_a_word_that_the_client_does_not_have() -> None:
+    async def nothing(peer: Peer) -> None:
+        return
+
+    with gateway(nothing) as url, connect(url) as client:
+        assert not hasattr(client, "no_such_word")
+        assert not hasattr(client, "_link")
+        assert {"join", "subscribe", "status", "close"} <= set(dir(client))
+        assert "Client" in repr(client)
+
+
+@pytest.mark.process
+def test_the_stub_is_that_of_the_sources() -> None:
+    assert sync_stub.STUB.read_text() == sync_stub.stub(), "python -m tests.clients.sync_stub"
+
+
+def test_the_stub_names_what_there_is() -> None:
+    stub = sync_stub.STUB.read_text()
+    for name in set(blocking.__all__) - {"Facade"}:
+        assert hasattr(sync, name)
+        assert f"class {name}" in stub or f"def {name}(" in stub
+    for option in inspect.signature(async_connect).parameters:
+        assert f"    {option}: " in stub
+    assert {known.__name__ for _, known in blocking._FACADES} == sync_stub.OWN

@@ -76,7 +76,7 @@ class Rooms:
                 int(now * 1000),
                 given(request.status),
                 given(request.info),
-                instead_of=self._take_ghost(session.user.id, room),
+                instead_of=() if again else self._take_ghost(session.user.id, room),
             )
         replay = JoinReplay(
             session=session,
@@ -209,12 +209,14 @@ class Rooms:
             if not allows(room.rules.access, "join", user):
                 effects += [Reply(session, Left(room=room.name, reason="forbidden")), *self._exit(session, room, now)]
             elif room.rules.presence:
-                said = room.presence.said(session.user.id, session)
-                if user.id != session.user.id:
+                if user.id == session.user.id:
+                    entered = room.presence.enter(user, session, int(now * 1000))
+                else:
+                    said = room.presence.said(session.user.id, session)
                     left = room.presence.leave(session.user.id, session)
                     effects += self._announcements.announce(room, left, now)
-                ghost = self._take_ghost(user.id, room)
-                entered = room.presence.enter(user, session, int(now * 1000), said.status, said.info, ghost)
+                    ghost = self._take_ghost(user.id, room)
+                    entered = room.presence.enter(user, session, int(now * 1000), said.status, said.info, ghost)
                 effects += self._announcements.announce(room, entered, now)
         return effects
 

@@ -9,11 +9,11 @@ import { Emitter, guard } from "./emitter.js";
 import { ClientClosed, type TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import { Link, type Status } from "./link.js";
-import type { JoinOptions } from "./membership.js";
+import type { JoinOptions, RoomPort } from "./membership.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
 import { type Part, ports } from "./part.js";
-import { Room, type RoomPort } from "./room.js";
+import { Room } from "./room.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
 

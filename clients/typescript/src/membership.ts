@@ -4,9 +4,11 @@ import type {
   PresenceInfo,
   PresenceMode,
   PresenceStatus,
+  Principal,
   RoomMessage,
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
+import type { ClientPort, Part } from "./part.js";
 
 /** A message of a room. */
 export type Message<T> = Omit<RoomMessage, "data"> & {
@@ -52,4 +54,11 @@ export type RoomStatus = "joining" | "joined" | "behind" | "error" | "left";
 export interface Gap {
   dropped?: number | undefined;
   position?: RoomPosition | undefined;
+}
+
+/** What a room needs of its client. */
+export interface RoomPort extends ClientPort {
+  /** Where a room is while the program wants to be in it. */
+  readonly parts: Map<unknown, Part>;
+  user(): Principal | undefined;
 }

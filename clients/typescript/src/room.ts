@@ -5,13 +5,11 @@
 
 import type {
   Joined,
-  JoinRequest,
   Member,
   Messages,
   PresenceDiff,
   PresenceList,
   PresenceMode,
-  Principal,
   RoomMessage,
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
@@ -24,19 +22,20 @@ import {
   type TidegateError,
   withdrawn,
 } from "./errors.js";
-import type { Link } from "./link.js";
-import type { Gap, History, HistoryOptions, JoinOptions, Message, PresenceOptions, RoomStatus } from "./membership.js";
+import type {
+  Gap,
+  History,
+  HistoryOptions,
+  JoinOptions,
+  Message,
+  PresenceOptions,
+  RoomPort,
+  RoomStatus,
+} from "./membership.js";
 import type { Request } from "./outstanding.js";
-import type { ClientPort, Part } from "./part.js";
+import type { Part } from "./part.js";
 import { isKnown } from "./positions.js";
 import { plain, type WireMessage } from "./wire.js";
-
-/** What a room needs of its client. */
-export interface RoomPort extends ClientPort {
-  /** Where a room is while the program wants to be in it. */
-  readonly parts: Map<unknown, Part>;
-  user(): Principal | undefined;
-}
 
 interface Events<T> {
   message: Message<T>;
@@ -53,7 +52,6 @@ export class Room<T = unknown> implements Part {
   members: readonly Member[] = [];
   status: RoomStatus = "left";
   readonly #port: RoomPort;
-  readonly #link: Link;
   readonly #events = new Emitter<Events<T>>();
   #about: PresenceOptions = {};
   #mode: PresenceMode = "diff";
@@ -72,7 +70,6 @@ export class Room<T = unknown> implements Part {
   constructor(name: string, port: RoomPort) {
     this.name = name;
     this.#port = port;
-    this.#link = port.link;
   }
 
   /** This client's user as the members see it; undefined while it is not among them. */
@@ -110,11 +107,11 @@ export class Room<T = unknown> implements Part {
   leave(): void {
     if (!this.#joined) return;
     const message: WireMessage = { type: "leave", room: this.name };
-    if (this.#link.status === "open") this.#link.post(message);
-    else if (this.#link.outstanding.mentions(this.name)) {
+    if (this.#port.link.status === "open") this.#port.link.post(message);
+    else if (this.#port.link.outstanding.mentions(this.name)) {
       // What the program said in the room while there was no connection is still said, and then it leaves.
       this.#join({ failed: () => {} });
-      this.#link.send(message);
+      this.#port.link.send(message);
     }
     this.closed(this.#notJoined(), true);
   }
@@ -245,7 +242,7 @@ export class Room<T = unknown> implements Part {
     }
     this.#about = said;
     this.#mode = presence ?? "diff";
-    this.#place = this.#link.outstanding.place();
+    this.#place = this.#port.link.outstanding.place();
     this.#position = since;
     this.#error = this.#recovered = undefined;
     const joined = new Promise<void>((resolve, reject) => {
@@ -254,20 +251,14 @@ export class Room<T = unknown> implements Part {
     this.#joined = joined;
     this.#port.parts.set(this, this);
     this.#become("joining");
-    if (this.#link.ended) this.closed(this.#link.ended, true);
-    else if (this.#link.status === "open") this.opened();
+    if (this.#port.link.ended) this.closed(this.#port.link.ended, true);
+    else if (this.#port.link.status === "open") this.opened();
     return joined;
   }
 
   #join(request: Omit<Request, "message">): void {
-    const message = {
-      type: "join",
-      room: this.name,
-      presence: this.#mode,
-      since: this.#position,
-      ...this.#about,
-    } satisfies Partial<JoinRequest>;
-    this.#link.request({ ...request, message, place: this.#place });
+    const message = { type: "join", room: this.name, presence: this.#mode, since: this.#position, ...this.#about };
+    this.#port.link.request({ ...request, message, place: this.#place });
   }
 
   #entered(reply: Joined): void {
@@ -290,7 +281,7 @@ export class Room<T = unknown> implements Part {
     const joined = this.#joined;
     if (!error.retryable || this.#waiting) this.closed(error);
     else
-      this.#link.again(error, () => {
+      this.#port.link.again(error, () => {
         if (joined === this.#joined) this.opened();
       });
   }
@@ -301,6 +292,6 @@ export class Room<T = unknown> implements Part {
 
   #ask(message: WireMessage): Promise<WireMessage> {
     if (this.#joined) return this.#port.request(message);
-    return Promise.reject(this.#link.ended ?? this.#error ?? this.#notJoined());
+    return Promise.reject(this.#port.link.ended ?? this.#error ?? this.#notJoined());
   }
 }

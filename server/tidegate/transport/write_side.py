@@ -111,8 +111,11 @@ class WriteSide:
     @property
     def unsent(self) -> int:
         """Bytes that were pushed and are not with the operating system."""
-        waiting = 0 if self._backlog is None else self._backlog.size
-        return sum(map(len, self.frames)) + waiting + self._transport.get_write_buffer_size()
+        return sum(map(len, self.frames)) + self._held_bytes + self._transport.get_write_buffer_size()
+
+    @property
+    def _held_bytes(self) -> int:
+        return 0 if self._backlog is None else self._backlog.size
 
     # -- the life of the connection ---------------------------------------------------------------------------------
 

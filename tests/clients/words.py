@@ -73,7 +73,7 @@ def typescript() -> dict[str, set[str]]:
         "Statuses": union("link", "Status"),
         "Client": members("client", "class", "Client"),
         "Room": members("room", "class", "Room"),
-        "Live query": members("live", "class", "LiveQuery"),
+        "Live query": members("rows/live", "class", "LiveQuery"),
         "Resource": members("resource", "class", "Resource"),
         "Options of methods": of("request", members("client", "interface", "RequestOptions"))
         | of("join", members("membership", "interface", "JoinOptions") | presence)

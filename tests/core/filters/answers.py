@@ -1,7 +1,8 @@
 """Prints filters, rows and what the gateway's predicate says of them, as JSON.
 
 `python -m tests.core.filters.answers 1000` prints the cases of `filter_cases` and 1000 random combinations of their
-filters and rows. The TypeScript client decides the same for rows that the gateway has not seen yet; its test reads this.
+filters and rows. The TypeScript client decides the same for rows that the gateway has not seen yet; its test
+reads this.
 """
 
 from __future__ import annotations

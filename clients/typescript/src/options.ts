@@ -44,7 +44,7 @@ export type PropertyType =
   | "object"
   | "any";
 
-/** What the client has to know of a resource to order, find and invent its rows. */
+/** What the client needs of a resource to order, find and invent its rows. */
 export interface ResourceShape {
   readonly key: readonly string[];
   readonly types: { readonly [property: string]: PropertyType };

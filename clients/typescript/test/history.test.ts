@@ -192,7 +192,7 @@ class History {
     done.catch(() => {});
   }
 
-  /** What the program gets to know of its writes. */
+  /** What the program learns about its writes. */
   #delivered({ type, about, origin, rows, data, ...more }: WireMessage): void {
     this.#trace.push(JSON.stringify({ type, about, origin, rows, data, ...more }));
     const own = this.#own.find(({ key }) => key === about || key === origin);

@@ -278,7 +278,7 @@ describe("a write over a broken line", () => {
     expect([titles(query), next.unread]).toEqual([["b"], ["update"]]);
   });
 
-  it("is nobody's when another user comes", async () => {
+  it("is not shown to another user", async () => {
     const { client, line } = await open();
     const query = await live(client, line, [{ id: 1, title: "a" }]);
     void resource(client, "tasks")
@@ -288,7 +288,7 @@ describe("a write over a broken line", () => {
     expect(query.rows).toEqual([]);
   });
 
-  it("that nobody answers goes after the timeout", async () => {
+  it("without an answer goes after the timeout", async () => {
     const { client, line } = await open();
     const query = await live(client, line, [{ id: 1, title: "a" }]);
     const made = resource(client, "tasks").delete(1);

@@ -128,7 +128,7 @@ describe("the status of a live query", () => {
     expect([statuses.at(-1), live.status, live.ready, live.rows]).toEqual(["loading", "loading", false, []]);
   });
 
-  it("is error after a final refusal, until somebody asks again", async () => {
+  it("is error after a final refusal, until the program asks again", async () => {
     const { client, line } = await gateway.open();
     const live = resource(client, "users").subscribe();
     line.refuse(line.take("subscribe"), "unavailable", { temporary: true, retry_after: 60 });

@@ -60,7 +60,7 @@ class Collection:
     resources: dict[str, str] = field(default_factory=dict)
     """{resource: name of the type of its rows}. The names of derived types end in one of DERIVED."""
     facts: dict[str, RowFacts] = field(default_factory=dict)
-    """{resource: what a client has to know of its rows}"""
+    """{resource: what a client needs for its rows}"""
     rooms: dict[str, str] = field(default_factory=dict)
     """{room pattern: name of the type of its messages}"""
 

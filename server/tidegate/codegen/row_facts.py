@@ -31,7 +31,7 @@ class RowFacts:
 
 
 def row_facts(resource: Resource) -> RowFacts:
-    """What a client has to know of `resource`."""
+    """What a client needs for the rows of `resource`."""
     sent = derive.readable(resource)
     return RowFacts(
         key=resource.key,

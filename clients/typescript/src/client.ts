@@ -177,8 +177,7 @@ export class Client<A extends AppContract = AnyApp> {
   }
 
   #ask(message: WireMessage, repeat?: boolean): Promise<WireMessage> {
-    const keyed =
-      WRITES.has(message.type) && message.key === undefined ? { ...message, key: idempotencyKey() } : message;
+    const keyed = WRITES.has(message.type) ? { ...message, key: message.key ?? idempotencyKey() } : message;
     return new Promise((resolve, reject) => {
       this.#link.request({
         message: keyed,

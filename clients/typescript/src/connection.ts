@@ -26,11 +26,12 @@ export interface ConnectionOwner {
 
 export class Connection {
   welcome: Welcome | undefined;
+  /** The gateway ends the connection soon: a new request waits for the next one. */
+  goodbye: Goodbye | undefined;
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;
   readonly #doubt: number;
-  #goodbye: Goodbye | undefined;
   /** Milliseconds that each message of the other end adds to the life of the connection: none before `welcome`. */
   #patience = 0;
   /** When the connection is given up. */
@@ -52,11 +53,6 @@ export class Connection {
     socket.onerror = () => {};
     socket.onclose = (event: { code?: number; reason?: string }) => this.#end(event);
     this.#watch();
-  }
-
-  /** Whether the gateway said goodbye: a new request waits for the next connection. */
-  get leaving(): boolean {
-    return this.#goodbye !== undefined;
   }
 
   send(text: string): void {
@@ -89,7 +85,7 @@ export class Connection {
     this.#askedAt = undefined;
     if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
     if (message?.type === "goodbye") {
-      this.#goodbye = message as unknown as Goodbye;
+      this.goodbye = message as unknown as Goodbye;
       this.#patience = 0;
       this.#giveUpIn(GOODBYE_MS);
     }
@@ -128,7 +124,7 @@ export class Connection {
   #end({ code = BROKEN, reason, refused }: Ending): void {
     if (this.#over) return;
     this.close();
-    const goodbye = this.#goodbye;
+    const { goodbye } = this;
     this.#owner.ended({
       code: code === BROKEN && goodbye ? goodbye.code : code,
       reason: reason || goodbye?.reason,

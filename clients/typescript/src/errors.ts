@@ -61,16 +61,16 @@ export class RequestRefused extends TidegateError {
   }
 }
 
+const PROPERTY = /^\/data(?:\/\d+)?(?:\/([^/\n]+)|\nlacks the property "([^"]+))/;
+
 /** The messages about each property: of `/data/NAME/...` or, in an array of rows, `/data/3/NAME/...`. */
 function fieldsOf(violations: readonly { pointer: string; message: string }[]): Record<string, string[]> {
   const fields: Record<string, string[]> = Object.create(null);
   for (const { pointer, message } of violations) {
     // The pointer of a missing property is that of the object which lacks it.
-    const missing = /^lacks the property "([^"]+)/.exec(message)?.[1] ?? "";
-    const name = /^\/data(?:\/\d+)?\/([^/]+)/.exec(`${pointer}/${missing}`)?.[1];
-    if (!name) continue;
-    const property = name.replaceAll("~1", "/").replaceAll("~0", "~");
-    fields[property] = [...(fields[property] ?? []), message];
+    const [, named, missing] = PROPERTY.exec(`${pointer}\n${message}`) ?? [];
+    const name = (named ?? missing ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+    if (name) fields[name] = [...(fields[name] ?? []), message];
   }
   return fields;
 }

@@ -48,8 +48,6 @@ export class Link {
   #opening = false;
   #token: NonNullable<Token>;
   #attempts = 0;
-  /** Whether a timer runs until the next attempt. */
-  #resting = false;
   #timer: unknown;
 
   constructor(url: string, settings: Settings, owner: LinkOwner) {
@@ -62,7 +60,7 @@ export class Link {
     this.#anonymous = new AnonymousIdentity(settings.identity, url);
     for (const reason of REASONS_TO_DOUBT) globalThis.addEventListener?.(reason, this.#doubt);
     // A turn later, so that the program that made this client can listen to its status first.
-    queueMicrotask(() => void this.#connect());
+    queueMicrotask(this.#connect);
   }
 
   /** Send a request now, or when the connection opens. */
@@ -111,13 +109,13 @@ export class Link {
   #add(request: Request): void {
     if (this.ended) throw this.ended;
     const connection = this.#connection;
-    const isNow = this.status === "open" && !this.#opening && (request.bound || !connection?.leaving);
+    const isNow = this.status === "open" && !this.#opening && (request.bound || !connection?.goodbye);
     this.outstanding.add(request, isNow && connection);
   }
 
   // -- connecting -----------------------------------------------------------------------------------------------------
 
-  async #connect(): Promise<void> {
+  readonly #connect = async (): Promise<void> => {
     if (this.ended) return;
     const attempt = ++this.#attempts;
     const { clock, openTimeout } = this.#settings;
@@ -125,7 +123,6 @@ export class Link {
     const failed = (error: unknown) => {
       if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
     };
-    this.#resting = false;
     this.#after(openTimeout * 1000, () => failed(`it took ${openTimeout} s`));
     let token: string;
     try {
@@ -146,7 +143,7 @@ export class Link {
     } catch (error) {
       this.#end(new ConnectionRefused((error as Error).message));
     }
-  }
+  };
 
   #received(message: WireMessage): void {
     if (this.outstanding.settle(message)) return;
@@ -212,13 +209,8 @@ export class Link {
 
   #retry(ending: Ending, error?: TidegateError): void {
     this.#attempts += 1; // a token that comes too late connects nothing
-    this.#rest(this.#backoff.next(ending));
+    this.#after(this.#backoff.next(ending), this.#connect);
     this.#become("reconnecting", error);
-  }
-
-  #rest(milliseconds: number): void {
-    this.#resting = true;
-    this.#after(milliseconds, () => void this.#connect());
   }
 
   /** The one timer between two connections. */
@@ -232,11 +224,11 @@ export class Link {
   readonly #doubt = ({ type }: Event): void => {
     const connection = this.#connection;
     if (connection?.welcome) connection.probe();
-    else if (this.#resting || type === "online") {
+    else if (type === "online" || (this.status === "reconnecting" && !connection)) {
       // An attempt that began on the old network may never end.
       this.#connection = undefined;
       connection?.close();
-      this.#rest(0);
+      this.#after(0, this.#connect);
     }
   };
 

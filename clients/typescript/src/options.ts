@@ -96,8 +96,8 @@ export interface Settings extends Options {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
-  clearTimeout: (timer) => globalThis.clearTimeout(timer),
+  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  clearTimeout: (timer) => clearTimeout(timer),
 };
 
 const DEFAULTS: Settings & { [Name in keyof Required<Options>]: Options[Name] } = {
@@ -119,7 +119,7 @@ export function settingsOf(options: Options): Settings {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const settings = { ...DEFAULTS, ...Object.fromEntries(given) };
   for (const [name, value] of Object.entries(settings)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw new InvalidOption(`there is no option "${name}"`);
+    if (!(name in DEFAULTS)) throw new InvalidOption(`there is no option "${name}"`);
     if (typeof DEFAULTS[name as keyof Options] === "number" && !((value as number) > 0)) {
       throw new InvalidOption(`${name} must be more than 0, not ${value}`);
     }

@@ -81,7 +81,17 @@ export class Connection {
   #received(data: unknown): void {
     if (this.#over) return;
     const message = decode(data);
-    if (message?.type === "welcome" && !this.#accept(message as unknown as Welcome)) return;
+    if (message?.type === "welcome") {
+      const { protocol, heartbeat } = message as unknown as Welcome;
+      if (protocol !== PROTOCOL_VERSION) {
+        const reason = `the gateway speaks protocol ${protocol}, this client ${PROTOCOL_VERSION}`;
+        this.#end({ reason, refused: true });
+        return;
+      }
+      this.welcome = message as unknown as Welcome;
+      this.#welcomedAt = this.#clock.now();
+      this.#patience = 2000 * heartbeat + SILENCE_MS;
+    }
     this.#askedAt = undefined;
     if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
     if (message?.type === "goodbye") {
@@ -90,20 +100,6 @@ export class Connection {
       this.#giveUpIn(GOODBYE_MS);
     }
     if (message && message.ref !== PROBE) this.#owner.received(message);
-  }
-
-  /** Whether the gateway speaks this client's version of the protocol. */
-  #accept(welcome: Welcome): boolean {
-    const version: number = welcome.protocol ?? PROTOCOL_VERSION;
-    const refused = version !== PROTOCOL_VERSION;
-    if (refused) {
-      this.#end({ reason: `the gateway speaks protocol ${version}, this client ${PROTOCOL_VERSION}`, refused });
-    } else {
-      this.welcome = welcome;
-      this.#welcomedAt = this.#clock.now();
-      this.#patience = 2000 * welcome.heartbeat + SILENCE_MS;
-    }
-    return !refused;
   }
 
   #giveUpIn(milliseconds: number): void {

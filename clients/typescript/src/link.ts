@@ -43,6 +43,8 @@ export class Link {
   readonly #anonymous: AnonymousIdentity;
   /** Timers that end with the present connection. */
   readonly #timers: unknown[] = [];
+  /** Ends the listeners to the page, whose option `signal` it has. */
+  readonly #listening = new AbortController();
   #connection: Connection | undefined;
   /** Whether the present connection still has to carry what waited for it: nothing overtakes that. */
   #opening = false;
@@ -58,7 +60,7 @@ export class Link {
     this.#backoff = new Backoff(settings.random);
     this.outstanding = new Outstanding(settings, () => this.#connection?.probe());
     this.#anonymous = new AnonymousIdentity(settings.identity, url);
-    for (const reason of REASONS_TO_DOUBT) globalThis.addEventListener?.(reason, this.#doubt);
+    for (const reason of REASONS_TO_DOUBT) globalThis.addEventListener?.(reason, this.#doubt, this.#listening);
     // A turn later, so that the program that made this client can listen to its status first.
     queueMicrotask(this.#connect);
   }
@@ -238,7 +240,7 @@ export class Link {
     this.#attempts += 1;
     const connection = this.#connection;
     this.#drop("closed");
-    for (const reason of REASONS_TO_DOUBT) globalThis.removeEventListener?.(reason, this.#doubt);
+    this.#listening.abort();
     this.#settings.clock.clearTimeout(this.#timer as never);
     connection?.close(1000);
     this.#become("closed", error);

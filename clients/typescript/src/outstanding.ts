@@ -9,7 +9,7 @@ import type { ErrorMessage } from "../../../generated/typescript/protocol.js";
 import type { Connection } from "./connection.js";
 import { ConnectionLost, RequestRefused, RequestTimeout, TidegateError } from "./errors.js";
 import type { Settings } from "./options.js";
-import { bytesOf, encode, type WireMessage } from "./wire.js";
+import { encode, type WireMessage } from "./wire.js";
 
 /** Request types that change nothing, or say the same again. */
 export const READS: ReadonlySet<string> = new Set(["list", "get", "history", "ping", "presence"]);
@@ -91,19 +91,25 @@ export class Outstanding {
         this.#late();
       }, requestTimeout * 1000);
     }
-    if (connection) this.#send(pending, connection);
+    if (connection) this.#carry([pending], connection);
   }
 
   /** Send what waits, and what is added meanwhile. */
   flush(connection: Connection): void {
-    for (let waiting = this.#unsent; waiting.length > 0; waiting = this.#unsent) {
-      for (const pending of waiting) {
-        try {
-          this.#check(pending); // before the first `welcome` its limit is not known
-          this.#send(pending, connection);
-        } catch (error) {
-          this.#fail(pending, error as TidegateError);
-        }
+    for (let waiting = this.#unsent; waiting.length > 0; waiting = this.#unsent) this.#carry(waiting, connection);
+  }
+
+  #carry(waiting: Pending[], connection: Connection): void {
+    for (const next of waiting) {
+      if (!this.#pending.has(next.ref)) continue; // the client has ended meanwhile
+      try {
+        this.#check(next); // before the first `welcome` its limit is not known
+        next.sent = true;
+        next.sends += 1;
+        if (!next.replied) this.#drop(next);
+        connection.send(next.text);
+      } catch (error) {
+        this.#fail(next, error as TidegateError);
       }
     }
   }
@@ -140,18 +146,11 @@ export class Outstanding {
 
   /** Throws `too_large`: sent, the message would break the connection and, repeated, the next one. */
   #check({ text, message }: Pending): void {
-    const { limit = Number.POSITIVE_INFINITY } = this;
-    const bytes = bytesOf(text, limit);
-    if (bytes <= limit) return;
-    throw new TidegateError("too_large", `'${message.type}' has ${bytes} bytes; the gateway accepts at most ${limit}`);
-  }
-
-  #send(pending: Pending, connection: Connection): void {
-    if (!this.#pending.has(pending.ref)) return;
-    pending.sent = true;
-    pending.sends += 1;
-    if (!pending.replied) this.#drop(pending);
-    connection.send(pending.text);
+    const { limit } = this;
+    if (!limit || text.length * 3 <= limit) return;
+    const { size } = new Blob([text]); // in UTF-8
+    if (size <= limit) return;
+    throw new TidegateError("too_large", `'${message.type}' has ${size} bytes; the gateway accepts at most ${limit}`);
   }
 
   #fail(pending: Pending, error: TidegateError): void {

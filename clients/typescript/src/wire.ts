@@ -9,7 +9,6 @@ import { TidegateError } from "./errors.js";
 /** A message of any type. */
 export type WireMessage = { type: string; ref?: string | number; [property: string]: unknown };
 
-const encoder = new TextEncoder();
 /** `JSON.stringify` writes half of a surrogate pair, such as a cut emoji, as an escape that the gateway cannot read. */
 const HALF_CHARACTER = /[^\\](\\\\)*\\ud[89a-f]/;
 
@@ -44,9 +43,4 @@ export function decode(data: unknown): WireMessage | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The bytes of `text` in UTF-8; 0 for what has no more than `limit` in any case. */
-export function bytesOf(text: string, limit: number): number {
-  return text.length * 3 > limit ? encoder.encode(text).length : 0;
 }

@@ -127,7 +127,7 @@ export class Room<T = unknown> implements Part {
    * again when it joins again.
    */
   async update(options: PresenceOptions): Promise<readonly Member[]> {
-    const said = plain(options);
+    const said = plain("presence", options);
     const membership = this.#joined;
     const reply = await this.#ask({ type: "presence", room: this.name, ...said });
     const { users } = reply as unknown as PresenceList;
@@ -230,7 +230,7 @@ export class Room<T = unknown> implements Part {
   }
 
   async #begin({ presence, since, ...about }: JoinOptions): Promise<void> {
-    const said = { ...this.#about, ...plain(about) };
+    const said = { ...this.#about, ...plain("join", about) };
     if (this.#joined) {
       if (presence && presence !== this.#mode) {
         throw new InvalidOption(`room '${this.name}' is joined with presence = '${this.#mode}' already`);

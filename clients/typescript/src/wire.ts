@@ -12,9 +12,9 @@ export type WireMessage = { type: string; ref?: string | number; [property: stri
 /** `JSON.stringify` writes half of a surrogate pair, such as a cut emoji, as an escape that the gateway cannot read. */
 const HALF_CHARACTER = /[^\\](\\\\)*\\ud[89a-f]/;
 
-/** `value` as it is now, and as the gateway will see it. Throws as `encode` does. */
-export function plain<T extends object>(value: T): T {
-  return JSON.parse(encode({ type: "presence", value })).value;
+/** `value` of a message, as it is now and as the gateway will see it. Throws as `encode` does. */
+export function plain<T extends object>(type: string, value: T): T {
+  return JSON.parse(encode({ type, value })).value;
 }
 
 /** One frame's payload. Throws TidegateError `not_json` for values that JSON does not have. */

@@ -9,7 +9,7 @@ import { TidegateError } from "../errors.js";
 import { idempotencyKey } from "../idempotency.js";
 import { type ClientPort, portOf } from "../part.js";
 import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "../types.js";
-import type { WireMessage } from "../wire.js";
+import { plain, type WireMessage } from "../wire.js";
 import { LiveQuery } from "./live.js";
 import { byOrder, type Sort, sortTerm } from "./order.js";
 import { Queries } from "./queries.js";
@@ -142,7 +142,7 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
     const { filters, fields, key, sort, limit, since } = options;
     const query: Query = { resource: this.name, key };
-    if (Object.keys(filters ?? {}).length > 0) query.filters = filters as Filters;
+    if (Object.keys(filters ?? {}).length > 0) query.filters = plain("subscribe", filters as Filters);
     // What a live query is sorted by, it has to know.
     if (fields) query.fields = [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])];
     if (since) query.since = "position" in since ? since : { position: since };

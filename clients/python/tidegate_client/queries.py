@@ -15,6 +15,7 @@ import msgspec
 
 from .catalogue import ResourceInfo
 from .errors import withdrawn
+from .json_values import as_json
 from .models import Change
 from .overlay import Fit, Overlay
 from .predicate import predicate, properties
@@ -46,6 +47,7 @@ class Queries:
         self, asked: dict[str, Any], info: ResourceInfo, *, wanted: bool, since: Since | None = None
     ) -> Subscription:
         """The subscription for what is asked, new or shared; `wanted`: with the existing rows; `since`: from there."""
+        as_json(asked)  # `not_json` is the caller's
         spec = msgspec.json.encode([asked, info.key], order="deterministic")
         session = self._by_spec.get(spec)
         if session is not None and not session.holders and not session.asking and since is not None:

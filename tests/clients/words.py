@@ -30,7 +30,10 @@ INTERNAL_PART = "  // -- what the client passes on"
 
 
 def source(name: str) -> str:
-    (path,) = TYPESCRIPT.rglob(f"{name}.ts")
+    """A file of the core, or the only one of this name elsewhere."""
+    path = TYPESCRIPT / f"{name}.ts"
+    if not path.exists():
+        (path,) = TYPESCRIPT.rglob(f"{name}.ts")
     return path.read_text()
 
 

@@ -10,7 +10,7 @@ export default defineConfig({
     refine: "src/refine/index.ts",
     "tanstack-db": "src/tanstack-db/index.ts",
   },
-  format: "esm",
+  format: ["esm", "cjs"],
   platform: "neutral",
   target: "es2022",
   dts: true,

@@ -12,7 +12,7 @@ import { Link, type Status } from "./link.js";
 import type { JoinOptions, RoomPort } from "./membership.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
-import { type Part, ports } from "./part.js";
+import { type Part, PORT, type WithPort } from "./part.js";
 import { Room } from "./room.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
@@ -56,13 +56,13 @@ export class Client<A extends AppContract = AnyApp> {
       parts: this.#parts,
       user: () => this.#user,
       request: (message) => this.#ask(message),
-      part: (make) => {
-        const part = this.#parts.get(make) ?? make(this.#link, options);
-        this.#parts.set(make, part);
+      part: (kind, make) => {
+        const part = this.#parts.get(kind) ?? make(this.#link, options);
+        this.#parts.set(kind, part);
         return part as ReturnType<typeof make>;
       },
     };
-    ports.set(this, this.#port);
+    (this as WithPort)[PORT] = this.#port;
   }
 
   /** "connecting", "open", "reconnecting" or "closed". */

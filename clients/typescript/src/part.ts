@@ -29,8 +29,8 @@ export interface ClientPort {
   readonly options: Options;
   /** Send a request and wait for its reply. */
   request(message: WireMessage): Promise<WireMessage>;
-  /** The part of this client that `make` makes; the same one each time. */
-  part<P extends Part>(make: (link: Link, options: Options) => P): P;
+  /** The part of this client that `kind` stands for, which `make` makes the first time. */
+  part<P extends Part>(kind: symbol, make: (link: Link, options: Options) => P): P;
   /** What shows writes before their answer, where the program imported it. */
   writes?: {
     run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows>;
@@ -38,11 +38,16 @@ export interface ClientPort {
   };
 }
 
-/** The port of each client. */
-export const ports = new WeakMap<object, ClientPort>();
+/** Where a client has its port. Each copy of this package has the same symbol: `import` and `require` load two copies. */
+export const PORT: unique symbol = Symbol.for("tidegate.port") as never;
+
+/** A client, to the functions that take one. */
+export interface WithPort {
+  [PORT]?: ClientPort;
+}
 
 export function portOf(client: object): ClientPort {
-  const port = ports.get(client);
+  const port = (client as WithPort)[PORT];
   if (!port) throw new TypeError("this is no client that `connect` made");
   return port;
 }

@@ -12,7 +12,7 @@ import { Writes } from "./writes.js";
  */
 export function optimistic<A extends AppContract>(client: Client<A>): Client<A> {
   const port = portOf(client);
-  port.writes ??= new Writes(port.part(queriesOf), port.options);
+  port.writes ??= new Writes(queriesOf(port), port.options);
   return client;
 }
 

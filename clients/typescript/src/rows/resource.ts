@@ -70,9 +70,9 @@ export function resource<A extends AppContract, N extends ResourceName<A>>(clien
   return new Resource<A, N>(portOf(client), name);
 }
 
-/** Makes the live queries of a client. */
-export const queriesOf = (...[link, options]: Parameters<Parameters<ClientPort["part"]>[0]>) =>
-  new Queries(link, options);
+/** The live queries of a client. */
+export const queriesOf = ({ part }: ClientPort): Queries =>
+  part(Symbol.for("tidegate.rows"), (link, options) => new Queries(link, options));
 
 export class Resource<A extends AppContract, N extends ResourceName<A>> {
   readonly name: N;
@@ -146,9 +146,9 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
     // What a live query is sorted by, it has to know.
     if (fields) query.fields = [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])];
     if (since) query.since = "position" in since ? since : { position: since };
-    const { link, part, options: settings } = this.#port;
+    const { link, options: settings } = this.#port;
     if (link.ended) throw link.ended;
-    const queries = part(queriesOf);
+    const queries = queriesOf(this.#port);
     const subscription = queries.watch(query);
     const compare = sort && byOrder(sort, subscription.key, settings.resources?.[this.name]?.types);
     const window = new Window<never>(compare, limit);

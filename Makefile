@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-deploy test-all check format bench bench-compare clean lock package chaos simulate twin fuzz contract reconnects
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package chaos simulate twin fuzz contract reconnects
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -81,9 +81,14 @@ test-quick: setup-tests ## run the Python tests that start no process and are no
 test-install: setup-tests ## install everything from nothing: locks, distributions, kinds of folders and users; takes minutes
 	$(BIN)/python -m pytest -v -rs --capture=no --timeout=900 -p no:cacheprovider tests/install
 
+test-packaging: setup-tests setup-node ## build applications from the packed TypeScript client: Jest, Next.js, Bun, Deno, Node; takes minutes
+	$(NPM) run --silent build
+	$(NPM) run --silent test:packaging
+
 test-all: setup-tests setup-node ## everything that takes long: installs, every Python here, contract, filters, histories, simulation
 	$(MAKE) check
 	$(MAKE) test-install
+	$(MAKE) test-packaging
 	$(MAKE) test-deploy
 	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal
 	$(MAKE) contract fuzz

@@ -16,4 +16,6 @@ export default defineConfig({
   dts: true,
   fixedExtension: false,
   deps: { neverBundle: ["react", "@refinedev/core", "@tanstack/db", "@tanstack/react-query"] },
+  // React on a server leaves hooks to the browser.
+  outputOptions: { banner: ({ fileName }) => (/^react\.c?js$/.test(fileName) ? '"use client";' : "") },
 });

@@ -70,7 +70,7 @@ function isAsked({ types }: Asked, type: string): boolean {
 
 /** The news of one resource, for all hooks that follow it. Returns `subscribe`, which returns the function that ends it. */
 function channelOf(client: object, resource: string, patch: Patch | undefined): (asked: Asked) => () => void {
-  const queries = portOf(client).part(queriesOf);
+  const queries = queriesOf(portOf(client));
   const table = tableOf(client, resource);
   // All readable properties; none, where the program gave no contract: then only the key comes.
   const fields = Object.keys(table.types);

@@ -30,9 +30,9 @@ export class Table {
     client: object,
     readonly resource: string,
   ) {
-    const { part, options } = portOf(client);
-    this.keys = part(queriesOf).keyOf(resource);
-    this.types = options.resources?.[resource]?.types ?? {};
+    const port = portOf(client);
+    this.keys = queriesOf(port).keyOf(resource);
+    this.types = port.options.resources?.[resource]?.types ?? {};
   }
 
   /** The value of `property` whose text may come from a URL. */

@@ -172,8 +172,10 @@ class Player:
     async def do_create(self, resource: str, data: dict[str, Any]) -> Any:
         return await self.client.resource(resource).create(data)
 
-    async def do_live(self, name: str, resource: str, filters: dict[str, Any]) -> None:
-        self.lives[name] = await self.client.subscribe(resource, filters)
+    async def do_live(
+        self, name: str, resource: str, filters: dict[str, Any], options: dict[str, Any] | None = None
+    ) -> None:
+        self.lives[name] = await self.client.subscribe(resource, filters, **(options or {}))
         await self.lives[name].loaded()
 
     async def do_loaded(self, name: str) -> None:
@@ -199,6 +201,14 @@ class Player:
         live = self.lives[name]
         await self.until(lambda: fits(list(live.rows.values()), rows), lambda: live.rows)
         assert live.ready
+
+    async def step_standing(self, name: str, status: str, more: bool, since: dict[str, Any] | None = None) -> None:
+        live = self.lives[name]
+        await self.until(lambda: live.status == status, lambda: live.status)
+        assert live.has_more is more
+        while live.stream.unread:  # `since` is of what the program has read
+            await anext(live)
+        assert since is None or live.since == since
 
     async def step_heard(self, room: str, messages: list[dict[str, Any]]) -> None:
         heard = self.heard[room]

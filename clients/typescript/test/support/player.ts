@@ -174,8 +174,8 @@ abstract class Player {
     },
     list: (name, options) => resource(this.client, name).list(options),
     create: (name, data) => resource(this.client, name).create(data),
-    live: async (name, of, filters) => {
-      const live = resource(this.client, of).subscribe({ filters });
+    live: async (name, of, filters, options) => {
+      const live = resource(this.client, of).subscribe({ filters, ...options });
       this.#lives.set(name, live);
       await live.loaded();
     },
@@ -208,6 +208,11 @@ abstract class Player {
         expect(this.#live(name).rows).toEqual(rows.map(shape));
       });
       expect(this.#live(name).ready).toBe(true);
+    },
+    standing: async (name: string, status: string, hasMore: boolean, since?: object) => {
+      const live = this.#live(name);
+      await this.check(() => expect([live.status, live.hasMore]).toEqual([status, hasMore]));
+      if (since) expect(live.since).toEqual(since);
     },
     heard: async (room: string, messages: Fields[]) => {
       const heard = this.#heard.get(room) ?? [];

@@ -14,6 +14,7 @@ from tidegate.codegen.python import formatted
 STUB = PYTHON / "sync.pyi"
 CLASSES = {
     "Stream": ["streams"],
+    "RoomEvents": ["room_events"],
     "Resource": ["resource"],
     "Room": ["room"],
     "LiveQuery": ["live"],
@@ -21,16 +22,17 @@ CLASSES = {
 }
 HEADS = {
     "Stream": "class Stream(Iterator[ItemT], Generic[ItemT]):",
+    "RoomEvents": "class RoomEvents(Iterator[RoomEvent[DataT]], Generic[DataT]):",
     "Resource": "class Resource(Generic[RowT]):",
     "Room": "class Room(Iterator[Message[DataT]], Generic[DataT]):",
     "LiveQuery": "class LiveQuery(Iterator[Change[RowT]], Generic[RowT]):",
     "Client": "class Client:",
 }
-ITEMS = {"Stream": "ItemT", "Room": "Message[DataT]", "LiveQuery": "Change[RowT]"}
+ITEMS = {"Stream": "ItemT", "RoomEvents": "RoomEvent[DataT]", "Room": "Message[DataT]", "LiveQuery": "Change[RowT]"}
 ATTRIBUTES = {"Resource": ["name: str", "model: type[RowT] | None"]}
 ENTERED = {"Room", "LiveQuery", "Client"}
-HIDDEN = {"start", "push", "fail"} | {name for names in BETWEEN_PARTS.values() for name in names}
-OWN = {"Client", "LiveQuery", "Resource", "Room", "Stream"}
+HIDDEN = {"start", "push", "take", "fail"} | {name for names in BETWEEN_PARTS.values() for name in names}
+OWN = {"Client", "LiveQuery", "Resource", "Room", "RoomEvents", "Stream"}
 TIMEOUT = '''
 def timeout(seconds: float) -> AbstractContextManager[None]:
     """Everything in the block ends within `seconds` in all, or raises TimeoutError; a block within a block too."""

@@ -12,6 +12,7 @@ from tests.clients.scripted import FakeClock, Peer, ScriptedGateway, begun
 from tidegate_client import (
     ClientClosed,
     ConnectionRefused,
+    Gap,
     InvalidOption,
     Message,
     ModelMismatch,
@@ -19,10 +20,13 @@ from tidegate_client import (
     RequestRefused,
     RequestTimeout,
     Room,
+    RoomStatusChange,
     StreamOverflow,
     TidegateError,
     connect,
 )
+
+USER = {"id": "7", "name": "Ann", "status": "online", "connections": 1, "since": 1}
 
 
 def at(offset: int, epoch: str = "r") -> dict[str, Any]:
@@ -368,3 +372,38 @@ async def test_typed_messages(scripted: ScriptedGateway) -> None:
         messages = [{**pushed, "data": {"text": "hi"}, "position": at(1)}]
         await peer.reply(await peer.expect("history"), "messages", room="chat-1", messages=messages, more=False)
         assert (await asking).messages[0].data == Chat("hi")
+
+
+async def test_one_stream_has_everything_in_order(scripted: ScriptedGateway, clock: FakeClock) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        asking = begun(client.join("chat-1"))
+        await peer.join("chat-1", users=[USER])
+        room = await asking
+        await peer.send("message", room="chat-1", data="early", **{"from": "7"}, time=1, position=at(1))
+        pinging = begun(client.ping())
+        await peer.reply(await peer.expect("ping"), "pong", time=1)
+        await pinging
+        events = room.events()
+        assert await anext(events) == PresenceChange(reset=True), "who is there, told apart from who comes"
+        early = await anext(events)
+        assert isinstance(early, Message)
+        assert early.data == "early"
+        await peer.send("presence_diff", room="chat-1", joined=[{**USER, "id": "8"}], left=[], changed=[])
+        await peer.send("message", room="chat-1", data="late", **{"from": "8"}, time=2, position=at(2))
+        await peer.send("gap", room="chat-1", dropped=3, position=at(5))
+        await peer.close(4200)
+        came, late, gap, behind = [await anext(events) for _ in range(4)]
+        assert isinstance(came, PresenceChange)
+        assert [member.id for member in came.joined] == ["8"]
+        assert isinstance(late, Message)
+        assert (late.data, isinstance(gap, Gap), behind) == ("late", True, RoomStatusChange("behind"))
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.join("chat-1", position=at(5), recovered=True)
+        assert await anext(events) == RoomStatusChange("joined")
+        await peer.send("left", room="chat-1", reason="forbidden")
+        assert await anext(events) == RoomStatusChange("error")
+        with pytest.raises(RequestRefused):
+            await anext(events)
+        assert room.status == "error"

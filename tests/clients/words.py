@@ -21,7 +21,7 @@ TYPESCRIPT = ROOT / "clients" / "typescript" / "src"
 PYTHON = ROOT / "clients" / "python" / "tidegate_client"
 PROTOCOL = (ROOT / "generated" / "typescript" / "protocol.ts").read_text()
 BETWEEN_PARTS: dict[type, set[str]] = {
-    Room: {"opened", "receive", "change", "gap", "end", "session"},
+    Room: {"opened", "receive", "change", "gap", "turned", "end", "session"},
     LiveQuery: {"opened", "push", "emptied", "turned", "end", "session"},
 }
 """Members without an underscore that only other modules of the Python client call."""
@@ -30,10 +30,8 @@ INTERNAL_PART = "  // -- what the client passes on"
 
 
 def source(name: str) -> str:
-    """A file of the core, or the only one of this name elsewhere."""
-    path = TYPESCRIPT / f"{name}.ts"
-    if not path.exists():
-        (path,) = TYPESCRIPT.rglob(f"{name}.ts")
+    """A file of the core, or of the rows."""
+    (path,) = [*TYPESCRIPT.glob(f"{name}.ts"), *(TYPESCRIPT / "rows").glob(f"{name}.ts")]
     return path.read_text()
 
 

@@ -35,6 +35,7 @@ from .ordering import Sort
 from .positions import Position
 from .resource import Filters, Resource
 from .room import Room
+from .room_events import RoomEvents, RoomStatus, RoomStatusChange
 from .since import Since
 from .streams import Stream
 from .subscription import LiveStatus
@@ -63,6 +64,9 @@ __all__ = [
     "RequestTimeout",
     "Resource",
     "Room",
+    "RoomEvents",
+    "RoomStatus",
+    "RoomStatusChange",
     "Rows",
     "Sender",
     "Since",

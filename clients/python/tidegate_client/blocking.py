@@ -24,9 +24,10 @@ from .errors import ClientClosed
 from .live import LiveQuery as AsyncLiveQuery
 from .resource import Resource as AsyncResource
 from .room import Room as AsyncRoom
+from .room_events import RoomEvents as AsyncRoomEvents
 from .streams import Stream as AsyncStream
 
-__all__ = ["Client", "Facade", "LiveQuery", "Resource", "Room", "Stream", "connect", "timeout"]
+__all__ = ["Client", "Facade", "LiveQuery", "Resource", "Room", "RoomEvents", "Stream", "connect", "timeout"]
 
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("tidegate_deadline", default=None)
 COPIED = frozenset({"members"})
@@ -140,6 +141,10 @@ class Stream(Iterating):
     """See `tidegate_client.Stream`."""
 
 
+class RoomEvents(Iterating):
+    """See `tidegate_client.RoomEvents`."""
+
+
 class Resource(Facade):
     """See `tidegate_client.Resource`."""
 
@@ -187,6 +192,7 @@ class Client(Entered):
 _FACADES: tuple[tuple[type, type[Facade]], ...] = (
     (AsyncClient, Client),
     (AsyncRoom, Room),
+    (AsyncRoomEvents, RoomEvents),
     (AsyncLiveQuery, LiveQuery),
     (AsyncResource, Resource),
     (AsyncStream, Stream),

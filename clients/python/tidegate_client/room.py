@@ -18,6 +18,7 @@ from .json_values import plain
 from .members import read_message
 from .models import Gap, History, Member, Message, PresenceChange
 from .positions import Position
+from .room_events import RoomEvent, RoomEvents, RoomStatus, RoomStatusChange
 from .rooms import Membership, Rooms
 from .streams import Overflow, Stream
 from .wire import read_as
@@ -46,6 +47,8 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         self.messages: Stream[Message[Any]] = Stream(buffer, overflow)
         self.changes: Stream[PresenceChange] = Stream(buffer, lambda: PresenceChange(reset=True))
         self.losses: Stream[Gap] = Stream(buffer, Gap)
+        self._buffer = buffer
+        self._events: list[Stream[Any]] = []
         session.rooms.append(self)
 
     async def opened(self, about: dict[str, Any]) -> Self:
@@ -121,9 +124,30 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         """What is lost, as soon as the gateway says so; the next message has `gap`."""
         return self.losses
 
+    @property
+    def status(self) -> RoomStatus:
+        """ "joining", "joined", "behind" (the connection is broken), "error" or "left"."""
+        return self.session.status if self in self.session.rooms else "left"
+
+    def events(self) -> RoomEvents[DataT]:
+        """Messages, members, gaps and statuses in one iteration, in their order, from now on.
+
+        It begins with the members who are there (`reset`), and with the messages that nobody has read.
+        """
+        stream: Stream[Any] = Stream(self._buffer)
+        if self.session.presence != "none":
+            stream.push(PresenceChange(reset=True))
+        for message in self.messages.take():
+            stream.push(message)
+        if self not in self.session.rooms:
+            stream.close()
+        self._events = [*(known for known in self._events if not known.closed), stream]
+        return RoomEvents(stream, self._typed)
+
     async def leave(self) -> None:
         """Leave the room, unless another `Room` of this client is still in it. Iterations end."""
-        for stream in (self.messages, self.changes, self.losses):
+        self._tell(RoomStatusChange("left"))
+        for stream in self._streams():
             stream.close()
         if self._rooms.release(self):
             try:
@@ -134,23 +158,37 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
     def receive(self, message: Message[Any]) -> None:
         """A member sent a message."""
         self.messages.push(message)
+        self._tell(message)
 
     def change(self, change: PresenceChange) -> None:
         """Members came, left or changed."""
         self.changes.push(change)
+        self._tell(change)
 
     def gap(self, gap: Gap) -> None:
         """Messages are lost."""
         self.losses.push(gap)
+        self._tell(gap)
+
+    def turned(self, status: RoomStatus) -> None:
+        """The status is another one now."""
+        self._tell(RoomStatusChange(status))
 
     def end(self, error: TidegateError) -> None:
         """The gateway or an error ended the membership."""
         quiet = isinstance(error, ClientClosed)
-        for stream in (self.messages, self.changes, self.losses):
+        for stream in self._streams():
             if quiet:
                 stream.close()
             else:
                 stream.fail(error)
+
+    def _streams(self) -> list[Stream[Any]]:
+        return [self.messages, self.changes, self.losses, *self._events]
+
+    def _tell(self, event: RoomEvent[Any]) -> None:
+        for stream in self._events:
+            stream.push(event)
 
     def __aiter__(self) -> Self:
         return self

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from .errors import InvalidOption, TidegateError, withdrawn
+from .errors import ClientClosed, InvalidOption, TidegateError, withdrawn
 from .members import RoomState
 from .models import Gap, Message, PresenceChange
 from .positions import Position
+from .room_events import RoomStatus
 from .session import LinkPort, Session
 
 __all__ = ["Membership", "Presence", "RoomHolder", "Rooms"]
@@ -40,6 +41,10 @@ class RoomHolder(Protocol):
         """Messages are lost."""
         ...
 
+    def turned(self, status: RoomStatus) -> None:
+        """The status is another one now."""
+        ...
+
     def end(self, error: TidegateError) -> None:
         """The gateway or an error ended the membership."""
         ...
@@ -66,6 +71,7 @@ class Membership(Session):
         """`status` and `info`, which the client sends again at each join."""
         self.state = RoomState(name, since)
         self.rooms: list[RoomHolder] = []
+        self.status: RoomStatus = "joining"
 
     def __str__(self) -> str:
         return f"room {self.name!r}"
@@ -86,13 +92,15 @@ class Membership(Session):
             raise
 
     def cut(self) -> None:
-        """Nothing to undo: the position is that of the last message that came."""
+        if self.status == "joined":
+            self._turn("behind")
 
     def withdraw(self) -> None:
         self.link.post({"type": "leave", "room": self.name})
 
     def on_failed(self, error: TidegateError) -> None:
         self._rooms.forget(self)
+        self._turn("left" if isinstance(error, ClientClosed) else "error")
         for room in self.rooms:
             room.end(error)
 
@@ -114,8 +122,15 @@ class Membership(Session):
 
     def _joined(self, reply: dict[str, Any]) -> None:
         change, gap = self.state.joined(reply)
+        self._turn("joined")
         self._lost(gap)
         self._change(change)
+
+    def _turn(self, status: RoomStatus) -> None:
+        if status != self.status:
+            self.status = status
+            for room in self.rooms:
+                room.turned(status)
 
     def _lost(self, gap: Gap | None) -> None:
         if gap is not None:

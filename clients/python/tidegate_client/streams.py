@@ -53,6 +53,12 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
         """Whether items wait for the consumer."""
         return bool(self._items)
 
+    def take(self) -> list[ItemT]:
+        """All items that wait, which the consumer does not get any more."""
+        items = list(self._items)
+        self._items.clear()
+        return items
+
     def push(self, item: ItemT) -> None:
         """Hand one item to the consumer, or apply the overflow policy."""
         if self._ended:

@@ -19,6 +19,8 @@ from .options import Token
 from .ordering import Sort
 from .positions import Position
 from .resource import Filters
+from .room_events import RoomEvent
+from .room_events import RoomStatus
 from .rooms import Presence
 from .since import Since
 from .streams import Overflow
@@ -77,6 +79,11 @@ class Stream(Iterator[ItemT], Generic[ItemT]):
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> ItemT: ...
+
+
+class RoomEvents(Iterator[RoomEvent[DataT]], Generic[DataT]):
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> RoomEvent[DataT]: ...
 
 
 class Resource(Generic[RowT]):
@@ -207,6 +214,16 @@ class Room(Iterator[Message[DataT]], Generic[DataT]):
 
     def gaps(self) -> Stream[Gap]:
         """What is lost, as soon as the gateway says so; the next message has `gap`."""
+
+    @property
+    def status(self) -> RoomStatus:
+        """ "joining", "joined", "behind" (the connection is broken), "error" or "left"."""
+
+    def events(self) -> RoomEvents[DataT]:
+        """Messages, members, gaps and statuses in one iteration, in their order, from now on.
+
+        It begins with the members who are there (`reset`), and with the messages that nobody has read.
+        """
 
     def leave(self) -> None:
         """Leave the room, unless another `Room` of this client is still in it. Iterations end."""

@@ -189,7 +189,7 @@ class ModelConnection:
             self.snapshot(copy, chance)
 
     def snapshot(self, copy: Copy, chance: random.Random) -> None:
-        """All rows anew, in one page or two."""
+        """All rows again, in one page or two."""
         copy.cursor = self.database.head
         rows = [row for row in self.database.rows.values() if copy.matches(row)]
         cut = chance.randint(0, len(rows))

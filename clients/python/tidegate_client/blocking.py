@@ -1,7 +1,7 @@
-"""The client without `await`: each object stands for one of the asyncio client, which lives in a thread of its own.
+"""The client without `await`: each object stands for one of the asyncio client, which lives in another thread.
 
 It passes every call on by its name, so that it has no list of methods; `sync.pyi` says to editors and to mypy what they
-are, and is made from the asyncio client's sources. A thread of its own works where an event loop runs already, as in a
+are, and is made from the asyncio client's sources. The thread works where an event loop runs already, as in a
 notebook. Invariant: objects of the asyncio client are touched in that thread alone, until it has ended.
 """
 

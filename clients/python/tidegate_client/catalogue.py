@@ -1,4 +1,4 @@
-"""What the client knows of resources: their keys, and the types of their properties.
+"""What the client knows about resources: their keys, and the types of their properties.
 
 It comes from the generated `RESOURCES` (`connect(resources=...)`), from the generated Struct of a row, and from
 `connect(keys=...)`. Invariant: without any of them a key is `id`, and every text is a plain text.

@@ -2,7 +2,7 @@
 
 A write stays on top until the copy has it: row by row when an `update` names its origin, as a whole when the copy is at
 the position of the answer. Invariant: what is shown is the copy, which is a prefix of the change feed, with exactly
-those own writes applied that the copy does not have and that nobody refused.
+those own writes applied that the copy does not have and that no answer refused.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Overlay(Shown):
     # Which steps the copy has
 
     def _mark(self, message: Mapping[str, Any], key: Key, old: Row | None) -> None:
-        """Note that the copy, or the snapshot under way, gets what the message tells of an own write."""
+        """Note which own write the copy, or the snapshot under way, gets with the message."""
         write = next((one for one in self._writes if one.origin == message.get("origin")), None)
         if write is None:
             return

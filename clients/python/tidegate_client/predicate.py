@@ -1,6 +1,6 @@
 """Whether a row matches a filter, judged by the client: for its own writes before the gateway has answered.
 
-Rows and filters are as they are on the wire. The gateway has a predicate of its own; a property test compares the two.
+Rows and filters are as they are on the wire. A property test compares it with the predicate of the gateway.
 Invariant: every condition but `null` is false on null, even a negative one; `true` never equals 1; text is ordered by
 code point, integers of 64 bits (which are text too) as integers; only ASCII letters are compared without their case.
 """

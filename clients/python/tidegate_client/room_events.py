@@ -1,7 +1,7 @@
-"""One stream of everything that happens in a room, in the order in which the client heard of it.
+"""One stream of everything that happens in a room, in the order in which the client heard it.
 
 A room has streams of its messages, of its members and of what is lost; a program that wants to know which came first
-reads this one. Invariant: it begins with the members who are there and the messages that nobody has read.
+reads this one. Invariant: it begins with the members who are there and the messages that are not read yet.
 """
 
 from __future__ import annotations

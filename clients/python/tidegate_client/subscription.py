@@ -1,7 +1,7 @@
 """One subscription: the same resource, filters and fields, for all live queries that share it.
 
 `rows.RowsState` decides how rows and positions follow from messages, `shown` what is shown of them; `queries` knows
-which subscriptions there are. Invariant: its live queries hear of each change of rows and of status, in order.
+which subscriptions there are. Invariant: its live queries hear each change of rows and of status, in order.
 """
 
 from __future__ import annotations

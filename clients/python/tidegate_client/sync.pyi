@@ -222,7 +222,7 @@ class Room(Iterator[Message[DataT]], Generic[DataT]):
     def events(self) -> RoomEvents[DataT]:
         """Messages, members, gaps and statuses in one iteration, in their order, from now on.
 
-        It begins with the members who are there (`reset`), and with the messages that nobody has read.
+        It begins with the members who are there (`reset`), and with the messages that are not read yet.
         """
 
     def leave(self) -> None:

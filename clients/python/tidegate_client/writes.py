@@ -1,7 +1,7 @@
 """Optimistic writes: create, update and delete as the client's live queries show them before the gateway has answered.
 
 Each live query's copy decides what it shows of a write (`overlay`). This module tells the copies when a write begins,
-is answered or fails. Invariant: a write is on top of no copy that was told of its failure, and its error goes to the
+is answered or fails. Invariant: a failed write is on top of no copy, and its error goes to the
 caller that made it.
 """
 

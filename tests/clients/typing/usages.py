@@ -1,6 +1,6 @@
 """Right and wrong usages of the client's types. A comment `# wrong: CODE` says which error mypy finds in that line.
 
-Nobody runs this file; `test_typing.py` lets mypy read it.
+No program runs this file; `test_typing.py` lets mypy read it.
 """
 
 # ruff: noqa: B018

@@ -135,7 +135,11 @@ class Player:
         self.client.send(message)
 
     async def do_authenticate(self, token: str) -> None:
-        await self.client.authenticate(token)
+        await self.client.authenticate(self.token(token))
+
+    def token(self, word: str) -> str:
+        """The token that a word of the scenario stands for."""
+        return word.replace("TOKEN ", "token-of-")
 
     async def do_join(self, name: str, options: dict[str, Any]) -> None:
         room = await self.client.join(name, **options)
@@ -359,16 +363,20 @@ PASSING = {"settle", "elapse", "pass", "wait"}
 class RealPlayer(Player):
     """Leaves to a real gateway what it does by itself. The connection runs through `relay`, which can break it."""
 
-    def __init__(self, relay: Relay, client: Client) -> None:
+    def __init__(self, relay: Relay, client: Client, token_of: Callable[[str], str]) -> None:
         super().__init__(client)
         self.relay = relay
+        self.token_of = token_of
         for step in GATEWAY | PASSING:
             setattr(self, "step_" + step.replace(" ", "_"), self.by_itself)
 
     @classmethod
-    async def of(cls, scenario: Scenario, relay: Relay) -> RealPlayer:
+    async def of(cls, scenario: Scenario, relay: Relay, token_of: Callable[[str], str]) -> RealPlayer:
         relay.chunk = scenario.get("chunk")
-        return cls(relay, await connect(relay.url, random=lambda: 0.0, **options_of(scenario)))
+        return cls(relay, await connect(relay.url, random=lambda: 0.0, **options_of(scenario)), token_of)
+
+    def token(self, word: str) -> str:
+        return self.token_of(word.removeprefix("TOKEN "))
 
     async def by_itself(self, *arguments: Any) -> None:
         """The gateway does it, or the time passes."""

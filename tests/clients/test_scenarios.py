@@ -49,7 +49,7 @@ def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway
 @pytest.mark.parametrize("scenario", files.scenarios("real"), ids=lambda one: one["name"])
 async def test_scenario_with_a_real_gateway(scenario: Scenario, shared_gateway: GatewayProcess) -> None:
     async with Relay(shared_gateway.port) as relay:
-        await (await RealPlayer.of(scenario, relay)).play(files.own_room(scenario))
+        await (await RealPlayer.of(scenario, relay, shared_gateway.token)).play(files.own_room(scenario))
 
 
 def test_the_guards_of_the_page_are_the_scenarios() -> None:

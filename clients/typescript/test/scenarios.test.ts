@@ -52,11 +52,13 @@ describe("scenarios of both clients with a real gateway", () => {
     await gateway.remove();
   });
 
+  const tokenOf = (user: string) => gateway.run("token", "--user", user, "--dev").trim();
+
   it.each(scenarios("real"))("$name", async (scenario) => {
     relay.chunk = scenario.chunk;
     const options = { WebSocket: WebSocket as unknown as SocketConstructor, random: () => 0, ...optionsOf(scenario) };
     const client = connect(relay.url, options);
     await eventually(() => expect(client.status).toBe("open"));
-    await new RealPlayer(relay, client).play(ownRoom(scenario));
+    await new RealPlayer(relay, client, tokenOf).play(ownRoom(scenario));
   });
 });

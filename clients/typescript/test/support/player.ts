@@ -139,6 +139,11 @@ abstract class Player {
   /** What a scenario expects is so, at once or, with a real gateway, after a while. */
   protected abstract check(check: () => void): Promise<void>;
 
+  /** The token that a word of the scenario stands for. */
+  protected token(word: string): string {
+    return word.replace("TOKEN ", "token-of-");
+  }
+
   /** The client's status is still this one. */
   protected abstract isNow(status: string): void;
 
@@ -163,7 +168,7 @@ abstract class Player {
     request: (message, options) => this.client.request(message, options),
     send: (message) => this.client.send(message),
     authenticate: async (token) => {
-      await this.client.authenticate(token);
+      await this.client.authenticate(this.token(token));
     },
     join: (room, options) => this.#room(room).join(options),
     "room send": (room, data, options) => this.#room(room).send(data, options),
@@ -337,10 +342,16 @@ const PASSING = ["settle", "elapse", "pass", "wait"];
 /** Leaves to a real gateway what it does by itself. The connection runs through `relay`, which can break it. */
 export class RealPlayer extends Player {
   readonly #relay: Relay;
+  readonly #tokenOf: (user: string) => string;
 
-  constructor(relay: Relay, client: Client) {
+  constructor(relay: Relay, client: Client, tokenOf: (user: string) => string) {
     super(client);
     this.#relay = relay;
+    this.#tokenOf = tokenOf;
+  }
+
+  protected override token(word: string): string {
+    return this.#tokenOf(word.replace("TOKEN ", ""));
   }
 
   protected async passed(): Promise<void> {}

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import WebSocket from "ws";
-import type { App } from "../../../generated/typescript/app.js";
+import { type App, RESOURCES } from "../../../generated/typescript/app.js";
 import {
   type Client,
   ClientClosed,
@@ -12,6 +12,7 @@ import {
   type SocketConstructor,
   type Status,
 } from "../src/index.js";
+import { optimistic } from "../src/optimistic/index.js";
 import { eventually } from "./support/eventually.js";
 import { Gateway } from "./support/gateway.js";
 
@@ -118,6 +119,41 @@ describe("rows", () => {
       keyword: "maximum",
     });
     await expect(tasks.delete(999)).rejects.toMatchObject({ code: "not_found", retryable: false });
+  });
+});
+
+describe("optimistic writes", () => {
+  it("end as the rows that `list` gives, and each is shown at every moment until then", async () => {
+    const WebSocketClass = WebSocket as unknown as SocketConstructor;
+    const client = optimistic(connect<App>(gateway.url, { WebSocket: WebSocketClass, resources: RESOURCES }));
+    clients.push(client);
+    const tasks = resource(client, "tasks");
+    const asked = { filters: { done: false, user_id: 1 }, sort: ["-priority", "title"], limit: 50 } as const;
+    const live = tasks.subscribe(asked);
+    await live.loaded();
+    const before = live.rows.length;
+    const counts = new Set<number>();
+    live.on("change", (rows) => counts.add(rows.length));
+    const titles = Array.from({ length: 5 }, (_, at) => `Written at once ${at}`);
+    const made = titles.map((title) => tasks.create({ user_id: 1, title }));
+    const many = tasks.createMany([
+      { user_id: 1, title: "One of two", due_at: "2026-12-01T10:00:00+02:00" },
+      { user_id: 1, title: "Two of two" },
+    ]);
+    expect(live.rows).toHaveLength(before + 7);
+    const wrong = tasks.create({ user_id: 123_456, title: "Of a user who is not there" });
+    await expect(wrong).rejects.toMatchObject({ code: "conflict" });
+    const rows = await Promise.all(made);
+    const [first, second] = rows as [(typeof rows)[0], (typeof rows)[0]];
+    void tasks.update(first.id, { title: "Changed twice" });
+    const changed = tasks.update(first.id, { priority: 1 });
+    const deleted = tasks.delete(second.id);
+    expect(live.rows.map(({ title }) => title)).toContain("Changed twice");
+    expect(live.rows).toHaveLength(before + 6);
+    await Promise.all([many, changed, deleted]);
+    const listed = await tasks.list(asked as never);
+    await eventually(() => expect(live.rows).toEqual(listed));
+    expect([...counts].sort((a, b) => a - b)).toEqual([before + 6, before + 7]);
   });
 });
 

@@ -193,6 +193,8 @@ export class Client<A extends AppContract = AnyApp> {
 
   #authenticated({ token }: WireMessage, reply: Authenticated): void {
     this.#link.identify(token as string, reply);
-    if (this.#become(reply.user)) this.#each((part) => part.identityChanged?.());
+    if (!this.#become(reply.user)) return;
+    this.#each((part) => part.identityChanged?.());
+    this.#status(this.status, undefined);
   }
 }

@@ -47,6 +47,8 @@ export type {
   FiltersOf,
   KeyOf,
   PushesOf,
+  Register,
+  Registered,
   RepliesOf,
   RequestsOf,
   ResourceName,

@@ -11,6 +11,16 @@ export interface AppContract {
   replies?: object;
 }
 
+/**
+ * Which `App` the hooks of `tidegate/react` know without being told; a program adds its own once:
+ * `declare module "tidegate" { interface Register { app: App } }`.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: a program's declaration fills it
+export interface Register {}
+
+/** The `App` of `Register`; without one, the program may name every resource and room. */
+export type Registered = Register extends { app: infer A extends AppContract } ? A : AnyApp;
+
 /** An application without a contract: the program may name every resource and room. */
 export interface AnyApp {
   resources: Record<string, { row: AnyRow; create: Row; update: Row; filters: Row; key: RowKey }>;

@@ -3,7 +3,26 @@
 
 import type { App, ChatMessage, CursorPosition, Task, User } from "../../../generated/typescript/app.js";
 import { type AppContract, type Client, connect, type LiveQuery, type Principal, resource } from "../src/index.js";
-import { useWebSocket } from "../src/react/index.js";
+import {
+  useClient,
+  useLiveQuery,
+  useMutation,
+  useOthers,
+  useRequest,
+  useRoom,
+  useRow,
+  useWebSocket,
+} from "../src/react/index.js";
+
+declare module "../src/index.js" {
+  interface Register {
+    app: App & {
+      clientMessages: { vote: { type: "vote"; choice: number; ref?: string | number } };
+      serverMessages: { score: { type: "score"; points: number } };
+      replies: { vote: { type: "voted"; count: number } };
+    };
+  }
+}
 
 declare const client: Client<App>;
 declare const untyped: Client;
@@ -158,4 +177,87 @@ export function Hook(): string {
   // @ts-expect-error: users have no title
   data[0]?.title;
   return data.map((user) => user.name).join();
+}
+
+export function HookOfRoomsAndMessages(): void {
+  const { send, join, messages, client } = useWebSocket<Own & App, "users", "chat-1">("ws://localhost/ws");
+  send({ type: "message", room: "chat-1", data: { text: "Hello" } });
+  send({ type: "create", resource: "tasks", data: { user_id: 1, title: "One" } });
+  send({ type: "update", resource: "tasks", id: 1, data: { done: true } });
+  send({ type: "list", resource: "users", filters: { status: "active" } });
+  send({ type: "join", room: "users" });
+  send({ type: "pay", amount: 3 });
+  const text: string | undefined = messages[0]?.data.text;
+  client?.on("score", ({ points }) => points + (text?.length ?? 0));
+  const end: () => void = join("chat-1", { status: "away" });
+
+  // @ts-expect-error: not what is said there
+  send({ type: "message", room: "chat-1", data: { txt: 1 } });
+  // @ts-expect-error: there is no such resource
+  send({ type: "create", resource: "taskz", data: { title: "One" } });
+  // @ts-expect-error: the title is missing
+  send({ type: "create", resource: "tasks", data: { user_id: 1 } });
+  // @ts-expect-error: there is no such property
+  send({ type: "list", resource: "users", filters: { staet: "active" } });
+  // @ts-expect-error: how much?
+  send({ type: "pay" });
+  // @ts-expect-error: this component is in another room
+  join("chat-2");
+  // @ts-expect-error: there is no such push
+  client?.on("scores", () => {});
+  end();
+}
+
+export function Hooks(): unknown {
+  const { rows, status } = useLiveQuery("tasks", { filters: { done: false }, sort: ["-priority", "title"], limit: 10 });
+  const title: string | undefined = rows[0]?.title;
+  const { row } = useRow("users", 7);
+  const email: string | undefined = row?.email;
+  const chat = useRoom("chat-1", { onMessage: ({ data }) => data.text });
+  chat.send({ text: chat.messages[0]?.data.text ?? "" });
+  const tasks = useMutation("tasks");
+  tasks
+    .create({ user_id: 1, title: "One" })
+    .then(({ id }) => tasks.update(id, { done: true }, { expect: { done: false } }));
+  const vote = useRequest("vote");
+  vote.call({ choice: 1 }).then(({ count }) => count);
+  useRequest("ping").call();
+  const count: number = useOthers("chat-1", (others) => others.length);
+  useClient().on("score", ({ points }) => points);
+  useLiveQuery("users", count > 1 ? "skip" : { filters: { name: { startswith: "A" } } });
+  useRoom(email ? "cursor-1" : null);
+
+  // @ts-expect-error: there is no such resource
+  useLiveQuery("taskz");
+  // @ts-expect-error: there is no such property
+  useLiveQuery("tasks", { filters: { doen: false } });
+  // @ts-expect-error: there is no such property to sort by
+  useLiveQuery("tasks", { sort: ["-prio"] });
+  // @ts-expect-error: there is no such property to sort by
+  useLiveQuery("tasks", { sort: [{ field: "prio" }] });
+  // @ts-expect-error: there is no such status
+  status === "ready";
+  // @ts-expect-error: the key is a number
+  useRow("users", "7");
+  // @ts-expect-error: not what is said there
+  chat.send({ txt: "Hello" });
+  // @ts-expect-error: a message of this room has no such property
+  chat.messages[0]?.data.x;
+  // @ts-expect-error: that is said in other rooms
+  useRoom("cursor-1").send({ text: "Hello" });
+  // @ts-expect-error: the title is missing
+  tasks.create({ user_id: 1 });
+  // @ts-expect-error: read-only
+  tasks.update(1, { id: 2 });
+  // @ts-expect-error: there is no such message
+  useRequest("votes");
+  // @ts-expect-error: the choice is missing
+  vote.call({});
+  // @ts-expect-error: the choice is missing
+  vote.call();
+  // @ts-expect-error: the reply has no such property
+  vote.reply?.total;
+  // @ts-expect-error: there is no such push
+  useClient().on("scored", () => {});
+  return [title, email];
 }

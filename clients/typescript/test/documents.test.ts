@@ -75,6 +75,14 @@ describe("the documents", () => {
     expect(complaints(files)).toEqual([expect.stringMatching(/^wrong.ts:4 Property 'typo' does not exist/)]);
   });
 
+  it("have code of the hooks that compiles, with one declaration of the application for all", () => {
+    const found = blocks("docs/reference/react.md");
+    expect(found.length).toBeGreaterThan(5);
+    const wrong = `${ROOT}wrong.ts`;
+    const typo = 'import { useLiveQuery } from "tidegate/react"; useLiveQuery("taskz");';
+    expect(complaints(new Map([...found, [wrong, typo]]))).toEqual([expect.stringMatching(/^wrong.ts:1 .*"taskz"/)]);
+  });
+
   it("show the hook as it is meant to be used", () => {
     const shown = text("clients/typescript/README.md");
     expect(shown).toContain("const { data, subscribe, send } = useWebSocket(url);");

@@ -1,33 +1,14 @@
 // @vitest-environment happy-dom
 // The React hook under StrictMode: rows on the page, one socket for all, and nothing left behind.
 
-import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { act, fireEvent, screen } from "@testing-library/react";
 import { StrictMode, useEffect } from "react";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { AnyApp } from "../src/index.js";
 import { type State, type UseWebSocket, useWebSocket } from "../src/react/index.js";
-import { Scripted, turn } from "./support/scripted.js";
+import { settle, show, stage, URL } from "./support/page.js";
 
-const URL = "ws://gateway.test/ws";
-
-let gateway: Scripted;
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.spyOn(Math, "random").mockReturnValue(0.5);
-  gateway = new Scripted();
-  vi.stubGlobal("WebSocket", gateway.WebSocket);
-});
-
-afterEach(async () => {
-  cleanup();
-  await turn();
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
-
-const settle = () => act(turn);
+const here = stage();
 const names = (name = "list") => [...screen.getByTestId(name).children].map((child) => child.textContent);
 
 function Users({ url = URL, name = "list" }) {
@@ -45,21 +26,15 @@ function Users({ url = URL, name = "list" }) {
   );
 }
 
-async function show(page: React.ReactNode) {
-  const shown = render(<StrictMode>{page}</StrictMode>);
-  await settle();
-  return shown;
-}
-
 async function open() {
-  act(() => void gateway.line.welcome());
+  act(() => void here.gateway.line.welcome());
   await settle();
-  return gateway.line;
+  return here.gateway.line;
 }
 
 /** Answer every `subscribe` with the same rows. */
 async function rows(...people: string[]) {
-  const { line } = gateway;
+  const { line } = here.gateway;
   act(() => {
     line.subscribe("s1", "snapshot", 5);
     line.snapshot(
@@ -87,7 +62,7 @@ describe("useWebSocket", () => {
   it("opens one socket and subscribes once although StrictMode runs effects twice", async () => {
     await show(<Users />);
     const line = await open();
-    expect(gateway.lines).toHaveLength(1);
+    expect(here.gateway.lines).toHaveLength(1);
     expect(line.take("subscribe")).toMatchObject({ resource: "users", filters: { status: "active" }, snapshot: true });
     expect([line.unread, line.closed]).toEqual([[], undefined]);
   });
@@ -104,7 +79,7 @@ describe("useWebSocket", () => {
     );
     await settle();
     expect([names(), names("second")]).toEqual([["Ann"], ["Ann"]]);
-    expect([gateway.lines.length, line.unread]).toEqual([1, []]);
+    expect([here.gateway.lines.length, line.unread]).toEqual([1, []]);
     page.rerender(
       <StrictMode>
         <Users />
@@ -125,7 +100,7 @@ describe("useWebSocket", () => {
     await settle();
     expect(line.closed).toBe(1000);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect([gateway.lines.length, vi.getTimerCount()]).toEqual([1, 0]);
+    expect([here.gateway.lines.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
   it("goes over to another gateway with its url", async () => {
@@ -138,7 +113,7 @@ describe("useWebSocket", () => {
       </StrictMode>,
     );
     await settle();
-    expect([names(), old.closed, gateway.lines.length]).toEqual([[], 1000, 2]);
+    expect([names(), old.closed, here.gateway.lines.length]).toEqual([[], 1000, 2]);
     await open();
     await rows("Zoe");
     expect(names()).toEqual(["Zoe"]);
@@ -148,9 +123,9 @@ describe("useWebSocket", () => {
     await show(<Users />);
     await open();
     await rows("Ann");
-    act(() => gateway.line.end());
+    act(() => here.gateway.line.end());
     await act(() => vi.advanceTimersByTimeAsync(1000));
-    expect([names(), gateway.lines.length]).toEqual([["Ann"], 2]);
+    expect([names(), here.gateway.lines.length]).toEqual([["Ann"], 2]);
     const line = await open();
     expect(line.take("subscribe").since).toEqual({ epoch: "e", seq: 5 });
   });
@@ -160,7 +135,7 @@ describe("useWebSocket", () => {
     fireEvent.click(screen.getByTestId("list"));
     const line = await open();
     line.take("subscribe");
-    expect(line.take("message")).toEqual({ type: "message", room: "a", data: "hello" });
+    expect(line.take("message")).toMatchObject({ room: "a", data: "hello" });
   });
 });
 
@@ -173,9 +148,9 @@ describe("rooms and errors of the hook", () => {
     state = socket;
     use = socket;
     const { subscribe, join } = socket;
+    useEffect(() => join("a", { status: "away" }), [join]);
     // biome-ignore lint/correctness/useExhaustiveDependencies: the name of the filters says when they change
     useEffect(() => subscribe("users", filters as Record<string, unknown>), [JSON.stringify(filters)]);
-    useEffect(() => join("a", { status: "away" }), [join]);
     return null;
   }
 
@@ -201,15 +176,19 @@ describe("rooms and errors of the hook", () => {
     expect(state.presence.toString).toBeUndefined();
   });
 
-  it("keeps the last 200 messages", async () => {
+  it("keeps the last 200 messages, and every one that the component has not rendered yet", async () => {
     await show(<Room />);
     const line = await open();
     line.join("a");
-    act(() => {
-      for (let offset = 1; offset <= 203; offset += 1)
-        line.say("message", { ...SAID, data: offset, position: { epoch: "r", offset } });
-    });
-    expect([state.messages.length, state.messages[0]?.data]).toEqual([200, 4]);
+    const say = (from: number, to: number) =>
+      act(() => {
+        for (let offset = from; offset <= to; offset += 1)
+          line.say("message", { ...SAID, data: offset, position: { epoch: "r", offset } });
+      });
+    say(1, 500);
+    expect([state.messages.length, state.messages[0]?.data]).toEqual([500, 1]);
+    say(501, 501);
+    expect([state.messages.length, state.messages[0]?.data]).toEqual([200, 302]);
   });
 
   it("leaves its rooms when it is unmounted, unless another component is in them", async () => {
@@ -238,7 +217,7 @@ describe("rooms and errors of the hook", () => {
       </StrictMode>,
     );
     await settle();
-    expect(state.data).toEqual([]);
+    expect([state.data, state.ready]).toEqual([[], false]);
     await act(() => vi.advanceTimersByTimeAsync(5000)); // no answer may be on the way
     line.subscribe("s2", "snapshot", 6);
     expect(line.take("unsubscribe").subscription).toBe("s1");
@@ -266,8 +245,6 @@ describe("rooms and errors of the hook", () => {
     await act(() => vi.advanceTimersByTimeAsync(2000));
     await rows("Ann");
     expect(state.error).toBeUndefined();
-    act(() => line.say("error", { code: "not_joined", message: "join the room first", temporary: false }));
-    expect(state.error).toMatchObject({ name: "RequestRefused", code: "not_joined", retryable: false });
     act(() => line.end(4003));
     expect([state.status, state.error?.name]).toEqual(["closed", "ConnectionRefused"]);
   });
@@ -286,7 +263,7 @@ describe("rooms and errors of the hook", () => {
 
   it("does not share a client between a user with a token and one without", async () => {
     await show([<Room key="1" token="t" />, <Users key="2" />]);
-    expect(gateway.lines.map(({ protocols }) => protocols.length).sort()).toEqual([1, 2]);
+    expect(here.gateway.lines.map(({ protocols }) => protocols.length).sort()).toEqual([1, 2]);
   });
 
   it("gives functions that never change", async () => {

@@ -57,13 +57,13 @@ export interface Query {
 }
 
 /** A name for a query: equal for equal queries, whatever the order of their properties. */
-export function queryKey({ resource, filters, fields, key, since, changesOnly }: Query): string {
-  const sorted = Object.entries(filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([
-    resource,
-    sorted,
-    fields ? [...fields].sort() : null,
-    key ?? null,
-    since ?? changesOnly ?? null,
-  ]);
+export function queryKey({ resource, filters = {}, fields, key, since, changesOnly }: Query): string {
+  return nameOf([resource, filters, fields && [...fields].sort(), key, since ?? changesOnly]);
+}
+
+/** A name for a value of JSON: equal for equal values, whatever the order of their properties. */
+export function nameOf(value: unknown): string {
+  return JSON.stringify(value, (_, part) =>
+    part && typeof part === "object" && !Array.isArray(part) ? Object.entries(part).sort() : part,
+  );
 }

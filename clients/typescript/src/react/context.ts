@@ -1,0 +1,76 @@
+// Which client the hooks of a component use: the one that the nearest provider names, or shares by its url.
+//
+// Invariant: a provider connects when it is mounted, never while it renders, so that a server can render it.
+
+import type { ReactElement, ReactNode } from "react";
+import type { Principal } from "../../../../generated/typescript/protocol.js";
+import { type Client, connect } from "../client.js";
+import type { TidegateError } from "../errors.js";
+import type { Status } from "../link.js";
+import type { Options } from "../options.js";
+import { portOf } from "../part.js";
+import type { Registered } from "../types.js";
+import { createContext, createElement, useContext, useMemo, useState } from "./react.js";
+import { storeOf, useStore } from "./store.js";
+import { useWebSocket } from "./websocket.js";
+
+/** A client of the program; or the url and the options of one that lives as long as the provider. */
+export type ProviderProps = { children?: ReactNode } & (
+  | { client: object }
+  | ({ client?: never; url: string } & Options)
+);
+
+const Provided = createContext<object | undefined>(undefined);
+
+/** Give the hooks of the components below a client. */
+export function TidegateProvider({ children, ...props }: ProviderProps): ReactElement {
+  return props.client
+    ? createElement(Provided, { value: props.client }, children)
+    : createElement(Owner, props as OwnerProps, children);
+}
+
+type OwnerProps = { children?: ReactNode; url: string } & Options;
+
+function Owner({ children, url, ...options }: OwnerProps): ReactElement {
+  const [none] = useState(() => {
+    const client = connect(url);
+    client.close(); // nothing connects until the provider is mounted
+    return client;
+  });
+  const { client = none } = useWebSocket(url, options);
+  return createElement(Provided, { value: client }, children);
+}
+
+/** The client that the nearest provider gives; one that is closed until a provider with a `url` is mounted. */
+export function useClient(): Client<Registered> {
+  return useAnyClient() as unknown as Client<Registered>;
+}
+
+export function useAnyClient(): Client {
+  const client = useContext(Provided);
+  if (!client) throw new Error("there is no <TidegateProvider> around this component");
+  return client as Client;
+}
+
+/** The connection itself; errors of requests, rooms and queries are told where they were met. */
+export interface ConnectionState {
+  readonly status: Status;
+  readonly user: Principal | undefined;
+  /** What ended the connection, or keeps the client from connecting. */
+  readonly error: TidegateError | undefined;
+}
+
+const CONNECTING: ConnectionState = { status: "connecting", user: undefined, error: undefined };
+
+/** The status of the connection, and the user that the gateway takes this client for. */
+export function useConnection(): ConnectionState {
+  const client = useAnyClient();
+  const store = useMemo(() => {
+    const read = () => ({ status: client.status, user: client.user, error: portOf(client).link.ended });
+    return storeOf<ConnectionState>(CONNECTING, ({ set }) => {
+      set(read());
+      return client.on("status", ({ error }) => set({ ...read(), ...(error && { error }) }));
+    });
+  }, [client]);
+  return useStore(store);
+}

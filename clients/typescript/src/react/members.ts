@@ -1,0 +1,71 @@
+// The members of a room, for components that show no messages: the others, and what this user shows of itself.
+//
+// Invariant: a component renders when what it selects is another value, not at each change of a member.
+
+import type { Member } from "../../../../generated/typescript/protocol.js";
+import type { PresenceOptions } from "../membership.js";
+import { isEqual } from "../rows/equal.js";
+import { useAnyClient } from "./context.js";
+import type { Name } from "./enter.js";
+import { useMemo, useRef, useState, useSyncExternalStore } from "./react.js";
+import { type RoomState, roomStore } from "./use_room.js";
+
+type Members = readonly Member[];
+
+const QUIET = { current: { options: { history: 0 } } };
+
+/** What `select` makes of a room's state; the component renders when that is another value. */
+function useSelected<T>(
+  name: Name,
+  select: (state: RoomState<never>) => T,
+  isSame: (a: T, b: T) => boolean = isEqual,
+): T {
+  const client = useAnyClient();
+  const { watch, get } = useMemo(() => roomStore(client, name, QUIET), [client, name]);
+  const last = useRef<{ state: unknown; select: unknown; value: T }>(undefined);
+  const pick = () => {
+    const state = get();
+    const before = last.current;
+    if (before?.state === state && before.select === select) return before.value;
+    const found = select(state);
+    const value = before && isSame(before.value, found) ? before.value : found;
+    last.current = { state, select, value };
+    return value;
+  };
+  return useSyncExternalStore(watch, pick, pick);
+}
+
+/** The members of a room other than this user, or what `select` makes of them: a component renders when that changes. */
+export function useOthers(room: Name): Members;
+export function useOthers<T>(room: Name, select: (others: Members) => T, isSame?: (a: T, b: T) => boolean): T;
+export function useOthers(
+  room: Name,
+  select = (others: Members): unknown => others,
+  isSame?: (a: unknown, b: unknown) => boolean,
+): unknown {
+  return useSelected(room, ({ members, me }) => select(members.filter((member) => member !== me)), isSame);
+}
+
+const selectMe = ({ me }: RoomState<never>) => me;
+
+/** What this user shows to the other members, and the function that changes it. */
+export function useMyPresence(
+  room: Name,
+): readonly [mine: PresenceOptions, set: (part: PresenceOptions) => Promise<Members>] {
+  const client = useAnyClient();
+  const me = useSelected(room, selectMe);
+  const [said, say] = useState<PresenceOptions>({});
+  return useMemo(() => {
+    const set = (part: PresenceOptions) => {
+      say({ ...said, ...part }); // shown at once
+      return client
+        .room(room ?? "")
+        .update(part)
+        .catch((error) => {
+          say(said);
+          throw error;
+        });
+    };
+    return [{ status: me?.status, info: me?.info, ...said }, set];
+  }, [client, room, me, said]);
+}

@@ -1,0 +1,80 @@
+// What a component shows, as React wants it, and what several components use together.
+//
+// Invariant: a component that renders starts nothing. What it needs starts when it is mounted, and what components share
+// ends a moment after its last user, because StrictMode unmounts a component and mounts it again at once.
+
+import { isEqual } from "../rows/equal.js";
+import { useSyncExternalStore } from "./react.js";
+
+/** A state that one component shows. */
+export interface Store<S> {
+  get(): S;
+  watch(notify: () => void): () => void;
+  /** Change properties. What is equal to what it was stays the same object; nothing happens where all is. */
+  set(part: Partial<S>): void;
+}
+
+/** A store that is `now` so, on a server too. `start` begins when it is watched, and returns its end. */
+export function storeOf<S extends object>(now: S, start: (store: Store<S>) => () => void): Store<S> {
+  let notify = () => {};
+  const store: Store<S> = {
+    get: () => now,
+    watch: (watcher) => {
+      notify = watcher;
+      return start(store);
+    },
+    set: (part) => {
+      const changed = Object.entries(part).filter(([name, value]) => !isEqual(now[name as keyof S], value));
+      if (changed.length === 0) return;
+      now = { ...now, ...Object.fromEntries(changed) };
+      notify();
+    },
+  };
+  return store;
+}
+
+export function useStore<S>({ watch, get }: Store<S>): S {
+  return useSyncExternalStore(watch, get, get);
+}
+
+/** One function that calls all of `ends`. */
+export function all(...ends: (() => unknown)[]): () => void {
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+/** Things that several components use, by name, each with what ends it. */
+export type Held = Map<string, { thing: unknown; end: () => void; uses: number }>;
+
+/** Use the thing called `name`; returns it, and what lets go of it. It ends `linger` milliseconds after its last user. */
+export function hold<T>(held: Held, name: string, make: () => readonly [T, () => void], linger = 0) {
+  let entry = held.get(name);
+  if (!entry) {
+    const [thing, end] = make();
+    entry = { thing, end, uses: 0 };
+    held.set(name, entry);
+  }
+  const holding = entry;
+  holding.uses += 1;
+  let own = 1;
+  const release = () => {
+    holding.uses -= own;
+    own = 0;
+    setTimeout(() => {
+      if (holding.uses > 0) return;
+      if (held.get(name) === holding) held.delete(name);
+      holding.end();
+    }, linger);
+  };
+  return [holding.thing as T, release] as const;
+}
+
+const clients = new WeakMap<object, Held>();
+
+/** What components hold of a client. */
+export function heldOf(client: object): Held {
+  const held = clients.get(client) ?? new Map();
+  clients.set(client, held);
+  return held;
+}

@@ -1,0 +1,117 @@
+// Live queries in components.
+//
+// Invariant: rows stay on the page until others are there: through a change of the filters, a broken connection, and a
+// moment in which no component shows them. They never outlast their user.
+
+import type { Client } from "../client.js";
+import { ClientClosed, type TidegateError } from "../errors.js";
+import { portOf } from "../part.js";
+import type { LiveQuery } from "../rows/live.js";
+import { nameOf } from "../rows/query.js";
+import { resource } from "../rows/resource.js";
+import type { AppContract, FiltersOf, KeyOf, Registered, ResourceName, RowOf } from "../types.js";
+import { useAnyClient } from "./context.js";
+import { useEffect, useMemo, useRef } from "./react.js";
+import { all, heldOf, hold, storeOf, useStore } from "./store.js";
+
+const LINGER_MS = 5000;
+
+type Property<A extends AppContract, N extends ResourceName<A>> = keyof RowOf<A, N> & string;
+type SortOf<P extends string> = P | `-${P}` | { field: P; order?: "asc" | "desc" };
+
+export interface LiveQueryOptions<A extends AppContract, N extends ResourceName<A>> {
+  filters?: FiltersOf<A, N> | undefined;
+  /** The order of the rows: properties, with a "-" before them for descending. */
+  sort?: readonly SortOf<Property<A, N>>[] | undefined;
+  /** Only the first rows of this order. */
+  limit?: number | undefined;
+  /** Only these properties. */
+  fields?: readonly Property<A, N>[] | undefined;
+}
+
+interface Loading {
+  /** `behind`: the connection is broken, and the rows may be old. */
+  readonly status: "loading" | "live" | "behind" | "error";
+  /** Whether the rows are those that the component asks for now. */
+  readonly ready: boolean;
+  /** What refused or ended the query; a component that is mounted again asks again. */
+  readonly error: TidegateError | undefined;
+}
+
+export interface LiveRows<R> extends Loading {
+  /** Until `ready`, the rows of the filters before. An unchanged row is the same object. */
+  readonly rows: readonly R[];
+  /** More rows than `limit` match. */
+  readonly hasMore: boolean;
+}
+
+export interface LiveRow<R> extends Loading {
+  /** The row; undefined where there is none, or while it loads. */
+  readonly row: R | undefined;
+}
+
+type State = LiveRows<never>;
+const LOADING: State = { rows: [], status: "loading", ready: false, hasMore: false, error: undefined };
+
+function stateOf({ rows, status, ready, hasMore, error }: LiveQuery<never>): State {
+  return { rows, status, ready, hasMore, error };
+}
+
+/** The state of a query, which components share by its name. */
+export function liveStore(client: Client, name: string, of: string, options: object | "skip", linger = LINGER_MS) {
+  const held = heldOf(client);
+  const find = () => held.get(name)?.thing as LiveQuery<never> | undefined;
+  const subscribe = () => {
+    const live = resource(client, of).subscribe(options as object) as object as LiveQuery<never>;
+    return [live, () => live.close()] as const;
+  };
+  const known = find();
+  return storeOf<State>(known ? stateOf(known) : LOADING, ({ set }) => {
+    if (options === "skip") return () => {};
+    if (find()?.error) held.delete(name); // it has ended: ask again
+    try {
+      const [live, release] = hold(held, name, subscribe, linger);
+      const read = () => set(stateOf(live));
+      const failed = (error: TidegateError) => set({ error });
+      read();
+      return all(live.on("change", read), live.on("status", read), live.on("error", failed), release);
+    } catch (error) {
+      if (!(error instanceof ClientClosed)) set({ status: "error", error: error as TidegateError });
+      return () => {};
+    }
+  });
+}
+
+function useRows(client: Client, of: string, options: object | "skip"): State {
+  const name = nameOf([of, options]);
+  return useStore(useMemo(() => liveStore(client, name, of, options), [client, name]));
+}
+
+/** The rows that match, in the order of `sort`, kept up to date. */
+export function useLiveQuery<N extends ResourceName<Registered>>(
+  of: N,
+  options: LiveQueryOptions<Registered, N> | "skip" = {},
+): LiveRows<RowOf<Registered, N>> {
+  const client = useAnyClient();
+  const state = useRows(client, of, options);
+  const owner = nameOf([of, client.user?.id]);
+  const kept = useRef({ owner, rows: state.rows });
+  const isLoading = !state.ready && !state.error && options !== "skip" && kept.current.owner === owner;
+  const { rows } = isLoading ? kept.current : state;
+  useEffect(() => {
+    if (state.ready) kept.current = { owner, rows };
+  });
+  return useMemo(() => ({ ...state, rows }), [state, rows]);
+}
+
+/** The row with this key, kept up to date. */
+export function useRow<N extends ResourceName<Registered>>(
+  of: N,
+  key: KeyOf<Registered, N> | null | undefined,
+): LiveRow<RowOf<Registered, N>> {
+  const client = useAnyClient();
+  const { keys, resources } = portOf(client).options;
+  const filters = typeof key === "object" ? key : { [String(keys?.[of] ?? resources?.[of]?.key ?? "id")]: key };
+  const { rows, status, ready, error } = useRows(client, of, (key ?? null) === null ? "skip" : { filters });
+  return { row: rows[0], status, ready, error };
+}

@@ -76,6 +76,8 @@ def token_function(tokens: list[str | None]) -> Callable[[], str]:
 
 def options_of(scenario: Scenario) -> dict[str, Any]:
     options = snake(scenario.get("options", {}))
+    if scenario.get("optimistic"):
+        options["optimistic"] = True
     if isinstance(options.get("token"), list):
         options["token"] = token_function(options["token"])
     return options
@@ -175,6 +177,9 @@ class Player:
 
     async def do_create(self, resource: str, data: dict[str, Any]) -> Any:
         return await self.client.resource(resource).create(data)
+
+    async def do_change(self, resource: str, id: Any, data: dict[str, Any], options: dict[str, Any]) -> Any:
+        return await self.client.resource(resource).update(id, data, **options)
 
     async def do_live(
         self, name: str, resource: str, filters: dict[str, Any], options: dict[str, Any] | None = None

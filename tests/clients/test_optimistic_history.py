@@ -1,8 +1,8 @@
 """Random histories of own writes, foreign writes, refusals and broken connections.
 
 After each step every live query shows a prefix of the change feed, with exactly the own writes on top that are under
-way and not in it, in order. In the end it shows what the table has. `OPTIMISTIC_HISTORIES` says how many are played;
-a failing one names its seed, and `OPTIMISTIC_SEED` plays that one alone.
+way and not in it, in order. In the end it shows what the table has. `TIDEGATE_HISTORIES` says how many are played;
+a failing one names its seed, and `TIDEGATE_HISTORY` plays that one alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pytest
 from tests.clients.model import Database, ModelConnection, Row, StandingClock, opener
 from tidegate_client import Client, LiveQuery, RequestRefused, connect, link
 
-HISTORIES = int(os.environ.get("OPTIMISTIC_HISTORIES", "1000"))
-SEED = os.environ.get("OPTIMISTIC_SEED")
+HISTORIES = int(os.environ.get("TIDEGATE_HISTORIES", "1000"))
+SEED = os.environ.get("TIDEGATE_HISTORY")
 STEPS = 26
 DONE, OPEN = {"done": True}, {"done": False}
 
@@ -309,7 +309,7 @@ async def play(seeds: range | list[int]) -> None:
             try:
                 await History(seed).play(monkeypatch)
             except BaseException as error:
-                error.add_note(f"OPTIMISTIC_SEED={seed}")
+                error.add_note(f"TIDEGATE_HISTORY={seed}")
                 raise
 
 

@@ -84,7 +84,8 @@ class Queries:
         session = holder.session
         if holder in session.holders:
             session.holders.remove(holder)
-            if not session.holders and session.subscription is not None and session.state.wanted:
+            kept = session.subscription is not None and session.state.wanted and session.state.complete
+            if not session.holders and kept:
                 self._link.spawn(self._expire(session, session.uses))
             elif not session.holders:
                 self.give_up(session)

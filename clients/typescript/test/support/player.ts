@@ -12,6 +12,7 @@ import {
   type TidegateError,
   type Token,
 } from "../../src/index.js";
+import { optimistic } from "../../src/optimistic/index.js";
 import type { WireMessage } from "../../src/wire.js";
 import { eventually } from "./eventually.js";
 import type { Relay } from "./relay.js";
@@ -33,6 +34,7 @@ export interface Scenario {
   runs?: string[];
   chunk?: number;
   clients?: string[];
+  optimistic?: boolean;
   steps: Step[];
 }
 
@@ -179,6 +181,7 @@ abstract class Player {
     },
     list: (name, options) => resource(this.client, name).list(options),
     create: (name, data) => resource(this.client, name).create(data),
+    change: (name, id, data, options) => resource(this.client, name).update(id, data, options),
     live: async (name, of, filters, options) => {
       const live = resource(this.client, of).subscribe({ filters, ...options });
       this.#lives.set(name, live);
@@ -261,6 +264,7 @@ export class ScriptedPlayer extends Player {
 
   static async of(scenario: Scenario, scripted: Scripted): Promise<ScriptedPlayer> {
     const client = scripted.connect({ random: () => 0.5, ...optionsOf(scenario) });
+    if (scenario.optimistic) optimistic(client);
     await turn();
     const { welcome = {} } = scenario;
     return new ScriptedPlayer(scripted, client, scripted.line.welcome(welcome), welcome);

@@ -2,7 +2,7 @@
 
 import { StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
-import { useWebSocket } from "../../src/react.js";
+import { useWebSocket } from "../../src/react/index.ts";
 
 const url = new URLSearchParams(location.search).get("gateway");
 

@@ -172,3 +172,22 @@ async def test_a_client_without_the_option_shows_nothing_early(scripted: Scripte
         await peer.expect("delete")
         assert list(live.rows) == [1]
         deleting.cancel()
+
+
+async def test_a_row_that_comes_back_has_what_own_writes_did_meanwhile(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url, optimistic=True) as client:
+        peer = await scripted.accept()
+        live = await watched(client, peer, task(1), filters=OPEN)
+        tasks, works, sent = client.resource("tasks"), [], []
+        for data in ({"done": True}, {"title": "new"}, {"done": False}):
+            works.append(begun(tasks.update(1, data)))
+            sent.append(await peer.expect("update"))
+        await peer.update("s1", "delete", {"id": 1}, 6, origin=sent[0]["key"], cause="update")
+        for request, seq in zip(sent[:2], (6, 7), strict=True):
+            await peer.reply(request, "rows", rows=[task(1)], position={"epoch": "e", "seq": seq})
+        await peer.send("heartbeat", time=1, position={"epoch": "e", "seq": 7})
+        await settle(client, peer)
+        assert live.rows == {1: task(1, title="new")}
+        works[2].cancel()
+        await settle(client, peer)
+        assert not live.rows

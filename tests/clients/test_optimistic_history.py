@@ -21,7 +21,7 @@ from tidegate_client import Client, LiveQuery, RequestRefused, connect, link
 
 HISTORIES = int(os.environ.get("TIDEGATE_HISTORIES", "1000"))
 SEED = os.environ.get("TIDEGATE_HISTORY")
-STEPS = 26
+STEPS = 20
 DONE, OPEN = {"done": True}, {"done": False}
 
 
@@ -78,7 +78,6 @@ class History:
     async def subscribe(self) -> None:
         ways: list[dict[str, Any]] = [
             {"sort": ["rank", "-title"], "limit": 3},
-            {"sort": ["-rank"]},
             {"filters": OPEN},
             {"filters": DONE, "sort": ["title"], "limit": 2},
         ]

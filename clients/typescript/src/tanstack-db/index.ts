@@ -13,6 +13,8 @@ import { type Key, shapeOf } from "./shape.js";
 import { type Demands, load, type Source, type SyncMode } from "./subsets.js";
 import { handlersOf, type Returning } from "./writes.js";
 
+export type { SyncMode } from "./subsets.js";
+
 /** A row as the collection has it: integers of 64 bits are `bigint`, so that they have an order. */
 export type ItemOf<R> = {
   [K in keyof R]: R[K] extends Int64 | null | undefined ? bigint | Exclude<R[K], Int64> : R[K];
@@ -31,7 +33,6 @@ export interface TidegateOptions<A extends AppContract, N extends ResourceName<A
   syncMode?: SyncMode;
 }
 
-type Config<T extends object, K extends string | number> = CollectionConfig<T, K>;
 type Own = "getKey" | "syncMode" | "schema" | "utils";
 
 /** Options of TanStack's `createCollection` for the rows of a resource. */
@@ -40,7 +41,7 @@ export function tidegateCollectionOptions<
   N extends ResourceName<A>,
   T extends object = ItemOf<RowOf<A, N>> & object,
   K extends string | number = CollectionKeyOf<KeyOf<A, N>>,
->(options: TidegateOptions<A, N> & Omit<BaseCollectionConfig<T, K>, Own>): Config<T, K> {
+>(options: TidegateOptions<A, N> & Omit<BaseCollectionConfig<T, K>, Own>): CollectionConfig<T, K> {
   const { client, resource, filters = {}, syncMode = "eager", ...others } = options;
   const port = portOf(client);
   const shape = shapeOf(port.options, resource);
@@ -59,5 +60,5 @@ export function tidegateCollectionOptions<
     ...handlersOf(port, resource, shape, demands, returning),
     ...(others as object),
   };
-  return config as unknown as Config<T, K>;
+  return config as unknown as CollectionConfig<T, K>;
 }

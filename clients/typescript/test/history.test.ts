@@ -261,7 +261,7 @@ class History {
 
   /** What query `at` shows at this prefix of the feed. */
   #expected(at: number, prefix: number): string {
-    const rows = this.model.state(prefix);
+    const rows = new Map(this.model.state(prefix));
     const known = new Set(this.model.log.slice(0, prefix).map(({ origin, at: of }) => `${origin} ${of}`));
     for (const own of this.#own) {
       const left = own.ids.map((_, of) => of).filter((of) => !known.has(`${own.key} ${of}`));

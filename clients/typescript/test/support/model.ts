@@ -54,6 +54,7 @@ export class Model {
   line: Line | undefined;
   /** Called before the program gets a message; `about` is the key of the write that it answers. */
   delivered: (message: WireMessage) => void = () => {};
+  readonly #states: ReadonlyMap<number, Row>[] = [new Map()];
   readonly #answers = new Map<unknown, WireMessage>();
   #ids = 0;
 
@@ -72,13 +73,14 @@ export class Model {
   }
 
   /** The table after the first `seq` changes. */
-  state(seq: number): Map<number, Row> {
-    const rows = new Map<number, Row>();
-    for (const { id, after } of this.log.slice(0, seq)) {
+  state(seq: number): ReadonlyMap<number, Row> {
+    for (const { id, after } of this.log.slice(this.#states.length - 1, seq)) {
+      const rows = new Map(this.#states.at(-1));
       if (after) rows.set(id, after);
       else rows.delete(id);
+      this.#states.push(rows);
     }
-    return rows;
+    return this.#states[seq] as ReadonlyMap<number, Row>;
   }
 
   write(message: WireMessage): WireMessage {

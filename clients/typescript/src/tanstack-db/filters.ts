@@ -44,7 +44,7 @@ export function narrow(condition: Expression | undefined, negated = false): Narr
   if (value === null || value === undefined) return undefined;
   const opposite = OPPOSITES[name];
   if (opposite && !isLower) return compare(field, negated ? opposite : name, value);
-  if (negated || typeof value !== "string" || !/^(eq|i?like)$/.test(name)) return ALL;
+  if (negated || typeof value !== "string" || !/eq|like/.test(name)) return ALL;
   return alike(field, value, name === "like" && !isLower ? "s" : "");
 }
 

@@ -13,8 +13,6 @@ export type Shape = ReturnType<typeof shapeOf>;
 export function shapeOf({ keys, resources }: Options, resource: string) {
   const { key = "id", types = {}, assigned, now = [] } = resources?.[resource] ?? {};
   const names = [keys?.[resource] ?? key].flat();
-  /** What the database writes itself. */
-  const made = [...(assigned ? names : []), ...now];
 
   const map = (row: Row, change: (value: unknown, name: string) => unknown): Row =>
     Object.fromEntries(Object.entries(row).map(([name, value]) => [name, change(value, name)]));
@@ -29,8 +27,9 @@ export function shapeOf({ keys, resources }: Options, resource: string) {
     },
     /** A row of the wire as the collection has it: otherwise TanStack would order integers as text. */
     read: (row: Row) => map(row, (value, name) => (types[name] === "int64" && value ? BigInt(value as string) : value)),
-    /** A row as `create` takes it. */
-    created: (row: Row) => map(row, (value, name) => (made.includes(name) ? undefined : sent(value))),
+    /** A row as `create` takes it: without what the database writes itself. */
+    created: (row: Row) =>
+      map(row, (value, name) => ((assigned && names.includes(name)) || now.includes(name) ? undefined : sent(value))),
     /** Changes as `update` takes them: null clears a property. */
     changed: (changes: Row) => map(changes, (value) => sent(value) ?? null),
   };

@@ -1,11 +1,18 @@
 // Clients of a real gateway whose requests a test can count.
 
 import WebSocket from "ws";
-import { type AppContract, type Client, connect, type Options, type SocketConstructor } from "../../src/index.js";
+import {
+  type AnyApp,
+  type AppContract,
+  type Client,
+  connect,
+  type Options,
+  type SocketConstructor,
+} from "../../src/index.js";
 import type { WireMessage } from "../../src/wire.js";
 
 /** A client, and the messages that it sent. */
-export function counted<A extends AppContract>(url: string, options: Options = {}) {
+export function counted<A extends AppContract = AnyApp>(url: string, options: Options = {}) {
   const sent: WireMessage[] = [];
   const sockets: WebSocket[] = [];
   class Counting extends WebSocket {

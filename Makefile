@@ -95,6 +95,7 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(MAKE) simulate
 	$(MAKE) chaos reconnects
 	$(MAKE) twin
+	$(MAKE) refine-oracle
 
 check: setup-tests setup-node ## format, lint, types, import contracts, generated files, tests
 	$(BIN)/ruff format --check server clients/python tests
@@ -138,6 +139,9 @@ simulate: setup-tests ## try thousands of interleavings of snapshots, changes an
 reconnects: setup-tests setup-node ## break 500 connections of each client while rows and messages change, and check what each one saw
 	$(NPM) run --silent build
 	$(BIN)/python -m tests.clients.reconnects.run $(if $(SEED),--seed $(SEED))
+
+refine-oracle: setup-tests setup-node ## hold 2,000 random lists of refine (LISTS, from SEED on) against SQL written by hand on the same database
+	cd clients/typescript && REFINE_LISTS=$(or $(LISTS),2000) $(if $(SEED),REFINE_SEED=$(SEED)) npx vitest run test/refine/oracle.test.ts
 
 twin: setup-tests ## compare an owner's database with an untouched twin for SECONDS (60), from SEED on, on DATABASE=sqlite|postgresql or both
 	$(BIN)/python -m tests.twin --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))

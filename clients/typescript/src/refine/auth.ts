@@ -7,7 +7,7 @@ import type { AuthProvider, HttpError } from "@refinedev/core";
 import type { Principal } from "../../../../generated/typescript/protocol.js";
 import type { Client } from "../client.js";
 import type { AppContract } from "../types.js";
-import { httpError } from "./errors.js";
+import { httpError } from "./failures.js";
 
 export interface AuthProviderOptions<Params> {
   /** Get a token for what the login page sends; rejects where that is wrong. */

@@ -22,14 +22,9 @@ import type { Client } from "../client.js";
 import { idempotencyKey } from "../idempotency.js";
 import { portOf } from "../part.js";
 import type { AppContract } from "../types.js";
-import { failure, httpError } from "./errors.js";
-import { filtersOf } from "./filters.js";
+import { filtersOf } from "./conditions.js";
+import { failure, httpError } from "./failures.js";
 import { type NamedRow, type Table, tableOf } from "./table.js";
-
-export interface DataProviderOptions {
-  /** What `useApiUrl` returns; the gateway needs none. */
-  apiUrl?: string;
-}
 
 interface Write {
   type: "create" | "update" | "delete";
@@ -42,20 +37,20 @@ interface Write {
 const MAX_PAGE = 1000;
 
 /** A data provider for `<Refine>` over the rows and messages of a gateway. */
-export function dataProvider<A extends AppContract>(
-  client: Client<A>,
-  { apiUrl = "" }: DataProviderOptions = {},
-): Required<DataProvider> {
+export function dataProvider<A extends AppContract>(client: Client<A>): Required<DataProvider> {
   const ask = (table: Table, message: object, meta?: MetaQuery) => {
     const asked = portOf(client).request({ ...message, resource: table.resource } as never);
     return settled(asked as Promise<unknown> as Promise<Rows>, meta);
   };
 
   const read = async (table: Table, message: object, meta: MetaQuery | undefined) => {
-    const fields = meta?.fields?.filter((field) => typeof field === "string");
     table.reads += 1;
     try {
-      const { position, rows, total } = await ask(table, { ...message, fields }, meta);
+      const { position, rows, total } = await ask(
+        table,
+        meta?.fields?.[0] ? { ...message, fields: meta.fields } : message,
+        meta,
+      );
       table.first ??= position;
       table.last = position;
       return { rows: rows.map(table.named, table), total };
@@ -78,14 +73,14 @@ export function dataProvider<A extends AppContract>(
   /** The rows with these ids, in their order, without those that do not exist. */
   const getMany = async ({ resource, ids, meta }: GetManyParams) => {
     const table = tableOf(client, resource);
-    const message = { type: "get", ids: [...new Set(ids)].map(table.key, table) };
+    const message = { type: "get", ids: ids.map(table.key, table) };
     const { rows } = ids.length > 0 ? await read(table, message, meta) : { rows: [] };
     return { data: ids.flatMap((id) => rows.find((row) => String(row.id) === String(id)) ?? []) };
   };
 
   const updateMany = ({ resource, ids, variables, meta }: UpdateManyParams<Row>) => {
     const { id: _, ...data } = variables;
-    // The values that this write replaces: somebody may have changed them. `if` compares no lists and objects.
+    // The values that this write replaces: another user may have changed them. `if` compares no lists and objects.
     const previous = Object.entries(meta?.previousData ?? {}).filter(
       ([name, value]) => name in data && Object(value) !== value,
     );
@@ -98,7 +93,8 @@ export function dataProvider<A extends AppContract>(
     getMany,
     updateMany,
     deleteMany,
-    getApiUrl: () => apiUrl,
+    /** The gateway needs none. */
+    getApiUrl: () => "",
 
     async getList({ resource, filters = [], sorters = [], pagination = {}, meta }: GetListParams) {
       const { currentPage = 1, pageSize = 10, mode = "server" } = pagination;

@@ -8,8 +8,8 @@ import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import type { Row, RowKey } from "../../../../generated/typescript/protocol.js";
 import { isEqual } from "../rows/equal.js";
 import type { Change } from "../rows/query.js";
-import { propertiesOf } from "./filters.js";
-import type { Patch } from "./live.js";
+import { propertiesOf } from "./conditions.js";
+import type { Patch } from "./news.js";
 import type { Table } from "./table.js";
 
 /** The last item of a query key. */

@@ -47,7 +47,7 @@ export interface SubscriptionEvents<R> {
 export interface Query {
   resource: string;
   filters?: Filters | undefined;
-  fields?: string[] | undefined;
+  fields?: readonly string[] | undefined;
   /** The key's properties, where neither `id` nor the option `keys` names them. */
   key?: string | readonly string[] | undefined;
   /** Begin with the changes after this position, without the rows. */

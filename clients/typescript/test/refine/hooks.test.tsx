@@ -32,7 +32,7 @@ import { eventually } from "../support/eventually.js";
 import { Gateway } from "../support/gateway.js";
 
 const gateway = new Gateway();
-/** Another user's client: it writes what the page hears of. */
+/** Another user's client: it writes what the page is told. */
 let other: Client<App>;
 let user: number;
 let page: ReturnType<typeof counted<App>>;
@@ -63,7 +63,7 @@ afterEach(() => {
 
 const tasks = () => resource(other, "tasks");
 
-/** Some tasks of their own group. */
+/** Some tasks of one group. */
 async function some(group: string, count: number, values: object = {}): Promise<Task[]> {
   return tasks().createMany(
     Array.from({ length: count }, (_, at) => ({ user_id: user, title: `${group} ${at}`, ...values })),
@@ -194,7 +194,7 @@ describe("writes", () => {
     await eventually(() => expect(shown.current.mutation.error?.errors).toEqual({ title: [expect.any(String)] }));
   });
 
-  it("useForm warns before it overwrites somebody's change", async () => {
+  it("useForm warns before it overwrites the change of another user", async () => {
     const [task] = (await some("form", 1)) as [Task];
     const shown = use(() => {
       const form = useForm<Task, HttpError, object>({

@@ -64,7 +64,7 @@ describe("a subscription", () => {
   it("asks for keys alone without a contract", async () => {
     const { follow, take } = await open({}, {});
     follow();
-    expect(subscribed(5)).toMatchObject({ fields: [] });
+    expect(subscribed(5)).toMatchObject({ fields: ["id"] });
     line.update("s1", "create", { id: 7 }, 6);
     await turn();
     expect(take()).toMatchObject([["created", { ids: [7] }]]);
@@ -168,7 +168,7 @@ describe("events", () => {
     expect(take()).toMatchObject([["updated", { ids: [1] }]]);
   });
 
-  it("tell of what changed between a read and the begin of the subscription", async () => {
+  it("tell what changed between a read and the begin of the subscription", async () => {
     const { follow, take } = await open();
     follow();
     const request = line.take("subscribe");

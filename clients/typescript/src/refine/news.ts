@@ -1,7 +1,7 @@
 // refine's live provider: tells the hooks of a resource what changed in the database, few times however much changed.
 //
 // refine's hooks read again at each event, and subscribe once: filters that change later are not told. So each resource
-// has one subscription to all its changes, and a hook hears of all of them, or of those of its `ids`.
+// has one subscription to all its changes, and a hook gets all of them, or those of its `ids`.
 // Invariant: each change leads to a read that begins after it, unless refine makes that read by itself (own writes) or
 // `patch` put the change into the cache.
 
@@ -22,7 +22,7 @@ export type Patch = (change: Change<Row>, table: Table) => boolean;
 export interface LiveProviderOptions {
   /** Puts changes into the cache instead of reading again: `patchQueries(queryClient)`. */
   patch?: Patch;
-  /** The room, which the program joins, for the events of its own channels. Without it there is no `publish`. */
+  /** The room, which the program joins, for the events of other channels than `resources/...`. Without it there is no `publish`. */
   room?: Room<LiveEvent>;
 }
 
@@ -57,7 +57,7 @@ export function liveProvider<A extends AppContract>(
       });
     },
     unsubscribe: (stop?: () => void) => stop?.(),
-    // refine publishes the writes of its hooks too: everyone hears of those from the database.
+    // refine publishes the writes of its hooks too: all pages get those from the database.
     ...(room && {
       publish: (event) => void (event.channel.startsWith(PREFIX) || room.send(event).catch(console.error)),
     }),
@@ -72,8 +72,9 @@ function isAsked({ types }: Asked, type: string): boolean {
 function channelOf(client: object, resource: string, patch: Patch | undefined): (asked: Asked) => () => void {
   const queries = queriesOf(portOf(client));
   const table = tableOf(client, resource);
-  // All readable properties; none, where the program gave no contract: then only the key comes.
-  const fields = Object.keys(table.types);
+  // Without a contract, only the key.
+  const all = Object.keys(table.types);
+  const fields = all[0] ? all : table.keys;
   const listeners = new Set<(type: string, rows: Rows) => void>();
   let stop = () => {};
   let changes: Placed[] = [];
@@ -134,7 +135,7 @@ function channelOf(client: object, resource: string, patch: Patch | undefined): 
 
   table.idle.add(() => {
     // A turn later, when refine has the answer in its cache.
-    if (waits) setTimeout(tell, 0);
+    if (waits) setTimeout(tell);
   });
   return (asked) => {
     const { channel, params, callback } = asked;

@@ -114,7 +114,7 @@ export function dataProvider<A extends AppContract>(client: Client<A>): Required
 
     async getOne({ resource, id, meta }: GetOneParams) {
       const one = first(await getMany({ resource, ids: [id], meta: meta as MetaQuery }));
-      if (!one.data) throw failure(`${resource} has no row ${id}`, 404);
+      if (!one.data) throw failure(`${resource} has no row ${id}`, { statusCode: 404 });
       return one;
     },
 

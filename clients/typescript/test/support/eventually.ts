@@ -2,7 +2,7 @@
 
 import { vi } from "vitest";
 
-const DEADLINE_MS = 4_000;
+const DEADLINE_MS = 60_000;
 
 /** Try `check` until it throws no more. */
 export async function eventually(check: () => void): Promise<void> {

@@ -229,6 +229,16 @@ class Player:
         await self.until(lambda: fits(found, gaps), lambda: found)
         found.clear()
 
+    async def step_room_status(self, room: str, status: str) -> None:
+        await self.until(lambda: self.rooms[room].status == status, lambda: self.rooms[room].status)
+
+    async def step_me(self, room: str, member: dict[str, Any] | None) -> None:
+        def shown() -> dict[str, Any] | None:
+            me = self.rooms[room].me
+            return None if me is None else {"id": me.id, "name": me.name, "status": me.status, "info": me.info}
+
+        await self.until(lambda: fits(shown(), member), shown)
+
     async def step_members(self, room: str, members: list[dict[str, Any]]) -> None:
         def present() -> list[dict[str, Any]]:
             return [

@@ -72,6 +72,11 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         return self.session.name
 
     @property
+    def me(self) -> Member | None:
+        """This client's user as the members see it; None while it is not among them."""
+        return self.members.get(self.session.link.identity.user.id)
+
+    @property
     def members(self) -> Mapping[str, Member]:
         """The members by user id; empty with presence="none"."""
         return MappingProxyType(self.session.state.members)

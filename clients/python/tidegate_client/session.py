@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from .errors import ConnectionLost, RequestTimeout, TidegateError
+from .identity import Identity
 from .options import Options
 from .outstanding import UNREADABLE
 
@@ -29,6 +30,7 @@ class LinkPort(Protocol):
     """What sessions need of the link."""
 
     options: Options
+    identity: Identity
 
     async def call(
         self, message: dict[str, Any], on_reply: Callable[[dict[str, Any]], None] | None = None

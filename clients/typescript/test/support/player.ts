@@ -232,6 +232,9 @@ abstract class Player {
       await this.check(() => expect(found).toEqual(gaps.map(shape)));
       found.length = 0;
     },
+    "room status": (room: string, status: string) => this.check(() => expect(this.#room(room).status).toBe(status)),
+    me: (room: string, member: Fields | null) =>
+      this.check(() => expect(this.#room(room).me ?? null).toEqual(shape(member))),
     members: (room: string, members: Fields[]) =>
       this.check(() => expect(this.#room(room).members).toEqual(members.map(shape))),
     result: (name: string, value: unknown) =>

@@ -185,6 +185,10 @@ class Room(Iterator[Message[DataT]], Generic[DataT]):
         """The room's name."""
 
     @property
+    def me(self) -> Member | None:
+        """This client's user as the members see it; None while it is not among them."""
+
+    @property
     def members(self) -> Mapping[str, Member]:
         """The members by user id; empty with presence="none"."""
 

@@ -132,6 +132,23 @@ def test_ctrl_c_ends_what_waits() -> None:
         assert client.status == "open"
 
 
+def test_a_timeout_covers_the_whole_block_and_loses_nothing() -> None:
+    async def later(peer: Peer) -> None:
+        await peer.subscribe("s1", "live", 5)
+        await peer.update("s1", "create", {"id": 1}, 6)
+        await peer.reply(await peer.expect("ping"), "pong", time=1)
+        await peer.update("s1", "create", {"id": 2}, 7)
+
+    with gateway(later) as url, connect(url) as client:
+        live = client.subscribe("users", snapshot=False)
+        assert next(live).key == 1
+        with pytest.raises(TimeoutError), timeout(60), timeout(0.02):
+            next(live)
+        client.ping()
+        with timeout(60):
+            assert next(live).key == 2
+
+
 def test_a_word_that_the_client_does_not_have() -> None:
     async def nothing(peer: Peer) -> None:
         return

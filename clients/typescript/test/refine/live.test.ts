@@ -98,6 +98,16 @@ describe("a subscription", () => {
       ["*", { ids: [] }],
     ]);
   });
+
+  it("tells it too where the rights of the user changed and the database did not", async () => {
+    const { follow, take } = await open();
+    follow();
+    subscribed(5);
+    await dataOf([{ id: 1 }], 5);
+    line.snapshot("s1", [], { position: { epoch: "e", seq: 5 } });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(take()).toEqual([["*", { ids: [] }]]);
+  });
 });
 
 /** A read that the gateway answers at `seq`. */

@@ -103,15 +103,16 @@ abstract class Player {
   readonly #outcomes = new Map<string, Outcome>();
   readonly #lives = new Map<string, LiveQuery<Fields>>();
   readonly #statuses: string[] = [];
-  #status = "";
+  #status: string;
   readonly #heard = new Map<string, Fields[]>();
   readonly #gaps = new Map<string, unknown[]>();
   readonly #followed = new WeakSet<Room>();
 
   constructor(client: Client) {
     this.client = client;
+    this.#status = client.status;
     client.on("status", ({ status }) => {
-      // An attempt that fails says once more that the client reconnects.
+      // An attempt that fails says once more that the client reconnects, another user that it is open.
       if (status !== this.#status) this.#statuses.push(status);
       this.#status = status;
     });

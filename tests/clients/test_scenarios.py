@@ -25,7 +25,10 @@ DESCRIBED = (files.FOLDER / "README.md").read_text()
 
 
 @pytest.mark.parametrize("scenario", [one for one in SCRIPTED if "refused" not in one], ids=lambda one: one["name"])
-async def test_scenario(scenario: Scenario, scripted: ScriptedGateway, clock: FakeClock) -> None:
+async def test_scenario(
+    scenario: Scenario, scripted: ScriptedGateway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate_client.link.RESUME_TIMEOUT", 0.1)  # real time, in which the gateway does not answer
     await (await ScriptedPlayer.of(scenario, scripted, clock)).play(scenario)
 
 

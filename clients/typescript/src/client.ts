@@ -46,9 +46,15 @@ export class Client<A extends AppContract = AnyApp> {
     this.#contract = options.contract;
     this.#link = new Link(url, settingsOf(options), {
       opened: (welcome) => this.#opened(welcome),
-      pushed: (message) => this.#pushed(message),
+      pushed: (message) => {
+        this.#each((part) => part.pushed(message));
+        this.#events.emit(message.type as keyof Events<A>, message as never);
+      },
       lost: () => this.#each((part) => part.lost?.()),
-      status: (status, error) => this.#status(status, error),
+      status: (status, error) => {
+        if (status === "closed" && error) this.#each((part) => part.closed(error, error instanceof ClientClosed));
+        this.#events.emit("status", { status, error } as Events<A>["status"]);
+      },
     });
     this.#port = {
       link: this.#link,
@@ -142,21 +148,13 @@ export class Client<A extends AppContract = AnyApp> {
   // -- the connection -------------------------------------------------------------------------------------------------
 
   #opened(welcome: Welcome): void {
-    if (this.#contract && welcome.contract && welcome.contract !== this.#contract) {
-      console.warn(
-        `tidegate: the gateway's contract is ${welcome.contract}, this program's ${this.#contract}: run \`tidegate generate\``,
-      );
+    const { contract } = welcome;
+    if (this.#contract && contract !== this.#contract) {
+      console.warn(`tidegate: the contract is ${contract}, not ${this.#contract}: run \`tidegate generate\``);
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);
     this.#each((part) => part.opened(another));
-  }
-
-  #status(status: Status, error: TidegateError | undefined): void {
-    if (status === "closed" && error) {
-      this.#each((part) => part.closed(error, error instanceof ClientClosed));
-    }
-    this.#events.emit("status", { status, error } as Events<A>["status"]);
   }
 
   /** Be `user`. Returns whether that is another user than before, or the same one with other roles. */
@@ -165,11 +163,6 @@ export class Client<A extends AppContract = AnyApp> {
     this.#user = user;
     const rights = ({ id, roles }: Principal) => JSON.stringify([id, roles]);
     return known !== undefined && rights(known) !== rights(user);
-  }
-
-  #pushed(message: WireMessage): void {
-    this.#each((part) => part.pushed(message));
-    this.#events.emit(message.type as keyof Events<A>, message as never);
   }
 
   #each(tell: (part: Part) => void): void {
@@ -183,18 +176,17 @@ export class Client<A extends AppContract = AnyApp> {
         message: keyed,
         repeat: repeat ?? mayRepeat(keyed),
         replied: (reply) => {
-          if (reply.type === "authenticated") this.#authenticated(message, reply as unknown as Authenticated);
+          if (reply.type === "authenticated") {
+            this.#link.identify(message.token as string, reply as unknown as Authenticated);
+            if (this.#become(reply.user as Principal)) {
+              this.#each((part) => part.identityChanged?.());
+              this.#status(this.status, undefined);
+            }
+          }
           resolve(reply);
         },
         failed: reject,
       });
     });
-  }
-
-  #authenticated({ token }: WireMessage, reply: Authenticated): void {
-    this.#link.identify(token as string, reply);
-    if (!this.#become(reply.user)) return;
-    this.#each((part) => part.identityChanged?.());
-    this.#status(this.status, undefined);
   }
 }

@@ -72,11 +72,10 @@ export class Outstanding {
   }
 
   /** Send `request` on `connection` or, without one, on the next. Throws `not_json`, `too_large` or `too_many_waiting`. */
-  add(request: Request, connection?: Connection | false): void {
+  add(request: Request, connection: Connection | undefined): void {
     const { clock, requestTimeout, maxWaiting } = this.#settings;
     if (this.#pending.size >= maxWaiting) {
-      const reason = `${maxWaiting} requests wait already (option maxWaiting)`;
-      throw new TidegateError("too_many_waiting", reason, { retryable: true });
+      throw new TidegateError("too_many_waiting", `maxWaiting = ${maxWaiting} requests wait`, { retryable: true });
     }
     const place = this.place();
     const ref = `c${place}`;
@@ -150,7 +149,7 @@ export class Outstanding {
     if (!limit || text.length * 3 <= limit) return;
     const { size } = new Blob([text]); // in UTF-8
     if (size <= limit) return;
-    throw new TidegateError("too_large", `'${message.type}' has ${size} bytes; the gateway accepts at most ${limit}`);
+    throw new TidegateError("too_large", `'${message.type}' has ${size} bytes, more than ${limit}`);
   }
 
   #fail(pending: Pending, error: TidegateError): void {

@@ -17,6 +17,6 @@ export function bearer(given: unknown): string {
 
 /** The error that a program gets for a token function that failed. */
 export function tokenFailed(error: unknown): TidegateError {
-  const reason = `${(error as Error)?.message ?? error}`.replace(JWT, "...");
-  return new TidegateError("token_failed", `the token function failed: ${reason}`, { retryable: true });
+  const text = `the token function failed: ${(error as Error)?.message ?? error}`;
+  return new TidegateError("token_failed", text.replace(JWT, "..."), { retryable: true });
 }

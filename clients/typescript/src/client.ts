@@ -32,13 +32,14 @@ export function connect<A extends AppContract = AnyApp>(url: string, options: Op
 export class Client<A extends AppContract = AnyApp> {
   /** The application's contract, for the compiler alone. */
   declare readonly "~contract": A;
+  /** The user that the gateway takes this client for; undefined until the first welcome. */
+  user: Principal | undefined;
   readonly #link: Link;
   readonly #rooms = new Map<string, WeakRef<Room<never>>>();
   /** Abilities by what makes them, and the rooms that the program wants to be in. */
   readonly #parts = new Map<unknown, Part>();
   readonly #port: RoomPort;
   readonly #events = new Emitter<Events<A>>();
-  #user: Principal | undefined;
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
 
@@ -60,7 +61,7 @@ export class Client<A extends AppContract = AnyApp> {
       link: this.#link,
       options,
       parts: this.#parts,
-      user: () => this.#user,
+      user: () => this.user,
       request: (message) => this.#ask(message),
       part: (kind, make) => {
         const part = this.#parts.get(kind) ?? make(this.#link, options);
@@ -74,11 +75,6 @@ export class Client<A extends AppContract = AnyApp> {
   /** "connecting", "open", "reconnecting" or "closed". */
   get status(): Status {
     return this.#link.status;
-  }
-
-  /** The user that the gateway takes this client for; undefined until the first welcome. */
-  get user(): Principal | undefined {
-    return this.#user;
   }
 
   /** The `welcome` of the present (or last) connection: its id, limits, contract, heartbeat. */
@@ -159,8 +155,8 @@ export class Client<A extends AppContract = AnyApp> {
 
   /** Be `user`. Returns whether that is another user than before, or the same one with other roles. */
   #become(user: Principal): boolean {
-    const known = this.#user;
-    this.#user = user;
+    const known = this.user;
+    this.user = user;
     const rights = ({ id, roles }: Principal) => JSON.stringify([id, roles]);
     return known !== undefined && rights(known) !== rights(user);
   }

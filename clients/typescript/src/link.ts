@@ -70,7 +70,7 @@ export class Link {
     try {
       this.#add(request);
     } catch (error) {
-      request.failed(error as TidegateError);
+      request.failed?.(error as TidegateError);
     }
   }
 
@@ -85,7 +85,7 @@ export class Link {
 
   /** Send a message on the present connection, if there is one. */
   post(message: WireMessage): void {
-    if (this.status === "open") this.request({ message, bound: true, failed: () => {} });
+    if (this.status === "open") this.request({ message, bound: true });
   }
 
   /** Repeat `action` after a temporary refusal, unless the connection ends before. */

@@ -27,7 +27,7 @@ export interface Request {
   message: WireMessage;
   /** Called in the turn in which the reply came, before the client looks at any later message. Without it, none is wanted. */
   replied?(reply: WireMessage): void;
-  failed(error: TidegateError): void;
+  failed?(error: TidegateError): void;
   /** Whether the client may send it again on the next connection. */
   repeat?: boolean;
   /** Whether it is about the present connection alone: it waits as long as that lives, and has no timeout. */
@@ -153,7 +153,7 @@ export class Outstanding {
   }
 
   #fail(pending: Pending, error: TidegateError): void {
-    if (this.#drop(pending)) pending.failed(error);
+    if (this.#drop(pending)) pending.failed?.(error);
   }
 
   /** Whether `pending` was still waiting. */

@@ -144,9 +144,8 @@ export class Client<A extends AppContract = AnyApp> {
   // -- the connection -------------------------------------------------------------------------------------------------
 
   #opened(welcome: Welcome): void {
-    const { contract } = welcome;
-    if (this.#contract && contract !== this.#contract) {
-      console.warn(`tidegate: the contract is ${contract}, not ${this.#contract}: run \`tidegate generate\``);
+    if (this.#contract && welcome.contract !== this.#contract) {
+      console.warn("tidegate: the gateway has another contract: run `tidegate generate`");
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);

@@ -84,8 +84,7 @@ export class Connection {
     if (message?.type === "welcome") {
       const { protocol, heartbeat } = message as unknown as Welcome;
       if (protocol !== PROTOCOL_VERSION) {
-        const reason = `the gateway's protocol is ${protocol}, not ${PROTOCOL_VERSION}`;
-        this.#end({ reason, refused: true });
+        this.#end({ reason: `the gateway has protocol ${protocol}`, refused: true });
         return;
       }
       this.welcome = message as unknown as Welcome;

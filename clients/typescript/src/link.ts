@@ -191,7 +191,7 @@ export class Link {
     const { code, reason, refused } = ending;
     if (refused || isFinal(code)) {
       const closeCode = refused ? undefined : code;
-      this.#end(new ConnectionRefused(reason || `the gateway ended it with ${code}`, closeCode));
+      this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, closeCode));
       return;
     }
     this.#drop("reconnecting");

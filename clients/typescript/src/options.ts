@@ -122,7 +122,7 @@ export function settingsOf(options: Options): Settings {
     if (value !== undefined) Object.assign(settings, { [name]: value });
   }
   for (const name of ["requestTimeout", "openTimeout", "maxWaiting"] as const) {
-    if (!(settings[name] > 0)) throw new InvalidOption(`${name} must be more than 0, not ${settings[name]}`);
+    if (!(settings[name] > 0)) throw new InvalidOption(`${name} must be more than 0`);
   }
   if (typeof settings.token !== "function") settings.token = bearer(settings.token);
   return settings;
@@ -132,7 +132,7 @@ export function settingsOf(options: Options): Settings {
 export function socketConstructor(settings: Settings): SocketConstructor {
   const found = settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!found) {
-    throw new Error("there is no WebSocket: npm install ws, then connect(url, { WebSocket })");
+    throw new Error("no WebSocket here: npm install ws, then connect(url, { WebSocket })");
   }
   return found;
 }

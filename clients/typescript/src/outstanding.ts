@@ -75,7 +75,7 @@ export class Outstanding {
   add(request: Request, connection: Connection | undefined): void {
     const { clock, requestTimeout, maxWaiting } = this.#settings;
     if (this.#pending.size >= maxWaiting) {
-      throw new TidegateError("too_many_waiting", `maxWaiting = ${maxWaiting} requests wait`, { retryable: true });
+      throw new TidegateError("too_many_waiting", `${maxWaiting} requests wait`, { retryable: true });
     }
     const place = this.place();
     const ref = `c${place}`;

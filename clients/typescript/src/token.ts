@@ -11,7 +11,7 @@ const JWT = /eyJ[\w-]+\.[\w.-]*/g;
 /** A token without the space around it; "" for none. Throws InvalidOption for what cannot be a token. */
 export function bearer(given: unknown): string {
   const token = String(given ?? "").trim();
-  if (!WORD.test(token)) throw new InvalidOption("a token is one word, such as a JWT");
+  if (!WORD.test(token)) throw new InvalidOption("a token is one word");
   return token;
 }
 

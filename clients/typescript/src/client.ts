@@ -175,7 +175,7 @@ export class Client<A extends AppContract = AnyApp> {
             this.#link.identify(message.token as string, reply as unknown as Authenticated);
             if (this.#become(reply.user as Principal)) {
               this.#each((part) => part.identityChanged?.());
-              this.#status(this.status, undefined);
+              this.#events.emit("status", { status: this.status } as Events<A>["status"]);
             }
           }
           resolve(reply);

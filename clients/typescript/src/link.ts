@@ -123,7 +123,7 @@ export class Link {
     const failed = (error: unknown) => {
       if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
     };
-    this.#after(openTimeout * 1000, () => failed(`no answer within ${openTimeout} s`));
+    this.#after(openTimeout * 1000, () => failed(`no reply within ${openTimeout} s`));
     let token: string;
     try {
       token = typeof this.#token === "function" ? bearer(await this.#token()) : this.#token;

@@ -17,7 +17,6 @@ const PROBE_MS = 4_000;
 const TICK_MS = 5_000;
 const BROKEN = 1006;
 const PROBE = "probe";
-const PING = `{"type":"ping","ref":"${PROBE}"}`;
 
 /** What the owner of a connection does when something happens on it. */
 export interface ConnectionOwner {
@@ -27,10 +26,11 @@ export interface ConnectionOwner {
 
 export class Connection {
   welcome: Welcome | undefined;
+  /** The gateway ends the connection soon: a new request waits for the next one. */
+  goodbye: Goodbye | undefined;
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;
-  #goodbye: Goodbye | undefined;
   readonly #doubt: number;
   /** Milliseconds that each message of the other end adds to the life of the connection: none before `welcome`. */
   #patience = 0;
@@ -65,9 +65,9 @@ export class Connection {
   /** Something gives reason to doubt the connection: give it up unless the other end answers soon. */
   probe(): void {
     if (!this.welcome) return;
-    this.#socket.send(PING);
+    this.#socket.send(JSON.stringify({ type: "ping", ref: PROBE }));
     this.#askedAt = undefined;
-    this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);
+    this.#giveUpIn(PROBE_MS);
     this.#watch();
   }
 
@@ -84,7 +84,8 @@ export class Connection {
     if (message?.type === "welcome") {
       const { protocol, heartbeat } = message as unknown as Welcome;
       if (protocol !== PROTOCOL_VERSION) {
-        this.#end({ reason: `the gateway has protocol ${protocol}`, refused: true });
+        const reason = `the gateway speaks protocol ${protocol}, this client ${PROTOCOL_VERSION}`;
+        this.#end({ reason, refused: true });
         return;
       }
       this.welcome = message as unknown as Welcome;
@@ -94,11 +95,15 @@ export class Connection {
     this.#askedAt = undefined;
     if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
     if (message?.type === "goodbye") {
-      this.#goodbye = message as unknown as Goodbye;
+      this.goodbye = message as unknown as Goodbye;
       this.#patience = 0;
-      this.#deadline = this.#clock.now() + GOODBYE_MS;
+      this.#giveUpIn(GOODBYE_MS);
     }
     if (message && message.ref !== PROBE) this.#owner.received(message);
+  }
+
+  #giveUpIn(milliseconds: number): void {
+    this.#deadline = Math.min(this.#deadline, this.#clock.now() + milliseconds);
   }
 
   #watch(): void {
@@ -115,7 +120,7 @@ export class Connection {
   #end({ code = BROKEN, reason, refused }: Ending): void {
     if (this.#over) return;
     this.close();
-    const goodbye = this.#goodbye;
+    const { goodbye } = this;
     this.#owner.ended({
       code: code === BROKEN && goodbye ? goodbye.code : code,
       reason: reason || goodbye?.reason,

@@ -6,6 +6,8 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 export class Relay {
   /** At most so many bytes at once. */
   chunk: number | undefined;
+  /** Whether new connections come about. */
+  up = true;
   readonly #sockets = new Set<Socket>();
   readonly #swallowed = new WeakSet<Socket>();
   readonly #server = createServer((socket) => this.#accept(socket));
@@ -41,6 +43,10 @@ export class Relay {
   }
 
   #accept(here: Socket): void {
+    if (!this.up) {
+      here.destroy();
+      return;
+    }
     const there = connect(this.#port, "127.0.0.1");
     here.setNoDelay();
     this.#passOn(here, there);

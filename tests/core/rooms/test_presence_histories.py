@@ -1,4 +1,4 @@
-"""Random histories of members: every follower always shows who is there, and no one else.
+"""Random histories of members: every follower always shows exactly who is there.
 
 A model says who is present: a user with a connection in the room, or with one that ended less than its grace time ago
 and that no later connection has taken the place of.

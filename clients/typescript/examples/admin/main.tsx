@@ -1,4 +1,4 @@
-// An admin of tasks with refine: a table that is always up to date, and a form that tells when somebody else was quicker.
+// An admin of tasks with refine: a table that is always up to date, and a form that tells when another user was quicker.
 
 import { type HttpError, Refine, useForm, useTable } from "@refinedev/core";
 import { type FormEvent, StrictMode, useState } from "react";
@@ -92,7 +92,7 @@ function EditTask({ task, close }: { task: Task; close: () => void }) {
       <button type="button" onClick={close}>
         Cancel
       </button>
-      {error && <p role="alert">{error.statusCode === 409 ? "Somebody else changed this task." : error.message}</p>}
+      {error && <p role="alert">{error.statusCode === 409 ? "Another user changed this task." : error.message}</p>}
     </form>
   );
 }

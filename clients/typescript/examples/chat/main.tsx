@@ -46,7 +46,7 @@ function Connection() {
 }
 
 function Typing() {
-  // The component renders when this text changes, not whenever somebody moves.
+  // The component renders when this text changes, not at each change of a member.
   const typing = useOthers(ROOM, (others) =>
     others
       .filter(({ info }) => info?.typing)

@@ -1,7 +1,7 @@
 // A whiteboard: lines that stay, and the cursors of the others.
 //
 // Lines are messages of a room with a history. Cursors are messages of a room with `"slow": "conflate"`: a client that
-// reads too slowly gets the newest cursor of each sender and misses the older ones, which no one needs.
+// reads too slowly gets the newest cursor of each sender and misses the older ones, which are of no use.
 
 import { type PointerEvent, StrictMode, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";

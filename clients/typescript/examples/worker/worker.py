@@ -1,6 +1,6 @@
 """Gives tasks whose title says "urgent" the highest priority, and goes on where it stopped.
 
-It keeps its place in a file: a task that somebody adds while the worker is not running is not missed.
+It keeps its place in a file: a task that is added while the worker is not running is not missed.
 
     python worker.py ws://127.0.0.1:8787/ws place.json
 """
@@ -30,7 +30,7 @@ async def work(url: str, place: Path) -> None:
 
 
 async def hurry(client: Client, task: dict[str, Any]) -> None:
-    """Unless somebody changed the title meanwhile: then its change comes next."""
+    """Unless the title was changed meanwhile: then that change comes next."""
     try:
         await client.resource("tasks").update(task["id"], {"priority": 1}, expect={"title": task["title"]})
         print("urgent:", task["title"], flush=True)

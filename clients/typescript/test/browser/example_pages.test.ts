@@ -9,7 +9,7 @@ import { Gateway, ROOT } from "../support/gateway.js";
 import { Relay } from "../support/relay.js";
 import { launch } from "./chromium.js";
 
-/** Someone at a browser, with a line to the gateway that can break. */
+/** A person at a browser, with a line to the gateway that can break. */
 interface Person {
   page: Page;
   relay: Relay;
@@ -32,7 +32,7 @@ afterAll(async () => {
   await gateway.remove();
 });
 
-/** A browser context of its own: another identity. Each has its own server of the pages, behind its own line. */
+/** A context for each person: another identity. Each has its own server of the pages, behind its own line. */
 async function person(example: string): Promise<Person> {
   const relay = new Relay(gateway.port);
   await relay.start();
@@ -154,7 +154,7 @@ test("admin: both tables follow every writer, and an outdated form is told so", 
   for (const each of [ann, ben]) await expect.poll(() => titles(each)).toContain("Changed by Ann");
   await ben.page.getByLabel("Title").fill("Changed by Ben");
   await ben.page.getByRole("button", { name: "Save" }).click();
-  await expect.poll(() => ben.page.getByRole("alert").textContent()).toBe("Somebody else changed this task.");
+  await expect.poll(() => ben.page.getByRole("alert").textContent()).toBe("Another user changed this task.");
   await show(ben, "admin");
   await ben.page.getByRole("button", { name: "Cancel" }).click();
 

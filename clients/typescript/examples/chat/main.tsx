@@ -68,11 +68,12 @@ function Say({ send }: { send: (text: string) => Promise<unknown> }) {
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setError(undefined);
+    type(""); // the next message may be typed while this one is on its way
     try {
       await send(text); // the promise is kept over a broken connection
-      type("");
     } catch (failure) {
       setError(failure as TidegateError); // this form's error, and no other component's
+      setText(text);
     }
   };
 

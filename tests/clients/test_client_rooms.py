@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -407,3 +408,31 @@ async def test_one_stream_has_everything_in_order(scripted: ScriptedGateway, clo
         with pytest.raises(RequestRefused):
             await anext(events)
         assert room.status == "error"
+
+
+async def test_the_answer_to_the_join_of_a_reconnect_is_late(scripted: ScriptedGateway) -> None:
+    """The client waits for it as long as the connection lives: there is no program that would ask again."""
+
+    async def answer_joins(peer: Peer) -> None:
+        while True:
+            if (request := await peer.receive())["type"] == "join":
+                await peer.reply(request, "joined", room="a", position=at(0), recovered=False, replayed=0)
+
+    room: Room[Any] | None = None
+    async with connect(scripted.url, request_timeout=0.05) as client:
+        first = await scripted.accept()
+        answering = begun(answer_joins(first))
+        while room is None:
+            with contextlib.suppress(RequestTimeout):
+                room = await client.join("a")
+        answering.cancel()
+        await first.close(4201)
+        peer = await scripted.accept()
+        join = await peer.expect("join")
+        with pytest.raises(RequestTimeout):
+            await client.ping()
+        await peer.reply(join, "joined", room="a", position=at(0), recovered=True, replayed=0)
+        said = {"from": "7", "data": {"text": "one"}, "time": 1, "position": at(1)}
+        await peer.send("message", room="a", **said)
+        assert (await anext(room)).data == {"text": "one"}
+        assert room.status == "joined"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +18,8 @@ import pytest
 
 from tests.clients import sync_stub
 from tests.clients.scripted import Peer, ScriptedGateway
-from tidegate_client import ClientClosed, RequestRefused, Unreachable, blocking, sync
+from tests.support.deadlines import DEADLINE_S
+from tidegate_client import ClientClosed, RequestRefused, TidegateError, Unreachable, blocking, sync
 from tidegate_client import connect as async_connect
 from tidegate_client.sync import connect, timeout
 
@@ -173,3 +177,87 @@ def test_the_stub_names_what_there_is() -> None:
     for option in inspect.signature(async_connect).parameters:
         assert f"    {option}: " in stub
     assert {known.__name__ for _, known in blocking._FACADES} == sync_stub.OWN
+
+
+async def silent(peer: Peer) -> None:
+    """Reads everything and answers nothing."""
+    while True:
+        await peer.receive()
+
+
+def test_closing_ends_what_other_threads_wait_for() -> None:
+    """Whenever `close` comes: no thread waits for a loop that has ended."""
+    ends: list[str] = []
+
+    def work(client: sync.Client) -> None:
+        try:
+            while True:
+                client.ping()
+        except Exception as error:
+            ends.append(type(error).__name__)
+
+    for turn in range(8):
+        with gateway(silent) as url:
+            client = connect(url)
+            threads = [threading.Thread(target=work, args=[client], daemon=True) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for _ in range(turn * 20):
+                str(client.status)
+            client.close()
+            for thread in threads:
+                thread.join(DEADLINE_S)
+            assert not any(thread.is_alive() for thread in threads)
+    assert set(ends) == {"ClientClosed"}
+
+
+def test_a_token_function_that_uses_its_client() -> None:
+    """It is called in the thread that would have to answer it."""
+    clients: list[sync.Client] = []
+    codes: list[str] = []
+
+    def token() -> str:
+        try:
+            for client in clients:
+                client.ping()
+        except TidegateError as error:
+            codes.append(error.code)
+        return "token"
+
+    async def send_away(peer: Peer) -> None:
+        await peer.expect("ping")
+        await peer.close(4202)
+
+    with gateway(send_away) as url, connect(url, token=token) as client:
+        clients.append(client)
+        client.send({"type": "ping"})
+        for status in client.statuses():
+            if status == "open":
+                break
+    assert codes == ["wrong_loop"]
+
+
+def test_a_copy_is_no_endless_recursion() -> None:
+    with gateway(silent) as url, connect(url) as client:
+        assert copy.copy(client).user == client.user
+
+
+@pytest.mark.process
+def test_a_script_that_ends_without_close() -> None:
+    """It ends at once, says nothing, and leaves its rooms: the gateway gets a close frame."""
+    codes: list[int | None] = []
+
+    async def room_of_a_script(peer: Peer) -> None:
+        await peer.join("chat-1")
+        codes.append(await peer.is_closed())
+
+    script = """
+import sys
+from tidegate_client.sync import connect
+room = connect(sys.argv[1]).join("chat-1")
+"""
+    with gateway(room_of_a_script) as url:
+        command = [sys.executable, "-X", "dev", "-c", script, url]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_S)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert codes == [1000]

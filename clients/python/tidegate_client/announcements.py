@@ -7,6 +7,7 @@ the oldest statuses, and learns how many messages it missed.
 from __future__ import annotations
 
 from typing import Any, Literal
+from weakref import WeakSet
 
 from .streams import Stream
 
@@ -23,19 +24,19 @@ class Announcements:
     def __init__(self, buffer: int) -> None:
         self.status: Status = "connecting"
         self._buffer = buffer
-        self._statuses: list[Stream[Status]] = []
-        self._pushes: dict[str, list[Stream[dict[str, Any]]]] = {}
+        self._statuses: WeakSet[Stream[Status]] = WeakSet()
+        self._pushes: dict[str, WeakSet[Stream[dict[str, Any]]]] = {}
 
     def statuses(self) -> Stream[Status]:
         """A stream of what `status` becomes."""
         stream: Stream[Status] = Stream(KEPT_STATUSES, "drop_oldest")
-        self._statuses = [*(known for known in self._statuses if not known.closed), stream]
+        self._statuses.add(stream)
         return stream
 
     def pushes(self, kind: str) -> Stream[dict[str, Any]]:
         """A stream of the gateway's messages of one type."""
         stream: Stream[dict[str, Any]] = Stream(self._buffer, "error")
-        self._pushes[kind] = [*(known for known in self._pushes.get(kind, ()) if not known.closed), stream]
+        self._pushes.setdefault(kind, WeakSet()).add(stream)
         return stream
 
     def turn(self, status: Status) -> None:

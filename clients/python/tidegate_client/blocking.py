@@ -8,6 +8,8 @@ notebook. Invariant: objects of the asyncio client are touched in that thread al
 from __future__ import annotations
 
 import asyncio
+import atexit
+import concurrent.futures
 import contextlib
 import contextvars
 import functools
@@ -20,7 +22,7 @@ from typing import Any, Self
 
 from . import connecting
 from .client import Client as AsyncClient
-from .errors import ClientClosed
+from .errors import ClientClosed, TidegateError
 from .live import LiveQuery as AsyncLiveQuery
 from .resource import Resource as AsyncResource
 from .room import Room as AsyncRoom
@@ -50,21 +52,34 @@ class Thread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._stopped = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="tidegate_client.sync", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Carry `work` out in the thread and wait for it. Ctrl-C, or the end of `timeout`, cancels it."""
-        if not self._thread.is_alive():
+        if threading.current_thread() is self._thread:
             work.close()
-            raise ClientClosed
-        until = _deadline.get()
-        future = asyncio.run_coroutine_threadsafe(work if until is None else _within(work, until), self._loop)
+            raise TidegateError("wrong_loop", "a token function must not use the client that asks it for a token")
+        with self._lock:
+            if self.ended:
+                work.close()
+                raise ClientClosed
+            until = _deadline.get()
+            future = asyncio.run_coroutine_threadsafe(work if until is None else _within(work, until), self._loop)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise ClientClosed from None
         except BaseException:
             future.cancel()
             raise
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is carried out any more; in a process that was forked, too, where the thread is not."""
+        return self._stopped or not self._thread.is_alive()
 
     def call(self, function: Callable[[], Any]) -> Any:
         """Call a function in the thread."""
@@ -72,14 +87,27 @@ class Thread:
         async def work() -> Any:
             return function()
 
-        return self.run(work()) if self._thread.is_alive() else function()
+        return function() if self.ended else self.run(work())
 
     def stop(self) -> None:
-        """End the thread. Idempotent."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        """End the thread, and whatever other threads wait for. Idempotent."""
+        with self._lock:
+            if self.ended:
+                return
+            self._stopped = True
+            asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    """Cancel every other task of the loop, and stop the loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.stop)  # after the threads that wait for these tasks were told
 
 
 async def _within(work: Coroutine[Any, Any, Any], until: float) -> Any:
@@ -96,9 +124,11 @@ class Facade:
         self._thread = thread
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         inner, thread = self._inner, self._thread
         kind = inspect.getattr_static(type(inner), name, None)
-        if name.startswith("_") or not (kind is not None or name in vars(inner)):
+        if not (kind is not None or name in vars(inner)):
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
         if not inspect.isfunction(kind):
             value = thread.call(lambda: getattr(inner, name))
@@ -132,7 +162,7 @@ class Iterating(Facade):
         except StopAsyncIteration:
             raise StopIteration from None
         except ClientClosed:
-            if self._thread._thread.is_alive():
+            if not self._thread.ended:
                 raise
             raise StopIteration from None
 
@@ -173,6 +203,10 @@ class LiveQuery(Entered, Iterating):
 class Client(Entered):
     """See `tidegate_client.Client`."""
 
+    def __init__(self, inner: Any, thread: Thread) -> None:
+        super().__init__(inner, thread)
+        atexit.register(self.close)  # so that a script which ends without it leaves its rooms at once
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -180,6 +214,7 @@ class Client(Entered):
 
     def close(self) -> None:
         """Close the connection for good, and end the thread. Idempotent."""
+        atexit.unregister(self.close)
         token = _deadline.set(None)
         try:
             with contextlib.suppress(ClientClosed):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 import msgspec
@@ -43,16 +44,17 @@ from tidegate_protocol import Rows as RowsReply
 
 from .announcements import Status
 from .client_rows import RowsClient
+from .errors import TidegateError
 from .json_values import plain
 from .link import Link
 from .models import User
 from .options import Options
-from .outstanding import WRITES
-from .positions import Position
+from .outstanding import WRITES, reading
+from .positions import Position, room_position
 from .queries import Queries
 from .room import Room
 from .rooms import Presence, Rooms
-from .streams import Overflow, Stream
+from .streams import Overflow, Stream, capacity_of
 from .wire import read_as
 
 __all__ = ["Client"]
@@ -203,12 +205,15 @@ class Client(RowsClient):
         self._link.check()
         given = (("status", status), ("info", plain(info)))
         about = {name: value for name, value in given if value is not None}
-        session = self._rooms.session(room, presence=presence, about=about, since=since)
-        return await Room(self._rooms, session, model, buffer or self._options.buffer, overflow).opened(about)
+        capacity = capacity_of(buffer or self._options.buffer, overflow)
+        session = self._rooms.session(room, presence=presence, about=about, since=room_position(since))
+        return await Room(self._rooms, session, model, capacity, overflow).opened(about)
 
     async def ping(self) -> int:
         """The gateway's time in milliseconds."""
-        return int((await self.request({"type": "ping"}))["time"])
+        reply = await self.request({"type": "ping"})
+        with reading("the reply to 'ping'"):
+            return int(reply["time"])
 
     async def authenticate(self, token: str) -> User:
         """Become the user that `token` names, now and later. RequestRefused `unauthenticated` for an invalid token."""
@@ -223,7 +228,17 @@ class Client(RowsClient):
         await self._link.start()
         return self
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
 
 def _wire(message: Mapping[str, Any] | msgspec.Struct) -> dict[str, Any]:
-    wire: dict[str, Any] = plain(dict(message) if isinstance(message, Mapping) else message)
+    wire: Any = plain(dict(message) if isinstance(message, Mapping) else message)
+    if not (isinstance(wire, dict) and isinstance(wire.get("type"), str)):
+        raise TidegateError("invalid_message", "a message is an object with a text `type`")
     return wire

@@ -21,6 +21,7 @@ from .ordering import Ordering, Sort
 from .queries import Queries
 from .resource import Filters, Resource, plain_filters
 from .since import Since, since_of
+from .streams import capacity_of
 
 __all__ = ["RowsClient"]
 
@@ -107,8 +108,9 @@ class RowsClient:
         name, model = named(resource, model)
         if model is not None and fields is not None:
             raise InvalidOption("rows with only some fields do not fit a model: subscribe without one")
-        if limit is not None and limit < 1:
-            raise InvalidOption(f"limit must be at least 1, not {limit}")
+        if not (limit is None or (isinstance(limit, int) and limit >= 1)):
+            raise InvalidOption(f"limit must be at least 1, not {limit!r}")
+        capacity = capacity_of(buffer or self._options.buffer)
         info = self._info(name, model, key)
         ordering = None if sort is None else Ordering(sort, info.key, info.types)
         if fields and ordering is not None:
@@ -117,7 +119,6 @@ class RowsClient:
         asked = {"resource": name, **{option: value for option, value in given if value}}
         from_there = None if since is None else since_of(since)
         session = self._queries.session(asked, info, wanted=snapshot and since is None, since=from_there)
-        capacity = buffer or self._options.buffer
         return await LiveQuery(self._queries, session, model, ordering, limit, capacity).opened()
 
     @overload

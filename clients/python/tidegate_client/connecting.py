@@ -65,9 +65,9 @@ def connect(
     `keys`: the key properties of resources whose key is not `id`. `resources`: `app_contract.RESOURCES`, which says
     that too, and the types of properties. `optimistic`: live queries show own writes before the answer.
     `wait`: keep trying when the first attempt fails.
-    `request_timeout` (time offline included), `open_timeout` (until `welcome`): seconds. `buffer`: unread items that
-    each iterator keeps. `max_waiting`: requests and messages that may wait at once. `headers`, `ssl`, `proxy`: for the
-    opening handshake. `clock`, `random`: time and chance, for tests.
+    `request_timeout` (time offline included), `open_timeout` (for a token function, and until `welcome`): seconds.
+    `buffer`: unread items that each iterator keeps. `max_waiting`: requests and messages that may wait at once.
+    `headers`, `ssl`, `proxy`: for the opening handshake. `clock`, `random`: time and chance, for tests.
     Raises InvalidOption, Unreachable or ConnectionRefused.
 
     Example:

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from tidegate_protocol import PROTOCOL_VERSION
 
 from .backoff import Ending
+from .errors import seconds
 from .options import Options
 from .wire import decode
 
@@ -26,6 +27,8 @@ __all__ = ["Connection", "ConnectionFailed", "open_connection"]
 
 MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes: the largest message that the client takes. The gateway has limits too, and the client trusts them."""
+HEARTBEAT = 25.0
+"""Seconds between two heartbeats of a gateway that does not say."""
 CLOSE_TIMEOUT = 3.0
 """Seconds for the closing handshake."""
 _logger = logging.getLogger("tidegate_client.connection")
@@ -61,7 +64,7 @@ class Connection:
     @property
     def silence_allowed(self) -> float:
         """Seconds without any message after which the connection counts as dead: 2 heartbeats + 5 s."""
-        return 2.0 * float(self.welcome.get("heartbeat", 25.0)) + 5.0
+        return 2.0 * (seconds(self.welcome.get("heartbeat")) or HEARTBEAT) + 5.0
 
     async def send(self, payload: bytes) -> None:
         """Send one text frame. A broken connection is no error here: `messages` ends, which tells the owner."""
@@ -115,17 +118,16 @@ class Connection:
 
     def ending(self) -> Ending:
         """How the connection ended; only meaningful once `messages` did."""
-        code = self._socket.close_code
-        if code in (None, 1006) and "code" in self._goodbye:
-            code = int(self._goodbye["code"])
+        code, announced = self._socket.close_code, self._goodbye.get("code")
+        if code in (None, 1006) and isinstance(announced, int):
+            code = announced
         reason = (
             self._note or self._socket.close_reason or str(self._goodbye.get("reason", "")) or "the connection broke"
         )
-        retry_after = self._goodbye.get("retry_after")
         return Ending(
             reason,
             code,
-            retry_after=float(retry_after) if retry_after is not None else None,
+            retry_after=seconds(self._goodbye.get("retry_after")),
             lived=self._clock.now() - self.opened_at if self.welcome else None,
         )
 

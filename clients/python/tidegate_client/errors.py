@@ -38,6 +38,7 @@ __all__ = [
     "Unreachable",
     "Violation",
     "refusal",
+    "seconds",
     "withdrawn",
 ]
 
@@ -185,17 +186,22 @@ class ModelMismatch(TidegateError):
 
 
 def refusal(message: Mapping[str, Any]) -> RequestRefused:
-    """The exception for an `error` message; unknown properties are ignored, missing ones have plain defaults."""
-    retry_after = message.get("retry_after")
+    """The exception for an `error` message. A missing or wrong property has a plain default; others are ignored."""
+    pointer, keyword, errors = message.get("pointer"), message.get("keyword"), message.get("errors")
     return RequestRefused(
         str(message.get("code", "internal")),
         str(message.get("message", "")),
-        pointer=message.get("pointer"),
-        keyword=message.get("keyword"),
-        errors=[_violation(entry) for entry in message.get("errors") or ()],
+        pointer=pointer if isinstance(pointer, str) else None,
+        keyword=keyword if isinstance(keyword, str) else None,
+        errors=[_violation(entry) for entry in (errors if isinstance(errors, list) else ()) if isinstance(entry, dict)],
         retryable=bool(message.get("temporary", False)),
-        retry_after=float(retry_after) if retry_after is not None else None,
+        retry_after=seconds(message.get("retry_after")),
     )
+
+
+def seconds(value: object) -> float | None:
+    """A time as the gateway names one; None for what is none."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
 
 
 def withdrawn(what: str, reason: object = None) -> RequestRefused:

@@ -7,6 +7,7 @@ roles, because it may then see other rows. Neither a token nor an identity is in
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import re
@@ -37,16 +38,21 @@ class Identity:
         self._token = token
         self._last: str | None = None
 
-    async def bearer(self) -> str | None:
+    async def bearer(self, within: float) -> str | None:
         """The token for the next opening handshake; a token function gives a fresh one. ConnectionFailed without."""
+        deadline: asyncio.Timeout | None = None
         try:
             token: Any = self._token
             if callable(token):
                 token = token()
-                token = await token if inspect.isawaitable(token) else token
+                if inspect.isawaitable(token):
+                    async with asyncio.timeout(within) as deadline:
+                        token = await token
             self._last = None if token is None else bearer(token)
         except Exception as error:  # the program's function may raise anything; the next attempt may succeed
             reason = f"the token function failed: {self._without_secrets(repr(error))}"
+            if isinstance(error, TimeoutError) and deadline is not None and deadline.expired():
+                reason = f"the token function gave no token within {within:g} s"
             logger.warning("%s", reason)
             raise ConnectionFailed(Ending(reason)) from None
         return self._last
@@ -57,8 +63,9 @@ class Identity:
 
     def welcomed(self, welcome: Mapping[str, Any]) -> bool:
         """The client is who `welcome` says."""
-        self.anonymous = welcome.get("identity")
-        return self._become(_user(welcome))
+        user, self.anonymous = _user(welcome), None
+        self.renewed(welcome.get("identity"))
+        return self._become(user)
 
     def given_back(self, reply: Mapping[str, Any]) -> bool:
         """The gateway took the identity token."""
@@ -74,7 +81,8 @@ class Identity:
         """The gateway took a token of the program. It is for later connections too, unless a function gives those."""
         changed = self._become(_user(reply))
         if _user(reply).anonymous:
-            self.anonymous = reply.get("identity") or token
+            self.anonymous = token
+            self.renewed(reply.get("identity"))
             return changed
         self.anonymous = None
         if not callable(self._token):

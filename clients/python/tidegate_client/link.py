@@ -30,7 +30,7 @@ from .identity import Identity
 from .line import Line
 from .models import User
 from .options import Options, bearer
-from .outstanding import UNREADABLE, may_repeat
+from .outstanding import UNREADABLE, Reply, may_repeat
 from .requests import Requests
 from .session import Part, Session, logger
 
@@ -71,8 +71,9 @@ class Link:
     # For the client
 
     async def start(self) -> None:
-        """Connect. Unreachable or ConnectionRefused if the first attempt fails (with `wait`: only what is final)."""
-        self._runner = asyncio.create_task(self._run(), name=f"tidegate {self.options.address}")
+        """Connect, once. Unreachable or ConnectionRefused if the first attempt fails (with `wait`: what is final)."""
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run(), name=f"tidegate {self.options.address}")
         try:
             await self._opened.wait()
         except BaseException:
@@ -135,13 +136,13 @@ class Link:
     # For sessions: the LinkPort
 
     async def call(
-        self, message: dict[str, Any], on_reply: Callable[[dict[str, Any]], None] | None = None
-    ) -> dict[str, Any]:
+        self, message: Reply, on_reply: Callable[[Reply], None] | None = None, *, patient: bool = False
+    ) -> Reply:
         """Send on the present connection and wait for the reply. ConnectionLost without one, or when it ends first."""
         if self._line is None:
             raise self.error or ConnectionLost(f"not connected: {message['type']!r} was not sent")
         self.check()
-        return await self._requests.ask(message, repeat=False, bound=True, on_reply=on_reply)
+        return await self._requests.ask(message, repeat=False, bound=True, on_reply=on_reply, patient=patient)
 
     def post(self, message: dict[str, Any]) -> None:
         """Send on the present connection, if there is one, and wait for nothing."""
@@ -178,6 +179,9 @@ class Link:
                 delay = self._backoff.delay(ending)
                 logger.info("%s: %s; next attempt in %.2f s", self.options.address, ending.reason, delay)
                 await self.options.clock.sleep(delay)
+        except asyncio.CancelledError:
+            self._finish(ClientClosed("the client's event loop has ended"))
+            raise
         except Exception as error:
             logger.exception("%s: the client failed", self.options.address)
             self._finish(TidegateError("internal", f"the client failed: {error!r}"))
@@ -194,7 +198,7 @@ class Link:
     async def _live(self) -> Ending:
         """One connection, from opening it to its end."""
         try:
-            connection = await open_connection(self.options, await self.identity.bearer())
+            connection = await open_connection(self.options, await self.identity.bearer(self.options.open_timeout))
         except ConnectionFailed as failure:
             return failure.ending
         try:
@@ -202,7 +206,10 @@ class Link:
                 self._line = Line(connection, tasks, self.options, self._requests)
                 self._line.spawn(self._resume(self._line))
                 async for message in connection.messages():
-                    self._dispatch(message)
+                    try:
+                        self._dispatch(message)
+                    except UNREADABLE as error:
+                        logger.warning("%s: unreadable %r message: %r", self.options.address, message["type"], error)
                 raise _ConnectionEnded
         except* _ConnectionEnded:
             pass

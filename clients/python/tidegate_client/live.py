@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import Generic, Self, TypeVar
+from weakref import WeakSet
 
 from tidegate_protocol.plain import int64_fields
 
@@ -65,7 +66,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
         self._window = Window(session.shown.rows, ordering, limit)
         self._read = session.state.position
         """Where the program is that read all changes which it was given."""
-        self._statuses: list[Stream[LiveStatus]] = []
+        self._statuses: WeakSet[Stream[LiveStatus]] = WeakSet()
         self.session = session
         self.stream: Stream[Change[Row]] = Stream(buffer, lambda: Change("reset"))
         session.attach(self)
@@ -145,7 +146,7 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
     def statuses(self) -> Stream[LiveStatus]:
         """What `status` becomes, from now on."""
         stream: Stream[LiveStatus] = Stream(KEPT_STATUSES, "drop_oldest")
-        self._statuses = [*(known for known in self._statuses if not known.closed), stream]
+        self._statuses.add(stream)
         return stream
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from .models import Gap, Member, Message, PresenceChange
-from .positions import Position, advance, is_seen
+from .positions import Position, advance, is_seen, position_of
 
 __all__ = ["RoomState"]
 
@@ -41,7 +41,7 @@ class RoomState:
         """The gateway's answer to `join`, or its word that messages are lost."""
         self.recovered = bool(reply.get("recovered", False))
         self._replays = int(reply.get("replayed", 0))
-        self._head = reply.get("position")
+        self._head = position_of(reply)
         # A client at the head missed nothing, even in a room that keeps no history to recover from.
         lost = not self.recovered and self.position is not None and self.position != self._head
         if lost:

@@ -84,11 +84,14 @@ class Options:
 
     def __post_init__(self) -> None:
         for name in ("request_timeout", "open_timeout"):
-            if not (seconds := getattr(self, name)) > 0:
-                raise InvalidOption(f"{name} must be more than 0 seconds, not {seconds}")
+            if not (isinstance(seconds := getattr(self, name), int | float) and seconds > 0):
+                raise InvalidOption(f"{name} must be more than 0 seconds, not {seconds!r}")
         for name in ("buffer", "max_waiting"):
-            if not (count := getattr(self, name)) >= 1:
-                raise InvalidOption(f"{name} must be at least 1, not {count}")
+            if not (isinstance(count := getattr(self, name), int) and count >= 1):
+                raise InvalidOption(f"{name} must be at least 1, not {count!r}")
+        for name, value in (("url", self.url), ("identity", self.identity or "")):
+            if not isinstance(value, str):
+                raise InvalidOption(f"{name} is a text, not a {type(value).__name__}")
         if not (self.token is None or callable(self.token)):
             bearer(self.token)
         for name, value in self.headers.items():

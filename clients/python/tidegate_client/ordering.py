@@ -30,6 +30,8 @@ def sort_terms(sort: Iterable[Sort]) -> list[dict[str, str]]:
 def _term(term: Sort) -> dict[str, str]:
     if isinstance(term, str):
         return {"field": term.removeprefix("-"), "order": "desc" if term.startswith("-") else "asc"}
+    if not (isinstance(term, Mapping) and isinstance(term.get("field"), str)):
+        raise InvalidOption(f"{term!r} is no term of a sort: a property's name, or an object with `field` and `order`")
     return dict(term)
 
 

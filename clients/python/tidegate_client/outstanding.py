@@ -9,7 +9,8 @@ What waits keeps the order in which the program made it, requests and messages w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +18,9 @@ import msgspec
 
 from .errors import ConnectionLost, TidegateError, refusal
 
-__all__ = ["MAX_SENDS", "READS", "UNREADABLE", "WRITES", "Outstanding", "Reply", "Request", "may_repeat"]
+__all__ = ["MAX_SENDS", "READS", "UNREADABLE", "WRITES", "Outstanding", "Reply", "Request", "may_repeat", "reading"]
 
-UNREADABLE = (LookupError, TypeError, ValueError, msgspec.MsgspecError)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
 """What reading a message of an unexpected shape raises."""
 READS = frozenset({"list", "get", "history", "ping", "presence"})
 """Request types that change nothing, or say the same again."""
@@ -29,6 +30,15 @@ MAX_SENDS = 5
 """Connections that one request may see break; after that the client takes the request for the cause."""
 
 Reply = dict[str, Any]
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Where `what` has an unexpected shape, the block ends with a TidegateError `invalid_reply`."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise TidegateError("invalid_reply", f"{what} can't be read: {error!r}") from error
 
 
 def may_repeat(message: Mapping[str, Any]) -> bool:
@@ -122,7 +132,7 @@ class Outstanding:
             # The gateway could not read a message, not even its ref. Only one that is alone is known to be the one.
             sent = [request for request in self._requests.values() if request.given and request.sends]
             return sent[0] if len(sent) == 1 else None
-        return self._requests.get(ref) if isinstance(ref, int) else None
+        return self._requests.get(ref) if type(ref) is int else None
 
     def unsent(self) -> list[Request]:
         """What the present connection has yet to carry."""

@@ -15,7 +15,7 @@ from typing import Any
 from .catalogue import ResourceInfo
 from .forms import canonical
 from .models import Key, Row
-from .positions import Position
+from .positions import Position, position_of
 
 __all__ = ["PendingWrite", "Step", "key_from"]
 
@@ -60,9 +60,15 @@ class PendingWrite:
             write.steps = [Step(one, _forms(data, info)) for one in ids]
         return write
 
+    def has_plain_keys(self, key: Sequence[str]) -> bool:
+        """Whether each value of the keys is one that a key can have."""
+        ids = [list(one.id.values()) if isinstance(one.id, Mapping) else [one.id] for one in self.steps]
+        written = [[step.data.get(name) for name in key] for step in self.steps]
+        return not any(isinstance(value, list | dict) for values in (*ids, *written) for value in values)
+
     def settle(self, reply: Mapping[str, Any], key: Sequence[str]) -> None:
-        """Take the gateway's answer. New rows that this user may not read are shown no more."""
-        self.position = reply.get("position")
+        """Take the gateway's answer, or raise what is `UNREADABLE`. New rows that this user may not read go."""
+        self.position = position_of(reply)
         if self.action != "create":
             return
         rows: Sequence[Row] = reply.get("rows") or ()
@@ -70,6 +76,8 @@ class PendingWrite:
             self.steps = []
         for step, row in zip(self.steps, rows, strict=False):
             step.id, step.data, step.invented = {name: row.get(name) for name in key}, row, False
+        if not self.has_plain_keys(key):
+            raise TypeError("the key of a row is a list or an object")
 
 
 def key_from(id: Any, properties: tuple[str, ...]) -> Key:

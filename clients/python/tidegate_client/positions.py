@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Position", "advance", "is_seen"]
+from .errors import InvalidOption
+
+__all__ = ["Position", "advance", "is_seen", "position_of", "room_position"]
 
 Position = Mapping[str, Any]
 
@@ -30,6 +32,20 @@ def is_seen(own: Position | None, other: Position | None) -> bool:
     if own is None or other is None or own["epoch"] != other["epoch"]:
         return False
     return _counter(other) <= _counter(own)
+
+
+def position_of(message: Mapping[str, Any]) -> Position | None:
+    """The position that a message of the gateway names. LookupError, TypeError or ValueError if it is none."""
+    position: Position | None = message.get("position")
+    is_seen(position, position)
+    return position
+
+
+def room_position(given: object) -> Position | None:
+    """Where a program wants to go on in a room. InvalidOption for what is no position of a room."""
+    if given is None or (isinstance(given, Mapping) and {"epoch", "offset"} <= given.keys()):
+        return given
+    raise InvalidOption("since is a position of the room: what `room.position` was")
 
 
 def _counter(position: Position) -> int:

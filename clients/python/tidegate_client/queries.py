@@ -17,6 +17,7 @@ from .catalogue import ResourceInfo
 from .errors import withdrawn
 from .json_values import as_json
 from .models import Change
+from .outstanding import UNREADABLE
 from .overlay import Fit, Overlay
 from .predicate import predicate, properties
 from .rows import RowsState
@@ -68,7 +69,10 @@ class Queries:
             return Subscription(self, self._link, asked, Shown(state))
         filters, fields = asked.get("filters"), asked.get("fields")
         names = None if fields is None else frozenset((*fields, *info.key))
-        fit = Fit(predicate(filters, info.types), properties(filters), names)
+        try:
+            fit = Fit(predicate(filters, info.types), properties(filters), names)
+        except UNREADABLE:  # no filter; the gateway says what is wrong with it
+            return Subscription(self, self._link, asked, Shown(state))
         return Subscription(self, self._link, asked, Overlay(state, fit, self.writes.unanswered(asked["resource"])))
 
     def of_resource(self, name: str) -> list[Subscription]:

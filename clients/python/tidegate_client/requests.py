@@ -33,11 +33,14 @@ class Requests:
         """The present connection takes new requests of the program."""
         self._limit: int | None = None
         """Bytes that the gateway accepts in one message; None before the first `welcome`."""
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def connected(self, outbox: Outbox, welcome: Mapping[str, Any]) -> None:
         """Bound requests go out from now on. Takes the gateway's limits."""
-        self._outbox = outbox
-        self._limit = (welcome.get("limits") or {}).get("max_message")
+        self._outbox, self._loop = outbox, asyncio.get_running_loop()
+        limits = welcome.get("limits")
+        limit = limits.get("max_message") if isinstance(limits, dict) else None
+        self._limit = limit if isinstance(limit, int) else None
 
     def resume(self) -> None:
         """Send what waits for a connection, and whatever comes from now on."""
@@ -56,9 +59,10 @@ class Requests:
         repeat: bool,
         bound: bool = False,
         on_reply: Callable[[Reply], None] | None = None,
+        patient: bool = False,
     ) -> Reply:
-        """Send now or when the connection opens, and wait for the reply."""
-        self._check_waiting()
+        """Send now or when the connection opens, and wait for the reply; `patient`: without a timeout."""
+        self._check()
         ref = self._outstanding.next_ref()
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         payload = self._payload({**message, "ref": ref})
@@ -66,7 +70,7 @@ class Requests:
         self._add(request)
         seconds = self._options.request_timeout
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if patient else seconds):
                 return await reply
         except TimeoutError:
             raise RequestTimeout(f"{request.type!r} was not answered within {seconds:g} s") from None
@@ -75,7 +79,7 @@ class Requests:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send now or when the connection opens, and wait for nothing."""
-        self._check_waiting()
+        self._check()
         self._add(Request(self._outstanding.next_ref(), message["type"], self._payload(message)))
 
     def post(self, message: Mapping[str, Any]) -> None:
@@ -120,7 +124,10 @@ class Requests:
             if self._outbox is not None:
                 self._outbox.put(request)
 
-    def _check_waiting(self) -> None:
+    def _check(self) -> None:
+        if self._loop is not None and self._loop is not _running_loop():
+            reason = "a client works in the event loop that made it; `tidegate_client.sync` works in every thread"
+            raise TidegateError("wrong_loop", reason)
         limit = self._options.max_waiting
         if len(self._outstanding) >= limit:
             reason = f"too many requests wait already (limit: max_waiting = {limit})"
@@ -135,3 +142,10 @@ class Requests:
         limit = self._limit
         if limit is not None and len(payload) > limit:
             raise TidegateError("too_large", f"{kind!r} has {len(payload)} bytes; the gateway accepts at most {limit}")
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -20,6 +20,7 @@ from .json_values import plain
 from .live import LiveQuery
 from .models import Rows
 from .ordering import Sort, sort_terms
+from .outstanding import reading
 from .since import Since
 from .wire import read_as
 
@@ -196,10 +197,11 @@ class Resource(Generic[RowT]):
         return self._read(await self._port.ask(self._message(kind, fields)))
 
     def _read(self, reply: dict[str, Any]) -> Rows[RowT]:
-        rows: Any = reply["rows"]
-        if self.model is not None:
-            rows = [read_as(row, self.model) for row in rows]
-        return Rows(rows, total=reply.get("total"), position=reply.get("position"))
+        with reading(f"the rows of {self.name!r}"):
+            rows: list[Any] = list(reply["rows"])
+            if self.model is not None:
+                rows = [read_as(row, self.model) for row in rows]
+            return Rows(rows, total=reply.get("total"), position=reply.get("position"))
 
     def _one(self, rows: Rows[RowT]) -> RowT:
         if not rows:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType, TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar
+from weakref import WeakSet
 
 import msgspec
 
@@ -17,6 +18,7 @@ from .errors import ClientClosed, ConnectionLost, TidegateError
 from .json_values import plain
 from .members import read_message
 from .models import Gap, History, Member, Message, PresenceChange
+from .outstanding import reading
 from .positions import Position
 from .room_events import RoomEvent, RoomEvents, RoomStatus, RoomStatusChange
 from .rooms import Membership, Rooms
@@ -48,7 +50,7 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         self.changes: Stream[PresenceChange] = Stream(buffer, lambda: PresenceChange(reset=True))
         self.losses: Stream[Gap] = Stream(buffer, Gap)
         self._buffer = buffer
-        self._events: list[Stream[Any]] = []
+        self._events: WeakSet[Stream[Any]] = WeakSet()
         session.rooms.append(self)
 
     async def opened(self, about: dict[str, Any]) -> Self:
@@ -118,8 +120,9 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         offset = before["offset"] if isinstance(before, Mapping) else before
         asked = {name: value for name, value in (("before", offset), ("limit", limit)) if value is not None}
         reply = await self.session.link.request({"type": "history", "room": self.name, **asked})
-        messages = tuple(self._typed(read_message({"room": self.name, **entry})) for entry in reply["messages"])
-        return History(messages, bool(reply.get("more", False)))
+        with reading(f"the history of {self.session}"):
+            messages = tuple(self._typed(read_message({"room": self.name, **entry})) for entry in reply["messages"])
+            return History(messages, bool(reply.get("more", False)))
 
     def presence_changes(self) -> Stream[PresenceChange]:
         """Members who come, leave or change. A slow consumer gets one change with `reset`, and reads `members`."""
@@ -146,7 +149,7 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
             stream.push(message)
         if self not in self.session.rooms:
             stream.close()
-        self._events = [*(known for known in self._events if not known.closed), stream]
+        self._events.add(stream)
         return RoomEvents(stream, self._typed)
 
     async def leave(self) -> None:

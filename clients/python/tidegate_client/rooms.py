@@ -78,7 +78,7 @@ class Membership(Session):
 
     async def open(self) -> None:
         message = {"type": "join", "room": self.name, "presence": self.presence, **self.about, **self.state.resume()}
-        await self.link.call(message, self._joined)
+        await self.link.call(message, self._joined, patient=True)
 
     async def say(self, about: dict[str, Any]) -> None:
         """Change what other members see, now and at later joins, unless the gateway refuses it."""
@@ -159,6 +159,8 @@ class Rooms:
 
     def session(self, name: str, *, presence: Presence, about: dict[str, Any], since: Position | None) -> Membership:
         """The membership in a room, new or shared."""
+        if not isinstance(name, str):
+            raise InvalidOption(f"the name of a room is a text, not a {type(name).__name__}")
         session = self._sessions.get(name)
         if session is None:
             session = Membership(self, self._link, name, presence=presence, about=about, since=since)

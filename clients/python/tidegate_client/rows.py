@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from .models import Change, Key, Row
-from .positions import Position, advance
+from .positions import Position, advance, position_of
 
 __all__ = ["RowsState", "key_of", "key_properties", "same_row"]
 
@@ -87,6 +87,7 @@ class RowsState:
 
     def subscribed(self, reply: Mapping[str, Any]) -> None:
         """The gateway's answer: `snapshot` (pages follow), `recovered` (missed updates follow) or `live`."""
+        position = position_of(reply)
         self._live = True
         self.scope = reply.get("scope")
         if reply.get("mode") == "snapshot":
@@ -95,7 +96,7 @@ class RowsState:
             return
         self._loading = False
         if reply.get("mode") == "live":
-            self.position = advance(self.position, reply.get("position"))
+            self.position = advance(self.position, position)
         self.complete = True
 
     def snapshot(self, page: Mapping[str, Any], awaited: Iterable[str] = ()) -> list[Change[Row]]:
@@ -112,7 +113,7 @@ class RowsState:
             self._pages[key_of(row, self.key)] = row
         if not page.get("done"):
             return []
-        self._arrived, self._awaited = page.get("position"), set(awaited)
+        self._arrived, self._awaited = position_of(page), set(awaited)
         return self._replace()
 
     def answered(self, origin: str) -> list[Change[Row]]:

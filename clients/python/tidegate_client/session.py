@@ -33,9 +33,16 @@ class LinkPort(Protocol):
     identity: Identity
 
     async def call(
-        self, message: dict[str, Any], on_reply: Callable[[dict[str, Any]], None] | None = None
+        self,
+        message: dict[str, Any],
+        on_reply: Callable[[dict[str, Any]], None] | None = None,
+        *,
+        patient: bool = False,
     ) -> dict[str, Any]:
-        """Send on the present connection and wait for the reply. ConnectionLost if there is none, or it ends."""
+        """Send on the present connection and wait for the reply. ConnectionLost if there is none, or it ends.
+
+        `patient`: wait for as long as the connection lives.
+        """
         ...
 
     async def request(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -90,13 +97,15 @@ class Session(ABC):
             return
         try:
             await self.open()
-        except (ConnectionLost, RequestTimeout):
+        except ConnectionLost:
             return
         except TidegateError as error:
             if self.opened and error.retryable:
                 self.link.spawn(self._retry(error))
             else:
                 self.fail(error)
+        except UNREADABLE as error:
+            self.fail(TidegateError("invalid_message", f"{self}: its position can't be read: {error!r}"))
         else:
             self.opened = True
             self._answered.set()

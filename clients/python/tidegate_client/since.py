@@ -23,8 +23,8 @@ class Since(TypedDict):
 
 def since_of(given: Since | Mapping[str, Any]) -> Since:
     """`given` may be a bare position."""
-    position = given.get("position", given)
-    scope = given.get("scope")
+    about = given if isinstance(given, Mapping) else {}
+    position, scope = about.get("position", about), about.get("scope")
     if not isinstance(position, Mapping) or not {"epoch", "seq"} <= position.keys():
         raise InvalidOption("since is a position of the change feed, or what `live.since` was")
     return Since(position=dict(position), scope=scope) if scope is not None else Since(position=dict(position))

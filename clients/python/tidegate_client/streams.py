@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from .errors import InvalidOption, StreamOverflow, TidegateError
 
-__all__ = ["Overflow", "Stream"]
+__all__ = ["Overflow", "Stream", "capacity_of"]
 
 ItemT = TypeVar("ItemT")
 Overflow = Literal["error", "drop_oldest"]
+_awaited: set[Stream[Any]] = set()
+"""Streams with a consumer that waits. Clients forget a stream that the program let go, but not the task that waits."""
 
 
 class Stream(AsyncIterator[ItemT], Generic[ItemT]):
@@ -31,9 +33,7 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
     """
 
     def __init__(self, capacity: int, overflow: Overflow | Callable[[], ItemT] = "error") -> None:
-        if capacity < 1:
-            raise InvalidOption("buffer must be at least 1")
-        self.capacity = capacity
+        self.capacity = capacity_of(capacity, overflow)
         self.dropped = 0
         """How many items never reached the consumer, over the stream's life."""
         self._overflow = overflow
@@ -93,7 +93,11 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
             if self._ended:
                 raise StopAsyncIteration
             self._arrival.clear()
-            await self._arrival.wait()
+            _awaited.add(self)
+            try:
+                await self._arrival.wait()
+            finally:
+                _awaited.discard(self)
         return self._items.popleft()
 
     def _overflowed(self, item: ItemT) -> None:
@@ -108,3 +112,12 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
             self.dropped += len(self._items) + 1
             self._items.clear()
             self._items.append(self._overflow())
+
+
+def capacity_of(buffer: object, overflow: object = "error") -> int:
+    """How many items a stream with these options keeps. InvalidOption for what no stream can have."""
+    if not (isinstance(buffer, int) and buffer >= 1):
+        raise InvalidOption(f"buffer must be at least 1, not {buffer!r}")
+    if not (overflow in ("error", "drop_oldest") or callable(overflow)):
+        raise InvalidOption(f"overflow is 'error' or 'drop_oldest', not {overflow!r}")
+    return buffer

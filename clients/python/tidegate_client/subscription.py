@@ -113,7 +113,8 @@ class Subscription(Session):
             self.asking = False
 
     async def _ask(self) -> None:
-        await self.link.call({"type": "subscribe", **self.asked, **self.state.resume()}, self._subscribed)
+        asked = {"type": "subscribe", **self.asked, **self.state.resume()}
+        await self.link.call(asked, self._subscribed, patient=True)
 
     def cut(self) -> None:
         self.subscription = None

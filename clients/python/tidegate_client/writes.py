@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from .catalogue import ResourceInfo
 from .forms import utc_now
+from .json_values import as_json
 from .models import Change, Row
+from .outstanding import UNREADABLE, reading
 from .pending import PendingWrite
 from .shown import Shown
 
@@ -49,22 +51,33 @@ class Writes:
 
     async def run(self, message: dict[str, Any], info: ResourceInfo) -> dict[str, Any]:
         """Show the write, send it, and show no more of it than the gateway accepted."""
-        write = PendingWrite.of(message, info, self._now())
-        if write.origin in self._unanswered:
-            return await self._request(message)  # the program repeats a write that is shown already
+        as_json(message)  # `not_json` is the caller's, before anything is shown
+        write = _showable(message, info, self._now())
+        if write is None or write.origin in self._unanswered:
+            return await self._request(message)  # refused soon, or a repeated write that is shown already
         self._unanswered[write.origin] = write
         self._tell(write, lambda shown: shown.began(write))
         try:
             reply = await self._request(message)
+            with reading(f"the reply to {write.action!r}"):
+                write.settle(reply, info.key)
         except BaseException:
             del self._unanswered[write.origin]
             self._tell(write, lambda shown: shown.failed(write))
             raise
         del self._unanswered[write.origin]
-        write.settle(reply, info.key)
         self._tell(write, lambda shown: shown.answered(write))
         return reply
 
     def _tell(self, write: PendingWrite, step: Callable[[Shown], list[Change[Row]]]) -> None:
         for watcher in list(self._watchers(write.resource)):
             watcher.tell(step(watcher.shown))
+
+
+def _showable(message: dict[str, Any], info: ResourceInfo, now: str) -> PendingWrite | None:
+    """The write that `message` asks for; None for one that no copy of rows can hold, which the gateway refuses."""
+    try:
+        write = PendingWrite.of(message, info, now)
+    except UNREADABLE:
+        return None
+    return write if write.has_plain_keys(info.key) else None

@@ -43,6 +43,6 @@ export class Backoff {
     const first = this.#attempts === 0;
     const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    return Math.max(retryAfter * 1000, resume && first ? 0 : this.#random() * ceiling);
+    return Math.max(retryAfter * 1000 || 0, resume && first ? 0 : this.#random() * ceiling);
   }
 }

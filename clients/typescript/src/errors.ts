@@ -55,9 +55,11 @@ export class RequestRefused extends TidegateError {
 
   constructor(error: ErrorMessage) {
     const { code, message, pointer, temporary, retry_after } = error;
-    const details = { ...error, retryable: temporary, retryAfter: retry_after };
+    // A gateway may say what is no list or no number.
+    const errors = error.errors?.filter?.((each) => each?.message);
+    const details = { ...error, errors, retryable: temporary, retryAfter: Number(retry_after) || undefined };
     super(code, pointer ? `${message} (at ${pointer})` : message, details);
-    this.fields = fieldsOf(error.errors ?? [{ pointer: "", ...error }]);
+    this.fields = fieldsOf(errors ?? [{ pointer: "", ...error }]);
   }
 }
 

@@ -7,11 +7,9 @@ const DECIMAL = /^(0|-?[1-9][0-9]*)$/;
 
 /** The text of an integer. RangeError for a number beyond 2^53, for other text, and for what 64 bits cannot hold. */
 export function int64(value: bigint | number | string): Int64 {
-  if (typeof value === "number" && !Number.isSafeInteger(value)) {
-    throw new RangeError("int64: a number is exact up to 2^53 only: give a bigint, or text");
+  const isExact = typeof value === "number" ? Number.isSafeInteger(value) : DECIMAL.test(String(value));
+  if (!isExact || BigInt.asIntN(64, BigInt(value)) !== BigInt(value)) {
+    throw new RangeError(`int64: ${value} is not exactly an integer of 64 bits`);
   }
-  if (typeof value === "string" && !DECIMAL.test(value)) throw new RangeError("int64: this is no decimal integer");
-  const integer = BigInt(value);
-  if (BigInt.asIntN(64, integer) !== integer) throw new RangeError("int64: the integer has more than 64 bits");
-  return String(integer) as Int64;
+  return String(value) as Int64;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { type Client, connect, type LiveQuery, resource, type SocketConstructor } from "../src/index.js";
-import { compareText } from "../src/rows/order.js";
+import { compareValues } from "../src/rows/order.js";
 import { eventually } from "./support/eventually.js";
 import { Gateway } from "./support/gateway.js";
 
@@ -119,6 +119,6 @@ describe("the order of a live query", () => {
 
   it("of text is by code point", () => {
     const words = ["", "A", "Z", "a", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "\u{10ffff}a"];
-    expect([...words].reverse().sort(compareText)).toEqual(words);
+    expect([...words].reverse().sort(compareValues)).toEqual(words);
   });
 });

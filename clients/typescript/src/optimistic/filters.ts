@@ -24,7 +24,6 @@ const TESTS: Record<string, Test> = {
   gt: (value, wanted, compare) => compare(value, wanted) > 0,
   gte: (value, wanted, compare) => compare(value, wanted) >= 0,
   between: (value, [low, high]: unknown[], compare) => compare(value, low) >= 0 && compare(value, high) <= 0,
-  nbetween: (value, [low, high]: unknown[], compare) => compare(value, low) < 0 || compare(value, high) > 0,
 };
 TESTS.eqs = TESTS.eq as Test;
 TESTS.ne = TESTS.nes = (value, wanted) => value !== wanted;

@@ -8,9 +8,9 @@
 import type { FeedPosition, Row, Rows, Update } from "../../../../generated/typescript/protocol.js";
 import type { Options, ResourceShape } from "../options.js";
 import { isKnown } from "../positions.js";
-import { isEqual } from "../rows/equal.js";
+import { isEqual, kept } from "../rows/equal.js";
 import { nameOf, picked } from "../rows/key.js";
-import type { Overlay } from "../rows/ports.js";
+import type { Overlay, Push } from "../rows/ports.js";
 import type { Queries } from "../rows/queries.js";
 import type { WriteMessage } from "../rows/resource.js";
 import type { Subscription } from "../rows/subscription.js";
@@ -44,8 +44,8 @@ export class Writes implements Overlay {
   readonly #shapes: NonNullable<Options["resources"]>;
   /** For a row whose key was invented once: its name now, and its name then. */
   readonly #names = new Map<string, string>();
-  /** The writes whose answer a new snapshot waits for. */
-  readonly #waiting = new WeakMap<Copy, Write[]>();
+  /** What each copy shows. */
+  readonly #shown = new WeakMap<Copy, Map<string, Row>>();
   #pending: Write[] = [];
   #invented = 0;
 
@@ -82,12 +82,13 @@ export class Writes implements Overlay {
 
   // -- what the copies ask --------------------------------------------------------------------------------------------
 
-  over(copy: Copy, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
+  over(copy: Copy): ReadonlyMap<string, Row> {
+    const rows = copy.rows as Map<string, Row>;
     const { resource, filters, fields } = copy.query;
     this.#pending = this.#pending.filter((write) => !this.#isOver(write));
     const types = this.#shapes[resource]?.types;
     const touched = new Map<string, Known | undefined>();
-    const find = (name: string) => (touched.has(name) ? touched.get(name) : this.#known(copy, rows, name));
+    const find = (name: string) => (touched.has(name) ? touched.get(name) : this.#known(copy, name));
     for (const write of this.#of(resource)) {
       const targets = write.targets.filter((target) => !isAt(copy, target));
       const old = targets.map(({ key }) => find(nameOf(copy.key, key)));
@@ -103,29 +104,30 @@ export class Writes implements Overlay {
           touched.set(name, write.type === "update" ? { ...known, row: { ...known.row, ...data } } : undefined);
       }
     }
-    if (touched.size === 0) return rows;
-    const shown = new Map(rows);
+    const before = this.#shown.get(copy);
+    const shown = touched.size > 0 ? new Map(rows) : rows;
+    this.#shown.set(copy, shown);
     for (const [name, known] of touched) {
       const isShown = known && (matches(known.row, filters, types, known.whole) ?? rows.has(name));
-      if (isShown) shown.set(name, fields ? picked(known.row, [...copy.key, ...fields]) : known.row);
+      const row = isShown && (fields ? picked(known.row, [...copy.key, ...fields]) : known.row);
+      if (row) shown.set(name, kept(before?.get(name), row));
       else shown.delete(name);
     }
     return shown;
   }
 
-  heard(copy: Copy, update: Update | undefined): void {
+  holds(copy: Copy, push: Push): boolean {
     const { resource } = copy.query;
     const writes = this.#of(resource);
-    const write = writes.find(({ key }) => key === update?.origin);
-    if (write && update) this.#place(write, update, copy.key);
+    if (push.type === "update") {
+      const write = writes.find(({ key }) => key === push.origin);
+      if (write) this.#place(write, push, copy.key);
+    }
     // What one copy knows, another shows with the writes.
-    if (writes.length > 0) this.#show(resource);
-  }
-
-  holds(copy: Copy): boolean {
-    const writes = this.#of(copy.query.resource).filter(({ isAnswered }) => !isAnswered);
-    this.#waiting.set(copy, writes);
-    return writes.length > 0;
+    this.#show(resource);
+    const open = writes.filter(({ isAnswered }) => !isAnswered);
+    if (push.type === "snapshot" && push.done && open.length > 0) copy.held ??= { pushes: [], until: open };
+    return copy.held !== undefined && copy.held.pushes.push(push) > 0;
   }
 
   forget(): void {
@@ -213,13 +215,13 @@ export class Writes implements Overlay {
   }
 
   /** The row with this name below the writes, from this copy or from another that has all its properties. */
-  #known(copy: Copy, rows: ReadonlyMap<string, Row>, name: string): Known | undefined {
-    const own = rows.get(name);
+  #known(copy: Copy, name: string): Known | undefined {
+    const own = copy.rows.get(name) as Row | undefined;
     const { resource, fields, filters } = copy.query;
     if (own && !fields) return { row: own, whole: true };
     if (!own && !filters) return undefined; // it has all rows
     for (const other of this.#queries.of(resource)) {
-      const row = other.query.fields ? undefined : other.told.get(name);
+      const row = other.query.fields ? undefined : other.rows.get(name);
       if (row) return { row: { ...(row as Row), ...own }, whole: true };
     }
     return own && { row: own, whole: false };
@@ -233,7 +235,11 @@ export class Writes implements Overlay {
 
   #show(resource: string): void {
     for (const copy of this.#queries.of(resource)) {
-      if (!this.#waiting.get(copy)?.some(({ isAnswered }) => !isAnswered)) copy.release();
+      const { held } = copy;
+      if (held?.until.every(({ isAnswered }) => isAnswered)) {
+        copy.held = undefined;
+        for (const push of held.pushes) copy.received(push);
+      }
       copy.touch();
     }
   }
@@ -242,5 +248,5 @@ export class Writes implements Overlay {
 /** Whether the rows of a copy have the write already. A position of another epoch is of a feed that is no more. */
 function isAt({ at, status }: Copy, { position }: Target): boolean {
   if (!position || !at) return false;
-  return isKnown(at, position) || (at.epoch !== position.epoch && status === "live");
+  return isKnown(at.position, position) || (at.position.epoch !== position.epoch && status === "live");
 }

@@ -88,7 +88,7 @@ function channelOf(client: object, resource: string, patch: Patch | undefined): 
   const start = () => {
     begun = table.first = undefined;
     const copy = queries.watch({ resource, fields, changesOnly: true });
-    const ignore = copy.on("update", (change) => changed({ ...change, at: copy.position }));
+    const ignore = copy.on("update", (change) => changed({ ...change, at: copy.since?.position }));
     stop = () => {
       ignore();
       queries.release(copy);

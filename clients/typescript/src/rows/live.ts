@@ -1,14 +1,16 @@
-// `LiveQuery`: rows that match a filter, kept up to date over any number of connections, as a program holds them.
+// `LiveQuery`: rows that match a filter, kept up to date over any number of connections, as a program holds them: in order,
+// and no more than the program wants.
 //
-// Which subscription feeds it is the concern of `queries`, which rows it shows that of `window`.
-// Invariant: a live query that is closed calls no listener, and its rows stay as they were.
+// Which copy of the rows feeds it is the concern of `queries`.
+// Invariants: a live query that is closed calls no listener, and its rows stay as they were; `rows` is the same array, and each
+// row the same object, until something in it changed.
 
 import type { FeedPosition } from "../../../../generated/typescript/protocol.js";
 import { Emitter } from "../emitter.js";
 import { ClientClosed, type TidegateError } from "../errors.js";
+import type { Compare } from "./order.js";
 import type { Change, LiveStatus, Since } from "./query.js";
 import type { Subscription } from "./subscription.js";
-import type { Window } from "./window.js";
 
 interface Events<R> {
   /** The rows changed, or `hasMore`; one event a turn, however many changes came. */
@@ -20,81 +22,91 @@ interface Events<R> {
   status: LiveStatus;
 }
 
-interface Waiting {
-  resolve(): void;
-  reject(error: TidegateError): void;
-}
-
 export class LiveQuery<R> {
-  readonly #subscription: Subscription<R & object>;
-  readonly #window: Window<R & object>;
+  readonly #copy: Subscription<R & object>;
+  readonly #compare: Compare | undefined;
+  readonly #limit: number | undefined;
   readonly #release: () => void;
   readonly #events = new Emitter<Events<R>>();
   readonly #stops: (() => void)[];
-  #waiting: Waiting[] = [];
+  /** Called when the rows are there, or with what ended the query first. */
+  #waiting: ((error?: TidegateError) => void)[] = [];
+  /** The version of the copy that is shown, its rows in order, and those within the limit. */
   #version = -1;
+  #ordered: readonly (R & object)[] = [];
+  #rows: readonly R[] = Object.freeze([]);
   /** What the listeners know. */
-  #told: { rows?: readonly R[]; hasMore?: boolean; status: LiveStatus };
+  #told: { rows?: readonly R[] | undefined; hasMore?: boolean; status: LiveStatus };
   #open = true;
 
   /** A program gets one from `subscribe`. */
-  constructor(subscription: Subscription<R & object>, window: Window<R & object>, release: () => void) {
-    this.#subscription = subscription;
-    this.#window = window;
+  constructor(
+    copy: Subscription<R & object>,
+    compare: Compare | undefined,
+    limit: number | undefined,
+    release: () => void,
+  ) {
+    this.#copy = copy;
+    this.#compare = compare;
+    this.#limit = limit;
     this.#release = release;
-    this.#told = { status: subscription.status };
+    this.#told = { status: copy.status };
     this.#stops = [
-      subscription.on("touched", () => this.#tell()),
-      subscription.on("update", (change) => this.#events.emit("update", change)),
-      subscription.on("error", (error) => this.#failed(error, error.retryable)),
-      subscription.on("closed", (error) => this.#settle((waiting) => waiting.reject(error))),
+      copy.on("touched", () => this.#tell()),
+      copy.on("update", (change) => this.#events.emit("update", change)),
+      copy.on("failed", ({ error, quiet }) => {
+        if (!error.retryable) this.#settle(error);
+        if (!quiet) this.#events.emit("error", error);
+      }),
     ];
-    if (subscription.ready) subscription.touch();
+    if (copy.ready) copy.touch();
   }
 
   get resource(): string {
-    return this.#subscription.query.resource;
+    return this.#copy.query.resource;
   }
 
   /** The rows as they are now: the same array until something in it changed. */
   get rows(): readonly R[] {
-    return this.#look().rows;
+    this.#look();
+    return this.#rows;
   }
 
   /** Whether rows beyond `limit` match. */
   get hasMore(): boolean {
-    return this.#look().hasMore;
+    return this.rows.length < this.#ordered.length;
   }
 
   /** Whether the rows are there. */
   get ready(): boolean {
-    return this.#subscription.ready;
+    return this.#copy.ready;
   }
 
   get status(): LiveStatus {
-    return this.#subscription.status;
+    return this.#copy.status;
   }
 
   /** Where the rows are in the change feed; undefined while they load. */
   get position(): FeedPosition | undefined {
-    return this.#subscription.position;
+    return this.since?.position;
   }
 
   /** What `subscribe({ since })` takes to go on from here; undefined while the rows load. */
   get since(): Since | undefined {
-    return this.#subscription.since;
+    return this.#copy.since;
   }
 
   /** What refused or ended this query; undefined while it lives. */
   get error(): TidegateError | undefined {
-    return this.#subscription.error;
+    return this.#copy.error;
   }
 
   /** Wait until the rows are there. Rejects with what ended the query, if that came first. */
   async loaded(): Promise<this> {
-    if (!this.#open) throw closed(this.resource);
-    if (this.error) throw this.error;
-    if (!this.ready) await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    const ended = this.#open ? this.error : this.#closed();
+    if (ended) throw ended;
+    if (!this.ready)
+      await new Promise<void>((resolve, reject) => this.#waiting.push((error) => (error ? reject(error) : resolve())));
     return this;
   }
 
@@ -118,39 +130,39 @@ export class LiveQuery<R> {
     this.#look();
     this.#open = false;
     for (const stop of this.#stops) stop();
-    this.#settle((waiting) => waiting.reject(closed(this.resource)));
+    this.#settle(this.#closed());
     this.#release();
   }
 
-  #look(): Window<R & object> {
-    const { version } = this.#subscription;
-    if (this.#open && version !== this.#version) {
-      this.#version = version;
-      this.#window.show(this.#subscription.shown.values());
-    }
-    return this.#window;
+  /** Show the rows of the copy, if there are others. */
+  #look(): void {
+    const { version } = this.#copy;
+    if (!this.#open || version === this.#version) return;
+    this.#version = version;
+    const left = new Set(this.#copy.shown.values());
+    // Rows that were here are in order already, which makes sorting them again cheap.
+    const known = this.#compare ? this.#ordered.filter((row) => left.delete(row)) : [];
+    const ordered = [...known, ...left];
+    this.#ordered = this.#compare ? ordered.sort(this.#compare) : ordered;
+    const rows = this.#ordered.slice(0, this.#limit);
+    const isSame = rows.length === this.#rows.length && rows.every((row, at) => row === this.#rows[at]);
+    if (!isSame) this.#rows = Object.freeze(rows);
   }
 
   #tell(): void {
-    const { ready, status } = this;
-    const { rows, hasMore } = this.#look();
+    const { ready, status, rows, hasMore } = this;
     const told = this.#told;
     this.#told = { status, rows: ready || told.rows ? rows : undefined, hasMore };
-    if (ready) this.#settle((waiting) => waiting.resolve());
+    if (ready) this.#settle();
     if (status !== told.status) this.#events.emit("status", status);
     if (this.#told.rows !== told.rows || (told.rows && hasMore !== told.hasMore)) this.#events.emit("change", rows);
   }
 
-  #failed(error: TidegateError, isTemporary: boolean): void {
-    if (!isTemporary) this.#settle((waiting) => waiting.reject(error));
-    this.#events.emit("error", error);
+  #settle(error?: TidegateError): void {
+    for (const settle of this.#waiting.splice(0)) settle(error);
   }
 
-  #settle(settle: (waiting: Waiting) => void): void {
-    for (const waiting of this.#waiting.splice(0)) settle(waiting);
+  #closed(): ClientClosed {
+    return new ClientClosed(`the live query of '${this.resource}' is closed`);
   }
-}
-
-function closed(resource: string): ClientClosed {
-  return new ClientClosed(`the live query of '${resource}' is closed`);
 }

@@ -18,14 +18,11 @@ export function sortTerm(term: Sort): SortTerm {
 
 /** Compares two rows by `sort`, and then by their key. */
 export function byOrder(sort: readonly Sort[], key: readonly string[], types: ResourceShape["types"] = {}): Compare {
-  const terms = [...sort, ...key].map((term) => {
-    const { field, order } = sortTerm(term);
-    return { field, sign: order === "desc" ? -1 : 1, isInt64: types[field] === "int64" };
-  });
+  const terms = [...sort, ...key].map(sortTerm);
   return (a, b) => {
-    for (const { field, sign, isInt64 } of terms) {
-      const order = compareValues(a[field as never], b[field as never], isInt64);
-      if (order !== 0) return order * sign;
+    for (const { field, order } of terms) {
+      const found = compareValues(a[field as never], b[field as never], types[field] === "int64");
+      if (found !== 0) return order === "desc" ? -found : found;
     }
     return 0;
   };
@@ -33,26 +30,18 @@ export function byOrder(sort: readonly Sort[], key: readonly string[], types: Re
 
 /** Below 0 if `a` comes before `b`. No value comes before any, and a number before a text. */
 export function compareValues(a: unknown, b: unknown, isInt64 = false): number {
-  if (a === b) return 0;
-  const ranks = rankOf(a) - rankOf(b);
-  if (ranks !== 0) return ranks;
-  if (typeof a !== "string") return Number(a) - Number(b);
-  return isInt64 ? Number(BigInt(a) - BigInt(b as string)) : compareText(a, b as string);
+  const [one, other] = [placeOf(a, isInt64), placeOf(b, isInt64)];
+  const kinds = one.kind - other.kind;
+  return kinds || (one.value < other.value ? -1 : Number(one.value > other.value));
 }
 
-function rankOf(value: unknown): number {
-  if (value === undefined || value === null) return 0;
-  return typeof value === "string" ? 2 : 1;
+function placeOf(value: unknown, isInt64: boolean) {
+  if (value === undefined || value === null) return { kind: 0, value: 0 };
+  if (typeof value !== "string") return { kind: 1, value: Number(value) };
+  return { kind: 2, value: isInt64 ? BigInt(value) : byCodePoint(value) };
 }
 
-/** JavaScript compares text by UTF-16 code units, which puts characters beyond U+FFFF too early. */
-export function compareText(a: string, b: string): number {
-  const end = Math.min(a.length, b.length);
-  for (let at = 0; at < end; at += 1) {
-    const [one, other] = [a.charCodeAt(at), b.charCodeAt(at)];
-    if (one !== other) return place(one) - place(other);
-  }
-  return a.length - b.length;
+/** JavaScript compares text by UTF-16 code units, which puts U+E000 to U+FFFF after the characters beyond. */
+export function byCodePoint(text: string): string {
+  return text.replace(/[\ud7ff\ue000-\uffff]/g, "\ud7ff$&");
 }
-
-const place = (unit: number) => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);

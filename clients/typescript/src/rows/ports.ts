@@ -1,16 +1,23 @@
 // What a copy of rows needs of its owner, and what `tidegate/optimistic` does to it where a program imports it. Only types.
 
-import type { Row, Update } from "../../../../generated/typescript/protocol.js";
+import type { Row, Snapshot, Update } from "../../../../generated/typescript/protocol.js";
 import type { Subscription } from "./subscription.js";
+
+/** What the gateway sends about the rows of a subscription. */
+export type Push = Snapshot | Update;
+
+/** A complete snapshot, and what came after it, until these writes are answered. */
+export interface Held {
+  pushes: Push[];
+  until: readonly { isAnswered: boolean }[];
+}
 
 /** The program's own writes that are under way. */
 export interface Overlay {
-  /** `rows` of `subscription` with the writes on top; the same map if there is none. */
-  over(subscription: Subscription<never>, rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row>;
-  /** The rows of `subscription` changed; by an update its origin may be one of the writes. */
-  heard(subscription: Subscription<never>, update: Update | undefined): void;
-  /** Whether a new snapshot has to wait for the answer to a write, which it may have already. */
-  holds(subscription: Subscription<never>): boolean;
+  /** The rows of `copy` with the writes on top. */
+  over(copy: Subscription<never>): ReadonlyMap<string, Row>;
+  /** The copy is about to get `push`, whose origin may be one of the writes. Returns whether the push has to wait. */
+  holds(copy: Subscription<never>, push: Push): boolean;
   /** The client is another user: what is under way is not for it. */
   forget(): void;
 }
@@ -18,12 +25,12 @@ export interface Overlay {
 /** Which copies hold which subscription; `Queries` keeps it. */
 export interface SubscriptionIndex {
   readonly overlay: Overlay | undefined;
-  /** `subscription` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
-  adopt(subscription: Subscription<never>, id: string): Subscription<never> | undefined;
+  /** A copy that had the id of `copy` before: the gateway starts nothing for an equal one. */
+  equal(copy: Subscription<never>): Subscription<never> | undefined;
   /** The copies of `id` need all rows. */
   renew(id: string): void;
   /** The answer to a `subscribe` came, whatever it was. */
   answered(): void;
-  /** `subscription` cannot go on with what the gateway sends. */
-  giveUp(subscription: Subscription<never>): void;
+  /** `copy` cannot go on with what the gateway sends. */
+  unsubscribe(copy: Subscription<never>): void;
 }

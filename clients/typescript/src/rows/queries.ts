@@ -1,38 +1,32 @@
-// The subscriptions of a client: which copies of rows there are, how many live queries use each, and which push is for
-// which copy.
+// The subscriptions of a client: which copies of rows there are, and which push is for which copy.
 //
 // Equal queries share a copy. That two filters are equal in another spelling shows only in the id that the gateway
 // answers: then two copies share one id.
 // A copy stays for a moment after its last live query, so that the next equal one shows rows at once.
 // Invariant: the client unsubscribes when the last copy is given up, and never while an equal `subscribe` is under way.
 
-import type { FeedPosition, Snapshot, Update } from "../../../../generated/typescript/protocol.js";
+import type { FeedPosition } from "../../../../generated/typescript/protocol.js";
 import type { TidegateError } from "../errors.js";
 import type { Link } from "../link.js";
 import { type Clock, type Options, systemClock } from "../options.js";
 import type { Part } from "../part.js";
 import type { WireMessage } from "../wire.js";
-import type { Overlay, SubscriptionIndex } from "./ports.js";
+import type { Overlay, Push, SubscriptionIndex } from "./ports.js";
 import { type Query, queryKey } from "./query.js";
 import { Subscription } from "./subscription.js";
 
+type Copy = Subscription<never>;
+
 /** How long a copy stays without a live query. */
 const KEPT_MS = 5000;
-
-interface Entry {
-  copy: Subscription<never>;
-  uses: number;
-  /** Set while a copy without a live query stays. */
-  kept?: unknown;
-}
 
 export class Queries implements SubscriptionIndex, Part {
   overlay: Overlay | undefined;
   readonly #link: Link;
   readonly #options: Options;
   readonly #clock: Clock;
-  readonly #entries = new Map<string, Entry>();
-  readonly #byId = new Map<string, Set<Subscription<never>>>();
+  readonly #copies = new Map<string, Copy>();
+  /** Whether the copies are those of another user, and an answer is under way that has to come first. */
   #outdated = false;
 
   constructor(link: Link, options: Options) {
@@ -42,179 +36,158 @@ export class Queries implements SubscriptionIndex, Part {
   }
 
   /** The key's properties of a resource. */
-  keyOf(resource: string): readonly string[] {
-    const key = this.#options.keys?.[resource] ?? this.#options.resources?.[resource]?.key ?? "id";
-    return typeof key === "string" ? [key] : key;
+  keyOf(resource: string, key?: string | readonly string[]): readonly string[] {
+    const { keys, resources } = this.#options;
+    return [key ?? keys?.[resource] ?? resources?.[resource]?.key ?? "id"].flat();
   }
 
   /** All copies of a resource. */
-  of(resource: string): Subscription<never>[] {
-    return [...this.#entries.values()].map(({ copy }) => copy).filter(({ query }) => query.resource === resource);
+  of(resource: string): Copy[] {
+    return this.#all(({ query }) => query.resource === resource);
   }
 
   /** The copy for a query, new or shared. */
-  watch(query: Query): Subscription<never> {
-    const known = this.#entries.get(queryKey(query));
-    if (known) {
-      known.uses += 1;
-      this.#release(known);
-      if (known.copy.error && this.#link.status === "open") known.copy.subscribe();
-      return known.copy;
-    }
-    if (this.#entries.size >= (this.#link.welcome?.limits?.max_subscriptions ?? Infinity)) this.#makeRoom();
-    const key = query.key ?? this.keyOf(query.resource);
-    const copy = new Subscription<never>(this.#link, query, typeof key === "string" ? [key] : key, this);
-    this.#entries.set(queryKey(query), { copy, uses: 1 });
-    if (this.#link.status === "open") copy.subscribe();
+  watch(query: Query): Copy {
+    const known = this.#copies.get(queryKey(query));
+    const copy = known ?? this.#add(query);
+    copy.uses += 1;
+    this.#stopKeeping(copy);
+    if (this.#link.status === "open" && (!known || known.error)) copy.subscribe();
     return copy;
   }
 
   /** A live query of `copy` is closed. */
-  release(copy: Subscription<never>): void {
-    const entry = this.#entries.get(queryKey(copy.query));
-    if (entry?.copy !== copy) return;
-    entry.uses -= 1;
-    if (entry.uses === 0 && copy.ready) {
-      entry.kept = this.#clock.setTimeout(() => {
-        this.#release(entry);
+  release(copy: Copy): void {
+    copy.uses -= 1;
+    if (copy.uses === 0 && copy.ready && !copy.error) {
+      copy.kept = this.#clock.setTimeout(() => {
+        this.#stopKeeping(copy);
         this.#sweep();
       }, KEPT_MS);
     } else this.#sweep();
   }
 
-  /** `copy` has the id `id`. Returns a copy that had it before: the gateway starts nothing for an equal one. */
-  adopt(copy: Subscription<never>, id: string): Subscription<never> | undefined {
-    const holders = this.#byId.get(id) ?? new Set();
-    const others = [...holders];
-    this.#byId.set(id, holders.add(copy));
+  // -- what a copy tells ----------------------------------------------------------------------------------------------
+
+  equal(copy: Copy): Copy | undefined {
+    const others = this.#all((other) => other !== copy && other.id === copy.id);
     return others.find(({ partial }) => !partial) ?? others[0];
   }
 
-  /** The copies of `id` need all rows. */
   renew(id: string): void {
-    const holders = [...(this.#byId.get(id) ?? [])];
-    this.#byId.delete(id);
-    this.#link.post({ type: "unsubscribe", subscription: id });
-    for (const copy of holders) {
-      copy.forget();
-      copy.partial = false;
-      copy.subscribe();
-    }
+    this.#restart((copy) => copy.id === id, false);
   }
 
-  /** The answer to a `subscribe` came. */
   answered(): void {
-    if (this.#outdated) this.#restart();
+    if (this.#outdated) this.#replaceAll();
     this.#sweep();
   }
 
-  /** `copy` cannot go on with what the gateway sends. */
-  giveUp(copy: Subscription<never>): void {
-    this.#unsubscribe(copy);
+  /** Tell the gateway, unless another copy has the same id. */
+  unsubscribe(copy: Copy): void {
+    if (!this.equal(copy)) this.#post(copy.id);
+    copy.id = undefined;
   }
 
   // -- the connection -------------------------------------------------------------------------------------------------
 
   opened(another: boolean): void {
     if (another) this.#forget();
-    for (const [key, { copy, uses, kept }] of this.#entries) {
-      if (uses > 0 || kept !== undefined) copy.subscribe();
-      else this.#entries.delete(key);
+    for (const [name, copy] of this.#copies) {
+      if (copy.isWanted) copy.subscribe();
+      else this.#copies.delete(name);
     }
   }
 
   lost(): void {
-    this.#byId.clear();
     this.#outdated = false;
-    for (const { copy } of this.#entries.values()) copy.cut();
+    for (const copy of this.#all()) copy.cut();
   }
 
   /** The client has ended; `quiet` if the program closed it. */
   closed(error: TidegateError, quiet: boolean): void {
     this.lost();
-    for (const entry of this.#entries.values()) {
-      this.#release(entry);
-      entry.copy.end(error, quiet);
+    for (const copy of this.#all()) {
+      this.#stopKeeping(copy);
+      copy.end(error, quiet);
     }
-  }
-
-  /** Throw all rows away: they belong to a user that this client no longer is. */
-  #forget(): void {
-    this.overlay?.forget();
-    for (const { copy } of this.#entries.values()) copy.forget();
   }
 
   /** On an open connection, the gateway takes this client for another user, who may see other rows. */
   identityChanged(): void {
     this.#forget();
     this.#outdated = true;
-    this.#restart();
+    this.#replaceAll();
   }
 
   pushed(message: WireMessage): void {
-    if (message.type === "heartbeat") {
-      const position = message.position as FeedPosition | undefined;
-      if (position) for (const { copy } of this.#entries.values()) copy.reached(position);
-      return;
-    }
-    const id = message.subscription as string;
-    const holders = this.#byId.get(id) ?? [];
-    if (message.type === "snapshot") for (const copy of holders) copy.page(message as unknown as Snapshot);
-    if (message.type === "update") for (const copy of holders) copy.update(message as unknown as Update);
-    if (message.type === "unsubscribed" && message.ref === undefined) {
-      this.#byId.delete(id);
-      for (const copy of holders) copy.withdraw();
+    const { type, subscription, position, ref } = message;
+    if (type === "heartbeat" && position) for (const copy of this.#all()) copy.reached(position as FeedPosition);
+    if (!subscription) return;
+    for (const copy of this.#all(({ id }) => id === subscription)) {
+      if (type === "snapshot" || type === "update") {
+        const push = message as unknown as Push;
+        if (!this.overlay?.holds(copy, push)) copy.received(push);
+      } else if (type === "unsubscribed" && ref === undefined) copy.withdraw();
     }
   }
 
   // -- within ---------------------------------------------------------------------------------------------------------
 
+  #all(isMeant: (copy: Copy) => boolean = () => true): Copy[] {
+    return [...this.#copies.values()].filter(isMeant);
+  }
+
+  #add(query: Query): Copy {
+    if (this.#copies.size >= (this.#link.welcome?.limits?.max_subscriptions ?? Infinity)) {
+      // The gateway has a limit: give up what only stays.
+      this.#all().forEach(this.#stopKeeping, this);
+      this.#sweep();
+    }
+    const copy: Copy = new Subscription(this.#link, query, this.keyOf(query.resource, query.key), this);
+    this.#copies.set(queryKey(query), copy);
+    return copy;
+  }
+
+  /** Throw all rows away: they belong to a user that this client no longer is. */
+  #forget(): void {
+    this.overlay?.forget();
+    for (const copy of this.#all()) copy.forget();
+  }
+
   /** Ask for everything again, as soon as nothing that was asked before is under way. */
-  #restart(): void {
-    const entries = [...this.#entries.values()];
-    if (entries.some(({ copy }) => copy.asking)) return;
+  #replaceAll(): void {
+    if (this.#all(({ asking }) => asking).length > 0) return;
     this.#outdated = false;
-    for (const id of this.#byId.keys()) this.#link.post({ type: "unsubscribe", subscription: id });
-    this.#byId.clear();
-    for (const { copy } of entries) {
-      copy.forget();
+    this.#restart();
+  }
+
+  /** Ask again for the rows of these copies; `partial`: whether all are content with the changes. */
+  #restart(isMeant?: (copy: Copy) => boolean, partial?: boolean): void {
+    const copies = this.#all(isMeant);
+    for (const id of new Set(copies.map((copy) => copy.id))) this.#post(id);
+    for (const copy of copies) {
+      copy.forget(partial);
       copy.subscribe();
     }
   }
 
   /** Give up the copies without a live query, but not while an answer under way might be about the same subscription. */
   #sweep(): void {
-    const entries = [...this.#entries];
-    const busy = new Set(entries.filter(([, { copy }]) => copy.asking).map(([, { copy }]) => copy.query.resource));
-    for (const [key, { copy, uses, kept }] of entries) {
-      if (uses > 0 || kept !== undefined || busy.has(copy.query.resource)) continue;
-      this.#entries.delete(key);
-      this.#drop(copy);
+    const busy = this.#all(({ asking }) => asking).map(({ query }) => query.resource);
+    for (const [name, copy] of this.#copies) {
+      if (copy.isWanted || busy.includes(copy.query.resource)) continue;
+      this.#copies.delete(name);
+      this.unsubscribe(copy);
     }
   }
 
-  /** Give up what is only kept: the gateway has a limit. */
-  #makeRoom(): void {
-    for (const entry of this.#entries.values()) this.#release(entry);
-    this.#sweep();
+  #stopKeeping(copy: Copy): void {
+    this.#clock.clearTimeout(copy.kept as never);
+    copy.kept = undefined;
   }
 
-  #release(entry: Entry): void {
-    this.#clock.clearTimeout(entry.kept as never);
-    entry.kept = undefined;
-  }
-
-  #drop(copy: Subscription<never>): void {
-    this.#unsubscribe(copy);
-    copy.close();
-  }
-
-  /** Tell the gateway, unless another copy has the same id. */
-  #unsubscribe(copy: Subscription<never>): void {
-    const { id } = copy;
-    const holders = id === undefined ? undefined : this.#byId.get(id);
-    if (id === undefined || !holders?.delete(copy) || holders.size > 0) return;
-    this.#byId.delete(id);
-    this.#link.post({ type: "unsubscribe", subscription: id });
+  #post(subscription: string | undefined): void {
+    if (subscription) this.#link.post({ type: "unsubscribe", subscription });
   }
 }

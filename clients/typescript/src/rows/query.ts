@@ -37,10 +37,8 @@ export interface SubscriptionEvents<R> {
   touched: undefined;
   /** Each change, in order. */
   update: Change<R>;
-  /** The gateway refused the subscription; after a `retryable` refusal the client asks again. */
-  error: TidegateError;
-  /** The program closed the client. */
-  closed: TidegateError;
+  /** Refused, after which the client asks again if it is `retryable`, or ended; `quiet`: the program closed the client. */
+  failed: { error: TidegateError; quiet?: boolean };
 }
 
 /** What a subscription is about; equal queries of one client share one subscription. */

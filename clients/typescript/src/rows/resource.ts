@@ -3,7 +3,7 @@
 // It builds the requests and reads the `rows` replies. It does not know connections.
 // Invariant: every mutation carries an idempotency key, so that the gateway writes it once however often it is sent.
 
-import type { FeedPosition, Filters, Row, Rows } from "../../../../generated/typescript/protocol.js";
+import type { FeedPosition, Filters, Rows } from "../../../../generated/typescript/protocol.js";
 import type { Client } from "../client.js";
 import { TidegateError } from "../errors.js";
 import { idempotencyKey } from "../idempotency.js";
@@ -13,8 +13,7 @@ import { plain, type WireMessage } from "../wire.js";
 import { LiveQuery } from "./live.js";
 import { byOrder, type Sort, sortTerm } from "./order.js";
 import { Queries } from "./queries.js";
-import type { Query, Since } from "./query.js";
-import { Window } from "./window.js";
+import type { Since } from "./query.js";
 
 export interface ListOptions<F> {
   filters?: F | undefined;
@@ -40,6 +39,9 @@ export interface WriteOptions<R> extends CreateOptions {
   /** Values that the row must have; otherwise the gateway refuses with `conflict`. */
   expect?: Partial<R> | undefined;
 }
+
+/** The gateway's answer to reads and writes. */
+type Reply<R> = Rows & { rows: R[] };
 
 /** A request that writes rows. */
 export interface WriteMessage extends WireMessage {
@@ -85,38 +87,38 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   }
 
   async list(options: ListOptions<FiltersOf<A, N>> = {}): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#list(options));
+    return (await this.#list(options)).rows;
   }
 
   /** As `list`, with the number of all rows that match. */
   async page(options: ListOptions<FiltersOf<A, N>> = {}): Promise<{ rows: RowOf<A, N>[]; total: number }> {
-    const reply = await this.#list({ ...options, count: true });
-    return { rows: this.#rows(reply), total: reply.total ?? 0 };
+    const { rows, total = 0 } = await this.#list({ ...options, count: true });
+    return { rows, total };
   }
 
   /** The row with this key, or undefined. */
   async get(id: KeyOf<A, N>, { fields }: GetOptions = {}): Promise<RowOf<A, N> | undefined> {
-    return this.#rows(await this.#ask({ type: "get", id, fields }))[0];
+    return (await this.#ask({ type: "get", id, fields })).rows[0];
   }
 
   /** The rows with these keys, without those that do not exist. */
   async getMany(ids: KeyOf<A, N>[], { fields }: GetOptions = {}): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#ask({ type: "get", ids, fields }));
+    return (await this.#ask({ type: "get", ids, fields })).rows;
   }
 
   /** Add one row and return it as it was written. */
-  async create(data: CreateOf<A, N>, options: CreateOptions = {}): Promise<RowOf<A, N>> {
-    return this.#one(await this.#write({ type: "create", data }, options));
+  create(data: CreateOf<A, N>, options: CreateOptions = {}): Promise<RowOf<A, N>> {
+    return this.#writeOne({ type: "create", data }, options);
   }
 
   /** Add several rows in one transaction. */
   async createMany(data: CreateOf<A, N>[], options: CreateOptions = {}): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#write({ type: "create", data }, options));
+    return (await this.#write({ type: "create", data }, options)).rows;
   }
 
   /** Change the properties in `data`. `not_found`, or `conflict` unless the row has the values of `expect`. */
-  async update(id: KeyOf<A, N>, data: UpdateOf<A, N>, options: WriteOptions<RowOf<A, N>> = {}): Promise<RowOf<A, N>> {
-    return this.#one(await this.#write({ type: "update", id, data }, options));
+  update(id: KeyOf<A, N>, data: UpdateOf<A, N>, options: WriteOptions<RowOf<A, N>> = {}): Promise<RowOf<A, N>> {
+    return this.#writeOne({ type: "update", id, data }, options);
   }
 
   /** Change the same properties of several rows: all of them or, with `not_found` or `conflict`, none. */
@@ -125,7 +127,7 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
     data: UpdateOf<A, N>,
     options: WriteOptions<RowOf<A, N>> = {},
   ): Promise<RowOf<A, N>[]> {
-    return this.#rows(await this.#write({ type: "update", ids, data }, options));
+    return (await this.#write({ type: "update", ids, data }, options)).rows;
   }
 
   /** Remove the row with this key. `not_found`, or `conflict` unless the row has the values of `expect`. */
@@ -141,44 +143,42 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   /** Rows that match now, and every change to them from then on. */
   subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
     const { filters, fields, key, sort, limit, since } = options;
-    const query: Query = { resource: this.name, key };
-    if (Object.keys(filters ?? {}).length > 0) query.filters = plain("subscribe", filters as Filters);
-    // What a live query is sorted by, it has to know.
-    if (fields) query.fields = [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])];
-    if (since) query.since = "position" in since ? since : { position: since };
     const { link, options: settings } = this.#port;
     if (link.ended) throw link.ended;
     const queries = queriesOf(this.#port);
-    const subscription = queries.watch(query);
-    const compare = sort && byOrder(sort, subscription.key, settings.resources?.[this.name]?.types);
-    const window = new Window<never>(compare, limit);
-    const release = () => queries.release(subscription);
-    return new LiveQuery<never>(subscription, window, release) as unknown as LiveQuery<RowOf<A, N>>;
+    const copy = queries.watch({
+      resource: this.name,
+      key,
+      filters: Object.keys(filters ?? {}).length > 0 ? plain("subscribe", filters as Filters) : undefined,
+      // What a live query is sorted by, it has to know.
+      fields: fields && [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])],
+      since: since && ("position" in since ? since : { position: since }),
+    });
+    const compare = sort && byOrder(sort, copy.key, settings.resources?.[this.name]?.types);
+    return new LiveQuery<never>(copy, compare, limit, () => queries.release(copy)) as object as LiveQuery<RowOf<A, N>>;
   }
 
-  #list({ sort, ...options }: ListOptions<FiltersOf<A, N>> & { count?: boolean }): Promise<Rows> {
+  #list({ sort, ...options }: ListOptions<FiltersOf<A, N>> & { count?: boolean }): Promise<Reply<RowOf<A, N>>> {
     return this.#ask({ type: "list", ...options, sort: sort?.map(sortTerm) });
   }
 
-  #rows(reply: Rows): RowOf<A, N>[] {
-    return reply.rows as Row[] as RowOf<A, N>[];
-  }
-
-  #one(reply: Rows): RowOf<A, N> {
-    const [row] = this.#rows(reply);
+  async #writeOne(message: Partial<WriteMessage>, options: WriteOptions<RowOf<A, N>>): Promise<RowOf<A, N>> {
+    const [row] = (await this.#write(message, options)).rows;
     if (row !== undefined) return row;
     throw new TidegateError("not_readable", `the '${this.name}' row was written, but this user may not read it`);
   }
 
-  #write(message: Partial<WriteMessage>, { key, expect, optimistic }: WriteOptions<RowOf<A, N>>): Promise<Rows> {
-    const write = { ...message, resource: this.name, if: expect, key: key ?? idempotencyKey() } as WriteMessage;
+  #write(
+    message: Partial<WriteMessage>,
+    { key = idempotencyKey(), expect, optimistic = true }: WriteOptions<RowOf<A, N>>,
+  ): Promise<Reply<RowOf<A, N>>> {
+    const write = { ...message, resource: this.name, if: expect, key } as WriteMessage;
     const { writes } = this.#port;
     const send = () => this.#ask(write);
-    return writes && optimistic !== false ? writes.run(write, send) : send();
+    return writes && optimistic ? (writes.run(write, send) as Promise<never>) : send();
   }
 
-  async #ask(message: object): Promise<Rows> {
-    const given = Object.entries({ resource: this.name, ...message }).filter(([, value]) => value !== undefined);
-    return (await this.#port.request(Object.fromEntries(given) as WireMessage)) as unknown as Rows;
+  #ask(message: object): Promise<Reply<RowOf<A, N>>> {
+    return this.#port.request({ resource: this.name, ...message } as never) as Promise<never>;
   }
 }

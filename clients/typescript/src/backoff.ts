@@ -39,10 +39,8 @@ export class Backoff {
   /** Milliseconds to wait before the next attempt: random(0, min(20 s, 0.5 s * 2^n)), or what the gateway asked for. */
   next({ code = 0, lived = 0, retryAfter = 0 }: Ending = {}): number {
     if (lived >= STABLE_MS) this.#attempts = 0;
-    const resume = (code >= 4200 && code < 4300) || code === SERVICE_RESTART;
-    const first = this.#attempts === 0;
-    const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts);
-    this.#attempts += 1;
-    return Math.max(retryAfter * 1000 || 0, resume && first ? 0 : this.#random() * ceiling);
+    const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts++);
+    const atOnce = ceiling === FIRST_MS && ((code >= 4200 && code < 4300) || code === SERVICE_RESTART);
+    return Math.max(retryAfter * 1000 || 0, atOnce ? 0 : this.#random() * ceiling);
   }
 }

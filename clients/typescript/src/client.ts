@@ -32,13 +32,14 @@ export function connect<A extends AppContract = AnyApp>(url: string, options: Op
 export class Client<A extends AppContract = AnyApp> {
   /** The application's contract, for the compiler alone. */
   declare readonly "~contract": A;
+  /** The user that the gateway takes this client for; undefined until the first welcome. */
+  user: Principal | undefined;
   readonly #link: Link;
   readonly #rooms = new Map<string, WeakRef<Room<never>>>();
   /** Abilities by what makes them, and the rooms that the program wants to be in. */
   readonly #parts = new Map<unknown, Part>();
   readonly #port: RoomPort;
   readonly #events = new Emitter<Events<A>>();
-  #user: Principal | undefined;
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
 
@@ -46,15 +47,21 @@ export class Client<A extends AppContract = AnyApp> {
     this.#contract = options.contract;
     this.#link = new Link(url, settingsOf(options), {
       opened: (welcome) => this.#opened(welcome),
-      pushed: (message) => this.#pushed(message),
+      pushed: (message) => {
+        this.#each((part) => part.pushed(message));
+        this.#events.emit(message.type as keyof Events<A>, message as never);
+      },
       lost: () => this.#each((part) => part.lost?.()),
-      status: (status, error) => this.#status(status, error),
+      status: (status, error) => {
+        if (status === "closed" && error) this.#each((part) => part.closed(error, error instanceof ClientClosed));
+        this.#events.emit("status", { status, error } as Events<A>["status"]);
+      },
     });
     this.#port = {
       link: this.#link,
       options,
       parts: this.#parts,
-      user: () => this.#user,
+      user: () => this.user,
       request: (message) => this.#ask(message),
       part: (kind, make) => {
         const part = this.#parts.get(kind) ?? make(this.#link, options);
@@ -68,11 +75,6 @@ export class Client<A extends AppContract = AnyApp> {
   /** "connecting", "open", "reconnecting" or "closed". */
   get status(): Status {
     return this.#link.status;
-  }
-
-  /** The user that the gateway takes this client for; undefined until the first welcome. */
-  get user(): Principal | undefined {
-    return this.#user;
   }
 
   /** The `welcome` of the present (or last) connection: its id, limits, contract, heartbeat. */
@@ -142,34 +144,20 @@ export class Client<A extends AppContract = AnyApp> {
   // -- the connection -------------------------------------------------------------------------------------------------
 
   #opened(welcome: Welcome): void {
-    if (this.#contract && welcome.contract && welcome.contract !== this.#contract) {
-      console.warn(
-        `tidegate: the gateway's contract is ${welcome.contract}, this program's ${this.#contract}: run \`tidegate generate\``,
-      );
+    if (this.#contract && welcome.contract !== this.#contract) {
+      console.warn("tidegate: the gateway has another contract: run `tidegate generate`");
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);
     this.#each((part) => part.opened(another));
   }
 
-  #status(status: Status, error: TidegateError | undefined): void {
-    if (status === "closed" && error) {
-      this.#each((part) => part.closed(error, error instanceof ClientClosed));
-    }
-    this.#events.emit("status", { status, error } as Events<A>["status"]);
-  }
-
   /** Be `user`. Returns whether that is another user than before, or the same one with other roles. */
   #become(user: Principal): boolean {
-    const known = this.#user;
-    this.#user = user;
+    const known = this.user;
+    this.user = user;
     const rights = ({ id, roles }: Principal) => JSON.stringify([id, roles]);
     return known !== undefined && rights(known) !== rights(user);
-  }
-
-  #pushed(message: WireMessage): void {
-    this.#each((part) => part.pushed(message));
-    this.#events.emit(message.type as keyof Events<A>, message as never);
   }
 
   #each(tell: (part: Part) => void): void {
@@ -183,18 +171,17 @@ export class Client<A extends AppContract = AnyApp> {
         message: keyed,
         repeat: repeat ?? mayRepeat(keyed),
         replied: (reply) => {
-          if (reply.type === "authenticated") this.#authenticated(message, reply as unknown as Authenticated);
+          if (reply.type === "authenticated") {
+            this.#link.identify(message.token as string, reply as unknown as Authenticated);
+            if (this.#become(reply.user as Principal)) {
+              this.#each((part) => part.identityChanged?.());
+              this.#events.emit("status", { status: this.status } as Events<A>["status"]);
+            }
+          }
           resolve(reply);
         },
         failed: reject,
       });
     });
-  }
-
-  #authenticated({ token }: WireMessage, reply: Authenticated): void {
-    this.#link.identify(token as string, reply);
-    if (!this.#become(reply.user)) return;
-    this.#each((part) => part.identityChanged?.());
-    this.#status(this.status, undefined);
   }
 }

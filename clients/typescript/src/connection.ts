@@ -19,6 +19,7 @@ const PROBE_MS = 4_000;
 const TICK_MS = 5_000;
 const BROKEN = 1006;
 const PROBE = "probe";
+const PING = `{"type":"ping","ref":"${PROBE}"}`;
 
 /** What the owner of a connection does when something happens on it. */
 export interface ConnectionOwner {
@@ -28,11 +29,10 @@ export interface ConnectionOwner {
 
 export class Connection {
   welcome: Welcome | undefined;
-  /** The gateway ends the connection soon: a new request waits for the next one. */
-  goodbye: Goodbye | undefined;
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;
+  #goodbye: Goodbye | undefined;
   readonly #doubt: number;
   /** Milliseconds that each message of the other end adds to the life of the connection: none before `welcome`. */
   #patience = 0;
@@ -67,9 +67,9 @@ export class Connection {
   /** Something gives reason to doubt the connection: give it up unless the other end answers soon. */
   probe(): void {
     if (!this.welcome) return;
-    this.#socket.send(JSON.stringify({ type: "ping", ref: PROBE }));
+    this.#socket.send(PING);
     this.#askedAt = undefined;
-    this.#giveUpIn(PROBE_MS);
+    this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);
     this.#watch();
   }
 
@@ -86,8 +86,7 @@ export class Connection {
     if (message?.type === "welcome") {
       const { protocol, heartbeat } = message as unknown as Welcome;
       if (protocol !== PROTOCOL_VERSION) {
-        const reason = `the gateway speaks protocol ${protocol}, this client ${PROTOCOL_VERSION}`;
-        this.#end({ reason, refused: true });
+        this.#end({ reason: `the gateway has protocol ${protocol}`, refused: true });
         return;
       }
       this.welcome = message as unknown as Welcome;
@@ -97,19 +96,15 @@ export class Connection {
     this.#askedAt = undefined;
     if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
     if (message?.type === "goodbye") {
-      this.goodbye = message as unknown as Goodbye;
+      this.#goodbye = message as unknown as Goodbye;
       this.#patience = 0;
-      this.#giveUpIn(GOODBYE_MS);
+      this.#deadline = this.#clock.now() + GOODBYE_MS;
     }
     try {
       if (message && message.ref !== PROBE) this.#owner.received(message);
     } catch (error) {
       console.warn("tidegate:", error); // in Node a throw ends the process
     }
-  }
-
-  #giveUpIn(milliseconds: number): void {
-    this.#deadline = Math.min(this.#deadline, this.#clock.now() + milliseconds);
   }
 
   #watch(): void {
@@ -126,7 +121,7 @@ export class Connection {
   #end({ code = BROKEN, reason, refused }: Ending): void {
     if (this.#over) return;
     this.close();
-    const { goodbye } = this;
+    const goodbye = this.#goodbye;
     this.#owner.ended({
       code: code === BROKEN && goodbye ? goodbye.code : code,
       reason: reason || goodbye?.reason,

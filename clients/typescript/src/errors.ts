@@ -81,7 +81,7 @@ function fieldsOf(violations: readonly { pointer: string; message: string }[]): 
 export class ConnectionLost extends TidegateError {
   override readonly name = "ConnectionLost";
   constructor(type: string) {
-    super("connection_lost", `the connection was lost before '${type}' was answered`, { retryable: true });
+    super("connection_lost", `no reply to '${type}' before the connection broke`, { retryable: true });
   }
 }
 
@@ -89,7 +89,7 @@ export class ConnectionLost extends TidegateError {
 export class RequestTimeout extends TidegateError {
   override readonly name = "RequestTimeout";
   constructor(type: string, seconds: number) {
-    super("timeout", `'${type}' was not answered within ${seconds} s`, { retryable: true });
+    super("timeout", `no reply to '${type}' within ${seconds} s`, { retryable: true });
   }
 }
 

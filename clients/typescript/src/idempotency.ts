@@ -2,5 +2,5 @@
 
 /** 128 random bits. Not `crypto.randomUUID`, which pages served over plain HTTP do not have. */
 export function idempotencyKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

@@ -4,7 +4,8 @@
 // Invariant: a storage that is missing, full or forbidden costs nothing but the memory of who this was.
 
 export class AnonymousIdentity {
-  #token: string | undefined;
+  /** To be given back to the gateway. */
+  token: string | undefined;
   readonly #key: string;
   #storage: Storage | undefined;
 
@@ -14,17 +15,12 @@ export class AnonymousIdentity {
     try {
       this.#key = `tidegate:${new URL(url, location.href).origin}`;
       this.#storage = (globalThis as unknown as Record<string, Storage | undefined>)[`${place}Storage`];
-      this.#token = this.#storage?.getItem(this.#key) ?? undefined;
+      this.token = this.#storage?.getItem(this.#key) ?? undefined;
     } catch {} // no page, or a browser that forbids the page its storage
   }
 
-  /** To be given back to the gateway. */
-  get token(): string | undefined {
-    return this.#token;
-  }
-
   keep(token: string): void {
-    this.#token = token;
+    this.token = token;
     try {
       this.#storage?.setItem(this.#key, token);
     } catch {} // full

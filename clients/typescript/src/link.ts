@@ -46,8 +46,8 @@ export class Link {
   /** Ends the listeners to the page, whose option `signal` it has. */
   readonly #listening = new AbortController();
   #connection: Connection | undefined;
-  /** Whether the present connection still has to carry what waited for it: nothing overtakes that. */
-  #opening = false;
+  /** The present connection, once it carries what waited for it, and until the gateway says goodbye. */
+  #carrier: Connection | undefined;
   #token: NonNullable<Token>;
   #attempts = 0;
   #timer: unknown;
@@ -70,7 +70,7 @@ export class Link {
     try {
       this.#add(request);
     } catch (error) {
-      request.failed(error as TidegateError);
+      request.failed?.(error as TidegateError);
     }
   }
 
@@ -85,7 +85,7 @@ export class Link {
 
   /** Send a message on the present connection, if there is one. */
   post(message: WireMessage): void {
-    if (this.status === "open") this.request({ message, bound: true, failed: () => {} });
+    if (this.status === "open") this.request({ message, bound: true });
   }
 
   /** Repeat `action` after a temporary refusal, unless the connection ends before. */
@@ -110,9 +110,7 @@ export class Link {
 
   #add(request: Request): void {
     if (this.ended) throw this.ended;
-    const connection = this.#connection;
-    const isNow = this.status === "open" && !this.#opening && (request.bound || !connection?.goodbye);
-    this.outstanding.add(request, isNow && connection);
+    this.outstanding.add(request, this.#carrier);
   }
 
   // -- connecting -----------------------------------------------------------------------------------------------------
@@ -125,7 +123,7 @@ export class Link {
     const failed = (error: unknown) => {
       if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
     };
-    this.#after(openTimeout * 1000, () => failed(`it took ${openTimeout} s`));
+    this.#after(openTimeout * 1000, () => failed(`no reply within ${openTimeout} s`));
     let token: string;
     try {
       token = typeof this.#token === "function" ? bearer(await this.#token()) : this.#token;
@@ -150,6 +148,7 @@ export class Link {
   #received(message: WireMessage): void {
     if (this.outstanding.settle(message)) return;
     if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
+    if (message.type === "goodbye") this.#carrier = undefined;
     this.#owner.pushed(message);
   }
 
@@ -179,11 +178,11 @@ export class Link {
     this.outstanding.limit = welcome.limits?.max_message;
     if (identity) this.#anonymous.keep(identity);
     this.status = "open";
-    this.#opening = true;
     this.#owner.opened(welcome);
     this.outstanding.flush(connection);
-    this.#opening = false;
-    if (connection === this.#connection) this.#become("open");
+    if (connection !== this.#connection) return;
+    this.#carrier = connection;
+    this.#become("open");
   }
 
   // -- the end of a connection ----------------------------------------------------------------------------------------
@@ -192,7 +191,7 @@ export class Link {
     const { code, reason, refused } = ending;
     if (refused || isFinal(code)) {
       const closeCode = refused ? undefined : code;
-      this.#end(new ConnectionRefused(reason || `the gateway refused this client (${code})`, closeCode));
+      this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, closeCode));
       return;
     }
     this.#drop("reconnecting");
@@ -202,7 +201,7 @@ export class Link {
   /** The present connection is over: requests that may be sent again wait for the next one, the others fail. */
   #drop(status: Status): void {
     const wasOpen = this.status === "open";
-    this.#connection = undefined;
+    this.#connection = this.#carrier = undefined;
     for (const timer of this.#timers.splice(0)) this.#settings.clock.clearTimeout(timer as never);
     this.status = status;
     this.outstanding.lost(this.ended);

@@ -116,13 +116,13 @@ const DEFAULTS: Settings & { [Name in keyof Required<Options>]: Options[Name] } 
 
 /** Fill the defaults in. Throws InvalidOption for a name that is no option and for a value that is out of range. */
 export function settingsOf(options: Options): Settings {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const settings = { ...DEFAULTS, ...Object.fromEntries(given) };
-  for (const [name, value] of Object.entries(settings)) {
+  const settings: Settings = { ...DEFAULTS };
+  for (const [name, value] of Object.entries(options)) {
     if (!(name in DEFAULTS)) throw new InvalidOption(`there is no option "${name}"`);
-    if (typeof DEFAULTS[name as keyof Options] === "number" && !((value as number) > 0)) {
-      throw new InvalidOption(`${name} must be more than 0, not ${value}`);
-    }
+    if (value !== undefined) Object.assign(settings, { [name]: value });
+  }
+  for (const name of ["requestTimeout", "openTimeout", "maxWaiting"] as const) {
+    if (!(settings[name] > 0)) throw new InvalidOption(`${name} must be more than 0`);
   }
   if (typeof settings.token !== "function") settings.token = bearer(settings.token);
   return settings;
@@ -132,7 +132,7 @@ export function settingsOf(options: Options): Settings {
 export function socketConstructor(settings: Settings): SocketConstructor {
   const found = settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!found) {
-    throw new Error("there is no WebSocket here: npm install ws, then connect(url, { WebSocket })");
+    throw new Error("no WebSocket: npm install ws, connect(url, { WebSocket })");
   }
   return found;
 }

@@ -27,7 +27,7 @@ export interface Request {
   message: WireMessage;
   /** Called in the turn in which the reply came, before the client looks at any later message. Without it, none is wanted. */
   replied?(reply: WireMessage): void;
-  failed(error: TidegateError): void;
+  failed?(error: TidegateError): void;
   /** Whether the client may send it again on the next connection. */
   repeat?: boolean;
   /** Whether it is about the present connection alone: it waits as long as that lives, and has no timeout. */
@@ -72,11 +72,10 @@ export class Outstanding {
   }
 
   /** Send `request` on `connection` or, without one, on the next. Throws `not_json`, `too_large` or `too_many_waiting`. */
-  add(request: Request, connection?: Connection | false): void {
+  add(request: Request, connection: Connection | undefined): void {
     const { clock, requestTimeout, maxWaiting } = this.#settings;
     if (this.#pending.size >= maxWaiting) {
-      const reason = `${maxWaiting} requests wait already (option maxWaiting)`;
-      throw new TidegateError("too_many_waiting", reason, { retryable: true });
+      throw new TidegateError("too_many_waiting", `${maxWaiting} requests wait`, { retryable: true });
     }
     const place = this.place();
     const ref = `c${place}`;
@@ -150,11 +149,11 @@ export class Outstanding {
     if (!limit || text.length * 3 <= limit) return;
     const { size } = new Blob([text]); // in UTF-8
     if (size <= limit) return;
-    throw new TidegateError("too_large", `'${message.type}' has ${size} bytes; the gateway accepts at most ${limit}`);
+    throw new TidegateError("too_large", `'${message.type}' has ${size} bytes, more than ${limit}`);
   }
 
   #fail(pending: Pending, error: TidegateError): void {
-    if (this.#drop(pending)) pending.failed(error);
+    if (this.#drop(pending)) pending.failed?.(error);
   }
 
   /** Whether `pending` was still waiting. */

@@ -51,14 +51,16 @@ export class Room<T = unknown> implements Part {
   /** The members, in the order in which they came; empty with `presence: "none"`. Another list after each change. */
   members: readonly Member[] = [];
   status: RoomStatus = "left";
+  /** Where this client is in the room's history: `join({ since })` goes on from here another time. */
+  position: RoomPosition | undefined;
+  /** Whether the last join got every message that was missed; undefined before the first. */
+  recovered: boolean | undefined;
   readonly #port: RoomPort;
   readonly #events = new Emitter<Events<T>>();
   #about: PresenceOptions = {};
   #mode: PresenceMode = "diff";
   /** Its place in the order of sending: what the program asks after `join` is sent after it, on later connections too. */
   #place = 0;
-  #position: RoomPosition | undefined;
-  #recovered: boolean | undefined;
   #replays = 0;
   #gap = false;
   #joined: Promise<void> | undefined;
@@ -76,16 +78,6 @@ export class Room<T = unknown> implements Part {
   get me(): Member | undefined {
     const id = this.#port.user()?.id;
     return this.members.find((member) => member.id === id);
-  }
-
-  /** Where this client is in the room's history: `join({ since })` goes on from here another time. */
-  get position(): RoomPosition | undefined {
-    return this.#position;
-  }
-
-  /** Whether the last join got every message that was missed; undefined before the first. */
-  get recovered(): boolean | undefined {
-    return this.#recovered;
   }
 
   /** Listen; returns the function that stops it. */
@@ -110,7 +102,7 @@ export class Room<T = unknown> implements Part {
     if (this.#port.link.status === "open") this.#port.link.post(message);
     else if (this.#port.link.outstanding.mentions(this.name)) {
       // What the program said in the room while there was no connection is still said, and then it leaves.
-      this.#join({ failed: () => {} });
+      this.#join({});
       this.#port.link.send(message);
     }
     this.closed(this.#notJoined(), true);
@@ -172,7 +164,7 @@ export class Room<T = unknown> implements Part {
     this.#port.parts.delete(this);
     this.#error = error;
     this.#waiting?.reject(error);
-    this.#waiting = this.#joined = this.#position = undefined;
+    this.#waiting = this.#joined = this.position = undefined;
     this.#about = {};
     this.#replays = 0;
     this.#gap = false;
@@ -196,8 +188,8 @@ export class Room<T = unknown> implements Part {
   }
 
   #receive(message: RoomMessage): void {
-    if (isKnown(this.#position, message.position)) return;
-    this.#position = message.position;
+    if (isKnown(this.position, message.position)) return;
+    this.position = message.position;
     const replayed = this.#replays > 0;
     if (replayed) this.#replays -= 1;
     const gap = this.#gap;
@@ -207,7 +199,7 @@ export class Room<T = unknown> implements Part {
 
   /** Messages up to `position` are lost. */
   #missed({ dropped, position }: Gap): void {
-    this.#position = position;
+    this.position = position;
     this.#gap = true;
     this.#events.emit("gap", { dropped, position });
   }
@@ -243,8 +235,8 @@ export class Room<T = unknown> implements Part {
     this.#about = said;
     this.#mode = presence ?? "diff";
     this.#place = this.#port.link.outstanding.place();
-    this.#position = since;
-    this.#error = this.#recovered = undefined;
+    this.position = since;
+    this.#error = this.recovered = undefined;
     const joined = new Promise<void>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -257,15 +249,15 @@ export class Room<T = unknown> implements Part {
   }
 
   #join(request: Omit<Request, "message">): void {
-    const message = { type: "join", room: this.name, presence: this.#mode, since: this.#position, ...this.#about };
+    const message = { type: "join", room: this.name, presence: this.#mode, since: this.position, ...this.#about };
     this.#port.link.request({ ...request, message, place: this.#place });
   }
 
   #entered(reply: Joined): void {
-    const before = this.#position;
-    this.#recovered = reply.recovered;
+    const before = this.position;
+    this.recovered = reply.recovered;
     this.#replays = reply.replayed;
-    if (!reply.recovered || reply.replayed === 0) this.#position = reply.position;
+    if (!reply.recovered || reply.replayed === 0) this.position = reply.position;
     // A client at the head missed nothing, even in a room that keeps no history to recover from.
     if (before && !reply.recovered && !isKnown(before, reply.position)) this.#missed({ position: reply.position });
     if (reply.users) this.#show(reply.users);

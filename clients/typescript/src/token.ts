@@ -11,12 +11,12 @@ const JWT = /eyJ[\w-]+\.[\w.-]*/g;
 /** A token without the space around it; "" for none. Throws InvalidOption for what cannot be a token. */
 export function bearer(given: unknown): string {
   const token = String(given ?? "").trim();
-  if (!WORD.test(token)) throw new InvalidOption("a token is one word, such as a JWT");
+  if (!WORD.test(token)) throw new InvalidOption("a token is one word");
   return token;
 }
 
 /** The error that a program gets for a token function that failed. */
 export function tokenFailed(error: unknown): TidegateError {
-  const reason = `${(error as Error)?.message ?? error}`.replace(JWT, "...");
-  return new TidegateError("token_failed", `the token function failed: ${reason}`, { retryable: true });
+  const text = `the token function failed: ${(error as Error)?.message ?? error}`;
+  return new TidegateError("token_failed", text.replace(JWT, "..."), { retryable: true });
 }

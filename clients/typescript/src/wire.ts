@@ -19,14 +19,13 @@ export function plain<T extends object>(type: string, value: T): T {
 
 /** One frame's payload. Throws TidegateError `not_json` for values that JSON does not have. */
 export function encode(message: WireMessage): string {
-  let reason: unknown = "half a character";
   try {
     const text = JSON.stringify(message, onlyFinite);
     if (!HALF_CHARACTER.test(text)) return text;
+    throw new Error("half a character");
   } catch (error) {
-    reason = (error as Error)?.message;
+    throw new TidegateError("not_json", `'${message.type}' is not JSON: ${(error as Error)?.message}`);
   }
-  throw new TidegateError("not_json", `'${message.type}' is not JSON: ${reason}`);
 }
 
 /** JSON has no NaN: `JSON.stringify` alone writes null, which deletes a value. */

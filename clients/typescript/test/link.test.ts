@@ -380,7 +380,7 @@ describe("the gateway's contract", () => {
     await gateway.reconnect();
     expect(client.status).toBe("open");
     expect(warn).toHaveBeenCalledTimes(1);
-    expect(warn.mock.calls[0]?.[0]).toMatch(/contract is hash, this program's mine: run `tidegate generate`/);
+    expect(warn.mock.calls[0]?.[0]).toMatch(/another contract: run `tidegate generate`/);
   });
 
   it.each([{}, { contract: "hash" }])(

@@ -180,5 +180,5 @@ def _answers(message: Message, ref: str | float | None, has_pong: bool) -> bool:
     # Without a `ref`, an error with any other code may belong to an earlier message.
     is_contract_error = message.get("type") == "error" and message.get("code") in CONTRACT_CODES
     # What is no JSON may hold a text that the gateway takes for its `ref`.
-    is_unnamed = "ref" not in message or message["code"] == "invalid_json"
+    is_unnamed = "ref" not in message or message.get("code") == "invalid_json"
     return not has_pong and is_contract_error and is_unnamed

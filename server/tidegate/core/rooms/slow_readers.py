@@ -33,9 +33,7 @@ class SlowRule(msgspec.Struct, frozen=True):
             value = _at(msgspec.json.decode(message.data), self.pointer)
         except LookupError:
             return None
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 1.0 and 1 are equal in JSON
-        return msgspec.json.encode(value, order="deterministic")
+        return msgspec.json.encode(_whole(value), order="deterministic")
 
 
 def gap(text: bytes, dropped: int) -> Gap:
@@ -51,6 +49,17 @@ class _Message(msgspec.Struct):
     position: RoomPosition
     data: msgspec.Raw
     sender: str = msgspec.field(name="from")
+
+
+def _whole(value: Any) -> Any:
+    """`value` with one spelling of each number: 1.0 and 1 are equal in JSON, also within a value."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return value
 
 
 def _at(value: Any, pointer: str) -> Any:

@@ -61,8 +61,11 @@ class Requests:
         on_reply: Callable[[Reply], None] | None = None,
         patient: bool = False,
     ) -> Reply:
-        """Send now or when the connection opens, and wait for the reply; `patient`: without a timeout."""
-        self._check()
+        """Send now or when the connection opens, and wait for the reply; `patient`: without a timeout.
+
+        What is `bound` comes from the client itself, for its user, its rooms and its live queries: it is never too much.
+        """
+        self._check(counted=not bound)
         ref = self._outstanding.next_ref()
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         payload = self._payload({**message, "ref": ref})
@@ -124,12 +127,12 @@ class Requests:
             if self._outbox is not None:
                 self._outbox.put(request)
 
-    def _check(self) -> None:
+    def _check(self, *, counted: bool = True) -> None:
         if self._loop is not None and self._loop is not _running_loop():
             reason = "a client works in the event loop that made it; `tidegate_client.sync` works in every thread"
             raise TidegateError("wrong_loop", reason)
         limit = self._options.max_waiting
-        if len(self._outstanding) >= limit:
+        if counted and len(self._outstanding) >= limit:
             reason = f"too many requests wait already (limit: max_waiting = {limit})"
             raise TidegateError("too_many_waiting", reason, retryable=True)
 

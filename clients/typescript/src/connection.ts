@@ -19,7 +19,7 @@ const PROBE_MS = 4_000;
 const TICK_MS = 5_000;
 const BROKEN = 1006;
 const PROBE = "probe";
-const PING = `{"type":"ping","ref":"${PROBE}"}`;
+const PING = '{"type":"ping","ref":"probe"}';
 
 /** What the owner of a connection does when something happens on it. */
 export interface ConnectionOwner {
@@ -58,7 +58,11 @@ export class Connection {
   }
 
   send(text: string): void {
-    this.#socket.send(text);
+    try {
+      this.#socket.send(text);
+    } catch {
+      queueMicrotask(() => this.#end({})); // a socket that accepts nothing is broken; first let the caller finish
+    }
     if (this.#askedAt !== undefined) return;
     this.#askedAt = this.#clock.now();
     this.#watch();
@@ -67,7 +71,7 @@ export class Connection {
   /** Something gives reason to doubt the connection: give it up unless the other end answers soon. */
   probe(): void {
     if (!this.welcome) return;
-    this.#socket.send(PING);
+    this.send(PING);
     this.#askedAt = undefined;
     this.#deadline = Math.min(this.#deadline, this.#clock.now() + PROBE_MS);
     this.#watch();

@@ -1,6 +1,6 @@
-// Listeners by event. Invariant: a listener that throws stops no other listener.
+// Listeners by event. Invariants: a listener that throws stops no other listener; one that was stopped hears nothing more.
 
-type Listener = (value: never) => void;
+type Listener = (value: never) => unknown;
 
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener>>();
@@ -8,7 +8,7 @@ export class Emitter<Events extends object> {
   /** Listen; returns the function that stops it. A function that listens twice hears twice. */
   on<K extends keyof Events>(event: K, listener: (value: Events[K]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
-    const own: Listener = (value) => listener(value);
+    const own: Listener = (value) => listeners.has(own) && listener(value);
     this.#listeners.set(event, listeners.add(own));
     return () => listeners.delete(own);
   }

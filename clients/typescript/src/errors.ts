@@ -132,10 +132,5 @@ export class InvalidOption extends TidegateError {
 
 /** The gateway ended a membership or a subscription: this user may not have it any more. */
 export function withdrawn(what: string): RequestRefused {
-  return new RequestRefused({
-    type: "error",
-    code: "forbidden",
-    message: `the gateway ended ${what}`,
-    temporary: false,
-  });
+  return new RequestRefused({ code: "forbidden", message: `the gateway ended ${what}` } as ErrorMessage);
 }

@@ -6,12 +6,11 @@
 export class AnonymousIdentity {
   /** To be given back to the gateway. */
   token: string | undefined;
-  readonly #key: string;
+  readonly #key: string = "";
   #storage: Storage | undefined;
 
   /** `place`: the option `identity`. `url`: the gateway's, whose origin alone counts. */
   constructor(place: string, url: string) {
-    this.#key = `tidegate:${url}`;
     try {
       this.#key = `tidegate:${new URL(url, location.href).origin}`;
       this.#storage = (globalThis as unknown as Record<string, Storage | undefined>)[`${place}Storage`];

@@ -55,7 +55,7 @@ export class Link {
   constructor(url: string, settings: Settings, owner: LinkOwner) {
     this.#url = url;
     this.#settings = settings;
-    this.#token = settings.token ?? "";
+    this.#token = settings.token as NonNullable<Token>;
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
     this.outstanding = new Outstanding(settings, () => this.#connection?.probe());
@@ -162,6 +162,7 @@ export class Link {
     }
     const request: Request = {
       message: { type: "authenticate", token },
+      place: 0,
       replied: ({ user, identity = token }) =>
         this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
       failed: () => {
@@ -200,12 +201,11 @@ export class Link {
 
   /** The present connection is over: requests that may be sent again wait for the next one, the others fail. */
   #drop(status: Status): void {
-    const wasOpen = this.status === "open";
     this.#connection = this.#carrier = undefined;
     for (const timer of this.#timers.splice(0)) this.#settings.clock.clearTimeout(timer as never);
     this.status = status;
     this.outstanding.lost(this.ended);
-    if (wasOpen) this.#owner.lost();
+    this.#owner.lost();
   }
 
   #retry(ending: Ending, error?: TidegateError): void {

@@ -96,7 +96,8 @@ export interface Settings extends Options {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  // A timer of more than 2^31 ms would end at once.
+  setTimeout: (callback, milliseconds) => setTimeout(callback, Math.min(milliseconds, 2e9)),
   clearTimeout: (timer) => clearTimeout(timer),
 };
 

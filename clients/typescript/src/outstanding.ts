@@ -74,7 +74,8 @@ export class Outstanding {
   /** Send `request` on `connection` or, without one, on the next. Throws `not_json`, `too_large` or `too_many_waiting`. */
   add(request: Request, connection: Connection | undefined): void {
     const { clock, requestTimeout, maxWaiting } = this.#settings;
-    if (this.#pending.size >= maxWaiting) {
+    // What the client itself asks for its rooms and queries has a place, and is never too much.
+    if ((request.bound ?? request.place) === undefined && this.#pending.size >= maxWaiting) {
       throw new TidegateError("too_many_waiting", `${maxWaiting} requests wait`, { retryable: true });
     }
     const place = this.place();
@@ -124,8 +125,8 @@ export class Outstanding {
     let pending = this.#pending.get(ref as string);
     if (code === "invalid_json" && ref === undefined) {
       // The gateway could not read a message, not even its ref. Only one that is alone is known to be the one.
-      const [only, ...others] = [...this.#pending.values()].filter(({ sent }) => sent);
-      if (others.length === 0) pending = only;
+      const [only, another] = [...this.#pending.values()].filter(({ sent }) => sent);
+      if (!another) pending = only;
     }
     if (!pending) return false;
     if (type === "error") this.#fail(pending, new RequestRefused(message as unknown as ErrorMessage));
@@ -137,7 +138,7 @@ export class Outstanding {
   lost(ended: TidegateError | undefined): void {
     for (const pending of [...this.#pending.values()]) {
       const { bound, sends, repeat, message } = pending;
-      const keeps = !ended && !bound && (sends === 0 || repeat) && sends < MAX_SENDS;
+      const keeps = !ended && !bound && (!sends || repeat) && sends < MAX_SENDS;
       if (keeps) pending.sent = false;
       else this.#fail(pending, ended ?? new ConnectionLost(message.type));
     }

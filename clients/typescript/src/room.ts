@@ -14,14 +14,7 @@ import type {
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
 import { Emitter } from "./emitter.js";
-import {
-  ClientClosed,
-  ConnectionClosed,
-  ConnectionLost,
-  InvalidOption,
-  type TidegateError,
-  withdrawn,
-} from "./errors.js";
+import { ClientClosed, InvalidOption, type TidegateError, withdrawn } from "./errors.js";
 import type {
   Gap,
   History,
@@ -98,12 +91,13 @@ export class Room<T = unknown> implements Part {
   /** Leave the room and forget its position and its members. Idempotent. */
   leave(): void {
     if (!this.#joined) return;
+    const { link } = this.#port;
     const message: WireMessage = { type: "leave", room: this.name };
-    if (this.#port.link.status === "open") this.#port.link.post(message);
-    else if (this.#port.link.outstanding.mentions(this.name)) {
+    if (link.status === "open") link.post(message);
+    else if (link.outstanding.mentions(this.name)) {
       // What the program said in the room while there was no connection is still said, and then it leaves.
       this.#join({});
-      this.#port.link.send(message);
+      link.request({ message, place: link.outstanding.place() });
     }
     this.closed(this.#notJoined(), true);
   }
@@ -133,7 +127,7 @@ export class Room<T = unknown> implements Part {
 
   /** A page of the room's past, oldest first. */
   async history({ before, limit }: HistoryOptions = {}): Promise<History<T>> {
-    const offset = typeof before === "object" ? before.offset : before;
+    const offset = (before as RoomPosition)?.offset ?? before;
     const reply = await this.#ask({ type: "history", room: this.name, before: offset, limit });
     const { messages, more } = reply as unknown as Messages;
     return { messages: messages.map((entry) => ({ ...(entry as Message<T>), replayed: false, gap: false })), more };
@@ -168,8 +162,8 @@ export class Room<T = unknown> implements Part {
     this.#about = {};
     this.#replays = 0;
     this.#gap = false;
-    if (this.members.length) this.#show([]);
     this.#become(quiet ? "left" : "error");
+    if (this.members.length) this.#show([]);
     if (!quiet) this.#events.emit("error", error);
   }
 
@@ -225,7 +219,7 @@ export class Room<T = unknown> implements Part {
     const said = { ...this.#about, ...plain("join", about) };
     if (this.#joined) {
       if (presence && presence !== this.#mode) {
-        throw new InvalidOption(`room '${this.name}' is joined with presence = '${this.#mode}' already`);
+        throw new InvalidOption(`room '${this.name}' has presence '${this.#mode}'`);
       }
       const isNew = JSON.stringify(said) !== JSON.stringify(this.#about);
       await this.#joined;
@@ -257,19 +251,22 @@ export class Room<T = unknown> implements Part {
     const before = this.position;
     this.recovered = reply.recovered;
     this.#replays = reply.replayed;
-    if (!reply.recovered || reply.replayed === 0) this.position = reply.position;
-    // A client at the head missed nothing, even in a room that keeps no history to recover from.
-    if (before && !reply.recovered && !isKnown(before, reply.position)) this.#missed({ position: reply.position });
-    if (reply.users) this.#show(reply.users);
-    this.#become("joined");
+    if (!reply.recovered || !reply.replayed) this.position = reply.position;
+    this.members = reply.users ?? this.members;
+    this.status = "joined";
     this.#waiting?.resolve();
     this.#waiting = undefined;
+    // From here on the program hears it, and may leave again.
+    // A client at the head missed nothing, even in a room that keeps no history to recover from.
+    if (before && !reply.recovered && !isKnown(before, reply.position)) this.#missed(reply);
+    this.#show(this.members);
+    this.#become(this.status);
   }
 
   /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
   #refused(error: TidegateError): void {
     // The next connection joins again, or the end of the client ends this room.
-    if (error instanceof ConnectionLost || error instanceof ConnectionClosed) return;
+    if (this.#port.link.status !== "open") return;
     const joined = this.#joined;
     if (!error.retryable || this.#waiting) this.closed(error);
     else

@@ -30,7 +30,7 @@ export function encode(message: WireMessage): string {
 
 /** JSON has no NaN: `JSON.stringify` alone writes null, which deletes a value. */
 function onlyFinite(_name: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(String(value));
+  if (typeof value === "number" && !Number.isFinite(value)) throw new Error(String(value));
   return value;
 }
 

@@ -220,3 +220,42 @@ describe("a request that the gateway refused without its ref", () => {
     expect(heard).toHaveBeenCalledTimes(1);
   });
 });
+
+describe("a socket that throws when something is sent", () => {
+  it.each(["later", "at once"])("is a broken connection, and what may be repeated survives: %s", async (when) => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    room.join();
+    line.join("a");
+    await turn();
+    const broken = when === "later" ? line : await gateway.next(4201);
+    broken.send = () => {
+      throw new DOMException("still in CONNECTING state", "InvalidStateError");
+    };
+    const [said, listed] = [room.send("hello"), resource(client, "users").list()];
+    const asked = client.request({ type: "vote" } as never);
+    asked.catch(() => {});
+    if (when === "at once") broken.welcome();
+    const { length } = gateway.lines;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(gateway.lines).toHaveLength(length + 1);
+    const next = gateway.line.welcome();
+    next.join("a", { recovered: true });
+    next.reply(next.take("message"), "sent", { room: "a", position: { epoch: "r", offset: 1 } });
+    next.reply(next.take("list"), "rows", { rows: [], position: POSITION });
+    expect(await ended(said)).toEqual({ epoch: "r", offset: 1 });
+    expect(await ended(listed)).toEqual([]);
+    expect(await ended<unknown>(asked)).toMatchObject({ code: "connection_lost" });
+    expect([client.status, room.status, next.unread]).toEqual(["open", "joined", []]);
+  });
+
+  it("is one that a probe finds", async () => {
+    const { line } = await gateway.open();
+    line.send = () => {
+      throw new DOMException("still in CONNECTING state", "InvalidStateError");
+    };
+    happens("online");
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(gateway.lines).toHaveLength(2);
+  });
+});

@@ -214,6 +214,25 @@ describe("a write", () => {
     await turn();
     expect(titles(query)).toEqual([]);
   });
+
+  it("that makes a deleted row anew is shown, before and between the answers", async () => {
+    const { client, line } = await open();
+    const notes = resource(client, "notes");
+    const query = await live(client, line, [{ slug: "a", text: "old" }], {}, "s1", "notes");
+    notes.delete("a").catch(() => {});
+    notes.create({ slug: "a", text: "new" }).catch(() => {});
+    const texts = () => query.rows.map(({ text }) => text);
+    expect(texts()).toEqual(["new"]);
+    const [deleted, created] = [line.take("delete"), line.take("create")];
+    line.update("s1", "delete", { slug: "a" }, 6, { origin: deleted.key });
+    line.reply(deleted, "rows", { rows: [], position: { epoch: "e", seq: 6 } });
+    await turn();
+    expect(texts()).toEqual(["new"]);
+    line.reply(created, "rows", { rows: [{ slug: "a", text: "new" }], position: { epoch: "e", seq: 7 } });
+    line.update("s1", "create", { slug: "a", text: "new" }, 7, { origin: created.key });
+    await turn();
+    expect(texts()).toEqual(["new"]);
+  });
 });
 
 describe("a row whose key the database makes", () => {

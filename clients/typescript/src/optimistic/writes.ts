@@ -99,7 +99,7 @@ export class Writes implements Overlay {
         const known = old[at];
         // What the gateway will refuse has no effect: a new row that is there already, a change of one that is not.
         if (write.type === "create") {
-          if (!rows.has(name)) touched.set(name, { row: data, whole: true });
+          if (!known) touched.set(name, { row: data, whole: true });
         } else if (known)
           touched.set(name, write.type === "update" ? { ...known, row: { ...known.row, ...data } } : undefined);
       }

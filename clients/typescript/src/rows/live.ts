@@ -114,10 +114,11 @@ export class LiveQuery<R> {
   on<K extends keyof Events<R>>(event: K, listener: (value: Events<R>[K]) => void): () => void {
     if (!this.#open) return () => {};
     let listening = true;
-    const stop = this.#events.on(event, listener);
-    if (event === "change" && this.#told.rows) {
-      queueMicrotask(() => listening && listener(this.rows as Events<R>[K]));
-    }
+    const hear = (value: Events<R>[K]) => {
+      if (listening && this.#open) listener(value);
+    };
+    const stop = this.#events.on(event, hear);
+    if (event === "change" && this.#told.rows) queueMicrotask(() => hear(this.rows as Events<R>[K]));
     return () => {
       listening = false;
       stop();

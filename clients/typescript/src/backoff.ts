@@ -41,6 +41,6 @@ export class Backoff {
     if (lived >= STABLE_MS) this.#attempts = 0;
     const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts++);
     const atOnce = ceiling === FIRST_MS && ((code >= 4200 && code < 4300) || code === SERVICE_RESTART);
-    return Math.max(retryAfter * 1000 || 0, atOnce ? 0 : this.#random() * ceiling);
+    return Math.max(atOnce ? 0 : this.#random() * ceiling, retryAfter * 1000 || 0);
   }
 }

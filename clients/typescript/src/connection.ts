@@ -9,8 +9,6 @@ import type { Settings, Socket } from "./options.js";
 import { decode, type WireMessage } from "./wire.js";
 
 const SILENCE_MS = 5_000;
-/** Of a gateway that does not say how often it sends heartbeats. */
-const USUAL_PATIENCE_MS = 55_000;
 const GOODBYE_MS = 15_000;
 /** A message is unanswered for so long, or for a third of the timeout: there is reason to doubt the connection. */
 const DOUBT_MS = 10_000;
@@ -95,7 +93,7 @@ export class Connection {
       }
       this.welcome = message as unknown as Welcome;
       this.#welcomedAt = this.#clock.now();
-      this.#patience = 2000 * heartbeat + SILENCE_MS || USUAL_PATIENCE_MS;
+      this.#patience = 2000 * heartbeat + SILENCE_MS;
     }
     this.#askedAt = undefined;
     if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
@@ -104,11 +102,7 @@ export class Connection {
       this.#patience = 0;
       this.#deadline = this.#clock.now() + GOODBYE_MS;
     }
-    try {
-      if (message && message.ref !== PROBE) this.#owner.received(message);
-    } catch (error) {
-      console.warn("tidegate:", error); // in Node a throw ends the process
-    }
+    if (message && message.ref !== PROBE) this.#owner.received(message);
   }
 
   #watch(): void {

@@ -54,19 +54,17 @@ export class RequestRefused extends TidegateError {
   declare readonly fields: Readonly<Record<string, readonly string[]>>;
 
   constructor(error: ErrorMessage) {
-    const { code, message, pointer, temporary, retry_after } = error;
-    // A gateway may say what is no list or no number.
-    const errors = error.errors?.filter?.((each) => each?.message);
-    const details = { ...error, errors, retryable: temporary, retryAfter: Number(retry_after) || undefined };
+    const { code, message, pointer, temporary: retryable, retry_after: retryAfter } = error;
+    const details = { ...error, retryable, retryAfter };
     super(code, pointer ? `${message} (at ${pointer})` : message, details);
-    this.fields = fieldsOf(errors ?? [{ pointer: "", ...error }]);
+    this.fields = fieldsOf([error.errors ?? error].flat());
   }
 }
 
 const PROPERTY = /^\/data(?:\/\d+)?(?:\/([^/\n]+)|\nlacks the property "([^"]+))/;
 
 /** The messages about each property: of `/data/NAME/...` or, in an array of rows, `/data/3/NAME/...`. */
-function fieldsOf(violations: readonly { pointer: string; message: string }[]): Record<string, string[]> {
+function fieldsOf(violations: readonly { pointer?: string; message: string }[]): Record<string, string[]> {
   const fields: Record<string, string[]> = Object.create(null);
   for (const { pointer, message } of violations) {
     // The pointer of a missing property is that of the object which lacks it.

@@ -63,7 +63,7 @@ class Requests:
     ) -> Reply:
         """Send now or when the connection opens, and wait for the reply; `patient`: without a timeout.
 
-        What is `bound` comes from the client itself, for its user, its rooms and its live queries: it is never too much.
+        What is `bound` comes from the client itself, for its user, rooms and live queries: it is never too much.
         """
         self._check(counted=not bound)
         ref = self._outstanding.next_ref()

@@ -173,10 +173,8 @@ export class Client<A extends AppContract = AnyApp> {
         replied: (reply) => {
           if (reply.type === "authenticated") {
             this.#link.identify(message.token as string, reply as unknown as Authenticated);
-            if (this.#become(reply.user as Principal)) {
-              this.#each((part) => part.identityChanged?.());
-              this.#events.emit("status", { status: this.status } as Events<A>["status"]);
-            }
+            if (this.#become(reply.user as Principal)) this.#each((part) => part.identityChanged?.());
+            this.#events.emit("status", { status: this.status } as Events<A>["status"]); // the user may have another name
           }
           resolve(reply);
         },

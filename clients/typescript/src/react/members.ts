@@ -7,7 +7,8 @@ import type { PresenceOptions } from "../membership.js";
 import { isEqual } from "../rows/equal.js";
 import { useAnyClient } from "./context.js";
 import type { Name } from "./enter.js";
-import { useMemo, useRef, useState, useSyncExternalStore } from "./react.js";
+import { useMemo, useRef, useSyncExternalStore } from "./react.js";
+import { storeOf, useStore } from "./store.js";
 import { type RoomState, roomStore } from "./use_room.js";
 
 type Members = readonly Member[];
@@ -54,18 +55,22 @@ export function useMyPresence(
 ): readonly [mine: PresenceOptions, set: (part: PresenceOptions) => Promise<Members>] {
   const client = useAnyClient();
   const me = useSelected(room, selectMe);
-  const [said, say] = useState<PresenceOptions>({});
-  return useMemo(() => {
-    const set = (part: PresenceOptions) => {
-      say({ ...said, ...part }); // shown at once
-      return client
-        .room(room ?? "")
-        .update(part)
-        .catch((error) => {
-          say(said);
-          throw error;
-        });
+  const [said, set] = useMemo(() => {
+    const said = storeOf<PresenceOptions>({}, () => () => {});
+    let open = 0;
+    const set = async (part: PresenceOptions) => {
+      open += 1;
+      said.set(part); // shown at once
+      try {
+        return await client.room(room ?? "").update(part);
+      } finally {
+        open -= 1;
+        // From here on the members tell it, or the gateway refused it.
+        if (open === 0) said.set({ status: undefined, info: undefined });
+      }
     };
-    return [{ status: me?.status, info: me?.info, ...said }, set];
-  }, [client, room, me, said]);
+    return [said, set] as const;
+  }, [client, room]);
+  const { status = me?.status, info = me?.info } = useStore(said);
+  return useMemo(() => [{ status, info }, set], [status, info, set]);
 }

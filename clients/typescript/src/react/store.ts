@@ -33,8 +33,9 @@ export function storeOf<S extends object>(now: S, start: (store: Store<S>) => ()
   return store;
 }
 
-export function useStore<S>({ watch, get }: Store<S>): S {
-  return useSyncExternalStore(watch, get, get);
+/** The state of `store`; `first`: as a server renders it, and the browser before it takes over. */
+export function useStore<S>({ watch, get }: Store<S>, first = get): S {
+  return useSyncExternalStore(watch, get, first);
 }
 
 /** One function that calls all of `ends`. */

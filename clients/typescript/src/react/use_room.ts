@@ -82,7 +82,7 @@ export function roomStore(client: Client, name: Name, latest: { readonly current
     kept = Math.max(KEPT, messages.length);
     store.set({ messages, more: page.more, ...(!before && { gap: false }) });
   };
-  const store = storeOf(LEFT, ({ get, set }) => {
+  const store = storeOf<State>(name ? { ...LEFT, status: "joining" } : LEFT, ({ get, set }) => {
     if (!name) return () => {};
     const failed = (error: TidegateError) => set({ error });
     const [room, leave] = enter(client, name, latest.current.options, failed);

@@ -83,8 +83,12 @@ export function liveStore(client: Client, name: string, of: string, options: obj
 }
 
 function useRows(client: Client, of: string, options: object | "skip"): State {
-  const name = nameOf([of, options]);
-  return useStore(useMemo(() => liveStore(client, name, of, options), [client, name]));
+  let name = of;
+  try {
+    name = nameOf([of, options]);
+  } catch {} // what JSON cannot say is refused when the component is mounted
+  const store = useMemo(() => liveStore(client, name, of, options), [client, name]);
+  return useStore(store, () => LOADING);
 }
 
 /** The rows that match, in the order of `sort`, kept up to date. */
@@ -94,12 +98,12 @@ export function useLiveQuery<N extends ResourceName<Registered>>(
 ): LiveRows<RowOf<Registered, N>> {
   const client = useAnyClient();
   const state = useRows(client, of, options);
-  const owner = nameOf([of, client.user?.id]);
+  const owner = nameOf([of, client.user?.id, client.user?.roles]);
   const kept = useRef({ owner, rows: state.rows });
   const isLoading = !state.ready && !state.error && options !== "skip" && kept.current.owner === owner;
   const { rows } = isLoading ? kept.current : state;
   useEffect(() => {
-    if (state.ready) kept.current = { owner, rows };
+    if (state.ready || options === "skip") kept.current = { owner, rows };
   });
   return useMemo(() => ({ ...state, rows }), [state, rows]);
 }

@@ -124,7 +124,7 @@ export class Client<A extends AppContract = AnyApp> {
       room = new Room<never>(name, this.#port);
       const { size } = this.#rooms.set(name, new WeakRef(room));
       // Now and then, so that the map does not outgrow the rooms that the program holds.
-      if (size % 64 === 0) for (const [each, ref] of this.#rooms) if (!ref.deref()) this.#rooms.delete(each);
+      if (!(size % 64)) for (const [each, ref] of this.#rooms) if (!ref.deref()) this.#rooms.delete(each);
     }
     return room as unknown as Room<DataOf<A, N>>;
   }

@@ -93,9 +93,10 @@ export class Room<T = unknown> implements Part {
     if (!this.#joined) return;
     const { link } = this.#port;
     const message: WireMessage = { type: "leave", room: this.name };
-    if (link.status === "open") link.post(message);
-    else if (link.outstanding.mentions(this.name)) {
-      // What the program said in the room while there was no connection is still said, and then it leaves.
+    const waits = link.outstanding.mentions(this.name);
+    link.post(message);
+    if (waits) {
+      // What the program said in the room, and no connection has taken, is still said, and then it leaves.
       this.#join({});
       link.request({ message, place: link.outstanding.place() });
     }
@@ -219,7 +220,7 @@ export class Room<T = unknown> implements Part {
     const said = { ...this.#about, ...plain("join", about) };
     if (this.#joined) {
       if (presence && presence !== this.#mode) {
-        throw new InvalidOption(`room '${this.name}' has presence '${this.#mode}'`);
+        throw new InvalidOption(`'${this.name}' has presence '${this.#mode}'`);
       }
       const isNew = JSON.stringify(said) !== JSON.stringify(this.#about);
       await this.#joined;
@@ -252,7 +253,7 @@ export class Room<T = unknown> implements Part {
     this.recovered = reply.recovered;
     this.#replays = reply.replayed;
     if (!reply.recovered || !reply.replayed) this.position = reply.position;
-    this.members = reply.users ?? this.members;
+    this.members = reply.users ?? [];
     this.status = "joined";
     this.#waiting?.resolve();
     this.#waiting = undefined;

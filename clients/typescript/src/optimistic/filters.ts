@@ -17,6 +17,9 @@ const fold = (text: string) => text.replace(/[A-Z]+/g, (letters) => letters.toLo
 /** The operators; those with an `n` in front say the contrary, except of a value that is null. */
 const TESTS: Record<string, Test> = {
   eq: (value, wanted) => value === wanted,
+  eqs: (value, wanted) => value === wanted,
+  ne: (value, wanted) => value !== wanted,
+  nes: (value, wanted) => value !== wanted,
   in: (value, wanted: unknown[]) => wanted.includes(value),
   ina: (value, wanted: unknown[]) => Array.isArray(value) && wanted.every((item) => value.includes(item)),
   lt: (value, wanted, compare) => compare(value, wanted) < 0,
@@ -25,8 +28,6 @@ const TESTS: Record<string, Test> = {
   gte: (value, wanted, compare) => compare(value, wanted) >= 0,
   between: (value, [low, high]: unknown[], compare) => compare(value, low) >= 0 && compare(value, high) <= 0,
 };
-TESTS.eqs = TESTS.eq as Test;
-TESTS.ne = TESTS.nes = (value, wanted) => value !== wanted;
 for (const [name, method] of Object.entries(TEXT_TESTS)) {
   TESTS[name] = (value, wanted) => typeof value === "string" && fold(value)[method](fold(wanted));
   TESTS[`${name}s`] = (value, wanted) => typeof value === "string" && value[method](wanted);
@@ -54,11 +55,10 @@ function holds(value: unknown, operator: string, wanted: unknown, type: Property
   const test = positive ?? TESTS[operator.slice(1)];
   // The gateway may know several spellings of a text.
   if (!test || (!type && typeof value === "string")) return undefined;
-  const compare = (a: unknown, b: unknown) =>
-    typeof a === typeof b ? compareValues(a, b, type === "int64") : Number.NaN;
+  const compare = (a: unknown, b: unknown) => compareValues(a, b, type === "int64");
   const spelled = Array.isArray(wanted) ? wanted.map((each) => canonical(each, type)) : canonical(wanted, type);
   const found = test(canonical(value, type), spelled as never, compare);
-  return positive ? found : !found;
+  return found === Boolean(positive);
 }
 
 function all(answers: readonly Answer[]): Answer {

@@ -14,6 +14,7 @@ import type { Overlay, Push } from "../rows/ports.js";
 import type { Queries } from "../rows/queries.js";
 import type { WriteMessage } from "../rows/resource.js";
 import type { Subscription } from "../rows/subscription.js";
+import { plain } from "../wire.js";
 import { canonical, matches } from "./filters.js";
 
 type Copy = Subscription<never>;
@@ -59,14 +60,13 @@ export class Writes implements Overlay {
   async run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows> {
     const sent = send();
     const write = this.#begin(message);
-    if (!write) return sent;
     this.#pending.push(write);
     this.#show(write.resource);
     try {
       this.#answered(write, await sent);
       return sent;
     } catch (error) {
-      this.#pending = this.#pending.filter((each) => each !== write);
+      write.targets = [];
       throw error;
     } finally {
       write.isAnswered = true;
@@ -117,17 +117,17 @@ export class Writes implements Overlay {
   }
 
   holds(copy: Copy, push: Push): boolean {
+    const { origin, done }: { origin?: string; done?: boolean } = push;
     const { resource } = copy.query;
     const writes = this.#of(resource);
-    if (push.type === "update") {
-      const write = writes.find(({ key }) => key === push.origin);
-      if (write) this.#place(write, push, copy.key);
-    }
+    const write = writes.find(({ key }) => key === origin);
+    if (write) this.#place(write, push as Update, copy.key);
     // What one copy knows, another shows with the writes.
-    this.#show(resource);
+    if (writes.length > 0) this.#show(resource);
     const open = writes.filter(({ isAnswered }) => !isAnswered);
-    if (push.type === "snapshot" && push.done && open.length > 0) copy.held ??= { pushes: [], until: open };
-    return copy.held !== undefined && copy.held.pushes.push(push) > 0;
+    if (done && open.length > 0) copy.held ??= { pushes: [], until: open };
+    copy.held?.pushes.push(push);
+    return copy.held !== undefined;
   }
 
   forget(): void {
@@ -140,26 +140,23 @@ export class Writes implements Overlay {
     return this.#pending.filter((write) => write.resource === resource);
   }
 
-  #begin(message: WriteMessage): Write | undefined {
+  #begin(message: WriteMessage): Write {
     const { resource, type, id, ids, data } = message;
+    const write: Write = { ...message, targets: [], isAnswered: false };
     const key = this.#queries.keyOf(resource);
     const shape = this.#shapes[resource];
     try {
-      // As the gateway reads it.
-      const given = JSON.parse(JSON.stringify(data ?? {})) as Row | Row[];
-      const plain = [given].flat().map((row) => this.#spelled(row, shape));
-      const targets =
+      const rows = [plain(type, data ?? {})].flat().map((row) => this.#spelled(row as Row, shape));
+      write.targets =
         type === "create"
-          ? plain.map((row) => this.#invent(row, key, shape))
+          ? rows.map((row) => this.#invent(row, key, shape))
           : (ids ?? [id]).map((each) => ({
               key: this.#spelled(typeof each === "object" ? (each as Row) : { [key[0] as string]: each }, shape),
               isInvented: false,
-              data: { ...plain[0] },
+              data: { ...rows[0] },
             }));
-      return { ...message, targets, isAnswered: false };
-    } catch {
-      return undefined; // what JSON cannot say is refused, and never shown
-    }
+    } catch {} // what JSON cannot say is refused, and never shown
+    return write;
   }
 
   /** A new row as the database will make it, as far as that is known. */
@@ -184,11 +181,11 @@ export class Writes implements Overlay {
     if (type === "create" && rows.length < targets.length) targets.length = 0;
     for (const [at, target] of targets.entries()) {
       target.position ??= position;
-      const row = (
-        type === "create" ? rows[at] : rows.find((each) => nameOf(key, each as Row) === nameOf(key, target.key))
-      ) as Row;
-      if (type === "create") this.#identify(resource, target, row);
-      else Object.assign(target.data, picked(row ?? {}, Object.keys(target.data)));
+      if (type === "create") this.#identify(resource, target, rows[at] as Row);
+      else {
+        const row = rows.find((each) => nameOf(key, each as Row) === nameOf(key, target.key));
+        Object.assign(target.data, picked((row ?? {}) as Row, Object.keys(target.data)));
+      }
     }
   }
 
@@ -247,6 +244,7 @@ export class Writes implements Overlay {
 
 /** Whether the rows of a copy have the write already. A position of another epoch is of a feed that is no more. */
 function isAt({ at, status }: Copy, { position }: Target): boolean {
-  if (!position || !at) return false;
-  return isKnown(at.position, position) || (at.position.epoch !== position.epoch && status === "live");
+  const here = at?.position;
+  if (!position || !here) return false;
+  return isKnown(here, position) || (here.epoch !== position.epoch && status === "live");
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import wire
 from tests.transport.inside import running
 from tidegate.core import effects as fx
@@ -64,6 +66,7 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
     monkeypatch.setattr(catch_up_actions, "BATCH", 4)
     async with running(tmp_path) as inside, wire(inside.url) as client:
         inside.gateway.sessions.protocol.rows.cursor.keep = 0
+        await client.ask({"type": "subscribe", "resource": "tasks"})  # without a subscription the feed would rest
         since = (await client.ask({"type": "ping"}))["position"]
         program = connection.connect(tmp_path / "tidegate.db")
         program.execute("BEGIN IMMEDIATE")  # the gateway sees no change that is not forgotten yet
@@ -75,8 +78,9 @@ async def test_changes_of_a_resource_that_the_schema_has_lost_hide_no_others(
         program.execute("UPDATE tidegate_log SET resource = 'forgotten' WHERE seq % 4 = 2")
         program.execute("COMMIT")
         program.close()
-        while (await client.ask({"type": "ping"}))["position"] == since:
-            pass
+        async with asyncio.timeout(DEADLINE_S):
+            while (await client.ask({"type": "ping"}))["position"] == since:
+                pass
         assert (await client.ask(USERS | {"since": since}))["mode"] == "recovered"
         names = [(await client.hear("update"))["data"]["name"] for _ in range(9)]
         assert names == [f"n{number}" for number in range(12) if number % 4 != 1]

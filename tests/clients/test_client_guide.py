@@ -50,7 +50,7 @@ def test_the_delays_are_those_of_the_code() -> None:
 
 
 async def run(snippet: str, names: dict[str, Any]) -> None:
-    """Run a snippet as it stands there, in a thread if it has no `await` of its own."""
+    """Run a snippet as it stands there, in a thread unless it has an `await` outside of functions."""
     code = compile(snippet, "guide", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if code.co_flags & inspect.CO_COROUTINE:
         await eval(code, names)

@@ -16,7 +16,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_"
 
 async def test_an_identity_of_an_earlier_run_is_given_back(scripted: ScriptedGateway) -> None:
     scripted.call_it("anon-2", identity="identity-2")
-    opening = begun(connect(scripted.url, identity="identity-1").__aenter__())
+    opening = begun(connect(scripted.url, identity="identity-1\n").__aenter__())  # as from a file
     peer = await scripted.accept()
     request = await peer.expect("authenticate")
     assert request["token"] == "identity-1"

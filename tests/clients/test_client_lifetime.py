@@ -11,7 +11,15 @@ import pytest
 
 from tests.clients.scripted import PATIENCE, ScriptedGateway, begun
 from tests.clients.test_sync import gateway
-from tidegate_client import Client, ClientClosed, TidegateError, Unreachable, connect
+from tidegate_client import (
+    Client,
+    ClientClosed,
+    PresenceChange,
+    RequestRefused,
+    TidegateError,
+    Unreachable,
+    connect,
+)
 
 
 async def test_a_client_that_was_awaited_can_be_entered(scripted: ScriptedGateway) -> None:
@@ -123,6 +131,58 @@ async def test_an_iterator_that_only_a_task_has_goes_on(scripted: ScriptedGatewa
         await peer.send("score", points=3)
         async with asyncio.timeout(PATIENCE):
             await heard.wait()
+
+
+async def test_no_iterator_waits_for_what_has_ended(scripted: ScriptedGateway) -> None:
+    """Also one that the program asks for after the end."""
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("a"))
+        await peer.join("a")
+        room = await joining
+        subscribing = begun(client.subscribe("users"))
+        await peer.subscribe("s1", "snapshot", 1)
+        live = await subscribing
+        closed = begun(client.subscribe("users"))
+        (await closed).close()
+        async with asyncio.timeout(PATIENCE):
+            assert [status async for status in closed.result().statuses()] == []
+    async with asyncio.timeout(PATIENCE):
+        assert [status async for status in client.statuses()] == []
+        assert [push async for push in client.pushes("score")] == []
+        assert [status async for status in live.statuses()] == []
+        assert [event async for event in room.events()] == [PresenceChange(reset=True)]
+        assert [message async for message in room] == []
+
+
+async def test_the_events_of_a_room_that_the_gateway_ended(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("a"))
+        await peer.join("a")
+        room = await joining
+        await peer.send("left", room="a", reason="removed")
+        with pytest.raises(RequestRefused):
+            await anext(room)
+        events = room.events()
+        assert await anext(events) == PresenceChange(reset=True)
+        with pytest.raises(RequestRefused):
+            await anext(events)
+
+
+async def test_an_error_of_the_program_is_not_hidden_by_that_of_leaving(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+
+        async def work() -> None:
+            async with await client.join("a"):
+                raise KeyError("mine")
+
+        working = begun(work())
+        await peer.join("a")
+        await peer.reply(await peer.expect("leave"), "error", code="internal", message="no", temporary=False)
+        with pytest.raises(KeyError, match="mine"):
+            await working
 
 
 async def nothing(peer: Any) -> None:

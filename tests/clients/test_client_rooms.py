@@ -436,3 +436,19 @@ async def test_the_answer_to_the_join_of_a_reconnect_is_late(scripted: ScriptedG
         await peer.send("message", room="a", **said)
         assert (await anext(room)).data == {"text": "one"}
         assert room.status == "joined"
+
+
+async def test_a_room_that_the_gateway_ends_while_it_is_left(scripted: ScriptedGateway) -> None:
+    """The room is left, which is all that the program wanted."""
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("a"))
+        await peer.join("a")
+        room = await joining
+        leaving = begun(room.leave())
+        request = await peer.expect("leave")
+        await peer.send("left", room="a", reason="removed")
+        await peer.reply(request, "error", code="not_joined", message="join the room first", temporary=False)
+        await leaving
+        assert room.status == "left"
+        assert [message async for message in room] == []

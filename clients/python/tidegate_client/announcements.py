@@ -6,7 +6,7 @@ the oldest statuses, and learns how many messages it missed.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .streams import Stream
@@ -14,6 +14,7 @@ from .streams import Stream
 __all__ = ["Announcements", "Status"]
 
 Status = Literal["connecting", "open", "reconnecting", "closed"]
+ItemT = TypeVar("ItemT")
 KEPT_STATUSES = 16
 """Unread statuses that are kept for a listener."""
 
@@ -24,19 +25,24 @@ class Announcements:
     def __init__(self, buffer: int) -> None:
         self.status: Status = "connecting"
         self._buffer = buffer
+        self._ended = False
         self._statuses: WeakSet[Stream[Status]] = WeakSet()
         self._pushes: dict[str, WeakSet[Stream[dict[str, Any]]]] = {}
 
     def statuses(self) -> Stream[Status]:
         """A stream of what `status` becomes."""
         stream: Stream[Status] = Stream(KEPT_STATUSES, "drop_oldest")
-        self._statuses.add(stream)
-        return stream
+        return self._added(stream, self._statuses)
 
     def pushes(self, kind: str) -> Stream[dict[str, Any]]:
         """A stream of the gateway's messages of one type."""
         stream: Stream[dict[str, Any]] = Stream(self._buffer, "error")
-        self._pushes.setdefault(kind, WeakSet()).add(stream)
+        return self._added(stream, self._pushes.setdefault(kind, WeakSet()))
+
+    def _added(self, stream: Stream[ItemT], streams: WeakSet[Stream[ItemT]]) -> Stream[ItemT]:
+        streams.add(stream)
+        if self._ended:
+            stream.close()
         return stream
 
     def turn(self, status: Status) -> None:
@@ -52,7 +58,8 @@ class Announcements:
             stream.push(message)
 
     def close(self) -> None:
-        """The client has ended: the streams end."""
+        """The client has ended: the streams end, and those that a program asks for later too."""
+        self._ended = True
         for status_stream in self._statuses:
             status_stream.close()
         for streams in self._pushes.values():

@@ -33,7 +33,7 @@ class Identity:
     def __init__(self, token: Token, anonymous: str | None) -> None:
         self.user = User(id="", anonymous=True)
         """The user that the gateway takes this client for; without an id before the first welcome."""
-        self.anonymous = anonymous
+        self.anonymous = (anonymous or "").strip() or None
         """The identity token of an anonymous user; None if the client has a token."""
         self._token = token
         self._last: str | None = None

@@ -147,6 +147,8 @@ class LiveQuery(AsyncIterator[Change[RowT]], Generic[RowT]):
         """What `status` becomes, from now on."""
         stream: Stream[LiveStatus] = Stream(KEPT_STATUSES, "drop_oldest")
         self._statuses.add(stream)
+        if self._closed or self.session.closed:
+            stream.close()
         return stream
 
     @property

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 import msgspec
 
-from .errors import ClientClosed, ConnectionLost, TidegateError
+from .errors import ClientClosed, ConnectionLost, RequestRefused, TidegateError
 from .json_values import plain
 from .members import read_message
 from .models import Gap, History, Member, Message, PresenceChange
@@ -149,6 +149,8 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
             stream.push(message)
         if self not in self.session.rooms:
             stream.close()
+        elif self.session.error is not None:
+            _end(stream, self.session.error)
         self._events.add(stream)
         return RoomEvents(stream, self._typed)
 
@@ -162,6 +164,9 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
                 await self.session.link.call({"type": "leave", "room": self.name})
             except ConnectionLost:
                 return  # the gateway ends the membership with the connection
+            except RequestRefused as error:
+                if error.code != "not_joined":  # the gateway ended it at the same moment
+                    raise
 
     def receive(self, message: Message[Any]) -> None:
         """A member sent a message."""
@@ -184,12 +189,8 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
 
     def end(self, error: TidegateError) -> None:
         """The gateway or an error ended the membership."""
-        quiet = isinstance(error, ClientClosed)
         for stream in self._streams():
-            if quiet:
-                stream.close()
-            else:
-                stream.fail(error)
+            _end(stream, error)
 
     def _streams(self) -> list[Stream[Any]]:
         return [self.messages, self.changes, self.losses, *self._events]
@@ -210,7 +211,11 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.leave()
+        try:
+            await self.leave()
+        except TidegateError:
+            if error is None:  # the program's own error says more
+                raise
 
     def _typed(self, message: Message[Any]) -> Message[DataT]:
         if self._model is None:
@@ -222,3 +227,11 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
             raise self.session.error
         if self not in self.session.rooms:
             raise ClientClosed(f"{self.session} is not joined")
+
+
+def _end(stream: Stream[Any], error: TidegateError) -> None:
+    """The membership is over. A program that closed the client itself hears no error."""
+    if isinstance(error, ClientClosed):
+        stream.close()
+    else:
+        stream.fail(error)

@@ -229,6 +229,21 @@ describe("over a broken connection", () => {
     expect(ids(live)).toEqual([2]);
   });
 
+  it("a snapshot that was cut off leaves the rows before it, and where they were, with their scope", async () => {
+    const { client, line } = await gateway.open();
+    const live = resource(client, "users").subscribe();
+    line.subscribe("s1", "snapshot", 5, "e", { scope: "mine" });
+    line.snapshot("s1", [{ id: 1 }], { scope: "mine" });
+    line.snapshot("s1", [{ id: 2 }], { done: false, scope: "yours" });
+    expect([live.position, live.status]).toEqual([undefined, "behind"]);
+    const next = await gateway.reconnect();
+    const request = next.subscribe("s1", "snapshot", 9, "e", { scope: "yours" });
+    expect(request).toMatchObject({ since: { epoch: "e", seq: 5 }, scope: "mine" });
+    expect([ids(live), live.position]).toEqual([[1], undefined]);
+    next.snapshot("s1", [{ id: 2 }], { position: { epoch: "e", seq: 9 } });
+    expect([ids(live), live.position]).toEqual([[2], { epoch: "e", seq: 9 }]);
+  });
+
   it("what cannot be recovered is replaced, and its position with it", async () => {
     const { live, updates } = await loaded([1, 2]);
     const next = await gateway.reconnect();

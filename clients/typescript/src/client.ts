@@ -14,6 +14,7 @@ import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
 import { type Part, PORT, type WithPort } from "./part.js";
 import { Room } from "./room.js";
+import { bearer } from "./token.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
 import type { WireMessage } from "./wire.js";
 
@@ -114,7 +115,7 @@ export class Client<A extends AppContract = AnyApp> {
    * `unauthenticated` for an invalid token.
    */
   async authenticate(token: string): Promise<Principal> {
-    return (await this.#ask({ type: "authenticate", token: token.trim() }, true)).user as Principal;
+    return (await this.#ask({ type: "authenticate", token: bearer(token) }, true)).user as Principal;
   }
 
   /** A room by its name, which `join` enters; the same object as long as the program holds it or is in the room. */

@@ -10,6 +10,7 @@ import type { ResourceShape } from "../options.js";
 import { portOf } from "../part.js";
 import { keyOf } from "../rows/key.js";
 import { queriesOf } from "../rows/resource.js";
+import { failure } from "./failures.js";
 
 export type NamedRow = Row & { id: BaseKey };
 
@@ -46,7 +47,12 @@ export class Table {
 
   /** The key of the row that refine calls `id`. */
   key(id: BaseKey): RowKey {
-    return this.keys.length > 1 ? JSON.parse(String(id)) : (this.typed(this.keys[0] as string, id) as BaseKey);
+    if (!this.keys[1]) return this.typed(this.keys[0] as string, id) as BaseKey;
+    try {
+      return JSON.parse(String(id));
+    } catch {
+      throw failure(`${this.resource} has no row ${id}`, { statusCode: 404 }); // somebody typed it into the address
+    }
   }
 
   /** What refine calls a row: its key, as JSON where that has several properties. */

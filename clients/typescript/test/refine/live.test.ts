@@ -260,3 +260,18 @@ describe("events of the program's own channels", () => {
     expect(line.unread).toEqual([]);
   });
 });
+
+describe("the address of a row whose key has several properties", () => {
+  it.each(["abc", "{", ""])("that somebody typed is that of no row: '%s'", async (id) => {
+    const loans = { key: ["book", "reader"], types: { book: "string", reader: "integer" } } as const;
+    await open({}, { resources: { loans } });
+    const provider = dataProvider(client);
+    const calls = [
+      () => provider.getOne({ resource: "loans", id }),
+      () => provider.update({ resource: "loans", id, variables: {} }),
+      () => provider.deleteOne({ resource: "loans", id }),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ statusCode: 404 });
+    expect(line.unread).toEqual([]);
+  });
+});

@@ -38,6 +38,9 @@ export function handlersOf(
   demands: Demands,
   returning: Returning,
 ) {
+  /** Whether a live query brings changes back. Without one the gateway's position may stand still. */
+  const isFollowed = () => [...demands.values()].some((live) => !live?.error);
+
   async function send(message: Write): Promise<void> {
     const key = idempotencyKey();
     const rows = [message.data ?? message.ids].flat();
@@ -45,7 +48,7 @@ export function handlersOf(
     returning.set(key, back);
     try {
       const written = (await request({ ...message, resource, key })).position as FeedPosition;
-      while (back.size < rows.length && demands.size > 0 && !link.ended) {
+      while (back.size < rows.length && isFollowed() && !link.ended) {
         await new Promise((resolve) => setTimeout(resolve, USUAL_MS));
         if (back.size === rows.length) return;
         // The gateway says how far it has sent changes: one that is not there then concerns no live query.

@@ -215,7 +215,7 @@ describe("a write", () => {
     expect(titles(query)).toEqual([]);
   });
 
-  it("that makes a deleted row anew is shown, before and between the answers", async () => {
+  it("that makes a deleted row again is shown, before and between the answers", async () => {
     const { client, line } = await open();
     const notes = resource(client, "notes");
     const query = await live(client, line, [{ slug: "a", text: "old" }], {}, "s1", "notes");

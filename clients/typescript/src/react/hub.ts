@@ -60,6 +60,8 @@ const NOTHING: State = {
 
 /** A query or a room that the component wants, with its state while the component has a client. */
 interface Wanted<S> {
+  /** What the component says of its user in this room. */
+  about?: PresenceOptions;
   make: (client: Client) => Store<S>;
   store?: Store<S>;
   end?: () => void;
@@ -71,8 +73,6 @@ export class Hub {
   #rendered = NOTHING;
   readonly #queries = new Map<string, Wanted<LiveRows<never>>>();
   readonly #rooms = new Map<string, Wanted<RoomState<never>>>();
-  /** What the component says of its user, by room. */
-  readonly #about = new Map<string, PresenceOptions>();
   /** What a call met, or the connection. */
   #error: TidegateError | undefined;
   #unsent: WireMessage[] = [];
@@ -193,15 +193,13 @@ export class Hub {
   };
 
   readonly join = (name: string, { status, info }: JoinOptions = {}): (() => void) => {
-    const about = { ...this.#about.get(name), ...(status && { status }), ...(info && { info }) };
+    const about = { ...this.#rooms.get(name)?.about, ...(status && { status }), ...(info && { info }) };
     const options = { ...about, history: 0, onMessage: (message: Message<never>) => this.#heard(message) };
-    this.#about.set(name, about);
-    this.#want(this.#rooms, name, { make: (client) => roomStore(client, name, { current: { options } }) });
+    this.#want(this.#rooms, name, { about, make: (client) => roomStore(client, name, { current: { options } }) });
     return () => this.leave(name);
   };
 
   readonly leave = (name: string): void => {
-    this.#about.delete(name);
     this.#drop(this.#rooms, name);
     this.store.set({ messages: this.store.get().messages.filter(({ room }) => room !== name) });
   };

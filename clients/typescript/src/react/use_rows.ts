@@ -8,7 +8,7 @@ import { ClientClosed, type TidegateError } from "../errors.js";
 import { portOf } from "../part.js";
 import type { LiveQuery } from "../rows/live.js";
 import { nameOf } from "../rows/query.js";
-import { resource } from "../rows/resource.js";
+import { queriesOf, resource } from "../rows/resource.js";
 import type { AppContract, FiltersOf, KeyOf, Registered, ResourceName, RowOf } from "../types.js";
 import { useAnyClient } from "./context.js";
 import { useEffect, useMemo, useRef } from "./react.js";
@@ -114,8 +114,8 @@ export function useRow<N extends ResourceName<Registered>>(
   key: KeyOf<Registered, N> | null | undefined,
 ): LiveRow<RowOf<Registered, N>> {
   const client = useAnyClient();
-  const { keys, resources } = portOf(client).options;
-  const filters = typeof key === "object" ? key : { [String(keys?.[of] ?? resources?.[of]?.key ?? "id")]: key };
+  const [name = ""] = queriesOf(portOf(client)).keyOf(of);
+  const filters = typeof key === "object" ? key : { [name]: key };
   const { rows, status, ready, error } = useRows(client, of, (key ?? null) === null ? "skip" : { filters });
   return { row: rows[0], status, ready, error };
 }

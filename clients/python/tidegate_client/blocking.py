@@ -92,7 +92,7 @@ class Thread:
     def stop(self) -> None:
         """End the thread, and whatever other threads wait for. Idempotent."""
         with self._lock:
-            if self.ended:
+            if self.ended or threading.current_thread() is self._thread:
                 return
             self._stopped = True
             asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)

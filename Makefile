@@ -130,8 +130,9 @@ contract: setup-tests ## prove the contract: generated messages for minutes (BUD
 	CONTRACT_FAULTS=all $(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py \
 	  tests/contract/generated_applications/test_seeded_mutations.py
 
-chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history
+chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history; seeded faults
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
+	CHAOS_FAULTS=all $(BIN)/pytest -q tests/chaos/test_seeded_faults.py
 
 simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))

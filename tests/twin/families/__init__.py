@@ -24,9 +24,6 @@ FAMILIES: list[Family] = [family for module in MODULES for family in module.FAMI
 APART = {"ddl", "forced policies", "dumps", "wide", "widest", "functions", "replication"}
 """Families that take tables from the gateway, or whose tables are costly, have separate databases."""
 
-COSTLY = {"wide", "widest", "forced policies", "replication", "dumps"}
-"""Families that only `make twin` plays: their tables have hundreds of columns, or a play takes seconds."""
-
 
 def together(family: Family) -> list[Family]:
     """The families that can be played on the tables of the same databases as `family`, with itself."""

@@ -1,6 +1,6 @@
 // Positions in the change feed {epoch, seq} and in a room's history {epoch, offset}: which of two is further along.
 //
-// Invariant: a position never moves to another epoch by advancing; the gateway says when an old one is of no use.
+// Invariant: positions of two epochs have no order; the gateway says when an old one is of no use.
 
 import type { FeedPosition, RoomPosition } from "../../../generated/typescript/protocol.js";
 
@@ -10,12 +10,6 @@ export type Position = FeedPosition | RoomPosition;
 /** Whether `heard` is at or before `own` in the same epoch. */
 export function isKnown(own: Position | undefined, heard: Position): boolean {
   return own !== undefined && own.epoch === heard.epoch && count(heard) <= count(own);
-}
-
-/** The further of the two; `own` where `heard` belongs to another epoch. */
-export function advance<P extends Position>(own: P | undefined, heard: P): P {
-  if (!own) return heard;
-  return own.epoch === heard.epoch && !isKnown(own, heard) ? heard : own;
 }
 
 function count(position: Position): number {

@@ -7,7 +7,7 @@ import type { FeedPosition, Row, Snapshot, Subscribed, Update } from "../../../.
 import { Emitter } from "../emitter.js";
 import { TidegateError, withdrawn } from "../errors.js";
 import type { Link } from "../link.js";
-import { advance, isKnown } from "../positions.js";
+import { isKnown } from "../positions.js";
 import { kept } from "./equal.js";
 import { keyOf, nameOf } from "./key.js";
 import type { Held, Push, SubscriptionIndex } from "./ports.js";
@@ -128,8 +128,9 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
 
   /** The gateway has sent everything up to `position` on this connection; it counts for a complete copy only. */
   reached(position: FeedPosition): void {
-    if (this.status !== "live") return;
-    this.at = { ...this.at, position: advance(this.at?.position, position) };
+    const at = this.at?.position;
+    if (this.status !== "live" || at?.epoch !== position.epoch || isKnown(at, position)) return;
+    this.at = { ...this.at, position };
     this.touch();
   }
 

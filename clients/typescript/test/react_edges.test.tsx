@@ -3,13 +3,21 @@
 // have, a user who changes, and presence that several say.
 
 import { act } from "@testing-library/react";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Client } from "../src/index.js";
-import { TidegateProvider, useConnection, useLiveQuery, useMyPresence, useRoom, useRow } from "../src/react/index.js";
-import { settle, show, stage } from "./support/page.js";
+import {
+  TidegateProvider,
+  useConnection,
+  useLiveQuery,
+  useMyPresence,
+  useRoom,
+  useRow,
+  useWebSocket,
+} from "../src/react/index.js";
+import { settle, show, stage, URL } from "./support/page.js";
 import { type Line, USER } from "./support/scripted.js";
 
 const here = stage();
@@ -77,6 +85,19 @@ describe("rows", () => {
     await page.again(within(<Users />));
     await answer("s1", "Ann");
     expect(status).toBe("live");
+  });
+
+  it("for a filter that JSON does not have are an error of `useWebSocket` too", async () => {
+    let error: { code: string } | undefined;
+    function All() {
+      const socket = useWebSocket(URL);
+      useEffect(() => socket.subscribe("users", { id: 5n } as never), [socket.subscribe]);
+      error = socket.error;
+      return null;
+    }
+    await show(<All />);
+    await act(async () => void here.gateway.line.welcome());
+    expect(error?.code).toBe("not_json");
   });
 
   it("that the page has already do not disturb the hydration of what the server rendered", async () => {

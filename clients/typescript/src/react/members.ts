@@ -7,12 +7,12 @@ import type { PresenceOptions } from "../membership.js";
 import { isEqual } from "../rows/equal.js";
 import { useAnyClient } from "./context.js";
 import type { Name } from "./enter.js";
-import { useMemo, useRef, useSyncExternalStore } from "./react.js";
-import { storeOf, useStore } from "./store.js";
+import { useMemo, useRef, useState, useSyncExternalStore } from "./react.js";
 import { type RoomState, roomStore } from "./use_room.js";
 
 type Members = readonly Member[];
 
+const NOTHING: PresenceOptions = {};
 const QUIET = { current: { options: { history: 0 } } };
 
 /** What `select` makes of a room's state; the component renders when that is another value. */
@@ -55,22 +55,19 @@ export function useMyPresence(
 ): readonly [mine: PresenceOptions, set: (part: PresenceOptions) => Promise<Members>] {
   const client = useAnyClient();
   const me = useSelected(room, selectMe);
-  const [said, set] = useMemo(() => {
-    const said = storeOf<PresenceOptions>({}, () => () => {});
+  const [said, say] = useState<PresenceOptions>(NOTHING);
+  const set = useMemo(() => {
     let open = 0;
-    const set = async (part: PresenceOptions) => {
+    say(NOTHING); // what was said in another room
+    return (part: PresenceOptions) => {
       open += 1;
-      said.set(part); // shown at once
-      try {
-        return await client.room(room ?? "").update(part);
-      } finally {
-        open -= 1;
-        // From here on the members tell it, or the gateway refused it.
-        if (open === 0) said.set({ status: undefined, info: undefined });
-      }
+      say((now) => ({ ...now, ...part })); // shown at once
+      // When none is under way, the members tell it, or the gateway refused it.
+      return client
+        .room(room ?? "")
+        .update(part)
+        .finally(() => --open || say(NOTHING));
     };
-    return [said, set] as const;
   }, [client, room]);
-  const { status = me?.status, info = me?.info } = useStore(said);
-  return useMemo(() => [{ status, info }, set], [status, info, set]);
+  return useMemo(() => [{ status: me?.status, info: me?.info, ...said }, set], [me, said, set]);
 }

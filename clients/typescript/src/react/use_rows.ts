@@ -83,10 +83,7 @@ export function liveStore(client: Client, name: string, of: string, options: obj
 }
 
 function useRows(client: Client, of: string, options: object | "skip"): State {
-  let name = of;
-  try {
-    name = nameOf([of, options]);
-  } catch {} // what JSON cannot say is refused when the component is mounted
+  const name = nameOf([of, options]);
   const store = useMemo(() => liveStore(client, name, of, options), [client, name]);
   return useStore(store, () => LOADING);
 }

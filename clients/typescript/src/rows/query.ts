@@ -61,11 +61,15 @@ export function queryKey({ resource, filters = {}, fields, key, since, changesOn
 
 /** A name for a value of JSON: equal for equal values, whatever the order of their properties. */
 export function nameOf(value: unknown): string {
-  return JSON.stringify(value, (_, part) =>
-    part && typeof part === "object" && !Array.isArray(part)
-      ? Object.entries(part)
-          .filter(([, value]) => value !== undefined)
-          .sort()
-      : part,
-  );
+  try {
+    return JSON.stringify(value, (_, part) =>
+      part && typeof part === "object" && !Array.isArray(part)
+        ? Object.entries(part)
+            .filter(([, each]) => each !== undefined)
+            .sort()
+        : part,
+    );
+  } catch {
+    return ""; // what JSON does not have is refused when it is sent
+  }
 }

@@ -27,7 +27,7 @@ describe("replies", () => {
     const [list, ping] = [line.take("list"), line.take("ping")];
     expect(list.ref).not.toBe(ping.ref);
     line.reply(ping, "pong", { time: 5 });
-    line.reply({ type: "list", ref: "somebody else's" }, "rows", { rows: [], position: POSITION });
+    line.reply({ type: "list", ref: "another's" }, "rows", { rows: [], position: POSITION });
     line.reply(list, "rows", { rows: [{ id: 1 }], position: POSITION });
     expect((await second).time).toBe(5);
     expect((await first).rows).toEqual([{ id: 1 }]);

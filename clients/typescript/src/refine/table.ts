@@ -51,7 +51,7 @@ export class Table {
     try {
       return JSON.parse(String(id));
     } catch {
-      throw failure(`${this.resource} has no row ${id}`, { statusCode: 404 }); // somebody typed it into the address
+      throw failure(`${this.resource} has no row ${id}`, { statusCode: 404 }); // from an address that a person typed
     }
   }
 

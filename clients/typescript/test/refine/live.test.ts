@@ -262,7 +262,7 @@ describe("events of the program's own channels", () => {
 });
 
 describe("the address of a row whose key has several properties", () => {
-  it.each(["abc", "{", ""])("that somebody typed is that of no row: '%s'", async (id) => {
+  it.each(["abc", "{", ""])("that a person typed is that of no row: '%s'", async (id) => {
     const loans = { key: ["book", "reader"], types: { book: "string", reader: "integer" } } as const;
     await open({}, { resources: { loans } });
     const provider = dataProvider(client);

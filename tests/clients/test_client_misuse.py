@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.clients.scripted import Peer, ScriptedGateway, begun
+from tests.clients.scripted import PATIENCE, Peer, ScriptedGateway, begun
 from tidegate_client import Client, InvalidOption, LiveQuery, RequestRefused, TidegateError, connect
 
 Call = Callable[[Any], Awaitable[Any]]
@@ -171,6 +171,52 @@ async def _sorted_users(client: Client, peer: Peer) -> LiveQuery[Any]:
     await peer.subscribe("s1", "snapshot", 5)
     await peer.snapshot("s1", {"id": 1, "age": 5}, {"id": 2, "age": 2}, {"id": 3, "age": 9})
     return await (await asked).loaded()
+
+
+PUSHES: dict[str, dict[str, Any]] = {
+    "an update without a row": {"kind": "update", "action": "create"},
+    "a text for a position": {"kind": "update", "action": "create", "data": {"id": 2}, "position": "x"},
+    "a position without a number": {
+        "kind": "update",
+        "action": "create",
+        "data": {"id": 2},
+        "position": {"epoch": "e"},
+    },
+    "a list for a key": {
+        "kind": "update",
+        "action": "create",
+        "data": {"id": [2]},
+        "position": {"epoch": "e", "seq": 6},
+    },
+    "a number for rows": {"kind": "snapshot", "rows": 5},
+    "a number for rows at the end": {"kind": "snapshot", "rows": [{"id": 1}], "done": True, "position": 5},
+    "an end without a position": {"kind": "snapshot", "rows": [{"id": 1}], "reset": True, "done": True},
+}
+
+
+@pytest.mark.parametrize("optimistic", [False, True])
+async def test_a_push_that_cannot_be_read_ends_its_live_query(scripted: ScriptedGateway, optimistic: bool) -> None:
+    wrong: list[str] = []
+    async with connect(scripted.url, optimistic=optimistic) as client:
+        peer = await scripted.accept()
+        for number, (label, push) in enumerate(PUSHES.items()):
+            asked = begun(client.subscribe("users", {"id": number}))
+            await peer.subscribe(f"s{number}", "snapshot", 5)
+            live = await asked
+            if push["kind"] == "update":
+                await peer.snapshot(f"s{number}", {"id": 1})
+            await peer.send(subscription=f"s{number}", **push)
+            error = (await asyncio.gather(asyncio.wait_for(read(live), PATIENCE), return_exceptions=True))[0]
+            if getattr(error, "code", "") != "invalid_message" or live.status != "error":
+                wrong.append(f"{label}: {error!r}, {live.status}")
+            await peer.expect("unsubscribe")
+        assert wrong == []
+        assert client.status == "open"
+
+
+async def read(live: LiveQuery[Any]) -> None:
+    async for _ in live:
+        """Until it ends."""
 
 
 async def test_a_filter_that_is_none_is_refused_by_the_gateway_alone(scripted: ScriptedGateway) -> None:

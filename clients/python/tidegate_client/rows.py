@@ -114,6 +114,8 @@ class RowsState:
         if not page.get("done"):
             return []
         self._arrived, self._awaited = position_of(page), set(awaited)
+        if self._arrived is None:
+            raise LookupError("the last page of a snapshot has no position")
         return self._replace()
 
     def answered(self, origin: str) -> list[Change[Row]]:

@@ -72,6 +72,16 @@ describe("equal queries", () => {
     expect([ended.mock.calls.length, going.mock.calls.length]).toEqual([0, 1]);
   });
 
+  it("closed after their client keep nothing, and no program running", async () => {
+    const { client, line } = await gateway.open();
+    const live = resource(client, "users").subscribe();
+    line.subscribe("s1", "snapshot", 5);
+    line.snapshot("s1", []);
+    client.close();
+    live.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("closed before the answer keep nothing; asked for again meanwhile they go on", async () => {
     const { client, line } = await gateway.open();
     const users = resource(client, "users");

@@ -78,4 +78,4 @@ def test_the_checker_finds_each_fault() -> None:
 async def test_both_clients_miss_nothing_over_broken_connections(tmp_path: Path) -> None:
     built_client()
     found = await play(tmp_path, node(), reconnects=12, clients=1, seed=13)
-    assert all(seen.opens > 12 and not seen.violations for seen in found.values()), report(found)
+    assert all(seen.opens >= 12 and not seen.violations for seen in found.values()), report(found)

@@ -43,7 +43,7 @@ function useCalls<T extends string>(
   names: readonly T[],
 ) {
   const client = useAnyClient();
-  const [{ pending, error, reply }, set] = useState(IDLE);
+  const [state, set] = useState(IDLE);
   const calls = useMemo(() => {
     const target = make(client, of as never);
     const follow = (name: T) => {
@@ -62,7 +62,7 @@ function useCalls<T extends string>(
     const reset = () => set((state) => ({ ...IDLE, pending: state.pending }));
     return { ...Object.fromEntries(names.map((name) => [name, follow(name)])), reset };
   }, [client, make, of, names]);
-  return useMemo(() => ({ ...calls, pending: pending > 0, error, reply }), [calls, pending, error, reply]);
+  return useMemo(() => ({ ...state, ...calls, pending: state.pending > 0 }), [state, calls]);
 }
 
 const WRITES = ["create", "update", "delete"] as const;

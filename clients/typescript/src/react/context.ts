@@ -3,15 +3,12 @@
 // Invariant: a provider connects when it is mounted, never while it renders, so that a server can render it.
 
 import type { ReactElement, ReactNode } from "react";
-import type { Principal } from "../../../../generated/typescript/protocol.js";
 import { type Client, connect } from "../client.js";
-import type { TidegateError } from "../errors.js";
-import type { Status } from "../link.js";
 import type { Options } from "../options.js";
-import { portOf } from "../part.js";
 import type { Registered } from "../types.js";
+import { type ConnectionState, connectionStore } from "./connection.js";
 import { createContext, createElement, useContext, useMemo, useState } from "./react.js";
-import { storeOf, useStore } from "./store.js";
+import { useStore } from "./store.js";
 import { useWebSocket } from "./websocket.js";
 
 /** A client of the program; or the url and the options of one that lives as long as the provider. */
@@ -52,25 +49,8 @@ export function useAnyClient(): Client {
   return client as Client;
 }
 
-/** The connection itself; errors of requests, rooms and queries are told where they were met. */
-export interface ConnectionState {
-  readonly status: Status;
-  readonly user: Principal | undefined;
-  /** What ended the connection, or keeps the client from connecting. */
-  readonly error: TidegateError | undefined;
-}
-
-const CONNECTING: ConnectionState = { status: "connecting", user: undefined, error: undefined };
-
 /** The status of the connection, and the user that the gateway takes this client for. */
 export function useConnection(): ConnectionState {
   const client = useAnyClient();
-  const store = useMemo(() => {
-    const read = () => ({ status: client.status, user: client.user, error: portOf(client).link.ended });
-    return storeOf<ConnectionState>(CONNECTING, ({ set }) => {
-      set(read());
-      return client.on("status", ({ error }) => set({ ...read(), ...(error && { error }) }));
-    });
-  }, [client]);
-  return useStore(store);
+  return useStore(useMemo(() => connectionStore(client), [client]));
 }

@@ -3,7 +3,7 @@
 // Invariant: a room that the program itself joined stays joined when the last component leaves it.
 
 import type { Client } from "../client.js";
-import { ClientClosed, type TidegateError } from "../errors.js";
+import type { TidegateError } from "../errors.js";
 import type { JoinOptions } from "../membership.js";
 import type { Room } from "../room.js";
 import { all, heldOf, hold } from "./store.js";
@@ -14,24 +14,22 @@ const RETRY_AFTER_S = 1;
 export type Name = string | null | undefined;
 
 /**
- * Be in a room; returns it, and what ends that. `refused`: the gateway refused this client, or ended the membership; after a
+ * Be in a room; returns what ends that. `refused`: the gateway refused this client, or ended the membership; after a
  * temporary refusal it is asked again.
  */
 export function enter(
   client: Client,
-  name: string,
+  room: Room<never>,
   { status, info, presence }: JoinOptions,
-  refused: (error: TidegateError) => void = () => {},
-) {
-  const [room, release] = hold<Room>(heldOf(client), `room ${name}`, () => {
-    const found = client.room(name);
-    return [found, /left|error/.test(found.status) ? () => found.leave() : () => {}];
-  });
+  refused: (error: TidegateError) => void,
+): () => void {
+  const [, release] = hold(heldOf(client), `room ${room.name}`, () => [
+    room,
+    /left|error/.test(room.status) ? () => room.leave() : () => {},
+  ]);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const join = () => {
-    room.join({ status, info, presence }).catch((error) => {
-      if (!(error instanceof ClientClosed)) refused(error);
-    });
+    room.join({ status, info, presence }).catch(refused);
   };
   const stop = room.on("error", (error) => {
     refused(error);
@@ -39,5 +37,5 @@ export function enter(
     if (error.retryable) timer = setTimeout(join, 1000 * (error.retryAfter ?? RETRY_AFTER_S) * (1 + Math.random()));
   });
   join();
-  return [room, all(stop, () => clearTimeout(timer), release)] as const;
+  return all(stop, () => clearTimeout(timer), release);
 }

@@ -1,4 +1,5 @@
-// What a component with `useWebSocket` wants of a gateway, apart from whether it is mounted: its queries, rooms, messages.
+// What a component with `useWebSocket` wants of a gateway: the connection, queries, rooms. Each is a store of its own, which
+// is made again for each client that the component has.
 //
 // Invariants: what the component wants survives StrictMode's unmounting, another url and another user; the state is another
 // object only when something in it changed; an error is that of a call of this component, or of the connection.
@@ -7,21 +8,18 @@ import type { Filters, Member, Principal } from "../../../../generated/typescrip
 import type { Client } from "../client.js";
 import { RequestRefused, type TidegateError } from "../errors.js";
 import type { Status } from "../link.js";
-import type { JoinOptions, Message, PresenceOptions } from "../membership.js";
-import type { Options, Token } from "../options.js";
+import type { JoinOptions, Message } from "../membership.js";
+import type { Options } from "../options.js";
 import { READS, WRITES } from "../outstanding.js";
 import { nameOf } from "../rows/query.js";
-import { tokenFailed } from "../token.js";
 import type { WireMessage } from "../wire.js";
-import { type Account, accountName, shareAccount } from "./account.js";
-import { all, type Store, storeOf } from "./store.js";
+import { CONNECTING, type ConnectionState, connectionStore } from "./connection.js";
+import { loginStore } from "./login.js";
+import { type Store, storeOf } from "./store.js";
 import { added, type RoomState, roomStore } from "./use_room.js";
 import { type LiveRows, liveStore } from "./use_rows.js";
 
 const MESSAGES_KEPT = 200;
-/** Milliseconds in which a component's own renders, each with a new token function, do not ask it. */
-const ASK_AGAIN_MS = 10_000;
-const RETRY_MS = 2000;
 
 type Row = Record<string, unknown>;
 
@@ -47,236 +45,153 @@ export interface State {
 type Presence = Readonly<Record<string, readonly Member[]>>;
 
 const NOTHING: State = {
+  ...CONNECTING,
   data: [],
   ready: false,
-  status: "connecting",
-  user: undefined,
-  error: undefined,
   messages: [],
   presence: Object.create(null) as Presence,
   gap: undefined,
   client: undefined,
 };
 
-/** A query or a room that the component wants, with its state while the component has a client. */
-interface Wanted<S> {
+/** What the component wants, with its state while the component has a client. */
+interface Wanted {
+  room?: string;
   /** What the component says of its user in this room. */
-  about?: PresenceOptions;
-  make: (client: Client) => Store<S>;
-  store?: Store<S>;
-  end?: () => void;
+  about?: JoinOptions;
+  make: (client: Client) => Store<object>;
+  store?: Store<object> | undefined;
+  end?: (() => void) | undefined;
 }
 
-export class Hub {
-  readonly store = storeOf(NOTHING, () => () => this.#end());
+/** The state of any of them. */
+type Part = Partial<Pick<ConnectionState, "error"> & Pick<LiveRows<never>, "rows" | "ready"> & Pick<RoomState<never>, "members" | "gap">> & {
+  room?: string | undefined;
+};
+
+export function createHub() {
+  const login = loginStore();
+  const store = storeOf(NOTHING, () => login.watch(loginChanged));
+  const connection: Wanted = { make: connectionStore };
+  const wanted = new Map([["connection", connection]]);
+  let client: Client | undefined;
+  /** What a call met. */
+  let met: TidegateError | undefined;
+  const unsent: WireMessage[] = [];
   /** The state that the component rendered last. */
-  #rendered = NOTHING;
-  readonly #queries = new Map<string, Wanted<LiveRows<never>>>();
-  readonly #rooms = new Map<string, Wanted<RoomState<never>>>();
-  /** What a call met, or the connection. */
-  #error: TidegateError | undefined;
-  #unsent: WireMessage[] = [];
-  /** Whether this component sent what may be refused without a `ref`. */
-  #posted = false;
-  #url = "";
-  #options: Options = {};
-  /** The token of the options, when it was last looked at. */
-  #token: Token | Hub = this;
-  /** Whether a token is under way: who the component is is not known. */
-  #asking = true;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #name = "";
-  #account: Account | undefined;
-  #leave = () => {};
+  let seen = NOTHING;
 
-  // -- whose client it is ---------------------------------------------------------------------------------------------
-
-  /** The component has rendered `state`, with these options. */
-  rendered(state: State, url: string, options: Options): void {
-    const own = state !== this.#rendered;
-    const { token } = options;
-    const before = url === this.#url ? this.#token : this;
-    this.#rendered = state;
-    this.#url = url;
-    this.#options = options;
-    if (token === before) return;
-    if (own && typeof token === "function" && typeof before === "function") this.#askLater(ASK_AGAIN_MS);
-    else this.#ask();
-  }
-
-  /** The component is unmounted. */
-  #end(): void {
-    this.#token = this;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#leave();
-  }
-
-  #askLater(milliseconds: number): void {
-    this.#timer ??= setTimeout(() => this.#ask(), milliseconds);
-  }
-
-  /** Which user a function stands for shows only in a token that it gives. */
-  async #ask(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const options = this.#options;
-    const { token } = options;
-    this.#token = token;
-    if (typeof token !== "function") return this.#become(options, token ?? "");
-    this.#asking = true;
-    const isCurrent = () => this.#token === token;
-    try {
-      const text = await token();
-      if (isCurrent()) this.#become(options, text);
-    } catch (error) {
-      if (!isCurrent()) return;
-      this.#met(tokenFailed(error));
-      this.#askLater(RETRY_MS);
-    }
-  }
-
-  /** Be the user that `text` names: `options.token` gave it. */
-  #become(options: Options, text: string): void {
-    const name = accountName(this.#url, options, text);
-    this.#asking = false;
-    if (name !== this.#name) {
-      this.#leave();
-      const [account, release] = shareAccount(name, this.#url, options, text);
-      this.#name = name;
-      this.#account = account;
-      const end = this.#open(account.client);
-      this.#leave = () => {
-        this.#name = "";
-        this.#leave = () => {};
-        end();
-        release();
-      };
-    }
-    const account = this.#account as Account;
-    const { token } = options;
-    account.token = token;
-    // A function is asked again for each connection; a new text is for this one too.
-    if (account.text !== text && typeof token === "string") this.#call(account.client.authenticate(text));
-    account.text = text;
-    for (const message of this.#unsent.splice(0)) this.send(message);
-  }
-
-  // -- what the component calls ---------------------------------------------------------------------------------------
-
-  readonly subscribe = (of: string, filters: Filters = {}): (() => void) => {
-    const name = nameOf([of, { filters }]);
-    this.#want(this.#queries, name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
-    return () => this.unsubscribe(of, filters);
-  };
-
-  readonly unsubscribe = (of: string, filters: Filters = {}): void => {
-    this.#drop(this.#queries, nameOf([of, { filters }]));
-  };
-
-  /** Send a message of the protocol. What the client keeps across reconnects goes through its own functions. */
-  readonly send = (message: WireMessage): void => {
-    const { client } = this.store.get();
-    const { type } = message;
-    const name = message.room as string;
-    const room = this.#rooms.get(name);
-    if (type === "join" || (type === "presence" && room)) this.join(name, message as JoinOptions);
-    else if (type === "leave") this.leave(name);
-    else if (!client || this.#asking) this.#unsent.push(message);
-    else if (type === "authenticate")
-      this.#become({ ...this.#options, token: message.token as string }, message.token as string);
-    else if (READS.has(type) || WRITES.has(type)) this.#call(client.request(message as never));
-    else {
-      this.#posted = true;
-      this.#call((async () => client.send(message as never))());
-    }
-  };
-
-  readonly join = (name: string, { status, info }: JoinOptions = {}): (() => void) => {
-    const about = { ...this.#rooms.get(name)?.about, ...(status && { status }), ...(info && { info }) };
-    const options = { ...about, history: 0, onMessage: (message: Message<never>) => this.#heard(message) };
-    this.#want(this.#rooms, name, { about, make: (client) => roomStore(client, name, { current: { options } }) });
-    return () => this.leave(name);
-  };
-
-  readonly leave = (name: string): void => {
-    this.#drop(this.#rooms, name);
-    this.store.set({ messages: this.store.get().messages.filter(({ room }) => room !== name) });
-  };
-
-  /** Want something, or want it again: with other options, or after a refusal. */
-  #want<S>(all: Map<string, Wanted<S>>, name: string, wanted: Wanted<S>): void {
-    const before = all.get(name);
-    all.set(name, wanted);
-    this.#start(wanted);
-    before?.end?.();
-  }
-
-  #drop<S>(all: Map<string, Wanted<S>>, name: string): void {
-    all.get(name)?.end?.();
-    all.delete(name);
-    this.#refresh();
-  }
-
-  /** Ask `client` for everything that the component wants; returns what gives it back. */
-  #open(client: Client): () => void {
-    this.#error = undefined;
-    this.store.set({ ...NOTHING, status: client.status, user: client.user, client });
-    const ends = [
-      client.on("status", ({ status, error }) => {
-        this.store.set({ status, user: client.user });
-        if (error || status === "open") this.#met(error);
-      }),
-      client.on("error", (error) => this.#posted && this.#met(new RequestRefused(error))),
-    ];
-    const wanted = () => [...this.#rooms.values(), ...this.#queries.values()] as Wanted<object>[];
-    for (const each of wanted()) this.#start(each);
-    return () => {
-      this.store.set({ client: undefined });
-      for (const each of wanted()) each.end?.();
-      all(...ends)();
-    };
-  }
-
-  #start<S>(wanted: Wanted<S>): void {
-    const { client } = this.store.get();
+  const start = (each: Wanted) => {
     if (!client) return;
-    wanted.store = wanted.make(client);
-    wanted.end = wanted.store.watch(() => this.#refresh());
-    this.#refresh();
-  }
+    each.store = each.make(client);
+    each.end = each.store.watch(refresh);
+  };
+  const stop = (each: Wanted | undefined) => {
+    each?.end?.();
+    if (each) each.end = each.store = undefined;
+  };
+  /** Want something, or want it again: with other options, or after a refusal. */
+  const want = (name: string, each: Wanted) => {
+    stop(wanted.get(name));
+    wanted.set(name, each);
+    start(each);
+    refresh();
+  };
+  const drop = (name: string) => {
+    stop(wanted.get(name));
+    wanted.delete(name);
+    refresh();
+  };
 
-  /** Add a message. One that the component has not rendered yet stays, however many there are. */
-  #heard(message: Message<unknown>): void {
-    const { messages } = this.store.get();
-    this.store.set({ messages: added(messages, message, this.#rendered.messages, MESSAGES_KEPT) });
-  }
+  const loginChanged = () => {
+    const now = login.get();
+    if (now.client !== client) {
+      client = now.client;
+      met = undefined;
+      store.set({ messages: [] });
+      wanted.forEach(stop);
+      wanted.forEach(start);
+    }
+    if (!now.asking) for (const message of unsent.splice(0)) calls.send(message);
+    refresh();
+  };
 
-  #call(called: Promise<unknown>): void {
-    called.then(
-      () => this.#met(undefined),
-      (error) => this.#met(error),
-    );
-  }
-
-  /** A call of this component, or the connection, met an error, or none. */
-  #met(error: TidegateError | undefined): void {
-    this.#error = error;
-    this.#refresh();
-  }
-
-  #refresh(): void {
-    const queries = [...this.#queries.values()].map(({ store }) => store?.get());
-    const rooms = [...this.#rooms].map(([name, { store }]) => ({ name, ...store?.get() }));
+  const refresh = () => {
+    const parts: Part[] = [...wanted.values()].map(({ room, store }) => ({ room, ...store?.get() }));
+    const queries = parts.filter(({ rows }) => rows);
     // Without a prototype, so that no room called `constructor` seems to be there.
     const presence = Object.create(null);
-    for (const { name, members } of rooms) if (members?.length) presence[name] = members;
-    this.store.set({
-      data: queries.flatMap((query) => query?.rows ?? []),
-      ready: queries.length > 0 && queries.every((query) => query?.ready),
+    for (const { room = "", members } of parts) if (members?.length) presence[room] = members;
+    const { status, user } = { ...CONNECTING, ...connection.store?.get() };
+    store.set({
+      client,
+      status,
+      user,
+      data: queries.flatMap(({ rows = [] }) => rows),
+      ready: queries.length > 0 && queries.every(({ ready }) => ready),
       presence,
-      gap: rooms.find(({ gap }) => gap)?.name,
-      error: this.#error ?? [...queries, ...rooms].find((each) => each?.error)?.error,
+      gap: parts.find(({ gap }) => gap)?.room,
+      error: met ?? [login.get(), ...parts].find(({ error }) => error)?.error,
     });
-  }
+  };
+
+  /** A call of this component met an error, or none. */
+  const meet = (error?: TidegateError) => {
+    met = error;
+    refresh();
+  };
+  const call = (called: Promise<unknown>) => called.then(() => meet(), meet);
+  /** What the gateway refuses without saying which message it is: it may be one of this component. */
+  const refusals: Wanted = {
+    make: (client) => storeOf({}, () => client.on("error", (error) => meet(new RequestRefused(error)))),
+  };
+
+  /** Add a message. One that the component has not rendered yet stays, however many there are. */
+  const heard = (message: Message<unknown>) => {
+    store.set({ messages: added(store.get().messages, message, seen.messages, MESSAGES_KEPT) });
+  };
+
+  const calls = {
+    subscribe(of: string, filters: Filters = {}) {
+      const name = nameOf([of, { filters }]);
+      want(name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
+      return () => drop(name);
+    },
+    unsubscribe(of: string, filters: Filters = {}) {
+      drop(nameOf([of, { filters }]));
+    },
+    join(room: string, options: JoinOptions = {}) {
+      const name = `room ${room}`;
+      const about = { ...wanted.get(name)?.about, ...options };
+      const latest = { current: { options: { ...about, history: 0, onMessage: heard } } };
+      want(name, { room, about, make: (client) => roomStore(client, room, latest) });
+      return () => calls.leave(room);
+    },
+    leave(room: string) {
+      drop(`room ${room}`);
+      store.set({ messages: store.get().messages.filter((message) => message.room !== room) });
+    },
+    /** Send a message of the protocol. What the client keeps across reconnects goes through its own functions. */
+    send(message: WireMessage) {
+      const { type } = message;
+      const room = message.room as string;
+      if (type === "join" || (type === "presence" && wanted.has(`room ${room}`))) calls.join(room, message as JoinOptions);
+      else if (type === "leave") calls.leave(room);
+      else if (!client || login.get().asking) unsent.push(message);
+      else if (type === "authenticate") login.become(message.token as string);
+      else if (READS.has(type) || WRITES.has(type)) call(client.request(message as never));
+      else {
+        want("refusals", refusals);
+        call((async () => client?.send(message as never))());
+      }
+    },
+  };
+
+  /** The component has rendered `state`, with these options. */
+  const rendered = (state: State, url: string, options: Options) => {
+    const own = state !== seen;
+    seen = state;
+    login.rendered(own, url, options);
+  };
+  return { ...store, rendered, calls };
 }

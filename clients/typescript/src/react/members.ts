@@ -8,6 +8,7 @@ import { isEqual } from "../rows/equal.js";
 import { useAnyClient } from "./context.js";
 import type { Name } from "./enter.js";
 import { useMemo, useRef, useState, useSyncExternalStore } from "./react.js";
+import type { Store } from "./store.js";
 import { type RoomState, roomStore } from "./use_room.js";
 
 type Members = readonly Member[];
@@ -15,14 +16,18 @@ type Members = readonly Member[];
 const NOTHING: PresenceOptions = {};
 const QUIET = { current: { options: { history: 0 } } };
 
+/** A room without its messages. */
+function useQuietRoom(name: Name) {
+  const client = useAnyClient();
+  return useMemo(() => roomStore(client, name, QUIET), [client, name]);
+}
+
 /** What `select` makes of a room's state; the component renders when that is another value. */
 function useSelected<T>(
-  name: Name,
+  { watch, get }: Store<RoomState<never>>,
   select: (state: RoomState<never>) => T,
   isSame: (a: T, b: T) => boolean = isEqual,
 ): T {
-  const client = useAnyClient();
-  const { watch, get } = useMemo(() => roomStore(client, name, QUIET), [client, name]);
   const last = useRef<{ state: unknown; select: unknown; value: T }>(undefined);
   const pick = () => {
     const state = get();
@@ -44,7 +49,7 @@ export function useOthers(
   select = (others: Members): unknown => others,
   isSame?: (a: unknown, b: unknown) => boolean,
 ): unknown {
-  return useSelected(room, ({ members, me }) => select(members.filter((member) => member !== me)), isSame);
+  return useSelected(useQuietRoom(room), ({ members, me }) => select(members.filter((member) => member !== me)), isSame);
 }
 
 const selectMe = ({ me }: RoomState<never>) => me;
@@ -53,8 +58,8 @@ const selectMe = ({ me }: RoomState<never>) => me;
 export function useMyPresence(
   room: Name,
 ): readonly [mine: PresenceOptions, set: (part: PresenceOptions) => Promise<Members>] {
-  const client = useAnyClient();
-  const me = useSelected(room, selectMe);
+  const quiet = useQuietRoom(room);
+  const me = useSelected(quiet, selectMe);
   const [said, say] = useState<PresenceOptions>(NOTHING);
   const set = useMemo(() => {
     let open = 0;
@@ -63,11 +68,8 @@ export function useMyPresence(
       open += 1;
       say((now) => ({ ...now, ...part })); // shown at once
       // When none is under way, the members tell it, or the gateway refused it.
-      return client
-        .room(room ?? "")
-        .update(part)
-        .finally(() => --open || say(NOTHING));
+      return quiet.calls.update(part).finally(() => --open || say(NOTHING));
     };
-  }, [client, room]);
+  }, [quiet]);
   return useMemo(() => [{ status: me?.status, info: me?.info, ...said }, set], [me, said, set]);
 }

@@ -3,6 +3,7 @@
 // Invariant: a component that renders starts nothing. What it needs starts when it is mounted, and what components share
 // ends a moment after its last user, because StrictMode unmounts a component and mounts it again at once.
 
+import { ClientClosed } from "../errors.js";
 import { isEqual } from "../rows/equal.js";
 import { useSyncExternalStore } from "./react.js";
 
@@ -12,6 +13,8 @@ export interface Store<S> {
   watch(notify: () => void): () => void;
   /** Change properties. What is equal to what it was stays the same object; nothing happens where all is. */
   set(part: Partial<S>): void;
+  /** Show an error; the program's own closing of its client is none. */
+  fail(error: unknown): void;
 }
 
 /** A store that is `now` so, on a server too. `start` begins when it is watched, and returns its end. */
@@ -28,6 +31,9 @@ export function storeOf<S extends object>(now: S, start: (store: Store<S>) => ()
       if (changed.length === 0) return;
       now = { ...now, ...Object.fromEntries(changed) };
       notify();
+    },
+    fail: (error) => {
+      if (!(error instanceof ClientClosed)) store.set({ error } as object);
     },
   };
   return store;
@@ -48,7 +54,7 @@ export function all(...ends: (() => unknown)[]): () => void {
 /** Things that several components use, by name, each with what ends it. */
 export type Held = Map<string, { thing: unknown; end: () => void; uses: number }>;
 
-/** Use the thing called `name`; returns it, and what lets go of it. It ends `linger` milliseconds after its last user. */
+/** Use the thing called `name`; returns it, and what lets go of it, to be called once. It ends `linger` milliseconds after its last user. */
 export function hold<T>(held: Held, name: string, make: () => readonly [T, () => void], linger = 0) {
   let entry = held.get(name);
   if (!entry) {
@@ -58,17 +64,13 @@ export function hold<T>(held: Held, name: string, make: () => readonly [T, () =>
   }
   const holding = entry;
   holding.uses += 1;
-  let own = 1;
-  const release = () => {
-    holding.uses -= own;
-    own = 0;
-    setTimeout(() => {
-      if (holding.uses > 0) return;
-      if (held.get(name) === holding) held.delete(name);
-      holding.end();
-    }, linger);
+  const letGo = () => {
+    holding.uses -= 1;
+    if (holding.uses > 0) return;
+    if (held.get(name) === holding) held.delete(name);
+    holding.end();
   };
-  return [holding.thing as T, release] as const;
+  return [holding.thing as T, () => void setTimeout(letGo, linger)] as const;
 }
 
 const clients = new WeakMap<object, Held>();

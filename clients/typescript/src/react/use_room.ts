@@ -5,7 +5,7 @@
 import type { Member, RoomPosition } from "../../../../generated/typescript/protocol.js";
 import type { Client } from "../client.js";
 import type { TidegateError } from "../errors.js";
-import type { History, JoinOptions, Message } from "../membership.js";
+import type { JoinOptions, Message } from "../membership.js";
 import { isKnown } from "../positions.js";
 import type { Room } from "../room.js";
 import type { DataOf, Registered } from "../types.js";
@@ -70,40 +70,40 @@ export function added<M>(messages: readonly M[], message: M, seen: readonly M[],
   return [...messages, message].slice(-Math.max(kept, unseen));
 }
 
+/** A room as one component shows it, and what a member can do. */
 export function roomStore(client: Client, name: Name, latest: { readonly current: Rendered }) {
+  const room = client.room(name ?? "") as unknown as Room<never>;
   let kept = KEPT;
   const load = async (before?: RoomPosition) => {
     const old = store.get().messages;
-    const { history: limit } = latest.current.options;
-    const page = (await client.room(name ?? "").history({ before, limit })) as History<never>;
+    const page = await room.history({ before, limit: latest.current.options.history });
     const last = page.messages.at(-1)?.position;
     const isLater = (message: Message<never>) => before || !(old.includes(message) || isKnown(last, message.position));
     const messages = [...page.messages, ...store.get().messages.filter(isLater)];
     kept = Math.max(KEPT, messages.length);
     store.set({ messages, more: page.more, ...(!before && { gap: false }) });
   };
-  const store = storeOf<State>(name ? { ...LEFT, status: "joining" } : LEFT, ({ get, set }) => {
+  const store = storeOf<State>(name ? { ...LEFT, status: "joining" } : LEFT, ({ get, set, fail }) => {
     if (!name) return () => {};
-    const failed = (error: TidegateError) => set({ error });
-    const [room, leave] = enter(client, name, latest.current.options, failed);
+    const leave = enter(client, room, latest.current.options, fail);
     let isNew = true;
     const read = () => {
       const { status, members, me } = room;
       set({ status, members, me });
       if (status !== "joined") return;
       set({ error: undefined });
-      if (isNew && latest.current.options.history !== 0) load().catch(failed);
+      if (isNew && latest.current.options.history !== 0) load().catch(fail);
       isNew = false;
     };
     read();
-    const heard = (message: Message<unknown>) => {
+    const heard = (message: Message<never>) => {
       const { options, seen } = latest.current;
-      const { messages } = get();
+      const { messages, more } = get();
       if (seen) {
-        const next = added(messages, message as Message<never>, seen, kept);
-        set({ messages: next, more: get().more || next.length <= messages.length });
+        const next = added(messages, message, seen, kept);
+        set({ messages: next, more: more || next.length <= messages.length });
       }
-      options.onMessage?.(message as Message<never>);
+      options.onMessage?.(message);
     };
     return all(
       room.on("message", heard),
@@ -113,7 +113,13 @@ export function roomStore(client: Client, name: Name, latest: { readonly current
       leave,
     );
   });
-  return { ...store, load };
+  const calls: RoomCalls<never> = {
+    send: (...said) => room.send(...said),
+    update: (about) => room.update(about),
+    loadMore: () => load(store.get().messages[0]?.position),
+    reload: () => load(),
+  };
+  return { ...store, calls };
 }
 
 /** Be in a room: its messages, its members, and what a member can do. With null, in none. */
@@ -124,18 +130,9 @@ export function useRoom<R extends string>(
   const client = useAnyClient();
   const latest = useRef<Rendered>({ options: options as RoomOptions<never> });
   const room = useMemo(() => roomStore(client, name, latest), [client, name]);
-  const calls = useMemo((): RoomCalls<unknown> => {
-    const of = () => client.room(name ?? "");
-    return {
-      send: (...said) => of().send(...said),
-      update: (about) => of().update(about),
-      loadMore: () => room.load(room.get().messages[0]?.position),
-      reload: () => room.load(),
-    };
-  }, [client, name, room]);
   const state = useStore(room);
   useEffect(() => {
     latest.current = { options: options as RoomOptions<never>, seen: state.messages };
   });
-  return useMemo(() => ({ ...state, ...calls }), [state, calls]) as never;
+  return useMemo(() => ({ ...state, ...room.calls }), [state, room]) as never;
 }

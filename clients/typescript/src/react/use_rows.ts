@@ -60,21 +60,19 @@ function stateOf({ rows, status, ready, hasMore, error }: LiveQuery<never>): Sta
 /** The state of a query, which components share by its name. */
 export function liveStore(client: Client, name: string, of: string, options: object | "skip", linger = LINGER_MS) {
   const held = heldOf(client);
-  const find = () => held.get(name)?.thing as LiveQuery<never> | undefined;
+  const find = () => (held.get(name)?.thing ?? LOADING) as LiveQuery<never>;
   const subscribe = () => {
     const live = resource(client, of).subscribe(options as object) as object as LiveQuery<never>;
     return [live, () => live.close()] as const;
   };
-  const known = find();
-  return storeOf<State>(known ? stateOf(known) : LOADING, ({ set }) => {
+  return storeOf<State>(stateOf(find()), ({ set, fail }) => {
     if (options === "skip") return () => {};
-    if (find()?.error) held.delete(name); // it has ended: ask again
+    if (find().error) held.delete(name); // it has ended: ask again
     try {
       const [live, release] = hold(held, name, subscribe, linger);
       const read = () => set(stateOf(live));
-      const failed = (error: TidegateError) => set({ error });
       read();
-      return all(live.on("change", read), live.on("status", read), live.on("error", failed), release);
+      return all(live.on("change", read), live.on("status", read), live.on("error", fail), release);
     } catch (error) {
       if (!(error instanceof ClientClosed)) set({ status: "error", error: error as TidegateError });
       return () => {};

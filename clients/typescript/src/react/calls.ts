@@ -46,12 +46,12 @@ function useCalls<T extends string>(
   const [state, set] = useState(IDLE);
   const calls = useMemo(() => {
     const target = make(client, of as never);
+    const count = (by: number, part: object) => set((state) => ({ ...state, ...part, pending: state.pending + by }));
     const follow = (name: T) => {
       return (...values: never[]) => {
-        const count = (by: number, part: object) =>
-          set((state) => ({ ...state, ...part, pending: state.pending + by }));
         const called = target[name](...values);
         count(1, { error: undefined });
+        // Followed here, so that a component need not catch what it shows.
         called.then(
           (reply) => count(-1, { reply }),
           (error) => count(-1, { error }),
@@ -59,7 +59,7 @@ function useCalls<T extends string>(
         return called;
       };
     };
-    const reset = () => set((state) => ({ ...IDLE, pending: state.pending }));
+    const reset = () => count(0, { error: undefined, reply: undefined });
     return { ...Object.fromEntries(names.map((name) => [name, follow(name)])), reset };
   }, [client, make, of, names]);
   return useMemo(() => ({ ...state, ...calls, pending: state.pending > 0 }), [state, calls]);

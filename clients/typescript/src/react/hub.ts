@@ -65,7 +65,9 @@ interface Wanted {
 }
 
 /** The state of any of them. */
-type Part = Partial<Pick<ConnectionState, "error"> & Pick<LiveRows<never>, "rows" | "ready"> & Pick<RoomState<never>, "members" | "gap">> & {
+type Part = Partial<
+  Pick<ConnectionState, "error"> & Pick<LiveRows<never>, "rows" | "ready"> & Pick<RoomState<never>, "members" | "gap">
+> & {
   room?: string | undefined;
 };
 
@@ -122,11 +124,10 @@ export function createHub() {
     // Without a prototype, so that no room called `constructor` seems to be there.
     const presence = Object.create(null);
     for (const { room = "", members } of parts) if (members?.length) presence[room] = members;
-    const { status, user } = { ...CONNECTING, ...connection.store?.get() };
     store.set({
+      ...CONNECTING,
+      ...connection.store?.get(),
       client,
-      status,
-      user,
       data: queries.flatMap(({ rows = [] }) => rows),
       ready: queries.length > 0 && queries.every(({ ready }) => ready),
       presence,
@@ -175,7 +176,8 @@ export function createHub() {
     send(message: WireMessage) {
       const { type } = message;
       const room = message.room as string;
-      if (type === "join" || (type === "presence" && wanted.has(`room ${room}`))) calls.join(room, message as JoinOptions);
+      if (type === "join" || (type === "presence" && wanted.has(`room ${room}`)))
+        calls.join(room, message as JoinOptions);
       else if (type === "leave") calls.leave(room);
       else if (!client || login.get().asking) unsent.push(message);
       else if (type === "authenticate") login.become(message.token as string);
@@ -189,9 +191,8 @@ export function createHub() {
 
   /** The component has rendered `state`, with these options. */
   const rendered = (state: State, url: string, options: Options) => {
-    const own = state !== seen;
+    login.rendered(state !== seen, url, options);
     seen = state;
-    login.rendered(own, url, options);
   };
   return { ...store, rendered, calls };
 }

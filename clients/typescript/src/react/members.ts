@@ -28,15 +28,15 @@ function useSelected<T>(
   select: (state: RoomState<never>) => T,
   isSame: (a: T, b: T) => boolean = isEqual,
 ): T {
-  const last = useRef<{ state: unknown; select: unknown; value: T }>(undefined);
+  const last = useRef<{ state?: unknown; select?: unknown; value?: T }>({});
   const pick = () => {
     const state = get();
     const before = last.current;
-    if (before?.state === state && before.select === select) return before.value;
-    const found = select(state);
-    const value = before && isSame(before.value, found) ? before.value : found;
-    last.current = { state, select, value };
-    return value;
+    if (before.state !== state || before.select !== select) {
+      const value = select(state);
+      last.current = { state, select, value: before.state && isSame(before.value as T, value) ? before.value : value };
+    }
+    return last.current.value as T;
   };
   return useSyncExternalStore(watch, pick, pick);
 }
@@ -49,7 +49,11 @@ export function useOthers(
   select = (others: Members): unknown => others,
   isSame?: (a: unknown, b: unknown) => boolean,
 ): unknown {
-  return useSelected(useQuietRoom(room), ({ members, me }) => select(members.filter((member) => member !== me)), isSame);
+  return useSelected(
+    useQuietRoom(room),
+    ({ members, me }) => select(members.filter((member) => member !== me)),
+    isSame,
+  );
 }
 
 const selectMe = ({ me }: RoomState<never>) => me;

@@ -13,8 +13,8 @@ export interface Store<S> {
   watch(notify: () => void): () => void;
   /** Change properties. What is equal to what it was stays the same object; nothing happens where all is. */
   set(part: Partial<S>): void;
-  /** Show an error; the program's own closing of its client is none. */
-  fail(error: unknown): void;
+  /** Show an error, and change `more`; the program's own closing of its client is none. */
+  fail(error: unknown, more?: Partial<S>): void;
 }
 
 /** A store that is `now` so, on a server too. `start` begins when it is watched, and returns its end. */
@@ -32,8 +32,8 @@ export function storeOf<S extends object>(now: S, start: (store: Store<S>) => ()
       now = { ...now, ...Object.fromEntries(changed) };
       notify();
     },
-    fail: (error) => {
-      if (!(error instanceof ClientClosed)) store.set({ error } as object);
+    fail: (error, more) => {
+      if (!(error instanceof ClientClosed)) store.set({ error, ...more } as object);
     },
   };
   return store;

@@ -4,7 +4,7 @@
 // moment in which no component shows them. They never outlast their user.
 
 import type { Client } from "../client.js";
-import { ClientClosed, type TidegateError } from "../errors.js";
+import type { TidegateError } from "../errors.js";
 import { portOf } from "../part.js";
 import type { LiveQuery } from "../rows/live.js";
 import { nameOf } from "../rows/query.js";
@@ -74,7 +74,7 @@ export function liveStore(client: Client, name: string, of: string, options: obj
       read();
       return all(live.on("change", read), live.on("status", read), live.on("error", fail), release);
     } catch (error) {
-      if (!(error instanceof ClientClosed)) set({ status: "error", error: error as TidegateError });
+      fail(error, { status: "error" });
       return () => {};
     }
   });

@@ -13,8 +13,8 @@ import type { Options } from "../options.js";
 import { READS, WRITES } from "../outstanding.js";
 import { nameOf } from "../rows/query.js";
 import type { WireMessage } from "../wire.js";
-import { CONNECTING, type ConnectionState, connectionStore } from "./connection.js";
-import { loginStore } from "./login.js";
+import { CONNECTING, connectionStore } from "./connection.js";
+import { Login } from "./login.js";
 import { type Store, storeOf } from "./store.js";
 import { added, type RoomState, roomStore } from "./use_room.js";
 import { type LiveRows, liveStore } from "./use_rows.js";
@@ -65,134 +65,147 @@ interface Wanted {
 }
 
 /** The state of any of them. */
-type Part = Partial<
-  Pick<ConnectionState, "error"> & Pick<LiveRows<never>, "rows" | "ready"> & Pick<RoomState<never>, "members" | "gap">
-> & {
-  room?: string | undefined;
-};
+type Part = Partial<Omit<LiveRows<never> & RoomState<never>, "status">> & { room?: string | undefined };
 
-export function createHub() {
-  const login = loginStore();
-  const store = storeOf(NOTHING, () => login.watch(loginChanged));
-  const connection: Wanted = { make: connectionStore };
-  const wanted = new Map([["connection", connection]]);
-  let client: Client | undefined;
+export class Hub {
+  readonly store = storeOf(NOTHING, () => this.#login.store.watch(() => this.#loginChanged()));
+  readonly #login = new Login();
+  readonly #connection: Wanted = { make: connectionStore };
+  readonly #wanted = new Map([["connection", this.#connection]]);
+  #client: Client | undefined;
   /** What a call met. */
-  let met: TidegateError | undefined;
-  const unsent: WireMessage[] = [];
+  #met: TidegateError | undefined;
+  #unsent: WireMessage[] = [];
   /** The state that the component rendered last. */
-  let seen = NOTHING;
+  #seen = NOTHING;
 
-  const start = (each: Wanted) => {
-    if (!client) return;
-    each.store = each.make(client);
-    each.end = each.store.watch(refresh);
-  };
-  const stop = (each: Wanted | undefined) => {
-    each?.end?.();
-    if (each) each.end = each.store = undefined;
-  };
-  /** Want something, or want it again: with other options, or after a refusal. */
-  const want = (name: string, each: Wanted) => {
-    stop(wanted.get(name));
-    wanted.set(name, each);
-    start(each);
-    refresh();
-  };
-  const drop = (name: string) => {
-    stop(wanted.get(name));
-    wanted.delete(name);
-    refresh();
+  /** The component has rendered `state`, with these options. */
+  rendered(state: State, url: string, options: Options): void {
+    this.#login.rendered(state !== this.#seen, url, options);
+    this.#seen = state;
+  }
+
+  // -- what the component calls ---------------------------------------------------------------------------------------
+
+  readonly subscribe = (of: string, filters: Filters = {}): (() => void) => {
+    const name = nameOf([of, { filters }]);
+    this.#want(name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
+    return () => this.#drop(name);
   };
 
-  const loginChanged = () => {
-    const now = login.get();
-    if (now.client !== client) {
-      client = now.client;
-      met = undefined;
-      store.set({ messages: [] });
-      wanted.forEach(stop);
-      wanted.forEach(start);
+  readonly unsubscribe = (of: string, filters: Filters = {}): void => {
+    this.#drop(nameOf([of, { filters }]));
+  };
+
+  readonly join = (room: string, options: JoinOptions = {}): (() => void) => {
+    const name = `room ${room}`;
+    const about = { ...this.#wanted.get(name)?.about, ...options };
+    const onMessage = (message: Message<never>) => this.#heard(message);
+    const latest = { current: { options: { ...about, history: 0, onMessage } } };
+    this.#want(name, { room, about, make: (client) => roomStore(client, room, latest) });
+    return () => this.leave(room);
+  };
+
+  readonly leave = (room: string): void => {
+    this.#drop(`room ${room}`);
+    this.store.set({ messages: this.store.get().messages.filter((message) => message.room !== room) });
+  };
+
+  /** Send a message of the protocol. What the client keeps across reconnects goes through its own functions. */
+  readonly send = (message: WireMessage): void => {
+    const client = this.#client;
+    const { type } = message;
+    const room = message.room as string;
+    if (type === "join" || (type === "presence" && this.#wanted.has(`room ${room}`)))
+      this.join(room, message as JoinOptions);
+    else if (type === "leave") this.leave(room);
+    else if (!client || this.#login.store.get().asking) this.#unsent.push(message);
+    else if (type === "authenticate") this.#login.become(message.token as string);
+    else if (READS.has(type) || WRITES.has(type)) this.#call(client.request(message as never));
+    else {
+      // What the gateway refuses without saying which message it is may be this one.
+      const refused = (client: Client) => client.on("error", (error) => this.#meet(new RequestRefused(error)));
+      this.#want("refusals", { make: (client) => storeOf({}, () => refused(client)) });
+      this.#call((async () => client.send(message as never))());
     }
-    if (!now.asking) for (const message of unsent.splice(0)) calls.send(message);
-    refresh();
   };
 
-  const refresh = () => {
-    const parts: Part[] = [...wanted.values()].map(({ room, store }) => ({ room, ...store?.get() }));
+  #call(called: Promise<unknown>): void {
+    called.then(
+      () => this.#meet(),
+      (error) => this.#meet(error),
+    );
+  }
+
+  /** A call of this component met an error, or none. */
+  #meet(error?: TidegateError): void {
+    this.#met = error;
+    this.#refresh();
+  }
+
+  /** Add a message. One that the component has not rendered yet stays, however many there are. */
+  #heard(message: Message<unknown>): void {
+    const { messages } = this.store.get();
+    this.store.set({ messages: added(messages, message, this.#seen.messages, MESSAGES_KEPT) });
+  }
+
+  // -- what it wants --------------------------------------------------------------------------------------------------
+
+  /** Want something, or want it again: with other options, or after a refusal. */
+  #want(name: string, wanted: Wanted): void {
+    this.#stop(this.#wanted.get(name));
+    this.#wanted.set(name, wanted);
+    this.#start(wanted);
+    this.#refresh();
+  }
+
+  #drop(name: string): void {
+    this.#stop(this.#wanted.get(name));
+    this.#wanted.delete(name);
+    this.#refresh();
+  }
+
+  #start(wanted: Wanted): void {
+    if (!this.#client) return;
+    wanted.store = wanted.make(this.#client);
+    wanted.end = wanted.store.watch(() => this.#refresh());
+  }
+
+  #stop(wanted: Wanted | undefined): void {
+    wanted?.end?.();
+    if (wanted) wanted.end = wanted.store = undefined;
+  }
+
+  #loginChanged(): void {
+    const { client, asking } = this.#login.store.get();
+    if (client !== this.#client) {
+      this.#client = client;
+      this.#met = undefined;
+      this.store.set({ messages: [] });
+      for (const wanted of this.#wanted.values()) {
+        this.#stop(wanted);
+        this.#start(wanted);
+      }
+    }
+    if (!asking) for (const message of this.#unsent.splice(0)) this.send(message);
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const parts: Part[] = [...this.#wanted.values()].map(({ room, store }) => ({ room, ...store?.get() }));
     const queries = parts.filter(({ rows }) => rows);
     // Without a prototype, so that no room called `constructor` seems to be there.
     const presence = Object.create(null);
     for (const { room = "", members } of parts) if (members?.length) presence[room] = members;
-    store.set({
+    this.store.set({
       ...CONNECTING,
-      ...connection.store?.get(),
-      client,
+      ...this.#connection.store?.get(),
+      client: this.#client,
       data: queries.flatMap(({ rows = [] }) => rows),
       ready: queries.length > 0 && queries.every(({ ready }) => ready),
       presence,
       gap: parts.find(({ gap }) => gap)?.room,
-      error: met ?? [login.get(), ...parts].find(({ error }) => error)?.error,
+      error: this.#met ?? [this.#login.store.get(), ...parts].find(({ error }) => error)?.error,
     });
-  };
-
-  /** A call of this component met an error, or none. */
-  const meet = (error?: TidegateError) => {
-    met = error;
-    refresh();
-  };
-  const call = (called: Promise<unknown>) => called.then(() => meet(), meet);
-  /** What the gateway refuses without saying which message it is: it may be one of this component. */
-  const refusals: Wanted = {
-    make: (client) => storeOf({}, () => client.on("error", (error) => meet(new RequestRefused(error)))),
-  };
-
-  /** Add a message. One that the component has not rendered yet stays, however many there are. */
-  const heard = (message: Message<unknown>) => {
-    store.set({ messages: added(store.get().messages, message, seen.messages, MESSAGES_KEPT) });
-  };
-
-  const calls = {
-    subscribe(of: string, filters: Filters = {}) {
-      const name = nameOf([of, { filters }]);
-      want(name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
-      return () => drop(name);
-    },
-    unsubscribe(of: string, filters: Filters = {}) {
-      drop(nameOf([of, { filters }]));
-    },
-    join(room: string, options: JoinOptions = {}) {
-      const name = `room ${room}`;
-      const about = { ...wanted.get(name)?.about, ...options };
-      const latest = { current: { options: { ...about, history: 0, onMessage: heard } } };
-      want(name, { room, about, make: (client) => roomStore(client, room, latest) });
-      return () => calls.leave(room);
-    },
-    leave(room: string) {
-      drop(`room ${room}`);
-      store.set({ messages: store.get().messages.filter((message) => message.room !== room) });
-    },
-    /** Send a message of the protocol. What the client keeps across reconnects goes through its own functions. */
-    send(message: WireMessage) {
-      const { type } = message;
-      const room = message.room as string;
-      if (type === "join" || (type === "presence" && wanted.has(`room ${room}`)))
-        calls.join(room, message as JoinOptions);
-      else if (type === "leave") calls.leave(room);
-      else if (!client || login.get().asking) unsent.push(message);
-      else if (type === "authenticate") login.become(message.token as string);
-      else if (READS.has(type) || WRITES.has(type)) call(client.request(message as never));
-      else {
-        want("refusals", refusals);
-        call((async () => client?.send(message as never))());
-      }
-    },
-  };
-
-  /** The component has rendered `state`, with these options. */
-  const rendered = (state: State, url: string, options: Options) => {
-    login.rendered(state !== seen, url, options);
-    seen = state;
-  };
-  return { ...store, rendered, calls };
+  }
 }

@@ -33,7 +33,7 @@ function userOf(token: string): unknown {
   }
 }
 
-export interface Login {
+interface State {
   /** That of the user; undefined before the first token is known, and once the component is unmounted. */
   readonly client: Client | undefined;
   /** Whether a token is under way: who the component is is not known. */
@@ -42,81 +42,88 @@ export interface Login {
   readonly error: TidegateError | undefined;
 }
 
-const NOBODY: Login = { client: undefined, asking: true, error: undefined };
+const NOBODY: State = { client: undefined, asking: true, error: undefined };
 
-export function loginStore() {
-  let url = "";
-  let options: Options = {};
+export class Login {
+  readonly store = storeOf(NOBODY, () => () => this.#end());
+  #url = "";
+  #options: Options = {};
   /** The token of the options when it was last looked at. */
-  let asked: unknown = NOBODY;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let name = "";
-  let account: Account;
-  let release = () => {};
-  const store = storeOf(NOBODY, () => () => {
-    asked = NOBODY;
-    unplan();
-    leave();
-  });
+  #asked: Token | State = NOBODY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #name = "";
+  #account: Account | undefined;
+  #release = () => {};
 
-  const unplan = () => {
-    clearTimeout(timer);
-    timer = undefined;
-  };
-  const plan = (milliseconds: number) => {
-    timer ??= setTimeout(ask, milliseconds);
-  };
-  /** Which user a function stands for shows only in a token that it gives. */
-  const ask = async () => {
-    unplan();
+  /** The component has rendered with these options; `own`: because its state changed. */
+  rendered(own: boolean, url: string, options: Options): void {
     const { token } = options;
-    asked = token;
-    store.set({ asking: true });
+    const before = url === this.#url ? this.#asked : NOBODY;
+    this.#url = url;
+    this.#options = options;
+    if (token === before) return;
+    if (own && typeof token === "function" && typeof before === "function") this.#askLater(ASK_AGAIN_MS);
+    else this.#ask();
+  }
+
+  /** The component is unmounted. */
+  #end(): void {
+    this.#asked = NOBODY;
+    this.#askNoMore();
+    this.#leave();
+  }
+
+  #askNoMore(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #askLater(milliseconds: number): void {
+    this.#timer ??= setTimeout(() => this.#ask(), milliseconds);
+  }
+
+  /** Which user a function stands for shows only in a token that it gives. */
+  async #ask(): Promise<void> {
+    this.#askNoMore();
+    const { token } = this.#options;
+    this.#asked = token;
+    this.store.set({ asking: true });
     let text: string;
     try {
       text = typeof token === "function" ? await token() : (token ?? "");
     } catch (error) {
-      if (asked !== token) return;
-      store.set({ error: tokenFailed(error) });
-      return plan(RETRY_MS);
+      if (this.#asked !== token) return;
+      this.store.set({ error: tokenFailed(error) });
+      return this.#askLater(RETRY_MS);
     }
-    if (asked === token) become(text, token);
-  };
-  const leave = () => {
-    name = "";
-    store.set({ client: undefined });
-    release();
-    release = () => {};
-  };
+    if (this.#asked === token) this.become(text, token);
+  }
 
   /** Be the user that `text` names: `token` gave it. */
-  const become = (text: string, token: Token = text) => {
-    const { token: _, ...others } = options;
-    const next = nameOf([url, userOf(text), others]);
-    if (next !== name) {
-      leave();
-      name = next;
-      [account, release] = hold<Account>(accounts, name, () => open(url, others, text));
+  become(text: string, token: Token = text): void {
+    const { token: _, ...others } = this.#options;
+    const name = nameOf([this.#url, userOf(text), others]);
+    if (name !== this.#name) {
+      this.#leave();
+      this.#name = name;
+      [this.#account, this.#release] = hold<Account>(accounts, name, () => open(this.#url, others, text));
     }
+    const account = this.#account as Account;
     const { client, text: before } = account;
     account.token = token;
     account.text = text;
-    store.set({ client, asking: false, error: undefined });
+    this.store.set({ client, asking: false, error: undefined });
     // A function is asked again for each connection; a new text is for this one too.
-    if (before !== text && typeof token === "string") client.authenticate(text).catch((error) => store.set({ error }));
-  };
+    if (before !== text && typeof token === "string")
+      client.authenticate(text).catch((error) => this.store.set({ error }));
+  }
 
-  /** The component has rendered with these options; `own`: because its state changed. */
-  const rendered = (own: boolean, to: string, given: Options) => {
-    const before = to === url ? asked : NOBODY;
-    url = to;
-    options = given;
-    const { token } = given;
-    if (token === before) return;
-    if (own && typeof token === "function" && typeof before === "function") plan(ASK_AGAIN_MS);
-    else ask();
-  };
-  return { ...store, become, rendered };
+  #leave(): void {
+    this.#name = "";
+    this.store.set({ client: undefined });
+    this.#release();
+    this.#release = () => {};
+  }
 }
 
 /** An account, and what ends it. Its first connection takes `text`, the next ones ask for a token. */

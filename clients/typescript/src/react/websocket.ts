@@ -18,7 +18,7 @@ import type {
   RowOf,
   UpdateOf,
 } from "../types.js";
-import { createHub, type State } from "./hub.js";
+import { Hub, type State } from "./hub.js";
 import { useEffect, useMemo, useState } from "./react.js";
 import { useStore } from "./store.js";
 
@@ -70,8 +70,11 @@ export function useWebSocket<
   R extends ResourceName<A> = ResourceName<A>,
   Name extends string = string,
 >(url: string, options: Options = {}): UseWebSocket<A, R, Name> {
-  const [hub] = useState(createHub);
-  const state = useStore(hub);
+  const [hub] = useState(() => new Hub());
+  const state = useStore(hub.store);
   useEffect(() => hub.rendered(state, url, options));
-  return useMemo(() => ({ ...state, ...hub.calls }), [state, hub]) as unknown as UseWebSocket<A, R, Name>;
+  return useMemo(() => {
+    const { subscribe, unsubscribe, send, join, leave } = hub;
+    return { ...state, subscribe, unsubscribe, send, join, leave } as unknown as UseWebSocket<A, R, Name>;
+  }, [hub, state]);
 }

@@ -239,6 +239,29 @@ describe("what the hook does with rooms, errors and options", () => {
     expect(a().error).toBeUndefined();
   });
 
+  it("keeps the error of a call through a reconnect", async () => {
+    await show(<Part />);
+    const line = await open();
+    act(() => a().send({ type: "message", room: "a", data: "too long" }));
+    act(() => line.refuse(line.take("message"), "invalid_data"));
+    act(() => line.end());
+    await act(() => vi.advanceTimersByTimeAsync(1000));
+    act(() => void here.gateway.line.welcome({ user: user("anon-1") }));
+    await settle();
+    expect([a().status, a().error?.code]).toEqual(["open", "invalid_data"]);
+  });
+
+  it("joins with the reports of members that the component asks for", async () => {
+    await show(<Part room="b" />);
+    const line = here.gateway.line.welcome();
+    await settle();
+    line.join("b");
+    line.take("subscribe");
+    act(() => void a().join("quiet", { presence: "none" }));
+    await settle();
+    expect(line.join("quiet")).toMatchObject({ presence: "none" });
+  });
+
   it("sends again what a breaking line may have lost, once for the gateway", async () => {
     await show(<Part />);
     const line = await open();

@@ -38,14 +38,16 @@ function Owner({ children, url, ...options }: OwnerProps): ReactElement {
   return createElement(Provided, { value: client }, children);
 }
 
+/** The client that the nearest provider gives; one that is closed until a provider with a `url` is mounted. */
+export function useClient(): Client<Registered> {
+  return useAnyClient() as unknown as Client<Registered>;
+}
+
 export function useAnyClient(): Client {
   const client = useContext(Provided);
   if (!client) throw new Error("there is no <TidegateProvider> around this component");
   return client as Client;
 }
-
-/** The client that the nearest provider gives; one that is closed until a provider with a `url` is mounted. */
-export const useClient = useAnyClient as () => object as () => Client<Registered>;
 
 /** The status of the connection, and the user that the gateway takes this client for. */
 export function useConnection(): ConnectionState {

@@ -105,8 +105,8 @@ export class Login {
     const name = nameOf([this.#url, userOf(text), others]);
     if (name !== this.#name) {
       this.#leave();
-      this.#name = name;
       [this.#account, this.#release] = hold<Account>(accounts, name, () => open(this.#url, others, text));
+      this.#name = name;
     }
     const account = this.#account as Account;
     const { client, text: before } = account;

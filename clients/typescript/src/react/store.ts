@@ -54,7 +54,10 @@ export function all(...ends: (() => unknown)[]): () => void {
 /** Things that several components use, by name, each with what ends it. */
 export type Held = Map<string, { thing: unknown; end: () => void; uses: number }>;
 
-/** Use the thing called `name`; returns it, and what lets go of it, to be called once. It ends `linger` milliseconds after its last user. */
+/**
+ * Use the thing called `name`; returns it, and what lets go of it, which is called once. The thing ends `linger` milliseconds
+ * after its last user.
+ */
 export function hold<T>(held: Held, name: string, make: () => readonly [T, () => void], linger = 0) {
   let entry = held.get(name);
   if (!entry) {

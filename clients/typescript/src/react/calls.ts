@@ -51,7 +51,7 @@ function useCalls<T extends string>(
       return (...values: never[]) => {
         const called = target[name](...values);
         count(1, { error: undefined });
-        // Followed here, so that a component need not catch what it shows.
+        // Followed here, so that a component does not have to catch what it shows.
         called.then(
           (reply) => count(-1, { reply }),
           (error) => count(-1, { error }),

@@ -1,4 +1,4 @@
-// What a component with `useWebSocket` wants of a gateway: the connection, queries, rooms. Each is a store of its own, which
+// What a component with `useWebSocket` wants of a gateway: the connection, queries, rooms. Each is a store, which
 // is made again for each client that the component has.
 //
 // Invariants: what the component wants survives StrictMode's unmounting, another url and another user; the state is another

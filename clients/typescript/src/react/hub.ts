@@ -87,47 +87,49 @@ export class Hub {
 
   // -- what the component calls ---------------------------------------------------------------------------------------
 
-  readonly subscribe = (of: string, filters: Filters = {}): (() => void) => {
-    const name = nameOf([of, { filters }]);
-    this.#want(name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
-    return () => this.#drop(name);
-  };
+  readonly calls = {
+    subscribe: (of: string, filters: Filters = {}): (() => void) => {
+      const name = nameOf([of, { filters }]);
+      this.#want(name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
+      return () => this.#drop(name);
+    },
 
-  readonly unsubscribe = (of: string, filters: Filters = {}): void => {
-    this.#drop(nameOf([of, { filters }]));
-  };
+    unsubscribe: (of: string, filters: Filters = {}): void => {
+      this.#drop(nameOf([of, { filters }]));
+    },
 
-  readonly join = (room: string, options: JoinOptions = {}): (() => void) => {
-    const name = `room ${room}`;
-    const about = { ...this.#wanted.get(name)?.about, ...options };
-    const onMessage = (message: Message<never>) => this.#heard(message);
-    const latest = { current: { options: { ...about, history: 0, onMessage } } };
-    this.#want(name, { room, about, make: (client) => roomStore(client, room, latest) });
-    return () => this.leave(room);
-  };
+    join: (room: string, options: JoinOptions = {}): (() => void) => {
+      const name = `room ${room}`;
+      const about = { ...this.#wanted.get(name)?.about, ...options };
+      const onMessage = (message: Message<never>) => this.#heard(message);
+      const latest = { current: { options: { ...about, history: 0, onMessage } } };
+      this.#want(name, { room, about, make: (client) => roomStore(client, room, latest) });
+      return () => this.calls.leave(room);
+    },
 
-  readonly leave = (room: string): void => {
-    this.#drop(`room ${room}`);
-    this.store.set({ messages: this.store.get().messages.filter((message) => message.room !== room) });
-  };
+    leave: (room: string): void => {
+      this.#drop(`room ${room}`);
+      this.store.set({ messages: this.store.get().messages.filter((message) => message.room !== room) });
+    },
 
-  /** Send a message of the protocol. What the client keeps across reconnects goes through its own functions. */
-  readonly send = (message: WireMessage): void => {
-    const client = this.#client;
-    const { type } = message;
-    const room = message.room as string;
-    if (type === "join" || (type === "presence" && this.#wanted.has(`room ${room}`)))
-      this.join(room, message as JoinOptions);
-    else if (type === "leave") this.leave(room);
-    else if (!client || this.#login.store.get().asking) this.#unsent.push(message);
-    else if (type === "authenticate") this.#login.become(message.token as string);
-    else if (READS.has(type) || WRITES.has(type)) this.#call(client.request(message as never));
-    else {
-      // What the gateway refuses without saying which message it is may be this one.
-      const refused = (client: Client) => client.on("error", (error) => this.#meet(new RequestRefused(error)));
-      this.#want("refusals", { make: (client) => storeOf({}, () => refused(client)) });
-      this.#call((async () => client.send(message as never))());
-    }
+    /** Send a message of the protocol. What the client keeps across reconnects goes through its own functions. */
+    send: (message: WireMessage): void => {
+      const client = this.#client;
+      const { type } = message;
+      const room = message.room as string;
+      if (type === "join" || (type === "presence" && this.#wanted.has(`room ${room}`)))
+        this.calls.join(room, message as JoinOptions);
+      else if (type === "leave") this.calls.leave(room);
+      else if (!client || this.#login.store.get().asking) this.#unsent.push(message);
+      else if (type === "authenticate") this.#login.become(message.token as string);
+      else if (READS.has(type) || WRITES.has(type)) this.#call(client.request(message as never));
+      else {
+        // What the gateway refuses without saying which message it is may be this one.
+        const refused = (client: Client) => client.on("error", (error) => this.#meet(new RequestRefused(error)));
+        this.#want("refusals", { make: (client) => storeOf({}, () => refused(client)) });
+        this.#call((async () => client.send(message as never))());
+      }
+    },
   };
 
   #call(called: Promise<unknown>): void {
@@ -187,7 +189,7 @@ export class Hub {
         this.#start(wanted);
       }
     }
-    if (!asking) for (const message of this.#unsent.splice(0)) this.send(message);
+    if (!asking) for (const message of this.#unsent.splice(0)) this.calls.send(message);
     this.#refresh();
   }
 

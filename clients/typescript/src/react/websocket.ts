@@ -73,8 +73,5 @@ export function useWebSocket<
   const [hub] = useState(() => new Hub());
   const state = useStore(hub.store);
   useEffect(() => hub.rendered(state, url, options));
-  return useMemo(() => {
-    const { subscribe, unsubscribe, send, join, leave } = hub;
-    return { ...state, subscribe, unsubscribe, send, join, leave } as unknown as UseWebSocket<A, R, Name>;
-  }, [hub, state]);
+  return useMemo(() => ({ ...state, ...hub.calls }), [state, hub]) as unknown as UseWebSocket<A, R, Name>;
 }

@@ -220,19 +220,23 @@ describe("writes", () => {
 
 describe("live", () => {
   it("auto: a list shows what others write, with few reads", async () => {
-    const [first] = (await some("auto", 3)) as [Task];
+    await some("auto", 3);
     const shown = use(() =>
       useList({ resource: "tasks", filters: of("auto"), pagination: { pageSize: 100 }, liveMode: "auto" }),
     );
     await eventually(() => expect(shown.current.result.data).toHaveLength(3));
     await eventually(() => expect(page.take("subscribe")).toHaveLength(1));
     page.take("list");
-    for (let at = 0; at < 50; at += 1)
-      await tasks().update(first.id, { priority: 1 + (at % 5), notes: `change ${at}` });
-    await eventually(() => expect(shown.current.result.data[0]?.notes).toBe("change 49"));
-    expect(page.take("list").length).toBeLessThanOrEqual(2);
-    await tasks().createMany(Array.from({ length: 50 }, (_, at) => ({ user_id: user, title: `auto new ${at}` })));
+    // Each time one transaction: the events come together, however slow the machine is.
+    const made = await tasks().createMany(
+      Array.from({ length: 50 }, (_, at) => ({ user_id: user, title: `auto new ${at}` })),
+    );
     await eventually(() => expect(shown.current.result.total).toBe(53));
+    expect(page.take("list").length).toBeLessThanOrEqual(2);
+    const ids = made.map(({ id }) => id);
+    await tasks().updateMany(ids, { notes: "changed" });
+    const changed = () => shown.current.result.data.filter(({ notes }) => notes === "changed");
+    await eventually(() => expect(changed()).toHaveLength(50));
     expect(page.take("list").length).toBeLessThanOrEqual(2);
   });
 

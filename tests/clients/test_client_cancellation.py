@@ -1,4 +1,4 @@
-"""Each public coroutine is cancelled wherever it waits; the client goes on, and agrees with the gateway."""
+"""A test cancels each public coroutine at each of its waits. Afterwards the client works and agrees with the gateway."""
 
 from __future__ import annotations
 

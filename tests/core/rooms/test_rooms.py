@@ -431,7 +431,7 @@ def test_one_of_several_connections_becomes_another_user(protocol: Protocol) -> 
     assert [(member.id, member.connections) for member in room.presence.members()] == [("1", 1), ("2", 3)]
     for session in (guest, tab, bob):
         protocol.ended(session, 1000, 1.0)
-    assert [member.id for member in room.presence.members()] == ["1"], "nobody stays behind"
+    assert [member.id for member in room.presence.members()] == ["1"], "the former user has left"
 
 
 def test_a_session_that_becomes_a_user_whose_connection_broke_takes_its_place(protocol: Protocol) -> None:

@@ -42,14 +42,14 @@ interface State {
   readonly error: TidegateError | undefined;
 }
 
-const NOBODY: State = { client: undefined, asking: true, error: undefined };
+const UNKNOWN: State = { client: undefined, asking: true, error: undefined };
 
 export class Login {
-  readonly store = storeOf(NOBODY, () => () => this.#end());
+  readonly store = storeOf(UNKNOWN, () => () => this.#end());
   #url = "";
   #options: Options = {};
   /** The token of the options when it was last looked at. */
-  #asked: Token | State = NOBODY;
+  #asked: Token | State = UNKNOWN;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #name = "";
   #account: Account | undefined;
@@ -58,7 +58,7 @@ export class Login {
   /** The component has rendered with these options; `own`: because its state changed. */
   rendered(own: boolean, url: string, options: Options): void {
     const { token } = options;
-    const before = url === this.#url ? this.#asked : NOBODY;
+    const before = url === this.#url ? this.#asked : UNKNOWN;
     this.#url = url;
     this.#options = options;
     if (token === before) return;
@@ -68,7 +68,7 @@ export class Login {
 
   /** The component is unmounted. */
   #end(): void {
-    this.#asked = NOBODY;
+    this.#asked = UNKNOWN;
     this.#askNoMore();
     this.#leave();
   }

@@ -1,4 +1,4 @@
-"""A test cancels each public coroutine at each of its waits. Afterwards the client works and agrees with the gateway."""
+"""Each public coroutine is cancelled at each of its waits. Afterwards the client works and agrees with the gateway."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-// Rooms: joining and staying, messages, members, and broken connections.
+// Rooms: joining and staying, messages and members. Broken connections are in room_breaks.test.ts.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConnectionClosed, type Room } from "../src/index.js";
-import { ended, type Line, Scripted, turn } from "./support/scripted.js";
+import { ConnectionClosed } from "../src/index.js";
+import { ids, joinedIn, listen, member, message } from "./support/room.js";
+import { ended, Scripted, turn } from "./support/scripted.js";
 
 let gateway: Scripted;
 
@@ -19,41 +20,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const member = (id: string, fields: object = {}) => ({
-  id,
-  name: `User ${id}`,
-  status: "online",
-  connections: 1,
-  since: 1,
-  ...fields,
-});
-
-function message(text: string, offset: number, epoch = "r") {
-  const sender = { id: "8", name: "Bob" };
-  return { room: "a", from: "8", sender, data: { text }, position: { epoch, offset }, time: 1 };
-}
-
-/** A client in the room "a", and what it hears there. */
-async function joined(fields: object = {}) {
-  const { client, line } = await gateway.open();
-  const room = client.room("a");
-  const joining = room.join();
-  line.join("a", fields);
-  await joining;
-  return { client, line, room, heard: listen(room) };
-}
-
-function listen(room: Room<unknown>): unknown[] {
-  const heard: unknown[] = [];
-  room.on("message", ({ data }) => heard.push((data as { text: string }).text));
-  room.on("gap", () => heard.push("gap"));
-  room.on("error", ({ message }) => heard.push(message));
-  return heard;
-}
-
-function ids(room: Room<unknown>): string[] {
-  return room.members.map(({ id }) => id);
-}
+const joined = (fields?: object) => joinedIn(gateway, fields);
 
 describe("a room", () => {
   it("is joined once, with the client's status and info, and left", async () => {
@@ -350,81 +317,5 @@ describe("joining a room again", () => {
     line.reply(line.take("presence"), "presence", { room: "a", users: [member("7"), member("8")] });
     expect((await asked).map(({ id }) => id)).toEqual(["7", "8"]);
     expect([ids(room), room.me], "they would never change").toEqual([[], undefined]);
-  });
-});
-
-describe("over a broken connection", () => {
-  const since = (line: Line, fields: object) => line.join("a", fields).since;
-
-  it("the client joins again from its last message, and gets each missed message once", async () => {
-    const { line, heard } = await joined({ position: { epoch: "r", offset: 7 } });
-    line.say("message", message("eight", 8));
-    const next = await gateway.reconnect();
-    const missed = { position: { epoch: "r", offset: 10 }, recovered: true, replayed: 2 };
-    expect(since(next, missed)).toEqual({ epoch: "r", offset: 8 });
-    next.say("message", message("eight", 8));
-    next.say("message", message("nine", 9));
-    const third = await gateway.reconnect();
-    expect(since(third, { ...missed, replayed: 1 }), "cut off between the replayed messages").toEqual({
-      epoch: "r",
-      offset: 9,
-    });
-    third.say("message", message("nine", 9));
-    third.say("message", message("ten", 10));
-    third.say("message", message("ten", 10));
-    third.say("message", message("eleven", 11));
-    expect(heard).toEqual(["eight", "nine", "ten", "eleven"]);
-  });
-
-  it("lost messages are a `gap`", async () => {
-    const { line, heard } = await joined();
-    line.say("message", message("one", 1));
-    const next = await gateway.reconnect();
-    since(next, { position: { epoch: "r2", offset: 3 } });
-    next.say("message", message("four", 4, "r2"));
-    expect(heard).toEqual(["one", "gap", "four"]);
-    const third = await gateway.reconnect();
-    expect(since(third, { recovered: true })).toEqual({ epoch: "r2", offset: 4 });
-  });
-
-  it("no `gap` where no message was missed, even in a room without history", async () => {
-    const { line, heard } = await joined();
-    line.say("message", message("one", 1));
-    const next = await gateway.reconnect();
-    since(next, { position: { epoch: "r", offset: 1 }, recovered: false });
-    expect(heard).toEqual(["one"]);
-  });
-
-  it("a join under way is sent again, and its promise stays pending until then", async () => {
-    const { client, line } = await gateway.open();
-    const joining = client.room("a").join();
-    line.take("join");
-    const next = await gateway.reconnect();
-    next.join("a");
-    expect(await ended(joining)).toBeUndefined();
-  });
-
-  it("a member tries again after a temporary refusal, and is out after a final one", async () => {
-    const { heard } = await joined();
-    const next = await gateway.reconnect();
-    next.refuse(next.take("join"), "unavailable", { temporary: true, retry_after: 2 });
-    await vi.advanceTimersByTimeAsync(2999);
-    expect(next.unread).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
-    next.refuse(next.take("join"), "forbidden");
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect([heard, next.unread]).toEqual([["refused: forbidden"], []]);
-    const third = await gateway.reconnect();
-    expect(third.unread).toEqual([]);
-  });
-
-  it("a room that was left meanwhile is not joined", async () => {
-    const { line, room } = await joined();
-    line.end();
-    room.leave();
-    await vi.advanceTimersByTimeAsync(1000);
-    gateway.line.welcome();
-    await turn();
-    expect(gateway.line.unread).toEqual([]);
   });
 });

@@ -283,6 +283,5 @@ def _transport(settings: Settings) -> TransportSettings:
         max_connections=settings.max_connections,
         origins=settings.origins,
         loopback_origins=settings.dev,
-        rate=settings.rate,
         slow_consumer=SLOW_CONSUMER,
     )

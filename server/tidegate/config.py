@@ -22,6 +22,8 @@ DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa:
 SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONFIG_FILE = "tidegate.toml"
+LISTS = ("origins", "trusted_proxies")
+"""Settings that are lists with commas in the environment."""
 
 
 class ConfigError(TidegateError):
@@ -74,9 +76,40 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 1000
     rate: Annotated[
         float,
-        _about("Messages a second and connection, above which it is slowed down; 0 is no limit."),
+        _about("WebSocket frames a second and connection; above it the client is slowed down, then closed with 4102."),
         msgspec.Meta(ge=0),
-    ] = 0.0
+    ] = 100.0
+    rate_bytes: Annotated[int, _about("Bytes a second and connection, as `rate`."), msgspec.Meta(ge=0)] = 1024**2
+    address_connects: Annotated[
+        float, _about("New connections a second from one public address."), msgspec.Meta(ge=0)
+    ] = 20.0
+    address_connections: Annotated[
+        int, _about("Connections at a time from one public address."), msgspec.Meta(ge=0)
+    ] = 1000
+    address_rooms: Annotated[
+        float,
+        _about("Rooms a minute that the clients of one public address may be the first to join."),
+        msgspec.Meta(ge=0),
+    ] = 600.0
+    token_attempts: Annotated[
+        float,
+        _about("Refused tokens a minute and public address, above which its tokens are not looked at."),
+        msgspec.Meta(ge=0),
+    ] = 10.0
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _about("Addresses or networks of proxies, whose `X-Forwarded-For` or PROXY header names the client's address."),
+    ] = ()
+    read_timeout: Annotated[float, _about("Seconds that a read of the database may take."), msgspec.Meta(ge=0)] = 5.0
+    write_timeout: Annotated[float, _about("Seconds that a write may wait and take."), msgspec.Meta(ge=0)] = 5.0
+    memory: Annotated[
+        str,
+        _about("What clients may make the gateway hold: `25 %` of the machine's or container's memory, or `256 MiB`."),
+    ] = "25 %"
+    info_bytes: Annotated[int, _about("Bytes of a member's `info`, at most."), msgspec.Meta(ge=0)] = 1024
+    slow_rate: Annotated[
+        int, _about("Bytes that a client has to take in 10 seconds while data waits for it."), msgspec.Meta(ge=0)
+    ] = 32768
     log_age: Annotated[
         float,
         _about("Seconds that a change stays in the change log, at least; 60 or more."),
@@ -98,6 +131,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     graceful_stop: Annotated[
         float, _about("Seconds that a stop waits for handlers, writes and clients."), msgspec.Meta(ge=0)
     ] = 10.0
+    drain_delay: Annotated[
+        float,
+        _about("Seconds after the signal to stop in which the gateway, not ready any more, still accepts clients."),
+        msgspec.Meta(ge=0),
+    ] = 0.0
+    drain: Annotated[
+        float,
+        _about("Seconds over which a stop closes the connections, so that clients come back evenly."),
+        msgspec.Meta(ge=0),
+    ] = 0.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property
@@ -186,7 +229,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             raise ConfigError(
                 f"{variable}: no such setting; `tidegate serve --help` and docs/reference/settings.md list them"
             )
-        given[name] = [part.strip() for part in value.split(",") if part.strip()] if name == "origins" else value
+        given[name] = [part.strip() for part in value.split(",") if part.strip()] if name in LISTS else value
     return given
 
 

@@ -14,17 +14,29 @@ from tidegate_protocol import Principal
 class Session:
     """One client of the gateway, from its connection on."""
 
-    __slots__ = ("claims", "expires_at", "id", "sink", "user")
+    __slots__ = ("address", "claims", "expires_at", "id", "sink", "user")
 
-    def __init__(self, session_id: str, sink: Any, user: Principal) -> None:
+    def __init__(self, session_id: str, sink: Any, user: Principal, address: str | None = None) -> None:
+        """`address`: the client's network address, where limits by address apply to it; None elsewhere."""
         self.id = session_id
         self.sink = sink
         """Where the client's frames go: opaque here, the connection in `transport`."""
         self.user = user
+        self.address = address
         self.claims: Claims = {}
         """What the user's token says beside the identity, by the claims' names."""
         self.expires_at: float | None = None
         """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""
+
+    @property
+    def account(self) -> str:
+        """The account that pays for the session's work and memory: its user, or the address of an anonymous user.
+
+        An anonymous client whose address is not limited counts for itself.
+        """
+        if self.user.anonymous and self.address is not None:
+            return f"address {self.address}"
+        return f"user {self.user.id}"
 
     def become(self, user: Principal, claims: Claims) -> None:
         """The session is this user's from now on. The caller tells `core.rows` to recheck its subscriptions."""

@@ -54,7 +54,8 @@ class SessionHandler:
         self._clock = clock
 
     def connected(self, connection: Connection) -> None:
-        session = Session(connection.id, connection.write_side, self._identities.anonymous())
+        address = connection.peer.address if connection.peer.limited else None
+        session = Session(connection.id, connection.write_side, self._identities.anonymous(), address)
         connection.session = session
         try:
             identity = None if connection.token is None else self._identities.check(connection.token)

@@ -17,6 +17,7 @@ from websockets.server import ServerProtocol
 from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, server_protocol
+from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
 from tidegate.transport.write_side import BY_RATE, WriteSide
@@ -54,7 +55,7 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_allowance", "_context", "_handler", "_head", "_heard", "_pinged", "_ws", "id", "read_side", "session",
+        "_allowance", "_context", "_handler", "_head", "_heard", "_pinged", "_ws", "id", "peer", "read_side", "session",
         "token", "write_side",
     )  # fmt: skip
 
@@ -65,6 +66,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, context: ConnectionContext, handler: ConnectionHandler, connection_id: str) -> None:
         self.id = connection_id
         self.session: Any = None
+        self.peer = UNKNOWN
         self.token: str | None = None
         """What the handshake carried to prove the client's identity; not checked here."""
         self._context = context

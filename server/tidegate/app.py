@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate import documents, handlers, schema, systemd
+from tidegate import counted, documents, handlers, schema, systemd
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
@@ -149,6 +149,7 @@ async def _serve(
         ) from None
     tickers.every(TICK_S, gateway.tick)
     tickers.every(SWEEP_S, lambda: engine.sweep(time.time()))
+    tickers.every(1.0, counted.write_due)
     if (interval := systemd.watchdog_interval()) is not None:
         # On the event loop, so that a gateway whose loop hangs does not report that it is alive.
         tickers.every(interval, lambda: systemd.notify(systemd.WATCHDOG))

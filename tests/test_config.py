@@ -57,6 +57,9 @@ def test_origins_in_the_environment_are_a_list_with_commas() -> None:
         ("", {}, {"dev": True, "host": "0.0.0.0"}, "loopback"),
         ("", {}, {"log_level": "loud"}, "log_level"),
         ("", {"TIDEGATE_LOG_AGE": "59"}, {}, "log_age"),
+        ('memory = "a lot"', {}, {}, '"256 MiB"'),
+        ("", {"TIDEGATE_MEMORY": "101 %"}, {}, "100 %"),
+        ("", {"TIDEGATE_MEMORY": "64 KiB"}, {}, "1 MiB"),
         ("log_rows = 0", {}, {}, "log_rows"),
     ],
 )

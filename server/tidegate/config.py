@@ -16,6 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from tidegate import memory_limit
 from tidegate.core.errors import TidegateError
 
 DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa: S105  # public on purpose: --dev only
@@ -104,7 +105,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     write_timeout: Annotated[float, _about("Seconds that a write may wait and take."), msgspec.Meta(ge=0)] = 5.0
     memory: Annotated[
         str,
-        _about("What clients may make the gateway hold: `25 %` of the machine's or container's memory, or `256 MiB`."),
+        _about(
+            "What clients may make the gateway hold: `25 %` of the machine's or container's memory, `256 MiB`, or 0."
+        ),
     ] = "25 %"
     info_bytes: Annotated[int, _about("Bytes of a member's `info`, at most."), msgspec.Meta(ge=0)] = 1024
     slow_rate: Annotated[
@@ -147,6 +150,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def token_secret(self) -> str | None:
         """The secret that tokens are signed with, the development one only in development mode."""
         return self.secret or (DEVELOPMENT_SECRET if self.dev else None)
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` in bytes; 0 for no limit."""
+        limit = memory_limit.parse(self.memory)
+        return limit if isinstance(limit, int) else int(limit * memory_limit.available())
 
     @property
     def schema_folder(self) -> Path | None:
@@ -202,6 +211,10 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
             raise ConfigError(f"schema: {settings.schema} is a file, and must be a folder")
         if not makes_schema_folder:
             raise ConfigError(f"schema: the folder {settings.schema} does not exist")
+    try:
+        memory_limit.parse(settings.memory)
+    except ValueError as error:
+        raise ConfigError(f"memory: {error}") from None
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError(f"log_level: must be debug, info, warning or error, not {settings.log_level!r}")
 

@@ -94,7 +94,12 @@ def test_each_call_is_in_the_number_of_one_line(clock: Clock, caplog: pytest.Log
 
 def test_threads_lose_no_call(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     failed = Counted(log, logging.INFO, "failed", now=clock)
-    threads = [Thread(target=lambda: [failed() for _ in range(500)]) for _ in range(4)]
+
+    def fail() -> None:
+        for _ in range(500):
+            failed()
+
+    threads = [Thread(target=fail) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -82,5 +82,5 @@ def test_slow_readers_have_the_limits_of_the_code() -> None:
     section = PAGE.split("### Slow readers")[1].split("\n## ")[0]
     for number in (settings.max_backlog, settings.max_backlog // 2):
         assert f"{number:,} bytes" in section
-    for seconds in (settings.max_pause, settings.max_stall):
-        assert f"{seconds:.0f} seconds" in section
+    assert f"{settings.slow_rate:,} bytes in {settings.slow_window:.0f} seconds" in section
+    assert f"{settings.max_stall:.0f} seconds" in section

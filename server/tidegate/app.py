@@ -284,5 +284,6 @@ def _transport(settings: Settings) -> TransportSettings:
         max_connections=settings.max_connections,
         origins=settings.origins,
         loopback_origins=settings.dev,
+        slow_rate=settings.slow_rate,
         slow_consumer=SLOW_CONSUMER,
     )

@@ -40,7 +40,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Inside]:
         file = tmp_path / "schema" / "rooms" / f"{name}.schema.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(room))
-    limits: dict[str, object] = {"max_backlog": 1 << 18, "max_pause": 1e9}
+    limits: dict[str, object] = {"max_backlog": 1 << 18, "slow_rate": 0}
     async with running(tmp_path, limits, schema=str(tmp_path / "schema"), dev=True) as inside:
         yield inside
 

@@ -102,7 +102,7 @@ class SimulatedGateway:
         self._sessions = Sessions(self._protocol, greeting, identities.identity_token, loop.time())
         settings = TransportSettings(
             max_backlog=chance.choice((1000, 1 << 20)),
-            max_pause=chance.choice((0.05, 3.0)),
+            slow_window=chance.choice((0.05, 3.0)),
             close_timeout=0.05,
             slow_consumer=CloseReason(SLOW_CONSUMER, "too slow"),
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening, until
-from tests.transport.test_backpressure import FakeClock, fill, not_reading, read_again
+from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening
+from tests.transport.test_backpressure import FakeClock, fill, not_reading, pass_time, read_again
 from tidegate.transport import Droppable, text_frame
 from tidegate.transport.backlog import Backlog
 from tidegate.transport.state import CLOSING, OPEN
@@ -114,12 +114,11 @@ def test_random_histories_lose_no_number_without_a_notice() -> None:
 
 async def test_client_that_may_miss_frames_has_time_as_long_as_it_reads() -> None:
     clock = FakeClock()
-    async with listening(now=clock, max_pause=3.0, max_stall=30.0) as door, not_reading(door) as (raw, slow):
+    async with listening(now=clock, sweep=1000.0, max_stall=30.0) as door, not_reading(door) as (raw, slow):
         outbox = slow._context.outbox
         outbox.push_droppable([slow.write_side], Numbered("r", 1))
         await fill(slow)
-        clock.now += 29.0
-        await until(lambda: slow.write_side._stalled[1] == 1000.0)
+        pass_time(door, clock, 29)
         assert slow.write_side.state is OPEN
         for number in range(2, 2000):
             outbox.push_droppable([slow.write_side], Numbered("r", number, 2000))
@@ -127,8 +126,8 @@ async def test_client_that_may_miss_frames_has_time_as_long_as_it_reads() -> Non
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert slow.write_side.unsent < slow._context.settings.max_backlog
-        clock.now += 2.0
-        await until(lambda: slow.write_side.state is CLOSING)
+        pass_time(door, clock, 2)
+        assert slow.write_side.state is CLOSING
         read_again(raw)
         while (got := await raw.frame()).opcode == TEXT:
             pass
@@ -137,7 +136,7 @@ async def test_client_that_may_miss_frames_has_time_as_long_as_it_reads() -> Non
 
 
 async def test_client_that_reads_again_gets_the_notice_in_order_and_then_everything() -> None:
-    async with listening(max_pause=1e9) as door, not_reading(door) as (raw, slow):
+    async with listening(slow_rate=0) as door, not_reading(door) as (raw, slow):
         outbox = slow._context.outbox
         await fill(slow)
         for number in range(1, 3001):

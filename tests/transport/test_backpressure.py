@@ -74,6 +74,14 @@ def read_again(raw: Raw) -> None:
     transport.resume_reading()
 
 
+def pass_time(door: Door, clock: FakeClock, seconds: int) -> None:
+    """Let time go by as the gateway sees it: it looks at each connection every second."""
+    for _ in range(seconds):
+        clock.now += 1
+        for connection in door.listener.context.connections:
+            connection.sweep(clock.now)
+
+
 async def fill(connection: Connection) -> None:
     """Push until the connection is paused: the kernel's buffers and the transport's are full."""
     while connection.write_side._paused_since is None:
@@ -110,29 +118,56 @@ async def test_slow_client_is_closed_as_slow_consumer_above_the_backlog_while_ot
         assert await raw.ended() == b""
 
 
-async def test_slow_client_is_closed_as_slow_consumer_after_max_pause_with_a_small_backlog_too() -> None:
+async def test_client_that_takes_nothing_for_ten_seconds_is_closed_with_a_small_backlog_too() -> None:
     clock = FakeClock()
-    async with listening(now=clock, max_pause=3.0, max_backlog=1 << 30) as door, not_reading(door) as (raw, slow):
+    async with listening(now=clock, sweep=1000.0, max_backlog=1 << 30) as door, not_reading(door) as (raw, slow):
         await fill(slow)
-        clock.now += 2.9
-        await asyncio.sleep(0.05)
+        pass_time(door, clock, 9)
         assert slow.write_side.state is OPEN
-        clock.now += 0.2
-        await until(lambda: slow.write_side.state is CLOSING)
+        pass_time(door, clock, 1)
+        assert slow.write_side.state is CLOSING
         read_again(raw)
         while (got := await raw.frame()).opcode == TEXT:
             pass
         assert got.payload[:2] == close_payload(4101)
 
 
+async def test_no_client_is_stuck_where_the_limit_is_off() -> None:
+    clock = FakeClock()
+    async with listening(now=clock, sweep=1000.0, slow_rate=0) as door, not_reading(door) as (_, slow):
+        await fill(slow)
+        pass_time(door, clock, 100)
+        assert slow.write_side.state is OPEN
+
+
+async def test_line_of_256_kbit_a_second_finishes_five_megabytes() -> None:
+    clock = FakeClock()
+    async with listening(now=clock, sweep=1000.0) as door, not_reading(door) as (raw, slow):
+
+        async def snapshot() -> None:
+            for _ in range(80):
+                push(slow, text_frame(bytes(65536)))
+                await slow.write_side.drained()
+
+        pages = asyncio.create_task(snapshot())
+        await until(lambda: slow.write_side._paused_since is not None)
+        read_again(raw)
+        for _ in range(80 * 65536 // 32000):
+            await raw.reader.readexactly(32000)
+            pass_time(door, clock, 1)
+            assert slow.write_side.state is OPEN
+        await raw.reader.readexactly(80 * 65546 - 80 * 65536 // 32000 * 32000)
+        await pages
+
+
 async def test_slow_client_that_never_reads_its_close_frame_is_cut_off_at_the_deadline() -> None:
     clock = FakeClock()
-    async with listening(now=clock, max_pause=3.0, close_timeout=3.0) as door, not_reading(door) as (_, slow):
+    async with listening(now=clock, sweep=1000.0, close_timeout=3.0) as door, not_reading(door) as (_, slow):
         await fill(slow)
-        clock.now += 3.1
-        await until(lambda: slow.write_side.state is CLOSING)
+        pass_time(door, clock, 10)
+        assert slow.write_side.state is CLOSING
         assert door.echo.ended == []
-        clock.now += 3.1
+        pass_time(door, clock, 4)
         await until(lambda: door.echo.ended == [None])
 
 
@@ -171,7 +206,7 @@ async def test_drained_waits_for_the_client_and_ends_with_the_connection() -> No
 
 
 async def test_pongs_to_a_client_that_reads_none_stay_bounded() -> None:
-    async with listening(max_backlog=1 << 18, max_pause=0.2) as door, not_reading(door) as (raw, slow):
+    async with listening(max_backlog=1 << 18, slow_window=0.2) as door, not_reading(door) as (raw, slow):
         while slow.write_side.state is OPEN:
             raw.send(*[frame(PING, b"p" * 125)] * 100)
             await asyncio.sleep(0)
@@ -185,7 +220,7 @@ async def test_large_answers_to_many_requests_in_one_segment_stay_bounded() -> N
         push(connection, text_frame(bytes(1_000_000)))
 
     echo = Echo(answer_large)
-    async with listening(echo, max_pause=0.2) as door, not_reading(door) as (raw, slow):
+    async with listening(echo, slow_window=0.2) as door, not_reading(door) as (raw, slow):
         raw.send(frame(TEXT, b"ab") * 600)
         await until(lambda: slow.write_side.state is CLOSING)
         assert len(echo.heard) < 10

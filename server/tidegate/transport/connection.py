@@ -20,6 +20,7 @@ from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, server_proto
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
+from tidegate.transport.taking import Taking
 from tidegate.transport.write_side import BY_RATE, WriteSide
 
 log = logging.getLogger("tidegate.connection")
@@ -75,7 +76,8 @@ class Connection(asyncio.BufferedProtocol):
         """The part of the HTTP request that has arrived."""
         self._heard = 0.0
         """When the last bytes arrived."""
-        self._pinged = False
+        self._pinged: Taking | None = None
+        """The time since the ping that is not answered."""
         self._allowance = context.settings.rate
         """Messages that may still be received before reading is paused."""
 
@@ -111,7 +113,7 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         context = self._context
         self._heard = now = context.now()
-        self._pinged = False
+        self._pinged = None
         held = context.outbox.hold()
         try:
             data = bytes(context.receive_buffer[:nbytes])
@@ -206,6 +208,7 @@ class Connection(asyncio.BufferedProtocol):
     def reading_resumed(self) -> None:
         """The time of the pause does not count as the client's silence."""
         self._heard = now = self._context.now()
+        self._pinged = None
         self.read_side.resumed(now)
 
     def _handler_failed(self) -> None:
@@ -230,13 +233,19 @@ class Connection(asyncio.BufferedProtocol):
         if settings.rate:
             self._grant(settings.rate)
         # A grant may just have resumed reading, which sets `_heard` to a moment after `now`.
-        silent = now - self._heard
-        if silent > settings.ping_interval + settings.ping_timeout and not write_side.paused_by:
-            write_side.abort()
-        elif silent > settings.ping_interval and not self._pinged:
-            self._pinged = True
+        if now - self._heard > settings.ping_interval:
+            self._ping(now)
+
+    def _ping(self, now: float) -> None:
+        """The client is silent: ask it whether it is there, and cut it off when it had time to answer."""
+        if self._pinged is None:
+            self._pinged = Taking(self.write_side.unconfirmed, now)
             self._ws.send_ping(b"")
-            write_side.write_out()
+            self.write_side.write_out()
+        elif not self.write_side.paused_by and self._pinged.silent(
+            self._context.settings, self.write_side.unconfirmed, now
+        ):
+            self.write_side.abort()
 
     def _grant(self, messages: float) -> None:
         """Add the rate limit's share of a second; resume reading once messages may be received again."""

@@ -27,10 +27,12 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 50_000
     max_backlog: int = 1 << 20
     """Unsent bytes of one connection, above which it is closed as a slow consumer."""
-    max_pause: float = 3.0
-    """How long a client may leave its receive buffer full before it is closed as a slow consumer."""
+    slow_rate: int = 32768
+    """Bytes that a client has to take in `slow_window` while data waits for it, or it is closed as a slow consumer; 0
+    is no limit."""
+    slow_window: float = 10.0
     max_stall: float = 30.0
-    """The same for a client that may miss what waits for it, counted from when it last read anything."""
+    """How long a client that may miss what waits for it may read nothing at all."""
     slow_consumer: CloseReason = CloseReason(TRY_AGAIN_LATER, "the client reads too slowly")
     """What the close frame to a slow consumer says."""
     handshake_timeout: float = 5.0

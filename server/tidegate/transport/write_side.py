@@ -19,6 +19,7 @@ from websockets.server import ServerProtocol
 from tidegate.transport.backlog import Backlog
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
+from tidegate.transport.taking import Taking, unconfirmed
 
 log = logging.getLogger("tidegate.connection")
 
@@ -39,7 +40,7 @@ class WriteSide:
     """What an application sends to, and closes, one client with. The outbox calls it a sink."""
 
     __slots__ = (
-        "_backlog", "_context", "_drain_waiters", "_paused_since", "_reader", "_releasing", "_stalled", "_transport",
+        "_backlog", "_context", "_drain_waiters", "_paused_since", "_reader", "_releasing", "_taking", "_transport",
         "_ws", "deadline", "frames", "id", "may_miss", "paused_by", "state",
     )  # fmt: skip
 
@@ -67,8 +68,7 @@ class WriteSide:
         """Frames that the client may miss were pushed since it last read everything."""
         self._backlog: Backlog | None = None
         """Flushed while the client does not read; None for nothing."""
-        self._stalled = (0, 0.0)
-        """Bytes that the client did not take when that was last looked at, and since when they are that many."""
+        self._taking: Taking | None = None
         self._paused_since: float | None = None
         """Since when the client has left its receive buffer full."""
         self._drain_waiters: deque[asyncio.Future[None]] | None = None
@@ -112,6 +112,11 @@ class WriteSide:
     def unsent(self) -> int:
         """Bytes that were pushed and are not with the operating system."""
         return sum(map(len, self.frames)) + self._held_bytes + self._transport.get_write_buffer_size()
+
+    @property
+    def unconfirmed(self) -> int:
+        """Bytes that were written, and that the client's side has not confirmed."""
+        return unconfirmed(self._transport)
 
     @property
     def _held_bytes(self) -> int:
@@ -201,7 +206,7 @@ class WriteSide:
     def pause_writing(self) -> None:
         """The operating system takes no more: the client does not read."""
         self._paused_since = now = self._context.now()
-        self._stalled = (self._transport.get_write_buffer_size(), now)
+        self._taking = Taking(self.unconfirmed, now)
         self.pause_reading(BY_BACKLOG)
 
     def resume_writing(self) -> None:
@@ -218,19 +223,10 @@ class WriteSide:
             self._release_soon()
 
     def too_slow(self, now: float) -> float:
-        """Seconds for which the client has read too little, where they are too many; 0.0 otherwise.
-
-        A client that may miss what waits for it has more time, as long as it reads anything.
-        """
-        if self._paused_since is None:
+        """Seconds in which the client has taken too little of what waits, where that is so; 0.0 otherwise."""
+        if self._paused_since is None or self._taking is None:
             return 0.0
-        since, limit = self._paused_since, self._context.settings.max_pause
-        if self.may_miss:
-            unsent = self._transport.get_write_buffer_size()
-            if unsent != self._stalled[0]:
-                self._stalled = (unsent, now)
-            since, limit = self._stalled[1], self._context.settings.max_stall
-        return now - since if now - since > limit else 0.0
+        return self._taking.too_slow(self._context.settings, self.unconfirmed, now, may_miss=self.may_miss)
 
     def give_up(self, **measured: float) -> None:
         """Close for a slow consumer: what waits is dropped, and what the client still reads ends with the reason."""

@@ -1,0 +1,70 @@
+"""How fast a client takes what waits for it: a client that takes almost nothing is stuck, and is closed.
+
+A slow line is not stuck: at 256 kbit/s a client takes ten times what is asked here. The operating system takes data of
+a connection in steps of a megabyte, so what counts is what the client's side has confirmed.
+Invariant: time in which this process itself was stopped or hung never counts against a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import sys
+import termios
+
+from tidegate.transport.context import TransportSettings
+
+AWAY_S = 3.0
+"""Seconds between two looks at a client, above which this process was away, and not the client."""
+
+
+def unconfirmed(transport: asyncio.Transport) -> int:
+    """Bytes of a connection that its client's side has not confirmed: here, and with the operating system."""
+    waiting = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return waiting
+    try:
+        queued = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:  # the connection has just ended, or the system does not tell
+        return waiting
+    return waiting + int.from_bytes(queued, sys.byteorder)
+
+
+class Taking:
+    """A stretch of time, with what waited at its begin. `waiting`: bytes that the client's side did not confirm."""
+
+    __slots__ = ("_looked", "_since", "_waiting")
+
+    def __init__(self, waiting: int, now: float) -> None:
+        """It begins `now`: the client has left its receive buffer full, or is sent a ping."""
+        self._waiting = waiting
+        self._since = now
+        self._looked = now
+
+    def silent(self, settings: TransportSettings, waiting: int, now: float) -> bool:
+        """Whether a client that was sent a ping at the begin of this stretch had time to answer, and did not.
+
+        The ping is behind what waited then. A client that takes this is alive, although the answer is far away.
+        """
+        if now - self._since <= settings.ping_timeout:
+            return False
+        taken = self._waiting - waiting
+        self._waiting, self._since = waiting, now
+        return taken < max(1, settings.slow_rate)
+
+    def too_slow(self, settings: TransportSettings, waiting: int, now: float, *, may_miss: bool) -> float:
+        """Seconds in which the client has taken too little, where that is so; 0.0 otherwise. Asked once a second.
+
+        `may_miss`: the client may miss what waits for it. It has more time, as long as it takes anything.
+        """
+        taken, passed, away = self._waiting - waiting, now - self._since, now - self._looked > AWAY_S
+        least, limit = settings.slow_rate, settings.slow_window
+        if may_miss:
+            least, limit = 1, settings.max_stall
+        self._looked = now
+        if passed >= limit and taken < least and not away:
+            return passed
+        if passed >= limit or away or (may_miss and taken):
+            self._waiting, self._since = waiting, now
+        return 0.0

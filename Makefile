@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package chaos simulate twin fuzz contract reconnects
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -133,6 +133,9 @@ contract: setup-tests ## prove the contract: generated messages for minutes (BUD
 chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history; seeded faults
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 	CHAOS_FAULTS=all $(BIN)/pytest -q tests/chaos/test_seeded_faults.py
+
+attacks: setup-tests ## attack a gateway in every way of a table, SECONDS (4) each; NAME='read* idle-*' chooses, DEFENCE=off lets them win, JSON=FILE keeps figures
+	$(BIN)/python -m tests.attacks $(NAME) --seconds $(or $(SECONDS),4) $(if $(filter off,$(DEFENCE)),--without) $(if $(JSON),--json "$(JSON)")
 
 simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))

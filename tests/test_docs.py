@@ -105,6 +105,7 @@ PLAIN = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "Makefile",
     "pyproject.toml",
 )

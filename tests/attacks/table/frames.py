@@ -1,0 +1,46 @@
+"""Frames of every opcode, as many as the line takes: small ones cost the gateway more than their sender."""
+
+from __future__ import annotations
+
+from tests.attacks.plan import Attack, Plan, always, from_loopback
+from tests.attacks.wire import BINARY, CLOSE, PING, PONG, TEXT, frame, frame_head, request, text
+
+CHUNK = 1 << 16
+"""Bytes that a flood hands to its socket at a time."""
+NO_RATE = {"rate": "0", "rate_bytes": "0", "address_connects": "0"}
+
+
+def flood(data: bytes, lines: int = 10, *, reads: bool = True, **more: object) -> Plan:
+    """The same frame over and over again, and back as soon as the gateway ends the connection."""
+    chunk = always(data * max(1, CHUNK // len(data)))
+    return Plan(lines, say=chunk, reads=reads, again=True, **more)  # type: ignore[arg-type]  # fields by name
+
+
+WIDE = '{"type":"message","room":"chat-1","data":{' + ",".join(f'"{n:x}":{{}}' for n in range(6000)) + "}}"
+DEEP = '{"type":"message","room":"a","data":' + "[" * 20_000 + "]" * 20_000 + "}"
+WRONG_ROW = '{"type":"create","resource":"tasks","data":{' + ",".join(f'"p{n}":{n}' for n in range(4500)) + "}}"
+WRONG_FILTER = '{"type":"list","resource":"tasks","filters":{"or":[' + ",".join(['{"x":{"y":1}}'] * 3000) + "]}}"
+ESCAPES = '{"type":"ping","ref":"' + "\\u0041" * 10_000 + '"}'
+
+FRAMES = (
+    Attack("empty-binary-frames", (flood(frame(BINARY)),), without=NO_RATE),
+    Attack("empty-binary-frames-from-loopback", (flood(frame(BINARY), head=from_loopback),), without=NO_RATE),
+    Attack("pings", (flood(frame(PING)),), without=NO_RATE),
+    Attack("pings-unread", (flood(frame(PING, b"x" * 100), 50, reads=False),), without=NO_RATE),
+    Attack("pongs", (flood(frame(PONG)),), without=NO_RATE),
+    Attack("empty-texts", (flood(frame(TEXT)),), without=NO_RATE),
+    Attack("text-that-is-no-json", (flood(text("{")),), without=NO_RATE),
+    Attack("text-that-is-no-json-unread", (flood(text("{"), 50, reads=False),), without=NO_RATE),
+    Attack("ping-requests", (flood(request("ping"), 50),), without=NO_RATE),
+    Attack("ping-requests-unread", (flood(request("ping", ref=1), 50, reads=False),), without=NO_RATE),
+    Attack("large-binary-frames", (flood(frame(BINARY, b"x" * 60_000), 10),), without=NO_RATE),
+    Attack("wide-json", (flood(text(WIDE), 10),), without=NO_RATE),
+    Attack("deep-json", (flood(text(DEEP), 10),), without=NO_RATE),
+    Attack("wrong-properties", (flood(text(WRONG_ROW), 10),), without=NO_RATE),
+    Attack("wrong-filters", (flood(text(WRONG_FILTER), 10),), without=NO_RATE),
+    Attack("escapes", (flood(text(ESCAPES), 10),), without=NO_RATE),
+    Attack("frames-above-the-limit", (flood(frame_head(TEXT, 1 << 62), 20),), without=NO_RATE),
+    Attack("compressed-frames", (flood(frame(TEXT, b"\x00" * 1000, reserved=4), 20),), without=NO_RATE),
+    Attack("bytes-that-are-not-utf-8", (flood(frame(TEXT, b"\xff\xfe"), 20),), without=NO_RATE),
+    Attack("close-and-come-back", (flood(frame(CLOSE, b"\x03\xe8"), 20),), without=NO_RATE),
+)

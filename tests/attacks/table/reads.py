@@ -1,0 +1,134 @@
+"""Reads: costly lists, answers that are not read, snapshots, subscriptions with many conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.attacks.plan import ATTACKER, Attack, Plan, once
+from tests.attacks.table.frames import NO_RATE, flood
+from tests.attacks.wire import head, request, token
+
+MANY = 30_000
+UNLIMITED = {**NO_RATE, "read_timeout": "0", "memory": "0"}
+
+
+def containing(conditions: int, word: str = "q17q") -> dict[str, Any]:
+    """A filter of this many text conditions, which no row fulfils."""
+    return {"or": [{"notes": {"contains": f"{word}{n}"}} for n in range(conditions)]}
+
+
+def listed(**fields: Any) -> bytes:
+    return request("list", resource="tasks", **fields)
+
+
+def subscribed(line: int, turn: int) -> bytes | None:
+    """A hundred subscriptions of a line, each with many conditions."""
+    if turn >= 100:
+        return None
+    return request("subscribe", resource="tasks", filters=containing(98, f"s{line}-{turn}-"))
+
+
+def on_and_off(line: int, turn: int) -> bytes:
+    filters = {"title": f"{line}-{turn}"}
+    on = request("subscribe", resource="tasks", filters=filters)
+    return on + request("unsubscribe", resource="tasks", filters=filters)
+
+
+COSTLY = listed(filters=containing(100), count=True, limit=1)
+MIDDLING = listed(filters=containing(20), count=True, limit=1)
+PAGE = listed(limit=1000)
+SNAPSHOT = request("subscribe", resource="tasks", snapshot=True)
+CHANGE = request("update", resource="tasks", id=1, data={"title": "changed", "notes": "x" * 2000})
+
+READS = (
+    Attack("two-costly-lists", (Plan(1, first=once(COSTLY * 2)),), without=UNLIMITED, rows=MANY),
+    Attack("costly-lists", (Plan(10, first=once(MIDDLING * 256)),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "costly-lists-over-and-over",
+        (Plan(10, say=lambda _, __: MIDDLING * 10, again=True),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack(
+        "costly-lists-and-away",
+        (Plan(10, first=once(MIDDLING * 50), leaves=True, again=True),),
+        without={**UNLIMITED, "address_connects": "0"},
+        rows=MANY,
+    ),
+    Attack(
+        "costly-lists-of-a-user",
+        (
+            Plan(
+                20,
+                head=lambda n: head(address=f"192.0.2.{n}", token=token("mallory")),
+                first=once(MIDDLING * 100),
+            ),
+        ),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack("pages-unread", (Plan(100, first=once(PAGE * 5), reads=False),), without=UNLIMITED, rows=MANY),
+    Attack("pages-over-and-over", (flood(PAGE, 10),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "sorted-by-what-has-no-index",
+        (flood(listed(sort=[{"field": "notes"}], limit=1), 10),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack(
+        "far-offsets",
+        (flood(listed(sort=[{"field": "title"}], offset=29_000, limit=1), 10),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack(
+        "counts",
+        (flood(listed(filters={"notes": {"contains": "no"}}, count=True, limit=1), 10),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack(
+        "gets-of-a-thousand",
+        (flood(request("get", resource="tasks", ids=list(range(1, 1001))), 10),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack("snapshots-unread", (Plan(100, first=once(SNAPSHOT), reads=False),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "snapshots-over-and-over",
+        (Plan(20, first=once(SNAPSHOT), leaves=True, again=True),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack("subscribe-and-unsubscribe", (Plan(10, say=on_and_off),), without=UNLIMITED),
+    Attack(
+        "subscriptions-with-many-conditions",
+        (Plan(10, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=2)),
+        without=UNLIMITED,
+    ),
+    Attack(
+        "subscriptions-with-many-conditions-of-a-hundred-lines",
+        (Plan(100, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=2)),
+        without=UNLIMITED,
+    ),
+    Attack(
+        "resumptions-of-the-whole-log",
+        (flood(request("subscribe", resource="tasks", since={"epoch": "none", "seq": 0}), 10),),
+        without=UNLIMITED,
+        rows=MANY,
+    ),
+    Attack(
+        "costly-lists-in-postgresql",
+        (Plan(10, first=once(MIDDLING * 256)),),
+        without=UNLIMITED,
+        rows=MANY,
+        postgres=True,
+    ),
+    Attack(
+        "lists-of-a-locked-table",
+        (Plan(10, head=lambda _: head(address=ATTACKER), first=once(PAGE * 20)),),
+        without=UNLIMITED,
+        postgres=True,
+        lock="tasks",
+    ),
+)

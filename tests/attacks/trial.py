@@ -1,0 +1,217 @@
+"""One attack on one gateway: start, control run, attack, and what is left when the attackers have gone.
+
+The attackers and the innocent client are separate processes. Invariant: all of them have ended when `Trials.run`
+returns.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.attacks.plan import Attack
+from tests.attacks.target import Databases, Usage, gateway, locked, log_lines, wait_until_given_back
+from tests.support.gateway import ROOT, clean_environment
+
+GIVEN_BACK_S = 60.0
+GROWTH, LEFT, DISK = 64, 24, 64
+"""MiB: what an attack may make the gateway's memory grow, what may be left of it, and what it may write."""
+LOG_BYTES = 1 << 14
+FILES_LEFT = 8
+"""Open files more than before: connections to the database."""
+AT_ONCE_MS, TIMES_CONTROL = 50.0, 5
+DOOR_MS = 1000.0
+STOP_S = 12.0
+"""The default of `graceful_stop`, and 2."""
+
+
+@dataclass
+class Outcome:
+    """What one attack did. Memory and disk in MiB, times of answers in milliseconds, others in seconds."""
+
+    name: str
+    growth: float = 0.0
+    left: float = 0.0
+    given_back: float = 0.0
+    files_left: int = 0
+    p99: float = 0.0
+    control: float = 0.0
+    slowest: float = 0.0
+    door: float = 0.0
+    disk: float = 0.0
+    sent: float = 0.0
+    stop: float = 0.0
+    stopped_by: dict[str, int] = field(default_factory=dict)
+    log: dict[str, int] = field(default_factory=dict)
+    log_bytes: int = 0
+    failures: dict[str, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Trials:
+    """Runs attacks, each for `seconds`, in folders below `folder`."""
+
+    def __init__(self, folder: Path, seconds: float, *, defended: bool, patience: float = GIVEN_BACK_S) -> None:
+        self._folder, self._seconds, self._defended, self._patience = folder, seconds, defended, patience
+        self._databases = Databases(folder)
+
+    def close(self) -> None:
+        self._databases.close()
+
+    def run(self, attack: Attack) -> Outcome:
+        folder = self._folder / attack.name
+        folder.mkdir()
+        with self._databases.lent(attack, folder) as url:
+            process = gateway(folder, url, attack, defended=self._defended)
+            process.start()
+            try:
+                outcome = self._attacked(attack, process.port, Usage(process.pid, folder), process.log_file, url)
+                began = time.monotonic()
+                process.stop()
+                outcome.stop = time.monotonic() - began
+            finally:
+                process.kill()
+        outcome.wrong = costs(attack, outcome, self._seconds) + delays(outcome)
+        return outcome
+
+    def _attacked(self, attack: Attack, port: int, usage: Usage, log: Path, url: str) -> Outcome:
+        outcome = Outcome(attack.name)
+        with sink() as idle, innocent(attack, port) as control:
+            swarm(attack.name, idle, min(self._seconds, 2.0))
+        outcome.control = percentile(answers(control))
+        memory, files, disk, logged = usage.memory(), usage.files(), usage.disk(), log.stat().st_size
+        usage.forget_peak()
+        with locked(url, attack.lock), innocent(attack, port) as met:
+            told = swarm(attack.name, port, self._seconds)
+        outcome.stopped_by = told["seen"]
+        outcome.sent = told["sent"] / (1 << 20)
+        took = answers(met)
+        outcome.p99, outcome.slowest = percentile(took), max(took, default=float("inf"))
+        places = ("/healthz", "/readyz") if attack.shut else tuple(met["door"])
+        outcome.door = max((time for place in places for time in met["door"][place]), default=0.0)
+        outcome.failures = dict(Counter(met["failures"]))
+        outcome.given_back, left, opened = wait_until_given_back(
+            usage, memory + LEFT, files + FILES_LEFT, self._patience
+        )
+        # Afterwards: the gateway still has what the attackers had sent.
+        outcome.growth = usage.peak() - memory
+        outcome.left, outcome.files_left = left - memory, opened - files
+        outcome.disk = usage.disk() - disk
+        with log.open() as lines:
+            lines.seek(logged)
+            text = lines.read()
+        outcome.log, outcome.log_bytes = dict(log_lines(text)), len(text)
+        return outcome
+
+
+def costs(attack: Attack, outcome: Outcome, seconds: float) -> list[str]:
+    """What the gateway uses, writes and refuses more than it may, whatever the speed of the machine."""
+    found = []
+    if outcome.growth > GROWTH:
+        found.append(f"memory grew by {outcome.growth:.0f} MiB (limit: {GROWTH})")
+    if outcome.left > LEFT:
+        found.append(f"{outcome.left:.0f} MiB more after {outcome.given_back:.0f} s (limit: {LEFT})")
+    if outcome.files_left > FILES_LEFT:
+        found.append(f"{outcome.files_left} files more are open after {outcome.given_back:.0f} s")
+    if outcome.disk > DISK:
+        found.append(f"the database grew by {outcome.disk:.0f} MiB (limit: {DISK})")
+    if outcome.log_bytes > LOG_BYTES:
+        found.append(f"{outcome.log_bytes} bytes of log (limit: {LOG_BYTES})")
+    allowed = 1 + int((seconds + outcome.given_back) // 60)
+    found += [f"{count} log lines: {kind}" for kind, count in outcome.log.items() if count > allowed]
+    found += [
+        f"{failure} ({count} times)"
+        for failure, count in outcome.failures.items()
+        if not (attack.shut and failure.startswith("/ws"))
+    ]
+    return found
+
+
+def delays(outcome: Outcome) -> list[str]:
+    """What took too long for an innocent client, and at the end."""
+    found = []
+    if outcome.p99 > max(AT_ONCE_MS, TIMES_CONTROL * outcome.control):
+        found.append(f"an innocent client waited {outcome.p99:.0f} ms (p99)")
+    if outcome.door > max(DOOR_MS, TIMES_CONTROL * outcome.control):
+        found.append(f"coming in took {outcome.door:.0f} ms (limit: {DOOR_MS:.0f})")
+    if outcome.stop > STOP_S:
+        found.append(f"the stop took {outcome.stop:.0f} s (limit: {STOP_S:.0f})")
+    return found
+
+
+def answers(met: dict[str, Any]) -> list[float]:
+    return [took for kind in met["took"].values() for took in kind]
+
+
+def percentile(values: list[float], share: float = 0.99) -> float:
+    """The smallest value that this share of the values does not exceed; nothing was answered at all: infinity."""
+    if not values:
+        return float("inf")
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def _program(name: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"tests.attacks.{name}", *arguments],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _last_line(program: subprocess.Popen[str], timeout: float) -> dict[str, Any]:
+    """End the input of `program`, and read what it tells at its end."""
+    try:
+        output, _ = program.communicate(timeout=timeout)
+    finally:
+        program.kill()
+        program.wait()
+    told: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return told
+
+
+def swarm(name: str, port: int, seconds: float) -> dict[str, Any]:
+    """The attackers come, attack for `seconds`, and leave. Returns what they saw."""
+    return _last_line(_program("swarm", name, str(port), str(seconds)), seconds + 60)
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """The port of a server that throws away what it gets."""
+    program = _program("sink")
+    assert program.stdout is not None
+    try:
+        yield int(program.stdout.readline())
+    finally:
+        program.kill()
+        program.communicate()
+
+
+@contextmanager
+def innocent(attack: Attack, port: int) -> Iterator[dict[str, Any]]:
+    """An innocent client until the block ends; the block gets what it met, once it has ended."""
+    kinds = ["ping", "message"] if attack.slower else ["ping", "get", "message"]
+    program = _program("innocent", str(port), *kinds)
+    assert program.stdout is not None
+    met: dict[str, Any] = {}
+    try:
+        assert program.stdout.readline() == "ready\n", "the innocent client could not connect"
+        yield met
+        met.update(_last_line(program, 60))
+    finally:
+        if program.poll() is None:
+            program.kill()
+            program.communicate()

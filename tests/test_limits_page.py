@@ -13,7 +13,6 @@ from tidegate.contract import hazards
 from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import feed_cursor
-from tidegate.engines import memory
 from tidegate.gateway import work
 from tidegate.gateway.calls import outcome
 from tidegate.store.serving import retention
@@ -48,7 +47,7 @@ def expected() -> dict[str, float]:
         "rows in the answer to `list` without `limit`": settings.max_page,
         "messages in the answer to `history`": app.MAX_HISTORY,
         "connections": settings.max_connections,
-        "bytes of all room histories": memory.LIMIT,
+        "bytes of messages in the answer to `history`": history.PAGE_BYTES,
         "idempotency keys kept for a room": history.RECENT_KEYS,
         "members of a room for the automatic full list": room.FULL_PRESENCE_LIMIT,
         "seconds until a user whose connection broke is absent": ghosts.GRACE_S,

@@ -27,6 +27,7 @@ from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
 from tidegate.core import closes
 from tidegate.core.access.rules import RowAccess
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.slow_readers import SlowRule
@@ -196,7 +197,8 @@ async def build(
     )
     identities = TokenIdentities(settings.token_secret, store.identity_secret)
     sender = Sender(contract, outbox, check=settings.dev)
-    engine = MemoryEngine(sender.encode, lambda: secrets.token_urlsafe(8))
+    ledger = Ledger(settings.memory_bytes)
+    engine = MemoryEngine(sender.encode, secrets.token_urlsafe(8), ledger)
     greeting = Greeting(heartbeat=settings.heartbeat, limits=limits, contract=contract.hash)
     parts = assemble(
         contract=contract,

@@ -17,6 +17,7 @@ import pytest
 from tests.support.gateway import ROOT
 from tidegate import app, schema
 from tidegate.contract import Contract
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
@@ -30,6 +31,7 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Gateway
 from tidegate.transport import Connection, Outbox
+from tidegate.transport.peers import UNKNOWN
 from tidegate_protocol import Limits, Principal, RoomPosition
 from tidegate_protocol import Sender as Author
 
@@ -45,7 +47,7 @@ class SlowEngine(MemoryEngine):
     """Refuses at once."""
 
     def __init__(self, encode: Callable[[Any], bytes]) -> None:
-        super().__init__(encode, lambda: "e")
+        super().__init__(encode, "e", Ledger())
         self.questions: list[tuple[asyncio.Future[Any], Callable[[], Answer[Any]]]] = []
 
     def _later(self, ask: Callable[[], Answer[Any]]) -> Answer[Any]:
@@ -58,9 +60,9 @@ class SlowEngine(MemoryEngine):
         return future
 
     def publish(
-        self, room: str, rules: RoomRules, sender: Author, data: Any, key: str | None, now: float
+        self, room: str, rules: RoomRules, sender: Author, data: Any, key: str | None, now: float, account: str
     ) -> Answer[RoomPosition]:
-        return self._later(partial(super().publish, room, rules, sender, data, key, now))
+        return self._later(partial(super().publish, room, rules, sender, data, key, now, account))
 
     def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
         return self._later(partial(super().open, room, rules, since, now))
@@ -85,6 +87,7 @@ class Sink:
     """A client's connection that keeps what it is sent."""
 
     token = None
+    peer = UNKNOWN
 
     def __init__(self, name: str) -> None:
         self.id = name
@@ -243,7 +246,7 @@ async def test_a_joining_client_gets_the_reply_then_the_missed_then_what_was_sai
     house.say(ada, "message", **message("b"))
     await house.engine.answer(2)
     bob = house.connect("bob")
-    house.say(bob, "join", presence="diff", ref=1, since={"epoch": "e", "offset": 1})
+    house.say(bob, "join", presence="diff", ref=1, since={"epoch": "e.0", "offset": 1})
     house.say(ada, "message", **message("c"))
     await house.engine.answer(index=1)
     assert house.kinds(bob) == []

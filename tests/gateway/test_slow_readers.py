@@ -85,7 +85,7 @@ async def member(inside: Inside, *rooms: str) -> AsyncIterator[Member]:
 async def say(inside: Inside, room: str, data: Any, user: str = "ada") -> int:
     rules = inside.gateway.sessions.protocol.rooms._rules(room)
     assert rules is not None
-    position = await inside.engine.publish(room, rules, Sender(id=user, name=user), data, None, 0.0)
+    position = await inside.engine.publish(room, rules, Sender(id=user, name=user), data, None, 0.0, f"user {user}")
     await asyncio.sleep(0)
     return position.offset
 

@@ -20,6 +20,7 @@ from tests.simulate.wire import Message, Pace, Wire
 from tidegate import schema
 from tidegate.auth import row_access
 from tidegate.contract import Contract
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.closes import SLOW_CONSUMER
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
@@ -115,7 +116,7 @@ class SimulatedGateway:
             sessions=self._sessions,
             handlers=Handlers(),
             sender=self._sender,
-            engine=MemoryEngine(self._sender.encode, lambda: "r1"),
+            engine=MemoryEngine(self._sender.encode, "r1", Ledger()),
             store=self.store,
             identities=self._identities,
             tasks=tasks,

@@ -35,11 +35,9 @@ class RoomEffects:
         self._run = run
 
     def publish(self, effect: PublishMessage) -> None:
-        user, request, room = effect.session.user, effect.request, effect.room
-        key = given(request.key)
-        answer = self._engine.publish(
-            room.name, room.rules, Author(id=user.id, name=user.name), request.data, key, effect.now
-        )
+        session, request, room = effect.session, effect.request, effect.room
+        author, key = Author(id=session.user.id, name=session.user.name), given(request.key)
+        answer = self._engine.publish(room.name, room.rules, author, request.data, key, effect.now, session.account)
         if answer.done():
             reply = effect.reply(answer.result())
             if reply is not None:

@@ -21,6 +21,7 @@ def test_counts_by_account_and_kind() -> None:
     ledger.take(ADA, "rooms", 40)
     ledger.take(BOB, "rooms", 5)
     assert (ledger.total, ledger.of_account(ADA), ledger.of_kind("rooms"), ledger.of_kind("keys")) == (105, 100, 45, 0)
+    assert (ledger.of_account(ADA, "frames"), ledger.of_account(BOB, "frames")) == (60, 0)
     ledger.give(ADA, "frames", 60)
     ledger.give(ADA, "rooms", 40)
     ledger.give(BOB, "rooms", 5)

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.history import RECENT_KEYS, History
+from tidegate.core.rooms.history import HISTORY_BYTES, KEY_BYTES, MESSAGE_BYTES, PAGE_BYTES, RECENT_KEYS, History
 from tidegate_protocol import RoomPosition
 
 
 def said(history: History, text: str, now: float) -> RoomPosition:
     position = history.next_position()
-    history.append(text.encode(), now)
+    history.append(text.encode(), now, "user 1")
     return position
 
 
@@ -19,7 +20,7 @@ def texts(messages: list[bytes] | None) -> list[str] | None:
 
 @pytest.fixture
 def history() -> History:
-    history = History("e1", size=3, ttl=60, now=0.0)
+    history = History(Ledger(), "user 1", "e1", (3, 60.0), 0.0)
     for number, text in enumerate("abcd"):
         said(history, text, float(number))
     return history
@@ -31,16 +32,63 @@ def test_offsets_count_from_one_without_a_gap(history: History) -> None:
     assert history.page(3, 10, 4.0) == ([b"b"], False), "the oldest that is kept has offset 2"
 
 
-def test_its_size_is_that_of_what_it_keeps(history: History) -> None:
-    assert history.bytes == 3
-    said(history, "long", 4.0)
-    assert history.bytes == 6
+def test_the_ledger_counts_what_it_keeps() -> None:
+    ledger = Ledger()
+    history = History(ledger, "user 1", "e1", (3, 60.0), 0.0)
+    assert (ledger.of_account("user 1", "rooms"), ledger.total) == (HISTORY_BYTES, HISTORY_BYTES)
+    for number, account in enumerate(["user 1", "user 2", "user 1", "user 2"]):
+        history.append(b"x" * 10, float(number), account)
+    message = MESSAGE_BYTES + 10
+    assert ledger.of_account("user 1", "histories") == message, "the oldest fell out of the ring"
+    assert (history.held, ledger.of_account("user 2")) == ({"user 1": message, "user 2": 2 * message}, 2 * message)
     history.drop(2)
-    assert (history.bytes, len(history)) == (4, 1)
-    assert history.after(RoomPosition(epoch="e1", offset=3), 4.0) is None
-    assert history.head.offset == 5
+    assert (history.held, len(history)) == ({"user 2": message}, 1)
+    assert history.after(RoomPosition(epoch="e1", offset=2), 4.0) is None
+    history.remember("3", "key", b"digest", "user 3")
+    assert ledger.of_account("user 3", "keys") == KEY_BYTES + 4
     history.drop(9)
-    assert (history.bytes, len(history)) == (0, 0)
+    assert (len(history), history.head.offset) == (0, 4), "it goes on where it was"
+    history.close()
+    assert ledger.total == 0
+
+
+def test_a_message_that_finds_no_memory_is_refused_and_not_counted() -> None:
+    ledger = Ledger(8 * (HISTORY_BYTES + 2 * MESSAGE_BYTES))
+    history = History(ledger, "user 1", "e1", (3, 60.0), 0.0)
+    history.append(b"x", 0.0, "user 1")
+    with pytest.raises(Refused) as refused:
+        history.append(b"x" * MESSAGE_BYTES, 1.0, "user 1")
+    assert refused.value.code == "limit_reached"
+    assert (history.head.offset, len(history)) == (1, 1)
+
+
+def test_keys_are_counted_until_they_are_forgotten() -> None:
+    ledger = Ledger()
+    history = History(ledger, "user 1", "e1", (3, 60.0), 0.0)
+    for number in range(RECENT_KEYS + 5):
+        history.remember("1", f"{number:03}", b"", "user 1")
+    assert ledger.of_kind("keys") == RECENT_KEYS * (KEY_BYTES + 4)
+
+
+def test_a_page_has_a_limit_in_bytes() -> None:
+    history = History(Ledger(), "user 1", "e1", (100, 60.0), 0.0)
+    for number in range(10):
+        history.append(bytes([number]) * (PAGE_BYTES // 4), 0.0, "user 1")
+    pages: list[list[int]] = []
+    before, more = None, True
+    while more:
+        page, more = history.page(before, 1000, 0.0)
+        pages.append([text[0] for text in page])
+        before = pages[-1][0] + 1  # its offset
+    assert pages == [[6, 7, 8, 9], [2, 3, 4, 5], [0, 1]]
+
+
+def test_a_page_has_one_message_at_least() -> None:
+    history = History(Ledger(), "user 1", "e1", (100, 60.0), 0.0)
+    for _ in range(2):
+        history.append(bytes(PAGE_BYTES + 1), 0.0, "user 1")
+    page, more = history.page(None, 1000, 0.0)
+    assert (len(page), more) == (1, True)
 
 
 def test_after_gives_exactly_what_was_missed(history: History) -> None:
@@ -74,7 +122,7 @@ def test_a_page_goes_backwards_and_says_whether_there_is_more(history: History) 
 
 
 def test_a_history_of_size_zero_still_counts() -> None:
-    history = History("e", size=0, ttl=0, now=0.0)
+    history = History(Ledger(), "user 1", "e", (0, 0.0), 0.0)
     said(history, "a", 0.0)
     assert history.head.offset == 1
     assert history.page(None, 10, 0.0) == ([], False)
@@ -82,14 +130,14 @@ def test_a_history_of_size_zero_still_counts() -> None:
 
 
 def test_a_key_said_before_is_found_until_many_others_came(history: History) -> None:
-    history.remember("1", "k", b"what")
+    history.remember("1", "k", b"what", "user 1")
     assert history.published("1", "k", b"what") == RoomPosition(epoch="e1", offset=4)
     assert history.published("2", "k", b"what") is None
     with pytest.raises(Refused) as refused:
         history.published("1", "k", b"something else")
     assert (refused.value.code, refused.value.pointer) == ("conflict", "/key")
     for number in range(RECENT_KEYS):
-        history.remember("1", f"other {number}", b"")
+        history.remember("1", f"other {number}", b"", "user 1")
     assert history.published("1", "k", b"what") is None
 
 

@@ -50,6 +50,7 @@ class Ledger:
         """Bytes that one account may hold."""
         self.total = 0
         self._by_account: dict[str, int] = {}
+        self._by_both: dict[tuple[str, Kind], int] = {}
         self._by_kind: dict[Kind, int] = {}
         self._ways: dict[Order, GivesWay] = {}
 
@@ -57,9 +58,9 @@ class Ledger:
         """Call `way` where memory is short; to be called once for each order."""
         self._ways[order] = way
 
-    def of_account(self, account: str) -> int:
-        """Bytes that `account` holds."""
-        return self._by_account.get(account, 0)
+    def of_account(self, account: str, kind: Kind | None = None) -> int:
+        """Bytes that `account` holds, of one kind or in all."""
+        return self._by_account.get(account, 0) if kind is None else self._by_both.get((account, kind), 0)
 
     def of_kind(self, kind: Kind) -> int:
         """Bytes of one kind that all accounts hold."""
@@ -88,11 +89,13 @@ class Ledger:
         self._count(account, kind, -size)
 
     def _count(self, account: str, kind: Kind, size: int) -> None:
-        held = self._by_account.get(account, 0) + size
-        if held:
-            self._by_account[account] = held
-        else:
-            self._by_account.pop(account, None)
+        both = account, kind
+        self._by_both[both] = self._by_both.get(both, 0) + size
+        if not self._by_both[both]:
+            del self._by_both[both]
+        self._by_account[account] = self._by_account.get(account, 0) + size
+        if not self._by_account[account]:
+            del self._by_account[account]
         self._by_kind[kind] = self._by_kind.get(kind, 0) + size
         self.total += size
 

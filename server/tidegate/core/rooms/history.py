@@ -1,38 +1,58 @@
 """The latest messages of one room: a ring of encoded texts, each with its offset.
 
 It knows positions, ages and sizes, not who may read them. The epoch comes from outside and is new for each history, so
-that an offset of an earlier history is never taken for one of this.
-Invariant: it holds the last `len(history)` offsets without a gap, ending at `offset`, and `bytes` is their size.
+that an offset of an earlier history is never taken for one of this. Each message and key is held by the account that
+sent it, the ring itself by that of the first message.
+Invariant: it holds the last `len(history)` offsets without a gap, ending at `offset`, and `held` is what the ledger
+counts for it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from itertools import islice
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate_protocol import RoomPosition
 
 RECENT_KEYS = 256
 """Idempotency keys that a room remembers: a message that is sent again within that many is not published twice."""
+PAGE_BYTES = 262_144
+"""Bytes of messages in a page, at most; a page has one message at least. A client asks for the rest."""
+# Measured by tests/core/rooms/test_object_sizes.py, with CPython 3.11 to 3.13.
+HISTORY_BYTES = 1600
+"""A history without messages, its epoch and its place in the engine."""
+MESSAGE_BYTES = 150
+"""A message beside its text."""
+KEY_BYTES = 350
+"""An idempotency key beside its text, with the digest of its message."""
 
 
 class History:
     """The ring of one room. `size` 0 keeps nothing, but still counts offsets."""
 
-    __slots__ = ("_kept", "_recent", "_size", "_ttl", "bytes", "epoch", "offset", "touched")
+    __slots__ = ("_kept", "_ledger", "_payer", "_recent", "_size", "_ttl", "epoch", "held", "offset", "touched")
 
-    def __init__(self, epoch: str, size: int, ttl: float, now: float) -> None:
+    def __init__(self, ledger: Ledger, account: str, epoch: str, rules: tuple[int, float], now: float) -> None:
+        """For the first message, which is sent by `account`. `rules`: how many messages it keeps, and for how long.
+
+        Raises Refused(limit_reached) where the ledger has no room.
+        """
+        self._ledger = ledger
+        self._payer = account
         self.epoch = epoch
         self.offset = 0
         self.touched = now
         """When the last message came or the room was left, in seconds: its ttl counts from there."""
-        self._size = size
-        self._ttl = ttl
-        self._kept: deque[tuple[float, bytes]] = deque()
-        """When each message was published, in seconds, and the message."""
-        self.bytes = 0
-        self._recent: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._size, self._ttl = rules
+        self._kept: deque[tuple[float, bytes, str]] = deque()
+        """When each message was published, in seconds, the message, and the account that holds it."""
+        self._recent: dict[tuple[str, str], tuple[int, bytes, str]] = {}
+        self.held: dict[str, int] = {}
+        """Bytes of messages that each account holds here."""
+        ledger.take(account, "rooms", HISTORY_BYTES)
 
     @property
     def head(self) -> RoomPosition:
@@ -45,36 +65,54 @@ class History:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def append(self, message: bytes, now: float) -> None:
-        """Add `message`, which has the next position."""
-        self.offset += 1
-        self.touched = now
+    def append(self, message: bytes, now: float, account: str) -> None:
+        """Add `message`, which has the next position. Raises Refused(limit_reached) where the ledger has no room."""
         if self._size:
-            self._kept.append((now, message))
-            self.bytes += len(message)
+            size = len(message) + MESSAGE_BYTES
+            self._ledger.take(account, "histories", size)
+            account = sys.intern(account)  # one text for all messages of an account
+            self._kept.append((now, message, account))
+            self.held[account] = self.held.get(account, 0) + size
             if len(self._kept) > self._size:
                 self.drop()
+        self.offset += 1
+        self.touched = now
 
     def drop(self, count: int = 1) -> None:
         """Forget the oldest messages; a client that missed them is told that they cannot be recovered."""
         for _ in range(min(count, len(self._kept))):
-            self.bytes -= len(self._kept.popleft()[1])
+            _, message, account = self._kept.popleft()
+            size = len(message) + MESSAGE_BYTES
+            self._ledger.give(account, "histories", size)
+            held = self.held[account] - size
+            if held:
+                self.held[account] = held
+            else:
+                del self.held[account]
+
+    def close(self) -> None:
+        """Give back everything: the history is no more."""
+        self.drop(len(self._kept))
+        while self._recent:
+            self._forget_key()
+        self._ledger.give(self._payer, "rooms", HISTORY_BYTES)
 
     def published(self, user: str, key: str, digest: bytes) -> RoomPosition | None:
         """The position of the message that `user` published with this idempotency key; None for a new one.
 
         `digest` is of the message's data. Raises Refused(conflict) where the earlier message had other data.
         """
-        offset, earlier = self._recent.get((user, key), (None, digest))
+        offset, earlier, _ = self._recent.get((user, key), (None, digest, ""))
         if earlier != digest:
             raise Refused("conflict", "this idempotency key was already used for a different message", pointer="/key")
         return None if offset is None else RoomPosition(epoch=self.epoch, offset=offset)
 
-    def remember(self, user: str, key: str, digest: bytes) -> None:
+    def remember(self, user: str, key: str, digest: bytes, account: str) -> None:
         """Keep the key of the message that was just appended."""
-        self._recent[user, key] = (self.offset, digest)
+        self._ledger.add(account, "keys", _key_bytes(user, key))
+        self._recent[user, key] = (self.offset, digest, sys.intern(account))
         if len(self._recent) > RECENT_KEYS:
-            del self._recent[next(iter(self._recent))]
+            self._forget_key()
 
     def after(self, since: RoomPosition, now: float) -> list[bytes] | None:
         """The messages after `since`; None where some are gone or the position is not of this history."""
@@ -84,19 +122,39 @@ class History:
         self._expire(now)
         if missed > len(self._kept):
             return None
-        return [message for _, message in islice(self._kept, len(self._kept) - missed, None)]
+        return [message for _, message, _ in islice(self._kept, len(self._kept) - missed, None)]
 
     def page(self, before: int | None, limit: int, now: float) -> tuple[list[bytes], bool]:
-        """The last `limit` messages with an offset below `before`, oldest first, and whether older ones are kept."""
+        """The last messages with an offset below `before`, oldest first, and whether older ones are kept.
+
+        At most `limit`, and at most `PAGE_BYTES` together unless it is one.
+        """
         self._expire(now)
         first = self.offset - len(self._kept) + 1
         end = len(self._kept) if before is None else max(0, min(len(self._kept), before - first))
-        start = max(0, end - limit)
-        return [message for _, message in islice(self._kept, start, end)], start > 0
+        newest_first = islice(reversed(self._kept), len(self._kept) - end, len(self._kept) - max(0, end - limit))
+        page: list[bytes] = []
+        size = 0
+        for _, message, _ in newest_first:
+            size += len(message)
+            if page and size > PAGE_BYTES:
+                break
+            page.append(message)
+        page.reverse()
+        return page, end - len(page) > 0
 
     def expired(self, now: float) -> bool:
         return now - self.touched > self._ttl
 
+    def _forget_key(self) -> None:
+        (user, key), (_, _, account) = oldest = next(iter(self._recent.items()))
+        del self._recent[oldest[0]]
+        self._ledger.give(account, "keys", _key_bytes(user, key))
+
     def _expire(self, now: float) -> None:
         while self._kept and self._kept[0][0] < now - self._ttl:
             self.drop()
+
+
+def _key_bytes(user: str, key: str) -> int:
+    return KEY_BYTES + len(user) + len(key)

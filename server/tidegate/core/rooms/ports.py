@@ -106,10 +106,11 @@ class Engine(Protocol):
         """Tell `listener` what happens from here on. To be called once, before the first room is opened."""
 
     def publish(
-        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
     ) -> Answer[RoomPosition]:
         """Publish `data` in `room`; the answer is its position.
 
+        `account` holds the memory that the message takes; Refused(limit_reached) where it has none left.
         `key`: an idempotency key; a message that `sender` published with it lately is not published again. Raises
         Refused(conflict) where that one had other data.
         """
@@ -121,7 +122,7 @@ class Engine(Protocol):
         """
 
     def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
-        """At most `limit` messages of `room` with an offset below `before` (None: the newest)."""
+        """Messages of `room` with an offset below `before` (None: the newest): at most `limit`, and few bytes."""
 
     def close(self, room: str, now: float) -> None:
         """No user is present in `room` through this gateway any more: deliver nothing of it."""

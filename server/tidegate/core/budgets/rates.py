@@ -1,0 +1,108 @@
+"""Token buckets: how much may happen a second, with a burst that may happen at once.
+
+A bucket is one number, the time at which it is full again, so that nothing has to be done while nothing happens. It
+knows neither who takes from it nor what time is: `now` is a clock in seconds that every call is given.
+Invariant: of one bucket no more than `burst + per_second * t` is taken in any `t` seconds, and what was owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+ENDLESS = 1e9
+"""The amount that a bucket without a limit has, and the seconds that it lasts."""
+AT_ONCE = 1e-6
+"""Seconds that nobody waits: sums of floats are not exact."""
+MOST_KEYS = 65536
+
+
+class Rate(NamedTuple):
+    """A limit. With 0 a second there is none."""
+
+    per_second: float
+    burst: float
+    """What may be taken at once, after a rest."""
+
+
+class Bucket:
+    """What one party may still take of a rate."""
+
+    __slots__ = ("_each", "_full_at", "_full_in")
+
+    def __init__(self, rate: Rate) -> None:
+        limited = rate.per_second > 0
+        self._each = 1 / rate.per_second if limited else 0.0
+        """The seconds in which one more may be taken."""
+        self._full_in = rate.burst / rate.per_second if limited else ENDLESS
+        """The seconds in which an empty bucket is full."""
+        self._full_at = -ENDLESS
+
+    def level(self, now: float) -> float:
+        """How much may be taken now; below 0 while more is owed."""
+        ahead = self._full_at - now
+        left = self._full_in if ahead <= 0 else self._full_in - ahead
+        return left / self._each if self._each else ENDLESS
+
+    def full(self, now: float) -> bool:
+        return self._full_at <= now
+
+    def wait(self, now: float, amount: float = 1.0) -> float:
+        """Seconds until `amount`, or all that the bucket holds, may be taken; 0.0 for now."""
+        wait = self._full_at - now - max(0.0, self._full_in - amount * self._each)
+        return wait if wait > AT_ONCE else 0.0
+
+    def take(self, now: float, amount: float = 1.0) -> float:
+        """Take `amount` and return 0.0; or, where that is not there, take nothing and return the seconds to wait."""
+        wait = self.wait(now, amount)
+        if not wait:
+            self.owe(now, amount)
+        return wait
+
+    def owe(self, now: float, amount: float = 1.0) -> None:
+        """Take `amount`, whether it is there or not. At most one more burst can be owed."""
+        # The limit also mends a bucket whose clock was set back.
+        self._full_at = min(max(self._full_at, now) + amount * self._each, now + 2 * self._full_in)
+
+
+class KeyedBuckets:
+    """A bucket of the same rate for each key. A full one is forgotten, for it is as good as a new one."""
+
+    def __init__(self, rate: Rate, most_keys: int = MOST_KEYS) -> None:
+        """`most_keys`: of more keys, those that were used longest ago are forgotten, full or not."""
+        self._rate = rate
+        self._most_keys = most_keys
+        self._buckets: dict[Hashable, Bucket] = {}
+        """Those that were used longest ago come first."""
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def wait(self, key: Hashable, now: float, amount: float = 1.0) -> float:
+        """As `Bucket.wait`."""
+        bucket = self._buckets.get(key)
+        return 0.0 if bucket is None else bucket.wait(now, amount)
+
+    def take(self, key: Hashable, now: float, amount: float = 1.0) -> float:
+        """As `Bucket.take`."""
+        return self._used(key, now).take(now, amount)
+
+    def owe(self, key: Hashable, now: float, amount: float = 1.0) -> None:
+        """As `Bucket.owe`."""
+        self._used(key, now).owe(now, amount)
+
+    def _used(self, key: Hashable, now: float) -> Bucket:
+        bucket = self._buckets.pop(key, None)
+        if bucket is None:
+            bucket = Bucket(self._rate)
+            self._forget(now)
+        self._buckets[key] = bucket
+        return bucket
+
+    def _forget(self, now: float) -> None:
+        """Make room for one more. Two are looked at for each that is added, so that the full ones go in time."""
+        for _ in range(min(2, len(self._buckets))):
+            oldest = next(iter(self._buckets))
+            if len(self._buckets) < self._most_keys and not self._buckets[oldest].full(now):
+                return
+            del self._buckets[oldest]

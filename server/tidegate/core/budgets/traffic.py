@@ -1,0 +1,140 @@
+"""How much a client may send: frames and bytes a second, of each connection and of each address.
+
+The connections of one address share a second pair of buckets, so that many connections are no way around the limit. A
+client over its rate is not read from. One that keeps sending more than it may is closed; one that only shares its
+address with such a client is not. It knows no connection and no clock: `now` is in seconds and only goes forward.
+Invariant: no frame is received beyond what both pairs of buckets hold; of bytes, one reception may be owed.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from tidegate.core.budgets.rates import ENDLESS, Bucket, Rate
+
+OVER_S = 10.0
+"""A client that is over its rate for so many seconds is closed."""
+AWAY_S = 3.0
+"""Seconds between two looks, above which this process was away: they do not count."""
+ROUNDING = 1e-6
+FRAMES, BYTES = 8, 4096
+"""What a connection takes from the buckets at a time. What it does not use then, it has in hand."""
+
+
+class Verdict(enum.Enum):
+    """What to do with a client that was over its rate."""
+
+    READ = enum.auto()
+    WAIT = enum.auto()
+    CLOSE = enum.auto()
+
+
+class TrafficRates(NamedTuple):
+    """The limits of one connection, or of one address."""
+
+    frames: Rate
+    bytes: Rate
+
+
+class SharedTraffic:
+    """What the connections of one address may send together."""
+
+    __slots__ = ("bytes", "frames", "lines", "rates")
+
+    def __init__(self, rates: TrafficRates) -> None:
+        self.rates = rates
+        self.lines = 0
+        """How many they are."""
+        self.frames = Bucket(rates.frames)
+        self.bytes = Bucket(rates.bytes)
+
+    def full(self, now: float) -> bool:
+        return self.frames.full(now) and self.bytes.full(now)
+
+
+class Traffic:
+    """What one connection may send."""
+
+    __slots__ = ("_bytes", "_frames", "_looked", "_over_since", "_taken", "_taken_before", "bytes", "frames", "shared")
+
+    def __init__(self, rates: TrafficRates, shared: SharedTraffic | None = None) -> None:
+        self.frames = 0
+        """Frames in hand. Whoever receives one takes it from here, and asks for more where there is none."""
+        self.bytes = 0
+        """Bytes in hand; below 0 while more is owed."""
+        self.shared = shared
+        self._frames = Bucket(rates.frames)
+        self._bytes = Bucket(rates.bytes)
+        self._taken = self._taken_before = 0
+        """Frames taken, in all and before the client was over its rate."""
+        self._over_since: float | None = None
+        self._looked = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the client was over its rate when it was looked at last, or is now."""
+        return self._over_since is not None
+
+    def more_frames(self, now: float) -> bool:
+        """Take frames in hand. False: the client is over its rate."""
+        level, most = self._frames.level(now) + ROUNDING, FRAMES
+        if self.shared is not None:
+            left = self.shared.frames.level(now) + ROUNDING
+            level = min(level, left)
+            # Where little is left, each connection of the address is to have some of it.
+            most = max(1, min(FRAMES, int(left / max(1, self.shared.lines))))
+        if level < 1:
+            return self._is_over(now)
+        taken = min(most, int(level))
+        self._frames.owe(now, taken)
+        if self.shared is not None:
+            self.shared.frames.owe(now, taken)
+        self.frames += taken
+        self._taken += taken
+        return True
+
+    def more_bytes(self, now: float) -> bool:
+        """Take bytes in hand, and pay what is owed. False: the client is over its rate."""
+        if self._bytes.level(now) <= 0 or (self.shared is not None and self.shared.bytes.level(now) <= 0):
+            return self._is_over(now)
+        taken = BYTES - min(0, self.bytes)
+        self._bytes.owe(now, taken)
+        if self.shared is not None:
+            self.shared.bytes.owe(now, taken)
+        self.bytes += taken
+        return True
+
+    def look(self, now: float, *, waits: bool) -> Verdict:
+        """What to do with a client that was over its rate; asked about once a second.
+
+        `waits`: it was not read from until now. A client that could send all it wanted for a second is not over its
+        rate any more.
+        """
+        if self._over_since is None or not waits:
+            self._over_since = None
+            return Verdict.READ
+        if now - self._looked > AWAY_S:
+            self._over_since += now - self._looked
+        self._looked = now
+        if now - self._over_since >= OVER_S:
+            if self._guilty(now):
+                return Verdict.CLOSE
+            self._over_since = None
+            self._is_over(now)
+        has_frames = self.frames > 0 or self.more_frames(now)
+        has_bytes = self.bytes >= 0 or self.more_bytes(now)
+        return Verdict.READ if has_frames and has_bytes else Verdict.WAIT
+
+    def _is_over(self, now: float) -> bool:
+        if self._over_since is None:
+            self._over_since = self._looked = now
+            self._taken_before = self._taken
+        return False
+
+    def _guilty(self, now: float) -> bool:
+        """Whether this client sends more than it may, and not only others of its address."""
+        if self.shared is None or self._frames.level(now) < FRAMES or self._bytes.level(now) <= BYTES:
+            return True
+        limit = self.shared.rates.frames.per_second or ENDLESS
+        return self._taken - self._taken_before > OVER_S * limit / max(1, self.shared.lines)

@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -140,6 +140,9 @@ attacks: setup-tests ## attack a gateway in every way of a table, SECONDS (4) ea
 simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
+autobahn: setup-tests ## run the Autobahn test suite against the transport; the original where there is a Python 2.7 (PYTHON27=...)
+	$(BIN)/python -m tests.autobahn $(if $(PYTHON27),--python27 $(PYTHON27)) $(if $(CASES),--cases $(CASES))
+
 reconnects: setup-tests setup-node ## break 500 connections of each client while rows and messages change, and check what each one saw
 	$(NPM) run --silent build
 	$(BIN)/python -m tests.clients.reconnects.run $(if $(SEED),--seed $(SEED))
@@ -157,6 +160,7 @@ lock: ## write the locks again, with the newest packages that pyproject.toml all
 	@$(LOCK) pyproject.toml --upgrade --extra codegen --group build -c requirements/dev.lock -o requirements/run.lock
 	@$(LOCK) --upgrade --group package -c requirements/dev.lock -o requirements/package.lock
 	@$(LOCK) --upgrade --group deploy -c requirements/dev.lock -o requirements/deploy.lock
+	@$(LOCK) --upgrade --group autobahn -c requirements/dev.lock -o requirements/autobahn.lock
 	@$(LOCK) pyproject.toml --upgrade --extra postgres -c requirements/dev.lock -o requirements/serve.lock
 
 # Universal: one lock for every platform and for Python 3.11 and newer. No address of an index is written.

@@ -1,0 +1,84 @@
+"""A server that sends every message back, made of the gateway's transport: what a conformance suite talks to.
+
+The gateway itself refuses binary messages, and its transport drops their content. The suite has cases with binary
+messages, so this server reads their content where the transport passes it on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from websockets.frames import Frame, Opcode
+
+from tidegate.transport import (
+    CloseReason,
+    Connection,
+    ConnectionContext,
+    Listener,
+    Outbox,
+    Routes,
+    Tickers,
+    TransportSettings,
+    text_frame,
+)
+from tidegate.transport.read_side import ReadSide
+
+LARGEST = 16 << 20
+"""Bytes of the suite's largest messages."""
+SETTINGS = TransportSettings(max_size=LARGEST, max_backlog=4 * LARGEST, origins=("*",), sweep=0.1)
+
+
+class BinaryReadSide(ReadSide):
+    """Keeps the content of the binary message that is passed on."""
+
+    __slots__ = ("binary",)
+
+    binary: bytes
+
+    def _accept(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CONT and self._fragments is not None and frame.fin:
+            self.binary = bytes(self._fragments[1:]) + frame.data
+        elif frame.opcode is Opcode.BINARY and frame.fin:
+            self.binary = bytes(frame.data)
+        super()._accept(frame)
+
+
+class Echo:
+    """Implements `transport.ConnectionHandler`."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def connected(self, connection: Connection) -> None:
+        connection.read_side = BinaryReadSide(LARGEST, connection._ws, connection.write_side, connection)
+
+    def received(self, connection: Connection, payload: bytes) -> None:
+        self._outbox.push(connection.write_side, text_frame(payload))
+
+    def received_binary(self, connection: Connection) -> None:
+        assert isinstance(connection.read_side, BinaryReadSide)
+        frame = bytearray(text_frame(connection.read_side.binary))
+        frame[0] = 0x80 | Opcode.BINARY
+        self._outbox.push(connection.write_side, bytes(frame))
+
+    async def settled(self, deadline: float) -> None:
+        pass
+
+    def disconnected(self, connection: Connection, code: int | None) -> None:
+        pass
+
+
+@contextlib.asynccontextmanager
+async def echoing() -> AsyncIterator[str]:
+    """The URL of a server in this loop."""
+    loop = asyncio.get_running_loop()
+    tickers, outbox = Tickers(loop), Outbox(loop)
+    context = ConnectionContext(SETTINGS, Routes(), outbox)
+    listener = await Listener.open(context, Echo(outbox), tickers, "127.0.0.1", 0)
+    try:
+        yield f"ws://127.0.0.1:{listener.port}/ws"
+    finally:
+        await listener.stop(0.0, CloseReason(1001, "the suite is over"))
+        tickers.close()

@@ -40,7 +40,7 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
-from tidegate.store import OpenedStore, Retention, StoreError, open_store
+from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
 from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
 from tidegate_protocol import Limits
 
@@ -99,7 +99,8 @@ async def serve(
         application = load_application(settings)
     try:
         keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
-        store = await open_store(settings.database, application.contract.resources, keep)
+        timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
+        store = await open_store(settings.database, application.contract.resources, keep, timeouts)
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:

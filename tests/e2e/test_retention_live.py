@@ -17,6 +17,7 @@ from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
 from tests.support.wire import Wire, wire
 from tests.transport.inside import running
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.rows.feed_cursor import KEPT_CHANGES
 from tidegate.core.rows.ports import Change
 from tidegate.store import Retention
@@ -132,12 +133,12 @@ async def test_a_replay_overtaken_by_pruning_becomes_a_snapshot(tmp_path: Path) 
                 pass
             connection.close()
 
-        async def changes_until_pruned(after: int, upto: int, limit: int) -> Sequence[Change]:
+        async def changes_until_pruned(after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
             nonlocal asked
             asked += limit > 1
             if asked == 2:
                 await asyncio.to_thread(prune_all)
-            return await changes(after, upto, limit)
+            return await changes(after, upto, limit, payer)
 
         inside.store.changes = changes_until_pruned  # type: ignore[method-assign]  # the moment is the test's
         async with wire(inside.url) as client:

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import wire
 from tests.transport.inside import Inside, running
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.filters.tree import EVERYTHING, both, compile_filters
 from tidegate.core.rows.ports import EncodePage, Pages, ReadQuery, Row, Store
 from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
@@ -34,7 +35,7 @@ class Planned:
         self.begun = False
         self.sharers = 0
 
-    def join(self) -> bool:
+    def join(self, payer: Payer = GATEWAY) -> bool:
         self.sharers += not self.begun
         return not self.begun
 
@@ -248,7 +249,7 @@ async def test_a_read_that_fails_is_answered_or_ends_the_connection(
             raise OSError("no space left")
 
         failures: list[int] = []
-        monkeypatch.setattr(inside.store._snapshots, "_read", broken)
+        monkeypatch.setattr(inside.store._reads._snapshots, "_read", broken)
         async with wire(inside.url) as client:
             assert (await client.ask(SUBSCRIBE))["code"] == "internal"
             assert (await client.ask(SUBSCRIBE))["mode"] == "snapshot"

@@ -10,6 +10,7 @@ import pytest
 from msgspec import UNSET
 
 from tests.simulate.store import SimulatedStore
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.effects import Effect
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.protocol import Protocol
@@ -91,9 +92,11 @@ def _reset_ignored_live(patch: pytest.MonkeyPatch) -> None:
 def _pruned_is_empty(patch: pytest.MonkeyPatch) -> None:
     right = SimulatedStore.changes
 
-    async def changes(self: SimulatedStore, after: int, upto: int, limit: int) -> Sequence[Change]:
+    async def changes(
+        self: SimulatedStore, after: int, upto: int, limit: int, payer: Payer = GATEWAY
+    ) -> Sequence[Change]:
         try:
-            return await right(self, after, upto, limit)
+            return await right(self, after, upto, limit, payer)
         except LogPruned:
             return []
 

@@ -15,6 +15,7 @@ import msgspec
 from tests.simulate.database import Database, any_row
 from tests.simulate.loop import SimulatedLoop
 from tests.simulate.queries import RESOURCES, Row
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.rows.ports import Change, EncodePage, LogPruned, Mutation, Pages, ReadQuery, ReadResult, WriteResult
@@ -68,14 +69,14 @@ class SimulatedSpool(Spool):
     """A spool some of whose pages are in a file, which takes time to read."""
 
     def __init__(self, encode: EncodePage, thread: Any, left: Callable[[Spool], None], chance: random.Random) -> None:
-        super().__init__(encode, thread, left)
+        super().__init__(encode, thread, lambda spool, payer: None, left)
         self.thread: Thread = thread
         self._interrupt = thread.interrupt
         self._chance = chance
 
-    def join(self) -> bool:
+    def join(self, payer: Payer = GATEWAY) -> bool:
         self._interrupt()
-        return super().join()
+        return super().join(payer)
 
     async def page(self, number: int) -> bytes | None:
         frame = await super().page(number)
@@ -108,7 +109,7 @@ class SimulatedStore:
     async def head(self) -> int:
         return self.database.head
 
-    async def read(self, query: ReadQuery) -> ReadResult:
+    async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
         raise NotImplementedError("no client lists rows here")
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
@@ -123,7 +124,7 @@ class SimulatedStore:
         self._written_until = max(self._soon(), self._written_until)  # one thread writes, in the order of requests
         return await self._job(self._written_until, lambda: self._write(mutation))
 
-    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+    async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
         return await self._job(self._soon(), lambda: self._changes(after, upto, limit))
 
     def follow(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.core.access.row_rules import Claims
+from tidegate.core.budgets.payer import Payer
 from tidegate_protocol import Principal
 
 
@@ -37,6 +38,11 @@ class Session:
         if self.user.anonymous and self.address is not None:
             return f"address {self.address}"
         return f"user {self.user.id}"
+
+    @property
+    def payer(self) -> Payer:
+        """Who pays for what this connection asks for now."""
+        return Payer(self.account, self.id)
 
     def become(self, user: Principal, claims: Claims) -> None:
         """The session is this user's from now on. The caller tells `core.rows` to recheck its subscriptions."""

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from tidegate.core.budgets.payer import Payer
 from tidegate.core.effects import Reply
 from tidegate.core.errors import Refused
 from tidegate.core.rows import catch_up_events as events
@@ -127,14 +128,14 @@ class CatchUpDriver:
                     raise Refused("unavailable", INCOMPLETE, retry_after=INCOMPLETE_RETRY_S)
                 return _FEED_FOLLOWS
             case asks.FindPosition(seq=seq):
-                return await self._find(seq)
+                return await self._find(seq, subscription.session.payer)
             case asks.WaitFor(seq=seq):
                 await self._until(seq)
                 return events.PositionReached()
             case asks.RecallChanges(after=after):
                 return await self._recall(after)
             case asks.ReadChanges(after=after, upto=upto):
-                return await self._read(after, upto)
+                return await self._read(after, upto, subscription.session.payer)
             case asks.SendChanges():
                 if not self._send_at_once(subscription, ask):
                     await self._send_in_chunks(subscription, ask.changes)
@@ -152,9 +153,9 @@ class CatchUpDriver:
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
-    async def _find(self, seq: int) -> events.Event:
+    async def _find(self, seq: int, payer: Payer) -> events.Event:
         try:
-            found = await self._store.changes(seq - 1, seq, 1)
+            found = await self._store.changes(seq - 1, seq, 1, payer)
         except LogPruned:
             return events.NotInLog()
         return events.PositionFound() if found else events.NotInLog()
@@ -171,9 +172,9 @@ class CatchUpDriver:
                     return events.NotInLog()
         return events.ChangesRecalled()
 
-    async def _read(self, after: int, upto: int) -> events.Event:
+    async def _read(self, after: int, upto: int, payer: Payer) -> events.Event:
         try:
-            return events.ChangesRead(await self._store.changes(after, upto, upto - after), upto)
+            return events.ChangesRead(await self._store.changes(after, upto, upto - after, payer), upto)
         except LogPruned:
             return events.NotInLog()
 
@@ -188,7 +189,7 @@ class CatchUpDriver:
     async def _send_snapshot(self, subscription: Subscription) -> None:
         """Send the rows as they are now, as fast as the client takes them, unless the subscription ends."""
         sink = subscription.session.sink
-        with self._pages.of(subscription.group) as pages:
+        with self._pages.of(subscription.group, subscription.session.payer) as pages:
             ask = self._tell(subscription, events.SnapshotBegun(await pages.seq()))
             number = 0
             while type(ask) is asks.SendPages and (frame := await pages.page(number)) is not None:

@@ -95,7 +95,7 @@ class Effects:
             self._work.spawn(effect.session, effect.subscription.refs, work)
 
     async def _rows_read(self, effect: row_fx.ReadRows) -> None:
-        answer = rows_read(effect, await self._store.read(effect.query), self._store.epoch)
+        answer = rows_read(effect, await self._store.read(effect.query, effect.session.payer), self._store.epoch)
         if answer is not None:
             self._sender.send(effect.session, answer)
 

@@ -13,6 +13,7 @@ from functools import partial
 
 import msgspec
 
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.rows.messages import snapshot_page
 from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
 from tidegate.core.rows.subscription_index import SubscriptionGroup
@@ -32,13 +33,13 @@ class SnapshotPages:
         self._latest: dict[SubscriptionGroup, Pages] = {}
 
     @contextmanager
-    def of(self, group: SubscriptionGroup) -> Iterator[Pages]:
+    def of(self, group: SubscriptionGroup, payer: Payer = GATEWAY) -> Iterator[Pages]:
         """The group's rows as they are now or a little later, kept until the context ends."""
         pages = self._latest.get(group)
-        if pages is None or not pages.join():
+        if pages is None or not pages.join(payer):
             query = ReadQuery(resource=group.resource, where=group.where, fields=group.fields)
             pages = self._latest[group] = self._store.snapshot(query, partial(self._encode, group))
-            pages.join()
+            pages.join(payer)
         try:
             yield pages
         finally:

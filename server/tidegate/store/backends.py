@@ -15,6 +15,7 @@ from tidegate.store.migration.port import Migrations
 from tidegate.store.seed_rows import SampleRows
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.snapshots import spool_folder
+from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sqlite.migration import migrate as sqlite_migrate
 from tidegate.store.sqlite.seed import seed as seed_sqlite
 from tidegate.store.sqlite.serving.epoch import new_epoch as new_epoch_in_sqlite
@@ -29,16 +30,18 @@ class OpenedStore(Store, Protocol):
         """Signs the identity tokens of anonymous clients."""
 
 
-async def open_store(url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> OpenedStore:
+async def open_store(
+    url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+) -> OpenedStore:
     """Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
     that is an SQLite file which another gateway serves.
     """
     # An operator should see it now, and not when a client asks for the first large snapshot.
     spool_folder()
     if is_postgres(url):
-        store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep)
+        store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep, timeouts)
         return store
-    return await SqliteStore.open(url, resources, keep)
+    return await SqliteStore.open(url, resources, keep, timeouts)
 
 
 def migrations(url: str) -> Migrations:

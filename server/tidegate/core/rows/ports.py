@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import TidegateError
 from tidegate.core.filters.tree import EVERYTHING, Filter
 
@@ -111,7 +112,7 @@ class Pages(Protocol):
     for a frame raises the error that the read failed with.
     """
 
-    def join(self) -> bool:
+    def join(self, payer: Payer = GATEWAY) -> bool:
         """Share the rows. False if it is too late: they may lack something that is committed by now."""
 
     def leave(self) -> None: ...
@@ -148,7 +149,10 @@ class Store(Protocol):
     async def head(self) -> int:
         """The newest committed seq; 0 for an empty log."""
 
-    async def read(self, query: ReadQuery) -> ReadResult: ...
+    async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
+        """Raises core.errors.Refused: unavailable, limit_reached (it cost too much), rate_limited. A cancelled read is
+        interrupted.
+        """
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         """All rows of `query`, whose limit is None, for the subscriptions that join."""
@@ -156,7 +160,7 @@ class Store(Protocol):
     async def write(self, mutation: Mutation) -> WriteResult:
         """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
 
-    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
+    async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
         """The first `limit` changes with after < seq <= upto, in order.
 
         Changes of resources that the schema does not have count towards `limit`, and are left out. Raises LogPruned.

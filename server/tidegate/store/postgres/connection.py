@@ -7,14 +7,18 @@ Invariants: no text for people ever holds a password; no two threads ever use on
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import os
 import re
+import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from tidegate.contract import Resource
@@ -27,6 +31,8 @@ MARK = "\0"
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_MS = 5_000
 """How long a writer waits for another program that holds a row."""
+CANCEL_TIMEOUT_S = 1.0
+"""How long the server may take to accept that a statement is to be ended."""
 NAME_BYTES = 63
 """PostgreSQL cuts longer names silently."""
 SETTINGS = {
@@ -88,7 +94,8 @@ class Connections:
         self._home = home
         self._reading = reading
         self._local = threading.local()
-        self._all: list[Connection] = []
+        self._all: dict[int, Connection] = {}
+        """By the thread that owns it."""
         self._lock = threading.Lock()
 
     def for_this_thread(self) -> Connection:
@@ -98,23 +105,51 @@ class Connections:
 
     def reopened(self) -> Connection:
         """A new one in the place of the calling thread's. Raises psycopg.OperationalError."""
-        old: Connection | None = getattr(self._local, "connection", None)
-        if old is not None:
-            old.close()
-        self._local.connection = None
+        self.discard()
         connection = connect(self._url, self._settings, self._home)
         if self._reading:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
         self._local.connection = connection
         with self._lock:
-            self._all = [each for each in self._all if not each.closed] + [connection]
+            self._all[threading.get_ident()] = connection
         return connection
+
+    @property
+    def clean(self) -> bool:
+        """Whether the calling thread's connection is in no transaction."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        return connection is None or connection.info.transaction_status is pq.TransactionStatus.IDLE
+
+    def discard(self) -> None:
+        """The calling thread needs a new connection next time."""
+        old: Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if old is not None:
+            with self._lock:
+                self._all.pop(threading.get_ident(), None)
+                old.close()
+
+    def cancel(self, thread: int) -> None:
+        """Ask the server to end the statement of another thread."""
+        with self._lock:
+            connection = self._all.get(thread)
+        if connection is not None:
+            connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+
+    def cut(self, thread: int) -> None:
+        """Break the connection of another thread, which then waits for nothing any more. The server may not notice."""
+        with self._lock:
+            connection = self._all.get(thread)
+            if connection is None or connection.closed:
+                return
+            with socket.socket(fileno=os.dup(connection.fileno())) as copy, contextlib.suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """To be called when no thread uses its connection any more."""
         with self._lock:
-            for connection in self._all:
+            for connection in self._all.values():
                 connection.close()
             self._all.clear()
 

@@ -151,3 +151,40 @@ def unreachable() -> Refused:
 def unavailable() -> Refused:
     message = "the database cannot write at the moment; try again with the same key"
     return Refused("unavailable", message, retry_after=1.0)
+
+
+# -- what reads are refused for ---------------------------------------------------------------------------------------
+
+
+def crowded(account: bool) -> Refused:
+    """`account`: the client's own reads fill the queue."""
+    if account:
+        return Refused("rate_limited", "too many of your reads wait for the database; ask more slowly", retry_after=1.0)
+    return Refused("unavailable", "too many reads wait for the database; try again", retry_after=1.0)
+
+
+def waited(seconds: float) -> Refused:
+    message = f"the read waited {seconds:g} s for other reads and was not begun; try again"
+    return Refused("unavailable", message, retry_after=1.0)
+
+
+def locked() -> Refused:
+    return Refused("unavailable", "another program holds a lock on these rows; try again", retry_after=1.0)
+
+
+def too_slow(seconds: float) -> Refused:
+    """A read that should be quick."""
+    return Refused("unavailable", f"the database did not answer within {seconds:g} s; try again", retry_after=1.0)
+
+
+def too_costly(seconds: float) -> Refused:
+    """A read that may look at all rows."""
+    message = (
+        f"the read took longer than {seconds:g} s and was ended; ask with a filter on an indexed property, fewer "
+        "conditions on texts, or without `count`"
+    )
+    return Refused("limit_reached", message)
+
+
+def closing() -> Refused:
+    return Refused("unavailable", "the gateway stops; connect again", retry_after=1.0)

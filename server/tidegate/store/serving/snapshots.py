@@ -12,19 +12,24 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BufferedRandom
 from itertools import islice
 
+from tidegate.core.budgets.costs import Cost
+from tidegate.core.budgets.payer import GATEWAY, Payer
+from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import EncodePage, ReadQuery, Row
 from tidegate.store.errors import StoreError
+from tidegate.store.serving import refusals
+from tidegate.store.serving.jobs import Blocked, Job, Purpose
+from tidegate.store.serving.read_threads import ReadThreads
 
-THREADS = 2
 KEPT = 64
-"""Large snapshots that are being read or sent at a time; others wait for their turn."""
+"""Large snapshots that were read and are being sent at a time; others wait for their turn. One account has half of
+them at most."""
 MEMORY_BYTES = 1 << 20
 """Of one snapshot in memory; a finished snapshot that is smaller does not count as kept."""
 PAGE_ROWS = 200
@@ -50,22 +55,31 @@ def spool_folder() -> str:
 class Spool:
     """The pages of one snapshot. Implements core.rows.ports.Pages; `begin` and `fill` are for the thread that reads."""
 
-    def __init__(self, encode: EncodePage, loop: asyncio.AbstractEventLoop, left: Callable[[Spool], None]) -> None:
+    def __init__(
+        self,
+        encode: EncodePage,
+        loop: asyncio.AbstractEventLoop,
+        joined: Callable[[Spool, Payer], None],
+        left: Callable[[Spool], None],
+    ) -> None:
         self.begun = False
         """The thread has started: what it reads may be older than a request from now on."""
         self.done = False
         """The thread has stopped."""
         self.size = 0
+        self.progress = 0
+        """How far the thread is: one for its transaction, and one for each row."""
         self._encode = encode
         self._loop = loop
+        self._joined = joined
         self._left = left
         self._sharers = 0
         self._read_at = 0
         """`_seq` in the thread that reads."""
         self._seq: int | None = None
         self._pages: list[StoredPage] = []
-        self._failure: Exception | None = None
-        self._progress = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._news = asyncio.Event()
         self._file: BufferedRandom | None = None
 
     # -- in the loop's thread ---------------------------------------------------------------------------------------
@@ -74,11 +88,12 @@ class Spool:
     def abandoned(self) -> bool:
         return not self._sharers
 
-    def join(self) -> bool:
+    def join(self, payer: Payer = GATEWAY) -> bool:
         # The thread sets `begun` before its transaction begins: seen unset, all that was committed so far will be read.
         if self.begun:
             return False
         self._sharers += 1
+        self._joined(self, payer)
         return True
 
     def leave(self) -> None:
@@ -107,12 +122,17 @@ class Spool:
     async def _wait(self) -> None:
         if self._failure is not None:
             raise self._failure
-        await self._progress.wait()
+        await self._news.wait()
 
-    def stopped(self, failure: Exception | None) -> None:
-        """The thread has stopped; its calls before this one are done."""
-        self.done, self._failure = True, failure
+    def fail(self, failure: BaseException | None) -> None:
+        """Who waits gets `failure`, if it is one, although the thread may not have stopped yet."""
+        self._failure = self._failure or failure
         self._signal()
+
+    def stopped(self, failure: BaseException | None) -> None:
+        """The thread has stopped; its calls before this one are done."""
+        self.done = True
+        self.fail(failure)
         self._discard()
 
     def _add(self, pages: list[StoredPage]) -> None:
@@ -120,8 +140,8 @@ class Spool:
         self._signal()
 
     def _signal(self) -> None:
-        self._progress.set()
-        self._progress.clear()
+        self._news.set()
+        self._news.clear()
 
     def _discard(self) -> None:
         if self.abandoned and self.done and self._file is not None:
@@ -132,6 +152,7 @@ class Spool:
     def begin(self, seq: int) -> None:
         """The transaction sees the log up to `seq`."""
         self._read_at = seq
+        self.progress += 1
         self._loop.call_soon_threadsafe(self._set_seq, seq)
 
     def _set_seq(self, seq: int) -> None:
@@ -140,7 +161,7 @@ class Spool:
 
     def fill(self, rows: Iterator[Row]) -> None:
         """Encode and keep `rows`, page by page; stops early when every sharer has left."""
-        rows = _paced(rows)
+        rows = self._paced(rows)
         count, first = PAGE_ROWS, True
         page = list(islice(rows, count))
         while not self.abandoned:
@@ -152,6 +173,16 @@ class Spool:
             size = sum(map(len, frames)) // max(1, len(page))
             count, first = max(1, min(PAGE_ROWS, PAGE_BYTES // max(1, size))), False
             page = ahead + list(islice(rows, count - 1))
+
+    def _paced(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """`rows`, with pauses in which other threads run."""
+        until = time.perf_counter() + TURN_S
+        for row in rows:
+            self.progress += 1
+            yield row
+            if time.perf_counter() > until:
+                time.sleep(PAUSE_S)
+                until = time.perf_counter() + TURN_S
 
     def _keep(self, frames: list[bytes]) -> None:
         pages: list[StoredPage] = []
@@ -170,65 +201,82 @@ class Spool:
 
 
 class Snapshots:
-    """All spools of one database, and the threads that fill them. Belongs to the loop's thread."""
+    """All spools of one database. Belongs to the loop's thread."""
 
-    def __init__(self, read: Callable[[ReadQuery, Spool], None], loop: asyncio.AbstractEventLoop) -> None:
-        """`read` is called in a thread: it fills the spool."""
+    def __init__(self, read: Callable[[ReadQuery, Spool], None], threads: ReadThreads) -> None:
+        """`read` is called in one of `threads`: it fills the spool."""
         self._read = read
-        self._loop = loop
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tidegate-snapshot")
-        self._waiting: dict[Spool, ReadQuery] = {}
-        self._kept: set[Spool] = set()
-        self._closing = threading.Event()
+        self._threads = threads
+        self._loop = asyncio.get_running_loop()
+        self._payers: dict[Spool, list[Payer]] = {}
+        """Who shares a spool that is not in the queue yet."""
+        self._jobs: dict[Spool, Job[None]] = {}
+        """Those that wait for a thread or have one."""
+        self._kept: dict[Spool, str] = {}
+        """Large spools that were read and are being sent, and the accounts that pay."""
 
-    def open(self, query: ReadQuery, encode: EncodePage) -> Spool:
+    def open(self, query: ReadQuery, cost: Cost, encode: EncodePage) -> Spool:
         """A snapshot that a thread reads when its turn comes, if it has a sharer by then."""
-        spool = Spool(encode, self._loop, self._left)
-        self._waiting[spool] = query
-        self._loop.call_soon(self._next)
+        spool = Spool(encode, self._loop, self._joined, self._left)
+        self._payers[spool] = []
+        # All who ask for it in this turn of the loop share it.
+        self._loop.call_soon(self._submit, spool, query, cost)
         return spool
 
-    def close(self) -> None:
-        """End the reading. Blocks for at most a page. To be called when no sharer waits for a page any more."""
-        self._waiting.clear()
-        self._closing.set()
-        self._threads.shutdown(wait=True)
+    def _joined(self, spool: Spool, payer: Payer) -> None:
+        if spool in self._payers:
+            self._payers[spool].append(payer)
+        elif spool in self._jobs:
+            self._threads.share(self._jobs[spool], payer)
 
-    def _next(self) -> None:
-        while self._waiting and len(self._kept) < KEPT:
-            spool = next(iter(self._waiting))
-            self._kept.add(spool)
-            self._threads.submit(self._fill, self._waiting.pop(spool), spool)
+    def _submit(self, spool: Spool, query: ReadQuery, cost: Cost) -> None:
+        payers = self._payers.pop(spool, None)
+        if not payers:
+            return
+        purpose = Purpose(payers[0], cost, query.resource, waits=False)
+        purpose = purpose._replace(ended=lambda future: self._ended(spool, future), progress=lambda: spool.progress)
+        try:
+            job = self._threads.submit(partial(self._fill, query, spool), purpose)
+        except Refused as refused:
+            spool.stopped(refused)
+            return
+        self._jobs[spool] = job
+        job.future.add_done_callback(lambda future: spool.fail(_failure(future)))
+        for payer in payers[1:]:
+            self._threads.share(job, payer)
 
     def _fill(self, query: ReadQuery, spool: Spool) -> None:
+        """In a thread."""
         spool.begun = True
-        failure: Exception | None = None
         try:
-            if not spool.abandoned and not self._closing.is_set():
+            if not spool.abandoned:
                 self._read(query, spool)
-        except Exception as error:  # the boundary of the thread: it fails the sharers that wait
-            failure = error
-        self._loop.call_soon_threadsafe(self._stopped, spool, failure)
+        except Blocked:
+            if spool.progress:
+                raise refusals.unreachable() from None
+            spool.begun = False  # it will be tried again, in a later transaction
+            raise
 
-    def _stopped(self, spool: Spool, failure: Exception | None) -> None:
-        spool.stopped(failure)
-        if spool.abandoned or spool.size <= MEMORY_BYTES:
-            self._release(spool)
+    def _ended(self, spool: Spool, future: asyncio.Future[None]) -> None:
+        """The thread has stopped, or nothing is read at all."""
+        job = self._jobs.pop(spool, None)
+        spool.stopped(_failure(future))
+        if job is not None and not spool.abandoned and spool.size > MEMORY_BYTES:
+            self._kept[spool] = job.payer.account
+            self._limit(job.payer.account)
 
     def _left(self, spool: Spool) -> None:
-        if self._waiting.pop(spool, None) is None and spool.done:
-            self._release(spool)
+        """Nobody shares it any more."""
+        self._payers.pop(spool, None)
+        if (job := self._jobs.get(spool)) is not None:
+            self._threads.cancel(job)
+        elif (account := self._kept.pop(spool, None)) is not None:
+            self._limit(account)
 
-    def _release(self, spool: Spool) -> None:
-        self._kept.discard(spool)
-        self._next()
+    def _limit(self, account: str) -> None:
+        self._threads.bar(account, list(self._kept.values()).count(account) >= KEPT // 2 > 0)
+        self._threads.hold(len(self._kept) >= KEPT)
 
 
-def _paced(rows: Iterator[Row]) -> Iterator[Row]:
-    """`rows`, with pauses in which other threads run."""
-    until = time.perf_counter() + TURN_S
-    for row in rows:
-        yield row
-        if time.perf_counter() > until:
-            time.sleep(PAUSE_S)
-            until = time.perf_counter() + TURN_S
+def _failure(future: asyncio.Future[None]) -> BaseException | None:
+    return None if not future.done() or future.cancelled() else future.exception()

@@ -10,28 +10,18 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
+from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.guard import Guard
-from tidegate.store.serving.snapshots import Snapshots, Spool
+from tidegate.store.serving.reads import Reads
 
 OUTDATED = "the database was changed under the gateway, which has to be restarted"
 RETRY_S = 5.0
-
-
-class Reader(Protocol):
-    """Reads one database, in any thread but the loop's."""
-
-    def read(self, query: ReadQuery) -> ReadResult: ...
-
-    def snapshot(self, query: ReadQuery, spool: Spool) -> None: ...
-
-    def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]: ...
-
-    def close(self) -> None:
-        """To be called when no thread reads any more."""
+HOUSE_THREADS = 2
+"""As many as there are works of one store that are due regularly."""
 
 
 class Writer(Protocol):
@@ -68,24 +58,22 @@ class ThreadedStore:
         self,
         loop: asyncio.AbstractEventLoop,
         log: OpenedLog,
-        reader: Reader,
+        reads: Reads,
         writer: Writer,
         feed: Feed,
-        *,
-        readers: int,
         guard: Guard,
     ) -> None:
-        """`readers`: how many threads read."""
         self.epoch = log.epoch
         self.identity_secret = log.identity_secret
         self._loop = loop
         self._opened_at = log.head
-        self._reader = reader
+        self._reads = reads
         self._writer = writer
         self._feed = feed
         self._guard = guard
-        self._snapshots = Snapshots(reader.snapshot, loop)
-        self._threads = ThreadPoolExecutor(readers, thread_name_prefix="tidegate-reader")
+        self._house = ThreadPoolExecutor(HOUSE_THREADS, thread_name_prefix="tidegate-house")
+        """Does what is due regularly. No client's read is in its way."""
+        self._closed = False
         self._timers: dict[Callable[[], object], asyncio.TimerHandle] = {}
         writer.start()
 
@@ -111,20 +99,20 @@ class ThreadedStore:
         """The head when the store was opened: where `follow` begins."""
         return self._opened_at
 
-    async def read(self, query: ReadQuery) -> ReadResult:
+    async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
         self._check()
-        return await self._loop.run_in_executor(self._threads, self._reader.read, query)
+        return await self._reads.read(query, payer)
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
-        return self._snapshots.open(query, encode)
+        return self._reads.snapshot(query, encode)
 
     async def write(self, mutation: Mutation) -> WriteResult:
         self._check()
         await self._feed.gate.resumed()
         return await self._writer.submit(mutation)
 
-    async def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
-        return await self._loop.run_in_executor(self._threads, self._reader.changes, after, upto, limit)
+    async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
+        return await self._reads.changes(after, upto, limit, payer)
 
     def follow(self, deliver: Deliver, on_skip: OnSkip = lambda head: None) -> None:
         self._feed.start(self._opened_at, deliver, on_skip)
@@ -141,11 +129,12 @@ class ThreadedStore:
         await self._feed.gate.resume()
 
     async def close(self) -> None:
+        self._closed = True
         for timer in self._timers.values():
             timer.cancel()
-        for close in (self._writer.close, self._feed.close, self._snapshots.close, self._threads.shutdown):
+        self._reads.give_up()
+        for close in (self._writer.close, self._feed.close, self._house.shutdown, self._reads.close):
             await self._loop.run_in_executor(None, close)
-        self._reader.close()
 
     def _check(self) -> None:
         """Raises Refused for every request of rows once the database is another one than the one that was opened."""
@@ -153,10 +142,13 @@ class ThreadedStore:
             raise Refused("unavailable", OUTDATED, retry_after=RETRY_S)
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
-        """Have a reading thread do `work`, which raises nothing, every `seconds` until the store is closed."""
+        """Have a thread do `work`, which raises nothing, until the store is closed: `seconds` after it did it last."""
 
         def due() -> None:
-            self._threads.submit(work)
-            self._every(seconds, work)
+            self._loop.run_in_executor(self._house, work).add_done_callback(wait)
 
-        self._timers[work] = self._loop.call_later(seconds, due)
+        def wait(_: object = None) -> None:
+            if not self._closed:
+                self._timers[work] = self._loop.call_later(seconds, due)
+
+        wait()

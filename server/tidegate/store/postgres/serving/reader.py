@@ -6,10 +6,13 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.filters.tree import EVERYTHING
@@ -22,6 +25,7 @@ from tidegate.store.postgres.row_security import hiding
 from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
 from tidegate.store.postgres.serving.database_errors import unreadable
 from tidegate.store.serving import refusals
+from tidegate.store.serving.jobs import Blocked, Interrupted
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
 from tidegate.store.sql.filters import Condition, condition, joined
 from tidegate.store.sql.names import quoted
@@ -32,6 +36,10 @@ PRUNED_TO = f"(SELECT value::bigint FROM {META} WHERE name = 'pruned_to')"
 HEAD = f"SELECT greatest((SELECT max(seq) FROM {LOG}), {PRUNED_TO})"
 """The newest seq that a transaction sees, also when everything was pruned. Commits become visible in the order of seq,
 so that the transaction sees all smaller ones too."""
+OF_THE_STATEMENT = (errors.QueryCanceled, errors.LockNotAvailable)
+OF_THE_CONNECTION = (psycopg.OperationalError, psycopg.InterfaceError)
+ASKED = 10
+"""How often the server is asked to end a statement before the connection is broken."""
 CHANGES = f"SELECT seq, time, resource, key, action, old, new, origin, actor FROM {LOG}"
 
 
@@ -45,10 +53,26 @@ class Reader:
         self._home = home
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
+        self._interrupted: dict[int, int] = {}
+        """Threads whose work is to end; how often the server was asked to end it."""
         self._images = {name: image(ALIAS, resources[name], self._readers[name].columns) for name in resources}
 
     def close(self) -> None:
         self._connections.close()
+
+    def interrupt(self, thread: int) -> None:
+        """Ask the server to end the statement; it may be between two. If that does not help, break the connection: that
+        ends no statement at the server, but `statement_timeout` does.
+        """
+        asked = self._interrupted.get(thread, 0)
+        self._interrupted[thread] = asked + 1
+        (self._connections.cancel if asked < ASKED else self._connections.cut)(thread)
+
+    def restore(self) -> None:
+        """A cancellation may reach the server late: it must not meet the next statement."""
+        interrupted = self._interrupted.pop(threading.get_ident(), None) is not None
+        if interrupted or not self._connections.clean:
+            self._connections.discard()
 
     def read(self, query: ReadQuery) -> ReadResult:
         """Raises Refused: unavailable."""
@@ -62,7 +86,7 @@ class Reader:
             nonlocal begun
             if begun:  # the spool has rows already
                 raise refusals.unreachable()
-            with connection.transaction(), psycopg.RawServerCursor(connection, "snapshot") as cursor:
+            with connection.transaction(), _snapshot_cursor(connection) as cursor:
                 connection.execute(self._lock(query))
                 seq = int(one_value(connection.execute(HEAD)))
                 sql, values = self._selection(query)
@@ -173,12 +197,21 @@ class Reader:
 
     def _attempt(self, work: Callable[[Connection], T]) -> T:
         """`work` with this thread's connection, and once more with a new connection where that one was broken."""
+        thread = threading.get_ident()
         try:
             try:
                 return work(self._connections.for_this_thread())
-            except (psycopg.OperationalError, psycopg.InterfaceError):
+            except (*OF_THE_STATEMENT, *OF_THE_CONNECTION) as error:
+                if isinstance(error, OF_THE_STATEMENT) or thread in self._interrupted:
+                    raise
                 return work(self._connections.reopened())
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except errors.QueryCanceled as error:
+            raise Interrupted from error
+        except errors.LockNotAvailable as error:
+            raise Blocked from error
+        except OF_THE_CONNECTION as error:
+            if thread in self._interrupted:
+                raise Interrupted from error
             raise refusals.unreachable() from error
         except psycopg.Error as error:
             raise unreadable(error, hidden=self._hidden()) from error
@@ -190,6 +223,16 @@ class Reader:
             return bool(hiding(self._connections.for_this_thread(), self._home, tables))
         except psycopg.Error:
             return True
+
+
+@contextmanager
+def _snapshot_cursor(connection: Connection) -> Iterator[psycopg.RawServerCursor[tuple[Any, ...]]]:
+    cursor = psycopg.RawServerCursor(connection, "snapshot")
+    try:
+        with cursor:
+            yield cursor
+    finally:
+        cursor.close()  # it cannot be closed while its connection breaks, but afterwards
 
 
 def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:

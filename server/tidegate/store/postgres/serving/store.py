@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Mapping
 
@@ -24,13 +25,17 @@ from tidegate.store.postgres.serving.retention import STEP, prune_all
 from tidegate.store.postgres.serving.table_watch import TableWatch
 from tidegate.store.postgres.serving.writer import Writer
 from tidegate.store.serving.log_size import LogSize
+from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.store import OpenedLog, ThreadedStore
+from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 
 log = logging.getLogger("tidegate.store")
 
-READERS = 4
+LOCK_TIMEOUT_MS = 1_000
+"""How long a reading thread waits for another program that locks a table. The read is tried again until its deadline,
+and meanwhile the thread reads other tables."""
 LOOK_S = 2.0
 """Seconds between two checks that it is still the same log."""
 
@@ -48,15 +53,20 @@ class PostgresStore(ThreadedStore):
         keep: Retention,
         served: LogFingerprint,
         opened_log: OpenedLog,
-        loop: asyncio.AbstractEventLoop,
+        timeouts: Timeouts,
     ) -> None:
-        connections = Connections(url, row_security.ERROR_INSTEAD, served.home, reading=True)
+        loop = asyncio.get_running_loop()
+        settings = row_security.ERROR_INSTEAD | {
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "statement_timeout": str(math.ceil(timeouts.read * 1000)),
+        }
+        connections = Connections(url, settings, served.home, reading=True)
         reader = Reader(connections, resources, served.home)
         feed = PostgresFeed(url, served, resources, reader, loop)
         writer = Writer(url, resources, served.home, loop, feed.wake)
         watches = TableWatch(url, served.home, resources), LogWatch(shown(url), resources)
         guard = EpochGuard(url, served, connections, *watches)
-        super().__init__(loop, opened_log, reader, writer, feed, readers=READERS, guard=guard)
+        super().__init__(loop, opened_log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
         self._url = url
         self._keep = keep
         self._size = LogSize(keep.bytes, STEP)
@@ -65,11 +75,13 @@ class PostgresStore(ThreadedStore):
         self._every(keep.pause_s, self._prune)
 
     @classmethod
-    async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> PostgresStore:
+    async def open(
+        cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+    ) -> PostgresStore:
         """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
         loop = asyncio.get_running_loop()
         served, opened_log = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(url, resources, keep, served, opened_log, loop)
+        return cls(url, resources, keep, served, opened_log, timeouts)
 
     def _prune(self) -> None:
         """In a reading thread; not while the last round still prunes."""

@@ -21,6 +21,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.serving import refusals
+from tidegate.store.serving.jobs import Blocked, Interrupted
 from tidegate.store.serving.snapshots import Spool
 from tidegate.store.sql.filters import Condition, condition, joined
 from tidegate.store.sql.names import quoted
@@ -35,6 +36,8 @@ log = logging.getLogger("tidegate.store")
 
 UNREADABLE = "the rows cannot be read at the moment; the gateway's log says why"
 RETRY_S = 5.0
+LOCK_TIMEOUT_MS = 1_000
+"""How long a thread waits for another program that locks the file. The read is tried again until its deadline."""
 
 
 class Reader:
@@ -45,7 +48,8 @@ class Reader:
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._local = threading.local()
-        self._connections: list[apsw.Connection] = []
+        self._connections: dict[int, apsw.Connection] = {}
+        """By the thread that owns it."""
         self._lock = threading.Lock()
         self._keys = KeyLookups()
         self._said = ""
@@ -75,7 +79,7 @@ class Reader:
     def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with after < seq <= upto. Raises LogPruned when some of them are gone."""
         connection = self._connection()
-        with connection:
+        with _interruptible(), connection:
             if after < one_value(connection, f"SELECT value FROM {META} WHERE name = 'pruned_to'"):
                 raise LogPruned
             found = connection.execute(
@@ -90,9 +94,21 @@ class Reader:
     def close(self) -> None:
         """To be called when no thread reads any more."""
         with self._lock:
-            for connection in self._connections:
+            for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
+
+    def interrupt(self, thread: int) -> None:
+        with self._lock:
+            connection = self._connections.get(thread)
+        if connection is not None:
+            connection.interrupt()
+
+    def restore(self) -> None:
+        """The interruption may have hit the statement that ends the transaction."""
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.in_transaction:
+            connection.execute("ROLLBACK")
 
     def _change(
         self, seq: int, time: int, resource: str, key: bytes, action: Any, old: Any, new: Any, origin: Any, actor: Any
@@ -148,7 +164,8 @@ class Reader:
     def _asked(self) -> Iterator[None]:
         """Raises Refused where a table is not as the schema has it."""
         try:
-            yield
+            with _interruptible():
+                yield
         except apsw.SQLError as error:
             if str(error) != self._said:  # not for each request
                 self._said = str(error)
@@ -163,9 +180,21 @@ class Reader:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = connect(self._path)
+            connection.set_busy_timeout(LOCK_TIMEOUT_MS)
             with self._lock:
-                self._connections.append(connection)
+                self._connections[threading.get_ident()] = connection
         return connection
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raises Interrupted, and Blocked where another program keeps the whole file locked."""
+    try:
+        yield
+    except apsw.InterruptError as error:
+        raise Interrupted from error
+    except apsw.BusyError as error:
+        raise Blocked from error
 
 
 # Images as bytes: a foreign program may have written text that is not UTF-8.

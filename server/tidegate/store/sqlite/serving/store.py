@@ -9,8 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 from tidegate.contract import Resource
+from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.store import OpenedLog, ThreadedStore
+from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import connect, sqlite_path
@@ -24,7 +26,6 @@ from tidegate.store.sqlite.serving.writer import Writer
 
 log = logging.getLogger("tidegate.store")
 
-READERS = 2
 NOTE_S = 2.0
 """Seconds between two notes of how far the log is, and between two looks at the tables."""
 
@@ -45,25 +46,29 @@ class SqliteStore(ThreadedStore):
         keep: Retention,
         lock: ServingLock,
         guard: EpochGuard,
-        loop: asyncio.AbstractEventLoop,
+        timeouts: Timeouts,
     ) -> None:
         """`lock` and `guard` belong to the store from now on."""
+        loop = asyncio.get_running_loop()
         reader = Reader(path, resources)
         feed = SqliteFeed(path, resources, reader, loop)
         writer = Writer(path, resources, loop, feed.wake, keep)
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
-        super().__init__(loop, log, reader, writer, feed, readers=READERS, guard=guard)
+        super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
+        self._reader = reader
         self._lock = lock
         self._every(NOTE_S, guard.look)
 
     @classmethod
-    async def open(cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP) -> SqliteStore:
+    async def open(
+        cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+    ) -> SqliteStore:
         """Raises StoreError: a URL of another kind, a database that cannot be opened, was not migrated, or is served by
         another gateway.
         """
         loop = asyncio.get_running_loop()
         lock, guard = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, loop)
+        return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, timeouts)
 
     async def close(self) -> None:
         await super().close()

@@ -1,0 +1,103 @@
+"""What a read costs, as far as that is known before the database is asked.
+
+A database can tell only by doing it. So a read is put into a class by what the schema says of keys and indexes, and
+conditions that a database answers by looking at each row's text or array are limited in number.
+Invariant: a read of the class KEY looks at the rows with the keys that it names, and at no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import IntEnum
+from typing import Any
+
+from tidegate.core.errors import Refused
+from tidegate.core.filters.tree import And, Filter, Term
+from tidegate.core.rows.ports import ReadQuery
+
+TEXT_CONDITIONS = 20
+"""Conditions that look into texts or arrays, in one filter: each looks at all rows again. In a `list` with `count`,
+which reads all rows twice, half of that. On a table of 500,000 rows such a condition costs 0.1 to 0.3 s."""
+LOOKS_INTO = frozenset(
+    f"{negated}{name}{case}"
+    for negated in ("", "n")
+    for name, cases in (("contains", ("", "s")), ("startswith", ("", "s")), ("endswith", ("", "s")), ("ina", ("",)))
+    for case in cases
+)
+"""The operators that no index answers."""
+FAR = 10_000
+"""Rows that an INDEXED list may pass over or return."""
+
+
+class Cost(IntEnum):
+    """The class of a read. Reads of a higher class get fewer threads."""
+
+    KEY = 0
+    """Rows by their keys."""
+    INDEXED = 1
+    """The first rows in the order of the key, or those with a value that an index finds."""
+    SCAN = 2
+    """Possibly all rows of a table."""
+
+
+class CostRules:
+    """What decides about the class of a read of one resource."""
+
+    def __init__(self, key: tuple[str, ...], indexes: Collection[tuple[str, ...]] = ()) -> None:
+        """`indexes`: the properties of each index, in order, unique ones included."""
+        self._key = key
+        self._first = {key[0], *(columns[0] for columns in indexes if columns)}
+
+    def cost(self, query: ReadQuery) -> Cost:
+        if query.keys is not None:
+            return Cost.KEY
+        if query.count or query.offset + (query.limit or 0) > FAR:
+            return Cost.SCAN
+        in_order = tuple(name for name, _ in query.sort) == self._key[: len(query.sort)]
+        if query.where == And(()):
+            return Cost.INDEXED if in_order else Cost.SCAN
+        return Cost.INDEXED if self._found_by_value(query.where) else Cost.SCAN
+
+    def _found_by_value(self, where: Filter) -> bool:
+        parts = where.parts if isinstance(where, And) else (where,)
+        found = any(
+            isinstance(part, Term) and part.operator in {"eq", "in"} and part.property in self._first for part in parts
+        )
+        return found and not any(map(_looks_into, parts))
+
+
+def _looks_into(part: Filter) -> bool:
+    return part.operator in LOOKS_INTO if isinstance(part, Term) else any(map(_looks_into, part.parts))
+
+
+def check_texts(filters: Mapping[str, Any] | None, *, count: bool = False) -> None:
+    """Raises Refused, with the place of the first condition that is too many, where `filters` of a client look into
+    more texts than one request may.
+    """
+    if filters:
+        _Texts(TEXT_CONDITIONS // 2 if count else TEXT_CONDITIONS, count).look(filters, "/filters")
+
+
+class _Texts:
+    def __init__(self, most: int, count: bool) -> None:
+        self._left = most
+        self._message = (
+            f"more than {most} conditions look into texts or arrays{' in a list with `count`' if count else ''}: "
+            "ask with fewer of them"
+        )
+
+    def look(self, filters: Mapping[str, Any], at: str) -> None:
+        for name, asked in filters.items():
+            if name in {"and", "or"}:
+                for number, inner in enumerate(asked):
+                    self.look(inner, f"{at}/{name}/{number}")
+            elif isinstance(asked, dict):
+                for operator in asked:
+                    if operator in LOOKS_INTO:
+                        self._left -= 1
+                        if self._left < 0:
+                            raise Refused("limit_reached", self._message, pointer=f"{at}/{_escaped(name)}/{operator}")
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,238 @@
+"""Whose turn it is: work for a few threads, shared fairly between those who pay for it.
+
+Work waits by account, then by connection. The account that has had the least of the threads' time goes first; one that
+begins anew is not given the time that it did not ask for. A class of costly work, an account and a table each get only
+some of the threads. It knows no clock (`now` is passed in), no threads, and not what the work is.
+Invariants: an account never has more than its share of the threads; at least one thread takes no costly work; while a
+thread is free, work that may run does not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Generic
+
+from tidegate.core.budgets.costs import Cost
+from tidegate.core.budgets.payer import Payer
+from tidegate.core.budgets.turns import EXPECTED_S, Account, CrowdedError, Job, Lane, Shares, Turn
+
+LEAD_S = 2.0
+"""Seconds of the threads' time by which an account can be behind another that asks at the same time. It forgets one
+second of it in each second in which it asks for nothing."""
+STALE = 64
+"""Outdated entries of a heap that are let be."""
+
+
+class FairQueue(Generic[Job]):
+    """The queue of one set of threads."""
+
+    def __init__(self, shares: Shares) -> None:
+        self.waiting = 0
+        """How much work waits."""
+        self._shares = shares
+        self._accounts: dict[str, Account[Job]] = {}
+        self._idle: dict[str, None] = {}
+        """Accounts that ask for nothing, but had more than others; the longest idle first."""
+        self._heaps: dict[tuple[Cost, str], list[tuple[float, int, Lane[Job]]]] = {}
+        """The lanes of each class and table, in the order of their accounts."""
+        self._stamps = count(1)
+        self._time = 0.0
+        """The place of the account that had the last turn: where an account that begins to ask is put."""
+        self._running_of = dict.fromkeys(Cost, 0)
+        self._running_at: dict[str, int] = {}
+        """By table."""
+        self._blocked: set[str] = set()
+
+    def add(self, job: Job, payer: Payer, cost: Cost, table: str, now: float) -> Turn[Job]:
+        """`job` waits for its turn. Raises CrowdedError."""
+        account = self._account(payer.account, now)
+        if account.waiting >= self._shares.account_waiting or self.waiting >= self._shares.waiting:
+            crowded = account.waiting >= self._shares.account_waiting
+            self._rest(account, now)
+            raise CrowdedError(crowded)
+        turn = Turn(job, cost, table)
+        self._put(account, turn, payer, now)
+        self.waiting += 1
+        return turn
+
+    def share(self, turn: Turn[Job], payer: Payer, now: float) -> None:
+        """`payer` waits for it too: it is done at the first turn of one of them, who pays. No effect once it runs."""
+        if turn.payers and turn.began is None and payer not in turn.payers:
+            self._put(self._account(payer.account, now), turn, payer, now)
+
+    def next(self, now: float) -> Turn[Job] | None:
+        """Begin the work whose turn it is. None if none may run now. A thread has to be free."""
+        best: tuple[float, int, Lane[Job]] | None = None
+        for key in list(self._heaps):
+            if self._may_run(*key) and (found := self._first_of(key, now)) is not None and (not best or found < best):
+                best = found
+        if best is None:
+            return None
+        place, _, lane = best
+        self._time = max(self._time, place)
+        turn, connection = lane.first()
+        account = lane.account
+        self._take_out(turn, now)
+        turn.payers = {Payer(account.name, connection): None}
+        turn.began = now
+        account.running[turn] = None
+        self._idle.pop(account.name, None)
+        self._running_of[turn.cost] += 1
+        self._running_at[turn.table] = self._running_at.get(turn.table, 0) + 1
+        return turn
+
+    def end(self, turn: Turn[Job], now: float) -> None:
+        """The work that runs has ended."""
+        account = self._stop(turn, now)
+        turn.payers = {}
+        self._settle(account, now)
+
+    def again(self, turn: Turn[Job], now: float) -> None:
+        """The work that runs could not be done yet: it waits once more. Its account pays for the time."""
+        (payer,) = turn.payers
+        account = self._stop(turn, now)
+        turn.payers = {}
+        self._put(account, turn, payer, now)
+        self.waiting += 1
+        self._settle(account, now)
+
+    def drop(self, turn: Turn[Job], now: float) -> None:
+        """The work that waits is not wanted any more. No effect once it runs or has ended."""
+        if turn.payers and turn.began is None:
+            self._take_out(turn, now)
+            turn.payers = {}
+
+    def block(self, table: str, blocked: bool) -> None:
+        """Whether work at `table` is held up. Then it gets one thread, which finds out when that is over, and work at
+        all such tables together no more than an account.
+        """
+        (self._blocked.add if blocked else self._blocked.discard)(table)
+
+    def bar(self, name: str, barred: bool, now: float) -> None:
+        """Whether the account gets no turn for the moment."""
+        account = self._account(name, now)
+        account.barred = barred
+        self._settle(account, now)
+
+    # -- who may run ------------------------------------------------------------------------------------------------
+
+    def _may_run(self, cost: Cost, table: str) -> bool:
+        shares, running = self._shares, self._running_of
+        if cost is Cost.SCAN and running[Cost.SCAN] >= shares.scans:
+            return False
+        if cost is not Cost.KEY and running[Cost.INDEXED] + running[Cost.SCAN] >= shares.costly:
+            return False
+        if table not in self._blocked:
+            return self._running_at.get(table, 0) < shares.table
+        held_up = sum(self._running_at.get(each, 0) for each in self._blocked)
+        return not self._running_at.get(table) and held_up < shares.account
+
+    def _first_of(self, key: tuple[Cost, str], now: float) -> tuple[float, int, Lane[Job]] | None:
+        heap = self._heaps[key]
+        while heap:
+            place, stamp, lane = heap[0]
+            if stamp != lane.stamp:
+                heappop(heap)
+            elif self._full(lane.account):
+                heappop(heap)
+                lane.stamp = 0  # until `_settle`
+            elif (current := lane.account.place(now)) > place:
+                heappop(heap)
+                self._list(lane, current)
+            else:
+                return heap[0]
+        del self._heaps[key]
+        return None
+
+    def _full(self, account: Account[Job]) -> bool:
+        return account.barred or len(account.running) >= self._shares.account
+
+    # -- the books --------------------------------------------------------------------------------------------------
+
+    def _account(self, name: str, now: float) -> Account[Job]:
+        """The account, with a place for one that asks now."""
+        self._forget(now)
+        account = self._accounts.get(name)
+        if account is None:
+            account = self._accounts[name] = Account(name)
+            account.used = self._time
+        elif name in self._idle:
+            del self._idle[name]
+            account.used = self._time + max(0.0, account.used - self._time - (now - account.idle_since))
+        return account
+
+    def _forget(self, now: float) -> None:
+        for name in list(_while_older(self._idle, self._accounts, now - LEAD_S)):
+            del self._idle[name]
+            del self._accounts[name]
+
+    def _put(self, account: Account[Job], turn: Turn[Job], payer: Payer, now: float) -> None:
+        key = turn.cost, turn.table
+        lane = account.lanes.get(key)
+        if lane is None:
+            lane = account.lanes[key] = Lane(account, key)
+        lane.put(turn, payer.connection)
+        turn.payers[payer] = None
+        account.waiting += 1
+        if not lane.stamp and not self._full(account):
+            self._list(lane, account.place(now))
+
+    def _take_out(self, turn: Turn[Job], now: float) -> None:
+        """It waits no more, for anybody."""
+        key = turn.cost, turn.table
+        for name, connection in turn.payers:
+            account = self._accounts[name]
+            lane = account.lanes[key]
+            lane.remove(turn, connection)
+            account.waiting -= 1
+            if not lane.connections:
+                del account.lanes[key]
+                lane.stamp = 0
+            self._rest(account, now)
+        self.waiting -= 1
+
+    def _stop(self, turn: Turn[Job], now: float) -> Account[Job]:
+        """It runs no more, and its time is paid."""
+        account = self._accounts[next(iter(turn.payers)).account]
+        assert turn.began is not None
+        took = max(EXPECTED_S[Cost.KEY], now - turn.began)
+        account.used = min(account.used + took, self._time + LEAD_S)
+        del account.running[turn]
+        turn.began = None
+        self._running_of[turn.cost] -= 1
+        self._running_at[turn.table] -= 1
+        if not self._running_at[turn.table]:
+            del self._running_at[turn.table]
+        return account
+
+    def _settle(self, account: Account[Job], now: float) -> None:
+        """Its place or its right to a turn has changed."""
+        if not self._full(account):
+            place = account.place(now)
+            for lane in account.lanes.values():
+                self._list(lane, place)
+        self._rest(account, now)
+
+    def _rest(self, account: Account[Job], now: float) -> None:
+        if not account.waiting and not account.running and not account.barred:
+            account.idle_since = now
+            self._idle.pop(account.name, None)
+            self._idle[account.name] = None
+
+    def _list(self, lane: Lane[Job], place: float) -> None:
+        """Put `lane` into its heap at `place`; an older entry is void."""
+        lane.stamp = next(self._stamps)
+        heap = self._heaps.setdefault(lane.key, [])
+        heappush(heap, (place, lane.stamp, lane))
+        if len(heap) > 2 * len(self._accounts) + STALE:
+            heap[:] = [entry for entry in heap if entry[1] == entry[2].stamp]
+            heapify(heap)
+
+
+def _while_older(idle: dict[str, None], accounts: dict[str, Account[Job]], limit: float) -> Iterator[str]:
+    for name in idle:
+        if accounts[name].idle_since > limit:
+            return
+        yield name

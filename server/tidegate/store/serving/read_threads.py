@@ -1,0 +1,216 @@
+"""A few threads that read a database: the loop hands each of them the work whose turn it is, with a deadline.
+
+`core.budgets.fair_queue` says whose turn it is. A client has its answer at the deadline, whatever the database does;
+the work is interrupted then, and until its thread is free. It knows no SQL.
+Invariant: every call of `run` ends, also where the database never answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from tidegate.core.budgets.costs import Cost
+from tidegate.core.budgets.fair_queue import FairQueue
+from tidegate.core.budgets.payer import Payer
+from tidegate.core.budgets.turns import CrowdedError, Shares
+from tidegate.core.errors import Refused
+from tidegate.store.serving import refusals
+from tidegate.store.serving.jobs import Blocked, Interrupted, Interruptible, Job, Purpose, Worker
+
+T = TypeVar("T")
+
+INSIST_S = 0.05
+"""Seconds between two interruptions of work that goes on."""
+
+
+class ReadThreads:
+    """The threads of one purpose. Its methods belong to the loop's thread, but for `close`."""
+
+    def __init__(
+        self, reader: Interruptible, loop: asyncio.AbstractEventLoop, shares: Shares, timeout: float, name: str
+    ) -> None:
+        """`timeout`: seconds that work may wait, and then run; 0 for no limit."""
+        self._loop = loop
+        self._timeout = timeout
+        self._queue: FairQueue[Job[Any]] = FairQueue(shares)
+        self._workers = [Worker(f"{name}_{number}", reader, self._tell) for number in range(shares.threads)]
+        self._idle = list(self._workers)
+        self._jobs: dict[Job[Any], None] = {}
+        """Those whose thread is not done with them."""
+        self._interrupts: queue.SimpleQueue[tuple[Worker, Job[Any]] | None] = queue.SimpleQueue()
+        self._interrupter = threading.Thread(target=self._interrupt_all, name=f"{name}-interrupts", daemon=True)
+        self._interrupter.start()
+        self._closing = False
+        self._held = False
+
+    async def run(self, work: Callable[[], T], purpose: Purpose = Purpose()) -> T:  # noqa: B008  # immutable
+        """What `work` returns or raises. Raises Refused: the queue is full, it took too long, or the store closes."""
+        job = self.submit(work, purpose)
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            self.cancel(job)
+            raise
+
+    def submit(self, work: Callable[[], T], purpose: Purpose) -> Job[T]:
+        """As `run`; the outcome is in the job's future."""
+        if self._closing:
+            raise refusals.closing()
+        job: Job[T] = Job(work, purpose, self._loop.create_future())
+        try:
+            job.turn = self._queue.add(job, purpose.payer, purpose.cost, purpose.table, self._loop.time())
+        except CrowdedError as error:
+            raise refusals.crowded(error.account) from None
+        self._jobs[job] = None
+        if purpose.waits:
+            self._wait(job)
+        self.begin_next()
+        return job
+
+    def share(self, job: Job[Any], payer: Payer) -> None:
+        """`payer` waits for the work too: it begins at the first turn of one of them."""
+        if job.turn is not None:
+            self._queue.share(job.turn, payer, self._loop.time())
+            self.begin_next()
+
+    def cancel(self, job: Job[Any]) -> None:
+        """Nobody waits for it any more."""
+        if job in self._jobs:
+            self._end(job, asyncio.CancelledError())
+
+    def bar(self, account: str, barred: bool) -> None:
+        """Whether nothing of the account begins."""
+        self._queue.bar(account, barred, self._loop.time())
+        self.begin_next()
+
+    def hold(self, held: bool) -> None:
+        """Whether nothing begins."""
+        self._held = held
+        self.begin_next()
+
+    def begin_next(self) -> None:
+        """Hand work to the threads that have none."""
+        while self._idle and not self._held:
+            turn = self._queue.next(self._loop.time())
+            if turn is None:
+                return
+            job, worker = turn.job, self._idle.pop()
+            job.worker = worker
+            (job.payer,) = turn.payers
+            job.progress = job.purpose.progress()
+            self._time(job, self._timeout, self._ran)
+            worker.inbox.put(job)
+
+    def give_up(self) -> None:
+        """The gateway stops: refuse what waits, interrupt what runs, and begin nothing more."""
+        self._closing = True
+        for job in list(self._jobs):
+            self._end(job, refusals.closing())
+
+    def close(self, seconds: float) -> bool:
+        """Wait until the threads have ended, for some seconds at most. Returns whether they have. Blocks."""
+        deadline = self._loop.time() + seconds
+        for worker in self._workers:
+            worker.inbox.put(None)
+        for worker in self._workers:
+            worker.thread.join(max(0.0, deadline - self._loop.time()))
+        self._interrupts.put(None)
+        self._interrupter.join(max(0.0, deadline - self._loop.time()))
+        return not any(worker.thread.is_alive() for worker in self._workers)
+
+    # -- deadlines --------------------------------------------------------------------------------------------------
+
+    def _time(self, job: Job[Any], seconds: float, late: Callable[[Job[Any]], None]) -> None:
+        if job.timer is not None:
+            job.timer.cancel()
+        job.timer = self._loop.call_later(seconds, late, job) if self._timeout else None
+
+    def _wait(self, job: Job[Any]) -> None:
+        """Refuse the work at the deadline of its first wait, unless it runs by then."""
+        now = self._loop.time()
+        if job.until is None:
+            job.until = now + self._timeout
+        self._time(job, max(0.0, job.until - now), self._waited)
+
+    def _waited(self, job: Job[Any]) -> None:
+        self._end(job, refusals.locked() if job.blocked else refusals.waited(self._timeout))
+
+    def _ran(self, job: Job[Any]) -> None:
+        if (progress := job.purpose.progress()) != job.progress:
+            job.progress = progress
+            self._time(job, self._timeout, self._ran)
+            return
+        self._end(job, self._too_long(job))
+
+    def _too_long(self, job: Job[Any]) -> Refused:
+        if job.purpose.cost is Cost.SCAN:
+            return refusals.too_costly(self._timeout)
+        return refusals.too_slow(self._timeout)
+
+    def _end(self, job: Job[Any], outcome: BaseException) -> None:
+        """Wait for the work no longer."""
+        if isinstance(outcome, asyncio.CancelledError):
+            job.future.cancel()
+        else:
+            job.settle(outcome)
+        if job.worker is not None:
+            self._insist(job)
+            return
+        assert job.turn is not None
+        self._queue.drop(job.turn, self._loop.time())
+        self._forget(job)
+
+    def _insist(self, job: Job[Any]) -> None:
+        """Interrupt the work, again and again until its thread is done with it."""
+        worker = job.worker
+        if worker is None:
+            return
+        job.interrupted = True
+        if job.timer is not None:
+            job.timer.cancel()
+        self._interrupts.put((worker, job))
+        job.timer = self._loop.call_later(INSIST_S, self._insist, job)
+
+    def _forget(self, job: Job[Any]) -> None:
+        if job.timer is not None:
+            job.timer.cancel()
+        self._jobs.pop(job, None)
+        job.purpose.ended(job.future)
+
+    # -- in other threads -------------------------------------------------------------------------------------------
+
+    def _tell(self, worker: Worker, job: Job[Any], result: Any, failure: BaseException | None) -> None:
+        """The thread of `worker` is done with `job`."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(partial(self._done, worker, job, result, failure))
+
+    def _interrupt_all(self) -> None:
+        while (asked := self._interrupts.get()) is not None:
+            worker, job = asked
+            worker.interrupt(job)
+
+    # -- in the loop's thread again ---------------------------------------------------------------------------------
+
+    def _done(self, worker: Worker, job: Job[Any], result: Any, failure: BaseException | None) -> None:
+        self._idle.append(worker)
+        job.worker = None
+        turn, table = job.turn, job.purpose.table
+        assert turn is not None
+        blocked = isinstance(failure, Blocked)
+        if table and (blocked or failure is None):
+            self._queue.block(table, blocked)
+        if blocked and not job.future.done():
+            job.blocked = True
+            self._queue.again(turn, self._loop.time())
+            self._wait(job)
+        else:
+            self._queue.end(turn, self._loop.time())
+            job.settle(self._too_long(job) if isinstance(failure, Interrupted) else failure, result)
+            self._forget(job)
+        self.begin_next()

@@ -65,7 +65,7 @@ class Reads:
         return await self._threads.run(partial(self._reader.read, query), purpose)
 
     async def changes(self, after: int, upto: int, limit: int, payer: Payer) -> Sequence[Change]:
-        """A client that catches up waits for its turn as long as that takes: refused, it would come back and ask again."""
+        """A client that catches up waits for its turn as long as it takes: refused, it would only come back."""
         purpose = Purpose(payer, Cost.KEY, waits=False)
         return await self._threads.run(partial(self._reader.changes, after, upto, limit), purpose)
 

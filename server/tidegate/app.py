@@ -1,7 +1,7 @@
 """The composition root: the one place where adapters meet the core.
 
-It knows nothing of the protocol; it builds the parts from settings, runs them, and takes them down in order: stop
-accepting, tell the clients, finish the writes, close the database.
+It knows nothing of the protocol; it builds the parts from settings, runs them, and takes them down in order
+(`stopping`).
 Invariant: whatever was acknowledged to a client is committed before `serve` returns.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate import counted, documents, handlers, schema, systemd
+from tidegate import counted, documents, handlers, schema, stopping, systemd
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
@@ -40,6 +40,7 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
+from tidegate.stopping import StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
 from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
 from tidegate_protocol import Limits
@@ -49,8 +50,9 @@ log = logging.getLogger("tidegate")
 TICK_S = 0.05
 MAX_HISTORY, MAX_IDS = 1000, 1000
 """As the schema has them (client/history, types/row_keys)."""
-RESTART = CloseReason(closes.RESTART, closes.REASONS[closes.RESTART])
 SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
+STORE_CLOSE_S = 0.25
+"""How long the store, whose clients are gone, may take to end what it does."""
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
@@ -106,7 +108,7 @@ async def serve(
     try:
         await _run(settings, application, store, ready, ending)
     finally:
-        await store.close()
+        await store.close(STORE_CLOSE_S)
 
 
 async def _run(
@@ -119,7 +121,7 @@ async def _run(
     stop = StopSignal(ending)
     try:
         async with asyncio.TaskGroup() as tasks:
-            await _serve(settings, application, store, tasks, stop, ready)
+            await _serve(settings, application, store, tasks, stop, ready, ending)
     except ExceptionGroup as group:
         # The gateway's tasks guard themselves: what fails here is `_serve`, and it fails alone.
         if len(group.exceptions) == 1:
@@ -134,6 +136,7 @@ async def _serve(
     tasks: asyncio.TaskGroup,
     stop: StopSignal,
     ready: Callable[[int], None],
+    ending: Ending | None,
 ) -> None:
     """Serve until `stop`. `tasks` gets everything that is under way."""
     loop = asyncio.get_running_loop()
@@ -162,10 +165,11 @@ async def _serve(
     systemd.notify(systemd.READY)
     await stop.wait()
     systemd.notify(systemd.STOPPING)
-    log.info("stopping", extra={"connections": len(gateway.sessions)})
+    if ending is not None:
+        ending.stopping(lambda: left_behind(gateway, store))
     spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
-    gateway.handler.say_goodbye(closes.RESTART, lambda: random.uniform(0, spread))  # noqa: S311  # spread
-    await listener.stop(settings.graceful_stop, RESTART)
+    times = StopTimes(settings.drain_delay, settings.drain, settings.graceful_stop)
+    await stopping.stop(gateway, listener, times, lambda: random.uniform(0, spread), stop.again)  # noqa: S311  # spread
     await gateway.calls.aclose()
     await engine.aclose()
     tickers.close()

@@ -132,7 +132,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         msgspec.Meta(gt=0, le=86400),
     ] = 10.0
     graceful_stop: Annotated[
-        float, _about("Seconds that a stop waits for handlers, writes and clients."), msgspec.Meta(ge=0)
+        float,
+        _about("Seconds of a stop after both drains, for what is under way and for clients to leave."),
+        msgspec.Meta(ge=0),
     ] = 10.0
     drain_delay: Annotated[
         float,

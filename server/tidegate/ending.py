@@ -1,9 +1,10 @@
-"""The end of the process, in time, whatever the application's code does.
+"""The end of the process, in time, whatever holds it up: the application's code, a database, or a loop that is blocked.
 
-When the gateway has stopped, Python waits for threads and calls what was registered with `atexit`. Both may belong to
-the application and never end. So a thread ends the process at a deadline after the signal. It knows nothing of what
-stops; it is told how far the stop has come.
-Invariant: it ends no process whose gateway is still committing writes.
+When the gateway has stopped, Python waits for threads and calls what was registered with `atexit`. Threads may wait for
+a database for ever, and both may belong to the application and never end. So a thread ends the process at a deadline
+after the signal. It knows nothing of what stops; it is told how far the stop has come.
+Invariant: the process ends within `drains` + `graceful` + 2 s after the first signal, and within `graceful` + 2 s after
+the second. What is not committed by then was not acknowledged to any client.
 """
 
 from __future__ import annotations
@@ -12,37 +13,46 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
+from enum import Enum, auto
 from types import TracebackType
 
 from tidegate.config import ConfigError
 from tidegate.reports import report, stack
 
 AFTER_STOP_S = 1.0
-"""Seconds beyond `graceful_stop` until the process ends."""
+"""Seconds beyond `graceful` until the process ends."""
 LEAST_S = 0.3
 """What threads and `atexit` functions get, even if the stop has used all its time."""
+OWN_THREADS = "tidegate-"
+"""How the names of the gateway's own threads begin."""
+
+
+class _Told(Enum):
+    SIGNAL = auto()
+    STOPPED = auto()
 
 
 class Ending:
     """A context: the process ends in time after it. `signalled` may be called in a signal handler."""
 
-    def __init__(self, graceful: float) -> None:
-        """`graceful`: seconds that the stop itself may take."""
+    def __init__(self, graceful: float, drains: float = 0.0) -> None:
+        """`graceful`: seconds that the stop itself may take. `drains`: those before it, which a second signal ends."""
         self._graceful = graceful
+        self._drains = drains
         # A signal handler may interrupt any code. Of all ways to wake a thread, this one allows for it.
-        self._begun: queue.SimpleQueue[float] = queue.SimpleQueue()
-        self._stopping = False
-        self._stopped = threading.Event()
+        self._told: queue.SimpleQueue[tuple[_Told, float]] = queue.SimpleQueue()
+        self._left: Callable[[], str] | None = None
         self._code = 0
         threading.Thread(target=self._watch, name="tidegate-ending", daemon=True).start()
 
     def signalled(self) -> None:
         """The process was told to end."""
-        self._begun.put(time.monotonic() + self._graceful)
+        self._told.put((_Told.SIGNAL, time.monotonic()))
 
-    def stopping(self) -> None:
-        """The gateway stops: it will be done in time, or has writes to commit."""
-        self._stopping = True
+    def stopping(self, left: Callable[[], str]) -> None:
+        """The gateway stops. `left`: what it still waits for, for the log; asked in another thread."""
+        self._left = left
 
     def __enter__(self) -> Ending:
         return self
@@ -50,22 +60,43 @@ class Ending:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Everything of the gateway is done."""
         self._code = 0 if kind is None else 2 if issubclass(kind, ConfigError) else 1
-        self._begun.put(time.monotonic())
-        self._stopped.set()
+        self._told.put((_Told.STOPPED, time.monotonic()))
 
     def _watch(self) -> None:
-        deadline = self._begun.get() + AFTER_STOP_S
-        if not self._stopped.wait(deadline - time.monotonic()):
-            if not self._stopping:
-                main = threading.main_thread().ident
-                report(f"the gateway cannot stop, because its event loop is blocked; it ends at once{stack(main)}")
-                os._exit(1)
-            self._stopped.wait()
+        stopped, deadline = self._stopped()
+        if not stopped:
+            self._give_up()
         time.sleep(max(LEAST_S, deadline - time.monotonic()))
-        report(f"the gateway has stopped; the process ends without waiting for {self._left()}")
+        report(f"the gateway has stopped; the process ends without waiting for {_threads_left()}")
         os._exit(self._code)
 
-    def _left(self) -> str:
-        names = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.is_alive()]
-        others = [name for name in names if name != threading.main_thread().name]
-        return f"threads of the application: {', '.join(others)}" if others else "`atexit` functions of the application"
+    def _stopped(self) -> tuple[bool, float]:
+        """Wait until the gateway has stopped, or until the deadline. Returns whether it has, and the deadline."""
+        deadline: float | None = None
+        while True:
+            try:
+                told, at = self._told.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                assert deadline is not None
+                return False, deadline
+            if told is _Told.STOPPED:
+                return True, at + AFTER_STOP_S if deadline is None else deadline
+            latest = at + self._graceful + AFTER_STOP_S
+            deadline = latest + self._drains if deadline is None else min(deadline, latest)
+
+    def _give_up(self) -> None:
+        if self._left is None:
+            main = threading.main_thread().ident
+            report(f"the gateway cannot stop, because its event loop is blocked; it ends at once{stack(main)}")
+        else:
+            report(f"the gateway could not stop in time; it ends at once, and leaves behind {self._left()}")
+        os._exit(1)
+
+
+def _threads_left() -> str:
+    names = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.is_alive()]
+    own = [name for name in names if name.startswith(OWN_THREADS)]
+    others = [name for name in names if name != threading.main_thread().name and name not in own]
+    if others:
+        return f"threads of the application: {', '.join(others)}"
+    return f"threads that the database holds up: {', '.join(own)}" if own else "`atexit` functions of the application"

@@ -16,16 +16,17 @@ from tidegate.ending import Ending
 
 log = logging.getLogger("tidegate")
 
-NOTHING_TO_RELOAD = "SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema"
-
 
 class StopSignal:
-    """SIGTERM and SIGINT stop the gateway. So does SIGHUP when it means that the gateway's terminal was closed."""
+    """SIGTERM and SIGINT stop the gateway, and a second one ends its drain.
+
+    So does SIGHUP when it means that the gateway's terminal was closed.
+    """
 
     def __init__(self, ending: Ending | None) -> None:
-        """In the main thread, in the loop that serves. `ending` is told about signals and of the stop."""
+        """In the main thread, in the loop that serves. `ending` is told about signals."""
         self._loop = asyncio.get_running_loop()
-        self._event = asyncio.Event()
+        self._first, self._second = asyncio.Event(), asyncio.Event()
         self._ending = ending
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._stop)
@@ -34,15 +35,23 @@ class StopSignal:
 
     async def wait(self) -> None:
         """Wait for the signal. The gateway stops then."""
-        await self._event.wait()
-        if self._ending is not None:
-            self._ending.stopping()
+        await self._first.wait()
+
+    async def again(self, seconds: float) -> bool:
+        """Wait for a second signal, at most `seconds`. Returns whether it came."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._second.wait()
+        return self._second.is_set()
 
     def _stop(self, *_: object) -> None:
         if self._ending is not None:
             self._ending.signalled()
         with contextlib.suppress(RuntimeError):  # another signal, when the loop has ended
-            self._loop.call_soon_threadsafe(self._event.set)
+            self._loop.call_soon_threadsafe(self._count)
+
+    def _count(self) -> None:
+        (self._second if self._first.is_set() else self._first).set()
 
     def _nothing_to_reload(self, *_: object) -> None:
         with contextlib.suppress(RuntimeError):  # as above

@@ -21,7 +21,11 @@ KIT = ROOT / "server" / "deploy"
 VARIABLES = {f"TIDEGATE_{name.upper()}" for name in get_type_hints(Settings)}
 """The environment variables that are settings. The gateway refuses any other that begins with TIDEGATE_."""
 LONGEST_STOP_S = Settings().graceful_stop + 2
-"""Without the time of writes that the database does not take at once."""
+"""Without a drain."""
+DRAIN = {"TIDEGATE_DRAIN_DELAY": "5", "TIDEGATE_DRAIN": "30"}
+"""What the kit sets."""
+STOP_TIMEOUT_S = 5 + 30 + Settings().graceful_stop + 5
+"""After this time the gateway may be killed."""
 WEB_PORT = Settings().port
 
 

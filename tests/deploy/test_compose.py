@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.kit import KIT, LONGEST_STOP_S, VARIABLES, WEB_PORT, documents, seconds
+from tests.deploy.kit import DRAIN, KIT, STOP_TIMEOUT_S, VARIABLES, WEB_PORT, documents, seconds
 from tests.deploy.test_image import environment, stages, values
 from tidegate.config import Settings
 
@@ -75,7 +75,8 @@ def test_the_gateway_gets_enough_time_to_stop_and_enough_open_files(
     compose: dict[str, Any],
 ) -> None:
     gateway = compose["services"]["gateway"]
-    assert seconds(gateway["stop_grace_period"]) >= LONGEST_STOP_S + 5
+    assert seconds(gateway["stop_grace_period"]) == STOP_TIMEOUT_S
+    assert gateway["environment"].items() >= DRAIN.items()
     assert gateway["ulimits"]["nofile"]["hard"] >= Settings().max_connections + 100
 
 

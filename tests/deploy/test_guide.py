@@ -19,5 +19,5 @@ def test_the_guide_names_every_file_of_the_kit() -> None:
 
 def test_the_guide_has_the_figures_of_the_product() -> None:
     assert f"**A heartbeat every {Settings().heartbeat:g} s.**" in GUIDE
-    assert f"within `graceful_stop` and two seconds ({LONGEST_STOP_S:g} s)" in GUIDE
+    assert f"within two seconds after the last of them ({LONGEST_STOP_S:g} s with the defaults)" in GUIDE
     assert f"on one port, {WEB_PORT}." in GUIDE

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.kit import KIT, LONGEST_STOP_S, VARIABLES, WEB_PORT, documents, tool
+from tests.deploy.kit import DRAIN, KIT, STOP_TIMEOUT_S, VARIABLES, WEB_PORT, documents, tool
 from tests.deploy.test_compose import TAG
 from tests.deploy.test_image import environment, stages, values
 from tests.support.deadlines import DEADLINE_S
@@ -139,5 +139,7 @@ def test_the_containers_are_unprivileged_and_write_only_to_the_spool(
 
 
 def test_the_gateway_gets_enough_time_to_stop(pod: dict[str, Any]) -> None:
-    assert pod["terminationGracePeriodSeconds"] >= LONGEST_STOP_S + 5
+    assert pod["terminationGracePeriodSeconds"] == STOP_TIMEOUT_S
+    variables = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    assert variables.items() >= DRAIN.items()
     assert json.dumps(pod).count("preStop") == 0, "there is no other pod that new clients could go to meanwhile"

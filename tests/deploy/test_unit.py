@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.kit import KIT, LONGEST_STOP_S, VARIABLES, seconds, tool
+from tests.deploy.kit import DRAIN, KIT, STOP_TIMEOUT_S, VARIABLES, seconds, tool
 from tests.support.gateway import tidegate
 from tidegate.config import Settings
 
@@ -65,7 +65,7 @@ def test_the_unit_runs_existing_commands_with_valid_settings(tmp_path: Path) -> 
         program, command = line.split()
         assert program == "/opt/tidegate/bin/tidegate"
         assert tidegate(command, "--help", cwd=tmp_path).returncode == 0
-    variables = dict(value.split("=", 1) for value in told["Environment"])
+    variables = dict(part.split("=", 1) for value in told["Environment"] for part in value.split(" "))
     assert {name for name in variables if name.startswith("TIDEGATE_")} <= VARIABLES
     # The service writes only to the two folders that systemd makes for it.
     assert variables["TIDEGATE_DATABASE"].startswith(f"sqlite:////var/lib/{told['StateDirectory'][0]}/")
@@ -77,7 +77,9 @@ def test_the_unit_waits_for_readiness_and_gives_enough_time_to_stop() -> None:
     assert told["Type"] == ["notify"]
     assert told["NotifyAccess"] == ["main"]
     assert seconds(told["WatchdogSec"][0]) == 30
-    assert seconds(told["TimeoutStopSec"][0]) >= LONGEST_STOP_S + 5
+    assert seconds(told["TimeoutStopSec"][0]) == STOP_TIMEOUT_S
+    variables = dict(part.split("=", 1) for value in told["Environment"] for part in value.split(" "))
+    assert variables.items() >= DRAIN.items()
     assert int(told["LimitNOFILE"][0]) >= Settings().max_connections + 100
     assert told["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
     # The gateway asks for its limit of open files with a call that is not among those refused.

@@ -38,7 +38,7 @@ from tests.transport.raw import (
     until,
     upgrade,
 )
-from tidegate import app
+from tidegate import stopping
 from tidegate.auth import tokens
 from tidegate.core import closes
 from tidegate.core.rows.ports import Mutation, WriteResult
@@ -191,7 +191,7 @@ async def test_no_connection_is_accepted_during_a_stop(turns: int) -> None:
             sock.sendall(upgrade())
             for _ in range(turns):
                 await asyncio.sleep(0)
-            await door.listener.stop(0.1, app.RESTART)
+            await door.listener.stop(0.1, stopping.RESTART)
             for _ in range(10):
                 await asyncio.sleep(0)
             assert len(door.echo.ended) == len(door.echo.connections), "after `stop` no connection is left"
@@ -220,7 +220,7 @@ async def test_a_write_under_way_when_the_gateway_stops_is_answered_before_the_c
         await client.say({"type": "create", "resource": "users", "data": row, "ref": 1})
         await asyncio.wait_for(begun.wait(), DEADLINE_S)
         inside.gateway.handler.say_goodbye(closes.RESTART, lambda: 0.5)
-        stopping = asyncio.create_task(inside.listener.stop(5.0, app.RESTART))
+        ended = asyncio.create_task(inside.listener.stop(5.0, stopping.RESTART))
         assert (await client.hear("goodbye"))["code"] == 4201
         go_on.set()
         assert (await client.hear("rows"))["rows"][0]["name"] == "Ada"
@@ -228,7 +228,7 @@ async def test_a_write_under_way_when_the_gateway_stops_is_answered_before_the_c
             await client.hear("never")
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4201
-        await asyncio.wait_for(stopping, DEADLINE_S)
+        await asyncio.wait_for(ended, DEADLINE_S)
 
 
 async def test_a_write_that_never_ends_does_not_keep_the_gateway_from_stopping(
@@ -246,7 +246,7 @@ async def test_a_write_that_never_ends_does_not_keep_the_gateway_from_stopping(
         row = {"name": "Ada", "email": "ada@example.com"}
         await client.say({"type": "create", "resource": "users", "data": row, "ref": 1})
         await asyncio.wait_for(begun.wait(), DEADLINE_S)
-        await asyncio.wait_for(inside.listener.stop(0.2, app.RESTART), DEADLINE_S)
+        await asyncio.wait_for(inside.listener.stop(0.2, stopping.RESTART), DEADLINE_S)
         go_on.set()
 
 

@@ -145,6 +145,9 @@ class SimulatedStore:
         self._loop.interrupt()
         await self.feed.gate.resume()
 
+    def give_up(self) -> None:
+        raise NotImplementedError("no gateway stops here")
+
     async def close(self) -> None:
         """There is nothing to close."""
 

@@ -170,9 +170,9 @@ def started() -> Iterator[PostgresServer]:
 class PostgresGateway(GatewayProcess):
     """One `tidegate serve` over the database at `url`."""
 
-    def __init__(self, folder: Path, url: str, *options: str) -> None:
+    def __init__(self, folder: Path, url: str, *options: str, environment: dict[str, str] | None = None) -> None:
         self._url = url
-        super().__init__(folder, "--database", url, *options)
+        super().__init__(folder, "--database", url, *options, environment=environment)
 
     @property
     def database_url(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tests.support.gateway import ROOT
-from tidegate import app, config
+from tidegate import app, config, stopping
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
@@ -62,7 +62,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
             try:
                 yield Inside(gateway, engine, listener, store)
             finally:
-                await listener.stop(0.0, app.RESTART)
+                await listener.stop(0.0, stopping.RESTART)
                 await gateway.calls.aclose()
     finally:
         tickers.close()

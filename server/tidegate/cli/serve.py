@@ -16,7 +16,8 @@ examples:
   tidegate serve --port 9000 --database sqlite:////var/lib/app/app.db --schema ./schema
   TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve
 
-SIGTERM or Ctrl-C stops the gateway: it informs its clients and commits queued writes. SIGHUP does nothing.
+SIGTERM or Ctrl-C stops the gateway: it informs its clients and answers what is under way. A second one ends the drain.
+SIGHUP does nothing.
 Every setting may also be in tidegate.toml, or in the environment as TIDEGATE_NAME; see docs/reference/settings.md.
 """
 
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     logs.set_up(settings.log_level)
     if settings.dev and not args.supervised:  # `tidegate dev` has printed it
         print(DEVELOPMENT, file=sys.stderr)
-    with Ending(settings.graceful_stop) as ending:
+    with Ending(settings.graceful_stop, settings.drain_delay + settings.drain) as ending:
         application = app.load_application(settings)
         logs.enable()
         if args.supervised and not supervised.wait_for_turn():

@@ -6,7 +6,7 @@ Invariant: a session that was turned away is never greeted, and no session is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -40,7 +40,7 @@ class Sessions:
         self.protocol = protocol
         self.heartbeats = Heartbeats(greeting.heartbeat, protocol.position, now)
         self.draining = False
-        """Whether the clients were told that the gateway is about to end."""
+        """Whether the gateway is about to end, so that new clients should go elsewhere."""
         self._greeting = greeting
         self._identity_token = identity_token
         self._sessions: dict[Session, None] = {}
@@ -102,21 +102,28 @@ class Sessions:
         `retry_after` is asked once for each client, so that they do not all come back at the same moment.
         """
         self.draining = True
-        reason = REASONS[code]
-        return [
-            Reply(session, Goodbye(code=code, reason=reason, retry_after=round(retry_after(), 3)))
-            for session in self._sessions
-        ]
+        return self.announce(self._sessions, code, retry_after)
 
     def send_away(self, code: CloseCode, retry_after: Callable[[], float]) -> Sequence[Effect]:
         """Say goodbye to every client and close its connection, although the gateway goes on: what the clients have is
         no longer kept up to date.
         """
-        effects: list[Effect] = []
-        for session in self._sessions:
-            goodbye = Goodbye(code=code, reason=REASONS[code], retry_after=round(retry_after(), 3))
-            effects += [Reply(session, goodbye), Close(session, code, REASONS[code])]
-        return effects
+        sessions = list(self._sessions)
+        return [*self.announce(sessions, code, retry_after), *self.close(sessions, code)]
+
+    def announce(
+        self, sessions: Iterable[Session], code: CloseCode, retry_after: Callable[[], float]
+    ) -> Sequence[Effect]:
+        """Say goodbye to those of `sessions` that are still connected; `close` follows."""
+        return [
+            Reply(session, Goodbye(code=code, reason=REASONS[code], retry_after=round(retry_after(), 3)))
+            for session in sessions
+            if session in self._sessions
+        ]
+
+    def close(self, sessions: Iterable[Session], code: CloseCode) -> Sequence[Effect]:
+        """Close the connections of those of `sessions` that are still connected."""
+        return [Close(session, code, REASONS[code]) for session in sessions if session in self._sessions]
 
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""

@@ -66,6 +66,10 @@ class Effects:
         for effect in effects:
             carry[type(effect)](effect)
 
+    def give_up(self) -> None:
+        """The gateway stops: what waits for the database is refused, and nothing is begun there any more."""
+        self._store.give_up()
+
     def _reply(self, effect: fx.Reply) -> None:
         self._sender.send(effect.session, effect.message)
 

@@ -9,14 +9,15 @@ Invariant: whatever a client sends, it gets a typed error at most; a failure of 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from msgspec import UNSET
 
 from tidegate.contract import ApplicationRequest, Contract
+from tidegate.core.closes import DRAIN
+from tidegate.core.draining import Drain
 from tidegate.core.effects import Ref
 from tidegate.core.errors import Refused
 from tidegate.core.identities import Identities
@@ -28,6 +29,11 @@ from tidegate.gateway.effects import Effects
 from tidegate.gateway.work import Work
 from tidegate.transport import Connection
 from tidegate_protocol import CloseCode
+
+GIVEN_UP_S = 0.25
+"""How long a stop waits for the answers to requests that it gave up."""
+SLICE_S = 0.1
+"""How often a drain sends clients away."""
 
 
 class SessionHandler:
@@ -90,10 +96,11 @@ class SessionHandler:
         self._effects.run(self.sessions.ended(session, code, self._clock()))
 
     async def settled(self, deadline: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(deadline):
-                await self._work.settled()
+        await self._work.settled(deadline)
         self._custom.give_up()
+        self._effects.give_up()
+        # What was given up is answered, too: handlers at once, the database as soon as its threads have stopped.
+        await self._work.settled(min(GIVEN_UP_S, deadline / 2))
         await asyncio.sleep(0)
 
     def tick(self) -> None:
@@ -103,6 +110,26 @@ class SessionHandler:
     def say_goodbye(self, code: CloseCode, retry_after: Callable[[], float]) -> None:
         """Tell every client that the gateway ends; `retry_after`: seconds for one client until it comes back."""
         self._effects.run(self.sessions.goodbye(code, retry_after))
+
+    async def drain(
+        self, seconds: float, retry_after: Callable[[], float], skipped: Callable[[float], Awaitable[bool]]
+    ) -> None:
+        """Send the clients away, evenly over `seconds`; a client that waits for an answer leaves when it has it.
+
+        `skipped`: waits for some seconds, and says whether the drain is to end now.
+        """
+        now = asyncio.get_running_loop().time
+        drain, told = Drain(self.sessions, seconds, now()), dict[Session, None]()
+        while True:
+            due = drain.due(now())
+            self._effects.run(self.sessions.announce(due, DRAIN, retry_after))
+            told |= dict.fromkeys(due)
+            idle = [session for session in told if not self._work.busy(session)]
+            self._effects.run(self.sessions.close(idle, DRAIN))
+            for session in idle:
+                del told[session]
+            if drain.over(now()) or not self.sessions or await skipped(SLICE_S):
+                return
 
     def send_away(self, code: CloseCode, retry_after: Callable[[], float]) -> None:
         """Close every connection; the clients may come back after `retry_after` seconds."""

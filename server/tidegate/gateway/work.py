@@ -54,10 +54,24 @@ class Work:
         """The session ended: its connection is not paused or resumed any more."""
         self._pending.pop(session, None)
 
-    async def settled(self) -> None:
-        """Wait until what is under way now is done."""
+    def busy(self, session: Session) -> bool:
+        """Whether a request of the session is under way."""
+        return session in self._pending
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are under way. May be asked in any thread."""
+        return len(self._under_way)
+
+    async def settled(self, seconds: float | None = None) -> None:
+        """Wait until what is under way now is done, at most `seconds`."""
         if self._under_way:
-            await wait(self._under_way)
+            await wait(self._under_way, timeout=seconds)
+
+    def cancel(self) -> None:
+        """Drop what is under way. To be called when no connection is left that waits for it."""
+        for task in self._under_way:
+            task.cancel()
 
     async def _guard(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> None:
         try:

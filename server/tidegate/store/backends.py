@@ -29,6 +29,12 @@ class OpenedStore(Store, Protocol):
     def identity_secret(self) -> str:
         """Signs the identity tokens of anonymous clients."""
 
+    async def close(self, patience: float = ...) -> None:
+        """End everything. What is not written after `patience` seconds is refused."""
+
+    def unfinished(self) -> list[str]:
+        """What the store still waits for while it is closed. May be called in any thread."""
+
 
 async def open_store(
     url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS

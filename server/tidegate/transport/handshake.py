@@ -28,6 +28,7 @@ MAX_HEAD = 16 * 1024
 
 FORBIDDEN_ORIGIN = Response.text(403, "web pages of this origin may not connect; the `origins` setting allows them\n")
 TOO_MANY = Response.text(503, "too many connections (limit: max_connections); retry later\n", {"Retry-After": "5"})
+LEAVING = Response.text(503, "this gateway is about to end; retry later\n", {"Retry-After": "1"})
 MALFORMED = Response.text(400, "malformed HTTP request\n")
 HEAD_TOO_LARGE = Response.text(431, f"the head of the request is too large (limit: {MAX_HEAD} bytes)\n")
 NOT_AN_UPGRADE = Response.text(426, "this path accepts WebSocket connections only\n", {"Upgrade": "websocket"})
@@ -92,6 +93,8 @@ def _respond(ws: ServerProtocol, request: UpgradeRequest, context: ConnectionCon
         return NOT_AN_UPGRADE.serialize(head=request.method == "HEAD")
     if not _origin_allowed(request.headers, context.settings):
         return FORBIDDEN_ORIGIN.serialize()
+    if context.connections.closed_to_new:
+        return LEAVING.serialize()
     if context.connections.too_many:
         return TOO_MANY.serialize()
     accepted = ws.accept(request)

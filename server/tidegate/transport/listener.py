@@ -43,6 +43,10 @@ class Listener:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
+    def refuse_clients(self) -> None:
+        """Refuse new WebSockets from here on; plain HTTP, and with it `/readyz`, is still answered."""
+        self.context.connections.closed_to_new = True
+
     async def stop(self, deadline: float, reason: CloseReason) -> None:
         """Accept no more connections, close those that are open, and cut off what is left `deadline` seconds from now.
 

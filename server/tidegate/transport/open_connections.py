@@ -36,6 +36,8 @@ class OpenConnections:
         self._slices: list[dict[OpenConnection, None]] = [{} for _ in range(SLICES)]
         self._slice_of: dict[OpenConnection, int] = {}
         self._turn = 0
+        self.closed_to_new = False
+        """Whether the handshake refuses every new WebSocket."""
         self._emptied: asyncio.Event | None = None
         """Set once the last connection has ended; None until `refuse_more`."""
 

@@ -188,4 +188,7 @@ class Store(Protocol):
         Writes that arrive during the wait are done after it. Raises core.errors.Refused: unavailable.
         """
 
+    def give_up(self) -> None:
+        """The gateway stops: refuse what waits and what runs, but for a commit that is under way."""
+
     async def close(self) -> None: ...

@@ -137,6 +137,14 @@ class Connections:
         if connection is not None:
             connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
 
+    def cancel_all(self) -> None:
+        """Ask the server to end the statement of each thread. May be called in any thread; blocks."""
+        with self._lock:
+            connections = list(self._all.values())
+        for connection in connections:
+            with contextlib.suppress(psycopg.Error):  # the connection is closed, or the server does not answer
+                connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+
     def cut(self, thread: int) -> None:
         """Break the connection of another thread, which then waits for nothing any more. The server may not notice."""
         with self._lock:

@@ -61,7 +61,7 @@ class ReadThreads:
     def submit(self, work: Callable[[], T], purpose: Purpose) -> Job[T]:
         """As `run`; the outcome is in the job's future."""
         if self._closing:
-            raise refusals.closing()
+            raise refusals.stopping()
         job: Job[T] = Job(work, purpose, self._loop.create_future())
         try:
             job.turn = self._queue.add(job, purpose.payer, purpose.cost, purpose.table, self._loop.time())
@@ -111,7 +111,7 @@ class ReadThreads:
         """The gateway stops: refuse what waits, interrupt what runs, and begin nothing more."""
         self._closing = True
         for job in list(self._jobs):
-            self._end(job, refusals.closing())
+            self._end(job, refusals.stopping())
 
     def close(self, seconds: float) -> bool:
         """Wait until the threads have ended, for some seconds at most. Returns whether they have. Blocks."""

@@ -186,5 +186,9 @@ def too_costly(seconds: float) -> Refused:
     return Refused("limit_reached", message)
 
 
-def closing() -> Refused:
-    return Refused("unavailable", "the gateway stops; connect again", retry_after=1.0)
+# -- what is refused at the end ---------------------------------------------------------------------------------------
+
+
+def stopping() -> Refused:
+    """For what was not carried out: another gateway, or this one after its restart, will do it."""
+    return Refused("unavailable", "the gateway stops, and this was not done; try again", retry_after=1.0)

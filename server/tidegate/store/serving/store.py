@@ -1,11 +1,12 @@
 """What the stores of both databases do alike: a few threads read, others write, and one follows the change log.
 
-Invariant: `close` returns only when every mutation that was accepted is committed or refused.
+Invariant: a mutation that `close` leaves behind has no answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
@@ -13,13 +14,21 @@ from typing import NamedTuple, Protocol
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
+from tidegate.store.serving import refusals
+from tidegate.store.serving.closing import Closing
 from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.reads import Reads
 
+log = logging.getLogger("tidegate.store")
+
 OUTDATED = "the database was changed under the gateway, which has to be restarted"
 RETRY_S = 5.0
+PATIENCE_S = 10.0
+"""How long `close` waits for what is queued, by default."""
+GIVEN_UP_S = 0.5
+"""How long `close` waits for threads that were interrupted."""
 HOUSE_THREADS = 2
 """As many as there are works of one store that are due regularly."""
 
@@ -38,7 +47,11 @@ class Writer(Protocol):
 
     def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]: ...
 
-    def close(self) -> None: ...
+    def give_up(self) -> None:
+        """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
+
+    def close(self) -> None:
+        """Write what is queued, then end the threads. Blocks."""
 
 
 class OpenedLog(NamedTuple):
@@ -74,6 +87,8 @@ class ThreadedStore:
         self._house = ThreadPoolExecutor(HOUSE_THREADS, thread_name_prefix="tidegate-house")
         """Does what is due regularly. No client's read is in its way."""
         self._closed = False
+        self._stopping = False
+        self._closing = Closing(loop)
         self._timers: dict[Callable[[], object], asyncio.TimerHandle] = {}
         writer.start()
 
@@ -128,16 +143,44 @@ class ThreadedStore:
         self._check()
         await self._feed.gate.resume()
 
-    async def close(self) -> None:
+    def give_up(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
+        self._reads.give_up()
+        self._writer.give_up()
+
+    async def close(self, patience: float = PATIENCE_S) -> None:
+        """Write what is queued, and end the threads. What is not written after `patience` seconds is refused.
+
+        A thread that the database holds up is left behind, with a line in the log.
+        """
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
         self._reads.give_up()
-        for close in (self._writer.close, self._feed.close, self._house.shutdown, self._reads.close):
-            await self._loop.run_in_executor(None, close)
+        self._closing.begin("writing", self._writer.close)
+        if not await self._closing.ended(patience):
+            self._writer.give_up()
+            await self._closing.ended(GIVEN_UP_S)
+        self._closing.begin("reading", self._reads.close)
+        self._closing.begin("the change feed", self._feed.close)
+        self._closing.begin("housekeeping", self._house.shutdown)
+        if not await self._closing.ended(GIVEN_UP_S):
+            log.error(
+                "the database holds up the end of: %s; their threads are left behind", ", ".join(self.unfinished())
+            )
+
+    def unfinished(self) -> list[str]:
+        """What the store still waits for while it is closed. May be called in any thread."""
+        return self._closing.left
 
     def _check(self) -> None:
-        """Raises Refused for every request of rows once the database is another one than the one that was opened."""
+        """Raises Refused for every request of rows once the gateway stops, or once the database is another one than the
+        one that was opened.
+        """
+        if self._stopping:
+            raise refusals.stopping()
         if self.outdated:
             raise Refused("unavailable", OUTDATED, retry_after=RETRY_S)
 

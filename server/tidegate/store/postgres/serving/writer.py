@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
 
 import psycopg
 from psycopg import errors
@@ -26,6 +28,7 @@ from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connections
 from tidegate.store.postgres.serving.database_errors import StatementFailed, is_broken, unavailable
 from tidegate.store.postgres.serving.mutations import Mutations
+from tidegate.store.postgres.serving.queues import Queue, Waiting, drained, fill
 from tidegate.store.postgres.serving.transaction import HURRIED_MS, Outcome, Transaction
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import FAILED
@@ -39,9 +42,8 @@ GROUP = 64
 QUEUE_LIMIT = 10_000
 """Mutations that may wait; above it the database is behind and clients are told so."""
 ATTEMPTS = 5
-
-Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
-Queue = SimpleQueue[Waiting | None]
+INTERRUPT_S = 0.05
+"""How often what runs is interrupted when the gateway stops: between two statements an interrupt has no effect."""
 
 
 class Writer:
@@ -65,6 +67,7 @@ class Writer:
         self._loop = loop
         self._committed = committed
         self._closed = False
+        self._given_up = False
         self._accepted = 0
         """Mutations that have no outcome yet. Belongs to the loop's thread."""
         self._lanes: list[Queue] = [SimpleQueue() for _ in range(LANES)]
@@ -88,12 +91,36 @@ class Writer:
     def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
         """The mutation's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
-        if self._closed or self._accepted >= QUEUE_LIMIT:
+        if self._given_up:
+            future.set_exception(refusals.stopping())
+        elif self._closed or self._accepted >= QUEUE_LIMIT:
             future.set_exception(refusals.unavailable())
         else:
             self._accepted += 1
             self._lanes[_number(mutation) % LANES].put((mutation, future))
         return future
+
+    def give_up(self) -> None:
+        """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
+        if not self._given_up:
+            self._given_up = True
+            threading.Thread(target=self._interrupt, name="tidegate-writer-interrupt", daemon=True).start()
+
+    def _interrupt(self) -> None:
+        """A server that is told to cancel a commit either undoes it and says so, or has committed."""
+        threads = [*self._lane_threads, *self._aside_threads]
+        alive = True
+        while alive:
+            alive = any(thread.is_alive() for thread in threads)
+            for queue in (*self._lanes, *self._asides):
+                self._refuse(drained(queue))
+                queue.put(None)  # wakes a thread that waits for work
+            for connections in (self._hurried, self._patient):
+                connections.cancel_all()
+            time.sleep(INTERRUPT_S)
+
+    def _refuse(self, waiting: Iterable[Waiting]) -> None:
+        self._report([(future, refusals.stopping()) for _, future in waiting])
 
     def close(self) -> None:
         """Write what is queued, then end the threads. Blocks."""
@@ -111,7 +138,10 @@ class Writer:
         waiting: deque[Waiting] = deque()
         ended = False
         while not ended or waiting:
-            ended = ended or not _fill(waiting, lane)
+            ended = ended or not fill(waiting, lane, GROUP)
+            if self._given_up:
+                self._refuse(waiting)
+                return
             if group := self._group(waiting):
                 outcomes = self._outcomes([mutation for mutation, _ in group])
                 self._report(
@@ -149,6 +179,8 @@ class Writer:
             return [refused]
         except (StatementFailed, psycopg.Error) as failure:
             error = failure.error if isinstance(failure, StatementFailed) else failure
+            if self._is_given_up(transaction, error):
+                return [refusals.stopping()] * len(group)
             if is_broken(error):
                 # Broken before COMMIT was sent: nothing was written. After it the outcome is unknown: the client
                 # may ask again under its key.
@@ -166,6 +198,9 @@ class Writer:
 
     def _commit_alone(self, aside: Queue) -> None:
         while (waiting := aside.get()) is not None:
+            if self._given_up:
+                self._refuse([waiting])
+                return
             mutation, future = waiting
             try:
                 outcome: Outcome = self._outcome(mutation)
@@ -190,6 +225,8 @@ class Writer:
                 return refused
             except (StatementFailed, psycopg.Error) as failure:
                 error = failure.error if isinstance(failure, StatementFailed) else failure
+                if self._is_given_up(transaction, error):
+                    return refusals.stopping()
                 if is_broken(error):
                     if transaction.committing or not _reconnected(self._patient):
                         break
@@ -200,6 +237,10 @@ class Writer:
             if outcome is not None:
                 return outcome
         return unavailable(error)
+
+    def _is_given_up(self, transaction: Transaction, error: psycopg.Error) -> bool:
+        """Whether the gateway stops, and the transaction is known to be undone."""
+        return self._given_up and not (transaction.committing and is_broken(error))
 
     def _verdict(
         self, transaction: Transaction, connections: Connections, failure: StatementFailed | psycopg.Error
@@ -212,7 +253,9 @@ class Writer:
             return unavailable(error)
 
     def _report(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
-        if outcomes:
+        if not outcomes:
+            return
+        with suppress(RuntimeError):  # the loop has ended, and with it the clients
             self._loop.call_soon_threadsafe(self._settle, outcomes)
 
     def _settle(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
@@ -229,19 +272,6 @@ class Writer:
 def _number(mutation: Mutation) -> int:
     """Equal for all mutations of one user."""
     return zlib.crc32(mutation.user.encode())
-
-
-def _fill(waiting: deque[Waiting], lane: Queue) -> bool:
-    """Take what waits, up to a group, and wait if there is nothing. False: it was the last."""
-    try:
-        while len(waiting) < GROUP:
-            one = lane.get() if not waiting else lane.get_nowait()
-            if one is None:
-                return False
-            waiting.append(one)
-    except Empty:
-        pass
-    return True
 
 
 def _reconnected(connections: Connections) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tidegate.contract import Resource
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.store import OpenedLog, ThreadedStore
+from tidegate.store.serving.store import PATIENCE_S, OpenedLog, ThreadedStore
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 from tidegate.store.sqlite import large_integers
@@ -70,10 +70,11 @@ class SqliteStore(ThreadedStore):
         lock, guard = await loop.run_in_executor(None, _prepared, url, resources)
         return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, timeouts)
 
-    async def close(self) -> None:
-        await super().close()
-        await self._loop.run_in_executor(None, self._guard.close)
-        self._lock.release()
+    async def close(self, patience: float = PATIENCE_S) -> None:
+        await super().close(patience)
+        if not self.unfinished():
+            await self._loop.run_in_executor(None, self._guard.close)
+            self._lock.release()
 
 
 def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock, EpochGuard]:

@@ -2,7 +2,8 @@
 
 Up to 64 mutations share a transaction, and with it the cost of reaching the disk; each has a savepoint, so that one
 that fails undoes nothing of the others. The writer answers only after the commit.
-Invariant: a client gets a mutation's result if and only if its transaction is on the disk.
+Invariant: a client gets a mutation's result if and only if its transaction is on the disk; what is given up is not
+carried out, for only a commit that has begun goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -21,9 +23,9 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.serving.log_size import LogSize
-from tidegate.store.serving.refusals import unavailable
+from tidegate.store.serving.refusals import stopping, unavailable
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect
 from tidegate.store.sqlite.serving.mutations import Mutations
 from tidegate.store.sqlite.serving.result_codes import failure
 from tidegate.store.sqlite.serving.retention import STEP, prune, prune_to_size
@@ -31,6 +33,10 @@ from tidegate.store.sqlite.serving.retention import STEP, prune, prune_to_size
 log = logging.getLogger("tidegate.store")
 
 BATCH = 64
+PROGRESS_STEPS = 10_000
+"""Steps of SQLite's machine, some hundred microseconds, between two looks whether a statement is to end."""
+LONGEST_WAIT_S = 0.02
+"""Between two looks whether another program still holds the lock."""
 QUEUE_LIMIT = 10_000
 """Mutations that may wait; above it the database is behind and clients are told so."""
 
@@ -72,6 +78,11 @@ class Writer:
         self._size = LogSize(keep.bytes, STEP)
         self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_LIMIT)
         self._closed = False
+        self._given_up = False
+        self._committing = False
+        """COMMIT has begun, and nothing interrupts it."""
+        self._lock_until = 0.0
+        """How long the writer waits for another program that holds the database's lock."""
         self._thread = threading.Thread(target=self._run, name="tidegate-writer")
 
     def start(self) -> None:
@@ -81,12 +92,25 @@ class Writer:
         """The mutation's result, once it is committed. To be called in the loop's thread."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         try:
+            if self._given_up:
+                raise stopping()
             if self._closed:
                 raise queue.Full
             self._queue.put_nowait((mutation, future))
         except queue.Full:
             future.set_exception(unavailable())
+        except Refused as refused:
+            future.set_exception(refused)
         return future
+
+    def give_up(self) -> None:
+        """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
+        self._given_up = True
+        with suppress(queue.Empty):
+            while True:
+                if (one := self._queue.get_nowait()) is not None:
+                    _settle([one[1]], [stopping()])
+        self._queue.put(None)
 
     def close(self) -> None:
         """Write what is queued, then end the thread. Blocks."""
@@ -97,6 +121,9 @@ class Writer:
 
     def _run(self) -> None:
         connection = connect(self._path, quoted_text=True)
+        # Asked within long statements, and in place of SQLite's own wait, which nothing can end.
+        connection.set_progress_handler(self._interrupted, PROGRESS_STEPS)
+        connection.set_busy_handler(self._wait_for_lock)
         try:
             due = time.monotonic() + self._keep.pause_s
             while True:
@@ -141,19 +168,44 @@ class Writer:
                 self._write(connection, mutations)
             batch, outcomes = batch[at : at + 1], [ended.refusal]
         except Exception as error:  # the boundary of the thread: nothing was committed, and each client is told
-            log.exception("a transaction failed")
-            self.healthy = False
-            if not connection.get_autocommit():
-                connection.execute("ROLLBACK")
-            outcomes = [failure(error) if isinstance(error, apsw.Error) else unavailable()] * len(batch)
+            outcomes = [self._failed(connection, error)] * len(batch)
         futures = [future for _, future in batch]
-        self._loop.call_soon_threadsafe(_settle, futures, outcomes)
+        with suppress(RuntimeError):  # the loop has ended, and with it the clients
+            self._loop.call_soon_threadsafe(_settle, futures, outcomes)
         self._committed()
 
+    def _failed(self, connection: apsw.Connection, error: Exception) -> Refused:
+        """What it means to each client that the transaction failed."""
+        self._committing = True  # nothing interrupts ROLLBACK
+        if not connection.get_autocommit():
+            connection.execute("ROLLBACK")
+        if self._given_up:
+            return stopping()
+        log.error("a transaction failed", exc_info=error)
+        self.healthy = False
+        return failure(error) if isinstance(error, apsw.Error) else unavailable()
+
+    def _interrupted(self) -> bool:
+        """Whether the statement that runs is to end now."""
+        return self._given_up and not self._committing
+
+    def _wait_for_lock(self, attempts: int) -> bool:
+        """Wait a moment for another program's lock. False: the statement fails."""
+        now = time.monotonic()
+        if attempts == 0:
+            self._lock_until = now + BUSY_TIMEOUT_MS / 1000
+        if self._given_up or now > self._lock_until:
+            return False
+        time.sleep(min(LONGEST_WAIT_S, 0.001 * 2 ** min(attempts, 10)))
+        return True
+
     def _transaction(self, connection: apsw.Connection, mutations: Sequence[Mutation]) -> list[Outcome]:
+        self._committing = False
         connection.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
         for mutation in mutations:
+            if self._given_up:
+                raise stopping()
             connection.execute("SAVEPOINT one")
             try:
                 outcomes.append(self._mutations.carry_out(connection, mutation))
@@ -165,6 +217,7 @@ class Writer:
                 connection.execute("ROLLBACK TO one")
                 outcomes.append(_refusal(error))
             connection.execute("RELEASE one")
+        self._committing = True
         connection.execute("COMMIT")
         return outcomes
 

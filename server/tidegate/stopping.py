@@ -1,0 +1,65 @@
+"""The stop of a gateway, step by step.
+
+1. For `drain_delay` seconds only `/readyz` says it: load balancers learn of the stop while clients can still connect.
+2. For `drain` seconds the clients are sent away evenly (close 4200), and new ones are refused.
+3. Who is left hears goodbye (4201). Requests under way have half of `graceful` to be answered, are then given up, and
+   the connections end.
+A second signal goes on with the third step. It knows no signals, and not how the parts do what they are told.
+Invariant: it returns within the three times, and no connection and no task is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from tidegate.core import closes
+from tidegate.gateway.assembly import Parts
+from tidegate.store import OpenedStore
+from tidegate.transport import CloseReason, Listener
+
+log = logging.getLogger("tidegate")
+
+RESTART = CloseReason(closes.RESTART, closes.REASONS[closes.RESTART])
+
+
+class StopTimes(NamedTuple):
+    """Seconds of the steps; see above."""
+
+    drain_delay: float
+    drain: float
+    graceful: float
+
+
+async def stop(
+    gateway: Parts,
+    listener: Listener,
+    times: StopTimes,
+    retry_after: Callable[[], float],
+    skipped: Callable[[float], Awaitable[bool]],
+) -> None:
+    """Stop `gateway`.
+
+    `retry_after`: seconds until one client that was sent away comes back. `skipped`: waits for some seconds, or until
+    the drain is to end; says whether it is.
+    """
+    log.info("stopping", extra={"connections": len(gateway.sessions)})
+    gateway.sessions.draining = True
+    if (times.drain_delay or times.drain) and not await skipped(times.drain_delay) and times.drain:
+        log.info("sending the clients away", extra={"connections": len(gateway.sessions), "seconds": times.drain})
+        listener.refuse_clients()
+        await gateway.handler.drain(times.drain, retry_after, skipped)
+    gateway.handler.say_goodbye(closes.RESTART, retry_after)
+    await listener.stop(times.graceful, RESTART)
+    gateway.work.cancel()
+    await asyncio.sleep(0)
+
+
+def left_behind(gateway: Parts, store: OpenedStore) -> str:
+    """What a gateway that cannot stop in time still waits for. May be called in any thread."""
+    found = [f"{len(gateway.sessions)} connections"] if len(gateway.sessions) else []
+    found += [f"{gateway.work.under_way} requests"] if gateway.work.under_way else []
+    found += store.unfinished()
+    return ", ".join(found) or "nothing"

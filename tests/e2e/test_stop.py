@@ -1,0 +1,182 @@
+"""The stop ends in time, whatever is queued, locked or stuck; and a drain sends clients away a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.e2e.test_lifecycle import fetch
+from tests.support.deadlines import DEADLINE_S
+from tests.support.gateway import GatewayProcess
+from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.sqlite import foreign
+from tests.support.wire import Wire, wire
+
+GRACEFUL_S = 0.6
+END_S = GRACEFUL_S + 2.0
+"""The longest time from SIGTERM until the end of the process."""
+STOPPING = "the gateway stops, and this was not done; try again"
+COSTLY = {"or": [{"name": {"contains": f"q{number}q"}} for number in range(100)]}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stopped(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A gateway with a short `graceful_stop`, over each database."""
+    environment = {"TIDEGATE_GRACEFUL_STOP": str(GRACEFUL_S), "TIDEGATE_RATE": "0", "TIDEGATE_READ_TIMEOUT": "0"}
+    with ExitStack() as until_the_end:
+        if request.param == "sqlite":
+            process = GatewayProcess(tmp_path, "--dev", environment=environment)
+            process.migrate()
+        else:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            url = until_the_end.enter_context(server.lent(server.sample()))
+            process = PostgresGateway(tmp_path, url, "--dev", environment=environment)
+        process.start()
+        yield process
+        process.kill()
+
+
+@contextmanager
+def locked(gateway: GatewayProcess) -> Iterator[None]:
+    """Another program holds the lock that every write needs, and with PostgreSQL every read."""
+    if isinstance(gateway, PostgresGateway):
+        import psycopg
+
+        with closing(psycopg.connect(gateway.database_url)) as program:
+            program.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            yield
+    else:
+        with foreign(gateway.database_file) as program:
+            program.execute("BEGIN EXCLUSIVE")
+            yield
+            program.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def asking(gateway: GatewayProcess) -> AsyncIterator[Wire]:
+    async with wire(gateway.url) as client:
+        yield client
+        with pytest.raises(ConnectionClosed):
+            await client.hear("never")
+
+
+async def ends(gateway: GatewayProcess) -> float:
+    """Stop the gateway; returns how long it took."""
+    began = time.monotonic()
+    assert await asyncio.to_thread(gateway.stop) == 0, gateway.log_file.read_text()[-2000:]
+    return time.monotonic() - began
+
+
+def create(number: int) -> dict[str, Any]:
+    data = {"name": f"n{number}", "email": f"n{number}@example.com"}
+    return {"type": "create", "resource": "users", "data": data, "ref": f"create-{number}", "key": f"key-{number:020}"}
+
+
+async def test_a_stop_ends_although_another_program_locks_the_database(stopped: GatewayProcess) -> None:
+    async with asking(stopped) as client:
+        for number in range(3):
+            await client.ask(create(number))
+        with locked(stopped):
+            for number in range(3, 60):
+                await client.say(create(number))
+                await client.say({"type": "list", "resource": "users", "ref": f"list-{number}"})
+            await client.ask({"type": "ping"})
+            assert await ends(stopped) < END_S
+    written = {name for (name,) in stopped.select("SELECT name FROM users")}
+    answers = {message["ref"]: message for message in client.heard if message.get("ref")}
+    acknowledged = {
+        ref for ref, answer in answers.items() if answer["type"] == "rows" and str(ref).startswith("create")
+    }
+    assert written == {"n0", "n1", "n2"}, "what was not acknowledged was not done"
+    assert acknowledged == set(), "the first three have the refs of `ask`"
+    refused = [answer for answer in answers.values() if answer["type"] == "error"]
+    assert {(answer["code"], answer["message"]) for answer in refused} == {("unavailable", STOPPING)}
+    assert len(refused) >= 57, "each queued write is refused, and told so"
+
+
+async def test_a_stop_ends_although_costly_reads_are_queued(stopped: GatewayProcess) -> None:
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+    stopped.execute(many + "INSERT INTO users (name, email) SELECT 'name ' || i, i || '@example.com' FROM n")
+    async with asking(stopped) as client:
+        for number in range(200):
+            request = {"type": "list", "resource": "users", "filters": COSTLY, "count": True, "limit": 1}
+            await client.say({**request, "ref": f"list-{number}"})
+        await client.ask({"type": "ping"})
+        assert await ends(stopped) < END_S
+    refused = [message["message"] for message in client.heard if message["type"] == "error"]
+    assert set(refused) == {STOPPING}
+    assert len(refused) > 100
+
+
+@pytest.fixture
+def draining(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GatewayProcess]:
+    delay, drain = request.param
+    process = GatewayProcess(
+        tmp_path,
+        "--dev",
+        environment={"TIDEGATE_DRAIN_DELAY": delay, "TIDEGATE_DRAIN": drain, "TIDEGATE_GRACEFUL_STOP": str(GRACEFUL_S)},
+    )
+    process.migrate()
+    process.start()
+    yield process
+    process.kill()
+
+
+async def not_ready(gateway: GatewayProcess) -> None:
+    until = time.monotonic() + DEADLINE_S
+    while await asyncio.to_thread(fetch, f"{gateway.http}/readyz") != (503, b"draining\n"):
+        assert time.monotonic() < until
+
+
+@pytest.mark.parametrize("draining", [("0", "1.5")], indirect=True)
+async def test_a_drain_sends_clients_away_one_after_the_other_and_takes_no_new_ones(draining: GatewayProcess) -> None:
+    left: list[tuple[float, int]] = []
+
+    async def until_the_end(client: Wire) -> None:
+        goodbye = await client.hear("goodbye")
+        assert (goodbye["code"], goodbye["retry_after"] >= 0) == (4200, True)
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.hear("never")
+        assert closed.value.rcvd is not None
+        left.append((time.monotonic(), closed.value.rcvd.code))
+
+    async with wire(draining.url) as one, wire(draining.url) as two, wire(draining.url) as three:
+        clients = [asyncio.create_task(until_the_end(client)) for client in (one, two, three)]
+        os.kill(draining.pid, signal.SIGTERM)
+        await not_ready(draining)
+        with pytest.raises(InvalidStatus) as refused:
+            async with wire(draining.url):
+                pass
+        assert refused.value.response.status_code == 503
+        assert "Retry-After" in refused.value.response.headers
+        await asyncio.gather(*clients)
+        assert {code for _, code in left} == {4200}
+        times = [at for at, _ in left]
+        assert times == sorted(times)
+        assert times[-1] - times[0] > 0.5, "they leave a third of the drain apart"
+    assert draining._process is not None
+    assert await asyncio.to_thread(draining._process.wait, DEADLINE_S) == 0
+
+
+@pytest.mark.parametrize("draining", [("600", "600")], indirect=True)
+async def test_a_second_signal_skips_both_drains(draining: GatewayProcess) -> None:
+    async with wire(draining.url) as client:
+        os.kill(draining.pid, signal.SIGTERM)
+        await not_ready(draining)
+        async with wire(draining.url) as late:
+            assert (await late.ask({"type": "ping"}))["type"] == "pong", "a client may still connect in `drain_delay`"
+            began = time.monotonic()
+            os.kill(draining.pid, signal.SIGINT)
+            assert (await client.hear("goodbye"))["code"] == 4201
+            assert draining._process is not None
+            assert await asyncio.to_thread(draining._process.wait, DEADLINE_S) == 0
+            assert time.monotonic() - began < END_S

@@ -144,7 +144,7 @@ async def _serve(
     gateway, engine = await build(settings, application, store, outbox, tasks)
     made = make_documents(application.contract, development(settings))
     pages = routes(made, lambda: gateway.sessions.draining, store, engine)
-    context = ConnectionContext(_transport(settings), pages, outbox)
+    context = ConnectionContext(_transport(settings), pages, outbox, memory=gateway.unsent)
     try:
         listener = await Listener.open(context, gateway.handler, tickers, settings.host, settings.port)
     except OSError as error:
@@ -214,6 +214,7 @@ async def build(
         store=store,
         identities=identities,
         tasks=tasks,
+        ledger=ledger,
         handler_timeout=settings.handler_timeout,
         retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
     )

@@ -20,6 +20,7 @@ from tidegate.transport import (
     Connection,
     ConnectionContext,
     Listener,
+    Memory,
     Outbox,
     Response,
     Routes,
@@ -209,7 +210,10 @@ class Door:
 
 @contextlib.asynccontextmanager
 async def listening(
-    echo: Echo | None = None, now: Callable[[], float] | None = None, **settings: object
+    echo: Echo | None = None,
+    now: Callable[[], float] | None = None,
+    memory: Memory | None = None,
+    **settings: object,
 ) -> AsyncIterator[Door]:
     """A listener with these `TransportSettings`; it checks deadlines 50 times a second."""
     loop = asyncio.get_running_loop()
@@ -218,7 +222,7 @@ async def listening(
     chosen = TransportSettings(
         **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, **settings}  # type: ignore[arg-type]  # fields by name
     )
-    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic)
+    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory)
     listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0)
     try:
         yield Door(listener, handler)

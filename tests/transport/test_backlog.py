@@ -8,7 +8,7 @@ import random
 from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening
 from tests.transport.test_backpressure import FakeClock, fill, not_reading, pass_time, read_again
 from tidegate.transport import Droppable, text_frame
-from tidegate.transport.backlog import Backlog
+from tidegate.transport.backlog import PART_BYTES, Backlog
 from tidegate.transport.state import CLOSING, OPEN
 
 LIMIT = 100_000
@@ -99,7 +99,7 @@ def test_random_histories_lose_no_number_without_a_notice() -> None:
             newest[stream, value or ""] = last[stream]
             backlog.add([Numbered(stream, last[stream], rng.randrange(100), value)])
             if rng.random() < 0.02:
-                got += [part.decode() for part in words(backlog.take(rng.randrange(1, 3000)))]
+                got += [part.decode() for part in words(bytes(backlog.take(rng.randrange(1, 3000))))]
         got += read(backlog)
         at = {"r": 0, "s": 0}
         for word in got:
@@ -155,3 +155,34 @@ async def test_client_that_reads_again_gets_the_notice_in_order_and_then_everyth
         assert first > 1000
         outbox.push_droppable([slow.write_side], Numbered("r", 3001))
         assert (await raw.frame()).payload == b"r3001 "
+
+
+def test_a_large_frame_leaves_in_parts_and_nothing_comes_between() -> None:
+    backlog = Backlog(LIMIT)
+    large = text_frame(bytes(3 * PART_BYTES))
+    backlog.add([text_frame(b"before"), large, text_frame(b"after")])
+    assert backlog.take() == text_frame(b"before"), "what is small goes before"
+    first = bytes(backlog.take())
+    assert len(first) == PART_BYTES
+    assert backlog.size == len(large) - PART_BYTES + len(text_frame(b"after"))
+    assert backlog.queued == len(text_frame(b"after"))
+    backlog.add([text_frame(b"last")])
+    rest = b"".join(bytes(backlog.take()) for _ in range(4))
+    assert first + rest == large + text_frame(b"after") + text_frame(b"last")
+    assert (backlog.size, bool(backlog)) == (0, False)
+
+
+def test_what_has_begun_to_leave_stays_when_the_rest_is_dropped() -> None:
+    backlog = Backlog(LIMIT)
+    large = text_frame(bytes(3 * PART_BYTES))
+    backlog.add([text_frame(b"small")])
+    assert not backlog.only_begun()
+    assert (backlog.size, bool(backlog)) == (0, False)
+    backlog.add([large, text_frame(b"after")])
+    data = bytes(backlog.take())
+    backlog.shrink()
+    assert backlog.only_begun()
+    assert backlog.size == len(large) - PART_BYTES
+    while backlog:
+        data += backlog.take()
+    assert data == large

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.contract import Contract
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
@@ -25,6 +26,7 @@ from tidegate.gateway.feed import Feed
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.sessions import SessionHandler
+from tidegate.gateway.unsent import UnsentBytes
 from tidegate.gateway.work import Work
 from tidegate.handlers import Gateway
 
@@ -40,6 +42,8 @@ class Parts:
     work: Work
     catch_up: CatchUpDriver
     outdated: Outdated
+    unsent: UnsentBytes
+    """Where connections tell what waits for their clients."""
     calls: HandlerCalls
     """Has threads: to be closed at the end."""
 
@@ -61,16 +65,18 @@ def assemble(
     store: Store,
     identities: Identities,
     tasks: TaskGroup,
+    ledger: Ledger | None = None,
     handler_timeout: float = 20.0,
     clock: Callable[[], float] = time.time,
     retry_after: Callable[[], float] = lambda: 0.0,
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
-    `handler_timeout`: seconds that a handler may take. `retry_after`: seconds until one client that was sent away comes
-    back.
+    `ledger`: what clients may make the gateway hold; without it there is no limit. `handler_timeout`: seconds that a
+    handler may take. `retry_after`: seconds until one client that was sent away comes back.
     """
     rows = sessions.protocol.rows
+    ledger = ledger or Ledger()
     work = Work(tasks, sender)
     catch_up = CatchUpDriver(rows, store, sender)
     effects = Effects(sessions, engine, store, identities, sender, work, catch_up)
@@ -80,4 +86,5 @@ def assemble(
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
-    return Parts(handler, sessions, feed, work, catch_up, Outdated(store, handler, feed, retry_after), calls)
+    outdated = Outdated(store, handler, feed, retry_after)
+    return Parts(handler, sessions, feed, work, catch_up, outdated, UnsentBytes(ledger), calls)

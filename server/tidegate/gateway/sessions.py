@@ -62,7 +62,7 @@ class SessionHandler:
     def connected(self, connection: Connection) -> None:
         address = connection.peer.address if connection.peer.limited else None
         session = Session(connection.id, connection.write_side, self._identities.anonymous(), address)
-        connection.session = session
+        connection.session = connection.write_side.owner = session
         try:
             identity = None if connection.token is None else self._identities.check(connection.token)
         except Refused as refused:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection, ConnectionHandler
-from tidegate.transport.context import ConnectionContext, TransportSettings
+from tidegate.transport.context import ConnectionContext, Memory, TransportSettings, Waiting
 from tidegate.transport.frames import text_frame
 from tidegate.transport.http import Answer, Request, Response, Routes
 from tidegate.transport.listener import Listener
@@ -18,6 +18,7 @@ from tidegate.transport.tickers import Tickers
 from tidegate.transport.write_side import WriteSide
 
 __all__ = [
-    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Droppable", "Listener", "Outbox",
-    "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "WriteSide", "text_frame",
+    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Droppable", "Listener", "Memory",
+    "Outbox", "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "Waiting", "WriteSide",
+    "text_frame",
 ]  # fmt: skip

@@ -3,7 +3,10 @@
 A frame that may be missed says which newer one replaces it, or that it may go when it is among the oldest. In the
 place of dropped frames the client gets a notice. The work is put off until much waits or the client reads on: then one
 pass over the queue drops what may be dropped.
-Invariant: the frames and notices of one stream leave in the order in which the frames came.
+A large frame leaves in parts, so that a client that stops reading in its midst does not fill the operating system's
+buffers and the transport's.
+Invariant: the frames and notices of one stream leave in the order in which the frames came, and nothing leaves within
+another frame.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable
 
+PART_BYTES = 65536
+"""A larger frame leaves in parts of this size."""
 NOTICE_BYTES = 160
 """What a notice counts for before it is made."""
 
@@ -49,11 +54,13 @@ Entry = bytes | Dropped
 class Backlog:
     """`limit`: bytes that may wait. Half of it for frames that go when they are the oldest."""
 
-    __slots__ = ("_conflated", "_entries", "_limit", "_oldest", "dropped", "size")
+    __slots__ = ("_begun", "_conflated", "_entries", "_limit", "_oldest", "dropped", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._entries: deque[Entry] = deque()
+        self._begun = memoryview(b"")
+        """The rest of a large frame, of which a part has left."""
         self.size = 0
         """Bytes that wait."""
         self.dropped = 0
@@ -64,7 +71,19 @@ class Backlog:
         """Bytes of frames that may be replaced, and that came since the last pass over the queue."""
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._entries or self._begun)
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait behind the frame that has begun to leave."""
+        return self.size - len(self._begun)
+
+    def only_begun(self) -> bool:
+        """Drop all but the rest of a frame of which a part has left. Returns whether there is one."""
+        self._entries.clear()
+        self._oldest = self._conflated = 0
+        self.size = len(self._begun)
+        return bool(self._begun)
 
     def add(self, frames: Iterable[bytes]) -> None:
         for frame in frames:
@@ -79,7 +98,7 @@ class Backlog:
             self.shrink()
 
     def shrink(self) -> int:
-        """Drop what may be dropped. Returns how many bytes still wait."""
+        """Drop what may be dropped. Returns how many bytes are still `queued`."""
         stays = self._newest()
         spare = self._oldest - self._limit // 4 if self._oldest > self._limit // 2 or self.size > self._limit else 0
         entries: deque[Entry] = deque()
@@ -98,13 +117,17 @@ class Backlog:
                 gaps.pop(entry.stream, None)
                 entries.append(entry)
         self._entries = entries
-        self.size = sum(NOTICE_BYTES if isinstance(entry, Dropped) else len(entry) for entry in entries)
+        self.size = len(self._begun) + sum(
+            NOTICE_BYTES if isinstance(entry, Dropped) else len(entry) for entry in entries
+        )
         self._oldest = sum(len(entry) for entry in entries if isinstance(entry, Droppable) and not entry.conflated)
         self._conflated = 0
-        return self.size
+        return self.queued
 
-    def take(self, most: int) -> bytes:
-        """Remove what waits longest: about `most` bytes, at least one frame."""
+    def take(self, most: int = PART_BYTES) -> bytes | memoryview:
+        """Remove what waits longest: about `most` bytes, at least one frame or a part of a large one."""
+        if self._begun:
+            return self._part()
         if self._conflated:
             self.shrink()
         taken: list[bytes] = []
@@ -115,9 +138,18 @@ class Backlog:
             if isinstance(entry, Droppable) and not entry.conflated:
                 self._oldest -= len(entry)
             data = entry.newest.notice(entry.count) if isinstance(entry, Dropped) else entry
+            if len(data) > PART_BYTES:
+                self._begun = memoryview(data)
+                self.size += len(data)
+                break
             taken.append(data)
             size += len(data)
-        return b"".join(taken)
+        return b"".join(taken) if taken else self._part()
+
+    def _part(self) -> memoryview:
+        part, self._begun = self._begun[:PART_BYTES], self._begun[PART_BYTES:]
+        self.size -= len(part)
+        return part
 
     def _newest(self) -> set[int]:
         """The conflated frames that stay."""

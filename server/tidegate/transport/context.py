@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -15,6 +16,8 @@ from tidegate.transport.http import Routes
 from tidegate.transport.open_connections import OpenConnections
 from tidegate.transport.outbox import Outbox
 
+UNCOUNTED_BYTES = 16384
+"""Bytes that may wait for a client before it counts as one that does not read. They are in no budget."""
 RECEIVE_BUFFER = 65536
 """Bytes taken from one connection at a time, so that a busy client leaves the other clients their turn."""
 
@@ -51,6 +54,30 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How often the deadlines of a connection are checked."""
 
 
+class Waiting(Protocol):
+    """The sending half of a connection, as far as what waits for its client is concerned."""
+
+    owner: object
+    """What `ConnectionHandler.connected` left here; None before."""
+
+    def give_up(self, **measured: float) -> None:
+        """Drop what waits, and close the connection for a slow consumer."""
+
+
+class Memory(Protocol):
+    """What counts the bytes that wait for clients that do not read."""
+
+    def waits(self, line: Waiting, size: int) -> None:
+        """`size` bytes wait for the client of `line` now. It may give up this connection or others."""
+
+
+class Uncounted:
+    """A memory without limit."""
+
+    def waits(self, line: Waiting, size: int) -> None:
+        """Nothing is counted."""
+
+
 class ConnectionContext:
     """`now` is a clock that only ever goes forward."""
 
@@ -60,11 +87,13 @@ class ConnectionContext:
         routes: Routes,
         outbox: Outbox,
         now: Callable[[], float] = time.monotonic,
+        memory: Memory | None = None,
     ) -> None:
         self.settings = settings
         self.routes = routes
         self.outbox = outbox
         self.now = now
+        self.memory = memory or Uncounted()
         self.connections = OpenConnections(settings.max_connections)
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
         """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from typing import Protocol
 
 from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
-from tidegate.transport.backlog import Backlog
-from tidegate.transport.context import ConnectionContext
+from tidegate.transport.backlog import PART_BYTES, Backlog
+from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
+from tidegate.transport.draining import Drains
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
 from tidegate.transport.taking import Taking, unconfirmed
 
@@ -25,8 +25,6 @@ log = logging.getLogger("tidegate.connection")
 
 BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
 """Why nothing is read from a client."""
-TAKEN_BYTES = 65536
-"""How much of what waits is written at a time. The rest can still be dropped."""
 
 
 class Reader(Protocol):
@@ -40,8 +38,8 @@ class WriteSide:
     """What an application sends to, and closes, one client with. The outbox calls it a sink."""
 
     __slots__ = (
-        "_backlog", "_context", "_drain_waiters", "_paused_since", "_reader", "_releasing", "_taking", "_transport",
-        "_ws", "deadline", "frames", "id", "may_miss", "paused_by", "state",
+        "_backlog", "_context", "_drains", "_paused_since", "_reader", "_taking", "_transport",
+        "_ws", "deadline", "frames", "id", "may_miss", "owner", "paused_by", "state",
     )  # fmt: skip
 
     def __init__(
@@ -71,8 +69,11 @@ class WriteSide:
         self._taking: Taking | None = None
         self._paused_since: float | None = None
         """Since when the client has left its receive buffer full."""
-        self._drain_waiters: deque[asyncio.Future[None]] | None = None
-        self._releasing = False
+        self._drains: Drains | None = None
+        """Made for the first caller that waits."""
+        self.owner: object = None
+        """Belongs to the handler: who pays for what waits here."""
+        transport.set_write_buffer_limits(UNCOUNTED_BYTES)
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
@@ -87,9 +88,28 @@ class WriteSide:
             frames.clear()
             return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        frames.clear()
-        if self.state is OPEN:
+        if len(data) > PART_BYTES and self.state is OPEN:
+            self._write_in_parts(frames)
+        elif self.state is OPEN:
             self._transport.write(data)
+        frames.clear()
+
+    def _write_in_parts(self, frames: list[bytes]) -> None:
+        """Write until the operating system takes no more; the rest waits, and is counted."""
+        self._backlog = Backlog(self._context.settings.max_backlog)
+        self._backlog.add(frames)
+        self._write_backlog()
+
+    def _write_backlog(self) -> None:
+        """Write what waits, as long as the client reads and the connection is not given up meanwhile."""
+        while self._paused_since is None and self._backlog:
+            self._transport.write(self._backlog.take())
+        if self._paused_since is not None:
+            self._count()
+            return
+        self._backlog, backlog = None, self._backlog
+        if backlog is not None and backlog.dropped:
+            log.info("slow reader missed messages", extra={"connection": self.id, "dropped": backlog.dropped})
 
     def write_out(self) -> None:
         """Send what the library has to say: replies to control frames, close frames, the end.
@@ -155,17 +175,19 @@ class WriteSide:
     def abort(self) -> None:
         """Cut the connection off, whatever is still unsent; nothing more is received from it."""
         self._end()
+        self._backlog = None
         self._transport.abort()
+        self._context.memory.waits(self, 0)
 
     def lost(self) -> bool:
         """The TCP connection has ended. Returns whether there was a WebSocket until now."""
         was_open = self.state is OPEN or self.state is CLOSING
         self.state = NEXT[self.state][LOST]
         self.frames.clear()
-        waiters, self._drain_waiters = self._drain_waiters, None
-        for waiter in waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
+        self._backlog = None
+        self._context.memory.waits(self, 0)
+        if self._drains is not None:
+            self._drains.end()
         return was_open
 
     @property
@@ -207,20 +229,21 @@ class WriteSide:
         """The operating system takes no more: the client does not read."""
         self._paused_since = now = self._context.now()
         self._taking = Taking(self.unconfirmed, now)
+        if self._drains is not None:
+            self._drains.paused = True
         self.pause_reading(BY_BACKLOG)
+        self._count()
 
     def resume_writing(self) -> None:
         """The client reads again."""
         self._paused_since = None
-        while self._backlog and self._paused_since is None:
-            self._transport.write(self._backlog.take(TAKEN_BYTES))
+        self._write_backlog()
         if self._paused_since is None:
-            self._backlog, backlog = None, self._backlog
             self.may_miss = False
-            if backlog is not None and backlog.dropped:
-                log.info("slow reader missed messages", extra={"connection": self.id, "dropped": backlog.dropped})
+            self._context.memory.waits(self, 0)
             self.resume_reading(BY_BACKLOG)
-            self._release_soon()
+            if self._drains is not None:
+                self._drains.resumed()
 
     def too_slow(self, now: float) -> float:
         """Seconds in which the client has taken too little of what waits, where that is so; 0.0 otherwise."""
@@ -232,12 +255,17 @@ class WriteSide:
         """Close for a slow consumer: what waits is dropped, and what the client still reads ends with the reason."""
         log.info("slow consumer", extra={"connection": self.id, **measured})
         self.frames.clear()
-        self._backlog = None
         if self.state is not OPEN:
             self.abort()
             return
         self._begin_close(*self._context.settings.slow_consumer)
-        self._transport.write(b"".join(self._ws.data_to_send()))
+        farewell = b"".join(self._ws.data_to_send())
+        if self._backlog is not None and self._backlog.only_begun():
+            self._backlog.add([farewell])
+        else:
+            self._backlog = None
+            self._transport.write(farewell)
+        self._count()
 
     def _hold(self, frames: list[bytes]) -> None:
         limit = self._context.settings.max_backlog
@@ -245,8 +273,14 @@ class WriteSide:
             self._backlog = Backlog(limit)
         self._backlog.add(frames)
         written = self._transport.get_write_buffer_size()
-        if self._backlog.size + written > limit and self._backlog.shrink() + written > limit:
+        if self._backlog.queued + written > limit and self._backlog.shrink() + written > limit:
             self.give_up(backlog=self._backlog.size + written)
+        else:
+            self._count()
+
+    def _count(self) -> None:
+        """Tell what waits. Nothing is told while a client keeps up, so that this costs nothing where it matters."""
+        self._context.memory.waits(self, self._held_bytes + self._transport.get_write_buffer_size())
 
     # -- waiting until frames are sent ------------------------------------------------------------------------------
 
@@ -256,26 +290,7 @@ class WriteSide:
         Of several callers that wait, each goes on when what the caller before it pushed is written.
         """
         await asyncio.sleep(0)
-        if self.state is OPEN and (self._paused_since is not None or self.frames or self._drain_waiters):
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if self._drain_waiters is None:
-                self._drain_waiters = deque()
-            self._drain_waiters.append(waiter)
-            self._release_soon()
-            await waiter
-
-    def _release_soon(self) -> None:
-        """Release the next waiter after the one that goes on now, and after the flush of what that one pushes."""
-        if self._drain_waiters and not self._releasing:
-            self._releasing = True
-            asyncio.get_running_loop().call_soon(self._release_next)
-
-    def _release_next(self) -> None:
-        """Let the first waiter go on if nothing is unsent. While the client does not read, `resume_writing` will."""
-        self._releasing = False
-        if self._drain_waiters and self._paused_since is None:
-            if not self.frames:
-                waiter = self._drain_waiters.popleft()
-                if not waiter.done():
-                    waiter.set_result(None)
-            self._release_soon()
+        if self.state is OPEN and (self._paused_since is not None or self.frames or self._drains):
+            if self._drains is None:
+                self._drains = Drains(lambda: bool(self.frames), paused=self._paused_since is not None)
+            await self._drains.wait()

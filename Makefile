@@ -120,7 +120,8 @@ bench-compare: setup-tests ## measure against another commit in the same run: ma
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=HEAD~1" >&2; exit 2; }
 	$(BIN)/python -m tests.bench.compare "$(REF)" $(if $(ROUNDS),--rounds $(ROUNDS))
 
-fuzz: setup-tests ## hold the readings of filters against each other on 20,000 pairs of a row and a filter, on each database
+fuzz: setup-tests ## give the readers of frames, messages, heads, tokens and settings broken inputs for MINUTES (2); compare 20,000 filters
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),2)
 	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_filters.py
 
 contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, 300 random schemas (SEED), seeded faults

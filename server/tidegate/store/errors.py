@@ -8,6 +8,17 @@ from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
+GONE = (
+    "is gone from its path, or its -wal file is; nothing is written to it. Put the same files back, or stop the "
+    "gateway and restore a backup"
+)
+DAMAGED = (
+    "is damaged, and nothing is written to it; the gateway's log says how. Stop the gateway, restore a backup, start it"
+)
+UNWRITABLE = "cannot be written; the gateway's log says why"
+LOCKED = "cannot be written: another program keeps its lock"
+NO_ROOM = "cannot grow: the disk is full, or a limit of the file's size is reached; only deletes are accepted"
+READ_ONLY = "is read-only"
 CHANGED_TABLES = "a table or a trigger is not as the schema needs it; the gateway's log says which"
 UNREACHABLE = "the database does not answer"
 """What `/readyz` says of a server that cannot be reached."""

@@ -165,7 +165,7 @@ async def test_a_paused_feed_reads_nothing(
     """Neither commits of other programs nor the gateway's make the feed look."""
     asked: list[str] = []
     connect = database.feed.connect
-    monkeypatch.setattr(database.feed, "connect", lambda place: Recorded(connect(place), asked))
+    monkeypatch.setattr(database.feed, "connect", lambda place, **how: Recorded(connect(place, **how), asked))
     monkeypatch.setattr(database.feed, "POLL_S", 0.001)
     monkeypatch.setattr(database.feed, "PAUSED_POLL_S", 0.001, raising=False)
     store = await database.open()

@@ -18,6 +18,11 @@ class Guard(ABC):
     """It is another log, for good: the gateway has to be restarted."""
 
     @property
+    def damage(self) -> str | None:
+        """Why nothing may be written at the moment, as `/readyz` says it."""
+        return None
+
+    @property
     @abstractmethod
     def incomplete(self) -> Collection[str]:
         """The resources whose changes the log may lack."""
@@ -27,4 +32,6 @@ class Guard(ABC):
         """What `/readyz` says; None while nothing is wrong."""
         if self.outdated:
             return f"the database {REPLACED}"
+        if self.damage is not None:
+            return self.damage
         return CHANGED_TABLES if self.incomplete else None

@@ -153,6 +153,17 @@ def unavailable() -> Refused:
     return Refused("unavailable", message, retry_after=1.0)
 
 
+def no_room() -> Refused:
+    message = "the disk of the database is full, so that only deletes are accepted; try again with the same key"
+    return Refused("unavailable", message, retry_after=5.0)
+
+
+def lost() -> Refused:
+    """For what may have been written to a file that is gone, or must not be written to a damaged one."""
+    message = "the database is gone or damaged, and nothing is written to it; try again with the same key"
+    return Refused("unavailable", message, retry_after=5.0)
+
+
 # -- what reads are refused for ---------------------------------------------------------------------------------------
 
 

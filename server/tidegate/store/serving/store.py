@@ -123,6 +123,8 @@ class ThreadedStore:
 
     async def write(self, mutation: Mutation) -> WriteResult:
         self._check()
+        if self._guard.damage is not None:
+            raise refusals.lost()
         await self._feed.gate.resumed()
         return await self._writer.submit(mutation)
 

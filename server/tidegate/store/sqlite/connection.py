@@ -34,17 +34,19 @@ def sqlite_path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def connect(path: Path, *, quoted_text: bool = False) -> apsw.Connection:
-    """A new connection. Raises StoreError where the file cannot be opened.
+def connect(path: Path, *, quoted_text: bool = False, checkpoint: bool = True) -> apsw.Connection:
+    """A new connection to a file that is there. Raises StoreError where it cannot be opened.
 
     `quoted_text`: a name in double quotes that no column has is text, as for other programs. Triggers of the owner may
     rely on it, so that the connection that calls them needs it. Elsewhere such a name is an error.
+    `checkpoint`: if it is the last one that is closed, it moves the write-ahead log into the file and deletes the log.
     """
     try:
-        connection = apsw.Connection(str(path))
+        connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE)
         if not quoted_text:
             connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
             connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(not checkpoint))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         for name, value in PRAGMAS.items():
             connection.pragma(name, value)

@@ -12,12 +12,14 @@ from tests.store.application import RESOURCES, Foreign
 from tests.store.mutations import create
 from tidegate.core.errors import Refused
 from tidegate.store.sqlite.serving import result_codes
-from tidegate.store.sqlite.serving.result_codes import failure, unreadable
+from tidegate.store.sqlite.serving.result_codes import Fault, failure, fault, unreadable
 from tidegate.store.sqlite.serving.store import SqliteStore
 
-TEMPORARY = {"BUSY", "LOCKED", "NOMEM", "INTERRUPT", "IOERR", "FULL", "CANTOPEN", "PROTOCOL", "SCHEMA"}
+OF_THE_MOMENT = {"BUSY", "LOCKED", "NOMEM", "INTERRUPT", "IOERR", "FULL", "NOLFS", "CANTOPEN", "PROTOCOL", "SCHEMA"}
+OF_THE_WHOLE_FILE = {"READONLY", "PERM", "CORRUPT", "NOTADB"}
+TEMPORARY = OF_THE_MOMENT | OF_THE_WHOLE_FILE
 OF_THE_ROW = {"CONSTRAINT", "MISMATCH", "TOOBIG"}
-PERMANENT = {"ERROR", "INTERNAL", "PERM", "READONLY", "CORRUPT", "MISUSE", "AUTH", "RANGE", "NOTADB", "NOLFS"}
+PERMANENT = {"ERROR", "INTERNAL", "MISUSE", "AUTH", "RANGE"}
 
 
 def error(name: str, extended: int = 0) -> apsw.Error:
@@ -35,6 +37,31 @@ def test_a_code_is_temporary_where_waiting_can_help(name: str, extended: int) ->
     refused = unreadable(error(name, extended))
     code = "unavailable" if name in TEMPORARY else "internal"
     assert (refused.code, refused.temporary) == (code, name in TEMPORARY)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("IOERR_READ", Fault.DATABASE),
+        ("IOERR_WRITE", Fault.NO_ROOM),
+        ("IOERR_FSYNC", Fault.NO_ROOM),
+        ("IOERR_SHMSIZE", Fault.NO_ROOM),
+        ("IOERR_CORRUPTFS", Fault.DAMAGE),
+        ("READONLY_DBMOVED", Fault.READ_ONLY),
+        ("CANTOPEN_FULLPATH", Fault.READ_ONLY),
+        ("CORRUPT_SEQUENCE", Fault.DAMAGE),
+        ("CORRUPT_INDEX", Fault.DAMAGE),
+        ("CORRUPT_VTAB", Fault.SETUP),
+        ("CONSTRAINT_CHECK", Fault.ROW),
+        ("BUSY_SNAPSHOT", Fault.DATABASE),
+    ],
+)
+def test_an_extended_code_decides_before_its_primary_code(name: str, expected: Fault) -> None:
+    extended = getattr(apsw, f"SQLITE_{name}")
+    raised = apsw.Error(name)
+    setattr(raised, "result", extended & 0xFF)  # noqa: B010  # as apsw has it
+    setattr(raised, "extendedresult", extended)  # noqa: B010
+    assert fault(raised) is expected
 
 
 def test_an_error_of_the_library_is_permanent() -> None:

@@ -37,6 +37,7 @@ from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite import large_integers, unique_keys
 from tidegate.store.sqlite.connection import peewee_database, sqlite_path
+from tidegate.store.sqlite.damage import refuse_foreign_log
 from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
 from tidegate.store.sqlite.migration.other_spellings import other_spellings
@@ -238,6 +239,8 @@ class _Opened:
         self._database = database
 
     def __enter__(self) -> Any:
+        if (path := Path(self._database.database)).exists():
+            refuse_foreign_log(path)
         try:
             self._database.connect()
         except peewee.PeeweeException as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ from tidegate.store.errors import REPLACED, StoreError, Unmigrated
 from tidegate.store.serving.guard import Guard
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
+from tidegate.store.sqlite.damage import refuse_damage, refuse_foreign_log
+from tidegate.store.sqlite.file_header import log_path
+from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.reader import head
 from tidegate.store.sqlite.serving.table_watch import TableWatch
 
@@ -32,6 +36,8 @@ log = logging.getLogger("tidegate.store")
 
 SUFFIX = "-tidegate"
 """After the name of the database file, the name of its note."""
+NOTE_S = 2.0
+"""Seconds between two notes of how far the log is, and between two looks at the tables."""
 ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
 
 
@@ -44,6 +50,10 @@ class LogFingerprint(msgspec.Struct, frozen=True):
     """A hash of the log's entry `seq`; "" for a log that is empty."""
     file: int
     """The file's number in its file system: a copy has another."""
+    log: int = 0
+    """The number of its write-ahead log; 0 where there is none."""
+    damaged: bool = False
+    """The file has to be checked before it is served again."""
 
 
 class EpochGuard(Guard):
@@ -57,13 +67,15 @@ class EpochGuard(Guard):
         self._path = path
         self._connection = connection
         self._noted = _seen(connection, path)
+        self.file = DatabaseFile(path)
+        self._look_at = 0.0
         self._writable = True
         self._write(self._noted)
 
     @classmethod
     def open(cls, path: Path, resources: Mapping[str, Resource]) -> EpochGuard:
         """Give the log a new epoch if it is not the one that was served here last. Raises StoreError."""
-        connection = connect(path)
+        connection = connect(path)  # the last one that is closed
         try:
             _begin_epoch_in_doubt(connection, path)
             return cls(path, connection, resources)
@@ -78,26 +90,57 @@ class EpochGuard(Guard):
         """The resources whose changes the log may lack."""
         return self._tables.incomplete
 
+    @property
+    def damage(self) -> str | None:
+        return self.file.problem
+
+    def look_if_due(self) -> None:
+        """Look at the file, and after `NOTE_S` at everything else."""
+        self.look_at_file()
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + NOTE_S
+            self.look()
+
+    def look_at_file(self) -> None:
+        """See whether the file still is there, and whole."""
+        damaged = bool(self.file.damage)
+        self.file.look(self._connection)
+        if self.file.replaced:
+            self._outdate()
+        elif self.file.damage and not damaged:
+            self._write(msgspec.structs.replace(self._noted, damaged=True))
+
     def look(self) -> None:
         """Note how far the log is. When it has become another log, say so once and note nothing more."""
-        if self.outdated:
+        if self.outdated or self.file.problem is not None:
             return
         try:
             now = _seen(self._connection, self._path)
             self._tables.look()
         except (apsw.Error, OSError) as error:
+            self.file.notice(error)
             log.warning("no note of the change log could be made; it will be tried again: %s", error)
             return
         before = self._noted
         if (now.epoch, now.file) != (before.epoch, before.file) or now.seq < before.seq:
-            self.outdated = True
-            log.error("the database %s %s", self._path, REPLACED)
+            self._outdate()
         elif now != before:
             self._write(now)
 
     def close(self) -> None:
+        """To be called when all other connections of the gateway are closed."""
+        self.look_at_file()
         self.look()
+        whole = not self.outdated and self.file.problem is None
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(not whole))
         self._connection.close()
+        if whole and not log_path(self._path).exists():
+            self._write(msgspec.structs.replace(self._noted, log=0))
+
+    def _outdate(self) -> None:
+        if not self.outdated:
+            self.outdated = True
+            log.error("the database %s %s", self._path, REPLACED)
 
     def _write(self, fingerprint: LogFingerprint) -> None:
         self._noted = fingerprint
@@ -108,6 +151,13 @@ class EpochGuard(Guard):
             if self._writable:
                 log.warning("no note can be kept beside the database; the next start begins a new epoch: %s", error)
             self._writable = False
+
+
+def refuse_spoiled(path: Path) -> None:
+    """To be called before the file is opened. Raises StoreError where opening or serving it would spoil it."""
+    note = _read_note(path)
+    refuse_foreign_log(path, None if note is None else (note.file, note.log))
+    refuse_damage(path, suspect=note is not None and note.damaged)
 
 
 def new_epoch(url: str) -> tuple[str, str]:
@@ -167,7 +217,7 @@ def _seen(connection: apsw.Connection, path: Path) -> LogFingerprint:
         ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'")
         seq = head(connection)
         entry = _entry(connection, seq)
-    return LogFingerprint(epoch, seq, entry, path.stat().st_ino)
+    return LogFingerprint(epoch, seq, entry, path.stat().st_ino, log_path(path).stat().st_ino)
 
 
 def _entry(connection: apsw.Connection, seq: int) -> str:

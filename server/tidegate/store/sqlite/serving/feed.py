@@ -17,6 +17,7 @@ import apsw
 from tidegate.store.serving.feed import Feed
 from tidegate.store.sqlite.changelog import LOG, META
 from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.reader import COLUMNS, Reader, head, one_value
 
 POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
@@ -28,8 +29,16 @@ PRUNED_TO = f"SELECT value FROM {META} WHERE name = 'pruned_to'"
 class SqliteFeed(Feed):
     """Owns a connection, too."""
 
-    def __init__(self, path: Path, resources: Iterable[str], reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file: DatabaseFile,
+        resources: Iterable[str],
+        reader: Reader,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self._path = path
+        self._file = file
         self._reader = reader
         self._bell = threading.Event()
         super().__init__(resources, loop)
@@ -42,7 +51,7 @@ class SqliteFeed(Feed):
         self._bell.set()
 
     def _run(self) -> None:
-        connection = connect(self._path)
+        connection: apsw.Connection | None = None
         version = None
         lively_until = 0.0
         try:
@@ -53,6 +62,8 @@ class SqliteFeed(Feed):
                 if self.gate.paused:
                     continue
                 try:
+                    if connection is None:
+                        connection = connect(self._path, checkpoint=False)
                     if self.gate.jump_due:
                         self._position = head(connection)
                         self.gate.jumped(self._position)
@@ -66,7 +77,12 @@ class SqliteFeed(Feed):
                 except Exception as error:  # the boundary of the thread: without it no change is delivered any more
                     self._failed(error)
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
+
+    def _complain(self, error: Exception) -> None:
+        self._file.notice(error)
+        super()._complain(error)
 
     def _catch_up(self, connection: apsw.Connection) -> None:
         while not self._ended:

@@ -20,6 +20,7 @@ from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
+from tidegate.store.errors import StoreError
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted
 from tidegate.store.serving.snapshots import Spool
@@ -30,6 +31,7 @@ from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
 from tidegate.store.sqlite.program_needs import KeyLookups, lacks_program
 from tidegate.store.sqlite.rows import RowReader, to_column
+from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.result_codes import unreadable
 
 log = logging.getLogger("tidegate.store")
@@ -43,8 +45,10 @@ LOCK_TIMEOUT_MS = 1_000
 class Reader:
     """Reads one database; each thread that calls owns a connection."""
 
-    def __init__(self, path: Path, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, path: Path, resources: Mapping[str, Resource], file: DatabaseFile | None = None) -> None:
+        """`file`: what is known of the file that a gateway serves."""
         self._path = path
+        self._file = file
         self._resources = resources
         self._readers = {name: RowReader(resource) for name, resource in resources.items()}
         self._local = threading.local()
@@ -79,7 +83,7 @@ class Reader:
     def changes(self, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with after < seq <= upto. Raises LogPruned when some of them are gone."""
         connection = self._connection()
-        with _interruptible(), connection:
+        with self._asked(), connection:
             if after < one_value(connection, f"SELECT value FROM {META} WHERE name = 'pruned_to'"):
                 raise LogPruned
             found = connection.execute(
@@ -174,12 +178,20 @@ class Reader:
                 raise refusals.unreadable() from error
             raise Refused("unavailable", UNREADABLE, retry_after=RETRY_S) from error
         except apsw.Error as error:
+            if self._file is not None:
+                self._file.notice(error)
             raise unreadable(error) from error
 
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = connect(self._path)
+            if self._file is not None and self._file.is_lost():  # SQLite would begin another log, and mix the two
+                raise refusals.unreachable()
+            try:
+                connection = self._local.connection = connect(self._path, checkpoint=False)
+            except StoreError as error:  # too many open files, or another program holds the file
+                log.error("rows cannot be read: %s", error)
+                raise refusals.unreachable() from error
             connection.set_busy_timeout(LOCK_TIMEOUT_MS)
             with self._lock:
                 self._connections[threading.get_ident()] = connection

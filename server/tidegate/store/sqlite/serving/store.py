@@ -18,18 +18,18 @@ from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.migration.migrate import check, notes_of_others
 from tidegate.store.sqlite.program_needs import all_unwritable
-from tidegate.store.sqlite.serving.epoch import EpochGuard
+from tidegate.store.sqlite.serving.disk_reserve import DiskReserve
+from tidegate.store.sqlite.serving.epoch import EpochGuard, refuse_spoiled
 from tidegate.store.sqlite.serving.feed import SqliteFeed
 from tidegate.store.sqlite.serving.reader import Reader
 from tidegate.store.sqlite.serving.serving_lock import ServingLock
+from tidegate.store.sqlite.serving.write_health import WriteHealth
 from tidegate.store.sqlite.serving.writer import Writer
 
 log = logging.getLogger("tidegate.store")
 
-NOTE_S = 2.0
-"""Seconds between two notes of how far the log is, and between two looks at the tables."""
-
-log = logging.getLogger("tidegate.store")
+FILE_S = 0.5
+"""Seconds between two looks at the file."""
 
 
 class SqliteStore(ThreadedStore):
@@ -50,14 +50,15 @@ class SqliteStore(ThreadedStore):
     ) -> None:
         """`lock` and `guard` belong to the store from now on."""
         loop = asyncio.get_running_loop()
-        reader = Reader(path, resources)
-        feed = SqliteFeed(path, resources, reader, loop)
-        writer = Writer(path, resources, loop, feed.wake, keep)
+        reader = Reader(path, resources, guard.file)
+        feed = SqliteFeed(path, guard.file, resources, reader, loop)
+        health = WriteHealth(guard.file, DiskReserve(path))
+        writer = Writer(path, resources, loop, feed.wake, health, keep)
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
         super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
         self._reader = reader
         self._lock = lock
-        self._every(NOTE_S, guard.look)
+        self._every(FILE_S, guard.look_if_due)
 
     @classmethod
     async def open(
@@ -79,6 +80,8 @@ class SqliteStore(ThreadedStore):
 
 def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock, EpochGuard]:
     """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
+    if sqlite_path(url).exists():
+        refuse_spoiled(sqlite_path(url).absolute())
     check(url, resources)
     # Handlers of the application may change the working directory.
     path = sqlite_path(url).absolute()

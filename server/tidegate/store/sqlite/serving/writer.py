@@ -22,13 +22,15 @@ import apsw
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
+from tidegate.store.errors import StoreError
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.refusals import stopping, unavailable
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect
 from tidegate.store.sqlite.serving.mutations import Mutations
-from tidegate.store.sqlite.serving.result_codes import failure
+from tidegate.store.sqlite.serving.result_codes import failure, is_temporary
 from tidegate.store.sqlite.serving.retention import STEP, prune, prune_to_size
+from tidegate.store.sqlite.serving.write_health import WriteHealth
 
 log = logging.getLogger("tidegate.store")
 
@@ -42,8 +44,6 @@ QUEUE_LIMIT = 10_000
 
 Outcome = WriteResult | Refused
 Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
-OF_MUTATIONS = (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
-"""Errors that one mutation causes; with the others it is the database that fails."""
 
 
 class TransactionEnded(Exception):
@@ -65,12 +65,11 @@ class Writer:
         resources: Mapping[str, Resource],
         loop: asyncio.AbstractEventLoop,
         committed: Callable[[], None],
+        health: WriteHealth,
         keep: Retention = KEEP,
     ) -> None:
-        self.healthy = True
-        self.problem = "the database cannot be written; the gateway's log says why"
-        """What `/readyz` says while the writer is not healthy."""
         self._path = path
+        self._health = health
         self._mutations = Mutations(resources)
         self._loop = loop
         self._committed = committed
@@ -85,7 +84,18 @@ class Writer:
         """How long the writer waits for another program that holds the database's lock."""
         self._thread = threading.Thread(target=self._run, name="tidegate-writer")
 
+    @property
+    def healthy(self) -> bool:
+        return self._health.problem is None
+
+    @property
+    def problem(self) -> str:
+        """What `/readyz` says while the writer is not healthy."""
+        return f"the database {self._health.problem}"
+
     def start(self) -> None:
+        """Raises StoreError where the database cannot be opened."""
+        self._connection = self._connected()
         self._thread.start()
 
     def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
@@ -120,23 +130,42 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        connection = connect(self._path, quoted_text=True)
-        # Asked within long statements, and in place of SQLite's own wait, which nothing can end.
-        connection.set_progress_handler(self._interrupted, PROGRESS_STEPS)
-        connection.set_busy_handler(self._wait_for_lock)
+        connection = self._connection
         try:
             due = time.monotonic() + self._keep.pause_s
             while True:
-                batch = self._next_batch(max(0.0, due - time.monotonic()))
+                batch = self._next_batch(max(0.0, min(due - time.monotonic(), self._health.pause_s)))
                 if batch is None:
                     return
                 if batch:
                     self._write(connection, batch)
+                if self._health.pause_s <= 0:
+                    connection = self._connection = self._probed(connection)
                 if time.monotonic() >= due:
                     more = self._housekeeping(connection)
                     due = time.monotonic() + (0 if more else self._keep.pause_s)
         finally:
             connection.close()
+            self._health.close()
+
+    def _connected(self) -> apsw.Connection:
+        connection = connect(self._path, quoted_text=True, checkpoint=False)
+        # Asked within long statements, and in place of SQLite's own wait, which nothing can end.
+        connection.set_progress_handler(self._interrupted, PROGRESS_STEPS)
+        connection.set_busy_handler(self._wait_for_lock)
+        self._health.attach(connection)
+        return connection
+
+    def _probed(self, connection: apsw.Connection) -> apsw.Connection:
+        """Try to write after a failure; returns the connection that is used from now on."""
+        if self._health.is_stale:
+            try:
+                former, connection = connection, self._connected()
+                former.close()
+            except (StoreError, apsw.Error) as error:
+                log.warning("the database cannot be opened again: %s", error)
+        self._health.probe(connection)
+        return connection
 
     def _next_batch(self, timeout: float) -> list[Waiting] | None:
         """What waits now, at most a batch; empty when nothing came within `timeout`; None when it is time to end."""
@@ -159,31 +188,45 @@ class Writer:
         return batch
 
     def _write(self, connection: apsw.Connection, batch: Sequence[Waiting]) -> None:
+        if self._health.restricted and not (batch := self._accepted(batch)):
+            return
         try:
             outcomes: list[Outcome] = self._transaction(connection, [mutation for mutation, _ in batch])
-            self.healthy = True
+            if (lost := self._health.settled(connection)) is not None:
+                outcomes = [lost] * len(batch)
         except TransactionEnded as ended:
             at = ended.number
             for mutations in filter(None, (batch[:at], batch[at + 1 :])):
                 self._write(connection, mutations)
             batch, outcomes = batch[at : at + 1], [ended.refusal]
         except Exception as error:  # the boundary of the thread: nothing was committed, and each client is told
-            outcomes = [self._failed(connection, error)] * len(batch)
+            if self._failed(connection, error) and any(mutation.kind == "delete" for mutation, _ in batch):
+                self._write(connection, batch)
+                return
+            refusal = failure(error) if isinstance(error, apsw.Error) else unavailable()
+            outcomes = [stopping() if self._given_up else refusal] * len(batch)
         futures = [future for _, future in batch]
-        with suppress(RuntimeError):  # the loop has ended, and with it the clients
-            self._loop.call_soon_threadsafe(_settle, futures, outcomes)
+        self._tell(futures, outcomes)
         self._committed()
 
-    def _failed(self, connection: apsw.Connection, error: Exception) -> Refused:
-        """What it means to each client that the transaction failed."""
+    def _tell(self, futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it the clients
+            self._loop.call_soon_threadsafe(_settle, futures, outcomes)
+
+    def _accepted(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
+        """The mutations that may be tried; the others are refused."""
+        refusals = [self._health.refusal(mutation) for mutation, _ in batch]
+        refused = [(future, refusal) for (_, future), refusal in zip(batch, refusals, strict=True) if refusal]
+        self._tell([future for future, _ in refused], [refusal for _, refusal in refused])
+        return [waiting for waiting, refusal in zip(batch, refusals, strict=True) if refusal is None]
+
+    def _failed(self, connection: apsw.Connection, error: Exception) -> bool:
+        """A transaction failed, and nothing was committed. Returns whether its deletes may succeed alone."""
         self._committing = True  # nothing interrupts ROLLBACK
         if not connection.get_autocommit():
-            connection.execute("ROLLBACK")
-        if self._given_up:
-            return stopping()
-        log.error("a transaction failed", exc_info=error)
-        self.healthy = False
-        return failure(error) if isinstance(error, apsw.Error) else unavailable()
+            with suppress(apsw.Error):  # the failure itself undid it
+                connection.execute("ROLLBACK")
+        return not self._given_up and self._health.failed(error)
 
     def _interrupted(self) -> bool:
         """Whether the statement that runs is to end now."""
@@ -210,7 +253,7 @@ class Writer:
             try:
                 outcomes.append(self._mutations.carry_out(connection, mutation))
             except Exception as error:
-                if isinstance(error, apsw.Error) and not isinstance(error, OF_MUTATIONS):
+                if is_temporary(error):
                     raise
                 if connection.get_autocommit():
                     raise TransactionEnded(len(outcomes), _refusal(error)) from error

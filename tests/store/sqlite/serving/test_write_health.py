@@ -1,0 +1,103 @@
+"""A database that takes no writes: what is refused, what still works, and that all is well again by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.store.application import RESOURCES, Foreign
+from tests.store.mutations import create, delete, update
+from tests.support.deadlines import DEADLINE_S
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import Mutation, ReadQuery
+from tidegate.store import SqliteStore
+from tidegate.store.sqlite import connection
+from tidegate.store.sqlite.serving import disk_reserve, write_health
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_health, "PROBE_S", 0.05)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setitem(connection.PRAGMAS, "busy_timeout", 50)
+    monkeypatch.setattr(disk_reserve, "SIZE", 1 << 20)
+    monkeypatch.setattr(write_health, "SIZE", 1 << 20)
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
+    yield store
+    await store.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110  # another thread knows
+            await asyncio.sleep(0.01)
+
+
+async def outcome(store: SqliteStore, mutation: Mutation) -> str:
+    try:
+        await store.write(mutation)
+    except Refused as refused:
+        assert refused.code != "unavailable" or refused.retry_after
+        return refused.code
+    return "done"
+
+
+async def test_readiness_comes_back_without_a_write_of_a_client(store: SqliteStore, foreign: Foreign) -> None:
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    assert await outcome(store, create({"code": "a"})) == "unavailable"
+    assert store.problem == "the database cannot be written: another program keeps its lock"
+    foreign.connection.execute("ROLLBACK")
+    await until(lambda: store.healthy)
+    assert foreign.log() == []
+
+
+async def test_a_read_only_database_is_unavailable_until_it_can_be_written_again(store: SqliteStore) -> None:
+    store._writer._connection.pragma("query_only", 1)
+    assert await outcome(store, create({"code": "a"})) == "unavailable"
+    await until(lambda: store.healthy)  # on a new connection, as after `chmod u+w`
+    assert await outcome(store, create({"code": "a"})) == "done"
+
+
+def pages(store: SqliteStore) -> int:
+    return int(store._writer._connection.pragma("page_count"))
+
+
+async def test_deletes_go_on_when_the_file_cannot_grow(store: SqliteStore, foreign: Foreign) -> None:
+    """SQLite says so as it says that the disk is full. What is deleted makes room for new rows."""
+    for code in "abcdef":
+        assert await outcome(store, create({"code": code, "harbour": code, "extra": "x" * 400_000})) == "done"
+    reserve = next(Path(store._guard.file._path).parent.glob("*-tidegate-reserve"))
+    assert reserve.stat().st_size == disk_reserve.SIZE
+    store._writer._connection.pragma("max_page_count", pages(store) + 2)
+    free = disk_reserve.os.statvfs
+    try:
+        disk_reserve.os.statvfs = lambda folder: FullDisk()  # type: ignore[assignment]
+        many = [create({"code": "g", "harbour": "g", "extra": "x" * 400_000}), delete("a"), update("b", {"sign": 1})]
+        assert await asyncio.gather(*(outcome(store, mutation) for mutation in many)) == [
+            "unavailable",
+            "done",
+            "unavailable",
+        ]
+        assert not reserve.exists()
+        assert "only deletes are accepted" in str(store.problem)
+        assert len((await store.read(ReadQuery(resource="boats"))).rows) == 5
+        assert await outcome(store, delete("b")) == "done"
+        assert await outcome(store, create({"code": "h"})) == "unavailable"
+        assert await outcome(store, delete("c", "d", array=True)) == "done"
+        assert await outcome(store, delete("e")) == "done"
+    finally:
+        disk_reserve.os.statvfs = free
+    store._writer._connection.pragma("max_page_count", 1 << 20)
+    await until(lambda: store.healthy and reserve.exists())
+    assert await outcome(store, create({"code": "h"})) == "done"
+
+
+class FullDisk:
+    f_bavail, f_frsize = 0, 4096

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -69,16 +70,15 @@ def pages(store: SqliteStore) -> int:
     return int(store._writer._connection.pragma("page_count"))
 
 
-async def test_deletes_go_on_when_the_file_cannot_grow(store: SqliteStore, foreign: Foreign) -> None:
+async def test_deletes_go_on_when_the_file_cannot_grow(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite says so as it says that the disk is full. What is deleted makes room for new rows."""
     for code in "abcdef":
         assert await outcome(store, create({"code": code, "harbour": code, "extra": "x" * 400_000})) == "done"
     reserve = next(Path(store._guard.file._path).parent.glob("*-tidegate-reserve"))
     assert reserve.stat().st_size == disk_reserve.SIZE
     store._writer._connection.pragma("max_page_count", pages(store) + 2)
-    free = disk_reserve.os.statvfs
-    try:
-        disk_reserve.os.statvfs = lambda folder: FullDisk()  # type: ignore[assignment]
+    with monkeypatch.context() as full:
+        full.setattr(os, "statvfs", lambda folder: FullDisk())
         many = [create({"code": "g", "harbour": "g", "extra": "x" * 400_000}), delete("a"), update("b", {"sign": 1})]
         assert await asyncio.gather(*(outcome(store, mutation) for mutation in many)) == [
             "unavailable",
@@ -92,8 +92,6 @@ async def test_deletes_go_on_when_the_file_cannot_grow(store: SqliteStore, forei
         assert await outcome(store, create({"code": "h"})) == "unavailable"
         assert await outcome(store, delete("c", "d", array=True)) == "done"
         assert await outcome(store, delete("e")) == "done"
-    finally:
-        disk_reserve.os.statvfs = free
     store._writer._connection.pragma("max_page_count", 1 << 20)
     await until(lambda: store.healthy and reserve.exists())
     assert await outcome(store, create({"code": "h"})) == "done"

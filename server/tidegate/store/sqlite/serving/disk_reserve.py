@@ -50,7 +50,8 @@ class DiskReserve:
 
     def give_up(self) -> None:
         """Leave the room to the database."""
-        self.held = False
+        if self.held:
+            self.held, self._said = False, True  # as it should be
         try:
             self._file.unlink(missing_ok=True)
         except OSError as error:

@@ -83,7 +83,8 @@ class WriteHealth:
         whose = fault(error) if isinstance(error, apsw.Error) else Fault.SETUP
         words = LOCKED if isinstance(error, apsw.BusyError) else WORDS.get(whose, UNWRITABLE)
         if self.problem != words:  # not for each transaction
-            log.error("a transaction failed: the database %s", words, exc_info=error)
+            known = words is not UNWRITABLE
+            log.error("a transaction failed: the database %s: %s", words, error, exc_info=None if known else error)
         first = whose is Fault.NO_ROOM and not self.full
         if first:
             self._fill_up()
@@ -146,8 +147,8 @@ class WriteHealth:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             except apsw.Error as error:
                 if not isinstance(error, apsw.BusyError):
-                    self._checkpoint_at = time.monotonic() + PROBE_S
-                    self.failed(error)
+                    # At once where the reserve was given up for it: deletes would fill that room with the log.
+                    self._checkpoint_at = 0.0 if self.failed(error) else time.monotonic() + PROBE_S
         return apsw.SQLITE_OK
 
     def _fill_up(self) -> None:

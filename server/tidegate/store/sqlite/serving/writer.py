@@ -22,7 +22,7 @@ import apsw
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import UNWRITABLE, StoreError
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.refusals import stopping, unavailable
 from tidegate.store.serving.retention import KEEP, Retention
@@ -91,7 +91,7 @@ class Writer:
     @property
     def problem(self) -> str:
         """What `/readyz` says while the writer is not healthy."""
-        return f"the database {self._health.problem}"
+        return f"the database {self._health.problem or UNWRITABLE}"
 
     def start(self) -> None:
         """Raises StoreError where the database cannot be opened."""

@@ -15,7 +15,7 @@ from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import feed_cursor
 from tidegate.gateway import work
 from tidegate.gateway.calls import outcome
-from tidegate.store.serving import retention
+from tidegate.store.serving import answers, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import writer
 from tidegate.transport.context import TransportSettings
@@ -54,6 +54,9 @@ def expected() -> dict[str, float]:
         "seconds until a user whose browser left the page is absent": ghosts.RELOAD_GRACE_S,
         "seconds that an anonymous identity can be taken up again": tokens.IDENTITY_TTL_S,
         "seconds that answers to writes with a `key` are kept": retention.REQUESTS_KEEP_MS / 1000,
+        "bytes of an answer to a write that are kept for its `key`": answers.KEPT_BYTES,
+        "bytes of kept answers, of one user in 24 hours": answers.BYTES_A_DAY,
+        "kept answers, of one user in 24 hours": answers.NUMBER_A_DAY,
         "writes that wait for the database": writer.QUEUE_LIMIT,
         "seconds that a write waits for a row or a lock": BUSY_TIMEOUT_MS / 1000,
         "plain handlers that run at a time": application_threads.LIMIT,

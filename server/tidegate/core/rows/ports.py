@@ -85,6 +85,8 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True):
     """The rows that the user may read. Any other row is treated as if it did not exist."""
     allowed: Filter = EVERYTHING
     """The rows that the user may create, update or delete. An updated row must be one of them before and after."""
+    payer: Payer = GATEWAY
+    """The account and the connection that ask."""
     array: bool = False
     """Whether the client sent a list: pointers are then /data/0/name instead of /data/name, /ids/0 instead of /id."""
 

@@ -137,6 +137,7 @@ class Requests:
             digest=b"" if key is None else _digest(request),
             visible=self._permissions.readable(session, rules),
             allowed=allowed,
+            payer=session.payer,
             array=array,
         )
         return [WriteRows(session, given_ref(request.ref), mutation)]

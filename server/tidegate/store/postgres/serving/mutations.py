@@ -24,6 +24,7 @@ from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.rows import RowReader, image, to_column
 from tidegate.store.postgres.serving.database_errors import StatementFailed
 from tidegate.store.postgres.serving.reader import HEAD, key_is
+from tidegate.store.serving.answers import Answers, again
 from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext, whole_context
 from tidegate.store.sql.names import quoted
@@ -74,6 +75,13 @@ class PostgresTable:
         found = connection.execute(numbered(sql), where.values).fetchall()
         return self._reader.row(found[0][0]) if found else None
 
+    def current(self, connection: Connection, key: Key) -> Row | None:
+        """The row with this key as it is now. Waits for no other transaction."""
+        where = key_is(self.resource, key)
+        sql = f"SELECT {self._image} FROM {self._name} {ALIAS} WHERE {where.sql}"
+        found = connection.execute(numbered(sql), where.values).fetchall()
+        return self._reader.row(found[0][0]) if found else None
+
     def whole(self, connection: Connection, key: Key) -> Row | None:
         where = key_is(self.resource, key)
         sql = f"SELECT {image(ALIAS, self.resource, self._whole.columns)} FROM {self._name} {ALIAS} WHERE {where.sql}"
@@ -112,10 +120,12 @@ class Mutations:
 
     def __init__(self, resources: Mapping[str, Resource], home: str) -> None:
         """`home`: the schema of their tables."""
+        self._answers = Answers()
         self._tables = {name: PostgresTable(resource, home) for name, resource in resources.items()}
 
     def carry_out(self, connection: Connection, mutation: Mutation) -> list[Row]:
         """Do `mutation`, and return its rows. Raises Refused, StatementFailed."""
+        self._answers.check(mutation)
         connection.execute(NOTE_AUTHOR, [mutation.idempotency_key, mutation.user])
         return carry_out(connection, self._tables[mutation.resource], mutation)
 
@@ -127,7 +137,7 @@ class Mutations:
         # Now, not within COMMIT, so that the position can be asked for; the lock is held from here on.
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         keyed = [
-            (mutation.user, mutation.idempotency_key, mutation.digest, msgspec.json.encode(rows).decode())
+            (mutation.user, mutation.idempotency_key, mutation.digest, self._kept(mutation, rows))
             for mutation, rows in done
             if mutation.idempotency_key is not None
         ]
@@ -138,6 +148,14 @@ class Mutations:
             connection.execute(REMEMBER_EACH, [*map(list, zip(*keyed, strict=True)), now])
         return connection.execute(HEAD)
 
+    def _kept(self, mutation: Mutation, rows: list[Row]) -> str:
+        return self._answers.kept(mutation, rows, self._tables[mutation.resource].resource.key)
+
+    def answered(self, connection: Connection, mutation: Mutation, reply: str) -> list[Row]:
+        """The rows for a repetition of `mutation`, of whose answer `reply` was kept. Raises Refused."""
+        table = self._tables[mutation.resource]
+        return again(mutation, msgspec.json.decode(reply), lambda key: table.current(connection, key))
+
     def context(self, mutation: Mutation) -> StatementContext:
         """Where to point for what the database refuses only at the end of `mutation`."""
         return whole_context(mutation, self._tables[mutation.resource].resource)
@@ -146,8 +164,10 @@ class Mutations:
 class EarlierAnswers:
     """What some mutations were answered before, under the idempotency keys that they have now."""
 
-    def __init__(self, connection: Connection, mutations: Sequence[Mutation]) -> None:
+    def __init__(self, connection: Connection, rules: Mutations, mutations: Sequence[Mutation]) -> None:
         """Asks the database, and does not wait for what it says."""
+        self._connection = connection
+        self._rules = rules
         keyed = [(each.user, each.idempotency_key) for each in mutations if each.idempotency_key is not None]
         self._query = None
         if len(keyed) == 1:
@@ -157,7 +177,7 @@ class EarlierAnswers:
         self._found: dict[tuple[str, str], list[Any]] | None = None
 
     def to(self, mutation: Mutation) -> WriteResult | None:
-        """Raises Refused: the key was used for a different request."""
+        """Raises Refused: the key was used for a different request, or its rows are gone."""
         if mutation.idempotency_key is None or self._query is None:
             return None
         if self._found is None:
@@ -166,4 +186,4 @@ class EarlierAnswers:
             return None
         digest, reply, seq = found
         check_same_request(mutation, digest)
-        return WriteResult(msgspec.json.decode(reply, type=list[Row]), seq)
+        return WriteResult(self._rules.answered(self._connection, mutation, reply), seq)

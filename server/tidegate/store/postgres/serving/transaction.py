@@ -62,7 +62,7 @@ class Transaction:
         try:
             return self._carried_out(connection)
         except Refused:
-            if (answer := _answered_since(connection, self.group[0])) is None:
+            if (answer := self._answered_since(connection, self.group[0])) is None:
                 raise
             return [answer]
 
@@ -80,7 +80,7 @@ class Transaction:
 
     def _carry_out(self, connection: Connection, pipeline: psycopg.Pipeline) -> list[Outcome | None]:
         connection.execute("BEGIN")
-        answers = EarlierAnswers(connection, self.group)
+        answers = EarlierAnswers(connection, self._mutations, self.group)
         if len(self.group) == 1:
             outcomes: list[_Outcome | None] = [self._one(connection, answers, self.group[0])]
         else:
@@ -145,7 +145,7 @@ class Transaction:
                 drain(pipeline)
             connection.execute("ROLLBACK TO SAVEPOINT one")
             if isinstance(failure, Refused):
-                outcome = _answered_since(connection, mutation) or failure
+                outcome = self._answered_since(connection, mutation) or failure
             else:
                 outcome = self.verdict(connection, failure, mutation)
         connection.execute("RELEASE SAVEPOINT one")
@@ -155,11 +155,18 @@ class Transaction:
         self, connection: Connection, failure: StatementFailed | psycopg.Error, mutation: Mutation
     ) -> Refused | None:
         """What it means that this mutation failed, once it is rolled back; None: it may succeed when it is alone."""
-        if _answered_since(connection, mutation) is not None:
+        if self._answered_since(connection, mutation) is not None:
             return None
         if isinstance(failure, StatementFailed):
             return verdict(connection, failure.error, failure.context)
         return verdict(connection, failure, self._mutations.context(mutation))
+
+    def _answered_since(self, connection: Connection, mutation: Mutation) -> Outcome | None:
+        """What the mutation's key was answered by now: it was looked up before the mutation met what is in its way."""
+        try:
+            return EarlierAnswers(connection, self._mutations, [mutation]).to(mutation)
+        except Refused as refused:
+            return refused
 
 
 class _DeferredConstraints:
@@ -191,14 +198,6 @@ class _DeferredConstraints:
             ((names, distinct),) = self._query.fetchall()
             self._found = names, distinct
         return self._found
-
-
-def _answered_since(connection: Connection, mutation: Mutation) -> Outcome | None:
-    """What the mutation's key was answered by now: it was looked up before the mutation met what is in its way."""
-    try:
-        return EarlierAnswers(connection, [mutation]).to(mutation)
-    except Refused as refused:
-        return refused
 
 
 def drain(pipeline: psycopg.Pipeline) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from tidegate.contract import Resource, row_rules
 from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
+from tidegate.store.serving.answers import Answers, again
 from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
@@ -98,12 +99,14 @@ class Mutations:
 
     def __init__(self, resources: Mapping[str, Resource]) -> None:
         self._resources = resources
+        self._answers = Answers()
         self._tables = {name: SqliteTable(resource, resources) for name, resource in resources.items()}
 
     def carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
         """Do `mutation`, or answer it as it was answered before under its idempotency key. Raises Refused."""
-        if mutation.idempotency_key is not None and (answer := _answered_before(connection, mutation)) is not None:
+        if mutation.idempotency_key is not None and (answer := self._answered_before(connection, mutation)) is not None:
             return answer
+        self._answers.check(mutation)
         mark = head(connection)
         rows = carry_out(connection, self._tables[mutation.resource], mutation)
         # COMMIT would fail, for all mutations that share the transaction.
@@ -116,23 +119,24 @@ class Mutations:
             )
         result = WriteResult(rows, seq)
         if mutation.idempotency_key is not None:
-            _remember(connection, mutation, result)
+            self._remember(connection, mutation, result)
         return result
 
+    def _answered_before(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult | None:
+        found = connection.execute(
+            f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?",
+            (mutation.user, mutation.idempotency_key),
+        ).fetchone()
+        if found is None:
+            return None
+        check_same_request(mutation, found[0])
+        kept, table = msgspec.json.decode(found[1]), self._tables[mutation.resource]
+        return WriteResult(again(mutation, kept["rows"], lambda key: table.locked(connection, key)), kept["seq"])
 
-def _answered_before(connection: apsw.Connection, mutation: Mutation) -> WriteResult | None:
-    found = connection.execute(
-        f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?", (mutation.user, mutation.idempotency_key)
-    ).fetchone()
-    if found is None:
-        return None
-    check_same_request(mutation, found[0])
-    return msgspec.json.decode(found[1], type=WriteResult)
-
-
-def _remember(connection: apsw.Connection, mutation: Mutation, result: WriteResult) -> None:
-    reply, now = msgspec.json.encode(result).decode(), int(time.time() * 1000)
-    connection.execute(
-        f"INSERT INTO {REQUESTS} (user, key, digest, reply, time) VALUES (?, ?, ?, ?, ?)",
-        (mutation.user, mutation.idempotency_key, mutation.digest, reply, now),
-    )
+    def _remember(self, connection: apsw.Connection, mutation: Mutation, result: WriteResult) -> None:
+        rows = self._answers.kept(mutation, result.rows, self._resources[mutation.resource].key)
+        reply, now = f'{{"rows":{rows},"seq":{result.seq}}}', int(time.time() * 1000)
+        connection.execute(
+            f"INSERT INTO {REQUESTS} (user, key, digest, reply, time) VALUES (?, ?, ?, ?, ?)",
+            (mutation.user, mutation.idempotency_key, mutation.digest, reply, now),
+        )

@@ -90,7 +90,7 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(MAKE) test-install
 	$(MAKE) test-packaging
 	$(MAKE) test-deploy
-	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal --asyncio-debug
 	$(MAKE) contract fuzz
 	$(MAKE) simulate
 	$(MAKE) chaos reconnects

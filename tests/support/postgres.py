@@ -31,6 +31,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "32MB",
+    "max_wal_size": "64MB",  # the folder may be in memory
     "max_connections": "200",
     "deadlock_timeout": "200ms",
     "max_prepared_transactions": "20",

@@ -123,18 +123,23 @@ def test_processes_of_a_run_share_one_copy(package: Path, closed: Path, environm
     assert "".join(told) == "copied\n"
 
 
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a file system in memory."""
+    monkeypatch.setattr(postgres_programs, "MEMORY", Path("/no-such-folder"))
+
+
+@pytest.mark.usefixtures("no_memory")
 def test_a_folder_for_temporary_files_that_only_root_may_enter_is_not_used(
-    closed: Path, environment: dict[str, str]
+    closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = (
-        "from tests.support.postgres_programs import server_folder\nfolder = server_folder()\n"
-        "print(folder)\nfolder.rmdir()"
-    )
-    done = run(environment | {"TMPDIR": str(closed)}, program)
-    assert done.returncode == 0, done.stderr
-    assert not Path(done.stdout.strip()).is_relative_to(closed)
+    monkeypatch.setattr(tempfile, "tempdir", str(closed))
+    folder = server_folder()
+    folder.rmdir()
+    assert not folder.is_relative_to(closed)
 
 
+@pytest.mark.usefixtures("no_memory")
 def test_where_no_folder_can_be_used_the_message_says_what_to_set(
     closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,3 +147,14 @@ def test_where_no_folder_can_be_used_the_message_says_what_to_set(
     monkeypatch.setattr(postgres_programs, "TEMPORARY", ())
     with pytest.raises(Unusable, match="set TMPDIR to a folder that every user may enter"):
         server_folder()
+
+
+@pytest.mark.parametrize(("least", "used"), [(0, True), (1 << 60, False)])
+def test_memory_is_used_where_there_is_enough(least: int, used: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir=temporary()) as memory:
+        Path(memory).chmod(0o755)
+        monkeypatch.setattr(postgres_programs, "MEMORY", Path(memory))
+        monkeypatch.setattr(postgres_programs, "MEMORY_BYTES", least)
+        folder = server_folder()
+        folder.rmdir()
+        assert folder.is_relative_to(memory) is used

@@ -1,4 +1,4 @@
-"""`python -m tests.attacks.innocent PORT [KIND...]`: an innocent client, in a separate process, until its input ends.
+"""`python -m tests.attacks.innocent PORT`: an innocent client, in a separate process, until its input ends.
 
 It asks at fixed times, whether the last answer has come or not, and measures from the time at which the request was
 due: a gateway that holds everything for a second is seen by every request of that second. Meanwhile another task
@@ -24,7 +24,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ping": {},
     "get": {"resource": "users", "id": 1},
     "message": {"room": ROOM, "data": {"text": "hello"}},
-    "update": {"resource": "users", "id": 2, "data": {"name": "Tobias"}},
 }
 """The fields of each kind of request."""
 
@@ -32,8 +31,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
 class Innocent:
     """One client on one connection. `took`: the milliseconds of each answer, by kind of request."""
 
-    def __init__(self, port: int, kinds: list[str]) -> None:
-        self.took: dict[str, list[float]] = {kind: [] for kind in kinds}
+    def __init__(self, port: int) -> None:
+        self.took: dict[str, list[float]] = {kind: [] for kind in REQUESTS}
         self.door: dict[str, list[float]] = {"/healthz": [], "/readyz": [], "/ws": []}
         self.failures: list[str] = []
         self._port = port
@@ -129,14 +128,14 @@ class Innocent:
             writer.transport.abort()
 
 
-async def main(port: int, kinds: list[str]) -> None:
+async def main(port: int) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    innocent = Innocent(port, kinds)
+    innocent = Innocent(port)
     with suppress(ConnectionError):
         await innocent.run(ended)
     print(json.dumps({"took": innocent.took, "door": innocent.door, "failures": innocent.failures}), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2:] or ["ping", "get", "message"]))
+    asyncio.run(main(int(sys.argv[1])))

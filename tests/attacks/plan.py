@@ -82,5 +82,5 @@ class Attack:
     """The hard limit of open files of the gateway's process; 0 leaves the machine's."""
     shut: bool = False
     """Whether new clients may be refused: the attackers are many, or of an address that is not limited."""
-    slower: bool = False
-    """Whether requests on the attacked row, table or database may wait: `get` is not asked."""
+    stopped: bool = False
+    """Whether the gateway is told to stop while the attackers are there, not after they have gone."""

@@ -1,4 +1,4 @@
-"""`python -m tests.attacks.swarm NAME PORT SECONDS`: the attackers of one attack, in a separate process.
+"""`python -m tests.attacks.swarm NAME PORT SECONDS [WORD]`: the attackers of one attack, in a separate process.
 
 They carry out the plans of the attack, take notice of how the gateway answers, and leave all at once when the time is
 over. The last line of output is a JSON object: what was seen, and how many bytes were sent.
@@ -17,16 +17,19 @@ from itertools import count
 
 from tests.attacks.plan import Plan
 from tests.attacks.table import ATTACKS
-from tests.attacks.wire import CLOSE, TEXT, Frames
+from tests.attacks.wire import CLOSE, ROOM_EPOCH, ROW_EPOCH, TEXT, Frames
 
 OPENING = 100
 """Connections that are on their way to the gateway at a time."""
 BACK_S = 0.2
 """Seconds after which a refused attacker tries again."""
+SHORT = 1000
+"""Bytes in which epochs are looked for."""
 LOOK_S = 0.2
 UNSENT = 1 << 16
 ESTABLISHED = 1
 """A state of TCP (Linux: tcp_states.h)."""
+EPOCH = re.compile(rb'^{"type":"(welcome|joined)".*?"epoch":"([^"]{12})"')
 CODE = re.compile(rb'"code":"(\w+)"')
 
 
@@ -38,6 +41,7 @@ class Swarm:
         self.seen: Counter[str] = Counter()
         self.sent = 0
         self.lines: set[Line] = set()
+        self.epochs = {ROW_EPOCH: ROW_EPOCH, ROOM_EPOCH: ROOM_EPOCH}
         self._opening = asyncio.Semaphore(OPENING)
 
     async def carry_out(self, plan: Plan) -> None:
@@ -63,7 +67,7 @@ class Swarm:
         async with self._opening:
             line = Line(self, plan.reads)
             try:
-                await asyncio.get_running_loop().create_connection(lambda: line, "127.0.0.1", self.port)
+                await self._connect(line, plan)
             except OSError as error:
                 self.seen[f"not connected: {type(error).__name__}"] += 1
                 return None
@@ -74,16 +78,31 @@ class Swarm:
                     line.abort()
         return line
 
+    async def _connect(self, line: Line, plan: Plan) -> None:
+        loop, sock = asyncio.get_running_loop(), socket.socket()
+        sock.setblocking(False)
+        if not plan.reads:
+            # Otherwise the kernel takes megabytes for a program that reads nothing.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await loop.sock_connect(sock, ("127.0.0.1", self.port))
+        await loop.create_connection(lambda: line, sock=sock)
+
     async def _speak(self, line: Line, plan: Plan, number: int) -> None:
         for piece in plan.first(number):
-            if not await line.send(piece):
+            if not await line.send(self._known(piece)):
                 return
         say = plan.say or _silent
         for turn in count():
             said = say(number, turn)
-            if said is None or not await line.send(said):
+            if said is None or not await line.send(self._known(said) if len(said) < SHORT else said):
                 return
             await asyncio.sleep(plan.every)
+
+    def _known(self, data: bytes) -> bytes:
+        """`data` with the epochs that the gateway has said."""
+        for placeholder, epoch in self.epochs.items():
+            data = data.replace(placeholder, epoch)
+        return data
 
     def leave(self) -> None:
         """All lines break off."""
@@ -171,6 +190,8 @@ class Line(asyncio.Protocol):
                 self._swarm.seen[f"closed {int.from_bytes(payload[:2], 'big')}"] += 1
             elif opcode == TEXT and payload.startswith(b'{"type":"error"') and (code := CODE.search(payload)):
                 self._swarm.seen[code[1].decode()] += 1
+            elif opcode == TEXT and (found := EPOCH.match(payload)):
+                self._swarm.epochs[ROW_EPOCH if found[1] == b"welcome" else ROOM_EPOCH] = found[2]
 
     def connection_lost(self, error: Exception | None) -> None:
         self._swarm.lines.discard(self)
@@ -186,8 +207,11 @@ def _silent(_: int, __: int) -> None:
     """Says nothing, and stays."""
 
 
-async def main(name: str, port: int, seconds: float) -> None:
+async def main(name: str, port: int, seconds: float, says: str = "") -> None:
+    """Says `says` when the attackers have had a second."""
     swarm = Swarm(port)
+    if says:
+        asyncio.get_running_loop().call_later(1.0, lambda: print(says, flush=True))
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.gather(*map(swarm.carry_out, ATTACKS[name].plans))
@@ -197,4 +221,4 @@ async def main(name: str, port: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:]))

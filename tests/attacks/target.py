@@ -14,9 +14,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from tests.attacks.plan import Attack
@@ -151,6 +152,18 @@ def log_lines(text: str) -> Counter[str]:
     for level, logger, told in LOG_LINE.findall(text):
         found[VARIES.sub("#", f"{level} {logger}: {told}")[:200]] += 1
     return found
+
+
+def seconds_to_end(pid: int, patience: float) -> float:
+    """Tell a process to stop; returns after how many seconds it has ended, or `patience`."""
+    began, pause = time.monotonic(), threading.Event()
+    process = psutil.Process(pid)
+    process.terminate()
+    with suppress(psutil.NoSuchProcess):
+        while (took := time.monotonic() - began) < patience and process.status() != psutil.STATUS_ZOMBIE:
+            pause.wait(0.02)
+        return took
+    return time.monotonic() - began
 
 
 def wait_until_given_back(usage: Usage, memory: float, files: int, seconds: float) -> tuple[float, float, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.attacks.plan import Attack
-from tests.attacks.target import Databases, Usage, gateway, locked, log_lines, wait_until_given_back
+from tests.attacks.target import Databases, Usage, gateway, locked, log_lines, seconds_to_end, wait_until_given_back
 from tests.support.gateway import ROOT, clean_environment
 
 GIVEN_BACK_S = 60.0
@@ -76,23 +75,24 @@ class Trials:
             process = gateway(folder, url, attack, defended=self._defended)
             process.start()
             try:
-                outcome = self._attacked(attack, process.port, Usage(process.pid, folder), process.log_file, url)
-                began = time.monotonic()
-                process.stop()
-                outcome.stop = time.monotonic() - began
+                outcome = self._attack(attack, process.port, Usage(process.pid, folder), process.log_file, url)
+                with locked(url, attack.lock if attack.stopped else ""), still_attacked(attack, process.port):
+                    outcome.stop = seconds_to_end(process.pid, STOP_S + 8)
+                if outcome.stop < STOP_S and (code := process.stop()):
+                    outcome.failures[f"the gateway ended with {code}"] = 1
             finally:
                 process.kill()
         outcome.wrong = costs(attack, outcome, self._seconds) + delays(outcome)
         return outcome
 
-    def _attacked(self, attack: Attack, port: int, usage: Usage, log: Path, url: str) -> Outcome:
+    def _attack(self, attack: Attack, port: int, usage: Usage, log: Path, url: str) -> Outcome:
         outcome = Outcome(attack.name)
-        with sink() as idle, innocent(attack, port) as control:
+        with sink() as idle, innocent(port) as control:
             swarm(attack.name, idle, min(self._seconds, 2.0))
         outcome.control = percentile(answers(control))
         memory, files, disk, logged = usage.memory(), usage.files(), usage.disk(), log.stat().st_size
         usage.forget_peak()
-        with locked(url, attack.lock), innocent(attack, port) as met:
+        with locked(url, attack.lock), innocent(port) as met:
             told = swarm(attack.name, port, self._seconds)
         outcome.stopped_by = told["seen"]
         outcome.sent = told["sent"] / (1 << 20)
@@ -189,6 +189,22 @@ def swarm(name: str, port: int, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
+def still_attacked(attack: Attack, port: int) -> Iterator[None]:
+    """The attackers are there when the block begins, if the attack says so, and gone when it has ended."""
+    if not attack.stopped:
+        yield
+        return
+    program = _program("swarm", attack.name, str(port), "60", "early")
+    assert program.stdout is not None
+    try:
+        program.stdout.readline()
+        yield
+    finally:
+        program.kill()
+        program.communicate()
+
+
+@contextmanager
 def sink() -> Iterator[int]:
     """The port of a server that throws away what it gets."""
     program = _program("sink")
@@ -201,10 +217,9 @@ def sink() -> Iterator[int]:
 
 
 @contextmanager
-def innocent(attack: Attack, port: int) -> Iterator[dict[str, Any]]:
+def innocent(port: int) -> Iterator[dict[str, Any]]:
     """An innocent client until the block ends; the block gets what it met, once it has ended."""
-    kinds = ["ping", "message"] if attack.slower else ["ping", "get", "message"]
-    program = _program("innocent", str(port), *kinds)
+    program = _program("innocent", str(port))
     assert program.stdout is not None
     met: dict[str, Any] = {}
     try:

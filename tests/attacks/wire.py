@@ -13,6 +13,8 @@ import json
 import time
 from typing import Any
 
+ROW_EPOCH, ROOM_EPOCH = b"EPOCH-OF-ROW", b"EPOCH-OF-ROO"
+"""Stand for what the gateway said in `welcome` and `joined`, and are as long."""
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NO_MASK = bytes(4)
 SECRET = "a-secret-of-the-attack-suite-that-signs-its-users"
@@ -61,8 +63,8 @@ def text(message: dict[str, Any] | str) -> bytes:
 
 
 def request(kind: str, **fields: Any) -> bytes:
-    """A text frame with a request of this type."""
-    return text({"type": kind, **fields})
+    """A text frame with a request of this type; with `ref`, because the gateway answers no other."""
+    return text({"type": kind, "ref": 1, **fields})
 
 
 def dumps(value: Any) -> str:

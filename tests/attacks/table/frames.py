@@ -25,6 +25,7 @@ ESCAPES = '{"type":"ping","ref":"' + "\\u0041" * 10_000 + '"}'
 FRAMES = (
     Attack("empty-binary-frames", (flood(frame(BINARY)),), without=NO_RATE),
     Attack("empty-binary-frames-from-loopback", (flood(frame(BINARY), head=from_loopback),), without=NO_RATE),
+    Attack("stop-in-a-flood", (flood(frame(BINARY), 50),), without=NO_RATE, stopped=True),
     Attack("pings", (flood(frame(PING)),), without=NO_RATE),
     Attack("pings-unread", (flood(frame(PING, b"x" * 100), 50, reads=False),), without=NO_RATE),
     Attack("pongs", (flood(frame(PONG)),), without=NO_RATE),
@@ -32,7 +33,7 @@ FRAMES = (
     Attack("text-that-is-no-json", (flood(text("{")),), without=NO_RATE),
     Attack("text-that-is-no-json-unread", (flood(text("{"), 50, reads=False),), without=NO_RATE),
     Attack("ping-requests", (flood(request("ping"), 50),), without=NO_RATE),
-    Attack("ping-requests-unread", (flood(request("ping", ref=1), 50, reads=False),), without=NO_RATE),
+    Attack("ping-requests-unread", (flood(request("ping"), 50, reads=False),), without=NO_RATE),
     Attack("large-binary-frames", (flood(frame(BINARY, b"x" * 60_000), 10),), without=NO_RATE),
     Attack("wide-json", (flood(text(WIDE), 10),), without=NO_RATE),
     Attack("deep-json", (flood(text(DEEP), 10),), without=NO_RATE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, from_loopback, once
 from tests.attacks.table.frames import NO_RATE, flood
-from tests.attacks.wire import request
+from tests.attacks.wire import ROOM_EPOCH, request
 
 LARGE = {"text": "x" * 60_000}
 FILLED = "filled"
@@ -19,7 +19,7 @@ def joined(room: str, **fields: object) -> bytes:
     return request("join", room=room, presence="none", **fields)
 
 
-def filling(count: int = 60, size: int = 60_000, room: str = FILLED) -> Plan:
+def filling(count: int = 100, size: int = 60_000, room: str = FILLED) -> Plan:
     """One member that says `count` large messages, and stays."""
     message = request("message", room=room, data={"text": "x" * size})
     return Plan(1, first=once(joined(room)), say=lambda _, turn: message if turn < count else None)
@@ -43,20 +43,22 @@ MESSAGES = (
         "history-unread",
         (
             filling(),
-            Plan(100, first=once(joined(FILLED), request("history", room=FILLED, limit=100)), reads=False, delay=2),
+            Plan(100, first=once(joined(FILLED), request("history", room=FILLED, limit=100)), reads=False, delay=1),
         ),
         without={**NO_RATE, "memory": "0"},
     ),
     Attack(
         "history-asked-over-and-over",
-        (filling(), flood(request("history", room=FILLED, limit=100), 10, first=once(joined(FILLED)), delay=2)),
+        (filling(), flood(request("history", room=FILLED, limit=100), 10, first=once(joined(FILLED)), delay=1)),
         without={**NO_RATE, "memory": "0"},
     ),
     Attack(
         "replays-unread",
         (
             filling(),
-            Plan(100, first=once(joined(FILLED, since={"epoch": "none", "offset": 0})), reads=False, delay=2),
+            Plan(
+                100, first=once(joined(FILLED, since={"epoch": ROOM_EPOCH.decode(), "offset": 0})), reads=False, delay=1
+            ),
         ),
         without={**NO_RATE, "memory": "0"},
     ),

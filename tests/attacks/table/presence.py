@@ -28,14 +28,14 @@ LIST = request("presence", room="lobby")
 PRESENCE = (
     Attack(
         "lists-of-members-unread",
-        (Plan(1000, first=once(member(HUGE))), Plan(10, first=once(LIST * 20), reads=False, delay=2)),
+        (Plan(1000, first=once(member(HUGE))), Plan(10, first=once(LIST * 20), reads=False, delay=1)),
         without=UNLIMITED,
     ),
     Attack(
         "lists-of-members-with-allowed-info",
         (
             Plan(900, head=from_loopback, first=once(member(ALLOWED))),
-            Plan(10, first=once(member(ALLOWED), LIST * 20), reads=False, delay=2),
+            Plan(10, first=once(member(ALLOWED), LIST * 20), reads=False, delay=1),
         ),
         without=UNLIMITED,
     ),

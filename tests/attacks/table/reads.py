@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.attacks.plan import ATTACKER, Attack, Plan, once
 from tests.attacks.table.frames import NO_RATE, flood
-from tests.attacks.wire import head, request, token
+from tests.attacks.wire import ROW_EPOCH, head, request, token
 
 MANY = 30_000
 UNLIMITED = {**NO_RATE, "read_timeout": "0", "memory": "0"}
@@ -39,6 +39,8 @@ MIDDLING = listed(filters=containing(20), count=True, limit=1)
 PAGE = listed(limit=1000)
 SNAPSHOT = request("subscribe", resource="tasks", snapshot=True)
 CHANGE = request("update", resource="tasks", id=1, data={"title": "changed", "notes": "x" * 2000})
+
+SINCE = request("subscribe", resource="tasks", since={"epoch": ROW_EPOCH.decode(), "seq": 1})
 
 READS = (
     Attack("two-costly-lists", (Plan(1, first=once(COSTLY * 2)),), without=UNLIMITED, rows=MANY),
@@ -103,17 +105,17 @@ READS = (
     Attack("subscribe-and-unsubscribe", (Plan(10, say=on_and_off),), without=UNLIMITED),
     Attack(
         "subscriptions-with-many-conditions",
-        (Plan(10, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=2)),
+        (Plan(10, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=1)),
         without=UNLIMITED,
     ),
     Attack(
         "subscriptions-with-many-conditions-of-a-hundred-lines",
-        (Plan(100, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=2)),
+        (Plan(100, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=1)),
         without=UNLIMITED,
     ),
     Attack(
         "resumptions-of-the-whole-log",
-        (flood(request("subscribe", resource="tasks", since={"epoch": "none", "seq": 0}), 10),),
+        (Plan(20, first=lambda _: [SINCE], leaves=True, again=True),),
         without=UNLIMITED,
         rows=MANY,
     ),
@@ -124,6 +126,22 @@ READS = (
         rows=MANY,
         postgres=True,
     ),
+    Attack(
+        "stop-with-costly-lists",
+        (Plan(10, first=once(MIDDLING * 256)),),
+        without=UNLIMITED,
+        rows=MANY,
+        stopped=True,
+    ),
+    Attack(
+        "stop-with-lists-of-a-locked-table",
+        (Plan(10, first=once(PAGE * 20)),),
+        without=UNLIMITED,
+        postgres=True,
+        lock="tasks",
+        stopped=True,
+    ),
+    Attack("stop-with-snapshots-unread", (Plan(100, first=once(SNAPSHOT), reads=False),), rows=MANY, stopped=True),
     Attack(
         "lists-of-a-locked-table",
         (Plan(10, head=lambda _: head(address=ATTACKER), first=once(PAGE * 20)),),

@@ -29,7 +29,7 @@ LOOK_S = 0.2
 UNSENT = 1 << 16
 ESTABLISHED = 1
 """A state of TCP (Linux: tcp_states.h)."""
-EPOCH = re.compile(rb'^{"type":"(welcome|joined)".*?"epoch":"([^"]{12})"')
+EPOCH = re.compile(rb'^{"type":"(welcome|joined)".*?"epoch":"([^"]{12,13})"')
 CODE = re.compile(rb'"code":"(\w+)"')
 
 
@@ -191,7 +191,9 @@ class Line(asyncio.Protocol):
             elif opcode == TEXT and payload.startswith(b'{"type":"error"') and (code := CODE.search(payload)):
                 self._swarm.seen[code[1].decode()] += 1
             elif opcode == TEXT and (found := EPOCH.match(payload)):
-                self._swarm.epochs[ROW_EPOCH if found[1] == b"welcome" else ROOM_EPOCH] = found[2]
+                placeholder = ROW_EPOCH if found[1] == b"welcome" else ROOM_EPOCH
+                if len(found[2]) == len(placeholder):
+                    self._swarm.epochs[placeholder] = found[2]
 
     def connection_lost(self, error: Exception | None) -> None:
         self._swarm.lines.discard(self)

@@ -78,7 +78,7 @@ class Trials:
                 outcome = self._attack(attack, process.port, Usage(process.pid, folder), process.log_file, url)
                 with locked(url, attack.lock if attack.stopped else ""), still_attacked(attack, process.port):
                     outcome.stop = seconds_to_end(process.pid, STOP_S + 8)
-                if outcome.stop < STOP_S and (code := process.stop()):
+                if not attack.stopped and outcome.stop < STOP_S and (code := process.stop()):
                     outcome.failures[f"the gateway ended with {code}"] = 1
             finally:
                 process.kill()

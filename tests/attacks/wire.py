@@ -13,7 +13,7 @@ import json
 import time
 from typing import Any
 
-ROW_EPOCH, ROOM_EPOCH = b"EPOCH-OF-ROW", b"EPOCH-OF-ROO"
+ROW_EPOCH, ROOM_EPOCH = b"EPOCH-OF-ROW", b"EPOCH-OF-ROOM"
 """Stand for what the gateway said in `welcome` and `joined`, and are as long."""
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NO_MASK = bytes(4)

@@ -65,4 +65,13 @@ WRITES = (
     Attack(
         "queued-creates-in-postgresql", (Plan(20, first=once(created(20) * 250)),), without=UNLIMITED, postgres=True
     ),
+    Attack("stop-with-queued-creates", (Plan(20, first=once(created(20) * 250)),), without=UNLIMITED, stopped=True),
+    Attack(
+        "stop-with-writes-to-a-locked-table",
+        (Plan(20, first=once(created(20) * 50)),),
+        without=UNLIMITED,
+        postgres=True,
+        lock="tasks",
+        stopped=True,
+    ),
 )

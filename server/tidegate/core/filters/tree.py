@@ -8,7 +8,6 @@ Invariant: filters that differ only in order, notation or repetition have the sa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NoReturn, assert_never
 
@@ -66,6 +65,9 @@ class Or(msgspec.Struct, frozen=True):
 
 Filter = Term | And | Or
 
+_encode = msgspec.json.Encoder(enc_hook=int).encode
+"""`int`: integers of 64 bits are of a class that the encoder does not know."""
+
 EVERYTHING = And(())
 """The filter that every row matches."""
 NOTHING = Or(())
@@ -89,7 +91,7 @@ def identity(part: Filter) -> str:
     """A text that is equal exactly for equal filters. (Python compares `true` and 1 as equal.)"""
     match part:
         case Term():
-            return json.dumps([part.property, part.operator, part.value], ensure_ascii=False)
+            return _encode((part.property, part.operator, part.value)).decode()
         case And():
             return f"and({','.join(map(identity, part.parts))})"
         case Or():
@@ -137,7 +139,7 @@ def _condition(name: str, operator: Any, value: Any) -> Filter:
     if operator == "nbetween":
         return _either([_condition(name, "lt", value[0]), _condition(name, "gt", value[1])])
     if operator in _LISTS:
-        values = {json.dumps(plain): plain for plain in map(_plain, value)}
+        values = {_encode(plain): plain for plain in map(_plain, value)}
         if len(values) == 1 and operator in _OF_ONE:
             return Term(name, _OF_ONE[operator], *values.values())  # type: ignore[arg-type]  # keys of a table
         return Term(name, operator, tuple(values[text] for text in sorted(values)))
@@ -160,7 +162,10 @@ def _either(parts: Iterable[Filter]) -> Filter:
 
 def _ordered(parts: Iterable[Filter]) -> tuple[Filter, ...]:
     """Each part once, in an order that does not depend on the client."""
-    by_identity = {identity(part): part for part in parts}
+    given = tuple(parts)
+    if len(given) < 2:
+        return given
+    by_identity = {identity(part): part for part in given}
     return tuple(by_identity[text] for text in sorted(by_identity))
 
 

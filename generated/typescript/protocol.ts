@@ -159,6 +159,8 @@ export interface Joined {
   replayed: number;
   /** The members, for a client that asked for `diff`. */
   users?: Member[];
+  /** Whether further members follow, as `joined` of `presence_diff`. */
+  more?: boolean;
   ref?: Ref;
 }
 
@@ -192,6 +194,8 @@ export interface Limits {
   max_history: number;
   /** The maximum number of rows that a request can name or create. */
   max_ids: number;
+  /** The maximum number of bytes of an `info`, as JSON; 0 is no limit. */
+  max_info?: number;
 }
 
 /** Read rows. */
@@ -274,12 +278,14 @@ export interface PresenceDiff {
 /** What a user shows in a room besides its name, such as a colour or that it is typing. */
 export type PresenceInfo = { [property: string]: unknown };
 
-/** All members of a room. */
+/** The members of a room. */
 export interface PresenceList {
   type: "presence";
   room: RoomName;
-  /** In the order in which they joined. */
+  /** In the order in which they joined; of many members, those who joined first. */
   users: Member[];
+  /** Whether further members follow, as `joined` of `presence_diff`. */
+  more?: boolean;
   ref?: Ref;
 }
 

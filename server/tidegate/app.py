@@ -181,6 +181,7 @@ async def build(
     """The gateway and its engine. It serves as soon as connections talk to its handler."""
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
+    ledger = Ledger(settings.memory_bytes)
     protocol = Protocol(
         resources,
         _room_rules(contract),
@@ -190,7 +191,10 @@ async def build(
             subscriptions=settings.max_subscriptions,
             page=settings.max_page,
             history=MAX_HISTORY,
+            info=settings.info_bytes,
+            new_rooms=settings.address_rooms,
         ),
+        ledger,
     )
     limits = Limits(
         max_message=settings.max_message,
@@ -199,10 +203,10 @@ async def build(
         max_page=settings.max_page,
         max_history=MAX_HISTORY,
         max_ids=MAX_IDS,
+        max_info=settings.info_bytes,
     )
     identities = TokenIdentities(settings.token_secret, store.identity_secret)
     sender = Sender(contract, outbox, check=settings.dev)
-    ledger = Ledger(settings.memory_bytes)
     engine = MemoryEngine(sender.encode, secrets.token_urlsafe(8), ledger)
     greeting = Greeting(heartbeat=settings.heartbeat, limits=limits, contract=contract.hash)
     parts = assemble(

@@ -169,6 +169,23 @@ async def test_presence_changes(scripted: ScriptedGateway) -> None:
         assert list(room.members) == ["8"]
 
 
+async def test_members_in_parts(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("chat-1"))
+        await peer.join("chat-1", users=[member("7")], more=True)
+        room = await joining
+        changes = room.presence_changes()
+        assert await anext(changes) == PresenceChange(reset=True)
+        await peer.send("presence_diff", room="chat-1", joined=[member("8")], left=[], changed=[])
+        assert [who.id for who in (await anext(changes)).joined] == ["8"]
+        await peer.send("presence", room="chat-1", users=[member("7")], more=True)
+        assert await anext(changes) == PresenceChange(reset=True), "8 has not left: the list has a second part"
+        await peer.send("presence_diff", room="chat-1", joined=[member("8")], left=[], changed=[])
+        assert [who.id for who in (await anext(changes)).joined] == ["8"]
+        assert list(room.members) == ["7", "8"]
+
+
 async def test_history(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()

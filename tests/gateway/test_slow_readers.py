@@ -48,8 +48,11 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Inside]:
 class Member(Raw):
     """A client of bare bytes that reads when it is told to, with a small receive buffer."""
 
-    async def ask(self, **message: Any) -> dict[str, Any]:
+    def send_json(self, **message: Any) -> None:
         self.send(frame(TEXT, json.dumps(message).encode()))
+
+    async def ask(self, **message: Any) -> dict[str, Any]:
+        self.send_json(**message)
         return await self.message()
 
     async def message(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What waits for clients that do not read: whom it is counted for, and which connection is given up first."""
+"""What waits for clients that do not read: which account it is counted for, and which connection is given up first."""
 
 from __future__ import annotations
 

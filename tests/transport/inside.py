@@ -56,7 +56,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
             gateway, engine = await app.build(settings, application, store, outbox, tasks)
             documents = app.make_documents(contract, app.development(settings))
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
-            context = ConnectionContext(limits, pages, outbox)
+            context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent)
             listener = await Listener.open(context, gateway.handler, tickers, "127.0.0.1", 0)
             tickers.every(app.TICK_S, gateway.tick)
             try:

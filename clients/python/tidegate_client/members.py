@@ -50,7 +50,7 @@ class RoomState:
         if self._replays == 0:
             self.position = self._heard = self._head
         users = reply.get("users")
-        change = self._replace(users) if users is not None else PresenceChange()
+        change = self._replace(reply) if users is not None else PresenceChange()
         return change, Gap(position=self._head) if lost else None
 
     def message(self, push: Mapping[str, Any]) -> Message[Any] | None:
@@ -73,8 +73,8 @@ class RoomState:
         return Gap(dropped=push.get("dropped"), position=self.position)
 
     def presence(self, push: Mapping[str, Any]) -> PresenceChange:
-        """All members at once."""
-        return self._replace(push.get("users") or ())
+        """All members at once; of very many members those who joined first, and `presence_diff` brings the others."""
+        return self._replace(push)
 
     def presence_diff(self, push: Mapping[str, Any]) -> PresenceChange:
         """Members who joined, left or changed."""
@@ -90,9 +90,11 @@ class RoomState:
         if self._replays == 0:
             self.position = self._head
 
-    def _replace(self, users: Iterable[Mapping[str, Any]]) -> PresenceChange:
+    def _replace(self, message: Mapping[str, Any]) -> PresenceChange:
+        users = message.get("users") or ()
         before, self.members = self.members, {member.id: member for member in self._read(users)}
-        if not self._knows_members:
+        # Members that a part of a list does not name have not left.
+        if not self._knows_members or message.get("more"):
             self._knows_members = True
             return PresenceChange(reset=True)
         return PresenceChange(

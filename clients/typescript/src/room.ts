@@ -111,7 +111,7 @@ export class Room<T = unknown> implements Part {
 
   /**
    * Change what other members see of this client, and ask for all members. What is not named stays. The client says it
-   * again when it joins again.
+   * again when it joins again. Of very many members it returns those who joined first; `members` gets the others too.
    */
   async update(options: PresenceOptions): Promise<readonly Member[]> {
     const said = plain("presence", options);
@@ -141,7 +141,8 @@ export class Room<T = unknown> implements Part {
     const asked = message.ref !== undefined;
     if (message.type === "message") this.#receive(message as unknown as RoomMessage);
     if (message.type === "presence") this.#show((message as unknown as PresenceList).users);
-    if (message.type === "presence_diff") this.#change(message as unknown as PresenceDiff);
+    // Without members it is the rest of a long list, which `update` got the begin of.
+    if (message.type === "presence_diff" && this.#mode !== "none") this.#change(message as unknown as PresenceDiff);
     if (message.type === "gap" || (message.type === "joined" && !asked)) this.#missed(message as Gap);
     if (message.type === "left" && !asked) {
       const reason = message.reason ? `: ${message.reason}` : "";

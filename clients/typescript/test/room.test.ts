@@ -258,6 +258,14 @@ describe("presence", () => {
     expect(ids(room)).toEqual(["2", "4"]);
   });
 
+  it("of very many members comes in parts", async () => {
+    const { line, room } = await joined({ users: [member("1")], more: true });
+    line.say("presence_diff", { room: "a", joined: [member("2")], left: [], changed: [] });
+    line.say("presence", { room: "a", users: [member("1")], more: true });
+    line.say("presence_diff", { room: "a", joined: [member("2"), member("3")], left: [], changed: [] });
+    expect(ids(room)).toEqual(["1", "2", "3"]);
+  });
+
   it("carries the client's status and info, and the next join repeats them", async () => {
     const { line, room } = await joined();
     const saying = room.update({ status: "away", info: { typing: true } });
@@ -316,6 +324,7 @@ describe("joining a room again", () => {
     const asked = room.update({ status: "away" });
     line.reply(line.take("presence"), "presence", { room: "a", users: [member("7"), member("8")] });
     expect((await asked).map(({ id }) => id)).toEqual(["7", "8"]);
+    line.say("presence_diff", { room: "a", joined: [member("9")], left: [], changed: [] });
     expect([ids(room), room.me], "they would never change").toEqual([[], undefined]);
   });
 });

@@ -44,7 +44,7 @@ class ResourceTypes(typing.NamedTuple):
     """The properties that have the time at which the row was made."""
 
 
-CONTRACT = "e840a9d4082c7a23ff99dabb56c506d5"
+CONTRACT = "ce0b671d6a64cb94147f321245310b82"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

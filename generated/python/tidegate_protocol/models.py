@@ -192,6 +192,8 @@ class Joined(Model, tag_field="type", tag="joined", kw_only=True):
     """The number of replayed messages that follow."""
     users: list[Member] | UnsetType = UNSET
     """The members, for a client that asked for `diff`."""
+    more: bool | UnsetType = UNSET
+    """Whether further members follow, as `joined` of `presence_diff`."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -226,6 +228,8 @@ class Limits(Model, kw_only=True):
     """The number of messages in the answer to a `history` without `limit`."""
     max_ids: int
     """The maximum number of rows that a request can name or create."""
+    max_info: int | UnsetType = UNSET
+    """The maximum number of bytes of an `info`, as JSON; 0 is no limit."""
 
 
 class ListRequest(Request, tag_field="type", tag="list", kw_only=True):
@@ -311,11 +315,13 @@ PresenceInfo: TypeAlias = dict[str, Any]
 
 
 class PresenceList(Model, tag_field="type", tag="presence", kw_only=True):
-    """All members of a room."""
+    """The members of a room."""
 
     room: RoomName
     users: list[Member]
-    """In the order in which they joined."""
+    """In the order in which they joined; of many members, those who joined first."""
+    more: bool | UnsetType = UNSET
+    """Whether further members follow, as `joined` of `presence_diff`."""
     ref: Ref | UnsetType = UNSET
 
 

@@ -14,12 +14,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tidegate.core.access.row_rules import same_claims
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.closes import GOING_AWAY
 from tidegate.core.effects import Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.optional import given_ref
 from tidegate.core.rooms.ghosts import RELOAD_GRACE_S
+from tidegate.core.rooms.limits import RoomLimits
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.rows.feed_cursor import FeedCursor
@@ -58,6 +60,10 @@ class SessionLimits(msgspec.Struct, frozen=True):
     """Rows of a `list`."""
     history: int = 1000
     """Messages of a `history`."""
+    info: int = 1024
+    """Bytes of a member's info."""
+    new_rooms: float = 600.0
+    """Rooms a minute that an account's sessions may be the first to join."""
 
 
 class Protocol:
@@ -69,8 +75,11 @@ class Protocol:
         room_rules: Callable[[str], RoomRules | None],
         cursor: FeedCursor,
         limits: SessionLimits,
+        ledger: Ledger | None = None,
     ) -> None:
-        self.rooms = Rooms(room_rules, limits.rooms, limits.history)
+        """`ledger`: what sessions may hold; without it there is no limit."""
+        of_rooms = RoomLimits(limits.rooms, limits.history, limits.info, limits.new_rooms)
+        self.rooms = Rooms(room_rules, of_rooms, ledger or Ledger())
         self.rows = Rows(resources, cursor, limits.subscriptions, limits.page)
         self._handlers: dict[type[msgspec.Struct], Handler] = {
             AuthenticateRequest: self._authenticate,
@@ -103,6 +112,7 @@ class Protocol:
         if user != session.user:
             effects += self.rooms.change_user(session, user, now)
             session.become(user, identified.claims)
+            self.rooms.account_changed(session)
             effects += self.rows.subscriptions.recheck(session)
         elif not same_claims(identified.claims, session.claims):
             session.become(user, identified.claims)

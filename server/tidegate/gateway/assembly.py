@@ -42,6 +42,8 @@ class Parts:
     work: Work
     catch_up: CatchUpDriver
     outdated: Outdated
+    ledger: Ledger
+    """What clients make the gateway hold."""
     unsent: UnsentBytes
     """Where connections tell what waits for their clients."""
     calls: HandlerCalls
@@ -87,4 +89,4 @@ def assemble(
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
-    return Parts(handler, sessions, feed, work, catch_up, outdated, UnsentBytes(ledger), calls)
+    return Parts(handler, sessions, feed, work, catch_up, outdated, ledger, UnsentBytes(ledger), calls)

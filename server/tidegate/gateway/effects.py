@@ -53,6 +53,8 @@ class Effects:
             room_fx.PublishMessage: rooms.publish,
             room_fx.JoinReplay: rooms.join,
             room_fx.ReadHistory: rooms.read_history,
+            room_fx.ReplayMessages: rooms.replay,
+            room_fx.ListMembers: rooms.list_members,
             room_fx.CloseRoom: rooms.close,
             room_fx.SharePresence: rooms.share_presence,
             row_fx.ReadRows: self._read,

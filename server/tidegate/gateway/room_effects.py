@@ -12,8 +12,17 @@ from collections.abc import Callable, Sequence
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given
-from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory, SharePresence
+from tidegate.core.rooms.effects import (
+    CloseRoom,
+    JoinReplay,
+    ListMembers,
+    PublishMessage,
+    ReadHistory,
+    ReplayMessages,
+    SharePresence,
+)
 from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
+from tidegate.core.rooms.room import REPLAY_BYTES
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.work import Work
@@ -67,6 +76,19 @@ class RoomEffects:
             self._rooms.hold(effect)
             self._work.spawn(effect.session, [effect.ref], self._opened(effect, answer))
 
+    def replay(self, effect: ReplayMessages) -> None:
+        self._work.spawn(effect.join.session, [], self._replayed(effect))
+
+    def list_members(self, effect: ListMembers) -> None:
+        further = effect.after
+        if further is None:
+            members, further = effect.room.presence_list()
+            if effect.ref is not None:
+                members.ref = effect.ref
+            self._sender.send(effect.session, members)
+        if further is not None:
+            self._work.spawn(effect.session, [], self._further_listed(effect, further))
+
     def close(self, effect: CloseRoom) -> None:
         self._engine.close(effect.room, effect.now)
 
@@ -88,3 +110,26 @@ class RoomEffects:
             self._run(self._rooms.not_opened(effect))
             raise
         self._run(self._rooms.opened(effect, opened))
+
+    async def _replayed(self, effect: ReplayMessages) -> None:
+        """Send what was missed; not more is on its way at a time than what may wait for the client."""
+        session, room = effect.join.session, effect.join.room
+        unsent = session.sink.unsent
+        for text in effect.texts:
+            if unsent > REPLAY_BYTES:
+                await session.sink.drained()
+                unsent = 0
+                if room.held.get(session) is not effect.held:
+                    return
+            self._sender.send_text(session, text)
+            unsent += len(text)
+        self._run(self._rooms.replayed(effect))
+
+    async def _further_listed(self, effect: ListMembers, further: int | None) -> None:
+        session, room = effect.session, effect.room
+        while further is not None:
+            await session.sink.drained()
+            if session not in room.sessions:
+                return
+            message, further = room.further_members(further)
+            self._sender.send(session, message)

@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.core.rooms.kit import as_read, members_listed, raw
 from tidegate.core import effects as fx
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.rooms import effects as room_fx
+from tidegate.core.rooms.limits import RoomLimits
 from tidegate.core.rooms.ports import HistoryPage, Opened
 from tidegate.core.rooms.room import Room, RoomRules
 from tidegate.core.rooms.rooms import Rooms
@@ -35,7 +38,7 @@ HEAD = RoomPosition(epoch="e", offset=5)
 
 @pytest.fixture
 def rooms() -> Rooms:
-    return Rooms({"chat": OPEN}.get, rooms_per_session=10, history_page=30)
+    return Rooms({"chat": OPEN}.get, RoomLimits(rooms=10, history=30), Ledger())
 
 
 def client(user: str) -> Session:
@@ -55,9 +58,11 @@ def sent(effects: Iterable[fx.Effect]) -> list[msgspec.Struct | bytes]:
     for effect in effects:
         if isinstance(effect, fx.SendEncoded):
             messages += effect.texts
+        elif isinstance(effect, room_fx.ListMembers):
+            messages += members_listed(effect)
         else:
             assert isinstance(effect, fx.Reply)
-            messages.append(effect.message)
+            messages.append(as_read(effect.message))
     return messages
 
 
@@ -195,7 +200,7 @@ def test_other_gateways_are_told_each_change_of_presence(rooms: Rooms) -> None:
     assert isinstance(share, room_fx.SharePresence)
     assert share.entry is not None
     assert (share.room, share.user, share.entry.connections, share.entry.since) == ("chat", "1", 1, 1000)
-    assert (share.entry.name, share.entry.status, share.entry.info) == ("User 1", "online", {"typing": True})
+    assert (share.entry.name, share.entry.status, share.entry.info) == ("User 1", "online", raw({"typing": True}))
     _, share = rooms.presence(ada, PresenceRequest(room="chat", status="away"), 0.0)
     assert isinstance(share, room_fx.SharePresence)
     assert share.entry is not None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
+from tests.core.rooms.kit import as_read, raw
 from tidegate.core.rooms.gathering import Gathering
 from tidegate.core.rooms.presence import NOTHING, Presence
 from tidegate_protocol import Principal
@@ -33,10 +34,11 @@ def test_a_user_is_away_when_every_connection_is() -> None:
 
 def test_info_is_shown_and_kept_until_it_is_replaced() -> None:
     presence = Presence()
-    presence.enter(ADA, "a1", 0, info={"typing": True})
+    presence.enter(ADA, "a1", 0, info=raw({"typing": True}))
     presence.update("1", "a1", "away", None)
-    assert presence.members()[0].info == {"typing": True}
-    assert presence.update("1", "a1", None, {"typing": False}).changed[0].info == {"typing": False}
+    assert as_read(presence.members()[0]).info == {"typing": True}
+    (changed,) = presence.update("1", "a1", None, raw({"typing": False})).changed
+    assert as_read(changed).info == {"typing": False}
 
 
 def test_what_changes_nothing_is_nothing() -> None:
@@ -66,23 +68,27 @@ def test_members_stand_in_the_order_in_which_they_came() -> None:
 
 def test_info_is_that_of_the_remaining_connection_that_said_it_last() -> None:
     presence = Presence()
-    presence.enter(ADA, "inbox", 0, info={"page": "inbox"})
-    presence.enter(ADA, "settings", 1, info={"page": "settings", "typing": True})
+    presence.enter(ADA, "inbox", 0, info=raw({"page": "inbox"}))
+    presence.enter(ADA, "settings", 1, info=raw({"page": "settings", "typing": True}))
     presence.update("1", "inbox", "away", None)
-    assert presence.members()[0].info == {"page": "settings", "typing": True}, "a status says nothing of the info"
+    assert as_read(presence.members()[0]).info == {"page": "settings", "typing": True}, (
+        "a status says nothing of the info"
+    )
     (changed,) = presence.leave("1", "settings").changed
+    changed = as_read(changed)
     assert (changed.info, changed.status, changed.connections) == ({"page": "inbox"}, "away", 1)
     (changed,) = presence.enter(ADA, "silent", 2).changed
-    assert changed.info == {"page": "inbox"}
+    assert as_read(changed).info == {"page": "inbox"}
     (changed,) = presence.leave("1", "inbox").changed
     assert changed.info is UNSET
 
 
 def test_entering_again_changes_what_it_names_and_nothing_else() -> None:
     presence = Presence()
-    presence.enter(ADA, "a1", 0, "away", {"colour": "red"})
+    presence.enter(ADA, "a1", 0, "away", raw({"colour": "red"}))
     assert presence.enter(ADA, "a1", 9) == NOTHING
     (changed,) = presence.enter(ADA, "a1", 9, "online").changed
+    changed = as_read(changed)
     assert (changed.status, changed.info, changed.since) == ("online", {"colour": "red"}, 0)
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from tests.core.rooms.kit import as_read, members_listed
 from tidegate.core import effects as fx
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms import effects as room_fx
@@ -43,7 +45,8 @@ class History:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         rules = RoomRules("room", access={"join": "anyone", "send": "anyone"})
-        self.protocol = Protocol({}, {"room": rules}.get, FeedCursor("e", 0), SessionLimits())
+        self.ledger = Ledger()
+        self.protocol = Protocol({}, {"room": rules}.get, FeedCursor("e", 0), SessionLimits(), self.ledger)
         self.now = 0.0
         self.count = 0
         self.inside: dict[Session, dict[str, Any]] = {}
@@ -134,11 +137,15 @@ class History:
                 self.carry(self.protocol.rooms.opened(effect, Opened(RoomPosition(epoch="e", offset=0), None)))
             elif isinstance(effect, fx.Reply):
                 self.hear(effect.session.sink, effect.message)
+            elif isinstance(effect, room_fx.ListMembers):
+                for message in members_listed(effect):
+                    self.hear(effect.session.sink, message)
             elif isinstance(effect, fx.Push):
                 for sink in effect.sinks:
                     self.hear(sink, effect.message)
 
     def hear(self, sink: Any, message: Any) -> None:
+        message = as_read(message)
         users = getattr(message, "users", UNSET)
         if users is not UNSET:
             self.seen[sink] = {member.id: member for member in users}
@@ -156,7 +163,7 @@ class History:
 
     def check(self) -> None:
         rooms = self.protocol.rooms._rooms
-        members = {member.id: member for member in rooms["room"].presence.members()} if rooms else {}
+        members = {member.id: as_read(member) for member in rooms["room"].presence.members()} if rooms else {}
         live = Counter(session.user.id for session in self.inside)
         kept = Counter(user for user, _ in self.ghosts)
         assert {user: member.connections for user, member in members.items()} == dict(live + kept)
@@ -184,5 +191,6 @@ def test_every_follower_shows_who_is_there(seed: int) -> None:
         del history.seen[session.sink]
     history.carry(history.protocol.tick(history.now + GRACE_S))
     assert not history.protocol.rooms._rooms
-    assert not history.protocol.rooms._of
+    assert not history.protocol.rooms._memberships._of
+    assert history.ledger.total == 0
     assert not history.protocol.rooms._ghosts._of_user

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from tests.core.rooms.kit import as_read, pushed
 from tidegate.core import effects as fx
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
@@ -64,18 +65,9 @@ def replay_of(effects: Iterable[fx.Effect]) -> room_fx.JoinReplay:
 
 def visible(effects: Iterable[fx.Effect]) -> list[fx.Effect]:
     """Those of `effects` that some client gets."""
-    return [effect for effect in effects if isinstance(effect, fx.Reply | fx.Push | fx.SendEncoded)]
-
-
-def pushed(effects: Iterable[fx.Effect], session: Session) -> list[msgspec.Struct]:
-    """The messages among `effects` that reach `session`."""
-    reached = []
-    for effect in effects:
-        if (isinstance(effect, fx.Reply) and effect.session is session) or (
-            isinstance(effect, fx.Push) and session.sink in effect.sinks
-        ):
-            reached.append(effect.message)
-    return reached
+    return [
+        effect for effect in effects if isinstance(effect, fx.Reply | fx.Push | fx.SendEncoded | room_fx.ListMembers)
+    ]
 
 
 def refused(protocol: Protocol, session: Session, request: msgspec.Struct) -> Refused:
@@ -135,7 +127,7 @@ def test_a_follower_of_the_full_list_sees_every_member_of_a_room_of_any_size(pro
     ada, now = client("ada"), 0.0
     join(protocol, ada)
     room = protocol.rooms.rooms_of(ada)[0]
-    seen = members_of({}, [room.presence_list()])
+    seen = members_of({}, [as_read(room.presence_list()[0])])
     sessions = [client(str(number)) for number in range(FULL_PRESENCE_LIMIT + 60)]
 
     def step(effects: Sequence[fx.Effect], seconds: float) -> None:
@@ -390,7 +382,7 @@ def test_a_session_that_becomes_another_user_leaves_and_joins_for_all_and_for_it
     answer = pushed(effects, guest)[0]
     assert (answer.ref, answer.expires_at) == ("a", 99_000)  # type: ignore[attr-defined]  # Authenticated
     room = protocol.rooms.rooms_of(guest)[0]
-    assert [(member.id, member.status, member.info) for member in room.presence.members()] == [
+    assert [(member.id, member.status, member.info) for member in map(as_read, room.presence.members())] == [
         ("1", "online", UNSET),
         ("2", "away", {"colour": "red"}),
     ]

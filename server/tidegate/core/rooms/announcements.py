@@ -6,6 +6,8 @@ Invariant: a room whose list is due is looked at by `due`, until the list went o
 
 from __future__ import annotations
 
+from typing import Any
+
 from tidegate.core.effects import Effect
 from tidegate.core.optional import given
 from tidegate.core.rooms.effects import SharePresence
@@ -30,7 +32,8 @@ class Announcements:
         if room.push_due is not None:
             self._gathering[room] = None
         for member in difference.joined or difference.changed:
-            entry = PresenceEntry(member.name, member.connections, member.status, member.since, given(member.info))
+            info: Any = given(member.info)  # encoded already
+            entry = PresenceEntry(member.name, member.connections, member.status, member.since, info)
             effects.append(SharePresence(room.name, member.id, entry))
         for member in difference.left:
             effects.append(SharePresence(room.name, member.id, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import UNSET
 from tidegate.core.effects import Effect, Ref
 from tidegate.core.optional import given_ref
 from tidegate.core.rooms.ports import HistoryPage, PresenceEntry
-from tidegate.core.rooms.room import Room
+from tidegate.core.rooms.room import Held, Room
 from tidegate.core.session import Session
 from tidegate_protocol import MessageRequest, Messages, RoomPosition, Sent
 
@@ -65,6 +66,32 @@ class ReadHistory(Effect, frozen=True, gc=False):
     def reply(self, page: HistoryPage) -> Messages:
         messages: Any = [msgspec.Raw(text) for text in page.texts]  # encoded already
         return Messages(room=self.room.name, messages=messages, more=page.more, ref=self.ref)
+
+
+class ReplayMessages(Effect, frozen=True, gc=False):
+    """Send a session the messages that it missed, as fast as it reads them; then do what `Rooms.replayed` says.
+
+    To be given up where `room.held` has another value for the session than `held`: it left the room meanwhile.
+    """
+
+    join: JoinReplay
+    texts: Sequence[bytes]
+    head: int
+    """The offset of the newest of them."""
+    held: Held
+
+
+class ListMembers(Effect, frozen=True, gc=False):
+    """Tell a session who is in `room`: one list and, in a large room, differences with the further members.
+
+    Each message is made when the client has read the one before it.
+    """
+
+    session: Session
+    room: Room
+    ref: Ref
+    after: int | None = None
+    """The client has the members up to this number already; None for none."""
 
 
 class CloseRoom(Effect, frozen=True, gc=False):

@@ -8,7 +8,7 @@ Invariant of every engine: within a room and epoch, `delivered` is called once f
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -41,7 +41,7 @@ class PresenceEntry(msgspec.Struct, frozen=True):
     status: Literal["online", "away"]
     since: int
     """When the user came, in milliseconds since the Unix epoch."""
-    info: Mapping[str, Any] | None = None
+    info: msgspec.Raw | None = None
     """What the user's client published; None for nothing."""
 
 

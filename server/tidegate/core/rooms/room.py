@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidegate.core.effects import Effect, Push
+from tidegate.core.closes import REASONS, SLOW_CONSUMER
+from tidegate.core.effects import Close, Effect, Push, SendEncoded
 from tidegate.core.rooms.gathering import Gathering
 from tidegate.core.rooms.presence import Difference, Presence
 from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.core.session import Session
-from tidegate_protocol import PresenceDiff, PresenceList
+from tidegate_protocol import Joined, PresenceDiff, PresenceList
 
 Mode = Literal["full", "diff", "none"]
 
@@ -26,6 +27,19 @@ GATHER_PER_MEMBER_S = 0.005
 """Full presence is gathered for max(100 ms, 5 ms a member): its cost grows with the square of the room."""
 FULL_PRESENCE_LIMIT = 200
 """Above this many members a change is sent as a difference to all; whole lists are sent only on request."""
+LIST_BYTES = 262_144
+"""Bytes of members in one message, at most, unless it is one member. Further members follow as differences."""
+REPLAY_BYTES = 262_144
+"""Bytes of messages that a session is sent at once after its `join`; more leave as fast as its client reads."""
+HELD_BYTES = 1 << 20
+"""Bytes of messages that may wait for a session until it has what it missed. Beyond it the client reads too slowly."""
+# Measured by tests/core/rooms/test_memberships.py, with CPython 3.11 to 3.13.
+ROOM_BYTES = 2000
+"""A room without members."""
+MEMBER_BYTES = 1500
+"""A member with one connection, beside its info."""
+INFO_COPIES = 2
+"""What a connection said, and the member as all lists have it."""
 
 
 class RoomRules(msgspec.Struct, frozen=True):
@@ -42,21 +56,51 @@ class RoomRules(msgspec.Struct, frozen=True):
     access: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Held:
+    """What a session in a room does not get yet."""
+
+    __slots__ = ("messages", "replays", "size")
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[int, bytes]] = []
+        self.size = 0
+        self.replays = False
+        """The engine has answered, and the session is sent what it missed."""
+
+    @property
+    def too_much(self) -> bool:
+        return self.size > HELD_BYTES
+
+    def add(self, offset: int, text: bytes) -> None:
+        """Keep a message, unless there are too many: then the session cannot go on, and what it has is dropped."""
+        self.size += len(text)
+        if self.too_much:
+            self.messages.clear()
+        else:
+            self.messages.append((offset, text))
+
+    def clear(self) -> None:
+        self.messages.clear()
+        self.size = 0
+
+
 class Room:
     """One room. `sinks` are where its messages go: those of its sessions that are not held."""
 
-    __slots__ = ("held", "listeners", "name", "presence", "push_due", "rules", "sessions", "sinks", "unlisted")
+    __slots__ = ("held", "listeners", "name", "payer", "presence", "push_due", "rules", "sessions", "sinks", "unlisted")
 
-    def __init__(self, name: str, rules: RoomRules) -> None:
+    def __init__(self, name: str, rules: RoomRules, payer: str = "") -> None:
+        """`payer`: the account of the session that is the first in the room; it holds the room."""
         self.name = name
+        self.payer = payer
         self.rules = rules
         self.presence = Presence()
         self.sessions: dict[Session, Mode] = {}
         self.sinks: dict[Any, None] = {}
         self.listeners: dict[Mode, dict[Any, None]] = {"full": {}, "diff": {}, "none": {}}
         """The sinks that follow presence, by how."""
-        self.held: dict[Session, list[tuple[int, bytes]]] = {}
-        """Sessions whose `join` the engine has not answered, with the messages that were delivered meanwhile."""
+        self.held: dict[Session, Held] = {}
+        """Sessions whose `join` is not answered whole, with the messages that were delivered meanwhile."""
         self.push_due: float | None = None
         """When the gathered full presence goes out, in seconds; None while nothing changed."""
         self.unlisted = Gathering()
@@ -74,13 +118,20 @@ class Room:
     def hold(self, session: Session) -> None:
         """Keep back what the room has for `session`."""
         self._silence(session)
-        self.held[session] = []
+        self.held[session] = Held()
 
-    def release(self, session: Session, head: int) -> list[bytes]:
-        """Give `session` everything from here on. Returns the messages after `head` that were held back for it."""
-        held = self.held.pop(session, ())
+    def release(self, session: Session, head: int) -> list[Effect]:
+        """Give `session` everything from here on, and the messages after `head` that were held back for it.
+
+        If these were too many, its connection ends.
+        """
+        held = self.held[session]
+        if held.too_much:
+            return [Close(session, SLOW_CONSUMER, REASONS[SLOW_CONSUMER])]
+        del self.held[session]
         self.add(session, self.sessions[session])
-        return [text for offset, text in held if offset > head]
+        texts = [text for offset, text in held.messages if offset > head]
+        return [SendEncoded(session, texts)] if texts else []
 
     def discard(self, session: Session) -> None:
         """`session` is not in the room any more."""
@@ -92,8 +143,28 @@ class Room:
     def empty(self) -> bool:
         return not self.sessions and not len(self.presence)
 
-    def presence_list(self) -> PresenceList:
-        return PresenceList(room=self.name, users=self.presence.members())
+    def list_in(self, message: PresenceList | Joined) -> int | None:
+        """Name the members in `message`, or those that came first; then it says so.
+
+        Returns where the further ones begin, for `further_members`; None where there are none.
+        """
+        users: Any
+        users, further = self.presence.page(0, LIST_BYTES)
+        message.users = users
+        if further is not None:
+            message.more = True
+        return further
+
+    def presence_list(self) -> tuple[PresenceList, int | None]:
+        """The members, and what `list_in` returns."""
+        message = PresenceList(room=self.name, users=[])
+        return message, self.list_in(message)
+
+    def further_members(self, after: int) -> tuple[PresenceDiff, int | None]:
+        """The members after those of an earlier message; then where the further ones begin."""
+        joined: Any
+        joined, further = self.presence.page(after, LIST_BYTES)
+        return PresenceDiff(room=self.name, joined=joined, left=[], changed=[]), further
 
     def announce(self, difference: Difference, now: float, but: Session | None = None) -> list[Effect]:
         """Push a difference to the sessions that follow differences, and plan the full list for the others.
@@ -121,7 +192,14 @@ class Room:
         self.push_due = None
         due, full = bool(self.unlisted), self.listeners["full"]
         self.unlisted.told()
-        return [Push(full, self.presence_list())] if due and full else []
+        if not (due and full):
+            return []
+        members, further = self.presence_list()
+        pushes: list[Effect] = [Push(full, members)]
+        while further is not None:
+            more, further = self.further_members(further)
+            pushes.append(Push(full, more))
+        return pushes
 
     def _followers(self, mode: Mode, but: Session | None) -> Collection[Any]:
         sinks = self.listeners[mode]

@@ -12,15 +12,18 @@ from collections.abc import Callable, Sequence
 from msgspec import UNSET
 
 from tidegate.core.access.rules import allows, require
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
 from tidegate.core.rooms.announcements import Announcements
-from tidegate.core.rooms.effects import CloseRoom, JoinReplay, PublishMessage, ReadHistory
+from tidegate.core.rooms.effects import CloseRoom, JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
 from tidegate.core.rooms.ghosts import GRACE_S, Ghosts
+from tidegate.core.rooms.limits import Openings, RoomLimits, read_info
+from tidegate.core.rooms.memberships import Memberships
 from tidegate.core.rooms.ports import Opened
-from tidegate.core.rooms.presence import NOTHING
-from tidegate.core.rooms.room import Room, RoomRules
+from tidegate.core.rooms.presence import NOTHING, Info
+from tidegate.core.rooms.room import REPLAY_BYTES, Room, RoomRules
 from tidegate.core.session import Session
 from tidegate_protocol import (
     HistoryRequest,
@@ -38,19 +41,18 @@ from tidegate_protocol import (
 class Rooms:
     """All rooms of this gateway in which a session or a ghost is."""
 
-    def __init__(self, rules: Callable[[str], RoomRules | None], rooms_per_session: int, history_page: int) -> None:
-        """`rules`: of a room by its name. `history_page`: messages of a `history` that sets no limit."""
+    def __init__(self, rules: Callable[[str], RoomRules | None], limits: RoomLimits, ledger: Ledger) -> None:
+        """`rules`: of a room by its name."""
         self._rules = rules
-        self._rooms_per_session = rooms_per_session
-        self._history_page = history_page
+        self._limits = limits
         self._rooms: dict[str, Room] = {}
-        self._of: dict[Session, dict[str, Room]] = {}
-        """The rooms of each session by name; for a ghost, those in which it stands for its user."""
+        self._memberships = Memberships(ledger)
+        self._openings = Openings(limits.new_rooms)
         self._announcements = Announcements()
         self._ghosts = Ghosts()
 
     def rooms_of(self, session: Session) -> list[Room]:
-        return list(self._of.get(session, {}).values())
+        return self._memberships.rooms(session)
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
@@ -59,14 +61,13 @@ class Rooms:
         require(room.rules.access, "join", session.user, "room", request.room)
         mode = request.presence if request.presence is not UNSET else "full"
         again = session in room.sessions
-        if not again and len(self._of.get(session, ())) >= self._rooms_per_session:
-            raise Refused(
-                "limit_reached",
-                f"a connection may be in {self._rooms_per_session} rooms at a time; leave one first",
-                pointer="/room",
-            )
-        self._rooms[room.name] = room
-        self._of.setdefault(session, {})[room.name] = room
+        if again and session in room.held and room.held[session].replays:
+            raise Refused("limit_reached", "an earlier join is still being answered", pointer="/room", retry_after=1.0)
+        info = read_info(request.info, self._limits)
+        if again:
+            self._memberships.says(session, room, info)
+        else:
+            self._enter(session, room, info, now)
         room.add(session, mode)
         difference = NOTHING
         if room.rules.presence:
@@ -75,7 +76,7 @@ class Rooms:
                 session,
                 int(now * 1000),
                 given(request.status),
-                given(request.info),
+                info,
                 instead_of=() if again else self._take_ghost(session.user.id, room),
             )
         replay = JoinReplay(
@@ -106,23 +107,18 @@ class Rooms:
         room = self._joined(session, request.room)
         if not room.rules.presence:
             raise Refused("forbidden", "this kind of room keeps no presence", pointer="/room")
-        difference = room.presence.update(
-            session.user.id,
-            session,
-            given(request.status),
-            given(request.info),
-        )
-        answer = room.presence_list()
-        if request.ref is not UNSET:
-            answer.ref = request.ref
-        return [Reply(session, answer), *self._announcements.announce(room, difference, now, session)]
+        info = read_info(request.info, self._limits)
+        self._memberships.says(session, room, info)
+        difference = room.presence.update(session.user.id, session, given(request.status), info)
+        listing = ListMembers(session, room, given_ref(request.ref))
+        return [listing, *self._announcements.announce(room, difference, now, session)]
 
     def history(self, session: Session, request: HistoryRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
         if request.ref is UNSET:
             return []
         before = given(request.before)
-        limit = self._history_page if request.limit is UNSET else request.limit
+        limit = self._limits.history if request.limit is UNSET else request.limit
         return [ReadHistory(session, room, request.ref, before, limit, now)]
 
     # -- what the engine answers and reports ------------------------------------------------------------------------
@@ -137,11 +133,11 @@ class Rooms:
 
         Raises Refused where the session left the room meanwhile.
         """
-        session, room = join.session, join.room
+        session, room, missed = join.session, join.room, opened.missed or ()
         if session not in room.sessions:
             raise Refused("not_joined", "the connection left the room before it was in it", pointer="/room")
-        missed = opened.missed or ()
         effects: list[Effect] = []
+        further: int | None = None
         if join.ref is not None:
             joined = Joined(
                 room=room.name,
@@ -151,14 +147,28 @@ class Rooms:
                 ref=join.ref,
             )
             if join.with_users:
-                joined.users = room.presence.members()
+                further = room.list_in(joined)
             effects.append(Reply(session, joined))
+        if sum(map(len, missed)) > REPLAY_BYTES:
+            if session not in room.held:
+                room.hold(session)
+            held = room.held[session]
+            held.replays = True
+            return [*effects, ReplayMessages(join, missed, opened.head.offset, held)]
         if missed:
             effects.append(SendEncoded(session, missed))
-        if room.held and session in room.held and (delivered := room.release(session, opened.head.offset)):
-            effects.append(SendEncoded(session, delivered))
-        if join.with_presence:
-            effects.append(Reply(session, room.presence_list()))
+        if session in room.held:
+            effects += room.release(session, opened.head.offset)
+        if join.with_presence or further is not None:
+            effects.append(ListMembers(session, room, None, further))
+        return effects
+
+    def replayed(self, replay: ReplayMessages) -> Sequence[Effect]:
+        """A session was sent all that it missed: what was delivered meanwhile, then who is present now."""
+        session, room = replay.join.session, replay.join.room
+        effects = room.release(session, replay.head)
+        if replay.join.with_presence or replay.join.with_users:
+            effects.append(ListMembers(session, room, None))
         return effects
 
     def not_opened(self, join: JoinReplay) -> Sequence[Effect]:
@@ -172,7 +182,7 @@ class Rooms:
         room = self._rooms.get(name)
         if room is not None and room.held:
             for held in room.held.values():
-                held.append((offset, text))
+                held.add(offset, text)
         return room
 
     def restarted(self, name: str, head: RoomPosition) -> list[Push]:
@@ -220,12 +230,16 @@ class Rooms:
                 effects += self._announcements.announce(room, entered, now)
         return effects
 
+    def account_changed(self, session: Session) -> None:
+        """The session became another user."""
+        self._memberships.account_changed(session)
+
     def tick(self, now: float) -> list[Effect]:
         """What time alone brings: members whose grace is over, presence that was gathered long enough."""
         effects: list[Effect] = []
         for ghost in self._ghosts.ended(now):
             for room in self.rooms_of(ghost):
-                self._forget(ghost, room)
+                self._memberships.leave(ghost, room)
                 effects += self._announcements.announce(room, room.presence.leave(ghost.user.id, ghost), now)
                 effects += self._close_if_empty(room, now)
         return effects + self._announcements.due(now)
@@ -238,41 +252,45 @@ class Rooms:
             raise Refused("unknown_room", "no kind of room in the schema covers this name", pointer="/room")
         return Room(name, rules)
 
+    def _enter(self, session: Session, room: Room, info: Info | None, now: float) -> None:
+        limit = self._limits.rooms
+        if self._memberships.count(session) >= limit:
+            raise Refused(
+                "limit_reached", f"a connection may be in {limit} rooms at a time; leave one first", pointer="/room"
+            )
+        if room.name not in self._rooms:
+            self._openings.ask(session, now)
+        self._memberships.enter(session, room, info, new=room.name not in self._rooms)
+        self._rooms[room.name] = room
+
     def _joined(self, session: Session, name: str) -> Room:
-        of_session = self._of.get(session)
-        room = None if of_session is None else of_session.get(name)
+        room = self._memberships.room(session, name)
         if room is None:
             raise Refused("not_joined", "join the room first", pointer="/room")
         return room
 
     def _exit(self, session: Session, room: Room, now: float) -> list[Effect]:
-        self._forget(session, room)
+        self._memberships.leave(session, room)
         room.discard(session)
         return [
             *self._announcements.announce(room, room.presence.leave(session.user.id, session), now),
             *self._close_if_empty(room, now),
         ]
 
-    def _forget(self, session: Session, room: Room) -> None:
-        """`session` no longer counts as one of `room`."""
-        of_session = self._of[session]
-        del of_session[room.name]
-        if not of_session:
-            del self._of[session]
-
     def _close_if_empty(self, room: Room, now: float) -> list[Effect]:
         if not room.empty or self._rooms.get(room.name) is not room:
             return []
         del self._rooms[room.name]
         self._announcements.forget(room)
+        self._memberships.closed(room)
         return [CloseRoom(room.name, now)]
 
     def _take_ghost(self, user: str, room: Room) -> list[Session]:
         """A connection of the user is back in `room`: one ghost stands for the user there no longer. Returns it."""
-        ghost = next((ghost for ghost in self._ghosts.of(user) if room.name in self._of[ghost]), None)
+        ghost = next((ghost for ghost in self._ghosts.of(user) if self._memberships.room(ghost, room.name)), None)
         if ghost is None:
             return []
-        self._forget(ghost, room)
-        if ghost not in self._of:
+        self._memberships.leave(ghost, room)
+        if ghost not in self._memberships:
             self._ghosts.remove(ghost)
         return [ghost]

@@ -6,7 +6,7 @@ import json
 import re
 
 from tests.support.gateway import ROOT
-from tidegate import app, application_threads
+from tidegate import application_threads, limits
 from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
@@ -35,7 +35,7 @@ def expected() -> dict[str, float]:
         "bytes in a message from a client": settings.max_message,
         "levels of nesting": hazards.DEPTH,
         "properties and items in all": hazards.VALUES,
-        "rows or ids in one request": app.MAX_IDS,
+        "rows or ids in one request": limits.MAX_IDS,
         "filter: levels of `and` and `or`": tree.DEPTH,
         "filter: conditions": tree.CONDITIONS,
         "filter: values": tree.VALUES,
@@ -45,7 +45,7 @@ def expected() -> dict[str, float]:
         "reads and writes under way": work.PENDING_LIMIT,
         "bytes that the client has not read": TransportSettings().max_backlog,
         "rows in the answer to `list` without `limit`": settings.max_page,
-        "messages in the answer to `history`": app.MAX_HISTORY,
+        "messages in the answer to `history`": limits.MAX_HISTORY,
         "connections": settings.max_connections,
         "bytes of messages in the answer to `history`": history.PAGE_BYTES,
         "idempotency keys kept for a room": history.RECENT_KEYS,

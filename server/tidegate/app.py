@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate import counted, documents, handlers, schema, stopping, systemd
+from tidegate import counted, documents, handlers, limits, schema, stopping, systemd
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
@@ -28,7 +28,7 @@ from tidegate.contract import Contract
 from tidegate.core import closes
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.protocol import Protocol
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.core.rows.feed_cursor import FeedCursor
@@ -43,13 +43,10 @@ from tidegate.signals import StopSignal
 from tidegate.stopping import StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
 from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
-from tidegate_protocol import Limits
 
 log = logging.getLogger("tidegate")
 
 TICK_S = 0.05
-MAX_HISTORY, MAX_IDS = 1000, 1000
-"""As the schema has them (client/history, types/row_keys)."""
 SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
 STORE_CLOSE_S = 0.25
 """How long the store, whose clients are gone, may take to end what it does."""
@@ -186,29 +183,13 @@ async def build(
         resources,
         _room_rules(contract),
         FeedCursor(store.epoch, await store.head()),
-        SessionLimits(
-            rooms=settings.max_rooms,
-            subscriptions=settings.max_subscriptions,
-            page=settings.max_page,
-            history=MAX_HISTORY,
-            info=settings.info_bytes,
-            new_rooms=settings.address_rooms,
-        ),
+        limits.of_sessions(settings),
         ledger,
-    )
-    limits = Limits(
-        max_message=settings.max_message,
-        max_rooms=settings.max_rooms,
-        max_subscriptions=settings.max_subscriptions,
-        max_page=settings.max_page,
-        max_history=MAX_HISTORY,
-        max_ids=MAX_IDS,
-        max_info=settings.info_bytes,
     )
     identities = TokenIdentities(settings.token_secret, store.identity_secret)
     sender = Sender(contract, outbox, check=settings.dev)
     engine = MemoryEngine(sender.encode, secrets.token_urlsafe(8), ledger)
-    greeting = Greeting(heartbeat=settings.heartbeat, limits=limits, contract=contract.hash)
+    greeting = Greeting(heartbeat=settings.heartbeat, limits=limits.told(settings), contract=contract.hash)
     parts = assemble(
         contract=contract,
         sessions=Sessions(protocol, greeting, identities.identity_token, time.time()),

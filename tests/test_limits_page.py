@@ -10,6 +10,7 @@ from tidegate import application_threads, limits
 from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
+from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import feed_cursor
@@ -17,7 +18,6 @@ from tidegate.gateway import work
 from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
-from tidegate.store.sqlite.serving import writer
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -57,7 +57,9 @@ def expected() -> dict[str, float]:
         "bytes of an answer to a write that are kept for its `key`": answers.KEPT_BYTES,
         "bytes of kept answers, of one user in 24 hours": answers.BYTES_A_DAY,
         "kept answers, of one user in 24 hours": answers.NUMBER_A_DAY,
-        "writes that wait for the database": writer.QUEUE_LIMIT,
+        "writes of one user, or of the anonymous clients of one address, that wait": Limits().account,
+        "seconds that a write may wait and take": settings.write_timeout,
+        "writes that wait for the database": Limits().all,
         "seconds that a write waits for a row or a lock": BUSY_TIMEOUT_MS / 1000,
         "plain handlers that run at a time": application_threads.LIMIT,
         "seconds that a handler may take": settings.handler_timeout,

@@ -178,7 +178,7 @@ async def build(
     """The gateway and its engine. It serves as soon as connections talk to its handler."""
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
-    ledger = Ledger(settings.memory_bytes)
+    ledger = store.ledger = Ledger(settings.memory_bytes)
     protocol = Protocol(
         resources,
         _room_rules(contract),

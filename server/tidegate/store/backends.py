@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tidegate.contract import Resource
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rows.ports import Store
 from tidegate.store.errors import StoreError
 from tidegate.store.migration.port import Migrations
@@ -24,6 +25,9 @@ from tidegate.store.sqlite.serving.store import SqliteStore
 
 class OpenedStore(Store, Protocol):
     """A store, and what the database keeps for the gateway beside rows."""
+
+    ledger: Ledger
+    """Counts the writes that wait."""
 
     @property
     def identity_secret(self) -> str:

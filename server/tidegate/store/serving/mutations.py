@@ -9,6 +9,7 @@ it is in the table, with defaults and with what triggers of other programs made 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from tidegate.contract import Resource, RowRules
@@ -46,19 +47,23 @@ class Table(Protocol[Connection_contra]):
     def delete(self, connection: Connection_contra, key: Key, context: StatementContext) -> None: ...
 
 
-def carry_out(connection: Connection_contra, table: Table[Connection_contra], mutation: Mutation) -> list[Row]:
-    """Do `mutation`; returns the rows as they are in the table, of a delete their keys.
+def carry_out(
+    connection: Connection_contra,
+    table: Table[Connection_contra],
+    mutation: Mutation,
+    check: Callable[[], None] = lambda: None,
+) -> list[Row]:
+    """Do `mutation`; returns the rows as they are in the table, of a delete their keys. `check` is called before each.
 
-    Raises Refused, and whatever `table` raises where the database refuses a statement.
+    Raises Refused, what `check` raises, and whatever `table` raises where the database refuses a statement.
     """
     work = _Work(connection, table, mutation)
-    match mutation.kind:
-        case "create":
-            return [work.create(number) for number in range(len(mutation.rows))]
-        case "update":
-            return [work.update(number) for number in range(len(mutation.keys))]
-        case "delete":
-            return [work.delete(number) for number in range(len(mutation.keys))]
+    one = {"create": work.create, "update": work.update, "delete": work.delete}[mutation.kind]
+    rows = []
+    for number in range(len(mutation.rows) + len(mutation.keys)):
+        check()
+        rows.append(one(number))
+    return rows
 
 
 def check_same_request(mutation: Mutation, digest: bytes) -> None:

@@ -197,6 +197,33 @@ def too_costly(seconds: float) -> Refused:
     return Refused("limit_reached", message)
 
 
+# -- what writes are refused for --------------------------------------------------------------------------------------
+
+
+def crowded_writes(account: bool) -> Refused:
+    """`account`: the client's own writes fill the queue."""
+    if account:
+        message = "too many of your writes wait for the database; write more slowly"
+        return Refused("rate_limited", message, retry_after=1.0)
+    return unavailable()
+
+
+def waited_to_write(seconds: float) -> Refused:
+    message = f"the write waited {seconds:g} s for the database and was not done; try again"
+    return Refused("unavailable", message, retry_after=1.0)
+
+
+def took_too_long() -> Refused:
+    """A write that ran."""
+    return Refused("unavailable", "the write was not done in time and was undone; try again", retry_after=1.0)
+
+
+def unknown_outcome() -> Refused:
+    """The connection to the database broke during the commit."""
+    message = "it is unknown whether the write was done; try again with the same key, and it is done once"
+    return Refused("unavailable", message, retry_after=1.0)
+
+
 # -- what is refused at the end ---------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
@@ -20,6 +21,7 @@ from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.reads import Reads
+from tidegate.store.serving.write_queue import size_of
 
 log = logging.getLogger("tidegate.store")
 
@@ -45,7 +47,8 @@ class Writer(Protocol):
 
     def start(self) -> None: ...
 
-    def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]: ...
+    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
+        """The mutation's result, once it is committed. `size`: its bytes, about. In the loop's thread."""
 
     def give_up(self) -> None:
         """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
@@ -86,6 +89,8 @@ class ThreadedStore:
         self._guard = guard
         self._house = ThreadPoolExecutor(HOUSE_THREADS, thread_name_prefix="tidegate-house")
         """Does what is due regularly. No client's read is in its way."""
+        self.ledger = Ledger()
+        """Counts the writes that wait; the composition root sets the one that everything shares."""
         self._closed = False
         self._stopping = False
         self._closing = Closing(loop)
@@ -125,8 +130,13 @@ class ThreadedStore:
         self._check()
         if self._guard.damage is not None:
             raise refusals.lost()
-        await self._feed.gate.resumed()
-        return await self._writer.submit(mutation)
+        size, account = size_of(mutation), mutation.payer.account
+        self.ledger.take(account, "writes", size)
+        try:
+            await self._feed.gate.resumed()
+            return await self._writer.submit(mutation, size)
+        finally:
+            self.ledger.give(account, "writes", size)
 
     async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
         return await self._reads.changes(after, upto, limit, payer)

@@ -9,7 +9,7 @@ Invariant: a mutation that returns has done everything it was asked; `finish` nu
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -123,11 +123,13 @@ class Mutations:
         self._answers = Answers()
         self._tables = {name: PostgresTable(resource, home) for name, resource in resources.items()}
 
-    def carry_out(self, connection: Connection, mutation: Mutation) -> list[Row]:
-        """Do `mutation`, and return its rows. Raises Refused, StatementFailed."""
+    def carry_out(
+        self, connection: Connection, mutation: Mutation, check: Callable[[], None] = lambda: None
+    ) -> list[Row]:
+        """Do `mutation`, and return its rows. `check` is called before each. Raises Refused, StatementFailed."""
         self._answers.check(mutation)
         connection.execute(NOTE_AUTHOR, [mutation.idempotency_key, mutation.user])
-        return carry_out(connection, self._tables[mutation.resource], mutation)
+        return carry_out(connection, self._tables[mutation.resource], mutation, check)
 
     def finish(self, connection: Connection, done: Sequence[Done]) -> Cursor:
         """Number what the transaction changed, and keep the answers of mutations that have an idempotency key.

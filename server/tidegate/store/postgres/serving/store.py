@@ -63,7 +63,7 @@ class PostgresStore(ThreadedStore):
         connections = Connections(url, settings, served.home, reading=True)
         reader = Reader(connections, resources, served.home)
         feed = PostgresFeed(url, served, resources, reader, loop)
-        writer = Writer(url, resources, served.home, loop, feed.wake)
+        writer = Writer(url, resources, served.home, loop, feed.wake, timeouts.write)
         watches = TableWatch(url, served.home, resources), LogWatch(shown(url), resources)
         guard = EpochGuard(url, served, connections, *watches)
         super().__init__(loop, opened_log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)

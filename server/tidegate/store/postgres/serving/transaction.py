@@ -10,11 +10,13 @@ Invariant: an outcome counts if and only if `carry_out` returned.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
+from psycopg import errors
 
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, Row, WriteResult
@@ -23,9 +25,12 @@ from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connection
 from tidegate.store.postgres.serving.database_errors import StatementFailed, is_broken, verdict
 from tidegate.store.postgres.serving.mutations import EarlierAnswers, Mutations
 from tidegate.store.postgres.serving.reader import one_value
+from tidegate.store.serving import refusals
 
 GROUP_S = 0.05
 """How long a group takes mutations in. The rows that it changed are locked for as long."""
+LEAST_MS = 50
+"""What a statement gets, however late it is."""
 HURRIED_MS = 50
 """How long one mutation of a group waits for a row."""
 
@@ -45,8 +50,12 @@ WHERE c.condeferred AND NOT pg_is_other_temp_schema(n.oid)
 class Transaction:
     """Of one mutation, or of several that hurry."""
 
-    def __init__(self, mutations: Mutations, group: Sequence[Mutation], *, hurried: bool) -> None:
+    def __init__(
+        self, mutations: Mutations, group: Sequence[Mutation], *, hurried: bool, until: float = math.inf
+    ) -> None:
+        """`until`: when the first of the mutations is late, on the clock of `time.monotonic`."""
         self.group = group
+        self._until = until
         self.finishing = False
         """All mutations are done; what fails now fails for all of them."""
         self.committing = False
@@ -80,6 +89,8 @@ class Transaction:
 
     def _carry_out(self, connection: Connection, pipeline: psycopg.Pipeline) -> list[Outcome | None]:
         connection.execute("BEGIN")
+        if not self._hurried and self._until < math.inf:
+            self._limit(connection)
         answers = EarlierAnswers(connection, self._mutations, self.group)
         if len(self.group) == 1:
             outcomes: list[_Outcome | None] = [self._one(connection, answers, self.group[0])]
@@ -87,7 +98,7 @@ class Transaction:
             outcomes = self._each(connection, pipeline, answers)
         self.finishing = True
         if self._hurried:
-            connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            self._limit(connection)
         done = [(each, rows) for each, rows in zip(self.group, outcomes, strict=False) if isinstance(rows, list)]
         head = self._mutations.finish(connection, done)
         self.committing = True
@@ -98,7 +109,20 @@ class Transaction:
 
     def _one(self, connection: Connection, answers: EarlierAnswers, mutation: Mutation) -> WriteResult | list[Row]:
         """What the mutation was answered before, or the rows that it wrote now. Raises Refused, StatementFailed."""
-        return answers.to(mutation) or self._mutations.carry_out(connection, mutation)
+        return answers.to(mutation) or self._mutations.carry_out(connection, mutation, self._check)
+
+    def _check(self) -> None:
+        """Raises Refused: a mutation of this transaction is late."""
+        if not self._hurried and time.monotonic() > self._until:
+            raise refusals.took_too_long()
+
+    def _limit(self, connection: Connection) -> None:
+        """Let no statement from here on take longer than the time that is left."""
+        left = LOCK_TIMEOUT_MS if self._until == math.inf else math.ceil((self._until - time.monotonic()) * 1000)
+        each = (
+            f"set_config('{name}', '{max(LEAST_MS, left)}', true)" for name in ("lock_timeout", "statement_timeout")
+        )
+        connection.execute(f"SELECT {', '.join(each)}")
 
     def _each(
         self, connection: Connection, pipeline: psycopg.Pipeline, answers: EarlierAnswers
@@ -144,7 +168,9 @@ class Transaction:
                     raise
                 drain(pipeline)
             connection.execute("ROLLBACK TO SAVEPOINT one")
-            if isinstance(failure, Refused):
+            if _canceled(failure):
+                outcome = None  # alone, it has more time
+            elif isinstance(failure, Refused):
                 outcome = self._answered_since(connection, mutation) or failure
             else:
                 outcome = self.verdict(connection, failure, mutation)
@@ -198,6 +224,11 @@ class _DeferredConstraints:
             ((names, distinct),) = self._query.fetchall()
             self._found = names, distinct
         return self._found
+
+
+def _canceled(failure: Exception) -> bool:
+    """Whether the statement took longer than a group's may."""
+    return isinstance(failure.error if isinstance(failure, StatementFailed) else failure, errors.QueryCanceled)
 
 
 def drain(pipeline: psycopg.Pipeline) -> None:

@@ -11,39 +11,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 import zlib
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from queue import SimpleQueue
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
 from psycopg import errors
 
 from tidegate.contract import Resource
+from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connections
 from tidegate.store.postgres.serving.database_errors import StatementFailed, is_broken, unavailable
 from tidegate.store.postgres.serving.mutations import Mutations
-from tidegate.store.postgres.serving.queues import Queue, Waiting, drained, fill
-from tidegate.store.postgres.serving.transaction import HURRIED_MS, Outcome, Transaction
+from tidegate.store.postgres.serving.transaction import HURRIED_MS, Transaction
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import FAILED
+from tidegate.store.serving.write_queue import Outcome, Write, WriteQueue
 
 log = logging.getLogger("tidegate.store")
 
 LANES = 2
 ASIDE = 2
-GROUP = 64
-"""Not more: PostgreSQL keeps up to 64 savepoints of a transaction where other transactions find them quickly."""
-QUEUE_LIMIT = 10_000
-"""Mutations that may wait; above it the database is behind and clients are told so."""
+STATEMENT_S = 1.0
+"""What a statement may take in a transaction that others share. Alone it has until the mutation's deadline."""
 ATTEMPTS = 5
 INTERRUPT_S = 0.05
 """How often what runs is interrupted when the gateway stops: between two statements an interrupt has no effect."""
+TOO_LONG = (errors.LockNotAvailable, errors.QueryCanceled)
+UNLIMITED = Limits(1 << 30, 1 << 30)
+"""What is put aside has its place already."""
 
 
 class Writer:
@@ -59,22 +60,25 @@ class Writer:
         home: str,
         loop: asyncio.AbstractEventLoop,
         committed: Callable[[], None],
+        timeout: float = 0.0,
     ) -> None:
-        """`home`: the schema of the resources' tables."""
-        self._hurried = Connections(url, {"lock_timeout": str(HURRIED_MS)}, home)
+        """`home`: the schema of the resources' tables. `timeout`: seconds that a mutation may wait and take; 0 for no
+        limit.
+        """
+        hurried = {"lock_timeout": str(HURRIED_MS)}
+        if timeout:
+            hurried["statement_timeout"] = str(math.ceil(min(timeout, STATEMENT_S) * 1000))
+        self._hurried = Connections(url, hurried, home)
         self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)}, home)
         self._mutations = Mutations(resources, home)
-        self._loop = loop
         self._committed = committed
-        self._closed = False
         self._given_up = False
-        self._accepted = 0
-        """Mutations that have no outcome yet. Belongs to the loop's thread."""
-        self._lanes: list[Queue] = [SimpleQueue() for _ in range(LANES)]
-        self._asides: list[Queue] = [SimpleQueue() for _ in range(ASIDE)]
+        self._lock = threading.Lock()
         self._put_aside: Counter[str] = Counter()
         """How many mutations of each user are put aside."""
-        self._lock = threading.Lock()
+        share = Limits(Limits().all // LANES, Limits().account)
+        self._lanes = [WriteQueue(loop, timeout, self._lock, share) for _ in range(LANES)]
+        self._asides = [WriteQueue(loop, timeout, self._lock, UNLIMITED, dropped=self._back) for _ in range(ASIDE)]
         self._lane_threads = [
             threading.Thread(target=self._commit_together, args=[lane], name=f"tidegate-writer-{number}")
             for number, lane in enumerate(self._lanes)
@@ -88,90 +92,74 @@ class Writer:
         for thread in (*self._lane_threads, *self._aside_threads):
             thread.start()
 
-    def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
-        """The mutation's result, once it is committed. To be called in the loop's thread."""
-        future: asyncio.Future[WriteResult] = self._loop.create_future()
-        if self._given_up:
-            future.set_exception(refusals.stopping())
-        elif self._closed or self._accepted >= QUEUE_LIMIT:
-            future.set_exception(refusals.unavailable())
-        else:
-            self._accepted += 1
-            self._lanes[_number(mutation) % LANES].put((mutation, future))
-        return future
+    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
+        return self._lanes[_number(mutation) % LANES].submit(mutation, size)
 
     def give_up(self) -> None:
-        """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
         if not self._given_up:
             self._given_up = True
+            for queue in (*self._lanes, *self._asides):
+                queue.give_up()
             threading.Thread(target=self._interrupt, name="tidegate-writer-interrupt", daemon=True).start()
 
     def _interrupt(self) -> None:
         """A server that is told to cancel a commit either undoes it and says so, or has committed."""
         threads = [*self._lane_threads, *self._aside_threads]
-        alive = True
-        while alive:
-            alive = any(thread.is_alive() for thread in threads)
-            for queue in (*self._lanes, *self._asides):
-                self._refuse(drained(queue))
-                queue.put(None)  # wakes a thread that waits for work
+        while any(thread.is_alive() for thread in threads):
             for connections in (self._hurried, self._patient):
                 connections.cancel_all()
             time.sleep(INTERRUPT_S)
 
-    def _refuse(self, waiting: Iterable[Waiting]) -> None:
-        self._report([(future, refusals.stopping()) for _, future in waiting])
-
     def close(self) -> None:
-        """Write what is queued, then end the threads. Blocks."""
-        self._closed = True
         for queues, threads in ((self._lanes, self._lane_threads), (self._asides, self._aside_threads)):
             for queue in queues:
-                queue.put(None)
+                queue.end()
             for thread in threads:
                 if thread.is_alive():
                     thread.join()
         self._hurried.close()
         self._patient.close()
 
-    def _commit_together(self, lane: Queue) -> None:
-        waiting: deque[Waiting] = deque()
-        ended = False
-        while not ended or waiting:
-            ended = ended or not fill(waiting, lane, GROUP)
-            if self._given_up:
-                self._refuse(waiting)
-                return
-            if group := self._group(waiting):
-                outcomes = self._outcomes([mutation for mutation, _ in group])
-                self._report(
-                    [(future, outcome) for (_, future), outcome in zip(group, outcomes, strict=False) if outcome]
-                )
-                waiting.extendleft(reversed(group[len(outcomes) :]))
-                for one, outcome in zip(group, outcomes, strict=False):
-                    if outcome is None:
-                        self._aside(one)
+    def _commit_together(self, lane: WriteQueue) -> None:
+        while (taken := lane.take(None)) is not None:
+            group = self._group(taken)
+            if not group:
+                continue
+            outcomes = self._outcomes(group)
+            lane.report([(write, outcome) for write, outcome in zip(group, outcomes, strict=False) if outcome])
+            lane.put_back(group[len(outcomes) :])
+            for write, outcome in zip(group, outcomes, strict=False):
+                if outcome is None:
+                    self._aside(write)
 
-    def _group(self, waiting: deque[Waiting]) -> list[Waiting]:
-        """The next mutations. Those of users who have mutations put aside are put aside too."""
-        group: list[Waiting] = []
-        while waiting and len(group) < GROUP:
-            one = waiting.popleft()
-            if self._put_aside[one[0].user]:
-                self._aside(one)
+    def _group(self, taken: Sequence[Write]) -> list[Write]:
+        """The mutations to do together. Those of users who have mutations put aside are put aside too."""
+        group: list[Write] = []
+        for write in taken:
+            if self._put_aside[write.mutation.user]:
+                self._aside(write)
             else:
-                group.append(one)
+                group.append(write)
         return group
 
-    def _aside(self, waiting: Waiting) -> None:
-        mutation, _ = waiting
+    def _aside(self, write: Write) -> None:
         with self._lock:
-            self._put_aside[mutation.user] += 1
-        self._asides[_number(mutation) // LANES % ASIDE].put(waiting)
+            self._put_aside[write.mutation.user] += 1
+        self._asides[_number(write.mutation) // LANES % ASIDE].hand_over(write)
 
-    def _outcomes(self, group: Sequence[Mutation]) -> Sequence[Outcome | None]:
+    def _back(self, write: Write) -> None:
+        """A mutation that was put aside has its outcome."""
+        user = write.mutation.user
+        with self._lock:
+            self._put_aside[user] -= 1
+            if not self._put_aside[user]:
+                del self._put_aside[user]
+
+    def _outcomes(self, group: Sequence[Write]) -> Sequence[Outcome | None]:
         """Of the first mutations of the group, at least one; None: to be done alone."""
-        transaction = Transaction(self._mutations, group, hurried=True)
+        until = min(write.deadline for write in group)
+        mutations = [write.mutation for write in group]
+        transaction = Transaction(self._mutations, mutations, hurried=True, until=until)
         try:
             outcomes = transaction.carry_out(self._hurried.for_this_thread())
             self._committed()
@@ -185,10 +173,10 @@ class Writer:
                 # Broken before COMMIT was sent: nothing was written. After it the outcome is unknown: the client
                 # may ask again under its key.
                 again = not transaction.committing and _reconnected(self._hurried)
-                return [None if again else unavailable(error)] * len(group)
-            if isinstance(error, errors.LockNotAvailable) and transaction.finishing:
+                return [None if again else _broken(transaction, error)] * len(group)
+            if isinstance(error, TOO_LONG) and transaction.finishing:
                 return [unavailable(error)] * len(group)  # others' commits take longer than a mutation may wait
-            if len(group) > 1:
+            if len(group) > 1 or isinstance(error, errors.QueryCanceled):
                 return [None] * len(group)  # they failed together, and it is unknown which of them caused it
             return [self._verdict(transaction, self._hurried, failure)]
         except Exception:  # the boundary of the thread: nothing was committed, and each is tried alone
@@ -196,28 +184,24 @@ class Writer:
             return [None] * len(group)
         return outcomes
 
-    def _commit_alone(self, aside: Queue) -> None:
-        while (waiting := aside.get()) is not None:
-            if self._given_up:
-                self._refuse([waiting])
-                return
-            mutation, future = waiting
-            try:
-                outcome: Outcome = self._outcome(mutation)
-            except Exception:  # the boundary of the thread: whatever failed, the client is told
-                log.exception("a mutation failed")
-                outcome = Refused("internal", FAILED)
-            self._report([(future, outcome)])
-            with self._lock:
-                self._put_aside[mutation.user] -= 1
-                if not self._put_aside[mutation.user]:
-                    del self._put_aside[mutation.user]
+    def _commit_alone(self, aside: WriteQueue) -> None:
+        while (taken := aside.take(None, 1)) is not None:
+            for write in taken:
+                try:
+                    outcome: Outcome = self._outcome(write)
+                except Exception:  # the boundary of the thread: whatever failed, the client is told
+                    log.exception("a mutation failed")
+                    outcome = Refused("internal", FAILED)
+                aside.report([(write, outcome)])
+                self._back(write)
 
-    def _outcome(self, mutation: Mutation) -> Outcome:
+    def _outcome(self, write: Write) -> Outcome:
         """Of a mutation that is done alone."""
         error: psycopg.Error
         for _ in range(ATTEMPTS):
-            transaction = Transaction(self._mutations, [mutation], hurried=False)
+            if write.late:
+                return refusals.took_too_long()
+            transaction = Transaction(self._mutations, [write.mutation], hurried=False, until=write.deadline)
             try:
                 (outcome,) = transaction.carry_out(self._patient.for_this_thread())
                 self._committed()
@@ -229,9 +213,9 @@ class Writer:
                     return refusals.stopping()
                 if is_broken(error):
                     if transaction.committing or not _reconnected(self._patient):
-                        break
+                        return _broken(transaction, error)
                     continue
-                if isinstance(error, errors.LockNotAvailable):
+                if isinstance(error, TOO_LONG):
                     break
                 outcome = self._verdict(transaction, self._patient, failure)
             if outcome is not None:
@@ -252,26 +236,16 @@ class Writer:
         except psycopg.OperationalError as error:
             return unavailable(error)
 
-    def _report(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
-        if not outcomes:
-            return
-        with suppress(RuntimeError):  # the loop has ended, and with it the clients
-            self._loop.call_soon_threadsafe(self._settle, outcomes)
-
-    def _settle(self, outcomes: Sequence[tuple[asyncio.Future[WriteResult], Outcome]]) -> None:
-        self._accepted -= len(outcomes)
-        for future, outcome in outcomes:
-            if future.done():  # the client that asked is gone
-                continue
-            if isinstance(outcome, Refused):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-
 
 def _number(mutation: Mutation) -> int:
     """Equal for all mutations of one user."""
     return zlib.crc32(mutation.user.encode())
+
+
+def _broken(transaction: Transaction, error: psycopg.Error) -> Refused:
+    """What it means that the connection broke."""
+    refusal = unavailable(error)
+    return refusals.unknown_outcome() if transaction.committing else refusal
 
 
 def _reconnected(connections: Connections) -> bool:

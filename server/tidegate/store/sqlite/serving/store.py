@@ -53,7 +53,7 @@ class SqliteStore(ThreadedStore):
         reader = Reader(path, resources, guard.file)
         feed = SqliteFeed(path, guard.file, resources, reader, loop)
         health = WriteHealth(guard.file, DiskReserve(path))
-        writer = Writer(path, resources, loop, feed.wake, health, keep)
+        writer = Writer(path, resources, loop, feed.wake, health, keep, timeouts.write)
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
         super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
         self._reader = reader

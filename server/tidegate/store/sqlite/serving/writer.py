@@ -1,16 +1,16 @@
 """The one thread that writes: mutations wait in a queue and are committed together.
 
 Up to 64 mutations share a transaction, and with it the cost of reaching the disk; each has a savepoint, so that one
-that fails undoes nothing of the others. The writer answers only after the commit.
-Invariant: a client gets a mutation's result if and only if its transaction is on the disk; what is given up is not
-carried out, for only a commit that has begun goes on.
+that fails undoes nothing of the others. A transaction that takes long goes without the mutations that it has not begun.
+The writer answers only after the commit.
+Invariant: a client gets a mutation's result if and only if its transaction is on the disk; what is given up or late is
+not carried out, because only a commit that has begun goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +24,9 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.errors import UNWRITABLE, StoreError
 from tidegate.store.serving.log_size import LogSize
-from tidegate.store.serving.refusals import stopping, unavailable
+from tidegate.store.serving.refusals import unavailable
 from tidegate.store.serving.retention import KEEP, Retention
+from tidegate.store.serving.write_queue import Outcome, Write, WriteQueue
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect
 from tidegate.store.sqlite.serving.mutations import Mutations
 from tidegate.store.sqlite.serving.result_codes import failure, is_temporary
@@ -34,16 +35,12 @@ from tidegate.store.sqlite.serving.write_health import WriteHealth
 
 log = logging.getLogger("tidegate.store")
 
-BATCH = 64
+BATCH_S = 0.05
+"""How long a transaction takes mutations in. Others wait for the lock as long."""
 PROGRESS_STEPS = 10_000
 """Steps of SQLite's machine, some hundred microseconds, between two looks whether a statement is to end."""
 LONGEST_WAIT_S = 0.02
 """Between two looks whether another program still holds the lock."""
-QUEUE_LIMIT = 10_000
-"""Mutations that may wait; above it the database is behind and clients are told so."""
-
-Outcome = WriteResult | Refused
-Waiting = tuple[Mutation, "asyncio.Future[WriteResult]"]
 
 
 class TransactionEnded(Exception):
@@ -54,6 +51,10 @@ class TransactionEnded(Exception):
         self.number = number
         """Of the mutation; those before it are undone, those after it were not begun."""
         self.refusal = refusal
+
+
+class Ended(Exception):
+    """The transaction is not wanted any more."""
 
 
 class Writer:
@@ -67,17 +68,16 @@ class Writer:
         committed: Callable[[], None],
         health: WriteHealth,
         keep: Retention = KEEP,
+        timeout: float = 0.0,
     ) -> None:
+        """`timeout`: seconds that a mutation may wait and take; 0 for no limit."""
         self._path = path
         self._health = health
         self._mutations = Mutations(resources)
-        self._loop = loop
+        self._queue = WriteQueue(loop, timeout)
         self._committed = committed
         self._keep = keep
         self._size = LogSize(keep.bytes, STEP)
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_LIMIT)
-        self._closed = False
-        self._given_up = False
         self._committing = False
         """COMMIT has begun, and nothing interrupts it."""
         self._lock_until = 0.0
@@ -98,35 +98,15 @@ class Writer:
         self._connection = self._connected()
         self._thread.start()
 
-    def submit(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
-        """The mutation's result, once it is committed. To be called in the loop's thread."""
-        future: asyncio.Future[WriteResult] = self._loop.create_future()
-        try:
-            if self._given_up:
-                raise stopping()
-            if self._closed:
-                raise queue.Full
-            self._queue.put_nowait((mutation, future))
-        except queue.Full:
-            future.set_exception(unavailable())
-        except Refused as refused:
-            future.set_exception(refused)
-        return future
+    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
+        return self._queue.submit(mutation, size)
 
     def give_up(self) -> None:
-        """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
-        self._given_up = True
-        with suppress(queue.Empty):
-            while True:
-                if (one := self._queue.get_nowait()) is not None:
-                    _settle([one[1]], [stopping()])
-        self._queue.put(None)
+        self._queue.give_up()
 
     def close(self) -> None:
-        """Write what is queued, then end the thread. Blocks."""
-        self._closed = True
+        self._queue.end()
         if self._thread.is_alive():
-            self._queue.put(None)
             self._thread.join()
 
     def _run(self) -> None:
@@ -134,7 +114,7 @@ class Writer:
         try:
             due = time.monotonic() + self._keep.pause_s
             while True:
-                batch = self._next_batch(max(0.0, min(due - time.monotonic(), self._health.pause_s)))
+                batch = self._queue.take(max(0.0, min(due - time.monotonic(), self._health.pause_s)))
                 if batch is None:
                     return
                 if batch:
@@ -167,58 +147,40 @@ class Writer:
         self._health.probe(connection)
         return connection
 
-    def _next_batch(self, timeout: float) -> list[Waiting] | None:
-        """What waits now, at most a batch; empty when nothing came within `timeout`; None when it is time to end."""
-        try:
-            first = self._queue.get(timeout=timeout)
-        except queue.Empty:
-            return []
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < BATCH:
-            try:
-                following = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if following is None:
-                self._queue.put(None)  # to be found again once this batch is written
-                break
-            batch.append(following)
-        return batch
-
-    def _write(self, connection: apsw.Connection, batch: Sequence[Waiting]) -> None:
+    def _write(self, connection: apsw.Connection, batch: Sequence[Write]) -> None:
         if self._health.restricted and not (batch := self._accepted(batch)):
             return
         try:
-            outcomes: list[Outcome] = self._transaction(connection, [mutation for mutation, _ in batch])
+            outcomes: list[Outcome] = self._transaction(connection, batch)
             if (lost := self._health.settled(connection)) is not None:
-                outcomes = [lost] * len(batch)
+                outcomes = [lost] * len(outcomes)
         except TransactionEnded as ended:
             at = ended.number
-            for mutations in filter(None, (batch[:at], batch[at + 1 :])):
-                self._write(connection, mutations)
+            for writes in filter(None, (batch[:at], batch[at + 1 :])):
+                self._write(connection, writes)
             batch, outcomes = batch[at : at + 1], [ended.refusal]
         except Exception as error:  # the boundary of the thread: nothing was committed, and each client is told
-            if self._failed(connection, error) and any(mutation.kind == "delete" for mutation, _ in batch):
+            if self._failed(connection, error) and any(write.mutation.kind == "delete" for write in batch):
                 self._write(connection, batch)
                 return
-            refusal = failure(error) if isinstance(error, apsw.Error) else unavailable()
-            outcomes = [stopping() if self._given_up else refusal] * len(batch)
-        futures = [future for _, future in batch]
-        self._tell(futures, outcomes)
+            if self._is_ended:
+                self._queue.put_back(batch)
+                return
+            outcomes = [failure(error) if isinstance(error, apsw.Error) else unavailable()] * len(batch)
+        self._queue.report(list(zip(batch, outcomes, strict=False)))
+        self._queue.put_back(batch[len(outcomes) :])
         self._committed()
 
-    def _tell(self, futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:
-        with suppress(RuntimeError):  # the loop has ended, and with it the clients
-            self._loop.call_soon_threadsafe(_settle, futures, outcomes)
-
-    def _accepted(self, batch: Sequence[Waiting]) -> Sequence[Waiting]:
+    def _accepted(self, batch: Sequence[Write]) -> Sequence[Write]:
         """The mutations that may be tried; the others are refused."""
-        refusals = [self._health.refusal(mutation) for mutation, _ in batch]
-        refused = [(future, refusal) for (_, future), refusal in zip(batch, refusals, strict=True) if refusal]
-        self._tell([future for future, _ in refused], [refusal for _, refusal in refused])
-        return [waiting for waiting, refusal in zip(batch, refusals, strict=True) if refusal is None]
+        refusals = [self._health.refusal(write.mutation) for write in batch]
+        self._queue.report([(write, refusal) for write, refusal in zip(batch, refusals, strict=True) if refusal])
+        return [write for write, refusal in zip(batch, refusals, strict=True) if refusal is None]
+
+    @property
+    def _is_ended(self) -> bool:
+        """Whether the transaction was undone because the gateway stops, or a mutation in it is late."""
+        return self._queue.given_up or self._queue.overdue
 
     def _failed(self, connection: apsw.Connection, error: Exception) -> bool:
         """A transaction failed, and nothing was committed. Returns whether its deletes may succeed alone."""
@@ -226,32 +188,36 @@ class Writer:
         if not connection.get_autocommit():
             with suppress(apsw.Error):  # the failure itself undid it
                 connection.execute("ROLLBACK")
-        return not self._given_up and self._health.failed(error)
+        if self._is_ended and not isinstance(error, apsw.BusyError):
+            return False  # it says nothing of the database
+        return self._health.failed(error)
 
     def _interrupted(self) -> bool:
         """Whether the statement that runs is to end now."""
-        return self._given_up and not self._committing
+        return not self._committing and self._is_ended
 
     def _wait_for_lock(self, attempts: int) -> bool:
         """Wait a moment for another program's lock. False: the statement fails."""
         now = time.monotonic()
         if attempts == 0:
             self._lock_until = now + BUSY_TIMEOUT_MS / 1000
-        if self._given_up or now > self._lock_until:
+        if self._is_ended or now > self._lock_until:
             return False
         time.sleep(min(LONGEST_WAIT_S, 0.001 * 2 ** min(attempts, 10)))
         return True
 
-    def _transaction(self, connection: apsw.Connection, mutations: Sequence[Mutation]) -> list[Outcome]:
+    def _transaction(self, connection: apsw.Connection, batch: Sequence[Write]) -> list[Outcome]:
+        """The outcomes of the first mutations, as many as there was time for."""
         self._committing = False
         connection.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
-        for mutation in mutations:
-            if self._given_up:
-                raise stopping()
+        until = time.monotonic() + BATCH_S
+        for write in batch:
+            if self._is_ended:
+                raise Ended
             connection.execute("SAVEPOINT one")
             try:
-                outcomes.append(self._mutations.carry_out(connection, mutation))
+                outcomes.append(self._mutations.carry_out(connection, write.mutation))
             except Exception as error:
                 if is_temporary(error):
                     raise
@@ -260,6 +226,11 @@ class Writer:
                 connection.execute("ROLLBACK TO one")
                 outcomes.append(_refusal(error))
             connection.execute("RELEASE one")
+            if time.monotonic() > until:
+                break
+        if not self._queue.begin_commit(batch[: len(outcomes)]):
+            self._queue.overdue = True
+            raise Ended
         self._committing = True
         connection.execute("COMMIT")
         return outcomes
@@ -280,13 +251,3 @@ def _refusal(error: Exception) -> Refused:
         return error
     log.error("a mutation failed", exc_info=error)
     return failure(error)
-
-
-def _settle(futures: Sequence[asyncio.Future[WriteResult]], outcomes: Sequence[Outcome]) -> None:
-    for future, outcome in zip(futures, outcomes, strict=True):
-        if future.done():  # the client that asked is gone
-            continue
-        if isinstance(outcome, Refused):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)

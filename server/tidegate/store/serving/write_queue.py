@@ -1,0 +1,227 @@
+"""The writes that wait for one thread, with their deadlines: shared by the loop, which adds, and the thread that takes.
+
+At its deadline a write that waits is refused and never done. One that runs is told to the thread, which undoes it
+unless its commit has begun. `core.budgets.write_turns` says whose turn it is.
+Invariants: a write has one outcome; a write that was refused because it is late is not carried out afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from enum import Enum, auto
+
+import msgspec
+
+from tidegate.core.budgets.turns import CrowdedError
+from tidegate.core.budgets.write_turns import Limits, WriteTurns
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import Mutation, WriteResult
+from tidegate.store.serving import refusals
+
+BATCH = 64
+"""Writes in one transaction, at most. PostgreSQL keeps up to 64 savepoints where other transactions find them fast."""
+BATCH_BYTES = 1 << 20
+"""Writes of so many bytes make a transaction, so that it is short for those who wait for the next one."""
+
+WAITING_BYTES, ROW_BYTES = 2000, 200
+"""What a write that waits takes beside its values, and what each of its rows does."""
+
+Outcome = WriteResult | Refused
+
+
+class _State(Enum):
+    WAITS = auto()
+    RUNS = auto()
+    COMMITS = auto()
+    DONE = auto()
+
+
+class Write:
+    """One mutation on its way."""
+
+    __slots__ = ("deadline", "future", "mutation", "queue", "size", "state", "timer")
+
+    def __init__(self, mutation: Mutation, future: asyncio.Future[WriteResult], size: int, queue: WriteQueue) -> None:
+        self.mutation = mutation
+        self.queue = queue
+        """The one in which it waits, or whose thread does it."""
+        self.future = future
+        self.size = size
+        self.state = _State.WAITS
+        self.deadline = float("inf")
+        """On the clock of `time.monotonic`."""
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+
+class WriteQueue:
+    """The queue of one thread. `lock` is shared by queues between which writes go."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        timeout: float,
+        lock: threading.Lock | None = None,
+        limits: Limits = Limits(),  # noqa: B008  # immutable
+        dropped: Callable[[Write], None] = lambda write: None,
+    ) -> None:
+        """`timeout`: seconds that a write may wait and run; 0 for no limit. `dropped`: hears of writes that were
+        refused while they waited.
+        """
+        self._loop = loop
+        self._timeout = timeout
+        self._dropped = dropped
+        self._turns: WriteTurns[Write] = WriteTurns(limits)
+        self._changed = threading.Condition(lock)
+        self._ended = False
+        self.given_up = False
+        self.overdue = False
+        """A write that runs is late: the thread undoes its transaction."""
+
+    # -- in the loop's thread ---------------------------------------------------------------------------------------
+
+    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
+        """The mutation's result, once it is committed. `size`: its bytes, about."""
+        future: asyncio.Future[WriteResult] = self._loop.create_future()
+        write = Write(mutation, future, size, self)
+        try:
+            with self._changed:
+                if self._ended:
+                    raise refusals.stopping() if self.given_up else refusals.unavailable()
+                self._turns.add(write, mutation.payer, size)
+                self._changed.notify()
+        except CrowdedError as error:
+            future.set_exception(refusals.crowded_writes(error.account))
+        except Refused as refused:
+            future.set_exception(refused)
+        else:
+            if self._timeout:
+                write.deadline = time.monotonic() + self._timeout
+                write.timer = self._loop.call_later(self._timeout, self._late, write)
+        return future
+
+    def give_up(self) -> None:
+        """Refuse what waits, and take nothing more."""
+        with self._changed:
+            self.given_up = self._ended = True
+            waiting = self._drained()
+            self._changed.notify_all()
+        settle([(write, refusals.stopping()) for write in waiting])
+
+    def end(self) -> None:
+        """Take nothing more in. Any thread."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _late(self, write: Write) -> None:
+        with self._changed:
+            queue = write.queue
+            if write.state is _State.RUNS:
+                write.deadline, queue.overdue = 0.0, True
+                return
+            if write.state is not _State.WAITS:
+                return
+            write.state = _State.DONE
+            queue._turns.drop(write)
+        queue._dropped(write)
+        settle([(write, refusals.waited_to_write(self._timeout))])
+
+    # -- in the thread that writes ----------------------------------------------------------------------------------
+
+    def take(self, timeout: float | None, number: int = BATCH) -> list[Write] | None:
+        """The next writes, `number` at most; empty when none came within `timeout`; None when it is time to end."""
+        with self._changed:
+            if not len(self._turns) and not self._ended:
+                self._changed.wait(timeout)
+            self.overdue = False
+            taken = self._turns.take(number, BATCH_BYTES)
+            if not taken and self._ended:
+                return None
+            for write in taken:
+                write.state = _State.RUNS
+            return taken
+
+    def put_back(self, writes: Iterable[Write]) -> None:
+        """What was taken and changed nothing: it goes before all others. What is late is refused."""
+        with self._changed:
+            late, others = _split(writes)
+            if self.given_up:
+                late, others = [*late, *others], []
+            for write in others:
+                write.state = _State.WAITS
+            self._turns.put_back((write, write.mutation.payer.account, write.size) for write in others)
+            self._changed.notify()
+        refusal = refusals.stopping() if self.given_up else refusals.took_too_long()
+        self.report([(write, refusal) for write in late])
+
+    def hand_over(self, write: Write) -> None:
+        """A write that the thread of another queue took and did not do: it goes behind all others here."""
+        with self._changed:
+            write.queue, refused = self, self.given_up
+            if not refused:
+                write.state = _State.WAITS
+                self._turns.add(write, write.mutation.payer, write.size)
+                self._changed.notify()
+        if refused:
+            self.report([(write, refusals.stopping())])
+
+    def begin_commit(self, writes: Sequence[Write]) -> bool:
+        """From here on their outcome is that of the commit. False: one of them is late, and all have to be undone."""
+        with self._changed:
+            if self.given_up or any(write.late for write in writes):
+                return False
+            for write in writes:
+                write.state = _State.COMMITS
+            return True
+
+    def report(self, outcomes: Sequence[tuple[Write, Outcome]]) -> None:
+        """Tell the loop what became of writes."""
+        if not outcomes:
+            return
+        with self._changed:
+            for write, _ in outcomes:
+                write.state = _State.DONE
+        with suppress(RuntimeError):  # the loop has ended, and with it the clients
+            self._loop.call_soon_threadsafe(settle, outcomes)
+
+    def _drained(self) -> list[Write]:
+        waiting = self._turns.take(len(self._turns), 1 << 62)
+        for write in waiting:
+            write.state = _State.DONE
+        return waiting
+
+
+def size_of(mutation: Mutation) -> int:
+    """The bytes that a mutation takes while it waits, about."""
+    parts = (mutation.rows, mutation.data, mutation.keys)
+    return WAITING_BYTES + ROW_BYTES * (len(mutation.rows) + len(mutation.keys)) + len(msgspec.json.encode(parts))
+
+
+def _split(writes: Iterable[Write]) -> tuple[list[Write], list[Write]]:
+    """Those that are late, and the others."""
+    late: list[Write] = []
+    others: list[Write] = []
+    for write in writes:
+        (late if write.late else others).append(write)
+    return late, others
+
+
+def settle(outcomes: Sequence[tuple[Write, Outcome]]) -> None:
+    """In the loop's thread: the clients hear what became of their writes."""
+    for write, outcome in outcomes:
+        if write.timer is not None:
+            write.timer.cancel()
+        if write.future.done():  # the client that asked is gone
+            continue
+        if isinstance(outcome, Refused):
+            write.future.set_exception(outcome)
+        else:
+            write.future.set_result(outcome)

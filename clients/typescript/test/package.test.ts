@@ -32,7 +32,7 @@ const folder = new Folder();
 let archive = "";
 
 beforeAll(() => {
-  archive = pack(folder);
+  archive = pack(folder.path);
   install(folder, archive, PEERS);
 });
 

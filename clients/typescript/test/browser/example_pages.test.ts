@@ -32,14 +32,17 @@ afterAll(async () => {
   await gateway.remove();
 });
 
-/** A context for each person: another identity. Each has its own server of the pages, behind its own line. */
+/**
+ * A context for each person: another identity. Each has its own server of the pages, behind its own line. The servers share
+ * what the first makes of the packages.
+ */
 async function person(example: string): Promise<Person> {
   const relay = new Relay(gateway.port);
   await relay.start();
   process.env.GATEWAY = relay.url.replace("ws:", "http:").replace("/ws", "");
   const vite: ViteDevServer = await createServer({
     configFile: `${ROOT}clients/typescript/examples/vite.config.ts`,
-    cacheDir: `${gateway.folder}/vite-${closing.length}`,
+    cacheDir: `${gateway.folder}/vite`,
     server: { port: 0 },
     logLevel: "silent", // the proxy complains of the line that the tests break
   });

@@ -44,11 +44,11 @@ export class Folder {
 }
 
 /** Pack the built package into a folder; returns the archive. `npm test` of the Makefile builds it first. */
-export function pack(folder: Folder): string {
+export function pack(folder: string): string {
   if (!existsSync(join(PACKAGE, "dist", "index.cjs"))) execFileSync("npm", ["run", "build"], { cwd: PACKAGE });
-  const options = ["--ignore-scripts", "--loglevel=error", "--pack-destination", folder.path];
+  const options = ["--ignore-scripts", "--loglevel=error", "--pack-destination", folder];
   const name = execFileSync("npm", ["pack", ...options], { cwd: PACKAGE, encoding: "utf8" }).trim();
-  return join(folder.path, name);
+  return join(folder, name);
 }
 
 /** Unpack an archive as npm would, and take the peers from the client's own packages. */

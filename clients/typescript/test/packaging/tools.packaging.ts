@@ -19,7 +19,7 @@ beforeAll(async () => {
   folder.copy("package.json");
   folder.copy("package-lock.json");
   folder.run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
-  folder.run("npm", "install", "--no-save", "--legacy-peer-deps", "--no-audit", "--no-fund", pack(folder));
+  folder.run("npm", "install", "--no-save", "--legacy-peer-deps", "--no-audit", "--no-fund", pack(folder.path));
   gateway.migrate(true);
   await gateway.start();
 });

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.support.gateway import ROOT
-from tests.support.words import files_below, forbidden, prose_in, words_in
+from tests.support.words import files_below, forbidden, loosened, prose_in, words_in
 from tidegate import schema
 from tidegate.config import Settings
 from tidegate.contract import Contract
@@ -157,10 +157,13 @@ const nobody = `of its own ${kind}`; /** told
         (".ts", TYPESCRIPT, [(1, "whoever"), (2, "of its own"), (2, "told of")]),
         (".json", '{"description": "Anew.", "const": "it is anew"}', [(1, "Anew")]),
         (".toml", "name = 'anew'\n# anew\n", [(2, "anew")]),
+        (".py", "a = 1  #: it need\n#: not be\n", [(1, "need not")]),
+        (".md", "> need\n> not\n", [(1, "need not")]),
     ],
 )
 def test_words_are_found_in_prose_alone(kind: str, text: str, found: list[tuple[int, str]]) -> None:
     assert list(forbidden(prose_in(text, kind, sentences=True))) == found
+    assert {word for _, word in found} <= {word for _, word in forbidden(loosened(text))}
 
 
 DOCUMENTS = [

@@ -42,7 +42,8 @@ def wide_constructors(folder: str) -> set[str]:
     for path in sources(folder):
         if path.suffix != ".py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "__init__" in text else ():
             if not isinstance(node, ast.ClassDef):
                 continue
             for method in node.body:

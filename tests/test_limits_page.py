@@ -10,6 +10,7 @@ from tidegate import application_threads, limits
 from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
+from tidegate.core.budgets import ledger
 from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
@@ -18,6 +19,7 @@ from tidegate.gateway import work
 from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
+from tidegate.transport import backlog, context
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -48,6 +50,11 @@ def expected() -> dict[str, float]:
         "messages in the answer to `history`": limits.MAX_HISTORY,
         "connections": settings.max_connections,
         "bytes of messages in the answer to `history`": history.PAGE_BYTES,
+        "bytes of members in one list": room.LIST_BYTES,
+        "bytes of an `info` as JSON": settings.info_bytes,
+        "bytes of replayed messages that are sent at once": room.REPLAY_BYTES,
+        "bytes that clients make the gateway hold": float(settings.memory.removesuffix(" %")),
+        "rooms a minute that a user or a public address is the first to join": settings.address_rooms,
         "idempotency keys kept for a room": history.RECENT_KEYS,
         "members of a room for the automatic full list": room.FULL_PRESENCE_LIMIT,
         "seconds until a user whose connection broke is absent": ghosts.GRACE_S,
@@ -67,6 +74,14 @@ def expected() -> dict[str, float]:
         "bytes in the reply of a handler": outcome.REPLY_LIMIT,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
     }
+
+
+def test_memory_has_the_numbers_of_the_code() -> None:
+    section = PAGE.split("### Memory")[1]
+    assert ledger.SHARE == 8
+    assert "an eighth" in section
+    assert f"{context.UNCOUNTED_BYTES:,} bytes" in section
+    assert f"{backlog.PART_BYTES:,} bytes leaves in parts" in PAGE
 
 
 def test_the_numbers_are_those_of_the_code() -> None:

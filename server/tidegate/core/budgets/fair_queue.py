@@ -1,8 +1,8 @@
 """Whose turn it is: work for a few threads, shared fairly between those who pay for it.
 
 Work waits by account, then by connection. The account that has had the least of the threads' time goes first; one that
-begins anew is not given the time that it did not ask for. A class of costly work, an account and a table each get only
-some of the threads. It knows no clock (`now` is passed in), no threads, and not what the work is.
+asks for nothing saves no time up for later. A class of costly work, an account and a table each get only some of the
+threads. It knows no clock (`now` is passed in), no threads, and not what the work is.
 Invariants: an account never has more than its share of the threads; at least one thread takes no costly work; while a
 thread is free, work that may run does not wait.
 """
@@ -21,6 +21,10 @@ from tidegate.core.budgets.turns import EXPECTED_S, Account, CrowdedError, Job, 
 LEAD_S = 2.0
 """Seconds of the threads' time by which an account can be behind another that asks at the same time. It forgets one
 second of it in each second in which it asks for nothing."""
+HEAD_START_S = 1.0
+"""Seconds by which an account that asked for nothing lately comes before those that had turns."""
+AGING = 0.5
+"""Of what each account gets of the threads' time."""
 STALE = 64
 """Outdated entries of a heap that are let be."""
 
@@ -39,7 +43,8 @@ class FairQueue(Generic[Job]):
         """The lanes of each class and table, in the order of their accounts."""
         self._stamps = count(1)
         self._time = 0.0
-        """The place of the account that had the last turn: where an account that begins to ask is put."""
+        """The place of the last turn: an account that begins to ask is put a little before it. While work waits, it moves on with the
+        threads' time, so that new accounts do not come before one that had much for ever."""
         self._running_of = dict.fromkeys(Cost, 0)
         self._running_at: dict[str, int] = {}
         """By table."""
@@ -125,7 +130,7 @@ class FairQueue(Generic[Job]):
         if cost is not Cost.KEY and running[Cost.INDEXED] + running[Cost.SCAN] >= shares.costly:
             return False
         if table not in self._blocked:
-            return self._running_at.get(table, 0) < shares.table
+            return True
         held_up = sum(self._running_at.get(each, 0) for each in self._blocked)
         return not self._running_at.get(table) and held_up < shares.account
 
@@ -157,14 +162,14 @@ class FairQueue(Generic[Job]):
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = Account(name)
-            account.used = self._time
+            account.used = self._time - HEAD_START_S
         elif name in self._idle:
             del self._idle[name]
-            account.used = self._time + max(0.0, account.used - self._time - (now - account.idle_since))
+            account.used = max(self._time - HEAD_START_S, account.used - (now - account.idle_since))
         return account
 
     def _forget(self, now: float) -> None:
-        for name in list(_while_older(self._idle, self._accounts, now - LEAD_S)):
+        for name in list(_while_older(self._idle, self._accounts, now - LEAD_S - HEAD_START_S)):
             del self._idle[name]
             del self._accounts[name]
 
@@ -180,7 +185,7 @@ class FairQueue(Generic[Job]):
             self._list(lane, account.place(now))
 
     def _take_out(self, turn: Turn[Job], now: float) -> None:
-        """It waits no more, for anybody."""
+        """It is in no lane any more."""
         key = turn.cost, turn.table
         for name, connection in turn.payers:
             account = self._accounts[name]
@@ -198,6 +203,8 @@ class FairQueue(Generic[Job]):
         account = self._accounts[next(iter(turn.payers)).account]
         assert turn.began is not None
         took = max(EXPECTED_S[Cost.KEY], now - turn.began)
+        if self.waiting:
+            self._time += AGING * took / (len(self._accounts) - len(self._idle))
         account.used = min(account.used + took, self._time + LEAD_S)
         del account.running[turn]
         turn.began = None

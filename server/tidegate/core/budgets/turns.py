@@ -24,7 +24,6 @@ class Shares(NamedTuple):
     """Of the classes INDEXED and SCAN together."""
     scans: int
     account: int
-    table: int
     waiting: int
     """How much work may wait in all."""
     account_waiting: int
@@ -37,7 +36,6 @@ class Shares(NamedTuple):
             costly=max(1, threads - 1),
             scans=max(1, threads - 2),
             account=max(1, threads // 2),
-            table=max(1, threads - 1),
             waiting=waiting,
             account_waiting=account_waiting,
         )

@@ -80,7 +80,7 @@ class ReadThreads:
             self.begin_next()
 
     def cancel(self, job: Job[Any]) -> None:
-        """Nobody waits for it any more."""
+        """Its outcome is not wanted any more."""
         if job in self._jobs:
             self._end(job, asyncio.CancelledError())
 

@@ -1,7 +1,7 @@
 """What clients read from a database, and the threads that do it: a few for answers, a few for snapshots.
 
 It puts a read into its class and gives it to the threads; they know whose turn it is. It knows no SQL.
-Invariant: a read by key never waits for lists, and nobody waits for ever.
+Invariant: a read by key never waits for lists, and no read waits for ever.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ THREADS = 4
 """Threads that answer reads."""
 SNAPSHOT_THREADS = 2
 SNAPSHOT_SHARES = Shares(
-    threads=SNAPSHOT_THREADS, costly=2, scans=2, account=1, table=2, waiting=1_000_000, account_waiting=1_000_000
+    threads=SNAPSHOT_THREADS, costly=2, scans=2, account=1, waiting=1_000_000, account_waiting=1_000_000
 )
 """How many may wait is decided by how many subscriptions there may be."""
 CLOSE_S = 2.0

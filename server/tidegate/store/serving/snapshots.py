@@ -266,7 +266,7 @@ class Snapshots:
             self._limit(job.payer.account)
 
     def _left(self, spool: Spool) -> None:
-        """Nobody shares it any more."""
+        """The last sharer has left."""
         self._payers.pop(spool, None)
         if (job := self._jobs.get(spool)) is not None:
             self._threads.cancel(job)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.cases import every_case
-from tidegate.core.budgets.costs import LOOKS_INTO, TEXT_CONDITIONS, Cost, CostRules, check_texts
+from tidegate.core.budgets.costs import TEXT_CONDITIONS, Cost, CostRules, check_texts
 from tidegate.core.errors import Refused
-from tidegate.core.filters.tree import compile_filters
+from tidegate.core.filters.tree import LOOKS_INTO, compile_filters
 from tidegate.core.rows.ports import ReadQuery
 
 RULES = CostRules(("id",), [("owner", "state"), ("harbour",)])

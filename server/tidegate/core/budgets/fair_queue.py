@@ -43,8 +43,8 @@ class FairQueue(Generic[Job]):
         """The lanes of each class and table, in the order of their accounts."""
         self._stamps = count(1)
         self._time = 0.0
-        """The place of the last turn: an account that begins to ask is put a little before it. While work waits, it moves on with the
-        threads' time, so that new accounts do not come before one that had much for ever."""
+        """The place of the last turn: an account that begins to ask is put a little before it. While work waits, it
+        moves on with the threads' time, so that new accounts do not come before one that had much for ever."""
         self._running_of = dict.fromkeys(Cost, 0)
         self._running_at: dict[str, int] = {}
         """By table."""

@@ -10,12 +10,17 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, assert_never
 
-from tidegate.core.filters.tree import SAFE_INTEGER, And, Filter, Or, Term, fold
+from tidegate.core.filters.tree import LOOKS_INTO, SAFE_INTEGER, And, Filter, Or, Term, fold
 from tidegate.int64 import Int64, is_int64
 
 Row = dict[str, Any]
+LONG = 100
+"""Characters of a text whose folding is worth keeping."""
+LOOKS_INTO_POINTS = 4
+"""Of a condition on the inside of a text or an array, which may be long."""
 Test = Callable[[Any], bool]
 """Tests one value that is not null."""
 
@@ -48,6 +53,13 @@ def token(value: Any) -> tuple[bool, Any]:
     return isinstance(value, bool), value
 
 
+def points(condition: Filter) -> int:
+    """What it costs to hold a row against `condition`, about: 1 for a plain condition."""
+    if isinstance(condition, Term):
+        return LOOKS_INTO_POINTS if condition.operator in LOOKS_INTO else 1
+    return max(1, sum(map(points, condition.parts)))
+
+
 def _term(term: Term) -> Callable[[Row], bool]:
     name, wanted = term.property, term.value
     if term.operator == "null":
@@ -74,13 +86,23 @@ def _test(term: Term) -> Test:
             return _ordered(_ORDERS[term.operator], wanted)
         case "contains" | "startswith" | "endswith":
             ask = _TEXTS[term.operator]
-            return lambda value: isinstance(value, str) and ask(fold(value), wanted)
+            return lambda value: isinstance(value, str) and ask(_folded(value), wanted)
         case "containss" | "startswiths" | "endswiths":
             ask = _TEXTS[term.operator]
             return lambda value: isinstance(value, str) and ask(value, wanted)
         case _:
             positive = _test(Term(term.property, _POSITIVE[term.operator], wanted))  # type: ignore[arg-type]  # keys of a table
             return lambda value: not positive(value)
+
+
+def _folded(text: str) -> str:
+    return fold(text) if len(text) < LONG else _folded_long(text)
+
+
+@lru_cache(maxsize=16)
+def _folded_long(text: str) -> str:
+    """Many conditions ask for the same text, one after the other."""
+    return fold(text)
 
 
 def _equal(wanted: Any) -> Test:

@@ -37,6 +37,13 @@ _FOLDED = frozenset({"contains", "ncontains", "startswith", "nstartswith", "ends
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
 _OF_ONE = {"in": "eq", "nin": "ne"}
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+LOOKS_INTO = frozenset(
+    f"{negated}{name}{case}"
+    for negated in ("", "n")
+    for name, cases in (("contains", ("", "s")), ("startswith", ("", "s")), ("endswith", ("", "s")), ("ina", ("",)))
+    for case in cases
+)
+"""The operators that look into a text or an array. No index answers them."""
 
 
 class Term(msgspec.Struct, frozen=True):

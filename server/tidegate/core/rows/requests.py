@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
+from tidegate.core.budgets.costs import check_texts
 from tidegate.core.effects import Effect, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import both, compile_filters, identity
@@ -50,6 +51,7 @@ class Requests:
         rules = self._permissions.rules(request.resource)
         rule = self._permissions.permitted(session, rules, "read")
         filters = compile_filters(given(request.filters))
+        check_texts(given(request.filters))
         fields = _fields(rules, given(request.fields))
         group = self._subscriptions.index.acquire(rules.name, filters, fields, rule)
         since, snapshot = given(request.since), bool(given(request.snapshot))
@@ -67,9 +69,11 @@ class Requests:
 
     def list_rows(self, session: Session, request: ListRequest, now: float) -> list[Effect]:
         rules = self._permissions.rules(request.resource)
+        filters = compile_filters(given(request.filters))
+        check_texts(given(request.filters), count=bool(given(request.count)))
         query = ReadQuery(
             resource=rules.name,
-            where=both(compile_filters(given(request.filters)), self._permissions.permitted(session, rules, "read")),
+            where=both(filters, self._permissions.permitted(session, rules, "read")),
             sort=tuple((term.field, given(term.order) or "asc") for term in given(request.sort) or ()),
             limit=given(request.limit) or self._page,
             offset=given(request.offset) or 0,

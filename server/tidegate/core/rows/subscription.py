@@ -27,7 +27,7 @@ class State(StrEnum):
 class Subscription:
     """One subscription of one session, from the request to its end."""
 
-    __slots__ = ("at", "group", "refs", "session", "since", "snapshot", "state")
+    __slots__ = ("account", "at", "group", "refs", "session", "since", "snapshot", "state")
 
     def __init__(
         self,
@@ -44,6 +44,8 @@ class Subscription:
         self.snapshot = snapshot
         """Whether a client without `since` wants the rows, and not only changes from now on."""
         self.state = state
+        self.account = ""
+        """Who pays for its conditions."""
         self.at = 0
         """While RECOVERING: everything up to this seq is on its way to the client."""
         self.refs: list[Ref] = []

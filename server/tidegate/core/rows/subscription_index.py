@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidegate.core.filters.predicate import predicate, token
+from tidegate.core.filters.predicate import points, predicate, token
 from tidegate.core.filters.tree import EVERYTHING, And, Filter, Or, Term, both, identity
 from tidegate.core.rows.ports import Change, Row
 from tidegate.core.session import Session
@@ -27,10 +27,19 @@ IndexKey = tuple[str, tuple[bool, Any]]
 """A property, and the token of a value."""
 IndexKeys = tuple[IndexKey, ...]
 """Of these, every row that matches the filter has at least one."""
-Bucket = dict["SubscriptionGroup", None]
+
+
+class Bucket(dict["SubscriptionGroup", None]):
+    """Groups that one change concerns together."""
+
+    points = 0
+    """How much it costs to hold a change against them."""
+
 
 INDEXED_VALUES = 8
 """A group is kept under each value of an `in`, if these are not more."""
+CROWDED = 500
+"""Points of the groups that share an index key, above which further ones count as if the index did not find them."""
 INDEXED_KEYS = 16
 """A group is kept under the index keys of all branches of an `or`, if these are not more."""
 
@@ -43,8 +52,8 @@ class SubscriptionGroup:
     """
 
     __slots__ = (
-        "_meets", "fields", "filters", "holders", "id", "indexed", "key", "members", "resource", "rule",
-        "rule_identity", "scope", "sinks", "where",
+        "_meets", "counted", "fields", "filters", "holders", "id", "indexed", "key", "members", "points", "resource",
+        "rule", "rule_identity", "scope", "sinks", "where",
     )  # fmt: skip
 
     def __init__(self, key_id: str, key: SubscriptionKey, filters: Filter, rule: Filter, rule_identity: str) -> None:
@@ -61,6 +70,10 @@ class SubscriptionGroup:
         """The rows that they have."""
         self.indexed: IndexKeys | None = None
         """The index keys under which it is kept; None: it is looked at for each change of the resource."""
+        self.points = points(filters)
+        """What its client's filter costs for each change that the group is looked at for."""
+        self.counted = 0
+        """These points, if changes of other values are held against it too; 0 for a group that its index finds."""
         self.holders = 0
         """How many subscriptions exist, live or not."""
         self.members: dict[Session, None] = {}
@@ -121,7 +134,12 @@ class SubscriptionIndex:
         """The id of each key, and how many groups have it."""
         self._indexed: dict[str, dict[str, dict[tuple[bool, Any], Bucket]]] = {}
         self._unindexed: dict[str, Bucket] = {}
+        self._points: dict[str, int] = {}
         self._created = 0
+
+    def points(self, resource: str) -> int:
+        """What the groups of `resource` count together."""
+        return self._points.get(resource, 0)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -158,12 +176,12 @@ class SubscriptionIndex:
     def concerned(self, change: Change) -> Iterator[SubscriptionGroup]:
         """The groups that `change` could concern; each once."""
         yield from self._unindexed.get(change.resource, ())
-        found: Bucket = {}
+        found: dict[SubscriptionGroup, None] = {}
         for name, buckets in self._indexed.get(change.resource, {}).items():
             for row in (change.old, change.new):
                 value = None if row is None else row.get(name)
                 if value is not None and not isinstance(value, list | dict):
-                    found.update(buckets.get(token(value), {}))
+                    found.update(buckets.get(token(value), _NO_BUCKET))
         yield from found
 
     def of_resource(self, resource: str) -> list[SubscriptionGroup]:
@@ -186,20 +204,32 @@ class SubscriptionIndex:
 
         group.indexed = min(_candidates(group.where, crowd), key=crowd, default=None)
         if group.indexed is None:
-            self._unindexed.setdefault(group.resource, {})[group] = None
-            return
-        for name, value in group.indexed:
-            properties.setdefault(name, {}).setdefault(value, {})[group] = None
+            buckets = [self._unindexed.setdefault(group.resource, Bucket())]
+        else:
+            buckets = [properties.setdefault(name, {}).setdefault(value, Bucket()) for name, value in group.indexed]
+        if group.indexed is None or any(bucket.points + group.points > CROWDED for bucket in buckets):
+            group.counted = group.points
+            self._points[group.resource] = self.points(group.resource) + group.points
+        for bucket in buckets:
+            bucket[group] = None
+            bucket.points += group.points
 
     def _remove(self, group: SubscriptionGroup) -> None:
+        self._points[group.resource] = self.points(group.resource) - group.counted
         if group.indexed is None:
-            del self._unindexed[group.resource][group]
+            bucket = self._unindexed[group.resource]
+            del bucket[group]
+            bucket.points -= group.points
             return
         for name, value in group.indexed:
             buckets = self._indexed[group.resource][name]
             del buckets[value][group]
+            buckets[value].points -= group.points
             if not buckets[value]:
                 del buckets[value]
+
+
+_NO_BUCKET = Bucket()
 
 
 def _same(one: Row, other: Row) -> bool:

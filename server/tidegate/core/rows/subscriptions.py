@@ -16,6 +16,7 @@ from tidegate.core.filters.tree import Filter
 from tidegate.core.rows.catch_up import step
 from tidegate.core.rows.catch_up_actions import answer_live
 from tidegate.core.rows.catch_up_events import Event, Stopped
+from tidegate.core.rows.condition_limits import ConditionLimits
 from tidegate.core.rows.effects import Ask, CatchUp
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import Permissions
@@ -34,6 +35,7 @@ class Subscriptions:
     def __init__(self, cursor: FeedCursor, permissions: Permissions, limit: int) -> None:
         """`limit`: how many subscriptions a session may have."""
         self.index = SubscriptionIndex()
+        self._conditions = ConditionLimits(self.index)
         self.catching_up: dict[Session, int] = {}
         """How many subscriptions of a session are neither live nor ended, where there is one."""
         self._cursor = cursor
@@ -50,7 +52,7 @@ class Subscriptions:
     ) -> list[Effect]:
         """Subscribe `session` to `group`, which was acquired for it. An equal subscription is shared.
 
-        Raises Refused if the session has as many subscriptions as it may have.
+        Raises Refused if the session has as many subscriptions as it may have, or they have too many conditions.
         """
         existing = self.of(session).get(group.id)
         if existing is not None:
@@ -66,6 +68,11 @@ class Subscriptions:
                 f"a connection may hold {self._limit} subscriptions at a time; unsubscribe from one first",
                 pointer="/resource",
             )
+        try:
+            self._conditions.check(session, group)
+        except Refused:
+            self.index.release(group, session)
+            raise
         return [self._add(Subscription(session, group, since, snapshot), [ref])]
 
     def tell(self, subscription: Subscription, event: Event) -> tuple[list[Reply | Close], Ask | None]:
@@ -145,6 +152,7 @@ class Subscriptions:
     def _add(self, subscription: Subscription, refs: list[Ref]) -> CatchUp:
         session = subscription.session
         subscription.refs = refs
+        subscription.account = self._conditions.add(session, subscription.group)
         self._of.setdefault(session, {})[subscription.group.id] = subscription
         self.catching_up[session] = self.catching_up.get(session, 0) + 1
         return CatchUp(session, subscription)
@@ -157,6 +165,7 @@ class Subscriptions:
         del of_session[group.id]
         if not of_session:
             del self._of[session]
+        self._conditions.remove(session, subscription.account, group)
         self.index.release(group, session)
 
     def _caught_up(self, session: Session) -> None:

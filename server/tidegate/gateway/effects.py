@@ -90,7 +90,7 @@ class Effects:
         self.run(self._sessions.identified(effect.session, effect.ref, identity, effect.now))
 
     def _read(self, effect: row_fx.ReadRows) -> None:
-        self._work.spawn(effect.session, [effect.ref], self._rows_read(effect))
+        self._work.spawn_reading(effect.session, [effect.ref], self._rows_read(effect))
 
     def _write(self, effect: row_fx.WriteRows) -> None:
         self._work.spawn(effect.session, [effect.ref], self._rows_written(effect))
@@ -98,7 +98,7 @@ class Effects:
     def _bring_up(self, effect: row_fx.CatchUp) -> None:
         work = self._catch_up.begin(effect.subscription)
         if work is not None:
-            self._work.spawn(effect.session, effect.subscription.refs, work)
+            self._work.spawn_reading(effect.session, effect.subscription.refs, work)
 
     async def _rows_read(self, effect: row_fx.ReadRows) -> None:
         answer = rows_read(effect, await self._store.read(effect.query, effect.session.payer), self._store.epoch)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 from asyncio import Task, TaskGroup, wait
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 from tidegate.core.effects import Ref
 from tidegate.core.errors import Refused, error_message, internal
@@ -30,8 +32,16 @@ class Work:
         self._sender = sender
         self._pending: dict[Session, int] = {}
         self._under_way: set[Task[None]] = set()
+        self._reading: dict[Session, set[Task[None]]] = {}
+        """The tasks of a session that only read."""
 
-    def spawn(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> None:
+    def spawn_reading(self, session: Session, refs: Sequence[Ref], work: Coroutine[Any, Any, None]) -> None:
+        """As `spawn`, for work that changes nothing: it ends with its session."""
+        task = self.spawn(session, refs, work)
+        self._reading.setdefault(session, set()).add(task)
+        task.add_done_callback(partial(self._read, session, work))
+
+    def spawn(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> Task[None]:
         """Do `work` for `session`. `refs`: the requests that are answered with an error where it fails."""
         pending = self._pending.get(session, 0) + 1
         self._pending[session] = pending
@@ -40,6 +50,7 @@ class Work:
         task = self._tasks.create_task(self._guard(session, refs, work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return task
 
     def refuse(self, session: Session, refs: Sequence[Ref], refused: Refused) -> None:
         """Answer requests with an error; with `internal` if that error cannot be sent."""
@@ -51,8 +62,10 @@ class Work:
                 self._sender.send(session, error_message(internal(), ref))
 
     def forget(self, session: Session) -> None:
-        """The session ended: its connection is not paused or resumed any more."""
+        """The session ended: its connection is not paused or resumed any more, and what only reads for it ends."""
         self._pending.pop(session, None)
+        for task in self._reading.pop(session, ()):
+            task.cancel()
 
     def busy(self, session: Session) -> bool:
         """Whether a request of the session is under way."""
@@ -72,6 +85,14 @@ class Work:
         """Drop what is under way. To be called when no connection is left that waits for it."""
         for task in self._under_way:
             task.cancel()
+
+    def _read(self, session: Session, work: Coroutine[Any, Any, None], task: Task[None]) -> None:
+        work.close()  # a task that was cancelled before its first step has not begun it
+        tasks = self._reading.get(session)
+        if tasks is not None:
+            tasks.discard(task)
+            if not tasks:
+                del self._reading[session]
 
     async def _guard(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> None:
         try:

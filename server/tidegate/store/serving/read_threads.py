@@ -149,6 +149,8 @@ class ReadThreads:
         self._end(job, self._too_long(job))
 
     def _too_long(self, job: Job[Any]) -> Refused:
+        if job.blocked:
+            return refusals.locked()
         if job.purpose.cost is Cost.SCAN:
             return refusals.too_costly(self._timeout)
         return refusals.too_slow(self._timeout)
@@ -209,6 +211,8 @@ class ReadThreads:
             job.blocked = True
             self._queue.again(turn, self._loop.time())
             self._wait(job)
+            if self._timeout and job.until is not None and self._loop.time() >= job.until:
+                self._waited(job)
         else:
             self._queue.end(turn, self._loop.time())
             job.settle(self._too_long(job) if isinstance(failure, Interrupted) else failure, result)

@@ -57,7 +57,7 @@ class PostgresStore(ThreadedStore):
     ) -> None:
         loop = asyncio.get_running_loop()
         settings = row_security.ERROR_INSTEAD | {
-            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "lock_timeout": str(min(LOCK_TIMEOUT_MS, math.ceil(timeouts.read * 500) or LOCK_TIMEOUT_MS)),
             "statement_timeout": str(math.ceil(timeouts.read * 1000)),
         }
         connections = Connections(url, settings, served.home, reading=True)

@@ -20,6 +20,8 @@ LOCKED = "cannot be written: another program keeps its lock"
 NO_ROOM = "cannot grow: the disk is full, or a limit of the file's size is reached; only deletes are accepted"
 READ_ONLY = "is read-only"
 CHANGED_TABLES = "a table or a trigger is not as the schema needs it; the gateway's log says which"
+FULL_SERVER = "the disk of the database's server is full"
+DAMAGED_SERVER = "the database says that it is damaged; its own log and the gateway's say where"
 UNREACHABLE = "the database does not answer"
 """What `/readyz` says of a server that cannot be reached."""
 

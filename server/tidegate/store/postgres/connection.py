@@ -93,6 +93,7 @@ class Connections:
         self._settings = settings
         self._home = home
         self._reading = reading
+        self._generation = 0
         self._local = threading.local()
         self._all: dict[int, Connection] = {}
         """By the thread that owns it."""
@@ -101,11 +102,18 @@ class Connections:
     def for_this_thread(self) -> Connection:
         """Raises psycopg.OperationalError."""
         connection: Connection | None = getattr(self._local, "connection", None)
-        return self.reopened() if connection is None or connection.closed else connection
+        if connection is None or connection.closed or self._local.generation != self._generation:
+            return self.reopened()
+        return connection
+
+    def renew(self) -> None:
+        """Let each thread open a new one when it next needs it: the server's settings for sessions have changed."""
+        self._generation += 1
 
     def reopened(self) -> Connection:
         """A new one in the place of the calling thread's. Raises psycopg.OperationalError."""
         self.discard()
+        self._local.generation = self._generation
         connection = connect(self._url, self._settings, self._home)
         if self._reading:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

@@ -15,7 +15,7 @@ from psycopg import errors
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.store.postgres.changelog import REQUESTS, SCHEMA
+from tidegate.store.postgres.changelog import LOG, META, REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.serving.sqlstates import Fault, fault
 from tidegate.store.serving import refusals
@@ -54,7 +54,7 @@ def verdict(connection: Connection, error: psycopg.Error, context: StatementCont
     whose = fault(error)
     if whose is Fault.OTHERS:
         return None
-    if raised_text(error) is None and (whose is Fault.DATABASE or _on_standby(connection, error)):
+    if raised_text(error) is None and (whose is Fault.DATABASE or _lost_tables(connection, error, context)):
         return unavailable(error)
     if isinstance(error, errors.UniqueViolation):
         if f"{error.diag.schema_name}.{error.diag.table_name}" == REQUESTS:
@@ -73,8 +73,11 @@ def raised_text(error: psycopg.Error) -> str | None:
 
 
 def unavailable(error: psycopg.Error) -> Refused:
+    """With `error` as its cause."""
     log.warning("the database could not write: %s", str(error).strip())
-    return refusals.unavailable()
+    refused = refusals.unavailable()
+    refused.__cause__ = error
+    return refused
 
 
 def refusal(connection: Connection, error: psycopg.Error, context: StatementContext) -> Refused:
@@ -117,8 +120,6 @@ def hint(error: psycopg.Error) -> str:
     match error:
         case errors.InsufficientPrivilege():
             return "the gateway's role lacks a right (GRANT)"
-        case errors.ReadOnlySqlTransaction():
-            return "transactions of the gateway's role are read-only (default_transaction_read_only)"
         case errors.UndefinedTable() | errors.UndefinedColumn():
             return "a table or a column is gone; type: tidegate migrate"
         case errors.UndefinedFunction():
@@ -127,11 +128,20 @@ def hint(error: psycopg.Error) -> str:
             return f"SQLSTATE {error.sqlstate}"
 
 
-def _on_standby(connection: Connection, error: psycopg.Error) -> bool:
-    """Whether the server has become a standby: the connection comes to the new primary soon."""
-    return isinstance(error, errors.ReadOnlySqlTransaction) and bool(
-        connection.execute("SELECT pg_is_in_recovery()").fetchall()[0][0]
-    )
+def _lost_tables(connection: Connection, error: psycopg.Error, context: StatementContext) -> bool:
+    """Whether the statement failed because the resource's table, one of its columns or the change log is gone, and not
+    because of what a trigger of the owner names.
+    """
+    if not isinstance(error, errors.UndefinedTable | errors.UndefinedColumn | errors.InvalidSchemaName):
+        return False
+    resource = context.resource
+    found = connection.execute(
+        "SELECT array_position(ARRAY(SELECT to_regclass(name) FROM unnest($1::text[]) name), NULL) IS NOT NULL OR "
+        "EXISTS (SELECT FROM unnest($3::text[]) name WHERE NOT EXISTS "
+        "(SELECT FROM pg_attribute WHERE attrelid = to_regclass($2) AND attname = name AND NOT attisdropped))",
+        [[quoted(resource.table), LOG, META, REQUESTS], quoted(resource.table), list(resource.properties)],
+    ).fetchall()
+    return bool(found[0][0])
 
 
 def is_overtaken_key(connection: Connection, error: psycopg.Error, context: StatementContext) -> bool:

@@ -32,6 +32,7 @@ _CODES = {
     "40000": Fault.OTHERS,  # transaction_rollback
     "40002": Fault.ROW,  # transaction_integrity_constraint_violation
     "40003": Fault.DATABASE,  # statement_completion_unknown
+    "25006": Fault.DATABASE,  # read_only_sql_transaction: a standby, or default_transaction_read_only
     "25P03": Fault.DATABASE,  # idle_in_transaction_session_timeout
     "25P04": Fault.DATABASE,  # transaction_timeout
     "55006": Fault.DATABASE,  # object_in_use
@@ -39,6 +40,8 @@ _CODES = {
     "58030": Fault.DATABASE,  # io_error
     "58P01": Fault.SETUP,  # undefined_file: a library of an extension is gone
     "54000": Fault.ROW,  # program_limit_exceeded: a value is too long for an index
+    "XX001": Fault.DATABASE,  # data_corrupted: an operator has to restore, and the requests of clients stay good
+    "XX002": Fault.DATABASE,  # index_corrupted
     "HV00N": Fault.DATABASE,  # fdw_unable_to_establish_connection, in a trigger
 }
 _CLASSES = {

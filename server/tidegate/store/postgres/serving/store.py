@@ -27,7 +27,7 @@ from tidegate.store.postgres.serving.writer import Writer
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.store import OpenedLog, ThreadedStore
+from tidegate.store.serving.store import PATIENCE_S, OpenedLog, ThreadedStore
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 
@@ -36,8 +36,8 @@ log = logging.getLogger("tidegate.store")
 LOCK_TIMEOUT_MS = 1_000
 """How long a reading thread waits for another program that locks a table. The read is tried again until its deadline,
 and meanwhile the thread reads other tables."""
-LOOK_S = 2.0
-"""Seconds between two checks that it is still the same log."""
+LOOK_S = 1.0
+"""Seconds between two checks that it is still the same log, and between two attempts to write after a failure."""
 
 
 class PostgresStore(ThreadedStore):
@@ -45,6 +45,7 @@ class PostgresStore(ThreadedStore):
 
     _feed: PostgresFeed
     _guard: EpochGuard
+    _writer: Writer
 
     def __init__(
         self,
@@ -65,13 +66,15 @@ class PostgresStore(ThreadedStore):
         feed = PostgresFeed(url, served, resources, reader, loop)
         writer = Writer(url, resources, served.home, loop, feed.wake, timeouts.write)
         watches = TableWatch(url, served.home, resources), LogWatch(shown(url), resources)
-        guard = EpochGuard(url, served, connections, *watches)
+        # Of the threads that look: readers end before them.
+        self._looking = Connections(url, settings, served.home, reading=True)
+        guard = EpochGuard(url, served, self._looking, *watches)
         super().__init__(loop, opened_log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
         self._url = url
         self._keep = keep
         self._size = LogSize(keep.bytes, STEP)
         self._pruning = threading.Lock()
-        self._every(LOOK_S, guard.look)
+        self._every(LOOK_S, self._look)
         self._every(keep.pause_s, self._prune)
 
     @classmethod
@@ -82,6 +85,15 @@ class PostgresStore(ThreadedStore):
         loop = asyncio.get_running_loop()
         served, opened_log = await loop.run_in_executor(None, _prepared, url, resources)
         return cls(url, resources, keep, served, opened_log, timeouts)
+
+    async def close(self, patience: float = PATIENCE_S) -> None:
+        await super().close(patience)
+        if not self.unfinished():
+            await self._loop.run_in_executor(None, self._looking.close)
+
+    def _look(self) -> None:
+        self._guard.look()
+        self._writer.probe()
 
     def _prune(self) -> None:
         """In a reading thread; not while the last round still prunes."""

@@ -29,6 +29,7 @@ from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connections
 from tidegate.store.postgres.serving.database_errors import StatementFailed, is_broken, unavailable
 from tidegate.store.postgres.serving.mutations import Mutations
 from tidegate.store.postgres.serving.transaction import HURRIED_MS, Transaction
+from tidegate.store.postgres.serving.write_health import WriteHealth
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import FAILED
 from tidegate.store.serving.write_queue import Outcome, Write, WriteQueue
@@ -50,9 +51,6 @@ UNLIMITED = Limits(1 << 30, 1 << 30)
 class Writer:
     """Owns its threads and their connections from `start` to `close`."""
 
-    healthy, problem = True, ""
-    """The feed sees that the database does not answer, so that no writer has to report it."""
-
     def __init__(
         self,
         url: str,
@@ -71,6 +69,7 @@ class Writer:
         self._hurried = Connections(url, hurried, home)
         self._patient = Connections(url, {"lock_timeout": str(LOCK_TIMEOUT_MS)}, home)
         self._mutations = Mutations(resources, home)
+        self._health = WriteHealth(url, [self._hurried, self._patient])
         self._committed = committed
         self._given_up = False
         self._lock = threading.Lock()
@@ -87,6 +86,19 @@ class Writer:
             threading.Thread(target=self._commit_alone, args=[aside], name=f"tidegate-writer-aside-{number}")
             for number, aside in enumerate(self._asides)
         ]
+
+    @property
+    def healthy(self) -> bool:
+        return self._health.problem is None
+
+    @property
+    def problem(self) -> str:
+        """What `/readyz` says while the writer is not healthy."""
+        return self._health.problem or ""
+
+    def probe(self) -> None:
+        """Try to write if the last write failed. To be called regularly, in a thread that may wait."""
+        self._health.probe()
 
     def start(self) -> None:
         for thread in (*self._lane_threads, *self._aside_threads):
@@ -125,7 +137,12 @@ class Writer:
             group = self._group(taken)
             if not group:
                 continue
-            outcomes = self._outcomes(group)
+            try:
+                outcomes = self._outcomes(group)
+            except Exception:  # the boundary of the thread: without it no client is answered any more
+                log.exception("a transaction failed")
+                outcomes = [Refused("internal", FAILED)] * len(group)
+            self._health.answered(outcomes)
             lane.report([(write, outcome) for write, outcome in zip(group, outcomes, strict=False) if outcome])
             lane.put_back(group[len(outcomes) :])
             for write, outcome in zip(group, outcomes, strict=False):
@@ -192,6 +209,7 @@ class Writer:
                 except Exception:  # the boundary of the thread: whatever failed, the client is told
                     log.exception("a mutation failed")
                     outcome = Refused("internal", FAILED)
+                self._health.answered([outcome])
                 aside.report([(write, outcome)])
                 self._back(write)
 
@@ -233,7 +251,7 @@ class Writer:
         (mutation,) = transaction.group
         try:
             return transaction.verdict(connections.for_this_thread(), failure, mutation)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:  # it asks only Tidegate's tables and the catalogue
             return unavailable(error)
 
 

@@ -54,7 +54,9 @@ def verdict(connection: Connection, error: psycopg.Error, context: StatementCont
     whose = fault(error)
     if whose is Fault.OTHERS:
         return None
-    if raised_text(error) is None and (whose is Fault.DATABASE or _lost_tables(connection, error, context)):
+    if raised_text(error) is None and (
+        whose is Fault.DATABASE or _is_read_only(connection, error) or _lost_tables(connection, error, context)
+    ):
         return unavailable(error)
     if isinstance(error, errors.UniqueViolation):
         if f"{error.diag.schema_name}.{error.diag.table_name}" == REQUESTS:
@@ -126,6 +128,12 @@ def hint(error: psycopg.Error) -> str:
             return "a function is missing, which a trigger, a default or a constraint calls"
         case _:
             return f"SQLSTATE {error.sqlstate}"
+
+
+def _is_read_only(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether nothing can be written: the server has become a standby, or a default makes transactions read-only."""
+    asked = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+    return isinstance(error, errors.ReadOnlySqlTransaction) and bool(connection.execute(asked).fetchall()[0][0])
 
 
 def _lost_tables(connection: Connection, error: psycopg.Error, context: StatementContext) -> bool:

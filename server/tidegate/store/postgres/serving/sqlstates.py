@@ -32,7 +32,7 @@ _CODES = {
     "40000": Fault.OTHERS,  # transaction_rollback
     "40002": Fault.ROW,  # transaction_integrity_constraint_violation
     "40003": Fault.DATABASE,  # statement_completion_unknown
-    "25006": Fault.DATABASE,  # read_only_sql_transaction: a standby, or default_transaction_read_only
+    "25006": Fault.SETUP,  # read_only_sql_transaction in a trigger; `verdict` sees where the whole session is so
     "25P03": Fault.DATABASE,  # idle_in_transaction_session_timeout
     "25P04": Fault.DATABASE,  # transaction_timeout
     "55006": Fault.DATABASE,  # object_in_use

@@ -18,14 +18,15 @@ import logging, resource, sys
 from tidegate import open_files
 logging.basicConfig(stream=sys.stderr, format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-open_files.allow({connections})
-print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+fits = open_files.fit({connections})
+open_files.warn({connections})
+print(*resource.getrlimit(resource.RLIMIT_NOFILE), fits)
 """
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
-def allowed(soft: int, hard: int, connections: int) -> tuple[int, int, str]:
-    """Both limits afterwards and what was logged, in a process with these limits before."""
+def allowed(soft: int, hard: int, connections: int) -> tuple[int, int, int, str]:
+    """Both limits afterwards, how many connections fit, and what was logged, in a process with these limits before."""
     if HARD != resource.RLIM_INFINITY and hard > HARD:
         pytest.skip(f"this machine allows {HARD} open files; the test needs {hard}")
     program = REPORT.format(soft=soft, hard=hard, connections=connections)
@@ -36,24 +37,32 @@ def allowed(soft: int, hard: int, connections: int) -> tuple[int, int, str]:
         text=True,
         check=True,
     )
-    left, right = done.stdout.split()
-    return int(left), int(right), done.stderr
+    left, right, fits = done.stdout.split()
+    return int(left), int(right), int(fits), done.stderr
 
 
-def test_sufficient_limit_is_not_changed() -> None:
-    assert allowed(300, 1000, 200) == (300, 1000, "")
+def test_soft_limit_is_raised_to_the_hard_limit_without_a_warning() -> None:
+    assert allowed(300, 1000, 200) == (1000, 1000, 200, "")
+    assert allowed(256, 1000, 836) == (1000, 1000, 836, "")
 
 
-def test_soft_limit_is_raised_as_far_as_needed_without_a_warning() -> None:
-    assert allowed(256, 1000, 500) == (600, 1000, "")
-
-
-def test_warning_about_a_low_hard_limit_says_what_to_do() -> None:
-    soft, hard, told = allowed(256, 600, 50_000)
-    assert (soft, hard) == (600, 600)
+def test_connections_are_fitted_to_a_low_hard_limit_and_the_warning_says_what_to_do() -> None:
+    soft, hard, fits, told = allowed(256, 600, 50_000)
+    assert (soft, hard, fits) == (600, 600, 436)
     assert told.count("\n") == 1
-    for part in ("600", "max_connections = 50000", "ulimit -n 50100", "LimitNOFILE", "max_connections to 500"):
+    for part in (
+        "600",
+        "max_connections = 50000",
+        "takes 436",
+        "ulimit -n 50164",
+        "LimitNOFILE",
+        "max_connections to 436",
+    ):
         assert part in told
+
+
+def test_very_low_limit_leaves_places_for_connections() -> None:
+    assert allowed(128, 128, 50_000)[2] == 32
 
 
 @pytest.mark.parametrize(("options", "warnings"), [((), 1), (("--dev",), 0)])
@@ -67,4 +76,4 @@ def test_gateway_with_too_few_files_warns_outside_development_and_serves(
     process.start()
     log = process.log_file.read_text()
     process.stop()
-    assert log.count("the limit of open files is") == log.count("ulimit -n 2000000100") == warnings
+    assert log.count("the limit of open files is") == log.count("ulimit -n 2000000164") == warnings

@@ -20,13 +20,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate import counted, documents, handlers, limits, schema, stopping, systemd
+from tidegate import admission, counted, documents, handlers, limits, open_files, schema, stopping, systemd
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
 from tidegate.core import closes
 from tidegate.core.access.rules import RowAccess
+from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.protocol import Protocol
 from tidegate.core.rooms.room import RoomRules
@@ -50,6 +51,7 @@ TICK_S = 0.05
 SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
 STORE_CLOSE_S = 0.25
 """How long the store, whose clients are gone, may take to end what it does."""
+RATE_LIMIT = CloseReason(closes.RATE_LIMIT, closes.REASONS[closes.RATE_LIMIT])
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
@@ -138,10 +140,12 @@ async def _serve(
     """Serve until `stop`. `tasks` gets everything that is under way."""
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
-    gateway, engine = await build(settings, application, store, outbox, tasks)
+    book = admission.addresses(settings)
+    gateway, engine = await build(settings, application, store, outbox, tasks, book)
     made = make_documents(application.contract, development(settings))
     pages = routes(made, lambda: gateway.sessions.draining, store, engine)
-    context = ConnectionContext(_transport(settings), pages, outbox, memory=gateway.unsent)
+    door = admission.door(settings, open_files.fit(settings.max_connections), book)
+    context = ConnectionContext(_transport(settings), pages, outbox, memory=gateway.unsent, door=door)
     try:
         listener = await Listener.open(context, gateway.handler, tickers, settings.host, settings.port)
     except OSError as error:
@@ -173,9 +177,17 @@ async def _serve(
 
 
 async def build(
-    settings: Settings, application: Application, store: OpenedStore, outbox: Outbox, tasks: asyncio.TaskGroup
+    settings: Settings,
+    application: Application,
+    store: OpenedStore,
+    outbox: Outbox,
+    tasks: asyncio.TaskGroup,
+    book: Addresses,
 ) -> tuple[Parts, MemoryEngine]:
-    """The gateway and its engine. It serves as soon as connections talk to its handler."""
+    """The gateway and its engine. It serves as soon as connections talk to its handler.
+
+    `book`: what each address may do; the door asks it too.
+    """
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     ledger = store.ledger = Ledger(settings.memory_bytes)
@@ -202,6 +214,7 @@ async def build(
         ledger=ledger,
         handler_timeout=settings.handler_timeout,
         retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
+        addresses=book,
     )
     return parts, engine
 
@@ -274,9 +287,9 @@ def development(settings: Settings) -> dict[str, str] | None:
 def _transport(settings: Settings) -> TransportSettings:
     return TransportSettings(
         max_size=settings.max_message,
-        max_connections=settings.max_connections,
         origins=settings.origins,
         loopback_origins=settings.dev,
         slow_rate=settings.slow_rate,
         slow_consumer=SLOW_CONSUMER,
+        rate_limited=RATE_LIMIT,
     )

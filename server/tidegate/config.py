@@ -11,6 +11,7 @@ import argparse
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -160,6 +161,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return limit if isinstance(limit, int) else int(limit * memory_limit.available())
 
     @property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        """The networks of `trusted_proxies`."""
+        return [_network(text) for text in self.trusted_proxies]
+
+    @property
     def schema_folder(self) -> Path | None:
         """The folder to read, or None for the sample that ships with the package."""
         if self.schema is not None:
@@ -217,8 +223,26 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         memory_limit.parse(settings.memory)
     except ValueError as error:
         raise ConfigError(f"memory: {error}") from None
+    for text in settings.trusted_proxies:
+        _network(text)
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError(f"log_level: must be debug, info, warning or error, not {settings.log_level!r}")
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """The network, or the one address, that `text` names. Raises ConfigError."""
+    try:
+        found = ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ConfigError(
+            f"trusted_proxies: {text!r} is neither an address nor a network; write for example 10.0.0.7, 10.0.0.0/8 or "
+            "2001:db8::/32 (a host's name is none of them); commas separate several in TIDEGATE_TRUSTED_PROXIES"
+        ) from None
+    if ip_address(text.strip().partition("/")[0]) != found.network_address:
+        raise ConfigError(f"trusted_proxies: {text} has bits beyond its network; write {found}, or the address alone")
+    if isinstance(found, IPv6Network) and found.prefixlen >= 96 and found.network_address.ipv4_mapped is not None:
+        return IPv4Network((int(found.network_address.ipv4_mapped), found.prefixlen - 96))
+    return found
 
 
 def _from_file(name: str | None) -> dict[str, Any]:

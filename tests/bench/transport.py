@@ -38,7 +38,7 @@ TARGETS = {FAN_OUT: 1.3, LOADED: 1.3, PING: 2.0, MESSAGE: 2.0, PINGS: 2.0, MESSA
 @contextlib.contextmanager
 def tidegate() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder))
+        process = GatewayProcess(Path(folder), environment={"TIDEGATE_RATE": "0", "TIDEGATE_RATE_BYTES": "0"})
         process.migrate()
         process.start()
         try:

@@ -88,6 +88,7 @@ class Sink:
 
     token = None
     peer = UNKNOWN
+    heard = used = 0.0
 
     def __init__(self, name: str) -> None:
         self.id = name

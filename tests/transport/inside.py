@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tests.support.gateway import ROOT
-from tidegate import app, config, stopping
+from tidegate import admission, app, config, stopping
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
@@ -53,10 +53,12 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
     try:
         async with asyncio.TaskGroup() as tasks:
-            gateway, engine = await app.build(settings, application, store, outbox, tasks)
+            book = admission.addresses(settings)
+            gateway, engine = await app.build(settings, application, store, outbox, tasks, book)
             documents = app.make_documents(contract, app.development(settings))
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
-            context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent)
+            door = admission.door(settings, settings.max_connections, book)
+            context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door)
             listener = await Listener.open(context, gateway.handler, tickers, "127.0.0.1", 0)
             tickers.every(app.TICK_S, gateway.tick)
             try:

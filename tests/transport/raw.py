@@ -28,6 +28,7 @@ from tidegate.transport import (
     TransportSettings,
     text_frame,
 )
+from tidegate.transport import Door as TransportDoor
 
 PATIENCE = DEADLINE_S
 """Seconds after which a test that waits for something fails."""
@@ -72,6 +73,9 @@ class Echo:
     def received_binary(self, connection: Connection) -> None:
         self.binaries += 1
         push(connection, text_frame(b"binary"))
+
+    def anonymous(self, connection: Connection) -> bool:
+        return True
 
     async def settled(self, deadline: float) -> None:
         pass
@@ -213,16 +217,17 @@ async def listening(
     echo: Echo | None = None,
     now: Callable[[], float] | None = None,
     memory: Memory | None = None,
+    limits: TransportDoor | None = None,
     **settings: object,
 ) -> AsyncIterator[Door]:
     """A listener with these `TransportSettings`; it checks deadlines 50 times a second."""
     loop = asyncio.get_running_loop()
     handler, tickers, routes = echo or Echo(), Tickers(loop), Routes()
-    routes.add("/healthz", lambda _: Response.text(200, "ok\n"))
+    routes.add("/healthz", lambda _: Response.text(200, "ok\n"), always=True)
     chosen = TransportSettings(
         **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, **settings}  # type: ignore[arg-type]  # fields by name
     )
-    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory)
+    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory, limits)
     listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0)
     try:
         yield Door(listener, handler)

@@ -10,6 +10,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 
+from tests.transport.limits import door_with
 from tests.transport.raw import (
     CLOSE,
     CONT,
@@ -27,6 +28,7 @@ from tests.transport.raw import (
     until,
     upgrade,
 )
+from tidegate.core.budgets.rates import Rate
 from tidegate.transport import Connection, text_frame
 from tidegate.transport.state import CLOSING, OPEN
 
@@ -262,59 +264,71 @@ async def test_half_closed_client_that_does_not_read_is_cut_off_at_the_deadline(
 
 
 async def test_flooding_client_is_paused_without_loss_while_others_are_served() -> None:
-    async with listening(rate=100.0, sweep=1000.0) as door, door.open() as loud, door.open() as quiet:
+    clock = FakeClock()
+    limits = door_with(frames=Rate(100, 101))
+    async with listening(now=clock, limits=limits, sweep=1000.0) as door, door.open() as loud, door.open() as quiet:
         said = [b"%d" % number for number in range(1000)]
         loud.send(*(frame(TEXT, each) for each in said))
         assert await loud.texts(101) == said[:101]
         quiet.send(frame(TEXT, b"quiet"))
         assert await quiet.frame() == Frame(TEXT, b"quiet")
         assert door.echo.heard == [*said[:101], b"quiet"], "no message above the rate is received"
-        for second in range(9):
-            door.echo.connections[0].sweep(second)
+        for second in range(8):
+            pass_time(door, clock, 1)
             start = 101 + second * 100
-            assert await loud.texts(len(said[start : start + 100])) == said[start : start + 100]
+            assert await loud.texts(100) == said[start : start + 100]
 
 
 async def test_paused_client_counts_neither_as_silent_nor_as_unfinished() -> None:
     """It cannot answer a ping or finish its message while the gateway does not read from it."""
     clock = FakeClock()
-    async with listening(now=clock, sweep=1000.0, rate=0.01) as door, door.open() as raw:
+    limits = door_with(frames=Rate(0.01, 1))
+    async with listening(now=clock, limits=limits, sweep=1000.0) as door, door.open() as raw:
+
+        async def text() -> bytes:
+            while (heard := await raw.frame()).opcode == PING:
+                pass
+            return heard.payload
+
+        async def paused() -> None:
+            await until(lambda: bool(connection.write_side.paused_by))
+            while connection.write_side.paused_by:
+                clock.now += 9
+                connection.sweep(clock.now)
+
         await until(lambda: bool(door.echo.connections))
         (connection,) = door.echo.connections
-        raw.send(frame(TEXT, b"too soon"), frame(TEXT, b"unfinished")[:5])
-        assert await raw.frame() == Frame(TEXT, b"too soon")
-        await until(lambda: bool(connection.read_side._buffer))
-        while connection.write_side.paused_by:
-            clock.now += 9
-            connection.sweep(clock.now)
+        raw.send(frame(TEXT, b"first"), frame(TEXT, b"too soon"), frame(TEXT, b"unfinished")[:5])
+        assert await text() == b"first"
+        await paused()
+        assert await text() == b"too soon"
         clock.now += 9
         connection.sweep(clock.now)
         raw.send(frame(TEXT, b"unfinished")[5:])
-        heard = await raw.frame()
-        while heard.opcode == PING:
-            heard = await raw.frame()
-        assert heard == Frame(TEXT, b"unfinished")
+        await paused()
+        assert await text() == b"unfinished"
 
 
 async def test_resume_for_one_reason_keeps_the_pause_for_another_reason() -> None:
     clock = FakeClock()
-    async with listening(now=clock, rate=5.0, sweep=1000.0) as door, door.open() as raw:
+    async with listening(now=clock, limits=door_with(frames=Rate(5, 6)), sweep=1000.0) as door, door.open() as raw:
         await until(lambda: bool(door.echo.connections))
         (connection,) = door.echo.connections
         connection.write_side.pause_reading()
         raw.send(frame(TEXT, b"held back"))
-        connection.sweep(clock.now)
+        pass_time(door, clock, 1)
         await asyncio.sleep(0.02)
         assert door.echo.heard == []
         connection.write_side.resume_reading()
         assert await raw.frame() == Frame(TEXT, b"held back")
         raw.send(frame(TEXT, b"x") * 5, frame(TEXT, b"over the rate"))
         await raw.texts(5)
+        await until(lambda: bool(connection.write_side.paused_by))
         connection.write_side.pause_reading()
         connection.write_side.resume_reading()
         await asyncio.sleep(0.02)
         assert door.echo.heard[-1] == b"x"
-        connection.sweep(clock.now)
+        pass_time(door, clock, 1)
         assert await raw.frame() == Frame(TEXT, b"over the rate")
 
 

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.support.gateway import ROOT
 from tests.support.wire import Wire, wire
 from tests.transport.inside import SECRET, Inside, running
+from tests.transport.limits import door_with
 from tests.transport.raw import PATIENCE, TEXT, Door, Frame, Raw, frame, listening, until, upgrade
 from tidegate.auth import tokens
 from tidegate.transport import Response
@@ -232,7 +233,7 @@ async def test_foreign_dns_name_that_points_to_this_machine_is_403_in_developmen
 
 
 async def test_connections_above_the_limit_get_503_until_another_client_leaves() -> None:
-    async with listening(max_connections=2) as door:
+    async with listening(limits=door_with(2)) as door:
         async with door.open() as one, door.open():
             status, headers, _ = await answer(door, upgrade())
             assert (status, headers["retry-after"]) == (503, "5")
@@ -261,12 +262,12 @@ async def test_slow_handshake_is_cut_off_at_its_deadline_even_while_bytes_arrive
 
 
 async def test_client_that_does_not_read_its_http_response_is_cut_off() -> None:
-    async with listening(handshake_timeout=0.1, max_connections=0) as door:
+    async with listening(handshake_timeout=0.1) as door:
         door.listener.context.routes.add("/large", lambda _: Response(200, {}, bytes(16_000_000)))
         async with door.tcp() as raw:
             raw.send(get("/large"))
             assert (await raw.head()).startswith("HTTP/1.1 200 ")
-            await until(lambda: not door.listener.context.connections.too_many)
+            await until(lambda: not len(door.listener.context.connections))
             assert len(await raw.ended()) < 16_000_000
 
 

@@ -1,4 +1,4 @@
-"""The registry of open connections: its limit, its turns of sweeping, and waiting until it is empty."""
+"""The registry of open connections: its turns of sweeping, and waiting until it is empty."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ class FakeConnection:
         self.calls["abort"] += 1
 
 
-def filled(count: int, limit: int = 1000) -> tuple[OpenConnections, list[FakeConnection]]:
-    connections, fakes = OpenConnections(limit), [FakeConnection() for _ in range(count)]
+def filled(count: int) -> tuple[OpenConnections[FakeConnection], list[FakeConnection]]:
+    connections: OpenConnections[FakeConnection] = OpenConnections()
+    fakes = [FakeConnection() for _ in range(count)]
     for each in fakes:
         connections.add(each)
     return connections, fakes
 
 
-def test_connections_are_too_many_above_the_limit_only() -> None:
-    connections, fakes = filled(3, limit=2)
-    assert connections.too_many
-    connections.remove(fakes[0])
-    assert not connections.too_many
-    assert len(connections) == 2
+def test_slices_stay_even_while_connections_come_and_go() -> None:
+    connections, _ = filled(7)
+    for _ in range(20 * SLICES):
+        late = FakeConnection()
+        connections.add(late)
+        connections.remove(late)
+    assert [len(connections.sweep(0.0)) for _ in range(SLICES)].count(1) == 7
 
 
 def test_a_full_round_of_sweeps_checks_each_connection_once_and_no_turn_checks_many() -> None:
@@ -51,7 +53,7 @@ def test_a_full_round_of_sweeps_checks_each_connection_once_and_no_turn_checks_m
 
 
 def test_a_connection_that_ends_during_a_sweep_does_not_disturb_it() -> None:
-    connections = OpenConnections(10)
+    connections: OpenConnections[FakeConnection] = OpenConnections()
 
     class Ending(FakeConnection):
         def sweep(self, now: float) -> None:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             # Only now, because a gateway that cannot start prints only the reason. Not in development, where a gateway
             # has a few clients and the warning would only distract.
             if not settings.dev:
-                open_files.allow(settings.max_connections)
+                open_files.warn(settings.max_connections)
             _announce(settings, port)
 
         asyncio.run(app.serve(settings, ready, application, ending))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.contract import Contract
+from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
@@ -26,6 +27,7 @@ from tidegate.gateway.feed import Feed
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.sessions import SessionHandler
+from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.unsent import UnsentBytes
 from tidegate.gateway.work import Work
 from tidegate.handlers import Gateway
@@ -71,20 +73,23 @@ def assemble(
     handler_timeout: float = 20.0,
     clock: Callable[[], float] = time.time,
     retry_after: Callable[[], float] = lambda: 0.0,
+    addresses: Addresses | None = None,
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
     `ledger`: what clients may make the gateway hold; without it there is no limit. `handler_timeout`: seconds that a
-    handler may take. `retry_after`: seconds until one client that was sent away comes back.
+    handler may take. `retry_after`: seconds until one client that was sent away comes back. `addresses`: what each
+    address may do; None for no limit.
     """
+    tokens = TokenChecks(identities, addresses)
     rows = sessions.protocol.rows
     ledger = ledger or Ledger()
     work = Work(tasks, sender)
     catch_up = CatchUpDriver(rows, store, sender)
-    effects = Effects(sessions, engine, store, identities, sender, work, catch_up)
+    effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
     custom = CustomMessages(contract, handlers, sender, calls)
-    handler = SessionHandler(contract, sessions, identities, effects, work, custom, clock)
+    handler = SessionHandler(contract, sessions, tokens, effects, work, custom, clock)
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)

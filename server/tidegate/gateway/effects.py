@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tidegate.core import effects as fx
-from tidegate.core.identities import Identities
 from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows import effects as row_fx
@@ -21,6 +20,7 @@ from tidegate.core.sessions import Sessions
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.room_effects import RoomEffects
 from tidegate.gateway.sender import Sender
+from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
 
 
@@ -32,14 +32,14 @@ class Effects:
         sessions: Sessions,
         engine: Engine,
         store: Store,
-        identities: Identities,
+        tokens: TokenChecks,
         sender: Sender,
         work: Work,
         catch_up: CatchUpDriver,
     ) -> None:
         self._sessions = sessions
         self._store = store
-        self._identities = identities
+        self._tokens = tokens
         self._sender = sender
         self._work = work
         self._catch_up = catch_up
@@ -86,7 +86,7 @@ class Effects:
         effect.session.sink.close(effect.code, effect.reason)
 
     def _identify(self, effect: fx.Identify) -> None:
-        identity = self._identities.check(effect.token)
+        identity = self._tokens.authenticating(effect.session, effect.token)
         self.run(self._sessions.identified(effect.session, effect.ref, identity, effect.now))
 
     def _read(self, effect: row_fx.ReadRows) -> None:

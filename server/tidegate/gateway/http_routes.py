@@ -59,8 +59,8 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
         return Response.text(200, "ready\n")
 
     table = Routes()
-    table.add("/healthz", lambda _: Response.text(200, "ok\n"))
-    table.add("/readyz", ready)
+    table.add("/healthz", lambda _: Response.text(200, "ok\n"), always=True)
+    table.add("/readyz", ready, always=True)
     bundle = Response(200, {"Content-Type": "application/schema+json"}, documents.bundle)
     table.add("/schema/bundle.json", _fixed(bundle))
     table.add("/asyncapi.json", _fixed(_json(documents.asyncapi)))

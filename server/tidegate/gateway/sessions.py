@@ -20,12 +20,12 @@ from tidegate.core.closes import DRAIN
 from tidegate.core.draining import Drain
 from tidegate.core.effects import Ref
 from tidegate.core.errors import Refused
-from tidegate.core.identities import Identities
 from tidegate.core.optional import given_ref
 from tidegate.core.session import Session
 from tidegate.core.sessions import Sessions
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
+from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
 from tidegate.transport import Connection
 from tidegate_protocol import CloseCode
@@ -43,7 +43,7 @@ class SessionHandler:
         self,
         contract: Contract,
         sessions: Sessions,
-        identities: Identities,
+        tokens: TokenChecks,
         effects: Effects,
         work: Work,
         custom: CustomMessages,
@@ -53,7 +53,7 @@ class SessionHandler:
         self.sessions = sessions
         self._contract = contract
         self._protocol = sessions.protocol
-        self._identities = identities
+        self._tokens = tokens
         self._effects = effects
         self._work = work
         self._custom = custom
@@ -61,10 +61,10 @@ class SessionHandler:
 
     def connected(self, connection: Connection) -> None:
         address = connection.peer.address if connection.peer.limited else None
-        session = Session(connection.id, connection.write_side, self._identities.anonymous(), address)
+        session = Session(connection.id, connection.write_side, self._tokens.anonymous(), address)
         connection.session = connection.write_side.owner = session
         try:
-            identity = None if connection.token is None else self._identities.check(connection.token)
+            identity = None if connection.token is None else self._tokens.connecting(session, connection.token)
         except Refused as refused:
             self._effects.run(self.sessions.turned_away(session, refused))
         else:
@@ -77,6 +77,7 @@ class SessionHandler:
         except Refused as refused:
             self._work.refuse(session, [None], refused)
             return
+        connection.used = connection.heard
         if type(request) is ApplicationRequest:
             self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
             return
@@ -87,6 +88,10 @@ class SessionHandler:
 
     def received_binary(self, connection: Connection) -> None:
         self._effects.run(self.sessions.received_binary(connection.session))
+
+    def anonymous(self, connection: Connection) -> bool:
+        session: Session | None = connection.session
+        return session is not None and session.user.anonymous
 
     def disconnected(self, connection: Connection, code: int | None) -> None:
         session: Session = connection.session

@@ -1,7 +1,7 @@
 """Sockets, HTTP and WebSocket frames: the public face of the transport.
 
-It is the only part of the server that imports websockets. It imports no other part of Tidegate and knows no message of
-the protocol: bytes of whole messages go in and out.
+It is the only part of the server that imports websockets. It imports no other part of Tidegate but `counted`, for its
+log lines, and knows no message of the protocol: bytes of whole messages go in and out.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection, ConnectionHandler
 from tidegate.transport.context import ConnectionContext, Memory, TransportSettings, Waiting
+from tidegate.transport.door import Door
 from tidegate.transport.frames import text_frame
 from tidegate.transport.http import Answer, Request, Response, Routes
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox, Sink
+from tidegate.transport.peers import Peers
 from tidegate.transport.tickers import Tickers
 from tidegate.transport.write_side import WriteSide
 
 __all__ = [
-    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Droppable", "Listener", "Memory",
-    "Outbox", "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "Waiting", "WriteSide",
+    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Door", "Droppable", "Listener",
+    "Memory", "Outbox", "Peers", "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "Waiting",
+    "WriteSide",
     "text_frame",
 ]  # fmt: skip

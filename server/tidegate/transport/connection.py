@@ -1,7 +1,7 @@
 """One client's connection: an asyncio protocol around websockets' Sans-I/O `ServerProtocol`.
 
 It reads the opening handshake, then joins a read side (bytes to messages) with a write side (frames to bytes). It keeps
-the rate limit and the deadlines. It has no task, queue or future, and knows no meaning of a message.
+the deadlines. It has no task, queue or future, and knows no meaning of a message.
 Invariant: the handler's `disconnected` is called exactly once for every `connected`, and nothing is received before
 `connected` or after `disconnected`.
 """
@@ -14,16 +14,23 @@ from typing import Any, Protocol
 
 from websockets.server import ServerProtocol
 
-from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR
+from tidegate.counted import Counted
+from tidegate.transport import proxy_protocol
+from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, server_protocol
+from tidegate.transport.http import Response
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
 from tidegate.transport.taking import Taking
-from tidegate.transport.write_side import BY_RATE, WriteSide
+from tidegate.transport.write_side import BY_RATE, BY_TURN, WriteSide
 
 log = logging.getLogger("tidegate.connection")
+TOO_FAST = Counted(log, logging.WARNING, "a client of %s kept sending more than it may: closed (rate, rate_bytes)")
+BREACHES = {PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG}
+BROKEN = Counted(log, logging.INFO, "a client of %s broke the WebSocket protocol: closed with %d")
+NO_HEADER = Counted(log, logging.WARNING, "a PROXY header of the trusted proxy %s cannot be read: cut off")
 
 GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
 """When the answers to one segment are more, or larger, than this, they are written before the next message is handled:
@@ -45,6 +52,9 @@ class ConnectionHandler(Protocol):
     async def settled(self, deadline: float) -> None:
         """Return when the work that is under way now has been answered, after `deadline` seconds at the latest."""
 
+    def anonymous(self, connection: Connection) -> bool:
+        """Whether nobody signed in."""
+
     def disconnected(self, connection: Connection, code: int | None) -> None:
         """`code`: the client's close code (1005 when its close frame has none); None without a close frame."""
 
@@ -56,8 +66,8 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_allowance", "_context", "_handler", "_head", "_heard", "_pinged", "_ws", "id", "peer", "read_side", "session",
-        "token", "write_side",
+        "_context", "_handler", "_head", "_pinged", "_ws", "counted", "heard", "id", "peer", "read_side", "refused",
+        "session", "token", "used", "write_side",
     )  # fmt: skip
 
     write_side: WriteSide
@@ -68,18 +78,18 @@ class Connection(asyncio.BufferedProtocol):
         self.id = connection_id
         self.session: Any = None
         self.peer = UNKNOWN
+        self.counted = False
+        self.refused: Response | None = None
         self.token: str | None = None
         """What the handshake carried to prove the client's identity; not checked here."""
         self._context = context
         self._handler = handler
         self._head = b""
         """The part of the HTTP request that has arrived."""
-        self._heard = 0.0
-        """When the last bytes arrived."""
+        self.heard = self.used = 0.0
+        """When the last bytes arrived, and the last that the handler found to be a request."""
         self._pinged: Taking | None = None
         """The time since the ping that is not answered."""
-        self._allowance = context.settings.rate
-        """Messages that may still be received before reading is paused."""
 
     def close(self, code: int, reason: str) -> None:
         """Close with `code`; a connection whose opening handshake is not complete is cut off."""
@@ -101,18 +111,18 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         context = self._context
-        self._heard = context.now()
+        self.heard = self.used = now = context.now()
         self._ws = server_protocol(context.settings.max_size)
         self.write_side = WriteSide(self.id, context, transport, self._ws, self)
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self)
-        context.connections.add(self)
+        context.door.arrived(self, transport.get_extra_info("peername"), now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._context.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         context = self._context
-        self._heard = now = context.now()
+        self.heard = now = context.now()
         self._pinged = None
         held = context.outbox.hold()
         try:
@@ -138,8 +148,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         was_open = self.write_side.lost()
-        self._context.connections.remove(self)
+        self._context.door.left(self)
         self._ws.receive_eof()
+        if self._ws.close_sent is not None and self._ws.close_sent.code in BREACHES:
+            BROKEN(self.peer.address or "a Unix socket", self._ws.close_sent.code)
         if was_open:
             received = self._ws.close_rcvd
             try:
@@ -152,6 +164,10 @@ class Connection(asyncio.BufferedProtocol):
     def _handshake(self, data: bytes) -> None:
         """Bytes of the opening handshake, or of a plain HTTP request; the library is given whole heads only."""
         received = self._head + data
+        if self.peer.trusted and (rest := self._without_proxy_header(received)) is not received:
+            if rest is None:
+                return
+            received = rest
         end = received.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
         if end < 4:
             if len(received) < MAX_HEAD:
@@ -159,17 +175,35 @@ class Connection(asyncio.BufferedProtocol):
                 return
             end = MAX_HEAD
         self._head = b""
-        outcome = answer(self._ws, received[:end], self._context)
+        outcome = answer(self._ws, received[:end], self._context, self)
         if not isinstance(outcome, Upgrade):
             self.write_side.answer(outcome)
             return
         self.establish(outcome.token)
         if end < len(received):
-            self.read_side.received(received[end:], self._heard)
+            self.read_side.received(received[end:], self.heard)
+
+    def _without_proxy_header(self, received: bytes) -> bytes | None:
+        """What follows the PROXY header of a trusted proxy, if there is one; None if nothing is to be done yet."""
+        if not proxy_protocol.may_begin(received):
+            return received
+        try:
+            header = proxy_protocol.read(received)
+        except ValueError:
+            NO_HEADER(self.peer.address)
+            self.write_side.abort()
+            return None
+        self._head = received
+        if header is None:
+            return None
+        if header.source is not None:
+            self._context.door.proxied(self, header.source, self.heard)
+        return received[header.size :]
 
     def establish(self, token: str | None) -> None:
         """The opening handshake has succeeded."""
         self.token = token
+        self.read_side.traffic = self._context.door.traffic(self, self.heard)
         self.write_side.established()
         try:
             self._handler.connected(self)
@@ -186,10 +220,6 @@ class Connection(asyncio.BufferedProtocol):
             except UnicodeDecodeError:
                 self.write_side.fail(INVALID_TEXT, "a text message must be UTF-8")
                 return
-        if self._context.settings.rate:
-            self._allowance -= 1
-            if self._allowance < 0:
-                self.write_side.pause_reading(BY_RATE)
         try:
             self._handler.received(self, payload)
         except Exception:  # the boundary: an error in the handling of one message must not stop the server
@@ -205,9 +235,12 @@ class Connection(asyncio.BufferedProtocol):
         except Exception:  # the boundary: as in `text`
             self._handler_failed()
 
-    def reading_resumed(self) -> None:
-        """The time of the pause does not count as the client's silence."""
-        self._heard = now = self._context.now()
+    def reading_resumed(self, reason: int) -> None:
+        """The time of the pause, if it was one, does not count as the client's silence."""
+        if reason == BY_TURN:
+            self.read_side.next_turn(self._context.now())
+            return
+        self.heard = now = self._context.now()
         self._pinged = None
         self.read_side.resumed(now)
 
@@ -230,10 +263,10 @@ class Connection(asyncio.BufferedProtocol):
         if not write_side.paused_by and self.read_side.unfinished_for(now) > settings.message_timeout:
             write_side.fail(PROTOCOL_ERROR, "a message was not finished in time")
             return
-        if settings.rate:
-            self._grant(settings.rate)
+        if self.read_side.traffic.over:
+            self._slow_down(now)
         # A grant may just have resumed reading, which sets `_heard` to a moment after `now`.
-        if now - self._heard > settings.ping_interval:
+        if now - self.heard > settings.ping_interval:
             self._ping(now)
 
     def _ping(self, now: float) -> None:
@@ -247,8 +280,11 @@ class Connection(asyncio.BufferedProtocol):
         ):
             self.write_side.abort()
 
-    def _grant(self, messages: float) -> None:
-        """Add the rate limit's share of a second; resume reading once messages may be received again."""
-        self._allowance = min(messages, self._allowance + messages)
-        if self._allowance >= 0:
+    def _slow_down(self, now: float) -> None:
+        """The client sent more than it may: read on once it may send again; close it if it does not stop."""
+        verdict = self.read_side.traffic.look(now, waits=bool(self.write_side.paused_by & BY_RATE))
+        if verdict == "read":
             self.write_side.resume_reading(BY_RATE)
+        elif verdict == "close":
+            TOO_FAST(self.peer.address or "a Unix socket")
+            self.write_side.close(*self._context.settings.rate_limited)

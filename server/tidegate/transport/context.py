@@ -12,8 +12,8 @@ from typing import Protocol
 import msgspec
 
 from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
+from tidegate.transport.door import Door
 from tidegate.transport.http import Routes
-from tidegate.transport.open_connections import OpenConnections
 from tidegate.transport.outbox import Outbox
 
 UNCOUNTED_BYTES = 16384
@@ -27,7 +27,6 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_size: int = 65536
     """Bytes in a message from a client, at most."""
-    max_connections: int = 50_000
     max_backlog: int = 1 << 20
     """Unsent bytes of one connection, above which it is closed as a slow consumer."""
     slow_rate: int = 32768
@@ -45,8 +44,8 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     ping_interval: float = 15.0
     """How long a client may be silent before it is sent a ping."""
     ping_timeout: float = 10.0
-    rate: float = 0.0
-    """Messages a second and connection; 0 is no limit."""
+    rate_limited: CloseReason = CloseReason(TRY_AGAIN_LATER, "the client sends too much")
+    """What the close frame says to a client that keeps sending more than it may."""
     origins: tuple[str, ...] = ()
     loopback_origins: bool = False
     """Web pages of this machine may connect."""
@@ -88,13 +87,16 @@ class ConnectionContext:
         outbox: Outbox,
         now: Callable[[], float] = time.monotonic,
         memory: Memory | None = None,
+        door: Door | None = None,
     ) -> None:
+        """`door`: by default one that lets everybody in."""
         self.settings = settings
         self.routes = routes
         self.outbox = outbox
         self.now = now
         self.memory = memory or Uncounted()
-        self.connections = OpenConnections(settings.max_connections)
+        self.door = door or Door(1 << 30)
+        self.connections = self.door.connections
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
         """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back
         within one call, so that all connections can share it."""

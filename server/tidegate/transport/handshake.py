@@ -16,7 +16,9 @@ from websockets.http11 import Request as UpgradeRequest
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from tidegate.counted import Counted
 from tidegate.transport.context import ConnectionContext, TransportSettings
+from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
 
 PATH = "/ws"
@@ -27,11 +29,13 @@ MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
 FORBIDDEN_ORIGIN = Response.text(403, "web pages of this origin may not connect; the `origins` setting allows them\n")
-TOO_MANY = Response.text(503, "too many connections (limit: max_connections); retry later\n", {"Retry-After": "5"})
 LEAVING = Response.text(503, "this gateway is about to end; retry later\n", {"Retry-After": "1"})
 MALFORMED = Response.text(400, "malformed HTTP request\n")
 HEAD_TOO_LARGE = Response.text(431, f"the head of the request is too large (limit: {MAX_HEAD} bytes)\n")
 NOT_AN_UPGRADE = Response.text(426, "this path accepts WebSocket connections only\n", {"Upgrade": "websocket"})
+
+log = logging.getLogger("tidegate.door")
+FOREIGN_ORIGIN = Counted(log, logging.INFO, "%s wanted to connect from a page of a foreign origin: refused (origins)")
 
 # The library's own log mentions every connection; the transport logs what an operator needs.
 websocket_log = logging.getLogger("tidegate.websocket")
@@ -60,7 +64,7 @@ def _select_subprotocol(_: ServerProtocol, offered: list[Subprotocol]) -> Subpro
     return next((entry for entry in offered if entry.startswith(BEARER)), None)
 
 
-def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext) -> Upgrade | bytes:
+def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes:
     """Answer the head of a request: with an Upgrade, or with the bytes of a response that ends the connection.
 
     A head without its end is a head that grew too large.
@@ -76,7 +80,7 @@ def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext) -> Upgra
     if not events or not isinstance(events[0], UpgradeRequest):
         return b"".join(ws.data_to_send()) or MALFORMED.serialize()
     try:
-        return _respond(ws, events[0], context)
+        return _respond(ws, events[0], context, visitor)
     except ValueError:  # a path or an origin that is no URL, such as http://[
         return MALFORMED.serialize()
     finally:
@@ -84,21 +88,28 @@ def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext) -> Upgra
         events[0].headers.clear()
 
 
-def _respond(ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext) -> Upgrade | bytes:
-    url = urlsplit(request.path)
+def _respond(
+    ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext, visitor: Visitor
+) -> Upgrade | bytes:
+    url, now = urlsplit(request.path), context.now()
+    if not context.routes.answers_always(url.path):
+        refused = context.door.asked(visitor, request.headers.get_all("X-Forwarded-For"), now)
+        if refused is not None:
+            return refused.serialize(head=request.method == "HEAD")
     if url.path != PATH:
         response = context.routes.respond(Request(request.method, url.path))
         return response.serialize(head=request.method == "HEAD")
     if "websocket" not in _first(request.headers, "Upgrade").lower():
         return NOT_AN_UPGRADE.serialize(head=request.method == "HEAD")
     if not _origin_allowed(request.headers, context.settings):
+        FOREIGN_ORIGIN(visitor.peer.address or "a Unix socket")
         return FORBIDDEN_ORIGIN.serialize()
     if context.connections.closed_to_new:
         return LEAVING.serialize()
-    if context.connections.too_many:
-        return TOO_MANY.serialize()
-    accepted = ws.accept(request)
     token = _token(request.headers)
+    if token is not None and (refused := context.door.token_refusal(visitor.peer, now)) is not None:
+        return refused.serialize()
+    accepted = ws.accept(request)
     if accepted.status_code != 101:
         body = bytes(accepted.body)
         if token and token.encode() in body:

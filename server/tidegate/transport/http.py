@@ -62,9 +62,16 @@ class Routes:
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
+        self._always: set[str] = set()
 
-    def add(self, path: str, answer: Answer) -> None:
+    def add(self, path: str, answer: Answer, *, always: bool = False) -> None:
+        """`always`: requests for it are answered where no other client may come in."""
         self._answers[path] = answer
+        if always:
+            self._always.add(path)
+
+    def answers_always(self, path: str) -> bool:
+        return path in self._always
 
     def respond(self, request: Request) -> Response:
         if request.method not in METHODS:

@@ -9,20 +9,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 
+from tidegate.transport.accepting import Acceptor, listen
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection, ConnectionHandler
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.open_connections import SLICES
 from tidegate.transport.tickers import Tickers
 
-BACKLOG = 1024
-"""Connections that the operating system accepts ahead of this process."""
-
 
 class Listener:
     """One listening socket and the connections that came through it. `Listener.open` makes one."""
 
-    def __init__(self, server: asyncio.Server, context: ConnectionContext, handler: ConnectionHandler) -> None:
+    def __init__(self, server: Acceptor, context: ConnectionContext, handler: ConnectionHandler) -> None:
         self.context = context
         self._server = server
         self._handler = handler
@@ -32,16 +30,18 @@ class Listener:
         cls, context: ConnectionContext, handler: ConnectionHandler, tickers: Tickers, host: str, port: int
     ) -> Listener:
         """Listen; port 0 takes a free one. Raises OSError where that is not possible."""
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(context, handler, secrets.token_urlsafe(9)), host, port, backlog=BACKLOG
+        door = context.door
+        server = Acceptor(
+            await listen(host, port),
+            lambda: Connection(context, handler, secrets.token_urlsafe(9)),
+            door.has_room,
         )
-        tickers.every(context.settings.sweep / SLICES, lambda: context.connections.sweep(context.now()))
+        tickers.every(context.settings.sweep / SLICES, lambda: door.sweep(context.now(), handler.anonymous))
         return cls(server, context, handler)
 
     @property
     def port(self) -> int:
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._server.port
 
     def refuse_clients(self) -> None:
         """Refuse new WebSockets from here on; plain HTTP, and with it `/readyz`, is still answered."""

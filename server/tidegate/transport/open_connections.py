@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 SLICES = 20
 
@@ -28,48 +28,49 @@ class OpenConnection(Protocol):
         """Cut the connection off."""
 
 
-class OpenConnections:
-    """`limit`: connections at a time, at most; the handshake refuses more."""
+C = TypeVar("C", bound=OpenConnection)
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._slices: list[dict[OpenConnection, None]] = [{} for _ in range(SLICES)]
-        self._slice_of: dict[OpenConnection, int] = {}
-        self._turn = 0
+
+class OpenConnections(Generic[C]):
+    """One listener's."""
+
+    def __init__(self) -> None:
+        self._slices: list[dict[C, None]] = [{} for _ in range(SLICES)]
+        self._slice_of: dict[C, int] = {}
+        self._turn = self._added = 0
         self.closed_to_new = False
         """Whether the handshake refuses every new WebSocket."""
         self._emptied: asyncio.Event | None = None
         """Set once the last connection has ended; None until `refuse_more`."""
 
-    def __iter__(self) -> Iterator[OpenConnection]:
+    def __iter__(self) -> Iterator[C]:
         """Connections may be removed meanwhile."""
         return iter(list(self._slice_of))
 
     def __len__(self) -> int:
         return len(self._slice_of)
 
-    @property
-    def too_many(self) -> bool:
-        return len(self._slice_of) > self._limit
-
-    def add(self, connection: OpenConnection) -> None:
-        number = len(self._slice_of) % SLICES
+    def add(self, connection: C) -> None:
+        self._added += 1
+        number = self._added % SLICES
         self._slice_of[connection] = number
         self._slices[number][connection] = None
         if self._emptied is not None:
             # The operating system accepted it just before the listening socket was closed.
             connection.abort()
 
-    def remove(self, connection: OpenConnection) -> None:
+    def remove(self, connection: C) -> None:
         del self._slices[self._slice_of.pop(connection)][connection]
         if not self._slice_of and self._emptied is not None:
             self._emptied.set()
 
-    def sweep(self, now: float) -> None:
-        """Check the deadlines of the next slice. `SLICES` calls in a row check every connection once."""
+    def sweep(self, now: float) -> list[C]:
+        """Check the deadlines of the next slice, and return it. `SLICES` calls check every connection once."""
         self._turn = (self._turn + 1) % SLICES
-        for connection in list(self._slices[self._turn]):
+        part = list(self._slices[self._turn])
+        for connection in part:
             connection.sweep(now)
+        return part
 
     def refuse_more(self) -> None:
         """From here on, a connection that is added is cut off at once."""

@@ -1,7 +1,8 @@
 """The reading half of an open connection: from bytes to whole messages.
 
 Complete, masked, unfragmented text frames are cut here, without objects; every other frame goes whole to the websockets
-library, which answers it as RFC 6455 demands. It knows no deadline, no rate limit and no meaning of a message.
+library, which answers it as RFC 6455 demands. What is handled in one turn of the event loop is limited, so that no
+client delays the others; it knows no deadline and no meaning of a message.
 Invariant: messages are passed on in the order in which they arrived, and none while reading is paused or after the
 connection has left OPEN.
 """
@@ -16,9 +17,19 @@ from websockets.server import ServerProtocol
 
 from tidegate.transport.frames import TEXT, apply_mask, frame_size
 from tidegate.transport.state import OPEN
-from tidegate.transport.write_side import WriteSide
+from tidegate.transport.traffic import UNLIMITED, Traffic
+from tidegate.transport.write_side import BY_RATE, BY_TURN, WriteSide
 
 MASKED = 0x80
+CLOSE, PING = 0x88, 0x89
+TURN = 64
+"""Frames of one connection in a turn of the event loop; the rest is for the next one."""
+COSTLY = 2
+"""For so many counts a frame that the library reads. It takes about twice as long as an empty text frame."""
+SIZE_OF_ONE = 9
+"""A payload counts for one more with each 512 (2**9) bytes."""
+AFTER_CLOSE, PINGS_AFTER_CLOSE = 1 << 20, 16
+"""Bytes that may arrive after a close frame was sent: a client that goes on is cut off. And pings that are answered."""
 
 
 class MessageReceiver(Protocol):
@@ -34,9 +45,14 @@ class MessageReceiver(Protocol):
 class ReadSide:
     """`max_size`: bytes of a message, at most."""
 
-    __slots__ = ("_buffer", "_fragments", "_max_size", "_receiver", "_unfinished_since", "_write_side", "_ws")
+    __slots__ = (
+        "_after_close", "_buffer", "_fragments", "_max_size", "_pings_after_close", "_receiver", "_unfinished_since",
+        "_write_side", "_ws", "traffic",
+    )  # fmt: skip
 
     def __init__(self, max_size: int, ws: ServerProtocol, write_side: WriteSide, receiver: MessageReceiver) -> None:
+        self.traffic: Traffic = UNLIMITED
+        """What the client may send."""
         self._max_size = max_size
         self._ws = ws
         self._write_side = write_side
@@ -46,25 +62,29 @@ class ReadSide:
         self._fragments: bytearray | None = None
         """The opcode of a fragmented message, and its payload as far as it has arrived."""
         self._unfinished_since: float | None = None
+        self._after_close = 0
+        """Bytes that arrived after this side sent its close frame."""
+        self._pings_after_close = 0
 
     def received(self, data: bytes, now: float) -> None:
         """Handle `data` and what is left of earlier data."""
+        traffic = self.traffic
+        traffic.bytes -= len(data)
+        if traffic.bytes < 0 and not traffic.more_bytes(now):
+            self._write_side.pause_reading(BY_RATE)
         taken = 0
         if self._buffer:
             self._buffer += data
-            taken = self._cut(self._buffer)
+            taken = self._cut(self._buffer, now)
             del self._buffer[:taken]
         else:
-            taken = self._cut(data)
+            taken = self._cut(data, now)
             if taken == len(data) and self._fragments is None:
                 self._unfinished_since = None
                 return
             self._buffer += data[taken:]
         if self._buffer and self._write_side.state is not OPEN:
-            # The library waits for the client's close frame, or discards everything.
-            rest = bytes(self._buffer)
-            self._buffer.clear()
-            self._hand_over(rest)
+            self._closing()
         if self._fragments is None and (taken or not self._buffer):
             self._unfinished_since = None
         if self._unfinished_since is None and (self._buffer or self._fragments is not None):
@@ -74,6 +94,10 @@ class ReadSide:
         """Reading goes on. The time of the pause does not count against an unfinished message."""
         if self._unfinished_since is not None:
             self._unfinished_since = now
+        self.next_turn(now)
+
+    def next_turn(self, now: float) -> None:
+        """Handle what is left of earlier data."""
         if self._buffer:
             asyncio.get_running_loop().call_soon(self.received, b"", now)
 
@@ -81,10 +105,10 @@ class ReadSide:
         """Seconds since the first byte of a message that is not complete."""
         return 0.0 if self._unfinished_since is None else now - self._unfinished_since
 
-    def _cut(self, data: bytes | bytearray) -> int:
+    def _cut(self, data: bytes | bytearray, now: float) -> int:
         """Handle the whole frames at the start of `data`; returns how many bytes they took."""
-        at, end = 0, len(data)
-        write_side = self._write_side
+        at, end, turn = 0, len(data), TURN
+        write_side, traffic = self._write_side, self.traffic
         while at < end and write_side.state is OPEN and not write_side.paused_by:
             size = frame_size(data, at)
             if size is None:
@@ -98,13 +122,43 @@ class ReadSide:
             stop = at + head + payload
             if stop > end:
                 return at
+            if turn <= 0:
+                write_side.pause_reading(BY_TURN)
+                asyncio.get_running_loop().call_soon(write_side.resume_reading, BY_TURN)
+                return at
+            if not traffic.frames and not traffic.more_frames(now):
+                write_side.pause_reading(BY_RATE)
+                return at
+            traffic.frames -= 1
+            turn -= 1 + (payload >> SIZE_OF_ONE)
             if first == TEXT and self._fragments is None:
                 mask = at + head - 4
                 self._receiver.text(apply_mask(bytes(data[mask + 4 : stop]), bytes(data[mask : mask + 4])))
             else:
+                turn -= COSTLY - 1
                 self._hand_over(bytes(data[at:stop]))
             at = stop
         return at
+
+    def _closing(self) -> None:
+        """A close frame was sent: leave out all that arrived but the client's own close frame and a few pings."""
+        buffer, at = self._buffer, 0
+        while at < len(buffer) and not self._write_side.finished and (size := frame_size(buffer, at)) is not None:
+            head, payload = size
+            stop = at + head + payload
+            if not buffer[at + 1] & MASKED or payload > self._max_size:
+                stop = len(buffer)
+                self._hand_over(bytes(buffer[at:]))
+            elif stop > len(buffer):
+                break
+            elif buffer[at] == CLOSE or (buffer[at] == PING and self._pings_after_close < PINGS_AFTER_CLOSE):
+                self._pings_after_close += 1
+                self._hand_over(bytes(buffer[at:stop]))
+            at = stop
+        self._after_close += at
+        if self._after_close > AFTER_CLOSE and not self._write_side.finished:
+            self._write_side.abort()
+        del buffer[: len(buffer) if self._write_side.finished else at]
 
     def _hand_over(self, data: bytes) -> None:
         """Give whole frames, or an unacceptable header, to the library, and do what follows from them."""

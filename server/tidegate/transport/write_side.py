@@ -23,15 +23,15 @@ from tidegate.transport.taking import Taking, unconfirmed
 
 log = logging.getLogger("tidegate.connection")
 
-BY_APPLICATION, BY_RATE, BY_BACKLOG = 1, 2, 4
+BY_APPLICATION, BY_RATE, BY_BACKLOG, BY_TURN = 1, 2, 4, 8
 """Why nothing is read from a client."""
 
 
 class Reader(Protocol):
     """The part of a connection that reads."""
 
-    def reading_resumed(self) -> None:
-        """Data may arrive again, and what has arrived may be handled."""
+    def reading_resumed(self, reason: int) -> None:
+        """Data may arrive again, and what has arrived may be handled. `reason`: that of the pause."""
 
 
 class WriteSide:
@@ -223,7 +223,7 @@ class WriteSide:
         self.paused_by &= ~reason
         if not self.paused_by and not self._transport.is_closing():
             self._transport.resume_reading()
-            self._reader.reading_resumed()
+            self._reader.reading_resumed(reason)
 
     def pause_writing(self) -> None:
         """The operating system takes no more: the client does not read."""

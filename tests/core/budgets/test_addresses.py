@@ -8,9 +8,24 @@ from tidegate.core.budgets.addresses import FULL_S, Addresses, AddressLimits
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
 
-TRAFFIC = TrafficRates(Rate(1000, 10_000), Rate(1 << 20, 1 << 22))
-LIMITS = AddressLimits(connects=Rate(20, 200), connections=1000, tokens=Rate(10 / 60, 10), traffic=TRAFFIC)
-NONE = AddressLimits(Rate(0, 0), 0, Rate(0, 0), TrafficRates(Rate(0, 0), Rate(0, 0)))
+LINE = TrafficRates(Rate(100, 1000), Rate(1 << 20, 1 << 22))
+TRAFFIC = TrafficRates(Rate(1000, 10_000), Rate(10 << 20, 40 << 20))
+LIMITS = AddressLimits(Rate(20, 200), connections=1000, tokens=Rate(10 / 60, 10), line=LINE, traffic=TRAFFIC)
+FREE = TrafficRates(Rate(0, 0), Rate(0, 0))
+NONE = AddressLimits(Rate(0, 0), 0, Rate(0, 0), FREE, FREE)
+
+
+def lines(addresses: Addresses, name: str, now: float) -> int:
+    shared = addresses.line(name, now).shared
+    assert shared is not None
+    return shared.lines
+
+
+def test_a_line_shares_the_rate_of_its_address_where_it_has_one() -> None:
+    addresses = Addresses(LIMITS)
+    assert addresses.line("a", 0.0).shared is addresses.line("a", 1.0).shared
+    assert addresses.line("b", 0.0).shared is not addresses.line("a", 1.0).shared
+    assert addresses.line(None, 0.0).shared is None
 
 
 def test_connects_beyond_the_burst_wait_for_the_rate_and_other_addresses_do_not() -> None:
@@ -19,7 +34,7 @@ def test_connects_beyond_the_burst_wait_for_the_rate_and_other_addresses_do_not(
     assert 0 < addresses.connect("a", 0.0) < 0.051
     assert addresses.connect("b", 0.0) == 0.0
     assert addresses.connect("a", 0.06) == 0.0
-    assert addresses.traffic("a", 0.06).lines == 201
+    assert lines(addresses, "a", 0.06) == 201
 
 
 def test_connections_at_a_time_are_limited_and_make_room_when_they_end() -> None:
@@ -65,7 +80,7 @@ def test_addresses_that_are_as_good_as_new_are_forgotten() -> None:
             addresses.token_refused(name, now)
     assert len(addresses) < 2000
     for name in open_now:
-        assert addresses.traffic(name, now).lines == 1
+        assert lines(addresses, name, now) == 1
         addresses.ended(name)
 
 

@@ -1,4 +1,4 @@
-"""Token buckets: never more than the burst and the rate, in random histories and against a model that is counted out."""
+"""Token buckets: never more than the burst and the rate, in random histories and against a model."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def test_random_takes_agree_with_a_bucket_that_is_counted_out(seed: int) -> None
 def test_keys_have_separate_buckets_and_full_ones_are_forgotten(seed: int) -> None:
     chance = random.Random(seed)
     rate = Rate(2, 4)
-    buckets, model, now = KeyedBuckets(rate), {}, 0.0
+    model: dict[object, Bucket] = {}
+    buckets, now = KeyedBuckets(rate), 0.0
     for number in range(2000):
         now += chance.random() * 0.2
         key = chance.randrange(20) if chance.random() < 0.5 else f"once {number}"

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tidegate.core.budgets.rates import Rate
-from tidegate.core.budgets.traffic import AWAY_S, FRAMES, OVER_S, SharedTraffic, Traffic, TrafficRates, Verdict
+from tidegate.core.budgets.traffic import AWAY_S, FRAMES, OVER_S, SharedTraffic, Traffic, TrafficRates
 
 RATES = TrafficRates(Rate(100, 1000), Rate(1 << 20, 4 << 20))
 TENFOLD = TrafficRates(Rate(1000, 10_000), Rate(10 << 20, 40 << 20))
@@ -42,10 +42,10 @@ class Line:
             return
         if self.traffic.over:
             verdict = self.traffic.look(now, waits=self.waits)
-            if verdict is Verdict.CLOSE:
+            if verdict == "close":
                 self.closed = now
                 return
-            self.waits = verdict is Verdict.WAIT
+            self.waits = verdict == "wait"
         self.left += self.wanted
         if not self.waits:
             sent = send(self.traffic, self.left, now, self.each)
@@ -78,7 +78,7 @@ def test_burst_then_the_rate_in_bytes() -> None:
 def test_no_limit_lets_everything_pass() -> None:
     traffic = Traffic(NONE, SharedTraffic(NONE))
     assert send(traffic, 20_000, 0.0, each=65536) == 20_000
-    assert traffic.look(1.0, waits=False) is Verdict.READ
+    assert traffic.look(1.0, waits=False) == "read"
 
 
 def test_client_within_its_rate_is_never_over() -> None:
@@ -111,15 +111,15 @@ def test_one_burst_above_the_rate_is_forgiven() -> None:
 def test_time_in_which_the_process_was_stopped_is_not_time_over_the_rate() -> None:
     traffic = Traffic(RATES)
     send(traffic, 5000, 0.0)
-    assert traffic.look(1.0, waits=True) is Verdict.READ
+    assert traffic.look(1.0, waits=True) == "read"
     send(traffic, 5000, 1.0)
-    assert traffic.look(1.0 + AWAY_S + 60, waits=True) is Verdict.READ
+    assert traffic.look(1.0 + AWAY_S + 60, waits=True) == "read"
     send(traffic, 5000, 65.0)
     verdicts = []
     for now in range(65, 80):
         verdicts.append(traffic.look(float(now), waits=True))
         send(traffic, 5000, float(now))
-    assert verdicts.index(Verdict.CLOSE) == 8
+    assert verdicts.index("close") == 8
 
 
 def shared_lines(wanted: list[int], rates: TrafficRates = TENFOLD) -> list[Line]:

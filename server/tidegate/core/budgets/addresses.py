@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tidegate.core.budgets.rates import MOST_KEYS, Bucket, Rate
-from tidegate.core.budgets.traffic import SharedTraffic, TrafficRates
+from tidegate.core.budgets.traffic import SharedTraffic, Traffic, TrafficRates
 
 FULL_S = 5.0
 """After how many seconds a client may try again whose address has its number of connections."""
@@ -23,7 +23,10 @@ class AddressLimits(NamedTuple):
     connections: int
     tokens: Rate
     """Tokens that are refused."""
+    line: TrafficRates
+    """What one connection may send, whatever its address."""
     traffic: TrafficRates
+    """What the connections of one address may send together."""
 
 
 class Address:
@@ -66,9 +69,9 @@ class Addresses:
         address.traffic.lines += 1
         return 0.0
 
-    def traffic(self, name: str, now: float) -> SharedTraffic:
-        """What the connections of the address may send."""
-        return self._used(name, now).traffic
+    def line(self, name: str | None, now: float) -> Traffic:
+        """What a new connection may send; `name`: None where limits by address do not apply to it."""
+        return Traffic(self._limits.line, None if name is None else self._used(name, now).traffic)
 
     def ended(self, name: str) -> None:
         """A connection that was admitted has ended."""

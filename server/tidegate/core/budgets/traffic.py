@@ -8,8 +8,7 @@ Invariant: no frame is received beyond what both pairs of buckets hold; of bytes
 
 from __future__ import annotations
 
-import enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tidegate.core.budgets.rates import ENDLESS, Bucket, Rate
 
@@ -22,12 +21,8 @@ FRAMES, BYTES = 8, 4096
 """What a connection takes from the buckets at a time. What it does not use then, it has in hand."""
 
 
-class Verdict(enum.Enum):
-    """What to do with a client that was over its rate."""
-
-    READ = enum.auto()
-    WAIT = enum.auto()
-    CLOSE = enum.auto()
+Verdict = Literal["read", "wait", "close"]
+"""What to do with a client that was over its rate."""
 
 
 class TrafficRates(NamedTuple):
@@ -113,18 +108,18 @@ class Traffic:
         """
         if self._over_since is None or not waits:
             self._over_since = None
-            return Verdict.READ
+            return "read"
         if now - self._looked > AWAY_S:
             self._over_since += now - self._looked
         self._looked = now
         if now - self._over_since >= OVER_S:
             if self._guilty(now):
-                return Verdict.CLOSE
+                return "close"
             self._over_since = None
             self._is_over(now)
         has_frames = self.frames > 0 or self.more_frames(now)
         has_bytes = self.bytes >= 0 or self.more_bytes(now)
-        return Verdict.READ if has_frames and has_bytes else Verdict.WAIT
+        return "read" if has_frames and has_bytes else "wait"
 
     def _is_over(self, now: float) -> bool:
         if self._over_since is None:

@@ -1,0 +1,43 @@
+"""The limits at the door, as the settings have them: how much one client, and one address, may do.
+
+It joins the rules (`core.budgets`) with the transport, which asks them. A burst is what a client needs that comes back
+after a break: it joins all its rooms and subscriptions again at once.
+"""
+
+from __future__ import annotations
+
+from tidegate.config import Settings
+from tidegate.core.budgets.addresses import Addresses, AddressLimits
+from tidegate.core.budgets.rates import Rate
+from tidegate.core.budgets.traffic import TrafficRates
+from tidegate.transport import Door, Peers
+
+BURST_S, BURST_OF_BYTES_S = 10.0, 4.0
+"""A burst is as much as the rate allows in so many seconds."""
+BESIDE = 50
+"""Requests of a client that comes back, beside those of its rooms and subscriptions."""
+OF_ADDRESS = 10
+"""The connections of one address may together send as much as so many connections."""
+MINUTE_S = 60
+
+
+def addresses(settings: Settings) -> Addresses:
+    """The limits of one gateway."""
+    resumption = settings.max_rooms + settings.max_subscriptions + BESIDE
+    frames = Rate(settings.rate, max(settings.rate * BURST_S, float(resumption)))
+    received = Rate(float(settings.rate_bytes), settings.rate_bytes * BURST_OF_BYTES_S)
+    line = TrafficRates(frames, received)
+    return Addresses(
+        AddressLimits(
+            connects=Rate(settings.address_connects, max(1.0, settings.address_connects * BURST_S)),
+            connections=settings.address_connections,
+            tokens=Rate(settings.token_attempts / MINUTE_S, max(1.0, settings.token_attempts)),
+            line=line,
+            traffic=TrafficRates(*(Rate(rate.per_second * OF_ADDRESS, rate.burst * OF_ADDRESS) for rate in line)),
+        )
+    )
+
+
+def door(settings: Settings, limit: int, book: Addresses) -> Door:
+    """`limit`: connections at a time, at most."""
+    return Door(limit, Peers(settings.proxies), book, told=not settings.dev)

@@ -1,0 +1,75 @@
+"""Checks the tokens of clients, but not of those who sent too many that were not valid.
+
+Guesses are counted by address as long as nobody signed in, and by user afterwards: a client that is signed in can renew
+its token whatever others of its address send. It does not know what a token looks like; no token is in the log.
+Invariant: where limits by address do not apply, every token is looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+
+from tidegate.core.budgets.addresses import Addresses
+from tidegate.core.errors import Refused
+from tidegate.core.identities import Identities, VerifiedIdentity
+from tidegate.core.session import Session
+from tidegate.counted import Counted
+from tidegate_protocol import Principal
+
+log = logging.getLogger("tidegate.door")
+REFUSED = Counted(log, logging.INFO, "a token was refused, of connection %s from %s: %s")
+IGNORED = Counted(
+    log,
+    logging.WARNING,
+    "%s sent too many tokens that are not valid: those of `authenticate` are refused (token_attempts)",
+)
+
+
+class TokenChecks:
+    """Those of one gateway. `addresses`: None for no limit. `now`: a clock that only ever goes forward."""
+
+    def __init__(
+        self, identities: Identities, addresses: Addresses | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._identities = identities
+        self._addresses = addresses
+        self._now = now
+
+    def anonymous(self) -> Principal:
+        """A new user for a client without a token."""
+        return self._identities.anonymous()
+
+    def connecting(self, session: Session, token: str) -> VerifiedIdentity:
+        """The identity that the token of a handshake proves; whether it is looked at was decided before.
+
+        Raises Refused(unauthenticated).
+        """
+        try:
+            return self._identities.check(token)
+        except Refused as refused:
+            REFUSED(session.id, session.address or "an address without limits", refused.message)
+            if self._addresses is not None and (account := _account(session)) is not None:
+                self._addresses.token_refused(account, self._now())
+            raise
+
+    def authenticating(self, session: Session, token: str) -> VerifiedIdentity:
+        """The identity that the token of an `authenticate` proves. Raises Refused(unauthenticated or rate_limited)."""
+        account = _account(session)
+        if self._addresses is not None and account is not None:
+            wait = self._addresses.token_wait(account, self._now())
+            if wait:
+                IGNORED(account)
+                raise Refused(
+                    "rate_limited", "too many tokens that are not valid were sent", retry_after=float(math.ceil(wait))
+                )
+        return self.connecting(session, token)
+
+
+def _account(session: Session) -> str | None:
+    """Whose guesses those of `session` are; None for a client that is not limited."""
+    if session.address is None or session.user.anonymous:
+        return session.address
+    return session.account

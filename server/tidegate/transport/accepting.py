@@ -1,0 +1,129 @@
+"""Accepts connections from listening sockets: a few in a turn of the event loop, and none while there is no room.
+
+asyncio's own server accepts all that wait in one turn, and logs each failure with its traceback. Here a process without
+free files waits, 100 ms at a time, and says so once a minute. It knows nothing of a connection after it was accepted.
+Invariant: after `close` nothing is accepted any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+from tidegate.counted import Counted
+
+log = logging.getLogger("tidegate.door")
+
+WAITING = 1024
+"""Connections that the operating system accepts ahead of this process."""
+IN_A_TURN = 32
+PAUSE_S = 0.1
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""The process or the system has no file or no memory for one more connection."""
+
+NO_ROOM = Counted(log, logging.WARNING, "there is no room for more connections: accepting pauses (max_connections)")
+NO_FILES = Counted(
+    log, logging.ERROR, "a connection cannot be accepted: %s. Raise the limit of open files, or lower max_connections"
+)
+FAILED = Counted(log, logging.ERROR, "a connection was lost while it was accepted: %r")
+
+
+async def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on each address of `host`. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            try:
+                sock = socket.create_server(address[:2], family=family, backlog=WAITING)
+            except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT and (sockets or len(found) > 1):
+                    continue  # a machine without IPv6 still has names for it
+                raise
+            sock.setblocking(False)
+            sockets.append(sock)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+class Acceptor:
+    """`protocol` makes what talks to a connection. `has_room`: whether one more may be accepted."""
+
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        protocol: Callable[[], asyncio.BaseProtocol],
+        has_room: Callable[[int], bool],
+    ) -> None:
+        """`has_room` is told how many are accepted and not made yet."""
+        self._loop = asyncio.get_running_loop()
+        self._sockets = sockets
+        self._protocol = protocol
+        self._has_room = has_room
+        self._making: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._begin()
+
+    @property
+    def port(self) -> int:
+        port: int = self._sockets[0].getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Accept nothing more. Connections that were accepted stay."""
+        if self._pause is not None:
+            self._pause.cancel()
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+            sock.close()
+        self._sockets.clear()
+
+    def _begin(self) -> None:
+        self._pause = None
+        for sock in self._sockets:
+            self._loop.add_reader(sock, self._accept, sock)
+
+    def _wait(self) -> None:
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
+        if self._pause is None:
+            self._pause = self._loop.call_later(PAUSE_S, self._begin)
+
+    def _accept(self, listening: socket.socket) -> None:
+        """Clients wait: take some of them. The others have the next turn."""
+        for _ in range(IN_A_TURN):
+            if not self._has_room(len(self._making)):
+                NO_ROOM()
+                self._wait()
+                return
+            try:
+                sock, _ = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:
+                continue  # the client gave up
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    NO_FILES(error.strerror)
+                else:
+                    FAILED(error)
+                self._wait()
+                return
+            sock.setblocking(False)
+            task = self._loop.create_task(self._make(sock))
+            self._making.add(task)
+            task.add_done_callback(self._making.discard)
+
+    async def _make(self, sock: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._protocol, sock)
+        except OSError as error:
+            FAILED(error)
+            sock.close()

@@ -1,0 +1,50 @@
+"""How much a client may send, as the transport asks: a port, and what it is where nothing is limited.
+
+A connection takes each frame and each byte that it receives from what is in hand. The rule is made elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+
+class Traffic(Protocol):
+    """What one connection may send."""
+
+    frames: int
+    """Frames in hand."""
+    bytes: int
+    """Bytes in hand; below 0 while more were received."""
+
+    @property
+    def over(self) -> bool:
+        """The client was over its rate: `look` is to be asked about once a second."""
+
+    def more_frames(self, now: float) -> bool:
+        """Take frames in hand. False: the client is over its rate."""
+
+    def more_bytes(self, now: float) -> bool:
+        """As `more_frames`, for bytes."""
+
+    def look(self, now: float, *, waits: bool) -> Literal["read", "wait", "close"]:
+        """What to do with a client that was over its rate; `waits`: it was not read from until now."""
+
+
+class Unlimited:
+    """A client may send all that it can."""
+
+    frames = bytes = 1 << 62
+    """Nobody sends as many."""
+    over = False
+
+    def more_frames(self, now: float) -> bool:
+        return True
+
+    def more_bytes(self, now: float) -> bool:
+        return True
+
+    def look(self, now: float, *, waits: bool) -> Literal["read", "wait", "close"]:
+        return "read"
+
+
+UNLIMITED = Unlimited()

@@ -7,11 +7,14 @@ after a break: it joins all its rooms and subscriptions again at once.
 from __future__ import annotations
 
 from tidegate.config import Settings
+from tidegate.core import closes
 from tidegate.core.budgets.addresses import Addresses, AddressLimits
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
-from tidegate.transport import Door, Peers
+from tidegate.transport import CloseReason, Door, Peers, TransportSettings
 
+SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
+RATE_LIMIT = CloseReason(closes.RATE_LIMIT, closes.REASONS[closes.RATE_LIMIT])
 BURST_S, BURST_OF_BYTES_S = 10.0, 4.0
 """A burst is as much as the rate allows in so many seconds."""
 BESIDE = 50
@@ -41,3 +44,15 @@ def addresses(settings: Settings) -> Addresses:
 def door(settings: Settings, limit: int, book: Addresses) -> Door:
     """`limit`: connections at a time, at most."""
     return Door(limit, Peers(settings.proxies), book, told=not settings.dev)
+
+
+def transport(settings: Settings) -> TransportSettings:
+    """The limits of one connection, besides its rates."""
+    return TransportSettings(
+        max_size=settings.max_message,
+        origins=settings.origins,
+        loopback_origins=settings.dev,
+        slow_rate=settings.slow_rate,
+        slow_consumer=SLOW_CONSUMER,
+        rate_limited=RATE_LIMIT,
+    )

@@ -25,7 +25,6 @@ from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
-from tidegate.core import closes
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
@@ -43,15 +42,13 @@ from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
 from tidegate.stopping import StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
-from tidegate.transport import CloseReason, ConnectionContext, Listener, Outbox, Tickers, TransportSettings
+from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
 log = logging.getLogger("tidegate")
 
 TICK_S = 0.05
-SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
 STORE_CLOSE_S = 0.25
 """How long the store, whose clients are gone, may take to end what it does."""
-RATE_LIMIT = CloseReason(closes.RATE_LIMIT, closes.REASONS[closes.RATE_LIMIT])
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
@@ -145,7 +142,9 @@ async def _serve(
     made = make_documents(application.contract, development(settings))
     pages = routes(made, lambda: gateway.sessions.draining, store, engine)
     door = admission.door(settings, open_files.fit(settings.max_connections), book)
-    context = ConnectionContext(_transport(settings), pages, outbox, memory=gateway.unsent, door=door)
+    context = ConnectionContext(
+        admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door
+    )
     try:
         listener = await Listener.open(context, gateway.handler, tickers, settings.host, settings.port)
     except OSError as error:
@@ -282,14 +281,3 @@ def development(settings: Settings) -> dict[str, str] | None:
     # The URL of a PostgreSQL server may hold a password, so the page names the variable that holds the URL.
     shell = 'psql "$TIDEGATE_DATABASE"' if file == settings.database else f"sqlite3 {shlex.quote(file)}"
     return {"shell": shell, "token": "tidegate token --user 1 --dev"}
-
-
-def _transport(settings: Settings) -> TransportSettings:
-    return TransportSettings(
-        max_size=settings.max_message,
-        origins=settings.origins,
-        loopback_origins=settings.dev,
-        slow_rate=settings.slow_rate,
-        slow_consumer=SLOW_CONSUMER,
-        rate_limited=RATE_LIMIT,
-    )

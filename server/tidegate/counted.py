@@ -71,7 +71,7 @@ class Counted:
         self._write(line)
 
     def _line(self, now: float) -> tuple[str, tuple[object, ...]]:
-        """The line that is due now; the count begins anew. `_lock` is held."""
+        """The line that is due now; the count starts again. `_lock` is held."""
         count, since = self._count, now - self._began
         line = self._text, self._newest
         if count > 1:

@@ -63,6 +63,9 @@ class Echo:
         frame[0] = 0x80 | Opcode.BINARY
         self._outbox.push(connection.write_side, bytes(frame))
 
+    def anonymous(self, connection: Connection) -> bool:
+        return True
+
     async def settled(self, deadline: float) -> None:
         pass
 

@@ -50,7 +50,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
     store: Any = await open_store(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
-    limits = msgspec.structs.replace(app._transport(settings), sweep=0.02, **(transport or {}))
+    limits = msgspec.structs.replace(admission.transport(settings), sweep=0.02, **(transport or {}))
     try:
         async with asyncio.TaskGroup() as tasks:
             book = admission.addresses(settings)

@@ -10,7 +10,7 @@ WAITING = 100_000_000
 
 
 def stuck_after(rate: float, seconds: int, *, may_miss: bool = False, away: range = range(0)) -> int | None:
-    """The second in which a client that takes `rate` bytes a second is found stuck. In `away`, nobody looks."""
+    """The second in which a client that takes `rate` bytes a second is found stuck. In `away`, it is not looked at."""
     taking = Taking(WAITING, 0.0)
     for now in range(1, seconds + 1):
         if now not in away and taking.too_slow(SETTINGS, WAITING - int(rate * now), float(now), may_miss=may_miss):
@@ -43,6 +43,6 @@ def test_time_in_which_the_process_was_stopped_does_not_count() -> None:
     assert stuck_after(0, 100, may_miss=True, away=range(5, 65)) == 95
 
 
-def test_nobody_is_stuck_where_the_limit_is_off() -> None:
+def test_no_client_is_stuck_where_the_limit_is_off() -> None:
     taking, off = Taking(WAITING, 0.0), TransportSettings(slow_rate=0)
     assert not any(taking.too_slow(off, WAITING, float(now), may_miss=False) for now in range(1, 100))

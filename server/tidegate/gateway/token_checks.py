@@ -1,6 +1,6 @@
 """Checks the tokens of clients, but not of those who sent too many that were not valid.
 
-Guesses are counted by address as long as nobody signed in, and by user afterwards: a client that is signed in can renew
+Guesses are counted by address until a client signs in, and by user afterwards: a client that is signed in can renew
 its token whatever others of its address send. It does not know what a token looks like; no token is in the log.
 Invariant: where limits by address do not apply, every token is looked at.
 """

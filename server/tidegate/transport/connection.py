@@ -53,7 +53,7 @@ class ConnectionHandler(Protocol):
         """Return when the work that is under way now has been answered, after `deadline` seconds at the latest."""
 
     def anonymous(self, connection: Connection) -> bool:
-        """Whether nobody signed in."""
+        """Whether the client is an anonymous user."""
 
     def disconnected(self, connection: Connection, code: int | None) -> None:
         """`code`: the client's close code (1005 when its close frame has none); None without a close frame."""

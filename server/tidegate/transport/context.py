@@ -89,7 +89,7 @@ class ConnectionContext:
         memory: Memory | None = None,
         door: Door | None = None,
     ) -> None:
-        """`door`: by default one that lets everybody in."""
+        """`door`: by default one that lets all clients in."""
         self.settings = settings
         self.routes = routes
         self.outbox = outbox

@@ -72,7 +72,7 @@ class AddressBook(Protocol):
 
 
 class Visitor(OpenConnection, Protocol):
-    """What the door knows of a connection."""
+    """What the door knows about a connection."""
 
     peer: Peer
     counted: bool

@@ -34,7 +34,7 @@ class Unlimited:
     """A client may send all that it can."""
 
     frames = bytes = 1 << 62
-    """Nobody sends as many."""
+    """More than any client sends."""
     over = False
 
     def more_frames(self, now: float) -> bool:

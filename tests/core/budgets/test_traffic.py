@@ -143,7 +143,7 @@ def test_of_an_address_over_its_rate_those_that_send_most_are_closed_and_others_
     assert sum(line.closed is not None for line in lines) >= 20
 
 
-def test_address_without_a_limit_of_frames_closes_nobody_for_frames() -> None:
+def test_address_without_a_limit_of_frames_closes_no_client_for_frames() -> None:
     """Its limit of bytes is reached: of those that send little, none is closed."""
     lines = shared_lines([20] * 5, TrafficRates(Rate(0, 0), Rate(1000, 40_000)))
     for line in lines:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 ENDLESS = 1e9
 """The amount that a bucket without a limit has, and the seconds that it lasts."""
 AT_ONCE = 1e-6
-"""Seconds that nobody waits: sums of floats are not exact."""
+"""Seconds that count as none: sums of floats are not exact."""
 MOST_KEYS = 65536
 
 
@@ -66,7 +66,7 @@ class Bucket:
 
 
 class KeyedBuckets:
-    """A bucket of the same rate for each key. A full one is forgotten, for it is as good as a new one."""
+    """A bucket of the same rate for each key. A full one is as good as a new one, and is forgotten."""
 
     def __init__(self, rate: Rate, most_keys: int = MOST_KEYS) -> None:
         """`most_keys`: of more keys, those that were used longest ago are forgotten, full or not."""

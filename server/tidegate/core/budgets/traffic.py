@@ -55,7 +55,7 @@ class Traffic:
 
     def __init__(self, rates: TrafficRates, shared: SharedTraffic | None = None) -> None:
         self.frames = 0
-        """Frames in hand. Whoever receives one takes it from here, and asks for more where there is none."""
+        """Frames in hand. Each frame that is received is taken from here; `more_frames` adds some."""
         self.bytes = 0
         """Bytes in hand; below 0 while more is owed."""
         self.shared = shared

@@ -142,9 +142,7 @@ async def _serve(
     made = make_documents(application.contract, development(settings))
     pages = routes(made, lambda: gateway.sessions.draining, store, engine)
     door = admission.door(settings, open_files.fit(settings.max_connections), book)
-    context = ConnectionContext(
-        admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door
-    )
+    context = ConnectionContext(admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door)
     try:
         listener = await Listener.open(context, gateway.handler, tickers, settings.host, settings.port)
     except OSError as error:

@@ -95,6 +95,9 @@ class Heard:
     def received_binary(self, connection: Connection) -> None:
         self.events.append(("binary", b""))
 
+    def anonymous(self, connection: Connection) -> bool:
+        return True
+
     async def settled(self, deadline: float) -> None:
         pass
 

@@ -10,14 +10,15 @@ from tidegate import application_threads, limits
 from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
-from tidegate.core.budgets import ledger
+from tidegate.core.budgets import costs, ledger
+from tidegate.core.budgets.turns import Shares
 from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
-from tidegate.core.rows import feed_cursor
+from tidegate.core.rows import condition_limits, feed_cursor, subscription_index
 from tidegate.gateway import work
 from tidegate.gateway.calls import outcome
-from tidegate.store.serving import answers, retention
+from tidegate.store.serving import answers, reads, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.transport import backlog, context
 from tidegate.transport.context import TransportSettings
@@ -42,6 +43,14 @@ def expected() -> dict[str, float]:
         "filter: conditions": tree.CONDITIONS,
         "filter: values": tree.VALUES,
         "values of a list in a token's claim, used by a row rule": tree.VALUES,
+        "filter: conditions on the inside of texts": costs.TEXT_CONDITIONS,
+        "points of conditions that each change is held against": condition_limits.OF_CONNECTION,
+        "seconds that a read may wait for its turn, and then run": settings.read_timeout,
+        "threads that read for clients": reads.THREADS,
+        "reads that wait for the database": Shares.of(reads.THREADS).waiting,
+        "reads of one user, or of the anonymous clients of one address, that wait": Shares.of(
+            reads.THREADS
+        ).account_waiting,
         "rooms at a time": settings.max_rooms,
         "subscriptions": settings.max_subscriptions,
         "reads and writes under way": work.PENDING_LIMIT,
@@ -103,3 +112,12 @@ def test_slow_readers_have_the_limits_of_the_code() -> None:
         assert f"{number:,} bytes" in section
     assert f"{settings.slow_rate:,} bytes in {settings.slow_window:.0f} seconds" in section
     assert f"{settings.max_stall:.0f} seconds" in section
+
+
+def test_conditions_have_the_limits_of_the_code() -> None:
+    section = PAGE.split("### Conditions of subscriptions")[1].split("\n## ")[0]
+    for number in (condition_limits.OF_ACCOUNT, condition_limits.OF_RESOURCE):
+        assert f"{number:,}" in section
+    assert f"{condition_limits.SMALL} points" in section
+    assert f"{subscription_index.CROWDED} points" in section
+    assert f"{Shares.of(reads.THREADS).account}" in ROWS["threads that read for clients"]

@@ -631,9 +631,9 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
     action: "Correct the value at the pointer.",
   },
   limit_reached: {
-    meaning: "The connection has the maximum number of rooms or subscriptions.",
+    meaning: "The connection or its user has as much as it may have, or the request would cost too much.",
     temporary: false,
-    action: "Leave a room or end a subscription first.",
+    action: "Leave a room or end a subscription first, or request less.",
   },
   not_found: {
     meaning: "The row or subscription does not exist, or the user may not see it.",

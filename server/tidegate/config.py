@@ -102,7 +102,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[str, ...],
         _about("Addresses or networks of proxies, whose `X-Forwarded-For` or PROXY header names the client's address."),
     ] = ()
-    read_timeout: Annotated[float, _about("Seconds that a read of the database may take."), msgspec.Meta(ge=0)] = 5.0
+    read_timeout: Annotated[
+        float, _about("Seconds that a read may wait for its turn, and then run."), msgspec.Meta(ge=0)
+    ] = 5.0
     write_timeout: Annotated[float, _about("Seconds that a write may wait and take."), msgspec.Meta(ge=0)] = 5.0
     memory: Annotated[
         str,

@@ -44,7 +44,7 @@ class ResourceTypes(typing.NamedTuple):
     """The properties that have the time at which the row was made."""
 
 
-CONTRACT = "ce0b671d6a64cb94147f321245310b82"
+CONTRACT = "d63ffde33da30c293b10199f010f7fa5"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

@@ -99,3 +99,19 @@ async def test_deletes_go_on_when_the_file_cannot_grow(store: SqliteStore, monke
 
 class FullDisk:
     f_bavail, f_frsize = 0, 4096
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        "DROP TABLE boats",
+        "ALTER TABLE boats RENAME TO former",
+        "ALTER TABLE boats RENAME COLUMN harbour TO port",
+        "DROP TABLE tidegate_log",
+        "DROP TABLE tidegate_requests",
+    ],
+)
+async def test_a_table_that_is_gone_is_unavailable(store: SqliteStore, foreign: Foreign, lose: str) -> None:
+    foreign.connection.execute(lose)
+    mutation = create({"code": "a", "harbour": "h"}, idempotency_key="k" * 16)
+    assert await outcome(store, mutation) == "unavailable"

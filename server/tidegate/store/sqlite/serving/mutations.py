@@ -6,6 +6,7 @@ Invariant: a mutation that returns has done everything it was asked; one that ra
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +16,20 @@ import msgspec
 
 from tidegate.contract import Resource, row_rules
 from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
+from tidegate.store.serving import refusals
 from tidegate.store.serving.answers import Answers, again
 from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.names import quoted
-from tidegate.store.sqlite.changelog import LOG, REQUESTS
+from tidegate.store.sqlite.catalogue import fold
+from tidegate.store.sqlite.changelog import LOG, REQUESTS, TABLES
 from tidegate.store.sqlite.filters import ALIAS
 from tidegate.store.sqlite.program_needs import KeyLookups
 from tidegate.store.sqlite.rows import RowReader, to_column
 from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
-from tidegate.store.sqlite.serving.reader import head, select
+from tidegate.store.sqlite.serving.reader import head, one_value, select
+
+log = logging.getLogger("tidegate.store")
 
 
 class SqliteTable:
@@ -104,6 +109,26 @@ class Mutations:
 
     def carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
         """Do `mutation`, or answer it as it was answered before under its idempotency key. Raises Refused."""
+        try:
+            return self._carry_out(connection, mutation)
+        except apsw.SQLError as error:
+            if not self._lacks_own(connection, self._resources[mutation.resource]):
+                raise
+            log.warning("a mutation cannot be done while a table or a column is gone: %s", error)
+            raise refusals.unavailable() from error
+
+    def _lacks_own(self, connection: apsw.Connection, resource: Resource) -> bool:
+        """Whether the resource's table, one of its columns or the change log is gone: the owner mends that.
+
+        What only a trigger of the owner names may be missing, too: that is the owner's mistake.
+        """
+        columns = {fold(name) for _, name, *_ in connection.execute(f"PRAGMA table_xinfo({quoted(resource.table)})")}
+        if not columns.issuperset(map(fold, resource.properties)):
+            return True
+        own = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?)"
+        return bool(one_value(connection, own, *TABLES) < len(TABLES))
+
+    def _carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
         if mutation.idempotency_key is not None and (answer := self._answered_before(connection, mutation)) is not None:
             return answer
         self._answers.check(mutation)

@@ -20,6 +20,7 @@ from tidegate.gateway import work
 from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, reads, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
+from tidegate.store.sqlite.serving import disk_reserve
 from tidegate.transport import backlog, context
 from tidegate.transport.context import TransportSettings
 
@@ -53,6 +54,7 @@ def expected() -> dict[str, float]:
         ).account_waiting,
         "rooms at a time": settings.max_rooms,
         "subscriptions": settings.max_subscriptions,
+        "bytes of the disk that are kept beside an SQLite file for deletes": disk_reserve.SIZE,
         "reads and writes under way": work.PENDING_LIMIT,
         "bytes that the client has not read": TransportSettings().max_backlog,
         "rows in the answer to `list` without `limit`": settings.max_page,

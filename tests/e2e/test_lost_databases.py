@@ -24,7 +24,7 @@ from tests.support.wire import Wire, wire
 pytestmark = pytest.mark.process
 
 NOTICED_S = 2.0
-"""How long it may take until a gateway knows of a change of the content, which no write shows."""
+"""How long it may take until a gateway notices that the content changed, which no write shows."""
 REFUSED = "unavailable"
 
 

@@ -95,7 +95,7 @@ def _frames(file: apsw.VFSFile, size: int, page_size: int, salts: bytes) -> LogS
 
 @contextmanager
 def _file(path: Path) -> Iterator[apsw.VFSFile]:
-    # A database to SQLite, so that it knows of the locks on it; a log has none.
+    # To SQLite both are databases: closing one then keeps the locks that this process has on it.
     flags = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY
     file = apsw.VFSFile("", str(path.resolve()), [flags, 0])
     try:

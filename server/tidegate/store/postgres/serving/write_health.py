@@ -1,8 +1,7 @@
 """Whether a PostgreSQL database takes writes: what failed, and when all is well again.
 
-The feed sees a server that does not answer. This module is told of everything else that keeps writes from being done:
-a full disk, a standby, a read-only database, damage, too many connections. From then on it tries a write of its own
-every second, so that readiness comes back without a client's write. While all is well it asks nothing.
+The feed sees a server that does not answer. This module hears everything else that keeps the gateway from writing:
+a full disk, a standby, a read-only database, damage, too many connections. From then on it tries a write every second, so that readiness comes back without a client's write. While all is well it asks nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class WriteHealth:
                 self.tell(outcome.__cause__)
 
     def tell(self, error: BaseException | None) -> None:
-        """None: a write was done; else the reason why it was not."""
+        """None where a write was done, and otherwise the reason why it was not."""
         if error is None:
             self.problem, self._full = None, False
         elif isinstance(error, psycopg.Error) and (is_broken(error) or _is_of_database(error)):

@@ -1,7 +1,7 @@
 """Whether the database takes writes: what failed, which mutations are still accepted, and when all is well again.
 
 It belongs to the writer's thread, which asks it before and after each batch. While all is well it does nothing more
-than to look whether the file is there. After a failure it tries a write of its own every second, so that readiness
+than to look whether the file is there. After a failure it tries a write every second, so that readiness
 comes back without a client's write.
 Invariant: when the disk is full, nothing but deletes takes the room that was kept for them.
 """
@@ -156,5 +156,5 @@ class WriteHealth:
         self._reserve.give_up()
 
     def _has_pages(self, connection: apsw.Connection, wanted: int) -> bool:
-        """Whether so many bytes of the file are unused that it need not grow for a while."""
+        """Whether so many bytes of the file are unused that it does not have to grow for a while."""
         return bool(connection.pragma("freelist_count") * connection.pragma("page_size") >= wanted)

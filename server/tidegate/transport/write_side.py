@@ -102,7 +102,7 @@ class WriteSide:
 
     def _write_backlog(self) -> None:
         """Write what waits, as long as the client reads and the connection is not given up meanwhile."""
-        while self._paused_since is None and self._backlog:
+        while self._paused_since is None and self._backlog and not self._transport.is_closing():
             self._transport.write(self._backlog.take())
         if self._paused_since is not None:
             self._count()

@@ -49,6 +49,8 @@ class Ledger:
         self.share = limit // SHARE
         """Bytes that one account may hold."""
         self.total = 0
+        self.peak = 0
+        """The largest total since it was last set."""
         self._by_account: dict[str, int] = {}
         self._by_both: dict[tuple[str, Kind], int] = {}
         self._by_kind: dict[Kind, int] = {}
@@ -98,6 +100,7 @@ class Ledger:
             del self._by_account[account]
         self._by_kind[kind] = self._by_kind.get(kind, 0) + size
         self.total += size
+        self.peak = max(self.peak, self.total)
 
     def _short(self, account: str, size: int) -> bool:
         if not self.limit:

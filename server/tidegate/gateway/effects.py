@@ -8,6 +8,7 @@ Invariant: the effects of one request are begun in their order, in the loop turn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from tidegate.core import effects as fx
@@ -17,11 +18,13 @@ from tidegate.core.rows import effects as row_fx
 from tidegate.core.rows.messages import rows_read, rows_written
 from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Sessions
+from tidegate.gateway.answers import Answers
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.room_effects import RoomEffects
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
+from tidegate_protocol import Rows
 
 
 class Effects:
@@ -43,6 +46,7 @@ class Effects:
         self._sender = sender
         self._work = work
         self._catch_up = catch_up
+        self._answers = Answers(sender)
         rooms = RoomEffects(sessions.protocol.rooms, engine, sender, work, self.run)
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,
@@ -90,7 +94,8 @@ class Effects:
         self.run(self._sessions.identified(effect.session, effect.ref, identity, effect.now))
 
     def _read(self, effect: row_fx.ReadRows) -> None:
-        self._work.spawn_reading(effect.session, [effect.ref], self._rows_read(effect))
+        work = self._answers.send(effect.session, partial(self._rows_read, effect))
+        self._work.spawn_reading(effect.session, [effect.ref], work)
 
     def _write(self, effect: row_fx.WriteRows) -> None:
         self._work.spawn(effect.session, [effect.ref], self._rows_written(effect))
@@ -100,10 +105,8 @@ class Effects:
         if work is not None:
             self._work.spawn_reading(effect.session, effect.subscription.refs, work)
 
-    async def _rows_read(self, effect: row_fx.ReadRows) -> None:
-        answer = rows_read(effect, await self._store.read(effect.query, effect.session.payer), self._store.epoch)
-        if answer is not None:
-            self._sender.send(effect.session, answer)
+    async def _rows_read(self, effect: row_fx.ReadRows) -> Rows | None:
+        return rows_read(effect, await self._store.read(effect.query, effect.session.payer), self._store.epoch)
 
     async def _rows_written(self, effect: row_fx.WriteRows) -> None:
         answer = rows_written(effect, await self._store.write(effect.mutation), self._store.epoch)

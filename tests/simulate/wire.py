@@ -106,9 +106,6 @@ class Wire(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return len(self._outgoing)
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """The pace of the line has them."""
-
     def is_closing(self) -> bool:
         return self._is_closing
 

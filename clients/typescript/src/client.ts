@@ -12,7 +12,7 @@ import { Link, type Status } from "./link.js";
 import type { JoinOptions, RoomPort } from "./membership.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
-import { type Part, PORT, type WithPort } from "./part.js";
+import { type Part, PORT, portOf, type WithPort } from "./part.js";
 import { Room } from "./room.js";
 import { bearer } from "./token.js";
 import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
@@ -26,7 +26,7 @@ export interface RequestOptions {
 }
 
 /** Connect to a gateway. The client connects, reconnects and resumes by itself until `close`. */
-export function connect<A extends AppContract = AnyApp>(url: string, options: Options = {}): Client<A> {
+export function connect<A extends AppContract = AnyApp>(url: string, options?: Options): Client<A> {
   return new Client<A>(url, options);
 }
 
@@ -34,12 +34,10 @@ export class Client<A extends AppContract = AnyApp> {
   /** The application's contract, for the compiler alone. */
   declare readonly "~contract": A;
   /** The user that the gateway takes this client for; undefined until the first welcome. */
-  user: Principal | undefined;
+  declare user: Principal | undefined;
   readonly #link: Link;
   readonly #rooms = new Map<string, WeakRef<Room<never>>>();
-  /** Abilities by what makes them, and the rooms that the program wants to be in. */
   readonly #parts = new Map<unknown, Part>();
-  readonly #port: RoomPort;
   readonly #events = new Emitter<Events<A>>();
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
@@ -58,19 +56,14 @@ export class Client<A extends AppContract = AnyApp> {
         this.#events.emit("status", { status, error } as Events<A>["status"]);
       },
     });
-    this.#port = {
+    const port: RoomPort = {
       link: this.#link,
       options,
       parts: this.#parts,
       user: () => this.user,
       request: (message) => this.#ask(message),
-      part: (kind, make) => {
-        const part = this.#parts.get(kind) ?? make(this.#link, options);
-        this.#parts.set(kind, part);
-        return part as ReturnType<typeof make>;
-      },
     };
-    (this as WithPort)[PORT] = this.#port;
+    (this as WithPort)[PORT] = port;
   }
 
   /** "connecting", "open", "reconnecting" or "closed". */
@@ -94,9 +87,9 @@ export class Client<A extends AppContract = AnyApp> {
    */
   request<T extends keyof RequestsOf<A> & keyof RepliesOf<A>>(
     message: Asked<RequestsOf<A>[T]> & { type: T },
-    options: RequestOptions = {},
+    options?: RequestOptions,
   ): Promise<RepliesOf<A>[T]> {
-    const asked = this.#ask(message as unknown as WireMessage, options.repeat);
+    const asked = this.#ask(message as unknown as WireMessage, options?.repeat);
     return asked as unknown as Promise<RepliesOf<A>[T]>;
   }
 
@@ -122,7 +115,7 @@ export class Client<A extends AppContract = AnyApp> {
   room<N extends string>(name: N): Room<DataOf<A, N>> {
     let room = this.#rooms.get(name)?.deref();
     if (!room) {
-      room = new Room<never>(name, this.#port);
+      room = new Room<never>(name, portOf(this) as RoomPort);
       const { size } = this.#rooms.set(name, new WeakRef(room));
       // Now and then, so that the map does not outgrow the rooms that the program holds.
       if (!(size % 64)) for (const [each, ref] of this.#rooms) if (!ref.deref()) this.#rooms.delete(each);
@@ -131,7 +124,7 @@ export class Client<A extends AppContract = AnyApp> {
   }
 
   /** Enter a room, and stay in it across reconnects until `leave`. */
-  async join<N extends string>(room: N, options: JoinOptions = {}): Promise<Room<DataOf<A, N>>> {
+  async join<N extends string>(room: N, options?: JoinOptions): Promise<Room<DataOf<A, N>>> {
     const joined = this.room(room);
     await joined.join(options);
     return joined;

@@ -26,7 +26,7 @@ export interface ConnectionOwner {
 }
 
 export class Connection {
-  welcome: Welcome | undefined;
+  declare welcome: Welcome | undefined;
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;

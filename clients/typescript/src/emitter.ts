@@ -14,7 +14,7 @@ export class Emitter<Events extends object> {
   }
 
   emit<K extends keyof Events>(event: K, value: Events[K]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) guard(() => listener(value as never));
+    for (const listener of new Set(this.#listeners.get(event))) guard(() => listener(value as never));
   }
 }
 

@@ -70,7 +70,9 @@ function fieldsOf(violations: readonly { pointer?: string; message: string }[]):
     // The pointer of a missing property is that of the object which lacks it.
     const [, named, missing] = PROPERTY.exec(`${pointer}\n${message}`) ?? [];
     const name = (named ?? missing ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
-    if (name) fields[name] = [...(fields[name] ?? []), message];
+    if (!name) continue;
+    fields[name] ??= [];
+    fields[name].push(message);
   }
   return fields;
 }

@@ -5,7 +5,7 @@
 
 export class AnonymousIdentity {
   /** To be given back to the gateway. */
-  token: string | undefined;
+  declare token: string | undefined;
   readonly #key: string = "";
   #storage: Storage | undefined;
 

@@ -1,7 +1,6 @@
 // The public names of the client; `react.ts` has those of the React hook.
 
 export type * from "../../../generated/typescript/protocol.js";
-export { PROTOCOL_VERSION } from "../../../generated/typescript/protocol.js";
 export { Client, connect, type RequestOptions } from "./client.js";
 export {
   ClientClosed,
@@ -13,7 +12,7 @@ export {
   RequestTimeout,
   TidegateError,
 } from "./errors.js";
-export { type Int64, int64 } from "./int64.js";
+export type { Int64 } from "./int64.js";
 export type { Status } from "./link.js";
 export type {
   Gap,

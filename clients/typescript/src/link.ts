@@ -8,7 +8,7 @@ import { Backoff, type Ending, isFinal } from "./backoff.js";
 import { Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, type TidegateError } from "./errors.js";
 import { AnonymousIdentity } from "./identity.js";
-import { type Settings, socketConstructor, type Token } from "./options.js";
+import { type Settings, socketConstructor } from "./options.js";
 import { Outstanding, type Request } from "./outstanding.js";
 import { bearer, tokenFailed } from "./token.js";
 import type { WireMessage } from "./wire.js";
@@ -26,16 +26,13 @@ export interface LinkOwner {
   status(status: Status, error: TidegateError | undefined): void;
 }
 
-/** What may have changed the network, or stopped this program for a while. */
-const REASONS_TO_DOUBT = ["online", "pageshow", "visibilitychange"];
-
 export class Link {
   status: Status = "connecting";
   /** The `welcome` of the present connection, or of the last one. */
-  welcome: Welcome | undefined;
+  declare welcome: Welcome | undefined;
   /** Why the link ended; undefined while it lives. */
-  ended: ConnectionClosed | undefined;
-  readonly outstanding: Outstanding;
+  declare ended: ConnectionClosed | undefined;
+  declare readonly outstanding: Outstanding;
   readonly #url: string;
   readonly #settings: Settings;
   readonly #owner: LinkOwner;
@@ -48,19 +45,19 @@ export class Link {
   #connection: Connection | undefined;
   /** The present connection, once it carries what waited for it, and until the gateway says goodbye. */
   #carrier: Connection | undefined;
-  #token: NonNullable<Token>;
   #attempts = 0;
   #timer: unknown;
 
   constructor(url: string, settings: Settings, owner: LinkOwner) {
     this.#url = url;
     this.#settings = settings;
-    this.#token = settings.token as NonNullable<Token>;
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
     this.outstanding = new Outstanding(settings, () => this.#connection?.probe());
     this.#anonymous = new AnonymousIdentity(settings.identity, url);
-    for (const reason of REASONS_TO_DOUBT) globalThis.addEventListener?.(reason, this.#doubt, this.#listening);
+    // What may have changed the network, or stopped this program for a while.
+    for (const reason of ["online", "pageshow", "visibilitychange"])
+      globalThis.addEventListener?.(reason, this.#doubt, this.#listening);
     // A turn later, so that the program that made this client can listen to its status first.
     queueMicrotask(this.#connect);
   }
@@ -101,7 +98,7 @@ export class Link {
    */
   identify(token: string, { user, identity = token }: Authenticated & { identity?: string }): void {
     if (user.anonymous) this.#anonymous.keep(identity);
-    else if (typeof this.#token !== "function") this.#token = token;
+    else if (typeof this.#settings.token !== "function") this.#settings.token = token;
   }
 
   close(): void {
@@ -118,7 +115,7 @@ export class Link {
   readonly #connect = async (): Promise<void> => {
     if (this.ended) return;
     const attempt = ++this.#attempts;
-    const { clock, openTimeout } = this.#settings;
+    const { clock, openTimeout, token: given } = this.#settings;
     const deadline = clock.now() + openTimeout * 1000;
     const failed = (error: unknown) => {
       if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
@@ -126,7 +123,7 @@ export class Link {
     this.#after(openTimeout * 1000, () => failed(`no reply within ${openTimeout} s`));
     let token: string;
     try {
-      token = typeof this.#token === "function" ? bearer(await this.#token()) : this.#token;
+      token = bearer(typeof given === "function" ? await given() : given);
     } catch (error) {
       failed(error);
       return;
@@ -191,12 +188,11 @@ export class Link {
   #closed(ending: Ending): void {
     const { code, reason, refused } = ending;
     if (refused || isFinal(code)) {
-      const closeCode = refused ? undefined : code;
-      this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, closeCode));
-      return;
+      this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, refused ? undefined : code));
+    } else {
+      this.#drop("reconnecting");
+      this.#retry(ending);
     }
-    this.#drop("reconnecting");
-    this.#retry(ending);
   }
 
   /** The present connection is over: requests that may be sent again wait for the next one, the others fail. */

@@ -8,7 +8,7 @@ import type {
   RoomMessage,
   RoomPosition,
 } from "../../../generated/typescript/protocol.js";
-import type { ClientPort, Part } from "./part.js";
+import type { ClientPort } from "./part.js";
 
 /** A message of a room. */
 export type Message<T> = Omit<RoomMessage, "data"> & {
@@ -58,7 +58,5 @@ export interface Gap {
 
 /** What a room needs of its client. */
 export interface RoomPort extends ClientPort {
-  /** Where a room is while the program wants to be in it. */
-  readonly parts: Map<unknown, Part>;
   user(): Principal | undefined;
 }

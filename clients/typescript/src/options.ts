@@ -120,7 +120,7 @@ export function settingsOf(options: Options): Settings {
   const settings: Settings = { ...DEFAULTS };
   for (const [name, value] of Object.entries(options)) {
     if (!(name in DEFAULTS)) throw new InvalidOption(`there is no option "${name}"`);
-    if (value !== undefined) Object.assign(settings, { [name]: value });
+    if (value !== undefined) settings[name as "token"] = value;
   }
   for (const name of ["requestTimeout", "openTimeout", "maxWaiting"] as const) {
     if (!(settings[name] > 0)) throw new InvalidOption(`${name} must be more than 0`);

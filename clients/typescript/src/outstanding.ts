@@ -19,8 +19,8 @@ export const WRITES: ReadonlySet<string> = new Set(["create", "update", "delete"
 const MAX_SENDS = 5;
 
 /** Whether sending `message` twice has the effect of sending it once. */
-export function mayRepeat(message: WireMessage): boolean {
-  return READS.has(message.type) || (WRITES.has(message.type) && message.key !== undefined);
+export function mayRepeat({ type, key }: WireMessage): boolean {
+  return READS.has(type) || (WRITES.has(type) && key !== undefined);
 }
 
 export interface Request {
@@ -49,7 +49,7 @@ interface Pending extends Request {
 
 export class Outstanding {
   /** Bytes that the gateway accepts in one message; unknown before the first `welcome`. */
-  limit: number | undefined;
+  declare limit: number | undefined;
   readonly #settings: Settings;
   /** Called when a request had no answer in time. */
   readonly #late: () => void;
@@ -140,6 +140,8 @@ export class Outstanding {
       const { bound, sends, repeat, message } = pending;
       const keeps = !ended && !bound && (!sends || repeat) && sends < MAX_SENDS;
       if (keeps) pending.sent = false;
+      // What is about this connection alone is asked again on the next.
+      else if (bound) this.#drop(pending);
       else this.#fail(pending, ended ?? new ConnectionLost(message.type));
     }
   }

@@ -29,8 +29,8 @@ export interface ClientPort {
   readonly options: Options;
   /** Send a request and wait for its reply. */
   request(message: WireMessage): Promise<WireMessage>;
-  /** The part of this client that `kind` stands for, which `make` makes the first time. */
-  part<P extends Part>(kind: symbol, make: (link: Link, options: Options) => P): P;
+  /** Abilities by their names, and the rooms that the program wants to be in. */
+  readonly parts: Map<unknown, Part>;
   /** What shows writes before their answer, where the program imported it. */
   writes?: {
     run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows>;

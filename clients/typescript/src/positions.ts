@@ -9,7 +9,7 @@ export type Position = FeedPosition | RoomPosition;
 
 /** Whether `heard` is at or before `own` in the same epoch. */
 export function isKnown(own: Position | undefined, heard: Position): boolean {
-  return own !== undefined && own.epoch === heard.epoch && count(heard) <= count(own);
+  return own?.epoch === heard.epoch && count(heard) <= count(own);
 }
 
 function count(position: Position): number {

@@ -40,14 +40,14 @@ interface Events<T> {
 }
 
 export class Room<T = unknown> implements Part {
-  readonly name: string;
+  declare readonly name: string;
   /** The members, in the order in which they came; empty with `presence: "none"`. Another list after each change. */
   members: readonly Member[] = [];
   status: RoomStatus = "left";
   /** Where this client is in the room's history: `join({ since })` goes on from here another time. */
-  position: RoomPosition | undefined;
+  declare position: RoomPosition | undefined;
   /** Whether the last join got every message that was missed; undefined before the first. */
-  recovered: boolean | undefined;
+  declare recovered: boolean | undefined;
   readonly #port: RoomPort;
   readonly #events = new Emitter<Events<T>>();
   #about: PresenceOptions = {};
@@ -162,7 +162,6 @@ export class Room<T = unknown> implements Part {
     this.#waiting?.reject(error);
     this.#waiting = this.#joined = this.position = undefined;
     this.#about = {};
-    this.#replays = 0;
     this.#gap = false;
     this.#become(quiet ? "left" : "error");
     if (this.members.length) this.#show([]);
@@ -181,6 +180,16 @@ export class Room<T = unknown> implements Part {
         if (membership === this.#joined) this.#refused(error);
       },
     });
+  }
+
+  /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
+  #refused(error: TidegateError): void {
+    const joined = this.#joined;
+    if (!error.retryable || this.#waiting) this.closed(error);
+    else
+      this.#port.link.again(error, () => {
+        if (joined === this.#joined) this.opened();
+      });
   }
 
   #receive(message: RoomMessage): void {
@@ -263,18 +272,6 @@ export class Room<T = unknown> implements Part {
     if (before && !reply.recovered && !isKnown(before, reply.position)) this.#missed(reply);
     this.#show(this.members);
     this.#become(this.status);
-  }
-
-  /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
-  #refused(error: TidegateError): void {
-    // The next connection joins again, or the end of the client ends this room.
-    if (this.#port.link.status !== "open") return;
-    const joined = this.#joined;
-    if (!error.retryable || this.#waiting) this.closed(error);
-    else
-      this.#port.link.again(error, () => {
-        if (joined === this.#joined) this.opened();
-      });
   }
 
   #notJoined(): ClientClosed {

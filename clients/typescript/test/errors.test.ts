@@ -125,7 +125,7 @@ describe("an exception", () => {
     const fails = () => {
       throw new Error("a defect");
     };
-    portOf(client).part(Symbol(), () => ({ opened: fails, pushed: fails, closed: fails }));
+    portOf(client).parts.set("mine", { opened: fails, pushed: fails, closed: fails });
     client.on("status", fails);
     const heard = vi.fn();
     client.on("status", heard);

@@ -1,7 +1,7 @@
 // The text of integers of 64 bits: from what a program has, and only where the integer is exact.
 
 import { expect, test } from "vitest";
-import { type Int64, int64 } from "../src/index.js";
+import { type Int64, int64 } from "../src/protocol/index.js";
 
 test.each([
   [7, "7"],

@@ -65,13 +65,17 @@ interface Wanted {
 }
 
 /** The state of any of them. */
-type Part = Partial<Omit<LiveRows<never> & RoomState<never>, "status">> & { room?: string | undefined };
+type Part = Partial<Omit<LiveRows<never> & RoomState<never>, "status">> & {
+  room?: string | undefined;
+  status?: Status;
+  user?: Principal;
+};
 
 export class Hub {
-  readonly store = storeOf(NOTHING, () => this.#login.store.watch(() => this.#loginChanged()));
-  readonly #login = new Login();
-  readonly #connection: Wanted = { make: connectionStore };
-  readonly #wanted = new Map([["connection", this.#connection]]);
+  readonly store = storeOf(NOTHING, () => () => this.#login.end());
+  readonly #login = new Login(() => this.#loginChanged());
+  /** The connection is the first. */
+  readonly #wanted = new Map<string, Wanted>([["connection", { make: connectionStore }]]);
   #client: Client | undefined;
   /** What a call met. */
   #met: TidegateError | undefined;
@@ -91,11 +95,11 @@ export class Hub {
     subscribe: (of: string, filters: Filters = {}): (() => void) => {
       const name = nameOf([of, { filters }]);
       this.#want(name, { make: (client) => liveStore(client, name, of, { filters }, 0) });
-      return () => this.#drop(name);
+      return () => this.#want(name);
     },
 
     unsubscribe: (of: string, filters: Filters = {}): void => {
-      this.#drop(nameOf([of, { filters }]));
+      this.#want(nameOf([of, { filters }]));
     },
 
     join: (room: string, options: JoinOptions = {}): (() => void) => {
@@ -108,7 +112,7 @@ export class Hub {
     },
 
     leave: (room: string): void => {
-      this.#drop(`room ${room}`);
+      this.#want(`room ${room}`);
       this.store.set({ messages: this.store.get().messages.filter((message) => message.room !== room) });
     },
 
@@ -120,13 +124,13 @@ export class Hub {
       if (type === "join" || (type === "presence" && this.#wanted.has(`room ${room}`)))
         this.calls.join(room, message as JoinOptions);
       else if (type === "leave") this.calls.leave(room);
-      else if (!client || this.#login.store.get().asking) this.#unsent.push(message);
+      else if (!client || this.#login.asking) this.#unsent.push(message);
       else if (type === "authenticate") this.#login.become(message.token as string);
       else if (READS.has(type) || WRITES.has(type)) this.#call(client.request(message as never));
       else {
         // What the gateway refuses without saying which message it is may be this one.
-        const refused = (client: Client) => client.on("error", (error) => this.#meet(new RequestRefused(error)));
-        this.#want("refusals", { make: (client) => storeOf({}, () => refused(client)) });
+        const hear = (client: Client) => client.on("error", (error) => this.#meet(new RequestRefused(error)));
+        this.#want("refusals", { make: (client) => storeOf({}, () => hear(client)) });
         this.#call((async () => client.send(message as never))());
       }
     },
@@ -153,41 +157,29 @@ export class Hub {
 
   // -- what it wants --------------------------------------------------------------------------------------------------
 
-  /** Want something, or want it again: with other options, or after a refusal. */
-  #want(name: string, wanted: Wanted): void {
-    this.#stop(this.#wanted.get(name));
-    this.#wanted.set(name, wanted);
-    this.#start(wanted);
-    this.#refresh();
-  }
-
-  #drop(name: string): void {
-    this.#stop(this.#wanted.get(name));
-    this.#wanted.delete(name);
+  /** Want something, or want it again: with other options, or after a refusal. Without `wanted`, want it no more. */
+  #want(name: string, wanted?: Wanted): void {
+    this.#wanted.get(name)?.end?.();
+    if (wanted) {
+      this.#wanted.set(name, wanted);
+      this.#start(wanted);
+    } else this.#wanted.delete(name);
     this.#refresh();
   }
 
   #start(wanted: Wanted): void {
-    if (!this.#client) return;
-    wanted.store = wanted.make(this.#client);
-    wanted.end = wanted.store.watch(() => this.#refresh());
-  }
-
-  #stop(wanted: Wanted | undefined): void {
-    wanted?.end?.();
-    if (wanted) wanted.end = wanted.store = undefined;
+    wanted.end?.();
+    wanted.store = this.#client && wanted.make(this.#client);
+    wanted.end = wanted.store?.watch(() => this.#refresh());
   }
 
   #loginChanged(): void {
-    const { client, asking } = this.#login.store.get();
+    const { client, asking } = this.#login;
     if (client !== this.#client) {
       this.#client = client;
       this.#met = undefined;
       this.store.set({ messages: [] });
-      for (const wanted of this.#wanted.values()) {
-        this.#stop(wanted);
-        this.#start(wanted);
-      }
+      for (const wanted of this.#wanted.values()) this.#start(wanted);
     }
     if (!asking) for (const message of this.#unsent.splice(0)) this.calls.send(message);
     this.#refresh();
@@ -199,15 +191,16 @@ export class Hub {
     // Without a prototype, so that no room called `constructor` seems to be there.
     const presence = Object.create(null);
     for (const { room = "", members } of parts) if (members?.length) presence[room] = members;
+    const { status, user } = { ...CONNECTING, ...parts[0] };
     this.store.set({
-      ...CONNECTING,
-      ...this.#connection.store?.get(),
+      status,
+      user,
       client: this.#client,
       data: queries.flatMap(({ rows = [] }) => rows),
       ready: queries.length > 0 && queries.every(({ ready }) => ready),
       presence,
       gap: parts.find(({ gap }) => gap)?.room,
-      error: this.#met ?? [this.#login.store.get(), ...parts].find(({ error }) => error)?.error,
+      error: this.#met ?? [this.#login, ...parts].find(({ error }) => error)?.error,
     });
   }
 }

@@ -8,7 +8,7 @@ import type { TidegateError } from "../errors.js";
 import type { Options, Token } from "../options.js";
 import { nameOf } from "../rows/query.js";
 import { tokenFailed } from "../token.js";
-import { type Held, hold, storeOf } from "./store.js";
+import { type Held, hold } from "./store.js";
 
 /** Milliseconds in which a component's own renders, each with a new token function, do not ask it. */
 const ASK_AGAIN_MS = 10_000;
@@ -18,8 +18,6 @@ interface Account {
   readonly client: Client;
   /** What the next connection asks. */
   token: Token;
-  /** The last token that was given. */
-  text: string;
 }
 
 const accounts: Held = new Map();
@@ -33,32 +31,34 @@ function userOf(token: string): unknown {
   }
 }
 
-interface State {
-  /** That of the user; undefined before the first token is known, and once the component is unmounted. */
-  readonly client: Client | undefined;
-  /** Whether a token is under way: who the component is is not known. */
-  readonly asking: boolean;
-  /** What the token function met, or the gateway's refusal of a token. */
-  readonly error: TidegateError | undefined;
-}
-
-const UNKNOWN: State = { client: undefined, asking: true, error: undefined };
+/** No token, not even none, was looked at. */
+const NEVER = {};
 
 export class Login {
-  readonly store = storeOf(UNKNOWN, () => () => this.#end());
+  /** That of the user; undefined before the first token is known, and once the component is unmounted. */
+  client: Client | undefined;
+  /** Whether a token is under way: who the component is is not known. */
+  asking = true;
+  /** What the token function met, or the gateway's refusal of a token. */
+  error: TidegateError | undefined;
+  readonly #changed: () => void;
   #url = "";
   #options: Options = {};
   /** The token of the options when it was last looked at. */
-  #asked: Token | State = UNKNOWN;
+  #asked: Token | object = NEVER;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #name = "";
   #account: Account | undefined;
-  #release = () => {};
+  #release: (() => void) | undefined;
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
 
   /** The component has rendered with these options; `own`: because its state changed. */
   rendered(own: boolean, url: string, options: Options): void {
     const { token } = options;
-    const before = url === this.#url ? this.#asked : UNKNOWN;
+    const before = url === this.#url ? this.#asked : NEVER;
     this.#url = url;
     this.#options = options;
     if (token === before) return;
@@ -67,8 +67,8 @@ export class Login {
   }
 
   /** The component is unmounted. */
-  #end(): void {
-    this.#asked = UNKNOWN;
+  end(): void {
+    this.#asked = NEVER;
     this.#askNoMore();
     this.#leave();
   }
@@ -82,18 +82,23 @@ export class Login {
     this.#timer ??= setTimeout(() => this.#ask(), milliseconds);
   }
 
+  #set(state: Partial<Pick<Login, "client" | "asking" | "error">>): void {
+    Object.assign(this, state);
+    this.#changed();
+  }
+
   /** Which user a function stands for shows only in a token that it gives. */
   async #ask(): Promise<void> {
     this.#askNoMore();
     const { token } = this.#options;
     this.#asked = token;
-    this.store.set({ asking: true });
+    this.#set({ asking: true });
     let text: string;
     try {
       text = typeof token === "function" ? await token() : (token ?? "");
     } catch (error) {
       if (this.#asked !== token) return;
-      this.store.set({ error: tokenFailed(error) });
+      this.#set({ error: tokenFailed(error) });
       return this.#askLater(RETRY_MS);
     }
     if (this.#asked === token) this.become(text, token);
@@ -109,20 +114,18 @@ export class Login {
       this.#name = name;
     }
     const account = this.#account as Account;
-    const { client, text: before } = account;
+    const { client, token: before } = account;
     account.token = token;
-    account.text = text;
-    this.store.set({ client, asking: false, error: undefined });
+    this.#set({ client, asking: false, error: undefined });
     // A function is asked again for each connection; a new text is for this one too.
-    if (before !== text && typeof token === "string")
-      client.authenticate(text).catch((error) => this.store.set({ error }));
+    if (before !== token && typeof token === "string") client.authenticate(text).catch((error) => this.#set({ error }));
   }
 
   #leave(): void {
     this.#name = "";
-    this.store.set({ client: undefined });
-    this.#release();
-    this.#release = () => {};
+    this.#set({ client: undefined });
+    this.#release?.();
+    this.#release = undefined;
   }
 }
 
@@ -130,10 +133,10 @@ export class Login {
 function open(url: string, options: Options, text: string) {
   let first: Token = text;
   const token = () => {
-    const next = first ?? account.token ?? "";
+    const next = first ?? account.token;
     first = undefined;
-    return typeof next === "function" ? next() : next;
+    return typeof next === "function" ? next() : (next as string);
   };
-  const account: Account = { client: connect(url, { ...options, token }), token: text, text };
+  const account: Account = { client: connect(url, { ...options, token }), token: text };
   return [account, () => account.client.close()] as const;
 }

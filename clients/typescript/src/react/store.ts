@@ -52,28 +52,24 @@ export function all(...ends: (() => unknown)[]): () => void {
 }
 
 /** Things that several components use, by name, each with what ends it. */
-export type Held = Map<string, { thing: unknown; end: () => void; uses: number }>;
+export type Held = Map<string, { made: readonly [thing: unknown, end: () => void]; uses: number }>;
 
 /**
  * Use the thing called `name`; returns it, and what lets go of it, which is called once. The thing ends `linger` milliseconds
  * after its last user.
  */
 export function hold<T>(held: Held, name: string, make: () => readonly [T, () => void], linger = 0) {
-  let entry = held.get(name);
-  if (!entry) {
-    const [thing, end] = make();
-    entry = { thing, end, uses: 0 };
-    held.set(name, entry);
-  }
-  const holding = entry;
-  holding.uses += 1;
+  const entry = held.get(name) ?? { made: make(), uses: 0 };
+  const [thing, end] = entry.made;
+  held.set(name, entry);
+  entry.uses += 1;
   const letGo = () => {
-    holding.uses -= 1;
-    if (holding.uses > 0) return;
-    if (held.get(name) === holding) held.delete(name);
-    holding.end();
+    entry.uses -= 1;
+    if (entry.uses > 0) return;
+    if (held.get(name) === entry) held.delete(name);
+    end();
   };
-  return [holding.thing as T, () => void setTimeout(letGo, linger)] as const;
+  return [thing as T, () => void setTimeout(letGo, linger)] as const;
 }
 
 const clients = new WeakMap<object, Held>();

@@ -6,6 +6,7 @@
 import type { Client } from "../client.js";
 import type { TidegateError } from "../errors.js";
 import { portOf } from "../part.js";
+import { picked } from "../rows/key.js";
 import type { LiveQuery } from "../rows/live.js";
 import { nameOf } from "../rows/query.js";
 import { queriesOf, resource } from "../rows/resource.js";
@@ -53,14 +54,12 @@ export interface LiveRow<R> extends Loading {
 type State = LiveRows<never>;
 const LOADING: State = { rows: [], status: "loading", ready: false, hasMore: false, error: undefined };
 
-function stateOf({ rows, status, ready, hasMore, error }: LiveQuery<never>): State {
-  return { rows, status, ready, hasMore, error };
-}
+const stateOf = (live: object) => picked(live as never, Object.keys(LOADING)) as object as State;
 
 /** The state of a query, which components share by its name. */
 export function liveStore(client: Client, name: string, of: string, options: object | "skip", linger = LINGER_MS) {
   const held = heldOf(client);
-  const find = () => (held.get(name)?.thing ?? LOADING) as LiveQuery<never>;
+  const find = () => (held.get(name)?.made[0] ?? LOADING) as LiveQuery<never>;
   const subscribe = () => {
     const live = resource(client, of).subscribe(options as object) as object as LiveQuery<never>;
     return [live, () => live.close()] as const;

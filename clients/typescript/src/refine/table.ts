@@ -15,15 +15,15 @@ import { failure } from "./failures.js";
 export type NamedRow = Row & { id: BaseKey };
 
 export class Table {
-  readonly keys: readonly string[];
-  readonly types: ResourceShape["types"];
+  declare readonly keys: readonly string[];
+  declare readonly types: ResourceShape["types"];
   /** How many reads are under way. */
   reads = 0;
   /** Called when a read has ended. */
   readonly idle = new Set<() => void>();
   /** The first and the last position that a read was answered with. */
-  first: FeedPosition | undefined;
-  last: FeedPosition | undefined;
+  declare first: FeedPosition | undefined;
+  declare last: FeedPosition | undefined;
   /** The idempotency keys of the last own writes, after which refine reads again. */
   own: (string | undefined)[] = [];
 

@@ -22,7 +22,7 @@ export function byOrder(sort: readonly Sort[], key: readonly string[], types: Re
   return (a, b) => {
     for (const { field, order } of terms) {
       const found = compareValues(a[field as never], b[field as never], types[field] === "int64");
-      if (found !== 0) return order === "desc" ? -found : found;
+      if (found) return order === "desc" ? -found : found;
     }
     return 0;
   };
@@ -30,18 +30,19 @@ export function byOrder(sort: readonly Sort[], key: readonly string[], types: Re
 
 /** Below 0 if `a` comes before `b`. No value comes before any, and a number before a text. */
 export function compareValues(a: unknown, b: unknown, isInt64 = false): number {
-  const [one, other] = [placeOf(a, isInt64), placeOf(b, isInt64)];
-  const kinds = one.kind - other.kind;
-  return kinds || (one.value < other.value ? -1 : Number(one.value > other.value));
+  const [kind, value] = placeOf(a, isInt64);
+  const [otherKind, other] = placeOf(b, isInt64);
+  return kind - otherKind || (value < other ? -1 : Number(value > other));
 }
 
-function placeOf(value: unknown, isInt64: boolean) {
-  if (value === undefined || value === null) return { kind: 0, value: 0 };
-  if (typeof value !== "string") return { kind: 1, value: Number(value) };
-  return { kind: 2, value: isInt64 ? BigInt(value) : byCodePoint(value) };
+/** The kind of a value, and what orders it among those of its kind. */
+function placeOf(value: unknown, isInt64: boolean): [kind: number, value: number | bigint | string] {
+  if (value === undefined || value === null) return [0, 0];
+  if (typeof value !== "string") return [1, Number(value)];
+  return [2, isInt64 ? BigInt(value) : byCodePoint(value)];
 }
 
 /** JavaScript compares text by UTF-16 code units, which puts U+E000 to U+FFFF after the characters beyond. */
-export function byCodePoint(text: string): string {
+function byCodePoint(text: string): string {
   return text.replace(/[\ud7ff\ue000-\uffff]/g, "\ud7ff$&");
 }

@@ -21,7 +21,7 @@ type Copy = Subscription<never>;
 const KEPT_MS = 5000;
 
 export class Queries implements SubscriptionIndex, Part {
-  overlay: Overlay | undefined;
+  declare overlay: Overlay | undefined;
   readonly #link: Link;
   readonly #options: Options;
   readonly #clock: Clock;
@@ -106,7 +106,6 @@ export class Queries implements SubscriptionIndex, Part {
 
   /** The client has ended; `quiet` if the program closed it. */
   closed(error: TidegateError, quiet: boolean): void {
-    this.lost();
     for (const copy of this.#all()) {
       this.#stopKeeping(copy);
       copy.end(error, quiet);

@@ -73,11 +73,14 @@ export function resource<A extends AppContract, N extends ResourceName<A>>(clien
 }
 
 /** The live queries of a client. */
-export const queriesOf = ({ part }: ClientPort): Queries =>
-  part(Symbol.for("tidegate.rows"), (link, options) => new Queries(link, options));
+export function queriesOf({ parts, link, options }: ClientPort): Queries {
+  const queries = (parts.get("rows") as Queries | undefined) ?? new Queries(link, options);
+  parts.set("rows", queries);
+  return queries;
+}
 
 export class Resource<A extends AppContract, N extends ResourceName<A>> {
-  readonly name: N;
+  declare readonly name: N;
   readonly #port: ClientPort;
 
   /** A program gets one from `resource(client, name)`. */

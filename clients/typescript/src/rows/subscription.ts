@@ -14,30 +14,30 @@ import type { Held, Push, SubscriptionIndex } from "./ports.js";
 import type { Change, LiveStatus, Query, Since, SubscriptionEvents } from "./query.js";
 
 export class Subscription<R extends object = Row> extends Emitter<SubscriptionEvents<R>> {
-  readonly query: Query;
-  readonly key: readonly string[];
+  declare readonly query: Query;
+  declare readonly key: readonly string[];
   /** The gateway's id of it on the present connection; it means nothing on another. */
-  id: string | undefined;
+  declare id: string | undefined;
   /** Whether the gateway's answer to `subscribe` is still to come. */
   asking = false;
   /** What refused or ended it, until the client asks again. */
-  error: TidegateError | undefined;
+  declare error: TidegateError | undefined;
   /** Whether the copy has no rows but those that changed since the position that the program gave. */
-  partial: boolean;
+  declare partial: boolean;
   /** Whether the rows are there. */
   ready = false;
   /** The rows that the gateway told, in the order in which they came into the subscription. */
   rows = new Map<string, R>();
   /** Where `rows` are in the change feed, also while others are under way. */
-  at: Since | undefined;
+  declare at: Since | undefined;
   /** A number for each state of what a program sees. */
   version = 0;
   /** The live queries that show it. */
   uses = 0;
   /** The timer of a copy that stays for a moment without a live query. */
-  kept: unknown;
+  declare kept: unknown;
   /** Pushes that wait for the answer to a write, where the program imported `tidegate/optimistic`. */
-  held: Held | undefined;
+  declare held: Held | undefined;
   readonly #link: Link;
   readonly #index: SubscriptionIndex;
   readonly #place: number;
@@ -52,7 +52,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
     this.#index = index;
     this.#place = link.outstanding.place();
     this.at = query.since;
-    this.partial = query.since !== undefined || query.changesOnly === true;
+    this.partial = Boolean(query.since ?? query.changesOnly);
   }
 
   /** The rows, with the program's own writes. */
@@ -106,7 +106,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   }
 
   /** Throw the rows away: they belong to a user that this client no longer is, or are too few. */
-  forget(partial = this.query.changesOnly === true): void {
+  forget(partial = Boolean(this.query.changesOnly)): void {
     this.#staged = this.held = this.at = undefined;
     this.ready = false;
     this.partial = partial;
@@ -115,7 +115,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   }
 
   /** The client has ended; `quiet` if the program closed it. */
-  end(error: TidegateError, quiet: boolean): void {
+  end(error: TidegateError, quiet?: boolean): void {
     this.error = error;
     this.touch();
     this.emit("failed", { error, quiet });
@@ -193,7 +193,6 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   }
 
   #failed(error: TidegateError): void {
-    if (this.#link.status !== "open") return; // the next connection subscribes again
     this.asking = false;
     if (error.retryable) {
       this.emit("failed", { error });
@@ -205,9 +204,8 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   }
 
   #refuse(error: TidegateError): void {
-    this.error = error;
     this.forget();
-    this.emit("failed", { error });
+    this.end(error);
   }
 
   #stage(scope: string | undefined): void {
@@ -229,7 +227,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   #isReadable(row: Row): boolean {
     const missing = this.key.find((name) => !(name in row));
     if (missing === undefined) return true;
-    const reason = `a row of '${this.query.resource}' has no '${missing}': name the key's properties with the option keys`;
+    const reason = `a row of '${this.query.resource}' has no '${missing}': name the key in the option keys`;
     this.#index.unsubscribe(this as never);
     this.cut();
     this.#refuse(new TidegateError("invalid_message", reason));

@@ -20,7 +20,8 @@ import {
   or,
 } from "@tanstack/db";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { int64, resource } from "../../src/index.js";
+import { resource } from "../../src/index.js";
+import { int64 } from "../../src/protocol/index.js";
 import { type ItemOf, tidegateCollectionOptions } from "../../src/tanstack-db/index.js";
 import { eventually } from "../support/eventually.js";
 import { BOOKS, type Book, type Loan, library, reader } from "./support.js";

@@ -4,7 +4,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import WebSocket from "ws";
-import { connect, type Int64, int64, type SocketConstructor } from "../../src/index.js";
+import { connect, type Int64, type SocketConstructor } from "../../src/index.js";
+import { int64 } from "../../src/protocol/index.js";
 import { Gateway } from "../support/gateway.js";
 
 const text = { type: "string" };

@@ -18,6 +18,7 @@ export default defineConfig({
   platform: "neutral",
   target: "es2022",
   dts: true,
+  sourcemap: true,
   // What a bundler cannot do for a program: constants and members of a file of another package stay as they are.
   minify: { compress: { sequences: false, joinVars: false }, mangle: false, codegen: false },
   plugins: [shortNames(Object.values(entry), external)],

@@ -69,6 +69,7 @@ function describe(name, symbol, checker) {
 
 function isPublic(member) {
   if (!member.name || ts.isPrivateIdentifier(member.name) || ts.isConstructorDeclaration(member)) return false;
+  if (ts.getJSDocTags(member).some(({ tagName }) => tagName.text === "internal")) return false;
   return !/^["'~[]/.test(member.name.getText());
 }
 
@@ -84,6 +85,7 @@ function head(node) {
   return withoutBody
     .replace(/^export /, "")
     .replace(/^async /, "")
+    .replace(/^declare /, "")
     .trim()
     .replace(/;$/, "");
 }

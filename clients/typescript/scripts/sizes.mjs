@@ -2,11 +2,11 @@
 //
 //     npm run sizes
 //
-// It installs the others into a temporary folder and bundles what a page with a chat imports of each, as `test/sizes.test.ts`
-// does for this package.
+// It installs the others into a temporary folder, builds this package into it, and bundles what a page with a chat imports of each,
+// as `test/sizes.test.ts` does for this package.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,9 +55,9 @@ const OWN = [
   ],
 ];
 
-async function size(contents, resolveDir, alias) {
+async function size(contents, resolveDir) {
   const options = { bundle: true, minify: true, format: "esm", target: "es2022", write: false, platform: "browser" };
-  const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir }, alias });
+  const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir } });
   return gzipSync(outputFiles[0].contents, { level: 9 }).length;
 }
 
@@ -69,9 +69,13 @@ try {
   execFileSync("npm", npm, { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
   const { version } = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
   const rows = [];
-  for (const [name, code, what] of OWN) {
-    rows.push([name, version, await size(code, HERE, { tidegate: join(HERE, "src", "index.ts") }), what]);
-  }
+  const installed = join(folder, "node_modules", "tidegate");
+  mkdirSync(installed);
+  copyFileSync(join(HERE, "package.json"), join(installed, "package.json"));
+  const tsdown = join(HERE, "node_modules", ".bin", "tsdown");
+  const out = ["--format", "esm", "--no-dts", "--out-dir", join(installed, "dist")];
+  execFileSync(tsdown, out, { cwd: HERE, stdio: "pipe" });
+  for (const [name, code, what] of OWN) rows.push([name, version, await size(code, folder), what]);
   for (const [name, of, code, what] of OTHERS) rows.push([name, of, await size(code, folder), what]);
   rows.sort((a, b) => a[2] - b[2]);
   console.log("| package | version | kB, minified and gzipped | what it has |\n|---|---|---|---|");

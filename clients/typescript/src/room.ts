@@ -26,7 +26,6 @@ import type {
   RoomStatus,
 } from "./membership.js";
 import type { Request } from "./outstanding.js";
-import type { Part } from "./part.js";
 import { isKnown } from "./positions.js";
 import { plain, type WireMessage } from "./wire.js";
 
@@ -39,7 +38,7 @@ interface Events<T> {
   error: TidegateError;
 }
 
-export class Room<T = unknown> implements Part {
+export class Room<T = unknown> {
   declare readonly name: string;
   /** The members, in the order in which they came; empty with `presence: "none"`. Another list after each change. */
   members: readonly Member[] = [];
@@ -136,6 +135,7 @@ export class Room<T = unknown> implements Part {
 
   // -- what the client passes on, while the room is one of its parts --------------------------------------------------
 
+  /** @internal */
   pushed(message: WireMessage): void {
     if (message.room !== this.name) return;
     const asked = message.ref !== undefined;
@@ -150,12 +150,12 @@ export class Room<T = unknown> implements Part {
     }
   }
 
-  /** The connection broke. */
+  /** The connection broke. @internal */
   lost(): void {
     if (this.status === "joined") this.#become("behind");
   }
 
-  /** The membership is over; `quiet` if the program ended it. */
+  /** The membership is over; `quiet` if the program ended it. @internal */
   closed(error: TidegateError, quiet = false): void {
     this.#port.parts.delete(this);
     this.#error = error;
@@ -168,7 +168,7 @@ export class Room<T = unknown> implements Part {
     if (!quiet) this.#events.emit("error", error);
   }
 
-  /** Join on a new connection. */
+  /** Join on a new connection. @internal */
   opened(): void {
     const membership = this.#joined;
     this.#join({

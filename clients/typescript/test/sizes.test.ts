@@ -1,8 +1,8 @@
 // How much of the package comes into a bundle, entry by entry, as a bundler sees it that a program installed the package for:
 // minified, without what is not imported, and gzipped.
 //
-// Two promises are not kept yet: everything of `tidegate` is to be at most 9000 bytes, and what `tidegate/react` adds at most 3000.
-// Their limits here are what was reached. A change that needs more has to find it elsewhere.
+// One promise is not kept yet: `tidegate/react` is to add at most 3000 bytes. Its limit here is what was reached. A change that needs
+// more has to find it elsewhere.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -60,8 +60,8 @@ const beside = (entry: string): [string, string] => [`${ALL} export * from "tide
 
 const LIMITS: [what: string, limit: number, program: string, over?: string][] = [
   ["requests and rooms", 6000, REQUESTS_AND_ROOMS],
-  ["everything of tidegate", 9650, ALL],
-  ["+ tidegate/react", 3535, ...beside("react")],
+  ["everything of tidegate", 9000, ALL],
+  ["+ tidegate/react", 3430, ...beside("react")],
   ["+ tidegate/optimistic", 2000, ...beside("optimistic")],
   ["+ tidegate/refine", 3000, ...beside("refine")],
   ["+ tidegate/tanstack-db", 2000, ...beside("tanstack-db")],

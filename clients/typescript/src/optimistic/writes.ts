@@ -84,7 +84,7 @@ export class Writes implements Overlay {
 
   over(copy: Copy): ReadonlyMap<string, Row> {
     const rows = copy.rows as Map<string, Row>;
-    const { resource, filters, fields } = copy.query;
+    const { resource, filters, fields } = copy.about;
     this.#pending = this.#pending.filter((write) => !this.#isOver(write));
     const types = this.#shapes[resource]?.types;
     const touched = new Map<string, Known | undefined>();
@@ -118,7 +118,7 @@ export class Writes implements Overlay {
 
   holds(copy: Copy, push: Push): boolean {
     const { origin, done }: { origin?: string; done?: boolean } = push;
-    const { resource } = copy.query;
+    const { resource } = copy.about;
     const writes = this.#of(resource);
     const write = writes.find(({ key }) => key === origin);
     if (write) this.#place(write, push as Update, copy.key);
@@ -214,11 +214,11 @@ export class Writes implements Overlay {
   /** The row with this name below the writes, from this copy or from another that has all its properties. */
   #known(copy: Copy, name: string): Known | undefined {
     const own = copy.rows.get(name) as Row | undefined;
-    const { resource, fields, filters } = copy.query;
+    const { resource, fields, filters } = copy.about;
     if (own && !fields) return { row: own, whole: true };
     if (!own && !filters) return undefined; // it has all rows
     for (const other of this.#queries.of(resource)) {
-      const row = other.query.fields ? undefined : other.rows.get(name);
+      const row = other.about.fields ? undefined : other.rows.get(name);
       if (row) return { row: { ...(row as Row), ...own }, whole: true };
     }
     return own && { row: own, whole: false };

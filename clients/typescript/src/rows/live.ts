@@ -63,7 +63,7 @@ export class LiveQuery<R> {
   }
 
   get resource(): string {
-    return this.#copy.query.resource;
+    return this.#copy.about.resource;
   }
 
   /** The rows as they are now: the same array until something in it changed. */

@@ -43,7 +43,7 @@ export class Queries implements SubscriptionIndex, Part {
 
   /** All copies of a resource. */
   of(resource: string): Copy[] {
-    return this.#all(({ query }) => query.resource === resource);
+    return this.#all(({ about }) => about.resource === resource);
   }
 
   /** The copy for a query, new or shared. */
@@ -173,9 +173,9 @@ export class Queries implements SubscriptionIndex, Part {
 
   /** Give up the copies without a live query, but not while an answer under way might be about the same subscription. */
   #sweep(): void {
-    const busy = this.#all(({ asking }) => asking).map(({ query }) => query.resource);
+    const busy = this.#all(({ asking }) => asking).map(({ about }) => about.resource);
     for (const [name, copy] of this.#copies) {
-      if (copy.isWanted || busy.includes(copy.query.resource)) continue;
+      if (copy.isWanted || busy.includes(copy.about.resource)) continue;
       this.#copies.delete(name);
       this.unsubscribe(copy);
     }

@@ -14,7 +14,7 @@ import type { Held, Push, SubscriptionIndex } from "./ports.js";
 import type { Change, LiveStatus, Query, Since, SubscriptionEvents } from "./query.js";
 
 export class Subscription<R extends object = Row> extends Emitter<SubscriptionEvents<R>> {
-  declare readonly query: Query;
+  declare readonly about: Query;
   declare readonly key: readonly string[];
   /** The gateway's id of it on the present connection; it means nothing on another. */
   declare id: string | undefined;
@@ -47,7 +47,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   constructor(link: Link, query: Query, key: readonly string[], index: SubscriptionIndex) {
     super();
     this.#link = link;
-    this.query = query;
+    this.about = query;
     this.key = key;
     this.#index = index;
     this.#place = link.outstanding.place();
@@ -80,7 +80,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
     this.cut();
     this.error = undefined;
     this.asking = true;
-    const { resource, filters, fields, changesOnly } = this.query;
+    const { resource, filters, fields, changesOnly } = this.about;
     const snapshot = !(this.partial && changesOnly);
     const { position: since, scope } = this.at ?? {};
     this.#link.request({
@@ -102,11 +102,11 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   /** The gateway ended the subscription: this user may not see these rows any more. */
   withdraw(): void {
     this.cut();
-    this.#refuse(withdrawn(`the subscription to '${this.query.resource}'`));
+    this.#refuse(withdrawn(`the subscription to '${this.about.resource}'`));
   }
 
   /** Throw the rows away: they belong to a user that this client no longer is, or are too few. */
-  forget(partial = Boolean(this.query.changesOnly)): void {
+  forget(partial = Boolean(this.about.changesOnly)): void {
     this.#staged = this.held = this.at = undefined;
     this.ready = false;
     this.partial = partial;
@@ -227,7 +227,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   #isReadable(row: Row): boolean {
     const missing = this.key.find((name) => !(name in row));
     if (missing === undefined) return true;
-    const reason = `a row of '${this.query.resource}' has no '${missing}': name the key in the option keys`;
+    const reason = `a row of '${this.about.resource}' has no '${missing}': name the key in the option keys`;
     this.#index.unsubscribe(this as never);
     this.cut();
     this.#refuse(new TidegateError("invalid_message", reason));

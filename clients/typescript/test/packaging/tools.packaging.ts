@@ -78,7 +78,7 @@ describe("the client runs in", () => {
 describe("Next.js builds", () => {
   it("a page of the server with a component of the browser", () => {
     const page = `
-      import { PROTOCOL_VERSION } from "tidegate";
+      import { PROTOCOL_VERSION } from "tidegate/protocol";
       import { Rows } from "./rows";
       export default () => <main>protocol {PROTOCOL_VERSION} <Rows /></main>;`;
     const rows = `

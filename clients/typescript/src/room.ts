@@ -162,6 +162,7 @@ export class Room<T = unknown> {
     this.#waiting?.reject(error);
     this.#waiting = this.#joined = this.position = undefined;
     this.#about = {};
+    this.#replays = 0;
     this.#gap = false;
     this.#become(quiet ? "left" : "error");
     if (this.members.length) this.#show([]);
@@ -180,16 +181,6 @@ export class Room<T = unknown> {
         if (membership === this.#joined) this.#refused(error);
       },
     });
-  }
-
-  /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
-  #refused(error: TidegateError): void {
-    const joined = this.#joined;
-    if (!error.retryable || this.#waiting) this.closed(error);
-    else
-      this.#port.link.again(error, () => {
-        if (joined === this.#joined) this.opened();
-      });
   }
 
   #receive(message: RoomMessage): void {
@@ -272,6 +263,16 @@ export class Room<T = unknown> {
     if (before && !reply.recovered && !isKnown(before, reply.position)) this.#missed(reply);
     this.#show(this.members);
     this.#become(this.status);
+  }
+
+  /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
+  #refused(error: TidegateError): void {
+    const joined = this.#joined;
+    if (!error.retryable || this.#waiting) this.closed(error);
+    else
+      this.#port.link.again(error, () => {
+        if (joined === this.#joined) this.opened();
+      });
   }
 
   #notJoined(): ClientClosed {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sqlite3
 import threading
 import time
 from collections import Counter
@@ -18,7 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-import psycopg
 
 from tests.attacks.plan import Attack
 from tests.attacks.wire import SECRET
@@ -73,15 +71,16 @@ class Databases:
                 if rows:
                     program.execute(FILL.format(rows=rows, false="0", notes=SQLITE_NOTES))
             # The copy has everything in one file.
-            connection = sqlite3.connect(file)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.close()
+            with foreign(file) as program:
+                program.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return file
 
     def _postgres(self, server: PostgresServer, rows: int) -> str:
         if rows not in self._templates:
             name = server.database()
             migrate(server.url(name), ROOT / "schema", seed=True)
+            from tests.support.driver import psycopg
+
             with psycopg.connect(server.url(name)) as program:
                 if rows:
                     program.execute(FILL.format(rows=rows, false="false", notes=POSTGRES_NOTES).encode())
@@ -95,6 +94,8 @@ def locked(url: str, table: str) -> Iterator[None]:
     if not table:
         yield
         return
+    from tests.support.driver import psycopg
+
     with psycopg.connect(url) as program:
         program.execute(f"LOCK TABLE {table}".encode())
         yield

@@ -72,8 +72,8 @@ class WriteQueue:
         limits: Limits = Limits(),  # noqa: B008  # immutable
         dropped: Callable[[Write], None] = lambda write: None,
     ) -> None:
-        """`timeout`: seconds that a write may wait and run; 0 for no limit. `dropped`: hears of writes that were
-        refused while they waited.
+        """`timeout`: seconds that a write may wait and run; 0 for no limit. `dropped`: is called with each write
+        that is refused while it waits.
         """
         self._loop = loop
         self._timeout = timeout

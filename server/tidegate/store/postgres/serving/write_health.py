@@ -1,7 +1,8 @@
 """Whether a PostgreSQL database takes writes: what failed, and when all is well again.
 
-The feed sees a server that does not answer. This module hears everything else that keeps the gateway from writing:
-a full disk, a standby, a read-only database, damage, too many connections. From then on it tries a write every second, so that readiness comes back without a client's write. While all is well it asks nothing.
+The feed sees a server that does not answer. This module is told everything else that keeps the gateway from writing: a
+full disk, a standby, a read-only database, damage, too many connections. From then on it tries a write every second, so
+that readiness comes back without a client's write. While all is well it asks nothing.
 """
 
 from __future__ import annotations

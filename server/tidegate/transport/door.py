@@ -96,6 +96,8 @@ class Door:
         self._addresses = addresses
         self._told = told and addresses is not None
         self._guests = Guests()
+        self._leaving: set[Visitor] = set()
+        """Those that give way, and have not gone yet."""
 
     def has_room(self, coming: int = 0) -> bool:
         """Whether one more connection can be accepted, beside those that are `coming`."""
@@ -158,6 +160,7 @@ class Door:
         """The connection has ended."""
         self.connections.remove(visitor)
         self._guests.discard(visitor)
+        self._leaving.discard(visitor)
         if visitor.counted and self._addresses is not None:
             self._addresses.ended(visitor.peer.address)
 
@@ -181,11 +184,13 @@ class Door:
         """
         self._guests.sweep(now, wanted=not self.has_room())
         part = self.connections.sweep(now)
-        spare = self._residents - int(NEARLY_FULL * self._limit)
-        if spare > 0:
-            idle = [each for each in part if now - each.used > IDLE_S and anonymous(each)]
-            for each in sorted(idle, key=_last_used)[: math.ceil(spare / SLICES)]:
+        too_many = self._residents - len(self._leaving) - int(NEARLY_FULL * self._limit)
+        if too_many > 0:
+            ready = [each for each in part if each not in self._leaving and now - each.used > IDLE_S]
+            idle = [each for each in ready if anonymous(each)]
+            for each in sorted(idle, key=_last_used)[: math.ceil(too_many / SLICES)]:
                 GAVE_WAY(_name(each.peer))
+                self._leaving.add(each)
                 each.close(*GIVE_WAY)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 
 from tests.support.gateway import ROOT
-from tidegate import application_threads, limits
+from tidegate import admission, application_threads, limits
 from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
@@ -21,7 +21,7 @@ from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, reads, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
-from tidegate.transport import backlog, context
+from tidegate.transport import backlog, context, door, guests, read_side
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -59,7 +59,17 @@ def expected() -> dict[str, float]:
         "bytes that the client has not read": TransportSettings().max_backlog,
         "rows in the answer to `list` without `limit`": settings.max_page,
         "messages in the answer to `history`": limits.MAX_HISTORY,
+        "frames a second, of any kind": settings.rate,
+        "bytes a second": settings.rate_bytes,
+        "frames that are handled before other clients have their turn": read_side.TURN,
+        "bytes that arrive after the gateway's close frame": read_side.AFTER_CLOSE,
         "connections": settings.max_connections,
+        "connections that wait for this 503": guests.RESERVE,
+        "seconds without a request after which an anonymous client is idle": door.IDLE_S,
+        "connects a second": settings.address_connects,
+        "connections at a time": settings.address_connections,
+        "frames and bytes a second": admission.OF_ADDRESS,
+        "tokens a minute that are refused": settings.token_attempts,
         "bytes of messages in the answer to `history`": history.PAGE_BYTES,
         "bytes of members in one list": room.LIST_BYTES,
         "bytes of an `info` as JSON": settings.info_bytes,

@@ -70,7 +70,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = ()
     heartbeat: Annotated[float, _about("Seconds between heartbeats to each client."), msgspec.Meta(gt=0)] = 25.0
     max_message: Annotated[int, _about("Bytes in a message from a client, at most."), msgspec.Meta(ge=1024)] = 65536
-    max_connections: Annotated[int, _about("Connections at a time, at most."), msgspec.Meta(ge=1)] = 50_000
+    max_connections: Annotated[
+        int, _about("Connections at a time, at most; fewer if the limit of open files is lower."), msgspec.Meta(ge=1)
+    ] = 50_000
     max_rooms: Annotated[int, _about("Rooms a connection may be in at a time."), msgspec.Meta(ge=1)] = 100
     max_subscriptions: Annotated[int, _about("Subscriptions a connection may hold."), msgspec.Meta(ge=1)] = 100
     max_page: Annotated[
@@ -78,15 +80,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 1000
     rate: Annotated[
         float,
-        _about("WebSocket frames a second and connection; above it the client is slowed down, then closed with 4102."),
+        _about(
+            "Frames of any kind a second and connection; above it the client is slowed down, then closed with 4102."
+        ),
         msgspec.Meta(ge=0),
     ] = 100.0
     rate_bytes: Annotated[int, _about("Bytes a second and connection, as `rate`."), msgspec.Meta(ge=0)] = 1024**2
     address_connects: Annotated[
-        float, _about("New connections a second from one public address."), msgspec.Meta(ge=0)
+        float,
+        _about("New connections a second from one public address; more get 429."),
+        msgspec.Meta(ge=0),
     ] = 20.0
     address_connections: Annotated[
-        int, _about("Connections at a time from one public address."), msgspec.Meta(ge=0)
+        int, _about("Connections at a time from one public address; more get 429."), msgspec.Meta(ge=0)
     ] = 1000
     address_rooms: Annotated[
         float,

@@ -65,7 +65,8 @@ class Site(NamedTuple):
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[GatewayProcess]:
     """A gateway as it is in production, not in development mode: only pages of the host that it serves."""
-    process = GatewayProcess(tmp_path)
+    environment = {"TIDEGATE_TRUSTED_PROXIES": "127.0.0.1", "TIDEGATE_ADDRESS_CONNECTIONS": "2"}
+    process = GatewayProcess(tmp_path, environment=environment)
     process.migrate()
     process.start()
     yield process
@@ -187,6 +188,21 @@ async def test_the_page_of_the_site_connects_through_the_proxy(site: Site) -> No
             {"type": "create", "resource": "users", "data": {"name": "Ada", "email": "ada@example.com"}}
         )
         assert created["rows"][0]["name"] == "Ada"
+
+
+async def test_limits_by_address_count_the_clients_of_the_proxy(site: Site) -> None:
+    async with page(site):
+        pass  # the proxy is ready
+
+    def of(address: str) -> dict[str, Any]:
+        claimed = {"X-Forwarded-For": "203.0.113.7"}
+        return {"ssl": site.trust(), "local_addr": (address, 0), "additional_headers": claimed}
+
+    async with wire(site.url, **of("127.0.0.2")), wire(site.url, **of("127.0.0.2")), wire(site.url, **of("127.0.0.3")):
+        with pytest.raises(InvalidStatus) as refused:
+            async with wire(site.url, **of("127.0.0.2")):
+                pass
+        assert refused.value.response.status_code == 429
 
 
 async def test_the_gateway_behind_a_proxy_refuses_a_page_of_another_site(site: Site) -> None:

@@ -32,11 +32,13 @@ from tests.transport.test_backpressure import FakeClock, pass_time
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
 from tidegate.counted import Counted
-from tidegate.transport import CloseReason, accepting, text_frame
+from tidegate.transport import CloseReason, Peers, accepting, text_frame
+from tidegate.transport import Door as TransportDoor
 from tidegate.transport import door as door_module
 from tidegate.transport.accepting import Acceptor, listen
 from tidegate.transport.guests import GUEST_S, LEAST_S, RESERVE, RESERVE_OF_ADDRESS
 from tidegate.transport.open_connections import SLICES
+from tidegate.transport.peers import Peer
 from tidegate.transport.read_side import AFTER_CLOSE, TURN
 from tidegate.transport.state import CLOSING, OPEN
 
@@ -119,13 +121,12 @@ async def test_accepting_pauses_while_the_reserve_is_used_and_says_so_once(caplo
 
 
 async def test_a_place_that_became_free_is_given_to_a_guest() -> None:
-    async with listening(limits=door_with(1)) as door:
-        async with door.open() as first, door.tcp() as guest:
-            await until(lambda: len(door.listener.context.connections) == 2)
-            first.writer.transport.abort()
-            await until(lambda: len(door.listener.context.connections) == 1)
-            guest.send(upgrade())
-            assert (await guest.head()).startswith("HTTP/1.1 101 ")
+    async with listening(limits=door_with(1)) as door, door.open() as first, door.tcp() as guest:
+        await until(lambda: len(door.listener.context.connections) == 2)
+        first.writer.transport.abort()
+        await until(lambda: len(door.listener.context.connections) == 1)
+        guest.send(upgrade())
+        assert (await guest.head()).startswith("HTTP/1.1 101 ")
 
 
 async def test_without_files_accepting_waits_logs_once_and_goes_on(
@@ -185,7 +186,10 @@ async def test_few_are_accepted_in_a_turn_and_all_in_the_end() -> None:
 async def nearly_full(*, idle_s: float, anonymous: bool = True) -> list[bool]:
     """Of 9 clients on 10 places: which are open after they asked for nothing for `idle_s`, the first one longest."""
     clock = FakeClock()
-    async with listening(now=clock, limits=door_with(10), sweep=1000.0, ping_interval=1e9) as door, AsyncExitStack() as all_:
+    async with (
+        listening(now=clock, limits=door_with(10), sweep=1000.0, ping_interval=1e9) as door,
+        AsyncExitStack() as all_,
+    ):
         door.echo.anonymous = lambda _: anonymous  # type: ignore[method-assign]  # the fake's answer
         for _ in range(9):
             await all_.enter_async_context(door.open())
@@ -285,13 +289,13 @@ async def test_log_says_once_that_limits_by_address_are_off(caplog: pytest.LogCa
 
 
 async def test_guests_of_one_public_address_take_a_part_of_the_reserve_only() -> None:
-    async with listening(limits=door_with(0)) as door:
-        door.listener.context.door._peers._trusted = ()
-        peers = door.listener.context.door._peers
-        peers.direct = lambda _: door_module.Peer("203.0.113.7", limited=True)  # type: ignore[method-assign]
-        async with silent(door, RESERVE_OF_ADDRESS + 20):
-            await asyncio.sleep(0.05)
-            assert len(door.listener.context.connections) <= RESERVE_OF_ADDRESS
+    class Public(Peers):
+        def direct(self, peername: object) -> Peer:
+            return Peer("203.0.113.7", limited=True)
+
+    async with listening(limits=TransportDoor(0, Public())) as door, silent(door, RESERVE_OF_ADDRESS + 20):
+        await asyncio.sleep(0.05)
+        assert 0 < len(door.listener.context.connections) <= RESERVE_OF_ADDRESS
 
 
 # -- rates and turns --------------------------------------------------------------------------------------------------

@@ -79,6 +79,8 @@ def test_client_in_a_proxy_header_is_limited_unless_it_is_a_trusted_proxy_itself
     assert PEERS.proxied(ip_address("10.0.0.7")) == PROXY
 
 
-@pytest.mark.parametrize("entry", ["[", "[]", "]", ":", "::1::", "1.2.3.4:5:6", "%", "\x00", "１.2.3.4", "0x7f.1", "1"])
+@pytest.mark.parametrize(
+    "entry", ["[", "[]", "]", ":", "::1::", "1.2.3.4:5:6", "%", "\x00", "\uff11.2.3.4", "0x7f.1", "1"]
+)
 def test_what_is_no_address_is_none(entry: str) -> None:
     assert parse_entry(entry) is None

@@ -43,8 +43,6 @@ class DailyBudget:
         return len(self._used)
 
     def _day(self, account: str, now: float) -> tuple[float, int, int]:
-        for name, (began, _, _) in list(self._used.items()):
-            if now - began < DAY_S:
-                break
-            del self._used[name]
+        while self._used and now - next(iter(self._used.values()))[0] >= DAY_S:
+            del self._used[next(iter(self._used))]
         return self._used.get(account, (now, 0, 0))

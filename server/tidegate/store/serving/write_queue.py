@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
@@ -43,7 +44,7 @@ class _State(Enum):
 class Write:
     """One mutation on its way."""
 
-    __slots__ = ("deadline", "future", "mutation", "queue", "size", "state", "timer")
+    __slots__ = ("deadline", "future", "mutation", "queue", "size", "state")
 
     def __init__(self, mutation: Mutation, future: asyncio.Future[WriteResult], size: int, queue: WriteQueue) -> None:
         self.mutation = mutation
@@ -54,7 +55,6 @@ class Write:
         self.state = _State.WAITS
         self.deadline = float("inf")
         """On the clock of `time.monotonic`."""
-        self.timer: asyncio.TimerHandle | None = None
 
     @property
     def late(self) -> bool:
@@ -80,6 +80,10 @@ class WriteQueue:
         self._dropped = dropped
         self._turns: WriteTurns[Write] = WriteTurns(limits)
         self._changed = threading.Condition(lock)
+        self._due: deque[Write] = deque()
+        """Writes in the order of their deadlines. Those that have an outcome are left out sooner or later."""
+        self._timed = False
+        """There is a timer for the first of them."""
         self._ended = False
         self.given_up = False
         self.overdue = False
@@ -91,6 +95,8 @@ class WriteQueue:
         """The mutation's result, once it is committed. `size`: its bytes, about."""
         future: asyncio.Future[WriteResult] = self._loop.create_future()
         write = Write(mutation, future, size, self)
+        if self._timeout:
+            write.deadline = time.monotonic() + self._timeout
         try:
             with self._changed:
                 if self._ended:
@@ -103,8 +109,7 @@ class WriteQueue:
             future.set_exception(refused)
         else:
             if self._timeout:
-                write.deadline = time.monotonic() + self._timeout
-                write.timer = self._loop.call_later(self._timeout, self._late, write)
+                self._time(write)
         return future
 
     def give_up(self) -> None:
@@ -120,6 +125,27 @@ class WriteQueue:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    def _time(self, write: Write) -> None:
+        """One timer serves all deadlines, since they come in the order of the writes."""
+        while self._due and self._due[0].future.done():
+            self._due.popleft()
+        self._due.append(write)
+        if not self._timed:
+            self._timed = True
+            self._loop.call_later(self._timeout, self._look)
+
+    def _look(self) -> None:
+        """Deadlines may have passed."""
+        while self._due:
+            write = self._due[0]
+            if not write.future.done() and (left := write.deadline - time.monotonic()) > 0:
+                self._loop.call_later(left, self._look)
+                return
+            self._due.popleft()
+            if not write.future.done():
+                self._late(write)
+        self._timed = False
 
     def _late(self, write: Write) -> None:
         with self._changed:
@@ -217,8 +243,6 @@ def _split(writes: Iterable[Write]) -> tuple[list[Write], list[Write]]:
 def settle(outcomes: Sequence[tuple[Write, Outcome]]) -> None:
     """In the loop's thread: the clients hear what became of their writes."""
     for write, outcome in outcomes:
-        if write.timer is not None:
-            write.timer.cancel()
         if write.future.done():  # the client that asked is gone
             continue
         if isinstance(outcome, Refused):

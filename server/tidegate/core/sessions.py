@@ -128,3 +128,7 @@ class Sessions:
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""
         return [*self.protocol.tick(now), *self.heartbeats.tick(now)]
+
+    def shift(self, seconds: float) -> None:
+        """Every deadline but the ends of tokens moves: the clock was set, or the gateway stood still."""
+        self.protocol.rooms.shift(seconds)

@@ -45,3 +45,13 @@ def test_the_ghost_of_a_page_that_was_left_ends_first() -> None:
     assert list(ghosts.ended(105.9)) == []
     assert list(ghosts.ended(106.0)) == [left]
     assert list(ghosts.ended(110.0)) == [broken]
+
+
+def test_no_grace_time_passes_while_the_gateway_stands_still() -> None:
+    ghosts, broken, left = Ghosts(), session("1"), session("2")
+    ghosts.add(broken, 100.0)
+    ghosts.add(left, 100.0, RELOAD_GRACE_S)
+    ghosts.shift(60.0)
+    assert list(ghosts.ended(160.9)) == []
+    assert list(ghosts.ended(161.0)) == [left]
+    assert list(ghosts.ended(170.0)) == [broken]

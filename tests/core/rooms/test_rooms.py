@@ -111,6 +111,16 @@ def test_the_full_list_is_gathered_for_a_tenth_of_a_second(protocol: Protocol) -
     assert list(protocol.tick(20.0)) == []
 
 
+def test_the_full_list_comes_after_the_clock_was_set_back(protocol: Protocol) -> None:
+    ada, bob = client("1"), client("2")
+    join(protocol, ada, now=3600.0)
+    join(protocol, bob, now=3610.0)
+    protocol.rooms.shift(-3600.0)
+    assert list(protocol.tick(10.09)) == []
+    (told,) = pushed(protocol.tick(10.11), ada)
+    assert isinstance(told, PresenceList)
+
+
 def members_of(known: dict[str, Member], messages: Iterable[msgspec.Struct]) -> dict[str, Member]:
     """What a client shows: the members that it knows, after these messages."""
     for message in messages:

@@ -47,6 +47,11 @@ class Announcements:
             effects += room.gathered()
         return effects
 
+    def shift(self, seconds: float) -> None:
+        """As `Ghosts.shift`."""
+        for room in self._gathering:
+            room.push_due = room.push_due and room.push_due + seconds
+
     def forget(self, room: Room) -> None:
         """The room is no more."""
         self._gathering.pop(room, None)

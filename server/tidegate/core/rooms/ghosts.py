@@ -50,5 +50,11 @@ class Ghosts:
                 self.remove(ghost)
                 yield ghost
 
+    def shift(self, seconds: float) -> None:
+        """The clock jumped, or the gateway itself stood still: no grace time passes with that."""
+        for queue in self._queues.values():
+            for ghost in queue:
+                queue[ghost] += seconds
+
     def _end(self, ghost: Session) -> float:
         return next(queue[ghost] for queue in self._queues.values() if ghost in queue)

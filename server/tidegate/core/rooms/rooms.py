@@ -244,6 +244,10 @@ class Rooms:
                 effects += self._close_if_empty(room, now)
         return effects + self._announcements.due(now)
 
+    def shift(self, seconds: float) -> None:
+        self._ghosts.shift(seconds)
+        self._announcements.shift(seconds)
+
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _new_room(self, name: str) -> Room:

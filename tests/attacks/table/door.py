@@ -26,7 +26,7 @@ def one_byte_a_second(bytes_of_head: bytes) -> Plan:
 DOOR = (
     Attack("idle-lines", (Plan(1400),), without=NO_ADDRESS, files=FEW_FILES),
     Attack("idle-lines-from-loopback", (Plan(1400, head=from_loopback),), files=FEW_FILES, shut=True),
-    Attack("connect-loop", (Plan(50, leaves=True, again=True),), without=NO_ADDRESS),
+    Attack("connect-loop", (Plan(50, leaves=True, again=True),)),
     Attack("connect-loop-from-loopback", (Plan(50, head=from_loopback, leaves=True, again=True),), shut=True),
     Attack("silent-connections", (Plan(1500, head=lambda _: b"", waits=False, again=True),), files=2048, shut=True),
     Attack("slow-handshakes", (one_byte_a_second(head(address=ATTACKER)),), files=2048, shut=True),
@@ -47,7 +47,7 @@ DOOR = (
     ),
     Attack(
         "invented-addresses",
-        (Plan(1400, head=lambda n: head(address=f"192.0.2.{n % 250}, {ATTACKER}"), again=True, leaves=True),),
+        (Plan(1400, head=lambda n: head(address=f"192.0.2.{n % 250}, {ATTACKER}")),),
         without=NO_ADDRESS,
         files=FEW_FILES,
     ),

@@ -19,13 +19,13 @@ def asked(
 HTTP = (
     Attack("documents-unread", (asked("/docs", lines=1500, reads=False),), without=NO_ADDRESS),
     Attack("documents-unread-from-loopback", (asked("/docs", lines=1500, reads=False, address=None),)),
-    Attack("documents-read", (asked("/docs"),), without=NO_ADDRESS),
-    Attack("schema-read", (asked("/schema/bundle.json"),), without=NO_ADDRESS),
-    Attack("heads-of-documents", (asked("/asyncapi.json", "HEAD"),), without=NO_ADDRESS),
-    Attack("health-flood", (asked("/healthz"),), without=NO_ADDRESS),
-    Attack("readiness-flood", (asked("/readyz"),), without=NO_ADDRESS),
-    Attack("missing-pages", (asked("/" + "a" * 2000),), without=NO_ADDRESS),
-    Attack("other-methods", (asked("/ws", "POST"),), without=NO_ADDRESS),
+    Attack("documents-read", (asked("/docs"),)),
+    Attack("schema-read", (asked("/schema/bundle.json"),)),
+    Attack("heads-of-documents", (asked("/asyncapi.json", "HEAD"),)),
+    Attack("health-flood", (asked("/healthz"),)),
+    Attack("readiness-flood", (asked("/readyz"),)),
+    Attack("missing-pages", (asked("/" + "a" * 2000),)),
+    Attack("other-methods", (asked("/ws", "POST"),)),
     Attack(
         "not-http",
         (Plan(50, head=lambda _: b"\x16\x03\x01\x02\x00" * 100 + b"\r\n\r\n", waits=False, again=True),),
@@ -41,7 +41,6 @@ HTTP = (
                 again=True,
             ),
         ),
-        without=NO_ADDRESS,
     ),
     Attack(
         "refused-upgrades-from-loopback", (Plan(50, head=lambda _: head("/other"), waits=False, again=True),), shut=True

@@ -17,7 +17,9 @@ from websockets.asyncio.client import connect
 from tests.support.deadlines import DEADLINE_S
 from tests.support.wire import wire
 from tests.transport.inside import Inside, running
+from tidegate.core.budgets.ledger import SHARE, Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
+from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, both, compile_filters
 from tidegate.core.rows.ports import EncodePage, Pages, ReadQuery, Row, Store
 from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
@@ -34,6 +36,7 @@ class Planned:
         self.query, self.encode = query, encode
         self.begun = False
         self.sharers = 0
+        self.in_memory = 0
 
     def join(self, payer: Payer = GATEWAY) -> bool:
         self.sharers += not self.begun
@@ -80,6 +83,28 @@ def test_subscriptions_that_ask_before_the_read_begins_share_it() -> None:
     assert [planned.sharers for planned in store.opened] == [0, 0, 0]
     with pages.of(one) as again:
         assert again is store.opened[3]
+
+
+def test_what_snapshots_have_in_memory_is_counted_once_for_the_first_that_asked() -> None:
+    store, ledger, subscriptions = Planning(), Ledger(SHARE * 1000), SubscriptionIndex()
+    pages = SnapshotPages(store, frame, ledger)  # type: ignore[arg-type]  # a part of a store
+    ada, bob, one = Payer("user ada", "c1"), Payer("user bob", "c2"), group(subscriptions)
+    with pages.of(one, ada) as found, pages.of(one, bob):
+        store.opened[0].in_memory = 600
+        pages.count()
+        pages.count()
+        assert (ledger.of_account("user ada", "spools"), ledger.total) == (600, 600)
+        store.opened[0].in_memory = 1001
+        pages.count()
+        assert ledger.of_account("user ada") == 1001, "what is there already is counted in any case"
+        store.begin(0)
+        with pytest.raises(Refused) as refused, pages.of(one, ada):
+            raise AssertionError("the account is above its share")
+        assert refused.value.code == "limit_reached"
+        with pages.of(one, bob) as other:
+            assert other is not found
+    pages.count()
+    assert (ledger.total, pages._shared) == (0, {})
 
 
 def test_the_query_has_the_rows_and_columns_of_the_group() -> None:

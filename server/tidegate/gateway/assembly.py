@@ -57,6 +57,7 @@ class Parts:
         self.feed.pause_if_unused()
         self.handler.tick()
         self.calls.tick()
+        self.catch_up.count_memory()
 
 
 def assemble(
@@ -85,7 +86,7 @@ def assemble(
     rows = sessions.protocol.rows
     ledger = ledger or Ledger()
     work = Work(tasks, sender)
-    catch_up = CatchUpDriver(rows, store, sender)
+    catch_up = CatchUpDriver(rows, store, sender, ledger)
     effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
     custom = CustomMessages(contract, handlers, sender, calls)

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.effects import Reply
 from tidegate.core.errors import Refused
@@ -57,12 +58,14 @@ class CatchUpDriver:
         rows: Rows,
         store: Store,
         sender: Sender,
+        ledger: Ledger | None = None,
     ) -> None:
         self._rows = rows
         self._store = store
         self._frame = sender.frame
         self._push = sender.send_frame
-        self._pages = SnapshotPages(store, sender.frame)
+        self._pages = SnapshotPages(store, sender.frame, ledger)
+        self.count_memory = self._pages.count
         self._recalling = asyncio.Lock()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         """Catch-ups that wait until a seq is dispatched."""

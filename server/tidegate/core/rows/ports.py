@@ -122,6 +122,10 @@ class Pages(Protocol):
     async def seq(self) -> int:
         """The log's head at the moment of which the rows are."""
 
+    @property
+    def in_memory(self) -> int:
+        """Bytes of the frames that are kept in memory."""
+
     async def page(self, number: int) -> bytes | None:
         """The frame with this number, from 0, as soon as there is one; None after the last."""
 

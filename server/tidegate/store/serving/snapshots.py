@@ -78,6 +78,7 @@ class Spool:
         """`_seq` in the thread that reads."""
         self._seq: int | None = None
         self._pages: list[StoredPage] = []
+        self.in_memory = 0
         self._failure: BaseException | None = None
         self._news = asyncio.Event()
         self._file: BufferedRandom | None = None
@@ -137,6 +138,7 @@ class Spool:
 
     def _add(self, pages: list[StoredPage]) -> None:
         self._pages += pages
+        self.in_memory += sum(len(page) for page in pages if isinstance(page, bytes))
         self._signal()
 
     def _signal(self) -> None:

@@ -8,6 +8,7 @@ It decides by what the ledger counts, and does nothing in ordinary times.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 
@@ -28,3 +29,11 @@ def after_peak(ledger: Ledger) -> None:
     log.debug("clients hold %d bytes, and held %d: memory is given back", ledger.total, ledger.peak)
     ledger.peak = ledger.total
     gc.collect()
+    _trim()
+
+
+def _trim() -> None:
+    """Large freed texts stay in the heap of the C library, which gives them back when it is asked; glibc's alone."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

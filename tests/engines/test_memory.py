@@ -244,15 +244,15 @@ def test_a_client_that_left_before_the_first_message_is_told_where_it_was_forgot
     assert listening.open(0.0, since=head).missed is None
 
 
-def test_an_account_at_its_share_loses_the_histories_of_empty_rooms_first(listening: Listening) -> None:
+def test_an_account_with_its_share_of_histories_loses_the_histories_of_empty_rooms_first(listening: Listening) -> None:
     for room in ("chat-open", "chat-left", "chat-left-later"):
         listening.open(0.0, room=room)
-        listening.publish("x" * 8000, room=room)
+        listening.publish("x" * 4000, room=room)
     position = listening.publish("y", room="chat-left")
-    listening.publish("x" * 8000, room="chat-bob", account="user 2")
+    listening.publish("x" * 4000, room="chat-bob", account="user 2")
     listening.engine.close("chat-left", 1.0)
     listening.engine.close("chat-left-later", 2.0)
-    listening.publish("x" * 15000, room="chat-open")
+    listening.publish("x" * 8000, room="chat-open")
     kept = {room: len(listening.page(2.0, room)) for room in ("chat-open", "chat-left", "chat-left-later", "chat-bob")}
     assert kept == {"chat-open": 2, "chat-left": 0, "chat-left-later": 1, "chat-bob": 1}
     assert listening.open(3.0, position, "chat-left").missed is None

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.session import Session
 from tidegate.gateway.answers import AT_ONCE, UNSENT_BYTES, Answers
 from tidegate.gateway.sender import Sender
@@ -39,12 +40,16 @@ class Reads:
         self.sent: list[Any] = []
         self.go = asyncio.Event()
         self.size = size
-        self.answers = Answers(cast("Sender", self))
+        self.ledger = Ledger()
+        self.answers = Answers(cast("Sender", self), self.ledger)
 
-    def send(self, session: Session, message: Any) -> None:
+    def frame(self, message: Any) -> bytes:
+        return b"%d" % message.time
+
+    def send_frame(self, session: Session, frame: bytes) -> None:
         assert session is self.session
         self.sink.unsent += self.size
-        self.sent.append(message.time)
+        self.sent.append(int(frame))
 
     def ask(self, number: int, *, answered: bool = True) -> asyncio.Task[None]:
         async def read() -> Pong | None:
@@ -78,10 +83,12 @@ async def test_nothing_is_read_for_a_client_that_has_not_read_what_it_was_sent()
     await settle()
     assert reads.sent == [0]
     assert len(reads.begun) <= AT_ONCE, "the others wait for the client, not in the memory of the gateway"
+    assert reads.ledger.of_account("user 1", "reads") == len(reads.begun) - 1, "frames of one byte each"
     reads.size = 0
     reads.sink.read()
     await asyncio.gather(*tasks)
     assert sorted(reads.sent) == list(range(50))
+    assert reads.ledger.total == 0
 
 
 async def test_a_request_without_an_answer_takes_a_turn_too() -> None:

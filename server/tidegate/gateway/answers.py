@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.session import Session
 from tidegate.gateway.sender import Sender
 
@@ -37,8 +38,9 @@ class _Turns:
 class Answers:
     """Of all sessions."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, ledger: Ledger) -> None:
         self._sender = sender
+        self._ledger = ledger
         self._turns: dict[Session, _Turns] = {}
 
     async def send(self, session: Session, read: Read) -> None:
@@ -46,18 +48,24 @@ class Answers:
         turns = self._turns.setdefault(session, _Turns())
         await self._begin(session, turns)
         try:
-            await self._taken(session)
+            if session.sink.unsent > UNSENT_BYTES:
+                await session.sink.drained()
             answer = await read()
             if answer is not None:
-                await self._taken(session)
-                self._sender.send(session, answer)
+                await self._send(session, self._sender.frame(answer))
         finally:
             self._end(session, turns)
 
-    async def _taken(self, session: Session) -> None:
-        """Wait until the client has read most of what it was sent."""
+    async def _send(self, session: Session, frame: bytes) -> None:
+        """Send an answer, which waits as a frame until the client has read most of what it was sent before."""
         if session.sink.unsent > UNSENT_BYTES:
-            await session.sink.drained()
+            account = session.account
+            self._ledger.add(account, "reads", len(frame))
+            try:
+                await session.sink.drained()
+            finally:
+                self._ledger.give(account, "reads", len(frame))
+        self._sender.send_frame(session, frame)
 
     async def _begin(self, session: Session, turns: _Turns) -> None:
         if turns.running < AT_ONCE:

@@ -85,7 +85,7 @@ def assemble(
     tokens = TokenChecks(identities, addresses)
     rows = sessions.protocol.rows
     ledger = ledger or Ledger()
-    work = Work(tasks, sender)
+    work = Work(tasks, sender, ledger)
     catch_up = CatchUpDriver(rows, store, sender, ledger)
     effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)

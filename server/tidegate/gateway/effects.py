@@ -46,7 +46,7 @@ class Effects:
         self._sender = sender
         self._work = work
         self._catch_up = catch_up
-        self._answers = Answers(sender)
+        self._answers = Answers(sender, work.ledger)
         rooms = RoomEffects(sessions.protocol.rooms, engine, sender, work, self.run)
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,

@@ -78,10 +78,10 @@ class SessionHandler:
             self._work.refuse(session, [None], refused)
             return
         connection.used = connection.heard
-        if type(request) is ApplicationRequest:
-            self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
-            return
         try:
+            if type(request) is ApplicationRequest:
+                self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
+                return
             self._effects.run(self._protocol.receive(session, request, self._clock()))
         except Refused as refused:
             self._work.refuse(session, [_ref(request)], refused)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import Ref
 from tidegate.core.errors import Refused, error_message, internal
 from tidegate.core.session import Session
@@ -22,12 +23,15 @@ log = logging.getLogger("tidegate.gateway")
 
 PENDING_LIMIT = 256
 """Requests of one session under way, above which its connection is not read from until half of them are done."""
+PENDING_BYTES = 8192
+"""What a request under way counts for: its task, and what it asks for."""
 
 
 class Work:
     """The tasks of all sessions."""
 
-    def __init__(self, tasks: TaskGroup, sender: Sender) -> None:
+    def __init__(self, tasks: TaskGroup, sender: Sender, ledger: Ledger) -> None:
+        self.ledger = ledger
         self._tasks = tasks
         self._sender = sender
         self._pending: dict[Session, int] = {}
@@ -42,15 +46,29 @@ class Work:
         task.add_done_callback(partial(self._read, session, work))
 
     def spawn(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> Task[None]:
-        """Do `work` for `session`. `refs`: the requests that are answered with an error where it fails."""
+        """Do `work` for `session`. `refs`: the requests that are answered with an error where it fails.
+
+        Raises Refused(limit_reached) where the session's account holds too much memory, and `work` answers a request.
+        """
+        account = session.account
+        try:
+            (self.ledger.take if refs else self.ledger.add)(account, "reads", PENDING_BYTES)
+        except Refused:
+            if isinstance(work, Coroutine):
+                work.close()
+            raise
         pending = self._pending.get(session, 0) + 1
         self._pending[session] = pending
         if pending == PENDING_LIMIT:
             session.sink.pause_reading()
         task = self._tasks.create_task(self._guard(session, refs, work))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(partial(self._done, account))
         return task
+
+    def _done(self, account: str, task: Task[None]) -> None:
+        self._under_way.discard(task)
+        self.ledger.give(account, "reads", PENDING_BYTES)
 
     def refuse(self, session: Session, refs: Sequence[Ref], refused: Refused) -> None:
         """Answer requests with an error; with `internal` if that error cannot be sent."""

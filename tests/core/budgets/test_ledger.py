@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from tidegate.core.budgets.ledger import RETRY_S, SHARE, Kind, Ledger, Order
+from tidegate.core.budgets.ledger import LASTING, RETRY_S, SHARE, Kind, Ledger, Order
 from tidegate.core.errors import Refused
 
 ADA, BOB = "user 1", "address 192.0.2.7"
@@ -37,6 +37,18 @@ def test_an_account_holds_an_eighth_of_the_whole() -> None:
     assert (refused.value.code, refused.value.retry_after) == ("limit_reached", RETRY_S)
     ledger.take(BOB, "rooms", 100)
     assert ledger.total == 200, "what was refused is not counted"
+
+
+def test_histories_have_half_of_a_share() -> None:
+    drops = Drops(ledger := Ledger(1600))
+    drops.hold(Order.HISTORIES, ADA, 30, "histories")
+    ledger.take(ADA, "histories", 70)
+    ledger.take(ADA, "histories", 20)
+    assert drops.asked == [(Order.HISTORIES, 20, ADA)]
+    with pytest.raises(Refused):
+        ledger.take(ADA, "histories", 30)
+    ledger.take(ADA, "rooms", 100)
+    ledger.take(BOB, "histories", 100)
 
 
 def test_the_whole_is_limited_too() -> None:
@@ -68,12 +80,14 @@ class Drops:
         self.ledger = ledger
         self.asked: list[tuple[Order, int, str | None]] = []
         self.held: dict[Order, dict[str, int]] = {}
+        self.kinds: dict[Order, Kind] = {}
 
-    def hold(self, order: Order, account: str, size: int) -> None:
+    def hold(self, order: Order, account: str, size: int, kind: Kind = "frames") -> None:
         if order not in self.held:
             self.held[order] = {}
             self.ledger.gives_way(order, lambda size, account: self.drop(order, size, account))
-        self.ledger.take(account, "frames", size)
+        self.ledger.take(account, kind, size)
+        self.kinds[order] = kind
         self.held[order][account] = self.held[order].get(account, 0) + size
 
     def drop(self, order: Order, size: int, account: str | None) -> None:
@@ -83,7 +97,7 @@ class Drops:
                 given = min(held, size)
                 size -= given
                 self.held[order][holder] -= given
-                self.ledger.give(holder, "frames", given)
+                self.ledger.give(holder, self.kinds[order], given)
 
 
 def test_the_account_that_is_over_its_share_gives_way_itself() -> None:
@@ -148,7 +162,11 @@ def test_in_random_histories_the_sums_hold_and_no_limit_is_passed(seed: int) -> 
                 try:
                     ledger.take(account, kind, size)
                 except Refused:
-                    assert ledger.of_account(account) + size > ledger.share or ledger.total + size > ledger.limit
+                    assert (
+                        ledger.of_account(account) + size > ledger.share
+                        or ledger.total + size > ledger.limit
+                        or (kind == "histories" and ledger.of_account(account, kind) + size > ledger.share // LASTING)
+                    )
                 else:
                     plain[account, kind] = plain.get((account, kind), 0) + size
             case _:

@@ -19,6 +19,8 @@ in histories, idempotency keys, pages of snapshots, answers to reads, and writes
 
 SHARE = 8
 """One account holds at most one part in so many."""
+LASTING = 2
+"""One part in so many of an account's share may be messages in histories, which stay when its clients are gone."""
 RETRY_S = 5.0
 """When a refused client may ask again."""
 
@@ -70,9 +72,9 @@ class Ledger:
 
     def take(self, account: str, kind: Kind, size: int) -> None:
         """`account` is about to hold `size` bytes more. Raises Refused(limit_reached) where they do not fit."""
-        if self._short(account, size):
-            self._make_way(account, size)
-            if self._short(account, size):
+        if self._short(account, kind, size):
+            self._make_way(account, kind, size)
+            if self._short(account, kind, size):
                 raise Refused(
                     "limit_reached",
                     "the gateway has no memory left for this; try again later",
@@ -83,8 +85,8 @@ class Ledger:
     def add(self, account: str, kind: Kind, size: int) -> None:
         """`account` holds `size` bytes more already. Where they are too many, others give way, or these."""
         self._count(account, kind, size)
-        if self._short(account, 0):
-            self._make_way(account, 0)
+        if self._short(account, kind, 0):
+            self._make_way(account, kind, 0)
 
     def give(self, account: str, kind: Kind, size: int) -> None:
         """`account` holds `size` bytes less."""
@@ -102,16 +104,21 @@ class Ledger:
         self.total += size
         self.peak = max(self.peak, self.total)
 
-    def _short(self, account: str, size: int) -> bool:
-        if not self.limit:
-            return False
-        return self.total + size > self.limit or self._by_account.get(account, 0) + size > self.share
+    def _short(self, account: str, kind: Kind, size: int) -> bool:
+        return bool(self.limit) and (self.total + size > self.limit or self._excess(account, kind, size) > 0)
 
-    def _make_way(self, account: str, size: int) -> None:
+    def _excess(self, account: str, kind: Kind, size: int) -> int:
+        """Bytes that `account` has to give back before it may hold `size` more of this kind."""
+        excess = self._by_account.get(account, 0) + size - self.share
+        if kind == "histories":
+            excess = max(excess, self._by_both.get((account, kind), 0) + size - self.share // LASTING)
+        return excess
+
+    def _make_way(self, account: str, kind: Kind, size: int) -> None:
         """Let things go until `size` more bytes fit: first of the account's own share, then of the whole."""
         ways = [self._ways[order] for order in sorted(self._ways)]
         for way in ways:
-            if (excess := self.of_account(account) + size - self.share) > 0:
+            if (excess := self._excess(account, kind, size)) > 0:
                 way(excess, account)
         for way in ways:
             if (excess := self.total + size - self.limit) > 0:

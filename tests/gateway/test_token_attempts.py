@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -68,7 +69,7 @@ async def test_signed_in_client_renews_its_token_whatever_others_of_its_address_
 
 @pytest.mark.parametrize("chosen", [{"token_attempts": 0, "trusted_proxies": ["127.0.0.1"]}, {"token_attempts": 1}])
 async def test_tokens_are_not_counted_where_the_limit_is_off_or_addresses_are_not_limited(
-    tmp_path: Path, chosen: dict[str, object]
+    tmp_path: Path, chosen: dict[str, Any]
 ) -> None:
     async with running(tmp_path, **chosen) as gateway, wire(gateway.url, additional_headers=ADDRESS) as client:
         for _ in range(20):

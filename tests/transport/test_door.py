@@ -190,7 +190,7 @@ async def nearly_full(*, idle_s: float, anonymous: bool = True) -> list[bool]:
         listening(now=clock, limits=door_with(10), sweep=1000.0, ping_interval=1e9) as door,
         AsyncExitStack() as all_,
     ):
-        door.echo.anonymous = lambda _: anonymous  # type: ignore[method-assign]  # the fake's answer
+        door.echo.anonymous = lambda connection: anonymous  # type: ignore[method-assign]  # the answer of the fake
         for _ in range(9):
             await all_.enter_async_context(door.open())
             clock.now += 0.1

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import random
+import resource
 import signal
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ from tests.chaos.places import Place
 from tests.support.gateway import GatewayProcess
 
 PAUSE_S = 1.0
+FULL_BYTES = 65_536
+"""The log of the gateway and its note beside the database are smaller."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ async def break_things(
         elif turn % 30 == 16:
             faults["pauses"] += 1
             await asyncio.to_thread(_pause, next(processes))
+        elif turn % 30 == 20 and place.name == "sqlite":
+            faults["disk full"] += 1
+            await asyncio.to_thread(_fill_disk, next(processes))
         elif turn % 4 == 2 and place.disturbances:
             name, disturb = next(disturbances)
             faults[name] += await asyncio.to_thread(disturb)
@@ -91,3 +97,11 @@ def _pause(process: GatewayProcess) -> None:
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(PAUSE_S)
     os.kill(process.pid, signal.SIGCONT)
+
+
+def _fill_disk(process: GatewayProcess) -> None:
+    """For a while no file of the gateway can grow, as on a full disk: the kernel refuses it in the same call."""
+    before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FULL_BYTES, before[1]))
+    time.sleep(PAUSE_S)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)

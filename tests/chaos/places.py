@@ -7,7 +7,11 @@ keeps every pruned change of the log, with the time of pruning, and it can make 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +21,7 @@ from tests.chaos.queries import Row
 LOG_AGE_S, LOG_ROWS = 60, 100
 """The settings of the gateways: the shortest log age, and so few changes that some are pruned."""
 AN_HOUR_MS = 3_600_000
+LOCKED_S = 0.5
 LINES = "seq, resource, key, action, old, new"
 
 
@@ -80,7 +85,7 @@ class SqlitePlace:
     def __init__(self, file: Path) -> None:
         self._file = file
         self.url = f"sqlite:///{self._file}"
-        self.disturbances: dict[str, Callable[[], int]] = {}
+        self.disturbances: dict[str, Callable[[], int]] = {"database locked": self._lock}
 
     def archive(self) -> None:
         self._run(f"create table archive as select {LINES}, 0 as gone_at from tidegate_log where false")
@@ -112,6 +117,16 @@ class SqlitePlace:
     def head(self) -> int:
         return int(self._run("select max(seq) from tidegate_log")[0][0])
 
+    def _lock(self) -> int:
+        program = SqliteProgram(self._file)
+        try:
+            program.execute("begin immediate")
+            time.sleep(LOCKED_S)
+            program.execute("rollback")
+        finally:
+            program.close()
+        return 1
+
     def _run(self, statement: str, *values: object) -> Rows:
         program = SqliteProgram(self._file)
         try:
@@ -135,7 +150,11 @@ class PostgresPlace:
 
         self.passing = errors.OperationalError, errors.UniqueViolation
         self.url = url
-        self.disturbances = {"tables emptied": self._truncate, "database connections cut": self._cut}
+        self.disturbances = {
+            "tables emptied": self._truncate,
+            "database connections cut": self._cut,
+            "database server crashed": self._crash,
+        }
 
     def archive(self) -> None:
         self._run(f"create table archive as select {LINES}, 0::bigint as gone_at from _tidegate.log where false")
@@ -176,6 +195,15 @@ class PostgresPlace:
         others = "datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
         ((count,),) = self._run(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {others}")
         return int(count)
+
+    def _crash(self) -> int:
+        """kill -9 of one backend: the server ends all connections and recovers. Returns when it answers again."""
+        backends = "backend_type = 'client backend' and datname = current_database() and pid <> pg_backend_pid()"
+        for (pid,) in self._run(f"select pid from pg_stat_activity where {backends} limit 1"):
+            with suppress(ProcessLookupError):  # the connection has ended meanwhile
+                os.kill(pid, signal.SIGKILL)
+        PostgresProgram(self.url, 0).close()
+        return 1
 
     def _insist(self, statement: str, *values: object) -> Rows:
         program = PostgresProgram(self.url, 0)

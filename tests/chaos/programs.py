@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from tests.support.deadlines import DEADLINE_S
 
 if TYPE_CHECKING:
     import psycopg
@@ -83,4 +86,11 @@ class PostgresProgram:
         from tests.support.driver import psycopg
 
         options = f"-c default_transaction_isolation={self._level.replace(' ', chr(92) + ' ')}"
-        return psycopg.connect(self._url, autocommit=True, options=options)
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                return psycopg.connect(self._url, autocommit=True, options=options)
+            except psycopg.OperationalError:  # the server recovers from a crash
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -177,3 +178,21 @@ async def test_files_that_come_back_are_served_again(gateway: GatewayProcess) ->
             pass
         reply = await create(client, 101)
         assert reply["type"] == "rows", reply
+
+
+async def test_a_disk_that_is_full_for_a_while_needs_no_restart_and_no_write_of_a_client(
+    gateway: GatewayProcess,
+) -> None:
+    """No file of the gateway may grow: the kernel refuses it as it does on a full disk."""
+    async with wire(gateway.url) as client:
+        await grown(gateway, client)
+        before = resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (16_384, before[1]))
+        assert (await create(client, 100))["code"] == REFUSED
+        status, why = await readiness(gateway)
+        assert (status, "only deletes are accepted" in why) == (503, True)
+        assert len((await client.ask({"type": "list", "resource": "users"}))["rows"]) == 80
+        resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, before)
+        while (await readiness(gateway))[0] != 200:
+            pass
+        assert (await create(client, 101))["type"] == "rows"

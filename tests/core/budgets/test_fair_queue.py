@@ -100,6 +100,20 @@ def test_what_an_account_had_is_forgotten_in_the_same_time() -> None:
         assert threads.begin() == [first]
 
 
+def test_what_an_account_had_delays_it_for_seconds_at_most() -> None:
+    threads = Threads(Shares.of(1))
+    threads.add("long", EVE)
+    threads.begin()
+    threads.end("long", seconds=600)
+    threads.add("eve", EVE)
+    for number in range(20):
+        threads.add(f"ada {number}", ADA)
+    begun = threads.begin()
+    while begun[-1] != "eve":
+        begun += threads.end(begun[-1], seconds=1)
+    assert len(begun) <= 1 + LEAD_S + HEAD_START_S + 1
+
+
 def test_work_that_runs_counts_before_it_ends() -> None:
     threads = Threads(Shares.of(4)._replace(scans=4, costly=4))
     threads.add("eve 0", EVE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tidegate.core.rows.ports import Change
 from tidegate.core.rows.rows import Rows
 from tidegate.core.rows.subscription_index import CROWDED
 from tidegate.core.session import Session
-from tidegate_protocol import Principal, SubscribeRequest
+from tidegate_protocol import ListRequest, Principal, SubscribeRequest
 
 TEXTS = 20
 """Conditions on texts in one filter, at most; four points each."""
@@ -138,6 +139,24 @@ def test_another_user_pays_for_the_subscriptions_that_it_takes_over() -> None:
     assert house.rows.subscriptions._conditions._points == {"user ada": 3 * 4 * TEXTS}
     house.rows.subscriptions.end_session(session)
     assert house.rows.subscriptions._conditions._points == {}
+
+
+def test_a_filter_with_too_many_conditions_on_texts_is_refused() -> None:
+    house = House()
+    parts = [{"name": {"contains": str(number)}} for number in range(TEXTS + 1)]
+    requests, session = house.rows.requests, house.session()
+    cases: list[tuple[Callable[[], object], int]] = [
+        (lambda: house.subscribe(session, {"or": parts}), TEXTS),
+        (lambda: requests.list_rows(session, ListRequest(resource="tasks", filters={"or": parts}), 0.0), TEXTS),
+        (
+            lambda: requests.list_rows(session, ListRequest(resource="tasks", filters={"or": parts}, count=True), 0.0),
+            TEXTS // 2,
+        ),
+    ]
+    for refuse, most in cases:
+        with pytest.raises(Refused) as refused:
+            refuse()
+        assert (refused.value.code, refused.value.pointer) == ("limit_reached", f"/filters/or/{most}/name/contains")
 
 
 @pytest.mark.slow

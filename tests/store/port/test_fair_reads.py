@@ -19,6 +19,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import ReadQuery, ReadResult
 from tidegate.store import Timeouts, open_store
+from tidegate.store.serving.jobs import Interrupted, Worker
 from tidegate.store.serving.store import ThreadedStore
 
 EVE, ADA, BOB, ZOE = (Payer(f"user {name}", f"c-{name}") for name in ("eve", "ada", "bob", "zoe"))
@@ -50,6 +51,30 @@ async def opened(database: Database, limit: float = DEADLINE_S) -> AsyncIterator
         yield store
     finally:
         await store.close()
+
+
+def failures(store: ThreadedStore) -> list[Exception]:
+    """What the database ends reads with, from now on."""
+    found: list[Exception] = []
+    reader: Any = store._reads._reader
+    read = reader.read
+
+    def noted(query: ReadQuery) -> ReadResult:
+        try:
+            result: ReadResult = read(query)
+        except Exception as error:
+            found.append(error)
+            raise
+        return result
+
+    reader.read = noted
+    return found
+
+
+def busy(store: ThreadedStore) -> list[Worker]:
+    """The threads that have work."""
+    threads = store._reads._threads
+    return [worker for worker in threads._workers if worker not in threads._idle]
 
 
 class Held:
@@ -131,6 +156,7 @@ async def test_a_read_that_takes_too_long_is_ended_and_the_next_one_is_right(
 ) -> None:
     add_tagged(foreign)
     async with opened(database, QUICK_S) as store:
+        ended = failures(store)
         for _ in range(6):
             with pytest.raises(Refused, match="fewer") as refused:
                 await store.read(ENDLESS, EVE)
@@ -140,6 +166,7 @@ async def test_a_read_that_takes_too_long_is_ended_and_the_next_one_is_right(
                     await asyncio.sleep(0.001)
             found = await asyncio.gather(*(store.read(GET, payer) for payer in (ADA, BOB, ZOE, EVE)))
             assert [[row["code"] for row in each.rows] for each in found] == [["b100001"]] * 4
+        assert [type(error) for error in ended] == [Interrupted] * 6
         assert store.healthy
 
 
@@ -157,15 +184,20 @@ async def test_a_read_that_does_not_get_its_turn_in_time_is_refused(database: Da
 async def test_a_read_whose_client_is_gone_is_interrupted(database: Database, foreign: AnyForeign) -> None:
     add_tagged(foreign)
     async with opened(database) as store:
+        ended = failures(store)
         reading = [asyncio.ensure_future(store.read(ENDLESS, payer)) for payer in (EVE, EVE, EVE, ADA)]
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
         assert len(store._reads._threads._idle) == 2
+        async with asyncio.timeout(DEADLINE_S):
+            while any(worker.job is None for worker in busy(store)):  # noqa: ASYNC110  # the threads know
+                await asyncio.sleep(0.001)
         for each in reading:
             each.cancel()
         async with asyncio.timeout(DEADLINE_S):
             while store._reads._threads._jobs:  # noqa: ASYNC110  # until the database has ended them
                 await asyncio.sleep(0.001)
+        assert all(isinstance(error, Interrupted) for error in ended)
+        assert len(ended) >= 1
         for payer in (ADA, BOB, ZOE, EVE, ADA, BOB):
             assert len((await store.read(GET, payer)).rows) == 1
         assert store.healthy

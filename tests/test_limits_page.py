@@ -94,6 +94,7 @@ def expected() -> dict[str, float]:
         "seconds that a rule in Python may take": row_access.LIMIT_S,
         "bytes in the reply of a handler": outcome.REPLY_LIMIT,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
+        "bytes of recent changes kept in memory": feed_cursor.KEPT_BYTES,
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.core.rows.kit import reset
 from tidegate.core.rows import feed_cursor
-from tidegate.core.rows.feed_cursor import FeedCursor
+from tidegate.core.rows.feed_cursor import KEPT_BYTES, FeedCursor
 from tidegate.core.rows.ports import Change
 from tidegate_protocol import FeedPosition
 
@@ -112,3 +113,19 @@ def test_a_reset_among_the_kept_changes_is_known_by_its_resource() -> None:
     cursor.remember([reset(18, "places"), reset(19)], after=17, upto=20)
     assert [cursor.reset_since(seq, "places") for seq in (17, 18)] == [True, False]
     assert cursor.reset_since(21, "users"), "an earlier reset does not hide a later one"
+
+
+def test_large_changes_are_kept_up_to_a_number_of_bytes() -> None:
+    def large(*seqs: int, size: int = KEPT_BYTES // 4) -> list[Change]:
+        return [msgspec.structs.replace(change, size=size) for change in changes(*seqs)]
+
+    cursor = FeedCursor("e", 0)
+    cursor.advance(large(5, 6, 7, 8, 9), 9)
+    assert [since(cursor, seq) for seq in (4, 5)] == [None, [6, 7, 8, 9]]
+    cursor.remember(large(4, 5), 3, 5)
+    assert cursor.floor == 5, "they do not fit"
+    cursor.jump(20)
+    cursor.advance(large(21, size=KEPT_BYTES + 1), 21)
+    assert since(cursor, 20) is None, "one that is too large is not kept"
+    cursor.advance(changes(22), 22)
+    assert since(cursor, 21) == [22]

@@ -14,6 +14,8 @@ from tidegate.core.rows.ports import Change
 from tidegate_protocol import FeedPosition
 
 KEPT_CHANGES = 2_000
+KEPT_BYTES = 8 * 1024**2
+"""Of the kept changes, at most, as their images are in the log."""
 SHARED_LISTS = 64
 """Positions for which the list of later changes is remembered, because many clients resume from the same one."""
 
@@ -31,6 +33,7 @@ class FeedCursor:
         self.position = FeedPosition(epoch=epoch, seq=seq)
         """`epoch` and `seq` as messages carry them."""
         self._kept: deque[Change] = deque()
+        self._bytes = 0
         self._lists: dict[int, list[Change]] = {}
         self._resets: dict[str, int] = {}
         """The seq of the last kept `reset` of a resource; it may be below `floor`."""
@@ -38,21 +41,27 @@ class FeedCursor:
     def advance(self, changes: Sequence[Change], head: int) -> None:
         """`changes` are dispatched, and with them everything up to `head`."""
         self._kept.extend(changes)
+        self._bytes += _size(changes)
         self._note_resets(changes)
         self._move(head)
-        while len(self._kept) > self.keep:
-            self.floor = self._kept.popleft().seq
+        while len(self._kept) > self.keep or self._bytes > KEPT_BYTES:
+            oldest = self._kept.popleft()
+            self.floor = oldest.seq
+            self._bytes -= oldest.size
 
     def jump(self, head: int) -> None:
         """The feed was paused and goes on at `head`: the changes up to there are not known here."""
         self._kept.clear()
+        self._bytes = 0
         self.floor = head
         self._move(head)
 
     def remember(self, changes: Sequence[Change], after: int, upto: int) -> None:
         """Keep `changes`, which are all changes after `after` up to `upto`, if they join the kept ones and fit."""
-        if upto == self.floor and len(changes) + len(self._kept) <= self.keep:
+        size = self._bytes + _size(changes)
+        if upto == self.floor and len(changes) + len(self._kept) <= self.keep and size <= KEPT_BYTES:
             self._kept.extendleft(reversed(changes))
+            self._bytes = size
             self._note_resets(changes)
             self._lists.clear()
             self.floor = after
@@ -96,3 +105,7 @@ class FeedCursor:
         for change in changes:
             if change.action == "reset" and change.seq > self._resets.get(change.resource, 0):
                 self._resets[change.resource] = change.seq
+
+
+def _size(changes: Sequence[Change]) -> int:
+    return sum(change.size for change in changes)

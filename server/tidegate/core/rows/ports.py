@@ -36,6 +36,8 @@ class Change(msgspec.Struct, frozen=True):
     """The mutation's idempotency key, if a client of this gateway made it with one."""
     actor: str | None = None
     """The id of the user who made it, None for foreign writers."""
+    size: int = 0
+    """Bytes of the images in the log, about."""
 
 
 class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):

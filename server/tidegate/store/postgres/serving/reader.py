@@ -146,6 +146,7 @@ class Reader:
             new=reader.image(new),
             origin=origin,
             actor=actor,
+            size=len(old or "") + len(new or ""),
         )
 
     def _read(self, connection: Connection, query: ReadQuery) -> ReadResult:

@@ -129,6 +129,7 @@ class Reader:
             new=reader.image(new),
             origin=origin,
             actor=actor,
+            size=len(old or "") + len(new or ""),
         )
 
     def _total(self, connection: apsw.Connection, query: ReadQuery) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +16,7 @@ from tests.store.application import Foreign
 from tests.store.mutations import create
 from tests.store.port.conftest import AnyForeign, Database
 from tests.support.deadlines import DEADLINE_S
+from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
 from tidegate.store.serving import snapshots
@@ -138,6 +141,20 @@ async def test_pages_beyond_the_memory_limit_are_in_a_file(
     assert not file.closed
     pages.leave()
     assert file.closed
+
+
+async def test_a_full_folder_of_temporary_files_is_unavailable(
+    store: Store, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(snapshots, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    add_many(foreign)
+    with pytest.raises(Refused) as caught:
+        await taken(joined(store))
+    assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1.0)
 
 
 async def test_sharers_get_the_same_pages_independently(store: Store, foreign: AnyForeign) -> None:

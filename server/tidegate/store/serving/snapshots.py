@@ -10,6 +10,7 @@ once the last sharer has left and the thread has stopped.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import tempfile
 import time
@@ -26,6 +27,8 @@ from tidegate.store.errors import StoreError
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Job, Purpose
 from tidegate.store.serving.read_threads import ReadThreads
+
+log = logging.getLogger("tidegate.store")
 
 KEPT = 64
 """Large snapshots that were read and are being sent at a time; others wait for their turn. One account has half of
@@ -281,4 +284,8 @@ class Snapshots:
 
 
 def _failure(future: asyncio.Future[None]) -> BaseException | None:
-    return None if not future.done() or future.cancelled() else future.exception()
+    error = None if not future.done() or future.cancelled() else future.exception()
+    if not isinstance(error, OSError):
+        return error
+    log.error("a large snapshot cannot be kept in the folder of temporary files: %s", error)
+    return refusals.unreachable()

@@ -165,6 +165,7 @@ def new_epoch(url: str) -> tuple[str, str]:
     path = sqlite_path(url)
     if not path.exists():
         raise Unmigrated(f"there is no database {path}; type: tidegate migrate --database {url}")
+    refuse_foreign_log(path)
     connection = connect(path)
     try:
         with _writing(connection):

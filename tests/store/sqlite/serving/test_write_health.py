@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.store.application import RESOURCES, Foreign
@@ -16,7 +17,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, ReadQuery
 from tidegate.store import SqliteStore
 from tidegate.store.sqlite import connection
-from tidegate.store.sqlite.serving import disk_reserve, write_health
+from tidegate.store.sqlite.serving import disk_reserve, write_health, writer
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,22 @@ async def test_a_read_only_database_is_unavailable_until_it_can_be_written_again
     assert await outcome(store, create({"code": "a"})) == "unavailable"
     await until(lambda: store.healthy)  # on a new connection, as after `chmod u+w`
     assert await outcome(store, create({"code": "a"})) == "done"
+
+
+async def test_a_gateway_that_starts_on_a_read_only_file_is_not_ready_until_it_can_be_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as read_only:
+        # SQLite itself falls back to this where the file may only be read. The administrator may always write.
+        read_only.setattr(writer, "connect", lambda path, **_: apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY))
+        store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
+        assert store.problem == "the database is read-only"
+        assert await outcome(store, create({"code": "a"})) == "unavailable"
+    try:
+        await until(lambda: store.healthy)
+        assert await outcome(store, create({"code": "a"})) == "done"
+    finally:
+        await store.close()
 
 
 def pages(store: SqliteStore) -> int:

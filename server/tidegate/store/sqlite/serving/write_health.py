@@ -55,6 +55,8 @@ class WriteHealth:
     def attach(self, connection: apsw.Connection) -> None:
         """Follow the checkpoints of the writer's connection: a full disk shows there first."""
         connection.set_wal_hook(self._committed)
+        if connection.readonly("main"):
+            self.problem, self._stale = READ_ONLY, True
 
     @property
     def restricted(self) -> bool:

@@ -102,8 +102,8 @@ def test_memory_has_the_numbers_of_the_code() -> None:
     section = PAGE.split("### Memory")[1]
     assert ledger.SHARE == 8
     assert "an eighth" in section
-    assert ledger.SHARE * ledger.LASTING == 16
-    assert "a sixteenth" in section
+    assert ledger.SHARE * ledger.LASTING == 32
+    assert "a thirty-second" in section
     assert f"{context.UNCOUNTED_BYTES:,} bytes" in section
     assert f"{backlog.PART_BYTES:,} bytes leaves in parts" in PAGE
 

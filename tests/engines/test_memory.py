@@ -15,7 +15,7 @@ from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 KEPT = RoomRules("chat-*", history_size=3, history_ttl=60.0)
 FLEETING = RoomRules("cursor-*")
-SHARE = 40_000
+SHARE = 80_000
 """Bytes that one account may hold."""
 ADA, BOB = Sender(id="1", name="Ada"), Sender(id="2", name="Bob")
 ENTRY = PresenceEntry("Ada", 1, "online", 0)
@@ -248,11 +248,11 @@ def test_an_account_with_its_share_of_histories_loses_the_histories_of_empty_roo
     for room in ("chat-open", "chat-left", "chat-left-later"):
         listening.open(0.0, room=room)
         listening.publish("x" * 4000, room=room)
-    position = listening.publish("y", room="chat-left")
+    position = listening.publish("y" * 2000, room="chat-left")
     listening.publish("x" * 4000, room="chat-bob", account="user 2")
     listening.engine.close("chat-left", 1.0)
     listening.engine.close("chat-left-later", 2.0)
-    listening.publish("x" * 8000, room="chat-open")
+    listening.publish("x" * 7000, room="chat-open")
     kept = {room: len(listening.page(2.0, room)) for room in ("chat-open", "chat-left", "chat-left-later", "chat-bob")}
     assert kept == {"chat-open": 2, "chat-left": 0, "chat-left-later": 1, "chat-bob": 1}
     assert listening.open(3.0, position, "chat-left").missed is None

@@ -132,3 +132,17 @@ async def test_a_client_reads_what_an_echo_says_while_it_pauses() -> None:
         read_again(raw)
         assert len((await raw.frame()).payload) == LENGTH
         await until(lambda: door.echo.heard == [b"hi"])
+
+
+async def test_callers_that_wait_for_a_client_go_on_when_it_is_given_up() -> None:
+    """What they hold for it is of no use any more, although the connection ends a little later."""
+    async with listening(slow_rate=0) as door, not_reading(door) as (_, slow):
+        push(slow, LARGE)
+        await until(lambda: slow.write_side._paused_since is not None)
+        waiting = [asyncio.create_task(slow.write_side.drained()) for _ in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in waiting)
+        slow.write_side.give_up()
+        assert slow.write_side.state is CLOSING
+        await asyncio.gather(*waiting)

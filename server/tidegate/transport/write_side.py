@@ -199,6 +199,8 @@ class WriteSide:
         if self.state is OPEN:
             self.deadline = self._context.now() + self._context.settings.close_timeout
         self.state = NEXT[self.state][ENDING]
+        if self._drains is not None:
+            self._drains.end()
 
     def _begin_close(self, code: int, reason: str) -> None:
         self._end()

@@ -39,8 +39,8 @@ def test_an_account_holds_an_eighth_of_the_whole() -> None:
     assert ledger.total == 200, "what was refused is not counted"
 
 
-def test_histories_have_half_of_a_share() -> None:
-    drops = Drops(ledger := Ledger(1600))
+def test_histories_have_a_part_of_a_share() -> None:
+    drops = Drops(ledger := Ledger(SHARE * LASTING * 100))
     drops.hold(Order.HISTORIES, ADA, 30, "histories")
     ledger.take(ADA, "histories", 70)
     ledger.take(ADA, "histories", 20)

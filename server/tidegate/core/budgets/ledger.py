@@ -19,7 +19,7 @@ in histories, idempotency keys, pages of snapshots, answers to reads, and writes
 
 SHARE = 8
 """One account holds at most one part in so many."""
-LASTING = 2
+LASTING = 4
 """One part in so many of an account's share may be messages in histories, which stay when its clients are gone."""
 RETRY_S = 5.0
 """When a refused client may ask again."""

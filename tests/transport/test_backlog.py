@@ -176,6 +176,14 @@ def test_a_large_frame_leaves_in_parts_and_nothing_comes_between() -> None:
     assert (backlog.size, bool(backlog)) == (0, False)
 
 
+def test_the_rest_of_a_large_frame_does_not_keep_the_whole() -> None:
+    backlog = Backlog(LIMIT)
+    backlog.add([text_frame(bytes(20 * PART_BYTES))])
+    while backlog:
+        backlog.take()
+        assert memoryview(backlog._begun.obj).nbytes <= 2 * len(backlog._begun)
+
+
 def test_what_has_begun_to_leave_stays_when_the_rest_is_dropped() -> None:
     backlog = Backlog(LIMIT)
     large = text_frame(bytes(3 * PART_BYTES))

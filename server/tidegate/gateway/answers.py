@@ -50,11 +50,15 @@ class Answers:
         try:
             if session.sink.unsent > UNSENT_BYTES:
                 await session.sink.drained()
-            answer = await read()
-            if answer is not None:
-                await self._send(session, self._sender.frame(answer))
+            frame = self._framed(await read())
+            if frame is not None:
+                await self._send(session, frame)
         finally:
             self._end(session, turns)
+
+    def _framed(self, answer: msgspec.Struct | None) -> bytes | None:
+        """The rows themselves take several times more memory than their frame, and do not wait for the client."""
+        return None if answer is None else self._sender.frame(answer)
 
     async def _send(self, session: Session, frame: bytes) -> None:
         """Send an answer, which waits as a frame until the client has read most of what it was sent before."""

@@ -149,6 +149,8 @@ class Backlog:
     def _part(self) -> memoryview:
         part, self._begun = self._begun[:PART_BYTES], self._begun[PART_BYTES:]
         self.size -= len(part)
+        if 2 * len(self._begun) < memoryview(self._begun.obj).nbytes:
+            self._begun = memoryview(bytes(self._begun))  # the whole frame must not stay for the sake of its end
         return part
 
     def _newest(self) -> set[int]:

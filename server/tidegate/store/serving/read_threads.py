@@ -183,6 +183,7 @@ class ReadThreads:
         if job.timer is not None:
             job.timer.cancel()
         self._jobs.pop(job, None)
+        job.turn = None  # it names the job, which has the rows: both would stay until garbage is collected
         job.purpose.ended(job.future)
 
     # -- in other threads -------------------------------------------------------------------------------------------

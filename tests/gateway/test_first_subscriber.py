@@ -172,4 +172,4 @@ async def test_replay_without_a_client_ends_while_the_feed_is_paused(
         await until(lambda: inside.gateway.catch_up._waiting)
     async with asyncio.timeout(DEADLINE_S):
         await inside.gateway.work.settled()
-    assert not inside.store.following
+    await until(lambda: not inside.store.following)

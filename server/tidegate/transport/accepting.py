@@ -19,7 +19,7 @@ log = logging.getLogger("tidegate.door")
 
 WAITING = 1024
 """Connections that the operating system accepts ahead of this process."""
-IN_A_TURN = 32
+IN_A_TURN = 8
 PAUSE_S = 0.1
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """The process or the system has no file or no memory for one more connection."""

@@ -99,7 +99,12 @@ class ReadSide:
     def next_turn(self, now: float) -> None:
         """Handle what is left of earlier data."""
         if self._buffer:
-            asyncio.get_running_loop().call_soon(self.received, b"", now)
+            asyncio.get_running_loop().call_soon(self._go_on, now)
+
+    def _go_on(self, now: float) -> None:
+        self.received(b"", now)
+        if not self._buffer and not self._write_side.paused_by:
+            self.traffic.caught_up()
 
     def unfinished_for(self, now: float) -> float:
         """Seconds since the first byte of a message that is not complete."""

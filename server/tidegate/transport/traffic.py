@@ -26,6 +26,9 @@ class Traffic(Protocol):
     def more_bytes(self, now: float) -> bool:
         """As `more_frames`, for bytes."""
 
+    def caught_up(self) -> None:
+        """After a pause, all that had arrived of the client was received."""
+
     def look(self, now: float, *, waits: bool) -> Literal["read", "wait", "close"]:
         """What to do with a client that was over its rate; `waits`: it was not read from until now."""
 
@@ -42,6 +45,9 @@ class Unlimited:
 
     def more_bytes(self, now: float) -> bool:
         return True
+
+    def caught_up(self) -> None:
+        pass
 
     def look(self, now: float, *, waits: bool) -> Literal["read", "wait", "close"]:
         return "read"

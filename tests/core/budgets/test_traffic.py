@@ -52,6 +52,8 @@ class Line:
             self.left -= sent
             self.sent += sent
             self.waits = self.left > 0
+            if not self.waits:
+                self.traffic.caught_up()
 
 
 def run(lines: list[Line], seconds: int) -> None:
@@ -143,15 +145,26 @@ def test_of_an_address_over_its_rate_those_that_send_most_are_closed_and_others_
     assert sum(line.closed is not None for line in lines) >= 20
 
 
-def test_address_without_a_limit_of_frames_closes_no_client_for_frames() -> None:
-    """Its limit of bytes is reached: of those that send little, none is closed."""
-    lines = shared_lines([20] * 5, TrafficRates(Rate(0, 0), Rate(1000, 40_000)))
+def test_equal_floods_of_an_address_are_closed_because_none_of_them_catches_up() -> None:
+    """Each takes its share alone, and more than that waits; the clients may be gone meanwhile."""
+    lines = shared_lines([90] * 50)
     for line in lines:
-        line.each = 1000
-    run(lines, 40)
-    assert [line.closed for line in lines] == [None] * 5
-    assert any(line.traffic.over for line in lines)
-    assert sum(line.sent for line in lines) < 120
+        line.left = 5000
+    run(lines, 60)
+    assert sum(line.closed is not None for line in lines) >= 40
+
+
+@pytest.mark.parametrize("frames", [Rate(0, 0), Rate(1000, 10_000)])
+def test_client_that_catches_up_stays_however_long_its_address_is_over_its_rate(frames: Rate) -> None:
+    shared = SharedTraffic(TrafficRates(frames, Rate(1000, 1000)))
+    traffic, verdicts = Traffic(RATES, shared), set()
+    traffic.bytes = -10
+    for now in range(60):
+        shared.bytes.owe(float(now), 2000)
+        assert not traffic.more_bytes(float(now))
+        traffic.caught_up()
+        verdicts.add(traffic.look(float(now), waits=True))
+    assert verdicts == {"wait"}
 
 
 def test_what_is_in_hand_is_small_beside_the_burst_of_an_address() -> None:

@@ -51,7 +51,10 @@ class SharedTraffic:
 class Traffic:
     """What one connection may send."""
 
-    __slots__ = ("_bytes", "_frames", "_looked", "_over_since", "_taken", "_taken_before", "bytes", "frames", "shared")
+    __slots__ = (
+        "_bytes", "_caught_up", "_frames", "_looked", "_over_since", "_taken", "_taken_before", "bytes", "frames",
+        "shared",
+    )  # fmt: skip
 
     def __init__(self, rates: TrafficRates, shared: SharedTraffic | None = None) -> None:
         self.frames = 0
@@ -63,6 +66,8 @@ class Traffic:
         self._bytes = Bucket(rates.bytes)
         self._taken = self._taken_before = 0
         """Frames taken, in all and before the client was over its rate."""
+        self._caught_up = False
+        """Since the client was over its rate, it had a moment in which nothing of what it sent was left."""
         self._over_since: float | None = None
         self._looked = 0.0
 
@@ -100,6 +105,10 @@ class Traffic:
         self.bytes += taken
         return True
 
+    def caught_up(self) -> None:
+        """After a pause, all that had arrived of the client was received."""
+        self._caught_up = True
+
     def look(self, now: float, *, waits: bool) -> Verdict:
         """What to do with a client that was over its rate; asked about once a second.
 
@@ -125,11 +134,14 @@ class Traffic:
         if self._over_since is None:
             self._over_since = self._looked = now
             self._taken_before = self._taken
+            self._caught_up = False
         return False
 
     def _guilty(self, now: float) -> bool:
-        """Whether this client sends more than it may, and not only others of its address."""
+        """Whether this client sends more than it may, or than its share, and not only others of its address."""
         if self.shared is None or self._frames.level(now) < FRAMES or self._bytes.level(now) <= BYTES:
+            return True
+        if not self._caught_up:
             return True
         limit = self.shared.rates.frames.per_second or ENDLESS
         return self._taken - self._taken_before > OVER_S * limit / max(1, self.shared.lines)

@@ -201,10 +201,7 @@ async def build(
     tasks: asyncio.TaskGroup,
     book: Addresses,
 ) -> tuple[Parts, MemoryEngine]:
-    """The gateway and its engine. It serves as soon as connections talk to its handler.
-
-    `book`: what each address may do; the door asks it too.
-    """
+    """The gateway and its engine. It serves as soon as connections talk to its handler. The door asks `book` too."""
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     ledger = store.ledger = Ledger(settings.memory_bytes)

@@ -21,18 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tidegate import (
-    admission,
-    counted,
-    documents,
-    handlers,
-    limits,
-    memory_return,
-    open_files,
-    schema,
-    stopping,
-    systemd,
-)
+from tidegate import admission, counted, documents, handlers, limits, open_files, schema, stopping, systemd, trimming
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
@@ -165,7 +154,7 @@ async def _serve(
         ) from None
     tickers.every(TICK_S, partial(_tick, gateway, ClockJumps(time.time(), time.monotonic())))
     tickers.every(SWEEP_S, lambda: engine.sweep(time.time()))
-    tickers.every(memory_return.LOOK_S, lambda: memory_return.after_peak(gateway.ledger))
+    tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
     tickers.every(1.0, counted.write_due)
     if (interval := systemd.watchdog_interval()) is not None:
         # On the event loop, so that a gateway whose loop hangs does not report that it is alive.

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.core.rooms.test_memberships import House, client
-from tidegate import memory_return
+from tidegate import trimming
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ghosts import GRACE_S
-from tidegate.memory_return import PEAK_BYTES, after_peak
+from tidegate.trimming import PEAK_BYTES, after_peak
 
 STATM = Path("/proc/self/statm")
 
@@ -66,4 +66,4 @@ def resident() -> int:
 
 
 def test_a_look_is_taken_often_enough() -> None:
-    assert memory_return.LOOK_S <= 10
+    assert trimming.LOOK_S <= 10

@@ -42,15 +42,13 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
-from tidegate.stopping import StopTimes, left_behind
+from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
 log = logging.getLogger("tidegate")
 
 TICK_S = 0.05
-STORE_CLOSE_S = 0.25
-"""How long the store, whose clients are gone, may take to end what it does."""
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3

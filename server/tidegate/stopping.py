@@ -22,6 +22,8 @@ from tidegate.transport import CloseReason, Listener
 
 log = logging.getLogger("tidegate")
 
+STORE_CLOSE_S = 0.25
+"""How long the store, whose clients are gone, may take to end what it does."""
 RESTART = CloseReason(closes.RESTART, closes.REASONS[closes.RESTART])
 
 

@@ -92,15 +92,21 @@ class MemoryEngine:
         try:
             if history is None:
                 history = self._begin(room, rules, now, account)
-            text = self._append(history, room, sender, data, now, account)
+            position = history.next_position()
+            text = self._encode(
+                RoomMessage(
+                    room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000)
+                )
+            )
+            self._append(history, room, text, now, account)
             if key is not None:
                 history.remember(sender.id, key, digest, account)
         finally:
             self._publishing = ""
         self._histories.move_to_end(room)
         if self._listener is not None:
-            self._listener.delivered(room, history.offset, text)
-        return Ready(history.head)
+            self._listener.delivered(room, position.offset, text)
+        return Ready(position)
 
     def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
         epoch = self._open.setdefault(room, self._epochs.current)
@@ -173,19 +179,13 @@ class MemoryEngine:
             self._closed[room] = None
         return history
 
-    def _append(self, history: History, room: str, sender: Sender, data: Any, now: float, account: str) -> bytes:
-        """The text of the message, which is in the history now."""
-        position = history.next_position()
-        text = self._encode(
-            RoomMessage(room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000))
-        )
+    def _append(self, history: History, room: str, text: bytes, now: float, account: str) -> None:
         try:
             history.append(text, now, account)
         except Refused:
             if not history.offset:
                 self._remove(room)
             raise
-        return text
 
     def _remove(self, room: str) -> None:
         self._histories.pop(room).close()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.budgets.ledger import LASTING, Ledger, Order
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.history import HISTORY_BYTES, KEY_BYTES, MESSAGE_BYTES, PAGE_BYTES, RECENT_KEYS, History
 from tidegate_protocol import RoomPosition
@@ -144,3 +144,27 @@ def test_a_key_said_before_is_found_until_many_others_came(history: History) -> 
 def test_it_expires_by_its_last_message(history: History) -> None:
     assert not history.expired(63.0)
     assert history.expired(63.1)
+
+
+@pytest.mark.parametrize("sizes", [[10, 30, 20, 20, 5, 100], [100, 100, 100, 1]])
+def test_a_full_ring_is_counted_as_it_is(sizes: list[int]) -> None:
+    ledger = Ledger()
+    history = History(ledger, "user 1", "e1", (2, 60.0), 0.0)
+    for size in sizes:
+        history.append(b"x" * size, 0.0, "user 1")
+    held = sum(sizes[-2:]) + 2 * MESSAGE_BYTES
+    assert history.held == {"user 1": held}
+    assert ledger.of_account("user 1", "histories") == held
+    assert (len(history), history.head.offset) == (2, len(sizes))
+    history.close()
+    assert ledger.total == 0
+
+
+def test_a_message_that_replaces_the_oldest_may_make_the_history_give_way_first() -> None:
+    ledger = Ledger(8 * LASTING * (2 * MESSAGE_BYTES + 2500))
+    history = History(ledger, "user 1", "e1", (2, 60.0), 0.0)
+    ledger.gives_way(Order.HISTORIES, lambda size, account: history.drop(len(history)))
+    for size in (1000, 1000, 2000):
+        history.append(b"x" * size, 0.0, "user 1")
+    assert (len(history), history.held) == (1, {"user 1": 2000 + MESSAGE_BYTES})
+    assert ledger.of_account("user 1", "histories") == 2000 + MESSAGE_BYTES

@@ -93,16 +93,19 @@ class Ledger:
         self._count(account, kind, -size)
 
     def _count(self, account: str, kind: Kind, size: int) -> None:
-        both = account, kind
-        self._by_both[both] = self._by_both.get(both, 0) + size
-        if not self._by_both[both]:
-            del self._by_both[both]
-        self._by_account[account] = self._by_account.get(account, 0) + size
-        if not self._by_account[account]:
-            del self._by_account[account]
+        """Each message with a history comes here: dicts, and few calls."""
+        by_both, by_account, both = self._by_both, self._by_account, (account, kind)
+        if held := by_both.get(both, 0) + size:
+            by_both[both] = held
+        else:
+            by_both.pop(both, None)
+        if held := by_account.get(account, 0) + size:
+            by_account[account] = held
+        else:
+            by_account.pop(account, None)
         self._by_kind[kind] = self._by_kind.get(kind, 0) + size
-        self.total += size
-        self.peak = max(self.peak, self.total)
+        self.total = total = self.total + size
+        self.peak = max(self.peak, total)
 
     def _short(self, account: str, kind: Kind, size: int) -> bool:
         return bool(self.limit) and (self.total + size > self.limit or self._excess(account, kind, size) > 0)

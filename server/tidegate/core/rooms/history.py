@@ -68,15 +68,38 @@ class History:
     def append(self, message: bytes, now: float, account: str) -> None:
         """Add `message`, which has the next position. Raises Refused(limit_reached) where the ledger has no room."""
         if self._size:
-            size = len(message) + MESSAGE_BYTES
-            self._ledger.take(account, "histories", size)
-            account = sys.intern(account)  # one text for all messages of an account
-            self._kept.append((now, message, account))
-            self.held[account] = self.held.get(account, 0) + size
-            if len(self._kept) > self._size:
-                self.drop()
+            if len(self._kept) == self._size and self._kept[0][2] == account:
+                self._exchange(message, now, account)
+            else:
+                self._add(message, now, account)
         self.offset += 1
         self.touched = now
+
+    def _add(self, message: bytes, now: float, account: str) -> None:
+        size = len(message) + MESSAGE_BYTES
+        self._ledger.take(account, "histories", size)
+        account = sys.intern(account)  # one text for all messages of an account
+        self._kept.append((now, message, account))
+        self.held[account] = self.held.get(account, 0) + size
+        if len(self._kept) > self._size:
+            self.drop()
+
+    def _exchange(self, message: bytes, now: float, account: str) -> None:
+        """Add `message` in the place of the oldest, which is of the same account: the common case, and a cheap one."""
+        _, oldest, account = self._kept[0]
+        grown = len(message) - len(oldest)
+        if grown > 0:
+            # Where others give way for it, this history may, and then the oldest is gone.
+            self._ledger.take(account, "histories", grown)
+            if not self._kept:
+                self._ledger.give(account, "histories", grown)
+                self._add(message, now, account)
+                return
+        elif grown:
+            self._ledger.give(account, "histories", -grown)
+        self._kept.popleft()
+        self._kept.append((now, message, account))
+        self.held[account] += grown
 
     def drop(self, count: int = 1) -> None:
         """Forget the oldest messages; a client that missed them is told that they cannot be recovered."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import wire
-from tests.transport.raw import upgrade
+from tests.transport.raw import until, upgrade
 
 FILES = 256
 CLIENTS = 400
+EXHAUSTED = "a connection cannot be accepted: Too many open files"
 
 
 async def test_idle_clients_leave_health_and_the_log_alone(tmp_path: Path) -> None:
@@ -29,6 +30,7 @@ async def test_idle_clients_leave_health_and_the_log_alone(tmp_path: Path) -> No
                     lines.append(writer)
                     if number % 2:
                         writer.write(upgrade())
+            await until(lambda: EXHAUSTED in gateway.log_file.read_text())
             assert (await early.ask({"type": "ping"}))["type"] == "pong"
             for writer in lines:
                 writer.transport.abort()
@@ -37,5 +39,5 @@ async def test_idle_clients_leave_health_and_the_log_alone(tmp_path: Path) -> No
     finally:
         log = gateway.log_file.read_text()
         assert gateway.stop() == 0
-    assert log.count("a connection cannot be accepted: Too many open files") == 1
+    assert log.count(EXHAUSTED) == 1
     assert "Traceback" not in log

@@ -35,6 +35,16 @@ def test_config_option_names_another_file(empty_folder: Path) -> None:
     assert load(args(config="other.toml"), {}).heartbeat == 5.0
 
 
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    settings = load(args(), {"TIDEGATE_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::ffff:192.168.0.0/112, 2001:db8::/32"})
+    assert [str(network) for network in settings.proxies] == [
+        "127.0.0.1/32",
+        "10.0.0.0/8",
+        "192.168.0.0/16",
+        "2001:db8::/32",
+    ]
+
+
 def test_origins_in_the_environment_are_a_list_with_commas() -> None:
     assert load(args(), {"TIDEGATE_ORIGINS": "https://a.example, https://b.example"}).origins == (
         "https://a.example",
@@ -57,6 +67,9 @@ def test_origins_in_the_environment_are_a_list_with_commas() -> None:
         ("", {}, {"dev": True, "host": "0.0.0.0"}, "loopback"),
         ("", {}, {"log_level": "loud"}, "log_level"),
         ("", {"TIDEGATE_LOG_AGE": "59"}, {}, "log_age"),
+        ("", {"TIDEGATE_TRUSTED_PROXIES": "127.0.0.1, proxy.example"}, {}, "10.0.0.0/8"),
+        ('trusted_proxies = ["10.0.0.0/33"]', {}, {}, "trusted_proxies: '10.0.0.0/33'"),
+        ('trusted_proxies = ["10.1.2.3/8"]', {}, {}, "write 10.0.0.0/8"),
         ('memory = "a lot"', {}, {}, '"256 MiB"'),
         ("", {"TIDEGATE_MEMORY": "101 %"}, {}, "100 %"),
         ("", {"TIDEGATE_MEMORY": "64 KiB"}, {}, "1 MiB"),

@@ -68,6 +68,8 @@ class Acceptor:
         self._protocol = protocol
         self._has_room = has_room
         self._making: set[asyncio.Task[None]] = set()
+        self._coming = 0
+        """Connections that are accepted, and for which `protocol` was not called yet."""
         self._pause: asyncio.TimerHandle | None = None
         self._begin()
 
@@ -99,7 +101,7 @@ class Acceptor:
     def _accept(self, listening: socket.socket) -> None:
         """Clients wait: take some of them. The others have the next turn."""
         for _ in range(IN_A_TURN):
-            if not self._has_room(len(self._making)):
+            if not self._has_room(self._coming):
                 NO_ROOM()
                 self._wait()
                 return
@@ -117,13 +119,22 @@ class Acceptor:
                 self._wait()
                 return
             sock.setblocking(False)
+            self._coming += 1
             task = self._loop.create_task(self._make(sock))
             self._making.add(task)
             task.add_done_callback(self._making.discard)
 
     async def _make(self, sock: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol, sock)
+            await self._loop.connect_accepted_socket(self._come, sock)
         except OSError as error:
             FAILED(error)
             sock.close()
+
+    def _come(self) -> asyncio.BaseProtocol:
+        # The connection is made, and counted by others, in the next turn.
+        self._loop.call_soon(self._came)
+        return self._protocol()
+
+    def _came(self) -> None:
+        self._coming -= 1

@@ -17,7 +17,7 @@ RESERVE_OF_ADDRESS = 16
 """Guests of one public address at a time. More are cut off at once."""
 GUEST_S = 1.0
 """How long a guest may take to send its request."""
-LEAST_S = 0.1
+LEAST_S = 0.03
 """The same while others wait for its place."""
 
 

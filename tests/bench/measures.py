@@ -12,6 +12,8 @@ from itertools import count
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 
+UNLIMITED = {"TIDEGATE_RATE": "0", "TIDEGATE_RATE_BYTES": "0"}
+"""The environment of a gateway that is measured: clients send as much as they can."""
 PAYLOAD = "x" * 100
 PATIENCE_S = 120.0
 """A measure that takes more seconds has failed."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
+from tests.bench.measures import UNLIMITED
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
@@ -37,7 +38,7 @@ def run(runs: int, scale: float, judge: bool) -> bool:
     few, many = (min(_dispatch(count) for _ in range(max(3, runs))) for count in (1_000, 100_000))
     rows = [("a change among 100,000 subscriptions over one among 1,000 (ratio)", many / few, 1.5, False)]
     with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), "--dev")
+        process = GatewayProcess(Path(folder), "--dev", environment=UNLIMITED)
         process.migrate()
         process.start()
         try:
@@ -91,7 +92,7 @@ def _dispatch(subscriptions: int) -> float:
 def _large() -> list[tuple[str, float, float]]:
     """The cost of sending a table of 100,000 rows to clients, for another client and for the gateway."""
     with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder))
+        process = GatewayProcess(Path(folder), environment=UNLIMITED)
         process.migrate()
         with foreign(process.database_file) as connection:
             names = ((f"n{number}", f"n{number}@example.com") for number in range(LARGE))

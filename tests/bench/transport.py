@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from tests.bench import measures
-from tests.bench.measures import Server
+from tests.bench.measures import UNLIMITED, Server
 from tests.support.gateway import READY, ROOT, GatewayProcess
 
 FAN_OUT = "fan-out 1 -> 1000, one in flight (us a delivery)"
@@ -38,7 +38,7 @@ TARGETS = {FAN_OUT: 1.3, LOADED: 1.3, PING: 2.0, MESSAGE: 2.0, PINGS: 2.0, MESSA
 @contextlib.contextmanager
 def tidegate() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), environment={"TIDEGATE_RATE": "0", "TIDEGATE_RATE_BYTES": "0"})
+        process = GatewayProcess(Path(folder), environment=UNLIMITED)
         process.migrate()
         process.start()
         try:

@@ -110,8 +110,8 @@ class FairQueue(Generic[Job]):
             turn.payers = {}
 
     def block(self, table: str, blocked: bool) -> None:
-        """Whether work at `table` is held up. Then it gets one thread, which finds out when that is over, and work at
-        all such tables together no more than an account.
+        """Whether work at `table` is held up. Then all such tables together have one thread, which finds out when that
+        is over.
         """
         (self._blocked.add if blocked else self._blocked.discard)(table)
 
@@ -125,14 +125,14 @@ class FairQueue(Generic[Job]):
 
     def _may_run(self, cost: Cost, table: str) -> bool:
         shares, running = self._shares, self._running_of
-        if cost is Cost.SCAN and running[Cost.SCAN] >= shares.scans:
+        if running[cost] >= shares.each or (cost is Cost.SCAN and running[Cost.SCAN] >= shares.scans):
             return False
         if cost is not Cost.KEY and running[Cost.INDEXED] + running[Cost.SCAN] >= shares.costly:
             return False
         if table not in self._blocked:
             return True
         held_up = sum(self._running_at.get(each, 0) for each in self._blocked)
-        return not self._running_at.get(table) and held_up < shares.account
+        return not held_up
 
     def _first_of(self, key: tuple[Cost, str], now: float) -> tuple[float, int, Lane[Job]] | None:
         heap = self._heaps[key]

@@ -23,18 +23,21 @@ class Shares(NamedTuple):
     costly: int
     """Of the classes INDEXED and SCAN together."""
     scans: int
+    each: int
+    """Of one class."""
     account: int
     waiting: int
     """How much work may wait in all."""
     account_waiting: int
 
     @classmethod
-    def of(cls, threads: int, waiting: int = 10_000, account_waiting: int = 1_024) -> Shares:
+    def of(cls, threads: int, waiting: int = 10_000, account_waiting: int = 1_024, each: int | None = None) -> Shares:
         """The shares of threads that read for clients."""
         return cls(
             threads=threads,
             costly=max(1, threads - 1),
             scans=max(1, threads - 2),
+            each=each or threads,
             account=max(1, threads // 2),
             waiting=waiting,
             account_waiting=account_waiting,

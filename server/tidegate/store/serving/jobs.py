@@ -65,7 +65,8 @@ class Job(Generic[T]):
         self.payer = purpose.payer
         """Who pays; known once it runs."""
         self.worker: Worker | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.due: float | None = None
+        """When it is late: it has waited, or run, for too long."""
         self.interrupted = False
         self.until: float | None = None
         """When it is refused if it has not begun, or was held up by another program's lock."""

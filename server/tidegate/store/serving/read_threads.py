@@ -25,6 +25,8 @@ from tidegate.store.serving.jobs import Blocked, Interrupted, Interruptible, Job
 
 T = TypeVar("T")
 
+LOOKS = 20
+"""How often it is looked in the time of a deadline whether work is late."""
 INSIST_S = 0.05
 """Seconds between two interruptions of work that goes on."""
 
@@ -46,6 +48,7 @@ class ReadThreads:
         self._interrupts: queue.SimpleQueue[tuple[Worker, Job[Any]] | None] = queue.SimpleQueue()
         self._interrupter = threading.Thread(target=self._interrupt_all, name=f"{name}-interrupts", daemon=True)
         self._interrupter.start()
+        self._looking: asyncio.TimerHandle | None = None
         self._closing = False
         self._held = False
 
@@ -68,8 +71,11 @@ class ReadThreads:
         except CrowdedError as error:
             raise refusals.crowded(error.account) from None
         self._jobs[job] = None
-        if purpose.waits:
-            self._wait(job)
+        if self._timeout:
+            if purpose.waits:
+                job.until = job.due = self._loop.time() + self._timeout
+            if self._looking is None:
+                self._looking = self._loop.call_later(self._timeout / LOOKS, self._look)
         self.begin_next()
         return job
 
@@ -97,14 +103,15 @@ class ReadThreads:
     def begin_next(self) -> None:
         """Hand work to the threads that have none."""
         while self._idle and not self._held:
-            turn = self._queue.next(self._loop.time())
+            now = self._loop.time()
+            turn = self._queue.next(now)
             if turn is None:
                 return
             job, worker = turn.job, self._idle.pop()
             job.worker = worker
             (job.payer,) = turn.payers
             job.progress = job.purpose.progress()
-            self._time(job, self._timeout, self._ran)
+            job.due = now + self._timeout if self._timeout else None
             worker.inbox.put(job)
 
     def give_up(self) -> None:
@@ -126,27 +133,22 @@ class ReadThreads:
 
     # -- deadlines --------------------------------------------------------------------------------------------------
 
-    def _time(self, job: Job[Any], seconds: float, late: Callable[[Job[Any]], None]) -> None:
-        if job.timer is not None:
-            job.timer.cancel()
-        job.timer = self._loop.call_later(seconds, late, job) if self._timeout else None
-
-    def _wait(self, job: Job[Any]) -> None:
-        """Refuse the work at the deadline of its first wait, unless it runs by then."""
+    def _look(self) -> None:
+        """Whether some work is late; asked regularly while there is work."""
         now = self._loop.time()
-        if job.until is None:
-            job.until = now + self._timeout
-        self._time(job, max(0.0, job.until - now), self._waited)
+        for job in [job for job in self._jobs if job.due is not None and now >= job.due]:
+            if job.worker is None:
+                self._end(job, refusals.locked() if job.blocked else refusals.waited(self._timeout))
+            else:
+                self._ran(job, now)
+        self._looking = self._loop.call_later(self._timeout / LOOKS, self._look) if self._jobs else None
 
-    def _waited(self, job: Job[Any]) -> None:
-        self._end(job, refusals.locked() if job.blocked else refusals.waited(self._timeout))
-
-    def _ran(self, job: Job[Any]) -> None:
-        if (progress := job.purpose.progress()) != job.progress:
-            job.progress = progress
-            self._time(job, self._timeout, self._ran)
+    def _ran(self, job: Job[Any], now: float) -> None:
+        if (progress := job.purpose.progress()) == job.progress:
+            self._end(job, self._too_long(job))
             return
-        self._end(job, self._too_long(job))
+        job.progress = progress
+        job.due = now + self._timeout
 
     def _too_long(self, job: Job[Any]) -> Refused:
         if job.blocked:
@@ -162,7 +164,8 @@ class ReadThreads:
         else:
             job.settle(outcome)
         if job.worker is not None:
-            self._insist(job)
+            if not job.interrupted:
+                self._insist(job)
             return
         assert job.turn is not None
         self._queue.drop(job.turn, self._loop.time())
@@ -173,15 +176,11 @@ class ReadThreads:
         worker = job.worker
         if worker is None:
             return
-        job.interrupted = True
-        if job.timer is not None:
-            job.timer.cancel()
+        job.interrupted, job.due = True, None
         self._interrupts.put((worker, job))
-        job.timer = self._loop.call_later(INSIST_S, self._insist, job)
+        self._loop.call_later(INSIST_S, self._insist, job)
 
     def _forget(self, job: Job[Any]) -> None:
-        if job.timer is not None:
-            job.timer.cancel()
         self._jobs.pop(job, None)
         job.turn = None  # it names the job, which has the rows: both would stay until garbage is collected
         job.purpose.ended(job.future)
@@ -209,11 +208,13 @@ class ReadThreads:
         if table and (blocked or failure is None):
             self._queue.block(table, blocked)
         if blocked and not job.future.done():
+            now = self._loop.time()
             job.blocked = True
-            self._queue.again(turn, self._loop.time())
-            self._wait(job)
-            if self._timeout and job.until is not None and self._loop.time() >= job.until:
-                self._waited(job)
+            self._queue.again(turn, now)
+            if self._timeout:
+                job.until = job.due = job.until or now + self._timeout
+                if now >= job.until:
+                    self._end(job, refusals.locked())
         else:
             self._queue.end(turn, self._loop.time())
             job.settle(self._too_long(job) if isinstance(failure, Interrupted) else failure, result)

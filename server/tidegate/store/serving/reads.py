@@ -24,7 +24,7 @@ THREADS = 4
 """Threads that answer reads."""
 SNAPSHOT_THREADS = 2
 SNAPSHOT_SHARES = Shares(
-    threads=SNAPSHOT_THREADS, costly=2, scans=2, account=1, waiting=1_000_000, account_waiting=1_000_000
+    threads=SNAPSHOT_THREADS, costly=2, scans=2, each=2, account=1, waiting=1_000_000, account_waiting=1_000_000
 )
 """How many may wait is decided by how many subscriptions there may be."""
 CLOSE_S = 2.0
@@ -48,15 +48,20 @@ class Reads:
     """All reads of one store. Belongs to the loop's thread, but for `close`."""
 
     def __init__(
-        self, reader: Reader, resources: Mapping[str, Resource], loop: asyncio.AbstractEventLoop, timeout: float
+        self,
+        reader: Reader,
+        resources: Mapping[str, Resource],
+        loop: asyncio.AbstractEventLoop,
+        timeout: float,
+        each: int = THREADS,
     ) -> None:
-        """`timeout`: seconds that a read may wait, and then run; 0 for no limit."""
+        """`timeout`: seconds that a read may wait, and then run; 0 for no limit. `each`: threads for one class."""
         self._reader = reader
         self._rules = {
             name: CostRules(resource.key, (*resource.unique, *resource.indexes, *((of,) for of in resource.references)))
             for name, resource in resources.items()
         }
-        self._threads = ReadThreads(reader, loop, Shares.of(THREADS), timeout, "tidegate-reader")
+        self._threads = ReadThreads(reader, loop, Shares.of(THREADS, each=each), timeout, "tidegate-reader")
         self._for_snapshots = ReadThreads(reader, loop, SNAPSHOT_SHARES, timeout, "tidegate-snapshot")
         self._snapshots = Snapshots(reader.snapshot, self._for_snapshots)
 

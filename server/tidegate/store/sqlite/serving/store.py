@@ -31,6 +31,9 @@ log = logging.getLogger("tidegate.store")
 FILE_S = 0.5
 """Seconds between two looks at the file."""
 
+READERS = 2
+"""Threads that read by key, and as many for each other class: more would wait for the interpreter, not for the disk."""
+
 
 class SqliteStore(ThreadedStore):
     """Implements core.rows.ports.Store. Made by `open`."""
@@ -55,7 +58,7 @@ class SqliteStore(ThreadedStore):
         health = WriteHealth(guard.file, DiskReserve(path))
         writer = Writer(path, resources, loop, feed.wake, health, keep, timeouts.write)
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
-        super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
+        super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read, READERS), writer, feed, guard)
         self._reader = reader
         self._lock = lock
         self._every(FILE_S, guard.look_if_due)

@@ -6,6 +6,7 @@ Invariant: every connection of ours is in WAL mode with synchronous FULL: an ack
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import apsw
@@ -13,6 +14,8 @@ from playhouse.apsw_ext import APSWDatabase
 
 from tidegate.store.errors import StoreError
 
+NEEDED_BYTES = 1 << 20
+"""What opening a database takes at least, for the files -wal and -shm beside it, and then a little."""
 BUSY_TIMEOUT_MS = 5_000
 """How long a writer waits for another program that holds the lock."""
 
@@ -52,8 +55,18 @@ def connect(path: Path, *, quoted_text: bool = False, checkpoint: bool = True) -
             connection.pragma(name, value)
         check_encoding(connection)
     except apsw.Error as error:
-        raise StoreError(f"database {path}: {error}") from None
+        raise not_opened(path, error) from None
     return connection
+
+
+def not_opened(path: Path, error: Exception) -> StoreError:
+    """What an operator is told. SQLite says "disk I/O error" where it can make no files beside the database."""
+    try:
+        room = os.statvfs(path.absolute().parent)
+    except OSError:
+        return StoreError(f"database {path}: {error}")
+    full = room.f_bavail * room.f_frsize < NEEDED_BYTES
+    return StoreError(f"database {path}: {error}" + ("; the disk is full: make some room first" if full else ""))
 
 
 def check_encoding(connection: apsw.Connection) -> None:

@@ -15,7 +15,7 @@ from tests.store.mutations import create, delete, update
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation, ReadQuery
-from tidegate.store import SqliteStore
+from tidegate.store import SqliteStore, StoreError
 from tidegate.store.sqlite import connection
 from tidegate.store.sqlite.serving import disk_reserve, write_health, writer
 
@@ -132,3 +132,14 @@ async def test_a_table_that_is_gone_is_unavailable(store: SqliteStore, foreign: 
     foreign.connection.execute(lose)
     mutation = create({"code": "a", "harbour": "h"}, idempotency_key="k" * 16)
     assert await outcome(store, mutation) == "unavailable"
+
+
+def test_a_full_disk_is_named_where_a_database_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "missing.db"
+    with pytest.raises(StoreError, match=r"unable to open database file$"):
+        connection.connect(missing)
+    monkeypatch.setattr(os, "statvfs", lambda folder: FullDisk())
+    with pytest.raises(StoreError, match="unable to open database file; the disk is full: make some room first"):
+        connection.connect(missing)

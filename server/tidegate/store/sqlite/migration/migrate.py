@@ -36,7 +36,7 @@ from tidegate.store.migration.unsafe_changes import Column, left_by_down, refuse
 from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite import large_integers, unique_keys
-from tidegate.store.sqlite.connection import peewee_database, sqlite_path
+from tidegate.store.sqlite.connection import not_opened, peewee_database, sqlite_path
 from tidegate.store.sqlite.damage import refuse_foreign_log
 from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
@@ -244,7 +244,7 @@ class _Opened:
         try:
             self._database.connect()
         except peewee.PeeweeException as error:
-            raise StoreError(f"database {self._database.database}: {error}") from None
+            raise not_opened(path, error) from None
         return self._database
 
     def __exit__(self, *_: object) -> None:

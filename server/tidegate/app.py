@@ -18,7 +18,6 @@ import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from tidegate import admission, counted, documents, handlers, limits, open_files, schema, stopping, systemd, trimming
@@ -29,7 +28,6 @@ from tidegate.contract import Contract
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.clock_jumps import ClockJumps
 from tidegate.core.protocol import Protocol
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.slow_readers import SlowRule
@@ -150,7 +148,7 @@ async def _serve(
         raise ConfigError(
             f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port"
         ) from None
-    tickers.every(TICK_S, partial(_tick, gateway, ClockJumps(time.time(), time.monotonic())))
+    tickers.every(TICK_S, gateway.tick)
     tickers.every(SWEEP_S, lambda: engine.sweep(time.time()))
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
     tickers.every(1.0, counted.write_due)
@@ -172,12 +170,6 @@ async def _serve(
     await gateway.calls.aclose()
     await engine.aclose()
     tickers.close()
-
-
-def _tick(gateway: Parts, jumps: ClockJumps) -> None:
-    if shift := jumps.shift(time.time(), time.monotonic()):
-        gateway.sessions.shift(shift)
-    gateway.tick()
 
 
 async def build(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tidegate.contract import Contract
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.clock_jumps import ClockJumps
 from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
@@ -50,9 +51,12 @@ class Parts:
     """Where connections tell what waits for their clients."""
     calls: HandlerCalls
     """Has threads: to be closed at the end."""
+    jumps: ClockJumps
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
+        if shift := self.jumps.shift(time.time(), time.monotonic()):
+            self.sessions.shift(shift)
         self.outdated.look()
         self.feed.pause_if_unused()
         self.handler.tick()
@@ -95,4 +99,5 @@ def assemble(
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
-    return Parts(handler, sessions, feed, work, catch_up, outdated, ledger, UnsentBytes(ledger), calls)
+    jumps = ClockJumps(time.time(), time.monotonic())
+    return Parts(handler, sessions, feed, work, catch_up, outdated, ledger, UnsentBytes(ledger), calls, jumps)

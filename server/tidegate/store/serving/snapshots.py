@@ -265,7 +265,10 @@ class Snapshots:
     def _ended(self, spool: Spool, future: asyncio.Future[None]) -> None:
         """The thread has stopped, or nothing is read at all."""
         job = self._jobs.pop(spool, None)
-        spool.stopped(_failure(future))
+        failure = _failure(future)
+        if failure is not None and isinstance(failure.__cause__, OSError):
+            log.error("a large snapshot cannot be kept in the folder of temporary files: %s", failure.__cause__)
+        spool.stopped(failure)
         if job is not None and not spool.abandoned and spool.size > MEMORY_BYTES:
             self._kept[spool] = job.payer.account
             self._limit(job.payer.account)
@@ -287,5 +290,6 @@ def _failure(future: asyncio.Future[None]) -> BaseException | None:
     error = None if not future.done() or future.cancelled() else future.exception()
     if not isinstance(error, OSError):
         return error
-    log.error("a large snapshot cannot be kept in the folder of temporary files: %s", error)
-    return refusals.unreachable()
+    refused = refusals.unreachable()
+    refused.__cause__ = error
+    return refused

@@ -151,7 +151,7 @@ async def test_without_files_accepting_waits_logs_once_and_goes_on(
         async with door.tcp() as raw:
             await until(lambda: Exhausted.failures >= 3)
             assert [record.levelno for record in caplog.records] == [logging.ERROR]
-            assert "Too many open files" in caplog.text
+            assert "Too many open files. Raise the limit of open files" in caplog.text
             assert "Traceback" not in caplog.text
             Exhausted.good = True
             raw.send(HEALTH)

@@ -82,5 +82,7 @@ class Attack:
     """The hard limit of open files of the gateway's process; 0 leaves the machine's."""
     shut: bool = False
     """Whether new clients may be refused: the attackers are many, or of an address that is not limited."""
+    growth: float = 64.0
+    """MiB that the memory may grow by. More than the default where no address is limited, and `memory` alone holds."""
     stopped: bool = False
     """Whether the gateway is told to stop while the attackers are there, not after they have gone."""

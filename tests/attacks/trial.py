@@ -21,8 +21,8 @@ from tests.attacks.target import Databases, Usage, gateway, locked, log_lines, s
 from tests.support.gateway import ROOT, clean_environment
 
 GIVEN_BACK_S = 60.0
-GROWTH, LEFT, DISK = 64, 24, 64
-"""MiB: what an attack may make the gateway's memory grow, what may be left of it, and what it may write."""
+LEFT, DISK = 24, 64
+"""MiB: what may be left of the memory that the gateway's process got, and what an attack may write to the database."""
 LOG_BYTES = 1 << 14
 FILES_LEFT = 8
 """Open files more than before: connections to the database."""
@@ -117,8 +117,8 @@ class Trials:
 def costs(attack: Attack, outcome: Outcome, seconds: float) -> list[str]:
     """What the gateway uses, writes and refuses more than it may, whatever the speed of the machine."""
     found = []
-    if outcome.growth > GROWTH:
-        found.append(f"memory grew by {outcome.growth:.0f} MiB (limit: {GROWTH})")
+    if outcome.growth > attack.growth:
+        found.append(f"memory grew by {outcome.growth:.0f} MiB (limit: {attack.growth:.0f})")
     if outcome.left > LEFT:
         found.append(f"{outcome.left:.0f} MiB more after {outcome.given_back:.0f} s (limit: {LEFT})")
     if outcome.files_left > FILES_LEFT:

@@ -80,12 +80,12 @@ DOOR = (
     Attack(
         "parts-of-frames-from-loopback",
         (Plan(1500, head=from_loopback, first=once(PART), say=lambda _, __: None),),
-        without={"memory": "0"},
+        growth=128,
     ),
     Attack(
         "unfinished-fragments",
         (Plan(1500, head=from_loopback, first=once(FRAGMENT), say=always(frame(PING)), every=0.5),),
-        without={"memory": "0"},
+        growth=128,
     ),
     Attack(
         "empty-fragments",

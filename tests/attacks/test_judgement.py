@@ -69,6 +69,11 @@ def test_new_clients_may_be_refused_where_the_attack_says_so() -> None:
     assert costs(shut, replace(GOOD, failures={"/healthz: TimeoutError": 1}), 4) != []
 
 
+def test_the_database_may_grow_with_what_was_sent() -> None:
+    assert costs(QUIET, replace(GOOD, disk=104, sent=10), 4) == []
+    assert costs(QUIET, replace(GOOD, disk=105, sent=10), 4) != []
+
+
 def test_one_log_line_a_minute_is_allowed() -> None:
     twice = replace(GOOD, log={"a": 2})
     assert costs(QUIET, twice, 50) != []

@@ -100,6 +100,9 @@ class Wire(asyncio.Transport):
             self._draining = True
             self._loop.at_socket(self._later(), self._drain)
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """The pace of the line says when the client is too slow."""
+
     def get_write_buffer_size(self) -> int:
         return len(self._outgoing)
 

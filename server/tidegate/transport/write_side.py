@@ -15,6 +15,7 @@ from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
+from tidegate.counted import Counted
 from tidegate.transport.backlog import PART_BYTES, Backlog
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
 from tidegate.transport.draining import Drains
@@ -22,6 +23,7 @@ from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, L
 from tidegate.transport.taking import Taking, unconfirmed
 
 log = logging.getLogger("tidegate.connection")
+SLOW_CONSUMER = Counted(log, logging.INFO, "slow consumer: connection %s is closed %s")
 
 BY_APPLICATION, BY_RATE, BY_BACKLOG, BY_TURN = 1, 2, 4, 8
 """Why nothing is read from a client."""
@@ -255,7 +257,7 @@ class WriteSide:
 
     def give_up(self, **measured: float) -> None:
         """Close for a slow consumer: what waits is dropped, and what the client still reads ends with the reason."""
-        log.info("slow consumer", extra={"connection": self.id, **measured})
+        SLOW_CONSUMER(self.id, measured)
         self.frames.clear()
         if self.state is not OPEN:
             self.abort()

@@ -252,7 +252,7 @@ def test_an_account_with_its_share_of_histories_loses_the_histories_of_empty_roo
     listening.publish("x" * 4000, room="chat-bob", account="user 2")
     listening.engine.close("chat-left", 1.0)
     listening.engine.close("chat-left-later", 2.0)
-    listening.publish("x" * 7000, room="chat-open")
+    listening.publish("x" * 5000, room="chat-open")
     kept = {room: len(listening.page(2.0, room)) for room in ("chat-open", "chat-left", "chat-left-later", "chat-bob")}
     assert kept == {"chat-open": 2, "chat-left": 0, "chat-left-later": 1, "chat-bob": 1}
     assert listening.open(3.0, position, "chat-left").missed is None

@@ -1,6 +1,6 @@
 """Who a client is. What it does in rooms and with rows is kept by `core.rooms` and `core.rows`.
 
-Data only. Invariant: `user` and `claims` were verified together (`become`).
+Data only. Invariant: `user` and `claims` were verified together (`become`), and `account` is that of `user`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tidegate_protocol import Principal
 class Session:
     """One client of the gateway, from its connection on."""
 
-    __slots__ = ("address", "claims", "expires_at", "id", "sink", "user")
+    __slots__ = ("account", "address", "claims", "expires_at", "id", "sink", "user")
 
     def __init__(self, session_id: str, sink: Any, user: Principal, address: str | None = None) -> None:
         """`address`: the client's network address, where limits by address apply to it; None elsewhere."""
@@ -24,20 +24,15 @@ class Session:
         """Where the client's frames go: opaque here, the connection in `transport`."""
         self.user = user
         self.address = address
+        self.account = _account(user, address)
+        """Who pays for the session's work and memory: its user, or the address of an anonymous user.
+
+        An anonymous client whose address is not limited pays for itself.
+        """
         self.claims: Claims = {}
         """What the user's token says beside the identity, by the claims' names."""
         self.expires_at: float | None = None
         """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""
-
-    @property
-    def account(self) -> str:
-        """The account that pays for the session's work and memory: its user, or the address of an anonymous user.
-
-        An anonymous client whose address is not limited counts for itself.
-        """
-        if self.user.anonymous and self.address is not None:
-            return f"address {self.address}"
-        return f"user {self.user.id}"
 
     @property
     def payer(self) -> Payer:
@@ -47,4 +42,9 @@ class Session:
     def become(self, user: Principal, claims: Claims) -> None:
         """The session is this user's from now on. The caller tells `core.rows` to recheck its subscriptions."""
         self.user = user
+        self.account = _account(user, self.address)
         self.claims = claims
+
+
+def _account(user: Principal, address: str | None) -> str:
+    return f"address {address}" if user.anonymous and address is not None else f"user {user.id}"

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from tidegate.core.budgets.ledger import LASTING, Ledger, Order
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.history import HISTORY_BYTES, KEY_BYTES, MESSAGE_BYTES, PAGE_BYTES, RECENT_KEYS, History
+from tidegate.core.rooms.history import (
+    BLOCK_BYTES,
+    HISTORY_BYTES,
+    KEY_BYTES,
+    MESSAGE_BYTES,
+    PAGE_BYTES,
+    RECENT_KEYS,
+    History,
+)
 from tidegate_protocol import RoomPosition
 
 
@@ -12,6 +22,10 @@ def said(history: History, text: str, now: float) -> RoomPosition:
     position = history.next_position()
     history.append(text.encode(), now, "user 1")
     return position
+
+
+def used(history: History) -> dict[str, int]:
+    return {account: share.used for account, share in history.held.items()}
 
 
 def texts(messages: list[bytes] | None) -> list[str] | None:
@@ -39,10 +53,11 @@ def test_the_ledger_counts_what_it_keeps() -> None:
     for number, account in enumerate(["user 1", "user 2", "user 1", "user 2"]):
         history.append(b"x" * 10, float(number), account)
     message = MESSAGE_BYTES + 10
-    assert ledger.of_account("user 1", "histories") == message, "the oldest fell out of the ring"
-    assert (history.held, ledger.of_account("user 2")) == ({"user 1": message, "user 2": 2 * message}, 2 * message)
+    assert used(history) == {"user 1": message, "user 2": 2 * message}, "the oldest fell out of the ring"
+    assert (ledger.of_account("user 1", "histories"), ledger.of_account("user 2")) == (BLOCK_BYTES, BLOCK_BYTES)
     history.drop(2)
-    assert (history.held, len(history)) == ({"user 2": message}, 1)
+    assert (used(history), len(history)) == ({"user 2": message}, 1)
+    assert ledger.of_account("user 1", "histories") == 0
     assert history.after(RoomPosition(epoch="e1", offset=2), 4.0) is None
     history.remember("3", "key", b"digest", "user 3")
     assert ledger.of_account("user 3", "keys") == KEY_BYTES + 4
@@ -53,11 +68,11 @@ def test_the_ledger_counts_what_it_keeps() -> None:
 
 
 def test_a_message_that_finds_no_memory_is_refused_and_not_counted() -> None:
-    ledger = Ledger(8 * (HISTORY_BYTES + 2 * MESSAGE_BYTES))
+    ledger = Ledger(8 * LASTING * 2 * BLOCK_BYTES)
     history = History(ledger, "user 1", "e1", (3, 60.0), 0.0)
     history.append(b"x", 0.0, "user 1")
     with pytest.raises(Refused) as refused:
-        history.append(b"x" * MESSAGE_BYTES, 1.0, "user 1")
+        history.append(b"x" * 2 * BLOCK_BYTES, 1.0, "user 1")
     assert refused.value.code == "limit_reached"
     assert (history.head.offset, len(history)) == (1, 1)
 
@@ -146,25 +161,28 @@ def test_it_expires_by_its_last_message(history: History) -> None:
     assert history.expired(63.1)
 
 
-@pytest.mark.parametrize("sizes", [[10, 30, 20, 20, 5, 100], [100, 100, 100, 1]])
-def test_a_full_ring_is_counted_as_it_is(sizes: list[int]) -> None:
-    ledger = Ledger()
-    history = History(ledger, "user 1", "e1", (2, 60.0), 0.0)
-    for size in sizes:
-        history.append(b"x" * size, 0.0, "user 1")
-    held = sum(sizes[-2:]) + 2 * MESSAGE_BYTES
-    assert history.held == {"user 1": held}
-    assert ledger.of_account("user 1", "histories") == held
-    assert (len(history), history.head.offset) == (2, len(sizes))
+@pytest.mark.parametrize("seed", range(20))
+def test_no_account_holds_more_than_is_reserved_or_has_much_reserved_that_it_does_not_use(seed: int) -> None:
+    random, ledger = Random(seed), Ledger()
+    history = History(ledger, "user 1", "e1", (random.randint(1, 20), 60.0), 0.0)
+    for _ in range(200):
+        history.append(b"x" * random.choice((10, 300, 5000)), 0.0, f"user {random.randint(1, 3)}")
+        if random.random() < 0.05:
+            history.drop(random.randint(1, 20))
+        for account, share in history.held.items():
+            assert 0 < share.used <= share.reserved < share.used + 2 * BLOCK_BYTES
+            assert ledger.of_account(account, "histories") == share.reserved
+        assert ledger.of_kind("histories") == sum(share.reserved for share in history.held.values())
     history.close()
     assert ledger.total == 0
 
 
-def test_a_message_that_replaces_the_oldest_may_make_the_history_give_way_first() -> None:
-    ledger = Ledger(8 * LASTING * (2 * MESSAGE_BYTES + 2500))
-    history = History(ledger, "user 1", "e1", (2, 60.0), 0.0)
+def test_a_message_that_needs_memory_may_make_the_history_give_way_first() -> None:
+    ledger = Ledger(8 * LASTING * 3 * BLOCK_BYTES)
+    history = History(ledger, "user 1", "e1", (9, 60.0), 0.0)
     ledger.gives_way(Order.HISTORIES, lambda size, account: history.drop(len(history)))
     for size in (1000, 1000, 2000):
         history.append(b"x" * size, 0.0, "user 1")
-    assert (len(history), history.held) == (1, {"user 1": 2000 + MESSAGE_BYTES})
-    assert ledger.of_account("user 1", "histories") == 2000 + MESSAGE_BYTES
+    assert (len(history), used(history)) == (1, {"user 1": 2000 + MESSAGE_BYTES})
+    history.close()
+    assert ledger.total == 0

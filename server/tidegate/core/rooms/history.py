@@ -3,8 +3,8 @@
 It knows positions, ages and sizes, not who may read them. The epoch comes from outside and is new for each history, so
 that an offset of an earlier history is never taken for one of this. Each message and key is held by the account that
 sent it, the ring itself by that of the first message.
-Invariant: it holds the last `len(history)` offsets without a gap, ending at `offset`, and `held` is what the ledger
-counts for it.
+Invariant: it holds the last `len(history)` offsets without a gap, ending at `offset`, and no account has less reserved
+in the ledger than its messages here take.
 """
 
 from __future__ import annotations
@@ -28,6 +28,21 @@ MESSAGE_BYTES = 150
 """A message beside its text."""
 KEY_BYTES = 350
 """An idempotency key beside its text, with the digest of its message."""
+BLOCK_BYTES = 1024
+"""What is reserved in the ledger at a time. To ask it for each message would cost more than the rest of a message."""
+
+
+class Share:
+    """What one account holds of a history."""
+
+    __slots__ = ("account", "reserved", "used")
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        self.used = 0
+        """Bytes of its messages."""
+        self.reserved = 0
+        """Bytes that the ledger counts."""
 
 
 class History:
@@ -47,11 +62,11 @@ class History:
         self.touched = now
         """When the last message came or the room was left, in seconds: its ttl counts from there."""
         self._size, self._ttl = rules
-        self._kept: deque[tuple[float, bytes, str]] = deque()
-        """When each message was published, in seconds, the message, and the account that holds it."""
+        self._kept: deque[tuple[float, bytes, Share]] = deque()
+        """When each message was published, in seconds, the message, and who holds it."""
         self._recent: dict[tuple[str, str], tuple[int, bytes, str]] = {}
-        self.held: dict[str, int] = {}
-        """Bytes of messages that each account holds here."""
+        self.held: dict[str, Share] = {}
+        """By account: those who hold messages here."""
         ledger.take(account, "rooms", HISTORY_BYTES)
 
     @property
@@ -68,50 +83,40 @@ class History:
     def append(self, message: bytes, now: float, account: str) -> None:
         """Add `message`, which has the next position. Raises Refused(limit_reached) where the ledger has no room."""
         if self._size:
-            if len(self._kept) == self._size and self._kept[0][2] == account:
-                self._exchange(message, now, account)
-            else:
-                self._add(message, now, account)
+            size = len(message) + MESSAGE_BYTES
+            share = self.held.get(account)
+            if share is None or share.used + size > share.reserved:
+                share = self._reserve(share or Share(account), size)
+            share.used += size
+            self._kept.append((now, message, share))
+            if len(self._kept) > self._size:
+                self.drop()
         self.offset += 1
         self.touched = now
-
-    def _add(self, message: bytes, now: float, account: str) -> None:
-        size = len(message) + MESSAGE_BYTES
-        self._ledger.take(account, "histories", size)
-        account = sys.intern(account)  # one text for all messages of an account
-        self._kept.append((now, message, account))
-        self.held[account] = self.held.get(account, 0) + size
-        if len(self._kept) > self._size:
-            self.drop()
-
-    def _exchange(self, message: bytes, now: float, account: str) -> None:
-        """Add `message` in the place of the oldest, which is of the same account: the common case, and a cheap one."""
-        _, oldest, account = self._kept[0]
-        grown = len(message) - len(oldest)
-        if grown > 0:
-            # Where others give way for it, this history may, and then the oldest is gone.
-            self._ledger.take(account, "histories", grown)
-            if not self._kept:
-                self._ledger.give(account, "histories", grown)
-                self._add(message, now, account)
-                return
-        elif grown:
-            self._ledger.give(account, "histories", -grown)
-        self._kept.popleft()
-        self._kept.append((now, message, account))
-        self.held[account] += grown
 
     def drop(self, count: int = 1) -> None:
         """Forget the oldest messages; a client that missed them is told that they cannot be recovered."""
         for _ in range(min(count, len(self._kept))):
-            _, message, account = self._kept.popleft()
-            size = len(message) + MESSAGE_BYTES
-            self._ledger.give(account, "histories", size)
-            held = self.held[account] - size
-            if held:
-                self.held[account] = held
-            else:
-                del self.held[account]
+            _, message, share = self._kept.popleft()
+            share.used -= len(message) + MESSAGE_BYTES
+            if not share.used or share.reserved - share.used >= 2 * BLOCK_BYTES:
+                self._give_back(share)
+
+    def _reserve(self, share: Share, size: int) -> Share:
+        """Reserve what `size` more bytes need. Where others give way for it, this history may, too."""
+        blocks = -((share.reserved - share.used - size) // BLOCK_BYTES)
+        self._ledger.take(share.account, "histories", blocks * BLOCK_BYTES)
+        share.reserved += blocks * BLOCK_BYTES
+        self.held[share.account] = share
+        return share
+
+    def _give_back(self, share: Share) -> None:
+        """Give back the blocks that are not used."""
+        spare = (share.reserved - share.used) // BLOCK_BYTES * BLOCK_BYTES if share.used else share.reserved
+        share.reserved -= spare
+        self._ledger.give(share.account, "histories", spare)
+        if not share.used:
+            del self.held[share.account]
 
     def close(self) -> None:
         """Give back everything: the history is no more."""

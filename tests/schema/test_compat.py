@@ -21,7 +21,7 @@ TEXT = {"type": "string"}
 CHANGES: dict[str, tuple[str, Edit, str | None]] = {
     "an optional property of a row": (USERS, lambda file: file["properties"].update(nick=TEXT), None),
     "an optional property of a request": ("client/join", lambda file: file["properties"].update(colour=TEXT), None),
-    "an optional property of a reply": ("server/joined", lambda file: file["properties"].update(more=TEXT), None),
+    "an optional property of a reply": ("server/joined", lambda file: file["properties"].update(extra=TEXT), None),
     "a property more in a room": (CHAT, lambda file: file["properties"].update(lang=TEXT), None),
     "another description": (USERS, lambda file: file.update(description="Other words."), None),
     "a wider bound of a request": ("client/list", lambda file: file["properties"]["offset"].pop("maximum", None), None),

@@ -95,7 +95,7 @@ class Effects:
 
     def _read(self, effect: row_fx.ReadRows) -> None:
         work = self._answers.send(effect.session, partial(self._rows_read, effect))
-        self._work.spawn_reading(effect.session, [effect.ref], work)
+        self._work.spawn_reading(effect.session, [effect.ref], work, len(effect.query.keys or ()))
 
     def _write(self, effect: row_fx.WriteRows) -> None:
         self._work.spawn(effect.session, [effect.ref], self._rows_written(effect))

@@ -25,6 +25,8 @@ PENDING_LIMIT = 256
 """Requests of one session under way, above which its connection is not read from until half of them are done."""
 PENDING_BYTES = 8192
 """What a request under way counts for: its task, and what it asks for."""
+KEY_BYTES = 300
+"""What each row that it names counts for besides."""
 
 
 class Work:
@@ -39,20 +41,25 @@ class Work:
         self._reading: dict[Session, set[Task[None]]] = {}
         """The tasks of a session that only read."""
 
-    def spawn_reading(self, session: Session, refs: Sequence[Ref], work: Coroutine[Any, Any, None]) -> None:
-        """As `spawn`, for work that changes nothing: it ends with its session."""
-        task = self.spawn(session, refs, work)
+    def spawn_reading(
+        self, session: Session, refs: Sequence[Ref], work: Coroutine[Any, Any, None], keys: int = 0
+    ) -> None:
+        """As `spawn`, for work that changes nothing: it ends with its session. `keys`: how many rows it names."""
+        task = self.spawn(session, refs, work, PENDING_BYTES + keys * KEY_BYTES)
         self._reading.setdefault(session, set()).add(task)
         task.add_done_callback(partial(self._read, session, work))
 
-    def spawn(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> Task[None]:
-        """Do `work` for `session`. `refs`: the requests that are answered with an error where it fails.
+    def spawn(
+        self, session: Session, refs: Sequence[Ref], work: Awaitable[None], size: int = PENDING_BYTES
+    ) -> Task[None]:
+        """Do `work` for `session`. `refs`: the requests that are answered with an error where it fails. `size`: bytes
+        that it takes, about.
 
         Raises Refused(limit_reached) where the session's account holds too much memory, and `work` answers a request.
         """
         account = session.account
         try:
-            (self.ledger.take if refs else self.ledger.add)(account, "reads", PENDING_BYTES)
+            (self.ledger.take if refs else self.ledger.add)(account, "reads", size)
         except Refused:
             if isinstance(work, Coroutine):
                 work.close()
@@ -63,12 +70,12 @@ class Work:
             session.sink.pause_reading()
         task = self._tasks.create_task(self._guard(session, refs, work))
         self._under_way.add(task)
-        task.add_done_callback(partial(self._done, account))
+        task.add_done_callback(partial(self._done, account, size))
         return task
 
-    def _done(self, account: str, task: Task[None]) -> None:
+    def _done(self, account: str, size: int, task: Task[None]) -> None:
         self._under_way.discard(task)
-        self.ledger.give(account, "reads", PENDING_BYTES)
+        self.ledger.give(account, "reads", size)
 
     def refuse(self, session: Session, refs: Sequence[Ref], refused: Refused) -> None:
         """Answer requests with an error; with `internal` if that error cannot be sent."""

@@ -28,7 +28,7 @@ BATCH = 64
 BATCH_BYTES = 1 << 20
 """Writes of so many bytes make a transaction, so that it is short for those who wait for the next one."""
 
-WAITING_BYTES, ROW_BYTES = 2000, 200
+WAITING_BYTES, ROW_BYTES = 2000, 300
 """What a write that waits takes beside its values, and what each of its rows does."""
 
 Outcome = WriteResult | Refused

@@ -30,6 +30,8 @@ BATCH_BYTES = 1 << 20
 
 WAITING_BYTES, ROW_BYTES = 2000, 300
 """What a write that waits takes beside its values, and what each of its rows does."""
+VALUES = 3
+"""How many times their bytes as JSON values take: in the request, bound to the statement, and in the change log."""
 
 Outcome = WriteResult | Refused
 
@@ -228,7 +230,7 @@ class WriteQueue:
 def size_of(mutation: Mutation) -> int:
     """The bytes that a mutation takes while it waits, about."""
     parts = (mutation.rows, mutation.data, mutation.keys)
-    return WAITING_BYTES + ROW_BYTES * (len(mutation.rows) + len(mutation.keys)) + len(msgspec.json.encode(parts))
+    return WAITING_BYTES + ROW_BYTES * (len(mutation.rows) + len(mutation.keys)) + VALUES * len(msgspec.json.encode(parts))
 
 
 def _split(writes: Iterable[Write]) -> tuple[list[Write], list[Write]]:

@@ -107,3 +107,11 @@ def test_references_to_places_in_definitions_get_names() -> None:
             "properties": {"sku": {"type": "string"}, "more": {"$ref": "#/$defs/Order_AB"}},
         },
     }
+
+
+def test_a_reference_to_true_or_false_leads_to_an_object_that_says_the_same() -> None:
+    order = {"properties": {"any": True, "none": False}}
+    news = {"prefixItems": [{"$ref": f"#/$defs/Order/properties/{name}"} for name in ("any", "none")]}
+    places = Places({"Order": order, "News": news})
+    assert places.named("Order", order) == order
+    assert places.definitions() == {"Order_Any": {}, "Order_None": {"not": {}}}

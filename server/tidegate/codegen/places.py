@@ -37,7 +37,10 @@ class Places:
         found: dict[str, JsonSchema] = {}
         for (title, place), name in self._names.items():
             inner = dict(subschemas(self._definitions[title]))[place]
-            found[name] = mapped(inner, partial(self._inside, title, place))
+            if isinstance(inner, dict):
+                found[name] = mapped(inner, partial(self._inside, title, place))
+            else:  # a definition is an object: the same as true, or as false
+                found[name] = {} if inner else {"not": {}}
         return found
 
     def _inside(self, title: str, place: str, below: str, schema: JsonSchema) -> JsonSchema:

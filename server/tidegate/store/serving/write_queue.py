@@ -28,8 +28,9 @@ BATCH = 64
 BATCH_BYTES = 1 << 20
 """Writes of so many bytes make a transaction, so that it is short for those who wait for the next one."""
 
-WAITING_BYTES, ROW_BYTES = 2000, 300
-"""What a write that waits takes beside its values, and what each of its rows does."""
+WAITING_BYTES, ROW_BYTES = 2000, 2000
+"""What a write takes beside its values, and what each of its rows does: its key, the row as it was and is, its part of
+the answer."""
 VALUES = 3
 """How many times their bytes as JSON values take: in the request, bound to the statement, and in the change log."""
 
@@ -229,8 +230,9 @@ class WriteQueue:
 
 def size_of(mutation: Mutation) -> int:
     """The bytes that a mutation takes while it waits, about."""
-    parts = (mutation.rows, mutation.data, mutation.keys)
-    return WAITING_BYTES + ROW_BYTES * (len(mutation.rows) + len(mutation.keys)) + VALUES * len(msgspec.json.encode(parts))
+    rows = len(mutation.rows) + len(mutation.keys)
+    values = len(msgspec.json.encode((mutation.rows, mutation.data, mutation.keys)))
+    return WAITING_BYTES + ROW_BYTES * rows + VALUES * values
 
 
 def _split(writes: Iterable[Write]) -> tuple[list[Write], list[Write]]:

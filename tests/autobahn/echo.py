@@ -52,7 +52,9 @@ class Echo:
         self._outbox = outbox
 
     def connected(self, connection: Connection) -> None:
-        connection.read_side = BinaryReadSide(LARGEST, connection._ws, connection.write_side, connection)
+        connection.read_side = BinaryReadSide(
+            LARGEST, connection._ws, connection.write_side, connection, connection._context.now
+        )
 
     def received(self, connection: Connection, payload: bytes) -> None:
         self._outbox.push(connection.write_side, text_frame(payload))

@@ -30,6 +30,7 @@ from tests.transport.raw import (
 )
 from tidegate.core.budgets.rates import Rate
 from tidegate.transport import Connection, text_frame
+from tidegate.transport.pausing import BY_RATE
 from tidegate.transport.state import CLOSING, OPEN
 
 BIG = 100_000
@@ -292,7 +293,7 @@ async def test_paused_client_counts_neither_as_silent_nor_as_unfinished() -> Non
 
         async def paused() -> None:
             await until(lambda: bool(connection.write_side.paused_by))
-            while connection.write_side.paused_by:
+            while connection.write_side.paused_by & BY_RATE:
                 clock.now += 9
                 connection.sweep(clock.now)
 

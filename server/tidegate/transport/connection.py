@@ -18,13 +18,14 @@ from tidegate.counted import Counted
 from tidegate.transport import proxy_protocol
 from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
 from tidegate.transport.context import ConnectionContext
-from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, server_protocol
+from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, let_go, server_protocol
 from tidegate.transport.http import Response
+from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
 from tidegate.transport.taking import Taking
-from tidegate.transport.write_side import BY_RATE, BY_TURN, WriteSide
+from tidegate.transport.write_side import WriteSide
 
 log = logging.getLogger("tidegate.connection")
 TOO_FAST = Counted(log, logging.WARNING, "a client of %s kept sending more than it may: closed (rate, rate_bytes)")
@@ -114,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         self.heard = self.used = now = context.now()
         self._ws = server_protocol(context.settings.max_size)
         self.write_side = WriteSide(self.id, context, transport, self._ws, self)
-        self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self)
+        self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
         context.door.arrived(self, transport.get_extra_info("peername"), now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -148,6 +149,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         was_open = self.write_side.lost()
+        self.read_side.ended()
+        self._context.turns.leave(self)
         self._context.door.left(self)
         self._ws.receive_eof()
         if self._ws.close_sent is not None and self._ws.close_sent.code in BREACHES:
@@ -158,6 +161,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._handler.disconnected(self, received.code if received else None)
             except Exception:  # the boundary: as in `text`
                 self._handler_failed()
+        let_go(self._ws)
 
     # -- the opening handshake --------------------------------------------------------------------------------------
 
@@ -238,11 +242,33 @@ class Connection(asyncio.BufferedProtocol):
     def reading_resumed(self, reason: int) -> None:
         """The time of the pause, if it was one, does not count as the client's silence."""
         if reason == BY_TURN:
-            self.read_side.next_turn(self._context.now())
-            return
+            return  # `take_turn` goes on
         self.heard = now = self._context.now()
         self._pinged = None
         self.read_side.resumed(now)
+
+    # -- turns ------------------------------------------------------------------------------------------------------
+
+    def wait_for_turn(self) -> None:
+        """More has arrived than one turn may handle."""
+        self._context.turns.wait(self, self.peer.address if self.counted else self.id)
+
+    def take_turn(self, *, others: bool) -> bool:
+        """Handle a turn of what has arrived. See `turns`."""
+        context, write_side = self._context, self.write_side
+        self.heard = now = context.now()
+        self._pinged = None
+        held = context.outbox.hold()
+        try:
+            write_side.resume_reading(BY_TURN)
+            busy = not write_side.paused_by and self.read_side.go_on(now)
+        finally:
+            if held:
+                context.outbox.release(write_side)
+        if busy and others and not write_side.paused_by and write_side.state is OPEN:
+            write_side.pause_reading(BY_TURN)
+            self.wait_for_turn()
+        return busy
 
     def _handler_failed(self) -> None:
         log.exception("the handler of connections raised an exception", extra={"connection": self.id})

@@ -15,6 +15,7 @@ from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
 from tidegate.transport.door import Door
 from tidegate.transport.http import Routes
 from tidegate.transport.outbox import Outbox
+from tidegate.transport.turns import Turns
 
 UNCOUNTED_BYTES = 16384
 """Bytes that may wait for a client before it counts as one that does not read. They are in no budget."""
@@ -95,6 +96,7 @@ class ConnectionContext:
         self.outbox = outbox
         self.now = now
         self.memory = memory or Uncounted()
+        self.turns = Turns(now)
         self.door = door or Door(1 << 30)
         self.connections = self.door.connections
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))

@@ -8,6 +8,7 @@ Invariant: a web page of a foreign origin cannot open a connection unless the se
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -48,20 +49,26 @@ class Upgrade(msgspec.Struct, frozen=True):
     token: str | None
 
 
+class _Protocol(ServerProtocol):
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """`tidegate.v1` if offered, otherwise the entry with the token: a browser accepts only what it offered."""
+        if SUBPROTOCOL in subprotocols:
+            return SUBPROTOCOL
+        return next((entry for entry in subprotocols if entry.startswith(BEARER)), None)
+
+
 def server_protocol(max_size: int) -> ServerProtocol:
     """The library's part of one connection; `max_size`: bytes of a message, at most."""
-    return ServerProtocol(
-        max_size=max_size,
-        select_subprotocol=_select_subprotocol,  # type: ignore[arg-type]  # the library types it as a method
-        logger=websocket_log,
-    )
+    return _Protocol(max_size=max_size, logger=websocket_log)
 
 
-def _select_subprotocol(_: ServerProtocol, offered: list[Subprotocol]) -> Subprotocol | None:
-    """`tidegate.v1` if offered, otherwise the entry with the token: a browser accepts only what it offered."""
-    if SUBPROTOCOL in offered:
-        return SUBPROTOCOL
-    return next((entry for entry in offered if entry.startswith(BEARER)), None)
+def let_go(ws: ServerProtocol) -> None:
+    """After the end of its connection: break the library's reference cycles, so that no garbage collection is needed.
+
+    Its parser is a generator that refers to it, and so does the traceback of what ended the parser.
+    """
+    ws.parser.close()
+    ws.parser_exc = ws.handshake_exc = None
 
 
 def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes:

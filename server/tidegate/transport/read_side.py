@@ -1,7 +1,7 @@
 """The reading half of an open connection: from bytes to whole messages.
 
 Complete, masked, unfragmented text frames are cut here, without objects; every other frame goes whole to the websockets
-library, which answers it as RFC 6455 demands. What is handled in one turn of the event loop is limited, so that no
+library, which answers it as RFC 6455 demands. What is handled in one turn is limited in frames and in time, so that no
 client delays the others; it knows no deadline and no meaning of a message.
 Invariant: messages are passed on in the order in which they arrived, and none while reading is paused or after the
 connection has left OPEN.
@@ -9,21 +9,23 @@ connection has left OPEN.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from tidegate.transport.frames import TEXT, apply_mask, frame_size
+from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.state import OPEN
-from tidegate.transport.traffic import UNLIMITED, Traffic
-from tidegate.transport.write_side import BY_RATE, BY_TURN, WriteSide
+from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
+from tidegate.transport.turns import TURN_S
+from tidegate.transport.write_side import WriteSide
 
 MASKED = 0x80
 CLOSE, PING = 0x88, 0x89
 TURN = 64
-"""Frames of one connection in a turn of the event loop; the rest is for the next one."""
+"""Frames in a turn of one connection; the rest is for a later one."""
 COSTLY = 2
 """For so many counts a frame that the library reads. It takes about twice as long as an empty text frame."""
 SIZE_OF_ONE = 9
@@ -41,22 +43,49 @@ class MessageReceiver(Protocol):
     def binary(self) -> None:
         """A whole binary message."""
 
+    def wait_for_turn(self) -> None:
+        """There is more than one turn may handle: `go_on` is to be called in a later one."""
+
+
+class Nobody:
+    """Who takes the messages of a connection that has ended."""
+
+    def text(self, payload: bytes) -> None:
+        """Nothing is received any more."""
+
+    def binary(self) -> None:
+        """As `text`."""
+
+    def wait_for_turn(self) -> None:
+        """As `text`."""
+
+
+NOBODY = Nobody()
+
 
 class ReadSide:
-    """`max_size`: bytes of a message, at most."""
+    """`max_size`: bytes of a message, at most. `clock`: that of the `now` which the methods are given."""
 
     __slots__ = (
-        "_after_close", "_buffer", "_fragments", "_max_size", "_pings_after_close", "_receiver", "_unfinished_since",
-        "_write_side", "_ws", "traffic",
+        "_after_close", "_buffer", "_clock", "_fragments", "_max_size", "_pings_after_close", "_receiver",
+        "_unfinished_since", "_write_side", "_ws", "traffic",
     )  # fmt: skip
 
-    def __init__(self, max_size: int, ws: ServerProtocol, write_side: WriteSide, receiver: MessageReceiver) -> None:
+    def __init__(
+        self,
+        max_size: int,
+        ws: ServerProtocol,
+        write_side: WriteSide,
+        receiver: MessageReceiver,
+        clock: Callable[[], float],
+    ) -> None:
         self.traffic: Traffic = UNLIMITED
         """What the client may send."""
         self._max_size = max_size
         self._ws = ws
         self._write_side = write_side
-        self._receiver = receiver
+        self._receiver: MessageReceiver = receiver
+        self._clock = clock
         self._buffer = bytearray()
         """What has arrived and is not handled: part of a frame, or, while reading is paused, whole frames."""
         self._fragments: bytearray | None = None
@@ -67,7 +96,7 @@ class ReadSide:
         self._pings_after_close = 0
 
     def received(self, data: bytes, now: float) -> None:
-        """Handle `data` and what is left of earlier data."""
+        """Handle `data`, which arrived just now, and what is left of earlier data."""
         traffic = self.traffic
         traffic.bytes -= len(data)
         if traffic.bytes < 0 and not traffic.more_bytes(now):
@@ -94,46 +123,63 @@ class ReadSide:
         """Reading goes on. The time of the pause does not count against an unfinished message."""
         if self._unfinished_since is not None:
             self._unfinished_since = now
-        self.next_turn(now)
-
-    def next_turn(self, now: float) -> None:
-        """Handle what is left of earlier data."""
         if self._buffer:
-            asyncio.get_running_loop().call_soon(self._go_on, now)
+            self._wait_for_turn()
 
-    def _go_on(self, now: float) -> None:
+    def go_on(self, now: float) -> bool:
+        """Handle a turn of what is left of earlier data. Returns whether there was any."""
+        if not self._buffer:
+            return False
         self.received(b"", now)
         if not self._buffer and not self._write_side.paused_by:
             self.traffic.caught_up()
+        return True
+
+    def ended(self) -> None:
+        """The TCP connection has ended: keep nothing of what arrived, and nobody who holds this object."""
+        self._buffer = bytearray()
+        self._fragments = None
+        self._receiver = NOBODY
+
+    def _wait_for_turn(self) -> None:
+        self._write_side.pause_reading(BY_TURN)
+        self._receiver.wait_for_turn()
 
     def unfinished_for(self, now: float) -> float:
         """Seconds since the first byte of a message that is not complete."""
         return 0.0 if self._unfinished_since is None else now - self._unfinished_since
 
     def _cut(self, data: bytes | bytearray, now: float) -> int:
-        """Handle the whole frames at the start of `data`; returns how many bytes they took."""
+        """Handle a turn of the whole frames at the start of `data`; returns how many bytes they took."""
+        taken, turn = self._handle(data, now)
+        took = self._clock() - now
+        if took > LONG_S:
+            self.traffic.took(took, TURN - turn, now)
+        return taken
+
+    def _handle(self, data: bytes | bytearray, now: float) -> tuple[int, int]:
+        """Returns the bytes that were handled, and the frames that were left of the turn."""
         at, end, turn = 0, len(data), TURN
-        write_side, traffic = self._write_side, self.traffic
+        write_side, traffic, clock = self._write_side, self.traffic, self._clock
         while at < end and write_side.state is OPEN and not write_side.paused_by:
             size = frame_size(data, at)
             if size is None:
-                return at
+                break
             head, payload = size
             first, second = data[at], data[at + 1]
             if not second & MASKED or payload > self._max_size:
                 # The header alone is enough for the library to fail the connection.
                 self._hand_over(bytes(data[at:]))
-                return end
+                return end, turn
             stop = at + head + payload
-            if stop > end:
-                return at
-            if turn <= 0:
-                write_side.pause_reading(BY_TURN)
-                asyncio.get_running_loop().call_soon(write_side.resume_reading, BY_TURN)
-                return at
+            if stop > end or (turn < TURN and write_side.finished):
+                break
+            if turn < TURN and (turn <= 0 or clock() - now > TURN_S):
+                self._wait_for_turn()
+                break
             if not traffic.frames and not traffic.more_frames(now):
                 write_side.pause_reading(BY_RATE)
-                return at
+                break
             traffic.frames -= 1
             turn -= 1 + (payload >> SIZE_OF_ONE)
             if first == TEXT and self._fragments is None:
@@ -143,7 +189,7 @@ class ReadSide:
                 turn -= COSTLY - 1
                 self._hand_over(bytes(data[at:stop]))
             at = stop
-        return at
+        return at, turn
 
     def _closing(self) -> None:
         """A close frame was sent: leave out all that arrived but the client's own close frame and a few pings."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+LONG_S = 0.0002
+"""Seconds after which a turn is worth telling to `Traffic.took`."""
+
 
 class Traffic(Protocol):
     """What one connection may send."""
@@ -25,6 +28,9 @@ class Traffic(Protocol):
 
     def more_bytes(self, now: float) -> bool:
         """As `more_frames`, for bytes."""
+
+    def took(self, seconds: float, frames: int, now: float) -> None:
+        """To handle so many frames took longer than `LONG_S`: they may count as more."""
 
     def caught_up(self) -> None:
         """After a pause, all that had arrived of the client was received."""
@@ -45,6 +51,9 @@ class Unlimited:
 
     def more_bytes(self, now: float) -> bool:
         return True
+
+    def took(self, seconds: float, frames: int, now: float) -> None:
+        pass
 
     def caught_up(self) -> None:
         pass

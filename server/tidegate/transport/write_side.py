@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
 
 from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
@@ -19,21 +18,13 @@ from tidegate.counted import Counted
 from tidegate.transport.backlog import PART_BYTES, Backlog
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
 from tidegate.transport.draining import Drains
+from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, NOBODY, Reader
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
 from tidegate.transport.taking import Taking, unconfirmed
 
 log = logging.getLogger("tidegate.connection")
 SLOW_CONSUMER = Counted(log, logging.INFO, "slow consumer: connection %s is closed %s")
-
-BY_APPLICATION, BY_RATE, BY_BACKLOG, BY_TURN = 1, 2, 4, 8
-"""Why nothing is read from a client."""
-
-
-class Reader(Protocol):
-    """The part of a connection that reads."""
-
-    def reading_resumed(self, reason: int) -> None:
-        """Data may arrive again, and what has arrived may be handled. `reason`: that of the pause."""
+MISSED = Counted(log, logging.INFO, "slow reader: the connection %s missed %d messages")
 
 
 class WriteSide:
@@ -63,7 +54,7 @@ class WriteSide:
         self._context = context
         self._transport = transport
         self._ws = ws
-        self._reader = reader
+        self._reader: Reader = reader
         self.may_miss = False
         """Frames that the client may miss were pushed since it last read everything."""
         self._backlog: Backlog | None = None
@@ -111,7 +102,7 @@ class WriteSide:
             return
         self._backlog, backlog = None, self._backlog
         if backlog is not None and backlog.dropped:
-            log.info("slow reader missed messages", extra={"connection": self.id, "dropped": backlog.dropped})
+            MISSED(self.id, backlog.dropped)
 
     def write_out(self) -> None:
         """Send what the library has to say: replies to control frames, close frames, the end.
@@ -125,6 +116,8 @@ class WriteSide:
             if data is SEND_EOF or not data:
                 self._end()
                 self._transport.close()
+            elif self._transport.is_closing():
+                return  # the line is broken
             elif self._paused_since is None:
                 self._transport.write(data)
             else:
@@ -187,6 +180,7 @@ class WriteSide:
         self.state = NEXT[self.state][LOST]
         self.frames.clear()
         self._backlog = None
+        self._reader = NOBODY
         self._context.memory.waits(self, 0)
         if self._drains is not None:
             self._drains.end()

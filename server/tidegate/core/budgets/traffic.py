@@ -1,8 +1,9 @@
 """How much a client may send: frames and bytes a second, of each connection and of each address.
 
 The connections of one address share a second pair of buckets, so that many connections are no way around the limit. A
-client over its rate is not read from. One that keeps sending more than it may is closed; one that only shares its
-address with such a client is not. It knows no connection and no clock: `now` is in seconds and only goes forward.
+frame that takes the event loop long counts as several. A client over its rate is not read from. One that keeps sending
+more than it may is closed; one that only shares its address with such a client is not. It knows no connection and no
+clock: `now` is in seconds and only goes forward.
 Invariant: no frame is received beyond what both pairs of buckets hold; of bytes, one reception may be owed.
 """
 
@@ -17,6 +18,10 @@ OVER_S = 10.0
 AWAY_S = 3.0
 """Seconds between two looks, above which this process was away: they do not count."""
 ROUNDING = 1e-6
+FRAME_S = 0.0002
+"""Seconds of the event loop that one frame may use."""
+MOST_AT_ONCE = 100
+"""For so many frames a turn counts, at most: the process may have been away meanwhile."""
 FRAMES, BYTES = 8, 4096
 """What a connection takes from the buckets at a time. What it does not use then, it has in hand."""
 
@@ -104,6 +109,15 @@ class Traffic:
             self.shared.bytes.owe(now, taken)
         self.bytes += taken
         return True
+
+    def took(self, seconds: float, frames: int, now: float) -> None:
+        """To handle so many frames took so long. Each frame has paid for `FRAME_S`; the rest counts as more frames."""
+        more = min(int(seconds / FRAME_S), MOST_AT_ONCE) - frames
+        if more > 0:
+            self._frames.owe(now, more)
+            if self.shared is not None:
+                self.shared.frames.owe(now, more)
+            self._taken += more
 
     def caught_up(self) -> None:
         """After a pause, all that had arrived of the client was received."""

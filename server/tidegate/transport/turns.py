@@ -1,0 +1,125 @@
+"""Connections with more to handle than one turn of theirs, and how much of that the event loop does before it turns.
+
+They wait here, read by nobody. Who used least of the loop while others waited comes first; the connections of one
+payer follow each other. A connection that has handled all it had keeps its place while others wait, and is read from
+again when it comes to it, so that its next bytes are no way around the queue. It knows no frames.
+Invariant: one turn of the event loop spends no more than `SLICE_S` and one turn here, however many wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+log = logging.getLogger("tidegate.connection")
+
+TURN_S = 0.002
+"""Seconds after which the turn of one connection ends."""
+SLICE_S = 0.004
+"""Seconds of each turn of the event loop for all that wait here."""
+LEAST_S = 0.0005
+"""A turn counts for so much at least: a clock may be too coarse for it."""
+
+
+class Line(Protocol):
+    """A connection."""
+
+    def take_turn(self, *, others: bool) -> bool:
+        """Handle one turn of what has arrived; it may wait again. Returns whether there was something to handle.
+
+        `others`: other connections wait, so that one that has handled everything has to wait again, to be read from.
+        """
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+
+
+class _Payer:
+    """Who shares its turns: an address, or a connection."""
+
+    __slots__ = ("lines", "used")
+
+    def __init__(self, used: float) -> None:
+        self.used = used
+        """Its place in the order: the place of the newest turn when it came, and the seconds that it had since."""
+        self.lines: dict[Line, None] = {}
+
+
+class Turns:
+    """One listener's. `clock`: in seconds, and only goes forward."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._payer_of: dict[Line, str] = {}
+        self._payers: dict[str, _Payer] = {}
+        self._order: list[tuple[float, int, str]] = []
+        """A heap with each of the payers once, also those with nothing that waits: they are forgotten when they are
+        first in the order, for then they are as good as new."""
+        self._place = 0.0
+        """Of the newest turn."""
+        self._number = 0
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._payer_of)
+
+    def wait(self, line: Line, payer: str) -> None:
+        """`line` has something to handle, in a later turn of the event loop."""
+        if line in self._payer_of:
+            return
+        self._payer_of[line] = payer
+        known = self._payers.get(payer)
+        if known is None:
+            known = self._payers[payer] = _Payer(self._place)
+            self._put(payer, known)
+        known.lines[line] = None
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._serve)
+
+    def leave(self, line: Line) -> None:
+        """The connection has ended."""
+        payer = self._payer_of.pop(line, None)
+        if payer is not None:
+            del self._payers[payer].lines[line]
+
+    def _put(self, name: str, payer: _Payer) -> None:
+        self._number += 1
+        heapq.heappush(self._order, (payer.used, self._number, name))
+
+    def _serve(self) -> None:
+        left = SLICE_S
+        while left > 0 and self._payer_of:
+            self._place, _, name = heapq.heappop(self._order)
+            payer = self._payers[name]
+            if not payer.lines:
+                del self._payers[name]
+                continue
+            line = next(iter(payer.lines))
+            self.leave(line)
+            took = self._turn(line)
+            left -= took
+            payer.used += took
+            self._put(name, payer)
+        self._scheduled = bool(self._payer_of)
+        if self._scheduled:
+            asyncio.get_running_loop().call_soon(self._serve)
+        else:
+            self._payers.clear()
+            self._order.clear()
+            self._place = 0.0
+
+    def _turn(self, line: Line) -> float:
+        """Returns the seconds that it counts for."""
+        began = self._clock()
+        try:
+            busy = line.take_turn(others=bool(self._payer_of))
+        except Exception:  # the boundary: the others must have their turns
+            log.exception("what a client sent could not be handled")
+            line.abort()
+            return TURN_S
+        # One that is only read from again may have a whole turn when its next bytes arrive.
+        return max(LEAST_S, self._clock() - began) if busy else TURN_S

@@ -7,7 +7,16 @@ import random
 import pytest
 
 from tidegate.core.budgets.rates import Rate
-from tidegate.core.budgets.traffic import AWAY_S, FRAMES, OVER_S, SharedTraffic, Traffic, TrafficRates
+from tidegate.core.budgets.traffic import (
+    AWAY_S,
+    FRAME_S,
+    FRAMES,
+    MOST_AT_ONCE,
+    OVER_S,
+    SharedTraffic,
+    Traffic,
+    TrafficRates,
+)
 
 RATES = TrafficRates(Rate(100, 1000), Rate(1 << 20, 4 << 20))
 TENFOLD = TrafficRates(Rate(1000, 10_000), Rate(10 << 20, 40 << 20))
@@ -186,3 +195,33 @@ def test_random_histories_stay_below_both_limits(seed: int) -> None:
         assert sum(sent) <= 10_000 + 1000 * now + 1
     assert not shared.full(now)
     assert shared.full(now + 100)
+
+
+def test_frames_that_take_long_count_as_several() -> None:
+    traffic = Traffic(RATES, SharedTraffic(TENFOLD))
+    assert send(traffic, 10, 0.0) == 10
+    traffic.took(10 * FRAME_S, 10, 0.0)
+    assert send(traffic, 90, 0.0) == 90, "they took no longer than frames may"
+    traffic.took(30 * FRAME_S + 1e-9, 1, 0.0)
+    assert send(traffic, 5000, 0.0) == 1000 - 100 - 29
+    assert traffic.over
+
+
+def test_a_stop_of_the_process_costs_a_client_a_tenth_of_its_burst() -> None:
+    traffic = Traffic(RATES)
+    traffic.took(60.0, 1, 0.0)
+    assert send(traffic, 5000, 0.0) == 1000 - MOST_AT_ONCE + 1
+
+
+def test_time_is_shared_by_the_connections_of_an_address() -> None:
+    shared = SharedTraffic(TrafficRates(Rate(100, 1000), Rate(0, 0)))
+    for _ in range(10):
+        Traffic(NONE, shared).took(100 * FRAME_S + 1e-9, 0, 0.0)
+    assert send(Traffic(NONE, shared), 10, 0.0) == 0
+
+
+def test_time_costs_nothing_where_frames_are_not_limited() -> None:
+    traffic = Traffic(NONE, SharedTraffic(NONE))
+    for _ in range(100):
+        traffic.took(1.0, 1, 0.0)
+    assert send(traffic, 5000, 0.0) == 5000

@@ -10,7 +10,7 @@ from tidegate import admission, application_threads, limits
 from tidegate.auth import row_access, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
-from tidegate.core.budgets import costs, ledger
+from tidegate.core.budgets import costs, ledger, traffic
 from tidegate.core.budgets.turns import Shares
 from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
@@ -21,7 +21,7 @@ from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, reads, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
-from tidegate.transport import backlog, context, door, guests, read_side
+from tidegate.transport import backlog, context, door, guests, read_side, turns
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -62,6 +62,8 @@ def expected() -> dict[str, float]:
         "frames a second, of any kind": settings.rate,
         "bytes a second": settings.rate_bytes,
         "frames that are handled before other clients have their turn": read_side.TURN,
+        "ms of handling before other clients have their turn": turns.TURN_S * 1000,
+        "ms of a frame, above which it counts as several": traffic.FRAME_S * 1000,
         "bytes that arrive after the gateway's close frame": read_side.AFTER_CLOSE,
         "connections": settings.max_connections,
         "connections that wait for this 503": guests.RESERVE,

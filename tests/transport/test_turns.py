@@ -89,7 +89,7 @@ async def test_an_address_with_many_connections_has_the_turns_of_one() -> None:
     await all_turns(turns)
 
 
-async def test_who_used_little_comes_first() -> None:
+async def test_the_one_that_used_little_comes_first() -> None:
     clock = Clock()
     turns = Turns(clock)
     costly, cheap = Line(turns, clock, "a", 20, 0.006), Line(turns, clock, "b", 60, 0.0005)
@@ -104,7 +104,7 @@ async def test_who_used_little_comes_first() -> None:
     await all_turns(turns)
 
 
-async def test_who_waited_for_nothing_has_no_credit() -> None:
+async def test_time_without_anything_to_handle_gives_no_credit() -> None:
     clock = Clock()
     turns = Turns(clock)
     first = Line(turns, clock, "a", 50)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
-from tidegate.transport.connection import Connection, ConnectionHandler
+from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext, Memory, TransportSettings, Waiting
 from tidegate.transport.door import Door
 from tidegate.transport.frames import text_frame
+from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.http import Answer, Request, Response, Routes
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox, Sink

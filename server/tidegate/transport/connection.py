@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.server import ServerProtocol
 
@@ -18,6 +18,7 @@ from tidegate.counted import Counted
 from tidegate.transport import proxy_protocol
 from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
 from tidegate.transport.context import ConnectionContext
+from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, let_go, server_protocol
 from tidegate.transport.http import Response
 from tidegate.transport.pausing import BY_RATE, BY_TURN
@@ -38,28 +39,6 @@ GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
 a client that floods the gateway must be slowed down by its own answers."""
 
 
-class ConnectionHandler(Protocol):
-    """What connections talk to."""
-
-    def connected(self, connection: Connection) -> None:
-        """The opening handshake succeeded."""
-
-    def received(self, connection: Connection, payload: bytes) -> None:
-        """A text message, which is UTF-8."""
-
-    def received_binary(self, connection: Connection) -> None:
-        """A binary message; its content is dropped."""
-
-    async def settled(self, deadline: float) -> None:
-        """Return when the work that is under way now has been answered, after `deadline` seconds at the latest."""
-
-    def anonymous(self, connection: Connection) -> bool:
-        """Whether the client is an anonymous user."""
-
-    def disconnected(self, connection: Connection, code: int | None) -> None:
-        """`code`: the client's close code (1005 when its close frame has none); None without a close frame."""
-
-
 class Connection(asyncio.BufferedProtocol):
     """Made for each TCP connection that is accepted; asyncio calls `connection_made` before anything else.
 
@@ -75,7 +54,7 @@ class Connection(asyncio.BufferedProtocol):
     read_side: ReadSide
     _ws: ServerProtocol
 
-    def __init__(self, context: ConnectionContext, handler: ConnectionHandler, connection_id: str) -> None:
+    def __init__(self, context: ConnectionContext, handler: ConnectionHandler[Connection], connection_id: str) -> None:
         self.id = connection_id
         self.session: Any = None
         self.peer = UNKNOWN

@@ -11,8 +11,9 @@ import secrets
 
 from tidegate.transport.accepting import Acceptor, listen
 from tidegate.transport.close_codes import CloseReason
-from tidegate.transport.connection import Connection, ConnectionHandler
+from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext
+from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.open_connections import SLICES
 from tidegate.transport.tickers import Tickers
 
@@ -20,14 +21,14 @@ from tidegate.transport.tickers import Tickers
 class Listener:
     """One listening socket and the connections that came through it. `Listener.open` makes one."""
 
-    def __init__(self, server: Acceptor, context: ConnectionContext, handler: ConnectionHandler) -> None:
+    def __init__(self, server: Acceptor, context: ConnectionContext, handler: ConnectionHandler[Connection]) -> None:
         self.context = context
         self._server = server
         self._handler = handler
 
     @classmethod
     async def open(
-        cls, context: ConnectionContext, handler: ConnectionHandler, tickers: Tickers, host: str, port: int
+        cls, context: ConnectionContext, handler: ConnectionHandler[Connection], tickers: Tickers, host: str, port: int
     ) -> Listener:
         """Listen; port 0 takes a free one. Raises OSError where that is not possible."""
         door = context.door

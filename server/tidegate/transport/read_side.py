@@ -136,7 +136,7 @@ class ReadSide:
         return True
 
     def ended(self) -> None:
-        """The TCP connection has ended: keep nothing of what arrived, and nobody who holds this object."""
+        """The TCP connection has ended: keep nothing of what arrived, nor the receiver."""
         self._buffer = bytearray()
         self._fragments = None
         self._receiver = NOBODY

@@ -1,8 +1,8 @@
 """Connections with more to handle than one turn of theirs, and how much of that the event loop does before it turns.
 
-They wait here, read by nobody. Who used least of the loop while others waited comes first; the connections of one
-payer follow each other. A connection that has handled all it had keeps its place while others wait, and is read from
-again when it comes to it, so that its next bytes are no way around the queue. It knows no frames.
+They wait here, and nothing is read from them. Who used least of the loop while others waited comes first; the
+connections of one payer follow each other. A connection that has handled all it had keeps its place while others wait,
+and is read from again when it comes to it, so that its next bytes are no way around the queue. It knows no frames.
 Invariant: one turn of the event loop spends no more than `SLICE_S` and one turn here, however many wait.
 """
 

@@ -255,12 +255,39 @@ async def test_nothing_is_handled_or_written_when_the_line_is_gone() -> None:
     wire = connection.write_side._transport
     assert isinstance(wire, Wire)
     written = len(wire.written)
-    gateway.received = lambda connection, payload: wire.close()  # type: ignore[method-assign]
+    count = gateway.received
+
+    def breaks(connection: Connection, payload: bytes) -> None:
+        count(connection, payload)
+        assert isinstance(wire, Wire)
+        wire.close()
+
+    gateway.received = breaks  # type: ignore[method-assign]
     arrive(connection, frame(TEXT, b"x") + frame(PING) * 200 + frame(TEXT, b"x") * 10)
     await all_turns(gateway.context.turns)
+    assert gateway.counts["a"] == 1
+    connection._ws.send_ping(b"")
+    connection.write_side.write_out()
     assert len(wire.written) == written
     connection.connection_lost(None)
     assert not connection.read_side._buffer
+
+
+@pytest.mark.parametrize("counted", [True, False])
+async def test_an_address_that_is_not_limited_does_not_share_its_turns(counted: bool) -> None:
+    """Behind it may be a proxy with many clients."""
+    gateway = Gateway(Clock(), 0.002)
+    clients = [gateway.client(str(number))[0] for number in range(5)]
+    for client in clients[:4]:
+        client.counted = counted
+        arrive(client, frame(TEXT, b"x") * 50)
+    await turn_of_the_loop()
+    arrive(clients[4], frame(TEXT, b"x") * 10)
+    clients[4].counted = False
+    while gateway.counts["4"] < 10:
+        await turn_of_the_loop()
+    others = sum(gateway.counts[str(number)] for number in range(4))
+    assert others < 30 if counted else others > 30
 
 
 async def test_closed_while_it_waits() -> None:

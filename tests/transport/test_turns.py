@@ -290,6 +290,20 @@ async def test_an_address_that_is_not_limited_does_not_share_its_turns(counted: 
     assert others < 30 if counted else others > 30
 
 
+async def test_clients_in_the_middle_of_a_frame_are_read_from_again() -> None:
+    gateway = Gateway(Clock(), 0.002)
+    clients = [gateway.client(str(number))[0] for number in range(3)]
+    for client in clients:
+        arrive(client, frame(TEXT, b"x") * 5 + frame(TEXT, b"last")[:7])
+    for _ in range(100):
+        await turn_of_the_loop()
+    assert [client.write_side.paused_by for client in clients] == [0] * 3
+    assert not gateway.context.turns
+    for client in clients:
+        arrive(client, frame(TEXT, b"last")[7:])
+    assert gateway.counts == {"0": 6, "1": 6, "2": 6}
+
+
 async def test_closed_while_it_waits() -> None:
     gateway = Gateway(Clock(), 0.002)
     connection, _ = gateway.client("a")

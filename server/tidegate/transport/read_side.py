@@ -127,13 +127,14 @@ class ReadSide:
             self._wait_for_turn()
 
     def go_on(self, now: float) -> bool:
-        """Handle a turn of what is left of earlier data. Returns whether there was any."""
-        if not self._buffer:
+        """Handle a turn of what is left of earlier data. Returns whether there was a whole frame."""
+        left = len(self._buffer)
+        if not left:
             return False
         self.received(b"", now)
         if not self._buffer and not self._write_side.paused_by:
             self.traffic.caught_up()
-        return True
+        return len(self._buffer) < left
 
     def ended(self) -> None:
         """The TCP connection has ended: keep nothing of what arrived, nor the receiver."""

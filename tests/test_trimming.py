@@ -13,7 +13,7 @@ from tests.core.rooms.test_memberships import House, client
 from tidegate import trimming
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ghosts import GRACE_S
-from tidegate.trimming import PEAK_BYTES, after_peak
+from tidegate.trimming import PEAK_BYTES, AfterDrop, after_peak
 
 STATM = Path("/proc/self/statm")
 
@@ -39,6 +39,17 @@ def test_garbage_is_collected_after_a_peak(
     after_peak(ledger)
     after_peak(ledger)
     assert len(collections) == collected, "once for each peak"
+
+
+def test_memory_is_given_back_after_much_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    trims: list[None] = []
+    monkeypatch.setattr(trimming, "_trim", lambda: trims.append(None))
+    look = AfterDrop()
+    counts = []
+    for dropped in (0, PEAK_BYTES - 1, PEAK_BYTES, PEAK_BYTES, 2 * PEAK_BYTES - 1, 2 * PEAK_BYTES):
+        look(dropped)
+        counts.append(len(trims))
+    assert counts == [0, 0, 1, 1, 1, 2]
 
 
 @pytest.mark.skipif(not STATM.exists(), reason="reads Linux's /proc")

@@ -150,7 +150,9 @@ async def _serve(
         ) from None
     tickers.every(TICK_S, gateway.tick)
     tickers.every(SWEEP_S, lambda: engine.sweep(time.time()))
+    after_drop = trimming.AfterDrop()
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
+    tickers.every(trimming.LOOK_S, lambda: after_drop(context.dropped))
     tickers.every(1.0, counted.write_due)
     if (interval := systemd.watchdog_interval()) is not None:
         # On the event loop, so that a gateway whose loop hangs does not report that it is alive.

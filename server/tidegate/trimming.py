@@ -3,7 +3,7 @@
 Python keeps freed objects of some types for the next use. A few of them are in each block of memory, so that it keeps
 the blocks too: after 20,000 rooms had come and gone, a gateway still had 35 of the 39 MiB that they had taken, and gave
 33 MiB back when its garbage was collected. Where nothing happens any more, Python collects none by itself.
-It decides by what the ledger counts, and does nothing in ordinary times.
+It decides by what the ledger and the transport count, and does nothing in ordinary times.
 """
 
 from __future__ import annotations
@@ -30,6 +30,20 @@ def after_peak(ledger: Ledger) -> None:
     ledger.peak = ledger.total
     gc.collect()
     _trim()
+
+
+class AfterDrop:
+    """The same for unfinished messages, of which the ledger knows nothing."""
+
+    def __init__(self) -> None:
+        self._dropped = 0
+        """How much had been dropped when memory was given back."""
+
+    def __call__(self, dropped: int) -> None:
+        """`dropped`: bytes that ended connections had, in all. They are freed already, so nothing is collected."""
+        if dropped - self._dropped >= PEAK_BYTES:
+            self._dropped = dropped
+            _trim()
 
 
 def _trim() -> None:

@@ -128,7 +128,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         was_open = self.write_side.lost()
-        self.read_side.ended()
+        self._context.dropped += self.read_side.ended()
         self._context.turns.leave(self)
         self._context.door.left(self)
         self._ws.receive_eof()

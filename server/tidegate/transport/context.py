@@ -97,6 +97,8 @@ class ConnectionContext:
         self.now = now
         self.memory = memory or Uncounted()
         self.turns = Turns(now)
+        self.dropped = 0
+        """Bytes of unfinished messages that connections had when they ended."""
         self.door = door or Door(1 << 30)
         self.connections = self.door.connections
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))

@@ -136,11 +136,13 @@ class ReadSide:
             self.traffic.caught_up()
         return len(self._buffer) < left
 
-    def ended(self) -> None:
-        """The TCP connection has ended: keep nothing of what arrived, nor the receiver."""
+    def ended(self) -> int:
+        """The TCP connection has ended: keep nothing of what arrived, nor the receiver. Returns the bytes dropped."""
+        dropped = len(self._buffer) + len(self._fragments or b"")
         self._buffer = bytearray()
         self._fragments = None
         self._receiver = NOBODY
+        return dropped
 
     def _wait_for_turn(self) -> None:
         self._write_side.pause_reading(BY_TURN)

@@ -150,3 +150,25 @@ def test_an_image_may_have_as_many_columns_as_a_table(tmp_path: Path) -> None:
     found = json.loads(text)
     assert list(found) == names
     assert (found["c0"], found["c1"], found["c1999"]) == ("first", None, "last")
+
+
+def test_a_shared_column_can_be_dropped_once_the_schema_does_not_have_it(tmp_path: Path) -> None:
+    """As docs/reference/owners-programs.md says."""
+    url = f"sqlite:///{tmp_path / 'pets.db'}"
+    with foreign(tmp_path / "pets.db") as program:
+        for statement in TABLE:
+            program.execute(statement)
+    migrate.apply(url, PETS)
+    drop = "ALTER TABLE pets DROP COLUMN age"
+    with (
+        foreign(tmp_path / "pets.db") as program,
+        pytest.raises(sqlite3.OperationalError, match="error in trigger tidegate_pets"),
+    ):
+        program.execute(drop)
+    properties = {name: rule for name, rule in PETS["pets"].schema["properties"].items() if name != "age"}
+    without = read_resource("pets", {**PETS["pets"].schema, "properties": properties}, {})
+    migrate.apply(url, {"pets": without})
+    with foreign(tmp_path / "pets.db") as program:
+        assert program.execute("SELECT age FROM pets WHERE id = 2").fetchone() == (2,)
+        program.execute(drop)
+        program.execute("INSERT INTO pets (name) VALUES ('Kit')")

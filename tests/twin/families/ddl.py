@@ -161,7 +161,6 @@ SQLITE_HARMLESS = (
 SQLITE_HARMFUL = (
     *NEW_UNIQUE,
     RENAMED,
-    DROPPED,
     (
         "alter table items rename to wares",
         "insert into wares (id, name) values (44, 'w')",
@@ -193,7 +192,6 @@ SQLITE_HARMFUL = (
         "drop table old_items",
         "update items set qty = 30",
     ),
-    DROPPED_AND_ADDED,
     (
         "alter table items rename column qty to quantity",
         "alter table items rename column extra to qty",

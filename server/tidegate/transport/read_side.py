@@ -154,14 +154,6 @@ class ReadSide:
 
     def _cut(self, data: bytes | bytearray, now: float) -> int:
         """Handle a turn of the whole frames at the start of `data`; returns how many bytes they took."""
-        taken, turn = self._handle(data, now)
-        took = self._clock() - now
-        if took > LONG_S:
-            self.traffic.took(took, TURN - turn, now)
-        return taken
-
-    def _handle(self, data: bytes | bytearray, now: float) -> tuple[int, int]:
-        """Returns the bytes that were handled, and the frames that were left of the turn."""
         at, end, turn = 0, len(data), TURN
         write_side, traffic, clock = self._write_side, self.traffic, self._clock
         while at < end and write_side.state is OPEN and not write_side.paused_by:
@@ -173,7 +165,8 @@ class ReadSide:
             if not second & MASKED or payload > self._max_size:
                 # The header alone is enough for the library to fail the connection.
                 self._hand_over(bytes(data[at:]))
-                return end, turn
+                at = end
+                break
             stop = at + head + payload
             if stop > end or (turn < TURN and write_side.finished):
                 break
@@ -192,7 +185,10 @@ class ReadSide:
                 turn -= COSTLY - 1
                 self._hand_over(bytes(data[at:stop]))
             at = stop
-        return at, turn
+        took = clock() - now
+        if took > LONG_S:
+            traffic.took(took, TURN - turn, now)
+        return at
 
     def _closing(self) -> None:
         """A close frame was sent: leave out all that arrived but the client's own close frame and a few pings."""

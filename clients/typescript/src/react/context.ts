@@ -7,9 +7,9 @@ import { type Client, connect } from "../client.js";
 import type { Options } from "../options.js";
 import type { Registered } from "../types.js";
 import { type ConnectionState, connectionStore } from "./connection.js";
-import { createContext, createElement, useContext, useMemo, useState } from "./react.js";
-import { useStore } from "./store.js";
-import { useWebSocket } from "./websocket.js";
+import { Login } from "./login.js";
+import { createContext, createElement, useContext, useEffect, useMemo, useState } from "./react.js";
+import { storeOf, useStore } from "./store.js";
 
 /** A client of the program; or the url and the options of one that lives as long as the provider. */
 export type ProviderProps = { children?: ReactNode } & (
@@ -34,8 +34,24 @@ function Owner({ children, url, ...options }: OwnerProps): ReactElement {
     client.close(); // nothing connects until the provider is mounted
     return client;
   });
-  const { client = none } = useWebSocket(url, options);
-  return createElement(Provided, { value: client }, children);
+  const [{ store, rendered }] = useState(ownLogin);
+  const state = useStore(store);
+  useEffect(() => rendered(state, url, options));
+  return createElement(Provided, { value: state.client ?? none }, children);
+}
+
+/** The login of a provider, as a store of its client. */
+function ownLogin() {
+  const login: Login = new Login(() => store.set({ client: login.client }));
+  const store = storeOf<{ client: Client | undefined }>({ client: undefined }, () => () => login.end());
+  let seen = store.get();
+  return {
+    store,
+    rendered(state: typeof seen, url: string, options: Options): void {
+      login.rendered(state !== seen, url, options);
+      seen = state;
+    },
+  };
 }
 
 /** The client that the nearest provider gives; one that is closed until a provider with a `url` is mounted. */

@@ -7,9 +7,9 @@ NPM    := cd clients/typescript && npm
 # pip resolves nothing: the lock has each package with its hash, so that no later release can change an install.
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-compile
 UV     := uv==0.13.9
-# A worker for each core and two more, because tests wait more than they compute; with a limit for large machines,
+# A worker for each core and one more, because tests wait more than they compute; with a limit for large machines,
 # because every worker starts a PostgreSQL server.
-JOBS   ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
+JOBS   ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 PYTEST := $(BIN)/pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 # npm and pip keep a cache in the home directory if it is writable.
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)

@@ -41,6 +41,7 @@ from tests.transport.raw import (
 from tidegate import stopping
 from tidegate.auth import tokens
 from tidegate.core import closes
+from tidegate.core.budgets.payer import Payer
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.transport import CloseReason, Connection
 
@@ -280,11 +281,13 @@ async def test_each_client_that_waits_for_a_failed_snapshot_is_informed(
     asked = asyncio.Event()
 
     class Failing:
+        in_memory = 0
+
         async def seq(self) -> int:
             await asked.wait()
             raise Bug
 
-        def join(self) -> bool:
+        def join(self, payer: Payer) -> bool:
             return True
 
         def leave(self) -> None:

@@ -87,6 +87,8 @@ def program(tmp_path: Path) -> Iterator[Program]:
 @pytest.fixture
 async def store(program: Program, tmp_path: Path) -> AsyncIterator[SqliteStore]:
     store = await SqliteStore.open(f"sqlite:///{tmp_path / 'pets.db'}", RESOURCES)
+    for timer in store._timers.values():
+        timer.cancel()  # the tests look themselves, and only one thread may
     yield store
     await store.close()
 

@@ -113,7 +113,7 @@ async def test_accepting_pauses_while_the_reserve_is_used_and_says_so_once(caplo
     async with listening(now=clock, limits=door_with(0)) as door, silent(door, RESERVE + 20):
         await until(lambda: len(door.listener.context.connections) == RESERVE)
         await asyncio.sleep(2.5 * accepting.PAUSE_S)
-        assert len(door.listener.context.connections) == RESERVE, "nobody is cut off before the least time"
+        assert len(door.listener.context.connections) == RESERVE, "no connection is cut off before the least time"
         told = [record for record in caplog.records if "accepting pauses" in record.getMessage()]
         assert len(told) == 1
         clock.now += LEAST_S

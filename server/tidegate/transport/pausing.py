@@ -15,11 +15,11 @@ class Reader(Protocol):
         """Data may arrive again, and what has arrived may be handled. `reason`: that of the pause."""
 
 
-class Nobody:
-    """Who reads when the connection has ended."""
+class EndedReader:
+    """The reader of a connection that has ended: it reads nothing."""
 
     def reading_resumed(self, reason: int) -> None:
         """Nothing is read any more."""
 
 
-NOBODY = Nobody()
+ENDED_READER = EndedReader()

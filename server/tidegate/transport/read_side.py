@@ -47,8 +47,8 @@ class MessageReceiver(Protocol):
         """There is more than one turn may handle: `go_on` is to be called in a later one."""
 
 
-class Nobody:
-    """Who takes the messages of a connection that has ended."""
+class EndedReceiver:
+    """Takes the messages of a connection that has ended: there are none."""
 
     def text(self, payload: bytes) -> None:
         """Nothing is received any more."""
@@ -60,7 +60,7 @@ class Nobody:
         """As `text`."""
 
 
-NOBODY = Nobody()
+ENDED_RECEIVER = EndedReceiver()
 
 
 class ReadSide:
@@ -141,7 +141,7 @@ class ReadSide:
         dropped = len(self._buffer) + len(self._fragments or b"")
         self._buffer = bytearray()
         self._fragments = None
-        self._receiver = NOBODY
+        self._receiver = ENDED_RECEIVER
         return dropped
 
     def _wait_for_turn(self) -> None:

@@ -18,7 +18,7 @@ from tidegate.counted import Counted
 from tidegate.transport.backlog import PART_BYTES, Backlog
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
 from tidegate.transport.draining import Drains
-from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, NOBODY, Reader
+from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, ENDED_READER, Reader
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
 from tidegate.transport.taking import Taking, unconfirmed
 
@@ -180,7 +180,7 @@ class WriteSide:
         self.state = NEXT[self.state][LOST]
         self.frames.clear()
         self._backlog = None
-        self._reader = NOBODY
+        self._reader = ENDED_READER
         self._context.memory.waits(self, 0)
         if self._drains is not None:
             self._drains.end()

@@ -8,6 +8,7 @@ Invariant: the ledger's `rooms` and `presence` are what the rooms and membership
 from __future__ import annotations
 
 from tidegate.core.budgets.ledger import Kind, Ledger
+from tidegate.core.errors import Refused
 from tidegate.core.rooms.presence import Info
 from tidegate.core.rooms.room import INFO_COPIES, MEMBER_BYTES, ROOM_BYTES, Room
 from tidegate.core.session import Session
@@ -58,7 +59,7 @@ class Memberships:
         self._ledger.take(of.account, "rooms", size)
         try:
             self._say(of, room, info)
-        except Exception:
+        except Refused:
             self._ledger.give(of.account, "rooms", size)
             raise
         if new:

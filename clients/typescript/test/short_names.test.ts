@@ -94,7 +94,7 @@ describe("a member with a short name is", () => {
     expect(INTERNAL.filter((name) => words.has(name))).toEqual([]);
   });
 
-  it("declared by the package, wherever it is used", () => {
+  it("the package itself declares each name that it uses", () => {
     const uses = [...within(sources)].map(used).filter((symbol) => symbol !== undefined);
     expect(uses.length).toBeGreaterThan(200);
     const foreign = uses.filter(({ declarations = [] }) => !declarations.every(isOwn));

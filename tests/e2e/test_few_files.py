@@ -8,8 +8,9 @@ import resource
 from pathlib import Path
 
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import until
 from tests.support.wire import wire
-from tests.transport.raw import until, upgrade
+from tests.transport.raw import upgrade
 
 FILES = 256
 CLIENTS = 400

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
+from tests.support.waiting import until
 from tests.support.wire import wire
 from tests.transport.inside import SECRET, running
 from tests.transport.raw import (
@@ -35,7 +36,6 @@ from tests.transport.raw import (
     frame,
     listening,
     push,
-    until,
     upgrade,
 )
 from tidegate import stopping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tests.support.wire import Wire, wire
 from tests.transport.inside import Inside, running
 from tidegate.core.rows.catch_up_events import Event, SnapshotBegun
@@ -27,12 +28,6 @@ async def inside(tmp_path: Path) -> AsyncIterator[Inside]:
     async with running(tmp_path) as inside:
         await paused(inside)
         yield inside
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # the condition has no event to wait for
-            await asyncio.sleep(0.005)
 
 
 async def paused(inside: Inside) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.gateway.test_slow_readers import Member, member, write_side
+from tests.support.waiting import until
 from tests.transport.inside import Inside, running
-from tests.transport.raw import until
 from tidegate.core.rooms import room as of_room
 from tidegate.core.rooms.history import PAGE_BYTES
 from tidegate.core.rooms.room import HELD_BYTES, REPLAY_BYTES

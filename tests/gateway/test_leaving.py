@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.gateway.test_slow_readers import Member, member
+from tests.support.waiting import until
 from tests.transport.inside import Inside, running
-from tests.transport.raw import CLOSE, close_payload, frame, until
+from tests.transport.raw import CLOSE, close_payload, frame
 from tidegate.core.closes import DRAIN
 
 ROOM = "chat-1"

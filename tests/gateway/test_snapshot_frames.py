@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tests.support.wire import wire
 from tests.transport.inside import Inside, running
 from tidegate.core.budgets.ledger import SHARE, Ledger
@@ -165,12 +165,6 @@ async def filled(inside: Inside, count: int = ROWS) -> None:
         for start in range(0, count, 500):
             data = [{"name": "x" * 50, "email": f"{n}@example.com"} for n in range(start, min(start + 500, count))]
             assert (await client.ask({"type": "create", "resource": "users", "data": data}))["type"] == "rows"
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # it is another thread that knows
-            await asyncio.sleep(0.005)
 
 
 async def rows_of(heard: Any) -> list[int]:

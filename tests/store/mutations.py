@@ -22,6 +22,16 @@ def delete(*codes: str, **fields: Any) -> Mutation:
     return Mutation(kind="delete", resource="boats", keys=tuple({"code": code} for code in codes), **fields)
 
 
+async def outcome(store: Store, mutation: Mutation) -> str:
+    """The code of the refusal, or `done`. What is unavailable says when to try again."""
+    try:
+        await store.write(mutation)
+    except Refused as refused:
+        assert refused.code != "unavailable" or refused.retry_after
+        return refused.code
+    return "done"
+
+
 async def refused(store: Store, mutation: Mutation) -> tuple[str, str | None, str | None]:
     """Code, pointer and keyword of the refusal."""
     return (await refusal(store, mutation))[:3]

@@ -84,13 +84,6 @@ class Echo:
         self.ended.append(code)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until `condition` holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110  # the condition has no event to wait for
-            await asyncio.sleep(0.001)
-
-
 def mask(payload: bytes, key: bytes = MASK) -> bytes:
     """Byte by byte, as the RFC writes it."""
     return bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))

@@ -10,6 +10,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 
+from tests.support.waiting import until
 from tests.transport.limits import door_with
 from tests.transport.raw import (
     CLOSE,
@@ -25,7 +26,6 @@ from tests.transport.raw import (
     frame,
     listening,
     push,
-    until,
     upgrade,
 )
 from tidegate.core.budgets.rates import Rate

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from tests.support.waiting import until
 from tests.transport.limits import NONE, door_with
 from tests.transport.raw import (
     BINARY,
@@ -25,7 +26,6 @@ from tests.transport.raw import (
     frame,
     listening,
     push,
-    until,
     upgrade,
 )
 from tests.transport.test_backpressure import FakeClock, pass_time

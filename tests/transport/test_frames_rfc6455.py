@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.waiting import until
 from tests.transport.raw import (
     BINARY,
     CLOSE,
@@ -22,7 +23,6 @@ from tests.transport.raw import (
     frame,
     listening,
     push,
-    until,
     upgrade,
 )
 from tidegate.transport import text_frame

@@ -18,10 +18,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.gateway import ROOT
+from tests.support.waiting import until
 from tests.support.wire import Wire, wire
 from tests.transport.inside import SECRET, Inside, running
 from tests.transport.limits import door_with
-from tests.transport.raw import PATIENCE, TEXT, Door, Frame, Raw, frame, listening, until, upgrade
+from tests.transport.raw import PATIENCE, TEXT, Door, Frame, Raw, frame, listening, upgrade
 from tidegate.auth import tokens
 from tidegate.transport import Response
 from tidegate.transport.handshake import MAX_HEAD

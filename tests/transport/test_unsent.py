@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening, push, until
+from tests.support.waiting import until
+from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening, push
 from tests.transport.test_backpressure import not_reading, read_again
 from tidegate.transport import WriteSide, text_frame
 from tidegate.transport.context import UNCOUNTED_BYTES, Waiting

@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.store.mutations import create, refusal
+from tests.store.mutations import create, outcome, refusal
 from tests.store.port.conftest import AnyForeign, Database
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.budgets.payer import Payer
-from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Mutation
 from tidegate.store import OpenedStore, Timeouts, open_store
 from tidegate.store.serving.write_queue import BATCH
@@ -53,14 +52,6 @@ def locked(database: Database) -> Iterator[None]:
 
 def of(payer: Payer, code: str, **fields: Any) -> Mutation:
     return msgspec.structs.replace(create({"code": code}, **fields), payer=payer, user=payer.account)
-
-
-async def outcome(store: OpenedStore, mutation: Mutation) -> str:
-    try:
-        await store.write(mutation)
-    except Refused as refused:
-        return refused.code
-    return "done"
 
 
 async def test_a_write_that_waits_too_long_is_refused_and_never_done(database: Database, foreign: AnyForeign) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.store.application import ANYONE
-from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg, sql
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
@@ -77,10 +75,3 @@ def bodies(owner: Owner, table: str = "notes") -> dict[int, str]:
     identifier = sql.Identifier(*table.split("."))
     found = owner.connection.execute(sql.SQL("SELECT id, body FROM {}").format(identifier))
     return {number: body for number, body in found}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Returns once it is so."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # another thread knows
-            await asyncio.sleep(0.01)

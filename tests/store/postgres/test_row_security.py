@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.store.heard import Heard
-from tests.store.postgres.notes import ALL, RESOURCES, TABLE, Owner, owned, until
+from tests.store.postgres.notes import ALL, RESOURCES, TABLE, Owner, owned
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import until
 from tidegate.core.errors import Refused
 from tidegate.store import StoreError, introspect
 from tidegate.store.errors import CHANGED_TABLES

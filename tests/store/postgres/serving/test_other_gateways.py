@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
 
 from tests.store.application import RESOURCES
 from tests.store.heard import Heard
 from tests.store.mutations import create
-from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import until
 from tidegate.store.postgres.changelog import COMMIT_LOCK, SERVING_LOCK
 from tidegate.store.postgres.connection import connect
 from tidegate.store.postgres.serving import other_gateways
 from tidegate.store.postgres.serving.store import PostgresStore
 
 HOLDERS = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {SERVING_LOCK & 0xFFFFFFFF}"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # the database knows
-            await asyncio.sleep(0.01)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -15,6 +15,7 @@ from tests.store.mutations import create, refused
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer, started
+from tests.support.waiting import until
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import LogPruned, ReadQuery
 from tidegate.store import StoreError
@@ -41,12 +42,6 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
     store = await PostgresStore.open(url, RESOURCES)
     yield store
     await store.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # another thread knows
-            await asyncio.sleep(0.01)
 
 
 async def test_a_restart_is_survived_without_a_gap(store: PostgresStore, server: PostgresServer, url: str) -> None:

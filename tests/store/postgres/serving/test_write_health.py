@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.store.application import RESOURCES
-from tests.store.mutations import create, delete
-from tests.support.deadlines import DEADLINE_S
+from tests.store.mutations import create, delete, outcome
 from tests.support.driver import errors, psycopg
 from tests.support.postgres import PostgresServer, started
+from tests.support.waiting import until
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Mutation, ReadQuery
+from tidegate.core.rows.ports import ReadQuery
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.serving import store as serving
@@ -46,21 +46,6 @@ async def store(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Post
     store.follow(lambda changes, upto: None)
     yield store
     await store.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # another thread knows
-            await asyncio.sleep(0.01)
-
-
-async def outcome(store: PostgresStore, mutation: Mutation) -> str:
-    try:
-        await store.write(mutation)
-    except Refused as refused:
-        assert refused.code != "unavailable" or refused.retry_after
-        return refused.code
-    return "done"
 
 
 async def test_a_read_only_database_is_unavailable_until_it_can_be_written_again(

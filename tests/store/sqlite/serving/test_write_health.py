@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import apsw
 import pytest
 
 from tests.store.application import RESOURCES, Foreign
-from tests.store.mutations import create, delete, update
-from tests.support.deadlines import DEADLINE_S
-from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Mutation, ReadQuery
+from tests.store.mutations import create, delete, outcome, update
+from tests.support.waiting import until
+from tidegate.core.rows.ports import ReadQuery
 from tidegate.store import SqliteStore, StoreError
 from tidegate.store.sqlite import connection
 from tidegate.store.sqlite.serving import disk_reserve, write_health, writer
@@ -34,21 +33,6 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
     yield store
     await store.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110  # another thread knows
-            await asyncio.sleep(0.01)
-
-
-async def outcome(store: SqliteStore, mutation: Mutation) -> str:
-    try:
-        await store.write(mutation)
-    except Refused as refused:
-        assert refused.code != "unavailable" or refused.retry_after
-        return refused.code
-    return "done"
 
 
 async def test_readiness_comes_back_without_a_write_of_a_client(store: SqliteStore, foreign: Foreign) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import os
 import resource
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from tests.e2e.test_database_under_the_gateway import readiness
 from tests.e2e.test_restored_backups import backup
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
 
@@ -119,11 +119,10 @@ async def test_writes_end_soon_after_the_content_of_the_file_is_lost(
     async with wire(gateway.url) as client:
         copy = await grown(gateway, client)
         lose(gateway, copy)
-        began = time.monotonic()
         number = 100
-        while (await readiness(gateway))[0] == 200:
-            await create(client, number := number + 1)
-            assert time.monotonic() < began + 5
+        async with asyncio.timeout(DEADLINE_S):
+            while (await readiness(gateway))[0] == 200:
+                await create(client, number := number + 1)
     async with wire(gateway.url) as client:  # a replaced database has sent the others away
         assert (await create(client, 200))["code"] == REFUSED
         assert (await client.ask({"type": "list", "resource": "users"})).get("code", REFUSED) == REFUSED

@@ -2,7 +2,8 @@
 
 SQLite goes on with a file that was deleted or replaced, for it has it open: what it commits then is lost with the
 process. It does not read pages again that it has in memory, so that it does not see either that the content changed.
-The writer asks before it answers; a thread looks twice a second; and every error of a read tells what it means.
+The writer asks before it answers; a thread looks twice a second, and the writer before each checkpoint; and every error
+of a read tells what it means.
 Invariant: damage and replacement stay until a restart, which checks the file. A file that was away and is back is fine.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +43,8 @@ class DatabaseFile:
         self._identity = _identity(path)
         self._log_identity = _identity(self._log)
         self._header = read_header(path)
+        self._looking = threading.Lock()
+        """The headers are compared in the order in which they were read."""
         self._short: tuple[FileHeader, float] | None = None
         """A header that promises more pages than there are, and since when."""
 
@@ -74,6 +78,10 @@ class DatabaseFile:
 
     def look(self, connection: apsw.Connection) -> None:
         """Look at the file, and log what is new. `connection`: to the same database, for the calling thread."""
+        with self._looking:
+            self._look(connection)
+
+    def _look(self, connection: apsw.Connection) -> None:
         if self.replaced or self.damage or self.is_lost():
             return
         try:
@@ -85,7 +93,7 @@ class DatabaseFile:
         before = self._header
         if not header.is_database or header.size < before.page_size or header.page_size != before.page_size:
             self._damaged("it does not begin like the database that was opened")
-        elif header.counter < before.counter or header.schema > schema:
+        elif header.counter < before.counter or not before.schema <= header.schema <= schema:
             self.replaced = True  # by another content
         elif header.pages * header.page_size > header.size:
             self._look_at_short(header)

@@ -71,7 +71,7 @@ class WriteHealth:
 
     def settled(self, connection: apsw.Connection) -> Refused | None:
         """After a commit: why it does not count."""
-        if self._file.is_lost():
+        if self._file.is_lost() or self._file.problem is not None:
             return refusals.lost()
         if not self.full:
             self.problem = None
@@ -143,8 +143,15 @@ class WriteHealth:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _committed(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        """The log has `pages` now. A checkpoint that fails undoes no commit."""
+        """The log has `pages` now. A checkpoint that fails undoes no commit.
+
+        It may write the first page, and with it hide that the content of the file is another one: so the file is looked
+        at before.
+        """
         if pages >= CHECKPOINT_PAGES and time.monotonic() >= self._checkpoint_at:
+            self._file.look(connection)
+            if self._file.problem is not None:
+                return apsw.SQLITE_OK
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             except apsw.Error as error:

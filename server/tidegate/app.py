@@ -13,14 +13,25 @@ import gc
 import json
 import logging
 import random
-import secrets
 import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate import admission, counted, documents, handlers, limits, open_files, schema, stopping, systemd, trimming
+from tidegate import (
+    admission,
+    counted,
+    documents,
+    handlers,
+    limits,
+    open_files,
+    room_engine,
+    schema,
+    stopping,
+    systemd,
+    trimming,
+)
 from tidegate.auth import row_access
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
@@ -29,20 +40,18 @@ from tidegate.core.access.rules import RowAccess
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.protocol import Protocol
-from tidegate.core.rooms.room import RoomRules
-from tidegate.core.rooms.slow_readers import SlowRule
+from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
 from tidegate.ending import Ending
-from tidegate.engines.memory import SWEEP_S, MemoryEngine
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
-from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
+from tidegate.transport import ConnectionContext, Listener, Outbox, Routes, Tickers
 
 log = logging.getLogger("tidegate")
 
@@ -91,6 +100,7 @@ async def serve(
     Raises ConfigError for settings it cannot run with: a broken schema or handlers, a database that was not migrated,
     a taken port.
     """
+    room_engine.check(settings)
     if application is None:
         application = load_application(settings)
     try:
@@ -133,12 +143,30 @@ async def _serve(
     ending: Ending | None,
 ) -> None:
     """Serve until `stop`. `tasks` gets everything that is under way."""
-    loop = asyncio.get_running_loop()
-    tickers, outbox = Tickers(loop), Outbox(loop)
+    outbox = Outbox(asyncio.get_running_loop())
     book = admission.addresses(settings)
     gateway, engine = await build(settings, application, store, outbox, tasks, book)
-    made = make_documents(application.contract, development(settings))
-    pages = routes(made, lambda: gateway.sessions.draining, store, engine)
+    try:
+        made = make_documents(application.contract, development(settings))
+        pages = routes(made, lambda: gateway.sessions.draining, store, engine)
+        await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending)
+    finally:
+        await engine.aclose()
+
+
+async def _listen(
+    settings: Settings,
+    gateway: Parts,
+    pages: Routes,
+    outbox: Outbox,
+    book: Addresses,
+    store: OpenedStore,
+    stop: StopSignal,
+    ready: Callable[[int], None],
+    ending: Ending | None,
+) -> None:
+    """Serve clients until `stop`, and stop."""
+    tickers = Tickers(asyncio.get_running_loop())
     door = admission.door(settings, open_files.fit(settings.max_connections), book)
     context = ConnectionContext(admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door)
     try:
@@ -149,7 +177,6 @@ async def _serve(
             f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port"
         ) from None
     tickers.every(TICK_S, gateway.tick)
-    tickers.every(SWEEP_S, lambda: engine.sweep(time.time()))
     after_drop = trimming.AfterDrop()
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
     tickers.every(trimming.LOOK_S, lambda: after_drop(context.dropped))
@@ -170,7 +197,6 @@ async def _serve(
     times = StopTimes(settings.drain_delay, settings.drain, settings.graceful_stop)
     await stopping.stop(gateway, listener, times, lambda: random.uniform(0, spread), stop.again)  # noqa: S311  # spread
     await gateway.calls.aclose()
-    await engine.aclose()
     tickers.close()
 
 
@@ -181,21 +207,21 @@ async def build(
     outbox: Outbox,
     tasks: asyncio.TaskGroup,
     book: Addresses,
-) -> tuple[Parts, MemoryEngine]:
+) -> tuple[Parts, Engine]:
     """The gateway and its engine. It serves as soon as connections talk to its handler. The door asks `book` too."""
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     ledger = store.ledger = Ledger(settings.memory_bytes)
     protocol = Protocol(
         resources,
-        _room_rules(contract),
+        room_engine.rules(contract),
         FeedCursor(store.epoch, await store.head()),
         limits.of_sessions(settings),
         ledger,
     )
     identities = TokenIdentities(settings.token_secret, store.identity_secret)
     sender = Sender(contract, outbox, check=settings.dev)
-    engine = MemoryEngine(sender.encode, secrets.token_urlsafe(8), ledger)
+    engine = await room_engine.opened(settings, contract, sender.encode, ledger)
     greeting = Greeting(heartbeat=settings.heartbeat, limits=limits.told(settings), contract=contract.hash)
     parts = assemble(
         contract=contract,
@@ -245,28 +271,6 @@ def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:
         raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
     for name in sorted(contract.custom_messages.keys() - found.handlers.keys()):
         log.warning("no handler: messages of type %r are refused", name)
-
-
-def _room_rules(contract: Contract) -> Callable[[str], RoomRules | None]:
-    """The rules of a room by its name; rooms of one kind share theirs."""
-    known: dict[str, RoomRules] = {}
-
-    def rules(name: str) -> RoomRules | None:
-        kind = contract.room_type(name)
-        if kind is None:
-            return None
-        if kind.pattern not in known:
-            known[kind.pattern] = RoomRules(
-                pattern=kind.pattern,
-                presence=kind.presence,
-                history_size=kind.history.size,
-                history_ttl=kind.history.ttl,
-                slow=None if kind.slow == "disconnect" else SlowRule(kind.slow == "conflate", kind.conflate),
-                access=kind.access,
-            )
-        return known[kind.pattern]
-
-    return rules
 
 
 def development(settings: Settings) -> dict[str, str] | None:

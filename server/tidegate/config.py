@@ -44,6 +44,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     database: Annotated[
         str, _about("Database URL: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://...`.")
     ] = "sqlite:///tidegate.db"
+    engine: Annotated[
+        str,
+        _about(
+            "What joins the rooms of several gateways: `redis://...`, `postgresql://...`, or `database` for the "
+            "gateway's own PostgreSQL. `memory`: nothing."
+        ),
+    ] = "memory"
+    engine_prefix: Annotated[
+        str | None,
+        _about(
+            "The application's name in its engine, the same for all its gateways; every engine but `memory` needs it."
+        ),
+    ] = None
     schema: Annotated[
         str | None,
         _about("Folder with the application's schema files. Without it: `./schema`, or the sample that ships."),

@@ -2,8 +2,8 @@
 
 1. For `drain_delay` seconds only `/readyz` says it: load balancers learn of the stop while clients can still connect.
 2. For `drain` seconds the clients are sent away evenly (close 4200), and new ones are refused.
-3. Who is left hears goodbye (4201). Requests under way have half of `graceful` to be answered, are then given up, and
-   the connections end.
+3. The other gateways learn that this one leaves. Who is left hears goodbye (4201). Requests under way have half of
+   `graceful` to be answered, are then given up, and the connections end.
 A second signal goes on with the third step. It knows no signals, and not how the parts do what they are told.
 Invariant: it returns within the three times, and no connection and no task is left.
 """
@@ -53,6 +53,7 @@ async def stop(
         log.info("sending the clients away", extra={"connections": len(gateway.sessions), "seconds": times.drain})
         listener.refuse_clients()
         await gateway.handler.drain(times.drain, retry_after, skipped)
+    gateway.engine.leave()
     gateway.handler.say_goodbye(closes.RESTART, retry_after)
     await listener.stop(times.graceful, RESTART)
     gateway.work.cancel()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.history import HISTORY_BYTES, RECENT_KEYS
-from tidegate.core.rooms.ports import Answer, HistoryPage, Opened, PresenceEntry
+from tidegate.core.rooms.ports import Answer, HistoryPage, Opened, PresenceEntry, RemoteMember, Standing
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.memory import SWEEP_S, MemoryEngine
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
@@ -39,6 +41,12 @@ class Listening:
         self.delivered_messages.append(message)
 
     def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
+        raise AssertionError("there is no other gateway")
+
+    def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
+        raise AssertionError("there is no other gateway")
+
+    def gateway(self, node: str, standing: Standing) -> None:
         raise AssertionError("there is no other gateway")
 
     def restarted(self, room: str, head: RoomPosition) -> None:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.gateway import ROOT
-from tidegate import app, schema
+from tidegate import room_engine, schema
 from tidegate.contract import Contract
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
@@ -147,7 +147,7 @@ class House:
         sender = Sender(contract, self.outbox, check=True)
         self.engine = SlowEngine(sender.encode)
         identities = NoIdentities()
-        protocol = Protocol({}, app._room_rules(contract), FeedCursor("e", 0), SessionLimits())
+        protocol = Protocol({}, room_engine.rules(contract), FeedCursor("e", 0), SessionLimits())
         sessions = Sessions(protocol, Greeting(25.0, LIMITS, contract.hash), identities.identity_token, 0.0)
         self.parts: Parts = assemble(
             contract=contract,

@@ -55,6 +55,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
         async with asyncio.TaskGroup() as tasks:
             book = admission.addresses(settings)
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book)
+            assert isinstance(engine, MemoryEngine)
             documents = app.make_documents(contract, app.development(settings))
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
             door = admission.door(settings, settings.max_connections, book)
@@ -66,6 +67,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
             finally:
                 await listener.stop(0.0, stopping.RESTART)
                 await gateway.calls.aclose()
+                await engine.aclose()
     finally:
         tickers.close()
         await store.close()

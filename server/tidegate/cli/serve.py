@@ -45,6 +45,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="MODULE:NAME",
         help="handlers of the application's messages, such as shop.messages:gateway",
     )
+    parser.add_argument(
+        "--engine",
+        metavar="URL",
+        help="what joins the rooms of several gateways: redis://..., postgresql://... or database (default: memory)",
+    )
+    parser.add_argument(
+        "--engine-prefix",
+        dest="engine_prefix",
+        metavar="NAME",
+        help="the application's name in its engine, the same for each of its gateways",
+    )
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # for `tidegate dev`
     config.add_arguments(parser)

@@ -73,6 +73,7 @@ class Contract:
         self.hash: str = contract_hash(bundle)
         self.bundle_json: bytes = json.dumps(bundle, ensure_ascii=False, separators=(",", ":")).encode()
         self.resources: dict[str, Resource] = schemas.resources
+        self.rooms: dict[str, RoomType] = schemas.rooms
         self.encode: Callable[[msgspec.Struct | Message], bytes] = msgspec.json.Encoder().encode
         """A gateway message as JSON."""
         self.custom_messages: dict[str, CustomMessageRules] = {

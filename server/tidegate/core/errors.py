@@ -7,6 +7,7 @@
     +-- StoreError            store.errors       the database cannot be used as it is; the text says what to do
     |   +-- Unmigrated                           it lacks something that the schema needs
     |   +-- NeedsManualMigration                 the change may lose values: a person has to write it
+    +-- EngineError           engines.setup      the engine of rooms cannot be used as it is; the text says what to do
     +-- ConfigError           config             a setting is wrong
     +-- HandlersError         handlers           the application's Python code cannot be used
     +-- BrokenOutput          contract.contract  the gateway was about to send what the schema does not allow

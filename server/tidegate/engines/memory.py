@@ -8,6 +8,7 @@ Invariant: a room's epoch is new for each of its histories, so that a position o
 from __future__ import annotations
 
 import hashlib
+from asyncio import TimerHandle
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
@@ -67,6 +68,7 @@ class MemoryEngine:
         self._present: dict[str, set[str]] = {}
         """The users who are present in each room."""
         self._listener: EngineListener | None = None
+        self._timer: TimerHandle | None = None
         self._publishing = ""
         """The room that gets a message now: its history may become shorter, but it stays."""
         ledger.gives_way(Order.EMPTY_ROOMS, self._forget_empty_rooms)
@@ -160,8 +162,22 @@ class MemoryEngine:
             self._forget(room)
         return Ready(None)
 
+    def leave(self) -> None:
+        """There is no other gateway that would notice."""
+
     async def aclose(self) -> None:
         self._listener = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def sweep_with(self, later: Callable[[float, Callable[[], None]], TimerHandle], clock: Callable[[], float]) -> None:
+        """Sweep every `SWEEP_S` seconds until the engine is closed. `clock`: seconds since the Unix epoch."""
+
+        def sweep() -> None:
+            self._timer = later(SWEEP_S, sweep)
+            self.sweep(clock())
+
+        self._timer = later(SWEEP_S, sweep)
 
     def sweep(self, now: float) -> None:
         """Forget the histories whose ttl is over. It counts from the last message or from when the room was closed."""

@@ -42,6 +42,7 @@ class Parts:
     """What connections talk to."""
     sessions: Sessions
     feed: Feed
+    engine: Engine
     work: Work
     catch_up: CatchUpDriver
     outdated: Outdated
@@ -100,4 +101,4 @@ def assemble(
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
     jumps = ClockJumps(time.time(), time.monotonic())
-    return Parts(handler, sessions, feed, work, catch_up, outdated, ledger, UnsentBytes(ledger), calls, jumps)
+    return Parts(handler, sessions, feed, engine, work, catch_up, outdated, ledger, UnsentBytes(ledger), calls, jumps)

@@ -7,8 +7,9 @@ process has none to tell.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
-from tidegate.core.rooms.ports import PresenceEntry
+from tidegate.core.rooms.ports import PresenceEntry, RemoteMember, Standing
 from tidegate.core.sessions import Sessions
 from tidegate.gateway.room_frames import RoomFrame
 from tidegate.gateway.sender import Sender
@@ -40,6 +41,12 @@ class EngineListener:
             self._sender.push(push.sinks, push.message)
 
     def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
+        """Ignored, see above."""
+
+    def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
+        """Ignored, see above."""
+
+    def gateway(self, node: str, standing: Standing) -> None:
         """Ignored, see above."""
 
     def told(self, kind: str, text: str) -> None:

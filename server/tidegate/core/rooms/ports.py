@@ -21,6 +21,11 @@ Occupancy = Literal["occupied", "vacated"] | None
 """Whether the first user appeared in a room, the last one vanished, or neither (None), in all gateways together."""
 
 
+Standing = Literal["present", "leaving", "gone"]
+"""Of another gateway. The users of one that is `leaving` (it stops, or does not answer) stay for a moment, except where
+they are present through another gateway; of one that is `gone`, no user is present through it."""
+
+
 class Answer(Protocol[Value_co]):
     """The future of a value; asyncio.Future is one. The caller takes a value that is `done` without awaiting it."""
 
@@ -78,7 +83,13 @@ class EngineListener(Protocol):
         """A message was published in `room`, by this gateway or another one."""
 
     def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
-        """The presence of `user` through gateway `node` changed; None: it ended."""
+        """The presence of `user` through gateway `node`, which is another one, changed; None: it ended."""
+
+    def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
+        """Who is present in `room` through other gateways: these and no others. After a lost connection."""
+
+    def gateway(self, node: str, standing: Standing) -> None:
+        """The standing of another gateway changed. Each is `present` as long as nothing else was told."""
 
     def restarted(self, room: str, head: RoomPosition) -> None:
         """The messages of `room` that were missed cannot be recovered; it goes on after `head`."""
@@ -100,7 +111,7 @@ class Engine(Protocol):
 
     @property
     def healthy(self) -> bool:
-        """Whether the engine answered when it was last asked."""
+        """Whether the engine answers, or did so in the last 5 seconds."""
 
     def listen(self, listener: EngineListener) -> None:
         """Tell `listener` what happens from here on. To be called once, before the first room is opened."""
@@ -118,7 +129,8 @@ class Engine(Protocol):
     def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
         """A session joins `room`: from here on its messages are delivered here.
 
-        `since`: the newest message that the session has; None for a session that asks for none.
+        `since`: the newest message that the session has; None for a session that asks for none. It is a client's claim:
+        whatever it says, it changes nothing of the room.
         """
 
     def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
@@ -128,7 +140,10 @@ class Engine(Protocol):
         """No user is present in `room` through this gateway any more: deliver nothing of it."""
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
-        """The presence of `user` in `room` through this gateway is now `entry`; None: it ended."""
+        """The presence of `user` in `room` through this gateway is now `entry`; None: it ended.
+
+        Of two calls for one user in one room the later one counts, also where the engine was away in between.
+        """
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
         """Tell one gateway, or with None every gateway, this one too: `EngineListener.told`."""
@@ -138,6 +153,9 @@ class Engine(Protocol):
 
     def forget(self, room: str) -> Answer[None]:
         """Delete the history of `room`; its next message begins a new epoch."""
+
+    def leave(self) -> None:
+        """This gateway is about to end: it is `leaving` for the others, and `present` changes nothing any more."""
 
     async def aclose(self) -> None:
         """Let go of everything. Nothing is called afterwards."""

@@ -48,6 +48,8 @@ class PresenceEntry(msgspec.Struct, frozen=True):
     """When the user came, in milliseconds since the Unix epoch."""
     info: msgspec.Raw | None = None
     """What the user's client published; None for nothing."""
+    version: int = 0
+    """Of two entries of one user, the one with the larger version has the newer name and info."""
 
 
 class RemoteMember(msgspec.Struct, frozen=True):
@@ -65,7 +67,6 @@ class Opened(msgspec.Struct, frozen=True):
     """The newest message; offset 0 where there was none in this epoch."""
     missed: Sequence[bytes] | None
     """The messages after the position asked for, oldest first; None where none was given or some are gone."""
-    members: Sequence[RemoteMember] = ()
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
@@ -86,7 +87,11 @@ class EngineListener(Protocol):
         """The presence of `user` through gateway `node`, which is another one, changed; None: it ended."""
 
     def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
-        """Who is present in `room` through other gateways: these and no others. After a lost connection."""
+        """Who is present in `room` through other gateways: these and no others.
+
+        It is told when the first session here joins the room, before the answer to `open` is done; where no user is
+        present elsewhere, it may be left out. It is told again where changes may have been missed.
+        """
 
     def gateway(self, node: str, standing: Standing) -> None:
         """The standing of another gateway changed. Each is `present` as long as nothing else was told."""

@@ -160,6 +160,8 @@ class MemoryEngine:
     def forget(self, room: str) -> Answer[None]:
         if room in self._histories:
             self._forget(room)
+            if room in self._open and self._listener is not None:
+                self._listener.restarted(room, RoomPosition(epoch=self._open[room], offset=0))
         return Ready(None)
 
     def leave(self) -> None:

@@ -61,7 +61,8 @@ class History:
         self.offset = 0
         self.touched = now
         """When the last message came or the room was left, in seconds: its ttl counts from there."""
-        self._size, self._ttl = rules
+        size, self._ttl = rules
+        self._size = size if self._ttl > 0 else 0
         self._kept: deque[tuple[float, bytes, Share]] = deque()
         """When each message was published, in seconds, the message, and who holds it."""
         self._recent: dict[tuple[str, str], tuple[int, bytes, str]] = {}

@@ -157,7 +157,7 @@ class Engine(Protocol):
         """Send `text` to every session of `user`, at any gateway."""
 
     def forget(self, room: str) -> Answer[None]:
-        """Delete the history of `room`; its next message begins a new epoch."""
+        """Delete the history of `room`; its next message begins a new epoch, and members are told: `restarted`."""
 
     def leave(self) -> None:
         """This gateway is about to end: it is `leaving` for the others, and `present` changes nothing any more."""

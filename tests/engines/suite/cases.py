@@ -1,0 +1,22 @@
+"""All cases, as a mark for the test of one engine:
+
+@every_case
+async def test_the_suite(played: Case, under: EngineUnderTest) -> None:
+    await play(played, under)
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engines.suite import (  # noqa: F401  # they add themselves
+    cases_of_failures,
+    cases_of_messages,
+    cases_of_presence,
+    cases_of_recovery,
+)
+from tests.engines.suite.case import CASES, Case, play
+
+__all__ = ["CASES", "Case", "every_case", "play"]
+
+every_case = pytest.mark.parametrize("played", CASES, ids=[played.name for played in CASES])

@@ -1,0 +1,231 @@
+"""Who is present through which gateway: entries, occupancy, gateways that leave, die, hang or come back."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+
+from tests.engines.suite.case import case
+from tests.engines.suite.cases_of_messages import ODD
+from tests.engines.suite.under_test import KEPT, Ability, Gateway, House
+from tidegate.core.rooms.ports import PresenceEntry
+
+
+@case()
+async def a_room_is_occupied_once_and_vacated_once(house: House) -> None:
+    gateway = await house.start()
+    await gateway.open()
+    assert await gateway.present("a") == "occupied"
+    assert await gateway.present("a", 2) is None
+    assert await gateway.present("b") is None
+    assert await gateway.absent("a") is None
+    assert await gateway.absent("x") is None, "who was not present changes nothing"
+    assert await gateway.absent("b") == "vacated"
+    assert await gateway.absent("b") is None
+    assert await gateway.present("c") == "occupied"
+
+
+@case(Ability.SEVERAL)
+async def a_room_is_occupied_and_vacated_once_in_all_gateways_together(house: House) -> None:
+    one, two = await house.two()
+    assert await one.present("a") == "occupied"
+    assert await two.present("a") is None
+    assert await one.absent("a") is None
+    assert await two.present("b") is None
+    assert await two.absent("a") is None
+    assert await two.absent("b") == "vacated"
+    assert await one.present("b") == "occupied"
+
+
+@case(Ability.SEVERAL)
+async def a_gateway_hears_who_is_present_elsewhere(house: House) -> None:
+    one, two = await house.two()
+    await two.open()
+    info = msgspec.Raw(b'{"colour":"r\xc3\xb6t"}')
+    entry = PresenceEntry("Ada \U0001f409", 2, "away", 1234, info, version=7)
+    await one.engine.present("kept-1", "a b", entry)
+    heard = two.heard
+    await house.until(lambda: heard.elsewhere.get("kept-1") == {(one.node, "a b"): entry}, "the entry as it was")
+    await one.absent("a b")
+    await house.until(lambda: heard.elsewhere.get("kept-1") == {}, "its end")
+    assert one.heard.elsewhere.get("kept-1", {}) == {}, "a gateway does not hear itself"
+
+
+@case(Ability.SEVERAL)
+async def whoever_opens_a_room_hears_who_is_there(house: House) -> None:
+    one, two = await house.two()
+    for user in ODD:
+        await one.present(user)
+    await two.present("own")
+    await two.open()
+    assert two.heard.elsewhere["kept-1"].keys() == {(one.node, user) for user in ODD}, "before the answer, all, others"
+    two.close()
+    await one.absent(ODD[0])
+    await two.open()
+    assert two.heard.elsewhere["kept-1"].keys() == {(one.node, user) for user in ODD[1:]}
+
+
+@case(Ability.SEVERAL)
+async def the_last_of_quick_changes_counts(house: House) -> None:
+    one, two = await house.two()
+    await two.open()
+    answers = []
+    for connections in range(1, 21):
+        answers.append(one.engine.present("kept-1", "a", PresenceEntry("A", connections, "online", 1)))
+        answers.append(one.engine.present("kept-1", "b", PresenceEntry("B", 1, "online", 1)))
+        answers.append(one.engine.present("kept-1", "b", None))
+    for answer in answers:
+        await answer
+    await house.until_present(two, {"a": 20})
+
+
+@case(Ability.SEVERAL)
+async def two_gateways_of_one_user_are_two_entries(house: House) -> None:
+    one, two = await house.two()
+    three = await house.start()
+    await three.open()
+    await one.present("a", 1)
+    await two.present("a", 2)
+    await house.until_present(three, {"a": 3})
+    await one.absent("a")
+    await house.until_present(three, {"a": 2})
+
+
+@case(Ability.SEVERAL, Ability.KILL)
+async def the_users_of_a_dead_gateway_leave_after_lease_and_grace(house: House) -> None:
+    one, two = await house.two()
+    three = await house.start()
+    for gateway in (two, three):
+        await gateway.open()
+    for user in ("a", "b c"):
+        await one.present(user)
+    await two.present("stays")
+    await house.until_present(two, {"a": 1, "b c": 1})
+    node = one.node
+    died = house.under.clock()
+    await house.kill(one)
+    await house.until(lambda: two.heard.standings.get(node) == "leaving", "its users are ghosts")
+    rests: list[tuple[Gateway, dict[str, int]]] = [(two, {}), (three, {"stays": 1})]
+    for gateway, rest in rests:
+        await house.until_present(gateway, rest)
+        assert gateway.heard.gone_at["kept-1", "a"] - died >= house.under.times.grace, "not before the grace"
+    await two.absent("stays")
+    assert await two.present("new") == "occupied", "the dead one's entries are gone from the engine"
+
+
+@case(Ability.SEVERAL, Ability.KILL)
+async def whoever_buries_may_die(house: House) -> None:
+    one, two = await house.two()
+    three = await house.start()
+    await three.open()
+    for number in range(20):
+        await one.present(f"u{number}", room=f"kept-{number % 4}")
+    await house.until(lambda: three.heard.present("kept-1"), "before")
+    node = one.node
+    await house.kill(one)
+    await house.until(lambda: two.heard.standings.get(node) == "leaving", "the grace runs")
+    await house.kill(two)
+    await house.until_present(three, {})
+    for number in range(4):
+        await house.until_async(partial(_empty, three, f"kept-{number}"), f"kept-{number} is vacated")
+
+
+async def _empty(gateway: Gateway, room: str) -> bool:
+    """Whether no user is present in `room`."""
+    occupancy = await gateway.present("probe", room=room)
+    await gateway.absent("probe", room=room)
+    return occupancy == "occupied"
+
+
+@case(Ability.SEVERAL, Ability.KILL)
+async def the_first_gateway_after_all_died_buries(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.present("a")
+        await house.kill(gateway)
+    three = await house.start()
+    await three.open()
+    await house.until_present(three, {})
+    await house.until_async(partial(_empty, three, "kept-1"), "the room is vacated")
+
+
+@case(Ability.SEVERAL)
+async def a_gateway_that_leaves_keeps_its_users_for_the_grace(house: House) -> None:
+    one, two = await house.two()
+    await two.open()
+    await one.present("a")
+    await one.present("b")
+    await house.until_present(two, {"a": 1, "b": 1})
+    node = one.node
+    left = house.under.clock()
+    one.engine.leave()
+    one.engine.present("kept-1", "a", None)
+    await house.until(lambda: two.heard.standings.get(node) == "leaving", "it says that it leaves")
+    assert two.heard.present("kept-1") == {"a": 1, "b": 1}, "no storm"
+    house.gateways.remove(one)
+    await one.engine.aclose()
+    await house.until_present(two, {})
+    assert two.heard.gone_at["kept-1", "a"] - left >= house.under.times.grace
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def a_gateway_that_was_given_up_says_everything_again(house: House) -> None:
+    one, two = await house.two()
+    await two.open()
+    await one.open()
+    await one.present("a")
+    await one.present("b", 2)
+    await house.until_present(two, {"a": 1, "b": 2})
+    await house.under.cut(one.engine)
+    one.engine.present("kept-1", "b", None)
+    one.engine.present("kept-1", "c", PresenceEntry("C", 3, "online", 1))
+    await house.until_present(two, {})
+    await house.under.heal(one.engine)
+    await house.until_present(two, {"a": 1, "c": 3})
+    assert one.heard.elsewhere.get("kept-1", {}) == {}, "its former name is no other gateway"
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def a_gateway_that_is_back_within_the_grace_never_left(house: House) -> None:
+    one, two = await house.two()
+    await two.open()
+    await one.present("a")
+    await house.until_present(two, {"a": 1})
+    node = one.node
+    await house.under.cut(one.engine)
+    await house.under.heal(one.engine)
+    await one.present("b")
+    await house.until_present(two, {"a": 1, "b": 1})
+    assert one.node == node
+    assert ("kept-1", "a") not in two.heard.gone_at
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def members_that_vanished_during_a_cut_leave_afterwards(house: House) -> None:
+    one, two = await house.two()
+    await two.open("kept-1", KEPT)
+    await one.present("a")
+    await one.present("b")
+    await house.until_present(two, {"a": 1, "b": 1})
+    await house.under.cut(two.engine)
+    await one.absent("a")
+    await one.present("c")
+    await house.under.heal(two.engine)
+    await house.until_present(two, {"b": 1, "c": 1})
+
+
+@case(Ability.SEVERAL, Ability.EMPTY)
+async def presence_heals_after_the_server_lost_everything(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+    await one.present("a")
+    await two.present("b")
+    await house.until_present(two, {"a": 1})
+    await house.under.restart_empty()
+    three = await house.start()
+    await three.open()
+    await house.until_present(three, {"a": 1, "b": 1})
+    await house.until_present(one, {"b": 1})
+    await house.until_present(two, {"a": 1})

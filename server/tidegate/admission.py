@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tidegate.config import Settings
 from tidegate.core import closes
-from tidegate.core.budgets.addresses import Addresses, AddressLimits
+from tidegate.core.budgets.addresses import Addresses, AddressLimits, Together
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
 from tidegate.transport import CloseReason, Door, Peers, TransportSettings
@@ -24,8 +24,12 @@ OF_ADDRESS = 10
 MINUTE_S = 60
 
 
-def addresses(settings: Settings) -> Addresses:
-    """The limits of one gateway."""
+def addresses(settings: Settings, together: Together | None = None, workers: int = 1) -> Addresses:
+    """The limits of one gateway, or of one of `workers` that count `together`.
+
+    What the connections of one address may send is divided among the workers; each leaves room for one connection.
+    """
+    of_address = max(1.0, OF_ADDRESS / workers)
     resumption = settings.max_rooms + settings.max_subscriptions + BESIDE
     frames = Rate(settings.rate, max(settings.rate * BURST_S, float(resumption)))
     received = Rate(float(settings.rate_bytes), settings.rate_bytes * BURST_OF_BYTES_S)
@@ -36,8 +40,9 @@ def addresses(settings: Settings) -> Addresses:
             connections=settings.address_connections,
             tokens=Rate(settings.token_attempts / MINUTE_S, max(1.0, settings.token_attempts)),
             line=line,
-            traffic=TrafficRates(*(Rate(rate.per_second * OF_ADDRESS, rate.burst * OF_ADDRESS) for rate in line)),
-        )
+            traffic=TrafficRates(*(Rate(rate.per_second * of_address, rate.burst * of_address) for rate in line)),
+        ),
+        together,
     )
 
 

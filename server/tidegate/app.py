@@ -8,7 +8,6 @@ Invariant: whatever was acknowledged to a client is committed before `serve` ret
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import json
 import logging
@@ -49,9 +48,12 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
+from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
-from tidegate.transport import ConnectionContext, Listener, Outbox, Routes, Tickers
+from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
+from tidegate.workers.member import BEAT_S
+from tidegate.workers.times import RELOAD_DRAIN_S
 
 log = logging.getLogger("tidegate")
 
@@ -60,6 +62,9 @@ STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
 """The same in development, where the gateway restarts after each save and clients are few."""
+
+STAMPEDE_AT_RELOAD_S = 0.2
+"""The same where other workers serve already: the drain spreads the clients."""
 
 
 def load_contract(settings: Settings) -> Contract:
@@ -92,11 +97,12 @@ async def serve(
     ready: Callable[[int], None] = lambda port: None,
     application: Application | None = None,
     ending: Ending | None = None,
+    start: Start | None = None,
 ) -> None:
     """Run a gateway until SIGTERM or SIGINT. `ready` is told the port once clients can connect.
 
     `application`: what `load_application` returned for these settings, where the caller has loaded it already.
-    `ending`: is told about signals and of the stop.
+    `ending`: is told about signals and of the stop. `start`: what whoever started this process has given it.
     Raises ConfigError for settings it cannot run with: a broken schema or handlers, a database that was not migrated,
     a taken port.
     """
@@ -110,7 +116,7 @@ async def serve(
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:
-        await _run(settings, application, store, ready, ending)
+        await _run(settings, application, store, ready, ending, start or Start())
     finally:
         await store.close(STORE_CLOSE_S)
 
@@ -121,11 +127,12 @@ async def _run(
     store: OpenedStore,
     ready: Callable[[int], None],
     ending: Ending | None,
+    start: Start,
 ) -> None:
     stop = StopSignal(ending)
     try:
         async with asyncio.TaskGroup() as tasks:
-            await _serve(settings, application, store, tasks, stop, ready, ending)
+            await _serve(settings, application, store, tasks, stop, ready, ending, start)
     except ExceptionGroup as group:
         # The gateway's tasks guard themselves: what fails here is `_serve`, and it fails alone.
         if len(group.exceptions) == 1:
@@ -141,15 +148,16 @@ async def _serve(
     stop: StopSignal,
     ready: Callable[[int], None],
     ending: Ending | None,
+    start: Start,
 ) -> None:
     """Serve until `stop`. `tasks` gets everything that is under way."""
     outbox = Outbox(asyncio.get_running_loop())
-    book = admission.addresses(settings)
+    book = start.addresses(settings)
     gateway, engine = await build(settings, application, store, outbox, tasks, book)
     try:
         made = make_documents(application.contract, development(settings))
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)
-        await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending)
+        await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending, start)
     finally:
         await engine.aclose()
 
@@ -164,18 +172,13 @@ async def _listen(
     stop: StopSignal,
     ready: Callable[[int], None],
     ending: Ending | None,
+    start: Start,
 ) -> None:
     """Serve clients until `stop`, and stop."""
     tickers = Tickers(asyncio.get_running_loop())
     door = admission.door(settings, open_files.fit(settings.max_connections), book)
     context = ConnectionContext(admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door)
-    try:
-        listener = await Listener.open(context, gateway.handler, tickers, settings.host, settings.port)
-    except OSError as error:
-        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
-        raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port"
-        ) from None
+    listener = await start.listener(context, gateway.handler, tickers, settings)
     tickers.every(TICK_S, gateway.tick)
     after_drop = trimming.AfterDrop()
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
@@ -187,6 +190,9 @@ async def _listen(
     # Objects of start-up live as long as the process: no full collection has to walk them again.
     gc.collect()
     gc.freeze()
+    if start.member is not None:
+        start.member.on_retire(stop.retire)
+        tickers.every(BEAT_S, start.member.beat)
     ready(listener.port)
     systemd.notify(systemd.READY)
     await stop.wait()
@@ -195,7 +201,10 @@ async def _listen(
         ending.stopping(lambda: left_behind(gateway, store))
     spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
     times = StopTimes(settings.drain_delay, settings.drain, settings.graceful_stop)
-    await stopping.stop(gateway, listener, times, lambda: random.uniform(0, spread), stop.again)  # noqa: S311  # spread
+    if stop.retired:
+        spread, times = STAMPEDE_AT_RELOAD_S, times.at_reload(RELOAD_DRAIN_S)
+    later = lambda: random.uniform(0, spread)  # noqa: E731, S311  # spread
+    await stopping.stop(gateway, listener, times, later, stop.again, retired=stop.retired)
     await gateway.calls.aclose()
     tickers.close()
 

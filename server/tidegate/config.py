@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -19,11 +20,14 @@ import msgspec
 
 from tidegate import memory_limit
 from tidegate.core.errors import TidegateError
+from tidegate.workers import cores
 
 DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa: S105  # public on purpose: --dev only
 SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONFIG_FILE = "tidegate.toml"
+AUTO = "auto"
+MOST_WORKERS = 256
 LISTS = ("origins", "trusted_proxies")
 """Settings that are lists with commas in the environment."""
 
@@ -168,12 +172,30 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _about("Seconds over which a stop closes the connections, so that clients come back evenly."),
         msgspec.Meta(ge=0),
     ] = 0.0
+    workers: Annotated[
+        int | str, _about("Worker processes on this machine, or `auto` for as many as it has cores; Linux only.")
+    ] = 1
+    worker_start: Annotated[
+        float, _about("Seconds within which a worker has to be ready, or it is killed."), msgspec.Meta(gt=0)
+    ] = 60.0
+    worker_timeout: Annotated[
+        float,
+        _about("Seconds after which a worker whose event loop does not turn is killed and replaced; 3 or more."),
+        msgspec.Meta(ge=3),
+    ] = 20.0
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property
     def token_secret(self) -> str | None:
         """The secret that tokens are signed with, the development one only in development mode."""
         return self.secret or (DEVELOPMENT_SECRET if self.dev else None)
+
+    @property
+    def worker_count(self) -> int:
+        """`workers` as a number. In development mode there is one process."""
+        if self.dev:
+            return 1
+        return cores.usable() if self.workers == AUTO else int(self.workers)
 
     @property
     def memory_bytes(self) -> int:
@@ -244,6 +266,12 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         memory_limit.parse(settings.memory)
     except ValueError as error:
         raise ConfigError(f"memory: {error}") from None
+    if settings.workers != AUTO and not (str(settings.workers).isascii() and str(settings.workers).isdigit()):
+        raise ConfigError(f"workers: must be a number from 1 to {MOST_WORKERS}, or {AUTO}, not {settings.workers!r}")
+    if not 1 <= settings.worker_count <= MOST_WORKERS:
+        raise ConfigError(f"workers: must be from 1 to {MOST_WORKERS}, or {AUTO}, not {settings.workers}")
+    if settings.worker_count > 1 and sys.platform != "linux":
+        raise ConfigError("workers: several workers need Linux; elsewhere run one gateway: --workers 1")
     for text in settings.trusted_proxies:
         _network(text)
     if settings.log_level not in {"debug", "info", "warning", "error"}:

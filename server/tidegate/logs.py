@@ -8,11 +8,13 @@ Invariant: no log line of the gateway raises.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import sys
 from typing import IO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+OF_MEMBER = "%(asctime)s %(levelname)-7s [%(processName)s] %(name)s  %(message)s"
 LOGGERS = ("tidegate", "asyncio")
 
 
@@ -38,10 +40,15 @@ class _ToRoot(logging.Handler):
         return True
 
 
-def set_up(level: str) -> None:
-    """Log to standard error from `level` on."""
+def set_up(level: str, member: str = "") -> None:
+    """Log to standard error from `level` on; `member` is who speaks, where several processes write to one log.
+
+    The application's own formats can say `%(processName)s`.
+    """
+    if member:
+        multiprocessing.current_process().name = member
     lines = _Lines(_standard_error())
-    logging.basicConfig(level=level.upper(), handlers=[lines], format=FORMAT)
+    logging.basicConfig(level=level.upper(), handlers=[lines], format=OF_MEMBER if member else FORMAT)
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.propagate = False

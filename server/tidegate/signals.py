@@ -1,4 +1,4 @@
-"""Which signals stop the gateway.
+"""Which signals stop the gateway, and how a worker is told that its successor serves.
 
 Python calls the signal handlers, not the event loop: a blocked loop does not notice a signal, and `Ending` must.
 Invariant: a signal handler may run between any two steps of the main thread, and does no harm there.
@@ -28,6 +28,8 @@ class StopSignal:
         self._loop = asyncio.get_running_loop()
         self._first, self._second = asyncio.Event(), asyncio.Event()
         self._ending = ending
+        self.retired = False
+        """What stops this worker is that its successor serves on the same sockets."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._stop)
         at_a_terminal = sys.stdin is not None and sys.stdin.isatty()
@@ -44,6 +46,12 @@ class StopSignal:
                 await self._second.wait()
         return self._second.is_set()
 
+    def retire(self) -> None:
+        """Stop as at the first signal: a successor serves."""
+        if not self._first.is_set():
+            self.retired = True
+            self._stop()
+
     def _stop(self, *_: object) -> None:
         if self._ending is not None:
             self._ending.signalled()
@@ -57,5 +65,5 @@ class StopSignal:
         with contextlib.suppress(RuntimeError):  # as above
             self._loop.call_soon_threadsafe(
                 log.info,
-                "SIGHUP: there is nothing to reload yet; restart the gateway for other settings or another schema",
+                "SIGHUP: one process has no one to serve while it reloads; restart the gateway, or use --workers 2",
             )

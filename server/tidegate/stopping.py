@@ -2,9 +2,17 @@
 
 1. For `drain_delay` seconds only `/readyz` says it: load balancers learn of the stop while clients can still connect.
 2. For `drain` seconds the clients are sent away evenly (close 4200), and new ones are refused.
+<<<<<<< HEAD
 3. The other gateways learn that this one leaves. Who is left hears goodbye (4201). Requests under way have half of
    `graceful` to be answered, are then given up, and the connections end.
 A second signal goes on with the third step. It knows no signals, and not how the parts do what they are told.
+=======
+3. Who is left hears goodbye (4201). Requests under way have half of `graceful` to be answered, are then given up, and
+   the connections end.
+A second signal goes on with the third step. A worker whose successor serves begins with the second step: it accepts no
+more, but lets those in whom it has accepted, and stays ready for them. It knows no signals, and not how the parts do
+what they are told.
+>>>>>>> eff3e6b9 (Start workers under a supervisor that holds their sockets)
 Invariant: it returns within the three times, and no connection and no task is left.
 """
 
@@ -34,6 +42,10 @@ class StopTimes(NamedTuple):
     drain: float
     graceful: float
 
+    def at_reload(self, drain: float) -> StopTimes:
+        """Those of a worker whose successor serves, and which has at least `drain` to send its clients away."""
+        return StopTimes(0.0, max(self.drain, drain), self.graceful)
+
 
 async def stop(
     gateway: Parts,
@@ -41,17 +53,22 @@ async def stop(
     times: StopTimes,
     retry_after: Callable[[], float],
     skipped: Callable[[float], Awaitable[bool]],
+    *,
+    retired: bool = False,
 ) -> None:
-    """Stop `gateway`.
+    """Stop `gateway`; `retired`: its successor serves.
 
     `retry_after`: seconds until one client that was sent away comes back. `skipped`: waits for some seconds, or until
     the drain is to end; says whether it is.
     """
     log.info("stopping", extra={"connections": len(gateway.sessions)})
-    gateway.sessions.draining = True
+    gateway.sessions.draining = not retired
+    if retired:
+        listener.accept_no_more()
     if (times.drain_delay or times.drain) and not await skipped(times.drain_delay) and times.drain:
         log.info("sending the clients away", extra={"connections": len(gateway.sessions), "seconds": times.drain})
-        listener.refuse_clients()
+        if not retired:
+            listener.refuse_clients()
         await gateway.handler.drain(times.drain, retry_after, skipped)
     gateway.engine.leave()
     gateway.handler.say_goodbye(closes.RESTART, retry_after)

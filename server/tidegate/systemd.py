@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 log = logging.getLogger("tidegate.systemd")
@@ -31,6 +32,11 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
             sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
     except OSError as error:
         log.warning("systemd does not accept %s: %s", state, error.strerror or error)
+
+
+def reloading() -> str:
+    """The state while a reload is under way; READY follows."""
+    return f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
 
 
 def watchdog_interval(environ: Mapping[str, str] = os.environ) -> float | None:

@@ -1,4 +1,4 @@
-"""`tidegate serve`: run the gateway."""
+"""`tidegate serve`: run the gateway, in this process or in workers that this process supervises."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import argparse
 import asyncio
 import sys
 
-from tidegate import config, logs
+from tidegate import activation, config, logs
 from tidegate.cli.development import supervised
-from tidegate.config import Settings
+from tidegate.config import ConfigError, Settings
 
 EPILOG = """\
 examples:
   tidegate serve --dev
   tidegate serve --port 9000 --database sqlite:////var/lib/app/app.db --schema ./schema
-  TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve
+  TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve --workers auto
 
 SIGTERM or Ctrl-C stops the gateway: it informs its clients and answers what is under way. A second one ends the drain.
-SIGHUP does nothing.
+SIGHUP replaces the workers one after the other, without losing a connection; with one process it does nothing.
 Every setting may also be in tidegate.toml, or in the environment as TIDEGATE_NAME; see docs/reference/settings.md.
 """
 
@@ -34,6 +34,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one (default: 8787)")
+    parser.add_argument(
+        "--workers",
+        metavar="NUMBER",
+        help="worker processes that share the clients of this machine, or auto for one a core (default: 1)",
+    )
     parser.add_argument(
         "--dev",
         action="store_true",
@@ -58,16 +63,30 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # for `tidegate dev`
+    parser.add_argument("--member", help=argparse.SUPPRESS)  # for the supervisor of workers
     config.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway; only this command needs it
-    from tidegate.ending import Ending  # noqa: PLC0415
+    if args.member is not None:
+        from tidegate.cli.serving import members  # noqa: PLC0415  # only what a worker needs
 
+        return members.run(args)
     settings = config.load(args)
     logs.set_up(settings.log_level)
+    try:
+        sockets = activation.sockets()
+    except OSError as error:
+        raise ConfigError(f"socket activation: {error.strerror or error}") from None
+    if settings.worker_count > 1:
+        from tidegate.cli.serving import workers  # noqa: PLC0415  # no part of the gateway itself
+
+        return workers.run(args, settings, sockets)
+    from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway; only this command needs it
+    from tidegate.ending import Ending  # noqa: PLC0415
+    from tidegate.start import Start  # noqa: PLC0415
+
     if settings.dev and not args.supervised:  # `tidegate dev` has printed it
         print(DEVELOPMENT, file=sys.stderr)
     with Ending(settings.graceful_stop, settings.drain_delay + settings.drain) as ending:
@@ -81,12 +100,16 @@ def run(args: argparse.Namespace) -> int:
             # has a few clients and the warning would only distract.
             if not settings.dev:
                 open_files.warn(settings.max_connections)
-            _announce(settings, port)
+            announce(settings, port)
 
-        asyncio.run(app.serve(settings, ready, application, ending))
+        asyncio.run(app.serve(settings, ready, application, ending, Start(sockets)))
     return 0
 
 
-def _announce(settings: Settings, port: int) -> None:
+def announce(settings: Settings, port: int) -> None:
+    """Print where the gateway serves; `port`: 0 for a Unix socket."""
+    if not port:
+        print("tidegate: serving on the Unix socket of systemd", flush=True)
+        return
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"tidegate: serving on http://{host}:{port}  (WebSocket: ws://{host}:{port}/ws)", flush=True)

@@ -11,7 +11,8 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tidegate.counted import Counted
 
@@ -33,15 +34,24 @@ FAILED = Counted(log, logging.ERROR, "a connection was lost while it was accepte
 
 async def listen(host: str, port: int) -> list[socket.socket]:
     """Sockets that listen on each address of `host`. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return listening([(family, address) for family, _, _, _, address in found])
+
+
+def listening(addresses: Sequence[tuple[int, Any]], *, reuse_port: bool = False) -> list[socket.socket]:
+    """Sockets that listen on each of `addresses`. Raises OSError.
+
+    `reuse_port`: further ones may listen on the same addresses; connections spread evenly over them (SO_REUSEPORT).
+    """
     sockets: list[socket.socket] = []
     try:
-        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+        for family, address in dict.fromkeys(addresses):
             try:
-                sock = socket.create_server(address[:2], family=family, backlog=WAITING)
+                sock = socket.create_server(address[:2], family=family, backlog=WAITING, reuse_port=reuse_port)
             except OSError as error:
-                if error.errno == errno.EAFNOSUPPORT and (sockets or len(found) > 1):
+                if error.errno == errno.EAFNOSUPPORT and (sockets or len(addresses) > 1):
                     continue  # a machine without IPv6 still has names for it
                 raise
             sock.setblocking(False)
@@ -75,8 +85,9 @@ class Acceptor:
 
     @property
     def port(self) -> int:
-        port: int = self._sockets[0].getsockname()[1]
-        return port
+        """0 for a Unix socket."""
+        address = self._sockets[0].getsockname()
+        return int(address[1]) if isinstance(address, tuple) else 0
 
     def close(self) -> None:
         """Accept nothing more. Connections that were accepted stay."""

@@ -1,4 +1,4 @@
-"""The listening socket: it accepts connections, checks their deadlines about once a second, and stops in order.
+"""The listening sockets: it accepts connections, checks their deadlines about once a second, and stops in order.
 
 It knows no messages and no frames.
 Invariant: after `stop` no connection is left.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 
 from tidegate.transport.accepting import Acceptor, listen
 from tidegate.transport.close_codes import CloseReason
@@ -19,7 +20,7 @@ from tidegate.transport.tickers import Tickers
 
 
 class Listener:
-    """One listening socket and the connections that came through it. `Listener.open` makes one."""
+    """Listening sockets and the connections that came through them. `open` and `over` make one."""
 
     def __init__(self, server: Acceptor, context: ConnectionContext, handler: ConnectionHandler[Connection]) -> None:
         self.context = context
@@ -31,9 +32,20 @@ class Listener:
         cls, context: ConnectionContext, handler: ConnectionHandler[Connection], tickers: Tickers, host: str, port: int
     ) -> Listener:
         """Listen; port 0 takes a free one. Raises OSError where that is not possible."""
+        return cls.over(context, handler, tickers, await listen(host, port))
+
+    @classmethod
+    def over(
+        cls,
+        context: ConnectionContext,
+        handler: ConnectionHandler[Connection],
+        tickers: Tickers,
+        sockets: list[socket.socket],
+    ) -> Listener:
+        """Accept from sockets that listen already."""
         door = context.door
         server = Acceptor(
-            await listen(host, port),
+            sockets,
             lambda: Connection(context, handler, secrets.token_urlsafe(9)),
             door.has_room,
         )
@@ -43,6 +55,10 @@ class Listener:
     @property
     def port(self) -> int:
         return self._server.port
+
+    def accept_no_more(self) -> None:
+        """Leave new connections to whoever else accepts from the same sockets. Those that were accepted stay."""
+        self._server.close()
 
     def refuse_clients(self) -> None:
         """Refuse new WebSockets from here on; plain HTTP, and with it `/readyz`, is still answered."""

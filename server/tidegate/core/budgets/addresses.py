@@ -7,7 +7,7 @@ Invariant: each connection that was admitted is counted until `ended` is called 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from tidegate.core.budgets.rates import MOST_KEYS, Bucket, Rate
 from tidegate.core.budgets.traffic import SharedTraffic, Traffic, TrafficRates
@@ -29,14 +29,40 @@ class AddressLimits(NamedTuple):
     """What the connections of one address may send together."""
 
 
+class Together(Protocol):
+    """What several gateways on one machine count together."""
+
+    def bucket(self, kind: Literal["connects", "tokens"], name: str, rate: Rate) -> Bucket:
+        """The bucket of an address from which all of them take."""
+
+    def elsewhere(self, name: str) -> int:
+        """The connections of an address to the other gateways."""
+
+    def here(self, name: str, connections: int) -> None:
+        """An address has so many connections to this gateway."""
+
+
+class Alone:
+    """There is one gateway. Implements `Together`."""
+
+    def bucket(self, kind: Literal["connects", "tokens"], name: str, rate: Rate) -> Bucket:
+        return Bucket(rate)
+
+    def elsewhere(self, name: str) -> int:
+        return 0
+
+    def here(self, name: str, connections: int) -> None:
+        pass
+
+
 class Address:
     """What one address has used."""
 
     __slots__ = ("connects", "tokens", "traffic")
 
-    def __init__(self, limits: AddressLimits) -> None:
-        self.connects = Bucket(limits.connects)
-        self.tokens = Bucket(limits.tokens)
+    def __init__(self, limits: AddressLimits, name: str, together: Together) -> None:
+        self.connects = together.bucket("connects", name, limits.connects)
+        self.tokens = together.bucket("tokens", name, limits.tokens)
         self.traffic = SharedTraffic(limits.traffic)
 
     def idle(self, now: float) -> bool:
@@ -48,9 +74,10 @@ class Address:
 class Addresses:
     """All addresses that are limited."""
 
-    def __init__(self, limits: AddressLimits, most: int = MOST_KEYS) -> None:
+    def __init__(self, limits: AddressLimits, together: Together | None = None, most: int = MOST_KEYS) -> None:
         """`most`: of more addresses without a connection, those that were used longest ago are forgotten."""
         self._limits = limits
+        self._together = together or Alone()
         self._most = most
         self._addresses: dict[str, Address] = {}
         """Those that were used longest ago come first."""
@@ -64,9 +91,11 @@ class Addresses:
         wait = address.connects.take(now)
         if wait:
             return wait
-        if self._limits.connections and address.traffic.lines >= self._limits.connections:
+        limit, lines = self._limits.connections, address.traffic.lines
+        if limit and lines + self._together.elsewhere(name) >= limit:
             return FULL_S
-        address.traffic.lines += 1
+        address.traffic.lines = lines + 1
+        self._together.here(name, lines + 1)
         return 0.0
 
     def line(self, name: str | None, now: float) -> Traffic:
@@ -75,12 +104,15 @@ class Addresses:
 
     def ended(self, name: str) -> None:
         """A connection that was admitted has ended."""
-        self._addresses[name].traffic.lines -= 1
+        traffic = self._addresses[name].traffic
+        traffic.lines -= 1
+        self._together.here(name, traffic.lines)
 
     def token_wait(self, name: str, now: float) -> float:
         """Seconds until tokens of this address are looked at; 0.0 for now."""
         address = self._addresses.get(name)
-        return 0.0 if address is None else address.tokens.wait(now)
+        tokens = self._together.bucket("tokens", name, self._limits.tokens) if address is None else address.tokens
+        return tokens.wait(now)
 
     def token_refused(self, name: str, now: float) -> None:
         self._used(name, now).tokens.owe(now)
@@ -88,7 +120,7 @@ class Addresses:
     def _used(self, name: str, now: float) -> Address:
         address = self._addresses.pop(name, None)
         if address is None:
-            address = Address(self._limits)
+            address = Address(self._limits, name, self._together)
             self._forget(now)
         self._addresses[name] = address
         return address

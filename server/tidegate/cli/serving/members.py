@@ -1,0 +1,47 @@
+"""The part of a process that the supervisor of `tidegate serve --workers N` starts: a worker, or the hub."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from tidegate import config, logs
+from tidegate.config import ConfigError, Settings
+from tidegate.ending import Ending
+from tidegate.workers import fitting, place, shares
+from tidegate.workers.member import Member
+from tidegate.workers.times import RELOAD_DRAIN_S
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the member that `args.member` describes."""
+    member = Member(place.of_text(args.member))
+    try:
+        settings = config.load(args)
+        logs.set_up(settings.log_level, member.place.name)
+        return _hub(settings, member) if member.place.kind == "hub" else _worker(settings, member)
+    except ConfigError as error:
+        member.failed(str(error))
+        raise
+
+
+def _worker(settings: Settings, member: Member) -> int:
+    from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway, which the hub does not need
+    from tidegate.start import Start  # noqa: PLC0415
+
+    own = shares.of_worker(settings, member.place.count, hub=member.place.hub is not None)
+    with Ending(own.graceful_stop, own.drain_delay + max(own.drain, RELOAD_DRAIN_S)) as ending:
+        application = app.load_application(own)
+        fitting.check(member.place, application.contract.bundle_json)
+        logs.enable()
+
+        def ready(_: int) -> None:
+            open_files.warn(own.max_connections)
+            member.ready()
+
+        asyncio.run(app.serve(own, ready, application, ending, Start(member.sockets(), member)))
+    return 0
+
+
+def _hub(settings: Settings, member: Member) -> int:  # noqa: ARG001  # until the hub is there
+    raise ConfigError("the hub of workers is not there yet")

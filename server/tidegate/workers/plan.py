@@ -1,0 +1,36 @@
+"""What `tidegate serve` starts: one process, or a supervisor with workers, and whether these need a hub.
+
+Invariant: workers never serve apart. Where nothing joins them, `refusal` says so and what to write instead.
+"""
+
+from __future__ import annotations
+
+from tidegate.config import Settings
+
+HUB_EXISTS = False
+"""Whether the hub process is there; see `tidegate.workers.hub`."""
+RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
+"""Settings that a reload does not take: the supervisor, the hub or all gateways have them from the start."""
+
+
+def needs_hub(settings: Settings) -> bool:
+    """Whether the workers need a hub: for their rooms, or for an SQLite database, which has one writer."""
+    return getattr(settings, "engine", "memory") == "memory" or hub_writes(settings)
+
+
+def hub_writes(settings: Settings) -> bool:
+    """Whether the hub writes the database for all workers."""
+    return settings.database.startswith("sqlite:")
+
+
+def refusal(settings: Settings) -> str | None:
+    """Why several workers cannot serve with these settings; None where they can."""
+    if not needs_hub(settings) or HUB_EXISTS:
+        return None
+    what = "an SQLite database" if hub_writes(settings) else "the engine `memory`"
+    return f"workers: several workers cannot share {what} yet; use --workers 1, or PostgreSQL and another engine"
+
+
+def changed(before: Settings, after: Settings) -> list[str]:
+    """The settings that differ, of those that only a restart takes."""
+    return [name for name in RESTART if getattr(before, name, None) != getattr(after, name, None)]

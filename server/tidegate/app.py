@@ -102,7 +102,7 @@ async def serve(
     """Run a gateway until SIGTERM or SIGINT. `ready` is told the port once clients can connect.
 
     `application`: what `load_application` returned for these settings, where the caller has loaded it already.
-    `ending`: is told about signals and of the stop. `start`: what whoever started this process has given it.
+    `ending`: is told about signals and of the stop. `start`: what the process that started this one has given it.
     Raises ConfigError for settings it cannot run with: a broken schema or handlers, a database that was not migrated,
     a taken port.
     """

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tomllib
-from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -20,14 +19,13 @@ import msgspec
 
 from tidegate import memory_limit
 from tidegate.core.errors import TidegateError
+from tidegate.networks import network
 from tidegate.workers import cores
 
 DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa: S105  # public on purpose: --dev only
 SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONFIG_FILE = "tidegate.toml"
-AUTO = "auto"
-MOST_WORKERS = 256
 LISTS = ("origins", "trusted_proxies")
 """Settings that are lists with commas in the environment."""
 
@@ -175,9 +173,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     workers: Annotated[
         int | str, _about("Worker processes on this machine, or `auto` for as many as it has cores; Linux only.")
     ] = 1
-    worker_start: Annotated[
-        float, _about("Seconds within which a worker has to be ready, or it is killed."), msgspec.Meta(gt=0)
-    ] = 60.0
+    worker_start: Annotated[float, _about("Seconds in which a worker has to be ready."), msgspec.Meta(gt=0)] = 60.0
     worker_timeout: Annotated[
         float,
         _about("Seconds after which a worker whose event loop does not turn is killed and replaced; 3 or more."),
@@ -193,9 +189,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def worker_count(self) -> int:
         """`workers` as a number. In development mode there is one process."""
-        if self.dev:
-            return 1
-        return cores.usable() if self.workers == AUTO else int(self.workers)
+        return 1 if self.dev else cores.number(self.workers)
 
     @property
     def memory_bytes(self) -> int:
@@ -206,7 +200,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def proxies(self) -> list[IPv4Network | IPv6Network]:
         """The networks of `trusted_proxies`."""
-        return [_network(text) for text in self.trusted_proxies]
+        return [network(text) for text in self.trusted_proxies]
 
     @property
     def schema_folder(self) -> Path | None:
@@ -262,36 +256,18 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
             raise ConfigError(f"schema: {settings.schema} is a file, and must be a folder")
         if not makes_schema_folder:
             raise ConfigError(f"schema: the folder {settings.schema} does not exist")
-    try:
-        memory_limit.parse(settings.memory)
-    except ValueError as error:
-        raise ConfigError(f"memory: {error}") from None
-    if settings.workers != AUTO and not (str(settings.workers).isascii() and str(settings.workers).isdigit()):
-        raise ConfigError(f"workers: must be a number from 1 to {MOST_WORKERS}, or {AUTO}, not {settings.workers!r}")
-    if not 1 <= settings.worker_count <= MOST_WORKERS:
-        raise ConfigError(f"workers: must be from 1 to {MOST_WORKERS}, or {AUTO}, not {settings.workers}")
-    if settings.worker_count > 1 and sys.platform != "linux":
-        raise ConfigError("workers: several workers need Linux; elsewhere run one gateway: --workers 1")
-    for text in settings.trusted_proxies:
-        _network(text)
+    readers: dict[str, Callable[[Any], object]] = {
+        "memory": memory_limit.parse,
+        "workers": cores.number,
+        "trusted_proxies": lambda texts: [network(text) for text in texts],
+    }
+    for name, read in readers.items():
+        try:
+            read(getattr(settings, name))
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from None
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError(f"log_level: must be debug, info, warning or error, not {settings.log_level!r}")
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    """The network, or the one address, that `text` names. Raises ConfigError."""
-    try:
-        found = ip_network(text.strip(), strict=False)
-    except ValueError:
-        raise ConfigError(
-            f"trusted_proxies: {text!r} is neither an address nor a network; write for example 10.0.0.7, 10.0.0.0/8 or "
-            "2001:db8::/32 (a host's name is none of them); commas separate several in TIDEGATE_TRUSTED_PROXIES"
-        ) from None
-    if ip_address(text.strip().partition("/")[0]) != found.network_address:
-        raise ConfigError(f"trusted_proxies: {text} has bits beyond its network; write {found}, or the address alone")
-    if isinstance(found, IPv6Network) and found.prefixlen >= 96 and found.network_address.ipv4_mapped is not None:
-        return IPv4Network((int(found.network_address.ipv4_mapped), found.prefixlen - 96))
-    return found
 
 
 def _from_file(name: str | None) -> dict[str, Any]:

@@ -65,5 +65,5 @@ class StopSignal:
         with contextlib.suppress(RuntimeError):  # as above
             self._loop.call_soon_threadsafe(
                 log.info,
-                "SIGHUP: one process has no one to serve while it reloads; restart the gateway, or use --workers 2",
+                "SIGHUP: one process cannot be replaced while it serves: restart the gateway, or use --workers 2",
             )

@@ -1,4 +1,4 @@
-"""What the gateway's process was given by whoever started it: sockets of systemd, or its place among workers.
+"""What the process that started the gateway has given it: sockets of systemd, or a place among workers.
 
 It opens the listener, on those sockets or on an address of the settings.
 """
@@ -45,4 +45,4 @@ class Start:
 
 def cannot_listen(settings: Settings, error: OSError) -> ConfigError:
     why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
-    return ConfigError(f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free one")
+    return ConfigError(f"cannot listen on {settings.host}:{settings.port}: {why}; --port 0 takes a free port")

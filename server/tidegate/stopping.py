@@ -2,17 +2,11 @@
 
 1. For `drain_delay` seconds only `/readyz` says it: load balancers learn of the stop while clients can still connect.
 2. For `drain` seconds the clients are sent away evenly (close 4200), and new ones are refused.
-<<<<<<< HEAD
 3. The other gateways learn that this one leaves. Who is left hears goodbye (4201). Requests under way have half of
    `graceful` to be answered, are then given up, and the connections end.
-A second signal goes on with the third step. It knows no signals, and not how the parts do what they are told.
-=======
-3. Who is left hears goodbye (4201). Requests under way have half of `graceful` to be answered, are then given up, and
-   the connections end.
-A second signal goes on with the third step. A worker whose successor serves begins with the second step: it accepts no
-more, but lets those in whom it has accepted, and stays ready for them. It knows no signals, and not how the parts do
-what they are told.
->>>>>>> eff3e6b9 (Start workers under a supervisor that holds their sockets)
+A second signal goes on with the third step. A worker whose successor serves begins with the second step: it accepts
+nothing more, but serves the connections that it has accepted, and stays ready. It knows no signals, and not how the
+parts do what they are told.
 Invariant: it returns within the three times, and no connection and no task is left.
 """
 

@@ -8,7 +8,8 @@ import sys
 
 from tidegate import activation, config, logs
 from tidegate.cli.development import supervised
-from tidegate.config import ConfigError, Settings
+from tidegate.cli.serving.announcing import announce
+from tidegate.config import ConfigError
 
 EPILOG = """\
 examples:
@@ -104,12 +105,3 @@ def run(args: argparse.Namespace) -> int:
 
         asyncio.run(app.serve(settings, ready, application, ending, Start(sockets)))
     return 0
-
-
-def announce(settings: Settings, port: int) -> None:
-    """Print where the gateway serves; `port`: 0 for a Unix socket."""
-    if not port:
-        print("tidegate: serving on the Unix socket of systemd", flush=True)
-        return
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"tidegate: serving on http://{host}:{port}  (WebSocket: ws://{host}:{port}/ws)", flush=True)

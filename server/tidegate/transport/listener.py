@@ -57,7 +57,7 @@ class Listener:
         return self._server.port
 
     def accept_no_more(self) -> None:
-        """Leave new connections to whoever else accepts from the same sockets. Those that were accepted stay."""
+        """Leave new connections to other processes that accept from the same sockets. Those that were accepted stay."""
         self._server.close()
 
     def refuse_clients(self) -> None:

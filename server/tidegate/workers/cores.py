@@ -1,4 +1,6 @@
-"""How many cores this process may use: those of its affinity, or what the cgroups around it leave of them.
+"""How many workers there are to be: the setting `workers`, or as many as this process may use cores.
+
+These are the cores of its affinity, or what the cgroups around it leave of them.
 
 Invariant: the answer is 1 at least.
 """
@@ -7,10 +9,24 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+AUTO, MOST = "auto", 256
 CGROUPS, OF_PROCESS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def number(workers: int | str) -> int:
+    """The meaning of `workers`. Raises ValueError, which says what is valid."""
+    if workers == AUTO:
+        return min(MOST, usable()) if sys.platform == "linux" else 1
+    text = str(workers)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST):
+        raise ValueError(f"must be a number from 1 to {MOST}, or {AUTO}, not {text!r}")
+    if int(text) > 1 and sys.platform != "linux":
+        raise ValueError("several workers need Linux; use 1 on this system")
+    return int(text)
 
 
 def usable(cgroups: Path = CGROUPS, of_process: Path = OF_PROCESS) -> int:

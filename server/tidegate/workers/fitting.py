@@ -39,7 +39,7 @@ def _compare(before: schema.Bundle, after: schema.Bundle, *, hub_writes: bool) -
         more = f"; and {len(breaking) - SHOWN} more" if len(breaking) > SHOWN else ""
         raise ConfigError(
             "the schema does not fit to that of the workers that run, so that clients could not go on: "
-            f"{'; '.join(breaking[:SHOWN])}{more}. Restart the gateway to serve it all the same"
+            f"{'; '.join(breaking[:SHOWN])}{more}. Restart the gateway to serve it anyway"
         )
     if hub_writes and old.resources != new.resources:
         raise ConfigError(

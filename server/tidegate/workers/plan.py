@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tidegate.config import Settings
 
+MEMORY = "memory"
 HUB_EXISTS = False
 """Whether the hub process is there; see `tidegate.workers.hub`."""
 RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
@@ -15,7 +16,7 @@ RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
 
 def needs_hub(settings: Settings) -> bool:
     """Whether the workers need a hub: for their rooms, or for an SQLite database, which has one writer."""
-    return getattr(settings, "engine", "memory") == "memory" or hub_writes(settings)
+    return settings.engine == MEMORY or hub_writes(settings)
 
 
 def hub_writes(settings: Settings) -> bool:
@@ -33,4 +34,4 @@ def refusal(settings: Settings) -> str | None:
 
 def changed(before: Settings, after: Settings) -> list[str]:
     """The settings that differ, of those that only a restart takes."""
-    return [name for name in RESTART if getattr(before, name, None) != getattr(after, name, None)]
+    return [name for name in RESTART if getattr(before, name) != getattr(after, name)]

@@ -1,6 +1,6 @@
 """The listening sockets of the slots: bound by the supervisor, so that no connection that waits is lost with a worker.
 
-Each slot has a socket of its own on the same port (SO_REUSEPORT), over which the kernel spreads connections evenly.
+Each slot has a separate socket on the same port (SO_REUSEPORT), over which the kernel spreads connections evenly.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Starts the process of a member, and what the supervisor knows of one.
+"""Starts the process of a member, and says what the supervisor knows about it.
 
-A member is a new Python: it takes the code and the settings as they are on the disk now. It has a process group of its
-own, so that Ctrl-C at a terminal reaches only the supervisor.
+A member is a new Python: it takes the code and the settings as they are on the disk now. It has a separate process
+group, so that Ctrl-C at a terminal reaches only the supervisor.
 """
 
 from __future__ import annotations

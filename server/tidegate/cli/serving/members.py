@@ -36,7 +36,8 @@ def _worker(settings: Settings, member: Member) -> int:
         logs.enable()
 
         def ready(_: int) -> None:
-            open_files.warn(own.max_connections)
+            if member.place.number == 1:
+                open_files.warn(own.max_connections)
             member.ready()
 
         asyncio.run(app.serve(own, ready, application, ending, Start(member.sockets(), member)))

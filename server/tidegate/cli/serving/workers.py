@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from tidegate import config
+from tidegate.cli.serving.announcing import announce
 from tidegate.config import ConfigError, Settings
 from tidegate.start import cannot_listen
 from tidegate.workers import plan
@@ -34,8 +35,6 @@ WAITING = 128
 
 def run(args: argparse.Namespace, settings: Settings, given: list[socket.socket]) -> int:
     """Supervise workers until a signal. `given`: the sockets of systemd, if there are any. Raises ConfigError."""
-    from tidegate.cli.serve import announce  # noqa: PLC0415  # which imports this module
-
     if (reason := plan.refusal(settings)) is not None:
         raise ConfigError(reason)
     count = settings.worker_count

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -17,21 +16,16 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from tidegate import memory_limit
-from tidegate.core.errors import TidegateError
+from tidegate import memory_limit, setting_sources
 from tidegate.networks import network
+from tidegate.setting_sources import CONFIG_FILE, ConfigError
 from tidegate.workers import cores
+
+__all__ = ["CONFIG_FILE", "DEVELOPMENT_SECRET", "LOOPBACK", "ConfigError", "Settings", "add_arguments", "load"]
 
 DEVELOPMENT_SECRET = "tidegate-development-secret-that-anyone-can-read"  # noqa: S105  # public on purpose: --dev only
 SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-CONFIG_FILE = "tidegate.toml"
-LISTS = ("origins", "trusted_proxies")
-"""Settings that are lists with commas in the environment."""
-
-
-class ConfigError(TidegateError):
-    """A setting is invalid; the text names the setting and says what is valid."""
 
 
 def _about(text: str) -> msgspec.Meta:
@@ -230,7 +224,12 @@ def load(
 
     `makes_schema_folder`: the command makes the schema folder if there is none.
     """
-    given = {**_from_file(getattr(args, "config", None)), **_from_environment(environ), **_from_arguments(args)}
+    known = set(get_type_hints(Settings))
+    given = {
+        **setting_sources.from_file(getattr(args, "config", None)),
+        **setting_sources.from_environment(environ, known),
+        **setting_sources.from_arguments(args, known),
+    }
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -268,35 +267,3 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
             raise ConfigError(f"{name}: {error}") from None
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise ConfigError(f"log_level: must be debug, info, warning or error, not {settings.log_level!r}")
-
-
-def _from_file(name: str | None) -> dict[str, Any]:
-    path = Path(name or CONFIG_FILE)
-    if name is None and not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"the settings file {path} does not exist") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    known = set(get_type_hints(Settings))
-    given: dict[str, Any] = {}
-    for variable, value in environ.items():
-        name = variable.removeprefix("TIDEGATE_").lower()
-        if not variable.startswith("TIDEGATE_"):
-            continue
-        if name not in known:
-            raise ConfigError(
-                f"{variable}: no such setting; `tidegate serve --help` and docs/reference/settings.md list them"
-            )
-        given[name] = [part.strip() for part in value.split(",") if part.strip()] if name in LISTS else value
-    return given
-
-
-def _from_arguments(args: argparse.Namespace) -> dict[str, Any]:
-    known = set(get_type_hints(Settings))
-    return {name: value for name, value in vars(args).items() if name in known and value is not None}

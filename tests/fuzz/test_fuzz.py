@@ -16,7 +16,7 @@ from tests.fuzz.campaign import play
 from tests.fuzz.mutation import LARGEST, Mutator
 from tests.fuzz.target import Target
 from tests.support.deadlines import DEADLINE_S
-from tidegate import config
+from tidegate import setting_sources
 from tidegate.contract import Contract
 from tidegate.transport import frames as wire
 from tidegate.transport import handshake, read_side
@@ -57,7 +57,7 @@ def _no_config_error(patch: pytest.MonkeyPatch) -> None:
     def read(name: str | None) -> dict[str, Any]:
         return tomllib.loads(Path(str(name)).read_text(encoding="utf-8"))
 
-    patch.setattr(config, "_from_file", read)
+    patch.setattr(setting_sources, "from_file", read)
 
 
 FAULTS: dict[str, tuple[Target, Callable[[pytest.MonkeyPatch], None]]] = {

@@ -23,7 +23,7 @@ class ConfigError(TidegateError):
 
 
 def from_file(name: str | None) -> dict[str, Any]:
-    """Raises ConfigError; without a `name` there need not be a file."""
+    """The settings of file `name`, or of `CONFIG_FILE` if it exists. Raises ConfigError."""
     path = Path(name or CONFIG_FILE)
     if name is None and not path.exists():
         return {}

@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn patience
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -93,7 +93,7 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal --asyncio-debug
 	$(MAKE) contract fuzz
 	$(MAKE) simulate
-	$(MAKE) chaos reconnects
+	$(MAKE) chaos reconnects patience
 	$(MAKE) twin
 	$(MAKE) refine-oracle
 
@@ -120,7 +120,7 @@ bench-compare: setup-tests ## measure against another commit in the same run: ma
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=HEAD~1" >&2; exit 2; }
 	$(BIN)/python -m tests.bench.compare "$(REF)" $(if $(ROUNDS),--rounds $(ROUNDS))
 
-fuzz: setup-tests ## give the readers of frames, messages, heads, tokens and settings broken inputs for MINUTES (2); compare 20,000 filters
+fuzz: setup-tests ## give the readers of frames, messages, heads, proxies' headers, tokens and settings broken inputs for MINUTES (2); compare 20,000 filters
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),2)
 	FILTER_PAIRS=20000 $(BIN)/pytest -q tests/store/sql/test_filters_property.py tests/store/postgres/test_filters.py
 
@@ -134,6 +134,11 @@ contract: setup-tests ## prove the contract: generated messages for minutes (BUD
 chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history; seeded faults
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 	CHAOS_FAULTS=all $(BIN)/pytest -q tests/chaos/test_seeded_faults.py
+
+patience: setup-tests setup-node ## stop a gateway for a minute with clients on it, and take a snapshot of 5 MB over 256 kbit/s; takes 5 minutes
+	$(NPM) run --silent build
+	$(BIN)/python -m tests.chaos.standstill
+	$(BIN)/python -m tests.chaos.thin_line
 
 attacks: setup-tests ## attack a gateway in every way of a table, SECONDS (4) each; NAME='read* idle-*' chooses, DEFENCE=off lets them win, JSON=FILE keeps figures
 	$(BIN)/python -m tests.attacks $(NAME) --seconds $(or $(SECONDS),4) $(if $(filter off,$(DEFENCE)),--without) $(if $(JSON),--json "$(JSON)")

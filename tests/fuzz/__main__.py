@@ -10,11 +10,11 @@ import argparse
 import random
 import sys
 
-from tests.fuzz import frames, heads, messages, settings, tokens
+from tests.fuzz import frames, heads, messages, proxies, settings, tokens
 from tests.fuzz.campaign import play
 from tests.fuzz.target import keep
 
-EVERY = (frames.TARGET, messages.TARGET, heads.TARGET, tokens.TARGET, settings.TARGET)
+EVERY = (frames.TARGET, messages.TARGET, heads.TARGET, proxies.TARGET, tokens.TARGET, settings.TARGET)
 TARGETS = {target.name: target for target in EVERY}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
-from tests.fuzz import frames, heads, messages, settings, tokens
+from tests.fuzz import frames, heads, messages, proxies, settings, tokens
 from tests.fuzz.__main__ import EVERY
 from tests.fuzz.campaign import play
 from tests.fuzz.mutation import LARGEST, Mutator
@@ -18,8 +19,8 @@ from tests.fuzz.target import Target
 from tests.support.deadlines import DEADLINE_S
 from tidegate import setting_sources
 from tidegate.contract import Contract
+from tidegate.transport import Peers, handshake, peers, proxy_protocol, read_side
 from tidegate.transport import frames as wire
-from tidegate.transport import handshake, read_side
 
 
 @pytest.mark.parametrize("target", EVERY, ids=lambda target: target.name)
@@ -60,10 +61,37 @@ def _no_config_error(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(setting_sources, "from_file", read)
 
 
+def _left_most(patch: pytest.MonkeyPatch) -> None:
+    """The client is believed: the left-most address of X-Forwarded-For counts."""
+    right = Peers.forwarded
+    patch.setattr(Peers, "forwarded", lambda self, proxy, headers: right(self, proxy, headers[:1]))
+
+
+def _mapped_apart(patch: pytest.MonkeyPatch) -> None:
+    """An IPv4 address in an IPv6 one is another client, and no proxy."""
+    patch.setattr(peers, "parse", lambda text: ip_address(text.partition("%")[0]) if _is_address(text) else None)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _any_family(patch: pytest.MonkeyPatch) -> None:
+    """A health check of a load balancer counts as the client that it names."""
+    patch.setattr(proxy_protocol, "PROXIED", 0x20)
+
+
 FAULTS: dict[str, tuple[Target, Callable[[pytest.MonkeyPatch], None]]] = {
     "frames are cut wrongly": (frames.TARGET, _short),
     "no message is refused": (messages.TARGET, _nothing_refused),
     "every page may connect": (heads.TARGET, _every_origin),
+    "the client names its address": (proxies.TARGET, _left_most),
+    "IPv4 in IPv6 is another address": (proxies.TARGET, _mapped_apart),
+    "a proxy's own PROXY header counts": (proxies.TARGET, _any_family),
     "no signature is verified": (tokens.TARGET, _unverified),
     "a broken file is no ConfigError": (settings.TARGET, _no_config_error),
 }

@@ -10,6 +10,8 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 
+import pytest
+
 from tests.support.waiting import until
 from tests.transport.limits import door_with
 from tests.transport.raw import (
@@ -28,6 +30,7 @@ from tests.transport.raw import (
     push,
     upgrade,
 )
+from tidegate.core.budgets import traffic
 from tidegate.core.budgets.rates import Rate
 from tidegate.transport import Connection, text_frame
 from tidegate.transport.pausing import BY_RATE
@@ -250,14 +253,17 @@ async def test_handler_receives_nothing_after_it_aborted_the_connection() -> Non
 
 async def test_half_closed_client_that_does_not_read_is_cut_off_at_the_deadline() -> None:
     clock = FakeClock()
-    async with listening(now=clock, close_timeout=3.0) as door, not_reading(door) as (raw, slow):
+    async with listening(now=clock, sweep=1000.0, close_timeout=3.0) as door, not_reading(door) as (raw, slow):
         while not slow.write_side._transport.get_write_buffer_size():
             push(slow, text_frame(b"f" * 10_000))
             await asyncio.sleep(0)
         raw.writer.write_eof()
         await until(lambda: slow.write_side.state is CLOSING)
         assert door.echo.ended == []
-        clock.now += 3.1
+        slow.sweep(clock.now + 2.9)
+        await asyncio.sleep(0)
+        assert door.echo.ended == []
+        slow.sweep(clock.now + 3.1)
         await until(lambda: door.echo.ended == [None])
 
 
@@ -280,8 +286,9 @@ async def test_flooding_client_is_paused_without_loss_while_others_are_served() 
             assert await loud.texts(100) == said[start : start + 100]
 
 
-async def test_paused_client_counts_neither_as_silent_nor_as_unfinished() -> None:
+async def test_paused_client_counts_neither_as_silent_nor_as_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot answer a ping or finish its message while the gateway does not read from it."""
+    monkeypatch.setattr(traffic, "OVER_S", 1e9)
     clock = FakeClock()
     limits = door_with(frames=Rate(0.01, 1))
     async with listening(now=clock, limits=limits, sweep=1000.0) as door, door.open() as raw:

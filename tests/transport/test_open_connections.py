@@ -17,6 +17,9 @@ class FakeConnection:
     def sweep(self, now: float) -> None:
         self.calls["sweep"] += 1
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        self.calls["stood_still"] += 1
+
     def close(self, code: int, reason: str) -> None:
         self.calls["close"] += 1
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from tidegate.contract import Contract
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.clock_jumps import ClockJumps
 from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
@@ -27,6 +26,7 @@ from tidegate.gateway.engine_listener import EngineListener
 from tidegate.gateway.feed import Feed
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.sender import Sender
+from tidegate.gateway.session_clock import SessionClock
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.unsent import UnsentBytes
@@ -52,12 +52,11 @@ class Parts:
     """Where connections tell what waits for their clients."""
     calls: HandlerCalls
     """Has threads: to be closed at the end."""
-    jumps: ClockJumps
+    clock: SessionClock
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
-        if shift := self.jumps.shift(time.time(), time.monotonic()):
-            self.sessions.shift(shift)
+        self.clock.look()
         self.outdated.look()
         self.feed.pause_if_unused()
         self.handler.tick()
@@ -95,10 +94,11 @@ def assemble(
     effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
     custom = CustomMessages(contract, handlers, sender, calls)
-    handler = SessionHandler(contract, sessions, tokens, effects, work, custom, clock)
+    session_clock = SessionClock(sessions, clock)
+    handler = SessionHandler(contract, sessions, tokens, effects, work, custom, session_clock)
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(EngineListener(sessions, sender))
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
-    jumps = ClockJumps(time.time(), time.monotonic())
-    return Parts(handler, sessions, feed, engine, work, catch_up, outdated, ledger, UnsentBytes(ledger), calls, jumps)
+    unsent = UnsentBytes(ledger)
+    return Parts(handler, sessions, feed, engine, work, catch_up, outdated, ledger, unsent, calls, session_clock)

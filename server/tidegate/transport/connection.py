@@ -40,10 +40,7 @@ a client that floods the gateway must be slowed down by its own answers."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Made for each TCP connection that is accepted; asyncio calls `connection_made` before anything else.
-
-    `session` belongs to the handler.
-    """
+    """Made for each TCP connection; asyncio calls `connection_made` first. `session` belongs to the handler."""
 
     __slots__ = (
         "_context", "_handler", "_head", "_pinged", "_ws", "counted", "heard", "id", "peer", "read_side", "refused",
@@ -56,6 +53,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, context: ConnectionContext, handler: ConnectionHandler[Connection], connection_id: str) -> None:
         self.id = connection_id
+        self.id = connection_id
         self.session: Any = None
         self.peer = UNKNOWN
         self.counted = False
@@ -64,8 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         """What the handshake carried to prove the client's identity; not checked here."""
         self._context = context
         self._handler = handler
-        self._head = b""
-        """The part of the HTTP request that has arrived."""
+        self._head = b""  # the part of the HTTP request that has arrived
         self.heard = self.used = 0.0
         """When the last bytes arrived, and the last that the handler found to be a request."""
         self._pinged: Taking | None = None
@@ -273,6 +270,13 @@ class Connection(asyncio.BufferedProtocol):
         # A grant may just have resumed reading, which sets `_heard` to a moment after `now`.
         if now - self.heard > settings.ping_interval:
             self._ping(now)
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: no deadline of the client passes with that."""
+        self.heard, self.used = now, min(self.used + seconds, now)
+        self._pinged = None
+        self.write_side.stood_still(seconds, now)
+        self.read_side.stood_still(seconds, now)
 
     def _ping(self, now: float) -> None:
         """The client is silent: ask it whether it is there, and cut it off when it had time to answer."""

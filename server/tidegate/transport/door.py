@@ -25,6 +25,8 @@ log = logging.getLogger("tidegate.door")
 
 NEARLY_FULL = 0.8
 """The share of all places, above which anonymous clients that ask for nothing give way."""
+STOOD_STILL_S = 2.0
+"""Seconds between two sweeps, above which this process was stopped or hung. It sweeps twenty times a second."""
 IDLE_S = 60.0
 """How long a client has asked for nothing that gives way."""
 TOO_MANY = Response.text(503, "too many connections (limit: max_connections); retry later\n", {"Retry-After": "5"})
@@ -37,6 +39,9 @@ ADDRESS_FULL = Counted(
 TOKENS_IGNORED = Counted(log, logging.WARNING, "%s sent too many tokens that are not valid: refused (token_attempts)")
 GAVE_WAY = Counted(
     log, logging.INFO, "the door is nearly full: an anonymous client of %s that asked for nothing was closed"
+)
+STOOD_STILL = Counted(
+    log, logging.WARNING, "the gateway did not run for %s s: no deadline of a client passes with that"
 )
 HOURLY_S = 60 * PERIOD_S
 NOT_LIMITED = Counted(
@@ -70,6 +75,9 @@ class AddressBook(Protocol):
     def line(self, name: str | None, now: float) -> Traffic:
         """What a new connection may send; None for an address that is not limited."""
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: what came meanwhile has yet to be counted."""
+
 
 class Visitor(OpenConnection, Protocol):
     """What the door knows about a connection."""
@@ -98,6 +106,7 @@ class Door:
         self._guests = Guests()
         self._leaving: set[Visitor] = set()
         """Those that give way, and have not gone yet."""
+        self._swept: float | None = None
 
     def has_room(self, coming: int = 0) -> bool:
         """Whether one more connection can be accepted, beside those that are `coming`."""
@@ -182,6 +191,10 @@ class Door:
 
         `anonymous`: whether the client of a connection is.
         """
+        away = 0.0 if self._swept is None else now - self._swept
+        self._swept = now
+        if away > STOOD_STILL_S:
+            self._stood_still(away, now)
         self._guests.sweep(now, wanted=not self.has_room())
         part = self.connections.sweep(now)
         too_many = self._residents - len(self._leaving) - int(NEARLY_FULL * self._limit)
@@ -192,6 +205,15 @@ class Door:
                 GAVE_WAY(_name(each.peer))
                 self._leaving.add(each)
                 each.close(*GIVE_WAY)
+
+    def _stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long. No client could be read from or asked meanwhile: no deadline passes."""
+        STOOD_STILL(round(seconds, 1))
+        self._guests.stood_still(seconds, now)
+        for each in self.connections:
+            each.stood_still(seconds, now)
+        if self._addresses is not None:
+            self._addresses.stood_still(seconds, now)
 
 
 def _last_used(visitor: Visitor) -> float:

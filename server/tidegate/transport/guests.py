@@ -56,6 +56,11 @@ class Guests:
             if not self._of_address[address]:
                 del self._of_address[address]
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: that does not count."""
+        for guest, (came, address) in self._came.items():
+            self._came[guest] = (min(came + seconds, now), address)
+
     def sweep(self, now: float, *, wanted: bool) -> None:
         """Cut off those whose time is over. `wanted`: others wait for their places."""
         latest = now - (LEAST_S if wanted else GUEST_S)

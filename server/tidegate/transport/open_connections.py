@@ -24,6 +24,9 @@ class OpenConnection(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake, or cut off a connection whose opening handshake is not complete."""
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: no deadline passes with that."""
+
     def abort(self) -> None:
         """Cut the connection off."""
 

@@ -126,6 +126,12 @@ class ReadSide:
         if self._buffer:
             self._wait_for_turn()
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: that is no fault of the client."""
+        if self._unfinished_since is not None:
+            self._unfinished_since = min(self._unfinished_since + seconds, now)
+        self.traffic.stood_still(seconds, now)
+
     def go_on(self, now: float) -> bool:
         """Handle a turn of what is left of earlier data. Returns whether there was a whole frame."""
         left = len(self._buffer)

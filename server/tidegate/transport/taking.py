@@ -2,7 +2,7 @@
 
 A slow line is not stuck: at 256 kbit/s a client takes ten times what is asked here. The operating system takes data of
 a connection in steps of a megabyte, so what counts is what the client's side has confirmed.
-Invariant: time in which this process itself was stopped or hung never counts against a client.
+Invariant: time of which it is told that this process itself did not run never counts against a client.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ import sys
 import termios
 
 from tidegate.transport.context import TransportSettings
-
-AWAY_S = 3.0
-"""Seconds between two looks at a client, above which this process was away, and not the client."""
 
 
 def unconfirmed(transport: asyncio.Transport) -> int:
@@ -34,13 +31,16 @@ def unconfirmed(transport: asyncio.Transport) -> int:
 class Taking:
     """A stretch of time, with what waited at its begin. `waiting`: bytes that the client's side did not confirm."""
 
-    __slots__ = ("_looked", "_since", "_waiting")
+    __slots__ = ("_since", "_waiting")
 
     def __init__(self, waiting: int, now: float) -> None:
         """It begins `now`: the client has left its receive buffer full, or is sent a ping."""
         self._waiting = waiting
         self._since = now
-        self._looked = now
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: the time does not count."""
+        self._since = min(self._since + seconds, now)
 
     def silent(self, settings: TransportSettings, waiting: int, now: float) -> bool:
         """Whether a client that was sent a ping at the begin of this stretch had time to answer, and did not.
@@ -58,13 +58,12 @@ class Taking:
 
         `may_miss`: the client may miss what waits for it. It has more time, as long as it takes anything.
         """
-        taken, passed, away = self._waiting - waiting, now - self._since, now - self._looked > AWAY_S
+        taken, passed = self._waiting - waiting, now - self._since
         least, limit = settings.slow_rate, settings.slow_window
         if may_miss:
             least, limit = 1, settings.max_stall
-        self._looked = now
-        if passed >= limit and taken < least and not away:
+        if passed >= limit and taken < least:
             return passed
-        if passed >= limit or away or (may_miss and taken):
+        if passed >= limit or (may_miss and taken):
             self._waiting, self._since = waiting, now
         return 0.0

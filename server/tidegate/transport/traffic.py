@@ -38,6 +38,9 @@ class Traffic(Protocol):
     def look(self, now: float, *, waits: bool) -> Literal["read", "wait", "close"]:
         """What to do with a client that was over its rate; `waits`: it was not read from until now."""
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: what the client was allowed to send meanwhile has yet to be read."""
+
 
 class Unlimited:
     """A client may send all that it can."""
@@ -60,6 +63,9 @@ class Unlimited:
 
     def look(self, now: float, *, waits: bool) -> Literal["read", "wait", "close"]:
         return "read"
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        pass
 
 
 UNLIMITED = Unlimited()

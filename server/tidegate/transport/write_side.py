@@ -249,6 +249,12 @@ class WriteSide:
             return 0.0
         return self._taking.too_slow(self._context.settings, self.unconfirmed, now, may_miss=self.may_miss)
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: no deadline passes with that."""
+        self.deadline = min(self.deadline + seconds, now + self._context.settings.handshake_timeout)
+        if self._taking is not None:
+            self._taking.stood_still(seconds, now)
+
     def give_up(self, **measured: float) -> None:
         """Close for a slow consumer: what waits is dropped, and what the client still reads ends with the reason."""
         SLOW_CONSUMER(self.id, measured)

@@ -14,6 +14,7 @@ import random
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -32,10 +33,21 @@ PACE_S = 0.01
 """Between two changes, and between two messages: slower than the room's history of 100 messages forgets."""
 
 
-async def play(folder: Path, node: str, reconnects: int, clients: int, seed: int) -> dict[str, Judgement]:
-    """Break the connections of `clients` of each language until they had `reconnects` together, and judge each."""
+async def play(
+    folder: Path,
+    node: str,
+    reconnects: int,
+    clients: int,
+    seed: int,
+    disturb: Callable[[GatewayProcess], Coroutine[None, None, None]] | None = None,
+    environment: dict[str, str] | None = None,
+) -> dict[str, Judgement]:
+    """Break the connections of `clients` of each language until they had `reconnects` together, and judge each.
+
+    `disturb` is called too, when every client is connected; the end comes after it. `environment`: of the gateway.
+    """
     chance = random.Random(seed)
-    gateway = GatewayProcess(folder, "--dev")
+    gateway = GatewayProcess(folder, "--dev", environment=environment)
     gateway.migrate(seed=True)
     gateway.start()
     try:
@@ -59,6 +71,9 @@ async def play(folder: Path, node: str, reconnects: int, clients: int, seed: int
             load = _Load(gateway, chance.random())
             speaking = asyncio.create_task(_speak(mouth, chance.random()))
             await asyncio.to_thread(load.start)
+            if disturb is not None:
+                await asyncio.gather(*(history.opened.acquire() for history in histories.values()))
+                breaking.append(asyncio.create_task(disturb(gateway)))
             await _finished(breaking, watching)
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)

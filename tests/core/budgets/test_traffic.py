@@ -6,9 +6,8 @@ import random
 
 import pytest
 
-from tidegate.core.budgets.rates import Rate
+from tidegate.core.budgets.rates import LONGEST_STANDSTILL_S, Rate
 from tidegate.core.budgets.traffic import (
-    AWAY_S,
     FRAME_S,
     FRAMES,
     MOST_AT_ONCE,
@@ -124,13 +123,41 @@ def test_time_in_which_the_process_was_stopped_is_not_time_over_the_rate() -> No
     send(traffic, 5000, 0.0)
     assert traffic.look(1.0, waits=True) == "read"
     send(traffic, 5000, 1.0)
-    assert traffic.look(1.0 + AWAY_S + 60, waits=True) == "read"
-    send(traffic, 5000, 65.0)
+    traffic.stood_still(63.0, 64.0)
+    assert traffic.look(64.0, waits=True) == "read"
+    assert send(traffic, 50_000, 65.0) >= 1000 + 63 * 100
     verdicts = []
     for now in range(65, 80):
         verdicts.append(traffic.look(float(now), waits=True))
         send(traffic, 5000, float(now))
     assert verdicts.index("close") == 8
+
+
+def test_what_was_sent_within_the_rate_while_the_process_was_stopped_is_read_and_no_client_is_closed() -> None:
+    """60 s at nine tenths of the rate are five bursts."""
+    shared = SharedTraffic(TENFOLD)
+    shared.lines = 10
+    lines = [Line(Traffic(RATES, shared), 90) for _ in range(10)]
+    run(lines, 20)
+    for line in lines:
+        line.left += 60 * 90
+        line.traffic.stood_still(60.0, 80.0)
+    shared.stood_still(60.0, 80.0)
+    for second in range(80, 110):
+        for line in lines:
+            line.second(float(second))
+    assert [(line.closed, line.left) for line in lines] == [(None, 0)] * 10
+    assert {line.sent for line in lines} == {(20 + 60 + 30) * 90}
+
+
+def test_standstill_gives_no_more_than_its_time_allows_and_only_once() -> None:
+    traffic = Traffic(RATES)
+    traffic.stood_still(60.0, 60.0)
+    assert send(traffic, 50_000, 60.0) == 1000 + 60 * 100
+    assert send(traffic, 50_000, 61.0) == 100
+    traffic.stood_still(1e9, 1000.0)
+    assert send(traffic, 100_000, 1000.0) == 1000 + LONGEST_STANDSTILL_S * 100
+    assert send(traffic, 100_000, 1050.0) == 1000
 
 
 def shared_lines(wanted: list[int], rates: TrafficRates = TENFOLD) -> list[Line]:

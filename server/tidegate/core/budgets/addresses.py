@@ -65,6 +65,11 @@ class Address:
         self.tokens = together.bucket("tokens", name, limits.tokens)
         self.traffic = SharedTraffic(limits.traffic)
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: those who came meanwhile are counted only now. Guesses have no gain."""
+        self.connects.stood_still(seconds, now)
+        self.traffic.stood_still(seconds, now)
+
     def idle(self, now: float) -> bool:
         """Whether it is as good as new."""
         full = self.connects.full(now) and self.tokens.full(now) and self.traffic.full(now)
@@ -107,6 +112,11 @@ class Addresses:
         traffic = self._addresses[name].traffic
         traffic.lines -= 1
         self._together.here(name, traffic.lines)
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: no rate but that of refused tokens punishes what came meanwhile."""
+        for address in self._addresses.values():
+            address.stood_still(seconds, now)
 
     def token_wait(self, name: str, now: float) -> float:
         """Seconds until tokens of this address are looked at; 0.0 for now."""

@@ -2,7 +2,8 @@
 
 A bucket is one number, the time at which it is full again, so that nothing has to be done while nothing happens. It
 knows neither who takes from it nor what time is: `now` is a clock in seconds that every call is given.
-Invariant: of one bucket no more than `burst + per_second * t` is taken in any `t` seconds, and what was owed.
+Invariant: of one bucket no more than `burst + per_second * t` is taken in any `t` seconds, and what was owed; after a
+standstill of this process, what could have been taken in it as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ ENDLESS = 1e9
 AT_ONCE = 1e-6
 """Seconds that count as none: sums of floats are not exact."""
 MOST_KEYS = 65536
+LONGEST_STANDSTILL_S = 300.0
+"""What could have been taken in so long a standstill may be taken after it, at most."""
 
 
 class Rate(NamedTuple):
@@ -28,7 +31,7 @@ class Rate(NamedTuple):
 class Bucket:
     """What one party may still take of a rate."""
 
-    __slots__ = ("_each", "_full_at", "_full_in")
+    __slots__ = ("_each", "_full_at", "_full_in", "_more")
 
     def __init__(self, rate: Rate) -> None:
         limited = rate.per_second > 0
@@ -37,11 +40,12 @@ class Bucket:
         self._full_in = rate.burst / rate.per_second if limited else ENDLESS
         """The seconds in which an empty bucket is full."""
         self._full_at = -ENDLESS
+        self._more = 0.0
+        """Seconds beyond full, of a standstill: what comes after it was sent in it."""
 
     def level(self, now: float) -> float:
         """How much may be taken now; below 0 while more is owed."""
-        ahead = self._full_at - now
-        left = self._full_in if ahead <= 0 else self._full_in - ahead
+        left = self._full_in - max(self._full_at - now, -self._more)
         return left / self._each if self._each else ENDLESS
 
     def full(self, now: float) -> bool:
@@ -49,7 +53,7 @@ class Bucket:
 
     def wait(self, now: float, amount: float = 1.0) -> float:
         """Seconds until `amount`, or all that the bucket holds, may be taken; 0.0 for now."""
-        wait = self._full_at - now - max(0.0, self._full_in - amount * self._each)
+        wait = max(self._full_at - now, -self._more) - max(0.0, self._full_in - amount * self._each)
         return wait if wait > AT_ONCE else 0.0
 
     def take(self, now: float, amount: float = 1.0) -> float:
@@ -62,7 +66,15 @@ class Bucket:
     def owe(self, now: float, amount: float = 1.0) -> None:
         """Take `amount`, whether it is there or not. At most one more burst can be owed."""
         # The limit also mends a bucket whose clock was set back.
-        self._full_at = min(max(self._full_at, now) + amount * self._each, now + 2 * self._full_in)
+        self._full_at = min(max(self._full_at, now - self._more) + amount * self._each, now + 2 * self._full_in)
+        if self._more:
+            self._more = max(0.0, min(self._more, now - self._full_at))
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: as much as the rate allows in that may be taken besides."""
+        more = min(seconds, LONGEST_STANDSTILL_S)
+        self._full_at = max(self._full_at, now) - more
+        self._more = max(0.0, now - self._full_at)
 
 
 class KeyedBuckets:

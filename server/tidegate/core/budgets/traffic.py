@@ -15,8 +15,6 @@ from tidegate.core.budgets.rates import ENDLESS, Bucket, Rate
 
 OVER_S = 10.0
 """A client that is over its rate for so many seconds is closed."""
-AWAY_S = 3.0
-"""Seconds between two looks, above which this process was away: they do not count."""
 ROUNDING = 1e-6
 FRAME_S = 0.0002
 """Seconds of the event loop that one frame may use."""
@@ -52,13 +50,17 @@ class SharedTraffic:
     def full(self, now: float) -> bool:
         return self.frames.full(now) and self.bytes.full(now)
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """As `Traffic.stood_still`."""
+        self.frames.stood_still(seconds, now)
+        self.bytes.stood_still(seconds, now)
+
 
 class Traffic:
     """What one connection may send."""
 
     __slots__ = (
-        "_bytes", "_caught_up", "_frames", "_looked", "_over_since", "_taken", "_taken_before", "bytes", "frames",
-        "shared",
+        "_bytes", "_caught_up", "_frames", "_over_since", "_taken", "_taken_before", "bytes", "frames", "shared",
     )  # fmt: skip
 
     def __init__(self, rates: TrafficRates, shared: SharedTraffic | None = None) -> None:
@@ -74,7 +76,6 @@ class Traffic:
         self._caught_up = False
         """Since the client was over its rate, it had a moment in which nothing of what it sent was left."""
         self._over_since: float | None = None
-        self._looked = 0.0
 
     @property
     def over(self) -> bool:
@@ -132,9 +133,6 @@ class Traffic:
         if self._over_since is None or not waits:
             self._over_since = None
             return "read"
-        if now - self._looked > AWAY_S:
-            self._over_since += now - self._looked
-        self._looked = now
         if now - self._over_since >= OVER_S:
             if self._guilty(now):
                 return "close"
@@ -144,9 +142,16 @@ class Traffic:
         has_bytes = self.bytes >= 0 or self.more_bytes(now)
         return "read" if has_frames and has_bytes else "wait"
 
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: what the client was allowed to send meanwhile has yet to be read."""
+        self._frames.stood_still(seconds, now)
+        self._bytes.stood_still(seconds, now)
+        if self._over_since is not None:
+            self._over_since = min(self._over_since + seconds, now)
+
     def _is_over(self, now: float) -> bool:
         if self._over_since is None:
-            self._over_since = self._looked = now
+            self._over_since = now
             self._taken_before = self._taken
             self._caught_up = False
         return False

@@ -14,7 +14,7 @@ from tests.chaos.histories import play
 from tests.chaos.places import Place
 from tests.chaos.verdict import Verdict
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "2"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "1"))
 # Within 10 turns a gateway is killed and another one restarted. `make chaos` pauses them too.
 LEAST = Least(turns=10, changes=301, recoveries=6, returns=1, changes_of_user=6)
 MANY = 43

@@ -2,7 +2,7 @@
 
 A test repeats histories with a seeded fault until the judge finds it. A history ends after enough events, not after a
 time. The simulator finds faults in the gateway's rules (tests/simulate/test_seeded_faults.py), with fixed seeds.
-`make test` seeds one fault for each database; `make chaos` (CHAOS_FAULTS=all) seeds all.
+`make test-tools` seeds one fault for each database; `make chaos` (CHAOS_FAULTS=all) seeds all.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ if os.environ.get("CHAOS_FAULTS") != "all":
     FAULTS_OF_POSTGRESQL = {
         name: FAULTS_OF_POSTGRESQL[name] for name in ("changes are numbered when they are written",)
     }
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.seeded, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -34,7 +34,7 @@ from tidegate.checks.oracle import Oracle
 
 pytestmark = pytest.mark.process
 
-SECONDS = float(os.environ.get("CONTRACT_SECONDS", "1"))
+SECONDS = float(os.environ.get("CONTRACT_SECONDS", "0.5"))
 ENOUGH = 50
 """The test needs so many accepted and so many refused messages."""
 Post = Callable[..., tuple[int, Any]]

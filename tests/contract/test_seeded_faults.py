@@ -33,7 +33,7 @@ from tidegate.schema.subschemas import mapped, pointer
 from tidegate.store.serving import mutations as store_mutations
 from tidegate.transport import text_frame
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.seeded, pytest.mark.slow]
 
 SCHEMAS = schema.unbundle(schema.bundle(schema.load(ROOT / "schema")))
 BUDGET_S = 180.0

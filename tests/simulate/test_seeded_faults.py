@@ -7,6 +7,7 @@ import pytest
 from tests.simulate import faults, faults_of_groups
 from tests.simulate.history import play
 
+pytestmark = pytest.mark.seeded
 FAULTS = faults.FAULTS | faults_of_groups.FAULTS
 HISTORIES = 2_000
 """A number, not seconds: the same seeds find the same faults on every machine. Most show within the first hundred."""

@@ -1,4 +1,4 @@
-"""Which tests run: all, or with `--quick` those that start no process and are not slow.
+"""Which tests run: all, all but those that seed faults, or with `--quick` those that start no process and are not slow.
 
 A test starts a process when it has the mark `process`, which folders and parameters give it, or the test itself. A test
 without the mark that starts one fails, so that `make test-quick` stays quick. It knows nothing of what the
@@ -20,8 +20,13 @@ FIXTURES = {"gateway", "postgres", "postgres_gateway"}
 """Fixtures that start a process."""
 HELPER = str(Path(__file__).parents[1] / "store" / "program.py")
 """A process that starts in some milliseconds."""
-LEFT_OUT_OF_QUICK = (("process", "start a process"), ("slow", "are slow"))
-"""Marks, and what their tests do."""
+SEEDED = ("seeded", "seed faults to prove the tools of tests; `make test-tools` runs them")
+LEFT_OUT_OF_QUICK = (
+    SEEDED,
+    ("process", "start a process; `make test` runs them"),
+    ("slow", "are slow; `make test` runs them"),
+)
+"""Marks, what their tests do, and where they run."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 NOT_MARKED = "this test starts a process; mark it with @pytest.mark.process, so that `make test-quick` leaves it out"
 
@@ -31,7 +36,8 @@ _unmarked = False
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tidegate")
-    group.addoption("--quick", action="store_true", help="leave out the tests marked `process` or `slow`")
+    group.addoption("--no-seeded", action="store_true", help="leave out the tests marked `seeded`")
+    group.addoption("--quick", action="store_true", help="leave out those marked `process` or `slow`, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,7 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _starts_a_process(item):
             item.add_marker("process")
-    for mark, why in LEFT_OUT_OF_QUICK if config.option.quick else ():
+    left_out = LEFT_OUT_OF_QUICK if config.option.quick else (SEEDED,) if config.option.no_seeded else ()
+    for mark, why in left_out:
         left = [item for item in items if item.get_closest_marker(mark)]
         items[:] = [item for item in items if not item.get_closest_marker(mark)]
         config.stash[LEFT_OUT][why] += len(left)
@@ -80,7 +87,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for why, count in config.stash[LEFT_OUT].items():
         if count:
-            terminalreporter.write_line(f"left out: {count} tests that {why}; `make test` runs them")
+            terminalreporter.write_line(f"left out: {count} tests that {why}")
 
 
 def _starts_a_process(item: pytest.Item) -> bool:

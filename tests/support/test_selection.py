@@ -29,10 +29,12 @@ def test_over_each(database): pass
 def test_marked(): start()
 @pytest.mark.slow
 def test_slow(): pass
+@pytest.mark.seeded
+def test_seeded(): pass
 """
 
 
-MARKS = ["process: starts one", "slow: takes long"]
+MARKS = ["process: starts one", "slow: takes long", "seeded: seeds faults"]
 
 
 def run(folder: Path, *options: str) -> str:
@@ -47,14 +49,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_all_tests_run_unless_the_run_is_to_be_quick(folder: Path) -> None:
-    assert "\n6 passed in " in run(folder)
+    assert "\n7 passed in " in run(folder)
 
 
 def test_a_quick_run_leaves_out_processes_and_what_is_slow_and_says_so(folder: Path) -> None:
     told = run(folder, "--quick")
-    assert "\n2 passed, 4 deselected in " in told
+    assert "\n2 passed, 5 deselected in " in told
     assert "\nleft out: 3 tests that start a process;" in told
     assert "\nleft out: 1 tests that are slow;" in told
+    assert "\nleft out: 1 tests that seed faults to prove the tools of tests;" in told
+
+
+def test_tests_that_seed_faults_can_be_left_out(folder: Path) -> None:
+    told = run(folder, "--no-seeded")
+    assert "\n6 passed, 1 deselected in " in told
+    assert "`make test-tools` runs them" in told
 
 
 def test_a_process_that_is_started_without_the_mark_fails_the_test(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The twin finds each seeded mutation, and finds nothing in the same episodes without the mutation.
 
-`make test` tries one mutation of each family of `USUAL`; `make twin` (TWIN_MUTATIONS=all) tries all.
+`make test-tools` tries one mutation of each family of `USUAL`; `make twin` (TWIN_MUTATIONS=all) tries all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.twin.statements import Difference, Family
 from tests.twin.store_copy import StoreCopy
 from tests.twin.twin import Place, Twin
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.seeded, pytest.mark.process]
 USUAL = {"dml", "values", "isolation", "ddl"}
 CHOSEN = list({(one.family, one.database): one for one in reversed(MUTATIONS) if one.family in USUAL}.values())
 if os.environ.get("TWIN_MUTATIONS") == "all":

@@ -21,7 +21,7 @@ from tests.contract.test_seeded_faults import changed_schemas, without
 from tidegate import codegen
 from tidegate.schema.subschemas import mapped
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.seeded, pytest.mark.process, pytest.mark.slow]
 
 Json = dict[str, Any]
 Patch = pytest.MonkeyPatch

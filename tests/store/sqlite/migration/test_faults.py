@@ -27,7 +27,7 @@ from tidegate.store.sqlite.connection import Database
 from tidegate.store.sqlite.migration import rebuild
 from tidegate.store.sqlite.migration.migrate import apply, check, down
 
-READS_BETWEEN, TRIGGERS_BETWEEN = 40, 5
+READS_BETWEEN, TRIGGERS_BETWEEN = 80, 10
 """The migration is stopped at every n-th statement that only reads, and at every n-th that makes a trigger."""
 STOPPED = "the power went"
 

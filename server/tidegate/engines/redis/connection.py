@@ -1,0 +1,182 @@
+"""One connection to a server: commands go out in the order of the calls, replies come back in the same order.
+
+It writes once in a turn of the loop, whatever was asked in it. A server that forgot the scripts (SCRIPT FLUSH) is
+given them again, and then what it refused for that. It does not connect again: `link` does.
+Invariant: each `answered` is called exactly once, with a reply, a ReplyError or a ConnectionLost, in the order of the
+commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from tidegate.engines.redis.lua import ALL
+from tidegate.engines.redis.resp import Parser, ProtocolError, Push, ReplyError, pack
+
+log = logging.getLogger("tidegate.engine")
+
+COMMAND_LIMIT = 4096
+BYTES_LIMIT = 4 << 20
+"""Commands, and bytes of them, that may be unanswered. Beyond, callers wait."""
+
+Answered = Callable[[Any], None]
+
+
+class ConnectionLost(Exception):
+    """The connection ended before the server answered. It may have done what it was asked."""
+
+
+LOST = ConnectionLost("the connection ended before the server answered")
+
+
+class Connection(asyncio.Protocol):
+    """From a connected socket to its end. `pushed` gets what the server says without being asked."""
+
+    def __init__(self, pushed: Callable[[Push], None]) -> None:
+        self._pushed = pushed
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parser = Parser()
+        self._out: list[bytes] = []
+        self._waiting: deque[tuple[bytes, Answered]] = deque()
+        self._reloading = False
+        """Whether the server is being given the scripts again."""
+        self._refused: list[tuple[bytes, Answered]] = []
+        self._later: list[tuple[bytes, Answered]] = []
+        """While it is: what it refused before, and what is to be asked after that."""
+        self._bytes = 0
+        self.ended = self._loop.create_future()
+        """Done when the connection has ended."""
+        self.why: BaseException | None = None
+        """What it ended with, where it was not the server that closed it."""
+
+    @property
+    def full(self) -> bool:
+        """Whether too much is unanswered already."""
+        return len(self._waiting) >= COMMAND_LIMIT or self._bytes >= BYTES_LIMIT or self._reloading
+
+    @property
+    def unanswered(self) -> int:
+        return len(self._waiting)
+
+    def ask(self, command: bytes, answered: Answered) -> None:
+        """Send a command that has one reply."""
+        if self._reloading:
+            self._later.append((command, answered))
+        elif self._transport is None or self._transport.is_closing():
+            self._loop.call_soon(answered, LOST)
+        else:
+            self._ask(command, answered)
+
+    def say(self, command: bytes) -> None:
+        """Send a command that is answered with pushes alone: SUBSCRIBE, UNSUBSCRIBE."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(command)
+
+    async def request(self, *arguments: str | bytes) -> Any:
+        """Send a command and wait for its reply. Raises ReplyError and ConnectionLost."""
+        return await self.answer(pack([part.encode() if isinstance(part, str) else part for part in arguments]))
+
+    async def answer(self, command: bytes) -> Any:
+        """As `request`, for a command that is bytes already."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def answered(reply: Any) -> None:
+            if not future.done():
+                future.set_result(reply)
+
+        self.ask(command, answered)
+        reply = await future
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def close(self, why: BaseException | None = None) -> None:
+        """End it now, without waiting for the server."""
+        if self._transport is not None and not self._transport.is_closing():
+            self.why = self.why or why
+            self._transport.abort()
+
+    # -- asyncio.Protocol -------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            replies = self._parser.feed(data)
+        except ProtocolError as error:
+            self.close(error)
+            return
+        for reply in replies:
+            try:
+                if type(reply) is Push:
+                    self._pushed(reply)
+                elif self._waiting:
+                    command, answered = self._waiting.popleft()
+                    self._bytes -= len(command)
+                    if type(reply) is ReplyError and reply.code == "NOSCRIPT":
+                        self._reload(command, answered)
+                    else:
+                        answered(reply)
+                else:
+                    # SUBSCRIBE has no reply, unless the server refuses it.
+                    self.close(reply if isinstance(reply, ReplyError) else ProtocolError("a reply to no command"))
+            except Exception:  # the boundary: one bad answer must not cost the others
+                log.exception("an answer of the engine's server cannot be used")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.why = self.why or exc
+        self._out.clear()
+        waiting = [*self._refused, *self._waiting, *self._later]
+        for those in (self._refused, self._waiting, self._later):
+            those.clear()
+        self._reloading = False
+        self._bytes = 0
+        if not self.ended.done():
+            self.ended.set_result(None)
+        for _, answered in waiting:
+            try:
+                answered(LOST)
+            except Exception:  # as above
+                log.exception("the end of a connection cannot be told")
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, command: bytes, answered: Answered) -> None:
+        self._waiting.append((command, answered))
+        self._bytes += len(command)
+        out = self._out
+        if not out:
+            self._loop.call_soon(self._flush)
+        out.append(command)
+
+    def _flush(self) -> None:
+        if self._transport is not None and not self._transport.is_closing() and self._out:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def _reload(self, command: bytes, answered: Answered) -> None:
+        """The server does not know a script. What it refused is asked again, before what is asked from now on."""
+        if not self._reloading:
+            self._reloading = True
+            for script in ALL[:-1]:
+                self._ask(script.load, self._loaded)
+            self._ask(ALL[-1].load, self._all_loaded)
+        self._refused.append((command, answered))
+
+    def _loaded(self, reply: Any) -> None:
+        if isinstance(reply, ReplyError):
+            self.close(reply)
+
+    def _all_loaded(self, reply: Any) -> None:
+        again, self._refused, self._later, self._reloading = self._refused + self._later, [], [], False
+        for command, answered in again:
+            self.ask(command, answered)
+        self._loaded(reply)

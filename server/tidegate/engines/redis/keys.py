@@ -1,0 +1,65 @@
+"""The names of the engine's keys and channels in the server, and of users within them.
+
+All begin with the prefix of the application. Those of a room have its name in braces, so that a cluster would hold them
+together. A user and an idempotency key may have any character, so they stand in lower-case hexadecimal.
+Invariant: two different things never have the same name.
+"""
+
+from __future__ import annotations
+
+META, STREAM, PRESENCE, CHANNEL = b"m", b"s", b"p", b"c"
+
+
+class Keys:
+    """Of one application."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix.encode()
+        self.application = self._of(b"app")
+        """What the gateways of this application have in common."""
+        self.nodes = self._of(b"nodes")
+        """When the lease of each gateway ends."""
+        self.everyone = self._of(b"t")
+        """Channel: for every gateway."""
+        self.users = self._of(b"u")
+        """Channel: for sessions of one user, at every gateway."""
+
+    def of_room(self, room: str, part: bytes) -> bytes:
+        return b"%b:{%b}:%b" % (self._prefix, room.encode(), part)
+
+    def room_of(self, channel: bytes) -> str:
+        """The room of a channel that `of_room` named."""
+        return channel[len(self._prefix) + 2 : -3].decode()
+
+    def idempotency(self, room: str, user: str, key: str) -> bytes:
+        return self.of_room(room, b"i:%b:%b" % (hexadecimal(user), hexadecimal(key)))
+
+    def rooms_of(self, node: str) -> bytes:
+        """The rooms in which a user is present through a gateway."""
+        return self._of(b"n:" + node.encode())
+
+    def told(self, node: str) -> bytes:
+        """Channel: for one gateway."""
+        return self._of(b"t:" + node.encode())
+
+    def _of(self, name: bytes) -> bytes:
+        return self._prefix + b":" + name
+
+
+def hexadecimal(text: str) -> bytes:
+    return text.encode().hex().encode()
+
+
+def text_of(hexadecimal: bytes) -> str:
+    return bytes.fromhex(hexadecimal.decode()).decode()
+
+
+def field(node: str, user: str) -> bytes:
+    """The field of the presence of `user` through `node`."""
+    return node.encode() + b" " + hexadecimal(user)
+
+
+def read_field(field: bytes) -> tuple[str, str]:
+    """The node and the user. Raises ValueError."""
+    node, _, user = field.partition(b" ")
+    return node.decode(), text_of(user)

@@ -1,0 +1,208 @@
+"""RESP3, the protocol of Redis and Valkey, as bytes: commands are packed, replies are parsed. It knows no socket.
+
+The specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
+Invariant: what `Parser.feed` returns does not depend on how the bytes were split, and no byte is looked at more often
+than a constant number of times: parts of a reply that are complete are kept parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+LINE_BYTES = 65_536
+"""The longest line that is not a string with a length: an error, a number, a length."""
+DEPTH = 32
+"""How deep arrays may be in arrays."""
+INNER_LIMIT = 1 << 24
+"""The values of one array, at most."""
+BULK_LIMIT = 512 << 20
+"""Bytes of one string, at most: the same limit as Redis has."""
+
+
+class ProtocolError(Exception):
+    """The peer speaks no RESP3. The connection is of no further use."""
+
+
+class ReplyError(Exception):
+    """An error that the server replied, as a value. `code` is its first word: NOSCRIPT, READONLY, WRONGPASS."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.code = text.partition(" ")[0]
+
+
+class Push(list[Any]):
+    """What the server says without being asked: its kind, then its values."""
+
+
+class _Part:
+    """An array whose values are not all there."""
+
+    __slots__ = ("finish", "left", "values")
+
+    def __init__(self, left: int, finish: Callable[[list[Any]], Any]) -> None:
+        self.values: list[Any] = []
+        self.left = left
+        self.finish = finish
+
+
+_ATTRIBUTE = object()
+"""Stands for what the server says of the next value; it is dropped."""
+
+
+def pack(arguments: Sequence[bytes]) -> bytes:
+    """A command as bytes."""
+    return b"*%d\r\n" % len(arguments) + pack_part(arguments)
+
+
+def pack_part(arguments: Sequence[bytes]) -> bytes:
+    """Some arguments of a command, to be put together with others and the line that says how many there are."""
+    return b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])
+
+
+class Parser:
+    """The replies of one connection. Strings are `bytes`, maps `dict`, sets `list`, errors `ReplyError`."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        """Bytes that are not parsed: the beginning of a value."""
+        self._needed = 0
+        """Below so many bytes in `_rest` there is nothing to do."""
+        self._open: list[_Part] = []
+
+    @property
+    def unparsed(self) -> int:
+        """Bytes that are kept for a value that is not complete."""
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> list[Any]:
+        """The replies and pushes that are complete with `data`. Raises ProtocolError."""
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._needed:
+                return []
+            data = bytes(self._rest)
+            self._rest.clear()
+        try:
+            return self._parse(data)
+        except (ValueError, TypeError) as error:  # a length that is no number, a map's key that is a list
+            raise ProtocolError(f"cannot be parsed as RESP3: {error}") from error
+
+    def _parse(self, data: bytes) -> list[Any]:
+        complete: list[Any] = []
+        opened = self._open
+        find = data.find
+        at = 0
+        while (end := find(b"\r\n", at)) >= 0:
+            kind = data[at]
+            if kind in _BULKS:  # $ ! =
+                size = _length(data[at + 1 : end], BULK_LIMIT)
+                if size < 0:
+                    value: Any = None
+                    at = end + 2
+                else:
+                    stop = end + 2 + size
+                    if len(data) < stop + 2:
+                        self._needed = stop + 2 - at
+                        self._keep(data, at)
+                        return complete
+                    if data[stop : stop + 2] != b"\r\n":
+                        raise ProtocolError("a string does not end where its length says")
+                    value = data[end + 2 : stop]
+                    at = stop + 2
+                    if kind != _BULK:
+                        value = value[4:] if kind == _VERBATIM else ReplyError(value.decode("utf-8", "replace"))
+            elif kind in _AGGREGATES:
+                part = self._begin(kind, data[at + 1 : end])
+                at = end + 2
+                if part is not None and part.left:
+                    opened.append(part)
+                    continue
+                value = None if part is None else part.finish([])
+            else:
+                value = _line(kind, data[at + 1 : end])
+                at = end + 2
+            self._put(value, complete)
+        if len(data) - at > LINE_BYTES:
+            raise ProtocolError("a line is too long")
+        self._needed = 0
+        self._keep(data, at)
+        return complete
+
+    def _put(self, value: Any, complete: list[Any]) -> None:
+        """Put a complete value where it belongs: that may complete what it is part of."""
+        opened = self._open
+        while value is not _ATTRIBUTE:
+            if not opened:
+                complete.append(value)
+                return
+            part = opened[-1]
+            part.values.append(value)
+            part.left -= 1
+            if part.left:
+                return
+            opened.pop()
+            value = part.finish(part.values)
+
+    def _begin(self, kind: int, length: bytes) -> _Part | None:
+        """An array of any kind begins. None for one that is absent."""
+        count = _length(length, INNER_LIMIT)
+        if count < 0:
+            return None
+        if len(self._open) >= DEPTH:
+            raise ProtocolError("arrays are too deep in each other")
+        if kind == _PUSH and self._open:
+            raise ProtocolError("a push within a reply")
+        return _Part(count * 2 if kind in _PAIRS else count, _AGGREGATES[kind])
+
+    def _keep(self, data: bytes, at: int) -> None:
+        if at < len(data):
+            self._rest += memoryview(data)[at:]
+
+
+def _length(text: bytes, most: int) -> int:
+    """A length; -1 for the absent value of RESP2. A bool of `isdigit` refuses what `int` allows, such as `1_0`."""
+    if not text.isdigit():
+        if text == b"-1":
+            return -1
+        raise ProtocolError(f"not a length: {text[:20]!r}")
+    length = int(text)
+    if length > most:
+        raise ProtocolError(f"too long: {length}")
+    return length
+
+
+def _map(values: list[Any]) -> dict[Any, Any]:
+    return dict(zip(values[::2], values[1::2], strict=True))
+
+
+def _line(kind: int, text: bytes) -> Any:
+    """A value that takes one line."""
+    match kind:
+        case 43:  # +
+            return text
+        case 58 | 40:  # : (
+            return int(text)
+        case 45:  # -
+            return ReplyError(text.decode("utf-8", "replace"))
+        case 95:  # _
+            return None
+        case 44:  # ,
+            return float(text)
+        case 35 if text in {b"t", b"f"}:  # #
+            return text == b"t"
+        case _:
+            raise ProtocolError(f"no value of RESP3 begins with {bytes([kind])!r}")
+
+
+_BULK, _VERBATIM, _PUSH = b"$=>"
+_BULKS = frozenset(b"$!=")
+_PAIRS = frozenset(b"%|")
+_AGGREGATES: dict[int, Callable[[list[Any]], Any]] = {
+    ord("*"): list,
+    ord("~"): list,
+    ord(">"): Push,
+    ord("%"): _map,
+    ord("|"): lambda values: _ATTRIBUTE,
+}

@@ -1,7 +1,7 @@
 """Real Redis and Valkey servers for tests: the oldest and the newest that the engine supports.
 
 Each runs without root on a free port of 127.0.0.1 and on a Unix socket, with its files in a folder of its server, and
-keeps nothing when it stops unless a test says so. A test may kill it, pause it, start it again empty, give it a replica.
+keeps nothing when it stops. A test may kill it, pause it, start it again empty, give it a replica.
 This module does not know the engine. Invariant: no server outlives the test process that started it.
 """
 
@@ -91,7 +91,10 @@ class RedisServer:
                 settings = settings[:-2]  # 6.2 has no such setting: DEBUG is allowed
             command = [str(self._program), *settings, *self._options]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # it takes no lock
         )
         deadline = time.monotonic() + DEADLINE_S
         while True:

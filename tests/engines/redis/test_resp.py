@@ -60,7 +60,9 @@ def comparable(value: Any) -> Any:
 
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(1 << 70), 1 << 70), TEXTS, LINES.map(lambda text: Error((text,)))),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(1 << 70), 1 << 70), TEXTS, LINES.map(lambda text: Error((text,)))
+    ),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=15,
 )

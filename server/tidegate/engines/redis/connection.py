@@ -56,7 +56,9 @@ class Connection(asyncio.Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether too much is unanswered already."""
+        """Whether nothing more may be sent: too much is unanswered, or the connection is about to end."""
+        if self._transport is None or self._transport.is_closing():
+            return True
         return len(self._waiting) >= COMMAND_LIMIT or self._bytes >= BYTES_LIMIT or self._reloading
 
     @property

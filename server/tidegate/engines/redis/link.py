@@ -1,9 +1,9 @@
 """Keeps a connection to the server: connects, and connects again after each end, without ever giving up.
 
-It asks the Sentinels each time, if there are any. Between attempts it waits a random time up to a limit that doubles, so
-that many gateways do not come back at the same moment. It asks a PING every few seconds on the connection that carries
-the messages: one that cannot be heard on is no connection. What is said on it is the business of others.
-Invariant: at any time there is at most one connection, and `down` was called for the last one before `up` for a new one.
+It asks the Sentinels each time, if there are any. Between attempts it waits a random time up to a limit that doubles,
+so that many gateways do not come back at the same moment. It asks a PING every few seconds on the connection that
+carries the messages: one that cannot be heard on is no connection. What is said on it is the business of others.
+Invariant: there is at most one connection at a time, and `down` was called for the last one before `up` for a new one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tidegate.engines.health import Health
 from tidegate.engines.redis.connection import Connection, ConnectionLost
@@ -38,17 +38,23 @@ Up = Callable[[Connection, Server], None]
 
 
 class Link:
-    """One connection, for as long as `run` runs. `health` hears of it; None where another link matters."""
+    """One connection, for as long as `run` runs."""
 
     def __init__(
         self,
         target: Target,
         pushed: Callable[[Push], None],
+        welcome: Callable[[Connection], Awaitable[None]] | None,
         up: Up,
         down: Callable[[], None],
         health: Health | None = None,
     ) -> None:
+        """`welcome`: what else is to be done before a connection can be used; it raises as `connect`.
+
+        `health` is told whether the server answers; None where that of another link counts.
+        """
         self._target = target
+        self._welcome = welcome
         self._tls = target.tls_context()
         self._pushed = pushed
         self._up = up
@@ -69,7 +75,10 @@ class Link:
                         self._target.sentinel, target.addresses, target.sentinel_login, self._connect
                     )
                 connection = await self._connect(address)
-                return connection, await greet(connection, self._target)
+                server = await greet(connection, self._target)
+                if self._welcome is not None:
+                    await self._welcome(connection)
+                return connection, server
         except (OSError, TimeoutError, ConnectionLost, NotNow) as error:
             self._drop(connection)
             if isinstance(error, ssl.SSLCertVerificationError):

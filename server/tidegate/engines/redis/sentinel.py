@@ -1,4 +1,4 @@
-"""Asks Sentinels where the master is. They are asked again for each connection: the answer of before may be the failure.
+"""Asks Sentinels where the master is. They are asked again for each connection: the last answer may be outdated.
 
 It knows one question, and nothing of what the master is for.
 """

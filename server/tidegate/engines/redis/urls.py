@@ -74,7 +74,7 @@ def read(url: str) -> Target:
     """Raises EngineError."""
     try:
         parts = urlsplit(url)
-        said: dict[str, Any] = _read(url, parts.scheme, parts.netloc, unquote(parts.path), parts.query)
+        said: dict[str, Any] = _read(parts.scheme, parts.netloc, unquote(parts.path), parts.query)
     except ValueError as error:
         # The error may quote the URL, with its password.
         raise EngineError(f"engine: {shown(url)} is no URL of a Redis or Valkey server: {_reason(error)}") from None
@@ -89,7 +89,7 @@ def _reason(error: ValueError) -> str:
     return str(error) if isinstance(error, _Wrong) else "it cannot be read"
 
 
-def _read(url: str, scheme: str, netloc: str, path: str, query: str) -> dict[str, Any]:
+def _read(scheme: str, netloc: str, path: str, query: str) -> dict[str, Any]:
     parameters = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:

@@ -1,4 +1,4 @@
--- Remove the entries of a node that was given up, from one room. Whoever does it again finds nothing to do.
+-- Remove the entries of a node that was given up, from one room. A second burial finds nothing to do.
 -- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node
 -- ARGV 1 node  2 room  3 channel  4 ms after the end of its lease when a node is given up
 -- Returns how many entries there were; -1 where the node lives.

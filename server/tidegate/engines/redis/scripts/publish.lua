@@ -1,6 +1,6 @@
 -- Publish one message in a room: its position, its time and its place in the history are decided here.
 -- KEYS 1 the room's hash  2 its stream  3 the idempotency key (the hash again where the message has none)
--- ARGV 1 history of this server ('' = not known)  2 an epoch that nobody has used
+-- ARGV 1 history of this server ('' = not known)  2 an epoch that was never used
 --      3 epoch and 4 offset of the newest message that the calling gateway has delivered ('' and 0 = none)
 --      5 ms that the hash lives  6 messages that are kept (0 = none)  7 ms that they are kept  8 channel
 --      9 digest of the data ('' = no idempotency key)  10 ms that the key lives

@@ -1,0 +1,117 @@
+"""Who is present through this gateway: each entry is written when it changes, and never otherwise.
+
+The table here is the truth, and the server follows it: a change that was not acknowledged is written again over the
+next connection, and the whole table where the server lost it or the others gave this gateway up. It does not know the
+users of other gateways.
+Invariant: of two changes of one user in one room, the later one reaches the server last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from tidegate.core.rooms.ports import Answer, Occupancy, PresenceEntry
+from tidegate.engines.memory import NOTHING_CHANGED
+from tidegate.engines.redis.connection import ConnectionLost
+from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, field
+from tidegate.engines.redis.lua import PRESENT
+from tidegate.engines.redis.resp import ReplyError
+from tidegate.engines.redis.wire import Wire
+
+UNANSWERED = 256
+"""Changes that are under way at a time."""
+RETRY_S = 1.0
+"""When a change is written again that the server refused."""
+
+_Who = tuple[str, str]
+"""A room and a user."""
+_OCCUPANCY: dict[bytes, Occupancy] = {b"occupied": "occupied", b"vacated": "vacated"}
+
+
+class Attendance:
+    """`given_up`: what to do where the server says that the others gave this gateway up."""
+
+    def __init__(self, wire: Wire, given_up: Callable[[], None]) -> None:
+        self._wire = wire
+        self._given_up = given_up
+        self._entries: dict[str, dict[str, bytes]] = {}
+        """By room and user: the entry in JSON."""
+        self._to_write: dict[_Who, None] = {}
+        """What changed since it was last sent; the first to change comes first."""
+        self._answers: dict[_Who, list[asyncio.Future[Occupancy]]] = {}
+        """The calls that wait for what is to be written."""
+        self._sent = 0
+        self._left = False
+
+    def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
+        if self._left:
+            return NOTHING_CHANGED
+        if entry is not None:
+            self._entries.setdefault(room, {})[user] = msgspec.json.encode(entry)
+        elif room in self._entries:
+            self._entries[room].pop(user, None)
+            if not self._entries[room]:
+                del self._entries[room]
+        who = (room, user)
+        answer: asyncio.Future[Occupancy] = self._wire.loop.create_future()
+        self._answers.setdefault(who, []).append(answer)
+        self._to_write[who] = None
+        self.write()
+        return answer
+
+    def write_all(self) -> None:
+        """The server lost the table, or has it under a name that is given up."""
+        if not self._left:
+            self._to_write |= {(room, user): None for room, users in self._entries.items() for user in users}
+            self.write()
+
+    def leave(self) -> None:
+        """Write nothing from here on: what the server has stays there for the grace."""
+        self._left = True
+        self._to_write.clear()
+
+    def down(self) -> None:
+        """The connection ended. Its changes were told to have failed before."""
+        self._sent = 0
+
+    def write(self) -> None:
+        """Write what is to be written, as far as the connection allows."""
+        connection, wire = self._wire.connection, self._wire
+        while self._to_write and self._sent < UNANSWERED and connection is not None and not connection.full:
+            who = next(iter(self._to_write))
+            del self._to_write[who]
+            room, user = who
+            users = self._entries.get(room, {})
+            keys = wire.keys
+            command = PRESENT.call(
+                [keys.of_room(room, META), keys.of_room(room, PRESENCE), keys.nodes, keys.rooms_of(wire.node)],
+                *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.of_room(room, CHANNEL)),
+                *(int(not users), int(wire.setup.times.grace * 1000)),
+            )
+            self._sent += 1
+            connection.ask(command, partial(self._written, who, wire.node, self._answers.pop(who, [])))
+
+    def _written(self, who: _Who, node: str, answers: list[asyncio.Future[Occupancy]], reply: Any) -> None:
+        self._sent -= 1
+        if type(reply) is bytes:
+            for answer in answers:
+                if not answer.done():
+                    answer.set_result(_OCCUPANCY.get(reply))
+        elif not self._left:
+            self._answers[who] = answers + self._answers.get(who, [])
+            self._to_write[who] = None
+            if isinstance(reply, ReplyError) and reply.code == "GIVENUP":
+                if node == self._wire.node:
+                    self._given_up()
+            elif not isinstance(reply, ConnectionLost):
+                self._wire.failed(reply)
+                self._wire.loop.call_later(RETRY_S, self.write)
+                return
+            else:
+                return
+        self.write()

@@ -1,0 +1,255 @@
+"""The engine over Redis or Valkey: rooms that any number of gateways share.
+
+One connection carries publishing and what is heard, so that a gateway that cannot hear cannot publish either. Over it,
+every refill follows its subscription. Pages of history have a connection of their own, which is made for the first one:
+the server counts what waits on the first connection, and would cut it.
+Invariant: nothing is told to the listener after `aclose`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.room import RoomRules
+from tidegate.engines.health import Health
+from tidegate.engines.redis.attendance import Attendance
+from tidegate.engines.redis.connection import Connection, ConnectionLost
+from tidegate.engines.redis.greeting import NotNow, Server
+from tidegate.engines.redis.keys import CHANNEL, META, STREAM, hexadecimal, text_of
+from tidegate.engines.redis.link import Link
+from tidegate.engines.redis.lua import FORGET
+from tidegate.engines.redis.nodes import Nodes
+from tidegate.engines.redis.open_rooms import OpenRooms
+from tidegate.engines.redis.pages import Pages
+from tidegate.engines.redis.publisher import Publisher
+from tidegate.engines.redis.relay import Relay
+from tidegate.engines.redis.resp import Push, ReplyError, pack
+from tidegate.engines.redis.urls import Target
+from tidegate.engines.redis.wire import Wire, away, lives_ms, refuse
+from tidegate.engines.setup import EngineError, EngineSetup
+from tidegate_protocol import RoomPosition, Sender
+
+log = logging.getLogger("tidegate.engine")
+
+START_S = 5.0
+"""How long a gateway that starts waits for the server. Without it, it starts and is not ready."""
+SWEEP_EVERY_S = 1.0
+TOLD_LIMIT = 1000
+"""What was to be told to other gateways and waits for a connection, at most; the oldest is dropped."""
+CLOSE_S = 1.0
+"""How long the last words may take."""
+
+
+class RedisEngine:
+    """Implements `core.rooms.ports.Engine`. To be started with `start`."""
+
+    def __init__(self, setup: EngineSetup, target: Target) -> None:
+        self._setup = setup
+        self._wire = wire = Wire(setup)
+        self._health = Health(setup.clock)
+        self._link = Link(target, self._heard, self._welcome, self._up, self._down, self._health)
+        self._pages = Pages(wire, target)
+        self._relay = relay = Relay()
+        self._nodes = Nodes(wire, relay, self._given_up)
+        self._attendance = Attendance(wire, self._nodes.rename)
+        self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
+        self._publisher = Publisher(wire, self._rooms.following.known)
+        self._settled_at = 0.0
+        self._to_tell: deque[bytes] = deque(maxlen=TOLD_LIMIT)
+        self._tasks: list[asyncio.Task[None]] = []
+        """They end with `aclose`."""
+
+    async def start(self) -> None:
+        """Raises EngineError where the server cannot be used and a person has to mend that."""
+        first: tuple[Connection, Server] | None = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_S):
+                while first is None:
+                    try:
+                        first = await self._link.connect()
+                    except NotNow as error:
+                        log.warning("the engine's server is away", extra={"reason": str(error)})
+                        await asyncio.sleep(0.2)
+        loop = self._wire.loop
+        self._tasks.append(loop.create_task(self._link.run(first)))
+        self._tasks.append(loop.create_task(self._every(self._setup.times.beat, self._nodes.beat)))
+        self._tasks.append(loop.create_task(self._every(SWEEP_EVERY_S, lambda: self._rooms.sweep(SWEEP_EVERY_S))))
+        await asyncio.sleep(0)  # the first connection is used from here on
+
+    # -- core.rooms.ports.Engine ------------------------------------------------------------------------------------
+
+    @property
+    def healthy(self) -> bool:
+        return self._health.healthy
+
+    @property
+    def node(self) -> str:
+        """How this gateway is named at present."""
+        return self._wire.node
+
+    def listen(self, listener: EngineListener) -> None:
+        self._relay.listener = listener
+
+    def publish(
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
+    ) -> Answer[RoomPosition]:
+        return self._publisher.publish(room, rules, sender, data, key)
+
+    def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
+        return self._rooms.open(room, rules, since)
+
+    def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
+        return self._pages.read(room, rules, before, limit)
+
+    def close(self, room: str, now: float) -> None:
+        self._rooms.close(room)
+
+    def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
+        return self._attendance.present(room, user, entry)
+
+    def tell(self, node: str | None, kind: str, text: str) -> None:
+        channel = self._wire.keys.everyone if node is None else self._wire.keys.told(node)
+        self._tell(channel, b"T" + msgspec.json.encode((kind, text)))
+
+    def user(self, user: str, text: bytes) -> None:
+        self._tell(self._wire.keys.users, b"U" + hexadecimal(user) + b" " + text)
+
+    def forget(self, room: str) -> Answer[None]:
+        wire = self._wire
+        connection = wire.connection
+        if connection is None or connection.full:
+            raise away()
+        answer: asyncio.Future[None] = wire.loop.create_future()
+
+        def forgotten(reply: Any) -> None:
+            if isinstance(reply, Exception):
+                refuse(answer, away())
+            elif not answer.done():
+                answer.set_result(None)
+
+        keys = [wire.keys.of_room(room, META), wire.keys.of_room(room, STREAM)]
+        lives = lives_ms(RoomRules(room))
+        connection.ask(FORGET.call(keys, wire.new_epoch(), wire.history, lives), forgotten)
+        return answer
+
+    def leave(self) -> None:
+        self._attendance.leave()
+        self._nodes.leave()
+
+    async def aclose(self) -> None:
+        self.leave()
+        self._relay.listener = None
+        connection = self._wire.connection
+        if connection is not None:
+            with contextlib.suppress(TimeoutError, ConnectionLost, ReplyError):
+                async with asyncio.timeout(CLOSE_S):
+                    await connection.request("PING")
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._publisher.close()
+        self._rooms.down()
+        await self._nodes.aclose()
+        await self._pages.aclose()
+
+    # -- the connection ---------------------------------------------------------------------------------------------
+
+    async def _welcome(self, connection: Connection) -> None:
+        """Whether the server is this application's, and lets it listen. Raises EngineError."""
+        keys, setup = self._wire.keys, self._setup
+        try:
+            found = await connection.request("GET", keys.application)
+            setup.check_application((found or b"").decode())
+            await connection.request("SET", keys.application, setup.application)
+            probe = keys.of_room("", CHANNEL)
+            # Every name of this gateway: others may not know the newest one yet.
+            names = [keys.told(name) for name in self._nodes.names]
+            connection.say(pack([b"SUBSCRIBE", keys.everyone, keys.users, *names, probe]))
+            connection.say(pack([b"UNSUBSCRIBE", probe]))
+            await connection.request("PING")
+        except ReplyError as error:
+            if error.code == "NOPERM":
+                raise EngineError(
+                    "engine: the user of the engine's server lacks a right: it needs all keys and channels that begin "
+                    f"with {setup.prefix}:, and the commands in docs/how-to/redis.md"
+                ) from error
+            raise NotNow(str(error)) from error
+
+    def _up(self, connection: Connection, server: Server) -> None:
+        wire = self._wire
+        lost = wire.history not in {"", server.history}
+        wire.connection, wire.history = connection, server.history
+        if not server.history:
+            log.warning(
+                "the engine's server does not say which run it is (INFO): messages that a failover loses are noticed "
+                "only by gateways with members in the room"
+            )
+        self._nodes.beat()
+        if lost:
+            self._unsettle()
+            self._attendance.write_all()
+        self._attendance.write()
+        self._rooms.up(connection)
+        while self._to_tell:
+            connection.ask(self._to_tell.popleft(), _ignore)
+        self._publisher.release()
+
+    def _down(self) -> None:
+        self._wire.connection = None
+        self._nodes.down()
+        self._attendance.down()
+        self._rooms.down()
+
+    def _given_up(self) -> None:
+        """This gateway has another name: all that it said is to be said again, and the server may have lost more."""
+        self._unsettle()
+        self._attendance.write_all()
+        if self._wire.connection is not None:
+            self._rooms.ask_all()
+
+    def _unsettle(self) -> None:
+        """For the grace, who is not named by the server may be named by its gateway in a moment."""
+        grace = self._setup.times.grace
+        self._settled_at = self._wire.loop.time() + grace
+        self._wire.loop.call_later(grace + 0.01, self._rooms.ask_all)
+
+    def _heard(self, push: Push) -> None:
+        if len(push) != 3 or push[0] != b"message":
+            return
+        _, channel, said = push
+        kind = said[:1]
+        if kind in (b"M", b"P"):
+            self._rooms.heard(channel, said)
+        elif kind == b"T":
+            self._relay.told(*msgspec.json.decode(said[1:], type=tuple[str, str]))
+        elif kind == b"U":
+            user, _, text = said[1:].partition(b" ")
+            self._relay.told_user(text_of(user), text)
+        elif kind == b"L":
+            self._nodes.heard_leave(said[1:].decode())
+
+    def _tell(self, channel: bytes, said: bytes) -> None:
+        command = pack([b"PUBLISH", channel, said])
+        connection = self._wire.connection
+        if connection is None or connection.full:
+            self._to_tell.append(command)
+        else:
+            connection.ask(command, _ignore)
+
+    async def _every(self, seconds: float, call: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            call()
+
+
+def _ignore(reply: Any) -> None:
+    """For commands whose reply says nothing."""

@@ -1,0 +1,141 @@
+"""Says that this gateway lives, learns which others do, and buries those that are gone.
+
+Any gateway may bury another one, and several may at a time: each takes the rooms that are left. A burial that was not
+finished is begun again by the next beat of any gateway. What follows from leases is decided in `engines.leases`.
+Invariant: a burial never meets a gateway that lives: once given up, a gateway goes on under another name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tidegate.core.rooms.ports import EngineListener
+from tidegate.engines.leases import Leases
+from tidegate.engines.redis.connection import ConnectionLost
+from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE
+from tidegate.engines.redis.lua import BEAT, BURIED, BURY, LEAVE
+from tidegate.engines.redis.resp import ReplyError, pack
+from tidegate.engines.redis.wire import Wire
+
+PAGE = 64
+"""Rooms of a gateway that are buried at a time."""
+
+
+class Nodes:
+    """`given_up`: what to do when this gateway was given up; it has another name by then."""
+
+    def __init__(self, wire: Wire, listener: EngineListener, given_up: Callable[[], None]) -> None:
+        self._wire = wire
+        self._listener = listener
+        self._given_up = given_up
+        self._times = wire.setup.times
+        self._leases = Leases(wire.node, self._times)
+        self.names = {wire.node}
+        """What this gateway is named, or was."""
+        self._burials: dict[str, asyncio.Task[None]] = {}
+        self._left = False
+        self._unanswered = False
+
+    def mine(self, node: str) -> bool:
+        """Whether `node` is this gateway, now or before it was given up."""
+        return node in self.names
+
+    def down(self) -> None:
+        """The connection ended."""
+        self._unanswered = False
+
+    def beat(self) -> None:
+        """To be called every few seconds, and first of all over a new connection."""
+        connection, wire = self._wire.connection, self._wire
+        if connection is None or self._left or self._unanswered:
+            return
+        self._unanswered = True
+        lease, grace = int(self._times.lease * 1000), int(self._times.grace * 1000)
+        connection.ask(BEAT.call([wire.keys.nodes], wire.node, lease, grace), partial(self._beaten, wire.node))
+
+    def rename(self) -> None:
+        """The others gave this gateway up: take another name."""
+        wire = self._wire
+        wire.node = wire.setup.new_node()
+        self.names.add(wire.node)
+        self._leases.renamed(wire.node)
+        if wire.connection is not None:
+            wire.connection.say(pack([b"SUBSCRIBE", wire.keys.told(wire.node)]))
+        self._unanswered = False
+        self.beat()  # first: without a lease nothing can be written
+        self._given_up()
+
+    def leave(self) -> None:
+        """End the lease, and say so."""
+        wire = self._wire
+        if wire.connection is not None and not self._left:
+            wire.connection.ask(LEAVE.call([wire.keys.nodes], wire.node, wire.keys.everyone), lambda reply: None)
+        self._left = True
+
+    def heard_leave(self, node: str) -> None:
+        """A gateway said that it leaves."""
+        if not self.mine(node):
+            for other, standing in self._leases.left(node).items():
+                self._listener.gateway(other, standing)
+
+    async def aclose(self) -> None:
+        for burial in self._burials.values():
+            burial.cancel()
+        await asyncio.gather(*self._burials.values(), return_exceptions=True)
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _beaten(self, beaten: str, reply: Any) -> None:
+        if beaten != self._wire.node or isinstance(reply, ConnectionLost) or self._left:
+            return
+        self._unanswered = False
+        if isinstance(reply, ReplyError):
+            self._wire.failed(reply)
+            return
+        known, now, scores = reply
+        ends = {
+            node.decode(): float(end) / 1000
+            for node, end in zip(scores[::2], scores[1::2], strict=True)
+            if node.decode() == self._wire.node or not self.mine(node.decode())
+        }
+        beat = self._leases.beaten(bool(known), ends, now / 1000)
+        for node, standing in beat.changes.items():
+            if beat.given_up and standing == "gone":
+                # The server lost the leases of all: the others say again who is present through them.
+                self._wire.loop.call_later(self._times.grace, self._listener.gateway, node, standing)
+            else:
+                self._listener.gateway(node, standing)
+        old = [node.decode() for node in scores[::2] if node.decode() not in ends]
+        due = [node for node in old if self._leases.due(_score(scores, node), now / 1000)]
+        for node in (*beat.bury, *due):
+            if node not in self._burials:
+                self._burials[node] = self._wire.loop.create_task(self._bury(node))
+        if beat.given_up:
+            self.rename()
+
+    async def _bury(self, node: str) -> None:
+        """Ends early where the connection ends; the next beat asks again. Owned by `_burials`."""
+        wire, keys = self._wire, self._wire.keys
+        grace, rooms_of = int(self._times.grace * 1000), self._wire.keys.rooms_of(node)
+        try:
+            while wire.connection is not None:
+                rooms = await wire.connection.answer(pack([b"SRANDMEMBER", rooms_of, b"%d" % PAGE]))
+                if not rooms:
+                    await wire.connection.answer(BURIED.call([keys.nodes, rooms_of], node, grace))
+                    return
+                for room in map(bytes.decode, rooms):
+                    names = [keys.of_room(room, part) for part in (META, PRESENCE)]
+                    command = BURY.call([*names, keys.nodes, rooms_of], node, room, keys.of_room(room, CHANNEL), grace)
+                    if wire.connection is None or await wire.connection.answer(command) < 0:
+                        return
+        except (ConnectionLost, ReplyError):
+            return
+        finally:
+            del self._burials[node]
+
+
+def _score(scores: list[bytes], node: str) -> float:
+    return float(scores[scores.index(node.encode()) + 1]) / 1000

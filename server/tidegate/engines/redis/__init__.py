@@ -17,6 +17,8 @@ from tidegate.engines.redis.engine import RedisEngine
 from tidegate.engines.redis.urls import read
 from tidegate.engines.setup import EngineSetup
 
+__all__ = ["RedisEngine", "start"]
+
 
 async def start(setup: EngineSetup) -> RedisEngine:
     """Raises EngineError where a person has to mend something; a server that is away is waited for while serving."""

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from tidegate.core.rooms.ports import Answer, Occupancy, PresenceEntry
+from tidegate.engines import entries
 from tidegate.engines.memory import NOTHING_CHANGED
 from tidegate.engines.redis.connection import ConnectionLost
 from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, field
@@ -52,7 +51,7 @@ class Attendance:
         if self._left:
             return NOTHING_CHANGED
         if entry is not None:
-            self._entries.setdefault(room, {})[user] = msgspec.json.encode(entry)
+            self._entries.setdefault(room, {})[user] = entries.encode(entry)
         elif room in self._entries:
             self._entries[room].pop(user, None)
             if not self._entries[room]:

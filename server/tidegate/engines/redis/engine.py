@@ -55,7 +55,8 @@ class RedisEngine:
         self._setup = setup
         self._wire = wire = Wire(setup)
         self._health = Health(setup.clock)
-        self._link = Link(target, self._heard, self._welcome, self._up, self._down, self._health)
+        name = f"tidegate-{setup.node}"
+        self._link = Link(target, name, self._heard, self._welcome, self._up, self._down, self._health)
         self._pages = Pages(wire, target)
         self._relay = relay = Relay()
         self._nodes = Nodes(wire, relay, self._given_up)

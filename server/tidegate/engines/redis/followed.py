@@ -10,15 +10,12 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
+from tidegate.engines import entries
 from tidegate.engines.redis.keys import read_field
 from tidegate.engines.redis.wire import away, refuse
 from tidegate_protocol import RoomPosition
-
-_entries = msgspec.json.Decoder(PresenceEntry)
 
 
 class Opening:
@@ -107,4 +104,4 @@ class Reply:
 
 
 def entry_of(text: bytes) -> PresenceEntry | None:
-    return _entries.decode(text) if text else None
+    return entries.decode(text) if text else None

@@ -23,7 +23,6 @@ from tidegate.engines.setup import EngineError
 log = logging.getLogger("tidegate.engine")
 
 OLDEST = (6, 2)
-NAME = b"tidegate"
 PASSING = frozenset({"LOADING", "MASTERDOWN", "BUSY", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "OOM"})
 """Errors that end without a person."""
 
@@ -40,17 +39,17 @@ class Server(msgspec.Struct, frozen=True):
     """Tells its history of writes from that of every other server and run; empty where it does not say."""
 
 
-def hello(login: Login) -> bytes:
-    """Raises nothing: an older server than 6.0 replies an error."""
+def hello(login: Login, name: str) -> bytes:
+    """Speak RESP3, log in, and give the connection a name in the server's lists."""
     words = [b"HELLO", b"3"]
     if login.password is not None:
         words += [b"AUTH", (login.user or "default").encode(), login.password.encode()]
-    return pack([*words, b"SETNAME", NAME])
+    return pack([*words, b"SETNAME", name.encode()])
 
 
-async def greet(connection: Connection, target: Target) -> Server:
+async def greet(connection: Connection, target: Target, name: str) -> Server:
     """Raises EngineError, NotNow, ConnectionLost."""
-    commands = [hello(target.login), pack([b"SELECT", b"%d" % target.database])]
+    commands = [hello(target.login, name), pack([b"SELECT", b"%d" % target.database])]
     commands += [pack([b"INFO", b"server"]), pack([b"INFO", b"replication"])]
     commands += [script.load for script in ALL]
     # All are sent before the first is awaited. A later reply is not looked at where an earlier one is an error.

@@ -43,17 +43,20 @@ class Link:
     def __init__(
         self,
         target: Target,
+        name: str,
         pushed: Callable[[Push], None],
         welcome: Callable[[Connection], Awaitable[None]] | None,
         up: Up,
         down: Callable[[], None],
         health: Health | None = None,
     ) -> None:
-        """`welcome`: what else is to be done before a connection can be used; it raises as `connect`.
+        """`name`: of the connection, in the server's lists.
 
+        `welcome`: what else is to be done before a connection can be used; it raises as `connect`.
         `health` is told whether the server answers; None where that of another link counts.
         """
         self._target = target
+        self._name = name
         self._welcome = welcome
         self._tls = target.tls_context()
         self._pushed = pushed
@@ -75,7 +78,7 @@ class Link:
                         self._target.sentinel, target.addresses, target.sentinel_login, self._connect
                     )
                 connection = await self._connect(address)
-                server = await greet(connection, self._target)
+                server = await greet(connection, self._target, self._name)
                 if self._welcome is not None:
                     await self._welcome(connection)
                 return connection, server

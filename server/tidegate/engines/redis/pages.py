@@ -31,7 +31,7 @@ class Pages:
 
     def __init__(self, wire: Wire, target: Target) -> None:
         self._wire = wire
-        self._link = Link(target, _nothing_is_pushed, None, self._up, self._down)
+        self._link = Link(target, f"tidegate-{wire.setup.node}", _nothing_is_pushed, None, self._up, self._down)
         self._ready: asyncio.Future[Connection] | None = None
         """The connection, or that there will be one; None as long as no page was read."""
         self._running: asyncio.Task[None] | None = None

@@ -41,6 +41,6 @@ async def master_of(
 
 
 async def _ask(connection: Connection, name: str, login: Login) -> Address | None:
-    await connection.answer(hello(login))
+    await connection.answer(hello(login, "tidegate"))
     found: Any = await connection.answer(pack([b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name.encode()]))
     return None if not found else Address(found[0].decode(), int(found[1]))

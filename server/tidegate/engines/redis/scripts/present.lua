@@ -6,7 +6,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease = redis.call('ZSCORE', KEYS[3], ARGV[1])
-if not lease or tonumber(lease) + tonumber(ARGV[7]) <= now then return redis.error_reply('GIVENUP') end
+if not lease or tonumber(lease) + tonumber(ARGV[7]) <= now then return redis.error_reply('GIVENUP the lease ended') end
 local before = redis.call('HLEN', KEYS[2])
 if ARGV[6] == '1' then redis.call('SREM', KEYS[4], ARGV[4]) else redis.call('SADD', KEYS[4], ARGV[4]) end
 if ARGV[3] ~= '' then

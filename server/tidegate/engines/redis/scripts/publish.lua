@@ -16,7 +16,7 @@ if not epoch or known[3] ~= ARGV[1] or (epoch == ARGV[3] and offset < tonumber(A
 elseif ARGV[9] ~= '' then
   local digest, of, at = string.match(redis.call('GET', KEYS[3]) or '', '^(%S+) (%S+) (%d+)$')
   if of == epoch then -- one of an earlier epoch stands for a message that is lost
-    if digest ~= ARGV[9] then return redis.error_reply('CONFLICT') end
+    if digest ~= ARGV[9] then return redis.error_reply('CONFLICT another message has this key') end
     return epoch .. ' ' .. at
   end
 end

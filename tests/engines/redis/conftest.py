@@ -1,0 +1,32 @@
+"""A server of each kind for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.redis import KINDS, Kind, RedisServer, running
+
+Servers = Callable[[Kind], RedisServer]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Starts a server of a kind for the first test that asks for it."""
+    started: dict[Kind, RedisServer] = {}
+    with ExitStack() as stack:
+
+        def of(kind: Kind) -> RedisServer:
+            if kind not in started:
+                started[kind] = stack.enter_context(running(kind))
+            return started[kind]
+
+        yield of
+
+
+@pytest.fixture(params=KINDS)
+def server(request: pytest.FixtureRequest, servers: Servers) -> RedisServer:
+    """One server after the other. A test takes a prefix, or leaves nothing behind."""
+    return servers(request.param)

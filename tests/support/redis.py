@@ -135,7 +135,7 @@ class RedisServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def command(self, *arguments: str | int | bytes) -> Any:
-        """Do one command over a connection of its own connection. Raises ReplyError."""
+        """Do one command over a new connection. Raises ReplyError."""
         with self.client() as client:
             return client.command(*arguments)
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.redis import KINDS, Kind, RedisServer, running
+from tidegate.engines.redis import link
 
 Servers = Callable[[Kind], RedisServer]
 
@@ -24,6 +25,12 @@ def servers() -> Iterator[Servers]:
             return started[kind]
 
         yield of
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between attempts to connect: a test that cut a gateway off waits for the next one."""
+    monkeypatch.setattr(link, "LONGEST_S", 0.1)
 
 
 @pytest.fixture(params=KINDS)

@@ -27,7 +27,7 @@ from tidegate.engines.redis import RedisEngine, start
 from tidegate.engines.setup import EngineSetup, LeaseTimes
 
 TIMES_FASTER = 10.0
-TIMES = LeaseTimes(lease=0.9, beat=0.2, grace=0.5)
+TIMES = LeaseTimes(lease=0.6, beat=0.15, grace=0.4)
 """As the engine has them."""
 _numbers = itertools.count(1)
 

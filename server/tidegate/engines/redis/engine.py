@@ -1,7 +1,7 @@
 """The engine over Redis or Valkey: rooms that any number of gateways share.
 
 One connection carries publishing and what is heard, so that a gateway that cannot hear cannot publish either. Over it,
-every refill follows its subscription. Pages of history have a connection of their own, which is made for the first one:
+every refill follows its subscription. Pages of history have another connection, which is made for the first page:
 the server counts what waits on the first connection, and would cut it.
 Invariant: nothing is told to the listener after `aclose`.
 """

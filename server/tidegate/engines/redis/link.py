@@ -118,7 +118,7 @@ class Link:
     # -- within -----------------------------------------------------------------------------------------------------
 
     async def _connect(self, address: Address) -> Connection:
-        """A connection to a server or a Sentinel, without a word on it."""
+        """A connection to a server or a Sentinel, on which nothing was said yet."""
         loop = asyncio.get_running_loop()
 
         def made() -> Connection:

@@ -1,4 +1,4 @@
-"""Reads pages of history over a connection of its own, which is made for the first page and then kept.
+"""Reads pages of history over a separate connection, which is made for the first page and then kept.
 
 It knows neither publishing nor subscriptions. Invariant: few pages are under way at a time; others are refused.
 """

@@ -16,12 +16,12 @@ from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import condition_limits, feed_cursor, subscription_index
-from tidegate.gateway import work
+from tidegate.gateway import pace, work
 from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, reads, retention
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
-from tidegate.transport import backlog, context, door, guests, read_side, turns
+from tidegate.transport import backlog, context, door, guests, outbox, read_side, turns
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -63,6 +63,9 @@ def expected() -> dict[str, float]:
         "bytes a second": settings.rate_bytes,
         "frames that are handled before other clients have their turn": read_side.TURN,
         "ms of handling before other clients have their turn": turns.TURN_S * 1000,
+        "ms of handling what arrives in one turn of the event loop, for all clients": turns.SLICE_S * 1000,
+        "ms of writing in one turn of the event loop, for all clients": outbox.SLICE_S * 1000,
+        "bytes of large answers and replays in one turn of the event loop, for all clients": pace.TURN_BYTES,
         "ms of a frame, above which it counts as several": traffic.FRAME_S * 1000,
         "bytes that arrive after the gateway's close frame": read_side.AFTER_CLOSE,
         "connections": settings.max_connections,

@@ -10,8 +10,9 @@ import pytest
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.session import Session
 from tidegate.gateway.answers import AT_ONCE, UNSENT_BYTES, Answers
+from tidegate.gateway.pace import Pace
 from tidegate.gateway.sender import Sender
-from tidegate_protocol import Pong, Principal
+from tidegate_protocol import Principal
 
 
 class Sink:
@@ -41,10 +42,7 @@ class Reads:
         self.go = asyncio.Event()
         self.size = size
         self.ledger = Ledger()
-        self.answers = Answers(cast("Sender", self), self.ledger)
-
-    def frame(self, message: Any) -> bytes:
-        return b"%d" % message.time
+        self.answers = Answers(cast("Sender", self), self.ledger, Pace())
 
     def send_frame(self, session: Session, frame: bytes) -> None:
         assert session is self.session
@@ -52,10 +50,10 @@ class Reads:
         self.sent.append(int(frame))
 
     def ask(self, number: int, *, answered: bool = True) -> asyncio.Task[None]:
-        async def read() -> Pong | None:
+        async def read() -> bytes | None:
             self.begun.append(number)
             await self.go.wait()
-            return Pong(time=number) if answered else None
+            return b"%d" % number if answered else None
 
         return asyncio.create_task(self.answers.send(self.session, read))
 

@@ -150,7 +150,7 @@ async def test_a_store_that_fails_costs_one_request_which_hears_internal(
         raise Bug("disk on fire")
 
     async with running(tmp_path) as inside, wire(inside.url) as client:
-        monkeypatch.setattr(inside.store, "read", fail)
+        monkeypatch.setattr(inside.store, "answer", fail)
         error = await client.ask({"type": "list", "resource": "users"})
         assert (error["type"], error["code"]) == ("error", "internal")
         assert "disk on fire" not in json.dumps(error)

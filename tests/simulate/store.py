@@ -18,7 +18,17 @@ from tests.simulate.queries import RESOURCES, Row
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
 from tidegate.core.filters.predicate import predicate
-from tidegate.core.rows.ports import Change, EncodePage, LogPruned, Mutation, Pages, ReadQuery, ReadResult, WriteResult
+from tidegate.core.rows.ports import (
+    Change,
+    EncodePage,
+    EncodeRows,
+    LogPruned,
+    Mutation,
+    Pages,
+    ReadQuery,
+    ReadResult,
+    WriteResult,
+)
 from tidegate.store.serving.feed_gate import FeedGate
 from tidegate.store.serving.snapshots import Spool
 
@@ -111,6 +121,9 @@ class SimulatedStore:
 
     async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
         raise NotImplementedError("no client lists rows here")
+
+    async def answer(self, query: ReadQuery, encode: EncodeRows, payer: Payer) -> bytes | None:
+        raise NotImplementedError("as `read`")
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         thread = Thread(self._loop, self._chance, self.tempo.thread)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tidegate.transport.outbox import Outbox
+from tidegate.transport.outbox import SLICE_S, Outbox
 
 
 class FakeSink:
@@ -117,6 +117,34 @@ async def test_frames_for_the_sender_alone_are_written_on_release(outbox: Outbox
     assert sink.writes == [[b"1", b"2"]]
     await turn()
     assert sink.writes == [[b"1", b"2"]]
+
+
+async def test_much_is_written_in_several_turns_and_own_answers_do_not_wait() -> None:
+    now = 0.0
+
+    def slow() -> None:
+        nonlocal now
+        now += SLICE_S / 2.5
+
+    outbox = Outbox(asyncio.get_running_loop(), lambda: now)
+    crowd = [FakeSink(slow) for _ in range(10)]
+    outbox.push_many(crowd, b"1")
+    await asyncio.sleep(0)
+    written = sum(bool(sink.writes) for sink in crowd)
+    assert (written, outbox.behind) == (3, True)
+    outbox.push(crowd[0], b"2")
+    outbox.push(crowd[9], b"2")
+    own = FakeSink()
+    assert outbox.hold()
+    outbox.push(own, b"answer")
+    outbox.release(own)
+    assert own.writes == [[b"answer"]]
+    for _ in crowd:
+        await turn()
+    assert [sink.writes for sink in crowd[1:9]] == [[[b"1"]]] * 8
+    assert crowd[0].writes == [[b"1"], [b"2"]]
+    assert crowd[9].writes == [[b"1", b"2"]]
+    assert outbox._dirty == []
 
 
 async def test_frames_for_several_sinks_wait_for_the_next_turn(outbox: Outbox) -> None:

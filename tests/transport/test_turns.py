@@ -225,6 +225,52 @@ async def test_turn_of_a_connection_ends_in_time() -> None:
     assert sum(frames for _, frames in told.turns) == 10
 
 
+async def test_what_arrives_in_one_turn_of_the_loop_is_handled_in_several() -> None:
+    gateway = Gateway(Clock(), 0.003)
+    crowd = [gateway.client(str(number))[0] for number in range(10)]
+    before = gateway.clock.now
+    for connection in crowd:
+        arrive(connection, frame(TEXT, b"x"))
+    assert gateway.clock.now - before <= SLICE_S + 0.003
+    assert gateway.counts.total() == 2
+    longest = 0.0
+    while gateway.context.turns:
+        before = gateway.clock.now
+        await turn_of_the_loop()
+        longest = max(longest, gateway.clock.now - before)
+    assert longest <= SLICE_S + 0.003
+    assert gateway.counts == {str(number): 1 for number in range(10)}
+    assert not any(connection.write_side.paused_by for connection in crowd)
+    arrive(crowd[9], frame(TEXT, b"x"))
+    assert gateway.counts["9"] == 2, "the next turn of the loop is not full"
+    await turn_of_the_loop()
+
+
+async def test_what_waits_has_paid_its_bytes() -> None:
+    gateway = Gateway(Clock(), 0.006)
+    (costly, _), (other, told) = gateway.client("a"), gateway.client("b")
+    arrive(costly, frame(TEXT, b"x"))
+    bytes_before = told.bytes
+    arrive(other, frame(TEXT, b"x" * 100)[:50])
+    arrive(other, frame(TEXT, b"x" * 100)[50:])
+    assert gateway.counts["b"] == 0
+    assert bytes_before - told.bytes == len(frame(TEXT, b"x" * 100))
+    await all_turns(gateway.context.turns)
+    assert gateway.counts["b"] == 1
+
+
+async def test_while_much_is_to_be_written_one_waits_has_its_turn() -> None:
+    clock, busy = Clock(), True
+    turns = Turns(clock, lambda: busy)
+    lines = [Line(turns, clock, str(number), 3, 0.0005) for number in range(10)]
+    await turn_of_the_loop()
+    assert sum(line.taken for line in lines) == 1
+    busy = False
+    await turn_of_the_loop()
+    assert sum(line.taken for line in lines) > 2
+    await all_turns(turns)
+
+
 async def test_one_message_that_takes_long_is_told_too() -> None:
     gateway = Gateway(Clock(), 0.006)
     connection, told = gateway.client("a")

@@ -11,10 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.session import Session
+from tidegate.gateway.pace import Pace
 from tidegate.gateway.sender import Sender
 
 AT_ONCE = 4
@@ -22,7 +21,8 @@ AT_ONCE = 4
 UNSENT_BYTES = 262_144
 """More than this may not wait for the client when an answer is read for it, or sent to it."""
 
-Read = Callable[[], Awaitable[msgspec.Struct | None]]
+Read = Callable[[], Awaitable[bytes | None]]
+"""Makes the frame of an answer; None for none."""
 
 
 class _Turns:
@@ -38,8 +38,9 @@ class _Turns:
 class Answers:
     """Of all sessions."""
 
-    def __init__(self, sender: Sender, ledger: Ledger) -> None:
+    def __init__(self, sender: Sender, ledger: Ledger, pace: Pace) -> None:
         self._sender = sender
+        self._pace = pace
         self._ledger = ledger
         self._turns: dict[Session, _Turns] = {}
 
@@ -50,23 +51,21 @@ class Answers:
         try:
             if session.sink.unsent > UNSENT_BYTES:
                 await session.sink.drained()
-            frame = self._framed(await read())
+            frame = await read()
             if frame is not None:
                 await self._send(session, frame)
         finally:
             self._end(session, turns)
 
-    def _framed(self, answer: msgspec.Struct | None) -> bytes | None:
-        """The rows themselves take several times more memory than their frame, and do not wait for the client."""
-        return None if answer is None else self._sender.frame(answer)
-
     async def _send(self, session: Session, frame: bytes) -> None:
-        """Send an answer, which waits as a frame until the client has read most of what it was sent before."""
-        if session.sink.unsent > UNSENT_BYTES:
+        """Send an answer, which waits until the client has read most of what it was sent before, and for the loop."""
+        if session.sink.unsent > UNSENT_BYTES or not self._pace.take(len(frame)):
             account = session.account
             self._ledger.add(account, "reads", len(frame))
             try:
-                await session.sink.drained()
+                if session.sink.unsent > UNSENT_BYTES:
+                    await session.sink.drained()
+                await self._pace.wait(len(frame))
             finally:
                 self._ledger.give(account, "reads", len(frame))
         self._sender.send_frame(session, frame)

@@ -16,15 +16,15 @@ from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows import effects as row_fx
 from tidegate.core.rows.messages import rows_read, rows_written
-from tidegate.core.rows.ports import Store
+from tidegate.core.rows.ports import ReadResult, Store
 from tidegate.core.sessions import Sessions
 from tidegate.gateway.answers import Answers
 from tidegate.gateway.catch_up import CatchUpDriver
+from tidegate.gateway.pace import Pace
 from tidegate.gateway.room_effects import RoomEffects
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
-from tidegate_protocol import Rows
 
 
 class Effects:
@@ -46,8 +46,9 @@ class Effects:
         self._sender = sender
         self._work = work
         self._catch_up = catch_up
-        self._answers = Answers(sender, work.ledger)
-        rooms = RoomEffects(sessions.protocol.rooms, engine, sender, work, self.run)
+        pace = Pace()
+        self._answers = Answers(sender, work.ledger, pace)
+        rooms = RoomEffects(sessions.protocol.rooms, engine, sender, work, self.run, pace)
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,
             fx.Push: self._push,
@@ -105,8 +106,13 @@ class Effects:
         if work is not None:
             self._work.spawn_reading(effect.session, effect.subscription.refs, work)
 
-    async def _rows_read(self, effect: row_fx.ReadRows) -> Rows | None:
-        return rows_read(effect, await self._store.read(effect.query, effect.session.payer), self._store.epoch)
+    async def _rows_read(self, effect: row_fx.ReadRows) -> bytes | None:
+        return await self._store.answer(effect.query, partial(self._answer, effect), effect.session.payer)
+
+    def _answer(self, effect: row_fx.ReadRows, result: ReadResult) -> bytes | None:
+        """The frame of an answer. Called in a thread of the store."""
+        answer = rows_read(effect, result, self._store.epoch)
+        return None if answer is None else self._sender.frame(answer)
 
     async def _rows_written(self, effect: row_fx.WriteRows) -> None:
         answer = rows_written(effect, await self._store.write(effect.mutation), self._store.epoch)

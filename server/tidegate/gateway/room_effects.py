@@ -24,6 +24,7 @@ from tidegate.core.rooms.effects import (
 from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
 from tidegate.core.rooms.room import REPLAY_BYTES
 from tidegate.core.rooms.rooms import Rooms
+from tidegate.gateway.pace import Pace
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.work import Work
 from tidegate_protocol import RoomPosition
@@ -35,13 +36,14 @@ Run = Callable[[Sequence[Effect]], None]
 class RoomEffects:
     """Carries out the effects of `core.rooms.effects`."""
 
-    def __init__(self, rooms: Rooms, engine: Engine, sender: Sender, work: Work, run: Run) -> None:
+    def __init__(self, rooms: Rooms, engine: Engine, sender: Sender, work: Work, run: Run, pace: Pace) -> None:
         """`run` carries out the effects that follow from an answer."""
         self._rooms = rooms
         self._engine = engine
         self._sender = sender
         self._work = work
         self._run = run
+        self._pace = pace
 
     def publish(self, effect: PublishMessage) -> None:
         session, request, room = effect.session, effect.request, effect.room
@@ -116,11 +118,15 @@ class RoomEffects:
         session, room = effect.join.session, effect.join.room
         unsent = session.sink.unsent
         for text in effect.texts:
-            if unsent > REPLAY_BYTES:
+            waited = unsent > REPLAY_BYTES
+            if waited:
                 await session.sink.drained()
                 unsent = 0
-                if room.held.get(session) is not effect.held:
-                    return
+            if not self._pace.take(len(text)):
+                await self._pace.wait(len(text))
+                waited = True
+            if waited and room.held.get(session) is not effect.held:
+                return
             self._sender.send_text(session, text)
             unsent += len(text)
         self._run(self._rooms.replayed(effect))

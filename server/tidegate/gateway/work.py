@@ -26,7 +26,7 @@ PENDING_LIMIT = 256
 PENDING_BYTES = 8192
 """What a request under way counts for: its task, and what it asks for."""
 KEY_BYTES = 300
-"""What each row that it names counts for besides."""
+"""What each row that it names counts for besides, once its key is made for the database."""
 
 
 class Work:

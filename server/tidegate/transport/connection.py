@@ -35,8 +35,8 @@ BROKEN = Counted(log, logging.INFO, "a client of %s broke the WebSocket protocol
 NO_HEADER = Counted(log, logging.WARNING, "a PROXY header of the trusted proxy %s cannot be read: cut off")
 
 GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
-"""When the answers to one segment are more, or larger, than this, they are written before the next message is handled:
-a client that floods the gateway must be slowed down by its own answers."""
+"""When the answers to one segment are more, or larger, they are written before the next message is handled: a client
+that floods the gateway must be slowed down by its own answers."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -98,14 +98,15 @@ class Connection(asyncio.BufferedProtocol):
         return self._context.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        context = self._context
+        context, self._pinged = self._context, None
         self.heard = now = context.now()
-        self._pinged = None
         held = context.outbox.hold()
         try:
             data = bytes(context.receive_buffer[:nbytes])
             if self.write_side.state is CONNECTING:
                 self._handshake(data)
+            elif context.turns.full and self.write_side.state is OPEN:
+                self.read_side.keep(data, now)
             else:
                 self.read_side.received(data, now)
         finally:
@@ -228,6 +229,10 @@ class Connection(asyncio.BufferedProtocol):
     def wait_for_turn(self) -> None:
         """More has arrived than one turn may handle."""
         self._context.turns.wait(self, self.peer.address if self.counted else self.id)
+
+    def took(self, seconds: float) -> None:
+        """To handle what arrived took long: what arrives later in this turn of the event loop may have to wait."""
+        self._context.turns.spent(seconds)
 
     def take_turn(self, *, others: bool) -> bool:
         """Handle a turn of what has arrived. See `turns`."""

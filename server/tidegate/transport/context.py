@@ -96,7 +96,7 @@ class ConnectionContext:
         self.outbox = outbox
         self.now = now
         self.memory = memory or Uncounted()
-        self.turns = Turns(now)
+        self.turns = Turns(now, lambda: outbox.behind)
         self.dropped = 0
         """Bytes of unfinished messages that connections had when they ended."""
         self.door = door or Door(1 << 30)

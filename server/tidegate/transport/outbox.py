@@ -1,20 +1,26 @@
 """Sending, gathered: frames are appended to sinks, and each loop turn writes the frames of each sink once.
 
 The answers to what a client sent are written at once when they go to that client alone, which saves a loop turn.
+Where many sinks have much to write, one loop turn writes to some of them, and the next ones to the others.
 It knows neither messages nor backpressure; what a flush does is the sink's decision.
-Invariant: frames leave a sink in the order in which they were pushed.
+Invariants: frames leave a sink in the order in which they were pushed; a loop turn flushes for no longer than `SLICE_S`
+and one sink.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from tidegate.transport.backlog import Droppable
 
 log = logging.getLogger("tidegate.outbox")
+
+SLICE_S = 0.005
+"""Seconds of each loop turn for flushes."""
 
 
 class Sink(Protocol):
@@ -29,11 +35,14 @@ class Sink(Protocol):
 class Outbox:
     """The sinks with frames to send in this loop turn."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = loop
+        self._clock = clock
         self._dirty: list[Sink] = []
         self._scheduled = False
         """A flush is due in this loop turn, or `release` will see to it."""
+        self.behind = False
+        """More is to be flushed than fits into one loop turn."""
 
     def push(self, sink: Sink, frame: bytes) -> None:
         """Send `frame`, together with what is pushed later in this loop turn."""
@@ -65,12 +74,15 @@ class Outbox:
     def hold(self) -> bool:
         """A connection begins to handle what it received. Returns whether `release` has to follow."""
         if self._scheduled:
-            return False
+            return self.behind
         self._scheduled = True
         return True
 
     def release(self, sink: Sink) -> None:
         """The connection that called `hold` has handled everything: write if all of it is for `sink`, its own."""
+        if self.behind:
+            sink.flush()  # it does not wait for all the others; its place among them is for what comes later
+            return
         self._scheduled = False
         dirty = self._dirty
         if len(dirty) == 1 and dirty[0] is sink:
@@ -84,10 +96,18 @@ class Outbox:
         self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._scheduled = False
+        self._scheduled = self.behind = False
         dirty, self._dirty = self._dirty, []
-        for sink in dirty:
+        clock = self._clock
+        until = clock() + SLICE_S
+        for number, sink in enumerate(dirty, 1):
             try:
                 sink.flush()
             except Exception:  # the boundary: a sink that cannot be written to must not silence the others
                 log.exception("frames could not be written to a sink")
+            if clock() > until and number < len(dirty):
+                self._dirty = [*dirty[number:], *self._dirty]
+                self.behind = True
+                break
+        if self._dirty and not self._scheduled:
+            self._schedule()

@@ -46,6 +46,9 @@ class MessageReceiver(Protocol):
     def wait_for_turn(self) -> None:
         """There is more than one turn may handle: `go_on` is to be called in a later one."""
 
+    def took(self, seconds: float) -> None:
+        """To handle what arrived took longer than `LONG_S`."""
+
 
 class EndedReceiver:
     """Takes the messages of a connection that has ended: there are none."""
@@ -57,6 +60,9 @@ class EndedReceiver:
         """As `text`."""
 
     def wait_for_turn(self) -> None:
+        """As `text`."""
+
+    def took(self, seconds: float) -> None:
         """As `text`."""
 
 
@@ -97,10 +103,7 @@ class ReadSide:
 
     def received(self, data: bytes, now: float) -> None:
         """Handle `data`, which arrived just now, and what is left of earlier data."""
-        traffic = self.traffic
-        traffic.bytes -= len(data)
-        if traffic.bytes < 0 and not traffic.more_bytes(now):
-            self._write_side.pause_reading(BY_RATE)
+        self._pay(len(data), now)
         taken = 0
         if self._buffer:
             self._buffer += data
@@ -118,6 +121,21 @@ class ReadSide:
             self._unfinished_since = None
         if self._unfinished_since is None and (self._buffer or self._fragments is not None):
             self._unfinished_since = now
+
+    def keep(self, data: bytes, now: float) -> None:
+        """Keep `data`, which arrived just now, for a later turn."""
+        self._pay(len(data), now)
+        self._buffer += data
+        if self._unfinished_since is None:
+            self._unfinished_since = now
+        if not self._write_side.paused_by:
+            self._wait_for_turn()
+
+    def _pay(self, size: int, now: float) -> None:
+        traffic = self.traffic
+        traffic.bytes -= size
+        if traffic.bytes < 0 and not traffic.more_bytes(now):
+            self._write_side.pause_reading(BY_RATE)
 
     def resumed(self, now: float) -> None:
         """Reading goes on. The time of the pause does not count against an unfinished message."""
@@ -194,6 +212,7 @@ class ReadSide:
         took = clock() - now
         if took > LONG_S:
             traffic.took(took, TURN - turn, now)
+            self._receiver.took(took)
         return at
 
     def _closing(self) -> None:

@@ -2,7 +2,9 @@
 
 They wait here, and nothing is read from them. Who used least of the loop while others waited comes first; the
 connections of one payer follow each other. A connection that has handled all it had keeps its place while others wait,
-and is read from again when it comes to it, so that its next bytes are no way around the queue. It knows no frames.
+and is read from again when it comes to it, so that its next bytes are no way around the queue. Bytes that arrive are
+handled at once, until that too took `SLICE_S` of a turn of the event loop: the further ones wait here. It knows no
+frames.
 Invariant: one turn of the event loop spends no more than `SLICE_S` and one turn here, however many wait.
 """
 
@@ -19,7 +21,7 @@ log = logging.getLogger("tidegate.connection")
 TURN_S = 0.002
 """Seconds after which the turn of one connection ends."""
 SLICE_S = 0.004
-"""Seconds of each turn of the event loop for all that wait here."""
+"""Seconds of each turn of the event loop for all that wait here; while the loop is busy with writing, one turn."""
 LEAST_S = 0.0005
 """A turn counts for so much at least: a clock may be too coarse for it."""
 
@@ -51,8 +53,10 @@ class _Payer:
 class Turns:
     """One listener's. `clock`: in seconds, and only goes forward."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], busy: Callable[[], bool] = lambda: False) -> None:
+        """`busy`: whether the loop has not written yet what earlier turns led to."""
         self._clock = clock
+        self._busy = busy
         self._payer_of: dict[Line, str] = {}
         self._payers: dict[str, _Payer] = {}
         self._order: list[tuple[float, int, str]] = []
@@ -61,7 +65,11 @@ class Turns:
         self._place = 0.0
         """Of the newest turn."""
         self._number = 0
-        self._scheduled = False
+        self._scheduled = self._serving = False
+        self._at_once = 0.0
+        """Seconds in this turn of the event loop that were spent outside of the queue."""
+        self.full = False
+        """What arrives has to wait for a later turn of the event loop."""
 
     def __len__(self) -> int:
         return len(self._payer_of)
@@ -76,9 +84,15 @@ class Turns:
             known = self._payers[payer] = _Payer(self._place)
             self._put(payer, known)
         known.lines[line] = None
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._serve)
+        self._schedule()
+
+    def spent(self, seconds: float) -> None:
+        """A connection was handled at once when its bytes arrived, and that took long."""
+        if self._serving:
+            return
+        self._at_once += seconds
+        self.full = self._at_once >= SLICE_S
+        self._schedule()
 
     def leave(self, line: Line) -> None:
         """The connection has ended."""
@@ -86,12 +100,18 @@ class Turns:
         if payer is not None:
             del self._payers[payer].lines[line]
 
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._serve)
+
     def _put(self, name: str, payer: _Payer) -> None:
         self._number += 1
         heapq.heappush(self._order, (payer.used, self._number, name))
 
     def _serve(self) -> None:
-        left = SLICE_S
+        self._at_once, self.full, self._serving = 0.0, False, True
+        left = LEAST_S if self._busy() else SLICE_S
         while left > 0 and self._payer_of:
             self._place, _, name = heapq.heappop(self._order)
             payer = self._payers[name]
@@ -104,9 +124,9 @@ class Turns:
             left -= took
             payer.used += took
             self._put(name, payer)
-        self._scheduled = bool(self._payer_of)
-        if self._scheduled:
-            asyncio.get_running_loop().call_soon(self._serve)
+        self._scheduled = self._serving = False
+        if self._payer_of:
+            self._schedule()
         else:
             self._payers.clear()
             self._order.clear()

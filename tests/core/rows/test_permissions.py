@@ -9,13 +9,16 @@ from tidegate.core.access.row_rules import Claims
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters
+from tidegate.core.rows.named_rows import NamedRows
 from tidegate.core.rows.permissions import Permissions, ResourceRules
 from tidegate_protocol import Principal
 
 
 def test_a_key_is_a_scalar_or_an_object() -> None:
-    assert RESOURCES["users"].key_of(7) == {"id": 7}
-    assert RESOURCES["places"].key_of({"country": "NO", "city": "Bergen"}) == {"country": "NO", "city": "Bergen"}
+    assert NamedRows("id", [7, 8]) == ({"id": 7}, {"id": 8})
+    assert NamedRows("id", [7, 8, 9])[1:] == [{"id": 8}, {"id": 9}]
+    place = {"country": "NO", "city": "Bergen"}
+    assert NamedRows("country", [place])[0] == place
 
 
 def test_a_resource_that_the_schema_has_not_is_refused() -> None:

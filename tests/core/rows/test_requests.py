@@ -10,6 +10,7 @@ from tests.core.rows.kit import ADMIN, client, client_of, live, one, refused, su
 from tidegate.core import effects as fx
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, And, Term, compile_filters
 from tidegate.core.protocol import Protocol
+from tidegate.core.rows import requests
 from tidegate.core.rows.effects import ReadRows, WriteRows
 from tidegate.core.rows.subscription import State
 from tidegate_protocol import (
@@ -41,6 +42,20 @@ def test_subscriptions_are_limited_and_permitted(protocol: Protocol) -> None:
     assert len(protocol.rows.subscriptions.index) == 2
     assert refused(protocol, session, SubscribeRequest(resource="secrets")).code == "unauthenticated"
     assert refused(protocol, session, SubscribeRequest(resource="nothing")).code == "unknown_resource"
+
+
+@pytest.mark.parametrize("kind", [SubscribeRequest, ListRequest])
+def test_what_looks_into_too_many_texts_is_refused_before_it_is_compiled(
+    protocol: Protocol, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    def compiled(filters: Any) -> None:
+        raise AssertionError("a refusal must not cost that much")
+
+    monkeypatch.setattr(requests, "tree", compiled)
+    filters = {"or": [{"name": {"contains": str(number)}} for number in range(21)]}
+    assert refused(protocol, client(), kind(resource="users", filters=filters)).code == "limit_reached"
+    too_many = {"or": [{"name": {"contains": str(number)}} for number in range(101)]}
+    assert refused(protocol, client(), kind(resource="users", filters=too_many)).code == "invalid_message"
 
 
 def test_the_fields_of_a_subscription_always_have_the_key(protocol: Protocol) -> None:

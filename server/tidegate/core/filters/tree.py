@@ -85,8 +85,13 @@ def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
     """The `filters` of a client's request as a tree. Raises Refused for a filter that is too large."""
     if not filters:
         return EVERYTHING
-    _Size().measure(filters, DEPTH)
+    check_size(filters)
     return tree(filters)
+
+
+def check_size(filters: Mapping[str, Any]) -> None:
+    """Raises Refused for a filter that is too large."""
+    _Size().measure(filters, DEPTH)
 
 
 def tree(filters: Mapping[str, Any]) -> Filter:

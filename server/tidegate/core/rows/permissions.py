@@ -7,14 +7,12 @@ Invariant: what is remembered was decided for the session's present user and cla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from tidegate.core.access.rules import RowAccess, permission
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import NOTHING, Filter
-from tidegate.core.rows.ports import Key
 from tidegate.core.session import Session
 
 
@@ -24,10 +22,6 @@ class ResourceRules(msgspec.Struct, frozen=True):
     name: str
     key: tuple[str, ...]
     access: RowAccess
-
-    def key_of(self, identifier: Any) -> Key:
-        """A row's key from the `id` of a message: a scalar, or an object for a composite key."""
-        return identifier if isinstance(identifier, dict) else {self.key[0]: identifier}
 
 
 class Permissions:

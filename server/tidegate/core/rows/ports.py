@@ -45,7 +45,7 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     resource: str
     where: Filter = EVERYTHING
-    keys: tuple[Key, ...] | None = None
+    keys: Sequence[Key] | None = None
     sort: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
     """The key is always the last tie-breaker."""
     limit: int | None = None
@@ -104,6 +104,8 @@ class LogPruned(TidegateError):
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
 
+EncodeRows = Callable[[ReadResult], bytes | None]
+"""What a client is sent for what was read; None for nothing. The store calls it in one of its threads."""
 EncodePage = Callable[[list[Row], bool, int | None], list[bytes]]
 """(rows, whether they are the first, for the last ones the log's head at their moment) as frames. The store calls it in
 one of its threads."""
@@ -161,6 +163,9 @@ class Store(Protocol):
         """Raises core.errors.Refused: unavailable, limit_reached (it cost too much), rate_limited. A cancelled read is
         interrupted.
         """
+
+    async def answer(self, query: ReadQuery, encode: EncodeRows, payer: Payer) -> bytes | None:
+        """As `read`, and what `encode` makes of it, which is called where the rows were read: in any thread."""
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         """All rows of `query`, whose limit is None, for the subscriptions that join."""

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
+from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving import refusals
 from tidegate.store.serving.closing import Closing
 from tidegate.store.serving.feed import Deliver, Feed
@@ -122,6 +122,10 @@ class ThreadedStore:
     async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
         self._check()
         return await self._reads.read(query, payer)
+
+    async def answer(self, query: ReadQuery, encode: EncodeRows, payer: Payer) -> bytes | None:
+        self._check()
+        return await self._reads.answer(query, encode, payer)
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         return self._reads.snapshot(query, encode)

@@ -99,7 +99,8 @@ def fill(file: Path, rows: int) -> None:
     """Give the table of users so many rows of about 240 bytes of JSON."""
     with foreign(file) as program:
         program.executemany(
-            "INSERT INTO users (name, email) VALUES (?, ?)", ((NAME, f"{n}@example.com") for n in range(rows))
+            "INSERT INTO users (name, email) VALUES (?, ?)",
+            ((NAME, f"{number}@example.com") for number in range(rows)),
         )
 
 
@@ -107,9 +108,7 @@ async def finishes(line: ThinLine, rows: int) -> None:
     """A client takes a snapshot of `rows` rows over `line`, on one connection."""
     async with connect(line.url, wait=True, request_timeout=600.0) as client:
         live = await client.subscribe("users")
-        async for _ in live:
-            if live.ready:
-                break
+        await live.loaded()
         assert len(live.rows) == rows
         assert line.connections == 1, "the client was cut"
 

@@ -1,0 +1,62 @@
+"""A client of Python behind a thin line, in the time of a clock that goes on with the bytes that pass the line.
+
+`make patience` does the same with a real gateway, in minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.chaos.thin_line import KBIT_256, SMALL, STUCK, ThinLine, fill, finishes, is_cut
+from tests.support.gateway import ROOT, migrate
+from tests.transport.inside import Inside, running
+from tests.transport.test_backpressure import FakeClock
+
+ROWS = 10_000
+pytestmark = pytest.mark.slow
+
+
+async def at(rate: int, folder: Path, play: Callable[[ThinLine], object]) -> tuple[object, float, bool]:
+    """Play behind a line of `rate`. Returns the result, the seconds of the line, and whether data waited for it."""
+    migrate(f"sqlite:///{folder / 'tidegate.db'}", ROOT / "schema")
+    fill(folder / "tidegate.db", ROWS)
+    clock = FakeClock()
+    waited = False
+    async with running(folder) as inside:
+        inside.listener.context.now = clock
+
+        async def pace(seconds: float) -> None:
+            nonlocal waited
+            clock.now += seconds
+            inside.listener.context.door.sweep(clock.now, lambda _: True)
+            for side in _sides(inside):
+                side._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+                waited = waited or side._paused_since is not None
+            await asyncio.sleep(0)
+
+        async with ThinLine(inside.listener.port, rate, pace) as line:
+            result = await play(line)  # type: ignore[misc]
+        return result, clock.now - 1000.0, waited
+
+
+def _sides(inside: Inside) -> list[Any]:
+    return [connection.write_side for connection in cast("list[Any]", list(inside.listener.context.connections))]
+
+
+async def test_a_line_of_256_kbit_finishes_its_snapshot_on_one_connection(tmp_path: Path) -> None:
+    _, seconds, waited = await at(KBIT_256, tmp_path, lambda line: finishes(line, ROWS))
+    assert seconds > 45
+    assert waited
+
+
+async def test_a_line_that_takes_almost_nothing_is_cut(tmp_path: Path) -> None:
+    code, seconds, waited = await at(STUCK, tmp_path, is_cut)
+    assert waited
+    assert code in {4101, 1006}
+    assert seconds < 2000, "what the operating systems hold passes after the cut; the snapshot would take longer"

@@ -46,7 +46,7 @@ async def at(rate: int, folder: Path, play: Callable[[ThinLine], object]) -> tup
 
 
 def _sides(inside: Inside) -> list[Any]:
-    return [connection.write_side for connection in cast("list[Any]", list(inside.listener.context.connections))]
+    return [cast("Any", each).write_side for each in inside.listener.context.connections]
 
 
 async def test_a_line_of_256_kbit_finishes_its_snapshot_on_one_connection(tmp_path: Path) -> None:

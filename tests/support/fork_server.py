@@ -8,6 +8,7 @@ It starts no thread and opens no database, so that a fork finds everything as af
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import gc
 import json
@@ -37,6 +38,8 @@ MODULES = (
         for name in ("check", "dev", "generate", "init", "introspect", "migrate", "serve", "token")
     ),
 )
+ORDINARY = "TESTS_ORDINARY_USER"
+"""In the environment of a command: permissions of files hold for it, also where root runs the tests."""
 REQUEST_BYTES = 1 << 20
 DESCRIPTORS = 4
 """A request brings the command's input, output, error output, and a pipe for how it ended."""
@@ -102,12 +105,21 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
         os.setsid()
         if os.isatty(0):
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    if request["environment"].pop(ORDINARY, None) is not None and os.geteuid() == 0:
+        _drop_capabilities()
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
     sys.path.insert(0, request["folder"])
     sys.argv = ["tidegate", *request["arguments"]]
+
+
+def _drop_capabilities() -> None:
+    """Leave this process no right but those of a user who owns root's files."""
+    header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
+    if ctypes.CDLL(None, use_errno=True).capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.deadlines import DEADLINE_S
@@ -49,8 +50,8 @@ NEEDS_POSTGRES = pytest.mark.skipif(missing() is not None, reason=str(missing())
 class PostgresServer:
     """Owns its folder and its process from `start` to `close`."""
 
-    def __init__(self, **settings: str) -> None:
-        """Raises Unusable."""
+    def __init__(self, *initdb: str, **settings: str) -> None:
+        """`initdb`: further options of that command. Raises Unusable."""
         if (reason := missing()) is not None:
             raise Unusable(reason)
         self._settings = SETTINGS | settings
@@ -60,9 +61,8 @@ class PostgresServer:
         self._folder = server_folder()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        self._run(
-            "initdb", "-D", str(self._data), "-U", "tidegate", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"
-        )
+        options = ("-U", "tidegate", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", *initdb)
+        self._run("initdb", "-D", str(self._data), *options)
 
     @property
     def _data(self) -> Path:
@@ -138,6 +138,18 @@ class PostgresServer:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(text.encode())
 
+    def limit_files(self, size: int | None) -> None:
+        """No file of the server can grow beyond `size` bytes: the kernel refuses it. None lifts the limit."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        for process in (server, *server.children()):
+            subprocess.run(
+                ["prlimit", "--pid", str(process.pid), f"--fsize={'unlimited' if size is None else size}:"],
+                cwd=self._folder,
+                check=False,  # it may have ended meanwhile
+                **identity(),
+            )
+
     def tool(self, command: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs, in the server's folder, to its end."""
         self._run(command, *arguments)
@@ -156,11 +168,11 @@ class PostgresServer:
 
 
 @contextmanager
-def started() -> Iterator[PostgresServer]:
+def started(*initdb: str, **settings: str) -> Iterator[PostgresServer]:
     """A server until the block ends. Skips the test if there is no PostgreSQL."""
     if (reason := missing()) is not None:
         pytest.skip(reason)
-    server = PostgresServer()
+    server = PostgresServer(*initdb, **settings)
     try:
         server.start()
         yield server

@@ -7,6 +7,7 @@ Invariant: every connection of ours is in WAL mode with synchronous FULL: an ack
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -44,6 +45,7 @@ def connect(path: Path, *, quoted_text: bool = False, checkpoint: bool = True) -
     rely on it, so that the connection that calls them needs it. Elsewhere such a name is an error.
     `checkpoint`: if it is the last one that is closed, it moves the write-ahead log into the file and deletes the log.
     """
+    _give_rights(path)
     try:
         connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE)
         if not quoted_text:
@@ -57,6 +59,18 @@ def connect(path: Path, *, quoted_text: bool = False, checkpoint: bool = True) -
     except apsw.Error as error:
         raise not_opened(path, error) from None
     return connection
+
+
+def _give_rights(path: Path) -> None:
+    """Let -wal and -shm be written again where the database may be.
+
+    SQLite made them with the rights that the file had then, and would call the database read-only for ever.
+    """
+    for suffix in ("-wal", "-shm"):
+        beside = Path(f"{path}{suffix}")
+        with suppress(OSError):  # it is not there, or belongs to another user
+            if not os.access(beside, os.W_OK) and os.access(path, os.W_OK):
+                beside.chmod(path.stat().st_mode & 0o777)
 
 
 def not_opened(path: Path, error: Exception) -> StoreError:

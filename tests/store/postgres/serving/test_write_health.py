@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,7 +31,7 @@ BOATS = ReadQuery(resource="boats")
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server for this module only, which breaks its files."""
-    with started() as server:
+    with started("--wal-segsize=1", max_connections="40", max_wal_size="8MB", min_wal_size="2MB") as server:
         yield server
 
 
@@ -68,6 +71,61 @@ async def test_a_read_only_database_is_unavailable_until_it_can_be_written_again
 
 def end_sessions(server: PostgresServer, name: str) -> None:
     server.script(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit (util-linux) limits the files of the server")
+async def test_files_that_cannot_grow_are_a_full_disk(store: PostgresStore, server: PostgresServer, url: str) -> None:
+    """As with a quota. The server's own files of its log are a megabyte each, and may stay."""
+    await until(lambda: store.healthy)
+    with psycopg.connect(url, autocommit=True) as program:
+        program.execute(
+            "INSERT INTO boats (code, harbour, extra) "
+            "SELECT n, n, to_jsonb(repeat('x', 1500)) FROM generate_series(1, 900) n"
+        )
+        found = program.execute("SELECT pg_relation_size('boats')").fetchone()
+    assert found is not None
+    assert found[0] > 1 << 20
+    server.limit_files(1 << 20)
+    try:
+        answers = [
+            await outcome(store, create({"code": f"b{n}", "harbour": f"b{n}", "extra": "y" * 1500})) for n in range(9)
+        ]
+        assert answers[-1] == "unavailable"
+        assert set(answers) <= {"done", "unavailable"}
+        assert store.problem == "the disk of the database's server is full"
+        assert len((await store.read(BOATS)).rows) > 0
+        await asyncio.sleep(3 * serving.LOOK_S)
+        assert not store.healthy
+    finally:
+        server.limit_files(None)
+    await until(lambda: store.healthy)
+    assert await outcome(store, create({"code": "c", "harbour": "c", "extra": "y" * 1500})) == "done"
+
+
+async def test_another_program_with_all_connections_is_unavailable_until_it_leaves(
+    store: PostgresStore, server: PostgresServer, url: str
+) -> None:
+    assert await outcome(store, create({"code": "a"})) == "done"
+    with ExitStack() as greedy:
+
+        def take_all() -> None:
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:
+                    greedy.enter_context(psycopg.connect(url, autocommit=True, application_name="greedy"))
+
+        first = greedy.enter_context(psycopg.connect(url, autocommit=True, application_name="greedy"))
+        take_all()
+        others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name <> 'greedy'"
+        while not (store.problem or "").startswith("the database"):
+            await asyncio.to_thread(first.execute, others + " AND backend_type = 'client backend'")
+            await asyncio.to_thread(take_all)
+        assert await outcome(store, create({"code": "b", "harbour": "b"})) == "unavailable"
+        with pytest.raises(Refused) as refused:
+            await store.read(BOATS)
+        assert (refused.value.code, refused.value.temporary) == ("unavailable", True)
+    await until(lambda: store.healthy)
+    assert await outcome(store, create({"code": "b", "harbour": "b"})) == "done"
+    assert len((await store.read(BOATS)).rows) == 2
 
 
 INJECTED: dict[str, Callable[[], psycopg.Error]] = {

@@ -55,6 +55,20 @@ _CLASSES = {
 }
 
 
+_EXTENDING = {"mdextend", "mdzeroextend"}
+"""Functions of the server that make a file larger."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether the files of the database cannot grow: the disk is full, or a quota or a limit of the system is reached.
+
+    For the latter the server has no special code, and its text may be in any language.
+    """
+    if not isinstance(error, psycopg.Error):
+        return False
+    return error.sqlstate == "53100" or (error.sqlstate == "XX000" and error.diag.source_function in _EXTENDING)
+
+
 def fault(error: psycopg.Error) -> Fault:
     """By the table; an error without a code is the connection's, or the driver's about a value."""
     code = error.sqlstate
@@ -62,4 +76,6 @@ def fault(error: psycopg.Error) -> Fault:
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return Fault.DATABASE
         return Fault.ROW if isinstance(error, psycopg.DataError) else Fault.SETUP
+    if is_full(error):
+        return Fault.DATABASE
     return _CODES.get(code) or _CLASSES.get(code[:2], Fault.SETUP)

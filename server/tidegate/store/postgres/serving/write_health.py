@@ -19,6 +19,7 @@ from tidegate.store.errors import DAMAGED_SERVER, FULL_SERVER, READ_ONLY, UNREAC
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection, Connections, connect
 from tidegate.store.postgres.serving.database_errors import is_broken
+from tidegate.store.postgres.serving.sqlstates import is_full
 
 log = logging.getLogger("tidegate.store")
 
@@ -52,7 +53,7 @@ class WriteHealth:
         if error is None:
             self.problem, self._full = None, False
         elif isinstance(error, psycopg.Error) and (is_broken(error) or _is_of_database(error)):
-            self._full = isinstance(error, errors.DiskFull)
+            self._full = is_full(error)
             self.problem = _problem(error)
 
     def probe(self) -> None:
@@ -85,15 +86,15 @@ class WriteHealth:
 def _is_of_database(error: psycopg.Error) -> bool:
     """Whether the error meets every client, and not only those of one table or one trigger."""
     code = error.sqlstate or ""
-    return code in OF_DATABASE or code[:2] == "58"
+    return code in OF_DATABASE or code[:2] == "58" or is_full(error)
 
 
 def _problem(error: psycopg.Error) -> str:
+    if is_full(error):
+        return FULL_SERVER
     match error:
         case errors.ReadOnlySqlTransaction():
             return f"the database {READ_ONLY}"
-        case errors.DiskFull():
-            return FULL_SERVER
         case errors.DataCorrupted() | errors.IndexCorrupted():
             return DAMAGED_SERVER
         case _:

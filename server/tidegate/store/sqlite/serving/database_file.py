@@ -17,7 +17,7 @@ from pathlib import Path
 
 import apsw
 
-from tidegate.store.errors import DAMAGED, GONE, REPLACED
+from tidegate.store.errors import DAMAGED, GONE, READ_ONLY, REPLACED
 from tidegate.store.sqlite.damage import damage
 from tidegate.store.sqlite.file_header import FileHeader, log_path, read_header
 from tidegate.store.sqlite.serving.result_codes import Fault, fault
@@ -37,11 +37,15 @@ class DatabaseFile:
         """Another file, or another content, is in its place: for good."""
         self.damage = ""
         """What was seen of damage: for good."""
+        self.read_only = False
+        """The gateway may not write to the file. It could: SQLite has it open from before."""
         self._path = path
         self._log = log_path(path)
         self._gone = False
         self._identity = _identity(path)
         self._log_identity = _identity(self._log)
+        self._rights: tuple[int, int, int] | None = None
+        """The mode and the owner of the file when the gateway last asked what it may do with it."""
         self._header = read_header(path)
         self._looking = threading.Lock()
         """The headers are compared in the order in which they were read."""
@@ -74,6 +78,8 @@ class DatabaseFile:
         if self._gone:
             self._gone = False
             log.warning("the database %s is back", self._path)
+        if (there.st_mode, there.st_uid, there.st_gid) != self._rights:
+            self._ask_rights(there)
         return False
 
     def look(self, connection: apsw.Connection) -> None:
@@ -104,6 +110,12 @@ class DatabaseFile:
         """An error that a read or a write met."""
         if isinstance(error, apsw.Error) and fault(error) is Fault.DAMAGE:
             self._damaged(str(error))
+
+    def _ask_rights(self, there: os.stat_result) -> None:
+        self._rights = there.st_mode, there.st_uid, there.st_gid
+        before, self.read_only = self.read_only, not os.access(self._path, os.W_OK)
+        if self.read_only != before:
+            log.warning("the database %s %s", self._path, READ_ONLY if self.read_only else "may be written again")
 
     def _look_at_short(self, header: FileHeader) -> None:
         """A checkpoint that is under way writes the first page before the last ones."""

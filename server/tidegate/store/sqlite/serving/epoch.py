@@ -22,7 +22,7 @@ import msgspec
 
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import READ_ONLY, REPLACED, StoreError, Unmigrated
 from tidegate.store.serving.guard import Guard
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
@@ -92,7 +92,7 @@ class EpochGuard(Guard):
 
     @property
     def damage(self) -> str | None:
-        return self.file.problem
+        return self.file.problem or (f"the database {READ_ONLY}" if self.file.read_only else None)
 
     def look_if_due(self) -> None:
         """Look at the file, and after `NOTE_S` at everything else."""

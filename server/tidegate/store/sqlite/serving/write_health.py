@@ -61,12 +61,14 @@ class WriteHealth:
     @property
     def restricted(self) -> bool:
         """Whether some mutations are refused without being tried."""
-        return self.full or self._file.problem is not None
+        return self.full or self._file.read_only or self._file.problem is not None
 
     def refusal(self, mutation: Mutation) -> Refused | None:
         """Why the mutation is not tried at all."""
         if self._file.problem is not None:
             return refusals.lost()
+        if self._file.read_only:
+            return refusals.unavailable()
         return refusals.no_room() if self.full and mutation.kind != "delete" else None
 
     def settled(self, connection: apsw.Connection) -> Refused | None:

@@ -195,7 +195,7 @@ async def _listen(
     gc.collect()
     gc.freeze()
     if start.member is not None:
-        start.member.on_retire(stop.retire)
+        start.member.listen(stop.retire, listener)
         tickers.every(BEAT_S, start.member.beat)
     sys.setswitchinterval(SWITCH_S)
     ready(listener.port)

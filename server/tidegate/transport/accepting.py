@@ -89,6 +89,24 @@ class Acceptor:
         address = self._sockets[0].getsockname()
         return int(address[1]) if isinstance(address, tuple) else 0
 
+    def accept_also(self, sockets: list[socket.socket]) -> None:
+        """Accept from these as well, if anything is accepted still."""
+        if not self._sockets:
+            for sock in sockets:
+                sock.close()
+            return
+        self._sockets += sockets
+        if self._pause is None:
+            self._begin()
+
+    def leave(self, sockets: list[socket.socket]) -> None:
+        """Accept from these no more, and close them."""
+        for sock in sockets:
+            if sock in self._sockets:
+                self._sockets.remove(sock)
+                self._loop.remove_reader(sock)
+                sock.close()
+
     def close(self) -> None:
         """Accept nothing more. Connections that were accepted stay."""
         if self._pause is not None:

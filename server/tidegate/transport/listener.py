@@ -60,6 +60,14 @@ class Listener:
         """Leave new connections to other processes that accept from the same sockets. Those that were accepted stay."""
         self._server.close()
 
+    def accept_also(self, sockets: list[socket.socket]) -> None:
+        """Accept from these as well; `leave` ends it."""
+        self._server.accept_also(sockets)
+
+    def leave(self, sockets: list[socket.socket]) -> None:
+        """Accept from these no more."""
+        self._server.leave(sockets)
+
     def refuse_clients(self) -> None:
         """Refuse new WebSockets from here on; plain HTTP, and with it `/readyz`, is still answered."""
         self.context.connections.closed_to_new = True

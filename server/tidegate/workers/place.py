@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
-RETIRE = b"retire\n"
-"""What the supervisor says to a worker whose successor serves."""
+RETIRE, HELP, ENOUGH = b"retire", b"help", b"enough"
+"""What the supervisor says to a worker: its successor serves; accept from the sockets of another slot, too; no more."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The worker's column in `counts`; no other process that runs has it."""
     listening: tuple[int, ...] = ()
     """The listening sockets: for clients, or the hub's for workers."""
+    others: dict[int, tuple[int, ...]] = {}
+    """The listening sockets of the other slots, by number."""
     hub: str | None = None
     """The address of the hub's socket; None where there is no hub."""
     hub_writes: bool = False
@@ -39,6 +41,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The file for this worker's schema bundle."""
     counts: int | None = None
     """The memory in which workers count together."""
+
+    @property
+    def inherited(self) -> list[int]:
+        """All file descriptors."""
+        more = [each for each in (self.running, self.own, self.counts) if each is not None]
+        return [self.control, *self.listening, *(each for some in self.others.values() for each in some), *more]
 
     def text(self) -> str:
         return msgspec.json.encode(self).decode()

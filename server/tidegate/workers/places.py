@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from tidegate.workers.spawning import Process
-from tidegate.workers.times import QUIET_S, wait_after
+from tidegate.workers.times import LATE_S, QUIET_S, wait_after
 
 log = logging.getLogger("tidegate.workers")
 
@@ -38,6 +38,10 @@ class MemberPlace:
     @property
     def serves(self) -> bool:
         return self.present is not None and self.present.state == "ready"
+
+    def answers(self, now: float) -> bool:
+        """Whether its sockets have a worker that accepts from them."""
+        return self.present is not None and self.present.state == "ready" and now - self.present.heard < LATE_S
 
     def fill(self, now: float) -> None:
         """Start a member if there is none, and it is time to."""

@@ -11,12 +11,12 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
-from tidegate.workers.place import RETIRE, Place
+from tidegate.workers.place import ENOUGH, HELP, RETIRE, Place
 
 log = logging.getLogger("tidegate.workers")
 
@@ -42,6 +42,7 @@ class Process:
         self.killed = False
         self.excused = False
         """It was told to stop before it was ready, and may end in any way."""
+        self.helping: set[int] = set()
         self.deaf = False
         """It says nothing any more: it ends."""
         self._unread = b""
@@ -74,8 +75,15 @@ class Process:
     def retire(self, kill_at: float) -> None:
         """Its successor serves: let it send its clients away, and end."""
         self.state, self.kill_at = "leaving", kill_at
-        with contextlib.suppress(OSError):
-            self.channel.send(RETIRE)
+        self._tell(RETIRE)
+
+    def help(self, slots: set[int]) -> None:
+        """Let it accept from the sockets of these slots, too, and of no others."""
+        for number in slots - self.helping:
+            self._tell(HELP + b" %d" % number)
+        for number in self.helping - slots:
+            self._tell(ENOUGH + b" %d" % number)
+        self.helping = slots
 
     def stop(self, kill_at: float) -> None:
         """Let it stop in order."""
@@ -93,6 +101,10 @@ class Process:
         """It was reaped."""
         self.channel.close()
 
+    def _tell(self, line: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.channel.send(line + b"\n")
+
     def _signal(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signum)
@@ -107,17 +119,15 @@ def start(place: Place, command: Callable[[str], list[str]], now: float) -> Proc
     with theirs:
         ours.setblocking(False)
         place = msgspec.structs.replace(place, control=theirs.fileno(), supervisor=os.getpid())
-        more = [each for each in (place.running, place.own, place.counts) if each is not None]
         try:
-            pid = _spawned(command(place.text()), [place.control, *place.listening, *more])
+            pid = _spawned(command(place.text()), place.inherited)
         except OSError:
             ours.close()
             raise
     return Process(place, pid, ours, now)
 
 
-def _spawned(arguments: list[str], inherited: Iterable[int]) -> int:
-    inherited = list(inherited)
+def _spawned(arguments: list[str], inherited: list[int]) -> int:
     for descriptor in inherited:
         os.set_inheritable(descriptor, True)
     try:

@@ -164,12 +164,21 @@ class Supervisor:
             self._up = True
             self._serving()
             systemd.notify(systemd.READY)
+        if self._up:
+            self._help(now)
         if self._reload is not None:
             self._reload.step(now)
             if self._reload.over:
                 self._reloaded(self._reload)
         if self._up and self._reload_wanted and self._reload is None:
             self._begin_reload(now)
+
+    def _help(self, now: float) -> None:
+        """Let the workers that answer accept from the sockets of those that do not."""
+        vacant = {number for number, slot in enumerate(self._slots, 1) if not slot.answers(now)}
+        for slot in self._slots:
+            if slot.present is not None and slot.present.state == "ready":
+                slot.present.help(vacant if slot.answers(now) else set())
 
     # -- signals ----------------------------------------------------------------------------------------------------
 

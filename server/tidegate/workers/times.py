@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from tidegate.config import Settings
 
+LATE_S = 3.0
+"""A worker whose beat is so late gets no more connections: others accept from its sockets."""
 RELOAD_DRAIN_S = 2.0
 """Over how long a worker sends its clients away at a reload, at least: they find another worker at once."""
 STOP_S = 2.5

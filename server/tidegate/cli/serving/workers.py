@@ -45,10 +45,10 @@ def run(args: argparse.Namespace, settings: Settings, given: list[socket.socket]
     address = sockets[0][0].getsockname()
     port = int(address[1]) if isinstance(address, tuple) else 0
     common, hub = Common(count), _hub_socket() if plan.needs_hub(settings) else None
-    worker = partial(_start_worker, partial(_command, args), common, settings, hub)
+    worker = partial(_start_worker, partial(_command, args), common, settings, hub, sockets)
     supervisor = Supervisor(
         None if hub is None else MemberPlace("hub", partial(_start_hub, partial(_command, args), settings, hub)),
-        [MemberPlace(f"worker {number}", partial(worker, number, own)) for number, own in enumerate(sockets, 1)],
+        [MemberPlace(f"worker {number}", partial(worker, number)) for number in range(1, count + 1)],
         common,
         Times.of(settings),
         partial(_reread, args, settings),
@@ -63,15 +63,17 @@ def _start_worker(
     common: Common,
     settings: Settings,
     hub: socket.socket | None,
+    sockets: list[list[socket.socket]],
     number: int,
-    sockets: list[socket.socket],
     now: float,
 ) -> Process:
+    descriptors = {slot: tuple(each.fileno() for each in own) for slot, own in enumerate(sockets, 1)}
     place = Place(
         kind="worker",
         number=number,
         count=settings.worker_count,
-        listening=tuple(each.fileno() for each in sockets),
+        listening=descriptors.pop(number),
+        others=descriptors,
         hub=None if hub is None else _address(hub),
         hub_writes=hub is not None and plan.hub_writes(settings),
     )

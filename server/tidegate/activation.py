@@ -27,5 +27,6 @@ def sockets(environ: MutableMapping[str, str] = os.environ) -> list[socket.socke
         if each.type == socket.SOCK_STREAM and each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             found.append(each)
         else:
+            each.close()
             raise OSError(0, f"descriptor {descriptor} of LISTEN_FDS is no listening stream socket")
     return found

@@ -22,7 +22,7 @@ def _command(args: argparse.Namespace, told: str) -> list[str]:
 def main() -> int:
     with (
         mock.patch.object(workers, "_command", _command),
-        mock.patch.object(plan, "refusal", lambda settings: None),
+        mock.patch.object(plan, "refusal", lambda settings: None, create=True),
         mock.patch.object(plan, "needs_hub", lambda settings: "HUB" in os.environ),
     ):
         return cli.main(["serve", *sys.argv[1:]])

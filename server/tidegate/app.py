@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tidegate import (
@@ -233,6 +234,7 @@ async def build(
         limits.of_sessions(settings),
         ledger,
     )
+    protocol.rooms.openings.count_with(partial(book.together.bucket, "rooms"))
     identities = TokenIdentities(settings.token_secret, store.identity_secret)
     sender = Sender(contract, outbox, check=settings.dev)
     engine = await room_engine.opened(settings, contract, sender.encode, ledger)

@@ -6,13 +6,18 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from tidegate.core.budgets.addresses import FULL_S, Addresses, AddressLimits
 from tidegate.core.budgets.rates import Bucket, Rate
 from tidegate.core.budgets.traffic import TrafficRates
+from tidegate.core.errors import Refused
+from tidegate.core.rooms.limits import Openings
+from tidegate.core.session import Session
 from tidegate.workers.counts import CONNECTION_SETS, ROWS, Counts, most_workers
+from tidegate_protocol import Principal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers need Linux")
 
@@ -85,6 +90,19 @@ def test_a_shared_bucket_is_a_bucket(counts: Counts) -> None:
             case _:
                 assert one.level(now) == pytest.approx(alone.level(now))
                 assert one.wait(now) == pytest.approx(alone.wait(now))
+
+
+def test_rooms_that_an_account_is_the_first_to_join_count_in_all_workers(counts: Counts) -> None:
+    first, second = Openings(2.0), Openings(2.0)
+    for column, openings in enumerate((first, second)):
+        openings.count_with(partial(counts.of_worker(column).bucket, "rooms"))
+    session = Session("1", "sink", Principal(id="ada", name="Ada", roles=[], anonymous=False))
+    first.ask(session, 0.0)
+    second.ask(session, 0.0)
+    for openings in (first, second):
+        with pytest.raises(Refused, match="too many rooms"):
+            openings.ask(session, 1.0)
+        openings.ask(Session("2", "sink", Principal(id="bo", name="Bo", roles=[], anonymous=False)), 1.0)
 
 
 def test_kinds_of_buckets_are_apart(counts: Counts) -> None:

@@ -32,7 +32,7 @@ class AddressLimits(NamedTuple):
 class Together(Protocol):
     """What several gateways on one machine count together."""
 
-    def bucket(self, kind: Literal["connects", "tokens"], name: str, rate: Rate) -> Bucket:
+    def bucket(self, kind: Literal["connects", "tokens", "rooms"], name: str, rate: Rate) -> Bucket:
         """The bucket of an address from which all of them take."""
 
     def elsewhere(self, name: str) -> int:
@@ -45,7 +45,7 @@ class Together(Protocol):
 class Alone:
     """There is one gateway. Implements `Together`."""
 
-    def bucket(self, kind: Literal["connects", "tokens"], name: str, rate: Rate) -> Bucket:
+    def bucket(self, kind: Literal["connects", "tokens", "rooms"], name: str, rate: Rate) -> Bucket:
         return Bucket(rate)
 
     def elsewhere(self, name: str) -> int:
@@ -82,7 +82,7 @@ class Addresses:
     def __init__(self, limits: AddressLimits, together: Together | None = None, most: int = MOST_KEYS) -> None:
         """`most`: of more addresses without a connection, those that were used longest ago are forgotten."""
         self._limits = limits
-        self._together = together or Alone()
+        self.together = together or Alone()
         self._most = most
         self._addresses: dict[str, Address] = {}
         """Those that were used longest ago come first."""
@@ -97,10 +97,10 @@ class Addresses:
         if wait:
             return wait
         limit, lines = self._limits.connections, address.traffic.lines
-        if limit and lines + self._together.elsewhere(name) >= limit:
+        if limit and lines + self.together.elsewhere(name) >= limit:
             return FULL_S
         address.traffic.lines = lines + 1
-        self._together.here(name, lines + 1)
+        self.together.here(name, lines + 1)
         return 0.0
 
     def line(self, name: str | None, now: float) -> Traffic:
@@ -111,7 +111,7 @@ class Addresses:
         """A connection that was admitted has ended."""
         traffic = self._addresses[name].traffic
         traffic.lines -= 1
-        self._together.here(name, traffic.lines)
+        self.together.here(name, traffic.lines)
 
     def stood_still(self, seconds: float, now: float) -> None:
         """This process did not run for so long: no rate but that of refused tokens punishes what came meanwhile."""
@@ -121,7 +121,7 @@ class Addresses:
     def token_wait(self, name: str, now: float) -> float:
         """Seconds until tokens of this address are looked at; 0.0 for now."""
         address = self._addresses.get(name)
-        tokens = self._together.bucket("tokens", name, self._limits.tokens) if address is None else address.tokens
+        tokens = self.together.bucket("tokens", name, self._limits.tokens) if address is None else address.tokens
         return tokens.wait(now)
 
     def token_refused(self, name: str, now: float) -> None:
@@ -130,7 +130,7 @@ class Addresses:
     def _used(self, name: str, now: float) -> Address:
         address = self._addresses.pop(name, None)
         if address is None:
-            address = Address(self._limits, name, self._together)
+            address = Address(self._limits, name, self.together)
             self._forget(now)
         self._addresses[name] = address
         return address

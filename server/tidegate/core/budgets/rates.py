@@ -8,8 +8,8 @@ standstill of this process, what could have been taken in it as well.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 ENDLESS = 1e9
 """The amount that a bucket without a limit has, and the seconds that it lasts."""
@@ -80,8 +80,17 @@ class Bucket:
 class KeyedBuckets:
     """A bucket of the same rate for each key. A full one is as good as a new one, and is forgotten."""
 
-    def __init__(self, rate: Rate, most_keys: int = MOST_KEYS) -> None:
-        """`most_keys`: of more keys, those that were used longest ago are forgotten, full or not."""
+    def __init__(
+        self,
+        rate: Rate,
+        most_keys: int = MOST_KEYS,
+        bucket: Callable[[Any, Rate], Bucket] = lambda key, rate: Bucket(rate),
+    ) -> None:
+        """`most_keys`: of more keys, those that were used longest ago are forgotten, full or not.
+
+        `bucket`: makes the bucket of a key.
+        """
+        self._bucket = bucket
         self._rate = rate
         self._most_keys = most_keys
         self._buckets: dict[Hashable, Bucket] = {}
@@ -106,7 +115,7 @@ class KeyedBuckets:
     def _used(self, key: Hashable, now: float) -> Bucket:
         bucket = self._buckets.pop(key, None)
         if bucket is None:
-            bucket = Bucket(self._rate)
+            bucket = self._bucket(key, self._rate)
             self._forget(now)
         self._buckets[key] = bucket
         return bucket

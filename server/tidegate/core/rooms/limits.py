@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tidegate.core.budgets.rates import KeyedBuckets, Rate
+from tidegate.core.budgets.rates import Bucket, KeyedBuckets, Rate
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.presence import Info
 from tidegate.core.session import Session
@@ -41,7 +41,12 @@ class Openings:
     """The rooms that each account was the first to join lately. An anonymous client without an address has no limit."""
 
     def __init__(self, per_minute: float) -> None:
-        self._buckets = KeyedBuckets(Rate(per_minute / 60, per_minute))
+        self._rate = Rate(per_minute / 60, per_minute)
+        self._buckets = KeyedBuckets(self._rate)
+
+    def count_with(self, bucket: Callable[[str, Rate], Bucket]) -> None:
+        """From here on an account has the bucket that `bucket` makes for it, which others may take from, too."""
+        self._buckets = KeyedBuckets(self._rate, bucket=bucket)
 
     def ask(self, session: Session, now: float) -> None:
         """`session` is about to be the first in a room. Raises Refused(limit_reached)."""

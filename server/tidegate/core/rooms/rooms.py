@@ -47,7 +47,7 @@ class Rooms:
         self._limits = limits
         self._rooms: dict[str, Room] = {}
         self._memberships = Memberships(ledger)
-        self._openings = Openings(limits.new_rooms)
+        self.openings = Openings(limits.new_rooms)
         self._announcements = Announcements()
         self._ghosts = Ghosts()
 
@@ -263,7 +263,7 @@ class Rooms:
                 "limit_reached", f"a connection may be in {limit} rooms at a time; leave one first", pointer="/room"
             )
         if room.name not in self._rooms:
-            self._openings.ask(session, now)
+            self.openings.ask(session, now)
         self._memberships.enter(session, room, info, new=room.name not in self._rooms)
         self._rooms[room.name] = room
 

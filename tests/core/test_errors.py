@@ -11,6 +11,7 @@ from tidegate.contract import BrokenOutput
 from tidegate.core import errors
 from tidegate.core.errors import MESSAGE_LIMIT, POINTER_LIMIT, PermanentFailure, Refused, TidegateError, error_message
 from tidegate.core.rows.ports import LogPruned
+from tidegate.engines.setup import EngineError
 from tidegate.handlers import HandlersError
 from tidegate.store.errors import NeedsManualMigration, StoreError, Unmigrated
 from tidegate_protocol import ERRORS, ErrorCode, ErrorMessage
@@ -22,6 +23,7 @@ TREE: dict[type[Exception], type[Exception]] = {
     StoreError: TidegateError,
     Unmigrated: StoreError,
     NeedsManualMigration: StoreError,
+    EngineError: TidegateError,
     ConfigError: TidegateError,
     HandlersError: TidegateError,
     BrokenOutput: TidegateError,

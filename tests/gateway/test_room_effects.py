@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import cache, partial
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.support.gateway import ROOT
@@ -21,7 +22,7 @@ from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
-from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Opened, PresenceEntry
+from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Opened, PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Store
@@ -362,7 +363,56 @@ async def test_every_session_of_a_user_is_sent_what_another_gateway_has_for_the_
     ada, bob = house.connect("ada"), house.connect("bob")
     house.engine.user("u2", b'{"type": "goodbye"}')
     assert (house.kinds(ada), house.kinds(bob)) == ([], ["goodbye"])
-    house.engine.tell(None, "kick", "u2")
-    assert "does not understand" in caplog.text
-    house.listener.present_elsewhere("chat-1", "node-2", "u9", PresenceEntry("Nine", 1, "online", 0))
-    assert (house.kinds(ada), house.kinds(bob)) == ([], [])
+    house.engine.tell(None, "new-kind", "u2")
+    assert "does not know" in caplog.text
+    assert "new-kind" not in caplog.text and "u2" not in caplog.text
+
+
+async def test_a_kind_of_text_that_gateways_tell_has_one_receiver_whose_failure_stays_its_own(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    house.parts.listener.on_told("kick", heard.append)
+    house.parts.listener.on_told("broken", lambda text: heard[1000])  # type: ignore[arg-type]
+    for kind in ("kick", "broken"):
+        house.engine.tell(None, kind, "u2")
+    assert heard == ["u2"]
+    assert "IndexError" in caplog.text
+    with pytest.raises(AssertionError):
+        house.parts.listener.on_told("kick", heard.append)
+
+
+async def test_what_other_gateways_say_of_users_reaches_the_members_of_the_room(house: House) -> None:
+    ada = await joined(house, "ada", presence="diff")
+    listener = house.listener
+    entry = PresenceEntry("Nine", 2, "online", 5, msgspec.Raw(b'{"a":1}'), 3)
+    listener.present_elsewhere("chat-1", "node-2", "u9", entry)
+    listener.gateway("node-2", "leaving")
+    listener.members_elsewhere("chat-1", [RemoteMember("node-2", "u8", entry)])
+    listener.present_elsewhere("chat-1", "node-2", "u9", None)
+    listener.gateway("node-2", "gone")
+    listener.present_elsewhere("chat-2", "node-2", "u9", entry)
+    changes = [
+        {what: [member["id"] for member in change[what]] for what in ("joined", "left", "changed") if change[what]}
+        for change in house.read(ada)
+    ]
+    assert changes == [{"joined": ["u9"]}, {"joined": ["u8"]}, {"left": ["u9"]}, {"left": ["u8"]}]
+
+
+async def test_a_session_that_joins_again_while_the_engine_answers_keeps_the_order(house: House) -> None:
+    ada, bob = await joined(house, "ada"), await joined(house, "bob")
+    house.say(bob, "message", **message("a"))
+    await house.engine.answer()
+    (said,) = house.read(ada)
+    house.say(ada, "join", presence="none", ref=1, since={**said["position"], "offset": 0})
+    house.say(bob, "message", **message("b"))
+    await house.engine.answer(index=1)
+    assert house.kinds(ada) == [], "it would come before what was missed"
+    await house.engine.answer()
+    assert house.kinds(ada) == ["joined", "a", "b"]
+    for failing in (False, True):
+        house.say(ada, "join", presence="none", ref=2, since={"epoch": "x", "offset": 0})
+        house.say(bob, "message", **message("c"))
+        await house.engine.answer(index=1)
+        await (house.engine.fail(UNAVAILABLE) if failing else house.engine.answer())
+        assert house.kinds(ada) == (["c", "error"] if failing else ["joined", "c"]), "nothing is lost on the way"

@@ -6,7 +6,7 @@ Invariant: a session that was turned away is never greeted, and no session is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -44,6 +44,8 @@ class Sessions:
         self._greeting = greeting
         self._identity_token = identity_token
         self._sessions: dict[Session, None] = {}
+        self._of_user: dict[str, dict[Session, None]] = {}
+        """By the user's id; a session that was turned away is of no user."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -51,12 +53,17 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions)
 
+    def of_user(self, user: str) -> Collection[Session]:
+        """The sessions of one user."""
+        return self._of_user.get(user, {}).keys()
+
     def connected(self, session: Session, identity: VerifiedIdentity | None, now: float) -> Sequence[Effect]:
         """A client connected; `identity` is what its token proved, None for a client without one."""
         self._sessions[session] = None
         if identity is not None:
             session.become(identity.user, identity.claims)
             session.expires_at = identity.expires_at
+        self._of_user.setdefault(session.user.id, {})[session] = None
         self.heartbeats.add(session)
         welcome = Welcome(
             protocol=PROTOCOL_VERSION,
@@ -81,7 +88,11 @@ class Sessions:
 
     def identified(self, session: Session, ref: Ref, identity: VerifiedIdentity, now: float) -> Sequence[Effect]:
         """The token of an `authenticate` was valid: its user may be another one, and its end another time."""
+        before = session.user.id
         effects = self.protocol.identified(session, ref, identity, now)
+        if session.user.id != before and session in self._sessions:
+            self._forget_user(session, before)
+            self._of_user.setdefault(session.user.id, {})[session] = None
         self.heartbeats.renew(session)
         return effects
 
@@ -93,6 +104,7 @@ class Sessions:
     def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
         """The connection is gone. `code`: see `Protocol.ended`."""
         self._sessions.pop(session, None)
+        self._forget_user(session, session.user.id)
         self.heartbeats.discard(session)
         return self.protocol.ended(session, code, now)
 
@@ -132,3 +144,10 @@ class Sessions:
     def shift(self, seconds: float) -> None:
         """Every deadline but the ends of tokens moves: the clock was set, or the gateway stood still."""
         self.protocol.rooms.shift(seconds)
+
+    def _forget_user(self, session: Session, user: str) -> None:
+        sessions = self._of_user.get(user)
+        if sessions is not None:
+            sessions.pop(session, None)
+            if not sessions:
+                del self._of_user[user]

@@ -43,6 +43,8 @@ class Parts:
     sessions: Sessions
     feed: Feed
     engine: Engine
+    listener: EngineListener
+    """What the engine tells; here a part registers for what gateways tell one another."""
     work: Work
     catch_up: CatchUpDriver
     outdated: Outdated
@@ -97,8 +99,11 @@ def assemble(
     session_clock = SessionClock(sessions, clock)
     handler = SessionHandler(contract, sessions, tokens, effects, work, custom, session_clock)
     feed = Feed(sessions.protocol, catch_up, effects)
-    engine.listen(EngineListener(sessions, sender))
+    listener = EngineListener(sessions, sender, effects.run, clock)
+    engine.listen(listener)
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
     unsent = UnsentBytes(ledger)
-    return Parts(handler, sessions, feed, engine, work, catch_up, outdated, ledger, unsent, calls, session_clock)
+    return Parts(
+        handler, sessions, feed, engine, listener, work, catch_up, outdated, ledger, unsent, calls, session_clock
+    )

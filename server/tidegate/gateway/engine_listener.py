@@ -1,30 +1,55 @@
-"""What the engine of rooms tells, on its way to sessions.
+"""What the engine of rooms tells, on its way to sessions and to the rules of rooms.
 
-Who gets it is decided in `core.rooms`. The presence that other gateways share is not shown yet: the engine of one
-process has none to tell.
+Who gets it is decided in `core.rooms`. What gateways tell one another goes to the part that registered for its
+kind (`on_told`); a kind that this version does not know is counted in the log, and nothing of it is repeated there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from tidegate.core.effects import Effect
 from tidegate.core.rooms.ports import PresenceEntry, RemoteMember, Standing
 from tidegate.core.sessions import Sessions
+from tidegate.counted import Counted
 from tidegate.gateway.room_frames import RoomFrame
 from tidegate.gateway.sender import Sender
 from tidegate_protocol import RoomPosition
 
 log = logging.getLogger("tidegate.rooms")
 
+LOST = Counted(log, logging.WARNING, "messages of room %r are lost: its members were told")
+NOT_UNDERSTOOD = Counted(log, logging.WARNING, "another gateway says something that this version does not know")
+NOT_DONE = Counted(log, logging.ERROR, "what another gateway said could not be done: %s")
+
+Told = Callable[[str], None]
+"""Does what one kind of text asks for."""
+
 
 class EngineListener:
     """Implements `core.rooms.ports.EngineListener`."""
 
-    def __init__(self, sessions: Sessions, sender: Sender) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        sender: Sender,
+        run: Callable[[Sequence[Effect]], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`run` carries out effects. `clock`: seconds since the Unix epoch."""
         self._sessions = sessions
         self._rooms = sessions.protocol.rooms
+        self._occupants = sessions.protocol.rooms.occupants
         self._sender = sender
+        self._run = run
+        self._clock = clock
+        self._kinds: dict[str, Told] = {}
+
+    def on_told(self, kind: str, does: Told) -> None:
+        """Call `does` with each text of this kind that a gateway tells. One for each kind."""
+        assert kind not in self._kinds, f"{kind} has its receiver"
+        self._kinds[kind] = does
 
     def delivered(self, room: str, offset: int, text: bytes) -> None:
         known = self._rooms.delivered(room, offset, text)
@@ -36,21 +61,34 @@ class EngineListener:
             self._sender.push_droppable(known.sinks, RoomFrame(text, room, known.rules.slow, self._sender.frame))
 
     def restarted(self, room: str, head: RoomPosition) -> None:
-        log.warning("messages of a room are lost", extra={"room": room})
-        for push in self._rooms.restarted(room, head):
-            self._sender.push(push.sinks, push.message)
+        pushes = self._rooms.restarted(room, head)
+        if pushes:
+            LOST(room)
+        self._run(pushes)
 
     def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
-        """Ignored, see above."""
+        now = self._clock()
+        if entry is None:
+            self._run(self._occupants.absent_elsewhere(room, node, user, now))
+        else:
+            self._run(self._occupants.present_elsewhere(room, RemoteMember(node, user, entry), now))
 
     def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
-        """Ignored, see above."""
+        self._run(self._occupants.members_elsewhere(room, members, self._clock()))
 
     def gateway(self, node: str, standing: Standing) -> None:
-        """Ignored, see above."""
+        log.info("another gateway is %s", standing, extra={"node": node})
+        self._run(self._occupants.gateway(node, standing, self._clock()))
 
     def told(self, kind: str, text: str) -> None:
-        log.warning("another gateway says what this one does not understand", extra={"kind": kind})
+        does = self._kinds.get(kind)
+        if does is None:
+            NOT_UNDERSTOOD()
+            return
+        try:
+            does(text)
+        except Exception as error:  # the boundary: what another gateway says must not end what the engine reads
+            NOT_DONE(type(error).__name__)
 
     def told_user(self, user: str, text: bytes) -> None:
-        self._sender.push_text([session.sink for session in self._sessions if session.user.id == user], text)
+        self._sender.push_text([session.sink for session in self._sessions.of_user(user)], text)

@@ -193,4 +193,4 @@ def test_every_follower_shows_who_is_there(seed: int) -> None:
     assert not history.protocol.rooms._rooms
     assert not history.protocol.rooms._memberships._of
     assert history.ledger.total == 0
-    assert not history.protocol.rooms._ghosts._of_user
+    assert not history.protocol.rooms.occupants._ghosts._of_user

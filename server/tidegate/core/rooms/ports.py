@@ -13,8 +13,21 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
+from tidegate.core.rooms.entries import PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
 from tidegate_protocol import RoomPosition, Sender
+
+__all__ = [
+    "Answer",
+    "Engine",
+    "EngineListener",
+    "HistoryPage",
+    "Occupancy",
+    "Opened",
+    "PresenceEntry",
+    "RemoteMember",
+    "Standing",
+]
 
 Value_co = TypeVar("Value_co", covariant=True)
 Occupancy = Literal["occupied", "vacated"] | None
@@ -35,29 +48,6 @@ class Answer(Protocol[Value_co]):
         """The value; raises what the engine failed with."""
 
     def __await__(self) -> Generator[Any, None, Value_co]: ...
-
-
-class PresenceEntry(msgspec.Struct, frozen=True):
-    """What one gateway says of one user in one room."""
-
-    name: str
-    connections: int
-    """How many of its sessions stand for the user; at least 1."""
-    status: Literal["online", "away"]
-    since: int
-    """When the user came, in milliseconds since the Unix epoch."""
-    info: msgspec.Raw | None = None
-    """What the user's client published; None for nothing."""
-    version: int = 0
-    """Of two entries of one user, the one with the larger version has the newer name and info."""
-
-
-class RemoteMember(msgspec.Struct, frozen=True):
-    """A user who is present in a room through another gateway."""
-
-    node: str
-    user: str
-    entry: PresenceEntry
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ released: first the answer to its `join`, then what was held back for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -59,9 +59,11 @@ class RoomRules(msgspec.Struct, frozen=True):
 class Held:
     """What a session in a room does not get yet."""
 
-    __slots__ = ("messages", "replays", "size")
+    __slots__ = ("join", "messages", "replays", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, join: object = None) -> None:
+        self.join = join
+        """The `join` that is not answered."""
         self.messages: list[tuple[int, bytes]] = []
         self.size = 0
         self.replays = False
@@ -89,12 +91,14 @@ class Room:
 
     __slots__ = ("held", "listeners", "name", "payer", "presence", "push_due", "rules", "sessions", "sinks", "unlisted")
 
-    def __init__(self, name: str, rules: RoomRules, payer: str = "") -> None:
-        """`payer`: the account of the session that is the first in the room; it holds the room."""
+    def __init__(self, name: str, rules: RoomRules, payer: str = "", leaving: Container[str] = ()) -> None:
+        """`payer`: the account of the session that is the first in the room; it holds the room. `leaving`: the gateways
+        that are leaving.
+        """
         self.name = name
         self.payer = payer
         self.rules = rules
-        self.presence = Presence()
+        self.presence = Presence(leaving)
         self.sessions: dict[Session, Mode] = {}
         self.sinks: dict[Any, None] = {}
         self.listeners: dict[Mode, dict[Any, None]] = {"full": {}, "diff": {}, "none": {}}
@@ -115,10 +119,10 @@ class Room:
             self.sinks[session.sink] = None
             self.listeners[mode][session.sink] = None
 
-    def hold(self, session: Session) -> None:
-        """Keep back what the room has for `session`."""
+    def hold(self, session: Session, join: object = None) -> None:
+        """Keep back what the room has for `session`, whose `join` is not answered."""
         self._silence(session)
-        self.held[session] = Held()
+        self.held[session] = Held(join)
 
     def release(self, session: Session, head: int) -> list[Effect]:
         """Give `session` everything from here on, and the messages after `head` that were held back for it.
@@ -141,7 +145,7 @@ class Room:
 
     @property
     def empty(self) -> bool:
-        return not self.sessions and not len(self.presence)
+        return not self.sessions and not self.presence.here
 
     def list_in(self, message: PresenceList | Joined) -> int | None:
         """Name the members in `message`, or those that came first; then it says so.

@@ -16,13 +16,12 @@ from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
-from tidegate.core.rooms.announcements import Announcements
-from tidegate.core.rooms.effects import CloseRoom, JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
-from tidegate.core.rooms.ghosts import GRACE_S, Ghosts
-from tidegate.core.rooms.limits import Openings, RoomLimits, read_info
-from tidegate.core.rooms.memberships import Memberships
+from tidegate.core.rooms.effects import JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
+from tidegate.core.rooms.ghosts import GRACE_S
+from tidegate.core.rooms.limits import RoomLimits, read_info
+from tidegate.core.rooms.occupants import Occupants
 from tidegate.core.rooms.ports import Opened
-from tidegate.core.rooms.presence import NOTHING, Info
+from tidegate.core.rooms.presence import NOTHING
 from tidegate.core.rooms.room import REPLAY_BYTES, Room, RoomRules
 from tidegate.core.session import Session
 from tidegate_protocol import (
@@ -45,11 +44,12 @@ class Rooms:
         """`rules`: of a room by its name."""
         self._rules = rules
         self._limits = limits
-        self._rooms: dict[str, Room] = {}
-        self._memberships = Memberships(ledger)
-        self.openings = Openings(limits.new_rooms)
-        self._announcements = Announcements()
-        self._ghosts = Ghosts()
+        self.occupants = Occupants(limits, ledger)
+        """Who is in which room; also what other gateways say goes there."""
+        self.openings = self.occupants.openings
+        self._rooms = self.occupants.rooms
+        self._memberships = self.occupants.memberships
+        self._announcements = self.occupants.announcements
 
     def rooms_of(self, session: Session) -> list[Room]:
         return self._memberships.rooms(session)
@@ -67,7 +67,7 @@ class Rooms:
         if again:
             self._memberships.says(session, room, info)
         else:
-            self._enter(session, room, info, now)
+            self.occupants.enter(session, room, info, now)
         room.add(session, mode)
         difference = NOTHING
         if room.rules.presence:
@@ -77,7 +77,7 @@ class Rooms:
                 int(now * 1000),
                 given(request.status),
                 info,
-                instead_of=() if again else self._take_ghost(session.user.id, room),
+                instead_of=() if again else self.occupants.take_ghost(session.user.id, room),
             )
         replay = JoinReplay(
             session=session,
@@ -93,7 +93,7 @@ class Rooms:
 
     def leave(self, session: Session, request: LeaveRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
-        effects = self._exit(session, room, now)
+        effects = self.occupants.exit(session, room, now)
         if request.ref is not UNSET:
             effects.insert(0, Reply(session, Left(room=room.name, ref=request.ref)))
         return effects
@@ -109,7 +109,7 @@ class Rooms:
             raise Refused("forbidden", "this kind of room keeps no presence", pointer="/room")
         info = read_info(request.info, self._limits)
         self._memberships.says(session, room, info)
-        difference = room.presence.update(session.user.id, session, given(request.status), info)
+        difference = room.presence.update(session.user.id, session, given(request.status), info, int(now * 1000))
         listing = ListMembers(session, room, given_ref(request.ref))
         return [listing, *self._announcements.announce(room, difference, now, session)]
 
@@ -124,9 +124,13 @@ class Rooms:
     # -- what the engine answers and reports ------------------------------------------------------------------------
 
     def hold(self, join: JoinReplay) -> None:
-        """The engine has not answered a `join` yet: the session gets nothing of the room before that."""
-        if not join.again:
-            join.room.hold(join.session)
+        """The engine has not answered a `join` yet: the session gets nothing of the room before that.
+
+        One that was in the room already goes on getting everything, except where it is to be sent what it missed: that
+        would come behind later messages.
+        """
+        if join.session not in join.room.held and (join.since is not None or not join.again):
+            join.room.hold(join.session, join)
 
     def opened(self, join: JoinReplay, opened: Opened) -> Sequence[Effect]:
         """The engine answered a `join`: the reply, the messages that the session missed, then who is present.
@@ -158,7 +162,7 @@ class Rooms:
         if missed:
             effects.append(SendEncoded(session, missed))
         if session in room.held:
-            effects += room.release(session, opened.head.offset)
+            effects += room.release(session, -1 if join.again and opened.missed is None else opened.head.offset)
         if join.with_presence or further is not None:
             effects.append(ListMembers(session, room, None, further))
         return effects
@@ -173,9 +177,12 @@ class Rooms:
 
     def not_opened(self, join: JoinReplay) -> Sequence[Effect]:
         """The engine refused a `join`: the session is not in the room; one that was there already stays."""
-        if join.again or join.session not in join.room.sessions:
+        session, room = join.session, join.room
+        if join.again and session in room.held and room.held[session].join is join:
+            return room.release(session, -1)
+        if join.again or session not in room.sessions:
             return []
-        return self._exit(join.session, join.room, join.now)
+        return self.occupants.exit(join.session, join.room, join.now)
 
     def delivered(self, name: str, offset: int, text: bytes) -> Room | None:
         """A message was published in a room: the room, to whose sinks it is to be sent."""
@@ -198,15 +205,11 @@ class Rooms:
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """The client ended the session: it leaves all its rooms at once."""
-        return [effect for room in self.rooms_of(session) for effect in self._exit(session, room, now)]
+        return [effect for room in self.rooms_of(session) for effect in self.occupants.exit(session, room, now)]
 
     def dropped(self, session: Session, now: float, grace: float = GRACE_S) -> list[Effect]:
         """The connection is gone: the session gets nothing more, and stands for its user for `grace` seconds."""
-        rooms = self.rooms_of(session)
-        for room in rooms:
-            room.discard(session)
-        if rooms:
-            self._ghosts.add(session, now, grace)
+        self.occupants.drop(session, now, grace)
         return []
 
     def change_user(self, session: Session, user: Principal, now: float) -> list[Effect]:
@@ -217,7 +220,10 @@ class Rooms:
         effects: list[Effect] = []
         for room in self.rooms_of(session):
             if not allows(room.rules.access, "join", user):
-                effects += [Reply(session, Left(room=room.name, reason="forbidden")), *self._exit(session, room, now)]
+                effects += [
+                    Reply(session, Left(room=room.name, reason="forbidden")),
+                    *self.occupants.exit(session, room, now),
+                ]
             elif room.rules.presence:
                 if user.id == session.user.id:
                     entered = room.presence.enter(user, session, int(now * 1000))
@@ -225,7 +231,7 @@ class Rooms:
                     said = room.presence.said(session.user.id, session)
                     left = room.presence.leave(session.user.id, session)
                     effects += self._announcements.announce(room, left, now)
-                    ghost = self._take_ghost(user.id, room)
+                    ghost = self.occupants.take_ghost(user.id, room)
                     entered = room.presence.enter(user, session, int(now * 1000), said.status, said.info, ghost)
                 effects += self._announcements.announce(room, entered, now)
         return effects
@@ -235,18 +241,11 @@ class Rooms:
         self._memberships.account_changed(session)
 
     def tick(self, now: float) -> list[Effect]:
-        """What time alone brings: members whose grace is over, presence that was gathered long enough."""
-        effects: list[Effect] = []
-        for ghost in self._ghosts.ended(now):
-            for room in self.rooms_of(ghost):
-                self._memberships.leave(ghost, room)
-                effects += self._announcements.announce(room, room.presence.leave(ghost.user.id, ghost), now)
-                effects += self._close_if_empty(room, now)
-        return effects + self._announcements.due(now)
+        """What time alone brings; to be called at least every 100 ms."""
+        return self.occupants.tick(now)
 
     def shift(self, seconds: float) -> None:
-        self._ghosts.shift(seconds)
-        self._announcements.shift(seconds)
+        self.occupants.shift(seconds)
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -254,47 +253,10 @@ class Rooms:
         rules = self._rules(name)
         if rules is None:
             raise Refused("unknown_room", "no kind of room in the schema covers this name", pointer="/room")
-        return Room(name, rules)
-
-    def _enter(self, session: Session, room: Room, info: Info | None, now: float) -> None:
-        limit = self._limits.rooms
-        if self._memberships.count(session) >= limit:
-            raise Refused(
-                "limit_reached", f"a connection may be in {limit} rooms at a time; leave one first", pointer="/room"
-            )
-        if room.name not in self._rooms:
-            self.openings.ask(session, now)
-        self._memberships.enter(session, room, info, new=room.name not in self._rooms)
-        self._rooms[room.name] = room
+        return self.occupants.new_room(name, rules)
 
     def _joined(self, session: Session, name: str) -> Room:
         room = self._memberships.room(session, name)
         if room is None:
             raise Refused("not_joined", "join the room first", pointer="/room")
         return room
-
-    def _exit(self, session: Session, room: Room, now: float) -> list[Effect]:
-        self._memberships.leave(session, room)
-        room.discard(session)
-        return [
-            *self._announcements.announce(room, room.presence.leave(session.user.id, session), now),
-            *self._close_if_empty(room, now),
-        ]
-
-    def _close_if_empty(self, room: Room, now: float) -> list[Effect]:
-        if not room.empty or self._rooms.get(room.name) is not room:
-            return []
-        del self._rooms[room.name]
-        self._announcements.forget(room)
-        self._memberships.closed(room)
-        return [CloseRoom(room.name, now)]
-
-    def _take_ghost(self, user: str, room: Room) -> list[Session]:
-        """A connection of the user is back in `room`: one ghost stands for the user there no longer. Returns it."""
-        ghost = next((ghost for ghost in self._ghosts.of(user) if self._memberships.room(ghost, room.name)), None)
-        if ghost is None:
-            return []
-        self._memberships.leave(ghost, room)
-        if ghost not in self._memberships:
-            self._ghosts.remove(ghost)
-        return [ghost]

@@ -1,0 +1,212 @@
+"""A worker's side of the hub's engine. Implements `core.rooms.ports.Engine`.
+
+It keeps what the hub has to be told again after one of the two was away: who is present through this worker, and which
+rooms are open. Requests wait for `HOLD_S` while the hub is away; those that it had, and that may have been carried
+out, are refused as `unavailable`. Where the hub was started again it has no messages, and every room begins a new epoch.
+Invariant: whatever is sent to the hub is sent in the order of the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from tidegate.core.errors import Refused
+from tidegate.core.rooms.ghosts import GRACE_S
+from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.room import RoomRules
+from tidegate.engines.following import Ask, Following
+from tidegate.engines.hub import messages as say
+from tidegate.engines.hub.hearing import Hearing
+from tidegate.engines.memory import NOTHING_CHANGED
+from tidegate.hub.calls import Calls
+from tidegate.hub.connector import Connector
+from tidegate.hub.line import Line
+from tidegate.hub.messages import encode
+from tidegate_protocol import RoomPosition, Sender
+
+log = logging.getLogger("tidegate.rooms")
+
+HOLD_S = 1.0
+"""How long requests wait for a hub that is away."""
+HELD = 1000
+"""Requests that wait for it, at most."""
+UNANSWERED = 16_384
+"""Requests that the hub has not answered, at most."""
+RETRY_S = 1.0
+
+
+def away() -> Refused:
+    return Refused("unavailable", "rooms cannot be reached at the moment; try again", retry_after=RETRY_S)
+
+
+class HubEngine:
+    """Connected from `start` to `aclose`."""
+
+    def __init__(self, address: str, node: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._connector = Connector(address, "rooms", node, self)
+        self._calls = Calls(loop)
+        self._line: Line | None = None
+        self._held: list[bytes] = []
+        """What waits for the hub."""
+        self._hold_until = 0.0
+        self._present: dict[str, dict[str, PresenceEntry]] = {}
+        """By room and user: who is present through this worker."""
+        self._leaving = False
+        self._open: dict[str, None] = {}
+        self._look: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Returns at once: what is asked before the hub is there waits for it."""
+        self._hold_until = self._loop.time() + HOLD_S
+        self._connector.start()
+
+    def listen(self, listener: EngineListener) -> None:
+        self._listener = listener
+        self._following = Following(listener)
+        self._hearing = Hearing(self._calls, listener, self._following, self._follow)
+
+    @property
+    def healthy(self) -> bool:
+        return self._connector.healthy
+
+    # -- Engine -----------------------------------------------------------------------------------------------------
+
+    def publish(
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
+    ) -> Answer[RoomPosition]:
+        id, answer = self._begin()
+        text = msgspec.json.encode(data)
+        size, ttl = rules.history_size, rules.history_ttl
+        self._send(encode(say.Publish(id, room, size, ttl, sender.id, sender.name, text, key, account)))
+        return answer
+
+    def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
+        id, answer = self._begin()
+        self._open[room] = None
+        ask = self._following.follow(room)
+        if ask is not None:
+            self._hearing.expects(id, ask)
+        epoch, offset = (None, 0) if since is None else (since.epoch, since.offset)
+        self._send(encode(say.Open(id, room, rules.history_size, rules.history_ttl, epoch, offset)))
+        return answer
+
+    def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
+        id, answer = self._begin()
+        self._send(encode(say.ReadPage(id, room, rules.history_size, rules.history_ttl, before, limit)))
+        return answer
+
+    def close(self, room: str, now: float) -> None:
+        self._open.pop(room, None)
+        self._following.unfollow(room)
+        if self._line is not None:
+            self._line.answer(encode(say.Close(room)))
+
+    def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
+        if self._leaving:
+            return NOTHING_CHANGED
+        if entry is not None:
+            self._present.setdefault(room, {})[user] = entry
+        elif (users := self._present.get(room)) is not None:
+            users.pop(user, None)
+            if not users:
+                del self._present[room]
+        if self._line is None:  # it is told when the hub is there
+            return NOTHING_CHANGED
+        id, answer = self._calls.begin()
+        self._send(encode(say.Present(id, room, user, None if entry is None else say.Entry.of(entry))))
+        return answer
+
+    def tell(self, node: str | None, kind: str, text: str) -> None:
+        self._send(encode(say.Tell(node, kind, text)))
+
+    def user(self, user: str, text: bytes) -> None:
+        self._send(encode(say.ToUser(user, text)))
+
+    def forget(self, room: str) -> Answer[None]:
+        id, answer = self._begin()
+        self._send(encode(say.Forget(id, room)))
+        return answer
+
+    def leave(self) -> None:
+        self._leaving = True
+        if self._line is not None:
+            self._line.answer(encode(say.Leave()))
+
+    async def aclose(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        await self._connector.aclose()
+        self._calls.fail(away())
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> tuple[int, asyncio.Future[Any]]:
+        """A number and an answer for the next request. Raises Refused(unavailable) where too much waits already."""
+        if len(self._calls) >= UNANSWERED or (self._line is None and not self._may_hold()):
+            raise away()
+        return self._calls.begin()
+
+    def _may_hold(self) -> bool:
+        return len(self._held) < HELD and self._loop.time() < self._hold_until
+
+    def _send(self, payload: bytes) -> None:
+        if self._line is not None:
+            self._line.answer(payload)
+        elif len(self._held) < HELD:
+            self._held.append(payload)
+        else:
+            log.warning("the hub is away for so long that something for other workers is lost")
+
+    def _follow(self, ask: Ask) -> None:
+        """Ask the hub for what a room lacks. While it is away nothing is asked: everything is when it is back."""
+        if self._line is None:
+            return
+        id, _ = self._calls.begin()
+        epoch, offset = (None, 0) if ask.known is None else (ask.known.epoch, ask.known.offset)
+        self._hearing.expects(id, ask)
+        self._line.answer(encode(say.Follow(id, ask.room, epoch, offset)))
+
+    # -- connector.User ---------------------------------------------------------------------------------------------
+
+    def connected(self, line: Line) -> None:
+        self._line = line
+        for room, users in self._present.items():
+            for user, entry in users.items():
+                line.answer(encode(say.Present(0, room, user, say.Entry.of(entry))))
+        line.answer(encode(say.AllPresent()))
+        if self._leaving:
+            line.answer(encode(say.Leave()))
+        for ask in self._following.again():
+            self._follow(ask)
+        held, self._held = self._held, []
+        for payload in held:
+            line.answer(payload)
+        self._look = self._loop.call_later(GRACE_S, self._list_present, line)
+
+    def received(self, payload: bytes) -> None:
+        self._hearing.heard(payload)
+
+    def lost(self) -> None:
+        self._line = None
+        self._hold_until = self._loop.time() + HOLD_S
+        self._loop.call_later(HOLD_S, self._give_up_held)
+        if self._look is not None:
+            self._look.cancel()
+        self._hearing.lost()
+        self._calls.fail(away())
+
+    def _give_up_held(self) -> None:
+        if self._line is None:
+            self._held.clear()
+            self._calls.fail(away())
+
+    def _list_present(self, line: Line) -> None:
+        """Every worker is back at the hub by now, or gone: its list of members is whole."""
+        for room in self._open:
+            line.answer(encode(say.ListPresent(room)))

@@ -1,0 +1,106 @@
+"""What a worker does with what the hub says about rooms.
+
+The messages of a room are put in order by `Following`; answers go to who asked.
+Invariant: an answer is used before anything that the hub said later.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from tidegate.core.rooms.ports import EngineListener, HistoryPage, Opened
+from tidegate.engines.following import Ask, Following
+from tidegate.engines.hub import messages as say
+from tidegate.hub.calls import Calls
+from tidegate.hub.messages import Refusal
+from tidegate_protocol import RoomPosition
+
+log = logging.getLogger("tidegate.rooms")
+
+
+class Hearing:
+    """Of one worker."""
+
+    def __init__(
+        self, calls: Calls, listener: EngineListener, following: Following, follow: Callable[[Ask], None]
+    ) -> None:
+        """`follow` asks the hub."""
+        self._calls = calls
+        self._listener = listener
+        self._following = following
+        self._follow = follow
+        self._asks: dict[int, Ask] = {}
+        """By the number of the request: what its answer means for a room that is followed."""
+        self._missed: dict[int, list[bytes]] = {}
+        self._does: dict[type, Callable[[Any], None]] = {
+            say.Welcome: lambda message: None,
+            say.Delivered: self._delivered,
+            say.Published: self._published,
+            say.Missed: lambda message: self._missed.setdefault(message.id, []).extend(message.texts),
+            say.IsOpen: self._is_open,
+            say.Followed: self._followed,
+            say.Page: lambda page: calls.settle(page.id, HistoryPage(page.texts, page.more)),
+            say.Counted: lambda message: calls.settle(message.id, message.occupancy),
+            say.Members: self._members,
+            say.PresentElsewhere: self._present_elsewhere,
+            say.NodeStands: lambda message: listener.gateway(message.node, message.standing),
+            say.Told: lambda message: listener.told(message.kind, message.text),
+            say.ToUser: lambda message: listener.told_user(message.user, message.text),
+            say.Done: lambda message: calls.settle(message.id, None),
+            Refusal: calls.refuse,
+        }
+
+    def expects(self, number: int, ask: Ask) -> None:
+        """The answer to the request `number` is one to `ask`, too."""
+        self._asks[number] = ask
+
+    def lost(self) -> None:
+        """The line ended: the answers do not come any more."""
+        self._asks.clear()
+        self._missed.clear()
+
+    def heard(self, payload: bytes) -> None:
+        message = say.decode_from_hub(payload)
+        self._does[type(message)](message)
+
+    def _delivered(self, message: say.Delivered) -> None:
+        ask = self._following.arrived(message.room, message.epoch, message.offset, message.text)
+        if ask is not None:
+            self._follow(ask)
+
+    def _published(self, message: say.Published) -> None:
+        self._calls.settle(message.id, RoomPosition(epoch=message.epoch, offset=message.offset))
+
+    def _is_open(self, message: say.IsOpen) -> None:
+        missed = self._missed.pop(message.id, [])
+        head = RoomPosition(epoch=message.epoch, offset=message.offset)
+        ask = self._asks.pop(message.id, None)
+        if ask is not None:
+            self._answered(ask, head, None)
+        members = [member.remote() for member in message.members]
+        self._calls.settle(message.id, Opened(head, missed if message.recovered else None, members))
+
+    def _followed(self, message: say.Followed) -> None:
+        ask = self._asks.pop(message.id, None)
+        self._calls.settle(message.id, None)
+        if ask is None or ask.room not in self._following:
+            return
+        self._answered(ask, RoomPosition(epoch=message.epoch, offset=message.offset), message.missed)
+        # Whoever is missing among them may only be late: `Members` follows.
+        for member in message.members:
+            self._listener.present_elsewhere(ask.room, member.node, member.user, member.entry.entry())
+
+    def _answered(self, ask: Ask, head: RoomPosition, missed: list[bytes] | None) -> None:
+        further = self._following.answered(ask, head, missed)
+        if further is not None:
+            self._follow(further)
+
+    def _members(self, message: say.Members) -> None:
+        if message.room in self._following:
+            self._listener.members_elsewhere(message.room, [member.remote() for member in message.members])
+
+    def _present_elsewhere(self, message: say.PresentElsewhere) -> None:
+        entry = None if message.entry is None else message.entry.entry()
+        self._listener.present_elsewhere(message.room, message.node, message.user, entry)

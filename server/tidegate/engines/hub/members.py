@@ -1,0 +1,109 @@
+"""Who is present in which room through which worker, and which workers are leaving or gone.
+
+A worker whose line ended, or that says that it ends, is `leaving` for the grace; then it is gone, and with it what it
+said of its users. One that comes back says everything again, and what it does not say again has ended.
+Invariant: whether anybody is present in a room is decided here alone: one `occupied` and one `vacated` take turns.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from tidegate.core.rooms.ghosts import GRACE_S
+from tidegate.core.rooms.ports import Occupancy, Standing
+from tidegate.engines.hub import messages as say
+
+
+class Tells(Protocol):
+    """How workers hear of it."""
+
+    def to_room(self, room: str, message: msgspec.Struct, but: str | None = None) -> None: ...
+
+    def to_all(self, message: msgspec.Struct, but: str | None = None) -> None: ...
+
+
+class MembersOfRooms:
+    """Of all rooms of one machine."""
+
+    def __init__(self, tells: Tells) -> None:
+        self._tells = tells
+        self._rooms: dict[str, dict[str, dict[str, say.Entry]]] = {}
+        """By room, user and node."""
+        self._of_node: dict[str, set[tuple[str, str]]] = {}
+        """By node: the rooms and users that it said something of."""
+        self._unsaid: dict[str, set[tuple[str, str]]] = {}
+        """By node that came back: what it has not said again."""
+        self._leaving: dict[str, float | None] = {}
+        """By node that leaves: until when its users stay; None until the next tick sets it."""
+
+    def of(self, room: str, but: str) -> list[say.Member]:
+        """Who is present in `room` through other nodes than `but`."""
+        users = self._rooms.get(room, {})
+        return [
+            say.Member(node, user, entry)
+            for user, entries in users.items()
+            for node, entry in entries.items()
+            if node != but
+        ]
+
+    def standings(self) -> dict[str, Standing]:
+        """The nodes that are not simply present."""
+        return dict.fromkeys(self._leaving, "leaving")
+
+    def present(self, node: str, room: str, user: str, entry: say.Entry | None) -> Occupancy:
+        """`node` says whether and how `user` is present through it."""
+        users = self._rooms.setdefault(room, {})
+        occupied = bool(users)
+        entries = users.setdefault(user, {})
+        former = entries.get(node)
+        if entry is None:
+            entries.pop(node, None)
+            self._of_node.get(node, set()).discard((room, user))
+        else:
+            entries[node] = entry
+            self._of_node.setdefault(node, set()).add((room, user))
+        if (unsaid := self._unsaid.get(node)) is not None:
+            unsaid.discard((room, user))
+        if not entries:
+            del users[user]
+        if not users:
+            del self._rooms[room]
+        if former != entry:
+            self._tells.to_room(room, say.PresentElsewhere(room, node, user, entry), but=node)
+        if occupied == bool(users):
+            return None
+        return "vacated" if occupied else "occupied"
+
+    def back(self, node: str) -> None:
+        """The node is there: again, where it has said something before."""
+        self._unsaid[node] = set(self._of_node.get(node, ()))
+        if node in self._leaving:
+            del self._leaving[node]
+            self._tells.to_all(say.NodeStands(node, "present"), but=node)
+
+    def said_all(self, node: str) -> None:
+        """The node has said again who is present through it."""
+        for room, user in self._unsaid.pop(node, ()):
+            self.present(node, room, user, None)
+
+    def leaving(self, node: str) -> None:
+        if node not in self._leaving:
+            self._leaving[node] = None
+            self._tells.to_all(say.NodeStands(node, "leaving"), but=node)
+
+    def tick(self, now: float) -> None:
+        """End what nodes said that have left for longer than the grace."""
+        for node, until in list(self._leaving.items()):
+            if until is None:
+                self._leaving[node] = now + GRACE_S
+            elif now >= until:
+                self._bury(node)
+
+    def _bury(self, node: str) -> None:
+        del self._leaving[node]
+        self._unsaid.pop(node, None)
+        self._tells.to_all(say.NodeStands(node, "gone"), but=node)
+        for room, user in list(self._of_node.pop(node, ())):
+            self.present(node, room, user, None)

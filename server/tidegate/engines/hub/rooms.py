@@ -1,0 +1,246 @@
+"""The hub's side of rooms: the engine of one process, and the workers to whom it is lent.
+
+A message is encoded once, and its text goes to every worker that has the room open. Nothing here parses what clients
+say. It decides who is present in a room through which worker; how that looks to clients is the workers' matter.
+Invariants: a worker hears what happens in a room from its `Open` on, in order, or its line is ended. What was said of
+users through a worker that is gone ends after the grace.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.errors import Refused
+from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember
+from tidegate.core.rooms.room import RoomRules
+from tidegate.engines.hub import messages as say
+from tidegate.engines.hub.members import MembersOfRooms
+from tidegate.engines.memory import MemoryEngine
+from tidegate.hub.frames import frame
+from tidegate.hub.line import Line
+from tidegate.hub.messages import Refusal, encode
+from tidegate_protocol import RoomPosition, Sender
+
+log = logging.getLogger("tidegate.hub")
+
+BACKLOG = 64 << 20
+"""Bytes of news that a worker may leave unread; then its line is ended, and it asks for what it missed."""
+PART_BYTES = 1 << 20
+"""Missed messages in one frame, about."""
+
+
+class RoomsOfHub:
+    """All rooms of one machine."""
+
+    def __init__(self, ledger: Ledger, run: str, clock: Callable[[], float], backlog: int = BACKLOG) -> None:
+        """`run` names this run of the hub. `clock`: seconds since the Unix epoch."""
+        self.engine = MemoryEngine(msgspec.json.encode, run, ledger)
+        self.engine.listen(self)
+        self.members = MembersOfRooms(self)
+        self._clock = clock
+        self._backlog = backlog
+        self._open: dict[str, dict[Worker, None]] = {}
+        self._workers: dict[str, Worker] = {}
+        self._delivering: tuple[int, bytes] | None = None
+        """The message that the engine took in a moment ago."""
+
+    def join(self, line: Line, node: str) -> Worker:
+        """A worker is there, perhaps again."""
+        former = self._workers.pop(node, None)
+        if former is not None:
+            former.line.abort()
+            self._leave_rooms(former)
+        worker = self._workers[node] = Worker(self, line, node)
+        line.answer(encode(say.Welcome()))
+        for other, standing in self.members.standings().items():
+            if other != node:
+                line.answer(encode(say.NodeStands(other, standing)))
+        self.members.back(node)
+        return worker
+
+    def gone(self, worker: Worker) -> None:
+        """The worker's line ended."""
+        if self._workers.get(worker.node) is not worker:
+            return
+        del self._workers[worker.node]
+        self._leave_rooms(worker)
+        self.members.leaving(worker.node)
+
+    def tick(self, now: float) -> None:
+        """What time alone brings. `now`: seconds on a clock that only goes forward."""
+        self.members.tick(now)
+
+    def to_room(self, room: str, message: msgspec.Struct, but: str | None = None) -> None:
+        """Tell the workers that have `room` open."""
+        workers = self._open.get(room)
+        if workers:
+            framed = frame(encode(message))
+            for worker in list(workers):
+                if worker.node != but:
+                    self._news(worker, framed)
+
+    def to_all(self, message: msgspec.Struct, but: str | None = None) -> None:
+        framed = frame(encode(message))
+        for worker in list(self._workers.values()):
+            if worker.node != but:
+                self._news(worker, framed)
+
+    def _news(self, worker: Worker, framed: bytes) -> None:
+        worker.line.send_frame(framed)
+        if worker.line.backlog > self._backlog:
+            log.warning("worker %s does not read what the hub sends; it is cut off, and comes back", worker.node)
+            worker.line.abort()
+            self.gone(worker)
+
+    def _leave_rooms(self, worker: Worker) -> None:
+        for room in worker.rooms:
+            self._close(worker, room)
+        worker.rooms.clear()
+
+    def _close(self, worker: Worker, room: str) -> None:
+        workers = self._open.get(room)
+        if workers is not None and workers.pop(worker, worker) is None and not workers:
+            del self._open[room]
+            self.engine.close(room, self._clock())
+
+    # -- requests of a worker ---------------------------------------------------------------------------------------
+
+    def publish(self, worker: Worker, asked: say.Publish) -> None:
+        rules = RoomRules("", history_size=asked.size, history_ttl=asked.ttl)
+        author = Sender(id=asked.sender, name=asked.name)
+        self._delivering = None
+        position = self.engine.publish(
+            asked.room, rules, author, msgspec.Raw(asked.data), asked.key, self._clock(), asked.account
+        ).result()
+        if self._delivering is not None:  # not again the message of an earlier request
+            offset, text = self._delivering
+            self.to_room(asked.room, say.Delivered(asked.room, position.epoch, offset, text))
+        worker.line.answer(encode(say.Published(asked.id, position.epoch, position.offset)))
+
+    def open(self, worker: Worker, asked: say.Open) -> None:
+        opened = self._opened(worker, asked.room, asked.epoch, asked.offset)
+        for part in parts(opened.missed or ()):
+            worker.line.answer(encode(say.Missed(asked.id, part)))
+        head, members = opened.head, self._members(asked.room, worker)
+        worker.line.answer(
+            encode(say.IsOpen(asked.id, head.epoch, head.offset, opened.missed is not None, members))
+        )
+
+    def follow(self, worker: Worker, asked: say.Follow) -> None:
+        opened = self._opened(worker, asked.room, asked.epoch, asked.offset)
+        missed = None if opened.missed is None else next(parts(opened.missed), [])
+        head, members = opened.head, self._members(asked.room, worker)
+        worker.line.answer(encode(say.Followed(asked.id, head.epoch, head.offset, missed, members)))
+
+    def _opened(self, worker: Worker, room: str, epoch: str | None, offset: int) -> Opened:
+        worker.rooms[room] = None
+        self._open.setdefault(room, {})[worker] = None
+        since = None if epoch is None else RoomPosition(epoch=epoch, offset=offset)
+        return self.engine.open(room, RoomRules(""), since, self._clock()).result()
+
+    def read_page(self, worker: Worker, asked: say.ReadPage) -> None:
+        page = self.engine.history(asked.room, RoomRules(""), asked.before, asked.limit, self._clock()).result()
+        worker.line.answer(encode(say.Page(asked.id, list(page.texts), page.more)))
+
+    def close(self, worker: Worker, asked: say.Close) -> None:
+        worker.rooms.pop(asked.room, None)
+        self._close(worker, asked.room)
+
+    def present(self, worker: Worker, asked: say.Present) -> None:
+        occupancy = self.members.present(worker.node, asked.room, asked.user, asked.entry)
+        worker.line.answer(encode(say.Counted(asked.id, occupancy)))
+
+    def list_present(self, worker: Worker, asked: say.ListPresent) -> None:
+        worker.line.answer(encode(say.Members(asked.room, self._members(asked.room, worker))))
+
+    def tell(self, worker: Worker, asked: say.Tell) -> None:
+        told = say.Told(asked.kind, asked.text)
+        if asked.node is None:
+            self.to_all(told)
+        elif (other := self._workers.get(asked.node)) is not None:
+            self._news(other, frame(encode(told)))
+
+    def forget(self, worker: Worker, asked: say.Forget) -> None:
+        self.engine.forget(asked.room).result()
+        worker.line.answer(encode(say.Done(asked.id)))
+
+    def _members(self, room: str, worker: Worker) -> list[say.Member]:
+        return self.members.of(room, but=worker.node)
+
+    # -- EngineListener ---------------------------------------------------------------------------------------------
+
+    def delivered(self, room: str, offset: int, text: bytes) -> None:
+        self._delivering = offset, text
+
+    def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
+        raise AssertionError("the engine of one process has no other node")
+
+    def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
+        raise AssertionError("the engine of one process has no other node")
+
+    def gateway(self, node: str, standing: str) -> None:
+        raise AssertionError("the engine of one process has no other node")
+
+    def restarted(self, room: str, head: RoomPosition) -> None:
+        raise AssertionError("the engine of one process loses nothing")
+
+    def told(self, kind: str, text: str) -> None:
+        raise AssertionError("the hub tells workers itself")
+
+    def told_user(self, user: str, text: bytes) -> None:
+        raise AssertionError("the hub tells workers itself")
+
+
+class Worker:
+    """One worker, as the hub sees it. Hears what comes over its line."""
+
+    def __init__(self, hub: RoomsOfHub, line: Line, node: str) -> None:
+        self.line = line
+        self.node = node
+        self.rooms: dict[str, None] = {}
+        """Those that it has open."""
+        self._hub = hub
+
+    def received(self, payload: bytes) -> None:
+        asked = say.decode_from_worker(payload)
+        try:
+            DOES[type(asked)](self._hub, self, asked)
+        except Refused as refused:
+            self.line.answer(encode(Refusal.of(getattr(asked, "id", 0), refused)))
+
+    def lost(self) -> None:
+        self._hub.gone(self)
+
+
+DOES: dict[type, Callable[[RoomsOfHub, Worker, object], None]] = {
+    say.Publish: RoomsOfHub.publish,  # type: ignore[dict-item]  # each takes the message of its row
+    say.Open: RoomsOfHub.open,  # type: ignore[dict-item]
+    say.Follow: RoomsOfHub.follow,  # type: ignore[dict-item]
+    say.ReadPage: RoomsOfHub.read_page,  # type: ignore[dict-item]
+    say.Close: RoomsOfHub.close,  # type: ignore[dict-item]
+    say.Present: RoomsOfHub.present,  # type: ignore[dict-item]
+    say.AllPresent: lambda hub, worker, asked: hub.members.said_all(worker.node),
+    say.ListPresent: RoomsOfHub.list_present,  # type: ignore[dict-item]
+    say.Tell: RoomsOfHub.tell,  # type: ignore[dict-item]
+    say.ToUser: lambda hub, worker, asked: hub.to_all(asked),  # type: ignore[arg-type]
+    say.Forget: RoomsOfHub.forget,  # type: ignore[dict-item]
+    say.Leave: lambda hub, worker, asked: hub.members.leaving(worker.node),
+}
+
+
+def parts(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """`texts` in parts that are sent one by one."""
+    part: list[bytes] = []
+    size = 0
+    for text in texts:
+        part.append(text)
+        size += len(text)
+        if size >= PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

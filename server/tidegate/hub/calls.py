@@ -1,0 +1,49 @@
+"""The requests of a worker that the hub has not answered.
+
+Invariant: every call has one outcome, also where the line ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tidegate.core.errors import Refused
+from tidegate.hub.messages import Refusal
+
+
+class Calls:
+    """By number, from 1. Belongs to the loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._last = 0
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def begin(self) -> tuple[int, asyncio.Future[Any]]:
+        """A number for the next request, and what becomes of it."""
+        self._last = number = self._last + 1
+        future = self._waiting[number] = self._loop.create_future()
+        return number, future
+
+    def settle(self, number: int, value: Any) -> None:
+        """The hub answered. A call that is not known any more was given up."""
+        future = self._waiting.pop(number, None)
+        if future is not None and not future.done():
+            future.set_result(value)
+
+    def refuse(self, refusal: Refusal) -> None:
+        future = self._waiting.pop(refusal.id, None)
+        if future is not None and not future.done():
+            future.set_exception(refusal.refused())
+
+    def fail(self, refused: Refused) -> None:
+        """The line ended: nothing that waits is answered any more."""
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(refused)
+                future.exception()  # whoever asked may be gone

@@ -1,0 +1,138 @@
+"""A worker's end of its lines: connects to the hub, and connects again, for ever.
+
+A hub that hangs is found by pings: it has to say something in `SILENCE_S`. The other end must be a process of the same
+user, since anyone can take the name of a socket that no hub holds.
+Invariant: `connected` and `lost` of the user take turns, beginning with `connected`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import struct
+from contextlib import suppress
+from typing import Protocol
+
+from tidegate.hub.line import Line
+from tidegate.hub.messages import VERSION, Hello, Kind, encode
+
+log = logging.getLogger("tidegate.hub")
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+"""Between two attempts to connect; each pause is twice the one before."""
+PING_S = 3.0
+SILENCE_S = 3 * PING_S
+AWAY_S = 5.0
+"""A worker whose hub is away for longer is not ready any more."""
+PEER = struct.Struct("3i")
+
+
+class User(Protocol):
+    """Who speaks over the line."""
+
+    def connected(self, line: Line) -> None:
+        """The line begins; the hello was sent."""
+
+    def received(self, payload: bytes) -> None: ...
+
+    def lost(self) -> None: ...
+
+
+class Connector:
+    """Keeps one line to the hub from `start` to `aclose`."""
+
+    def __init__(self, address: str, kind: Kind, node: str, user: User) -> None:
+        """`address`: the path of a Unix socket, or `@` and the name of an abstract one."""
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._hello = encode(Hello(VERSION, kind, node))
+        self._user = user
+        self._line: Line | None = None
+        self._ended = asyncio.Event()
+        self._away_since: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the hub was there within the last `AWAY_S`."""
+        if self._line is not None or self._away_since is None:
+            return True
+        return asyncio.get_running_loop().time() - self._away_since < AWAY_S
+
+    def start(self) -> None:
+        self._away_since = asyncio.get_running_loop().time()
+        self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        if self._line is not None:
+            self._line.close()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                _, line = await loop.create_unix_connection(lambda: Line(self._begun), self._address)
+            except OSError:
+                line = None
+            if line is not None and self._line is line:
+                if await self._watch(line):
+                    pause = FIRST_PAUSE_S
+                log.warning("the hub is away; this worker goes on without it, and connects again")
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # spread
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _watch(self, line: Line) -> bool:
+        """Returns when the line has ended: whether the hub said anything."""
+        heard = False
+        silent = 0.0
+        while self._line is line:
+            line.ping()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_S):
+                    await self._ended.wait()
+            heard = heard or line.heard
+            silent = 0.0 if line.heard else silent + PING_S
+            line.heard = False
+            if silent >= SILENCE_S and self._line is line:
+                log.error("the hub says nothing for %g s", silent)
+                line.abort()
+                await self._ended.wait()
+        return heard
+
+    def _begun(self, line: Line) -> Connector:
+        if not same_user(line.peer):
+            log.error("the socket of the hub belongs to another user; nothing is sent to it")
+            line.abort()
+            return self
+        self._ended.clear()
+        self._line, self._away_since = line, None
+        line.answer(self._hello)
+        self._user.connected(line)
+        return self
+
+    # -- line.Receiver ----------------------------------------------------------------------------------------------
+
+    def received(self, payload: bytes) -> None:
+        self._user.received(payload)
+
+    def lost(self) -> None:
+        if self._line is None:
+            return
+        self._line = None
+        self._away_since = asyncio.get_running_loop().time()
+        self._ended.set()
+        self._user.lost()
+
+
+def same_user(connection: socket.socket) -> bool:
+    """Whether the process at the other end is of the same user as this one."""
+    _, user, _ = PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+    return bool(user == os.geteuid())

@@ -1,0 +1,79 @@
+"""What a worker and the hub say to each other about rows.
+
+A request has a number, which its answer repeats. Changes cross as the records of the log are: each worker decodes them
+by its own schema.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.hub.messages import Refusal
+
+Record = tuple[int, int, str, bytes, str, bytes | None, bytes | None, str | None, str | None]
+"""An entry of the change log: seq, time, resource, key, action, old, new, origin, actor."""
+
+# -- a worker says ----------------------------------------------------------------------------------------------------
+
+
+class Write(msgspec.Struct, frozen=True, array_like=True, tag=50):
+    id: int
+    mutation: bytes
+    """Encoded by `crossing`."""
+
+
+class Follow(msgspec.Struct, frozen=True, array_like=True, tag=51):
+    """Send what is committed from now on."""
+
+    id: int
+
+
+class Pause(msgspec.Struct, frozen=True, array_like=True, tag=52):
+    """Send no changes until the next `Follow`."""
+
+
+class Noticed(msgspec.Struct, frozen=True, array_like=True, tag=53):
+    """A read of the worker found damage in the file."""
+
+    what: str
+
+
+# -- the hub says -----------------------------------------------------------------------------------------------------
+
+
+class State(msgspec.Struct, frozen=True, array_like=True, tag=60):
+    """How the database is. Sent first, and again when it has changed."""
+
+    epoch: str
+    identity_secret: str
+    head: int
+    """The newest seq of the log when the hub opened it."""
+    problem: str | None
+    outdated: bool
+    incomplete: tuple[str, ...]
+
+
+class Written(msgspec.Struct, frozen=True, array_like=True, tag=61):
+    id: int
+    rows: bytes
+    """JSON."""
+    seq: int
+
+
+class Following(msgspec.Struct, frozen=True, array_like=True, tag=62):
+    id: int
+    head: int
+    """What is committed after it is sent from now on."""
+
+
+class Changes(msgspec.Struct, frozen=True, array_like=True, tag=63):
+    records: list[Record]
+    head: int
+    """Everything up to it has been sent."""
+
+
+FromWorker = Write | Follow | Pause | Noticed
+FromHub = State | Written | Following | Changes | Refusal
+
+decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
+decode_from_hub = msgspec.msgpack.Decoder(FromHub).decode

@@ -39,6 +39,12 @@ class Calls:
         future = self._waiting.pop(refusal.id, None)
         if future is not None and not future.done():
             future.set_exception(refusal.refused())
+            future.exception()  # whoever asked may be gone
+
+    async def settled(self, seconds: float) -> None:
+        """Wait for the answers, at most `seconds`."""
+        if self._waiting:
+            await asyncio.wait(self._waiting.values(), timeout=seconds)
 
     def fail(self, refused: Refused) -> None:
         """The line ended: nothing that waits is answered any more."""

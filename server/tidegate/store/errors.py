@@ -24,6 +24,8 @@ FULL_SERVER = "the disk of the database's server is full"
 DAMAGED_SERVER = "the database says that it is damaged; its own log and the gateway's say where"
 UNREACHABLE = "the database does not answer"
 """What `/readyz` says of a server that cannot be reached."""
+HUB_AWAY = "is read, and not written: the hub of the workers does not answer"
+"""What a worker says of an SQLite file."""
 
 # After the name of the database: what a running gateway says of tables and triggers.
 LOST = "has lost triggers (%s): clients do not get the changes there; type: tidegate migrate"

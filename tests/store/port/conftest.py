@@ -10,10 +10,13 @@ import pytest
 
 from tests.store.application import RESOURCES, Foreign
 from tests.store.program import Program
+from tests.support.hub import Hub
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.core.rows.ports import Store
 from tidegate.store import open_store
+from tidegate.store.hub.store import HubStore
+from tidegate.store.serving.store import PATIENCE_S
 from tidegate.store.sqlite.serving import feed as sqlite_feed
 
 
@@ -48,12 +51,39 @@ class Database:
         return await open_store(self.url, resources)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+class SharedDatabase(Database):
+    """An SQLite file that a hub writes, and that workers read."""
+
+    async def open(self, resources: Mapping[str, Resource] = RESOURCES) -> Store:
+        hub = Hub()
+        await hub.start(self.url, resources)
+        return await OfOneWorker.beside(hub, self.url, resources)
+
+
+class OfOneWorker(HubStore):
+    """A worker's store that ends its hub after itself."""
+
+    hub: Hub
+
+    @classmethod
+    async def beside(cls, hub: Hub, url: str, resources: Mapping[str, Resource]) -> OfOneWorker:
+        store = await cls.open(url, resources, hub.address, "worker 1")
+        assert isinstance(store, cls)
+        store.hub = hub
+        return store
+
+    async def close(self, patience: float = PATIENCE_S) -> None:
+        await super().close(patience)
+        await self.hub.stop()
+
+
+@pytest.fixture(params=["sqlite", "sqlite of workers", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    if request.param == "sqlite":
+    if request.param.startswith("sqlite"):
         path = request.getfixturevalue("path")
         program = Foreign(Program(path))
-        yield Database(f"sqlite:///{path}", program, RESOURCES, sqlite_feed)
+        kind = Database if request.param == "sqlite" else SharedDatabase
+        yield kind(f"sqlite:///{path}", program, RESOURCES, sqlite_feed)
         program.close()
         return
     server: PostgresServer = request.getfixturevalue("postgres")

@@ -2,7 +2,7 @@
 
 It keeps what the hub has to be told again after one of the two was away: who is present through this worker, and which
 rooms are open. Requests wait for `HOLD_S` while the hub is away; those that it had, and that may have been carried
-out, are refused as `unavailable`. Where the hub was started again it has no messages, and every room begins a new epoch.
+out, are refused as `unavailable`. A hub that was started again has no messages: every room begins a new epoch.
 Invariant: whatever is sent to the hub is sent in the order of the calls.
 """
 
@@ -44,13 +44,15 @@ def away() -> Refused:
 
 
 class HubEngine:
-    """Connected from `start` to `aclose`."""
+    """Connected from `listen` to `aclose`."""
 
-    def __init__(self, address: str, node: str) -> None:
+    def __init__(self, address: str, node: str, grace: float = GRACE_S) -> None:
+        """`grace`: seconds within which every worker is back at a hub that was started again."""
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._connector = Connector(address, "rooms", node, self)
         self._calls = Calls(loop)
+        self._grace = grace
         self._line: Line | None = None
         self._held: list[bytes] = []
         """What waits for the hub."""
@@ -61,13 +63,10 @@ class HubEngine:
         self._open: dict[str, None] = {}
         self._look: asyncio.TimerHandle | None = None
 
-    async def start(self) -> None:
-        """Returns at once: what is asked before the hub is there waits for it."""
+    def listen(self, listener: EngineListener) -> None:
+        """Connect. What is asked before the hub is there waits for it."""
         self._hold_until = self._loop.time() + HOLD_S
         self._connector.start()
-
-    def listen(self, listener: EngineListener) -> None:
-        self._listener = listener
         self._following = Following(listener)
         self._hearing = Hearing(self._calls, listener, self._following, self._follow)
 
@@ -187,7 +186,7 @@ class HubEngine:
         held, self._held = self._held, []
         for payload in held:
             line.answer(payload)
-        self._look = self._loop.call_later(GRACE_S, self._list_present, line)
+        self._look = self._loop.call_later(self._grace, self._list_present, line)
 
     def received(self, payload: bytes) -> None:
         self._hearing.heard(payload)

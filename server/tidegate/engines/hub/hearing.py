@@ -78,9 +78,10 @@ class Hearing:
         head = RoomPosition(epoch=message.epoch, offset=message.offset)
         ask = self._asks.pop(message.id, None)
         if ask is not None:
+            if message.members and ask.room in self._following:
+                self._listener.members_elsewhere(ask.room, [member.remote() for member in message.members])
             self._answered(ask, head, None)
-        members = [member.remote() for member in message.members]
-        self._calls.settle(message.id, Opened(head, missed if message.recovered else None, members))
+        self._calls.settle(message.id, Opened(head, missed if message.recovered else None))
 
     def _followed(self, message: say.Followed) -> None:
         ask = self._asks.pop(message.id, None)

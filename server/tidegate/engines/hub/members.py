@@ -27,8 +27,9 @@ class Tells(Protocol):
 class MembersOfRooms:
     """Of all rooms of one machine."""
 
-    def __init__(self, tells: Tells) -> None:
+    def __init__(self, tells: Tells, grace: float = GRACE_S) -> None:
         self._tells = tells
+        self._grace = grace
         self._rooms: dict[str, dict[str, dict[str, say.Entry]]] = {}
         """By room, user and node."""
         self._of_node: dict[str, set[tuple[str, str]]] = {}
@@ -97,7 +98,7 @@ class MembersOfRooms:
         """End what nodes said that have left for longer than the grace."""
         for node, until in list(self._leaving.items()):
             if until is None:
-                self._leaving[node] = now + GRACE_S
+                self._leaving[node] = now + self._grace
             elif now >= until:
                 self._bury(node)
 

@@ -21,15 +21,16 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     status: Literal["online", "away"]
     since: int
     info: bytes | None
+    version: int
 
     @classmethod
     def of(cls, entry: PresenceEntry) -> Entry:
         info = None if entry.info is None else bytes(entry.info)
-        return cls(entry.name, entry.connections, entry.status, entry.since, info)
+        return cls(entry.name, entry.connections, entry.status, entry.since, info, entry.version)
 
     def entry(self) -> PresenceEntry:
         info = None if self.info is None else msgspec.Raw(self.info)
-        return PresenceEntry(self.name, self.connections, self.status, self.since, info)
+        return PresenceEntry(self.name, self.connections, self.status, self.since, info, self.version)
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
@@ -159,7 +160,8 @@ class IsOpen(msgspec.Struct, frozen=True, array_like=True, tag=34):
     epoch: str
     offset: int
     recovered: bool
-    members: list[Member]
+    members: list[Member] | None
+    """For the first `Open` of a worker: who is present through others."""
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True, tag=35):

@@ -15,6 +15,7 @@ import msgspec
 
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.hub import messages as say
@@ -36,11 +37,18 @@ PART_BYTES = 1 << 20
 class RoomsOfHub:
     """All rooms of one machine."""
 
-    def __init__(self, ledger: Ledger, run: str, clock: Callable[[], float], backlog: int = BACKLOG) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: str,
+        clock: Callable[[], float],
+        backlog: int = BACKLOG,
+        grace: float = GRACE_S,
+    ) -> None:
         """`run` names this run of the hub. `clock`: seconds since the Unix epoch."""
         self.engine = MemoryEngine(msgspec.json.encode, run, ledger)
         self.engine.listen(self)
-        self.members = MembersOfRooms(self)
+        self.members = MembersOfRooms(self, grace)
         self._clock = clock
         self._backlog = backlog
         self._open: dict[str, dict[Worker, None]] = {}
@@ -122,13 +130,12 @@ class RoomsOfHub:
         worker.line.answer(encode(say.Published(asked.id, position.epoch, position.offset)))
 
     def open(self, worker: Worker, asked: say.Open) -> None:
+        members = None if asked.room in worker.rooms else self._members(asked.room, worker)
         opened = self._opened(worker, asked.room, asked.epoch, asked.offset)
         for part in parts(opened.missed or ()):
             worker.line.answer(encode(say.Missed(asked.id, part)))
-        head, members = opened.head, self._members(asked.room, worker)
-        worker.line.answer(
-            encode(say.IsOpen(asked.id, head.epoch, head.offset, opened.missed is not None, members))
-        )
+        head = opened.head
+        worker.line.answer(encode(say.IsOpen(asked.id, head.epoch, head.offset, opened.missed is not None, members)))
 
     def follow(self, worker: Worker, asked: say.Follow) -> None:
         opened = self._opened(worker, asked.room, asked.epoch, asked.offset)

@@ -46,8 +46,6 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag=60):
 
     epoch: str
     identity_secret: str
-    head: int
-    """The newest seq of the log when the hub opened it."""
     problem: str | None
     outdated: bool
     incomplete: tuple[str, ...]

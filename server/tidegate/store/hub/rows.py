@@ -49,8 +49,8 @@ class RowsOfHub:
     def __init__(self, store: LentStore, head: int, backlog: int = BACKLOG) -> None:
         """`head`: of the store when it was opened."""
         self._store = store
-        self._opened_at = self._head = head
-        """Up to `_head` everything was sent to who follows."""
+        self._head = head
+        """Up to here everything was sent to who follows."""
         self._backlog = backlog
         self._workers: dict[RowsWorker, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,7 +89,6 @@ class RowsOfHub:
         return say.State(
             store.epoch,
             store.identity_secret,
-            self._opened_at,
             store.problem,
             store.outdated,
             tuple(sorted(store.incomplete)),

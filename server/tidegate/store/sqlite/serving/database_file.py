@@ -117,6 +117,10 @@ class DatabaseFile:
         if self.read_only != before:
             log.warning("the database %s %s", self._path, READ_ONLY if self.read_only else "may be written again")
 
+    def told_of_damage(self, what: str) -> None:
+        """Another process met it."""
+        self._damaged(what)
+
     def _look_at_short(self, header: FileHeader) -> None:
         """A checkpoint that is under way writes the first page before the last ones."""
         if self._short is None or self._short[0] != header:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tidegate.store.serving.feed import Feed
 from tidegate.store.sqlite.changelog import LOG, META
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
-from tidegate.store.sqlite.serving.reader import COLUMNS, Reader, head, one_value
+from tidegate.store.sqlite.serving.reader import COLUMNS, head, one_value
 
 POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
 """Seconds between looks for other programs' commits; for `LIVELY_S` after such a commit the feed looks more often."""
@@ -34,12 +34,13 @@ class SqliteFeed(Feed):
         path: Path,
         file: DatabaseFile,
         resources: Iterable[str],
-        reader: Reader,
+        decoded: Callable[[Sequence[tuple[Any, ...]]], Sequence[Any]],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        """`decoded` makes of rows of the log what is delivered."""
         self._path = path
         self._file = file
-        self._reader = reader
+        self._decoded = decoded
         self._bell = threading.Event()
         super().__init__(resources, loop)
 
@@ -97,4 +98,4 @@ class SqliteFeed(Feed):
             if pruned_to > self._position:
                 self._reset(pruned_to)
             else:
-                self._hand_over(self._reader.decoded(found), found[-1][0] if len(found) == size else newest)
+                self._hand_over(self._decoded(found), found[-1][0] if len(found) == size else newest)

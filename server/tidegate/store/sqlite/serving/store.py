@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from tidegate.contract import Resource
 from tidegate.store.serving.reads import Reads
@@ -50,11 +51,13 @@ class SqliteStore(ThreadedStore):
         lock: ServingLock,
         guard: EpochGuard,
         timeouts: Timeouts,
+        *,
+        lent: bool = False,
     ) -> None:
-        """`lock` and `guard` belong to the store from now on."""
+        """`lock` and `guard` belong to the store from now on. `lent`: see `open`."""
         loop = asyncio.get_running_loop()
         reader = Reader(path, resources, guard.file)
-        feed = SqliteFeed(path, guard.file, resources, reader, loop)
+        feed = SqliteFeed(path, guard.file, resources, _as_it_is if lent else reader.decoded, loop)
         health = WriteHealth(guard.file, DiskReserve(path))
         writer = Writer(path, resources, loop, feed.wake, health, keep, timeouts.write)
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
@@ -65,20 +68,36 @@ class SqliteStore(ThreadedStore):
 
     @classmethod
     async def open(
-        cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+        cls,
+        url: str,
+        resources: Mapping[str, Resource],
+        keep: Retention = KEEP,
+        timeouts: Timeouts = TIMEOUTS,
+        *,
+        lent: bool = False,
     ) -> SqliteStore:
-        """Raises StoreError: a URL of another kind, a database that cannot be opened, was not migrated, or is served by
+        """`lent`: the feed delivers the log's rows as they are, for workers that decode them.
+
+        Raises StoreError: a URL of another kind, a database that cannot be opened, was not migrated, or is served by
         another gateway.
         """
         loop = asyncio.get_running_loop()
         lock, guard = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, timeouts)
+        return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, timeouts, lent=lent)
+
+    def noticed(self, what: str) -> None:
+        """Another process that reads the file found that it is damaged."""
+        self._guard.file.told_of_damage(what)
 
     async def close(self, patience: float = PATIENCE_S) -> None:
         await super().close(patience)
         if not self.unfinished():
             await self._loop.run_in_executor(None, self._guard.close)
             self._lock.release()
+
+
+def _as_it_is(found: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    return found
 
 
 def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock, EpochGuard]:

@@ -1,0 +1,287 @@
+"""A worker's side of rows over SQLite: it reads the file itself; the hub writes, and sends what the change log gets.
+
+Implements `store.backends.OpenedStore`. While the hub is away rows are read, and no write is taken.
+Invariant: a write has one outcome. Where the line ends after it was sent, the client hears that it may have been done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tidegate.contract import Resource
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.budgets.payer import GATEWAY, Payer
+from tidegate.core.errors import Refused
+from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
+from tidegate.hub.calls import Calls
+from tidegate.hub.connector import Connector
+from tidegate.hub.line import Line
+from tidegate.hub.messages import Refusal, encode
+from tidegate.store.errors import HUB_AWAY, REPLACED, StoreError
+from tidegate.store.hub import messages as say
+from tidegate.store.hub.crossing import bytes_of
+from tidegate.store.hub.feed import HubFeed
+from tidegate.store.serving import refusals
+from tidegate.store.serving.closing import Closing
+from tidegate.store.serving.feed import Deliver
+from tidegate.store.serving.feed_gate import OnSkip
+from tidegate.store.serving.reads import Reads
+from tidegate.store.serving.store import GIVEN_UP_S, OUTDATED, PATIENCE_S, RETRY_S
+from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
+from tidegate.store.serving.write_queue import size_of
+from tidegate.store.sqlite.connection import connect, sqlite_path
+from tidegate.store.sqlite.migration.migrate import check
+from tidegate.store.sqlite.serving.database_file import DatabaseFile
+from tidegate.store.sqlite.serving.reader import Reader, head
+from tidegate.store.sqlite.serving.store import READERS
+
+log = logging.getLogger("tidegate.store")
+
+START_S = 30.0
+"""How long a worker waits for the hub at its start."""
+
+
+class HubStore:
+    """Every method belongs to the loop's thread. Made by `open`."""
+
+    def __init__(
+        self, path: Path, resources: Mapping[str, Resource], file: DatabaseFile, head: int, timeout: float
+    ) -> None:
+        """`head`: of the log at the moment. `timeout`: seconds that a read may wait and take."""
+        loop = asyncio.get_running_loop()
+        self.ledger = Ledger()
+        self._path = path
+        self._opened_at = head
+        self._file = file
+        reader = Reader(path, resources, file)
+        self._reads = Reads(reader, resources, loop, timeout, READERS)
+        self._calls = Calls(loop)
+        self._asked = 0
+        """The number of the `Follow` that counts."""
+        self._line: Line | None = None
+        self._connector: Connector | None = None
+        self._first: asyncio.Future[say.State] = loop.create_future()
+        self._state: say.State | None = None
+        self._outdated = False
+        self._stopping = False
+        self._noticed = ""
+        self._closing = Closing(loop)
+        self._feed = HubFeed(resources, self._follow, partial(self._say, say.Pause()), self._missed, reader.decoded)
+        self._does: dict[type, Any] = {
+            say.Changes: lambda message: self._feed.changed(message.records, message.head),
+            say.Written: self._written,
+            say.Following: self._following,
+            say.State: self._is,
+            Refusal: self._refused,
+        }
+
+    @classmethod
+    async def open(
+        cls, url: str, resources: Mapping[str, Resource], address: str, node: str, timeouts: Timeouts = TIMEOUTS
+    ) -> HubStore:
+        """Raises StoreError: the database lacks what the schema needs, or the hub does not answer."""
+        loop = asyncio.get_running_loop()
+        file, head = await loop.run_in_executor(None, _prepared, url, resources)
+        store = cls(sqlite_path(url).absolute(), resources, file, head, timeouts.read)
+        store._connector = Connector(address, "rows", node, store)
+        store._connector.start()
+        try:
+            async with asyncio.timeout(START_S):
+                await store._first
+        except TimeoutError:
+            await store.close(0)
+            raise StoreError(f"the database {HUB_AWAY}") from None
+        return store
+
+    # -- how the database is ----------------------------------------------------------------------------------------
+
+    @property
+    def known(self) -> say.State:
+        """What the hub said last."""
+        assert self._state is not None
+        return self._state
+
+    @property
+    def epoch(self) -> str:
+        return self._first.result().epoch
+
+    @property
+    def identity_secret(self) -> str:
+        return self.known.identity_secret
+
+    @property
+    def healthy(self) -> bool:
+        return self.problem is None
+
+    @property
+    def problem(self) -> str | None:
+        if self._outdated:
+            return f"the database {REPLACED}"
+        if self._file.problem is not None:
+            return self._file.problem
+        there = self._connector is None or self._connector.healthy
+        return self.known.problem if there else f"the database {HUB_AWAY}"
+
+    @property
+    def outdated(self) -> bool:
+        return self._outdated or self.known.outdated
+
+    @property
+    def incomplete(self) -> Collection[str]:
+        return self.known.incomplete
+
+    # -- rows -------------------------------------------------------------------------------------------------------
+
+    async def head(self) -> int:
+        """The head when the store was opened: where `follow` begins."""
+        return self._opened_at
+
+    async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
+        self._check()
+        try:
+            return await self._reads.read(query, payer)
+        finally:
+            self._tell_damage()
+
+    def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
+        return self._reads.snapshot(query, encode)
+
+    async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
+        return await self._reads.changes(after, upto, limit, payer)
+
+    async def write(self, mutation: Mutation) -> WriteResult:
+        self._check()
+        if self._line is None:
+            raise refusals.unavailable()
+        size, account = size_of(mutation), mutation.payer.account
+        self.ledger.take(account, "writes", size)
+        try:
+            id, answer = self._calls.begin()
+            self._line.answer(encode(say.Write(id, bytes_of(mutation))))
+            result: WriteResult = await answer
+            return result
+        finally:
+            self.ledger.give(account, "writes", size)
+
+    def follow(self, deliver: Deliver, on_skip: OnSkip = lambda head: None) -> None:
+        self._feed.start(self._opened_at, deliver, on_skip)
+
+    def pause(self) -> None:
+        self._feed.pause()
+
+    @property
+    def following(self) -> bool:
+        return self._feed.following and not self.outdated
+
+    async def resume(self) -> None:
+        self._check()
+        await self._feed.resume(refusals.unreachable)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def give_up(self) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._reads.give_up()
+            self._calls.fail(refusals.unknown_outcome())
+
+    async def close(self, patience: float = PATIENCE_S) -> None:
+        """Wait for the answers of the hub at most `patience` seconds, and end the threads."""
+        self._stopping = True
+        self._feed.close()
+        if self._line is not None:
+            await self._calls.settled(patience)
+        self._calls.fail(refusals.unknown_outcome())
+        if self._connector is not None:
+            await self._connector.aclose()
+        self._reads.give_up()
+        self._closing.begin("reading", self._reads.close)
+        if not await self._closing.ended(GIVEN_UP_S):
+            log.error("the database holds up the end of: %s", ", ".join(self.unfinished()))
+
+    def unfinished(self) -> list[str]:
+        return self._closing.left
+
+    def _check(self) -> None:
+        if self._stopping:
+            raise refusals.stopping()
+        if self.outdated:
+            raise Refused("unavailable", OUTDATED, retry_after=RETRY_S)
+
+    def _tell_damage(self) -> None:
+        """What this worker's reads find concerns the hub, which writes."""
+        if self._file.damage and not self._noticed and self._line is not None:
+            self._noticed = self._file.damage
+            self._say(say.Noticed(self._noticed))
+
+    # -- the feed ---------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> bool:
+        if self._line is None:
+            return False
+        self._asked, _ = self._calls.begin()
+        self._say(say.Follow(self._asked))
+        return True
+
+    async def _missed(self, after: int, upto: int) -> Sequence[Change]:
+        return await self._reads.changes(after, upto, upto - after, GATEWAY)
+
+    def _following(self, message: say.Following) -> None:
+        self._calls.settle(message.id, None)
+        if message.id == self._asked:
+            self._feed.follows(message.head)
+
+    # -- connector.User ---------------------------------------------------------------------------------------------
+
+    def connected(self, line: Line) -> None:
+        self._line = line
+
+    def received(self, payload: bytes) -> None:
+        message = say.decode_from_hub(payload)
+        self._does[type(message)](message)
+
+    def lost(self) -> None:
+        self._line = None
+        self._calls.fail(refusals.unknown_outcome())
+        self._feed.lost(refusals.unreachable())
+
+    def _say(self, message: msgspec.Struct) -> None:
+        if self._line is not None:
+            self._line.answer(encode(message))
+
+    def _is(self, state: say.State) -> None:
+        first = self._state is None
+        self._state = state
+        if first:
+            if not self._first.done():
+                self._first.set_result(state)
+        elif state.epoch != self._first.result().epoch and not self._outdated:
+            self._outdated = True
+            log.error("the database %s %s", self._path, REPLACED)
+        if not self.outdated:
+            self._feed.back()
+
+    def _written(self, message: say.Written) -> None:
+        self._calls.settle(message.id, WriteResult(msgspec.json.decode(message.rows), message.seq))
+
+    def _refused(self, refusal: Refusal) -> None:
+        self._calls.refuse(refusal)
+        if refusal.id == self._asked:
+            self._feed.refuse(refusal.refused())
+
+
+def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[DatabaseFile, int]:
+    """What is known of the file, and the head of its log. Raises StoreError."""
+    check(url, resources)
+    path = sqlite_path(url).absolute()
+    with closing(connect(path, checkpoint=False)) as connection:
+        newest = head(connection)
+        return DatabaseFile(path), newest

@@ -1,0 +1,92 @@
+"""A hub in the loop of the test, and its address. It has no name in the file system."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from tidegate.contract import Resource
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.engines.hub.rooms import RoomsOfHub
+from tidegate.hub.messages import Kind
+from tidegate.hub.server import HubServer, Join
+from tidegate.store import Retention
+from tidegate.store.hub.rows import RowsOfHub
+from tidegate.store.serving.retention import KEEP
+from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
+from tidegate.store.sqlite.serving.store import SqliteStore
+
+TICK_S = 0.02
+
+
+def listening(address: str) -> socket.socket:
+    """A socket that listens at `address`: `@` and a name that is free."""
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    found.bind("\0" + address[1:])
+    found.listen(128)
+    return found
+
+
+class Hub:
+    """The hub of workers in this process: its rooms, and the rows of a database if it has one."""
+
+    def __init__(self, grace: float = 10.0, backlog: int = 64 << 20) -> None:
+        self.address = f"@tidegate-test-{secrets.token_hex(8)}"
+        self.ledger = Ledger()
+        self.store: SqliteStore | None = None
+        self.rooms: RoomsOfHub | None = None
+        self.rows: RowsOfHub | None = None
+        self._grace = grace
+        self._backlog = backlog
+        self._runs = 0
+        self._server: HubServer | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def start(
+        self,
+        url: str | None = None,
+        resources: Mapping[str, Resource] | None = None,
+        keep: Retention = KEEP,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        """Begin without messages and members. `url`: of the SQLite database."""
+        self._runs += 1
+        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", time.time, backlog=self._backlog, grace=self._grace)
+        joins: dict[Kind, Join] = {"rooms": self.rooms.join}
+        if url is not None:
+            self.store = await SqliteStore.open(url, resources or {}, keep, timeouts, lent=True)
+            self.rows = RowsOfHub(self.store, await self.store.head(), backlog=self._backlog)
+            joins["rows"] = self.rows.join
+        self._server = HubServer(joins)
+        await self._server.start(listening(self.address))
+        self._ticking = asyncio.create_task(self._tick())
+
+    def cut(self) -> None:
+        """End every line, as if the workers had been too slow."""
+        assert self._server is not None
+        self._server.cut()
+
+    async def stop(self) -> None:
+        """End without a word, as a process does that is killed."""
+        assert self._server is not None
+        assert self._ticking is not None
+        self._ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._ticking
+        await self._server.aclose()
+        self._server.cut()
+        if self.store is not None:
+            await self.store.close()
+            self.store = None
+
+    async def _tick(self) -> None:
+        while True:
+            assert self.rooms is not None
+            self.rooms.tick(time.monotonic())
+            if self.rows is not None:
+                self.rows.tick()
+            await asyncio.sleep(TICK_S)

@@ -77,7 +77,17 @@ class OfOneWorker(HubStore):
         await self.hub.stop()
 
 
-@pytest.fixture(params=["sqlite", "sqlite of workers", "postgresql"])
+THROUGH_A_HUB = {"test_feed", "test_kept_answers", "test_mutations", "test_snapshots", "test_write_deadlines"}
+"""The modules whose promises cross the line between a worker and its hub."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" in metafunc.fixturenames:
+        shared = ["sqlite of workers"] if metafunc.module.__name__.rpartition(".")[2] in THROUGH_A_HUB else []
+        metafunc.parametrize("database", ["sqlite", *shared, "postgresql"], indirect=True)
+
+
+@pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param.startswith("sqlite"):
         path = request.getfixturevalue("path")

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from tidegate.contract import Resource
@@ -34,13 +34,14 @@ def listening(address: str) -> socket.socket:
 class Hub:
     """The hub of workers in this process: its rooms, and the rows of a database if it has one."""
 
-    def __init__(self, grace: float = 10.0, backlog: int = 64 << 20) -> None:
+    def __init__(self, grace: float = 10.0, backlog: int = 64 << 20, clock: Callable[[], float] = time.time) -> None:
         self.address = f"@tidegate-test-{secrets.token_hex(8)}"
         self.ledger = Ledger()
         self.store: SqliteStore | None = None
         self.rooms: RoomsOfHub | None = None
         self.rows: RowsOfHub | None = None
         self._grace = grace
+        self._clock = clock
         self._backlog = backlog
         self._runs = 0
         self._server: HubServer | None = None
@@ -55,7 +56,7 @@ class Hub:
     ) -> None:
         """Begin without messages and members. `url`: of the SQLite database."""
         self._runs += 1
-        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", time.time, backlog=self._backlog, grace=self._grace)
+        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, backlog=self._backlog, grace=self._grace)
         joins: dict[Kind, Join] = {"rooms": self.rooms.join}
         if url is not None:
             self.store = await SqliteStore.open(url, resources or {}, keep, timeouts, lent=True)

@@ -46,13 +46,17 @@ class Connector:
 
     def __init__(self, address: str, kind: Kind, node: str, user: User) -> None:
         """`address`: the path of a Unix socket, or `@` and the name of an abstract one."""
-        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.address = "\0" + address[1:] if address.startswith("@") else address
         self._hello = encode(Hello(VERSION, kind, node))
         self._user = user
         self._line: Line | None = None
         self._ended = asyncio.Event()
         self._away_since: float | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._line is not None
 
     @property
     def healthy(self) -> bool:
@@ -64,6 +68,11 @@ class Connector:
     def start(self) -> None:
         self._away_since = asyncio.get_running_loop().time()
         self._task = asyncio.create_task(self._run())
+
+    def cut(self) -> None:
+        """End the line, and connect again."""
+        if self._line is not None:
+            self._line.abort()
 
     async def aclose(self) -> None:
         task, self._task = self._task, None
@@ -79,7 +88,7 @@ class Connector:
         pause = FIRST_PAUSE_S
         while True:
             try:
-                _, line = await loop.create_unix_connection(lambda: Line(self._begun), self._address)
+                _, line = await loop.create_unix_connection(lambda: Line(self._begun), self.address)
             except OSError:
                 line = None
             if line is not None and self._line is line:

@@ -292,7 +292,7 @@ async def user_reaches_every_gateway(house: House) -> None:
         assert gateway.heard.users == [(user, f'{{"to": "{len(user)}"}}'.encode()) for user in ODD[:5]]
 
 
-@case(Ability.SEVERAL)
+@case(Ability.SEVERAL, Ability.PREFIX)
 async def two_applications_do_not_share_a_prefix(house: House) -> None:
     await house.start()
     await house.start((APPLICATION[0], "new-*"))

@@ -35,6 +35,7 @@ class Ability(StrEnum):
     CUT = "cut a gateway off, and join it again"
     EMPTY = "restart without what it kept"
     PROMOTE = "promote a replica that lacks acknowledged writes"
+    PREFIX = "be shared by applications that a prefix tells apart"
     EXPIRE = "let time pass for histories"
 
 

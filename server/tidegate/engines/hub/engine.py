@@ -50,7 +50,7 @@ class HubEngine:
         """`grace`: seconds within which every worker is back at a hub that was started again."""
         loop = asyncio.get_running_loop()
         self._loop = loop
-        self._connector = Connector(address, "rooms", node, self)
+        self.connector = Connector(address, "rooms", node, self)
         self._calls = Calls(loop)
         self._grace = grace
         self._line: Line | None = None
@@ -66,13 +66,13 @@ class HubEngine:
     def listen(self, listener: EngineListener) -> None:
         """Connect. What is asked before the hub is there waits for it."""
         self._hold_until = self._loop.time() + HOLD_S
-        self._connector.start()
+        self.connector.start()
         self._following = Following(listener)
         self._hearing = Hearing(self._calls, listener, self._following, self._follow)
 
     @property
     def healthy(self) -> bool:
-        return self._connector.healthy
+        return self.connector.healthy
 
     # -- Engine -----------------------------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class HubEngine:
     async def aclose(self) -> None:
         if self._look is not None:
             self._look.cancel()
-        await self._connector.aclose()
+        await self.connector.aclose()
         self._calls.fail(away())
 
     # -- asking -----------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class Hearing:
             say.Missed: lambda message: self._missed.setdefault(message.id, []).extend(message.texts),
             say.IsOpen: self._is_open,
             say.Followed: self._followed,
+            say.Restarted: lambda message: self._ask(following.ask_again(message.room)),
             say.Page: lambda page: calls.settle(page.id, HistoryPage(page.texts, page.more)),
             say.Counted: lambda message: calls.settle(message.id, message.occupancy),
             say.Members: self._members,
@@ -66,7 +67,9 @@ class Hearing:
         self._does[type(message)](message)
 
     def _delivered(self, message: say.Delivered) -> None:
-        ask = self._following.arrived(message.room, message.epoch, message.offset, message.text)
+        self._ask(self._following.arrived(message.room, message.epoch, message.offset, message.text))
+
+    def _ask(self, ask: Ask | None) -> None:
         if ask is not None:
             self._follow(ask)
 
@@ -94,9 +97,7 @@ class Hearing:
             self._listener.present_elsewhere(ask.room, member.node, member.user, member.entry.entry())
 
     def _answered(self, ask: Ask, head: RoomPosition, missed: list[bytes] | None) -> None:
-        further = self._following.answered(ask, head, missed)
-        if further is not None:
-            self._follow(further)
+        self._ask(self._following.answered(ask, head, missed))
 
     def _members(self, message: say.Members) -> None:
         if message.room in self._following:

@@ -207,6 +207,12 @@ class Followed(msgspec.Struct, frozen=True, array_like=True, tag=42):
     members: list[Member]
 
 
+class Restarted(msgspec.Struct, frozen=True, array_like=True, tag=43):
+    """The history of a room was forgotten."""
+
+    room: str
+
+
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=40):
     id: int
 
@@ -226,6 +232,7 @@ FromHub = (
     | PresentElsewhere
     | NodeStands
     | Followed
+    | Restarted
     | Told
     | ToUser
     | Done

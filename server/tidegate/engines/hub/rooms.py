@@ -193,7 +193,7 @@ class RoomsOfHub:
         raise AssertionError("the engine of one process has no other node")
 
     def restarted(self, room: str, head: RoomPosition) -> None:
-        raise AssertionError("the engine of one process loses nothing")
+        self.to_room(room, say.Restarted(room))
 
     def told(self, kind: str, text: str) -> None:
         raise AssertionError("the hub tells workers itself")

@@ -28,7 +28,6 @@ from tidegate import (
     limits,
     open_files,
     room_engine,
-    schema,
     stopping,
     systemd,
     trimming,
@@ -49,6 +48,7 @@ from tidegate.ending import Ending
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
+from tidegate.loading import load_contract
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
@@ -70,14 +70,6 @@ STAMPEDE_IN_DEVELOPMENT_S = 0.3
 
 STAMPEDE_AT_RELOAD_S = 0.2
 """The same where other workers serve already: the drain spreads the clients."""
-
-
-def load_contract(settings: Settings) -> Contract:
-    """The contract of the application's schema folder. Raises ConfigError with every problem in it."""
-    try:
-        return Contract(schema.bundle(schema.load(settings.schema_folder)))
-    except schema.SchemaError as error:
-        raise ConfigError(f"the schema is broken:\n{error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +109,8 @@ async def serve(
     try:
         keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
         timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
-        store = await open_store(settings.database, application.contract.resources, keep, timeouts)
+        hub = None if start is None else start.writer
+        store = await open_store(settings.database, application.contract.resources, keep, timeouts, hub)
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:

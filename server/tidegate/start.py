@@ -6,12 +6,14 @@ It opens the listener, on those sockets or on an address of the settings.
 from __future__ import annotations
 
 import errno
+import secrets
 import socket
 from dataclasses import dataclass, field
 
 from tidegate import admission
 from tidegate.config import ConfigError, Settings
 from tidegate.core.budgets.addresses import Addresses
+from tidegate.store import Writer
 from tidegate.transport import Connection, ConnectionContext, ConnectionHandler, Listener, Tickers
 from tidegate.workers.member import Member
 
@@ -24,6 +26,13 @@ class Start:
     """Listening sockets; none: those of `host` and `port` are made."""
     member: Member | None = None
     """This process as its supervisor knows it; None where there is none."""
+
+    @property
+    def writer(self) -> Writer | None:
+        """Who writes the database for this worker; None where it writes itself."""
+        if self.member is None or self.member.place.hub is None or not self.member.place.hub_writes:
+            return None
+        return Writer(self.member.place.hub, secrets.token_hex(8))
 
     def addresses(self, settings: Settings) -> Addresses:
         """The limits by address, which workers keep together."""

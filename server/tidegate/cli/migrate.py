@@ -64,7 +64,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.app import load_contract  # noqa: PLC0415  # the other commands do not load it
+    from tidegate.loading import load_contract  # noqa: PLC0415  # the other commands do not load it
     from tidegate.store import StoreError, backends  # noqa: PLC0415  # the other commands do not load it
     from tidegate.store.migration import files  # noqa: PLC0415
 
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _suggested(name: str, settings: Settings) -> Any:
     """What the new migration does, where its name is one that `tidegate migrate` gave; None for any other name."""
-    from tidegate.app import load_contract  # noqa: PLC0415
+    from tidegate.loading import load_contract  # noqa: PLC0415
     from tidegate.store import StoreError, backends  # noqa: PLC0415
     from tidegate.store.migration import files  # noqa: PLC0415
 

@@ -6,12 +6,13 @@ psycopg is an optional dependency: it is imported only when a URL asks for Postg
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rows.ports import Store
 from tidegate.store.errors import StoreError
+from tidegate.store.hub.store import HubStore
 from tidegate.store.migration.port import Migrations
 from tidegate.store.seed_rows import SampleRows
 from tidegate.store.serving.retention import KEEP, Retention
@@ -40,10 +41,39 @@ class OpenedStore(Store, Protocol):
         """What the store still waits for while it is closed. May be called in any thread."""
 
 
-async def open_store(
+class LentStore(OpenedStore, Protocol):
+    """A store whose changes are records of the log, and which workers use through a hub."""
+
+    def noticed(self, what: str) -> None:
+        """Another process that reads the database found damage."""
+
+
+class Writer(NamedTuple):
+    """The hub that writes an SQLite file for a worker."""
+
+    address: str
+    """Of its socket."""
+    node: str
+    """Names the worker there."""
+
+
+async def open_lent_store(
     url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+) -> LentStore:
+    """The hub's store over an SQLite file. Raises StoreError, as `open_store` does."""
+    return await SqliteStore.open(url, resources, keep, timeouts, lent=True)
+
+
+async def open_store(
+    url: str,
+    resources: Mapping[str, Resource],
+    keep: Retention = KEEP,
+    timeouts: Timeouts = TIMEOUTS,
+    hub: Writer | None = None,
 ) -> OpenedStore:
-    """Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
+    """`hub`: who writes an SQLite file for this process, which only reads it.
+
+    Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
     that is an SQLite file which another gateway serves.
     """
     # An operator should see it now, and not when a client asks for the first large snapshot.
@@ -51,6 +81,8 @@ async def open_store(
     if is_postgres(url):
         store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep, timeouts)
         return store
+    if hub is not None:
+        return await HubStore.open(url, resources, *hub, timeouts)
     return await SqliteStore.open(url, resources, keep, timeouts)
 
 

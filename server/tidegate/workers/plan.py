@@ -1,15 +1,13 @@
 """What `tidegate serve` starts: one process, or a supervisor with workers, and whether these need a hub.
 
-Invariant: workers never serve apart. Where nothing joins them, `refusal` says so and what to write instead.
+Invariant: workers never serve apart: an engine outside joins them, or the hub does.
 """
 
 from __future__ import annotations
 
 from tidegate.config import Settings
+from tidegate.engines.opening import MEMORY
 
-MEMORY = "memory"
-HUB_EXISTS = False
-"""Whether the hub process is there; see `tidegate.workers.hub`."""
 RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
 """Settings that a reload does not take: the supervisor, the hub or all gateways have them from the start."""
 
@@ -22,14 +20,6 @@ def needs_hub(settings: Settings) -> bool:
 def hub_writes(settings: Settings) -> bool:
     """Whether the hub writes the database for all workers."""
     return settings.database.startswith("sqlite:")
-
-
-def refusal(settings: Settings) -> str | None:
-    """Why several workers cannot serve with these settings; None where they can."""
-    if not needs_hub(settings) or HUB_EXISTS:
-        return None
-    what = "an SQLite database" if hub_writes(settings) else "the engine `memory`"
-    return f"workers: several workers cannot share {what} yet; use --workers 1, or PostgreSQL and another engine"
 
 
 def changed(before: Settings, after: Settings) -> list[str]:

@@ -10,15 +10,17 @@ import math
 import msgspec
 
 from tidegate.config import Settings
+from tidegate.engines.opening import MEMORY
 from tidegate.memory_limit import LEAST
 
 
-def of_worker(settings: Settings, workers: int, *, hub: bool) -> Settings:
-    """The settings of each of `workers`."""
+def of_worker(settings: Settings, workers: int, *, hub: str | None) -> Settings:
+    """The settings of each of `workers`. `hub`: the address of the hub; it is their engine where they have no other."""
     return msgspec.structs.replace(
         settings,
+        engine=settings.engine if hub is None or settings.engine != MEMORY else f"hub://{hub}",
         max_connections=math.ceil(settings.max_connections / workers),
-        memory=_memory(settings, workers + hub),
+        memory=_memory(settings, workers + (hub is not None)),
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 from tidegate import config, logs
 from tidegate.config import ConfigError, Settings
 from tidegate.ending import Ending
-from tidegate.workers import fitting, place, shares
+from tidegate.workers import fitting, place, plan, shares
 from tidegate.workers.member import Member
 from tidegate.workers.times import RELOAD_DRAIN_S
 
@@ -29,7 +29,7 @@ def _worker(settings: Settings, member: Member) -> int:
     from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway, which the hub does not need
     from tidegate.start import Start  # noqa: PLC0415
 
-    own = shares.of_worker(settings, member.place.count, hub=member.place.hub is not None)
+    own = shares.of_worker(settings, member.place.count, hub=member.place.hub)
     with Ending(own.graceful_stop, own.drain_delay + max(own.drain, RELOAD_DRAIN_S)) as ending:
         application = app.load_application(own)
         fitting.check(member.place, application.contract.bundle_json)
@@ -44,5 +44,10 @@ def _worker(settings: Settings, member: Member) -> int:
     return 0
 
 
-def _hub(settings: Settings, member: Member) -> int:  # noqa: ARG001  # until the hub is there
-    raise ConfigError("the hub of workers is not there yet")
+def _hub(settings: Settings, member: Member) -> int:
+    from tidegate.workers import hub  # noqa: PLC0415  # only what the hub needs
+
+    own = shares.of_hub(settings, member.place.count)
+    logs.enable()
+    asyncio.run(hub.serve(own, member, writes=plan.hub_writes(own)))
+    return 0

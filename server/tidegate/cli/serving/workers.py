@@ -28,15 +28,24 @@ from tidegate.workers.times import Times
 
 log = logging.getLogger("tidegate.workers")
 
-OPTIONS = ("host", "port", "workers", "handlers", "log_level", "database", "schema", "config")
+OPTIONS = (
+    "host",
+    "port",
+    "workers",
+    "handlers",
+    "log_level",
+    "database",
+    "schema",
+    "config",
+    "engine",
+    "engine_prefix",
+)
 WAITING = 128
 """Workers that connect while the hub is away wait here."""
 
 
 def run(args: argparse.Namespace, settings: Settings, given: list[socket.socket]) -> int:
     """Supervise workers until a signal. `given`: the sockets of systemd, if there are any. Raises ConfigError."""
-    if (reason := plan.refusal(settings)) is not None:
-        raise ConfigError(reason)
     count = settings.worker_count
     try:
         sockets = dealt(given, count) if given else bound(settings.host, settings.port, count)

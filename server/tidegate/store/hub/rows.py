@@ -77,10 +77,10 @@ class RowsOfHub:
             for worker in self._workers:
                 worker.line.send_frame(framed)
 
-    async def aclose(self) -> None:
-        """What is being written is answered first."""
+    async def aclose(self, patience: float) -> None:
+        """What is being written is answered first, within `patience` seconds."""
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=patience)
         for worker in list(self._workers):
             worker.line.close()
 

@@ -34,7 +34,7 @@ class User(Protocol):
     """Who speaks over the line."""
 
     def connected(self, line: Line) -> None:
-        """The line begins; the hello was sent."""
+        """The hub is there, and has heard the hello. What it said comes next."""
 
     def received(self, payload: bytes) -> None: ...
 
@@ -49,7 +49,10 @@ class Connector:
         self.address = "\0" + address[1:] if address.startswith("@") else address
         self._hello = encode(Hello(VERSION, kind, node))
         self._user = user
+        self._tried: Line | None = None
+        """A connection; nobody may be at its other end yet, for the supervisor keeps the hub's socket."""
         self._line: Line | None = None
+        """The same, once the hub has said something."""
         self._ended = asyncio.Event()
         self._away_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -71,8 +74,8 @@ class Connector:
 
     def cut(self) -> None:
         """End the line, and connect again."""
-        if self._line is not None:
-            self._line.abort()
+        if self._tried is not None:
+            self._tried.abort()
 
     async def aclose(self) -> None:
         task, self._task = self._task, None
@@ -80,41 +83,37 @@ class Connector:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if self._line is not None:
-            self._line.close()
+        if self._tried is not None:
+            self._tried.close()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE_S
         while True:
-            try:
-                _, line = await loop.create_unix_connection(lambda: Line(self._begun), self.address)
-            except OSError:
-                line = None
-            if line is not None and self._line is line:
-                if await self._watch(line):
-                    pause = FIRST_PAUSE_S
-                log.warning("the hub is away; this worker goes on without it, and connects again")
+            began = loop.time()
+            with suppress(OSError):
+                await loop.create_unix_connection(lambda: Line(self._begun), self.address)
+            if self._tried is not None:
+                await self._watch(self._tried)
+            if loop.time() - began > LONGEST_PAUSE_S:
+                pause = FIRST_PAUSE_S
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # spread
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    async def _watch(self, line: Line) -> bool:
-        """Returns when the line has ended: whether the hub said anything."""
-        heard = False
+    async def _watch(self, line: Line) -> None:
+        """Returns when the line has ended."""
         silent = 0.0
-        while self._line is line:
+        while self._tried is line:
             line.ping()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_S):
                     await self._ended.wait()
-            heard = heard or line.heard
             silent = 0.0 if line.heard else silent + PING_S
             line.heard = False
-            if silent >= SILENCE_S and self._line is line:
+            if silent >= SILENCE_S and self._tried is line:
                 log.error("the hub says nothing for %g s", silent)
                 line.abort()
                 await self._ended.wait()
-        return heard
 
     def _begun(self, line: Line) -> Connector:
         if not same_user(line.peer):
@@ -122,23 +121,29 @@ class Connector:
             line.abort()
             return self
         self._ended.clear()
-        self._line, self._away_since = line, None
+        self._tried = line
         line.answer(self._hello)
-        self._user.connected(line)
         return self
 
     # -- line.Receiver ----------------------------------------------------------------------------------------------
 
     def received(self, payload: bytes) -> None:
+        if self._line is None:
+            assert self._tried is not None
+            self._line, self._away_since = self._tried, None
+            self._user.connected(self._line)
         self._user.received(payload)
 
     def lost(self) -> None:
-        if self._line is None:
+        if self._tried is None:
             return
-        self._line = None
-        self._away_since = asyncio.get_running_loop().time()
+        self._tried = None
         self._ended.set()
-        self._user.lost()
+        if self._line is not None:
+            self._line = None
+            self._away_since = asyncio.get_running_loop().time()
+            log.warning("the hub is away; this worker goes on without it, and connects again")
+            self._user.lost()
 
 
 def same_user(connection: socket.socket) -> bool:

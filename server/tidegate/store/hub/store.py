@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 
 from tidegate.contract import Resource
@@ -53,13 +53,21 @@ class HubStore:
     """Every method belongs to the loop's thread. Made by `open`."""
 
     def __init__(
-        self, path: Path, resources: Mapping[str, Resource], file: DatabaseFile, head: int, timeout: float
+        self,
+        path: Path,
+        resources: Mapping[str, Resource],
+        file: DatabaseFile,
+        connection: apsw.Connection,
+        timeout: float,
     ) -> None:
-        """`head`: of the log at the moment. `timeout`: seconds that a read may wait and take."""
+        """`connection`: has read the file, and belongs to the store from now on. As long as it is open, no end of the
+        hub ends the write-ahead log. `timeout`: seconds that a read may wait and take.
+        """
         loop = asyncio.get_running_loop()
         self.ledger = Ledger()
         self._path = path
-        self._opened_at = head
+        self._opened_at = head(connection)
+        self._connection = connection
         self._file = file
         reader = Reader(path, resources, file)
         self._reads = Reads(reader, resources, loop, timeout, READERS)
@@ -89,8 +97,8 @@ class HubStore:
     ) -> HubStore:
         """Raises StoreError: the database lacks what the schema needs, or the hub does not answer."""
         loop = asyncio.get_running_loop()
-        file, head = await loop.run_in_executor(None, _prepared, url, resources)
-        store = cls(sqlite_path(url).absolute(), resources, file, head, timeouts.read)
+        file, connection = await loop.run_in_executor(None, _prepared, url, resources)
+        store = cls(sqlite_path(url).absolute(), resources, file, connection, timeouts.read)
         store._connector = Connector(address, "rows", node, store)
         store._connector.start()
         try:
@@ -203,9 +211,13 @@ class HubStore:
         if self._connector is not None:
             await self._connector.aclose()
         self._reads.give_up()
-        self._closing.begin("reading", self._reads.close)
+        self._closing.begin("reading", self._end_reading)
         if not await self._closing.ended(GIVEN_UP_S):
             log.error("the database holds up the end of: %s", ", ".join(self.unfinished()))
+
+    def _end_reading(self) -> None:
+        self._reads.close()
+        self._connection.close()
 
     def unfinished(self) -> list[str]:
         return self._closing.left
@@ -278,10 +290,14 @@ class HubStore:
             self._feed.refuse(refusal.refused())
 
 
-def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[DatabaseFile, int]:
-    """What is known of the file, and the head of its log. Raises StoreError."""
+def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[DatabaseFile, apsw.Connection]:
+    """What is known of the file, and a connection that has read it. Raises StoreError."""
     check(url, resources)
     path = sqlite_path(url).absolute()
-    with closing(connect(path, checkpoint=False)) as connection:
-        newest = head(connection)
-        return DatabaseFile(path), newest
+    connection = connect(path, checkpoint=False)
+    try:
+        head(connection)
+        return DatabaseFile(path), connection
+    except (apsw.Error, OSError) as error:
+        connection.close()
+        raise StoreError(f"database {path}: {error}") from None

@@ -123,12 +123,12 @@ def test_sockets_of_one_address_are_dealt_to_the_slots(
 
 def test_limits_of_the_whole_gateway_are_divided() -> None:
     settings = Settings(max_connections=1001, memory="300 MiB", address_connections=7)
-    own, hub = shares.of_worker(settings, 2, hub=True), shares.of_hub(settings, 2)
+    own, hub = shares.of_worker(settings, 2, hub="@hub"), shares.of_hub(settings, 2)
     assert (own.max_connections, own.memory_bytes, hub.memory_bytes) == (501, 100 << 20, 100 << 20)
-    assert shares.of_worker(settings, 2, hub=False).memory_bytes == 150 << 20
+    assert shares.of_worker(settings, 2, hub=None).memory_bytes == 150 << 20
     assert own.address_connections == 7  # counted together
-    assert shares.of_worker(Settings(memory="0"), 4, hub=True).memory_bytes == 0
-    assert shares.of_worker(Settings(memory="1 MiB"), 4, hub=True).memory_bytes == 1 << 20
+    assert shares.of_worker(Settings(memory="0"), 4, hub="@hub").memory_bytes == 0
+    assert shares.of_worker(Settings(memory="1 MiB"), 4, hub="@hub").memory_bytes == 1 << 20
 
 
 def test_a_place_is_read_as_it_was_written() -> None:

@@ -20,15 +20,16 @@ from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Change, EncodePage, Mutation, Pages, ReadQuery, ReadResult, WriteResult
+from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.hub.calls import Calls
 from tidegate.hub.connector import Connector
 from tidegate.hub.line import Line
 from tidegate.hub.messages import Refusal, encode
-from tidegate.store.errors import HUB_AWAY, REPLACED, StoreError
+from tidegate.store.errors import HUB_AWAY, StoreError
 from tidegate.store.hub import messages as say
 from tidegate.store.hub.crossing import bytes_of
 from tidegate.store.hub.feed import HubFeed
+from tidegate.store.hub.standing import Standing
 from tidegate.store.serving import refusals
 from tidegate.store.serving.closing import Closing
 from tidegate.store.serving.feed import Deliver
@@ -65,7 +66,6 @@ class HubStore:
         """
         loop = asyncio.get_running_loop()
         self.ledger = Ledger()
-        self._path = path
         self._opened_at = head(connection)
         self._connection = connection
         self._file = file
@@ -76,9 +76,7 @@ class HubStore:
         """The number of the `Follow` that counts."""
         self._line: Line | None = None
         self._connector: Connector | None = None
-        self._first: asyncio.Future[say.State] = loop.create_future()
-        self._state: say.State | None = None
-        self._outdated = False
+        self._standing = Standing(path, file)
         self._stopping = False
         self._noticed = ""
         self._closing = Closing(loop)
@@ -103,7 +101,7 @@ class HubStore:
         store._connector.start()
         try:
             async with asyncio.timeout(START_S):
-                await store._first
+                await store._standing.first
         except TimeoutError:
             await store.close(0)
             raise StoreError(f"the database {HUB_AWAY}") from None
@@ -112,18 +110,12 @@ class HubStore:
     # -- how the database is ----------------------------------------------------------------------------------------
 
     @property
-    def known(self) -> say.State:
-        """What the hub said last."""
-        assert self._state is not None
-        return self._state
-
-    @property
     def epoch(self) -> str:
-        return self._first.result().epoch
+        return self._standing.first.result().epoch
 
     @property
     def identity_secret(self) -> str:
-        return self.known.identity_secret
+        return self._standing.known.identity_secret
 
     @property
     def healthy(self) -> bool:
@@ -131,20 +123,15 @@ class HubStore:
 
     @property
     def problem(self) -> str | None:
-        if self._outdated:
-            return f"the database {REPLACED}"
-        if self._file.problem is not None:
-            return self._file.problem
-        there = self._connector is None or self._connector.healthy
-        return self.known.problem if there else f"the database {HUB_AWAY}"
+        return self._standing.problem(self._connector is None or self._connector.healthy)
 
     @property
     def outdated(self) -> bool:
-        return self._outdated or self.known.outdated
+        return self._standing.outdated
 
     @property
     def incomplete(self) -> Collection[str]:
-        return self.known.incomplete
+        return self._standing.known.incomplete
 
     # -- rows -------------------------------------------------------------------------------------------------------
 
@@ -156,6 +143,13 @@ class HubStore:
         self._check()
         try:
             return await self._reads.read(query, payer)
+        finally:
+            self._tell_damage()
+
+    async def answer(self, query: ReadQuery, encode: EncodeRows, payer: Payer) -> bytes | None:
+        self._check()
+        try:
+            return await self._reads.answer(query, encode, payer)
         finally:
             self._tell_damage()
 
@@ -270,14 +264,7 @@ class HubStore:
             self._line.answer(encode(message))
 
     def _is(self, state: say.State) -> None:
-        first = self._state is None
-        self._state = state
-        if first:
-            if not self._first.done():
-                self._first.set_result(state)
-        elif state.epoch != self._first.result().epoch and not self._outdated:
-            self._outdated = True
-            log.error("the database %s %s", self._path, REPLACED)
+        self._standing.told(state)
         if not self.outdated:
             self._feed.back()
 

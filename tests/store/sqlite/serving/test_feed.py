@@ -129,7 +129,7 @@ async def test_a_log_that_cannot_be_read_is_tried_again(
             raise failure
         return decoded(found)
 
-    monkeypatch.setattr(store._reader, "decoded", failing)
+    monkeypatch.setattr(store._feed, "_decoded", failing)
     heard = Heard()
     store.follow(heard.deliver)
     add(foreign, "a")

@@ -1,0 +1,49 @@
+"""The statements that a gateway sends, one for each function of `functions.sql`, and their values in order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.engines.postgres.install import schema_name
+
+
+class Calls(msgspec.Struct, frozen=True):
+    """The text of each statement. Every one is a transaction of its own."""
+
+    attach: str
+    apply: str
+    open: str
+    missed: str
+    page: str
+    news: str
+    own: str
+    beat: str
+    bury: str
+    settle: str
+    sweep: str
+
+
+_TYPES = {
+    "attach": "text, bigint, text, boolean",
+    "apply": "text, bigint, bigint, text, boolean, text, text, bytea[], bytea[], bytea[], bytea[], bytea[], bytea[], "
+    "bigint[], bigint[]",
+    "open": "text, bigint, bytea, text, bigint, bigint, bigint, text, bigint, text, bigint",
+    "missed": "bytea, text, bigint, bigint, bigint, text, bigint",
+    "page": "bytea, bigint, bigint, bigint, bigint, bigint",
+    "news": "text, bigint, bigint",
+    "own": "text, bigint",
+    "beat": "text, bigint, bigint",
+    "bury": "text, bigint, bigint",
+    "settle": "text, bigint",
+    "sweep": "bigint, bigint, bigint",
+}
+
+
+def calls(prefix: str) -> Calls:
+    schema = '"' + schema_name(prefix).replace('"', '""') + '"'
+    return Calls(**{name: _statement(schema, name, types.split(", ")) for name, types in _TYPES.items()})
+
+
+def _statement(schema: str, name: str, types: list[str]) -> str:
+    values = ", ".join(f"${number}::{kind}" for number, kind in enumerate(types, 1))
+    return f"SELECT * FROM {schema}.{name}({values})"

@@ -1,0 +1,342 @@
+"""The engine over PostgreSQL: one gateway's part of it. Implements `core.rooms.ports.Engine`.
+
+Everything that a gateway writes goes through one queue (`Outgoing`), everything that others wrote comes from one cursor
+(`News`); this module connects both with the rooms that are open here (`OpenRooms`). The database decides positions,
+epochs, times, occupancy and leases.
+Invariant: after each connection the database has the presence that this gateway was told last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import msgspec
+
+from tidegate.core.rooms.history import PAGE_BYTES
+from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.room import RoomRules
+from tidegate.engines import texts
+from tidegate.engines.leases import Beat, Leases
+from tidegate.engines.memory import DIGEST_BYTES, Ready
+from tidegate.engines.postgres import values
+from tidegate.engines.postgres.calls import calls
+from tidegate.engines.postgres.news import News
+from tidegate.engines.postgres.outgoing import Outgoing, Sent
+from tidegate.engines.postgres.rooms import OpenRooms, kept, milliseconds
+from tidegate.engines.postgres.upkeep import OUTBOX_MS, Attached, Upkeep
+from tidegate.engines.postgres.values import Row
+from tidegate.engines.postgres.wishes import CLOSE, FORGET, LEAVE, MESSAGE, PRESENCE, TELL, SETTLE, USER, Wish, conflict, unavailable
+from tidegate.engines.setup import EngineSetup
+from tidegate_protocol import RoomPosition, Sender
+
+CLOSE_S = 2.0
+"""How long an end waits for what is on its way."""
+OVERHEAD = 200
+"""What a message that waits takes beside its text."""
+
+
+class PostgresEngine:
+    """One gateway's engine, from `start` to `aclose`."""
+
+    def __init__(self, setup: EngineSetup) -> None:
+        self._setup = setup
+        self._calls = calls(setup.prefix)
+        self._leases = Leases(setup.node, setup.times)
+        self._out = Outgoing(self._calls.apply, setup.new_epoch, setup.clock, self._came, self._unknown)
+        self._upkeep = Upkeep(
+            setup, self._calls, self._leases, self._attached, self._detached, self._beaten, self._tick
+        )
+        self._news = News(self._calls.news, self._told, self._was_read)
+        self._upkeep.notified = self._news.wake
+        self._rooms: OpenRooms | None = None
+        self._listener: EngineListener | None = None
+        self._at: Attached | None = None
+        self._entries: dict[tuple[str, str], bytes] = {}
+        """By room and user: who is present through this gateway."""
+        self._dirty: set[tuple[str, str]] = set()
+        """What of it changed while the database was away."""
+        self._closed: dict[str, int] = {}
+        """Rooms that were closed meanwhile, with their tickets."""
+
+    async def start(self) -> None:
+        """Raises EngineError."""
+        await self._upkeep.start()
+
+    # -- core.rooms.ports.Engine ------------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> str:
+        """How the other gateways know this one at present."""
+        return self._leases.node
+
+    @property
+    def healthy(self) -> bool:
+        return self._upkeep.health.healthy
+
+    def listen(self, listener: EngineListener) -> None:
+        self._listener = listener
+        self._rooms = OpenRooms(self._calls, listener, self._setup.new_epoch, self._setup.clock)
+        if self._at is not None:
+            self._rooms.connect(self._cold(self._at), all_again=True)
+            self._news.connect(self._hot(self._at))
+
+    def publish(
+        self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
+    ) -> Answer[RoomPosition]:
+        wish = Wish(
+            MESSAGE,
+            room,
+            sender.id,
+            texts.halves(self._setup.encode, room, sender, data),
+            key=key or "",
+            size=kept(rules),
+            ttl=milliseconds(rules),
+        )
+        if key is not None:
+            wish.digest = hashlib.blake2b(msgspec.json.encode(data), digest_size=DIGEST_BYTES).digest()
+        size = wish.parts.size + OVERHEAD
+        self._setup.ledger.take(account, "histories", size)
+        answer: asyncio.Future[RoomPosition] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda _: self._setup.ledger.give(account, "histories", size))
+        wish.answer = answer
+        try:
+            self._out.add(wish)
+        except BaseException:
+            answer.cancel()
+            raise
+        return answer
+
+    def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
+        assert self._rooms is not None
+        return self._rooms.open(room, rules, since)
+
+    def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
+        if self._at is None:
+            raise unavailable()
+        if not kept(rules):
+            return Ready(HistoryPage((), False))
+        answer: asyncio.Future[HistoryPage] = asyncio.get_running_loop().create_future()
+
+        def done(rows: Sequence[Row] | Exception) -> None:
+            if answer.done():
+                return
+            if isinstance(rows, Exception):
+                answer.set_exception(unavailable())
+                return
+            found = [body or b"" for body, _ in reversed(rows)]
+            answer.set_result(HistoryPage(found, bool(rows) and rows[0][1] == values.TRUE))
+
+        limits = [
+            values.int8(kept(rules)),
+            values.int8(milliseconds(rules)),
+            None if before is None else values.int8(before),
+            values.int8(limit),
+            values.int8(PAGE_BYTES),
+        ]
+        self._at.cold.ask(self._calls.page, [room.encode(), *limits], done)
+        return answer
+
+    def close(self, room: str, now: float) -> None:
+        ticket = None if self._rooms is None else self._rooms.close(room)
+        if ticket is None:
+            return
+        if self._at is None:
+            self._closed[room] = ticket
+        else:
+            self._out.add(Wish(CLOSE, room, ttl=ticket))
+
+    def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
+        if self._upkeep.leaving:
+            return Ready(None)
+        text = b"" if entry is None else msgspec.json.encode(entry)
+        if entry is None:
+            self._entries.pop((room, user), None)
+        else:
+            self._entries[room, user] = text
+        if self._at is None:
+            self._dirty.add((room, user))
+            return Ready(None)
+        wish = Wish(PRESENCE, room, user, texts.Halves(text, b""))
+        answer: asyncio.Future[Occupancy] = asyncio.get_running_loop().create_future()
+        wish.answer = answer
+        self._out.add(wish)
+        return answer
+
+    def tell(self, node: str | None, kind: str, text: str) -> None:
+        if node != self.node:
+            self._out.add(Wish(TELL, "", node or "", texts.Halves(text.encode(), b""), key=kind))
+        if self._listener is not None and (node is None or node == self.node):
+            self._listener.told(kind, text)
+
+    def user(self, user: str, text: bytes) -> None:
+        self._out.add(Wish(USER, "", user, texts.Halves(text, b"")))
+        if self._listener is not None:
+            self._listener.told_user(user, text)
+
+    def forget(self, room: str) -> Answer[None]:
+        wish = Wish(FORGET, room)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        wish.answer = answer
+        self._out.add(wish)
+        return answer
+
+    def leave(self) -> None:
+        if not self._upkeep.leaving:
+            self._upkeep.leaving = True
+            self._entries.clear()
+            self._out.add(Wish(LEAVE, ""))
+
+    async def aclose(self) -> None:
+        self.leave()
+        end = self._setup.clock() + CLOSE_S
+        while self._at is not None and not self._out.idle and self._setup.clock() < end:
+            await asyncio.sleep(0.005)
+        await self._upkeep.aclose()
+        for wish in self._out.take((MESSAGE, FORGET)):
+            wish.fail(unavailable())
+        self._rooms, self._listener = None, None
+
+    # -- what the database tells ------------------------------------------------------------------------------------
+
+    def _came(self, wish: Wish, outcome: Sequence[str], now: int) -> None:
+        """A wish was carried out."""
+        rooms = self._rooms
+        if wish.kind == MESSAGE:
+            if outcome[0] == "c":
+                wish.fail(conflict())
+                return
+            position = RoomPosition(epoch=outcome[1], offset=int(outcome[2]))
+            if outcome[0] == "m" and rooms is not None and wish.room in rooms:
+                text = texts.whole(wish.parts, position.epoch, position.offset, now)
+                if rooms.published(wish.room, position.epoch, position.offset, text, self._news.reads):
+                    self._news.wake()
+            wish.succeed(position)
+        elif wish.kind == PRESENCE:
+            wish.succeed(cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None)
+        elif wish.kind == FORGET:
+            if rooms is not None:
+                rooms.ask_again(wish.room)
+            wish.succeed(None)
+
+    def _told(self, row: Row) -> None:
+        """A row of the outbox."""
+        _, _, seq, kind, node, room, epoch, number, who, body = row
+        rooms, listener = self._rooms, self._listener
+        if rooms is None or listener is None:
+            return
+        match (kind or b"").decode():
+            case "m":
+                rooms.arrived(values.text(room), values.text(epoch), values.integer(number), body or b"")
+            case "p":
+                rooms.present(
+                    values.text(room), values.integer(seq), values.text(node), values.text(who), body or b""
+                )
+            case "f":
+                rooms.ask_again(values.text(room))
+            case "t":
+                listener.told(values.text(room), values.text(body))
+            case "u":
+                listener.told_user(values.text(who), body or b"")
+            case "l":
+                for each, standing in self._leases.left(values.text(node)).items():
+                    listener.gateway(each, standing)
+
+    def _was_read(self, number: int) -> None:
+        if self._rooms is not None:
+            self._rooms.read(number)
+
+    def _beaten(self, beat: Beat) -> None:
+        for node, standing in beat.changes.items() if self._listener is not None else ():
+            self._listener.gateway(node, standing)
+
+    def _unknown(self) -> None:
+        self._upkeep.drop("the other gateways gave this one up")
+
+    # -- the connection ---------------------------------------------------------------------------------------------
+
+    def _hot(self, at: Attached) -> Sent:
+        return Sent(at.hot, at.node, at.generation)
+
+    def _cold(self, at: Attached) -> Sent:
+        return Sent(at.cold, at.node, at.generation)
+
+    def _attached(self, at: Attached) -> None:
+        first = self._news.read_at == 0
+        goes_on = at.goes_on and at.now - self._news.read_at < OUTBOX_MS * 3 // 4
+        if not goes_on:
+            self._news.cursor = at.top
+            self._news.read_at = at.now
+        if first:
+            self._connected(at, all_again=True)
+            return
+        if not goes_on:
+            self._out.give_up()
+            self._connected(at, all_again=True)
+            self._say_all()
+            return
+        arguments = [at.node.encode(), values.int8(self._news.cursor)]
+        at.hot.ask(self._calls.own, arguments, lambda rows: self._go_on(at, rows))
+
+    def _go_on(self, at: Attached, rows: Sequence[Row] | Exception) -> None:
+        """The connection is back before anything was missed. `rows`: what this gateway wrote last."""
+        if isinstance(rows, Exception):
+            self._upkeep.drop("the connection broke again")
+            return
+        own = {
+            values.integer(item): (f"m {values.text(epoch)} {values.integer(n)}", values.integer(at_ms))
+            for item, _, epoch, n, at_ms in rows
+        }
+        self._connected(at, all_again=False, own=own)
+        self._say_dirty()
+
+    def _connected(self, at: Attached, *, all_again: bool, own: dict[int, tuple[str, int]] | None = None) -> None:
+        self._at = at
+        if self._rooms is not None:
+            self._rooms.connect(self._cold(at), all_again=all_again)
+        self._out.recover(own or {})
+        self._out.connect(self._hot(at))
+        if self._rooms is not None:
+            self._news.connect(self._hot(at))
+
+    def _say_all(self) -> None:
+        """Say again who is present here, and take back the rest."""
+        self._dirty = set(self._entries)
+        self._say_dirty()
+        self._out.add(Wish(SETTLE, ""))
+
+    def _say_dirty(self) -> None:
+        for room, ticket in self._closed.items():
+            self._out.add(Wish(CLOSE, room, ttl=ticket))
+        self._closed.clear()
+        for room, user in self._dirty:
+            self._out.add(Wish(PRESENCE, room, user, texts.Halves(self._entries.get((room, user), b""), b"")))
+        self._dirty.clear()
+
+    def _detached(self) -> None:
+        self._at = None
+        self._out.disconnect()
+        self._news.disconnect()
+        if self._rooms is not None:
+            self._rooms.disconnect()
+        for wish in self._out.take((PRESENCE, CLOSE)):
+            if wish.kind == PRESENCE:
+                self._dirty.add((wish.room, wish.who))
+                wish.succeed(None)
+            else:
+                self._closed[wish.room] = wish.ttl
+
+    def _tick(self, second: bool) -> None:
+        self._out.refuse_late()
+        if self._rooms is not None:
+            self._rooms.refuse_late()
+        if self._out.stuck or self._upkeep.silent:
+            self._upkeep.health.lost()
+        elif self._at is not None:
+            self._upkeep.health.back()
+        if second:
+            self._news.wake()
+            if self._out.stuck:
+                self._out.probe()

@@ -1,0 +1,293 @@
+"""Keeps a gateway connected: connects, beats, sweeps, notices a dead connection, connects again and never gives up.
+
+It knows no rooms: the engine is told when a connection is there (`Attached`) and when it is lost.
+Invariant: while the engine is told of a connection, both of its connections live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+
+from tidegate.engines.health import Health
+from tidegate.engines.leases import Beat, Leases
+from tidegate.engines.postgres import values
+from tidegate.engines.postgres.calls import Calls
+from tidegate.engines.postgres.connecting import open_pair
+from tidegate.engines.postgres.link import Link, StatementFailed
+from tidegate.engines.postgres.values import Row
+from tidegate.engines.setup import EngineError, EngineSetup, shown
+
+log = logging.getLogger("tidegate.rooms")
+
+TICK_S = 0.2
+POLL_S = 1.0
+SWEEP_S = 20.0
+SILENT_S = 1.0
+"""A connection that does not answer for so long makes the engine unhealthy in a while."""
+DEAD_S = 4.0
+"""A connection that does not answer for so long is dropped."""
+SHORTEST_S, LONGEST_S = 0.05, 2.0
+"""Between attempts to connect."""
+OUTBOX_MS = 60_000
+"""How long the outbox keeps what it has."""
+ROOM_MS = 45_000
+"""How long a room that is open nowhere is kept, at least."""
+SWEPT = 5000
+BURIED = 500
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """A gateway is connected."""
+
+    hot: Link
+    """Carries messages and what other gateways tell."""
+    cold: Link
+    """Carries joins and histories."""
+    node: str
+    generation: int
+    top: int
+    """The newest number in the outbox."""
+    now: int
+    """Of the database, in milliseconds."""
+    goes_on: bool
+    """Whether the database is the one of the connection before, and still knows this gateway."""
+
+
+class Upkeep:
+    """The connections of one gateway, from `start` to `aclose`."""
+
+    def __init__(
+        self,
+        setup: EngineSetup,
+        calls: Calls,
+        leases: Leases,
+        attached: Callable[[Attached], None],
+        lost: Callable[[], None],
+        beaten: Callable[[Beat], None],
+        tick: Callable[[bool], None],
+    ) -> None:
+        """`tick`: is called every now and then; with True once a second."""
+        self._setup = setup
+        self._calls = calls
+        self._leases = leases
+        self._attached = attached
+        self._lost = lost
+        self._beaten = beaten
+        self._tick = tick
+        self.health = Health(setup.clock)
+        self.leaving = False
+        """Beat no more."""
+        self.silent = False
+        """The server has not answered for `SILENT_S`."""
+        self.notified: Callable[[], None] = lambda: None
+        self._place = ""
+        self._broken = asyncio.Event()
+        self._current: Attached | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._burying: set[str] = set()
+
+    async def start(self) -> None:
+        """The first connection. Raises EngineError."""
+        try:
+            await self._connect()
+        except psycopg.Error as error:
+            raise EngineError(f"engine {shown(self._setup.url)}: {str(error).strip()}") from None
+        self._task = asyncio.create_task(self._run(), name="tidegate-engine")
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._drop()
+
+    def drop(self, reason: str) -> None:
+        """Give the connections up, and make others."""
+        if self._current is not None:
+            log.warning("the engine of rooms is away", extra={"reason": reason})
+            self._drop()
+
+    async def _run(self) -> None:
+        beat_at = poll_at = 0.0
+        sweep_at = self._setup.clock() + random.uniform(0.5, 1.0) * SWEEP_S  # noqa: S311  # spread
+        while True:
+            if self._current is None:
+                await self._reconnect()
+                beat_at = 0.0
+            now = self._setup.clock()
+            if now >= beat_at:
+                beat_at = now + self._setup.times.beat
+                self._beat()
+            if now >= sweep_at:
+                sweep_at = now + SWEEP_S
+                self._ask(self._calls.sweep, [OUTBOX_MS, ROOM_MS, SWEPT], cold=True)
+            poll = now >= poll_at
+            if poll:
+                poll_at = now + POLL_S
+            self._watch()
+            self._tick(poll)
+            try:
+                async with asyncio.timeout(min(TICK_S, self._setup.times.beat)):
+                    await self._broken.wait()
+            except TimeoutError:
+                pass
+
+    async def _reconnect(self) -> None:
+        pause = 0.0
+        while True:
+            try:
+                await self._connect()
+            except (psycopg.Error, EngineError, OSError) as error:
+                self._complain(error)
+            else:
+                log.info("the engine of rooms is back")
+                return
+            self._tick(False)
+            pause = min(LONGEST_S, max(SHORTEST_S, pause * 2))
+            end = self._setup.clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311  # spread
+            while (left := end - self._setup.clock()) > 0:
+                await asyncio.sleep(min(left, TICK_S))
+                self._tick(False)
+
+    async def _connect(self) -> None:
+        """Raises psycopg.Error, EngineError."""
+        ticking = None if self._task is None else asyncio.create_task(self._ticking())
+        try:
+            again = self._place != ""
+            hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
+            try:
+                found = await self._attach(hot, again=again)
+                if not found[1]:
+                    if again and found[0] is None:
+                        self._leases.renamed(self._setup.new_node())
+                        await hot.close()
+                        await cold.close()
+                        hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
+                        found = await self._attach(hot, again=False)
+            except BaseException:
+                await hot.close()
+                await cold.close()
+                raise
+        finally:
+            if ticking is not None:
+                ticking.cancel()
+        place, known, generation, top, now = found
+        loop = asyncio.get_running_loop()
+        self._broken.clear()
+        goes_on = known and place == self._place
+        self._place = place
+        self._current = Attached(
+            Link(hot, loop, lambda: self.notified(), lambda error: self.drop(str(error))),
+            Link(cold, loop, lambda: None, lambda error: self.drop(str(error))),
+            self._leases.node,
+            generation,
+            top,
+            now,
+            goes_on,
+        )
+        self.health.back()
+        self._attached(self._current)
+
+    async def _attach(self, connection: psycopg.AsyncConnection[Any], *, again: bool) -> tuple[Any, ...]:
+        statement = self._calls.attach
+        for number in range(1, 5):
+            statement = statement.replace(f"${number}", "%s")
+        setup = self._setup
+        if not again:
+            await self._check_application(connection)
+        found = await connection.execute(
+            statement.encode(), [self._leases.node, int(setup.times.lease * 1000), setup.application, again]
+        )
+        row = await found.fetchone()
+        assert row is not None
+        return tuple(row)
+
+    async def _check_application(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Raises EngineError."""
+        schema = self._calls.attach.split(" FROM ")[1].split(".attach(")[0]
+        found = await connection.execute(f"SELECT application FROM {schema}.state WHERE place = {schema}.place()".encode())
+        for (application,) in await found.fetchall():
+            self._setup.check_application(application)
+
+    async def _ticking(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._tick(False)
+
+    def _drop(self) -> None:
+        current, self._current = self._current, None
+        if current is None:
+            return
+        self.health.lost()
+        current.hot.close()
+        current.cold.close()
+        self._lost()
+        self._broken.set()
+
+    def _watch(self) -> None:
+        """A server that does not answer is away, although the connection lives."""
+        current = self._current
+        if current is None:
+            return
+        now = asyncio.get_running_loop().time()
+        waits = max(now - (link.waiting_since or now) for link in (current.hot, current.cold))
+        if waits > DEAD_S:
+            self.drop("the server does not answer")
+        self.silent = waits > SILENT_S
+
+    def _beat(self) -> None:
+        if self.leaving or self._current is None:
+            return
+        current = self._current
+        arguments = [
+            current.node.encode(),
+            values.int8(current.generation),
+            values.int8(int(self._setup.times.lease * 1000)),
+        ]
+        current.hot.ask(self._calls.beat, arguments, lambda rows: self._beat_answered(current, rows))
+
+    def _beat_answered(self, current: Attached, rows: Sequence[Row] | Exception) -> None:
+        if isinstance(rows, Exception) or current is not self._current:
+            return
+        if not rows:
+            self.drop("the other gateways gave this one up")
+            return
+        ends = {values.text(node): values.integer(end) / 1000 for node, end, _ in rows}
+        beat = self._leases.beaten(True, ends, values.integer(rows[0][2]) / 1000)
+        for node in beat.bury:
+            self._bury(node)
+        self._beaten(beat)
+
+    def _bury(self, node: str) -> None:
+        """Delete what a gateway said that is gone, a part at a time."""
+        if self._current is None or node in self._burying:
+            return
+        self._burying.add(node)
+
+        def done(rows: Sequence[Row] | Exception) -> None:
+            self._burying.discard(node)
+            if not isinstance(rows, Exception) and rows[0][0] == values.TRUE:
+                self._bury(node)
+
+        grace = int(self._setup.times.grace * 1000)
+        arguments = [node.encode(), values.int8(grace), values.int8(BURIED)]
+        self._current.hot.ask(self._calls.bury, arguments, done)
+
+    def _ask(self, statement: str, numbers: Sequence[int], *, cold: bool) -> None:
+        if self._current is not None:
+            link = self._current.cold if cold else self._current.hot
+            link.ask(statement, [values.int8(number) for number in numbers], _nothing)
+
+    def _complain(self, error: Exception) -> None:
+        log.warning("the engine of rooms cannot be reached", extra={"reason": str(error).strip()[:500]})
+
+
+def _nothing(rows: Sequence[Row] | Exception) -> None:
+    if isinstance(rows, StatementFailed):
+        log.warning("what is over in the engine of rooms was not deleted", extra={"reason": str(rows)})

@@ -82,7 +82,7 @@ async def what_was_missed_during_a_cut_is_delivered_once_and_in_order(house: Hou
     assert two.heard.restarts == {}
 
 
-@case(Ability.SEVERAL, Ability.CUT)
+@case(Ability.SEVERAL, Ability.CUT, Ability.MISS)
 async def what_cannot_be_delivered_any_more_is_told_once(house: House) -> None:
     one, two = await house.two()
     for gateway in (one, two):
@@ -99,7 +99,7 @@ async def what_cannot_be_delivered_any_more_is_told_once(house: House) -> None:
     assert len(two.heard.restarts["kept-1"]) == 1
 
 
-@case(Ability.SEVERAL, Ability.CUT)
+@case(Ability.SEVERAL, Ability.CUT, Ability.MISS)
 async def rooms_that_keep_nothing_tell_a_loss_only_if_there_is_one(house: House) -> None:
     one, two = await house.two()
     for room in ("fleeting-1", "fleeting-2"):

@@ -33,6 +33,7 @@ class Ability(StrEnum):
     SEVERAL = "have several gateways"
     KILL = "lose a gateway without a goodbye"
     CUT = "cut a gateway off, and join it again"
+    MISS = "miss messages in a short cut"
     EMPTY = "restart without what it kept"
     PROMOTE = "promote a replica that lacks acknowledged writes"
     PREFIX = "be shared by applications that a prefix tells apart"

@@ -21,14 +21,26 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.engines import texts
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.memory import DIGEST_BYTES, Ready
-from tidegate.engines.postgres import values
+from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.calls import calls
 from tidegate.engines.postgres.news import News
 from tidegate.engines.postgres.outgoing import Outgoing, Sent
 from tidegate.engines.postgres.rooms import OpenRooms, kept, milliseconds
 from tidegate.engines.postgres.upkeep import OUTBOX_MS, Attached, Upkeep
 from tidegate.engines.postgres.values import Row
-from tidegate.engines.postgres.wishes import CLOSE, FORGET, LEAVE, MESSAGE, PRESENCE, TELL, SETTLE, USER, Wish, conflict, unavailable
+from tidegate.engines.postgres.wishes import (
+    CLOSE,
+    FORGET,
+    LEAVE,
+    MESSAGE,
+    PRESENCE,
+    TELL,
+    SETTLE,
+    USER,
+    Wish,
+    conflict,
+    unavailable,
+)
 from tidegate.engines.setup import EngineSetup
 from tidegate_protocol import RoomPosition, Sender
 
@@ -151,7 +163,7 @@ class PostgresEngine:
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
         if self._upkeep.leaving:
             return Ready(None)
-        text = b"" if entry is None else msgspec.json.encode(entry)
+        text = b"" if entry is None else entries.encoded(entry)
         if entry is None:
             self._entries.pop((room, user), None)
         else:
@@ -231,9 +243,7 @@ class PostgresEngine:
             case "m":
                 rooms.arrived(values.text(room), values.text(epoch), values.integer(number), body or b"")
             case "p":
-                rooms.present(
-                    values.text(room), values.integer(seq), values.text(node), values.text(who), body or b""
-                )
+                rooms.present(values.text(room), values.integer(seq), values.text(node), values.text(who), body or b"")
             case "f":
                 rooms.ask_again(values.text(room))
             case "t":

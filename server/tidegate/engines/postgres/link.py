@@ -8,6 +8,7 @@ Invariant: every `done` is called once, in the order of the statements; after th
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ import psycopg
 from psycopg import pq
 
 from tidegate.engines.postgres.values import Row
+
+log = logging.getLogger("tidegate.rooms")
 
 BINARY = pq.Format.BINARY
 
@@ -131,7 +134,10 @@ class Link:
             self._rows, self._failure = [], None
             done = self._waiting.popleft()
             self.waiting_since = self._loop.time() if self._waiting else None
-            done(rows if failure is None else failure)
+            try:
+                done(rows if failure is None else failure)
+            except Exception:  # the boundary: the answers that follow belong to others
+                log.exception("an answer of the database cannot be used")
         elif status == pq.ExecStatus.FATAL_ERROR:
             state = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
             text = result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message

@@ -6,11 +6,14 @@ Invariant: the cursor is never beyond what was passed on.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from tidegate.engines.postgres import values
 from tidegate.engines.postgres.outgoing import Sent
 from tidegate.engines.postgres.values import Row
+
+log = logging.getLogger("tidegate.rooms")
 
 ROWS = 256
 """In one read, at most."""
@@ -64,7 +67,10 @@ class News:
             return
         found = [row for row in rows if row[2] is not None]
         for row in found:
-            self._told(row)
+            try:
+                self._told(row)
+            except Exception:  # the boundary: one row costs no other one
+                log.exception("what another gateway wrote cannot be told")
             self.cursor = values.integer(row[2])
         if len(found) < ROWS:
             self.cursor = max(self.cursor, values.integer(rows[0][0]))

@@ -18,7 +18,7 @@ from tidegate.core.rooms.ports import Answer, EngineListener, Opened, PresenceEn
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.memory import Ready
-from tidegate.engines.postgres import values
+from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.link import StatementFailed
 from tidegate.engines.postgres.outgoing import HOLD_S, RETRY_S, Sent
@@ -28,8 +28,6 @@ from tidegate_protocol import RoomPosition
 
 ASKED = 64
 """Questions on their way at a time; after a lost connection there is one for every open room."""
-
-_entry = msgspec.json.Decoder(PresenceEntry)
 
 
 def milliseconds(rules: RoomRules) -> int:
@@ -166,7 +164,7 @@ class OpenRooms:
         found = self._rooms.get(room)
         if found is None:
             return
-        said = _Presence(seq, node, user, _entry.decode(entry) if entry else None)
+        said = _Presence(seq, node, user, entries.decoded(entry) if entry else None)
         if found.upto is None:
             found.held.append(said)
         elif seq > found.upto:
@@ -292,9 +290,7 @@ class OpenRooms:
         else:
             join.answer.set_result(answer.result())
 
-    def _join_live(
-        self, room: str, found: _OpenRoom, since: RoomPosition | None, head: RoomPosition
-    ) -> Answer[Opened]:
+    def _join_live(self, room: str, found: _OpenRoom, since: RoomPosition | None, head: RoomPosition) -> Answer[Opened]:
         """A room that is delivered live: its head is what was delivered last."""
         if since is None or since.epoch != head.epoch or since.offset > head.offset:
             return Ready(Opened(head=head, missed=None))
@@ -348,7 +344,7 @@ def _read(rows: Sequence[Row]) -> tuple[RoomPosition, int, list[bytes] | None, l
         elif kind == b"x":
             missed = None
         elif kind == b"p":
-            members.append(RemoteMember(values.text(node), values.text(who), _entry.decode(body or b"")))
+            members.append(RemoteMember(values.text(node), values.text(who), entries.decoded(body or b"")))
     return head, upto, missed, members
 
 

@@ -7,6 +7,7 @@ Invariant: while the engine is told of a connection, both of its connections liv
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -114,29 +115,37 @@ class Upkeep:
             self._drop()
 
     async def _run(self) -> None:
-        beat_at = poll_at = 0.0
-        sweep_at = self._setup.clock() + random.uniform(0.5, 1.0) * SWEEP_S  # noqa: S311  # spread
         while True:
-            if self._current is None:
-                await self._reconnect()
-                beat_at = 0.0
-            now = self._setup.clock()
+            try:
+                if self._current is None:
+                    await self._reconnect()
+                await self._stay()
+            except Exception:  # the boundary: whatever it is, another connection may do better
+                log.exception("the connection to the engine of rooms is given up")
+                self._drop()
+                await asyncio.sleep(SHORTEST_S)
+
+    async def _stay(self) -> None:
+        """Until the connection is lost."""
+        clock, times = self._setup.clock, self._setup.times
+        beat_at = poll_at = clock()
+        sweep_at = clock() + random.uniform(0.5, 1.0) * SWEEP_S  # noqa: S311  # spread
+        while self._current is not None:
+            now = clock()
             if now >= beat_at:
-                beat_at = now + self._setup.times.beat
+                beat_at = now + times.beat
                 self._beat()
             if now >= sweep_at:
                 sweep_at = now + SWEEP_S
-                self._ask(self._calls.sweep, [OUTBOX_MS, ROOM_MS, SWEPT], cold=True)
+                self._sweep()
             poll = now >= poll_at
             if poll:
                 poll_at = now + POLL_S
             self._watch()
             self._tick(poll)
-            try:
-                async with asyncio.timeout(min(TICK_S, self._setup.times.beat)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(TICK_S, times.beat)):
                     await self._broken.wait()
-            except TimeoutError:
-                pass
 
     async def _reconnect(self) -> None:
         pause = 0.0
@@ -163,13 +172,12 @@ class Upkeep:
             hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
             try:
                 found = await self._attach(hot, again=again)
-                if not found[1]:
-                    if again and found[0] is None:
-                        self._leases.renamed(self._setup.new_node())
-                        await hot.close()
-                        await cold.close()
-                        hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
-                        found = await self._attach(hot, again=False)
+                if found[2] is None:
+                    self._leases.renamed(self._setup.new_node())
+                    await hot.close()
+                    await cold.close()
+                    hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
+                    found = await self._attach(hot, again=False)
             except BaseException:
                 await hot.close()
                 await cold.close()
@@ -211,7 +219,9 @@ class Upkeep:
     async def _check_application(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Raises EngineError."""
         schema = self._calls.attach.split(" FROM ")[1].split(".attach(")[0]
-        found = await connection.execute(f"SELECT application FROM {schema}.state WHERE place = {schema}.place()".encode())
+        found = await connection.execute(
+            f"SELECT application FROM {schema}.state WHERE place = {schema}.place()".encode()
+        )
         for (application,) in await found.fetchall():
             self._setup.check_application(application)
 
@@ -279,15 +289,16 @@ class Upkeep:
         arguments = [node.encode(), values.int8(grace), values.int8(BURIED)]
         self._current.hot.ask(self._calls.bury, arguments, done)
 
-    def _ask(self, statement: str, numbers: Sequence[int], *, cold: bool) -> None:
+    def _sweep(self) -> None:
         if self._current is not None:
-            link = self._current.cold if cold else self._current.hot
-            link.ask(statement, [values.int8(number) for number in numbers], _nothing)
+            self._current.cold.ask(
+                self._calls.sweep, [values.int8(each) for each in (OUTBOX_MS, ROOM_MS, SWEPT)], _swept
+            )
 
     def _complain(self, error: Exception) -> None:
         log.warning("the engine of rooms cannot be reached", extra={"reason": str(error).strip()[:500]})
 
 
-def _nothing(rows: Sequence[Row] | Exception) -> None:
+def _swept(rows: Sequence[Row] | Exception) -> None:
     if isinstance(rows, StatementFailed):
         log.warning("what is over in the engine of rooms was not deleted", extra={"reason": str(rows)})

@@ -10,7 +10,7 @@ import pytest
 from tests.support.postgres import PostgresServer
 
 if TYPE_CHECKING:
-    from tests.engines.postgres.under_test import PostgresUnderTest
+    from tests.engines.postgres.on_postgres import PostgresUnderTest
 
 
 @pytest.fixture(scope="package")
@@ -22,7 +22,7 @@ def rooms_database(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 async def under(postgres: PostgresServer, rooms_database: str) -> AsyncIterator[PostgresUnderTest]:
-    from tests.engines.postgres.under_test import PostgresUnderTest
+    from tests.engines.postgres.on_postgres import PostgresUnderTest
 
     made = PostgresUnderTest(postgres, rooms_database)
     yield made

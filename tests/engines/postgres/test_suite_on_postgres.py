@@ -10,7 +10,7 @@ from tests.support.postgres import PostgresServer
 
 pytest.importorskip("psycopg")
 
-from tests.engines.postgres.under_test import PostgresUnderTest
+from tests.engines.postgres.on_postgres import PostgresUnderTest
 
 pytestmark = pytest.mark.process
 

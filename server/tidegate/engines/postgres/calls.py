@@ -21,6 +21,8 @@ class Calls(msgspec.Struct, frozen=True):
     bury: str
     settle: str
     sweep: str
+    application: str
+    """What the other gateways of the prefix serve."""
 
 
 _TYPES = {
@@ -41,9 +43,11 @@ _TYPES = {
 
 def calls(prefix: str) -> Calls:
     schema = '"' + schema_name(prefix).replace('"', '""') + '"'
-    return Calls(**{name: _statement(schema, name, types.split(", ")) for name, types in _TYPES.items()})
+    application = f"SELECT s.application FROM {schema}.state s WHERE s.place = {schema}.place()"  # noqa: S608  # as below
+    made = {name: _statement(schema, name, types.split(", ")) for name, types in _TYPES.items()}
+    return Calls(**made, application=application)
 
 
 def _statement(schema: str, name: str, types: list[str]) -> str:
     values = ", ".join(f"${number}::{kind}" for number, kind in enumerate(types, 1))
-    return f"SELECT * FROM {schema}.{name}({values})"
+    return f"SELECT * FROM {schema}.{name}({values})"  # noqa: S608  # names of this module, a quoted schema

@@ -39,8 +39,8 @@ SETTINGS = {
 }
 POOLED = (
     "engine: there is a pooler before this PostgreSQL server that does not keep sessions (PgBouncer's pool_mode "
-    "`transaction` or `statement`), and through it no notification arrives; give --engine the URL of the server itself, "
-    "or of a pool with pool_mode `session`"
+    "`transaction` or `statement`), and through it no notification arrives; give --engine the URL of the server "
+    "itself, or of a pool with pool_mode `session`"
 )
 
 

@@ -15,7 +15,6 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from tidegate.core.rooms.history import PAGE_BYTES
 from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines import texts
@@ -23,9 +22,12 @@ from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.memory import DIGEST_BYTES, Ready
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.calls import calls
-from tidegate.engines.postgres.news import News
+from tidegate.engines.postgres.news import News, tell
+from tidegate.engines.postgres.open_room import kept, milliseconds
 from tidegate.engines.postgres.outgoing import Outgoing, Sent
-from tidegate.engines.postgres.rooms import OpenRooms, kept, milliseconds
+from tidegate.engines.postgres.own_presence import OwnPresence
+from tidegate.engines.postgres.pages import page
+from tidegate.engines.postgres.rooms import OpenRooms
 from tidegate.engines.postgres.upkeep import OUTBOX_MS, Attached, Upkeep
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.wishes import (
@@ -34,8 +36,8 @@ from tidegate.engines.postgres.wishes import (
     LEAVE,
     MESSAGE,
     PRESENCE,
+    STATE,
     TELL,
-    SETTLE,
     USER,
     Wish,
     conflict,
@@ -66,12 +68,7 @@ class PostgresEngine:
         self._rooms: OpenRooms | None = None
         self._listener: EngineListener | None = None
         self._at: Attached | None = None
-        self._entries: dict[tuple[str, str], bytes] = {}
-        """By room and user: who is present through this gateway."""
-        self._dirty: set[tuple[str, str]] = set()
-        """What of it changed while the database was away."""
-        self._closed: dict[str, int] = {}
-        """Rooms that were closed meanwhile, with their tickets."""
+        self._presence = OwnPresence()
 
     async def start(self) -> None:
         """Raises EngineError."""
@@ -128,53 +125,21 @@ class PostgresEngine:
     def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
         if self._at is None:
             raise unavailable()
-        if not kept(rules):
-            return Ready(HistoryPage((), False))
-        answer: asyncio.Future[HistoryPage] = asyncio.get_running_loop().create_future()
-
-        def done(rows: Sequence[Row] | Exception) -> None:
-            if answer.done():
-                return
-            if isinstance(rows, Exception):
-                answer.set_exception(unavailable())
-                return
-            found = [body or b"" for body, _ in reversed(rows)]
-            answer.set_result(HistoryPage(found, bool(rows) and rows[0][1] == values.TRUE))
-
-        limits = [
-            values.int8(kept(rules)),
-            values.int8(milliseconds(rules)),
-            None if before is None else values.int8(before),
-            values.int8(limit),
-            values.int8(PAGE_BYTES),
-        ]
-        self._at.cold.ask(self._calls.page, [room.encode(), *limits], done)
-        return answer
+        return page(self._at.cold, self._calls.page, room, rules, before, limit)
 
     def close(self, room: str, now: float) -> None:
         ticket = None if self._rooms is None else self._rooms.close(room)
         if ticket is None:
             return
-        if self._at is None:
-            self._closed[room] = ticket
-        else:
-            self._out.add(Wish(CLOSE, room, ttl=ticket))
+        self._say(Wish(CLOSE, room, ttl=ticket))
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
         if self._upkeep.leaving:
             return Ready(None)
-        text = b"" if entry is None else entries.encoded(entry)
-        if entry is None:
-            self._entries.pop((room, user), None)
-        else:
-            self._entries[room, user] = text
-        if self._at is None:
-            self._dirty.add((room, user))
-            return Ready(None)
-        wish = Wish(PRESENCE, room, user, texts.Halves(text, b""))
+        wish = self._presence.set(room, user, b"" if entry is None else entries.encoded(entry))
         answer: asyncio.Future[Occupancy] = asyncio.get_running_loop().create_future()
         wish.answer = answer
-        self._out.add(wish)
+        self._say(wish)
         return answer
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
@@ -198,14 +163,14 @@ class PostgresEngine:
     def leave(self) -> None:
         if not self._upkeep.leaving:
             self._upkeep.leaving = True
-            self._entries.clear()
+            self._presence.forget()
             self._out.add(Wish(LEAVE, ""))
 
     async def aclose(self) -> None:
         self.leave()
         end = self._setup.clock() + CLOSE_S
-        while self._at is not None and not self._out.idle and self._setup.clock() < end:
-            await asyncio.sleep(0.005)
+        while self._at is not None and not self._out.idle and self._setup.clock() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # the end of what is under way has no event
         await self._upkeep.aclose()
         for wish in self._out.take((MESSAGE, FORGET)):
             wish.fail(unavailable())
@@ -234,33 +199,17 @@ class PostgresEngine:
             wish.succeed(None)
 
     def _told(self, row: Row) -> None:
-        """A row of the outbox."""
-        _, _, seq, kind, node, room, epoch, number, who, body = row
-        rooms, listener = self._rooms, self._listener
-        if rooms is None or listener is None:
-            return
-        match (kind or b"").decode():
-            case "m":
-                rooms.arrived(values.text(room), values.text(epoch), values.integer(number), body or b"")
-            case "p":
-                rooms.present(values.text(room), values.integer(seq), values.text(node), values.text(who), body or b"")
-            case "f":
-                rooms.ask_again(values.text(room))
-            case "t":
-                listener.told(values.text(room), values.text(body))
-            case "u":
-                listener.told_user(values.text(who), body or b"")
-            case "l":
-                for each, standing in self._leases.left(values.text(node)).items():
-                    listener.gateway(each, standing)
+        if self._rooms is not None and self._listener is not None:
+            tell(row, self._rooms, self._listener, self._leases)
 
     def _was_read(self, number: int) -> None:
         if self._rooms is not None:
             self._rooms.read(number)
 
     def _beaten(self, beat: Beat) -> None:
-        for node, standing in beat.changes.items() if self._listener is not None else ():
-            self._listener.gateway(node, standing)
+        if self._listener is not None:
+            for node, standing in beat.changes.items():
+                self._listener.gateway(node, standing)
 
     def _unknown(self) -> None:
         self._upkeep.drop("the other gateways gave this one up")
@@ -285,7 +234,7 @@ class PostgresEngine:
         if not goes_on:
             self._out.give_up()
             self._connected(at, all_again=True)
-            self._say_all()
+            self._say_again(everything=True)
             return
         arguments = [at.node.encode(), values.int8(self._news.cursor)]
         at.hot.ask(self._calls.own, arguments, lambda rows: self._go_on(at, rows))
@@ -300,7 +249,7 @@ class PostgresEngine:
             for item, _, epoch, n, at_ms in rows
         }
         self._connected(at, all_again=False, own=own)
-        self._say_dirty()
+        self._say_again(everything=False)
 
     def _connected(self, at: Attached, *, all_again: bool, own: dict[int, tuple[str, int]] | None = None) -> None:
         self._at = at
@@ -311,19 +260,16 @@ class PostgresEngine:
         if self._rooms is not None:
             self._news.connect(self._hot(at))
 
-    def _say_all(self) -> None:
-        """Say again who is present here, and take back the rest."""
-        self._dirty = set(self._entries)
-        self._say_dirty()
-        self._out.add(Wish(SETTLE, ""))
+    def _say(self, wish: Wish) -> None:
+        """Presence, or the end of an opening."""
+        if self._at is None:
+            self._presence.later(wish)
+        else:
+            self._out.add(wish)
 
-    def _say_dirty(self) -> None:
-        for room, ticket in self._closed.items():
-            self._out.add(Wish(CLOSE, room, ttl=ticket))
-        self._closed.clear()
-        for room, user in self._dirty:
-            self._out.add(Wish(PRESENCE, room, user, texts.Halves(self._entries.get((room, user), b""), b"")))
-        self._dirty.clear()
+    def _say_again(self, *, everything: bool) -> None:
+        for wish in self._presence.said_again(everything=everything):
+            self._out.add(wish)
 
     def _detached(self) -> None:
         self._at = None
@@ -331,12 +277,8 @@ class PostgresEngine:
         self._news.disconnect()
         if self._rooms is not None:
             self._rooms.disconnect()
-        for wish in self._out.take((PRESENCE, CLOSE)):
-            if wish.kind == PRESENCE:
-                self._dirty.add((wish.room, wish.who))
-                wish.succeed(None)
-            else:
-                self._closed[wish.room] = wish.ttl
+        for wish in self._out.take(STATE):
+            self._presence.later(wish)
 
     def _tick(self, second: bool) -> None:
         self._out.refuse_late()

@@ -1,4 +1,4 @@
-"""What one gateway says of one user in one room, as the database keeps it: a line of JSON, then what the client published.
+"""What a gateway says of a user in a room, as the database keeps it: a line of JSON, then what the client published.
 
 The second part is copied as it is; nothing reads it on the way.
 """

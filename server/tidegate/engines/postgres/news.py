@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from tidegate.core.rooms.ports import EngineListener
+from tidegate.engines.leases import Leases
 from tidegate.engines.postgres import values
 from tidegate.engines.postgres.outgoing import Sent
+from tidegate.engines.postgres.rooms import OpenRooms
 from tidegate.engines.postgres.values import Row
 
 log = logging.getLogger("tidegate.rooms")
@@ -78,3 +81,22 @@ class News:
             self._read(number)
         if self._again or len(found) >= ROWS:
             self.wake()
+
+
+def tell(row: Row, rooms: OpenRooms, listener: EngineListener, leases: Leases) -> None:
+    """Pass on what a row says."""
+    _, _, seq, kind, node, room, epoch, number, who, body = row
+    match kind:
+        case b"m":
+            rooms.arrived(values.text(room), values.text(epoch), values.integer(number), body or b"")
+        case b"p":
+            rooms.present(values.text(room), values.integer(seq), values.text(node), values.text(who), body or b"")
+        case b"f":
+            rooms.ask_again(values.text(room))
+        case b"t":
+            listener.told(values.text(room), values.text(body))
+        case b"u":
+            listener.told_user(values.text(who), body or b"")
+        case b"l":
+            for each, standing in leases.left(values.text(node)).items():
+                listener.gateway(each, standing)

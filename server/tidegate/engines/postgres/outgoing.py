@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tidegate.engines.postgres import values
 from tidegate.engines.postgres.link import Link, LinkLost, StatementFailed
 from tidegate.engines.postgres.values import Row
-from tidegate.engines.postgres.wishes import CLOSE, PRESENCE, REFUSED_LATE, Batch, Wish, said, unavailable
+from tidegate.engines.postgres.wishes import REFUSED_LATE, STATE, Batch, Wish, said, unavailable
 
 log = logging.getLogger("tidegate.rooms")
 
@@ -107,7 +107,7 @@ class Outgoing:
         again: list[Wish] = []
         for batch in self._lost:
             for number, wish in enumerate(batch.wishes, batch.first):
-                if wish.kind in (PRESENCE, CLOSE):  # the engine says again what is so now
+                if wish.kind in STATE:  # the engine says again what is so now
                     continue
                 if number in own:
                     outcome, now = own[number]

@@ -12,15 +12,14 @@ from asyncio import Future, get_running_loop
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
-
-from tidegate.core.rooms.ports import Answer, EngineListener, Opened, PresenceEntry, RemoteMember
+from tidegate.core.rooms.ports import Answer, EngineListener, Opened
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.memory import Ready
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.link import StatementFailed
+from tidegate.engines.postgres.open_room import Join, OpenRoom, Presence, asked_for, kept, milliseconds, read
 from tidegate.engines.postgres.outgoing import HOLD_S, RETRY_S, Sent
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.wishes import unavailable
@@ -28,48 +27,6 @@ from tidegate_protocol import RoomPosition
 
 ASKED = 64
 """Questions on their way at a time; after a lost connection there is one for every open room."""
-
-
-def milliseconds(rules: RoomRules) -> int:
-    """How long the room keeps messages; it keeps none where it is 0."""
-    return int(rules.history_ttl * 1000) if rules.history_size else 0
-
-
-def kept(rules: RoomRules) -> int:
-    """How many messages the room keeps."""
-    return rules.history_size if milliseconds(rules) else 0
-
-
-class _Join(msgspec.Struct, gc=False):
-    """A session that waits for the answer to its `open`."""
-
-    answer: Future[Opened]
-    since: RoomPosition | None
-    began: float
-
-
-class _Presence(msgspec.Struct, frozen=True, gc=False):
-    seq: int
-    node: str
-    user: str
-    entry: PresenceEntry | None
-
-
-class _OpenRoom:
-    __slots__ = ("ahead", "asked_since", "held", "joins", "rules", "told", "upto")
-
-    def __init__(self, rules: RoomRules) -> None:
-        self.rules = rules
-        self.joins: list[_Join] = []
-        self.asked_since: RoomPosition | None = None
-        """What the first join asked for: the question has it, too."""
-        self.upto: int | None = None
-        """Up to here the outbox is in what was told of presence; None while a question is under way."""
-        self.held: list[_Presence] = []
-        self.told = False
-        """Members elsewhere were told."""
-        self.ahead: dict[int, tuple[str, bytes, int]] = {}
-        """Own messages that are known before earlier ones of others were read: by offset, with the number of a read."""
 
 
 class OpenRooms:
@@ -85,7 +42,7 @@ class OpenRooms:
         self._clock = clock
         self._loop = get_running_loop()
         self._to: Sent | None = None
-        self._rooms: dict[str, _OpenRoom] = {}
+        self._rooms: dict[str, OpenRoom] = {}
         self._tickets: dict[str, int] = {}
         self._number = itertools.count(1)
         self._questions: deque[Ask] = deque()
@@ -103,11 +60,11 @@ class OpenRooms:
             if head is not None and found.upto is not None:
                 return self._join_live(room, found, since, head)
         future: Future[Opened] = self._loop.create_future()
-        join = _Join(future, since, self._clock())
+        join = Join(future, since, self._clock())
         if found is not None:
             found.joins.append(join)
             return future
-        found = self._rooms[room] = _OpenRoom(rules)
+        found = self._rooms[room] = OpenRoom(rules)
         found.joins.append(join)
         found.asked_since = since
         self._tickets[room] = next(self._number)
@@ -164,7 +121,7 @@ class OpenRooms:
         found = self._rooms.get(room)
         if found is None:
             return
-        said = _Presence(seq, node, user, entries.decoded(entry) if entry else None)
+        said = Presence(seq, node, user, entries.decoded(entry) if entry else None)
         if found.upto is None:
             found.held.append(said)
         elif seq > found.upto:
@@ -232,8 +189,8 @@ class OpenRooms:
                     values.int8(self._tickets[ask.room]),
                     values.int8(kept(found.rules)),
                     values.int8(milliseconds(found.rules)),
-                    *_position(ask.known),
-                    *_position(since),
+                    *asked_for(ask.known),
+                    *asked_for(since),
                 ],
                 lambda rows, to=to, ask=ask: self._answered(to, ask, rows),  # type: ignore[misc]  # bound here
             )
@@ -254,8 +211,8 @@ class OpenRooms:
         if found is not None and found.upto is None:
             self.ask_again(ask.room)
 
-    def _found(self, ask: Ask, found: _OpenRoom, rows: Sequence[Row]) -> None:
-        head, upto, missed, members = _read(rows)
+    def _found(self, ask: Ask, found: OpenRoom, rows: Sequence[Row]) -> None:
+        head, upto, missed, members = read(rows)
         further = self.following.answered(ask, head, missed if ask.known is not None else None)
         if further is not None:
             self.ask(further)
@@ -279,7 +236,7 @@ class OpenRooms:
             else:
                 self._join_later(ask.room, found, join)
 
-    def _join_later(self, room: str, found: _OpenRoom, join: _Join) -> None:
+    def _join_later(self, room: str, found: OpenRoom, join: Join) -> None:
         head = self.following.position(room)
         if head is None:
             found.joins.append(join)
@@ -290,7 +247,7 @@ class OpenRooms:
         else:
             join.answer.set_result(answer.result())
 
-    def _join_live(self, room: str, found: _OpenRoom, since: RoomPosition | None, head: RoomPosition) -> Answer[Opened]:
+    def _join_live(self, room: str, found: OpenRoom, since: RoomPosition | None, head: RoomPosition) -> Answer[Opened]:
         """A room that is delivered live: its head is what was delivered last."""
         if since is None or since.epoch != head.epoch or since.offset > head.offset:
             return Ready(Opened(head=head, missed=None))
@@ -314,12 +271,12 @@ class OpenRooms:
         size, ttl = values.int8(kept(found.rules)), values.int8(milliseconds(found.rules))
         self._to.link.ask(
             self._calls.missed,
-            [room.encode(), head.epoch.encode(), values.int8(head.offset), size, ttl, *_position(since)],
+            [room.encode(), head.epoch.encode(), values.int8(head.offset), size, ttl, *asked_for(since)],
             done,
         )
         return future
 
-    def _catch_up(self, room: str, found: _OpenRoom) -> None:
+    def _catch_up(self, room: str, found: OpenRoom) -> None:
         """Own messages that were ahead, and are next now."""
         while found.ahead:
             position = self.following.position(room)
@@ -329,30 +286,7 @@ class OpenRooms:
             self.ask(self.following.arrived(room, epoch, position.offset + 1, text))
 
 
-def _read(rows: Sequence[Row]) -> tuple[RoomPosition, int, list[bytes] | None, list[RemoteMember]]:
-    """The rows of the function `open`."""
-    head, upto = RoomPosition(epoch="", offset=0), 0
-    missed: list[bytes] | None = []
-    members: list[RemoteMember] = []
-    for kind, epoch, number, node, who, body in rows:
-        if kind == b"h":
-            head = RoomPosition(epoch=values.text(epoch), offset=values.integer(number))
-        elif kind == b"w":
-            upto = values.integer(number)
-        elif kind == b"m" and missed is not None:
-            missed.append(body or b"")
-        elif kind == b"x":
-            missed = None
-        elif kind == b"p":
-            members.append(RemoteMember(values.text(node), values.text(who), entries.decoded(body or b"")))
-    return head, upto, missed, members
-
-
-def _position(position: RoomPosition | None) -> tuple[bytes, bytes]:
-    return (b"", values.int8(0)) if position is None else (position.epoch.encode(), values.int8(position.offset))
-
-
-def _refuse(join: _Join) -> None:
+def _refuse(join: Join) -> None:
     if not join.answer.done():
         join.answer.set_exception(unavailable())
 

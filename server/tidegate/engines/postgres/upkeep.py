@@ -11,7 +11,6 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 import psycopg
@@ -19,8 +18,8 @@ import psycopg
 from tidegate.engines.health import Health
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.postgres import values
+from tidegate.engines.postgres.attaching import attach
 from tidegate.engines.postgres.calls import Calls
-from tidegate.engines.postgres.connecting import open_pair
 from tidegate.engines.postgres.link import Link, StatementFailed
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.setup import EngineError, EngineSetup, shown
@@ -168,62 +167,28 @@ class Upkeep:
         """Raises psycopg.Error, EngineError."""
         ticking = None if self._task is None else asyncio.create_task(self._ticking())
         try:
-            again = self._place != ""
-            hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
-            try:
-                found = await self._attach(hot, again=again)
-                if found[2] is None:
-                    self._leases.renamed(self._setup.new_node())
-                    await hot.close()
-                    await cold.close()
-                    hot, cold = await open_pair(self._setup.url, self._setup.prefix, self._leases.node)
-                    found = await self._attach(hot, again=False)
-            except BaseException:
-                await hot.close()
-                await cold.close()
-                raise
+            hot, cold, found = await attach(self._setup, self._calls, self._leases, again=self._place != "")
         finally:
             if ticking is not None:
                 ticking.cancel()
-        place, known, generation, top, now = found
         loop = asyncio.get_running_loop()
         self._broken.clear()
-        goes_on = known and place == self._place
-        self._place = place
+        goes_on = found.known and found.place == self._place
+        self._place = found.place
         self._current = Attached(
-            Link(hot, loop, lambda: self.notified(), lambda error: self.drop(str(error))),
+            Link(hot, loop, self._notified, lambda error: self.drop(str(error))),
             Link(cold, loop, lambda: None, lambda error: self.drop(str(error))),
             self._leases.node,
-            generation,
-            top,
-            now,
+            found.generation,
+            found.top,
+            found.now,
             goes_on,
         )
         self.health.back()
         self._attached(self._current)
 
-    async def _attach(self, connection: psycopg.AsyncConnection[Any], *, again: bool) -> tuple[Any, ...]:
-        statement = self._calls.attach
-        for number in range(1, 5):
-            statement = statement.replace(f"${number}", "%s")
-        setup = self._setup
-        if not again:
-            await self._check_application(connection)
-        found = await connection.execute(
-            statement.encode(), [self._leases.node, int(setup.times.lease * 1000), setup.application, again]
-        )
-        row = await found.fetchone()
-        assert row is not None
-        return tuple(row)
-
-    async def _check_application(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Raises EngineError."""
-        schema = self._calls.attach.split(" FROM ")[1].split(".attach(")[0]
-        found = await connection.execute(
-            f"SELECT application FROM {schema}.state WHERE place = {schema}.place()".encode()
-        )
-        for (application,) in await found.fetchall():
-            self._setup.check_application(application)
+    def _notified(self) -> None:
+        self.notified()
 
     async def _ticking(self) -> None:
         while True:

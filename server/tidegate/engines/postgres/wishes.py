@@ -16,8 +16,13 @@ from tidegate.engines.texts import Halves
 
 MESSAGE, PRESENCE, CLOSE, FORGET, TELL, USER, LEAVE, SETTLE = "m", "p", "c", "f", "t", "u", "l", "s"
 """As `functions.sql` has them."""
+STATE = (PRESENCE, CLOSE, SETTLE)
+"""What is so now: after a lost connection it is said again, as it is then."""
 REFUSED_LATE = (MESSAGE, FORGET)
 """Their callers learn that the engine cannot be reached. The others are done once it can."""
+
+
+NOTHING = Halves(b"", b"")
 
 
 class Wish:
@@ -30,7 +35,7 @@ class Wish:
         kind: str,
         room: str,
         who: str = "",
-        parts: Halves = Halves(b"", b""),
+        parts: Halves = NOTHING,
         *,
         key: str = "",
         size: int = 0,

@@ -1,0 +1,74 @@
+"""Makes a gateway known to the database: its lease begins, and what is kept of another place or time is deleted.
+
+It knows no rooms.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tidegate.engines.leases import Leases
+from tidegate.engines.postgres.calls import Calls
+from tidegate.engines.postgres.connecting import open_pair
+from tidegate.engines.postgres.install import Connection
+from tidegate.engines.setup import EngineSetup
+
+ATTACH_MS = 60_000
+"""How long it may take: where the server was restarted, everything is deleted."""
+
+
+class Found(NamedTuple):
+    """The columns of the function `attach`."""
+
+    place: str
+    known: bool
+    """The gateway was known before."""
+    generation: int | None
+    """None: it was given up."""
+    top: int
+    now: int
+
+
+async def attach(
+    setup: EngineSetup, calls: Calls, leases: Leases, *, again: bool
+) -> tuple[Connection, Connection, Known]:
+    """Both connections. A gateway that was given up gets another name. Raises psycopg.Error, EngineError."""
+    first, second = await open_pair(setup.url, setup.prefix, leases.node)
+    try:
+        if not again:
+            for (application,) in await (await first.execute(calls.application.encode())).fetchall():
+                setup.check_application(str(application))
+        found = await _attach(first, setup, calls, leases.node, again=again)
+    except BaseException:
+        await first.close()
+        await second.close()
+        raise
+    if found.generation is None:
+        await first.close()
+        await second.close()
+        leases.renamed(setup.new_node())
+        return await attach(setup, calls, leases, again=False)
+    return first, second, Known(found.place, found.known, found.generation, found.top, found.now)
+
+
+class Known(NamedTuple):
+    """As `Found`, of a gateway that is known now."""
+
+    place: str
+    known: bool
+    generation: int
+    top: int
+    now: int
+
+
+async def _attach(connection: Connection, setup: EngineSetup, calls: Calls, node: str, *, again: bool) -> Found:
+    statement = calls.attach
+    for number in range(1, 5):
+        statement = statement.replace(f"${number}", "%s")
+    lease = int(setup.times.lease * 1000)
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL statement_timeout = {ATTACH_MS}".encode())
+        found = await connection.execute(statement.encode(), [node, lease, setup.application, again])
+        row = await found.fetchone()
+    assert row is not None
+    return Found(*row)

@@ -1,0 +1,60 @@
+"""Who is present through this gateway, and what of it the database does not know yet.
+
+While the database is away it gathers what changes; afterwards it says what is so then, each thing once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.engines.postgres.wishes import CLOSE, PRESENCE, SETTLE, Wish
+from tidegate.engines.texts import Halves
+
+
+class OwnPresence:
+    """The state of one gateway."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], bytes] = {}
+        """By room and user."""
+        self._unsaid: dict[tuple[str, str], None] = {}
+        self._closed: dict[str, int] = {}
+        """Rooms that were closed and are not yet for the database, with their tickets."""
+        self._unsettled = False
+        """The database may have more of this gateway than what is so."""
+
+    def set(self, room: str, user: str, entry: bytes) -> Wish:
+        """`entry` is empty for a user who is not present any more."""
+        if entry:
+            self._entries[room, user] = entry
+        else:
+            self._entries.pop((room, user), None)
+        return Wish(PRESENCE, room, user, Halves(entry, b""))
+
+    def forget(self) -> None:
+        """The gateway leaves: the others keep what it said until its lease and the grace are over."""
+        self._entries.clear()
+        self._unsaid.clear()
+
+    def later(self, wish: Wish) -> None:
+        """The database does not know of it, or it is not known whether it does."""
+        if wish.kind == PRESENCE:
+            self._unsaid[wish.room, wish.who] = None
+            wish.succeed(None)
+        elif wish.kind == CLOSE:
+            self._closed[wish.room] = wish.ttl
+        else:
+            self._unsettled = True
+
+    def said_again(self, *, everything: bool) -> Iterator[Wish]:
+        """What to tell the database now that it is back. `everything`: it may have other entries than these."""
+        everything = everything or self._unsettled
+        for room, ticket in self._closed.items():
+            yield Wish(CLOSE, room, ttl=ticket)
+        for room, user in self._entries if everything else self._unsaid:
+            yield Wish(PRESENCE, room, user, Halves(self._entries.get((room, user), b""), b""))
+        if everything:
+            yield Wish(SETTLE, "")
+        self._closed.clear()
+        self._unsaid.clear()
+        self._unsettled = False

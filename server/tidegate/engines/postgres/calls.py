@@ -8,7 +8,7 @@ from tidegate.engines.postgres.install import schema_name
 
 
 class Calls(msgspec.Struct, frozen=True):
-    """The text of each statement. Every one is a transaction of its own."""
+    """The text of each statement. Every one is one transaction."""
 
     attach: str
     apply: str

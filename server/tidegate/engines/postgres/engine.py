@@ -195,7 +195,7 @@ class PostgresEngine:
             wish.succeed(cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None)
         elif wish.kind == FORGET:
             if rooms is not None:
-                rooms.ask_again(wish.room)
+                rooms.forgotten(wish.room, outcome[1])
             wish.succeed(None)
 
     def _told(self, row: Row) -> None:

@@ -1,4 +1,4 @@
-"""Makes the engine's tables and functions, in a schema of their own that is named by the prefix.
+"""Makes the engine's tables and functions, in a schema that is named by the prefix.
 
 The comment of the schema says which version is there, so that a gateway that starts makes nothing where all is made.
 Gateways that start at the same time take turns. It knows no gateway and no room.

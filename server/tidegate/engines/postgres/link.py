@@ -1,7 +1,7 @@
 """One connection to PostgreSQL, driven by the event loop: prepared statements in a pipeline, and notifications.
 
 psycopg opens the connection. Afterwards its libpq is used directly: a statement costs a fifth of what it costs through
-psycopg's cursors, and no task waits for it. Every statement is a transaction of its own. It knows no SQL.
+psycopg's cursors, and no task waits for it. Every statement is one transaction. It knows no SQL.
 Invariant: every `done` is called once, in the order of the statements; after the connection broke, with the reason.
 """
 

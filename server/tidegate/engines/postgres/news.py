@@ -92,7 +92,7 @@ def tell(row: Row, rooms: OpenRooms, listener: EngineListener, leases: Leases) -
         case b"p":
             rooms.present(values.text(room), values.integer(seq), values.text(node), values.text(who), body or b"")
         case b"f":
-            rooms.ask_again(values.text(room))
+            rooms.forgotten(values.text(room), values.text(epoch))
         case b"t":
             listener.told(values.text(room), values.text(body))
         case b"u":

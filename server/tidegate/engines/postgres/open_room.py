@@ -14,6 +14,7 @@ from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.values import Row
+from tidegate.engines.postgres.wishes import unavailable
 from tidegate_protocol import RoomPosition
 
 
@@ -34,6 +35,19 @@ class Join(msgspec.Struct, gc=False):
     since: RoomPosition | None
     began: float
 
+    def refuse(self) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(unavailable())
+
+    def follow(self, other: Future[Opened]) -> None:
+        """Answer as `other` was answered."""
+        if self.answer.done():
+            return
+        if (error := other.exception()) is not None:
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(other.result())
+
 
 class Presence(msgspec.Struct, frozen=True, gc=False):
     seq: int
@@ -51,7 +65,7 @@ class OpenRoom:
         self.asked_since: RoomPosition | None = None
         """What the first join asked for: the question has it, too."""
         self.upto: int | None = None
-        """Up to here the outbox is in what was told of presence; None while a question is under way."""
+        """Up to here the outbox is in what was told about presence; None while a question is under way."""
         self.held: list[Presence] = []
         self.told = False
         """Members elsewhere were told."""

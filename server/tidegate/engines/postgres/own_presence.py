@@ -37,7 +37,7 @@ class OwnPresence:
         self._unsaid.clear()
 
     def later(self, wish: Wish) -> None:
-        """The database does not know of it, or it is not known whether it does."""
+        """The database does not have it, or it is not known whether it does."""
         if wish.kind == PRESENCE:
             self._unsaid[wish.room, wish.who] = None
             wish.succeed(None)

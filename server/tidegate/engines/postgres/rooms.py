@@ -78,7 +78,7 @@ class OpenRooms:
             return None
         self.following.unfollow(room)
         for join in found.joins:
-            _refuse(join)
+            join.refuse()
         return self._tickets.pop(room)
 
     # -- what the database tells ------------------------------------------------------------------------------------
@@ -127,6 +127,18 @@ class OpenRooms:
         elif seq > found.upto:
             self._listener.present_elsewhere(room, node, user, said.entry)
 
+    def forgotten(self, room: str, epoch: str) -> None:
+        """The history was deleted: `epoch` begins, and what follows in the outbox belongs to it."""
+        found, position = self._rooms.get(room), self.following.position(room)
+        ask = self.following.ask_again(room)
+        if found is None or ask is None:
+            return
+        found.ahead.clear()
+        if position is None:
+            self.ask(ask)
+        else:
+            self.following.answered(ask, RoomPosition(epoch=epoch, offset=0), None)
+
     def ask_again(self, room: str) -> None:
         if (ask := self.following.ask_again(room)) is not None:
             self.ask(ask)
@@ -158,7 +170,7 @@ class OpenRooms:
             if found.joins and found.joins[0].began < due:
                 for join in found.joins:
                     if join.began < due:
-                        _refuse(join)
+                        join.refuse()
                 found.joins = [join for join in found.joins if not join.answer.done()]
 
     def ask(self, ask: Ask | None) -> None:
@@ -243,7 +255,7 @@ class OpenRooms:
             return
         answer = self._join_live(room, found, join.since, head)
         if isinstance(answer, Future):
-            answer.add_done_callback(lambda done: _pass_on(done, join.answer))
+            answer.add_done_callback(join.follow)
         else:
             join.answer.set_result(answer.result())
 
@@ -284,17 +296,3 @@ class OpenRooms:
                 return
             epoch, text, _ = found.ahead.pop(position.offset + 1)
             self.ask(self.following.arrived(room, epoch, position.offset + 1, text))
-
-
-def _refuse(join: Join) -> None:
-    if not join.answer.done():
-        join.answer.set_exception(unavailable())
-
-
-def _pass_on(done: Future[Opened], answer: Future[Opened]) -> None:
-    if answer.done():
-        return
-    if (error := done.exception()) is not None:
-        answer.set_exception(error)
-    else:
-        answer.set_result(done.result())

@@ -1,4 +1,4 @@
--- What the engine keeps, in a schema of its own (@). UNLOGGED: after a crash, and on a standby that was promoted, the tables are
+-- What the engine keeps, in one schema (@). UNLOGGED: after a crash, and on a standby that was promoted, the tables are
 -- empty, and every room begins a new epoch. Names, ids and texts are bytes: no collation, no encoding, every character.
 -- All times are milliseconds since the Unix epoch, on the server's clock.
 

@@ -1,7 +1,7 @@
 """Keeps a gateway connected: connects, beats, sweeps, notices a dead connection, connects again and never gives up.
 
 It knows no rooms: the engine is told when a connection is there (`Attached`) and when it is lost.
-Invariant: while the engine is told of a connection, both of its connections live.
+Invariant: while the engine is told that there is a connection, both of its connections live.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ import pytest
 
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
-from tidegate.gateway.unsent import BEFORE_SESSIONS, UnsentBytes
+from tidegate.core.session import Session
+from tidegate.gateway.unsent import BEFORE_SESSIONS, UNADDRESSED, UnsentBytes
+from tidegate_protocol import Principal
 
 SHARE = 1000
 
@@ -58,6 +60,24 @@ def test_counts_what_a_connection_told_last(ledger: Ledger, unsent: UnsentBytes)
     for each in (line, other, line):
         unsent.waits(each, 0)
     assert (ledger.total, unsent._held) == (0, {})
+
+
+def test_unfinished_messages_of_clients_without_a_limited_address_have_one_share(
+    ledger: Ledger, unsent: UnsentBytes
+) -> None:
+    def line(user: str, address: str | None, anonymous: bool) -> Line:
+        made = Line(unsent)
+        made.owner = Session("c", None, Principal(id=user, name=user, roles=[], anonymous=anonymous), address)
+        return made
+
+    near, far, known = line("1", None, True), line("2", "192.0.2.1", True), line("3", None, False)
+    for each in (near, far, known):
+        unsent.arrives(each, 400)
+    held = [ledger.of_account(account, "frames") for account in (UNADDRESSED, "address 192.0.2.1", "user 3")]
+    assert held == [400, 400, 400]
+    other = line("4", None, True)
+    unsent.arrives(other, SHARE - 399)
+    assert (near.given_up, far.given_up, known.given_up, other.given_up) == ([], [], [], [SHARE - 399])
 
 
 def test_the_largest_of_the_account_is_given_up_where_its_share_is_full(ledger: Ledger, unsent: UnsentBytes) -> None:

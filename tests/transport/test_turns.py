@@ -13,6 +13,8 @@ from tests.transport.raw import PING, TEXT, frame, upgrade
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings
 from tidegate.transport.turns import SLICE_S, TURN_S, Turns
 
+LARGE = frame(TEXT, b"x" * 3000)
+
 
 class Clock:
     """Goes forward when something is handled."""
@@ -230,9 +232,12 @@ async def test_what_arrives_in_one_turn_of_the_loop_is_handled_in_several() -> N
     crowd = [gateway.client(str(number))[0] for number in range(10)]
     before = gateway.clock.now
     for connection in crowd:
-        arrive(connection, frame(TEXT, b"x"))
+        arrive(connection, LARGE)
     assert gateway.clock.now - before <= SLICE_S + 0.003
     assert gateway.counts.total() == 2
+    small, _ = gateway.client("small")
+    arrive(small, frame(TEXT, b"x"))
+    assert gateway.counts.pop("small") == 1, "small requests do not wait"
     longest = 0.0
     while gateway.context.turns:
         before = gateway.clock.now
@@ -251,10 +256,10 @@ async def test_what_waits_has_paid_its_bytes() -> None:
     (costly, _), (other, told) = gateway.client("a"), gateway.client("b")
     arrive(costly, frame(TEXT, b"x"))
     bytes_before = told.bytes
-    arrive(other, frame(TEXT, b"x" * 100)[:50])
-    arrive(other, frame(TEXT, b"x" * 100)[50:])
+    arrive(other, LARGE[:1500])
+    arrive(other, LARGE[1500:])
     assert gateway.counts["b"] == 0
-    assert bytes_before - told.bytes == len(frame(TEXT, b"x" * 100))
+    assert bytes_before - told.bytes == len(LARGE)
     await all_turns(gateway.context.turns)
     assert gateway.counts["b"] == 1
 

@@ -29,6 +29,8 @@ class Told:
         if size > self._most:
             line.give_up(memory=size)
 
+    arrives = waits
+
 
 def buffered(line: WriteSide) -> int:
     return line._transport.get_write_buffer_size()

@@ -26,6 +26,7 @@ from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
 from tidegate.transport.taking import Taking
+from tidegate.transport.turns import SMALL_BYTES
 from tidegate.transport.write_side import WriteSide
 
 log = logging.getLogger("tidegate.connection")
@@ -52,7 +53,6 @@ class Connection(asyncio.BufferedProtocol):
     _ws: ServerProtocol
 
     def __init__(self, context: ConnectionContext, handler: ConnectionHandler[Connection], connection_id: str) -> None:
-        self.id = connection_id
         self.id = connection_id
         self.session: Any = None
         self.peer = UNKNOWN
@@ -105,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
             data = bytes(context.receive_buffer[:nbytes])
             if self.write_side.state is CONNECTING:
                 self._handshake(data)
-            elif context.turns.full and self.write_side.state is OPEN:
+            elif nbytes > SMALL_BYTES and context.turns.full and self.write_side.state is OPEN:
                 self.read_side.keep(data, now)
             else:
                 self.read_side.received(data, now)
@@ -218,11 +218,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def reading_resumed(self, reason: int) -> None:
         """The time of the pause, if it was one, does not count as the client's silence."""
-        if reason == BY_TURN:
-            return  # `take_turn` goes on
-        self.heard = now = self._context.now()
-        self._pinged = None
-        self.read_side.resumed(now)
+        if reason != BY_TURN:  # otherwise `take_turn` goes on
+            self.heard, self._pinged = self._context.now(), None
+            self.read_side.resumed(self.heard)
 
     # -- turns ------------------------------------------------------------------------------------------------------
 
@@ -231,14 +229,12 @@ class Connection(asyncio.BufferedProtocol):
         self._context.turns.wait(self, self.peer.address if self.counted else self.id)
 
     def took(self, seconds: float) -> None:
-        """To handle what arrived took long: what arrives later in this turn of the event loop may have to wait."""
         self._context.turns.spent(seconds)
 
     def take_turn(self, *, others: bool) -> bool:
         """Handle a turn of what has arrived. See `turns`."""
-        context, write_side = self._context, self.write_side
+        context, write_side, self._pinged = self._context, self.write_side, None
         self.heard = now = context.now()
-        self._pinged = None
         held = context.outbox.hold()
         try:
             write_side.resume_reading(BY_TURN)

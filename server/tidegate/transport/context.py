@@ -55,20 +55,24 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Protocol):
-    """The sending half of a connection, as far as what waits for its client is concerned."""
+    """One half of a connection, as far as what waits there is concerned: for its client, or to be handled."""
 
-    owner: object
-    """What `ConnectionHandler.connected` left here; None before."""
+    @property
+    def owner(self) -> object:
+        """What `ConnectionHandler.connected` left there; None before."""
 
     def give_up(self, **measured: float) -> None:
-        """Drop what waits, and close the connection for a slow consumer."""
+        """Drop what waits, and close the connection."""
 
 
 class Memory(Protocol):
-    """What counts the bytes that wait for clients that do not read."""
+    """What counts the bytes that wait: for clients that do not read, and in messages that are not finished."""
 
     def waits(self, line: Waiting, size: int) -> None:
         """`size` bytes wait for the client of `line` now. It may give up this connection or others."""
+
+    def arrives(self, line: Waiting, size: int) -> None:
+        """Of what the client of `line` sent, `size` bytes are not handled yet. It may give up connections, too."""
 
 
 class Uncounted:
@@ -76,6 +80,9 @@ class Uncounted:
 
     def waits(self, line: Waiting, size: int) -> None:
         """Nothing is counted."""
+
+    def arrives(self, line: Waiting, size: int) -> None:
+        """As `waits`."""
 
 
 class ConnectionContext:

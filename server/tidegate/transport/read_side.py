@@ -20,6 +20,7 @@ from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.state import OPEN
 from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
 from tidegate.transport.turns import TURN_S
+from tidegate.transport.unfinished import Unfinished
 from tidegate.transport.write_side import WriteSide
 
 MASKED = 0x80
@@ -74,7 +75,7 @@ class ReadSide:
 
     __slots__ = (
         "_after_close", "_buffer", "_clock", "_fragments", "_max_size", "_pings_after_close", "_receiver",
-        "_unfinished_since", "_write_side", "_ws", "traffic",
+        "_unfinished", "_unfinished_since", "_write_side", "_ws", "traffic",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +101,7 @@ class ReadSide:
         self._after_close = 0
         """Bytes that arrived after this side sent its close frame."""
         self._pings_after_close = 0
+        self._unfinished = Unfinished(write_side)
 
     def received(self, data: bytes, now: float) -> None:
         """Handle `data`, which arrived just now, and what is left of earlier data."""
@@ -113,6 +115,8 @@ class ReadSide:
             taken = self._cut(data, now)
             if taken == len(data) and self._fragments is None:
                 self._unfinished_since = None
+                if self._unfinished:
+                    self._count()
                 return
             self._buffer += data[taken:]
         if self._buffer and self._write_side.state is not OPEN:
@@ -121,6 +125,10 @@ class ReadSide:
             self._unfinished_since = None
         if self._unfinished_since is None and (self._buffer or self._fragments is not None):
             self._unfinished_since = now
+        self._count()
+
+    def _count(self) -> None:
+        self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
     def keep(self, data: bytes, now: float) -> None:
         """Keep `data`, which arrived just now, for a later turn."""
@@ -130,6 +138,7 @@ class ReadSide:
             self._unfinished_since = now
         if not self._write_side.paused_by:
             self._wait_for_turn()
+        self._count()
 
     def _pay(self, size: int, now: float) -> None:
         traffic = self.traffic
@@ -165,6 +174,7 @@ class ReadSide:
         dropped = len(self._buffer) + len(self._fragments or b"")
         self._buffer = bytearray()
         self._fragments = None
+        self._count()
         self._receiver = ENDED_RECEIVER
         return dropped
 

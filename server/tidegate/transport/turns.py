@@ -22,6 +22,8 @@ TURN_S = 0.002
 """Seconds after which the turn of one connection ends."""
 SLICE_S = 0.004
 """Seconds of each turn of the event loop for all that wait here; while the loop is busy with writing, one turn."""
+SMALL_BYTES = 1024
+"""What arrives and is no more does not wait for a later turn of the event loop: most requests are small, and cheap."""
 LEAST_S = 0.0005
 """A turn counts for so much at least: a clock may be too coarse for it."""
 

@@ -32,7 +32,7 @@ class WriteSide:
 
     __slots__ = (
         "_backlog", "_context", "_drains", "_paused_since", "_reader", "_taking", "_transport",
-        "_ws", "deadline", "frames", "id", "may_miss", "owner", "paused_by", "state",
+        "_ws", "deadline", "frames", "id", "may_miss", "memory", "owner", "paused_by", "state",
     )  # fmt: skip
 
     def __init__(
@@ -52,11 +52,11 @@ class WriteSide:
         self.paused_by = 0
         """The sum of the reasons why nothing is read from the client."""
         self._context = context
-        self._transport = transport
+        self.memory, self._transport = context.memory, transport
         self._ws = ws
         self._reader: Reader = reader
         self.may_miss = False
-        """Frames that the client may miss were pushed since it last read everything."""
+        """Frames that the client may miss were pushed since it read everything."""
         self._backlog: Backlog | None = None
         """Flushed while the client does not read; None for nothing."""
         self._taking: Taking | None = None
@@ -172,7 +172,7 @@ class WriteSide:
         self._end()
         self._backlog = None
         self._transport.abort()
-        self._context.memory.waits(self, 0)
+        self.memory.waits(self, 0)
 
     def lost(self) -> bool:
         """The TCP connection has ended. Returns whether there was a WebSocket until now."""
@@ -181,7 +181,7 @@ class WriteSide:
         self.frames.clear()
         self._backlog = None
         self._reader = ENDED_READER
-        self._context.memory.waits(self, 0)
+        self.memory.waits(self, 0)
         if self._drains is not None:
             self._drains.end()
         return was_open
@@ -238,7 +238,7 @@ class WriteSide:
         self._write_backlog()
         if self._paused_since is None:
             self.may_miss = False
-            self._context.memory.waits(self, 0)
+            self.memory.waits(self, 0)
             self.resume_reading(BY_BACKLOG)
             if self._drains is not None:
                 self._drains.resumed()
@@ -284,7 +284,7 @@ class WriteSide:
 
     def _count(self) -> None:
         """Tell what waits. Nothing is told while a client keeps up, so that this costs nothing where it matters."""
-        self._context.memory.waits(self, self._held_bytes + self._transport.get_write_buffer_size())
+        self.memory.waits(self, self._held_bytes + self._transport.get_write_buffer_size())
 
     # -- waiting until frames are sent ------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from typing import Literal, Protocol
 from tidegate.core.errors import Refused
 
 Kind = Literal["frames", "rooms", "presence", "histories", "keys", "spools", "reads", "writes"]
-"""What is held: frames that a client has not read, rooms with their members, what members say of themselves, messages
-in histories, idempotency keys, pages of snapshots, answers to reads, and writes that wait."""
+"""What is held: frames that a client has not read or not finished, rooms with their members, what members say of
+themselves, messages in histories, idempotency keys, pages of snapshots, answers to reads, and writes that wait."""
 
 SHARE = 8
 """One account holds at most one part in so many."""

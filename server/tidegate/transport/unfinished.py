@@ -1,0 +1,50 @@
+"""What has arrived of one client and is not handled: part of a message, or messages that wait for their turn.
+
+Where it is much, it counts as memory like what waits for a client that does not read, and gives way like that.
+Invariant: the memory was told last what is held now, or nothing where that is less than `UNCOUNTED_BYTES`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from tidegate.counted import Counted
+from tidegate.transport.close_codes import TRY_AGAIN_LATER
+from tidegate.transport.context import UNCOUNTED_BYTES
+from tidegate.transport.write_side import WriteSide
+
+GIVEN_UP = Counted(
+    logging.getLogger("tidegate.connection"),
+    logging.WARNING,
+    "the unfinished message of connection %s has no place in memory: closed %s",
+)
+
+
+class Unfinished:
+    """Implements `context.Waiting` for the reading half of a connection."""
+
+    __slots__ = ("_counted", "_write_side")
+
+    def __init__(self, write_side: WriteSide) -> None:
+        self._write_side = write_side
+        self._counted = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._counted)
+
+    @property
+    def owner(self) -> object:
+        return self._write_side.owner
+
+    def count(self, size: int) -> None:
+        """So much is held now."""
+        if size < UNCOUNTED_BYTES:
+            size = 0
+        if size != self._counted:
+            self._counted = size
+            self._write_side.memory.arrives(self, size)
+
+    def give_up(self, **measured: float) -> None:
+        GIVEN_UP(self._write_side.id, measured)
+        self.count(0)  # it is dropped when the connection has ended, in the next turn of the event loop
+        self._write_side.fail(TRY_AGAIN_LATER, "the gateway has no memory left for unfinished messages")

@@ -1,0 +1,87 @@
+"""Unfinished messages count as memory, from 16 KiB on, and are given up where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fuzz.frames import Heard, Wire
+from tests.transport.raw import PING, TEXT, frame, upgrade
+from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings, Waiting
+from tidegate.transport.state import OPEN
+
+CONTINUATION = 0
+PART = frame(TEXT, b"x" * 60_000)[:-1]
+FRAGMENT = frame(TEXT, b"x" * 30_000, fin=False)
+
+
+class Told:
+    """A memory with room for `most` bytes of one client."""
+
+    def __init__(self, most: int = 1 << 20) -> None:
+        self.sizes: list[int] = []
+        self._most = most
+
+    def waits(self, line: Waiting, size: int) -> None:
+        """Nothing is counted."""
+
+    def arrives(self, line: Waiting, size: int) -> None:
+        self.sizes.append(size)
+        if size > self._most:
+            line.give_up(memory=size)
+
+
+def connected(memory: Told) -> Connection:
+    context = ConnectionContext(
+        TransportSettings(origins=("*",)), Routes(), Outbox(asyncio.get_running_loop()), memory=memory
+    )
+    connection = Connection(context, Heard(), "c")
+    connection.connection_made(Wire())
+    arrive(connection, upgrade())
+    return connection
+
+
+def arrive(connection: Connection, data: bytes) -> None:
+    connection.get_buffer(-1)[: len(data)] = data
+    connection.buffer_updated(len(data))
+
+
+@pytest.mark.parametrize(
+    ("begin", "more", "end"),
+    [
+        (PART, [frame(PING, b"")[:0]], b"x"),
+        (FRAGMENT, [frame(PING, b""), frame(PING, b"")], frame(CONTINUATION, b"x")),
+    ],
+)
+async def test_an_unfinished_message_is_counted_once(begin: bytes, more: list[bytes], end: bytes) -> None:
+    memory = Told()
+    connection = connected(memory)
+    arrive(connection, begin)
+    for data in more:
+        arrive(connection, data)
+    assert len(memory.sizes) == 1
+    assert 0 <= len(begin) - memory.sizes[0] < 16
+    arrive(connection, end)
+    assert memory.sizes[1:] == [0]
+    arrive(connection, begin)
+    connection.connection_lost(None)
+    assert memory.sizes[-1] == 0
+
+
+async def test_small_parts_are_not_counted() -> None:
+    memory = Told()
+    connection = connected(memory)
+    arrive(connection, frame(TEXT, b"x" * 16_000)[:-1])
+    arrive(connection, frame(TEXT, b"x")[:0] + b"x")
+    assert memory.sizes == []
+
+
+async def test_where_there_is_no_memory_the_connection_is_closed() -> None:
+    memory = Told(most=40_000)
+    connection = connected(memory)
+    arrive(connection, FRAGMENT)
+    assert connection.write_side.state is OPEN
+    arrive(connection, frame(CONTINUATION, b"x" * 30_000, fin=False))
+    assert connection.write_side.state is not OPEN
+    assert memory.sizes[-1] == 0

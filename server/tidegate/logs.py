@@ -8,7 +8,6 @@ Invariant: no log line of the gateway raises.
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import sys
 from typing import IO
@@ -46,6 +45,8 @@ def set_up(level: str, member: str = "") -> None:
     The application's own formats can say `%(processName)s`.
     """
     if member:
+        import multiprocessing  # noqa: PLC0415  # a gateway without workers does not need it
+
         multiprocessing.current_process().name = member
     lines = _Lines(_standard_error())
     logging.basicConfig(level=level.upper(), handlers=[lines], format=OF_MEMBER if member else FORMAT)

@@ -99,7 +99,7 @@ def test_a_worker_that_dies_again_and_again_ends_the_start(supervise: Start) -> 
     supervised = supervise(behaviours={"worker 2": "dies"})
     assert supervised.ended() == 1
     assert [line[:2] for line in supervised.started] == [["worker", "1"]] + 5 * [["worker", "2"]]
-    assert "the start is given up: the worker 2 has ended 5 times" in supervised.log
+    assert "the start is given up: the worker 2 has ended 5 times within 30 s" in supervised.log
 
 
 async def test_a_worker_that_dies_again_and_again_later_waits_longer_each_time(supervise: Start) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -114,6 +113,8 @@ def _sockets(descriptors: Iterable[int]) -> list[socket.socket]:
 def _end_with(supervisor: int) -> None:
     """End this process with its supervisor."""
     if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415  # a gateway without workers does not need it
+
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != supervisor:  # it ended before the kernel was told
         os._exit(1)

@@ -45,7 +45,7 @@ class MemberPlace:
 
     def fill(self, now: float) -> None:
         """Start a member if there is none, and it is time to."""
-        if self.present is None and now >= self._again_at:
+        if self.present is None and self.successor is None and now >= self._again_at:
             self.present = self._started(now)
 
     def succeed(self, now: float) -> bool:
@@ -60,13 +60,13 @@ class MemberPlace:
             before.retire(kill_at)
             self.leaving.append(before)
 
-    def ended(self, process: Process, code: int, now: float) -> None:
-        """One of the processes was reaped."""
+    def ended(self, process: Process, code: int, now: float, *, again: bool) -> None:
+        """One of the processes was reaped. `again`: another one is to be started for one that died."""
         process.close()
         if process is self.present:
             self.present = None
             if process.state != "leaving":
-                self._died(process, code, now)
+                self._died(process, code, now, again=again)
         elif process is self.successor:
             self.successor = None
         else:
@@ -74,13 +74,14 @@ class MemberPlace:
             if code:
                 log.warning("%s did not end in order: %s", process.name, how(code))
 
-    def _died(self, process: Process, code: int, now: float) -> None:
+    def _died(self, process: Process, code: int, now: float, *, again: bool) -> None:
         self.deaths = [each for each in self.deaths if now - each < QUIET_S] + [now]
         wait = wait_after(self.deaths, now)
         self._again_at = now + wait
         why = f": {process.reason}" if process.reason else ""
         when = f"in {wait:g} s" if wait else "at once"
-        log.error("%s has ended: %s%s; another one is started %s", process.name, how(code), why, when)
+        then = f"; another one is started {when}" if again else ""
+        log.error("%s has ended: %s%s%s", process.name, how(code), why, then)
 
     def _started(self, now: float) -> Process | None:
         try:

@@ -122,20 +122,30 @@ class Supervisor:
     def _ended(self, place: MemberPlace, process: Process, code: int, now: float) -> None:
         process.read(now)  # its last words
         self._common.ended(process)
-        successor = process is place.successor
-        place.ended(process, code, now)
+        successor, gives_up = process is place.successor, self._gives_up(place, process, code, now)
+        place.ended(process, code, now, again=not self._stopping and not gives_up)
         if self._stopping:
             if code and not process.excused:
                 self._code = self._code or 1
         elif successor:
             assert self._reload is not None
             self._reload.failed(process, code)
-        elif not self._up:
-            lately = sum(now - each < AT_START_S for each in place.deaths)
-            if code == CONFIG_ERROR or lately >= AT_START:
-                log.error("the start is given up: the %s has ended %d times", place.name, lately)
-                self._code = CONFIG_ERROR if code == CONFIG_ERROR else 1
-                self._stop(now)
+        elif gives_up:
+            self._code = CONFIG_ERROR if code == CONFIG_ERROR else 1
+            log.error(
+                "the start is given up: %s",
+                f"the {place.name} cannot start"
+                if code == CONFIG_ERROR
+                else f"the {place.name} has ended {AT_START} times within {AT_START_S:g} s",
+            )
+            self._stop(now)
+
+    def _gives_up(self, place: MemberPlace, process: Process, code: int, now: float) -> bool:
+        """Whether the start has failed with the end of `process`."""
+        if self._up or self._stopping or process is not place.present:
+            return False
+        lately = sum(now - each < AT_START_S for each in place.deaths)
+        return code == CONFIG_ERROR or lately + 1 >= AT_START
 
     def _watch(self, now: float) -> None:
         """Kill who is late."""

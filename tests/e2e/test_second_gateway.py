@@ -118,7 +118,7 @@ async def test_a_second_gateway_on_one_postgresql_database_warns(postgres: Postg
         with over(url, tmp_path / "second") as second:
             (line,) = (line for line in (await followed(second)).splitlines() if WARNING in line)
             assert "WARNING" in line
-            assert "already served by 1 other gateway: rooms, presence and history live in one process" in line
+            assert "already served by 1 other gateway: clients of different gateways meet in rooms only" in line
             assert "tidegate@" not in line
             with over(url, tmp_path / "third") as third:
                 assert "already served by 2 other gateways" in await followed(third)

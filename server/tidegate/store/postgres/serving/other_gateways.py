@@ -32,8 +32,8 @@ def warn_of_others(connection: Connection, url: str) -> None:
     ((count,),) = connection.execute(OTHERS).fetchall()
     if count:
         log.warning(
-            "the database %s is already served by %d other gateway%s: rooms, presence and history live in one process, "
-            "so clients of different gateways do not meet in rooms; rows are shared",
+            "the database %s is already served by %d other gateway%s: clients of different gateways meet in rooms only "
+            "where all of them have the same engine and engine_prefix; rows are shared",
             shown(url),
             count,
             "s" if count > 1 else "",

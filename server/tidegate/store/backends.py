@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.rooms.room_log import RoomLog
 from tidegate.core.rows.ports import Store
 from tidegate.store.errors import StoreError
 from tidegate.store.hub.store import HubStore
@@ -29,6 +30,8 @@ class OpenedStore(Store, Protocol):
 
     ledger: Ledger
     """Counts the writes that wait."""
+    rooms: RoomLog | None
+    """The log of durable rooms, where the application has any."""
 
     @property
     def identity_secret(self) -> str:
@@ -58,10 +61,15 @@ class Writer(NamedTuple):
 
 
 async def open_lent_store(
-    url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+    url: str,
+    resources: Mapping[str, Resource],
+    keep: Retention = KEEP,
+    timeouts: Timeouts = TIMEOUTS,
+    *,
+    durable: bool = False,
 ) -> LentStore:
     """The hub's store over an SQLite file. Raises StoreError, as `open_store` does."""
-    return await SqliteStore.open(url, resources, keep, timeouts, lent=True)
+    return await SqliteStore.open(url, resources, keep, timeouts, lent=True, durable=durable)
 
 
 async def open_store(
@@ -70,8 +78,10 @@ async def open_store(
     keep: Retention = KEEP,
     timeouts: Timeouts = TIMEOUTS,
     hub: Writer | None = None,
+    *,
+    durable: bool = False,
 ) -> OpenedStore:
-    """`hub`: who writes an SQLite file for this process, which only reads it.
+    """`hub`: who writes an SQLite file for this process, which only reads it. `durable`: there are durable rooms.
 
     Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
     that is an SQLite file which another gateway serves.
@@ -79,11 +89,11 @@ async def open_store(
     # An operator should see it now, and not when a client asks for the first large snapshot.
     spool_folder()
     if is_postgres(url):
-        store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep, timeouts)
+        store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep, timeouts, durable=durable)
         return store
     if hub is not None:
-        return await HubStore.open(url, resources, *hub, timeouts)
-    return await SqliteStore.open(url, resources, keep, timeouts)
+        return await HubStore.open(url, resources, *hub, timeouts, durable=durable)
+    return await SqliteStore.open(url, resources, keep, timeouts, durable=durable)
 
 
 def migrations(url: str) -> Migrations:

@@ -20,6 +20,7 @@ from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.room_log import RoomLog
 from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.hub.calls import Calls
 from tidegate.hub.connector import Connector
@@ -66,6 +67,7 @@ class HubStore:
         """
         loop = asyncio.get_running_loop()
         self.ledger = Ledger()
+        self.rooms: RoomLog | None = None
         self._opened_at = head(connection)
         self._connection = connection
         self._file = file
@@ -91,11 +93,18 @@ class HubStore:
 
     @classmethod
     async def open(
-        cls, url: str, resources: Mapping[str, Resource], address: str, node: str, timeouts: Timeouts = TIMEOUTS
+        cls,
+        url: str,
+        resources: Mapping[str, Resource],
+        address: str,
+        node: str,
+        timeouts: Timeouts = TIMEOUTS,
+        *,
+        durable: bool = False,
     ) -> HubStore:
         """Raises StoreError: the database lacks what the schema needs, or the hub does not answer."""
         loop = asyncio.get_running_loop()
-        file, connection = await loop.run_in_executor(None, _prepared, url, resources)
+        file, connection = await loop.run_in_executor(None, _prepared, url, resources, durable)
         store = cls(sqlite_path(url).absolute(), resources, file, connection, timeouts.read)
         store._connector = Connector(address, "rows", node, store)
         store._connector.start()
@@ -277,9 +286,9 @@ class HubStore:
             self._feed.refuse(refusal.refused())
 
 
-def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[DatabaseFile, apsw.Connection]:
+def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tuple[DatabaseFile, apsw.Connection]:
     """What is known of the file, and a connection that has read it. Raises StoreError."""
-    check(url, resources)
+    check(url, resources, durable=durable)
     path = sqlite_path(url).absolute()
     connection = connect(path, checkpoint=False)
     try:

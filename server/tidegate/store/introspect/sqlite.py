@@ -43,7 +43,7 @@ ROWID_NAMES = frozenset({"rowid", "_rowid_", "oid"})
 ROWS = 10_000
 """The number of rows of a table that are sampled."""
 _DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
-_OWN = re.compile(r"tidegate_(log|aside|meta|requests|migration)").fullmatch
+_OWN = re.compile(r"tidegate_(log|aside|meta|requests|migration|rooms|messages|message_keys)").fullmatch
 _LENGTH = re.compile(r"\(\s*(\d+)\s*\)").search
 _TEXT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""").fullmatch
 _NUMBERS = re.compile(r"NUMERIC|DECIMAL|NUMBER|MONEY|CURRENCY")

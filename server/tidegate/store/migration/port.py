@@ -25,8 +25,8 @@ LOCK_TIMEOUT_S = 10.0
 class Migrations(Protocol):
     """The migrations of one kind of database. `folder` holds the manual migrations. Every method raises StoreError."""
 
-    def check(self, url: str, resources: Mapping[str, Resource]) -> None:
-        """Raises Unmigrated when the database lacks anything that serving needs."""
+    def check(self, url: str, resources: Mapping[str, Resource], *, durable: bool = ...) -> None:
+        """Raises Unmigrated when the database lacks anything that serving needs. `durable`: also for durable rooms."""
 
     def planned(self, url: str, resources: Mapping[str, Resource], folder: Path | None = None) -> Sequence[PlannedStep]:
         """What `apply` would do, in order. Steps after a manual migration that is to run are not known yet."""

@@ -7,9 +7,9 @@ Invariant: a read by key never waits for lists, and no read waits for ever.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tidegate.contract import Resource
 from tidegate.core.budgets.costs import Cost, CostRules
@@ -19,6 +19,8 @@ from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Pages, Read
 from tidegate.store.serving.jobs import Interruptible, Purpose
 from tidegate.store.serving.read_threads import ReadThreads
 from tidegate.store.serving.snapshots import Snapshots, Spool
+
+T = TypeVar("T")
 
 THREADS = 4
 """Threads that answer reads."""
@@ -76,6 +78,10 @@ class Reads:
         """A client that catches up waits for its turn as long as it takes: refused, it would only come back."""
         purpose = Purpose(payer, Cost.KEY, waits=False)
         return await self._threads.run(partial(self._reader.changes, after, upto, limit), purpose)
+
+    async def by_key(self, work: Callable[[], T], payer: Payer) -> T:
+        """Any work that looks at few rows, by their keys."""
+        return await self._threads.run(work, Purpose(payer, Cost.KEY))
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         return self._snapshots.open(query, self._cost(query), encode)

@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage, RoomLog
 from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving import refusals
 from tidegate.store.serving.closing import Closing
@@ -21,9 +22,11 @@ from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.reads import Reads
-from tidegate.store.serving.write_queue import size_of
+from tidegate.store.serving.write_queue import Job, size_of
 
 log = logging.getLogger("tidegate.store")
+
+T = TypeVar("T")
 
 OUTDATED = "the database was changed under the gateway, which has to be restarted"
 RETRY_S = 5.0
@@ -47,8 +50,8 @@ class Writer(Protocol):
 
     def start(self) -> None: ...
 
-    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
-        """The mutation's result, once it is committed. `size`: its bytes, about. In the loop's thread."""
+    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
+        """The result, once it is committed. `size`: its bytes, about. In the loop's thread."""
 
     def give_up(self) -> None:
         """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
@@ -91,6 +94,8 @@ class ThreadedStore:
         """Does what is due regularly. No client's read is in its way."""
         self.ledger = Ledger()
         """Counts the writes that wait; the composition root sets the one that everything shares."""
+        self.rooms: RoomLog | None = None
+        """The log of durable rooms, where the application has any."""
         self._closed = False
         self._stopping = False
         self._closing = Closing(loop)
@@ -131,16 +136,29 @@ class ThreadedStore:
         return self._reads.snapshot(query, encode)
 
     async def write(self, mutation: Mutation) -> WriteResult:
-        self._check()
-        if self._guard.damage is not None:
-            raise refusals.lost()
+        self._check_writable()
         size, account = size_of(mutation), mutation.payer.account
         self.ledger.take(account, "writes", size)
         try:
             await self._feed.gate.resumed()
-            return await self._writer.submit(mutation, size)
+            written: WriteResult = await self._writer.submit(mutation, size)
+            return written
         finally:
             self.ledger.give(account, "writes", size)
+
+    def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
+        """As `write`, for durable rooms. No feed tells it."""
+        self._check_writable()
+        size, account = size_of(work), work.payer.account
+        self.ledger.take(account, "writes", size)
+        future: asyncio.Future[Kept] = self._writer.submit(work, size)
+        future.add_done_callback(lambda _: self.ledger.give(account, "writes", size))
+        return future
+
+    async def look(self, work: Callable[[], T], payer: Payer) -> T:
+        """Have a thread do `work`, which reads by key."""
+        self._check()
+        return await self._reads.by_key(work, payer)
 
     async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
         return await self._reads.changes(after, upto, limit, payer)
@@ -199,6 +217,11 @@ class ThreadedStore:
             raise refusals.stopping()
         if self.outdated:
             raise Refused("unavailable", OUTDATED, retry_after=RETRY_S)
+
+    def _check_writable(self) -> None:
+        self._check()
+        if self._guard.damage is not None:
+            raise refusals.lost()
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
         """Have a thread do `work`, which raises nothing, until the store is closed: `seconds` after it did it last."""

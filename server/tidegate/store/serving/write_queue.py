@@ -14,12 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
+from typing import Any, cast
 
 import msgspec
 
 from tidegate.core.budgets.turns import CrowdedError
 from tidegate.core.budgets.write_turns import Limits, WriteTurns
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.serving import refusals
 
@@ -34,7 +36,9 @@ the answer."""
 VALUES = 3
 """How many times their bytes as JSON values take: in the request, bound to the statement, and in the change log."""
 
-Outcome = WriteResult | Refused
+Job = Mutation | NewMessage | ForgetRoom
+"""What a write does."""
+Outcome = WriteResult | Kept | Refused
 
 
 class _State(Enum):
@@ -45,12 +49,14 @@ class _State(Enum):
 
 
 class Write:
-    """One mutation on its way."""
+    """One mutation, or one message of a durable room, on its way."""
 
-    __slots__ = ("deadline", "future", "mutation", "queue", "size", "state")
+    __slots__ = ("deadline", "future", "job", "mutation", "queue", "size", "state")
 
-    def __init__(self, mutation: Mutation, future: asyncio.Future[WriteResult], size: int, queue: WriteQueue) -> None:
-        self.mutation = mutation
+    def __init__(self, job: Job, future: asyncio.Future[Any], size: int, queue: WriteQueue) -> None:
+        self.job = job
+        self.mutation = cast(Mutation, job)
+        """In a queue that has only mutations."""
         self.queue = queue
         """The one in which it waits, or whose thread does it."""
         self.future = future
@@ -94,17 +100,17 @@ class WriteQueue:
 
     # -- in the loop's thread ---------------------------------------------------------------------------------------
 
-    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
-        """The mutation's result, once it is committed. `size`: its bytes, about."""
-        future: asyncio.Future[WriteResult] = self._loop.create_future()
-        write = Write(mutation, future, size, self)
+    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
+        """The result, once it is committed. `size`: its bytes, about."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        write = Write(job, future, size, self)
         if self._timeout:
             write.deadline = time.monotonic() + self._timeout
         try:
             with self._changed:
                 if self._ended:
                     raise refusals.stopping() if self.given_up else refusals.unavailable()
-                self._turns.add(write, mutation.payer, size)
+                self._turns.add(write, job.payer, size)
                 self._changed.notify()
         except CrowdedError as error:
             future.set_exception(refusals.crowded_writes(error.account))
@@ -186,7 +192,7 @@ class WriteQueue:
                 late, others = [*late, *others], []
             for write in others:
                 write.state = _State.WAITS
-            self._turns.put_back((write, write.mutation.payer.account, write.size) for write in others)
+            self._turns.put_back((write, write.job.payer.account, write.size) for write in others)
             self._changed.notify()
         refusal = refusals.stopping() if self.given_up else refusals.took_too_long()
         self.report([(write, refusal) for write in late])
@@ -197,7 +203,7 @@ class WriteQueue:
             write.queue, refused = self, self.given_up
             if not refused:
                 write.state = _State.WAITS
-                self._turns.add(write, write.mutation.payer, write.size)
+                self._turns.add(write, write.job.payer, write.size)
                 self._changed.notify()
         if refused:
             self.report([(write, refusals.stopping())])
@@ -228,10 +234,14 @@ class WriteQueue:
         return waiting
 
 
-def size_of(mutation: Mutation) -> int:
-    """The bytes that a mutation takes while it waits, about."""
-    rows = len(mutation.rows) + len(mutation.keys)
-    values = len(msgspec.json.encode((mutation.rows, mutation.data, mutation.keys)))
+def size_of(job: Job) -> int:
+    """The bytes that a write takes while it waits, about."""
+    if isinstance(job, NewMessage):
+        return WAITING_BYTES + VALUES * len(job.text)
+    if isinstance(job, ForgetRoom):
+        return WAITING_BYTES
+    rows = len(job.rows) + len(job.keys)
+    values = len(msgspec.json.encode((job.rows, job.data, job.keys)))
     return WAITING_BYTES + ROW_BYTES * rows + VALUES * values
 
 

@@ -17,6 +17,7 @@ from tidegate.store.migration.files import HISTORY
 from tidegate.store.sqlite.changelog import META, TABLES
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect, sqlite_path
 from tidegate.store.sqlite.migration.recorded_tables import PREFIX
+from tidegate.store.sqlite.room_tables import ROOM_TABLES
 
 MADE_BY_DEV = "made by dev"
 """META's entry in a database that `tidegate dev` created."""
@@ -92,4 +93,4 @@ def _others(connection: apsw.Connection) -> list[str]:
     if META in tables:
         entries = connection.execute(f"SELECT name FROM {META} WHERE substr(name, 1, ?) = ?", (len(PREFIX), PREFIX))
         made = {name.removeprefix(PREFIX) for (name,) in entries}
-    return sorted(name for name in tables - made - {*TABLES, HISTORY} if not name.startswith("sqlite_"))
+    return sorted(name for name in tables - made - {*TABLES, *ROOM_TABLES, HISTORY} if not name.startswith("sqlite_"))

@@ -41,14 +41,17 @@ from tidegate.store.postgres.conversions import conversions
 from tidegate.store.postgres.migration import former_log
 from tidegate.store.postgres.migration.locks import EXCLUSIVE, WRITES
 from tidegate.store.postgres.migration.step import sql_step
+from tidegate.store.postgres.room_tables import ROOM_TABLES
 from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
 
 OWN_DATA = "Tidegate keeps its own data there"
 
 
-def log_steps(connection: Connection) -> list[Step]:
-    """Steps that create the schema and the relations of the change log, and give the log its epoch."""
+def log_steps(connection: Connection, *, rooms: bool) -> list[Step]:
+    """Steps that create the schema and the relations of the change log, and give the log its epoch. `rooms`: those of
+    durable rooms, too.
+    """
     found = []
     if not connection.execute("SELECT to_regnamespace($1)", [SCHEMA]).fetchall()[0][0]:
         found.append(sql_step(connection, f"create schema {SCHEMA}", OWN_DATA, [f"CREATE SCHEMA {SCHEMA}"]))
@@ -70,6 +73,11 @@ def log_steps(connection: Connection) -> list[Step]:
         rows = ", ".join(f"('{name}', '{value}')" for name, value in values.items())
         sql = f"INSERT INTO {META} (name, value) VALUES {rows}"
         found.append(sql_step(connection, "give the change log an epoch", "positions belong to one", [sql]))
+    found += [
+        sql_step(connection, f"create {name}", "messages of durable rooms are there", statements)
+        for name, statements in ROOM_TABLES.items()
+        if rooms and not connection.execute("SELECT to_regclass($1)", [name]).fetchall()[0][0]
+    ]
     return found
 
 

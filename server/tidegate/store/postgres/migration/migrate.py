@@ -138,14 +138,14 @@ def down(
         )
 
 
-def check(url: str, resources: Mapping[str, Resource]) -> None:
+def check(url: str, resources: Mapping[str, Resource], *, durable: bool = False) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs, and NeedsManualMigration when it needs an
-    unsafe change. Both errors say what differs and what to type.
+    unsafe change. Both errors say what differs and what to type. `durable`: the application has durable rooms.
     """
     with _transaction(url, keep=False) as (database, connection):
         grants.refuse_read_only(connection)
-        grants.refuse_missing(connection, resources)
-        missing = in_words(_plan(database, connection, resources, None, serving=True))
+        grants.refuse_missing(connection, resources, durable=durable)
+        missing = in_words(_plan(database, connection, resources, None, serving=True, rooms=durable))
     refuse_to_serve(shown(url), missing, "with the same URL")
 
 
@@ -219,6 +219,7 @@ def _plan(
     done: Sequence[str] = (),
     *,
     serving: bool = False,
+    rooms: bool = True,
 ) -> list[Step]:
     """All steps that are left, or the manual migrations that come first. `done`: the steps that were taken already."""
     check_names(resources)
@@ -232,11 +233,11 @@ def _plan(
     if any(step.name.startswith(RUN) for step in found):
         # Before the migrations, so that they can fill the new tables.
         created = Tables(connection, resources, folder).created(migrations.made_tables(shared - existing))
-        return [*log_steps(connection), *created, *found]
+        return [*log_steps(connection, rooms=rooms), *created, *found]
     ran = any(step.startswith((RUN, TAKE_BACK)) for step in done)
     return [
         *found,
-        *log_steps(connection),
+        *log_steps(connection, rooms=rooms),
         *home_steps(connection, resources),
         *Tables(connection, resources, folder, serving=serving, may_rename=not ran).steps(),
         *trigger_steps(connection, resources, done, serving=serving),

@@ -16,6 +16,7 @@ from tidegate.store.errors import StoreError
 from tidegate.store.postgres.changelog import COMMITS, LOG, META, PENDING, REQUESTS, SCHEMA
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.home import here, qualified, recorded
+from tidegate.store.postgres.room_tables import KEYS, MESSAGES, ROOMS
 from tidegate.store.postgres.rows import readable
 from tidegate.store.sql.names import quoted
 
@@ -26,6 +27,12 @@ OWN = {
     META: ("SELECT", "UPDATE"),  # how far the log was pruned, the epoch
     REQUESTS: ("SELECT", "INSERT", "DELETE"),  # idempotency keys
 }
+OF_ROOMS = {
+    ROOMS: ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    MESSAGES: ("SELECT", "INSERT", "DELETE"),
+    KEYS: ("SELECT", "INSERT", "UPDATE", "DELETE"),
+}
+"""What durable rooms need besides."""
 NEEDED = {
     "read": ("SELECT",),
     "create": ("SELECT", "INSERT"),
@@ -42,9 +49,10 @@ class _Right(NamedTuple):
     """SQL after ON: a table's qualified name, or `SCHEMA x`, `SEQUENCE x`."""
 
 
-def refuse_missing(connection: Connection, resources: Mapping[str, Resource]) -> None:
-    """Raises StoreError with the GRANT statements that the role lacks."""
-    missing = _of_own(connection) or _of_home(connection) or _of_tables(connection, resources, here(connection))
+def refuse_missing(connection: Connection, resources: Mapping[str, Resource], *, durable: bool = False) -> None:
+    """Raises StoreError with the GRANT statements that the role lacks. `durable`: there are durable rooms."""
+    own = OWN | OF_ROOMS if durable else OWN
+    missing = _of_own(connection, own) or _of_home(connection) or _of_tables(connection, resources, here(connection))
     if missing:
         ((role,),) = connection.execute("SELECT current_user::text")
         raise StoreError(
@@ -65,10 +73,10 @@ def refuse_read_only(connection: Connection) -> None:
         )
 
 
-def _of_own(connection: Connection) -> list[_Right]:
+def _of_own(connection: Connection, own: Mapping[str, tuple[str, ...]]) -> list[_Right]:
     """What is missing in Tidegate's own schema, as far as the database was migrated."""
     missing = [_Right("USAGE", f"SCHEMA {SCHEMA}")] if _hidden(connection, SCHEMA) else []
-    asked = [(name.partition(".")[2], privilege) for name, privileges in OWN.items() for privilege in privileges]
+    asked = [(name.partition(".")[2], privilege) for name, privileges in own.items() for privilege in privileges]
     found = _lacking(connection, SCHEMA, asked)
     return missing + [_Right(privilege, f"{SCHEMA}.{name}") for name, privilege in found]
 

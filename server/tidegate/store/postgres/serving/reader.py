@@ -111,6 +111,15 @@ class Reader:
 
         return self._attempt(read)
 
+    def transaction(self, work: Callable[[Connection], T]) -> T:
+        """`work` at one moment of the database, for other tables than those of resources."""
+
+        def run(connection: Connection) -> T:
+            with connection.transaction():
+                return work(connection)
+
+        return self._attempt(run)
+
     def decoded(self, connection: Connection, found: Sequence[tuple[Any, ...]]) -> list[Change]:
         """Rows of the log as changes; those of resources that the schema no longer has are left out.
 

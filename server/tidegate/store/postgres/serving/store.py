@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import threading
+import time
 from collections.abc import Mapping
 
 import psycopg
@@ -22,11 +23,15 @@ from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.log_watch import LogWatch
 from tidegate.store.postgres.serving.reader import Reader
 from tidegate.store.postgres.serving.retention import STEP, prune_all
+from tidegate.store.postgres.serving.room_calls import RoomCalls
+from tidegate.store.postgres.serving.room_reads import RoomReads
+from tidegate.store.postgres.serving.room_writes import sweep_all
 from tidegate.store.postgres.serving.table_watch import TableWatch
 from tidegate.store.postgres.serving.writer import Writer
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
+from tidegate.store.serving.room_log import DatabaseRoomLog
 from tidegate.store.serving.store import PATIENCE_S, OpenedLog, ThreadedStore
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
@@ -55,7 +60,10 @@ class PostgresStore(ThreadedStore):
         served: LogFingerprint,
         opened_log: OpenedLog,
         timeouts: Timeouts,
+        *,
+        durable: bool = False,
     ) -> None:
+        """`durable`: there are durable rooms."""
         loop = asyncio.get_running_loop()
         settings = row_security.ERROR_INSTEAD | {
             "lock_timeout": str(min(LOCK_TIMEOUT_MS, math.ceil(timeouts.read * 500) or LOCK_TIMEOUT_MS)),
@@ -70,6 +78,11 @@ class PostgresStore(ThreadedStore):
         self._looking = Connections(url, settings, served.home, reading=True)
         guard = EpochGuard(url, served, self._looking, *watches)
         super().__init__(loop, opened_log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
+        self._calls: RoomCalls | None = None
+        if durable:
+            self._calls = RoomCalls(url, loop)
+            writer.rooms.start(opened_log.epoch, self._calls.call)
+            self.rooms = DatabaseRoomLog(self, RoomReads(reader), self._calls.start)
         self._url = url
         self._keep = keep
         self._size = LogSize(keep.bytes, STEP)
@@ -79,14 +92,22 @@ class PostgresStore(ThreadedStore):
 
     @classmethod
     async def open(
-        cls, url: str, resources: Mapping[str, Resource], keep: Retention = KEEP, timeouts: Timeouts = TIMEOUTS
+        cls,
+        url: str,
+        resources: Mapping[str, Resource],
+        keep: Retention = KEEP,
+        timeouts: Timeouts = TIMEOUTS,
+        *,
+        durable: bool = False,
     ) -> PostgresStore:
         """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
         loop = asyncio.get_running_loop()
-        served, opened_log = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(url, resources, keep, served, opened_log, timeouts)
+        served, opened_log = await loop.run_in_executor(None, _prepared, url, resources, durable)
+        return cls(url, resources, keep, served, opened_log, timeouts, durable=durable)
 
     async def close(self, patience: float = PATIENCE_S) -> None:
+        if self._calls is not None:
+            self._closing.begin("the calls of other gateways", self._calls.close)
         await super().close(patience)
         if not self.unfinished():
             await self._loop.run_in_executor(None, self._looking.close)
@@ -101,15 +122,17 @@ class PostgresStore(ThreadedStore):
             return
         try:
             prune_all(self._url, self._keep, self._size)
+            if self.rooms is not None:
+                sweep_all(self._url, int(time.time() * 1000))
         except Exception as error:  # the boundary of the thread: housekeeping is not a client's request
             log.warning("the change log could not be pruned; it will be tried again: %s", str(error).strip())
         finally:
             self._pruning.release()
 
 
-def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[LogFingerprint, OpenedLog]:
+def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tuple[LogFingerprint, OpenedLog]:
     """The log of a database that is ready to be served. Raises StoreError."""
-    check(url, resources)
+    check(url, resources, durable=durable)
     try:
         with opened(url) as connection, connection.transaction():
             here = place(connection)

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 import psycopg
 from psycopg import errors
 
-from tidegate.core.errors import Refused
+from tidegate.core.rooms.room_log import Kept
 from tidegate.core.rows.ports import WriteResult
 from tidegate.store.errors import DAMAGED_SERVER, FULL_SERVER, READ_ONLY, UNREACHABLE, UNWRITABLE
 from tidegate.store.postgres.changelog import META
 from tidegate.store.postgres.connection import Connection, Connections, connect
 from tidegate.store.postgres.serving.database_errors import is_broken
 from tidegate.store.postgres.serving.sqlstates import is_full
+from tidegate.store.serving.write_queue import Outcome
 
 log = logging.getLogger("tidegate.store")
 
@@ -40,10 +41,10 @@ class WriteHealth:
         self._writers = writers
         self._full = False
 
-    def answered(self, outcomes: Iterable[WriteResult | Refused | None]) -> None:
+    def answered(self, outcomes: Iterable[Outcome | None]) -> None:
         """What clients were told: a refusal that the database is the reason of has its error as the cause."""
         for outcome in outcomes:
-            if isinstance(outcome, WriteResult):
+            if isinstance(outcome, WriteResult | Kept):
                 self.tell(None)
             elif outcome is not None and outcome.code == "unavailable" and outcome.__cause__ is not None:
                 self.tell(outcome.__cause__)

@@ -17,6 +17,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -24,15 +25,16 @@ from psycopg import errors
 from tidegate.contract import Resource
 from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Mutation, WriteResult
+from tidegate.core.rows.ports import Mutation
 from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connections
 from tidegate.store.postgres.serving.database_errors import StatementFailed, is_broken, unavailable
 from tidegate.store.postgres.serving.mutations import Mutations
+from tidegate.store.postgres.serving.room_lane import RoomLane
 from tidegate.store.postgres.serving.transaction import HURRIED_MS, Transaction
 from tidegate.store.postgres.serving.write_health import WriteHealth
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import FAILED
-from tidegate.store.serving.write_queue import Outcome, Write, WriteQueue
+from tidegate.store.serving.write_queue import Job, Outcome, Write, WriteQueue
 
 log = logging.getLogger("tidegate.store")
 
@@ -75,6 +77,8 @@ class Writer:
         self._lock = threading.Lock()
         self._put_aside: Counter[str] = Counter()
         """How many mutations of each user are put aside."""
+        self.rooms = RoomLane(WriteQueue(loop, timeout), self._patient, self._health.answered)
+        """To be started where the application has durable rooms."""
         share = Limits(Limits().all // LANES, Limits().account)
         self._lanes = [WriteQueue(loop, timeout, self._lock, share) for _ in range(LANES)]
         self._asides = [WriteQueue(loop, timeout, self._lock, UNLIMITED, dropped=self._back) for _ in range(ASIDE)]
@@ -104,20 +108,22 @@ class Writer:
         for thread in (*self._lane_threads, *self._aside_threads):
             thread.start()
 
-    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
-        return self._lanes[_number(mutation) % LANES].submit(mutation, size)
+    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
+        if not isinstance(job, Mutation):
+            return self.rooms.queue.submit(job, size)
+        return self._lanes[_number(job) % LANES].submit(job, size)
 
     def give_up(self) -> None:
         if not self._given_up:
             self._given_up = True
-            for queue in (*self._lanes, *self._asides):
+            for queue in (*self._lanes, *self._asides, self.rooms.queue):
                 queue.give_up()
             threading.Thread(target=self._interrupt, name="tidegate-writer-interrupt", daemon=True).start()
 
     def _interrupt(self) -> None:
         """A server that is told to cancel a commit either undoes it and says so, or has committed."""
         threads = [*self._lane_threads, *self._aside_threads]
-        while any(thread.is_alive() for thread in threads):
+        while self.rooms.alive or any(thread.is_alive() for thread in threads):
             for connections in (self._hurried, self._patient):
                 connections.cancel_all()
             time.sleep(INTERRUPT_S)
@@ -129,6 +135,7 @@ class Writer:
             for thread in threads:
                 if thread.is_alive():
                     thread.join()
+        self.rooms.close()
         self._hurried.close()
         self._patient.close()
 

@@ -7,7 +7,7 @@ its rows again.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from playhouse.apsw_ext import APSWDatabase
@@ -28,12 +28,13 @@ from tidegate.store.sqlite.changelog import (
     up_to_date,
 )
 from tidegate.store.sqlite.replaced_rows import by_unnamed_indexes
+from tidegate.store.sqlite.room_tables import ROOM_TABLES
 
 DROP_TRIGGER = "DROP TRIGGER IF EXISTS "
 
 
-def log_steps(database: APSWDatabase) -> list[Step]:
-    """Steps that create the tables of the change log, and give the log its epoch."""
+def log_steps(database: APSWDatabase, *, rooms: bool) -> list[Step]:
+    """Steps that create the tables of the change log, and give the log its epoch. `rooms`: durable ones have theirs."""
     existing = set(database.get_tables())
     steps = [
         Step(
@@ -47,7 +48,18 @@ def log_steps(database: APSWDatabase) -> list[Step]:
     ]
     if META not in existing or not database.execute_sql(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchone():
         steps.append(Step("give the change log an epoch", "positions belong to one", partial(_first_values, database)))
+    if rooms:
+        steps += [
+            Step(f"create table {name}", "messages of durable rooms are there", partial(_execute, database, statements))
+            for name, statements in ROOM_TABLES.items()
+            if name not in existing
+        ]
     return steps
+
+
+def _execute(database: APSWDatabase, statements: Sequence[str]) -> None:
+    for sql in statements:
+        database.execute_sql(sql)
 
 
 def _first_values(database: APSWDatabase) -> None:

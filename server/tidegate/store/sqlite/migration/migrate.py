@@ -175,14 +175,14 @@ def _left(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Col
     return Tables(database, resources, None, _silent).left.names()
 
 
-def check(url: str, resources: Mapping[str, Resource]) -> None:
+def check(url: str, resources: Mapping[str, Resource], *, durable: bool = False) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs, and NeedsManualMigration when it needs an
-    unsafe change. Both errors say what differs and what to type.
+    unsafe change. Both errors say what differs and what to type. `durable`: the application has durable rooms.
     """
     path, missing = sqlite_path(url), ["it is not there yet"]
     if path.exists():
         with _only_read(url) as database:
-            missing = in_words(_plan(database, resources, None, _silent, serving=True))
+            missing = in_words(_plan(database, resources, None, _silent, serving=True, rooms=durable))
     refuse_to_serve(str(path), missing, url)
 
 
@@ -259,6 +259,7 @@ def _plan(
     done: Sequence[str] = (),
     *,
     serving: bool = False,
+    rooms: bool = True,
 ) -> list[Step]:
     """All steps that are left, up to the last manual migration if there are some to run. `done`: the steps that were
     taken already.
@@ -268,7 +269,7 @@ def _plan(
     new = not (shared | read_all(database).keys()) & existing
     run = partial(manual.run, database, resources, migrations)
     pending = pending_steps(migrations, run, new=new)
-    found = [*log_steps(database), *pending]
+    found = [*log_steps(database, rooms=rooms), *pending]
     if any(step.name.startswith(RUN) for step in found):
         # Before the migrations, so that they can fill the new tables.
         created = Tables(database, resources, folder, progress).created(migrations.made_tables(shared - existing))

@@ -24,6 +24,7 @@ from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import READ_ONLY, REPLACED, StoreError, Unmigrated
 from tidegate.store.serving.guard import Guard
+from tidegate.store.serving.room_state import COUNT
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.damage import refuse_damage, refuse_foreign_log
@@ -38,6 +39,7 @@ SUFFIX = "-tidegate"
 """After the name of the database file, the name of its note."""
 NOTE_S = 2.0
 """Seconds between two notes of how far the log is, and between two looks at the tables."""
+MESSAGES_KEPT = f"SELECT value FROM {META} WHERE name = '{COUNT}'"
 ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
 
 
@@ -52,8 +54,14 @@ class LogFingerprint(msgspec.Struct, frozen=True):
     """The file's number in its file system: a copy has another."""
     log: int = 0
     """The number of its write-ahead log; 0 where there is none."""
+    messages: int = 0
+    """How many messages of durable rooms were ever kept."""
     damaged: bool = False
     """The file has to be checked before it is served again."""
+
+    def went_back(self, before: LogFingerprint) -> bool:
+        """Whether it lacks changes or messages that there were."""
+        return self.seq < before.seq or self.messages < before.messages
 
 
 class EpochGuard(Guard):
@@ -122,7 +130,7 @@ class EpochGuard(Guard):
             log.warning("no note of the change log could be made; it will be tried again: %s", error)
             return
         before = self._noted
-        if (now.epoch, now.file) != (before.epoch, before.file) or now.seq < before.seq:
+        if (now.epoch, now.file) != (before.epoch, before.file) or now.went_back(before):
             self._outdate()
         elif now != before:
             self._write(now)
@@ -208,7 +216,7 @@ def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
         return "has another epoch than when it was served here last" if served else None
     if note.file != now.file:
         return "is another file than the one that was served here last"
-    if now.seq < note.seq or (note.entry and _entry(connection, note.seq) != note.entry):
+    if now.went_back(note) or (note.entry and _entry(connection, note.seq) != note.entry):
         return "has another change log than when it was served here last; a backup was restored"
     return None
 
@@ -218,7 +226,8 @@ def _seen(connection: apsw.Connection, path: Path) -> LogFingerprint:
         ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'")
         seq = head(connection)
         entry = _entry(connection, seq)
-    return LogFingerprint(epoch, seq, entry, path.stat().st_ino, log_path(path).stat().st_ino)
+        messages = sum(int(count) for (count,) in connection.execute(MESSAGES_KEPT))
+    return LogFingerprint(epoch, seq, entry, path.stat().st_ino, log_path(path).stat().st_ino, messages)
 
 
 def _entry(connection: apsw.Connection, seq: int) -> str:

@@ -95,6 +95,13 @@ class Reader:
         """Rows of the log as changes; those of resources that the schema no longer has are left out."""
         return [self._change(*values) for values in found if values[2] in self._readers]
 
+    @contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """One moment of the database, for other tables than those of resources."""
+        connection = self._connection()
+        with self._asked(), connection:
+            yield connection
+
     def close(self) -> None:
         """To be called when no thread reads any more."""
         with self._lock:

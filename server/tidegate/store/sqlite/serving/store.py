@@ -12,6 +12,7 @@ from typing import Any
 from tidegate.contract import Resource
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
+from tidegate.store.serving.room_log import DatabaseRoomLog
 from tidegate.store.serving.store import PATIENCE_S, OpenedLog, ThreadedStore
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
@@ -23,6 +24,7 @@ from tidegate.store.sqlite.serving.disk_reserve import DiskReserve
 from tidegate.store.sqlite.serving.epoch import EpochGuard, refuse_spoiled
 from tidegate.store.sqlite.serving.feed import SqliteFeed
 from tidegate.store.sqlite.serving.reader import Reader
+from tidegate.store.sqlite.serving.room_reads import RoomReads
 from tidegate.store.sqlite.serving.serving_lock import ServingLock
 from tidegate.store.sqlite.serving.write_health import WriteHealth
 from tidegate.store.sqlite.serving.writer import Writer
@@ -53,17 +55,22 @@ class SqliteStore(ThreadedStore):
         timeouts: Timeouts,
         *,
         lent: bool = False,
+        durable: bool = False,
     ) -> None:
-        """`lock` and `guard` belong to the store from now on. `lent`: see `open`."""
+        """`lock` and `guard` belong to the store from now on. `lent`: see `open`. `durable`: there are durable rooms."""
         loop = asyncio.get_running_loop()
         reader = Reader(path, resources, guard.file)
         feed = SqliteFeed(path, guard.file, resources, _as_it_is if lent else reader.decoded, loop)
         health = WriteHealth(guard.file, DiskReserve(path))
         writer = Writer(path, resources, loop, feed.wake, health, keep, timeouts.write)
+        if durable:
+            writer.rooms.epoch = reader.meta("epoch")
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
         super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read, READERS), writer, feed, guard)
         self._reader = reader
         self._lock = lock
+        if durable:
+            self.rooms = DatabaseRoomLog(self, RoomReads(reader))
         self._every(FILE_S, guard.look_if_due)
 
     @classmethod
@@ -75,6 +82,7 @@ class SqliteStore(ThreadedStore):
         timeouts: Timeouts = TIMEOUTS,
         *,
         lent: bool = False,
+        durable: bool = False,
     ) -> SqliteStore:
         """`lent`: the feed delivers the log's rows as they are, for workers that decode them.
 
@@ -82,8 +90,9 @@ class SqliteStore(ThreadedStore):
         another gateway.
         """
         loop = asyncio.get_running_loop()
-        lock, guard = await loop.run_in_executor(None, _prepared, url, resources)
-        return cls(sqlite_path(url).absolute(), resources, keep, lock, guard, timeouts, lent=lent)
+        lock, guard = await loop.run_in_executor(None, _prepared, url, resources, durable)
+        path = sqlite_path(url).absolute()
+        return cls(path, resources, keep, lock, guard, timeouts, lent=lent, durable=durable)
 
     def noticed(self, what: str) -> None:
         """Another process that reads the file found that it is damaged."""
@@ -100,11 +109,11 @@ def _as_it_is(found: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
     return found
 
 
-def _prepared(url: str, resources: Mapping[str, Resource]) -> tuple[ServingLock, EpochGuard]:
+def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tuple[ServingLock, EpochGuard]:
     """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
     if sqlite_path(url).exists():
         refuse_spoiled(sqlite_path(url).absolute())
-    check(url, resources)
+    check(url, resources, durable=durable)
     # Handlers of the application may change the working directory.
     path = sqlite_path(url).absolute()
     with closing(connect(path)) as connection:

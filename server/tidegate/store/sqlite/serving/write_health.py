@@ -15,9 +15,9 @@ from contextlib import suppress
 import apsw
 
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Mutation
 from tidegate.store.errors import LOCKED, NO_ROOM, READ_ONLY, UNWRITABLE
 from tidegate.store.serving import refusals
+from tidegate.store.serving.write_queue import Job
 from tidegate.store.sqlite.changelog import META
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.disk_reserve import SIZE, DiskReserve
@@ -63,13 +63,13 @@ class WriteHealth:
         """Whether some mutations are refused without being tried."""
         return self.full or self._file.read_only or self._file.problem is not None
 
-    def refusal(self, mutation: Mutation) -> Refused | None:
-        """Why the mutation is not tried at all."""
+    def refusal(self, job: Job) -> Refused | None:
+        """Why it is not tried at all."""
         if self._file.problem is not None:
             return refusals.lost()
         if self._file.read_only:
             return refusals.unavailable()
-        return refusals.no_room() if self.full and mutation.kind != "delete" else None
+        return refusals.no_room() if self.full and job.kind != "delete" else None
 
     def settled(self, connection: apsw.Connection) -> Refused | None:
         """After a commit: why it does not count."""

@@ -16,21 +16,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import Mutation, WriteResult
+from tidegate.core.rows.ports import Mutation
 from tidegate.store.errors import UNWRITABLE, StoreError
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.refusals import unavailable
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.write_queue import Outcome, Write, WriteQueue
+from tidegate.store.serving.write_queue import Job, Outcome, Write, WriteQueue
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect
 from tidegate.store.sqlite.serving.mutations import Mutations
 from tidegate.store.sqlite.serving.result_codes import failure, is_temporary
 from tidegate.store.sqlite.serving.retention import STEP, prune, prune_to_size
+from tidegate.store.sqlite.serving.room_writes import RoomWrites, sweep
 from tidegate.store.sqlite.serving.write_health import WriteHealth
 
 log = logging.getLogger("tidegate.store")
@@ -74,6 +76,8 @@ class Writer:
         self._path = path
         self._health = health
         self._mutations = Mutations(resources)
+        self.rooms = RoomWrites()
+        """To be given its epoch before the first message comes; without one, rooms are not swept."""
         self._queue = WriteQueue(loop, timeout)
         self._committed = committed
         self._keep = keep
@@ -98,8 +102,8 @@ class Writer:
         self._connection = self._connected()
         self._thread.start()
 
-    def submit(self, mutation: Mutation, size: int = 0) -> asyncio.Future[WriteResult]:
-        return self._queue.submit(mutation, size)
+    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
+        return self._queue.submit(job, size)
 
     def give_up(self) -> None:
         self._queue.give_up()
@@ -160,7 +164,7 @@ class Writer:
                 self._write(connection, writes)
             batch, outcomes = batch[at : at + 1], [ended.refusal]
         except Exception as error:  # the boundary of the thread: nothing was committed, and each client is told
-            if self._failed(connection, error) and any(write.mutation.kind == "delete" for write in batch):
+            if self._failed(connection, error) and any(write.job.kind == "delete" for write in batch):
                 self._write(connection, batch)
                 return
             if self._is_ended:
@@ -169,11 +173,12 @@ class Writer:
             outcomes = [failure(error) if isinstance(error, apsw.Error) else unavailable()] * len(batch)
         self._queue.report(list(zip(batch, outcomes, strict=False)))
         self._queue.put_back(batch[len(outcomes) :])
-        self._committed()
+        if any(isinstance(write.job, Mutation) for write in batch):
+            self._committed()
 
     def _accepted(self, batch: Sequence[Write]) -> Sequence[Write]:
         """The mutations that may be tried; the others are refused."""
-        refusals = [self._health.refusal(write.mutation) for write in batch]
+        refusals = [self._health.refusal(write.job) for write in batch]
         self._queue.report([(write, refusal) for write, refusal in zip(batch, refusals, strict=True) if refusal])
         return [write for write, refusal in zip(batch, refusals, strict=True) if refusal is None]
 
@@ -209,6 +214,7 @@ class Writer:
     def _transaction(self, connection: apsw.Connection, batch: Sequence[Write]) -> list[Outcome]:
         """The outcomes of the first mutations, as many as there was time for."""
         self._committing = False
+        self.rooms.kept = 0
         connection.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
         until = time.monotonic() + BATCH_S
@@ -217,7 +223,7 @@ class Writer:
                 raise Ended
             connection.execute("SAVEPOINT one")
             try:
-                outcomes.append(self._mutations.carry_out(connection, write.mutation))
+                outcomes.append(self._carry_out(connection, write.job))
             except Exception as error:
                 if is_temporary(error):
                     raise
@@ -228,6 +234,7 @@ class Writer:
             connection.execute("RELEASE one")
             if time.monotonic() > until:
                 break
+        self.rooms.finish(connection)
         if not self._queue.begin_commit(batch[: len(outcomes)]):
             self._queue.overdue = True
             raise Ended
@@ -235,10 +242,17 @@ class Writer:
         connection.execute("COMMIT")
         return outcomes
 
+    def _carry_out(self, connection: apsw.Connection, work: Job) -> Outcome:
+        if isinstance(work, Mutation):
+            return self._mutations.carry_out(connection, work)
+        return self.rooms.carry_out(connection, work)
+
     def _housekeeping(self, connection: apsw.Connection) -> bool:
         """One step; returns whether so much is left that it should go on as soon as no mutation waits."""
         try:
-            many = prune(connection, int(time.time() * 1000), self._keep) > STEP // 2
+            now = int(time.time() * 1000)
+            many = prune(connection, now, self._keep) > STEP // 2
+            many = (bool(self.rooms.epoch) and sweep(connection, now)) or many
             return prune_to_size(connection, self._size) or many
         except apsw.Error:
             log.exception("the change log could not be pruned; it will be tried again")

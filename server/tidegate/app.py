@@ -110,7 +110,10 @@ async def serve(
         keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
         timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
         hub = None if start is None else start.writer
-        store = await open_store(settings.database, application.contract.resources, keep, timeouts, hub)
+        durable = room_engine.has_durable(application.contract)
+        store = await open_store(
+            settings.database, application.contract.resources, keep, timeouts, hub, durable=durable
+        )
     except StoreError as error:
         raise ConfigError(str(error)) from None
     try:
@@ -230,7 +233,7 @@ async def build(
     protocol.rooms.openings.count_with(partial(book.together.bucket, "rooms"))
     identities = TokenIdentities(settings.token_secret, store.identity_secret)
     sender = Sender(contract, outbox, check=settings.dev)
-    engine = await room_engine.opened(settings, contract, sender.encode, ledger)
+    engine = await room_engine.opened(settings, contract, sender.encode, ledger, store.rooms)
     greeting = Greeting(heartbeat=settings.heartbeat, limits=limits.told(settings), contract=contract.hash)
     parts = assemble(
         contract=contract,

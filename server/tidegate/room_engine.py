@@ -15,8 +15,10 @@ from tidegate.contract import Contract
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rooms.room_log import RoomLog
 from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.engines import opening
+from tidegate.engines.durable import DurableEngine
 from tidegate.engines.setup import EngineError, EngineSetup
 from tidegate_protocol import RoomMessage
 
@@ -29,10 +31,19 @@ def check(settings: Settings) -> None:
         raise ConfigError(str(error)) from None
 
 
+def has_durable(contract: Contract) -> bool:
+    """Whether a kind of room is durable."""
+    return any(room.history.durable for room in contract.rooms.values())
+
+
 async def opened(
-    settings: Settings, contract: Contract, encode: Callable[[RoomMessage], bytes], ledger: Ledger
+    settings: Settings,
+    contract: Contract,
+    encode: Callable[[RoomMessage], bytes],
+    ledger: Ledger,
+    log: RoomLog | None = None,
 ) -> Engine:
-    """The engine, connected. Raises ConfigError."""
+    """The engine, connected. `log`: where messages of durable rooms are kept. Raises ConfigError."""
     setup = EngineSetup(
         url=settings.engine,
         prefix=settings.engine_prefix or "",
@@ -45,9 +56,13 @@ async def opened(
         clock=time.monotonic,
     )
     try:
-        return await opening.open_engine(setup, settings.database)
+        engine = await opening.open_engine(setup, settings.database)
     except EngineError as error:
         raise ConfigError(str(error)) from None
+    if log is None:
+        return engine
+    of = rules(contract)
+    return DurableEngine(engine, log, lambda name: (found := of(name)) is not None and found.durable, encode)
 
 
 def rules(contract: Contract) -> Callable[[str], RoomRules | None]:
@@ -64,6 +79,7 @@ def rules(contract: Contract) -> Callable[[str], RoomRules | None]:
                 presence=kind.presence,
                 history_size=kind.history.size,
                 history_ttl=kind.history.ttl,
+                durable=kind.history.durable,
                 slow=None if kind.slow == "disconnect" else SlowRule(kind.slow == "conflate", kind.conflate),
                 access=kind.access,
             )

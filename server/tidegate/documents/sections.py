@@ -95,6 +95,8 @@ def filters(resource: Resource, type_of: Callable[[Any], Markup]) -> Markup:
 def rules(room: RoomType) -> str:
     history = room.history
     kept = f"Keeps {history.size} messages for {history.ttl:g} seconds" if history.size else "Keeps no history"
+    if history.durable:
+        kept += " in the database"
     presence = "members see who is present" if room.presence else "no presence"
     slow = room.slow.replace("_", " ") if room.conflate is None else f"conflate by {room.conflate!r}"
     return f"{kept}; {presence}; slow members: {slow}."

@@ -1,4 +1,4 @@
-"""The engine of durable rooms: their messages are kept in the gateway's database, and everything else by another engine.
+"""The engine of durable rooms: the database keeps their messages, and another engine does everything else.
 
 A message is delivered once it is committed. What other gateways have committed is read from the log: they call, and
 messages that come out of order are read, too. So the database alone decides what a room's messages are, and presence
@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,10 @@ from tidegate.core.budgets.payer import Payer
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import Answer, Engine, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
 from tidegate.core.rooms.room import RoomRules
-from tidegate.core.rooms.room_log import Kept, NewMessage, Records, RoomLog
+from tidegate.core.rooms.room_log import Kept, NewMessage, Record, Records, RoomLog
+from tidegate.engines.following import Ask, Following
 from tidegate.engines.inner_listener import InnerListener
-from tidegate.engines.memory import DIGEST_BYTES
+from tidegate.engines.memory import DIGEST_BYTES, Ready
 from tidegate.engines.texts import Encode, Halves, halves, whole
 from tidegate_protocol import RoomPosition, Sender
 
@@ -33,20 +34,19 @@ log = logging.getLogger("tidegate.rooms")
 
 RETRY_S = 0.5
 """Seconds until messages are read again that could not be read."""
+ROUNDS = 3
+"""How often it is read on until a room is where it should be."""
 PLACE = whole(Halves(b"", b""), "-", 0, 0)
 """Stands in a kept text for its position and its time."""
 
 
-class _Followed:
-    """A room that sessions of this gateway are in."""
+class _Reading:
+    """Of one room."""
 
-    __slots__ = ("again", "head", "reading", "rules")
+    __slots__ = ("again", "task")
 
-    def __init__(self, rules: RoomRules) -> None:
-        self.rules = rules
-        self.head: RoomPosition | None = None
-        """The newest message that was delivered; None until the log was read for the first time."""
-        self.reading = asyncio.Lock()
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
         self.again = False
         """There may be more than what is being read."""
 
@@ -60,16 +60,19 @@ class DurableEngine:
         self._log = rooms
         self._durable = durable
         self._encode = encode
-        self._followed: dict[str, _Followed] = {}
-        self._listener: EngineListener | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._rules: dict[str, RoomRules] = {}
+        """Of the rooms that are delivered here."""
+        self._following: Following | None = None
+        self._reading: dict[str, _Reading] = {}
+        """By room: what came after its position is being read."""
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def healthy(self) -> bool:
         return self._inner.healthy
 
     def listen(self, listener: EngineListener) -> None:
-        self._listener = listener
+        self._following = Following(listener)
         self._inner.listen(InnerListener(listener, self._durable))
         self._log.watch(self._changed)
 
@@ -79,7 +82,6 @@ class DurableEngine:
         if not rules.durable:
             return self._inner.publish(room, rules, sender, data, key, now, account)
         parts = halves(self._encode, room, sender, data)
-        followed = self._followed.get(room)
         message = NewMessage(
             room=room,
             text=whole(parts, "-", 0, 0),
@@ -89,7 +91,7 @@ class DurableEngine:
             user=sender.id,
             key=key,
             digest=b"" if key is None else _digest(data),
-            known=None if followed is None else followed.head,
+            known=None if self._following is None else self._following.known(room),
             payer=Payer(account, sender.id),
         )
         answer: asyncio.Future[RoomPosition] = asyncio.get_running_loop().create_future()
@@ -100,9 +102,14 @@ class DurableEngine:
     def open(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Opened]:
         if not rules.durable:
             return self._inner.open(room, rules, since, now)
-        followed = self._followed.setdefault(room, _Followed(rules))
-        inner = self._inner.open(room, _without_history(rules), None, now)
-        return asyncio.ensure_future(self._open(room, followed, since, now, inner))
+        following = self._following
+        assert following is not None
+        self._rules[room] = rules
+        ask, inner = following.follow(room), self._inner.open(room, _without_history(rules), None, now)
+        here = following.position(room)
+        if here is not None and since in (None, here) and inner.done():
+            return Ready(Opened(head=here, missed=None if since is None else ()))
+        return asyncio.ensure_future(self._open(room, since, now, ask, inner))
 
     def history(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[HistoryPage]:
         if not rules.durable:
@@ -110,7 +117,9 @@ class DurableEngine:
         return asyncio.ensure_future(_page(self._log.page(room, rules, before, limit, now)))
 
     def close(self, room: str, now: float) -> None:
-        self._followed.pop(room, None)
+        if self._following is not None:
+            self._following.unfollow(room)
+        self._rules.pop(room, None)
         self._inner.close(room, now)
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
@@ -125,11 +134,15 @@ class DurableEngine:
     def forget(self, room: str) -> Answer[None]:
         return self._log.forget(room) if self._durable(room) else self._inner.forget(room)
 
+    def leave(self) -> None:
+        self._inner.leave()
+
     async def aclose(self) -> None:
-        self._listener = None
-        self._followed.clear()
-        for task in tuple(self._tasks):
-            task.cancel()
+        self._following = None
+        for reading in self._reading.values():
+            reading.task.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._inner.aclose()
 
     # -- what was committed -----------------------------------------------------------------------------------------
@@ -154,115 +167,124 @@ class DurableEngine:
 
     def _arrived(self, room: str, position: RoomPosition, text: bytes) -> None:
         """A message of this gateway is on the disk."""
-        followed = self._followed.get(room)
-        if followed is None:
-            return
-        if followed.head is not None and position.offset == followed.head.offset + 1:
-            self._deliver(room, followed, position, text)
-        elif followed.head is None or position.offset > followed.head.offset or position.epoch != followed.head.epoch:
-            self._catch_up_soon(room, followed)
-
-    def _deliver(self, room: str, followed: _Followed, position: RoomPosition, text: bytes) -> None:
-        followed.head = position
-        if self._listener is not None:
-            self._listener.delivered(room, position.offset, text)
+        if self._following is not None:
+            self._read(self._following.arrived(room, position.epoch, position.offset, text))
 
     def _changed(self, rooms: Sequence[str] | None) -> None:
         """Other gateways have committed something in these rooms, or in any."""
-        if rooms is None:
-            if self._followed:
-                self._spawn(self._look())
-            return
-        for room in rooms:
-            if (followed := self._followed.get(room)) is not None:
-                self._catch_up_soon(room, followed)
+        if rooms is not None:
+            for room in rooms:
+                self._read_on(room)
+        elif self._rules and self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
         """Read on in the rooms whose newest message was not delivered."""
         try:
-            heads = await self._log.heads(list(self._followed))
+            heads = await self._log.heads(list(self._rules))
         except Refused:
             return  # it is looked again soon
+        finally:
+            self._looking = None
         for room, head in heads.items():
-            followed = self._followed.get(room)
-            if followed is not None and followed.head is not None and followed.head != head:
-                self._catch_up_soon(room, followed)
+            if self._following is not None and self._following.known(room) != head:
+                self._read_on(room)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
     async def _open(
-        self, room: str, followed: _Followed, since: RoomPosition | None, now: float, inner: Answer[Opened]
+        self, room: str, since: RoomPosition | None, now: float, ask: Ask | None, inner: Answer[Opened]
     ) -> Opened:
-        members = (await inner).members
-        found = await self._log.after(room, followed.rules, since, now)
-        if followed.head is None:
-            followed.head = found.head
-            if followed.again:
-                self._catch_up_soon(room, followed)
-        elif followed.head != found.head:
-            # What the answer has already is not to come again.
-            await self._catch_up(room, followed)
-        missed = None if since is None or found.records is None else _texts(found)
-        return Opened(head=found.head, missed=missed, members=members)
-
-    def _catch_up_soon(self, room: str, followed: _Followed) -> None:
-        followed.again = True
-        if followed.head is not None and not followed.reading.locked():
-            self._spawn(self._catch_up_guarded(room, followed))
-
-    async def _catch_up_guarded(self, room: str, followed: _Followed) -> None:
         try:
-            while followed.again and self._followed.get(room) is followed:
-                await self._catch_up(room, followed)
+            await inner
+            found = await self._log.after(room, self._rules_of(room), since, now)
         except Refused:
-            asyncio.get_running_loop().call_later(RETRY_S, self._catch_up_soon, room, followed)
+            if ask is not None:
+                self._read_later(room)
+            raise
+        if ask is not None and self._following is not None:
+            self._read(self._following.answered(ask, found.head, ()))
+        # What the answer has already is not to come once more.
+        await self._reach(room, found.head)
+        return Opened(head=found.head, missed=None if since is None else _texts(found))
 
-    async def _catch_up(self, room: str, followed: _Followed) -> None:
-        """Deliver what is committed by now. Raises Refused."""
-        async with followed.reading:
-            more = True
-            while more and followed.head is not None and self._followed.get(room) is followed:
-                followed.again = False
-                found = await self._log.follow(room, followed.rules, followed.head, time.time())
-                if self._followed.get(room) is followed:
-                    self._take(room, followed, found)
-                more = found.more
+    async def _reach(self, room: str, head: RoomPosition) -> None:
+        """Have everything delivered up to `head`. Raises Refused."""
+        for _ in range(ROUNDS):
+            if self._following is None or room not in self._following:
+                return
+            known = self._following.position(room)
+            if known is not None and (known.epoch != head.epoch or known.offset >= head.offset):
+                return
+            self._read_on(room)
+            await asyncio.wait([self._reading[room].task])
+        raise Refused("unavailable", "the room cannot be read at the moment; try again", retry_after=1.0)
 
-    def _take(self, room: str, followed: _Followed, found: Records) -> None:
-        head = followed.head
-        if found.records is None:
-            if head is not None and head.epoch == found.head.epoch and head.offset <= found.head.offset:
-                log.warning("messages of a room are gone before they were delivered", extra={"room": room})
-            followed.head = found.head
-            if self._listener is not None:
-                self._listener.restarted(room, found.head)
+    def _read_on(self, room: str) -> None:
+        """There may be messages after the position of the room."""
+        if (reading := self._reading.get(room)) is not None:
+            reading.again = True
+        elif self._following is not None:
+            self._read(self._following.ask_again(room))
+
+    def _read_later(self, room: str) -> None:
+        asyncio.get_running_loop().call_later(RETRY_S, self._read_on, room)
+
+    def _read(self, ask: Ask | None) -> None:
+        if ask is None:
             return
-        for record, text in zip(found.records, _texts(found), strict=True):
-            if followed.head is None or record.offset > followed.head.offset:
-                at = RoomPosition(epoch=found.head.epoch, offset=record.offset)
-                self._deliver(room, followed, at, text)
+        if (reading := self._reading.get(ask.room)) is not None:
+            reading.again = True
+        else:
+            task = asyncio.get_running_loop().create_task(self._answer(ask))
+            self._reading[ask.room] = _Reading(task)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _answer(self, first: Ask) -> None:
+        """Answer questions about a room until there is none left."""
+        room, ask = first.room, first
+        try:
+            while (following := self._following) is not None and room in following:
+                reading = self._reading[room]
+                reading.again = False
+                found = await self._log.follow(room, self._rules_of(room), ask.known, time.time())
+                following_ask = following.answered(ask, found.head, _texts(found))
+                if following_ask is None and reading.again:
+                    following_ask = following.ask_again(room)
+                if following_ask is None:
+                    return
+                ask = following_ask
+        except Refused:
+            self._read_later(room)
+        except Exception:  # the boundary of the task: without it the room is silent for ever
+            log.exception("messages could not be read", extra={"room": room})
+            self._read_later(room)
+        finally:
+            del self._reading[room]
+
+    def _rules_of(self, room: str) -> RoomRules:
+        rules = self._rules.get(room)
+        if rules is None:
+            raise Refused("not_joined", "the connection left the room before it was in it", pointer="/room")
+        return rules
 
 
 async def _page(answer: Answer[Records]) -> HistoryPage:
     found = await answer
-    return HistoryPage(_texts(found), found.more)
+    texts = [_placed(record, found.head.epoch) for record in found.records or ()]
+    return HistoryPage([text for text in texts if text is not None], found.more)
 
 
-def _texts(found: Records) -> list[bytes]:
-    """The messages with their places, in the epoch of today."""
-    return [
-        whole(_halves(record.text), found.head.epoch, record.offset, record.time) for record in found.records or ()
-    ]
+def _texts(found: Records) -> list[bytes] | None:
+    """The messages with their places, in the epoch of today; None where they are not all there."""
+    texts = [_placed(record, found.head.epoch) for record in found.records or ()]
+    good = [text for text in texts if text is not None]
+    return None if found.records is None or len(good) < len(texts) else good
 
 
-def _halves(text: bytes) -> Halves:
-    at = text.rfind(PLACE)
-    return Halves(text[:at], text[at + len(PLACE) :])
+def _placed(record: Record, epoch: str) -> bytes | None:
+    """The message with its place; None for a text of another program."""
+    head, place, tail = record.text.rpartition(PLACE)
+    return whole(Halves(head, tail), epoch, record.offset, record.time) if place else None
 
 
 def _digest(data: Any) -> bytes:

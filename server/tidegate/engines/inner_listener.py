@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from tidegate.core.rooms.ports import EngineListener, PresenceEntry
+from tidegate.core.rooms.ports import EngineListener, PresenceEntry, RemoteMember, Standing
 from tidegate_protocol import RoomPosition
 
 
@@ -26,6 +26,12 @@ class InnerListener:
 
     def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
         self._listener.present_elsewhere(room, node, user, entry)
+
+    def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
+        self._listener.members_elsewhere(room, members)
+
+    def gateway(self, node: str, standing: Standing) -> None:
+        self._listener.gateway(node, standing)
 
     def told(self, kind: str, text: str) -> None:
         self._listener.told(kind, text)

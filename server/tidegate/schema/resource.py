@@ -92,6 +92,8 @@ class HistoryRules:
 
     size: int = 0
     ttl: float = 0
+    durable: bool = False
+    """Kept in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def read_room(schema: JsonSchema) -> RoomType:
         pattern=rules["pattern"],
         title=schema["title"],
         schema=schema,
-        history=HistoryRules(**{name: value for name, value in rules.get("history", {}).items() if name != "durable"}),
+        history=HistoryRules(**rules.get("history", {})),
         presence=rules.get("presence", True),
         slow=slow if isinstance(slow, str) else "conflate",
         conflate=None if isinstance(slow, str) else slow["conflate"],

@@ -265,11 +265,11 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         "already",
     ),
     "no x-room": (drop("rooms/chat.schema.json", "x-room"), "rooms/chat.schema.json", "", "x-room"),
-    "history that would survive a restart": (
-        lambda files: files["rooms/chat.schema.json"]["x-room"].update(history={"size": 5, "durable": True}),
+    "durable history that is no boolean": (
+        lambda files: files["rooms/chat.schema.json"]["x-room"].update(history={"size": 5, "durable": "yes"}),
         "rooms/chat.schema.json",
         "/x-room/history/durable",
-        "not available yet",
+        "true or false",
     ),
     "rooms that overlap": (
         add("rooms/more.schema.json", {"title": "More", "x-room": {"pattern": "*-1"}}),

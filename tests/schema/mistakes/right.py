@@ -208,6 +208,7 @@ RIGHT: dict[str, Change] = {
     "no history": put(ROOM, "/x-room/history", {"size": 0, "ttl": 0}),
     "a history that is off for now": put(ROOM, "/x-room/history", {"size": 0, "ttl": 3600}),
     "not durable": put(ROOM, "/x-room/history/durable", False),
+    "durable": put(ROOM, "/x-room/history/durable", True),
     "annotations of other tools": both(
         put(PEOPLE, "/x-faker", "person"), put(SHIFTS, "/properties/report/x-format", "phone"), put(PLACE, "/x-key", 1)
     ),

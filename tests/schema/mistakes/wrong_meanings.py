@@ -279,11 +279,17 @@ ROOMS = {
         "/x-room/pattern",
         ("overlaps 'shift-*'", "no name may match both"),
     ),
-    "durable history": Wrong(
-        put(ROOM, "/x-room/history/durable", True),
+    "a durable history that keeps nothing": Wrong(
+        put(ROOM, "/x-room/history", {"durable": True}),
         ROOM,
-        "/x-room/history/durable",
-        ("not available yet", "remove `durable`"),
+        "/x-room/history",
+        ("keeps no message", 'add "size": 100'),
+    ),
+    "a durable history of size 0": Wrong(
+        put(ROOM, "/x-room/history", {"durable": True, "size": 0, "ttl": 60}),
+        ROOM,
+        "/x-room/history/size",
+        ("keeps no message", 'write "size": 100'),
     ),
     "a history without ttl": Wrong(
         drop(ROOM, "/x-room/history/ttl"), ROOM, "/x-room/history", ("keeps no message", 'add "ttl": 3600')

@@ -51,6 +51,8 @@ class RoomRules(msgspec.Struct, frozen=True):
     """Messages that are kept; 0 for none."""
     history_ttl: float = 0.0
     """Seconds that messages are kept."""
+    durable: bool = False
+    """Messages are kept in the database, and survive the gateway."""
     slow: SlowRule | None = None
     """What a slow reader may miss; None for nothing, so that it is disconnected."""
     access: Mapping[str, Any] = msgspec.field(default_factory=dict)

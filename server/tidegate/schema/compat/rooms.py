@@ -17,6 +17,14 @@ from tidegate.schema.resource import RoomType, read_room
 from tidegate.schema.room_names import common_name
 
 PATTERN = "/x-room/pattern"
+BECAME_DURABLE = (
+    "history is durable now: messages are kept in the database from the next start on, those from before end with the "
+    "gateway, and clients are told once that what they missed cannot be recovered"
+)
+NO_LONGER_DURABLE = (
+    "history is not durable any more: what the database keeps is not shown and ends with its ttl, and clients are told "
+    "once that what they missed cannot be recovered"
+)
 
 
 def compare_rooms(old: Schemas, new: Schemas, changes: Changes) -> None:
@@ -64,6 +72,9 @@ def _settings(was: RoomType, now: RoomType, written: set[str]) -> Iterator[tuple
             text = "{} messages for {:g} s" if word == "history" else "{}"
             shown = [text.format(*(value if isinstance(value, tuple) else (value,))) for value in (before, after)]
             yield f"/x-room/{word}" if word in written else "/x-room", f"{word} was {shown[0]}, is {shown[1]}"
+    if was.history.durable != now.history.durable:
+        place = "/x-room/history" if "history" in written else "/x-room"
+        yield place, BECAME_DURABLE if now.history.durable else NO_LONGER_DURABLE
 
 
 def _slow(room: RoomType) -> str:

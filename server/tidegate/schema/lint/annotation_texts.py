@@ -21,7 +21,6 @@ ACTIONS: dict[Kind, tuple[str, ...]] = {
 """What x-access can name, by the folder of the file."""
 RULE_TEXT = 'must be "anyone", "authenticated", "role:NAME" or {"where": FILTER}, or a list of these'
 NO_RULE = 'must be "anyone", "authenticated" or "role:NAME", or a list of these'
-NO_DURABLE_HISTORY = "durable history is not available yet: a room's history ends with the gateway; remove `durable`"
 PLACES = {
     "x-access": "the top of a file in resources/, rooms/ or client/",
     "x-resource": "the top of a file in resources/",
@@ -50,6 +49,7 @@ _MEANT: dict[str, dict[str, str]] = {
         **dict.fromkeys(("backpressure", "overflow", "slow_client"), "slow"),
     },
     "history": {
+        **dict.fromkeys(("persist", "persistent", "database", "stored", "permanent"), "durable"),
         **dict.fromkeys(("limit", "max", "count", "length", "messages", "maxlength"), "size"),
         **dict.fromkeys(("seconds", "age", "maxage", "duration", "expires", "time", "lifetime"), "ttl"),
     },
@@ -81,8 +81,6 @@ def value_reason(item: Definition, word: str, path: Sequence[str | int], error: 
         return f"`slow` as an object must be {_CONFLATE}"
     if kind.name == "required":
         return f"lacks `{kind.property}`: write {_lacking(kind.property)}"
-    if list(path)[-1:] == ["durable"]:
-        return NO_DURABLE_HISTORY
     if kind.name == "enum":
         known = [option for option in kind.options if isinstance(option, str)]
         first = ", ".join(map(json.dumps, known[:-1]))
@@ -160,8 +158,8 @@ def _wrong_value(item: Definition, word: str, place: str, path: Sequence[str | i
         return "`key` must be the name of a property, or a list of names"
     if place == "pattern":
         return '`pattern` must be a text of 1 to 128 characters, such as "chat-*"'
-    if place == "presence":
-        return "`presence` must be true or false, without quotation marks"
+    if place in {"presence", "durable"}:
+        return f"`{place}` must be true or false, without quotation marks"
     if place in {"size", "ttl"}:
         what = "a number of messages" if place == "size" else "a number of seconds"
         return f"`{place}` must be {what} from 0, without quotation marks"

@@ -71,7 +71,11 @@ def _history(history: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", 'the history keeps no message, because `ttl` is 0 seconds by default: add "ttl": 3600'
     elif size and ttl == 0:
         yield "/ttl", 'the history keeps no message for 0 seconds: write "ttl": 3600, or remove the history'
-    if ttl and size is None:
+    if history.get("durable") and not size and ttl is None:
+        yield "", 'a durable history keeps no message without `size` and `ttl`: add "size": 100 and "ttl": 86400'
+    elif history.get("durable") and size == 0:
+        yield "/size", 'a durable history keeps no message of 0: write "size": 100, or remove `durable`'
+    elif ttl and size is None:
         yield "", 'the history keeps no message, because `size` is 0 by default: add "size": 100'
 
 

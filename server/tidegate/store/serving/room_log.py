@@ -84,6 +84,9 @@ class DatabaseRoomLog:
     def after(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Records]:
         return self._look(room, partial(after, self._store.epoch, room, rules, since, now))
 
+    def follow(self, room: str, rules: RoomRules, known: RoomPosition | None, now: float) -> Answer[Records]:
+        return self._look(room, partial(follow, self._store.epoch, room, rules, known))
+
     def page(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[Records]:
         return self._look(room, partial(page, self._store.epoch, room, rules, before, limit, now))
 
@@ -116,18 +119,45 @@ def after(epoch: str, room: str, rules: RoomRules, since: RoomPosition | None, n
     head = state.position(epoch)
     if since is None:
         return Records(head, ())
-    missed = head.offset - since.offset
-    if since.epoch != head.epoch or not 0 <= missed <= MISSED or since.offset < state.first(rules.history_size):
+    missed = _missed(state, head, since, rules)
+    if missed is None or missed > MISSED:
         return Records(head, None)
+    found, whole = _first(look, room, since.offset, missed)
+    fresh = not found or found[0].time >= _oldest(rules, now)
+    return Records(head, found if whole and fresh and len(found) == missed else None)
+
+
+def follow(epoch: str, room: str, rules: RoomRules, known: RoomPosition | None, look: RoomLook) -> Records:
+    """The next messages after `known`."""
+    state = look.state(room)
+    head = state.position(epoch)
+    missed = 0 if known is None else _missed(state, head, known, rules)
+    if known is None or missed is None:
+        return Records(head, None if known is not None else ())
+    found, whole = _first(look, room, known.offset, min(missed, MISSED))
+    return Records(head, found if whole else None)
+
+
+def _missed(state: RoomState, head: RoomPosition, since: RoomPosition, rules: RoomRules) -> int | None:
+    """How many messages there are after `since`; None where some of them cannot be seen, or it is no position."""
+    missed = head.offset - since.offset
+    if since.epoch != head.epoch or missed < 0 or since.offset < state.first(rules.history_size):
+        return None
+    return missed
+
+
+def _first(look: RoomLook, room: str, number: int, count: int) -> tuple[list[Record], bool]:
+    """The first of `count` messages after `number`, as many as fit into a page; whether none is missing before them."""
     found: list[Record] = []
     size = 0
-    for record in look.after(room, since.offset, head.offset) if missed else ():
+    for record in look.after(room, number, number + count) if count else ():
         size += len(record.text)
-        if size > PAGE_BYTES:
-            return Records(head, None)
+        if found and size > PAGE_BYTES:
+            return found, True
+        if record.offset != number + len(found) + 1 or not _readable(record):
+            return found, False
         found.append(record)
-    whole = len(found) == missed and (not found or found[0].time >= _oldest(rules, now))
-    return Records(head, found if whole and all(map(_readable, found)) else None)
+    return found, len(found) == count
 
 
 def page(

@@ -239,7 +239,7 @@ async def test_messages_end_with_their_ttl_and_positions_go_on(database: Databas
     assert next_one.position == RoomPosition(epoch=new.position.epoch, offset=4)
 
 
-async def test_a_room_that_was_silent_for_long_begins_anew_in_another_epoch(database: Database, logged: Logged) -> None:
+async def test_a_room_that_was_silent_for_long_has_another_epoch(database: Database, logged: Logged) -> None:
     now = time.time()
     (kept,) = await logged.keep("chat.1", "a", at=now)
     await logged.sweep(now + 3601)

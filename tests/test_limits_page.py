@@ -18,7 +18,7 @@ from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import condition_limits, feed_cursor, subscription_index
 from tidegate.gateway import pace, work
 from tidegate.gateway.calls import outcome
-from tidegate.store.serving import answers, reads, retention
+from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
 from tidegate.transport import backlog, context, door, guests, outbox, read_side, turns
@@ -53,6 +53,7 @@ def expected() -> dict[str, float]:
             reads.THREADS
         ).account_waiting,
         "rooms at a time": settings.max_rooms,
+        "messages that a client of a durable room missed, in the answer to `join`": room_log.MISSED,
         "subscriptions": settings.max_subscriptions,
         "bytes of the disk that are kept beside an SQLite file for deletes": disk_reserve.SIZE,
         "reads and writes under way": work.PENDING_LIMIT,

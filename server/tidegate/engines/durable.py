@@ -95,7 +95,7 @@ class DurableEngine:
             payer=Payer(account, sender.id),
         )
         answer: asyncio.Future[RoomPosition] = asyncio.get_running_loop().create_future()
-        # It is delivered also where nobody waits for the answer any more.
+        # It is delivered also where no task waits for the answer any more.
         asyncio.ensure_future(self._log.append(message)).add_done_callback(partial(self._kept, room, parts, answer))
         return answer
 

@@ -20,7 +20,7 @@ class InnerListener:
             self._listener.delivered(room, offset, text)
 
     def restarted(self, room: str, head: RoomPosition) -> None:
-        """The inner engine has lost what it knew of a room. The database has its messages still."""
+        """The inner engine has lost what it held about a room. The database has its messages still."""
         if not self._durable(room):
             self._listener.restarted(room, head)
 

@@ -1,6 +1,6 @@
 """Tells other gateways which durable rooms have new messages, and hears it from them: NOTIFY and LISTEN.
 
-It notifies after the commit, in a thread and a connection of its own: within a transaction all commits of the cluster
+It notifies after the commit, in a separate thread with a connection: within a transaction all commits of the cluster
 would wait for each other. A call that is lost (the gateway died, a connection broke) is made up for by a look at all
 rooms every `LOOK_S`. Messages themselves are read from the table.
 Invariant: a room that has a new message is told within `LOOK_S` of its commit, as long as the database answers.

@@ -55,22 +55,17 @@ class SqliteStore(ThreadedStore):
         timeouts: Timeouts,
         *,
         lent: bool = False,
-        durable: bool = False,
     ) -> None:
-        """`lock` and `guard` belong to the store from now on. `lent`: see `open`. `durable`: there are durable rooms."""
+        """`lock` and `guard` belong to the store from now on. `lent`: see `open`."""
         loop = asyncio.get_running_loop()
         reader = Reader(path, resources, guard.file)
         feed = SqliteFeed(path, guard.file, resources, _as_it_is if lent else reader.decoded, loop)
         health = WriteHealth(guard.file, DiskReserve(path))
         writer = Writer(path, resources, loop, feed.wake, health, keep, timeouts.write)
-        if durable:
-            writer.rooms.epoch = reader.meta("epoch")
         log = OpenedLog(reader.meta("epoch"), reader.meta("identity_secret"), reader.head())
         super().__init__(loop, log, Reads(reader, resources, loop, timeouts.read, READERS), writer, feed, guard)
         self._reader = reader
         self._lock = lock
-        if durable:
-            self.rooms = DatabaseRoomLog(self, RoomReads(reader))
         self._every(FILE_S, guard.look_if_due)
 
     @classmethod
@@ -84,7 +79,7 @@ class SqliteStore(ThreadedStore):
         lent: bool = False,
         durable: bool = False,
     ) -> SqliteStore:
-        """`lent`: the feed delivers the log's rows as they are, for workers that decode them.
+        """`durable`: there are durable rooms. `lent`: the feed delivers the log's rows as they are, for workers that decode them.
 
         Raises StoreError: a URL of another kind, a database that cannot be opened, was not migrated, or is served by
         another gateway.
@@ -92,7 +87,11 @@ class SqliteStore(ThreadedStore):
         loop = asyncio.get_running_loop()
         lock, guard = await loop.run_in_executor(None, _prepared, url, resources, durable)
         path = sqlite_path(url).absolute()
-        return cls(path, resources, keep, lock, guard, timeouts, lent=lent, durable=durable)
+        store = cls(path, resources, keep, lock, guard, timeouts, lent=lent)
+        if durable:
+            store._writer.rooms.epoch = store.epoch
+            store.rooms = DatabaseRoomLog(store, RoomReads(store._reader))
+        return store
 
     def noticed(self, what: str) -> None:
         """Another process that reads the file found that it is damaged."""

@@ -61,7 +61,7 @@ class RoomCalls:
 
     def call(self, rooms: Sequence[str]) -> None:
         """They have new messages. Any thread."""
-        if rooms:
+        if rooms and not self._ended:
             with self._lock:
                 self._to_call.update(dict.fromkeys(rooms))
             self._wake()

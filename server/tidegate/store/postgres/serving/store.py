@@ -32,7 +32,7 @@ from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.room_log import DatabaseRoomLog
-from tidegate.store.serving.store import PATIENCE_S, OpenedLog, ThreadedStore
+from tidegate.store.serving.store import GIVEN_UP_S, PATIENCE_S, OpenedLog, ThreadedStore
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 
@@ -106,9 +106,10 @@ class PostgresStore(ThreadedStore):
         return cls(url, resources, keep, served, opened_log, timeouts, durable=durable)
 
     async def close(self, patience: float = PATIENCE_S) -> None:
-        if self._calls is not None:
-            self._closing.begin("the calls of other gateways", self._calls.close)
         await super().close(patience)
+        if self._calls is not None:  # the writer has no message left to call for
+            self._closing.begin("the calls of other gateways", self._calls.close)
+            await self._closing.ended(GIVEN_UP_S)
         if not self.unfinished():
             await self._loop.run_in_executor(None, self._looking.close)
 

@@ -79,7 +79,8 @@ class SqliteStore(ThreadedStore):
         lent: bool = False,
         durable: bool = False,
     ) -> SqliteStore:
-        """`durable`: there are durable rooms. `lent`: the feed delivers the log's rows as they are, for workers that decode them.
+        """`durable`: there are durable rooms. `lent`: the feed delivers the log's rows as they are, for workers that
+        decode them.
 
         Raises StoreError: a URL of another kind, a database that cannot be opened, was not migrated, or is served by
         another gateway.

@@ -416,3 +416,17 @@ async def test_a_session_that_joins_again_while_the_engine_answers_keeps_the_ord
         await house.engine.answer(index=1)
         await (house.engine.fail(UNAVAILABLE) if failing else house.engine.answer())
         assert house.kinds(ada) == (["c", "error"] if failing else ["joined", "c"]), "nothing is lost on the way"
+
+
+async def test_the_sessions_of_a_user_are_found_until_they_end(house: House) -> None:
+    sessions = house.parts.sessions
+    ada, bob = house.connect("ada"), house.connect("bob")
+    assert [len(sessions.of_user(user)) for user in ("u1", "u2", "u3")] == [1, 1, 0]
+    becomes = VerifiedIdentity(user=Principal(id="u2", name="Ada", roles=[], anonymous=False), expires_at=None)
+    sessions.identified(ada.session, None, becomes, 0.0)
+    house.engine.user("u2", b'{"type": "goodbye"}')
+    house.engine.user("u1", b'{"type": "goodbye"}')
+    assert (house.kinds(ada), house.kinds(bob)) == (["goodbye"], ["goodbye"])
+    for sink in (ada, bob):
+        house.end(sink)
+    assert sessions._of_user == {}

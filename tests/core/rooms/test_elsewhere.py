@@ -181,6 +181,18 @@ def test_users_of_a_leaving_gateway_stay_until_it_is_gone(gateway: Gateway) -> N
     gateway.stands("gone")
     gateway.stands("gone")
     assert gateway.changes() == [("left", "bob", 1)]
+    assert gateway.rooms.occupants._elsewhere.leaving == set(), "its name never comes back"
+
+
+def test_a_gateway_that_leaves_is_seen_to_leave_in_each_room(gateway: Gateway) -> None:
+    gateway.join("ada", "chat-2")
+    for room in ("chat-1", "chat-2"):
+        gateway.elsewhere("ada", entry(), room=room)
+    gateway.changes()
+    gateway.stands("leaving")
+    assert gateway.changes() == [("changed", "ada", 1)] * 2
+    gateway.stands("present")
+    assert gateway.changes() == [("changed", "ada", 2)] * 2
 
 
 def test_a_user_of_a_leaving_gateway_who_is_back_elsewhere_loses_the_ghost_at_once(gateway: Gateway) -> None:
@@ -223,17 +235,20 @@ def test_a_user_who_is_back_at_another_gateway_takes_the_ghost_here_away_at_once
 
 
 def test_each_new_connection_elsewhere_takes_one_ghost_and_other_changes_none(gateway: Gateway) -> None:
-    for _ in range(3):
-        bob = gateway.join("bob")
+    bobs = [gateway.join("bob") for _ in range(2)]
+    for bob in bobs:
         gateway.run(gateway.rooms.dropped(bob, gateway.now))
-    # The third join took the ghost of the second one's predecessor, as a join here does.
-    assert gateway.present() == {"ada": 1, "bob": 1}
+    gateway.shared.clear()
     gateway.stands("leaving", node="n3")
     gateway.elsewhere("bob", entry(), node="n3")
-    assert gateway.present() == {"ada": 1, "bob": 1}, "a gateway that leaves takes nothing away"
+    assert gateway.shared == [], "a gateway that leaves takes nothing away"
     gateway.elsewhere("bob", entry(1))
+    assert gateway.present() == {"ada": 1, "bob": 2}
     gateway.elsewhere("bob", entry(1, "away"))
-    assert gateway.present() == {"ada": 1, "bob": 1}
+    assert gateway.present() == {"ada": 1, "bob": 2}
+    gateway.elsewhere("bob", entry(2))
+    assert gateway.present() == {"ada": 1, "bob": 2}
+    assert [said and said.connections for _, _, said in gateway.shared] == [1, None]
 
 
 def test_a_room_of_ghosts_alone_ends_when_their_user_is_back_elsewhere(gateway: Gateway) -> None:

@@ -47,24 +47,15 @@ class Elsewhere:
             self._forget(room, node)
         return room.presence.told(node, user, None)
 
-    def others(self, room: Room, members: Sequence[RemoteMember]) -> Difference:
-        """What differs where `members` alone are present elsewhere: the entries of all others end."""
+    def others(self, room: Room, members: Sequence[RemoteMember]) -> list[tuple[str, str]]:
+        """The gateways and users whose entries are none of `members`."""
         named = {(member.node, member.user) for member in members}
-        over = [
+        return [
             (node, user)
             for node, rooms in self._held.items()
             for user in rooms.get(room, ())
             if (node, user) not in named
         ]
-        # A user may be in several entries that end: one change of one member.
-        before = {user: room.presence.member(user) for _, user in over}
-        for node, user in over:
-            self.ended(room, node, user)
-        pairs = [(member, room.presence.member(user)) for user, member in before.items() if member is not None]
-        return Difference(
-            left=tuple(member for member, after in pairs if after is None),
-            changed=tuple(after for member, after in pairs if after is not None and after != member),
-        )
 
     def stands(self, node: str, standing: Standing) -> list[tuple[Room, Difference]]:
         """What differs in which rooms, now that `standing` is that of gateway `node`."""

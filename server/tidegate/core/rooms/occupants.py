@@ -20,7 +20,7 @@ from tidegate.core.rooms.ghosts import Ghosts
 from tidegate.core.rooms.limits import Openings, RoomLimits
 from tidegate.core.rooms.memberships import Memberships
 from tidegate.core.rooms.ports import Standing
-from tidegate.core.rooms.presence import Info
+from tidegate.core.rooms.presence import Difference, Info
 from tidegate.core.rooms.room import Room, RoomRules
 from tidegate.core.session import Session
 
@@ -84,7 +84,10 @@ class Occupants:
     def present_elsewhere(self, name: str, member: RemoteMember, now: float) -> list[Effect]:
         """A gateway says of a user that it is present."""
         room = self._with_presence(name)
-        return [] if room is None else self._told(room, [member], now)
+        if room is None:
+            return []
+        effects = self.announcements.announce(room, self._told(room, member), now)
+        return effects + self._close_if_empty(room, now)
 
     def absent_elsewhere(self, name: str, node: str, user: str, now: float) -> list[Effect]:
         """A gateway says of a user that it is not present any more."""
@@ -96,10 +99,14 @@ class Occupants:
         room = self._with_presence(name)
         if room is None:
             return []
-        effects = self._told(room, members, now)  # first, so that a user who is elsewhere now never left
-        if room.name in self.rooms:
-            effects += self.announcements.announce(room, self._elsewhere.others(room, members), now)
-        return effects
+        over = self._elsewhere.others(room, members)
+        users = dict.fromkeys([*(member.user for member in members), *(user for _, user in over)])
+        before = {user: room.presence.member(user) for user in users}
+        here = [user for member in members for user in self._told(room, member).here]
+        for node, user in over:
+            self._elsewhere.ended(room, node, user)
+        effects = self.announcements.announce(room, room.presence.since(before, here), now)
+        return effects + self._close_if_empty(room, now)
 
     def gateway(self, node: str, standing: Standing, now: float) -> list[Effect]:
         """The standing of another gateway changed."""
@@ -109,18 +116,12 @@ class Occupants:
             for effect in self.announcements.announce(room, difference, now)
         ]
 
-    def _told(self, room: Room, members: Sequence[RemoteMember], now: float) -> list[Effect]:
-        effects: list[Effect] = []
-        for member in members:
-            before = room.presence.elsewhere(member.user, member.node)
-            ghosts: list[Session] = []
-            if member.node not in self._elsewhere.leaving and (
-                before is None or before.connections < member.entry.connections
-            ):
-                ghosts = self.take_ghost(member.user, room)
-            difference = self._elsewhere.told(room, member, ghosts)
-            effects += self.announcements.announce(room, difference, now)
-        return effects + self._close_if_empty(room, now)
+    def _told(self, room: Room, member: RemoteMember) -> Difference:
+        """A user with one more connection at a gateway came back there: one ghost here ends."""
+        before = room.presence.elsewhere(member.user, member.node)
+        more = before is None or before.connections < member.entry.connections
+        back = more and member.node not in self._elsewhere.leaving
+        return self._elsewhere.told(room, member, self.take_ghost(member.user, room) if back else ())
 
     def _with_presence(self, name: str) -> Room | None:
         room = self.rooms.get(name)

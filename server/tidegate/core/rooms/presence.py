@@ -10,7 +10,7 @@ Invariant: a member exists exactly while a connection, live or in its grace time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from itertools import count
 from typing import Literal
 
@@ -25,7 +25,7 @@ Info = msgspec.Raw
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What changed. Of one step, at most one of the first three is filled."""
+    """What changed. Of one user, at most one of the first three is filled."""
 
     joined: tuple[Member, ...] = ()
     left: tuple[Member, ...] = ()
@@ -222,6 +222,18 @@ class Presence:
             present.elsewhere.pop(node, None)
             present.elsewhere = present.elsewhere or None
         return self._difference(present, *before)
+
+    def since(self, before: Mapping[str, Member | None], here: Iterable[str] = ()) -> Difference:
+        """What differs of some users from what they were `before`; of those of `here`, also what this gateway says."""
+        pairs = [(member, self.member(user)) for user, member in before.items()]
+        return Difference(
+            joined=tuple(after for member, after in pairs if member is None and after is not None),
+            left=tuple(member for member, after in pairs if member is not None and after is None),
+            changed=tuple(
+                after for member, after in pairs if member is not None and after is not None and after != member
+            ),
+            here=tuple(here),
+        )
 
     def differing(self, users: Iterable[str], change: Callable[[], None]) -> Difference:
         """What differs of `users` when `change` has changed which gateways are leaving."""

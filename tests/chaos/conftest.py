@@ -46,6 +46,12 @@ def sqlite_place(sqlite_places: Callable[[], Place]) -> Place:
 
 
 @pytest.fixture
+def shared_place(sqlite_template: Path, tmp_path: Path) -> Place:
+    """For a gateway of two workers."""
+    return SqlitePlace(Path(shutil.copy(sqlite_template, tmp_path / "shared.db")), workers=2)
+
+
+@pytest.fixture
 def postgresql_places(postgres: PostgresServer, postgresql_template: str) -> Iterator[Callable[[], Place]]:
     """New ones, one after another."""
     with ExitStack() as until_the_end:

@@ -11,7 +11,10 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+import psutil
 
 from tests.chaos.follower import Follower
 from tests.chaos.gateways import Gateways
@@ -64,6 +67,8 @@ async def break_things(
         await asyncio.sleep(0.1 + 0.4 * chance.random())
         if time.monotonic() > end and await asyncio.to_thread(least.has_happened, turn, place, followers):
             break
+        if place.workers > 1 and turn % 2 == 0:
+            await asyncio.to_thread(_break_member, gateways.processes[0], turn, faults)
         if turn % 30 in {4, 12}:
             faults["kill -9"] += 1
             process = next(processes)
@@ -76,8 +81,8 @@ async def break_things(
             await asyncio.to_thread(process.start)
         elif turn % 30 == 16:
             faults["pauses"] += 1
-            await asyncio.to_thread(_pause, next(processes))
-        elif turn % 30 == 20 and place.name == "sqlite":
+            await asyncio.to_thread(_pause, next(processes).pid)
+        elif turn % 30 == 20 and place.name == "sqlite" and place.workers == 1:
             faults["disk full"] += 1
             await asyncio.to_thread(_fill_disk, next(processes))
         elif turn % 4 == 2 and place.disturbances:
@@ -92,11 +97,32 @@ async def break_things(
     return faults
 
 
-def _pause(process: GatewayProcess) -> None:
-    """Stop the gateway process for a while, so that it falls behind."""
-    os.kill(process.pid, signal.SIGSTOP)
+def _pause(pid: int) -> None:
+    """Stop the process for a while, so that it falls behind."""
+    os.kill(pid, signal.SIGSTOP)
     time.sleep(PAUSE_S)
-    os.kill(process.pid, signal.SIGCONT)
+    os.kill(pid, signal.SIGCONT)
+
+
+def _break_member(gateway: GatewayProcess, turn: int, faults: Counter[str]) -> None:
+    """A fault of the hub, of a worker, or a reload, in turns."""
+    members = psutil.Process(gateway.pid).children()
+    hubs = [each for each in members if '"kind":"hub"' in each.cmdline()[-1]]
+    workers = [each for each in members if each not in hubs]
+    name = ("worker paused", "worker killed", "hub killed", "reloads", "hub paused")[turn // 2 % 5]
+    with suppress(psutil.NoSuchProcess, ProcessLookupError, IndexError):
+        match name:
+            case "hub killed":
+                hubs[0].kill()
+            case "worker killed":
+                workers[turn % len(workers)].kill()
+            case "reloads":
+                os.kill(gateway.pid, signal.SIGHUP)
+            case "hub paused":
+                _pause(hubs[0].pid)
+            case _:
+                _pause(workers[0].pid)
+        faults[name] += 1
 
 
 def _fill_disk(process: GatewayProcess) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.places import LOG_AGE_S, LOG_ROWS, Place
+from tests.chaos.users import SECRET
 from tests.support.gateway import GatewayProcess
 from tests.support.gateway import migrate as migrate_database
 
@@ -34,6 +35,7 @@ class Gateways:
     def __init__(self, place: Place, folder: Path, sabotage: Sabotage, seed: int) -> None:
         """Every other one is forgetful."""
         settings = {
+            "TIDEGATE_SECRET": SECRET,
             "TIDEGATE_HEARTBEAT": "1",
             "TIDEGATE_GRACEFUL_STOP": "1",
             "TIDEGATE_LOG_AGE": str(LOG_AGE_S),
@@ -47,7 +49,7 @@ class Gateways:
             (own / "sitecustomize.py").write_text(sabotage.python + FORGETFUL * ((seed + number) % 2))
             path = os.pathsep.join([str(own), *filter(None, [os.environ.get("PYTHONPATH")])])
             environment = settings | {"PYTHONPATH": path}
-            self.processes.append(GatewayProcess(own, "--dev", *_options(place.url), environment=environment))
+            self.processes.append(GatewayProcess(own, *_options(place), environment=environment))
 
     @property
     def urls(self) -> list[str]:
@@ -73,5 +75,7 @@ def migrate(url: str) -> None:
     migrate_database(url, SCHEMA, seed=True)
 
 
-def _options(url: str) -> tuple[str, ...]:
-    return "--schema", str(SCHEMA), "--database", url
+def _options(place: Place) -> tuple[str, ...]:
+    # In development a gateway checks what it sends, and is one process.
+    how = ("--dev",) if place.workers == 1 else ("--workers", str(place.workers))
+    return *how, "--schema", str(SCHEMA), "--database", place.url

@@ -144,11 +144,11 @@ async def _left_behind(followers: list[Follower], head: int, patience: float) ->
 
 
 @contextmanager
-def _places(names: list[str], folder: Path) -> Iterator[list[Place]]:
+def _places(names: list[str], folder: Path, workers: int) -> Iterator[list[Place]]:
     with ExitStack() as stack:
         places: list[Place] = []
         if "sqlite" in names:
-            places.append(SqlitePlace(folder / "tidegate.db"))
+            places.append(SqlitePlace(folder / "tidegate.db", workers))
         if "postgresql" in names:
             server = PostgresServer()
             stack.callback(server.close)
@@ -162,11 +162,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long things break on each (default: 60)")
     parser.add_argument("--seed", type=int, default=None, help="go through the same choices again")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default=None, help="only this one")
+    parser.add_argument("--workers", type=int, default=1, help="of the gateway on SQLite (default: 1)")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     names = ["sqlite", "postgresql"] if args.database is None else [args.database]
     wrong = 0
-    with tempfile.TemporaryDirectory() as folder, _places(names, Path(folder)) as places:
+    with tempfile.TemporaryDirectory() as folder, _places(names, Path(folder), args.workers) as places:
         for place in places:
             here = Path(folder) / place.name
             here.mkdir()

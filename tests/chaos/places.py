@@ -45,6 +45,8 @@ class Place(Protocol):
     url: str
     gateways: int
     """How many gateways may serve it at a time (docs/reference/databases.md)."""
+    workers: int
+    """The processes of each gateway that serve clients."""
     begin: str
     """The statement that begins a writing transaction."""
     long_s: float
@@ -82,7 +84,8 @@ class SqlitePlace:
     long_s = 0.05
     passing: tuple[type[Exception], ...] = ()
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, workers: int = 1) -> None:
+        self.workers = workers
         self._file = file
         self.url = f"sqlite:///{self._file}"
         self.disturbances: dict[str, Callable[[], int]] = {"database locked": self._lock}
@@ -140,6 +143,7 @@ class PostgresPlace:
 
     name = "postgresql"
     gateways = 2
+    workers = 1
     begin = "begin"
     long_s = 0.3
     passing: tuple[type[Exception], ...]

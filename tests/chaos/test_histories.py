@@ -28,6 +28,19 @@ async def test_histories_on_sqlite_have_no_gap_duplicate_or_forbidden_row(sqlite
 
 
 @pytest.mark.timeout(2 * SECONDS + 600)
+async def test_histories_through_two_workers_and_their_hub_have_none_either(
+    shared_place: Place, tmp_path: Path
+) -> None:
+    least = Least(turns=6, changes=301, recoveries=6, changes_of_user=6)
+    verdict = await play(shared_place, tmp_path, SECONDS, seed=2, clients=12, least=least)
+    print(verdict)
+    assert verdict.violations == []
+    assert verdict.recoveries > 5
+    assert verdict.acknowledged > 0
+    assert min(verdict.faults[fault] for fault in ("worker killed", "hub killed", "reloads")) > 0
+
+
+@pytest.mark.timeout(2 * SECONDS + 600)
 async def test_histories_on_postgresql_have_no_gap_duplicate_or_forbidden_row(
     postgresql_place: Place, tmp_path: Path
 ) -> None:

@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 from tests.chaos.queries import Row
 from tidegate.auth.tokens import sign
-from tidegate.config import DEVELOPMENT_SECRET
 
 Right = frozenset[str] | None
 """The users whose letters a user may read. None: all letters. Always None for other resources."""
 TOO_MANY = 1001
 """More values than a rule may take from a claim: such a user is refused letters altogether."""
+
+
+SECRET = "signs the tokens of these histories"
 
 
 class User(NamedTuple):
@@ -68,4 +70,4 @@ def token(user: User) -> str | None:
     if user is GUEST:
         return None
     claims = {"deputy_of": list(user.deputy_of)} if user.deputy_of else {}
-    return sign(DEVELOPMENT_SECRET, user.id, user.id.title(), list(user.roles), time.time(), 3600, claims)
+    return sign(SECRET, user.id, user.id.title(), list(user.roles), time.time(), 3600, claims)

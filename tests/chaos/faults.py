@@ -114,6 +114,7 @@ def _break_member(gateway: GatewayProcess, turn: int, faults: Counter[str]) -> N
         match name:
             case "hub killed":
                 hubs[0].kill()
+                time.sleep(2 * PAUSE_S)  # others write meanwhile, and another hub is there before the next fault
             case "worker killed":
                 workers[turn % len(workers)].kill()
             case "reloads":

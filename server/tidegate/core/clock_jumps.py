@@ -21,10 +21,6 @@ class ClockJumps:
         self._wall = wall
         self._steady = steady
 
-    def stood_still(self, steady: float) -> bool:
-        """Whether so much time has passed since the last look that there is a shift."""
-        return steady - self._steady > STOOD_STILL_S
-
     def shift(self, wall: float, steady: float) -> float:
         """By how many seconds every deadline has to move; 0.0 mostly."""
         by_clock, passed = wall - self._wall, steady - self._steady

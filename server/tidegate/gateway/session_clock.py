@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tidegate.core.clock_jumps import ClockJumps
+from tidegate.core.clock_jumps import STOOD_STILL_S, ClockJumps
 from tidegate.core.sessions import Sessions
 
 
@@ -20,14 +20,19 @@ class SessionClock:
     def __init__(self, sessions: Sessions, wall: Callable[[], float]) -> None:
         self._sessions = sessions
         self._wall = wall
-        self._jumps = ClockJumps(time.time(), time.monotonic())
+        now = time.monotonic()
+        self._jumps = ClockJumps(time.time(), now)
+        self._latest = now + STOOD_STILL_S
+        """A look after that comes after a standstill."""
 
     def __call__(self) -> float:
-        if self._jumps.stood_still(time.monotonic()):
+        if time.monotonic() > self._latest:
             self.look()
         return self._wall()
 
     def look(self) -> None:
         """Look whether the clock was set, or the process stood still; to be called at least every 100 ms."""
-        if shift := self._jumps.shift(time.time(), time.monotonic()):
+        now = time.monotonic()
+        self._latest = now + STOOD_STILL_S
+        if shift := self._jumps.shift(time.time(), now):
             self._sessions.shift(shift)

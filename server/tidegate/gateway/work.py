@@ -24,7 +24,8 @@ log = logging.getLogger("tidegate.gateway")
 PENDING_LIMIT = 256
 """Requests of one session under way, above which its connection is not read from until half of them are done."""
 PENDING_BYTES = 8192
-"""What a request under way counts for: its task, and what it asks for."""
+"""What a request under way counts for: its task, and what it asks for. The only one of a session counts for nothing, as
+the first bytes that wait for its client do."""
 KEY_BYTES = 300
 """What each row that it names counts for besides, once its key is made for the database."""
 
@@ -57,14 +58,11 @@ class Work:
 
         Raises Refused(limit_reached) where the session's account holds too much memory, and `work` answers a request.
         """
-        account = session.account
-        try:
-            (self.ledger.take if refs else self.ledger.add)(account, "reads", size)
-        except Refused:
-            if isinstance(work, Coroutine):
-                work.close()
-            raise
-        pending = self._pending.get(session, 0) + 1
+        account, pending = session.account, self._pending.get(session, 0) + 1
+        if pending == 1 and size == PENDING_BYTES:
+            size = 0
+        else:
+            self._count(account, size, work, answers=bool(refs))
         self._pending[session] = pending
         if pending == PENDING_LIMIT:
             session.sink.pause_reading()
@@ -73,9 +71,19 @@ class Work:
         task.add_done_callback(partial(self._done, account, size))
         return task
 
+    def _count(self, account: str, size: int, work: Awaitable[None], *, answers: bool) -> None:
+        """Raises Refused, as `spawn` does; `work` is closed then."""
+        try:
+            (self.ledger.take if answers else self.ledger.add)(account, "reads", size)
+        except Refused:
+            if isinstance(work, Coroutine):
+                work.close()
+            raise
+
     def _done(self, account: str, size: int, task: Task[None]) -> None:
         self._under_way.discard(task)
-        self.ledger.give(account, "reads", size)
+        if size:
+            self.ledger.give(account, "reads", size)
 
     def refuse(self, session: Session, refs: Sequence[Ref], refused: Refused) -> None:
         """Answer requests with an error; with `internal` if that error cannot be sent."""

@@ -20,16 +20,17 @@ class MutationPermission:
 
     def __init__(self, mutation: Mutation) -> None:
         self._mutation = mutation
-        self._visible = predicate(mutation.visible)
-        self._allowed = predicate(mutation.allowed)
-        for number, row in enumerate(mutation.rows):
-            self._check_sent(row, refusals.row_pointer(mutation, number))
+        self._free = mutation.allowed == EVERYTHING
+        """Every row may be written: nothing is asked."""
+        if not self._free:
+            for number, row in enumerate(mutation.rows):
+                self._check_sent(row, refusals.row_pointer(mutation, number))
 
     def existing(self, row: Row | None, number: int) -> Row:
         """The row with the mutation's key `number`, which the user may read and change."""
-        if row is None or not self._visible(row):
+        if row is None or not predicate(self._mutation.visible)(row):
             raise refusals.not_found(self._mutation, number)
-        if not self._allowed(row):
+        if not self._allows(row):
             raise refusals.forbidden_row(self._mutation, number)
         if self._mutation.data:
             self._check_sent(self._mutation.data, "/data")
@@ -37,14 +38,16 @@ class MutationPermission:
 
     def written(self, row: Row, at: str) -> Row:
         """The row as the database wrote it, if the user may make it so. `at`: the pointer of what the client sent."""
-        if not self._allowed(row):
+        if not self._allows(row):
             raise refusals.forbidden_values(self._mutation, at)
         return row
 
+    def _allows(self, row: Row) -> bool:
+        return self._free or predicate(self._mutation.allowed)(row)
+
     def _check_sent(self, data: Row, at: str) -> None:
         """`data` is what the client sent of a row. The database can fill in the other properties."""
-        allowed = self._mutation.allowed
-        if allowed != EVERYTHING and not predicate(_limited_to(data, allowed))(data):
+        if not self._free and not predicate(_limited_to(data, self._mutation.allowed))(data):
             raise refusals.forbidden_values(self._mutation, at)
 
 

@@ -100,7 +100,12 @@ class EpochGuard(Guard):
 
     @property
     def damage(self) -> str | None:
-        return self.file.problem or (f"the database {READ_ONLY}" if self.file.read_only else None)
+        return self.file.problem
+
+    @property
+    def problem(self) -> str | None:
+        """As in `Guard`. Writes to a file that is read-only are refused by the writer."""
+        return super().problem or (f"the database {READ_ONLY}" if self.file.read_only else None)
 
     def look_if_due(self) -> None:
         """Look at the file, and after `NOTE_S` at everything else."""

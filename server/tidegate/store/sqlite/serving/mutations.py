@@ -31,6 +31,9 @@ from tidegate.store.sqlite.serving.reader import head, one_value, select
 
 log = logging.getLogger("tidegate.store")
 
+KEPT_STATEMENTS = 64
+"""Texts of statements that are kept for each table; a client may leave out any property that it need not send."""
+
 
 class SqliteTable:
     """Implements `store.serving.mutations.Table`."""
@@ -45,12 +48,21 @@ class SqliteTable:
         # Each name of a column is qualified: without its column, a bare one would be text.
         self._returning = f"RETURNING {', '.join(f'{self._name}.{quoted(name)}' for name in self._reader.columns)}"
         self._lookups = KeyLookups()
+        self._inserts: dict[tuple[str, ...], str] = {}
+        """The statements that were used lately, by the properties of their rows."""
 
     def insert(self, connection: apsw.Connection, context: StatementContext) -> Row | None:
         row = context.row
-        marks = ", ".join("?" * len(row))
-        into = f"({', '.join(map(quoted, row))}) VALUES ({marks})" if row else "DEFAULT VALUES"
-        return self._run(connection, f"INSERT INTO {self._name} {into} {self._returning}", self._values(row), context)
+        statement = self._inserts.get(names := tuple(row)) or self._insert(names)
+        return self._run(connection, statement, self._values(row), context)
+
+    def _insert(self, names: tuple[str, ...]) -> str:
+        marks = ", ".join("?" * len(names))
+        into = f"({', '.join(map(quoted, names))}) VALUES ({marks})" if names else "DEFAULT VALUES"
+        if len(self._inserts) >= KEPT_STATEMENTS:
+            self._inserts.clear()
+        statement = self._inserts[names] = f"INSERT INTO {self._name} {into} {self._returning}"
+        return statement
 
     def locked(self, connection: apsw.Connection, key: Key) -> Row | None:
         # The transaction is the only one that writes.
@@ -106,6 +118,12 @@ class Mutations:
         self._resources = resources
         self._answers = Answers()
         self._tables = {name: SqliteTable(resource, resources) for name, resource in resources.items()}
+        self._mark: int | None = None
+        """The head of the log as the last mutation of this transaction left it."""
+
+    def begin(self) -> None:
+        """A transaction has begun: other programs may have written since the last one."""
+        self._mark = None
 
     def carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
         """Do `mutation`, or answer it as it was answered before under its idempotency key. Raises Refused."""
@@ -132,7 +150,7 @@ class Mutations:
         if mutation.idempotency_key is not None and (answer := self._answered_before(connection, mutation)) is not None:
             return answer
         self._answers.check(mutation)
-        mark = head(connection)
+        mark, self._mark = head(connection) if self._mark is None else self._mark, None
         rows = carry_out(connection, self._tables[mutation.resource], mutation)
         # COMMIT would fail, for all mutations that share the transaction.
         if connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
@@ -145,6 +163,7 @@ class Mutations:
         result = WriteResult(rows, seq)
         if mutation.idempotency_key is not None:
             self._remember(connection, mutation, result)
+        self._mark = seq
         return result
 
     def _answered_before(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult | None:

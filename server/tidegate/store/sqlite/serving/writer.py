@@ -216,6 +216,7 @@ class Writer:
         self._committing = False
         self.rooms.kept = 0
         connection.execute("BEGIN IMMEDIATE")
+        self._mutations.begin()
         outcomes: list[Outcome] = []
         until = time.monotonic() + BATCH_S
         for write in batch:

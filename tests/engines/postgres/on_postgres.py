@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -156,6 +157,17 @@ class PostgresUnderTest:
         with psycopg.connect(self._server.url(self._database), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.replace("{}", f'"{schema_name(PREFIX)}"').encode())
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self._server.url(self._database), autocommit=True) as connection:
+            return connection.execute(query.replace("{}", f'"{schema_name(PREFIX)}"').encode()).fetchall()
+
+    @contextmanager
+    def locking(self, statement: str) -> Iterator[None]:
+        """Another program holds a lock in the block."""
+        with psycopg.connect(self._server.url(self._database)) as connection:
+            connection.execute(statement.replace("{}", f'"{schema_name(PREFIX)}"').encode())
+            yield
 
     def _empty(self) -> None:
         with psycopg.connect(self._server.url(self._database), autocommit=True) as connection:

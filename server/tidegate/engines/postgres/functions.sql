@@ -232,11 +232,13 @@ CREATE OR REPLACE FUNCTION @.own(p_node text, p_cursor bigint)
 RETURNS TABLE (item bigint, kind "char", epoch text, n bigint, at bigint) LANGUAGE sql STABLE AS
 $$ SELECT o.item, o.kind, o.epoch, o.n, o.at FROM @.outbox o WHERE o.seq > p_cursor AND o.node = p_node ORDER BY o.seq $$;
 
--- A gateway lives. Rows: every gateway with the end of its lease; none where this one is not known any more.
+-- A gateway lives. Rows: every gateway with the end of its lease; none where this one is not known any more, or where the tables
+-- were emptied or restored.
 CREATE OR REPLACE FUNCTION @.beat(p_node text, p_generation bigint, p_lease bigint)
 RETURNS TABLE (node text, ends bigint, now bigint) LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE @.nodes g SET ends = @.now_ms() + p_lease WHERE g.node = p_node AND g.generation = p_generation;
+  UPDATE @.nodes g SET ends = @.now_ms() + p_lease WHERE g.node = p_node AND g.generation = p_generation
+    AND EXISTS (SELECT FROM @.state s WHERE s.place = @.place());
   IF FOUND THEN RETURN QUERY SELECT g.node, g.ends, @.now_ms() FROM @.nodes g; END IF;
 END $$;
 

@@ -23,6 +23,8 @@ log = logging.getLogger("tidegate.rooms")
 
 HOLD_S = 1.0
 """How long a message waits for a database that is away."""
+AGAIN_S = 0.3
+"""A message that has waited longer is not tried again: its caller would be refused while it is on its way."""
 MOST_AWAY, MOST = 1000, 4096
 """Wishes that wait while the database is away, and while it is there."""
 BATCH = 256
@@ -196,8 +198,8 @@ class Outgoing:
             return
         assert not isinstance(rows, Exception)
         ((now, outcomes, still_owed),) = rows
-        if now is None:
-            self._lost.append(batch)
+        if now is None:  # nothing of it happened
+            self._queue.extendleft(reversed(batch.wishes))
             self._unknown()
             return
         self.stuck = False
@@ -223,5 +225,8 @@ class Outgoing:
                 self._queue.extendleft(reversed(batch.wishes))
             self._send()
             return
+        for wish in batch.wishes:
+            if wish.kind in REFUSED_LATE and wish.since < self._clock() - AGAIN_S:
+                wish.fail(unavailable())
         self._queue.extendleft(reversed(batch.wishes))
         self._loop.call_later(RETRY_S, self._send)

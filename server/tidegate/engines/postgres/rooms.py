@@ -100,9 +100,13 @@ class OpenRooms:
         if found is None:
             return False
         position = self.following.position(room)
-        if position is not None and position.epoch == epoch and offset > position.offset + 1:
-            found.ahead[offset] = (epoch, text, reads)
-            return True
+        if position is not None and position.epoch == epoch:
+            if offset <= position.offset:  # the room lost messages that were delivered: its question says so
+                self.ask_again(room)
+                return False
+            if offset > position.offset + 1:
+                found.ahead[offset] = (epoch, text, reads)
+                return True
         self.ask(self.following.arrived(room, epoch, offset, text))
         if found.ahead:
             self._catch_up(room, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
+from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.redis import RedisServer, free_prefix, running
 from tests.support.wire import Wire, wire
 
@@ -26,15 +28,39 @@ def server() -> Iterator[RedisServer]:
         yield found
 
 
+Two = Callable[[Path], contextlib.AbstractContextManager[tuple[GatewayProcess, GatewayProcess]]]
+
+
+@pytest.fixture(params=["valkey", "postgresql"])
+def two(request: pytest.FixtureRequest) -> Two:
+    """Makes two gateways in a folder that share an engine: one that is Valkey's, one that is their database itself."""
+    fixture = "server" if request.param == "valkey" else "postgres"
+    server = request.getfixturevalue(fixture)
+    return functools.partial(_over_redis if fixture == "server" else _over_their_database, server)
+
+
 @contextlib.contextmanager
-def two(server: RedisServer, folder: Path) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
+def _over_redis(server: RedisServer, folder: Path) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
     prefix = free_prefix()
-    gateways = []
     with contextlib.ExitStack() as stack:
+        gateways = []
         for name in ("one", "two"):
             (folder / name).mkdir()
             gateway = GatewayProcess(folder / name, "--dev", "--engine", server.url, "--engine-prefix", prefix)
             gateway.migrate()
+            gateway.start()
+            stack.callback(gateway.kill)
+            gateways.append(gateway)
+        yield gateways[0], gateways[1]
+
+
+@contextlib.contextmanager
+def _over_their_database(server: PostgresServer, folder: Path) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
+    with server.lent(server.sample()) as url, contextlib.ExitStack() as stack:
+        gateways = []
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            gateway = PostgresGateway(folder / name, url, "--dev", "--engine", "database", "--engine-prefix", "shop")
             gateway.start()
             stack.callback(gateway.kill)
             gateways.append(gateway)
@@ -74,8 +100,8 @@ def ready(gateway: GatewayProcess) -> int:
         return error.code
 
 
-async def test_clients_of_two_gateways_share_rooms(server: RedisServer, tmp_path: Path) -> None:
-    with two(server, tmp_path) as (one, two_):
+async def test_clients_of_two_gateways_share_rooms(two: Two, tmp_path: Path) -> None:
+    with two(tmp_path) as (one, two_):
         assert ready(one) == ready(two_) == 200
         async with wire(one.url, **user(one, "ada")) as ada, wire(two_.url, **user(two_, "bob")) as bob:
             start = (await join(ada))["position"]
@@ -95,9 +121,9 @@ async def test_clients_of_two_gateways_share_rooms(server: RedisServer, tmp_path
 
 
 async def test_a_user_whose_gateway_stops_and_who_comes_back_at_the_other_one_never_left(
-    server: RedisServer, tmp_path: Path
+    two: Two, tmp_path: Path
 ) -> None:
-    with two(server, tmp_path) as (one, two_):
+    with two(tmp_path) as (one, two_):
         async with wire(two_.url, **user(two_, "bob")) as bob:
             await join(bob)
             async with wire(one.url, **user(one, "ada")) as ada:

@@ -1,4 +1,4 @@
-"""What PostgreSQL alone does to its engine: killed connections, locks, a full disk, tables that were emptied or restored."""
+"""What PostgreSQL alone does to its engine: killed connections, locks, a full disk, tables emptied or restored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -56,12 +57,15 @@ async def test_each_connection_is_terminated_during_a_stream(house: House, under
         for goal in range(1, 301):
             await insists(house, one if goal % 3 else two, goal)
 
+    def flowed(reached: int) -> bool:
+        return goal >= reached or streaming.done()
+
     streaming = asyncio.ensure_future(stream())
     names = [name for _, name in under.rows(OURS)]
     assert len(names) == 4, "few connections, and named"
     for number in range(4):
         reached = goal + 20
-        await house.until(lambda reached=reached: goal >= reached or streaming.done(), "messages flow")
+        await house.until(partial(flowed, reached), "messages flow")
         found = under.rows(OURS)
         if len(found) == 4:
             under.rows(f"SELECT pg_terminate_backend({found[number][0]})")

@@ -87,6 +87,12 @@ class Wire(asyncio.Transport):
         self.cut_off = True
         self._loop.at_socket(self._later() + self._pace.delay, self._end, ConnectionResetError())
 
+    def perish(self) -> None:
+        """The gateway's process was killed; the client notices later."""
+        if not self.lost:
+            self.lost = self._is_closing = True
+            self._loop.at_socket(self._later() + self._pace.delay, self._ended, None)
+
     # -- the gateway's side: asyncio.Transport ----------------------------------------------------------------------
 
     def write(self, data: Any) -> None:

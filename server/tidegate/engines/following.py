@@ -43,13 +43,15 @@ _Held = tuple[str, int, bytes]
 class _Followed:
     """One open room."""
 
-    __slots__ = ("asked", "held", "overflowed", "position", "size")
+    __slots__ = ("asked", "began", "held", "overflowed", "position", "size")
 
     def __init__(self, asked: int) -> None:
         self.asked: int | None = asked
         """The question that is not answered yet; None for a room that is delivered live."""
         self.position: RoomPosition | None = None
         """What was delivered last; None until the first answer."""
+        self.began: RoomPosition | None = None
+        """From here on every message was delivered: `position` where the room was new, or began again."""
         self.held: list[_Held] = []
         self.size = 0
         self.overflowed = False
@@ -84,6 +86,14 @@ class Following:
         """What was delivered last, live or not: what an engine holds its own position against."""
         followed = self._rooms.get(room)
         return None if followed is None else followed.position
+
+    def began(self, room: str) -> RoomPosition | None:
+        """After which position every message was delivered, up to `known`. None for a room that is new.
+
+        A session that joins, and was told another head than `position`, lacks nothing if it has all up to here.
+        """
+        followed = self._rooms.get(room)
+        return None if followed is None else followed.began
 
     def follow(self, room: str) -> Ask | None:
         """Follow `room`; None where that is so already. The engine is to be subscribed before it is asked."""
@@ -131,9 +141,9 @@ class Following:
         self._drop_held(followed)
         known = followed.position
         if known is None:
-            followed.position = head
+            followed.position = followed.began = head
         elif missed is None or not _fits(known, head, missed):
-            followed.position = _start(known, head, held)
+            followed.position = followed.began = _start(known, head, held)
             self._told.restarted(ask.room, followed.position)
         else:
             for offset, text in enumerate(missed, known.offset + 1):

@@ -45,19 +45,25 @@ class Opening:
         self.head = head
         return None
 
-    def settle(self, position: RoomPosition) -> bool:
-        """The room is delivered live, up to `position`: answer, if there is an answer."""
+    def settle(self, position: RoomPosition, began: RoomPosition) -> RoomPosition | None:
+        """The room is delivered live, every message from `began` to `position` was: answer, if there is an answer.
+
+        Returns where to read on, where the answer would leave out messages before `began`.
+        """
         if self.answer.done():
-            return True
+            return None
         if self.since is None:
             self.answer.set_result(Opened(position, None))
         elif self.head is None:
-            return False
-        elif self.head.epoch == position.epoch:
-            self.answer.set_result(Opened(self.head, self.missed))
-        else:  # the room began again meanwhile
+            return None
+        elif self.missed is None or self.head.epoch != position.epoch:  # or the room began again meanwhile
             self.answer.set_result(Opened(position, None))
-        return True
+        elif self.head.offset < began.offset:
+            head, self.head = self.head, None
+            return head
+        else:
+            self.answer.set_result(Opened(self.head, self.missed))
+        return None
 
 
 class FollowedRoom:
@@ -72,10 +78,16 @@ class FollowedRoom:
         self.version = 0
         """The number of changes of its presence, as far as they were heard."""
 
-    def settle(self, position: RoomPosition | None) -> None:
-        """`position`: up to where the room is delivered live; None where it is not."""
-        if position is not None:
-            self.openings = [opening for opening in self.openings if not opening.settle(position)]
+    def settle(self, position: RoomPosition | None, began: RoomPosition | None) -> list[tuple[Opening, RoomPosition]]:
+        """`position`: up to where the room is delivered live; None where it is not. `began`: from where on it was.
+
+        Returns the sessions for which there is more to read, and from where on.
+        """
+        if position is None or began is None:
+            return []
+        further = [(opening, on) for opening in self.openings if (on := opening.settle(position, began)) is not None]
+        self.openings = [opening for opening in self.openings if not opening.answer.done()]
+        return further
 
     def refuse(self) -> None:
         openings, self.openings = self.openings, []

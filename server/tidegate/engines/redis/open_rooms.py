@@ -213,7 +213,7 @@ class OpenRooms:
                     self._to_ask.append(again)
                 if opening is not None:
                     self._take(ask.room, room, opening, reply)
-                room.settle(self.following.position(ask.room))
+                self._settle(ask.room, room)
         self._ask_next()
 
     def _missed_read(self, name: str, room: FollowedRoom, opening: Opening, said: Any) -> None:
@@ -223,7 +223,14 @@ class OpenRooms:
             self._failed(name, room, said)
             return
         self._take(name, room, opening, Reply(said))
-        room.settle(self.following.position(name))
+        self._settle(name, room)
+
+    def _settle(self, name: str, room: FollowedRoom) -> None:
+        """Answer the sessions that wait, as far as there is an answer."""
+        connection = self._wire.connection
+        for opening, on in room.settle(self.following.position(name), self.following.began(name)):
+            if connection is not None:
+                self._read(connection, name, room, opening, on)
 
     def _take(self, name: str, room: FollowedRoom, opening: Opening, reply: Reply) -> None:
         further = opening.take(reply.head, reply.missed)

@@ -1,0 +1,235 @@
+"""One simulated history of a cluster: gateways, clients, one Redis server and its bad days; then the verdict.
+
+Everything that chance decides comes from one seed. In the end all calms down: then each client must be in its rooms
+with the newest message, see exactly who is present, and find all that was acknowledged in the history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+
+from tests.simulate.history import Outcome
+from tests.simulate.loop import NeverEnds
+from tests.simulate.rooms.client import RoomClient
+from tests.simulate.rooms.gateway import RoomGateway
+from tests.simulate.rooms.judge import RoomJudge, said_in
+from tests.simulate.rooms.network import Network, NetworkedLoop
+from tests.simulate.rooms.redis_server import RedisServer
+from tests.simulate.wire import Wire
+from tidegate.engines.setup import LeaseTimes
+
+ROOMS = ("kept-1", "kept-2 {x} é", "brief-1", "forgetful-1")
+USERS = ("ada", "bob", "clerk")
+SETTLE_S = LeaseTimes().lease + LeaseTimes().grace + 8.0
+"""After so long without bad days, a gateway that died is buried, and all who were there say so."""
+PATIENCE_S = 60.0
+STEPS = 400_000
+
+
+class RoomHistory:
+    """The parts of one history."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = chance = random.Random(seed)
+        self.loop = NetworkedLoop(chance, chance.choice((0.0, 1e-5, 1e-4)), STEPS)  # type: ignore[abstract]  # as above
+        self.server = RedisServer(lambda: 1_000_000.0 + self.loop.time(), chance)
+        self.network = self.loop.network = Network(self.loop, self.server, chance, chance.choice((1e-4, 1e-3, 2e-2)))
+        self.judge = RoomJudge()
+        self.gateways: list[RoomGateway] = []
+        self._born = 0
+        self._quiet = chance.choice((0.2, 1.0, 4.0))
+        """Seconds between two bad days, on average."""
+        self.rooms = chance.sample(ROOMS, chance.choice((1, 2, 3)))
+        self.clients = [
+            RoomClient(f"client {number}", chance.choice(USERS), self.loop, chance, self.judge, self._dial)
+            for number in range(chance.choice((2, 3, 4)))
+        ]
+        self._bad_days = chance.sample(BAD_DAYS, chance.choice((0, 1, 2, 3)))
+
+    def play(self) -> Outcome:
+        outcome = Outcome(self.seed, violations=[])
+        try:
+            self.loop.run(self._main())
+        except NeverEnds as error:
+            self.judge.wrong(self.clients[0].name, f"the simulation never ends: {error}")
+        for found in self.loop.failures:
+            self.judge.wrong(self.clients[0].name, found)
+        outcome.steps, outcome.callbacks, outcome.messages = self.loop.steps, self.loop.callbacks, self.judge.heard
+        outcome.changes = len(self.judge.acknowledged)
+        if self.judge.violations:
+            outcome.violations = [f"{whose}: {what}" for whose, what in self.judge.violations]
+            whose = self.judge.violations[0][0]
+            outcome.trace = next(client.trace for client in self.clients if client.name == whose)
+        return outcome
+
+    def _dial(self, client: RoomClient) -> Wire | None:
+        """To any gateway that serves, as a balancer would."""
+        ready = [gateway for gateway in self.gateways if gateway.ready]
+        if not ready:
+            return None
+        return self.chance.choice(ready).dial(client.pace, client.hear, client.closed)
+
+    async def _main(self) -> None:
+        for _ in range(self.chance.choice((1, 2, 2, 3))):
+            self._start()
+        for client in self.clients:
+            client.begin()
+        end = self.loop.time() + self.chance.choice((2.0, 5.0, 20.0))
+        trouble = self.loop.create_task(self._trouble(end))
+        while self.loop.time() < end:
+            await asyncio.sleep(self.chance.choice((0.001, 0.02, 0.1, 0.4)))
+            self.chance.choice(self.clients).act(self.chance.choice(self.rooms))
+        await trouble
+        await self._settle()
+        await self._check()
+        for gateway in self.gateways:
+            if gateway.alive:
+                await gateway.drain()
+
+    def _start(self) -> None:
+        self._born += 1
+        gateway = RoomGateway(
+            f"g{self._born}", self.loop, self.chance, lambda what: self.judge.wrong(self.clients[0].name, what)
+        )
+        self.gateways.append(gateway)
+        gateway.start()
+
+    # -- bad days ---------------------------------------------------------------------------------------------------
+
+    async def _trouble(self, end: float) -> None:
+        while self._bad_days:
+            await asyncio.sleep(self._quiet * self.chance.expovariate(1.0))
+            if self.loop.time() > end:
+                return
+            await getattr(self, self.chance.choice(self._bad_days))()
+
+    async def _kill(self) -> None:
+        living = [gateway for gateway in self.gateways if gateway.ready]
+        if living:
+            self._start()
+            await self.chance.choice(living).kill()
+
+    async def _drain(self) -> None:
+        living = [gateway for gateway in self.gateways if gateway.ready]
+        if living:
+            self._start()
+            await asyncio.sleep(0.5)
+            gateway = self.chance.choice(living)
+            if gateway.ready:
+                await gateway.drain()
+
+    async def _cut_lines(self) -> None:
+        if self.chance.random() < 0.5:
+            self.server.cut_one()
+        else:
+            self.server.cut_all()
+
+    async def _freeze(self) -> None:
+        """DEBUG SLEEP, or a network that says nothing."""
+        self.network.freeze()
+        await asyncio.sleep(self.chance.choice((0.5, 2.0, 5.0, 30.0)))
+        self.network.thaw()
+
+    async def _one_way(self) -> None:
+        """What the server says to one gateway does not arrive, or what it says to the server."""
+        up = self.chance.random() < 0.5
+        lines = self.network.of(self.chance.choice(self.gateways).name)
+        for line in lines:
+            line.block(up=up, down=not up)
+        await asyncio.sleep(self.chance.choice((0.5, 5.0, 40.0)))
+        for line in lines:
+            line.heal()
+
+    async def _down(self) -> None:
+        """The server is gone for a while, and comes back empty."""
+        self.server.down = True
+        self.server.cut_all()
+        await asyncio.sleep(self.chance.choice((0.1, 3.0, 20.0)))
+        self.server.restart_empty()
+        self.server.down = False
+
+    async def _promotion(self) -> None:
+        self.server.replicate()
+        await asyncio.sleep(self.chance.choice((0.05, 0.5)))
+        self.server.promote()
+
+    async def _flush(self) -> None:
+        self.server.flush()
+
+    async def _forget_scripts(self) -> None:
+        self.server.forget_scripts()
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Nothing goes wrong any more."""
+        await asyncio.sleep(SETTLE_S)
+        end = self.loop.time() + PATIENCE_S
+        while self.loop.time() < end:
+            for client in self.clients:
+                client.say_again()
+            await asyncio.sleep(1.0)
+            if all(client.settled for client in self.clients):
+                break
+        for client in self.clients:
+            if not client.settled:
+                self.judge.wrong(client.name, "has not all that it asked for")
+
+    async def _check(self) -> None:
+        wanted = self._present()
+        for client in self.clients:
+            for room, view in client.rooms.items():
+                if view.members != wanted[room]:
+                    self.judge.wrong(client.name, f"{room} has {wanted[room]}, and is shown as {view.members}")
+            client.ask_members()
+            for room in client.rooms:
+                if room.startswith("kept"):
+                    client.read_all(room)
+        await asyncio.sleep(5.0)
+        for client in self.clients:
+            if not client.settled:
+                self.judge.wrong(client.name, "was not answered at the end")
+                continue
+            for room, view in client.rooms.items():
+                if view.members != wanted[room]:
+                    self.judge.wrong(client.name, f"{room} has {wanted[room]}, and is listed as {view.members}")
+            self._check_histories(client)
+
+    def _check_histories(self, client: RoomClient) -> None:
+        for room, page in client.pages.items():
+            head = client.rooms[room].position
+            assert head is not None
+            texts = [(message["position"]["offset"], said_in(message)) for message in page]
+            self.judge.check_history(client.name, room, head["epoch"], head["offset"], texts)
+
+    def _present(self) -> dict[str, dict[str, tuple[int, str]]]:
+        """Who is in each room: connections and status."""
+        found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for client in self.clients:
+            for room, view in client.rooms.items():
+                found[room][client.user].append(view.status)
+        return {
+            room: {user: (len(said), "online" if "online" in said else "away") for user, said in users.items()}
+            for room, users in found.items()
+        }
+
+
+BAD_DAYS = (
+    "_kill",
+    "_drain",
+    "_cut_lines",
+    "_freeze",
+    "_one_way",
+    "_down",
+    "_promotion",
+    "_flush",
+    "_forget_scripts",
+)
+
+
+def play(seed: int) -> Outcome:
+    """The history of this seed; the same each time."""
+    return RoomHistory(seed).play()

@@ -1,0 +1,67 @@
+"""What no history of rooms may show, worked out from what clients said and heard.
+
+A position means one message, for ever. What was acknowledged has a position, and is in the history unless its epoch has
+ended. One idempotency key stands for one message in an epoch. It knows neither gateways nor the engine.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+Said = tuple[str, str]
+"""Who spoke, and what: no two messages of a history are alike."""
+
+
+class Place(NamedTuple):
+    room: str
+    epoch: str
+    offset: int
+
+
+class RoomJudge:
+    def __init__(self) -> None:
+        self.violations: list[tuple[str, str]] = []
+        self.heard = 0
+        self.acknowledged: dict[Place, tuple[str, Said, str | None]] = {}
+        """Which client was told that its message, sent with a key, stands there."""
+        self._at: dict[Place, Said] = {}
+        self._keys: dict[tuple[str, str, str, str], int] = {}
+
+    def wrong(self, whose: str, what: str) -> None:
+        self.violations.append((whose, what))
+
+    def saw(self, whose: str, place: Place, said: Said) -> None:
+        """A client got a message, live, in a replay or in a page of history."""
+        self.heard += 1
+        if self._at.setdefault(place, said) != said:
+            self.wrong(whose, f"{place} is {said}, and was {self._at[place]}")
+
+    def sent(self, whose: str, place: Place, said: Said, key: str | None) -> None:
+        """A client was told where its message stands."""
+        self.saw(whose, place, said)
+        self.acknowledged[place] = (whose, said, key)
+        if key is not None:
+            offset = self._keys.setdefault((place.room, place.epoch, said[0], key), place.offset)
+            if offset != place.offset:
+                self.wrong(whose, f"{key} stands at {offset} and at {place.offset} of {place.room}")
+
+    def check_history(self, whose: str, room: str, epoch: str, head: int, texts: list[tuple[int, Said]]) -> None:
+        """Everything that `room`, which keeps all, still has at the end."""
+        offsets = [offset for offset, _ in texts]
+        if offsets != list(range(1, head + 1)):
+            self.wrong(whose, f"the history of {room} has {offsets}, its head is {head}")
+        there = dict(texts)
+        for place, (_, said, _) in self.acknowledged.items():
+            if place.room == room and place.epoch == epoch and there.get(place.offset) != said:
+                self.wrong(whose, f"{said} was acknowledged at {place}, where {there.get(place.offset)} is")
+        counted: dict[Said, int] = defaultdict(int)
+        for _, said in texts:
+            counted[said] += 1
+        for said, count in counted.items():
+            if count > 1:
+                self.wrong(whose, f"{said} is {count} times in {room}")
+
+
+def said_in(message: dict[str, Any]) -> Said:
+    return message["from"], message["data"]["said"]

@@ -147,8 +147,8 @@ patience: setup-tests setup-node ## stop a gateway for a minute with clients on 
 attacks: setup-tests ## attack a gateway in every way of a table, SECONDS (4) each; NAME='read* idle-*' chooses, DEFENCE=off lets them win, JSON=FILE keeps figures
 	$(BIN)/python -m tests.attacks $(NAME) --seconds $(or $(SECONDS),4) $(if $(filter off,$(DEFENCE)),--without) $(if $(JSON),--json "$(JSON)")
 
-simulate: setup-tests ## try thousands of interleavings of snapshots, changes and resumption for SECONDS (60), from SEED on
-	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+simulate: setup-tests ## try thousands of interleavings for SECONDS (60), from SEED on: snapshots, changes and resumption; rooms of several gateways over a Redis that fails
+	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED))
 
 autobahn: setup-tests ## run the Autobahn test suite against the transport; the original where there is a Python 2.7 (PYTHON27=...)
 	$(BIN)/python -m tests.autobahn $(if $(PYTHON27),--python27 $(PYTHON27)) $(if $(CASES),--cases $(CASES))

@@ -118,7 +118,7 @@ class History:
 
     def play(self) -> Outcome:
         outcome = Outcome(self.seed, violations=[])
-        with _sizes(self.sizes), _heard_log() as log:
+        with _sizes(self.sizes), heard_log() as log:
             try:
                 self.loop.run(self._main())
             except NeverEnds as error:
@@ -230,7 +230,7 @@ class _Log(logging.Handler):
 
 
 @contextmanager
-def _heard_log() -> Iterator[list[str]]:
+def heard_log() -> Iterator[list[str]]:
     """The errors that the gateway logs."""
     handler, logger = _Log(), logging.getLogger("tidegate")
     logger.addHandler(handler)

@@ -1,4 +1,7 @@
-"""`python -m tests.simulate.run`: histories for a while, each from the next seed; a violation shows the seed."""
+"""`python -m tests.simulate.run`: histories of rows and of rooms for a while, each from the next seed.
+
+A violation shows its seed.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,23 @@ import gc
 import random
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.simulate.history import Outcome, play
+from tests.simulate import history
+from tests.simulate.history import Outcome
+from tests.simulate.rooms import history as rooms
 
 SHOWN = 5
+KINDS: dict[str, Callable[[int], Outcome]] = {"rows": history.play, "rooms": rooms.play}
+"""What a seed of each kind plays."""
 
 
 @dataclass
 class Played:
     """What a number of histories came to."""
 
+    kind: str
     seed: int
     histories: int = 0
     steps: int = 0
@@ -39,13 +48,13 @@ class Played:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.histories} histories from seed {self.seed} "
+            f"{self.histories} histories of {self.kind} from seed {self.seed} "
             f"({self.histories / max(self.cpu, 0.001):.0f} a second of CPU), {self.steps} steps, "
             f"{self.callbacks} callbacks, {self.changes} changes, {self.messages} messages heard; "
             f"violations: {sum(len(outcome.violations) for outcome in self.wrong)}"
         ]
         for outcome in self.wrong[:SHOWN]:
-            lines.append(f"seed {outcome.seed}; again: make simulate SECONDS=0 SEED={outcome.seed}")
+            lines.append(f"seed {outcome.seed}; again: make simulate SECONDS=0 KIND={self.kind} SEED={outcome.seed}")
             lines += [f"  {violation[:600]}" for violation in outcome.violations[:SHOWN]]
             lines.append(outcome.trace)
         if len(self.wrong) > SHOWN:
@@ -53,9 +62,9 @@ class Played:
         return "\n".join(lines)
 
 
-def simulate(seconds: float, seed: int, histories: int = 1) -> Played:
+def simulate(seconds: float, seed: int, histories: int = 1, kind: str = "rows") -> Played:
     """Histories for `seconds`, at least so many."""
-    played = Played(seed)
+    played, play = Played(kind, seed), KINDS[kind]
     enabled = gc.isenabled()
     play(seed)  # what is made once
     gc.collect()
@@ -79,10 +88,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60); 0: one history")
     parser.add_argument("--seed", type=int, default=None, help="the first seed")
+    parser.add_argument(
+        "--kind", choices=sorted(KINDS), help="histories of one kind only (default: half of the time each)"
+    )
     args = parser.parse_args()
-    played = simulate(args.seconds, args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32))
-    print(played)
-    return 1 if played.wrong else 0
+    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
+    kinds = [args.kind] if args.kind else list(KINDS)
+    wrong = False
+    for kind in kinds:
+        played = simulate(args.seconds / len(kinds), seed, kind=kind)
+        print(played, flush=True)
+        wrong = wrong or bool(played.wrong)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.simulate.history import play
+from tests.simulate.rooms import history as rooms
 from tests.simulate.run import simulate
 
 HISTORIES = int(os.environ.get("SIMULATE_HISTORIES", "1200"))
@@ -23,5 +24,13 @@ def test_no_history_has_a_gap_a_duplicate_or_a_stranger() -> None:
     assert played.changes > 0
 
 
+def test_no_history_of_rooms_has_a_gap_a_duplicate_or_a_ghost() -> None:
+    played = simulate(0, seed=1, histories=HISTORIES // 30, kind="rooms")
+    print(played)
+    assert played.wrong == []
+    assert played.messages > 100 * played.histories
+
+
 def test_a_seed_tells_the_same_history_again() -> None:
     assert [play(seed) for seed in range(20)] == [play(seed) for seed in range(20)]
+    assert [rooms.play(seed) for seed in range(3)] == [rooms.play(seed) for seed in range(3)]

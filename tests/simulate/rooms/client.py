@@ -60,12 +60,7 @@ class RoomClient:
 
     @property
     def settled(self) -> bool:
-        return (
-            self.open
-            and not self._pending
-            and not self._unsaid
-            and all(view.joined for view in self.rooms.values())
-        )
+        return self.open and not self._pending and not self._unsaid and all(view.joined for view in self.rooms.values())
 
     def begin(self) -> None:
         self._later(self._connect)

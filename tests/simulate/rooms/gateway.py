@@ -118,7 +118,9 @@ class RoomGateway:
             handlers=Handlers(),
             sender=sender,
             engine=self._engine,
-            store=SimulatedStore(loop, database, chance, Tempo(thread=1e-3, jobs=1e-3, notice=1e-3, batch=10, failures=0.0)),
+            store=SimulatedStore(
+                loop, database, chance, Tempo(thread=1e-3, jobs=1e-3, notice=1e-3, batch=10, failures=0.0)
+            ),
             identities=self._identities,
             tasks=tasks,
             clock=loop.time,

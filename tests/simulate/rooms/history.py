@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tests.simulate.history import Outcome
+from tests.simulate.history import Outcome, heard_log
 from tests.simulate.loop import NeverEnds
 from tests.simulate.rooms.client import RoomClient
 from tests.simulate.rooms.gateway import RoomGateway
@@ -51,11 +53,12 @@ class RoomHistory:
 
     def play(self) -> Outcome:
         outcome = Outcome(self.seed, violations=[])
-        try:
-            self.loop.run(self._main())
-        except NeverEnds as error:
-            self.judge.wrong(self.clients[0].name, f"the simulation never ends: {error}")
-        for found in self.loop.failures:
+        with heard_log() as log, _seeded(self.seed):
+            try:
+                self.loop.run(self._main())
+            except NeverEnds as error:
+                self.judge.wrong(self.clients[0].name, f"the simulation never ends: {error}")
+        for found in (*log, *self.loop.failures):
             self.judge.wrong(self.clients[0].name, found)
         outcome.steps, outcome.callbacks, outcome.messages = self.loop.steps, self.loop.callbacks, self.judge.heard
         outcome.changes = len(self.judge.acknowledged)
@@ -228,6 +231,17 @@ BAD_DAYS = (
     "_flush",
     "_forget_scripts",
 )
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The product's own chance, such as how long it waits before it connects again."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 def play(seed: int) -> Outcome:

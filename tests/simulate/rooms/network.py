@@ -1,4 +1,4 @@
-"""Connections from gateways to the engine's server, in virtual time: bytes travel in order, in pieces, and may stand still.
+"""Connections from gateways to the engine's server, in virtual time: bytes travel in order, in pieces, or not at all.
 
 The client's side of a line is an asyncio transport; the server's side is a session of `redis_server`. A cut in one
 direction holds the bytes of that direction until it heals; what is on its way when a line ends is lost.

@@ -18,7 +18,7 @@ from tests.simulate.loop import SimulatedLoop
 from tidegate.transport import Connection
 
 Message = dict[str, Any]
-TEXT, CLOSE = 0x81, 0x88
+TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
 class Pace(msgspec.Struct):
@@ -174,6 +174,9 @@ class Wire(asyncio.Transport):
                 self._heard(msgspec.json.decode(payload))
             elif kind == CLOSE:
                 self._ended(int.from_bytes(payload[:2]))
+            elif kind == PING:
+                self._incoming.append(bytes((PONG, 0x80 | size)) + b"\0\0\0\0" + payload)
+                self._arrive_later()
         del unread[:at]
 
     def _arrive_later(self) -> None:

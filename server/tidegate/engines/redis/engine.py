@@ -60,7 +60,7 @@ class RedisEngine:
         self._pages = Pages(wire, target)
         self._relay = relay = Relay()
         self._nodes = Nodes(wire, relay, self._given_up)
-        self._attendance = Attendance(wire, self._nodes.rename)
+        self._attendance = Attendance(wire, self._given_up)
         self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
         self._publisher = Publisher(wire, self._rooms.following.known)
         self._settled_at = 0.0
@@ -194,11 +194,15 @@ class RedisEngine:
                 "the engine's server does not say which run it is (INFO): messages that a failover loses are noticed "
                 "only by gateways with members in the room"
             )
-        self._nodes.beat()
         if lost:
+            # The server may lack what was said last, such as that a user left: nothing under the old name counts.
+            self._nodes.let_go()
+            self._nodes.rename()
             self._unsettle()
             self._attendance.write_all()
-        self._attendance.write()
+        else:
+            self._nodes.beat()
+            self._attendance.write()
         self._rooms.up(connection)
         while self._to_tell:
             connection.ask(self._to_tell.popleft(), _ignore)
@@ -211,7 +215,8 @@ class RedisEngine:
         self._rooms.down()
 
     def _given_up(self) -> None:
-        """This gateway has another name: all that it said is to be said again, and the server may have lost more."""
+        """The others gave this gateway up: all is said again under another name, and the server may have lost more."""
+        self._nodes.rename()
         self._unsettle()
         self._attendance.write_all()
         if self._wire.connection is not None:

@@ -25,7 +25,7 @@ PAGE = 64
 
 
 class Nodes:
-    """`given_up`: what to do when this gateway was given up; it has another name by then."""
+    """`given_up`: what to do when this gateway was given up, beside `rename`."""
 
     def __init__(self, wire: Wire, listener: EngineListener, given_up: Callable[[], None]) -> None:
         self._wire = wire
@@ -57,7 +57,7 @@ class Nodes:
         connection.ask(BEAT.call([wire.keys.nodes], wire.node, lease, grace), partial(self._beaten, wire.node))
 
     def rename(self) -> None:
-        """The others gave this gateway up: take another name."""
+        """Take another name. To be followed by all that this gateway says of its users."""
         wire = self._wire
         wire.node = wire.setup.new_node()
         self.names.add(wire.node)
@@ -66,14 +66,17 @@ class Nodes:
             wire.connection.say(pack([b"SUBSCRIBE", wire.keys.told(wire.node)]))
         self._unanswered = False
         self.beat()  # first: without a lease nothing can be written
-        self._given_up()
 
     def leave(self) -> None:
         """End the lease, and say so."""
+        self.let_go()
+        self._left = True
+
+    def let_go(self) -> None:
+        """End the lease of the present name, and say so: its users stay for the grace, unless they are elsewhere."""
         wire = self._wire
         if wire.connection is not None and not self._left:
             wire.connection.ask(LEAVE.call([wire.keys.nodes], wire.node, wire.keys.everyone), lambda reply: None)
-        self._left = True
 
     def heard_leave(self, node: str) -> None:
         """A gateway said that it leaves."""
@@ -114,7 +117,7 @@ class Nodes:
             if node not in self._burials:
                 self._burials[node] = self._wire.loop.create_task(self._bury(node))
         if beat.given_up:
-            self.rename()
+            self._given_up()
 
     async def _bury(self, node: str) -> None:
         """Ends early where the connection ends; the next beat asks again. Owned by `_burials`."""

@@ -99,7 +99,7 @@ class RoomClient:
             return
         if view is None:
             view = self.rooms[room] = RoomView(room, self._chance.choice(("full", "diff")), self._wrong)
-        if view.joined:
+        if view.joined or any(asked["type"] == "join" and asked["room"] == room for asked, _ in self._pending.values()):
             return
         request: Message = {"type": "join", "room": room, "presence": view.mode, "status": view.status}
         if view.position is not None:

@@ -61,7 +61,7 @@ class RoomGateway:
         self._context = ConnectionContext(TransportSettings(close_timeout=0.05), Routes(), self._outbox, loop.time)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._engine: RedisEngine
+        self._engine: RedisEngine | None = None
         self._parts: Parts
 
     def start(self) -> None:
@@ -81,6 +81,8 @@ class RoomGateway:
         self._loop.network.forget(self.name)
         assert self._task is not None
         self._task.cancel()
+        for task in self._engines_tasks():
+            task.cancel()
         self._tickers.close()
         for wire in self._wires:
             wire.perish()
@@ -110,14 +112,14 @@ class RoomGateway:
         sender = Sender(contract(), self._outbox, check=chance.random() < 0.03)
         greeting = Greeting(25.0, LIMITS, contract().hash)
         sessions = Sessions(protocol, greeting, self._identities.identity_token, loop.time())
-        self._engine = RedisEngine(self._setup(sender), read("redis://server"))
-        await self._engine.start()
+        self._engine = engine = RedisEngine(self._setup(sender), read("redis://server"))
+        await engine.start()
         self._parts = assemble(
             contract=contract(),
             sessions=sessions,
             handlers=Handlers(),
             sender=sender,
-            engine=self._engine,
+            engine=engine,
             store=SimulatedStore(
                 loop, database, chance, Tempo(thread=1e-3, jobs=1e-3, notice=1e-3, batch=10, failures=0.0)
             ),
@@ -128,10 +130,10 @@ class RoomGateway:
         self._tickers.every(0.1, self._tick)
         self.ready = True
         await self._stop.wait()
-        self._engine.leave()
+        engine.leave()
         self._parts.handler.send_away(DRAIN, lambda: 0.0)
         await asyncio.sleep(0.2)
-        await self._engine.aclose()
+        await engine.aclose()
         self._tickers.close()
         for wire in self._wires:
             wire.perish()
@@ -148,6 +150,10 @@ class RoomGateway:
             ledger=Ledger(),
             clock=self._loop.time,
         )
+
+    def _engines_tasks(self) -> list[asyncio.Task[None]]:
+        engine = self._engine
+        return [] if engine is None else [*engine._tasks, *engine._nodes._burials.values()]
 
     def _node(self) -> str:
         self._names += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -66,6 +67,35 @@ async def test_a_mutation_that_fails_undoes_no_other(store: SqliteStore, foreign
     rows = (await store.read(ReadQuery(resource="boats"))).rows
     assert [(row["code"], row["harbour"]) for row in rows] == [("a", "z"), ("c", "y")]
     assert [entry.action for entry in foreign.log()] == ["create", "create", "update"]
+
+
+async def test_each_change_of_a_shared_commit_has_the_key_of_the_request_that_made_it(
+    store: SqliteStore, foreign: Foreign
+) -> None:
+    """Also after one that fails, one that changes nothing, and after changes of another program."""
+    assert len((await store.write(create({"code": "a"}, idempotency_key="key a"))).rows) == 1
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    foreign.connection.execute("INSERT INTO boats (code, harbour) VALUES ('f', 'f')")
+    mutations = [
+        create({"code": "b", "harbour": "b"}, idempotency_key="key b"),
+        create({"code": "c", "harbour": "c"}, {"code": "a"}, array=True, idempotency_key="lost"),
+        create({"code": "a"}, idempotency_key="key a"),
+        create({"code": "d", "harbour": "d"}),
+        update("missing", {"name": "Ada"}, idempotency_key="lost too"),
+        update("b", {}, idempotency_key="nothing"),
+        create({"code": "e", "harbour": "e"}, {"code": "g", "harbour": "g"}, array=True, idempotency_key="key e"),
+    ]
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(*waiting, return_exceptions=True)
+    log = foreign.connection.execute("SELECT new, origin, actor FROM tidegate_log ORDER BY seq").fetchall()
+    found = [(json.loads(new)["code"], origin, actor) for new, origin, actor in log]
+    assert found == [
+        ("a", "key a", "7"), ("f", None, None), ("b", "key b", "7"), ("d", None, "7"), ("e", "key e", "7"),
+        ("g", "key e", "7"),
+    ]  # fmt: skip
 
 
 async def test_a_database_that_is_busy_for_long_is_unavailable(

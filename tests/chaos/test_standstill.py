@@ -10,7 +10,7 @@ from tests.chaos.standstill import stand_still
 from tests.clients.reconnects.run import play, report
 from tests.support.node import built_client, node
 
-SECONDS = 2.5
+SECONDS = 2.2
 """More than what counts as a standstill, and more than the grace of a page that is loaded again."""
 
 

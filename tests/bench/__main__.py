@@ -1,4 +1,5 @@
-"""`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract, rows.
+"""`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract,
+rows, engines (Valkey compared with memory).
 
 All figures come from this run on this machine. Ratios are stable on a noisy machine, absolute figures are not.
 """
@@ -10,9 +11,9 @@ import platform
 import resource
 import sys
 
-from tests.bench import contract, rows, transport
+from tests.bench import contract, engines, rows, transport
 
-SECTIONS = {"transport": transport.run, "contract": contract.run, "rows": rows.run}
+SECTIONS = {"transport": transport.run, "contract": contract.run, "rows": rows.run, "engines": engines.run}
 
 
 def main() -> int:

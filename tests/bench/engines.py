@@ -1,0 +1,164 @@
+"""What an engine outside of the gateway adds to the cost of a message, compared with memory in the same run.
+
+Figures are processor microseconds of the GATEWAYS, as the operating system reports them; the engine's server is not in
+them. Each measure runs in turn on a gateway with rooms in memory and on gateways that share a Valkey server, several
+times; the table shows the median of the differences and how far they are apart. The last figure counts commands that
+the server got in some idle seconds, from gateways that say the presence of few and of many members.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from tests.bench import measures
+from tests.bench.load import Client, Meter, connect
+from tests.bench.measures import SAY, UNLIMITED, Server
+from tests.support.gateway import GatewayProcess
+from tests.support.redis import RedisServer, running
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.rooms.ports import PresenceEntry
+from tidegate.engines.redis import start
+from tidegate.engines.setup import EngineSetup
+
+LOADED = "added to a message, 16 in flight in a room (us)"
+ALONE = "added to a message, one in flight (us)"
+LATENCY = "message to its speaker, one in flight, p50 (ms)"
+FAN_OUT = "a delivery at 2 gateways x 1000 / at one x 1000"
+IDLE = "commands a second, 10,000 idle members / 100"
+TARGETS = {LOADED: 20.0, ALONE: 130.0, LATENCY: 2.0, FAN_OUT: 1.15, IDLE: 1.1}
+"""The most that each figure may be."""
+
+IDLE_S = 12.0
+
+
+@contextlib.contextmanager
+def gateway(name: str, redis: RedisServer | None) -> Iterator[Server]:
+    options = () if redis is None else ("--engine", redis.socket_url, "--engine-prefix", "bench")
+    with tempfile.TemporaryDirectory() as folder:
+        process = GatewayProcess(Path(folder), *options, environment=UNLIMITED)
+        process.migrate()
+        process.start()
+        try:
+            yield Server(name, process.port, process.pid, greeting=1)
+        finally:
+            process.stop()
+
+
+async def latency(server: Server, rounds: int) -> float:
+    """Milliseconds from a client's message until it is back, in the median."""
+    client = await connect(server.port)
+    await server.join(client, "chat-latency")
+    times: list[float] = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        client.send(SAY | {"room": "chat-latency"})
+        await client.until(client.frames + 1)
+        times.append(time.perf_counter() - begin)
+    client.transport.close()
+    return statistics.median(times) * 1000
+
+
+async def fan_out(servers: Sequence[Server], receivers: int, in_flight: int, rounds: int) -> float:
+    """Microseconds of all gateways together a delivery: one speaker, `receivers` at each gateway."""
+    crowds: list[list[Client]] = [await measures.crowd(server, receivers) for server in servers]
+    clients = [client for crowd in crowds for client in crowd]
+    meters = [Meter(server.pid) for server in servers]
+
+    async def one_round() -> None:
+        wanted = [client.frames + in_flight for client in clients]
+        for _ in range(in_flight):
+            clients[0].send(SAY)
+        await asyncio.gather(*(client.until(number) for client, number in zip(clients, wanted, strict=True)))
+
+    for _ in range(max(1, rounds // 10)):
+        await one_round()
+    before = sum(meter.cpu_us() for meter in meters)
+    for _ in range(rounds):
+        await one_round()
+    cost = sum(meter.cpu_us() for meter in meters) - before
+    await measures.close(clients)
+    return cost / rounds / in_flight / len(clients)
+
+
+async def idle(redis: RedisServer, members: int) -> float:
+    """Commands a second that the server gets while nothing happens."""
+    setup = EngineSetup(
+        url=redis.socket_url,
+        prefix=f"idle{members}",
+        node=secrets.token_hex(8),
+        new_node=lambda: secrets.token_hex(8),
+        new_epoch=lambda: secrets.token_urlsafe(8),
+        encode=msgspec.json.encode,
+        ledger=Ledger(),
+        clock=time.monotonic,
+    )
+    engine = await start(setup)
+    entry = PresenceEntry("Ada", 1, "online", 0)
+    answers = [engine.present(f"chat-{number % 50}", f"user{number}", entry) for number in range(members)]
+    for answer in answers:
+        await answer
+    before = commands(redis)
+    await asyncio.sleep(IDLE_S)
+    after = commands(redis)
+    await engine.aclose()
+    return (after - before) / IDLE_S
+
+
+def commands(redis: RedisServer) -> int:
+    lines = redis.command("INFO", "stats").decode().splitlines()
+    return int(next(line for line in lines if line.startswith("total_commands_processed:")).partition(":")[2])
+
+
+async def measure(memory: Server, shared: Sequence[Server], runs: int, scale: float) -> dict[str, list[float]]:
+    def rounds(count: int) -> int:
+        return max(5, int(count * scale))
+
+    figures: dict[str, list[float]] = {name: [] for name in TARGETS}
+    plan: dict[str, Callable[[Server], Awaitable[float]]] = {
+        LOADED: lambda server: measures.round_trip(server, "message", 16, rounds(600), clients=1),
+        ALONE: lambda server: measures.round_trip(server, "message", 1, rounds(3000), clients=1),
+    }
+    for run in range(1, runs + 1):
+        for name, take in plan.items():
+            alone, through = await take(memory), await take(shared[0])
+            figures[name].append(through - alone)
+            print(f"  run {run}/{runs}  {name}: {through:.1f} - {alone:.1f} = {through - alone:.1f}", flush=True)
+        figures[LATENCY].append(await latency(shared[0], rounds(1000)))
+        print(f"  run {run}/{runs}  {LATENCY}: {figures[LATENCY][-1]:.2f}", flush=True)
+        one = await fan_out([memory], 1000, 16, rounds(20))
+        both = await fan_out(shared, 1000, 16, rounds(20))
+        figures[FAN_OUT].append(both / one)
+        print(f"  run {run}/{runs}  {FAN_OUT}: {both:.2f} / {one:.2f} = {both / one:.2f}", flush=True)
+    return figures
+
+
+def report(figures: dict[str, list[float]], judge: bool) -> bool:
+    print(f"\n{'measure':<52}{'median':>9}{'from':>9}{'to':>9}{'at most':>9}")
+    good = True
+    for name, target in TARGETS.items():
+        median = statistics.median(figures[name])
+        reached = median <= target
+        good = good and reached
+        mark = "  above" if judge and not reached else ""
+        print(f"{name:<52}{median:>9.2f}{min(figures[name]):>9.2f}{max(figures[name]):>9.2f}{target:>9.2f}{mark}")
+    return good
+
+
+def run(runs: int, scale: float, judge: bool) -> bool:
+    """Measure and print; returns whether every figure is within its target."""
+    with running("valkey") as redis:
+        with gateway("memory", None) as memory, gateway("a", redis) as one, gateway("b", redis) as two:
+            figures = asyncio.run(measure(memory, [one, two], runs, scale))
+        few, many = asyncio.run(idle(redis, 100)), asyncio.run(idle(redis, 10_000))
+        print(f"  {IDLE}: {many:.2f} / {few:.2f}", flush=True)
+        figures[IDLE] = [many / few]
+    return report(figures, judge)

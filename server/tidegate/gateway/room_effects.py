@@ -7,7 +7,9 @@ Invariant: `sent` and `joined` are sent only after the engine has answered, and 
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
@@ -50,11 +52,11 @@ class RoomEffects:
         author, key = Author(id=session.user.id, name=session.user.name), given(request.key)
         answer = self._engine.publish(room.name, room.rules, author, request.data, key, effect.now, session.account)
         if answer.done():
-            reply = effect.reply(answer.result())
-            if reply is not None:
-                self._sender.send(effect.session, reply)
+            self._published(effect, answer.result())
+        elif isinstance(answer, Future):
+            self._work.after(session, [effect.ref], answer, partial(self._published, effect))
         else:
-            self._work.spawn(effect.session, [effect.ref], self._published(effect, answer))
+            self._work.spawn(session, [effect.ref], self._published_later(effect, answer))
 
     def read_history(self, effect: ReadHistory) -> None:
         room = effect.room
@@ -97,8 +99,11 @@ class RoomEffects:
     def share_presence(self, effect: SharePresence) -> None:
         self._engine.present(effect.room, effect.user, effect.entry)
 
-    async def _published(self, effect: PublishMessage, answer: Answer[RoomPosition]) -> None:
-        reply = effect.reply(await answer)
+    async def _published_later(self, effect: PublishMessage, answer: Answer[RoomPosition]) -> None:
+        self._published(effect, await answer)
+
+    def _published(self, effect: PublishMessage, position: RoomPosition) -> None:
+        reply = effect.reply(position)
         if reply is not None:
             self._sender.send(effect.session, reply)
 

@@ -8,16 +8,18 @@ Invariant: a failure of the gateway costs the requests that wait for that work, 
 from __future__ import annotations
 
 import logging
-from asyncio import Task, TaskGroup, wait
-from collections.abc import Awaitable, Coroutine, Sequence
+from asyncio import Future, Task, TaskGroup, wait
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import Ref
 from tidegate.core.errors import Refused, error_message, internal
 from tidegate.core.session import Session
 from tidegate.gateway.sender import Sender
+
+Value = TypeVar("Value")
 
 log = logging.getLogger("tidegate.gateway")
 
@@ -38,7 +40,7 @@ class Work:
         self._tasks = tasks
         self._sender = sender
         self._pending: dict[Session, int] = {}
-        self._under_way: set[Task[None]] = set()
+        self._under_way: set[Future[Any]] = set()
         self._reading: dict[Session, set[Task[None]]] = {}
         """The tasks of a session that only read."""
 
@@ -58,30 +60,43 @@ class Work:
 
         Raises Refused(limit_reached) where the session's account holds too much memory, and `work` answers a request.
         """
-        account, pending = session.account, self._pending.get(session, 0) + 1
-        if pending == 1 and size == PENDING_BYTES:
-            size = 0
-        else:
-            self._count(account, size, work, answers=bool(refs))
-        self._pending[session] = pending
-        if pending == PENDING_LIMIT:
-            session.sink.pause_reading()
+        account = session.account
+        try:
+            size = self._begin(session, refs, size)
+        except Refused:
+            if isinstance(work, Coroutine):
+                work.close()
+            raise
         task = self._tasks.create_task(self._guard(session, refs, work))
         self._under_way.add(task)
         task.add_done_callback(partial(self._done, account, size))
         return task
 
-    def _count(self, account: str, size: int, work: Awaitable[None], *, answers: bool) -> None:
-        """Raises Refused, as `spawn` does; `work` is closed then."""
-        try:
-            (self.ledger.take if answers else self.ledger.add)(account, "reads", size)
-        except Refused:
-            if isinstance(work, Coroutine):
-                work.close()
-            raise
+    def after(
+        self, session: Session, refs: Sequence[Ref], answer: Future[Value], then: Callable[[Value], None]
+    ) -> None:
+        """As `spawn`, for work that only waits for `answer` and then does `then` in one step.
 
-    def _done(self, account: str, size: int, task: Task[None]) -> None:
-        self._under_way.discard(task)
+        It needs no task, whose turns of the loop would cost more than the rest of a small request.
+        """
+        size = self._begin(session, refs, PENDING_BYTES)
+        self._under_way.add(answer)
+        answer.add_done_callback(partial(self._answered, session, refs, (session.account, size), then))
+
+    def _begin(self, session: Session, refs: Sequence[Ref], size: int) -> int:
+        """Returns the bytes that are counted: none for a lone request. Raises Refused, as `spawn` does."""
+        pending = self._pending.get(session, 0) + 1
+        if pending == 1 and size == PENDING_BYTES:
+            size = 0
+        else:
+            (self.ledger.take if refs else self.ledger.add)(session.account, "reads", size)
+        self._pending[session] = pending
+        if pending == PENDING_LIMIT:
+            session.sink.pause_reading()
+        return size
+
+    def _done(self, account: str, size: int, work: Future[Any]) -> None:
+        self._under_way.discard(work)
         if size:
             self.ledger.give(account, "reads", size)
 
@@ -116,8 +131,8 @@ class Work:
 
     def cancel(self) -> None:
         """Drop what is under way. To be called when no connection is left that waits for it."""
-        for task in self._under_way:
-            task.cancel()
+        for work in self._under_way:
+            work.cancel()
 
     def _read(self, session: Session, work: Coroutine[Any, Any, None], task: Task[None]) -> None:
         work.close()  # a task that was cancelled before its first step has not begun it
@@ -130,16 +145,41 @@ class Work:
     async def _guard(self, session: Session, refs: Sequence[Ref], work: Awaitable[None]) -> None:
         try:
             await work
-        except Refused as refused:
-            self.refuse(session, refs, refused)
-        except Exception:  # the boundary: a bug or a broken database must cost these requests alone
-            log.exception("request failed", extra={"connection": session.id, "user": session.user.id})
-            self.refuse(session, refs, internal())
+        except Exception as error:  # the boundary: a bug or a broken database must cost these requests alone
+            self._failed(session, refs, error)
         finally:
-            pending = self._pending.get(session, 0) - 1
-            if pending > 0:
-                self._pending[session] = pending
-            else:
-                self._pending.pop(session, None)
-            if pending == PENDING_LIMIT // 2:
-                session.sink.resume_reading()
+            self._end(session)
+
+    def _answered(
+        self,
+        session: Session,
+        refs: Sequence[Ref],
+        counted: tuple[str, int],
+        then: Callable[[Value], None],
+        answer: Future[Value],
+    ) -> None:
+        self._done(*counted, answer)
+        try:
+            if not answer.cancelled():
+                then(answer.result())
+        except Exception as error:  # the boundary, as above
+            self._failed(session, refs, error)
+        finally:
+            self._end(session)
+
+    def _failed(self, session: Session, refs: Sequence[Ref], error: Exception) -> None:
+        if isinstance(error, Refused):
+            self.refuse(session, refs, error)
+        else:
+            about = {"connection": session.id, "user": session.user.id}
+            log.error("request failed", exc_info=error, extra=about)
+            self.refuse(session, refs, internal())
+
+    def _end(self, session: Session) -> None:
+        pending = self._pending.get(session, 0) - 1
+        if pending > 0:
+            self._pending[session] = pending
+        else:
+            self._pending.pop(session, None)
+        if pending == PENDING_LIMIT // 2:
+            session.sink.resume_reading()

@@ -1,6 +1,6 @@
 """One connection to a server: commands go out in the order of the calls, replies come back in the same order.
 
-It writes once in a turn of the loop, whatever was asked in it. A server that forgot the scripts (SCRIPT FLUSH) is
+It writes once in a turn of the loop, whatever was asked in it; where commands come one at a time, at once. A server that forgot the scripts (SCRIPT FLUSH) is
 given them again, and then what it refused for that. It does not connect again: `link` does.
 Invariant: each `answered` is called exactly once, with a reply, a ReplyError or a ConnectionLost, in the order of the
 commands.
@@ -42,6 +42,10 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = Parser()
         self._out: list[bytes] = []
+        self._since_idle = 0
+        """Commands since everything was answered."""
+        self._alone = True
+        """Whether there was one, the last time: then the next one is likely to be alone, too, and does not wait."""
         self._waiting: deque[tuple[bytes, Answered]] = deque()
         self._reloading = False
         """Whether the server is being given the scripts again."""
@@ -132,6 +136,8 @@ class Connection(asyncio.Protocol):
                     self.close(reply if isinstance(reply, ReplyError) else ProtocolError("a reply to no command"))
             except Exception:  # the boundary: one bad answer must not cost the others
                 log.exception("an answer of the engine's server cannot be used")
+        if not self._waiting:
+            self._alone, self._since_idle = self._since_idle == 1, 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.why = self.why or exc
@@ -154,8 +160,12 @@ class Connection(asyncio.Protocol):
     def _ask(self, command: bytes, answered: Answered) -> None:
         self._waiting.append((command, answered))
         self._bytes += len(command)
+        self._since_idle += 1
         out = self._out
         if not out:
+            if self._alone and self._since_idle == 1 and self._transport is not None:
+                self._transport.write(command)
+                return
             self._loop.call_soon(self._flush)
         out.append(command)
 

@@ -3,13 +3,12 @@
 A room is subscribed and asked for in one write. After a lost connection every room is asked for again, some at a time.
 What is delivered when is decided in `engines.following`. Now and then each room is looked at, beside what its
 connection says, which keeps the room's epoch in the server, too.
-Invariant: no more than REFILLS rooms are asked for at a time, beside those that sessions join now.
+Invariant: a room is asked for only after it was subscribed on the same connection.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,18 +17,15 @@ from tidegate.core.rooms.ports import Answer, EngineListener, Opened
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.memory import Ready
-from tidegate.engines.redis.connection import Connection, ConnectionLost
+from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.followed import FollowedRoom, Opening, Reply, entry_of
 from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, STREAM, text_of
 from tidegate.engines.redis.lua import OPEN
+from tidegate.engines.redis.questions import ANSWER_BYTES, Questions
 from tidegate.engines.redis.resp import ReplyError, pack
 from tidegate.engines.redis.wire import SWEEP_S, Wire, away, kept_ms, lives_ms
 from tidegate_protocol import RoomPosition
 
-REFILLS = 64
-"""Rooms that are asked for at a time after a lost connection."""
-READ_BYTES = 1 << 20
-"""Bytes of messages in one answer, about; the server counts unread answers against this connection."""
 CHANNELS = 256
 """Channels in one command."""
 RETRY_S = 1.0
@@ -51,8 +47,7 @@ class OpenRooms:
         self._settled = settled
         self._rooms: dict[str, FollowedRoom] = {}
         self._by_channel: dict[bytes, str] = {}
-        self._to_ask: deque[Ask] = deque()
-        self._asked = 0
+        self._questions = Questions(wire)
         self._to_sweep: list[str] = []
         self.following = Following(listener)
 
@@ -67,8 +62,8 @@ class OpenRooms:
         room = self._rooms.get(name)
         if room is not None:
             position = self.following.position(name)
-            if position is not None and (since is None or since == position):
-                return Ready(Opened(position, None if since is None else []))
+            if position is not None and (since is None or since == position or since.epoch != position.epoch):
+                return Ready(Opened(position, [] if since == position else None))
         opening = Opening(since, wire.loop.create_future())
         if room is None:
             room = self._rooms[name] = FollowedRoom(rules, wire.keys.of_room(name, CHANNEL))
@@ -76,11 +71,12 @@ class OpenRooms:
             ask = self.following.follow(name)
             assert ask is not None
             connection.say(pack([b"SUBSCRIBE", room.channel]))
-            self._asked += 1
-            self._ask(connection, ask, room, opening)
-        elif since is not None:
-            self._read(connection, name, room, opening, since)
-        room.openings.append(opening)
+            room.openings.append(opening)
+            self._ask(ask, opening)
+        else:
+            room.openings.append(opening)
+            if since is not None:
+                self._read(name, room, opening, since)
         return opening.answer
 
     def close(self, name: str) -> None:
@@ -97,22 +93,20 @@ class OpenRooms:
 
     def up(self, connection: Connection) -> None:
         """Follow all rooms over a new connection."""
-        self._asked = 0
         channels = list(self._by_channel)
         for first in range(0, len(channels), CHANNELS):
             connection.say(pack([b"SUBSCRIBE", *channels[first : first + CHANNELS]]))
-        self._to_ask = deque(self.following.again())
-        self._ask_next()
+        self.ask_all()
 
     def down(self) -> None:
-        self._to_ask.clear()
+        self._questions.down()
         for room in list(self._rooms.values()):
             room.refuse()
 
     def ask_all(self) -> None:
         """Look at all rooms again: the server may have lost some."""
-        self._to_ask = deque(self.following.again())
-        self._ask_next()
+        for ask in self.following.again():
+            self._ask(ask)
 
     def heard(self, channel: bytes, said: bytes) -> None:
         """Something was published on a channel of a room."""
@@ -123,8 +117,7 @@ class OpenRooms:
             _, epoch, offset, text = said.split(b" ", 3)
             ask = self.following.arrived(name, epoch.decode(), int(offset), text)
             if ask is not None:
-                self._to_ask.append(ask)
-                self._ask_next()
+                self._ask(ask)
         elif said.startswith(b"P "):
             _, version, node, user, entry = said.split(b" ", 4)
             self._rooms[name].version = int(version)
@@ -160,32 +153,31 @@ class OpenRooms:
         if not same or int(version or 0) != room.version:
             ask = self.following.ask_again(name)
             if ask is not None:
-                self._to_ask.append(ask)
-                self._ask_next()
+                self._ask(ask)
 
     # -- questions --------------------------------------------------------------------------------------------------
 
-    def _ask_next(self) -> None:
-        connection = self._wire.connection
-        while self._to_ask and self._asked < REFILLS and connection is not None:
-            ask = self._to_ask.popleft()
-            room = self._rooms.get(ask.room)
-            if room is not None:
-                self._asked += 1
-                self._ask(connection, ask, room, None)
+    def _ask(self, ask: Ask, opening: Opening | None = None) -> None:
+        """Ask for a room: for this gateway or, where it is new here, for the first session that joins."""
+        room = self._rooms[ask.room]
 
-    def _ask(self, connection: Connection, ask: Ask, room: FollowedRoom, opening: Opening | None) -> None:
-        since = ask.known if opening is None else opening.since
-        connection.ask(
-            self._command(ask.room, room, since, ask.known, members=True), partial(self._answered, ask, room, opening)
-        )
+        def command() -> bytes | None:
+            if self._rooms.get(ask.room) is not room:
+                return None
+            since = ask.known if opening is None else opening.since
+            return self._command(ask.room, room, since, ask.known, members=True)
 
-    def _read(
-        self, connection: Connection, name: str, room: FollowedRoom, opening: Opening, since: RoomPosition
-    ) -> None:
+        self._questions.ask(command, partial(self._answered, ask, room, opening))
+
+    def _read(self, name: str, room: FollowedRoom, opening: Opening, since: RoomPosition) -> None:
         """Read what a session missed of a room that is followed already."""
-        command = self._command(name, room, since, self.following.known(name), members=False)
-        connection.ask(command, partial(self._missed_read, name, room, opening))
+
+        def command() -> bytes | None:
+            if opening.answer.done():
+                return None
+            return self._command(name, room, since, self.following.known(name), members=False)
+
+        self._questions.ask(command, partial(self._missed_read, name, room, opening))
 
     def _command(
         self, name: str, room: FollowedRoom, since: RoomPosition | None, known: RoomPosition | None, members: bool
@@ -194,30 +186,27 @@ class OpenRooms:
         return OPEN.call(
             [keys.of_room(name, META), keys.of_room(name, STREAM), keys.of_room(name, PRESENCE)],
             *(wire.history, wire.new_epoch(), *_parts(known)),
-            *(lives_ms(room.rules), kept_ms(room.rules), *_parts(since), READ_BYTES, int(members)),
+            *(lives_ms(room.rules), kept_ms(room.rules), *_parts(since), ANSWER_BYTES, int(members)),
         )
 
     def _answered(self, ask: Ask, room: FollowedRoom, opening: Opening | None, said: Any) -> None:
-        if isinstance(said, ConnectionLost):
-            return  # `down` and `up` do what is to be done
-        self._asked -= 1
-        if self._rooms.get(ask.room) is room:
-            if isinstance(said, ReplyError):
-                self._failed(ask.room, room, said)
-            else:
-                reply = Reply(said)
-                room.version = reply.version
-                self._tell_members(ask.room, reply)
-                again = self.following.answered(ask, reply.head, reply.missed if opening is None else None)
-                if again is not None:
-                    self._to_ask.append(again)
-                if opening is not None:
-                    self._take(ask.room, room, opening, reply)
-                self._settle(ask.room, room)
-        self._ask_next()
+        if self._rooms.get(ask.room) is not room:
+            return
+        if isinstance(said, ReplyError):
+            self._failed(ask.room, room, said)
+            return
+        reply = Reply(said)
+        room.version = reply.version
+        self._tell_members(ask.room, reply)
+        again = self.following.answered(ask, reply.head, reply.missed if opening is None else None)
+        if again is not None:
+            self._ask(again)
+        if opening is not None:
+            self._take(ask.room, room, opening, reply)
+        self._settle(ask.room, room)
 
     def _missed_read(self, name: str, room: FollowedRoom, opening: Opening, said: Any) -> None:
-        if isinstance(said, ConnectionLost) or self._rooms.get(name) is not room:
+        if self._rooms.get(name) is not room:
             return
         if isinstance(said, ReplyError):
             self._failed(name, room, said)
@@ -227,15 +216,13 @@ class OpenRooms:
 
     def _settle(self, name: str, room: FollowedRoom) -> None:
         """Answer the sessions that wait, as far as there is an answer."""
-        connection = self._wire.connection
         for opening, on in room.settle(self.following.position(name), self.following.began(name)):
-            if connection is not None:
-                self._read(connection, name, room, opening, on)
+            self._read(name, room, opening, on)
 
     def _take(self, name: str, room: FollowedRoom, opening: Opening, reply: Reply) -> None:
         further = opening.take(reply.head, reply.missed)
-        if further is not None and self._wire.connection is not None:
-            self._read(self._wire.connection, name, room, opening, further)
+        if further is not None:
+            self._read(name, room, opening, further)
 
     def _failed(self, name: str, room: FollowedRoom, error: ReplyError) -> None:
         room.refuse()
@@ -246,8 +233,7 @@ class OpenRooms:
         if self._rooms.get(name) is room and self._wire.connection is not None:
             ask = self.following.ask_again(name)
             if ask is not None:
-                self._to_ask.append(ask)
-                self._ask_next()
+                self._ask(ask)
 
     def _tell_members(self, name: str, reply: Reply) -> None:
         members = list(reply.members(self._mine))

@@ -7,6 +7,7 @@ than a constant number of times: parts of a reply that are complete are kept par
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,12 @@ class ReplyError(Exception):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.code = text.partition(" ")[0]
+        if self.code == "ERR" and (inner := _IN_SCRIPT.search(text)):
+            self.code = inner[1]
+
+
+_IN_SCRIPT = re.compile(r"running script .*? -([A-Z]{3,}) ", re.DOTALL)
+"""Redis 6.2 puts the error of a command in a script into a text: "ERR Error running script (...): -READONLY You..."."""
 
 
 class Push(list[Any]):

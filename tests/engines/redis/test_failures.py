@@ -1,0 +1,331 @@
+"""What only a Redis server does to its clients: it ends and pauses them, forgets scripts, stands still, is demoted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.engines.redis.under_test import TIMES, RedisUnderTest
+from tests.engines.suite.under_test import FLEETING, LONG, Gateway, House
+from tests.support.redis import RedisServer, running
+from tests.support.waiting import until
+from tidegate.core.errors import Refused
+from tidegate.engines.redis import link, publisher
+from tidegate.engines.redis.connection import COMMAND_LIMIT
+from tidegate_protocol import RoomPosition
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+async def under(server: RedisServer) -> AsyncIterator[RedisUnderTest]:
+    under = RedisUnderTest(server)
+    yield under
+    under.close()
+
+
+@pytest.fixture
+async def house(under: RedisUnderTest) -> AsyncIterator[House]:
+    house = House(under)
+    yield house
+    assert house.violations == []
+    await house.aclose()
+
+
+async def publish_all(gateway: Gateway, numbers: range, room: str = "long-1") -> None:
+    """With idempotency keys, as a client that must know: again until the engine has it."""
+    for number in numbers:
+        while True:
+            try:
+                await gateway.publish(number, room, LONG, key=f"k{number}")
+                break
+            except Refused as refused:
+                assert (refused.code, refused.retry_after) == ("unavailable", 1.0)
+                await asyncio.sleep(0.002)
+
+
+def _heard(gateway: Gateway, count: int) -> bool:
+    return len(gateway.heard.data("long-1")) >= count
+
+
+@pytest.mark.parametrize("kind", ["CLIENT KILL", "SCRIPT FLUSH", "CLIENT PAUSE", "DEBUG SLEEP"])
+async def test_a_stream_that_is_disturbed_arrives_once_and_in_order(
+    house: House, server: RedisServer, kind: str
+) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    publishing = asyncio.ensure_future(publish_all(one, range(200)))
+    for goal in (20, 80, 140):
+        await house.until(partial(_heard, two, goal), "messages flow")
+        match kind:
+            case "CLIENT KILL":
+                server.kill_clients("normal")
+            case "SCRIPT FLUSH":
+                server.command("SCRIPT", "FLUSH")
+            case "CLIENT PAUSE":
+                server.pause_clients(50)
+            case "DEBUG SLEEP":
+                await asyncio.to_thread(server.command, "DEBUG", "SLEEP", "0.05")
+    await publishing
+    for gateway in (one, two):
+        await house.until_data(gateway, list(range(200)), "long-1")
+        assert gateway.heard.restarts == {}
+
+
+async def test_scripts_that_the_server_forgot_cost_nothing_that_was_asked(house: House, server: RedisServer) -> None:
+    """The connection goes on, and messages that were sent in one write keep their order."""
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    connection = gateway.engine._wire.connection  # type: ignore[attr-defined]
+    for start in (0, 50):
+        server.command("SCRIPT", "FLUSH")
+        numbers = range(start, start + 50)
+        positions = await asyncio.gather(*(gateway.publish(number, "long-1", LONG) for number in numbers))
+        assert [position.offset for position in positions] == [number + 1 for number in numbers]
+    await house.until_data(gateway, list(range(100)), "long-1")
+    assert gateway.engine._wire.connection is connection  # type: ignore[attr-defined]
+
+
+async def test_a_server_that_was_flushed_begins_new_epochs_and_hears_presence_again(
+    house: House, server: RedisServer
+) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    before = await one.publish("a", "long-1", LONG)
+    await one.present("x", room="long-1")
+    await house.until_present(two, {"x": 1}, "long-1")
+    server.command("FLUSHALL")
+    await house.until(lambda: one.heard.restarts.get("long-1") and two.heard.restarts.get("long-1"), "it is noticed")
+    await house.until(lambda: server.command("KEYS", f"{house.under.prefix}:*:p"), "presence is said again")  # type: ignore[attr-defined]
+    after = await two.publish("b", "long-1", LONG)
+    assert after.epoch != before.epoch
+    await house.until_last(one, "b", "long-1")
+    three = await house.start()
+    await three.open("long-1", LONG)
+    await house.until_present(three, {"x": 1}, "long-1")
+    assert ("long-1", "x") not in two.heard.gone_at, "no user left and came back"
+
+
+async def test_a_server_that_stands_still_is_away_and_heals(
+    house: House, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PING_S", 0.2)
+    monkeypatch.setattr(link, "OVERDUE_S", 0.1)
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    await gateway.publish(0, "long-1", LONG)
+    with server.stopped():
+        with pytest.raises(Refused) as refused:
+            await gateway.publish("unsure", "long-1", LONG)
+        assert refused.value.code == "unavailable"
+        await until(lambda: not gateway.engine.healthy)
+        with pytest.raises(Refused):
+            await gateway.open("kept-2")
+    await until(lambda: gateway.engine.healthy)
+    await publish_all(gateway, range(1, 3))
+    await house.until_last(gateway, 2, "long-1")
+    assert gateway.heard.restarts == {}
+
+
+async def test_messages_wait_for_a_short_failure_and_keep_their_order(house: House, under: RedisUnderTest) -> None:
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    await under.cut(gateway.engine)
+    answers = [gateway.publish(number, "long-1", LONG) for number in range(30)]
+    waiting = asyncio.gather(*answers)
+    await asyncio.sleep(0)
+    await under.heal(gateway.engine)
+    assert [position.offset for position in await waiting] == list(range(1, 31))
+    await house.until_data(gateway, list(range(30)), "long-1")
+
+
+async def test_messages_wait_for_so_long_and_so_many(
+    house: House, under: RedisUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "HOLD_S", 0.05)
+    monkeypatch.setattr(publisher, "HOLD_LIMIT", 10)
+    gateway = await house.start()
+    await under.cut(gateway.engine)
+    results = await asyncio.gather(*(gateway.publish(number) for number in range(15)), return_exceptions=True)
+    assert all(isinstance(result, Refused) and result.code == "unavailable" for result in results)
+    held: Any = gateway.engine
+    assert not held._publisher._held and held._publisher._held_bytes == 0
+    await under.heal(gateway.engine)
+
+
+async def test_what_is_unanswered_is_bounded(
+    house: House, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More messages than may be unanswered at a time: those beyond wait, and all arrive."""
+    monkeypatch.setattr(publisher, "HOLD_LIMIT", 10_000)
+    gateway = await house.start()
+    await gateway.open("fleeting-1", FLEETING)
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            connection = gateway.engine._wire.connection  # type: ignore[attr-defined]
+            most = max(most, connection.unanswered)
+            await asyncio.sleep(0)
+
+    watching = asyncio.ensure_future(watch())
+    count = COMMAND_LIMIT + 1000
+    await asyncio.gather(*(gateway.publish(number, "fleeting-1", FLEETING) for number in range(count)))
+    watching.cancel()
+    assert 1000 < most <= COMMAND_LIMIT + 10, "beside PING and the lease"
+    await house.until_data(gateway, list(range(count)), "fleeting-1")
+
+
+async def test_a_connection_that_is_cut_for_reading_slowly_is_refilled(house: House, server: RedisServer) -> None:
+    """The server ends a connection whose output waits (client-output-buffer-limit): all arrives over the next one."""
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 6mb 0 0")
+    try:
+        transport = two.engine._wire.connection._transport  # type: ignore[attr-defined]
+        transport.pause_reading()
+        for number in range(200):
+            await one.publish({"number": number, "text": "x" * 50_000}, "long-1", LONG)
+        assert len(two.heard.data("long-1")) < 200
+        transport.resume_reading()
+        await house.until_count(two, 200, "long-1")
+    finally:
+        server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+    assert [data["number"] for data in two.heard.data("long-1")] == list(range(200))
+    assert two.heard.restarts == {}
+
+
+async def test_a_master_that_becomes_a_replica_is_left_and_nothing_is_published_twice(
+    house: House, server: RedisServer
+) -> None:
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    first = await gateway.publish(0, "long-1", LONG)
+    server.command("REPLICAOF", "127.0.0.1", 1)
+    try:
+        with pytest.raises(Refused) as refused:
+            await gateway.publish("not done", "long-1", LONG)
+        assert refused.value.code == "unavailable"
+    finally:
+        server.command("REPLICAOF", "NO", "ONE")
+    await publish_all(gateway, range(1, 2))
+    await house.until_last(gateway, 1, "long-1")
+    assert gateway.heard.messages["long-1"][-1].epoch != first.epoch, "a promotion is another history"
+
+
+async def test_kill_9_and_back_heals_without_a_restart_of_the_gateway(house: House, server: RedisServer) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    await publish_all(one, range(3))
+    server.kill()
+    with pytest.raises(Refused):
+        await asyncio.gather(*(one.publish("lost", "long-1", LONG) for _ in range(3)))
+    server.start()
+    await publish_all(one, range(3, 6))
+    for gateway in (one, two):
+        await house.until(partial(gateway.heard.restarts.get, "long-1"), "the loss is told")
+    await one.publish("after", "long-1", LONG)
+    for gateway in (one, two):
+        await house.until_last(gateway, "after", "long-1")
+        assert len(gateway.heard.restarts["long-1"]) == 1
+
+
+async def test_a_room_that_lost_its_place_in_the_server_is_found_by_the_sweep(
+    house: House, server: RedisServer, under: RedisUnderTest
+) -> None:
+    """An eviction, or a person who deletes keys: the connection stays, and says nothing of it."""
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    before = await gateway.publish(0, "long-1", LONG)
+    await house.until_data(gateway, [0], "long-1")
+    server.command("DEL", f"{under.prefix}:{{long-1}}:m")
+    engine: Any = gateway.engine
+    engine._rooms.sweep(60.0)
+    await house.until(lambda: gateway.heard.restarts.get("long-1"), "the loss is told")
+    after = await gateway.publish(1, "long-1", LONG)
+    assert after.epoch != before.epoch
+    await house.until_last(gateway, 1, "long-1")
+
+
+async def test_the_sweep_keeps_the_epoch_of_a_quiet_room(
+    house: House, server: RedisServer, under: RedisUnderTest
+) -> None:
+    gateway = await house.start()
+    head = (await gateway.open("fleeting-1", FLEETING)).head
+    meta = f"{under.prefix}:{{fleeting-1}}:m"
+    server.command("PEXPIRE", meta, 5_000)
+    engine: Any = gateway.engine
+    engine._rooms.sweep(60.0)
+    await until(lambda: server.command("PTTL", meta) > 100_000)
+    assert (await gateway.publish("a", "fleeting-1", FLEETING)).epoch == head.epoch
+
+
+async def test_a_burial_that_its_gateway_did_not_end_is_ended_by_another_one(
+    house: House, server: RedisServer, under: RedisUnderTest
+) -> None:
+    """The first burial ends after one room of three."""
+    one, two = await house.two()
+    await two.open("kept-1")
+    for number in range(3):
+        await one.present("x", room=f"kept-{number}")
+    node = one.node
+    await house.kill(one)
+    await house.kill(two)
+    await asyncio.sleep(TIMES.lease + TIMES.grace)
+    prefix = under.prefix
+    from tidegate.engines.redis.lua import BURY
+
+    room = "kept-1"
+    keys = [f"{prefix}:{{{room}}}:m", f"{prefix}:{{{room}}}:p", f"{prefix}:nodes", f"{prefix}:n:{node}"]
+    grace = int(TIMES.grace * 1000)
+    arguments = (node, room, f"{prefix}:{{{room}}}:c", grace)
+    assert server.command("EVAL", BURY.source, 4, *keys, *arguments) == 1
+    assert server.command("EVAL", BURY.source, 4, *keys, *arguments) == 0, "again: nothing to do"
+    assert len(server.command("SMEMBERS", f"{prefix}:n:{node}")) == 2
+    three = await house.start()
+    await house.until(lambda: not server.command("EXISTS", f"{prefix}:n:{node}"), "the rest is buried")
+    await house.until(lambda: server.command("ZRANGE", f"{prefix}:nodes", 0, -1) == [three.node.encode()], "forgotten")
+    for number in range(3):
+        assert await three.present("y", room=f"kept-{number}") == "occupied"
+
+
+async def test_a_claim_of_a_client_never_reaches_the_position_that_the_gateway_knows(house: House) -> None:
+    """Through a gateway that knows the room and one that does not, again and again."""
+    one, two = await house.two()
+    await one.open("long-1", LONG)
+    head = await one.publish("a", "long-1", LONG)
+    for offset in (2, 2**53 - 1):
+        for gateway in (one, two):
+            opened = await gateway.open("long-1", LONG, RoomPosition(epoch=head.epoch, offset=offset))
+            assert (opened.head, opened.missed) == (head, None)
+            two.close("long-1")
+    assert (await two.publish("b", "long-1", LONG)).epoch == head.epoch
+
+
+async def test_a_server_that_hides_its_runs_still_notices_what_this_gateway_delivered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A managed server without INFO: a gateway with members in the room notices, and the start says what is missing."""
+    with running("valkey", "--user", "default", "on", "nopass", "~*", "&*", "+@all", "-info") as server:
+        under = RedisUnderTest(server)
+        house = House(under)
+        gateway = await house.start()
+        assert "does not say which run" in caplog.text
+        await gateway.open("long-1", LONG)
+        before = await gateway.publish(0, "long-1", LONG)
+        await house.until_data(gateway, [0], "long-1")
+        server.restart_empty()
+        await publish_all(gateway, range(1, 3))
+        await house.until(lambda: gateway.heard.restarts.get("long-1"), "the loss is told")
+        assert (await gateway.publish(3, "long-1", LONG)).epoch != before.epoch
+        assert house.violations == []
+        await house.aclose()

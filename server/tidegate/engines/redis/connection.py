@@ -1,8 +1,8 @@
 """One connection to a server: commands go out in the order of the calls, replies come back in the same order.
 
-It writes once in a turn of the loop, whatever was asked in it; where commands come one at a time, at once. A server that
-forgot the scripts (SCRIPT FLUSH) is given them again, and then what it refused for that. It does not connect again:
-`link` does.
+It writes once in a turn of the loop, whatever was asked in it; where commands come one at a time, at once. A server
+that forgot the scripts (SCRIPT FLUSH) is given them again, and then what it refused for that. It does not connect
+again: `link` does.
 Invariant: each `answered` is called exactly once, with a reply, a ReplyError or a ConnectionLost, in the order of the
 commands.
 """

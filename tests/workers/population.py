@@ -68,6 +68,8 @@ class Follower:
                 self._hear(message)
         except ConnectionClosed:
             pass
+        finally:
+            connection.transport.abort()
         if connection.close_code is not None:
             self.codes.append(connection.close_code)
         return wait
@@ -128,7 +130,14 @@ class Population:
 
     async def whole(self, offset: int, seq: int) -> None:
         """Wait until each follower has the message at `offset` and the change at `seq`, and check what it saw."""
-        await until(lambda: all(each.offsets[-1:] == [offset] and each.seqs[-1:] == [seq] for each in self.followers))
+
+        def late() -> list[Follower]:
+            return [each for each in self.followers if each.offsets[-1:] != [offset] or each.seqs[-1:] != [seq]]
+
+        try:
+            await until(lambda: not late())
+        except TimeoutError:
+            raise AssertionError(f"{len(late())} do not come to {offset} and {seq}: {late()[:3]}") from None
         for each in self.followers:
             assert each.offsets == list(range(each.offsets[0], offset + 1)), each.offsets
             assert each.seqs == list(range(each.seqs[0], seq + 1)), each.seqs

@@ -64,9 +64,11 @@ class Supervised:
     @property
     def hub(self) -> int:
         """The process of the hub, which was started before the workers."""
-        return next(
-            each.pid for each in psutil.Process(self.process.pid).children() if '"kind":"hub"' in each.cmdline()[-1]
-        )
+        for each in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if '"kind":"hub"' in each.cmdline()[-1]:
+                    return each.pid
+        raise AssertionError("there is no hub")
 
     @property
     def workers(self) -> set[int]:

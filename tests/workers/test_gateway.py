@@ -1,0 +1,188 @@
+"""A real gateway with two workers and a hub: replaced, killed and reloaded under clients that miss nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.waiting import until
+from tests.support.wire import wire
+from tests.workers.population import ROOM, Population
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+CLIENTS = int(os.environ.get("WORKERS_CLIENTS", "100"))
+SECRET = "a secret of the tests of workers, long enough"
+
+
+class WorkersGateway(GatewayProcess):
+    """`tidegate serve --workers 2`, whose processes have names."""
+
+    def members(self) -> dict[int, str]:
+        """The names of the processes that run, by process id."""
+        found: dict[int, str] = {}
+        for each in psutil.Process(self.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if "--member" in (arguments := each.cmdline()):
+                    found[each.pid] = "hub" if '"kind":"hub"' in arguments[-1] else "worker"
+        return found
+
+    def of(self, name: str) -> set[int]:
+        return {pid for pid, found in self.members().items() if found == name}
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    async def logged(self, text: str, times: int = 1) -> None:
+        await until(lambda: self.log.count(text) >= times)
+
+    async def reload(self) -> None:
+        times = self.log.count("reloaded: ")
+        os.kill(self.pid, signal.SIGHUP)
+        await self.logged("reloaded: ", times + 1)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkersGateway]:
+    folder = tmp_path_factory.mktemp("workers")
+    shutil.copytree(ROOT / "schema", folder / "schema")
+    process = WorkersGateway(
+        folder, "--workers", "2", "--schema", "schema",
+        environment={"TIDEGATE_SECRET": SECRET, "TIDEGATE_WORKER_TIMEOUT": "5", "TIDEGATE_DRAIN": "1"},
+    )  # fmt: skip
+    process.migrate(seed=True)
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+async def population(gateway: WorkersGateway) -> AsyncIterator[Population]:
+    found = Population(gateway.url, CLIENTS)
+    await found.start()
+    yield found
+    await found.close()
+
+
+async def write_until(gateway: WorkersGateway, population: Population, done: asyncio.Event) -> tuple[int, int]:
+    """Write through whatever worker is there, until `done` and once more. Returns the last positions."""
+    while True:
+        last = done.is_set()
+        async with wire(gateway.url) as writer:
+            await writer.ask({"type": "join", "room": ROOM, "presence": "none"})
+            await population.write(writer)
+            if last:
+                joined = await writer.ask({"type": "join", "room": ROOM, "presence": "none"})
+                subscribed = await writer.ask({"type": "subscribe", "resource": "tasks", "snapshot": False})
+                return joined["position"]["offset"], subscribed["position"]["seq"]
+        await asyncio.sleep(0.05)
+
+
+async def test_workers_are_replaced_and_no_client_misses_anything(
+    gateway: WorkersGateway, population: Population
+) -> None:
+    before, hub = gateway.of("worker"), gateway.of("hub")
+    done = asyncio.Event()
+    writing = asyncio.create_task(write_until(gateway, population, done))
+    await gateway.reload()
+    await population.settled()
+    done.set()
+    await population.whole(*await writing)
+    assert population.lost == []
+    assert not any(each.unrecovered for each in population.followers)
+    assert {code for each in population.followers for code in each.codes} == {4200}
+    assert not gateway.of("worker") & before
+    assert gateway.of("hub") == hub
+    assert "[worker 1]" in gateway.log
+    assert "[worker 2]" in gateway.log
+
+
+async def test_clients_of_a_worker_that_was_killed_resume(gateway: WorkersGateway, population: Population) -> None:
+    killed = min(gateway.of("worker"))
+    done = asyncio.Event()
+    writing = asyncio.create_task(write_until(gateway, population, done))
+    await asyncio.sleep(0)
+    os.kill(killed, signal.SIGKILL)
+    await until(lambda: len(gateway.of("worker")) == 2 and killed not in gateway.members())
+    await population.settled()
+    done.set()
+    try:
+        offset, seq = await writing
+    except Exception:  # its own connection may have been one of those
+        done.set()
+        offset, seq = await write_until(gateway, population, done)
+    await population.whole(offset, seq)
+    assert population.lost == []
+    assert not any(each.unrecovered for each in population.followers)
+
+
+async def test_a_hub_that_was_killed_is_replaced_and_all_heals(gateway: WorkersGateway, population: Population) -> None:
+    hub = gateway.of("hub")
+    async with wire(gateway.url) as writer:
+        await writer.ask({"type": "join", "room": ROOM, "presence": "none"})
+        os.kill(min(hub), signal.SIGKILL)
+        refused: set[str] = set()
+
+        requests: list[dict[str, Any]] = [
+            {"type": "message", "room": ROOM, "data": {"text": "after"}},
+            {"type": "create", "resource": "tasks", "data": {"title": "after", "user_id": 1}},
+        ]
+        for request in requests:
+            while (answer := await writer.ask(request))["type"] == "error":
+                refused.add(answer["code"])
+                await asyncio.sleep(0.05)
+        assert refused <= {"unavailable"}
+        subscribed = await writer.ask({"type": "subscribe", "resource": "tasks", "snapshot": False})
+        seq = subscribed["position"]["seq"]
+        await until(lambda: all(each.seqs[-1:] == [seq] for each in population.followers))
+        assert not any(each.codes for each in population.followers), "connections stay"
+    assert gateway.of("hub") != hub
+
+
+async def test_a_schema_that_is_broken_or_does_not_fit_ends_the_reload(gateway: WorkersGateway) -> None:
+    before = gateway.of("worker")
+    file = gateway.folder / "schema" / "rooms" / "chat.schema.json"
+    text = file.read_text()
+    try:
+        file.write_text(text.replace('"required": [', '"required": [ 7,'))
+        os.kill(gateway.pid, signal.SIGHUP)
+        await gateway.logged("the reload is given up: worker 1")
+        assert "the schema is broken" in gateway.log
+        file.write_text(text.replace('"maxLength": 2000', '"maxLength": 20'))
+        os.kill(gateway.pid, signal.SIGHUP)
+        await gateway.logged("the reload is given up: worker 1", times=2)
+        assert "breaking: rooms/chat.schema.json" in gateway.log
+        assert gateway.of("worker") == before
+        async with wire(gateway.url) as client:
+            contract = client.heard[0]["contract"]
+        file.write_text(text.replace("A message in a chat room.", "Another text."))
+        await gateway.reload()
+        async with wire(gateway.url) as client:
+            assert client.heard[0]["contract"] != contract
+    finally:
+        file.write_text(text)
+
+
+async def test_a_stop_leaves_nothing_behind(gateway: WorkersGateway) -> None:
+    members = gateway.members()
+    assert sorted(members.values()) == ["hub", "worker", "worker"]
+    async with wire(gateway.url) as client:
+        stopped = asyncio.create_task(asyncio.to_thread(gateway.stop))
+        goodbye = await client.hear("goodbye")
+        assert goodbye["code"] == 4200
+        assert await stopped == 0
+    assert not any(psutil.pid_exists(pid) for pid in members)
+    files = {path.name for path in gateway.folder.iterdir() if path.is_file()}
+    assert all(name.startswith("tidegate.db") for name in files - {"gateway.log"}), files
+    gateway.start()
+    assert sorted(gateway.members().values()) == ["hub", "worker", "worker"]

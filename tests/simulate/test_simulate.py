@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 import pytest
 
 from tests.simulate.history import play
@@ -33,4 +34,8 @@ def test_no_history_of_rooms_has_a_gap_a_duplicate_or_a_ghost() -> None:
 
 def test_a_seed_tells_the_same_history_again() -> None:
     assert [play(seed) for seed in range(20)] == [play(seed) for seed in range(20)]
-    assert [rooms.play(seed) for seed in range(3)] == [rooms.play(seed) for seed in range(3)]
+    # asyncio keeps tasks in sets: how many callbacks their end takes depends on where they are in memory.
+    first, again = (
+        [msgspec.structs.replace(rooms.play(seed), callbacks=0) for seed in range(3)] for _ in ("first", "again")
+    )
+    assert first == again

@@ -10,11 +10,8 @@ from typing import NamedTuple
 from tidegate.engines.leases import Leases
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.connecting import open_pair
-from tidegate.engines.postgres.install import Connection
+from tidegate.engines.postgres.install import Connection, patient
 from tidegate.engines.setup import EngineSetup
-
-ATTACH_MS = 60_000
-"""How long it may take: where the server was restarted, everything is deleted."""
 
 
 class Found(NamedTuple):
@@ -67,7 +64,7 @@ async def _attach(connection: Connection, setup: EngineSetup, calls: Calls, node
         statement = statement.replace(f"${number}", "%s")
     lease = int(setup.times.lease * 1000)
     async with connection.transaction():
-        await connection.execute(f"SET LOCAL statement_timeout = {ATTACH_MS}".encode())
+        await patient(connection)
         found = await connection.execute(statement.encode(), [node, lease, setup.application, again])
         row = await found.fetchone()
     assert row is not None

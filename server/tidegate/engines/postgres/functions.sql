@@ -277,21 +277,30 @@ BEGIN
   PERFORM @.wake(coalesce(wake, '{}'), true, '');
 END $$;
 
--- Delete what is over, a part at a time. One gateway does it; the others pass.
-CREATE OR REPLACE FUNCTION @.sweep(p_outbox bigint, p_floor bigint, p_limit bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE old record; v_now bigint := @.now_ms();
+-- Delete what is over, a part at a time. One gateway does it; the others pass. Returns whether more is left.
+CREATE OR REPLACE FUNCTION @.sweep(p_outbox bigint, p_floor bigint, p_limit bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE old record; v_now bigint := @.now_ms(); v_count bigint; v_most bigint := 0;
 BEGIN
-  IF NOT pg_try_advisory_xact_lock(# + 1) THEN RETURN; END IF;
+  IF NOT pg_try_advisory_xact_lock(# + 1) THEN RETURN false; END IF;
   DELETE FROM @.outbox WHERE seq <= (SELECT max(seq) FROM (SELECT seq FROM @.outbox WHERE at < v_now - p_outbox ORDER BY seq LIMIT p_limit) o);
-  DELETE FROM @.keys WHERE ctid IN (SELECT ctid FROM @.keys WHERE at < v_now - 300000 LIMIT p_limit);
-  DELETE FROM @.history WHERE ctid IN (SELECT ctid FROM @.history WHERE until < v_now LIMIT p_limit);
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  v_most := greatest(v_most, v_count);
+  DELETE FROM @.keys WHERE ctid = ANY (ARRAY (SELECT ctid FROM @.keys WHERE at < v_now - 300000 LIMIT p_limit));
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  v_most := greatest(v_most, v_count);
+  DELETE FROM @.history WHERE ctid = ANY (ARRAY (SELECT ctid FROM @.history WHERE until < v_now LIMIT p_limit));
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  v_most := greatest(v_most, v_count);
   DELETE FROM @.opened o WHERE NOT EXISTS (SELECT FROM @.nodes g WHERE g.node = o.node);
+  v_count := 0;
   FOR old IN SELECT r.room FROM @.rooms r WHERE r.touched + greatest(r.ttl, p_floor) < v_now
     AND NOT EXISTS (SELECT FROM @.opened o WHERE o.room = r.room) LIMIT p_limit FOR UPDATE SKIP LOCKED
   LOOP
+    v_count := v_count + 1;
     IF NOT EXISTS (SELECT FROM @.opened o WHERE o.room = old.room) THEN
       DELETE FROM @.history WHERE room = old.room;
       DELETE FROM @.rooms WHERE room = old.room;
     END IF;
   END LOOP;
+  RETURN greatest(v_most, v_count) >= p_limit;
 END $$;

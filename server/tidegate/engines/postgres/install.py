@@ -17,11 +17,14 @@ from psycopg import sql
 from tidegate.engines.setup import EngineError
 
 LAYOUT = "1"
-"""Of the tables. Gateways with another one cannot share them."""
+"""Of the tables, and of what functions take and return. Gateways with another one cannot share them."""
 OLDEST = 140000
 """PostgreSQL 14."""
 UNLOGGED_SEQUENCES = 150000
 NAME_BYTES = 63
+OURS = "tidegate engine "
+"""How the comment of the schema begins."""
+PATIENCE_MS = 60_000
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -40,13 +43,15 @@ def lock_number(prefix: str) -> int:
     return int.from_bytes(digest[:8], signed=True) & ~1
 
 
-def statements(prefix: str, server: int) -> str:
-    """What makes everything, as a script. `server`: the version of the server, as a number."""
+def statements(prefix: str, server: int, *, tables: bool = True) -> str:
+    """What makes everything, or the functions alone, as a script. `server`: its version as a number."""
     quoted = '"' + schema_name(prefix).replace('"', '""') + '"'
     package = files("tidegate.engines.postgres")
     unlogged = "UNLOGGED " if server >= UNLOGGED_SEQUENCES else ""
     numbers = f"CREATE {unlogged}SEQUENCE IF NOT EXISTS @.numbers;\n"
-    text = numbers + (package / "tables.sql").read_text() + (package / "functions.sql").read_text()
+    text = (package / "functions.sql").read_text()
+    if tables:  # they are locked for a moment
+        text = numbers + (package / "tables.sql").read_text() + text
     return text.replace("#", str(lock_number(prefix))).replace("@.", f"{quoted}.")
 
 
@@ -56,11 +61,12 @@ async def install(connection: Connection, prefix: str) -> None:
         raise EngineError(f"engine: PostgreSQL {OLDEST // 10000} or newer is needed")
     name = schema_name(prefix)
     script = statements(prefix, connection.info.server_version)
-    version = f"tidegate engine {LAYOUT} {hashlib.sha256(script.encode()).hexdigest()[:16]}"
+    version = f"{OURS}{LAYOUT} {hashlib.sha256(script.encode()).hexdigest()[:16]}"
     if await _version(connection, name) == version:
         return
     try:
         async with connection.transaction():
+            await patient(connection)
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_number(prefix)])
             await connection.execute("SET LOCAL check_function_bodies = off")
             await connection.execute("SET LOCAL client_min_messages = warning")  # of all that is there already
@@ -70,6 +76,8 @@ async def install(connection: Connection, prefix: str) -> None:
             _check_layout(found, name)
             if found is None:
                 await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+            if found and found.startswith(OURS):
+                script = statements(prefix, connection.info.server_version, tables=False)
             await connection.execute(script.encode())
             await connection.execute(
                 sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), sql.Literal(version))
@@ -84,6 +92,12 @@ async def install(connection: Connection, prefix: str) -> None:
         raise EngineError("engine: this PostgreSQL server is read-only, for example a standby") from None
 
 
+async def patient(connection: Connection) -> None:
+    """Let the present transaction wait for other gateways, and delete what a restarted server has."""
+    await connection.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}".encode())
+    await connection.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}".encode())
+
+
 async def _version(connection: Connection, name: str) -> str | None:
     """The comment of the schema; None where there is no schema."""
     found = await connection.execute(
@@ -95,7 +109,7 @@ async def _version(connection: Connection, name: str) -> str | None:
 
 def _check_layout(found: str | None, name: str) -> None:
     """Raises EngineError where the tables are of another version."""
-    if found and found.startswith("tidegate engine ") and found.split()[2] != LAYOUT:
+    if found and found.startswith(OURS) and found.split()[2] != LAYOUT:
         raise EngineError(
             f"engine: the schema {name} is of another version of Tidegate. Stop all its gateways, then type: "
             f'DROP SCHEMA "{name}" CASCADE. Rooms lose their history'

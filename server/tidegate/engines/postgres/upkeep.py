@@ -39,7 +39,7 @@ OUTBOX_MS = 60_000
 """How long the outbox keeps what it has."""
 ROOM_MS = 45_000
 """How long a room that is open nowhere is kept, at least."""
-SWEPT = 5000
+SWEPT = 2000
 BURIED = 500
 
 
@@ -87,6 +87,7 @@ class Upkeep:
         self.silent = False
         """The server has not answered for `SILENT_S`."""
         self.notified: Callable[[], None] = lambda: None
+        self._complained = ""
         self._place = ""
         self._broken = asyncio.Event()
         self._current: Attached | None = None
@@ -154,6 +155,7 @@ class Upkeep:
             except (psycopg.Error, EngineError, OSError) as error:
                 self._complain(error)
             else:
+                self._complained = ""
                 log.info("the engine of rooms is back")
                 return
             self._tick(False)
@@ -255,15 +257,22 @@ class Upkeep:
         self._current.hot.ask(self._calls.bury, arguments, done)
 
     def _sweep(self) -> None:
-        if self._current is not None:
-            self._current.cold.ask(
-                self._calls.sweep, [values.int8(each) for each in (OUTBOX_MS, ROOM_MS, SWEPT)], _swept
-            )
+        """Delete what is over, in parts."""
+        current = self._current
+        if current is None:
+            return
+
+        def done(rows: Sequence[Row] | Exception) -> None:
+            if isinstance(rows, StatementFailed):
+                log.warning("what is over in the engine of rooms was not deleted", extra={"reason": str(rows)})
+            elif not isinstance(rows, Exception) and rows[0][0] == values.TRUE and current is self._current:
+                self._sweep()
+
+        current.cold.ask(self._calls.sweep, [values.int8(each) for each in (OUTBOX_MS, ROOM_MS, SWEPT)], done)
 
     def _complain(self, error: Exception) -> None:
-        log.warning("the engine of rooms cannot be reached", extra={"reason": str(error).strip()[:500]})
-
-
-def _swept(rows: Sequence[Row] | Exception) -> None:
-    if isinstance(rows, StatementFailed):
-        log.warning("what is over in the engine of rooms was not deleted", extra={"reason": str(rows)})
+        """Once for each reason, and not at each attempt."""
+        reason = str(error).strip()[:500]
+        if reason != self._complained:
+            self._complained = reason
+            log.warning("the engine of rooms cannot be reached; it will be tried again", extra={"reason": reason})

@@ -56,13 +56,13 @@ class Hub:
     ) -> None:
         """Begin without messages and members. `url`: of the SQLite database."""
         self._runs += 1
-        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, backlog=self._backlog, grace=self._grace)
+        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, grace=self._grace)
         joins: dict[Kind, Join] = {"rooms": self.rooms.join}
         if url is not None:
             self.store = await SqliteStore.open(url, resources or {}, keep, timeouts, lent=True)
-            self.rows = RowsOfHub(self.store, await self.store.head(), backlog=self._backlog)
+            self.rows = RowsOfHub(self.store, await self.store.head())
             joins["rows"] = self.rows.join
-        self._server = HubServer(joins)
+        self._server = HubServer(joins, self._backlog)
         await self._server.start(listening(self.address))
         self._ticking = asyncio.create_task(self._tick())
 

@@ -1,7 +1,7 @@
 """One end of a connection between a worker and the hub: whole payloads in, whole payloads out, one write a loop turn.
 
-What the other end does not read waits here. The one who sends decides what to do about that: `backlog` says how many
-bytes of news wait, without the answers that the other end asked for and so has room for.
+What the other end does not read waits here, `backlog` bytes at most: then the line is ended, and the other end asks for
+what it missed. Answers do not count, for the other end has asked for them and so has room.
 Invariant: payloads are handed over in the order in which they were sent, and none after `lost`.
 """
 
@@ -18,6 +18,8 @@ from tidegate.hub.frames import BrokenFrameError, Frames, frame
 log = logging.getLogger("tidegate.hub")
 
 PING = frame(b"")
+BACKLOG = 64 << 20
+"""Bytes of news that the other end may leave unread."""
 
 
 class Receiver(Protocol):
@@ -35,6 +37,7 @@ class Line(asyncio.Protocol):
 
     def __init__(self, begun: Callable[[Line], Receiver], *, answers_pings: bool = False) -> None:
         """`begun`: is told that the connection is there, and returns who hears what comes."""
+        self.backlog = BACKLOG
         self.heard = False
         """Whether anything came since this was last set to false."""
         self._begun = begun
@@ -43,16 +46,9 @@ class Line(asyncio.Protocol):
         self._out: list[bytes] = []
         self._answers = 0
         """Bytes of answers among those that wait, at most."""
-        self._waiting = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: asyncio.Transport | None = None
         self._receiver: Receiver | None = None
-
-    @property
-    def backlog(self) -> int:
-        """Bytes of news that wait for the other end."""
-        transport = self._transport
-        return 0 if transport is None else max(0, self._waiting + transport.get_write_buffer_size() - self._answers)
 
     @property
     def peer(self) -> socket.socket:
@@ -78,7 +74,6 @@ class Line(asyncio.Protocol):
             assert self._loop is not None
             self._loop.call_soon(self._flush)
         self._out.append(framed)
-        self._waiting += len(framed)
 
     def ping(self) -> None:
         self.send_frame(PING)
@@ -95,11 +90,17 @@ class Line(asyncio.Protocol):
             self._transport.abort()
 
     def _flush(self) -> None:
-        out, self._out, self._waiting = self._out, [], 0
-        if self._transport is not None and out:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-            if not self._transport.get_write_buffer_size():
-                self._answers = 0
+        out, self._out = self._out, []
+        transport = self._transport
+        if transport is None or not out:
+            return
+        transport.write(out[0] if len(out) == 1 else b"".join(out))
+        unread = transport.get_write_buffer_size()
+        if not unread:
+            self._answers = 0
+        elif unread - self._answers > self.backlog:
+            log.warning("a line is ended: its other end has left %d bytes unread; it comes back", unread)
+            transport.abort()
 
     # -- asyncio.Protocol -------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import msgspec
 
 from tidegate.core.errors import PermanentFailure
 from tidegate.hub.connector import same_user
-from tidegate.hub.line import Line, Receiver
+from tidegate.hub.line import BACKLOG, Line, Receiver
 from tidegate.hub.messages import VERSION, Kind, Refusal, decode_hello, encode
 
 log = logging.getLogger("tidegate.hub")
@@ -28,7 +28,9 @@ Join = Callable[[Line, str], Receiver]
 class HubServer:
     """Listens from `start` to `aclose`."""
 
-    def __init__(self, joins: Mapping[Kind, Join]) -> None:
+    def __init__(self, joins: Mapping[Kind, Join], backlog: int = BACKLOG) -> None:
+        """`backlog`: bytes of news that a worker may leave unread."""
+        self._backlog = backlog
         self._joins = joins
         self._server: asyncio.Server | None = None
         self._lines: WeakSet[Line] = WeakSet()
@@ -50,6 +52,7 @@ class HubServer:
             line.abort()
 
     def _begun(self, line: Line) -> Receiver:
+        line.backlog = self._backlog
         self._lines.add(line)
         if not same_user(line.peer):
             log.error("a process of another user wants to talk to the hub, and is sent away")

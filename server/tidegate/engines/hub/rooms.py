@@ -8,7 +8,6 @@ users through a worker that is gone ends after the grace.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -26,10 +25,6 @@ from tidegate.hub.line import Line
 from tidegate.hub.messages import Refusal, encode
 from tidegate_protocol import RoomPosition, Sender
 
-log = logging.getLogger("tidegate.hub")
-
-BACKLOG = 64 << 20
-"""Bytes of news that a worker may leave unread; then its line is ended, and it asks for what it missed."""
 PART_BYTES = 1 << 20
 """Missed messages in one frame, about."""
 
@@ -42,7 +37,6 @@ class RoomsOfHub:
         ledger: Ledger,
         run: str,
         clock: Callable[[], float],
-        backlog: int = BACKLOG,
         grace: float = GRACE_S,
     ) -> None:
         """`run` names this run of the hub. `clock`: seconds since the Unix epoch."""
@@ -50,7 +44,7 @@ class RoomsOfHub:
         self.engine.listen(self)
         self.members = MembersOfRooms(self, grace)
         self._clock = clock
-        self._backlog = backlog
+        self._rules: dict[tuple[int, float], RoomRules] = {}
         self._open: dict[str, dict[Worker, None]] = {}
         self._workers: dict[str, Worker] = {}
         self._delivering: tuple[int, bytes] | None = None
@@ -87,22 +81,15 @@ class RoomsOfHub:
         workers = self._open.get(room)
         if workers:
             framed = frame(encode(message))
-            for worker in list(workers):
+            for worker in workers:
                 if worker.node != but:
-                    self._news(worker, framed)
+                    worker.line.send_frame(framed)
 
     def to_all(self, message: msgspec.Struct, but: str | None = None) -> None:
         framed = frame(encode(message))
-        for worker in list(self._workers.values()):
+        for worker in self._workers.values():
             if worker.node != but:
-                self._news(worker, framed)
-
-    def _news(self, worker: Worker, framed: bytes) -> None:
-        worker.line.send_frame(framed)
-        if worker.line.backlog > self._backlog:
-            log.warning("worker %s does not read what the hub sends; it is cut off, and comes back", worker.node)
-            worker.line.abort()
-            self.gone(worker)
+                worker.line.send_frame(framed)
 
     def _leave_rooms(self, worker: Worker) -> None:
         for room in worker.rooms:
@@ -118,7 +105,10 @@ class RoomsOfHub:
     # -- requests of a worker ---------------------------------------------------------------------------------------
 
     def publish(self, worker: Worker, asked: say.Publish) -> None:
-        rules = RoomRules("", history_size=asked.size, history_ttl=asked.ttl)
+        kept = asked.size, asked.ttl
+        rules = self._rules.get(kept)
+        if rules is None:
+            rules = self._rules[kept] = RoomRules("", history_size=asked.size, history_ttl=asked.ttl)
         author = Sender(id=asked.sender, name=asked.name)
         self._delivering = None
         position = self.engine.publish(
@@ -169,7 +159,7 @@ class RoomsOfHub:
         if asked.node is None:
             self.to_all(told)
         elif (other := self._workers.get(asked.node)) is not None:
-            self._news(other, frame(encode(told)))
+            other.line.send(encode(told))
 
     def forget(self, worker: Worker, asked: say.Forget) -> None:
         self.engine.forget(asked.room).result()

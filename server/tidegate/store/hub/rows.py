@@ -25,8 +25,6 @@ from tidegate.store.hub.crossing import mutation_from
 
 log = logging.getLogger("tidegate.hub")
 
-BACKLOG = 64 << 20
-"""Bytes of changes that a worker may leave unread; then its line is ended, and it reads them from the log."""
 PART_BYTES = 1 << 20
 """Records in one frame, about."""
 LONGEST_RECORD = 64 << 20
@@ -46,12 +44,11 @@ class LentStore(Store, Protocol):
 class RowsOfHub:
     """The rows of one database."""
 
-    def __init__(self, store: LentStore, head: int, backlog: int = BACKLOG) -> None:
+    def __init__(self, store: LentStore, head: int) -> None:
         """`head`: of the store when it was opened."""
         self._store = store
         self._head = head
         """Up to here everything was sent to who follows."""
-        self._backlog = backlog
         self._workers: dict[RowsWorker, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._told = self._state()
@@ -146,11 +143,6 @@ class RowsOfHub:
             framed = frame(encode(say.Changes(records, upto)))
             for worker in following:
                 worker.line.send_frame(framed)
-        for worker in following:
-            if worker.line.backlog > self._backlog:
-                log.warning("worker %s does not read the changes; it is cut off, and comes back", worker.node)
-                worker.line.abort()
-                self.gone(worker)
 
     def _skipped(self, head: int) -> None:
         """Nobody followed."""

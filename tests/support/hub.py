@@ -80,6 +80,8 @@ class Hub:
             await self._ticking
         await self._server.aclose()
         self._server.cut()
+        for _ in range(3):  # until the sockets are closed
+            await asyncio.sleep(0)
         if self.store is not None:
             await self.store.close()
             self.store = None

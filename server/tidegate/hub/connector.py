@@ -23,7 +23,7 @@ log = logging.getLogger("tidegate.hub")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 """Between two attempts to connect; each pause is twice the one before."""
-PING_S = 3.0
+PING_S = 1.5
 SILENCE_S = 3 * PING_S
 AWAY_S = 5.0
 """A worker whose hub is away for longer is not ready any more."""

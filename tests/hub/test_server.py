@@ -110,16 +110,20 @@ async def test_a_process_of_another_user_is_sent_away(
 async def test_a_hub_that_hangs_is_noticed_and_another_line_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connector, "PING_S", 0.02)
     monkeypatch.setattr(connector, "SILENCE_S", 0.06)
-    lines = 0
+    lines = ended = 0
 
     async def greet_and_hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal lines
+        nonlocal lines, ended
         lines += 1
         hello = decode_hello(next(iter(Frames().feed(await reader.read(1000)))))
         assert hello.node == "worker 1"
         writer.write(frame(encode(say.Welcome())))
-        await reader.read(-1)
+        with suppress(OSError):
+            await reader.read(-1)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        ended += 1
 
     address = Hub().address
     server = await asyncio.start_unix_server(greet_and_hang, "\0" + address[1:])
@@ -128,6 +132,7 @@ async def test_a_hub_that_hangs_is_noticed_and_another_line_is_tried(monkeypatch
     await until(lambda: lines >= 2)
     await engine.aclose()
     server.close()
+    await until(lambda: ended == lines)
 
 
 async def test_presence_is_said_again_to_a_hub_that_was_started_again(hub: Hub) -> None:

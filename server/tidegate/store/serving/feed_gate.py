@@ -56,11 +56,13 @@ class FeedGate:
             return
         await self._jump()
 
-    async def resumed(self) -> None:
-        """Returns once no jump is under way: what is written then reaches every subscriber that asked before.
+    @property
+    def jumps(self) -> bool:
+        """Whether a jump is under way: what is written meanwhile might not reach a subscriber that asked before."""
+        return bool(self._waiting)
 
-        Raises what the jump failed with.
-        """
+    async def resumed(self) -> None:
+        """Returns once no jump is under way. Raises what the jump failed with."""
         if self._waiting:
             await self._jump()
 

@@ -140,7 +140,8 @@ class ThreadedStore:
         size, account = size_of(mutation), mutation.payer.account
         self.ledger.take(account, "writes", size)
         try:
-            await self._feed.gate.resumed()
+            if self._feed.gate.jumps:
+                await self._feed.gate.resumed()
             written: WriteResult = await self._writer.submit(mutation, size)
             return written
         finally:

@@ -258,6 +258,7 @@ async def test_a_forgotten_room_has_no_messages_and_a_new_epoch(database: Databa
     assert texts(await logged.page("chat.1")) == []
     assert (await logged.after("chat.1", kept[0].position)).records is None
     (again,) = await logged.keep("chat.1", "c")
+    assert again.position.offset == 1
     assert again.position.epoch != kept[0].position.epoch
     assert texts(await logged.page("chat.1")) == ["c"]
     await logged.sweep(time.time())
@@ -273,7 +274,7 @@ async def test_what_is_too_much_for_one_answer_is_not_recovered_but_followed(
     kept = await logged.keep("chat.1", *"abcdefgh")
     assert (await logged.after("chat.1", empty)).records is None
     assert texts(await logged.after("chat.1", kept[2].position)) == [*"defgh"]
-    followed = await logged.log.follow("chat.1", RULES, empty, time.time())
+    followed = await logged.log.follow("chat.1", empty)
     assert (texts(followed), followed.head) == ([*"abcde"], kept[-1].position)
 
 
@@ -284,7 +285,7 @@ async def test_pages_and_what_was_missed_are_bounded_in_bytes(logged: Logged) ->
     assert page.records is not None
     assert (len(page.records), page.more) == (4, True)
     assert (await logged.after("chat.1", empty)).records is None
-    followed = await logged.log.follow("chat.1", RULES, empty, time.time())
+    followed = await logged.log.follow("chat.1", empty)
     assert followed.records is not None
     assert [record.offset for record in followed.records] == [1, 2, 3, 4]
 
@@ -298,12 +299,9 @@ async def test_times_do_not_go_back_but_for_a_clock_that_was_wrong(logged: Logge
 async def test_rows_of_another_program_harm_nothing(database: Database, logged: Logged) -> None:
     kept = await logged.keep("chat.1", *"abc")
     execute(database, "DELETE FROM {messages} WHERE number = 2")
-    execute(
-        database, "INSERT INTO {messages} (room, number, time, text) VALUES ('chat.1', 4, 9000000000000, 'no JSON')"
-    )
-    execute(
-        database, "INSERT INTO {messages} (room, number, time, text) VALUES ('chat.9', 4, 9000000000000, '{\"a\":1}')"
-    )
+    for room, text in (("chat.1", "no JSON"), ("chat.9", '{"a":1}')):
+        values = f"('{room}', 0, 4, 9000000000000, '{text}')"
+        execute(database, "INSERT INTO {messages} (room, generation, number, time, text) VALUES " + values)
     assert (await logged.after("chat.1", kept[0].position)).records is None
     assert texts(await logged.page("chat.1")) == ["a", "c"]
     assert offsets(await logged.keep("chat.1", "d", "e")) == [5, 6]

@@ -100,7 +100,7 @@ class RoomLog(Protocol):
     def after(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Records]:
         """The messages after `since`, none without `since`; no records where they are too many for one answer."""
 
-    def follow(self, room: str, rules: RoomRules, known: RoomPosition | None, now: float) -> Answer[Records]:
+    def follow(self, room: str, known: RoomPosition | None) -> Answer[Records]:
         """As `after`, for a gateway that delivered `known`: of too many messages the first ones."""
 
     def page(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[Records]:

@@ -21,7 +21,8 @@ ROOM_TABLES = {
     ),
     MESSAGES: (
         f"""CREATE TABLE {MESSAGES} (
-  room text NOT NULL, number bigint NOT NULL, time bigint NOT NULL, text text NOT NULL, PRIMARY KEY (room, number))""",
+  room text NOT NULL, generation bigint NOT NULL, number bigint NOT NULL, time bigint NOT NULL, text text NOT NULL,
+  PRIMARY KEY (room, generation, number))""",
     ),
     KEYS: (
         f"""CREATE TABLE {KEYS} (

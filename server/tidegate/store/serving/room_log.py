@@ -36,11 +36,11 @@ class RoomLook(Protocol):
     def state(self, room: str) -> RoomState:
         """Also of a room that never had a message."""
 
-    def after(self, room: str, number: int, upto: int) -> Iterable[Record]:
-        """Messages with number < their number <= upto, oldest first."""
+    def after(self, room: str, generation: int, number: int, upto: int) -> Iterable[Record]:
+        """Messages of a generation with number < their number <= upto, oldest first."""
 
-    def before(self, room: str, first: int, number: int, oldest: int, limit: int) -> Iterable[Record]:
-        """Messages with first < their number < number that are no older than `oldest`, newest first."""
+    def before(self, room: str, generation: int, first: int, number: int, oldest: int, limit: int) -> Iterable[Record]:
+        """Messages of a generation with first < their number < number, no older than `oldest`, newest first."""
 
 
 class RoomReader(Protocol):
@@ -84,8 +84,8 @@ class DatabaseRoomLog:
     def after(self, room: str, rules: RoomRules, since: RoomPosition | None, now: float) -> Answer[Records]:
         return self._look(room, partial(after, self._store.epoch, room, rules, since, now))
 
-    def follow(self, room: str, rules: RoomRules, known: RoomPosition | None, now: float) -> Answer[Records]:
-        return self._look(room, partial(follow, self._store.epoch, room, rules, known))
+    def follow(self, room: str, known: RoomPosition | None) -> Answer[Records]:
+        return self._look(room, partial(follow, self._store.epoch, room, known))
 
     def page(self, room: str, rules: RoomRules, before: int | None, limit: int, now: float) -> Answer[Records]:
         return self._look(room, partial(page, self._store.epoch, room, rules, before, limit, now))
@@ -119,38 +119,38 @@ def after(epoch: str, room: str, rules: RoomRules, since: RoomPosition | None, n
     head = state.position(epoch)
     if since is None:
         return Records(head, ())
-    missed = _missed(state, head, since, rules)
+    missed = _missed(head, since, state.first(rules.history_size) if rules.history_ttl else head.offset)
     if missed is None or missed > MISSED:
         return Records(head, None)
-    found, whole = _first(look, room, since.offset, missed)
+    found, whole = _first(look, room, state.generation, since.offset, missed)
     fresh = not found or found[0].time >= _oldest(rules, now)
     return Records(head, found if whole and fresh and len(found) == missed else None)
 
 
-def follow(epoch: str, room: str, rules: RoomRules, known: RoomPosition | None, look: RoomLook) -> Records:
-    """The next messages after `known`."""
+def follow(epoch: str, room: str, known: RoomPosition | None, look: RoomLook) -> Records:
+    """The next messages after `known`, also those that the room does not keep any more and that are there still."""
     state = look.state(room)
     head = state.position(epoch)
-    missed = 0 if known is None else _missed(state, head, known, rules)
+    missed = 0 if known is None else _missed(head, known, state.gone)
     if known is None or missed is None:
         return Records(head, None if known is not None else ())
-    found, whole = _first(look, room, known.offset, min(missed, MISSED))
+    found, whole = _first(look, room, state.generation, known.offset, min(missed, MISSED))
     return Records(head, found if whole else None)
 
 
-def _missed(state: RoomState, head: RoomPosition, since: RoomPosition, rules: RoomRules) -> int | None:
-    """How many messages there are after `since`; None where some of them cannot be seen, or it is no position."""
+def _missed(head: RoomPosition, since: RoomPosition, first: int) -> int | None:
+    """How many messages there are after `since`; None where some up to `first` are missing, or it is no position."""
     missed = head.offset - since.offset
-    if since.epoch != head.epoch or missed < 0 or since.offset < state.first(rules.history_size):
+    if since.epoch != head.epoch or missed < 0 or since.offset < first:
         return None
     return missed
 
 
-def _first(look: RoomLook, room: str, number: int, count: int) -> tuple[list[Record], bool]:
+def _first(look: RoomLook, room: str, generation: int, number: int, count: int) -> tuple[list[Record], bool]:
     """The first of `count` messages after `number`, as many as fit into a page; whether none is missing before them."""
     found: list[Record] = []
     size = 0
-    for record in look.after(room, number, number + count) if count else ():
+    for record in look.after(room, generation, number, number + count) if count else ():
         size += len(record.text)
         if found and size > PAGE_BYTES:
             return found, True
@@ -169,7 +169,11 @@ def page(
     found: list[Record] = []
     size = 0
     more = False
-    for record in look.before(room, state.first(rules.history_size), upto, _oldest(rules, now), limit + 1):
+    if not rules.history_ttl:
+        return Records(state.position(epoch), found)
+    for record in look.before(
+        room, state.generation, state.first(rules.history_size), upto, _oldest(rules, now), limit + 1
+    ):
         size += len(record.text)
         if len(found) == limit or (found and size > PAGE_BYTES):
             more = True

@@ -20,6 +20,7 @@ SLACK = 64
 """So many messages more than its size a room may have: they are not seen, and go together."""
 IDLE_MS = 30 * 24 * 3600 * 1000
 """How long the row of a room stays after its last message is gone. Its next message begins a new epoch then."""
+NEVER = 1 << 62
 TOLERATED_MS = 60_000
 """A message gets the time of the one before it rather than an earlier one, unless a clock was wrong by more."""
 GENERATION, COUNT = "room_generation", "room_messages"
@@ -42,7 +43,7 @@ class RoomState:
     time: int = 0
     """Of the newest message."""
     ttl: int = 0
-    due: int = 0
+    due: int = NEVER
     """When the sweep has to look at the room."""
 
     def position(self, epoch: str, number: int | None = None) -> RoomPosition:
@@ -54,8 +55,8 @@ class RoomState:
         return known is not None and known.epoch == f"{epoch}.{self.generation}" and self.head < known.offset
 
     def begin(self, generation: int) -> None:
-        """What there was is gone; the numbers go on, since old rows may still be there."""
-        self.generation, self.gone = generation, self.head
+        """What there was is gone: the sweep takes the messages of former generations away."""
+        self.generation, self.head, self.gone, self.due = generation, 0, 0, 0
 
     def earlier(self, message: NewMessage, epoch: str, found: KeyFound | None) -> Kept | None:
         """What `message` was answered before under its key. Raises Refused(conflict)."""
@@ -74,7 +75,7 @@ class RoomState:
         self.head += 1
         self.time = message.time if wrong_clock else max(self.time, message.time)
         self.ttl = message.ttl
-        self.due = min(self.due, self.time + self.ttl) if self.head > 1 else self.time + self.ttl
+        self.due = min(self.due, self.time + self.ttl)
         return Kept(self.position(epoch), self.time)
 
     def too_many(self, size: int) -> int | None:

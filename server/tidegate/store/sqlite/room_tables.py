@@ -1,7 +1,7 @@
 """The tables of durable rooms in SQLite: a row for each room, its messages, and the idempotency keys of messages.
 
-Messages have a rowid: they are appended where the last one is, whatever their room. As the table's only key, (room,
-number) would cost twice to ten times as much.
+Messages have a rowid: they are appended where the last one is, whatever their room. Clustered
+by their key they would cost twice to ten times as much.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ ROOM_TABLES = {
     ),
     MESSAGES: (
         f"""CREATE TABLE {MESSAGES} (
-  room TEXT NOT NULL, number INTEGER NOT NULL, time INTEGER NOT NULL, text TEXT NOT NULL,
-  PRIMARY KEY (room, number))""",
+  room TEXT NOT NULL, generation INTEGER NOT NULL, number INTEGER NOT NULL, time INTEGER NOT NULL,
+  text TEXT NOT NULL, PRIMARY KEY (room, generation, number))""",
     ),
     KEYS: (
         # The oldest key has the least rowid.

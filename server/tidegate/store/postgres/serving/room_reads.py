@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = $1"
 NEW = f"SELECT value::bigint FROM {META} WHERE name = '{GENERATION}'"
-SHOWN = f"SELECT number, time, text FROM {MESSAGES} WHERE room = $1 AND number > $2"
-AFTER = f"{SHOWN} AND number <= $3 ORDER BY number LIMIT $4"
-BEFORE = f"{SHOWN} AND number < $3 AND time >= $4 ORDER BY number DESC LIMIT $5"
+SHOWN = f"SELECT number, time, text FROM {MESSAGES} WHERE room = $1 AND generation = $2 AND number > $3"
+AFTER = f"{SHOWN} AND number <= $4 ORDER BY number LIMIT $5"
+BEFORE = f"{SHOWN} AND number < $4 AND time >= $5 ORDER BY number DESC LIMIT $6"
 HEADS = f"SELECT room, generation, head FROM {ROOMS} WHERE room = ANY($1)"
 AT_A_TIME = 100
 """Messages that are read at once: what is too much for one answer is not all read."""
@@ -38,17 +38,17 @@ class Look:
         found: list[Any] = self._connection.execute(STATE, [without_nul(room)]).fetchall()
         return RoomState(*found[0]) if found else RoomState(one_value(self._connection.execute(NEW)))
 
-    def after(self, room: str, number: int, upto: int) -> Iterator[Record]:
+    def after(self, room: str, generation: int, number: int, upto: int) -> Iterator[Record]:
         while number < upto:
-            found = self._records(AFTER, room, number, upto, AT_A_TIME)
+            found = self._records(AFTER, room, generation, number, upto, AT_A_TIME)
             yield from found
             if len(found) < AT_A_TIME:
                 return
             number = found[-1].offset
 
-    def before(self, room: str, first: int, number: int, oldest: int, limit: int) -> Iterator[Record]:
+    def before(self, room: str, generation: int, first: int, number: int, oldest: int, limit: int) -> Iterator[Record]:
         while limit > 0:
-            found = self._records(BEFORE, room, first, number, oldest, min(limit, AT_A_TIME))
+            found = self._records(BEFORE, room, generation, first, number, oldest, min(limit, AT_A_TIME))
             yield from found
             if len(found) < AT_A_TIME:
                 return

@@ -23,7 +23,7 @@ from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connection, conn
 from tidegate.store.postgres.room_tables import KEYS, MESSAGES, ROOMS, without_nul
 from tidegate.store.serving.answers import ENTRY_BYTES
 from tidegate.store.serving.retention import REQUESTS_KEEP_MS
-from tidegate.store.serving.room_state import GENERATION, STEP, KeyFound, RoomState
+from tidegate.store.serving.room_state import GENERATION, NEVER, STEP, KeyFound, RoomState
 
 log = logging.getLogger("tidegate.store")
 
@@ -39,17 +39,20 @@ LOCKED = f"SELECT {_STATE} FROM {ROOMS} WHERE room = ANY($1) ORDER BY room FOR U
 # FOR SHARE: a sweep that takes rooms away has counted up before a room of that name is there again.
 BEGIN_ROOMS = f"""WITH g AS MATERIALIZED (
   SELECT value::bigint AS value FROM {META} WHERE name = '{GENERATION}' FOR SHARE)
-INSERT INTO {ROOMS} ({_STATE}) SELECT name, g.value, 0, 0, 0, 0, 0 FROM unnest($1::text[]) name, g ORDER BY name
+INSERT INTO {ROOMS} ({_STATE}) SELECT name, g.value, 0, 0, 0, 0, {NEVER} FROM unnest($1::text[]) name, g ORDER BY name
 ON CONFLICT DO NOTHING"""
-NEWEST = f"SELECT room, max(number) FROM {MESSAGES} WHERE room = ANY($1) GROUP BY room"
+NEWEST = f"""SELECT m.room, max(m.number) FROM {MESSAGES} m JOIN {ROOMS} r USING (room, generation)
+WHERE m.room = ANY($1) GROUP BY m.room"""
 NEXT_GENERATION = f"UPDATE {META} SET value = (value::bigint + 1)::text WHERE name = '{GENERATION}' RETURNING value"
 KEEP_STATES = f"""UPDATE {ROOMS} r SET generation = s.generation, head = s.head, gone = s.gone, time = s.time,
   ttl = s.ttl, due = s.due
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) s ({_STATE})
 WHERE r.room = s.room"""
-KEEP = f"""INSERT INTO {MESSAGES} (room, number, time, text)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[])"""
-DROP = f"DELETE FROM {MESSAGES} WHERE room = $1 AND number <= $2"
+KEEP = f"""INSERT INTO {MESSAGES} (room, generation, number, time, text)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])"""
+DROP = f"DELETE FROM {MESSAGES} WHERE room = $1 AND generation = $2 AND number <= $3"
+DROP_FORMER = f"""DELETE FROM {MESSAGES} WHERE (room, generation, number) IN (
+  SELECT room, generation, number FROM {MESSAGES} WHERE room = $1 AND generation < $2 LIMIT $3)"""
 # OFFSET 0: each is looked up in the index, also by a plan that was made when there were few.
 FOUND_KEYS = f"""SELECT a.room, a.actor, a.key, k.digest, k.generation, k.number, k.time
 FROM unnest($1::text[], $2::text[], $3::text[]) a (room, actor, key), LATERAL (SELECT digest, generation, number, time
@@ -60,8 +63,9 @@ ON CONFLICT (room, actor, key) DO UPDATE SET digest = excluded.digest, generatio
   number = excluded.number, time = excluded.time"""
 DUE = f"SELECT {_STATE} FROM {ROOMS} WHERE due <= $1 ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED"
 FIRST = f"""SELECT max(number), count(*) FROM (
-  SELECT number, time FROM {MESSAGES} WHERE room = $1 ORDER BY number LIMIT $2) m WHERE time < $3 OR number <= $4"""
-OLDEST = f"SELECT time FROM {MESSAGES} WHERE room = $1 ORDER BY number LIMIT 1"
+  SELECT number, time FROM {MESSAGES} WHERE room = $1 AND generation = $2 ORDER BY number LIMIT $3) m
+WHERE time < $4 OR number <= $5"""
+OLDEST = f"SELECT time FROM {MESSAGES} WHERE room = $1 ORDER BY generation, number LIMIT 1"
 OLD_KEYS = f"""DELETE FROM {KEYS} WHERE (room, actor, key) IN (
   SELECT room, actor, key FROM {KEYS} WHERE time < $1 ORDER BY time LIMIT $2)"""
 
@@ -87,8 +91,9 @@ class RoomTransaction:
         self._keys: dict[KeyName, KeyFound] = {}
         self._new_keys: dict[KeyName, str] = {}
         """With the account that pays."""
-        self._new: list[tuple[str, int, int, str]] = []
-        self._drops: dict[str, int] = {}
+        self._new: list[tuple[str, int, int, int, str]] = []
+        self._drops: dict[str, tuple[int, int]] = {}
+        """By room: the generation, and up to where its messages go."""
 
     def carry_out(self, connection: Connection) -> list[Kept | Refused]:
         """The outcome of each. Raises psycopg.Error."""
@@ -134,7 +139,6 @@ class RoomTransaction:
         if isinstance(work, ForgetRoom):
             if state.head:
                 state.begin(_next_generation(connection))
-                state.due = 0
             return Kept(state.position(self._epoch), state.time)
         if state.lost(self._epoch, work.known):
             log.error("the database has lost messages of the room %r: a new epoch begins there", work.room)
@@ -151,9 +155,10 @@ class RoomTransaction:
                 return earlier
             self._budget.check(message.payer.account, time.monotonic())
         kept = state.append(message, self._epoch)
-        self._new.append((room, state.head, kept.time, message.text.decode()))
+        self._new.append((room, state.generation, state.head, kept.time, message.text.decode()))
         if (upto := state.too_many(message.size)) is not None:
-            self._drops[room] = state.gone = upto
+            state.gone = upto
+            self._drops[room] = state.generation, upto
         if message.key is not None:
             self._keys[name] = message.digest, state.generation, state.head, message.time
             self._new_keys[name] = message.payer.account
@@ -161,12 +166,12 @@ class RoomTransaction:
 
     def _write(self, connection: Connection) -> None:
         if self._new:
-            connection.execute(KEEP, _columns(self._new, 4))
+            connection.execute(KEEP, _columns(self._new, 5))
         _keep_states(connection, self._states)
         if self._new_keys:
             connection.execute(KEEP_KEYS, _columns([(*name, *self._keys[name]) for name in self._new_keys], 7))
-        for room, upto in self._drops.items():
-            connection.execute(DROP, [room, upto])
+        for room, (generation, upto) in self._drops.items():
+            connection.execute(DROP, [room, generation, upto])
 
 
 def sweep_all(url: str, now_ms: int) -> None:
@@ -183,9 +188,12 @@ def sweep(connection: Connection, now_ms: int) -> bool:
         left, idle, swept = STEP, [], {}
         for room, *values in due:
             state = RoomState(*values)
-            ((last, seen),) = connection.execute(FIRST, [room, left, now_ms - state.ttl, state.gone]).fetchall()
+            former = connection.execute(DROP_FORMER, [room, state.generation, left]).rowcount
+            asked = [room, state.generation, left - former, now_ms - state.ttl, state.gone]
+            ((last, seen),) = connection.execute(FIRST, asked).fetchall()
+            seen += former
             if last is not None:
-                connection.execute(DROP, [room, last])
+                connection.execute(DROP, [room, state.generation, last])
                 state.gone = max(state.gone, last)
             oldest: list[Any] = connection.execute(OLDEST, [room]).fetchall()
             if not oldest and state.idle(now_ms):

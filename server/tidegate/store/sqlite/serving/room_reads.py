@@ -24,7 +24,7 @@ T = TypeVar("T")
 STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = ?"
 NEW = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
 # As bytes: a foreign program may have written text that is not UTF-8.
-SHOWN = f"SELECT number, time, CAST(text AS BLOB) FROM {MESSAGES} WHERE room = ? AND number > ?"
+SHOWN = f"SELECT number, time, CAST(text AS BLOB) FROM {MESSAGES} WHERE room = ? AND generation = ? AND number > ?"
 AFTER = f"{SHOWN} AND number <= ? ORDER BY number"
 BEFORE = f"{SHOWN} AND number < ? AND time >= ? ORDER BY number DESC LIMIT ?"
 HEADS = f"SELECT room, generation, head FROM {ROOMS} WHERE room IN (SELECT value FROM json_each(?))"
@@ -40,11 +40,11 @@ class Look:
         found: Any = self._connection.execute(STATE, (room,)).fetchone()
         return RoomState(int(one_value(self._connection, NEW))) if found is None else RoomState(*found)
 
-    def after(self, room: str, number: int, upto: int) -> Iterator[Record]:
-        return self._records(AFTER, room, number, upto)
+    def after(self, room: str, generation: int, number: int, upto: int) -> Iterator[Record]:
+        return self._records(AFTER, room, generation, number, upto)
 
-    def before(self, room: str, first: int, number: int, oldest: int, limit: int) -> Iterator[Record]:
-        return self._records(BEFORE, room, first, number, oldest, limit)
+    def before(self, room: str, generation: int, first: int, number: int, oldest: int, limit: int) -> Iterator[Record]:
+        return self._records(BEFORE, room, generation, first, number, oldest, limit)
 
     def _records(self, sql: str, *values: Any) -> Iterator[Record]:
         with closing(self._connection.cursor()) as cursor:  # an unfinished statement would keep the transaction open

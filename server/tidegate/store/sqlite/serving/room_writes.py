@@ -27,12 +27,14 @@ log = logging.getLogger("tidegate.store")
 
 STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = ?"
 NEW_STATE = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
-NEWEST = f"SELECT max(number) FROM {MESSAGES} WHERE room = ?"
+NEWEST = f"SELECT max(number) FROM {MESSAGES} WHERE room = ? AND generation = ?"
 KEEP_STATE = f"""INSERT INTO {ROOMS} (room, generation, head, gone, time, ttl, due) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (room) DO UPDATE SET generation = excluded.generation, head = excluded.head, gone = excluded.gone,
   time = excluded.time, ttl = excluded.ttl, due = excluded.due"""
-KEEP = f"INSERT INTO {MESSAGES} (room, number, time, text) VALUES (?, ?, ?, ?)"
-DROP = f"DELETE FROM {MESSAGES} WHERE room = ? AND number <= ?"
+KEEP = f"INSERT INTO {MESSAGES} (room, generation, number, time, text) VALUES (?, ?, ?, ?, ?)"
+DROP = f"DELETE FROM {MESSAGES} WHERE room = ? AND generation = ? AND number <= ?"
+DROP_FORMER = f"""DELETE FROM {MESSAGES} WHERE rowid IN (
+  SELECT rowid FROM {MESSAGES} WHERE room = ? AND generation < ? LIMIT ?)"""
 KEY = f"SELECT digest, generation, number, time FROM {KEYS} WHERE room = ? AND actor = ? AND key = ?"
 KEEP_KEY = f"""INSERT OR REPLACE INTO {KEYS} (room, actor, key, digest, generation, number, time)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -40,8 +42,9 @@ COUNTED = f"UPDATE {META} SET value = value + ? WHERE name = '{COUNT}'"
 NEXT_GENERATION = f"UPDATE {META} SET value = value + 1 WHERE name = '{GENERATION}' RETURNING value"
 DUE = f"SELECT room, generation, head, gone, time, ttl, due FROM {ROOMS} WHERE due <= ? ORDER BY due LIMIT ?"
 FIRST = f"""SELECT max(number), count(*) FROM (
-  SELECT number, time FROM {MESSAGES} WHERE room = ? ORDER BY number LIMIT ?) WHERE time < ? OR number <= ?"""
-OLDEST = f"SELECT time FROM {MESSAGES} WHERE room = ? ORDER BY number LIMIT 1"
+  SELECT number, time FROM {MESSAGES} WHERE room = ? AND generation = ? ORDER BY number LIMIT ?)
+WHERE time < ? OR number <= ?"""
+OLDEST = f"SELECT time FROM {MESSAGES} WHERE room = ? ORDER BY generation, number LIMIT 1"
 OLD_KEYS = f"DELETE FROM {KEYS} WHERE id IN (SELECT id FROM {KEYS} ORDER BY id LIMIT ?) AND time < ?"
 ROOMS_A_STEP = 50
 
@@ -84,13 +87,13 @@ class RoomWrites:
             self._budget.check(message.payer.account, time.monotonic())
         kept = state.append(message, self.epoch)
         try:
-            connection.execute(KEEP, (room, state.head, kept.time, message.text.decode()))
+            connection.execute(KEEP, (room, state.generation, state.head, kept.time, message.text.decode()))
         except apsw.ConstraintError:  # a message of another program
-            state.head = max(state.head, one_value(connection, NEWEST, room) or 0) + 1
+            state.head = max(state.head, one_value(connection, NEWEST, room, state.generation) or 0) + 1
             kept = Kept(state.position(self.epoch), kept.time)
-            connection.execute(KEEP, (room, state.head, kept.time, message.text.decode()))
+            connection.execute(KEEP, (room, state.generation, state.head, kept.time, message.text.decode()))
         if (upto := state.too_many(message.size)) is not None:
-            connection.execute(DROP, (room, upto))
+            connection.execute(DROP, (room, state.generation, upto))
             state.gone = upto
         _keep_state(connection, room, state)
         if message.key is not None:
@@ -104,7 +107,6 @@ class RoomWrites:
         state = _state(connection, work.room)
         if state.head:
             state.begin(_next_generation(connection))
-            state.due = 0
             _keep_state(connection, work.room, state)
         return Kept(RoomPosition(epoch=f"{self.epoch}.{state.generation}", offset=state.head), state.time)
 
@@ -133,10 +135,13 @@ def _sweep(connection: apsw.Connection, now_ms: int) -> bool:
     left, idle = STEP, []
     for room, *values in due:
         state = RoomState(*values)
-        found: Any = connection.execute(FIRST, (room, left, now_ms - state.ttl, state.gone)).fetchone()
-        last, seen = found
+        connection.execute(DROP_FORMER, (room, state.generation, left))
+        former = connection.changes()
+        asked = (room, state.generation, left - former, now_ms - state.ttl, state.gone)
+        found: Any = connection.execute(FIRST, asked).fetchone()
+        last, seen = found[0], found[1] + former
         if last is not None:
-            connection.execute(DROP, (room, last))
+            connection.execute(DROP, (room, state.generation, last))
             state.gone = max(state.gone, last)
         oldest: Any = connection.execute(OLDEST, (room,)).fetchone()
         if oldest is None and state.idle(now_ms):

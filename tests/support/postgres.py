@@ -10,7 +10,7 @@ import itertools
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class PostgresServer:
         self._folder = server_folder()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
+        self._make(initdb)
+
+    def _make(self, initdb: Sequence[str]) -> None:
         options = ("-U", "tidegate", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", *initdb)
         self._run("initdb", "-D", str(self._data), *options)
 
@@ -165,6 +168,22 @@ class PostgresServer:
             **identity(),
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+class PostgresStandby(PostgresServer):
+    """A standby of a server that runs, with all that it has now."""
+
+    def __init__(self, primary: PostgresServer) -> None:
+        self._primary = primary
+        super().__init__()
+
+    def promote(self) -> None:
+        """It becomes a primary server. Returns when it is one."""
+        self._run("pg_ctl", "promote", "-D", str(self._data), "-w")
+
+    def _make(self, initdb: Sequence[str]) -> None:
+        source = f"host=127.0.0.1 port={self._primary.port} user=tidegate"
+        self._run("pg_basebackup", "-D", str(self._data), "-d", source, "-R", "-c", "fast", "--no-sync")
 
 
 @contextmanager

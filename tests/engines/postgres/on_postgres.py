@@ -13,7 +13,7 @@ import msgspec
 from tests.engines.suite.under_test import Ability
 from tests.support.deadlines import DEADLINE_S
 from tests.support.driver import psycopg
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, PostgresStandby
 from tests.support.tcp_line import TcpLine
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import Engine, EngineListener
@@ -74,7 +74,6 @@ class PostgresUnderTest:
     def __init__(self, server: PostgresServer, database: str, *, long_cuts: bool = False) -> None:
         """`long_cuts`: a gateway that was cut off finds an outbox that was swept meanwhile."""
         self.cannot: Mapping[Ability, str] = {
-            Ability.PROMOTE: "a standby that is promoted has nothing of these tables",
             **({} if long_cuts else {Ability.MISS: "the outbox keeps the last minute of all rooms"}),
         }
         self._long_cuts = long_cuts
@@ -82,6 +81,7 @@ class PostgresUnderTest:
         self._database = database
         self._lines: dict[int, TcpLine] = {}
         self._engines: list[PostgresEngine] = []
+        self._standby: PostgresStandby | None = None
         self._clock = Clock()
         self._clocks: dict[int, Clock] = {}
         self._empty()
@@ -144,29 +144,39 @@ class PostgresUnderTest:
         self._server.start()
 
     async def promote(self, lost: Callable[[], Awaitable[None]]) -> None:
-        raise NotImplementedError
+        """A real standby: it has the rows of programs, and of these tables none."""
+        self._standby = PostgresStandby(self._server)
+        self._standby.start()
+        await lost()
+        self._server.stop()
+        self._standby.promote()
+        for line in self._lines.values():
+            line.target = self._standby.port
 
     async def close(self) -> None:
         for engine in self._engines:
             await engine.aclose()
         for line in self._lines.values():
             await line.close()
+        if self._standby is not None:
+            self._standby.close()
+            self._server.start()
 
     def sql(self, *statements: str) -> None:
         """As the administrator; {} stands for the engine's schema."""
         with psycopg.connect(self._server.url(self._database), autocommit=True) as connection:
             for statement in statements:
-                connection.execute(statement.replace("{}", f'"{schema_name(PREFIX)}"').encode())
+                connection.execute(statement.replace("{}.", f'"{schema_name(PREFIX)}".').encode())
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self._server.url(self._database), autocommit=True) as connection:
-            return connection.execute(query.replace("{}", f'"{schema_name(PREFIX)}"').encode()).fetchall()
+            return connection.execute(query.replace("{}.", f'"{schema_name(PREFIX)}".').encode()).fetchall()
 
     @contextmanager
     def locking(self, statement: str) -> Iterator[None]:
         """Another program holds a lock in the block."""
         with psycopg.connect(self._server.url(self._database)) as connection:
-            connection.execute(statement.replace("{}", f'"{schema_name(PREFIX)}"').encode())
+            connection.execute(statement.replace("{}.", f'"{schema_name(PREFIX)}".').encode())
             yield
 
     def _empty(self) -> None:

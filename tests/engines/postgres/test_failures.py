@@ -236,3 +236,26 @@ async def test_what_is_over_is_deleted(house: House, under: PostgresUnderTest) -
     for table in ("history", "keys", "outbox"):
         assert under.rows(f"SELECT count(*) FROM {{}}.{table}") == [(0,)], table
     assert (await gateway.publish("x")).offset == 13
+
+
+async def test_a_transaction_that_commits_late_is_not_passed_over(house: House, under: PostgresUnderTest) -> None:
+    """Its row has a smaller number than one that would be committed before: that one has to wait."""
+    one, two = await house.two()
+    late = await house.start()
+    for room in ("kept-1", "kept-2"):
+        await two.open(room)
+    message = '{"type":"message","room":"kept-1","from":"1","sender":{"id":"1","name":"A"},"data":"late",'
+    empty = "ARRAY[''::bytea]"
+    call = (
+        f"SELECT {{}}.apply('{late.node}', 1, 1000, 'e', true, '', 'm', ARRAY['kept-1'::bytea], {empty}, {empty}, "
+        f"{empty}, ARRAY['{message}'::bytea], ARRAY['}}'::bytea], ARRAY[5::bigint], ARRAY[60000::bigint])"
+    )
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'tidegate rooms%'"
+    )
+    with under.locking(call):
+        publishing = asyncio.ensure_future(one.publish("early", "kept-2"))
+        await house.until(lambda: publishing.done() or under.rows(waiting), "it waits")
+    await publishing
+    await house.until_data(two, ["early"], "kept-2")
+    await house.until_data(two, ["late"])

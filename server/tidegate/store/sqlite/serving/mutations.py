@@ -32,7 +32,7 @@ from tidegate.store.sqlite.serving.reader import head, one_value, select
 log = logging.getLogger("tidegate.store")
 
 KEPT_STATEMENTS = 64
-"""Texts of statements that are kept for each table; a client may leave out any property that it need not send."""
+"""Texts of statements that are kept for each table; a client may leave out any property that has a default."""
 
 
 class SqliteTable:

@@ -144,8 +144,8 @@ patience: setup-tests setup-node ## stop a gateway for a minute with clients on 
 	$(BIN)/python -m tests.chaos.standstill
 	$(BIN)/python -m tests.chaos.thin_line
 
-attacks: setup-tests ## attack a gateway in every way of a table, SECONDS (4) each; NAME='read* idle-*' chooses, DEFENCE=off lets them win, JSON=FILE keeps figures
-	$(BIN)/python -m tests.attacks $(NAME) --seconds $(or $(SECONDS),4) $(if $(filter off,$(DEFENCE)),--without) $(if $(JSON),--json "$(JSON)")
+attacks: setup-tests ## attack a gateway in every way of a table, SECONDS (2) each; NAME='read* idle-*' chooses, DEFENCE=off lets them win, JSON=FILE keeps figures
+	$(BIN)/python -m tests.attacks $(NAME) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter off,$(DEFENCE)),--without) $(if $(JSON),--json "$(JSON)")
 
 simulate: setup-tests ## try thousands of interleavings for SECONDS (60), from SEED on: snapshots, changes and resumption; rooms of several gateways over a Redis that fails
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED))

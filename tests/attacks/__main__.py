@@ -22,6 +22,8 @@ HEADER = (
     f"{'attack':<46} {'MiB':>5} {'left':>5} {'p99':>6} {'control':>7} {'door':>5} {'disk':>5} {'log':>4}  stopped by"
 )
 
+HEADER_WITHOUT = f"{'attack':<46} {'switched off':<90}  what failed"
+
 
 def row(outcome: Outcome) -> str:
     """A line of the table."""
@@ -33,6 +35,12 @@ def row(outcome: Outcome) -> str:
     )
 
 
+def won_row(attack: Attack, outcome: Outcome) -> str:
+    """A line of the table of attacks that meet a gateway without a defence: what it did without, and what failed."""
+    off = ", ".join([*(f"{name} = {value}" for name, value in attack.without.items()), *attack.patch])
+    return f"{outcome.name:<46} {off:<90}  {'; '.join(outcome.wrong) or 'NOTHING FAILED'}"
+
+
 def chosen(patterns: list[str], *, defended: bool) -> list[Attack]:
     """The attacks whose names match; without defences only those whose defence can be switched off."""
     found = [a for a in ATTACKS.values() if not patterns or any(fnmatch.fnmatch(a.name, p) for p in patterns)]
@@ -42,7 +50,7 @@ def chosen(patterns: list[str], *, defended: bool) -> list[Attack]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make attacks", description=__doc__)
     parser.add_argument("names", nargs="*", help="names of attacks, with * and ? (default: all)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long each attack lasts (default: 4)")
+    parser.add_argument("--seconds", type=float, help="how long each attack lasts (default: 2; with --without 4)")
     parser.add_argument(
         "--patience", type=float, default=GIVEN_BACK_S, help="seconds to give memory back (default: 60)"
     )
@@ -50,6 +58,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the names, and attack nothing")
     parser.add_argument("--json", type=Path, help="write the outcomes to this file")
     args = parser.parse_args()
+    seconds = args.seconds or (4.0 if args.without else 2.0)
     attacks = chosen(args.names, defended=not args.without)
     if args.list:
         print(*(attack.name for attack in attacks), sep="\n")
@@ -57,13 +66,19 @@ def main() -> int:
     if not attacks:
         parser.error("no attack has such a name; --list prints all")
     outcomes = []
-    print(HEADER, flush=True)
+    for attack in ATTACKS.values() if args.without else ():
+        if attack.always:
+            print(f"{attack.name}: nothing to switch off: {attack.always}")
+    print(HEADER_WITHOUT if args.without else HEADER, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        trials = Trials(Path(folder), args.seconds, defended=not args.without, patience=args.patience)
+        trials = Trials(Path(folder), seconds, defended=not args.without, patience=args.patience)
         try:
             for attack in attacks:
                 outcomes.append(trials.run(attack))
-                print(row(outcomes[-1]), *(f"    {text}" for text in outcomes[-1].wrong), sep="\n", flush=True)
+                if args.without:
+                    print(won_row(attack, outcomes[-1]), flush=True)
+                else:
+                    print(row(outcomes[-1]), *(f"    {text}" for text in outcomes[-1].wrong), sep="\n", flush=True)
         finally:
             trials.close()
             if args.json:

@@ -70,8 +70,10 @@ class Attack:
     plans: tuple[Plan, ...]
     without: Mapping[str, str] = field(default_factory=dict)
     """The settings that switch off what holds the attack; with them it must win."""
-    patch: str = ""
-    """Python that weakens the gateway as it starts, where no setting can: with it the attack must win."""
+    patch: tuple[str, ...] = ()
+    """Names in `weakened`: what else holds it, and no setting switches off."""
+    always: str = ""
+    """Why nothing can be switched off: the gateway does nothing that could be left out."""
     settings: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     """Tasks in the table, a kilobyte each, besides the sample rows."""

@@ -1,7 +1,8 @@
 """`python -m tests.attacks.swarm NAME PORT SECONDS [WORD]`: the attackers of one attack, in a separate process.
 
-They carry out the plans of the attack, take notice of how the gateway answers, and leave all at once when the time is
-over. The last line of output is a JSON object: what was seen, and how many bytes were sent.
+They carry out the plans of the attack, or of several with `+` between their names, take notice of how the gateway
+answers, and leave all at once when the time is over. The last line of output is a JSON object: what was seen, and how
+many bytes were sent.
 """
 
 from __future__ import annotations
@@ -216,7 +217,8 @@ async def main(name: str, port: int, seconds: float, says: str = "") -> None:
         asyncio.get_running_loop().call_later(1.0, lambda: print(says, flush=True))
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await asyncio.gather(*map(swarm.carry_out, ATTACKS[name].plans))
+            plans = [plan for each in name.split("+") for plan in ATTACKS[each].plans]
+            await asyncio.gather(*map(swarm.carry_out, plans))
             await asyncio.sleep(seconds)
     swarm.leave()
     print(json.dumps({"seen": +swarm.seen, "sent": swarm.sent}), flush=True)

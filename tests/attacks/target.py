@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.attacks import weakened
 from tests.attacks.plan import Attack
 from tests.attacks.wire import SECRET
 from tests.support.gateway import ROOT, GatewayProcess, migrate
@@ -107,7 +108,7 @@ def gateway(folder: Path, url: str, attack: Attack, *, defended: bool) -> Gatewa
     chosen = {**SETTINGS, **attack.settings, **({} if defended else attack.without)}
     environment = {f"TIDEGATE_{name.upper()}": value for name, value in chosen.items()}
     program = FILES.format(attack.files) if attack.files else ""
-    program += "" if defended else attack.patch
+    program += "" if defended else weakened.program(attack.patch)
     if program:
         # Python imports a module of this name by itself when it starts.
         (folder / "sitecustomize.py").write_text(program)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pkgutil import resolve_name
 
 import jwt
 import pytest
@@ -13,6 +14,7 @@ from tests.attacks.plan import Attack, Plan
 from tests.attacks.table import ATTACKS
 from tests.attacks.target import SETTINGS, log_lines
 from tests.attacks.trial import Outcome, costs, delays, percentile
+from tests.attacks.weakened import PATCHES
 from tests.attacks.wire import SECRET, TEXT, Frames, frame, token
 from tidegate.config import Settings
 
@@ -107,6 +109,22 @@ def test_the_table_has_forty_attacks_and_names_settings_that_exist() -> None:
     for attack in ATTACKS.values():
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", attack.name)
         assert set(attack.without) | set(attack.settings) | set(SETTINGS) <= set(Settings.__struct_fields__)
+
+
+def test_each_defence_can_be_switched_off_or_the_table_says_why_not() -> None:
+    for attack in ATTACKS.values():
+        assert bool(attack.without or attack.patch) != bool(attack.always), attack.name
+        assert set(attack.patch) <= set(PATCHES)
+    assert sum(bool(attack.always) for attack in ATTACKS.values()) <= 8
+    assert {name for attack in ATTACKS.values() for name in attack.patch} == set(PATCHES), "all of them are used"
+
+
+def test_each_patch_changes_what_is_there() -> None:
+    for name, code in PATCHES.items():
+        for line in code.strip().splitlines():
+            for place in re.findall(r"(tidegate[\w.]+) = ", line):
+                module, _, attribute = place.rpartition(".")
+                assert hasattr(resolve_name(module), attribute), f"{name}: {place}"
 
 
 def test_frames_are_cut_wherever_they_break() -> None:

@@ -1,43 +1,42 @@
-"""A few attacks for a moment each: that the suite attacks at all, and that the gateway costs no more than it may.
+"""A few attacks at once, for a moment: that the suite attacks at all, and that the gateway costs no more than it may.
 
 Times are not judged here, because they depend on the machine; `make attacks` judges them too, for all attacks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.attacks.plan import Attack
 from tests.attacks.table import ATTACKS
-from tests.attacks.trial import Trials, costs
+from tests.attacks.trial import Outcome, Trials
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
-SECONDS = 1.0
+SECONDS = 0.7
+TOGETHER = ("guessed-tokens", "pings-unread", "small-messages-with-keys", "schema-read")
+"""One for each kind of defence: attempts, rates, memory, and what one address may do."""
 
 
-@pytest.fixture(scope="module")
-def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
-    trials = Trials(tmp_path_factory.mktemp("attacks"), SECONDS, defended=True)
-    yield trials
-    trials.close()
+def judged(attack: Attack, folder: Path, *, defended: bool) -> Outcome:
+    trials = Trials(folder, SECONDS, defended=defended, times=False)
+    try:
+        return trials.run(attack)
+    finally:
+        trials.close()
 
 
-@pytest.mark.parametrize("name", ["empty-binary-frames", "guessed-tokens", "pings-unread", "schema-read"])
-def test_the_gateway_costs_no_more_than_it_may(trials: Trials, name: str) -> None:
-    outcome = trials.run(ATTACKS[name])
+def test_the_gateway_costs_no_more_than_it_may(tmp_path: Path) -> None:
+    plans = tuple(plan for name in TOGETHER for plan in ATTACKS[name].plans)
+    outcome = judged(replace(ATTACKS[TOGETHER[0]], name="+".join(TOGETHER), plans=plans), tmp_path, defended=True)
     assert outcome.sent > 0
     assert outcome.stopped_by
     assert outcome.p99 < float("inf")
-    assert costs(ATTACKS[name], outcome, SECONDS) == []
+    assert outcome.wrong == []
 
 
 def test_without_the_defence_an_attack_wins(tmp_path: Path) -> None:
-    attack = ATTACKS["info-in-many-rooms"]
-    trials = Trials(tmp_path, SECONDS, defended=False, patience=0.0)
-    try:
-        outcome = trials.run(attack)
-    finally:
-        trials.close()
-    assert any(text.startswith("memory grew") for text in costs(attack, outcome, SECONDS))
+    outcome = judged(ATTACKS["info-in-many-rooms"], tmp_path, defended=False)
+    assert any(text.startswith("memory grew") for text in outcome.wrong)

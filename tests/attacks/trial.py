@@ -1,4 +1,6 @@
-"""One attack on one gateway: start, control run, attack, and what is left when the attackers have gone.
+"""One attack on one gateway: start, attack, what is left when the attackers have gone, and a control run.
+
+The control run shows what the machine does to an innocent client. It is left out where that was answered at once.
 
 The attackers and the innocent client are separate processes. Invariant: all of them have ended when `Trials.run`
 returns.
@@ -63,8 +65,12 @@ class Outcome:
 class Trials:
     """Runs attacks, each for `seconds`, in folders below `folder`."""
 
-    def __init__(self, folder: Path, seconds: float, *, defended: bool, patience: float = GIVEN_BACK_S) -> None:
+    def __init__(
+        self, folder: Path, seconds: float, *, defended: bool, patience: float = GIVEN_BACK_S, times: bool = True
+    ) -> None:
+        """`times`: whether an innocent client's times are judged, which may need a control run."""
         self._folder, self._seconds, self._defended, self._patience = folder, seconds, defended, patience
+        self._times = times
         self._databases = Databases(folder)
 
     def close(self) -> None:
@@ -78,23 +84,26 @@ class Trials:
             process.start()
             try:
                 outcome = self._attack(attack, process.port, Usage(process.pid, folder), process.log_file, url)
-                with locked(url, attack.lock if attack.stopped else ""), still_attacked(attack, process.port):
-                    outcome.stop = seconds_to_end(process.pid, STOP_S + 8)
+                if self._defended or attack.stopped:
+                    with locked(url, attack.lock if attack.stopped else ""), still_attacked(attack, process.port):
+                        outcome.stop = seconds_to_end(process.pid, STOP_S + 8)
             finally:
                 with suppress(ProcessLookupError):
                     process.kill()
-        outcome.wrong = costs(attack, outcome, self._seconds) + delays(outcome)
+        outcome.wrong = costs(attack, outcome, self._seconds)
+        if self._times:
+            if delays(outcome) and (self._defended or not outcome.wrong):
+                outcome.control = self._control(attack)
+            outcome.wrong += delays(outcome)
         return outcome
 
     def _attack(self, attack: Attack, port: int, usage: Usage, log: Path, url: str) -> Outcome:
         outcome = Outcome(attack.name)
-        with sink() as idle, innocent(port) as control:
-            swarm(attack.name, idle, min(self._seconds, 2.0))
-        outcome.control = percentile(answers(control))
-        memory, files, disk, logged = usage.memory(), usage.files(), usage.disk(), log.stat().st_size
-        usage.forget_peak()
-        with locked(url, attack.lock), innocent(port) as met:
-            told = swarm(attack.name, port, self._seconds)
+        with innocent(port) as met:
+            memory, files, disk, logged = usage.memory(), usage.files(), usage.disk(), log.stat().st_size
+            usage.forget_peak()
+            with locked(url, attack.lock):
+                told = swarm(attack.name, port, self._seconds)
         outcome.stopped_by = told["seen"]
         outcome.sent = told["sent"] / (1 << 20)
         took = answers(met)
@@ -102,8 +111,9 @@ class Trials:
         places = ("/healthz", "/readyz") if attack.shut else tuple(met["door"])
         outcome.door = max((time for place in places for time in met["door"][place]), default=0.0)
         outcome.failures = dict(Counter(met["failures"]))
+        won = not self._defended and usage.peak() - memory > attack.growth
         outcome.given_back, left, opened = wait_until_given_back(
-            usage, memory + LEFT, files + FILES_LEFT, self._patience
+            usage, memory + LEFT, files + FILES_LEFT, 0.0 if won else self._patience
         )
         # Afterwards: the gateway still has what the attackers had sent.
         outcome.growth = usage.peak() - memory
@@ -114,6 +124,20 @@ class Trials:
             text = lines.read()
         outcome.log, outcome.log_bytes = dict(log_lines(text)), len(text)
         return outcome
+
+    def _control(self, attack: Attack) -> float:
+        """What an innocent client of another gateway suffers when the same attackers attack a sink."""
+        folder = self._folder / f"{attack.name}-control"
+        folder.mkdir()
+        with self._databases.lent(attack, folder) as url:
+            process = gateway(folder, url, attack, defended=True)
+            process.start()
+            try:
+                with sink() as idle, innocent(process.port) as met:
+                    swarm(attack.name, idle, min(self._seconds, 2.0))
+            finally:
+                process.kill()
+        return percentile(answers(met))
 
 
 def costs(attack: Attack, outcome: Outcome, seconds: float) -> list[str]:

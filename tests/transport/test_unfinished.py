@@ -85,3 +85,13 @@ async def test_where_there_is_no_memory_the_connection_is_closed() -> None:
     arrive(connection, frame(CONTINUATION, b"x" * 30_000, fin=False))
     assert connection.write_side.state is not OPEN
     assert memory.sizes[-1] == 0
+
+
+async def test_whole_messages_that_wait_because_reading_is_paused_are_not_counted() -> None:
+    memory = Told()
+    connection = connected(memory)
+    connection.write_side.pause_reading()
+    arrive(connection, frame(TEXT, b"x" * 30_000))
+    assert len(connection.read_side._buffer) > 30_000
+    connection.write_side.resume_reading()
+    assert memory.sizes == []

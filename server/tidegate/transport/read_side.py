@@ -128,7 +128,11 @@ class ReadSide:
         self._count()
 
     def _count(self) -> None:
-        self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
+        """Tell how much of an unfinished message is here. While reading is paused, whole messages wait as well, and not
+        for their client: they are not counted.
+        """
+        if self._unfinished or not self._write_side.paused_by:
+            self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
     def keep(self, data: bytes, now: float) -> None:
         """Keep `data`, which arrived just now, for a later turn."""
@@ -138,7 +142,6 @@ class ReadSide:
             self._unfinished_since = now
         if not self._write_side.paused_by:
             self._wait_for_turn()
-        self._count()
 
     def _pay(self, size: int, now: float) -> None:
         traffic = self.traffic

@@ -1,4 +1,4 @@
-"""What has arrived of one client and is not handled: part of a message, or messages that wait for their turn.
+"""What has arrived of a message of one client that is not finished.
 
 Where it is much, it counts as memory like what waits for a client that does not read, and gives way like that.
 Invariant: the memory was told last what is held now, or nothing where that is less than `UNCOUNTED_BYTES`.

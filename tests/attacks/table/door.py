@@ -7,6 +7,7 @@ from tests.attacks.wire import CONTINUATION, PING, TEXT, frame, frame_head, head
 
 NO_ADDRESS = {"address_connects": "0", "address_connections": "0"}
 FEW_FILES = 1024
+LOG, FILES = ("counted log lines",), ("the reserve of open files",)
 PART = frame_head(TEXT, 60_001) + b"x" * 60_000
 """A frame that ends with its next byte."""
 FRAGMENT = frame(TEXT, b"x" * 60_000, fin=False)
@@ -25,11 +26,28 @@ def one_byte_a_second(bytes_of_head: bytes) -> Plan:
 
 DOOR = (
     Attack("idle-lines", (Plan(1400),), without=NO_ADDRESS, files=FEW_FILES),
-    Attack("idle-lines-from-loopback", (Plan(1400, head=from_loopback),), files=FEW_FILES, shut=True),
-    Attack("connect-loop", (Plan(50, leaves=True, again=True),)),
-    Attack("connect-loop-from-loopback", (Plan(50, head=from_loopback, leaves=True, again=True),), shut=True),
-    Attack("silent-connections", (Plan(1500, head=lambda _: b"", waits=False, again=True),), files=2048, shut=True),
-    Attack("slow-handshakes", (one_byte_a_second(head(address=ATTACKER)),), files=2048, shut=True),
+    Attack(
+        "idle-lines-from-loopback",
+        (Plan(1400, head=from_loopback),),
+        patch=LOG,
+        files=FEW_FILES,
+        shut=True,
+    ),
+    Attack("connect-loop", (Plan(50, leaves=True, again=True),), patch=LOG),
+    Attack(
+        "connect-loop-from-loopback",
+        (Plan(50, head=from_loopback, leaves=True, again=True),),
+        patch=LOG,
+        shut=True,
+    ),
+    Attack(
+        "silent-connections",
+        (Plan(1500, head=lambda _: b"", waits=False, again=True),),
+        patch=FILES,
+        files=2048,
+        shut=True,
+    ),
+    Attack("slow-handshakes", (one_byte_a_second(head(address=ATTACKER)),), patch=FILES, files=2048, shut=True),
     Attack(
         "endless-heads",
         (
@@ -41,9 +59,13 @@ DOOR = (
                 again=True,
             ),
         ),
+        without=NO_ADDRESS,
+        patch=("the limit of a head",),
     ),
     Attack(
-        "unread-handshakes", (Plan(500, reads=False, waits=False, say=always(frame(PING, b"x" * 100)), every=0.05),)
+        "unread-handshakes",
+        (Plan(500, reads=False, waits=False, say=always(frame(PING, b"x" * 100)), every=0.05),),
+        patch=LOG,
     ),
     Attack(
         "invented-addresses",
@@ -70,6 +92,7 @@ DOOR = (
                 200, head=lambda n: b"PROXY TCP4 192.0.2.%d 192.0.2.1 1 1\r\n" % (n % 250) * 50, waits=False, again=True
             ),
         ),
+        always="what follows the first line is no request, and waits like any unfinished handshake",
         shut=True,
     ),
     Attack(
@@ -80,12 +103,12 @@ DOOR = (
     Attack(
         "parts-of-frames-from-loopback",
         (Plan(1500, head=from_loopback, first=once(PART), say=lambda _, __: None),),
-        growth=128,
+        without={"memory": "0"},
     ),
     Attack(
         "unfinished-fragments",
         (Plan(1500, head=from_loopback, first=once(FRAGMENT), say=always(frame(PING)), every=0.5),),
-        growth=128,
+        without={"memory": "0"},
     ),
     Attack(
         "empty-fragments",

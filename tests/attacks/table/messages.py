@@ -7,6 +7,7 @@ from tests.attacks.table.frames import NO_RATE, flood
 from tests.attacks.wire import ROOM_EPOCH, request
 
 LARGE = {"text": "x" * 60_000}
+UNREAD = ("replays and pages in parts", "the end of slow readers")
 FILLED = "filled"
 """A room whose history attackers fill."""
 
@@ -33,11 +34,13 @@ MESSAGES = (
         "stuck-readers",
         (Plan(200, first=once(joined(FILLED)), reads=False), filling(2000, 16_000)),
         without={**NO_RATE, "memory": "0"},
+        patch=("one frame for all readers",),
     ),
     Attack(
         "stuck-readers-from-loopback",
         (Plan(200, head=from_loopback, first=once(joined(FILLED)), reads=False), filling(2000, 16_000)),
         without={**NO_RATE, "memory": "0"},
+        patch=("one frame for all readers",),
     ),
     Attack(
         "history-unread",
@@ -46,6 +49,7 @@ MESSAGES = (
             Plan(100, first=once(joined(FILLED), request("history", room=FILLED, limit=100)), reads=False, delay=1),
         ),
         without={**NO_RATE, "memory": "0"},
+        patch=UNREAD,
     ),
     Attack(
         "history-asked-over-and-over",
@@ -61,6 +65,7 @@ MESSAGES = (
             ),
         ),
         without={**NO_RATE, "memory": "0"},
+        patch=UNREAD,
     ),
     Attack("joins-of-one-room", (flood(request("join", room=FILLED), 20),), without=NO_RATE),
     Attack("refused-messages", (flood(request("message", room="never-joined", data=1), 20),), without=NO_RATE),

@@ -9,6 +9,8 @@ from tests.attacks.table.frames import NO_RATE, flood
 from tests.attacks.wire import ROW_EPOCH, head, request, token
 
 MANY = 30_000
+THREADS, TEXTS = "fair shares of the reader threads", "the limit of conditions on texts"
+UNREAD = ("answers as fast as the client reads", "the end of slow readers")
 UNLIMITED = {**NO_RATE, "read_timeout": "0", "memory": "0"}
 
 
@@ -43,8 +45,20 @@ CHANGE = request("update", resource="tasks", id=1, data={"title": "changed", "no
 SINCE = request("subscribe", resource="tasks", since={"epoch": ROW_EPOCH.decode(), "seq": 1})
 
 READS = (
-    Attack("two-costly-lists", (Plan(1, first=once(COSTLY * 2)),), without=UNLIMITED, rows=MANY),
-    Attack("costly-lists", (Plan(10, first=once(MIDDLING * 256)),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "two-costly-lists",
+        (Plan(1, first=once(COSTLY * 2)),),
+        without=UNLIMITED,
+        patch=(TEXTS, THREADS, "threads for others"),
+        rows=MANY,
+    ),
+    Attack(
+        "costly-lists",
+        (Plan(10, first=once(MIDDLING * 256)),),
+        without=UNLIMITED,
+        patch=(TEXTS, THREADS, "threads for others"),
+        rows=MANY,
+    ),
     Attack(
         "costly-lists-over-and-over",
         (Plan(10, say=lambda _, __: MIDDLING * 10, again=True),),
@@ -69,7 +83,13 @@ READS = (
         without=UNLIMITED,
         rows=MANY,
     ),
-    Attack("pages-unread", (Plan(100, first=once(PAGE * 5), reads=False),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "pages-unread",
+        (Plan(100, first=once(PAGE * 5), reads=False),),
+        without=UNLIMITED,
+        patch=(*UNREAD, THREADS),
+        rows=MANY,
+    ),
     Attack("pages-over-and-over", (flood(PAGE, 10),), without=UNLIMITED, rows=MANY),
     Attack(
         "sorted-by-what-has-no-index",
@@ -141,11 +161,18 @@ READS = (
         lock="tasks",
         stopped=True,
     ),
-    Attack("stop-with-snapshots-unread", (Plan(100, first=once(SNAPSHOT), reads=False),), rows=MANY, stopped=True),
+    Attack(
+        "stop-with-snapshots-unread",
+        (Plan(100, first=once(SNAPSHOT), reads=False),),
+        without={"graceful_stop": "60"},
+        rows=MANY,
+        stopped=True,
+    ),
     Attack(
         "lists-of-a-locked-table",
         (Plan(10, head=lambda _: head(address=ATTACKER), first=once(PAGE * 20)),),
         without=UNLIMITED,
+        patch=(THREADS,),
         postgres=True,
         lock="tasks",
     ),

@@ -1,0 +1,73 @@
+"""Defences that no setting switches off, and how the gateway's process does without each of them.
+
+A row of the table names them in `Attack.patch`; the code runs when that process starts. Each takes away one defence,
+and nothing else.
+"""
+
+from __future__ import annotations
+
+PATCHES: dict[str, str] = {
+    "turns of the event loop": """
+import tidegate.transport.read_side, tidegate.transport.turns
+tidegate.transport.read_side.TURN = 1 << 30
+tidegate.transport.read_side.TURN_S = tidegate.transport.turns.TURN_S = tidegate.transport.turns.SLICE_S = 1e9
+""",
+    "one frame for all readers": """
+import tidegate.transport.backlog
+add = tidegate.transport.backlog.Backlog.add
+tidegate.transport.backlog.Backlog.add = lambda self, frames: add(self, [bytes(bytearray(each)) for each in frames])
+""",
+    "answers as fast as the client reads": """
+import tidegate.gateway.answers, tidegate.gateway.pace
+tidegate.gateway.answers.AT_ONCE = 1 << 30
+tidegate.gateway.answers.UNSENT_BYTES = tidegate.gateway.pace.TURN_BYTES = 1 << 40
+""",
+    "replays and pages in parts": """
+import tidegate.core.rooms.history, tidegate.core.rooms.rooms, tidegate.gateway.pace, tidegate.gateway.room_effects
+tidegate.core.rooms.history.PAGE_BYTES = tidegate.core.rooms.rooms.REPLAY_BYTES = 1 << 40
+tidegate.gateway.room_effects.REPLAY_BYTES = tidegate.gateway.pace.TURN_BYTES = 1 << 40
+""",
+    "the end of slow readers": """
+import tidegate.transport.write_side
+tidegate.transport.write_side.WriteSide.give_up = lambda self, **measured: None
+""",
+    "fair shares of the reader threads": """
+import tidegate.core.budgets.turns
+tidegate.core.budgets.turns.Shares.of = classmethod(
+    lambda cls, threads, *_, **__: cls(threads, threads, threads, threads, threads, 1 << 30, 1 << 30)
+)
+""",
+    "threads for others": """
+import tidegate.store.serving.reads
+tidegate.store.serving.reads.THREADS = 2
+""",
+    "the limit of conditions on texts": """
+import tidegate.core.budgets.costs
+tidegate.core.budgets.costs.TEXT_CONDITIONS = 1 << 30
+""",
+    "counted log lines": """
+import tidegate.counted
+tidegate.counted.Counted.__call__ = lambda self, *told: self._log.log(self._level, self._text, *told)
+""",
+    "the limit of a head": """
+import tidegate.transport.connection
+tidegate.transport.connection.MAX_HEAD = 1 << 40
+""",
+    "the reserve of open files": """
+import resource, tidegate.open_files
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+tidegate.open_files.fit = lambda most: most
+""",
+    "pages that are made once": """
+import tidegate.app, tidegate.gateway.http_routes
+make, made = tidegate.app.make_documents, []
+tidegate.app.make_documents = lambda *told: (made.append(told), make(*told))[1]
+tidegate.gateway.http_routes._fixed = lambda response: lambda _: (make(*made[0]), response)[1]
+""",
+}
+"""Python, by what it switches off."""
+
+
+def program(names: tuple[str, ...]) -> str:
+    """What takes all of these away."""
+    return "".join(PATCHES[name] for name in names)

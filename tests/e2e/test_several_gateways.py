@@ -17,6 +17,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.redis import RedisServer, free_prefix, running
+from tests.support.waiting import until
 from tests.support.wire import Wire, wire
 
 SECRET = "hunter2-of-the-engine"
@@ -137,6 +138,37 @@ async def test_a_user_whose_gateway_stops_and_who_comes_back_at_the_other_one_ne
                 assert members == {"ada": 1, "bob": 1}, "the ghost of the gateway that stopped does not count"
                 await bob.settle()
                 assert not [m for m in bob.heard if m["type"] == "presence_diff" and (m["joined"] or m["left"])]
+
+
+@pytest.mark.slow
+async def test_members_stay_connected_while_the_engine_is_away_and_are_told_what_is_lost(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    with _over_redis(server, tmp_path) as (one, two):
+        async with wire(one.url, **user(one, "ada")) as ada, wire(two.url, **user(two, "bob")) as bob:
+            for client in (ada, bob):
+                before = (await join(client))["position"]
+            server.kill()
+            try:
+                refused = await ada.ask({"type": "message", "room": "chat-1", "data": {"text": "lost"}})
+                assert (refused["type"], refused["code"]) == ("error", "unavailable")
+                assert refused["retry_after"] > 0
+                async with wire(one.url) as stranger:
+                    assert (await stranger.ask({"type": "join", "room": "chat-1"}))["code"] == "unavailable"
+                assert (await ada.ask({"type": "list", "resource": "users"}))["type"] == "rows", "rows go on"
+                await until(lambda: ready(one) == ready(two) == 503)
+            finally:
+                server.start()
+            for client in (ada, bob):
+                told = await hears(client, lambda said: said["type"] == "joined" and "ref" not in said)
+                assert not told["recovered"] and told["position"]["epoch"] != before["epoch"]
+            await until(lambda: ready(one) == ready(two) == 200)
+            sent = await ada.ask({"type": "message", "room": "chat-1", "data": {"text": "found"}})
+            assert sent["type"] == "sent", sent
+            assert (await hears(bob, lambda said: said["type"] == "message"))["data"] == {"text": "found"}
+            async with asyncio.timeout(DEADLINE_S):
+                while {member["id"] for member in (await join(bob))["users"]} != {"ada", "bob"}:
+                    await asyncio.sleep(0)
 
 
 def test_an_engine_that_cannot_be_used_is_refused_at_start_without_its_password(

@@ -28,6 +28,7 @@ from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Greeting, Sessions
 from tidegate.engines.memory import MemoryEngine
+from tidegate.gateway import engine_listener
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Gateway
@@ -369,15 +370,17 @@ async def test_every_session_of_a_user_is_sent_what_another_gateway_has_for_the_
 
 
 async def test_a_kind_of_text_that_gateways_tell_has_one_receiver_whose_failure_stays_its_own(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    logged: list[tuple[object, ...]] = []
+    monkeypatch.setattr(engine_listener, "NOT_DONE", lambda *arguments: logged.append(arguments))
     heard: list[str] = []
     house.parts.listener.on_told("kick", heard.append)
     house.parts.listener.on_told("broken", lambda text: heard[1000])  # type: ignore[arg-type]
     for kind in ("kick", "broken"):
         house.engine.tell(None, kind, "u2")
     assert heard == ["u2"]
-    assert "IndexError" in caplog.text
+    assert logged == [("IndexError",)]
     with pytest.raises(AssertionError):
         house.parts.listener.on_told("kick", heard.append)
 
@@ -430,3 +433,16 @@ async def test_the_sessions_of_a_user_are_found_until_they_end(house: House) -> 
     for sink in (ada, bob):
         house.end(sink)
     assert sessions._of_user == {}
+
+
+async def test_what_another_gateway_says_and_cannot_be_shown_ends_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[tuple[object, ...]] = []
+    monkeypatch.setattr(engine_listener, "NOT_DONE", lambda *arguments: logged.append(arguments))
+    ada = await joined(house, "ada", presence="diff")
+    # The other gateway is broken: no user is present with no connection.
+    house.listener.present_elsewhere("chat-1", "n", "u9", PresenceEntry("x", 0, "online", 0))
+    assert logged == [("BrokenOutput",)]
+    house.listener.present_elsewhere("chat-1", "n", "u8", PresenceEntry("x", 1, "online", 0))
+    assert house.kinds(ada) == ["presence_diff"]

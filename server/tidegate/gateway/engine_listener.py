@@ -67,18 +67,17 @@ class EngineListener:
         self._run(pushes)
 
     def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None:
-        now = self._clock()
         if entry is None:
-            self._run(self._occupants.absent_elsewhere(room, node, user, now))
+            self._do(lambda now: self._occupants.absent_elsewhere(room, node, user, now))
         else:
-            self._run(self._occupants.present_elsewhere(room, RemoteMember(node, user, entry), now))
+            self._do(lambda now: self._occupants.present_elsewhere(room, RemoteMember(node, user, entry), now))
 
     def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
-        self._run(self._occupants.members_elsewhere(room, members, self._clock()))
+        self._do(lambda now: self._occupants.members_elsewhere(room, members, now))
 
     def gateway(self, node: str, standing: Standing) -> None:
         log.info("another gateway is %s", standing, extra={"node": node})
-        self._run(self._occupants.gateway(node, standing, self._clock()))
+        self._do(lambda now: self._occupants.gateway(node, standing, now))
 
     def told(self, kind: str, text: str) -> None:
         does = self._kinds.get(kind)
@@ -87,8 +86,15 @@ class EngineListener:
             return
         try:
             does(text)
-        except Exception as error:  # the boundary: what another gateway says must not end what the engine reads
+        except Exception as error:  # the boundary, as below
             NOT_DONE(type(error).__name__)
 
     def told_user(self, user: str, text: bytes) -> None:
         self._sender.push_text([session.sink for session in self._sessions.of_user(user)], text)
+
+    def _do(self, rule: Callable[[float], Sequence[Effect]]) -> None:
+        """Carry out what a rule says."""
+        try:
+            self._run(rule(self._clock()))
+        except Exception as error:  # the boundary: what another gateway says must not end what the engine reads
+            NOT_DONE(type(error).__name__)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.store.application import RESOURCES
@@ -20,8 +22,13 @@ from tests.store.program import Program
 from tests.support.hub import Hub
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rooms.room_log import NewMessage
 from tidegate.core.rows.ports import Change, ReadQuery
 from tidegate.store.hub.store import HubStore
+from tidegate_protocol import RoomPosition
+
+ROOM = RoomRules("chat-*", history_size=100, history_ttl=1e9, durable=True)
 
 
 class Copy:
@@ -68,7 +75,7 @@ class Workers:
     async def start(self) -> None:
         await self.hub.start(self.url, RESOURCES)
         for number in (1, 2):
-            store = await HubStore.open(self.url, RESOURCES, self.hub.address, f"worker {number}")
+            store = await HubStore.open(self.url, RESOURCES, self.hub.address, f"worker {number}", durable=True)
             copy = Copy(store)
             store.follow(copy.deliver, copy.skip)
             self.copies.append(copy)
@@ -253,3 +260,38 @@ async def test_workers_hear_how_the_database_is(workers: Workers) -> None:
     for copy in workers.copies:
         await until(lambda copy=copy: "boats" in copy.store.incomplete)  # type: ignore[misc]
         assert not copy.store.healthy
+
+
+def kept(text: str, key: str | None = None) -> NewMessage:
+    return NewMessage(
+        room="chat-1",
+        text=b'{"text":"%b"}' % text.encode(),
+        time=int(time.time() * 1000),
+        size=100,
+        ttl=3_600_000,
+        user="1",
+        key=key,
+    )
+
+
+async def test_durable_rooms_are_those_of_all_workers(workers: Workers) -> None:
+    one, two = (copy.store.rooms for copy in workers.copies)
+    assert one is not None and two is not None and one.shared
+    told: list[Sequence[str] | None] = []
+    two.watch(told.append)
+    first = await one.append(kept("a", key="k"))
+    await until(lambda: told == [["chat-1"]])
+    found = await two.after("chat-1", ROOM, RoomPosition(epoch=first.position.epoch, offset=0), time.time())
+    assert [record.text for record in found.records or ()] == [b'{"text":"a"}']
+    again = await two.append(kept("a", key="k"))
+    assert (again.new, again.position) == (False, first.position)
+    with pytest.raises(Refused) as caught:
+        await two.append(msgspec.structs.replace(kept("b", key="k"), digest=b"other"))
+    assert caught.value.code == "conflict"
+    second = await two.append(kept("b"))
+    assert second.position.offset == 2
+    await workers.restart_hub()
+    await until(lambda: None in told)
+    assert (await two.heads(["chat-1"]))["chat-1"] == second.position, "a restart of the hub loses none of them"
+    await two.forget("chat-1")
+    assert not (await one.page("chat-1", ROOM, None, 10, time.time())).records

@@ -59,7 +59,7 @@ class Hub:
         self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, grace=self._grace)
         joins: dict[Kind, Join] = {"rooms": self.rooms.join}
         if url is not None:
-            self.store = await SqliteStore.open(url, resources or {}, keep, timeouts, lent=True)
+            self.store = await SqliteStore.open(url, resources or {}, keep, timeouts, lent=True, durable=True)
             self.rows = RowsOfHub(self.store, await self.store.head())
             joins["rows"] = self.rows.join
         self._server = HubServer(joins, self._backlog)

@@ -5,12 +5,13 @@ psycopg is an optional dependency: it is imported only when a URL asks for Postg
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.rooms.room_log import RoomLog
+from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage, RoomLog
 from tidegate.core.rows.ports import Store
 from tidegate.store.errors import StoreError
 from tidegate.store.hub.store import HubStore
@@ -46,6 +47,9 @@ class OpenedStore(Store, Protocol):
 
 class LentStore(OpenedStore, Protocol):
     """A store whose changes are records of the log, and which workers use through a hub."""
+
+    def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
+        """Have it written for a durable room."""
 
     def noticed(self, what: str) -> None:
         """Another process that reads the database found damage."""

@@ -21,6 +21,7 @@ from tidegate.engines.memory import SWEEP_S
 from tidegate.hub.messages import Kind
 from tidegate.hub.server import HubServer, Join
 from tidegate.loading import load_contract
+from tidegate.room_engine import has_durable
 from tidegate.store import Retention, StoreError, Timeouts
 from tidegate.store.backends import LentStore, open_lent_store
 from tidegate.store.hub.rows import RowsOfHub
@@ -67,7 +68,9 @@ async def _opened(settings: Settings) -> LentStore:
     keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
     timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
     try:
-        return await open_lent_store(settings.database, contract.resources, keep, timeouts)
+        return await open_lent_store(
+            settings.database, contract.resources, keep, timeouts, durable=has_durable(contract)
+        )
     except StoreError as error:
         raise ConfigError(str(error)) from None
 

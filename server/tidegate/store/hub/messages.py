@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage
 from tidegate.hub.messages import Refusal
 
 Record = tuple[int, int, str, bytes, str, bytes | None, bytes | None, str | None, str | None]
@@ -30,6 +31,18 @@ class Follow(msgspec.Struct, frozen=True, array_like=True, tag=51):
 
 class Pause(msgspec.Struct, frozen=True, array_like=True, tag=52):
     """Send no changes until the next `Follow`."""
+
+
+class Keep(msgspec.Struct, frozen=True, array_like=True, tag=54):
+    """For a durable room."""
+
+    id: int
+    message: NewMessage
+
+
+class Forget(msgspec.Struct, frozen=True, array_like=True, tag=55):
+    id: int
+    room: ForgetRoom
 
 
 class Noticed(msgspec.Struct, frozen=True, array_like=True, tag=53):
@@ -70,8 +83,19 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag=63):
     """Everything up to it has been sent."""
 
 
-FromWorker = Write | Follow | Pause | Noticed
-FromHub = State | Written | Following | Changes | Refusal
+class IsKept(msgspec.Struct, frozen=True, array_like=True, tag=64):
+    id: int
+    kept: Kept | None
+
+
+class RoomsChanged(msgspec.Struct, frozen=True, array_like=True, tag=65):
+    """Another worker has appended messages to these durable rooms, or forgotten them."""
+
+    rooms: list[str]
+
+
+FromWorker = Write | Follow | Pause | Noticed | Keep | Forget
+FromHub = State | Written | Following | Changes | IsKept | RoomsChanged | Refusal
 
 decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
 decode_from_hub = msgspec.msgpack.Decoder(FromHub).decode

@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 
+from tidegate.core.budgets.payer import Payer
 from tidegate.core.errors import Refused, internal
+from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage
 from tidegate.core.rows.ports import Change, Store
 from tidegate.hub.frames import frame
 from tidegate.hub.line import Line
@@ -37,6 +40,9 @@ class LentStore(Store, Protocol):
     @property
     def identity_secret(self) -> str: ...
 
+    def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
+        """Have it written for a durable room. Raises Refused."""
+
     def noticed(self, what: str) -> None:
         """Somebody else found damage in the database."""
 
@@ -51,6 +57,7 @@ class RowsOfHub:
         """Up to here everything was sent to who follows."""
         self._workers: dict[RowsWorker, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keeping: set[asyncio.Future[Kept]] = set()
         self._told = self._state()
         store.follow(self._changed, self._skipped)
         store.pause()
@@ -76,8 +83,10 @@ class RowsOfHub:
 
     async def aclose(self, patience: float) -> None:
         """What is being written is answered first, within `patience` seconds."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience)
+        under_way: set[asyncio.Future[Any]] = {*self._tasks, *self._keeping}
+        if under_way:
+            await asyncio.wait(under_way, timeout=patience)
+            await asyncio.sleep(0)  # the answers
         for worker in list(self._workers):
             worker.line.close()
 
@@ -98,6 +107,34 @@ class RowsOfHub:
         task = asyncio.create_task(self._answer(worker, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def keep(self, worker: RowsWorker, id: int, work: NewMessage | ForgetRoom) -> None:
+        """Write to a durable room, and tell the other workers."""
+        payer = Payer(work.payer.account, f"{worker.node}{work.payer.connection}")
+        try:
+            future = self._store.keep(msgspec.structs.replace(work, payer=payer))
+        except Refused as refused:
+            worker.line.answer(encode(Refusal.of(id, refused)))
+            return
+        self._keeping.add(future)
+        future.add_done_callback(partial(self._kept, worker, id, work.room))
+
+    def _kept(self, worker: RowsWorker, id: int, room: str, future: asyncio.Future[Kept]) -> None:
+        self._keeping.discard(future)
+        error = future.exception()
+        if error is None:
+            kept: Kept | None = future.result()
+            if kept is None or kept.new:
+                framed = frame(encode(say.RoomsChanged([room])))
+                for other in self._workers:
+                    if other is not worker:
+                        other.line.send_frame(framed)
+            worker.line.answer(encode(say.IsKept(id, kept)))
+            return
+        if not isinstance(error, Refused):
+            log.error("a message of a durable room could not be kept", exc_info=error)
+        refused = error if isinstance(error, Refused) else internal()
+        worker.line.answer(encode(Refusal.of(id, refused)))
 
     def pause(self, worker: RowsWorker) -> None:
         worker.follows = False
@@ -163,6 +200,8 @@ class RowsWorker:
             say.Write: lambda asked: hub.spawn(self, asked),
             say.Follow: lambda asked: hub.spawn(self, asked),
             say.Pause: lambda asked: hub.pause(self),
+            say.Keep: lambda asked: hub.keep(self, asked.id, asked.message),
+            say.Forget: lambda asked: hub.keep(self, asked.id, asked.room),
             say.Noticed: lambda asked: hub.noticed(asked.what),
         }
 

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
-from tidegate.store.errors import HUB_AWAY, REPLACED
+import apsw
+
+from tidegate.contract import Resource
+from tidegate.store.errors import HUB_AWAY, REPLACED, StoreError
 from tidegate.store.hub.messages import State
+from tidegate.store.sqlite.connection import connect, sqlite_path
+from tidegate.store.sqlite.migration.migrate import check
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
+from tidegate.store.sqlite.serving.reader import head
 
 log = logging.getLogger("tidegate.store")
 
@@ -53,3 +60,16 @@ class Standing:
         elif state.epoch != self.first.result().epoch and not self._replaced:
             self._replaced = True
             log.error("the database %s %s", self._path, REPLACED)
+
+
+def prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tuple[DatabaseFile, apsw.Connection]:
+    """What is known of the file, and a connection that has read it. Raises StoreError."""
+    check(url, resources, durable=durable)
+    path = sqlite_path(url).absolute()
+    connection = connect(path, checkpoint=False)
+    try:
+        head(connection)
+        return DatabaseFile(path), connection
+    except (apsw.Error, OSError) as error:
+        connection.close()
+        raise StoreError(f"database {path}: {error}") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,22 @@ from tidegate.hub.messages import Refusal, encode
 from tidegate.store.errors import HUB_AWAY, StoreError
 from tidegate.store.hub import messages as say
 from tidegate.store.hub.crossing import bytes_of
+from tidegate.store.hub.durable import DurableRooms
 from tidegate.store.hub.feed import HubFeed
-from tidegate.store.hub.standing import Standing
+from tidegate.store.hub.standing import Standing, prepared
 from tidegate.store.serving import refusals
 from tidegate.store.serving.closing import Closing
 from tidegate.store.serving.feed import Deliver
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.reads import Reads
+from tidegate.store.serving.room_log import DatabaseRoomLog
 from tidegate.store.serving.store import GIVEN_UP_S, OUTDATED, PATIENCE_S, RETRY_S
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.serving.write_queue import size_of
-from tidegate.store.sqlite.connection import connect, sqlite_path
-from tidegate.store.sqlite.migration.migrate import check
+from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.reader import Reader, head
+from tidegate.store.sqlite.serving.room_reads import RoomReads
 from tidegate.store.sqlite.serving.store import READERS
 
 log = logging.getLogger("tidegate.store")
@@ -71,7 +73,7 @@ class HubStore:
         self._opened_at = head(connection)
         self._connection = connection
         self._file = file
-        reader = Reader(path, resources, file)
+        self._reader = reader = Reader(path, resources, file)
         self._reads = Reads(reader, resources, loop, timeout, READERS)
         self._calls = Calls(loop)
         self._asked = 0
@@ -83,7 +85,10 @@ class HubStore:
         self._noticed = ""
         self._closing = Closing(loop)
         self._feed = HubFeed(resources, self._follow, partial(self._say, say.Pause()), self._missed, reader.decoded)
+        self._durable: DurableRooms | None = None
         self._does: dict[type, Any] = {
+            say.IsKept: lambda message: self._calls.settle(message.id, message.kept),
+            say.RoomsChanged: lambda message: self._rooms_changed(message.rooms),
             say.Changes: lambda message: self._feed.changed(message.records, message.head),
             say.Written: self._written,
             say.Following: self._following,
@@ -104,7 +109,7 @@ class HubStore:
     ) -> HubStore:
         """Raises StoreError: the database lacks what the schema needs, or the hub does not answer."""
         loop = asyncio.get_running_loop()
-        file, connection = await loop.run_in_executor(None, _prepared, url, resources, durable)
+        file, connection = await loop.run_in_executor(None, prepared, url, resources, durable)
         store = cls(sqlite_path(url).absolute(), resources, file, connection, timeouts.read)
         store._connector = Connector(address, "rows", node, store)
         store._connector.start()
@@ -114,6 +119,9 @@ class HubStore:
         except TimeoutError:
             await store.close(0)
             raise StoreError(f"the database {HUB_AWAY}") from None
+        if durable:
+            rooms = store._durable = DurableRooms(store.epoch, store._ask, store._reads)
+            store.rooms = DatabaseRoomLog(rooms, RoomReads(store._reader), rooms.watch)
         return store
 
     # -- how the database is ----------------------------------------------------------------------------------------
@@ -169,18 +177,20 @@ class HubStore:
         return await self._reads.changes(after, upto, limit, payer)
 
     async def write(self, mutation: Mutation) -> WriteResult:
+        answer = self._ask(size_of(mutation), mutation.payer.account, lambda id: say.Write(id, bytes_of(mutation)))
+        result: WriteResult = await answer
+        return result
+
+    def _ask(self, size: int, account: str, message: Callable[[int], msgspec.Struct]) -> asyncio.Future[Any]:
+        """Send a write to the hub. Raises Refused."""
         self._check()
         if self._line is None:
             raise refusals.unavailable()
-        size, account = size_of(mutation), mutation.payer.account
         self.ledger.take(account, "writes", size)
-        try:
-            id, answer = self._calls.begin()
-            self._line.answer(encode(say.Write(id, bytes_of(mutation))))
-            result: WriteResult = await answer
-            return result
-        finally:
-            self.ledger.give(account, "writes", size)
+        id, answer = self._calls.begin()
+        answer.add_done_callback(lambda _: self.ledger.give(account, "writes", size))
+        self._say(message(id))
+        return answer
 
     def follow(self, deliver: Deliver, on_skip: OnSkip = lambda head: None) -> None:
         self._feed.start(self._opened_at, deliver, on_skip)
@@ -199,10 +209,9 @@ class HubStore:
     # -- the end ----------------------------------------------------------------------------------------------------
 
     def give_up(self) -> None:
-        if not self._stopping:
-            self._stopping = True
-            self._reads.give_up()
-            self._calls.fail(refusals.unknown_outcome())
+        self._stopping = True
+        self._reads.give_up()
+        self._calls.fail(refusals.unknown_outcome())
 
     async def close(self, patience: float = PATIENCE_S) -> None:
         """Wait for the answers of the hub at most `patience` seconds, and end the threads."""
@@ -276,6 +285,11 @@ class HubStore:
         self._standing.told(state)
         if not self.outdated:
             self._feed.back()
+            self._rooms_changed(None)
+
+    def _rooms_changed(self, rooms: Sequence[str] | None) -> None:
+        if self._durable is not None:
+            self._durable.changed(rooms)
 
     def _written(self, message: say.Written) -> None:
         self._calls.settle(message.id, WriteResult(msgspec.json.decode(message.rows), message.seq))
@@ -284,16 +298,3 @@ class HubStore:
         self._calls.refuse(refusal)
         if refusal.id == self._asked:
             self._feed.refuse(refusal.refused())
-
-
-def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tuple[DatabaseFile, apsw.Connection]:
-    """What is known of the file, and a connection that has read it. Raises StoreError."""
-    check(url, resources, durable=durable)
-    path = sqlite_path(url).absolute()
-    connection = connect(path, checkpoint=False)
-    try:
-        head(connection)
-        return DatabaseFile(path), connection
-    except (apsw.Error, OSError) as error:
-        connection.close()
-        raise StoreError(f"database {path}: {error}") from None

@@ -14,8 +14,9 @@ class TcpLine:
         self.target = target
         self.port: int = server.sockets[0].getsockname()[1]
         self.whole = True
-        self._free = asyncio.Event()
-        self._free.set()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
+        """Whether bytes for the server pass, and those from it."""
+        self.let_go()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -41,17 +42,20 @@ class TcpLine:
     def heal(self) -> None:
         self.whole = True
 
-    def hold(self) -> None:
-        """Nothing arrives any more, in either direction; connections stay."""
-        self._free.clear()
+    def hold(self, *, up: bool = True, down: bool = True) -> None:
+        """Nothing arrives any more at the server (`up`), from it (`down`), or both; connections stay."""
+        for held, event in ((up, self._up), (down, self._down)):
+            if held:
+                event.clear()
 
     def let_go(self) -> None:
-        self._free.set()
+        self._up.set()
+        self._down.set()
 
     async def close(self) -> None:
         self._server.close()
         self.cut()
-        self._free.set()
+        self.let_go()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -66,7 +70,7 @@ class TcpLine:
                 there, back = await asyncio.open_connection("127.0.0.1", self.target)
                 self._writers.add(back)
                 try:
-                    await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+                    await asyncio.gather(self._pass(reader, back, self._up), self._pass(there, writer, self._down))
                 finally:
                     self._writers.discard(back)
                     back.transport.abort()
@@ -77,10 +81,10 @@ class TcpLine:
             self._tasks.discard(task)
             writer.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, free: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                await self._free.wait()
+                await free.wait()
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

@@ -9,14 +9,39 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from tests.simulate.loop import SimulatedLoop
 from tests.simulate.rooms.judge import Place, RoomJudge, said_in
 from tests.simulate.rooms.view import Message, RoomView
-from tests.simulate.wire import Pace, Wire
+from tests.simulate.wire import Pace
 
-Dial = Callable[["RoomClient"], Wire | None]
+
+class Line(Protocol):
+    """A connection to a gateway, simulated or real."""
+
+    @property
+    def cut_off(self) -> bool:
+        """The client is gone."""
+
+    def open(self, token: str | None) -> None: ...
+
+    def say(self, *messages: Message) -> None: ...
+
+    def cut(self) -> None:
+        """End it without a word."""
+
+
+class Clock(Protocol):
+    """What a client needs of an event loop, simulated or real."""
+
+    def time(self) -> float: ...
+
+    def in_thread(self, when: float, step: Callable[[], object]) -> None: ...
+
+    def at_socket(self, when: float, step: Callable[..., object], *args: Any) -> None: ...
+
+
+Dial = Callable[["RoomClient"], Line | None]
 REFUSED_S = 0.5
 """How long it waits, about, after the gateway refused it."""
 REMEMBERED = 60
@@ -24,20 +49,16 @@ REMEMBERED = 60
 
 
 class RoomClient:
-    def __init__(
-        self, name: str, user: str, loop: SimulatedLoop, chance: random.Random, judge: RoomJudge, dial: Dial
-    ) -> None:
+    def __init__(self, name: str, user: str, loop: Clock, chance: random.Random, judge: RoomJudge, dial: Dial) -> None:
         self.name = name
         self.user = user
         self.pace = Pace(delay=chance.choice((1e-4, 2e-3)), portion=0, high=65536)
         self.rooms: dict[str, RoomView] = {}
         """Those that it wants to be in."""
-        self.wire: Wire | None = None
+        self.wire: Line | None = None
         self.events: deque[str] = deque(maxlen=REMEMBERED)
         self.pages: dict[str, list[Message]] = {}
         """The histories that it read, newest page first."""
-        self.busy = True
-        """It does things on its own."""
         self._first: list[str] = []
         self._loop = loop
         self._chance = chance
@@ -46,6 +67,7 @@ class RoomClient:
         self._refs = 0
         self._said = 0
         self._known_as = ""
+        self._gone = False
         self._pending: dict[int, tuple[Message, Message | None]] = {}
         """What the gateway has not answered, and the position that a `join` gave."""
         self._leaving: set[str] = set()
@@ -119,6 +141,11 @@ class RoomClient:
         for room in self.rooms:
             self._ask({"type": "presence", "room": room})
 
+    def retire(self) -> None:
+        """It does nothing any more."""
+        self._gone = True
+        self.cut()
+
     def cut(self) -> None:
         """The line breaks without a word."""
         if self.wire is not None:
@@ -145,7 +172,7 @@ class RoomClient:
         self._loop.in_thread(self._loop.time() + seconds * self._chance.expovariate(1.0), do)
 
     def _connect(self) -> None:
-        if self.wire is not None:
+        if self.wire is not None or self._gone:
             return
         wire = self._dial(self)
         if wire is None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.simulate.history import Outcome, heard_log
 from tests.simulate.loop import NeverEnds
 from tests.simulate.rooms.client import RoomClient
+from tests.simulate.rooms.ending import check, settle
 from tests.simulate.rooms.gateway import RoomGateway
-from tests.simulate.rooms.judge import RoomJudge, said_in
+from tests.simulate.rooms.judge import RoomJudge
 from tests.simulate.rooms.network import Network, NetworkedLoop
 from tests.simulate.rooms.redis_server import RedisServer
 from tests.simulate.wire import Wire
@@ -26,7 +26,6 @@ ROOMS = ("kept-1", "kept-2 {x} é", "brief-1", "forgetful-1")
 USERS = ("ada", "bob", "clerk")
 SETTLE_S = LeaseTimes().lease + LeaseTimes().grace + 8.0
 """After so long without bad days, a gateway that died is buried, and all who were there say so."""
-PATIENCE_S = 60.0
 STEPS = 400_000
 
 
@@ -86,8 +85,9 @@ class RoomHistory:
             await asyncio.sleep(self.chance.choice((0.001, 0.02, 0.1, 0.4)))
             self.chance.choice(self.clients).act(self.chance.choice(self.rooms))
         await trouble
-        await self._settle()
-        await self._check()
+        await asyncio.sleep(SETTLE_S)
+        await settle(self.clients, self.judge)
+        await check(self.clients, self.judge)
         for gateway in self.gateways:
             if gateway.alive:
                 await gateway.drain()
@@ -164,60 +164,6 @@ class RoomHistory:
 
     async def _forget_scripts(self) -> None:
         self.server.forget_scripts()
-
-    # -- the end ----------------------------------------------------------------------------------------------------
-
-    async def _settle(self) -> None:
-        """Nothing goes wrong any more."""
-        await asyncio.sleep(SETTLE_S)
-        end = self.loop.time() + PATIENCE_S
-        while self.loop.time() < end:
-            for client in self.clients:
-                client.say_again()
-            await asyncio.sleep(1.0)
-            if all(client.settled for client in self.clients):
-                break
-        for client in self.clients:
-            if not client.settled:
-                self.judge.wrong(client.name, "has not all that it asked for")
-
-    async def _check(self) -> None:
-        wanted = self._present()
-        for client in self.clients:
-            for room, view in client.rooms.items():
-                if view.members != wanted[room]:
-                    self.judge.wrong(client.name, f"{room} has {wanted[room]}, and is shown as {view.members}")
-            client.ask_members()
-            for room in client.rooms:
-                if room.startswith("kept"):
-                    client.read_all(room)
-        await asyncio.sleep(5.0)
-        for client in self.clients:
-            if not client.settled:
-                self.judge.wrong(client.name, "was not answered at the end")
-                continue
-            for room, view in client.rooms.items():
-                if view.members != wanted[room]:
-                    self.judge.wrong(client.name, f"{room} has {wanted[room]}, and is listed as {view.members}")
-            self._check_histories(client)
-
-    def _check_histories(self, client: RoomClient) -> None:
-        for room, page in client.pages.items():
-            head = client.rooms[room].position
-            assert head is not None
-            texts = [(message["position"]["offset"], said_in(message)) for message in page]
-            self.judge.check_history(client.name, room, head["epoch"], head["offset"], texts)
-
-    def _present(self) -> dict[str, dict[str, tuple[int, str]]]:
-        """Who is in each room: connections and status."""
-        found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for client in self.clients:
-            for room, view in client.rooms.items():
-                found[room][client.user].append(view.status)
-        return {
-            room: {user: (len(said), "online" if "online" in said else "away") for user, said in users.items()}
-            for room, users in found.items()
-        }
 
 
 BAD_DAYS = (

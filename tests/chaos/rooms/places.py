@@ -199,8 +199,8 @@ class RedisPlace(Place):
         replica = self._stack.enter_context(running(self._kind))
         await asyncio.to_thread(replica.command, "REPLICAOF", "127.0.0.1", self._server.port)
         async with asyncio.timeout(DEADLINE_S):
-            while b"master_link_status:up" not in await asyncio.to_thread(replica.command, "INFO", "replication"):
-                await asyncio.sleep(0.05)  # noqa: ASYNC110  # the server tells it to nobody
+            while not await asyncio.to_thread(self._follows, replica):  # noqa: ASYNC110  # a server tells no event
+                await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
         replica_of, self._server = self._server, replica
         await asyncio.to_thread(replica.command, "CONFIG", "SET", "repl-timeout", 3600)
@@ -211,6 +211,10 @@ class RedisPlace(Place):
         for gateway in self.gateways:
             assert gateway.line is not None
             gateway.line.target = replica.port
+
+    @staticmethod
+    def _follows(replica: RedisServer) -> bool:
+        return b"master_link_status:up" in replica.command("INFO", "replication")
 
 
 class PostgresPlace(Place):

@@ -72,7 +72,7 @@ class Hub:
         self._server.cut()
 
     async def stop(self) -> None:
-        """End without a word, as a process does that is killed."""
+        """End as a process does that is killed."""
         assert self._server is not None
         assert self._ticking is not None
         self._ticking.cancel()

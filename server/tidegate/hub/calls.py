@@ -39,7 +39,7 @@ class Calls:
         future = self._waiting.pop(refusal.id, None)
         if future is not None and not future.done():
             future.set_exception(refusal.refused())
-            future.exception()  # whoever asked may be gone
+            future.exception()  # the caller may be gone
 
     async def settled(self, seconds: float) -> None:
         """Wait for the answers, at most `seconds`."""
@@ -52,4 +52,4 @@ class Calls:
         for future in waiting.values():
             if not future.done():
                 future.set_exception(refused)
-                future.exception()  # whoever asked may be gone
+                future.exception()  # the caller may be gone

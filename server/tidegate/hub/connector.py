@@ -50,7 +50,7 @@ class Connector:
         self._hello = encode(Hello(VERSION, kind, node))
         self._user = user
         self._tried: Line | None = None
-        """A connection; nobody may be at its other end yet, for the supervisor keeps the hub's socket."""
+        """A connection; there may be no hub at its other end yet, for the supervisor keeps the hub's socket."""
         self._line: Line | None = None
         """The same, once the hub has said something."""
         self._ended = asyncio.Event()

@@ -42,7 +42,7 @@ class HubServer:
         )
 
     async def aclose(self) -> None:
-        """Accept nobody any more. The lines that are there stay."""
+        """Accept no line any more. The lines that are there stay."""
         if self._server is not None:
             self._server.close()
 

@@ -92,7 +92,7 @@ class Hearing:
         if ask is None or ask.room not in self._following:
             return
         self._answered(ask, RoomPosition(epoch=message.epoch, offset=message.offset), message.missed)
-        # Whoever is missing among them may only be late: `Members` follows.
+        # A user who is missing among them may only be late: `Members` follows.
         for member in message.members:
             self._listener.present_elsewhere(ask.room, member.node, member.user, member.entry.entry())
 

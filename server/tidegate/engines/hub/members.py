@@ -2,7 +2,7 @@
 
 A worker whose line ended, or that says that it ends, is `leaving` for the grace; then it is gone, and with it what it
 said of its users. One that comes back says everything again, and what it does not say again has ended.
-Invariant: whether anybody is present in a room is decided here alone: one `occupied` and one `vacated` take turns.
+Invariant: whether a user is present in a room is decided here alone: one `occupied` and one `vacated` take turns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tidegate.engines.hub import messages as say
 
 
 class Tells(Protocol):
-    """How workers hear of it."""
+    """How workers are told."""
 
     def to_room(self, room: str, message: msgspec.Struct, but: str | None = None) -> None: ...
 

@@ -90,7 +90,7 @@ class Present(msgspec.Struct, frozen=True, array_like=True, tag=14):
 
 
 class AllPresent(msgspec.Struct, frozen=True, array_like=True, tag=15):
-    """The worker has said again who is present through it: nobody else is."""
+    """The worker has said again who is present through it: no other user is."""
 
 
 class ListPresent(msgspec.Struct, frozen=True, array_like=True, tag=16):

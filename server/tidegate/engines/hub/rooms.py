@@ -1,4 +1,4 @@
-"""The hub's side of rooms: the engine of one process, and the workers to whom it is lent.
+"""The hub's side of rooms: the engine of one process, and the workers that use it.
 
 A message is encoded once, and its text goes to every worker that has the room open. Nothing here parses what clients
 say. It decides who is present in a room through which worker; how that looks to clients is the workers' matter.

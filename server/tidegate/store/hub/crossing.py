@@ -1,7 +1,7 @@
 """Mutations as bytes, and back: JSON, since their values came as JSON and are compared by what JSON tells apart.
 
-Filters have a form of their own: `["and", part, ...]`, `["or", part, ...]`, and for a term its property, operator and
-value. A list of values is a tuple again at the other end, and the text of a large integer is of its own type again.
+Filters have a separate form: `["and", part, ...]`, `["or", part, ...]`, and for a term its property, operator and
+value. A list of values is a tuple again at the other end, and the text of a large integer has its type again.
 Invariant: `mutation_from(bytes_of(mutation)) == mutation`, with the same types.
 """
 

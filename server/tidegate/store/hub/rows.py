@@ -1,4 +1,4 @@
-"""The hub's side of rows: the store of one process, and the workers to whom it is lent.
+"""The hub's side of rows: the store of one process, and the workers that use it.
 
 One writer commits what all workers write, together and in fair turns; one feed reads the change log, encodes each batch
 once and sends it to every worker that follows. It decodes no change.
@@ -44,7 +44,7 @@ class LentStore(Store, Protocol):
         """Have it written for a durable room. Raises Refused."""
 
     def noticed(self, what: str) -> None:
-        """Somebody else found damage in the database."""
+        """Another process found damage in the database."""
 
 
 class RowsOfHub:
@@ -182,7 +182,7 @@ class RowsOfHub:
                 worker.line.send_frame(framed)
 
     def _skipped(self, head: int) -> None:
-        """Nobody followed."""
+        """No worker followed."""
         self._head = head
 
 

@@ -230,3 +230,69 @@ async def acknowledged_messages_that_a_replica_lacks_are_told_as_lost(house: Hou
     assert len(one.heard.restarts["long-1"]) == 1
     texts = (await two.page(room="long-1", rules=LONG)).texts
     assert {json.loads(text)["position"]["epoch"] for text in texts} == {first.epoch}
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def a_room_that_is_forgotten_during_a_cut_is_told_afterwards(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    before = await one.publish("a", "long-1", LONG)
+    await house.until_data(two, ["a"], "long-1")
+    await house.under.cut(two.engine)
+    await one.engine.forget("long-1")
+    after = await one.publish("b", "long-1", LONG)
+    assert after.epoch != before.epoch
+    await house.under.heal(two.engine)
+    await house.until(lambda: two.heard.restarts.get("long-1"), "the loss is told")
+    await one.publish("c", "long-1", LONG)
+    await house.until_last(two, "c", "long-1")
+    assert len(two.heard.restarts["long-1"]) == 1
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def cut_after_cut_loses_nothing(house: House) -> None:
+    one, two = await house.two()
+    await two.open("long-1", LONG)
+    for number in range(40):
+        if number % 8 == 3:
+            await house.under.cut(two.engine)
+        await one.publish(number, "long-1", LONG)
+        if number % 8 == 5:
+            await house.under.heal(two.engine)
+            if number % 16 == 5:
+                await house.under.turn()
+    await house.until_data(two, list(range(40)), "long-1")
+    assert two.heard.restarts == {}
+
+
+@case(Ability.EMPTY)
+async def a_server_that_comes_back_empty_twice_is_told_twice_at_most(house: House) -> None:
+    gateway = await house.start()
+    await gateway.open()
+    epochs = {(await gateway.publish(0)).epoch}
+    for _ in range(2):
+        await house.under.restart_empty()
+        epochs.add((await heals(house, gateway)).epoch)
+        await house.until_last(gateway, "healed")
+    assert len(epochs) == 3, "no epoch comes back"
+    assert len(gateway.heard.restarts["kept-1"]) == 2
+
+
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT)
+async def a_gateway_that_is_cut_while_the_server_is_emptied_is_told_afterwards(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+        await gateway.present(gateway.heard.name, room="long-1")
+    before = await one.publish("a", "long-1", LONG)
+    await house.until_data(two, ["a"], "long-1")
+    await house.under.cut(two.engine)
+    await house.under.restart_empty()
+    assert (await heals(house, one, "long-1")).epoch != before.epoch
+    await house.under.heal(two.engine)
+    await house.until(lambda: two.heard.restarts.get("long-1"), "the loss is told")
+    await one.publish("b", "long-1", LONG)
+    await house.until_last(two, "b", "long-1")
+    await house.until_present(one, {two.heard.name: 1}, "long-1")
+    await house.until_present(two, {one.heard.name: 1}, "long-1")

@@ -312,3 +312,26 @@ async def many_messages_in_flight_keep_their_order(house: House) -> None:
     positions = [await answer for answer in answers]
     assert [position.offset for position in positions] == list(range(1, 301))
     await house.until_data(gateway, list(range(300)), "long-1")
+
+
+@case()
+async def a_large_message_arrives_as_it_was_sent(house: House) -> None:
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    texts = ['\u2028\x00"\\' * 20_000, "x" * 500_000, "\U0001f409" * 50_000]
+    for text in texts:
+        await gateway.publish(text, "long-1", LONG)
+    await house.until_data(gateway, texts, "long-1")
+    page = await gateway.page(None, 1, "long-1", LONG)
+    assert [json.loads(text)["data"] for text in page.texts] == texts[-1:]
+
+
+@case(Ability.SEVERAL)
+async def what_is_told_to_a_gateway_that_does_not_exist_breaks_nothing(house: House) -> None:
+    one, two = await house.two()
+    for node in ("", "x", "a b", "*", "}"):
+        one.engine.tell(node, "kind", "text")
+    one.engine.tell(two.node, "kind", "last")
+    await house.until(lambda: two.heard.told_kinds, "what is told to one that does")
+    assert two.heard.told_kinds == [("kind", "last")]
+    assert one.heard.told_kinds == []

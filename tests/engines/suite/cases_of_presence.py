@@ -229,3 +229,18 @@ async def presence_heals_after_the_server_lost_everything(house: House) -> None:
     await house.until_present(three, {"a": 1, "b": 1})
     await house.until_present(one, {"b": 1})
     await house.until_present(two, {"a": 1})
+
+
+@case(Ability.SEVERAL, Ability.KILL)
+async def a_user_of_three_gateways_stays_while_one_of_them_lives(house: House) -> None:
+    gateways = [await house.start() for _ in range(3)]
+    watching = await house.start()
+    await watching.open()
+    for gateway in gateways:
+        await gateway.present("a")
+    await house.until_present(watching, {"a": 3})
+    for gateway in gateways[:2]:
+        await house.kill(gateway)
+    await house.until_present(watching, {"a": 1})
+    assert await gateways[2].absent("a") == "vacated"
+    await house.until_present(watching, {})

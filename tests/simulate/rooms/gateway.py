@@ -1,4 +1,4 @@
-"""One simulated gateway of a cluster: the product's rooms over the product's engine for Redis, in virtual time.
+"""One simulated gateway of a cluster: the product's rooms over one of the product's engines, in virtual time.
 
 It runs as one task, which is cancelled as `kill -9` would end a process: nothing more is said to clients or to the
 server. A gateway that is drained says so first. It has no rows.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.simulate.database import Database
 from tests.simulate.gateway import LIMITS, Identities
+from tests.simulate.rooms.kinds import EngineKind
 from tests.simulate.rooms.network import NetworkedLoop
 from tests.simulate.store import EPOCH, SimulatedStore, Tempo
 from tests.simulate.wire import Message, Pace, Wire
@@ -23,10 +24,9 @@ from tidegate.contract import Contract
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.closes import DRAIN
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.sessions import Greeting, Sessions
-from tidegate.engines.redis.engine import RedisEngine
-from tidegate.engines.redis.urls import read
 from tidegate.engines.setup import EngineSetup
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.sender import Sender
@@ -44,12 +44,20 @@ def contract() -> Contract:
 class RoomGateway:
     """Runs from `start` until `kill` or `drain`."""
 
-    def __init__(self, name: str, loop: NetworkedLoop, chance: random.Random, failed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        kind: EngineKind,
+        loop: NetworkedLoop,
+        chance: random.Random,
+        failed: Callable[[str], None],
+    ) -> None:
         """`failed` is told why a gateway ended that should not."""
         self.name = name
         self.ready = False
         """It takes clients."""
         self.alive = True
+        self._kind = kind
         self._loop = loop
         self._chance = chance
         self._failed = failed
@@ -61,7 +69,7 @@ class RoomGateway:
         self._context = ConnectionContext(TransportSettings(close_timeout=0.05), Routes(), self._outbox, loop.time)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._engine: RedisEngine | None = None
+        self._engine: Engine | None = None
         self._parts: Parts
 
     def start(self) -> None:
@@ -81,8 +89,9 @@ class RoomGateway:
         self._loop.network.forget(self.name)
         assert self._task is not None
         self._task.cancel()
-        for task in self._engines_tasks():
-            task.cancel()
+        if self._engine is not None:
+            for task in self._kind.tasks(self._engine):
+                task.cancel()
         self._tickers.close()
         for wire in self._wires:
             wire.perish()
@@ -112,8 +121,7 @@ class RoomGateway:
         sender = Sender(contract(), self._outbox, check=chance.random() < 0.03)
         greeting = Greeting(25.0, LIMITS, contract().hash)
         sessions = Sessions(protocol, greeting, self._identities.identity_token, loop.time())
-        self._engine = engine = RedisEngine(self._setup(sender), read("redis://server"))
-        await engine.start()
+        self._engine = engine = await self._kind.start(self._setup(sender))
         self._parts = assemble(
             contract=contract(),
             sessions=sessions,
@@ -140,7 +148,7 @@ class RoomGateway:
 
     def _setup(self, sender: Sender) -> EngineSetup:
         return EngineSetup(
-            url="redis://server",
+            url=self._kind.url,
             prefix="simulated",
             node=self._node(),
             new_node=self._node,
@@ -150,10 +158,6 @@ class RoomGateway:
             ledger=Ledger(),
             clock=self._loop.time,
         )
-
-    def _engines_tasks(self) -> list[asyncio.Task[None]]:
-        engine = self._engine
-        return [] if engine is None else [*engine._tasks, *engine._nodes._burials.values()]
 
     def _node(self) -> str:
         self._names += 1

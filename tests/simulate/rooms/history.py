@@ -1,4 +1,4 @@
-"""One simulated history of a cluster: gateways, clients, one Redis server and its bad days; then the verdict.
+"""One simulated history of a cluster: gateways, clients, a Redis server or a hub and its bad days; then the verdict.
 
 Everything that chance decides comes from one seed. In the end all calms down: then each client must be in its rooms
 with the newest message, see exactly who is present, and find all that was acknowledged in the history.
@@ -16,7 +16,9 @@ from tests.simulate.loop import NeverEnds
 from tests.simulate.rooms.client import RoomClient
 from tests.simulate.rooms.ending import check, settle
 from tests.simulate.rooms.gateway import RoomGateway
+from tests.simulate.rooms.hub import SimulatedHub
 from tests.simulate.rooms.judge import RoomJudge
+from tests.simulate.rooms.kinds import EngineKind, OverHub, OverRedis
 from tests.simulate.rooms.network import Network, NetworkedLoop
 from tests.simulate.rooms.redis_server import RedisServer
 from tests.simulate.wire import Wire
@@ -27,6 +29,8 @@ USERS = ("ada", "bob", "clerk")
 SETTLE_S = LeaseTimes().lease + LeaseTimes().grace + 8.0
 """After so long without bad days, a gateway that died is buried, and all who were there say so."""
 STEPS = 400_000
+HUBS = 0.3
+"""The share of histories with a hub instead of Redis."""
 
 
 class RoomHistory:
@@ -36,7 +40,12 @@ class RoomHistory:
         self.seed = seed
         self.chance = chance = random.Random(seed)
         self.loop = NetworkedLoop(chance, chance.choice((0.0, 1e-5, 1e-4)), STEPS)  # type: ignore[abstract]  # as above
-        self.server = RedisServer(lambda: 1_000_000.0 + self.loop.time(), chance)
+        self.server: RedisServer | SimulatedHub
+        self._kind: EngineKind
+        if chance.random() < HUBS:
+            self.server, self._kind = SimulatedHub(self.loop, self._wall), OverHub()
+        else:
+            self.server, self._kind = RedisServer(self._wall, chance), OverRedis()
         self.network = self.loop.network = Network(self.loop, self.server, chance, chance.choice((1e-4, 1e-3, 2e-2)))
         self.judge = RoomJudge()
         self.gateways: list[RoomGateway] = []
@@ -48,7 +57,8 @@ class RoomHistory:
             RoomClient(f"client {number}", chance.choice(USERS), self.loop, chance, self.judge, self._dial)
             for number in range(chance.choice((2, 3, 4)))
         ]
-        self._bad_days = chance.sample(BAD_DAYS, chance.choice((0, 1, 2, 3)))
+        bad_days = BAD_DAYS if isinstance(self.server, SimulatedHub) else BAD_DAYS + BAD_DAYS_OF_REDIS
+        self._bad_days = chance.sample(bad_days, chance.choice((0, 1, 2, 3)))
 
     def play(self) -> Outcome:
         outcome = Outcome(self.seed, violations=[])
@@ -92,13 +102,26 @@ class RoomHistory:
             if gateway.alive:
                 await gateway.drain()
 
+    def _wall(self) -> float:
+        """Seconds since the Unix epoch."""
+        return 1_000_000.0 + self.loop.time()
+
     def _start(self) -> None:
         self._born += 1
         gateway = RoomGateway(
-            f"g{self._born}", self.loop, self.chance, lambda what: self.judge.wrong(self.clients[0].name, what)
+            f"g{self._born}",
+            self._kind,
+            self.loop,
+            self.chance,
+            lambda what: self.judge.wrong(self.clients[0].name, what),
         )
         self.gateways.append(gateway)
         gateway.start()
+
+    @property
+    def _redis(self) -> RedisServer:
+        assert isinstance(self.server, RedisServer)
+        return self.server
 
     # -- bad days ---------------------------------------------------------------------------------------------------
 
@@ -125,7 +148,7 @@ class RoomHistory:
                 await gateway.drain()
 
     async def _cut_lines(self) -> None:
-        if self.chance.random() < 0.5:
+        if isinstance(self.server, RedisServer) and self.chance.random() < 0.5:
             self.server.cut_one()
         else:
             self.server.cut_all()
@@ -155,15 +178,15 @@ class RoomHistory:
         self.server.down = False
 
     async def _promotion(self) -> None:
-        self.server.replicate()
+        self._redis.replicate()
         await asyncio.sleep(self.chance.choice((0.05, 0.5)))
-        self.server.promote()
+        self._redis.promote()
 
     async def _flush(self) -> None:
-        self.server.flush()
+        self._redis.flush()
 
     async def _forget_scripts(self) -> None:
-        self.server.forget_scripts()
+        self._redis.forget_scripts()
 
 
 BAD_DAYS = (
@@ -173,10 +196,8 @@ BAD_DAYS = (
     "_freeze",
     "_one_way",
     "_down",
-    "_promotion",
-    "_flush",
-    "_forget_scripts",
 )
+BAD_DAYS_OF_REDIS = ("_promotion", "_flush", "_forget_scripts")
 
 
 @contextmanager

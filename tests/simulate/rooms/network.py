@@ -1,19 +1,41 @@
 """Connections from gateways to the engine's server, in virtual time: bytes travel in order, in pieces, or not at all.
 
-The client's side of a line is an asyncio transport; the server's side is a session of `redis_server`. A cut in one
+The gateway's side of a line is an asyncio transport; the other side is a session of a simulated server. A cut in one
 direction holds the bytes of that direction until it heals; what is on its way when a line ends is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import struct
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from tests.simulate.loop import SimulatedLoop
-from tests.simulate.rooms.redis_server import RedisServer, Session
+
+
+class Session(Protocol):
+    """The server's side of a line."""
+
+    def said(self, data: bytes) -> None:
+        """The gateway sent bytes."""
+
+    def gone(self) -> None:
+        """The line ended. It may be told twice."""
+
+
+class Server(Protocol):
+    """What gateways connect to."""
+
+    down: bool
+    """It refuses connections."""
+
+    def session(self, line: ServerLine) -> Session:
+        """A gateway connected."""
+
 
 PIECES = 0.2
 """How often only some of the bytes on their way arrive together."""
@@ -31,6 +53,10 @@ class _Pipe:
         self._arriving = False
         self.blocked = False
         self.closed = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def send(self, data: bytes) -> None:
         self._waiting += data
@@ -71,7 +97,7 @@ class ServerLine(asyncio.Transport):
         self._protocol = protocol
         self._loop = loop
         self._closing = False
-        self.session = Session(network.server, self)
+        self.session = network.server.session(self)
         self._up = _Pipe(loop, chance, network.delay, self.session.said)
         self._down = _Pipe(loop, chance, network.delay, protocol.data_received)
         network.lines.append(self)
@@ -105,7 +131,18 @@ class ServerLine(asyncio.Transport):
         return self._closing
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
+        return OwnSocket() if name == "socket" else default
+
+    def get_write_buffer_size(self) -> int:
+        return self._up.waiting
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """The protocols of gateways look at the size themselves."""
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the gateway has not read."""
+        return self._down.waiting
 
     def close(self) -> None:
         self._finish(None)
@@ -129,7 +166,7 @@ class ServerLine(asyncio.Transport):
 class Network:
     """All lines to one server."""
 
-    def __init__(self, loop: SimulatedLoop, server: RedisServer, chance: random.Random, delay: float) -> None:
+    def __init__(self, loop: SimulatedLoop, server: Server, chance: random.Random, delay: float) -> None:
         self._loop = loop
         self._chance = chance
         self.server = server
@@ -170,6 +207,13 @@ class Network:
             line.heal()
 
 
+class OwnSocket:
+    """The socket of a line between two processes of this user."""
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        return struct.pack("3i", os.getpid(), os.geteuid(), os.getegid())
+
+
 class NetworkedLoop(SimulatedLoop):
     """A loop whose connections lead to `network`."""
 
@@ -177,5 +221,10 @@ class NetworkedLoop(SimulatedLoop):
 
     async def create_connection(  # type: ignore[override]  # as asyncio's, for one server
         self, made: Callable[[], asyncio.Protocol], host: Any = None, port: Any = None, *, ssl: Any = None
+    ) -> tuple[ServerLine, asyncio.Protocol]:
+        return await self.network.connect(made)
+
+    async def create_unix_connection(  # type: ignore[override]  # as above
+        self, made: Callable[[], asyncio.Protocol], path: Any = None
     ) -> tuple[ServerLine, asyncio.Protocol]:
         return await self.network.connect(made)

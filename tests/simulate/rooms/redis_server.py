@@ -78,6 +78,10 @@ class RedisServer:
         self._run = self._replication = b""
         self._new_run()
 
+    def session(self, line: Line) -> Session:
+        """A gateway connected."""
+        return Session(self, line)
+
     # -- bad days ---------------------------------------------------------------------------------------------------
 
     def cut_all(self) -> None:

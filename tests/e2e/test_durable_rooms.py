@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ def durable_schema(folder: Path) -> Path:
     return schema
 
 
-def serving(folder: Path, url: str | None) -> GatewayProcess:
+def serving(folder: Path, url: str | None, *more: str) -> GatewayProcess:
     folder.mkdir(exist_ok=True)
-    options = "--dev", "--schema", str(durable_schema(folder))
+    options = "--dev", "--schema", str(durable_schema(folder)), *more
     if url is not None:
         return PostgresGateway(folder, url, *options)
     process = GatewayProcess(folder, *options)
@@ -193,6 +193,33 @@ async def test_clients_of_two_gateways_get_all_messages_in_one_order(postgres: P
                 assert own == [f"{name}{number}" for number in range(count)]
             gateways[0].kill()
             assert [each["data"]["text"] for each in (await history(bob))[-3:]] == [text for *_, text in both[2][-3:]]
+
+
+@pytest.mark.slow
+async def test_clients_of_workers_over_sqlite_get_all_messages_in_one_order(tmp_path: Path) -> None:
+    process = serving(tmp_path, None, "--workers", "2")
+    process.start()
+    try:
+        async with AsyncExitStack() as clients:
+            members = [await clients.enter_async_context(wire(process.url)) for _ in range(8)]
+            for client in members:
+                await joined(client, ROOM, presence="none")
+
+            async def speak(client: Wire, name: int) -> None:
+                for number in range(20):
+                    message = {"type": "message", "room": ROOM, "data": {"text": f"{name}.{number}"}}
+                    await client.say(message)
+
+            async def listen(client: Wire) -> list[tuple[str, int, str]]:
+                heard = [await client.hear("message") for _ in range(160)]
+                return [(*place(each), each["data"]["text"]) for each in heard]
+
+            said_by_each = [speak(client, name) for name, client in enumerate(members)]
+            heard = (await asyncio.gather(*said_by_each, *map(listen, members)))[8:]
+            assert all(each == heard[0] for each in heard)
+            assert [offset for _, offset, _ in heard[0] or ()] == list(range(1, 161))
+    finally:
+        process.stop()
 
 
 async def test_a_restored_backup_begins_a_new_epoch_also_where_only_messages_were_written(

@@ -14,11 +14,13 @@ import msgspec
 from tests.engines.suite.fake_engine import FakeUnderTest
 from tests.engines.suite.under_test import Ability
 from tests.support.deadlines import DEADLINE_S
+from tests.support.hub import Hub
 from tests.support.tcp_line import TcpLine
 from tidegate.core.rooms.ports import Answer, Engine, EngineListener, HistoryPage, Opened
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.durable import DurableEngine
 from tidegate.store import open_store
+from tidegate.store.hub.store import HubStore
 from tidegate_protocol import RoomPosition, Sender
 
 
@@ -75,13 +77,16 @@ class DatabaseUnderTest:
         if self._port is not None:
             line = await TcpLine.open(self._port)
             url = url.replace(f":{self._port}/", f":{line.port}/")
-        store: Any = await open_store(url, {}, durable=True)
+        store = await self._store(url)
         engine = AllDurable(inner, store.rooms, lambda room: True, msgspec.json.encode, self.clock)
         engine.listen(listener)
         self._inner[id(engine)], self._stores[id(engine)] = inner, store
         if line is not None:
             self._lines[id(engine)] = line
         return engine
+
+    async def _store(self, url: str) -> Any:
+        return await open_store(url, {}, durable=True)
 
     def node(self, engine: Engine) -> str:
         return self._model.node(self._inner[id(engine)])
@@ -116,3 +121,23 @@ class DatabaseUnderTest:
             await store.close(0.5)
         for line in self._lines.values():
             await line.close()
+
+
+class WorkersUnderTest(DatabaseUnderTest):
+    """Workers over one SQLite file, and their hub."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, None)
+        self.name = "SQLite of workers"
+        self.cannot = {need: why for need, why in self.cannot.items() if need is not Ability.SEVERAL}
+        self._hub = Hub()
+
+    async def _store(self, url: str) -> Any:
+        if self._hub.store is None:
+            await self._hub.start(url, {})
+        return await HubStore.open(url, {}, self._hub.address, f"worker {len(self._stores)}", durable=True)
+
+    async def close(self) -> None:
+        await super().close()
+        if self._hub.store is not None:
+            await self._hub.stop()

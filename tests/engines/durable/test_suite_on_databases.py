@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.durable.on_a_database import DatabaseUnderTest
+from tests.engines.durable.on_a_database import DatabaseUnderTest, WorkersUnderTest
 from tests.engines.suite.cases import Case, every_case, play
 from tests.support.postgres import PostgresServer
 from tidegate.store import backends
@@ -17,6 +17,17 @@ async def test_the_suite_on_sqlite(played: Case, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'rooms.db'}"
     backends.migrations(url).apply(url, {})
     under = DatabaseUnderTest(url, None)
+    try:
+        await play(played, under)
+    finally:
+        await under.close()
+
+
+@every_case
+async def test_the_suite_on_workers_over_sqlite(played: Case, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'rooms.db'}"
+    backends.migrations(url).apply(url, {})
+    under = WorkersUnderTest(url)
     try:
         await play(played, under)
     finally:

@@ -1,9 +1,9 @@
 """What an engine outside of the gateway adds to the cost of a message, compared with memory in the same run.
 
 Figures are processor microseconds of the GATEWAYS, as the operating system reports them; the engine's server is not in
-them. Each measure runs in turn on a gateway with rooms in memory and on gateways that share a Valkey server, several
-times; the table shows the median of the differences and how far they are apart. The last figure counts commands that
-the server got in some idle seconds, from gateways that say the presence of few and of many members.
+them. Each measure runs in turn on a gateway with rooms in memory and on gateways that share the engine's server,
+several times; the table shows the median of the differences and how far they are apart. The last figure counts
+commands that the server got in some idle seconds, from gateways that say the presence of few and of many members.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
 from tests.bench import measures
+from tests.bench.engine_servers import EngineServer
 from tests.bench.load import Client, Meter, connect
 from tests.bench.measures import SAY, UNLIMITED, Server
 from tests.support.gateway import GatewayProcess
-from tests.support.redis import RedisServer, running
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import PresenceEntry
-from tidegate.engines.redis import start
+from tidegate.engines.opening import open_engine
 from tidegate.engines.setup import EngineSetup
 
 LOADED = "added to a message, 16 in flight in a room (us)"
@@ -39,10 +40,12 @@ TARGETS = {LOADED: 20.0, ALONE: 130.0, LATENCY: 2.0, FAN_OUT: 1.15, IDLE: 1.1}
 
 IDLE_S = 12.0
 
+Running = Callable[[], AbstractContextManager[EngineServer]]
+
 
 @contextlib.contextmanager
-def gateway(name: str, redis: RedisServer | None) -> Iterator[Server]:
-    options = () if redis is None else ("--engine", redis.socket_url, "--engine-prefix", "bench")
+def gateway(name: str, server: EngineServer | None) -> Iterator[Server]:
+    options = () if server is None else ("--engine", server.url, "--engine-prefix", "bench")
     with tempfile.TemporaryDirectory() as folder:
         process = GatewayProcess(Path(folder), *options, environment=UNLIMITED)
         process.migrate()
@@ -89,10 +92,10 @@ async def fan_out(servers: Sequence[Server], receivers: int, in_flight: int, rou
     return cost / rounds / in_flight / len(clients)
 
 
-async def idle(redis: RedisServer, members: int) -> float:
+async def idle(server: EngineServer, members: int) -> float:
     """Commands a second that the server gets while nothing happens."""
     setup = EngineSetup(
-        url=redis.socket_url,
+        url=server.url,
         prefix=f"idle{members}",
         node=secrets.token_hex(8),
         new_node=lambda: secrets.token_hex(8),
@@ -101,21 +104,16 @@ async def idle(redis: RedisServer, members: int) -> float:
         ledger=Ledger(),
         clock=time.monotonic,
     )
-    engine = await start(setup)
+    engine = await open_engine(setup, "")
     entry = PresenceEntry("Ada", 1, "online", 0)
     answers = [engine.present(f"chat-{number % 50}", f"user{number}", entry) for number in range(members)]
     for answer in answers:
         await answer
-    before = commands(redis)
+    before = await asyncio.to_thread(server.commands)
     await asyncio.sleep(IDLE_S)
-    after = commands(redis)
+    after = await asyncio.to_thread(server.commands)
     await engine.aclose()
     return (after - before) / IDLE_S
-
-
-def commands(redis: RedisServer) -> int:
-    lines = redis.command("INFO", "stats").decode().splitlines()
-    return int(next(line for line in lines if line.startswith("total_commands_processed:")).partition(":")[2])
 
 
 async def measure(memory: Server, shared: Sequence[Server], runs: int, scale: float) -> dict[str, list[float]]:
@@ -153,12 +151,12 @@ def report(figures: dict[str, list[float]], judge: bool) -> bool:
     return good
 
 
-def run(runs: int, scale: float, judge: bool) -> bool:
+def run(engine: Running, runs: int, scale: float, judge: bool) -> bool:
     """Measure and print; returns whether every figure is within its target."""
-    with running("valkey") as redis:
-        with gateway("memory", None) as memory, gateway("a", redis) as one, gateway("b", redis) as two:
+    with engine() as server:
+        with gateway("memory", None) as memory, gateway("a", server) as one, gateway("b", server) as two:
             figures = asyncio.run(measure(memory, [one, two], runs, scale))
-        few, many = asyncio.run(idle(redis, 100)), asyncio.run(idle(redis, 10_000))
+        few, many = asyncio.run(idle(server, 100)), asyncio.run(idle(server, 10_000))
         print(f"  {IDLE}: {many:.2f} / {few:.2f}", flush=True)
         figures[IDLE] = [many / few]
     return report(figures, judge)

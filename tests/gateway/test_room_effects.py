@@ -31,6 +31,7 @@ from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway import engine_listener
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.sender import Sender
+from tidegate.gateway.work import PENDING_LIMIT
 from tidegate.handlers import Gateway
 from tidegate.transport import Connection, Outbox
 from tidegate.transport.peers import UNKNOWN
@@ -97,10 +98,17 @@ class Sink:
         self.frames: list[bytes] = []
         self.write_side = self
         self.session: Any = None
+        self.paused = False
         self.closed: list[tuple[int, str]] = []
 
     def flush(self) -> None:
         """Everything stays in `frames`."""
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
 
     def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))
@@ -234,6 +242,25 @@ async def test_messages_keep_their_order_and_sent_follows_the_answer(house: Hous
         said = next(index for index, one in enumerate(messages) if one.get("data") == {"text": text})
         answered = next(index for index, one in enumerate(messages) if one.get("ref") == number)
         assert said < answered
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_client_is_not_read_from_while_too_many_messages_are_under_way(house: House, fails: bool) -> None:
+    ada = await joined(house, "ada")
+    for number in range(PENDING_LIMIT - 1):
+        house.say(ada, "message", **message("a", ref=number))
+    assert not ada.paused
+    house.say(ada, "message", **message("a", ref=PENDING_LIMIT))
+    assert ada.paused
+    for _ in range(PENDING_LIMIT // 2):
+        assert ada.paused
+        await (house.engine.fail(UNAVAILABLE) if fails else house.engine.answer())
+    assert not ada.paused
+    for _ in range(PENDING_LIMIT // 2):
+        await (house.engine.fail(ValueError("a bug")) if fails else house.engine.answer())
+    assert not house.parts.work.busy(ada.session)
+    assert not house.parts.work.under_way
+    assert house.kinds(ada).count("error" if fails else "sent") == PENDING_LIMIT
 
 
 async def test_a_message_without_a_ref_is_not_answered(house: House) -> None:

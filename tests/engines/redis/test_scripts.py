@@ -1,0 +1,188 @@
+"""What single scripts refuse or leave out, whoever calls them, on each server."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.redis import RedisServer, free_prefix
+from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, STREAM, Keys, field
+from tidegate.engines.redis.lua import ALL, BEAT, BURIED, BURY, HISTORY, OPEN, PRESENT, PUBLISH, Script
+from tidegate.engines.redis.resp import ReplyError
+
+pytestmark = pytest.mark.process
+
+LEASE, GRACE = 10_000, 5_000
+"""Milliseconds."""
+
+
+class Scripts:
+    def __init__(self, server: RedisServer) -> None:
+        self.server = server
+        self.keys = Keys(free_prefix())
+
+    def run(self, script: Script, keys: list[bytes], *arguments: bytes | str | int) -> Any:
+        return self.server.command("EVAL", script.source, len(keys), *keys, *arguments)
+
+    def of(self, room: str, *parts: bytes) -> list[bytes]:
+        return [self.keys.of_room(room, part) for part in parts]
+
+    def lease(self, node: str, milliseconds: int) -> None:
+        """The lease of `node` ends so many milliseconds from now."""
+        self.server.command("ZADD", self.keys.nodes, int(time.time() * 1000) + milliseconds, node)
+
+    def present(self, node: str, user: str, entry: bytes = b"{}", room: str = "r") -> bytes:
+        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
+        channel = self.keys.of_room(room, CHANNEL)
+        reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, 0, GRACE)
+        return reply
+
+    def bury(self, node: str, room: str = "r") -> int:
+        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
+        count: int = self.run(BURY, keys, node, room, self.keys.of_room(room, CHANNEL), GRACE)
+        return count
+
+    def publish(self, key: bytes = b"", digest: bytes = b"", known: tuple[str, int] = ("", 0), size: int = 5) -> Any:
+        meta, stream = self.of("r", META, STREAM)
+        channel = self.keys.of_room("r", CHANNEL)
+        new = f"e{time.monotonic_ns()}"
+        constants = (60_000, size, 60_000, channel, digest, 60_000)
+        return self.run(PUBLISH, [meta, stream, key or meta], "g", new, *known, *constants, "{", "}")
+
+    def open(self, since: tuple[str, int], known: tuple[str, int] = ("", 0), kept: int = 60_000) -> Any:
+        keys = self.of("r", META, STREAM, PRESENCE)
+        return self.run(OPEN, keys, "g", f"n{time.monotonic_ns()}", *known, 60_000, kept, *since, 1 << 18, 1)
+
+
+@pytest.fixture
+def scripts(server: RedisServer) -> Scripts:
+    return Scripts(server)
+
+
+@pytest.mark.parametrize("left", [None, -GRACE - 1, -10 * GRACE])
+def test_a_node_without_a_lease_writes_no_entry(scripts: Scripts, left: int | None) -> None:
+    """After its burial nothing would ever remove the entry."""
+    if left is not None:
+        scripts.lease("n1", left)
+    with pytest.raises(ReplyError, match="GIVENUP") as error:
+        scripts.present("n1", "u")
+    assert error.value.code == "GIVENUP"
+    assert not scripts.server.command("EXISTS", *scripts.of("r", PRESENCE), scripts.keys.rooms_of("n1"))
+
+
+def test_a_node_whose_lease_ended_a_moment_ago_still_writes(scripts: Scripts) -> None:
+    scripts.lease("n1", -GRACE // 2)
+    assert scripts.present("n1", "u") == b"occupied"
+
+
+def test_entries_make_no_hash_for_a_room_without_an_epoch(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    scripts.present("n1", "u")
+    assert not scripts.server.command("EXISTS", *scripts.of("r", META))
+
+
+@pytest.mark.parametrize(("left", "known"), [(None, 0), (LEASE, 1), (-1, 1), (-GRACE // 2, 1), (-GRACE - 1, 0)])
+def test_a_beat_renews_a_lease_unless_others_may_bury_the_node(scripts: Scripts, left: int | None, known: int) -> None:
+    if left is not None:
+        scripts.lease("n1", left)
+    before = scripts.server.command("ZSCORE", scripts.keys.nodes, "n1")
+    found, now, nodes = scripts.run(BEAT, [scripts.keys.nodes], "n1", LEASE, GRACE)
+    assert found == known
+    after = scripts.server.command("ZSCORE", scripts.keys.nodes, "n1")
+    if left is not None and not known:
+        assert after == before, "given up stays given up"
+    else:
+        assert float(after) == now + LEASE
+    assert nodes[0] == b"n1"
+
+
+def test_a_node_that_lives_is_not_buried_and_not_forgotten(scripts: Scripts) -> None:
+    for left in (LEASE, -GRACE // 2):
+        scripts.lease("n1", left)
+        scripts.present("n1", "u")
+        assert scripts.bury("n1") == -1
+        assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 0
+    assert scripts.server.command("HLEN", *scripts.of("r", PRESENCE)) == 1
+
+
+def test_a_burial_takes_the_entries_of_its_node_alone(scripts: Scripts) -> None:
+    """Also of nodes and users whose names begin alike."""
+    for node in ("n1", "n11", "n"):
+        scripts.lease(node, LEASE)
+        for user in ("u", "n1", "n1 u", ""):
+            scripts.present(node, user)
+    scripts.lease("n1", -GRACE - 1)
+    assert scripts.bury("n1") == 4
+    fields = scripts.server.command("HKEYS", *scripts.of("r", PRESENCE))
+    assert {name.split(b" ")[0] for name in fields} == {b"n11", b"n"}
+    assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 1
+
+
+def test_a_node_with_rooms_left_is_not_forgotten(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    for room in ("r", "s"):
+        scripts.present("n1", "u", room=room)
+    scripts.lease("n1", -GRACE - 1)
+    assert scripts.bury("n1") == 1
+    assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 0
+    assert scripts.bury("n1", "s") == 1
+    assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 1
+
+
+def test_messages_that_are_too_old_are_not_given_out(scripts: Scripts) -> None:
+    """Newer ones keep the stream, so its expiry alone does not remove them."""
+    epoch = scripts.publish().split(b" ")[0].decode()
+    scripts.publish()
+    scripts.publish()
+    stream = scripts.of("r", STREAM)[0]
+    old = scripts.server.command("XRANGE", stream, 1, 1)[0][1]
+    scripts.server.command("DEL", stream)
+    scripts.server.command("XADD", stream, 1, "t", int(old[1]) - 120_000, "m", "old")
+    for offset in (2, 3):
+        scripts.server.command("XADD", stream, offset, "t", old[1], "m", f"new{offset}")
+    assert scripts.run(HISTORY, [stream], "", 10, 10_000, 60_000) == [0, b"new3", b"new2"]
+    assert scripts.open((epoch, 0))[3] is None, "the first one is gone"
+    assert scripts.open((epoch, 1))[3] == [b"new2", b"new3"]
+
+
+def test_a_page_has_few_bytes_and_one_message_at_least(scripts: Scripts) -> None:
+    for _ in range(5):
+        scripts.publish()
+    stream = scripts.of("r", STREAM)[0]
+    size = len(scripts.run(HISTORY, [stream], "", 10, 10_000, 60_000)[1])
+    for most, count in ((0, 1), (size, 1), (2 * size, 2), (5 * size, 5), (10 * size, 5)):
+        more, *texts = scripts.run(HISTORY, [stream], "", 10, most, 60_000)
+        assert (more, len(texts)) == (int(count < 5), count)
+    assert scripts.run(HISTORY, [stream], 1, 10, 10_000, 60_000) == [0]
+    assert len(scripts.run(HISTORY, [stream], 3, 1, 10_000, 60_000)) == 2
+
+
+@pytest.mark.parametrize("claim", [1, 2, 5, 2**53 - 1])
+def test_only_what_a_gateway_delivered_begins_an_epoch(scripts: Scripts, claim: int) -> None:
+    epoch = scripts.publish().split(b" ")[0].decode()
+    head = scripts.open((epoch, claim))
+    assert (head[0].decode(), head[1]) == (epoch, 1), "a client's claim"
+    head = scripts.open(("", 0), known=(epoch, claim))
+    assert (head[0].decode() == epoch) == (claim == 1), "a gateway that delivered more than there is"
+
+
+def test_a_key_counts_in_its_epoch(scripts: Scripts) -> None:
+    key = scripts.keys.idempotency("r", "u", "k")
+    first = scripts.publish(key, b"d")
+    assert scripts.publish(key, b"d") == first
+    with pytest.raises(ReplyError, match="CONFLICT"):
+        scripts.publish(key, b"other")
+    epoch = first.split(b" ")[0].decode()
+    again = scripts.publish(key, b"other", known=(epoch, 2))
+    assert again.split(b" ")[0].decode() != epoch
+    assert scripts.publish(key, b"other") == again
+
+
+def test_scripts_are_short_and_say_what_they_get() -> None:
+    for script in ALL:
+        lines = script.source.decode().splitlines()
+        assert len(lines) < 40
+        assert lines[0].startswith("-- ")
+        assert any("KEYS 1" in line for line in lines[:12])

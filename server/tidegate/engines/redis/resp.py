@@ -99,7 +99,7 @@ class Parser:
     def _parse(self, data: bytes) -> list[Any]:
         complete: list[Any] = []
         opened = self._open
-        find = data.find
+        find, have = data.find, len(data)
         at = 0
         while (end := find(b"\r\n", at)) >= 0:
             kind = data[at]
@@ -110,11 +110,11 @@ class Parser:
                     at = end + 2
                 else:
                     stop = end + 2 + size
-                    if len(data) < stop + 2:
+                    if have < stop + 2:
                         self._needed = stop + 2 - at
                         self._keep(data, at)
                         return complete
-                    if data[stop : stop + 2] != b"\r\n":
+                    if data[stop] != _CR or data[stop + 1] != _LF:
                         raise ProtocolError("a string does not end where its length says")
                     value = data[end + 2 : stop]
                     at = stop + 2
@@ -130,8 +130,15 @@ class Parser:
             else:
                 value = _line(kind, data[at + 1 : end])
                 at = end + 2
-            self._put(value, complete)
-        if len(data) - at > LINE_BYTES:
+            if not opened:
+                if value is not _ATTRIBUTE:
+                    complete.append(value)
+            elif (part := opened[-1]).left > 1 and value is not _ATTRIBUTE:
+                part.left -= 1
+                part.values.append(value)
+            else:
+                self._put(value, complete)
+        if have - at > LINE_BYTES:
             raise ProtocolError("a line is too long")
         self._needed = 0
         self._keep(data, at)
@@ -170,9 +177,10 @@ class Parser:
 
 def _length(text: bytes, most: int) -> int:
     """A length; -1 for the absent value of RESP2. A bool of `isdigit` refuses what `int` allows, such as `1_0`."""
+    length = _SHORT.get(text)
+    if length is not None:
+        return length
     if not text.isdigit():
-        if text == b"-1":
-            return -1
         raise ProtocolError(f"not a length: {text[:20]!r}")
     length = int(text)
     if length > most:
@@ -204,6 +212,9 @@ def _line(kind: int, text: bytes) -> Any:
 
 
 _BULK, _VERBATIM, _PUSH = b"$=>"
+_CR, _LF = b"\r\n"
+_SHORT = {b"%d" % length: length for length in range(-1, 1024)}
+"""To look a length up costs a third of reading it."""
 _BULKS = frozenset(b"$!=")
 _PAIRS = frozenset(b"%|")
 _AGGREGATES: dict[int, Callable[[list[Any]], Any]] = {

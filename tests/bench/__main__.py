@@ -1,5 +1,5 @@
 """`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract,
-rows, valkey and postgres (rooms over these engines, compared with rooms in memory).
+rows, durable (rooms in the database), valkey and postgres (rooms over these engines, compared with rooms in memory).
 
 All figures come from this run on this machine. Ratios are stable on a noisy machine, absolute figures are not.
 """
@@ -13,12 +13,13 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from tests.bench import contract, engine_servers, engines, rows, transport
+from tests.bench import contract, durable, engine_servers, engines, rows, transport
 
 SECTIONS: dict[str, Callable[[int, float, bool], bool]] = {
     "transport": transport.run,
     "contract": contract.run,
     "rows": rows.run,
+    "durable": durable.run,
     "valkey": partial(engines.run, engine_servers.valkey),
     "postgres": partial(engines.run, engine_servers.postgres),
 }

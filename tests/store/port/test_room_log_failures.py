@@ -58,7 +58,7 @@ async def test_what_is_under_way_at_a_stop_is_kept_or_refused(database: Database
     logged = Logged(store, database)
     answers = [logged.log.append(message("chat.1", str(number), LONG)) for number in range(200)]
     await store.close()
-    found = await asyncio.gather(*answers, return_exceptions=True)  # type: ignore[call-overload]
+    found = await asyncio.gather(*answers, return_exceptions=True)
     acknowledged = [str(number) for number, each in enumerate(found) if not isinstance(each, BaseException)]
     async with gateway(database) as again:
         assert texts(await again.page("chat.1", limit=500, rules=LONG)) == acknowledged

@@ -1,4 +1,4 @@
-"""The log of durable rooms over either database: what is read of a room, and by whom it is read and written.
+"""The log of durable rooms over either database: what is read of a room, and how its reads and writes take turns.
 
 A database's own module asks its tables (`RoomReader`, `RoomLook`); what clients may see of the answers is decided here,
 once. It knows no SQL.

@@ -96,7 +96,7 @@ class Parser:
         except (ValueError, TypeError) as error:  # a length that is no number, a map's key that is a list
             raise ProtocolError(f"cannot be parsed as RESP3: {error}") from error
 
-    def _parse(self, data: bytes) -> list[Any]:
+    def _parse(self, data: bytes) -> list[Any]:  # noqa: PLR0912  # calls would cost more than the work
         complete: list[Any] = []
         opened = self._open
         find, have = data.find, len(data)

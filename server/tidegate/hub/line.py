@@ -57,6 +57,11 @@ class Line(asyncio.Protocol):
         found: socket.socket = self._transport.get_extra_info("socket")
         return found
 
+    @property
+    def unread(self) -> int:
+        """Bytes that the other end has not taken, without those of this turn of the loop."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     def send(self, payload: bytes) -> None:
         """Send what the other end did not ask for."""
         self.send_frame(frame(payload))

@@ -36,6 +36,8 @@ HELD = 1000
 """Requests that wait for it, at most."""
 UNANSWERED = 16_384
 """Requests that the hub has not answered, at most."""
+UNREAD_BYTES = 16 << 20
+"""Bytes of requests that a hub which hangs has not taken, at most."""
 RETRY_S = 1.0
 
 
@@ -147,7 +149,8 @@ class HubEngine:
 
     def _begin(self) -> tuple[int, asyncio.Future[Any]]:
         """A number and an answer for the next request. Raises Refused(unavailable) where too much waits already."""
-        if len(self._calls) >= UNANSWERED or (self._line is None and not self._may_hold()):
+        line = self._line
+        if len(self._calls) >= UNANSWERED or (not self._may_hold() if line is None else line.unread > UNREAD_BYTES):
             raise away()
         return self._calls.begin()
 

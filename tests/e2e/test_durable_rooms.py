@@ -40,7 +40,8 @@ def durable_schema(folder: Path) -> Path:
 
 def serving(folder: Path, url: str | None, *more: str) -> GatewayProcess:
     folder.mkdir(exist_ok=True)
-    options = "--dev", "--schema", str(durable_schema(folder)), *more
+    how = () if "--workers" in more else ("--dev",)
+    options = *how, "--schema", str(durable_schema(folder)), *more
     if url is not None:
         return PostgresGateway(folder, url, *options)
     process = GatewayProcess(folder, *options)
@@ -56,7 +57,7 @@ def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayP
         if request.param == "postgresql":
             server: PostgresServer = request.getfixturevalue("postgres")
             url = until_the_end.enter_context(server.lent(server.sample()))
-        process = serving(tmp_path, url)
+        process = serving(tmp_path, url, *(("--workers", "2") if request.param == "workers" else ()))
         process.start()
         yield process
         process.stop()
@@ -108,6 +109,9 @@ async def talk(url: str, name: str, stop: asyncio.Event, acknowledged: dict[str,
         assert stop.is_set(), error
 
 
+@pytest.mark.parametrize(
+    "durable", ["sqlite", "postgresql", pytest.param("workers", marks=pytest.mark.slow)], indirect=True
+)
 async def test_kill_9_loses_no_acknowledged_message(durable: GatewayProcess) -> None:
     acknowledged: dict[str, tuple[str, int]] = {}
     stop = asyncio.Event()
